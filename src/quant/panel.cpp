@@ -1,0 +1,239 @@
+#include "quant/panel.h"
+
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+#include "base/half.h"
+#include "quant/blocks.h"
+
+namespace camelgpt {
+namespace {
+
+// Where unit `unit` of a group starts.
+size_t unit_position(const PanelLayout& layout, uint32_t unit) {
+  const size_t supers = layout.super_bytes == 0 ? 0 : unit / kSuperUnits + 1;
+  return static_cast<size_t>(unit) * layout.unit_bytes + supers * layout.super_bytes;
+}
+
+size_t super_position(const PanelLayout& layout, uint32_t unit) {
+  const size_t super = unit / kSuperUnits;
+  return super * (kSuperUnits * static_cast<size_t>(layout.unit_bytes) + layout.super_bytes);
+}
+
+void store_half(uint8_t* p, uint16_t half) { std::memcpy(p, &half, sizeof half); }
+
+uint16_t load_half(const uint8_t* p) {
+  uint16_t half;
+  std::memcpy(&half, p, sizeof half);
+  return half;
+}
+
+// Spreads `steps` groups of four bytes over the lanes of one row.
+void put_steps(uint8_t* values, uint32_t lane, const uint8_t* bytes, uint32_t steps) {
+  for (uint32_t k = 0; k < steps; ++k) std::memcpy(values + k * 32 + lane * 4, bytes + k * 4, 4);
+}
+
+void pack_nibbles(const uint8_t* quants, uint8_t* packed) {
+  for (int i = 0; i < 16; ++i) packed[i] = static_cast<uint8_t>(quants[i] | quants[i + 16] << 4);
+}
+
+// One unit in any format: the path for the less common types.
+bool put_unit(const PanelLayout& layout, uint8_t* group, uint32_t unit, uint32_t lane, const QuantUnit& quants) {
+  if (!half_is_finite(quants.scale) || !half_is_finite(quants.minimum)) return false;
+  uint8_t* values = group + unit_position(layout, unit);
+  uint8_t bytes[32];
+  if (layout.nibbles) {
+    pack_nibbles(quants.quants, bytes);
+    put_steps(values, lane, bytes, 4);
+  } else {
+    for (int i = 0; i < 32; ++i) bytes[i] = static_cast<uint8_t>(quants.quants[i] - quants.offset + layout.offset);
+    put_steps(values, lane, bytes, 8);
+  }
+  uint8_t* scales = values + layout.values_bytes;
+  if (layout.subs == 0) {
+    store_half(scales + lane * 2, quants.scale);
+    if (layout.minimum) store_half(scales + kPanelRows * 2 + lane * 2, quants.minimum);
+    return true;
+  }
+  for (uint32_t s = 0; s < layout.subs; ++s) {
+    scales[s * kPanelRows + lane] = static_cast<uint8_t>(quants.sub_scale[s]);
+    // Stored positive: kernels subtract.
+    if (layout.minimum) scales[(layout.subs + s) * kPanelRows + lane] = static_cast<uint8_t>(-quants.sub_minimum[s]);
+  }
+  uint8_t* super = group + super_position(layout, unit);
+  store_half(super + lane * 2, quants.scale);
+  if (layout.minimum) store_half(super + kPanelRows * 2 + lane * 2, quants.minimum);
+  return true;
+}
+
+// Calls put(group, column block, lane, block) for each block in row-major order; stops at false.
+template <typename Put>
+bool for_each_block(const Panel& panel, uint64_t first, uint32_t blocks_per_row, std::span<const uint8_t> bytes,
+                    uint32_t block_bytes, Put put) {
+  uint32_t row = static_cast<uint32_t>(first / blocks_per_row);
+  uint32_t column = static_cast<uint32_t>(first % blocks_per_row);
+  for (size_t at = 0; at + block_bytes <= bytes.size(); at += block_bytes) {
+    assert(row < panel.rows);
+    uint8_t* group = panel.data + static_cast<size_t>(row / kPanelRows) * panel.group_bytes;
+    if (!put(group, column, row % kPanelRows, bytes.data() + at)) return false;
+    if (++column == blocks_per_row) {
+      column = 0;
+      ++row;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+PanelKind panel_kind_of(TensorType type) {
+  switch (type) {
+    case TensorType::kF32: return PanelKind::kFloat;
+    case TensorType::kF16: return PanelKind::kHalf;
+    case TensorType::kBF16: return PanelKind::kBfloat;
+    case TensorType::kQ4_0: return PanelKind::kNibble;
+    case TensorType::kQ4_1: return PanelKind::kNibbleMin;
+    case TensorType::kIQ4_NL: return PanelKind::kNibbleTable;
+    case TensorType::kQ5_0:
+    case TensorType::kQ8_0: return PanelKind::kByte;
+    case TensorType::kQ5_1: return PanelKind::kByteMin;
+    case TensorType::kQ2_K: return PanelKind::kNibbleSuper16Min;
+    case TensorType::kQ3_K: return PanelKind::kNibbleSuper16;
+    case TensorType::kQ4_K: return PanelKind::kNibbleSuper32Min;
+    case TensorType::kQ5_K: return PanelKind::kByteSuper32Min;
+    case TensorType::kQ6_K: return PanelKind::kByteSuper16;
+  }
+  assert(!"the tensor type was checked by the GGUF reader");
+  return PanelKind::kFloat;
+}
+
+CheckedSize panel_group_bytes(PanelKind kind, uint64_t columns) {
+  const PanelLayout layout = panel_layout(kind);
+  if (layout.float_bytes != 0) return CheckedSize(columns) * kPanelRows * layout.float_bytes;
+  const uint64_t units = columns / kUnitColumns;
+  return CheckedSize(units) * layout.unit_bytes + CheckedSize(units / kSuperUnits) * layout.super_bytes;
+}
+
+CheckedSize panel_bytes(PanelKind kind, uint64_t rows, uint64_t columns) {
+  return panel_group_bytes(kind, columns) * CheckedSize(rows / kPanelRows + (rows % kPanelRows != 0));
+}
+
+Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* arena) {
+  Panel panel{kind, rows, columns, static_cast<size_t>(panel_group_bytes(kind, columns).value), nullptr};
+  panel.data = arena->take<uint8_t>(panel_bytes(kind, rows, columns).value).data();
+  if (panel.data != nullptr && rows % kPanelRows != 0) {
+    std::memset(panel.data + (panel_groups(rows) - 1) * panel.group_bytes, 0, panel.group_bytes);
+  }
+  return panel;
+}
+
+bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
+  assert(panel->kind == panel_kind_of(type));
+  const PanelLayout layout = panel_layout(panel->kind);
+  const TensorTypeInfo info = tensor_type_info(type);
+  const uint32_t per_row = panel->columns / info.block_elements;
+  const auto each = [&](auto put) { return for_each_block(*panel, first, per_row, blocks, info.block_bytes, put); };
+  switch (type) {
+    case TensorType::kF32:
+      return each([](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+        float value;
+        std::memcpy(&value, block, sizeof value);
+        std::memcpy(group + (static_cast<size_t>(column) * kPanelRows + lane) * 4, block, 4);
+        return std::isfinite(value);
+      });
+    case TensorType::kF16:
+    case TensorType::kBF16: {
+      const uint16_t exponent = type == TensorType::kF16 ? 0x7c00 : 0x7f80;
+      return each([exponent](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+        std::memcpy(group + (static_cast<size_t>(column) * kPanelRows + lane) * 2, block, 2);
+        return (load_half(block) & exponent) != exponent;
+      });
+    }
+    // The formats of 32 values whose packing already is the panel's: four bytes at a time.
+    case TensorType::kQ4_0:
+    case TensorType::kIQ4_NL:
+      return each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+        uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
+        put_steps(values, lane, block + 2, 4);
+        std::memcpy(values + layout.values_bytes + lane * 2, block, 2);
+        return half_is_finite(load_half(block));
+      });
+    case TensorType::kQ4_1:
+      return each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+        uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
+        put_steps(values, lane, block + 4, 4);
+        std::memcpy(values + layout.values_bytes + lane * 2, block, 2);
+        std::memcpy(values + layout.values_bytes + kPanelRows * 2 + lane * 2, block + 2, 2);
+        return half_is_finite(load_half(block)) && half_is_finite(load_half(block + 2));
+      });
+    case TensorType::kQ8_0:
+      return each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+        uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
+        for (uint32_t k = 0; k < 8; ++k) {
+          uint32_t four;
+          std::memcpy(&four, block + 2 + k * 4, 4);
+          four ^= 0x80808080u;
+          std::memcpy(values + k * 32 + lane * 4, &four, 4);
+        }
+        std::memcpy(values + layout.values_bytes + lane * 2, block, 2);
+        return half_is_finite(load_half(block));
+      });
+    default:
+      return each([&layout, &info, type](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+        const uint32_t units = info.block_elements / kUnitColumns;
+        QuantUnit quants;
+        for (uint32_t u = 0; u < units; ++u) {
+          unpack_unit(type, block, u, &quants);
+          if (!put_unit(layout, group, column * units + u, lane, quants)) return false;
+        }
+        return true;
+      });
+  }
+}
+
+void panel_row(const Panel& panel, uint32_t row, float* values) {
+  assert(row < panel.rows);
+  const PanelLayout layout = panel_layout(panel.kind);
+  const uint8_t* group = panel.data + static_cast<size_t>(row / kPanelRows) * panel.group_bytes;
+  const uint32_t lane = row % kPanelRows;
+  if (layout.float_bytes != 0) {
+    for (uint32_t c = 0; c < panel.columns; ++c) {
+      const uint8_t* p = group + (static_cast<size_t>(c) * kPanelRows + lane) * layout.float_bytes;
+      if (panel.kind == PanelKind::kFloat) {
+        std::memcpy(&values[c], p, sizeof(float));
+      } else {
+        values[c] = panel.kind == PanelKind::kHalf ? half_to_float(load_half(p)) : bfloat16_to_float(load_half(p));
+      }
+    }
+    return;
+  }
+  for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit) {
+    const uint8_t* p = group + unit_position(layout, unit);
+    const uint8_t* scales = p + layout.values_bytes;
+    const uint8_t* halves = layout.subs == 0 ? scales : group + super_position(layout, unit);
+    const float scale = half_to_float(load_half(halves + lane * 2));
+    const float minimum = layout.minimum ? half_to_float(load_half(halves + kPanelRows * 2 + lane * 2)) : 0.0f;
+    for (uint32_t i = 0; i < kUnitColumns; ++i) {
+      float factor = scale;
+      float addend = minimum;
+      if (layout.subs != 0) {
+        const uint32_t sub = layout.subs == 2 ? i / 16 : 0;
+        factor *= static_cast<float>(static_cast<int8_t>(scales[sub * kPanelRows + lane]));
+        if (layout.minimum) addend *= -static_cast<float>(scales[(layout.subs + sub) * kPanelRows + lane]);
+      }
+      int32_t quant;
+      if (layout.nibbles) {
+        const uint32_t within = i % 16;
+        const uint8_t byte = p[within / 4 * 32 + lane * 4 + within % 4];
+        quant = i < 16 ? byte & 15 : byte >> 4;
+        if (layout.table) quant = kIq4NlValues[quant] + 128;
+      } else {
+        quant = p[i / 4 * 32 + lane * 4 + i % 4];
+      }
+      values[unit * kUnitColumns + i] = factor * static_cast<float>(quant - layout.offset) + addend;
+    }
+  }
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,84 @@
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "quant/blocks.h"
+#include "quant/panel.h"
+#include "random_weights.h"
+
+using namespace camelgpt;
+
+// A panel of random weights and the same weights dequantised block by block.
+struct PanelFixture {
+  Arena arena;
+  Panel panel;
+  std::vector<uint8_t> bytes;
+  std::vector<float> values;
+
+  PanelFixture(TensorType type, uint32_t rows, uint32_t columns) {
+    const TensorTypeInfo info = tensor_type_info(type);
+    bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, rows + columns);
+    values.resize(static_cast<size_t>(rows) * columns);
+    for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
+      dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
+    }
+    REQUIRE(arena.allocate(panel_bytes(panel_kind_of(type), rows, columns)));
+    panel = panel_reserve(panel_kind_of(type), rows, columns, &arena);
+  }
+};
+
+TEST_CASE("a panel gives back exactly the weights that were put in") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    for (const uint32_t rows : {1u, 8u, 13u}) {
+      for (const uint32_t columns : {256u, 768u}) {
+        PanelFixture f(type, rows, columns);
+        REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
+        std::vector<float> row(columns);
+        for (uint32_t r = 0; r < rows; ++r) {
+          panel_row(f.panel, r, row.data());
+          CHECK(std::equal(row.begin(), row.end(), f.values.begin() + static_cast<ptrdiff_t>(r) * columns));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a panel can be filled in pieces of any number of blocks") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    const uint32_t block = tensor_type_info(type).block_bytes;
+    PanelFixture whole(type, 11, 512), pieces(type, 11, 512);
+    REQUIRE(panel_put(&whole.panel, type, 0, whole.bytes));
+    uint64_t first = 0;
+    for (uint64_t count = 1; first * block < pieces.bytes.size(); first += count, count = count % 7 + 1) {
+      const size_t at = static_cast<size_t>(first) * block;
+      const size_t size = std::min<size_t>(static_cast<size_t>(count) * block, pieces.bytes.size() - at);
+      REQUIRE(panel_put(&pieces.panel, type, first, std::span(pieces.bytes).subspan(at, size)));
+    }
+    CHECK(std::memcmp(whole.panel.data, pieces.panel.data, 2 * whole.panel.group_bytes) == 0);
+  }
+}
+
+TEST_CASE("a panel rejects scales and weights that are not finite") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    PanelFixture f(type, 8, 256);
+    const uint32_t block = tensor_type_info(type).block_bytes;
+    const size_t at = type == TensorType::kF32    ? 2
+                      : type == TensorType::kQ2_K ? 80
+                      : type == TensorType::kQ3_K ? 108
+                      : type == TensorType::kQ6_K ? 208
+                                                  : 0;
+    f.bytes[block + at] = 0x80;  // the second block
+    f.bytes[block + at + 1] = 0x7f;
+    CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
+  }
+}
+
+TEST_CASE("panel sizes that overflow are noticed") {
+  CHECK_FALSE(panel_bytes(PanelKind::kFloat, 1ull << 40, 1ull << 40).fits_memory());
+  CHECK_FALSE(panel_bytes(PanelKind::kNibbleMin, 1ull << 63, 1ull << 63).fits_memory());
+  CHECK(panel_bytes(PanelKind::kNibbleMin, 8, 32).value == 160);
+  CHECK(panel_bytes(PanelKind::kByte, 9, 64).value == 2 * 2 * 272);
+}
