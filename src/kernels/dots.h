@@ -1,0 +1,108 @@
+// Ways to multiply 16 weights of 8 bits or less (four columns of four rows) with four activations, exactly.
+//
+// Each has: Weights (16 weights made ready), Input (four activations, splat), Sum (for four rows), and
+//   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
+//   load        four activations from memory              add    sum += input · weights
+//   total       the sums of four rows as int32            kInputBytes  size of one activation in memory
+// kNibbleOnly dots have no `byte`. kSigned: `total` already is without the offset of 128.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/wasm_simd.h"
+
+namespace camelgpt {
+
+// V8 builds a 128-bit constant anew at every use, inside loops too. Loading it once at the top of a function, from memory
+// that the compiler must not look into, keeps it in a register: the 4-bit kernel doubles its speed.
+inline v128_t opaque_splat_i32(const volatile uint32_t& word) { return wasm_i32x4_splat(static_cast<int32_t>(word)); }
+
+inline const volatile uint32_t kWordNibbles = 0x0f0f0f0fu;
+inline const volatile uint32_t kWordLowNibble16 = 0x000f000fu;
+inline const volatile uint32_t kWordLowByte16 = 0x00ff00ffu;
+inline const volatile uint32_t kWordOnes16 = 0x00010001u;
+inline const volatile uint32_t kWordHighBits = 0x80808080u;
+
+// simd128 alone: 16-bit multiplications of the even and the odd columns. Activations are stored as 16-bit numbers in the
+// order 0, 2, 1, 3.
+struct WideDot {
+  static constexpr uint32_t kInputBytes = 2;
+  static constexpr bool kSigned = false;
+  struct Weights { v128_t even, odd; };
+  struct Input { v128_t even, odd; };
+  using Sum = v128_t;
+  v128_t nibble = opaque_splat_i32(kWordLowNibble16);
+  v128_t low_byte = opaque_splat_i32(kWordLowByte16);
+
+  Weights low(v128_t x) const { return {wasm_v128_and(x, nibble), wasm_v128_and(wasm_u16x8_shr(x, 8), nibble)}; }
+  Weights high(v128_t x) const { return {wasm_v128_and(wasm_u16x8_shr(x, 4), nibble), wasm_u16x8_shr(x, 12)}; }
+  Weights byte(v128_t x) const { return {wasm_v128_and(x, low_byte), wasm_u16x8_shr(x, 8)}; }
+  Input load(const uint8_t* p) const { return {wasm_v128_load32_splat(p), wasm_v128_load32_splat(p + 4)}; }
+  static Sum zero() { return wasm_i32x4_splat(0); }
+  Sum add(Sum sum, Input a, Weights w) const {
+    sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(a.even, w.even));
+    return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(a.odd, w.odd));
+  }
+  v128_t total(Sum sum) const { return sum; }
+};
+
+// One 32-bit dot. For nibbles it is exact everywhere; for bytes only where the second operand counts as unsigned and
+// nothing saturates (x86 with VEX-encoded VNNI).
+struct Dot32 {
+  static constexpr uint32_t kInputBytes = 1;
+  static constexpr bool kSigned = false;
+  using Weights = v128_t;
+  using Input = v128_t;
+  using Sum = v128_t;
+  v128_t nibbles = opaque_splat_i32(kWordNibbles);
+
+  Weights low(v128_t x) const { return wasm_v128_and(x, nibbles); }
+  Weights high(v128_t x) const { return wasm_v128_and(wasm_u16x8_shr(x, 4), nibbles); }
+  Weights byte(v128_t x) const { return x; }
+  Input load(const uint8_t* p) const { return wasm_v128_load32_splat(p); }
+  static Sum zero() { return wasm_i32x4_splat(0); }
+  Sum add(Sum sum, Input a, Weights w) const { return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w, sum); }
+  v128_t total(Sum sum) const { return sum; }
+};
+
+// The same where the second operand counts as signed (ARM; x86 with AVX-VNNI-INT8): the offset goes before the dot.
+struct Dot32Signed : Dot32 {
+  static constexpr bool kSigned = true;
+  v128_t high_bits = opaque_splat_i32(kWordHighBits);
+  Weights byte(v128_t x) const { return wasm_v128_xor(x, high_bits); }
+};
+
+// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 127 make at most 30,480. One instruction a step where
+// the 32-bit dot is three (x86 without VEX-encoded VNNI).
+struct Dot16 {
+  static constexpr uint32_t kInputBytes = 1;
+  static constexpr bool kSigned = false;
+  using Weights = v128_t;
+  using Input = v128_t;
+  using Sum = v128_t;
+  v128_t nibbles = opaque_splat_i32(kWordNibbles);
+  v128_t ones = opaque_splat_i32(kWordOnes16);
+
+  Weights low(v128_t x) const { return wasm_v128_and(x, nibbles); }
+  Weights high(v128_t x) const { return wasm_v128_and(wasm_u16x8_shr(x, 4), nibbles); }
+  Input load(const uint8_t* p) const { return wasm_v128_load32_splat(p); }
+  static Sum zero() { return wasm_i32x4_splat(0); }
+  Sum add(Sum sum, Input a, Weights w) const {
+    return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w));
+  }
+  v128_t total(Sum sum) const { return wasm_i32x4_dot_i16x8(sum, ones); }
+};
+
+// Bytes as two nibbles with 16-bit sums: exact whatever the sign rule is.
+struct SplitDot16 : Dot16 {
+  struct Weights { v128_t low, high; };
+  struct Sum { v128_t low, high; };
+  Weights byte(v128_t x) const { return {Dot16::low(x), Dot16::high(x)}; }
+  static Sum zero() { return {Dot16::zero(), Dot16::zero()}; }
+  Sum add(Sum sum, Input a, Weights w) const { return {Dot16::add(sum.low, a, w.low), Dot16::add(sum.high, a, w.high)}; }
+  v128_t total(Sum sum) const {
+    return wasm_i32x4_add(Dot16::total(sum.low), wasm_i32x4_shl(Dot16::total(sum.high), 4));
+  }
+};
+
+}  // namespace camelgpt

@@ -1,0 +1,24 @@
+// Four halves or bfloat16 numbers to four floats.
+#pragma once
+
+#include "kernels/dots.h"
+#include "kernels/wasm_simd.h"
+
+namespace camelgpt {
+
+inline const volatile uint32_t kWordHalfMask = 0x8fffffffu;
+inline const volatile uint32_t kWordHalfScale = 0x77800000u;  // 2^112 as a float
+
+// Exact for every finite half, subnormals and signs included: the sign-extended bits move to a float's mantissa, and a
+// multiplication corrects the exponent. Infinities and NaN are rejected when weights are loaded.
+struct HalfConverter {
+  v128_t mask = opaque_splat_i32(kWordHalfMask);
+  v128_t scale = opaque_splat_i32(kWordHalfScale);
+  v128_t load4(const void* p) const {
+    return wasm_f32x4_mul(wasm_v128_and(wasm_i32x4_shl(wasm_i32x4_load16x4(p), 13), mask), scale);
+  }
+};
+
+inline v128_t load_bfloat4(const void* p) { return wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16); }
+
+}  // namespace camelgpt

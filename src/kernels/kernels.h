@@ -1,0 +1,106 @@
+// The kernels: one table of function pointers, filled once at start with the fastest set that this machine runs correctly.
+//
+// Every function has a readable scalar version (scalar.cpp), and each faster one is tested against it. A result does not
+// depend on how many tokens are processed together, nor on how rows are split: sums run in the same order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "quant/panel.h"
+
+namespace camelgpt {
+
+// The input of matrix products: `tokens` rows of `columns` floats, and the same quantised in units of 32 columns.
+//
+// A unit is 32 numbers of 8 bits with one scale: x = scale * q. Nearly all of a product's error comes from the units that
+// hold outliers, so those are refined: a unit whose largest magnitude, squared, is above kRefineAbove of the mean of these
+// squares gets a second number of 8 bits for the remainder, x = scale * (256 * q + r). docs/accuracy.md has the measurements.
+//
+// The layout of the quantised part belongs to the kernel set that wrote it. Sizes: see activations_reserve.
+struct Activations {
+  uint32_t tokens = 0;
+  uint32_t columns = 0;
+  const float* x = nullptr;       // [tokens, stride] the floats themselves
+  size_t stride = 0;
+  uint8_t* values = nullptr;      // q, two bytes for each at most
+  uint8_t* remainders = nullptr;  // r, in the same layout; only those of refined units are written
+  uint8_t* refined = nullptr;     // for each unit of a tile of tokens: a bit for each token that is refined
+  float* scales = nullptr;        // one for a token and unit
+  int32_t* sums = nullptr;        // of the 32 quantised values: of q, or of 256 * q + r
+  int32_t* half_sums = nullptr;   // of 16
+};
+
+inline constexpr float kRefineAbove = 0.5f;
+
+// Tokens are processed in tiles of this many; memory for activations is made for a multiple of it.
+inline constexpr uint32_t kTokenTile = 4;
+
+// Memory for up to `tokens` rows of up to `columns` columns.
+Activations activations_reserve(uint32_t tokens, uint32_t columns, Arena* arena);
+
+// A run of whole row groups of a panel.
+struct PanelSlice {
+  const uint8_t* data;
+  size_t group_bytes;
+  uint32_t columns;
+  uint32_t groups;
+};
+
+// y[token * y_stride + row] for all rows of the slice (a multiple of eight: rows past the matrix are written too).
+using MatmulFunction = void (*)(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride);
+
+// Softmax attention of some query tokens over keys and values in half precision, causal: the token at position p sees
+// positions 0..p. Heads are grouped: query heads h * group .. h * group + group - 1 share key/value head h.
+struct AttentionArguments {
+  const float* q;           // [tokens, q_stride], heads of head_width each, rotated
+  size_t q_stride;
+  const uint16_t* keys;     // [kv_heads, context, head_width] halves
+  const uint16_t* values;   // likewise
+  uint32_t context;         // positions for which there is room (the stride of a head)
+  uint32_t position;        // of the first query token
+  uint32_t tokens;
+  uint32_t head_width;      // a multiple of 8, at most kMaxHeadWidth
+  uint32_t group;           // query heads on one key/value head
+  uint32_t kv_head_first;   // the key/value heads to process
+  uint32_t kv_head_count;
+  float scale;              // of the scores, usually 1 / sqrt(head_width)
+  float* out;               // [tokens, out_stride]
+  size_t out_stride;
+  float* scratch;           // attention_scratch_floats(...)
+};
+inline constexpr uint32_t kMaxHeadWidth = 256;
+inline constexpr uint32_t kAttentionTile = 32;  // positions at a time
+uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head_width);
+
+struct Kernels {
+  const char* name;
+  // Quantises x [tokens, stride] into *out and keeps the pointer to x for the kernels of float panels. columns % 32 == 0,
+  // otherwise only the pointer is kept.
+  void (*quantize)(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Activations* out);
+  MatmulFunction matmul[kPanelKinds];  // by PanelKind
+  // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
+  void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);
+  // gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i]
+  void (*swiglu)(float* gate, const float* up, uint32_t count);
+  // y[i] += x[i]
+  void (*add)(float* y, const float* x, uint32_t count);
+  // Rotates pairs (2i, 2i + 1) of each head by the angles whose cosine and sine are given [rotated / 2]; values from
+  // `rotated` on stay as they are.
+  void (*rope)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine);
+  // Rounds to half precision; what is beyond its range becomes its largest finite value.
+  void (*to_half)(const float* x, uint32_t count, uint16_t* halves);
+  void (*attend)(const AttentionArguments& arguments);
+  // The largest value and its index (the lowest one of equals).
+  uint32_t (*argmax)(const float* x, uint32_t count);
+  // Sum of exp(x[i] - maximum).
+  double (*sum_exp)(const float* x, uint32_t count, float maximum);
+};
+
+// The set in use; chosen at the first call.
+const Kernels& kernels();
+
+// All sets that this build has and this machine runs, the scalar one first: for tests. The list ends with null.
+const Kernels* const* kernels_all();
+
+}  // namespace camelgpt

@@ -1,0 +1,53 @@
+// The kernels on relaxed SIMD, in one variant for each way in which a machine may carry out the int8 dot product.
+#include "kernels/attention_kernel.h"
+#include "kernels/sets.h"
+
+namespace camelgpt {
+namespace {
+
+template <class Nibble, class Byte>
+struct Relaxed {
+  using NibbleDot = Nibble;
+  using ByteDot = Byte;
+  static v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_relaxed_madd(a, b, c); }
+};
+
+}  // namespace
+
+const Kernels kRelaxedUnsignedKernels = make_kernels<Relaxed<Dot32, Dot32>>("relaxed dot32 unsigned");
+const Kernels kRelaxedSignedKernels = make_kernels<Relaxed<Dot32, Dot32Signed>>("relaxed dot32 signed");
+const Kernels kRelaxedSplitKernels = make_kernels<Relaxed<Dot16, SplitDot16>>("relaxed dot16");
+
+RelaxedDot probe_relaxed_dot() {
+  // Fixed vectors whose second operand uses bit 7: [activation, weight] pairs that tell the permitted lowerings apart.
+  static const volatile int8_t kInputs[2][16] = {
+      {127, 127, 127, 127, -127, -127, -127, -127, 1, -2, 3, -4, 127, -127, 127, -127},
+      {5, -6, 7, 8, 100, 100, -100, -100, 127, 127, -1, -1, 0, 0, 0, 1}};
+  static const volatile uint8_t kWeights[2][16] = {
+      {255, 255, 255, 255, 255, 255, 255, 255, 128, 129, 200, 127, 255, 255, 1, 128},
+      {130, 3, 255, 0, 250, 251, 252, 253, 128, 128, 128, 128, 255, 255, 255, 255}};
+  bool is_unsigned = true, is_signed = true;
+  for (int v = 0; v < 2; ++v) {
+    int8_t a[16];
+    uint8_t b[16];
+    for (int i = 0; i < 16; ++i) {
+      a[i] = kInputs[v][i];
+      b[i] = kWeights[v][i];
+    }
+    int32_t sums[4];
+    wasm_v128_store(sums, wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_v128_load(a), wasm_v128_load(b),
+                                                                 wasm_i32x4_splat(7)));
+    for (int i = 0; i < 4; ++i) {
+      int32_t as_unsigned = 7, as_signed = 7;
+      for (int j = 0; j < 4; ++j) {
+        as_unsigned += a[4 * i + j] * b[4 * i + j];
+        as_signed += a[4 * i + j] * static_cast<int8_t>(b[4 * i + j]);
+      }
+      is_unsigned = is_unsigned && sums[i] == as_unsigned;
+      is_signed = is_signed && sums[i] == as_signed;
+    }
+  }
+  return is_unsigned ? RelaxedDot::kUnsigned : is_signed ? RelaxedDot::kSigned : RelaxedDot::kOther;
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,246 @@
+// The kernels in plain C++: what every other set is tested against. Read these to know what the others compute.
+#include <cmath>
+#include <cstring>
+
+#include "base/half.h"
+#include "kernels/sets.h"
+#include "quant/blocks.h"
+
+namespace camelgpt {
+namespace {
+
+// Quantised activations lie token by token: values and remainders [tokens, columns] int8, the rest [tokens, units].
+void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Activations* out) {
+  out->tokens = tokens;
+  out->columns = columns;
+  out->x = x;
+  out->stride = stride;
+  if (columns % kUnitColumns != 0) return;
+  const uint32_t units = columns / kUnitColumns;
+  for (uint32_t t = 0; t < tokens; ++t) {
+    const size_t base = static_cast<size_t>(t) * units;
+    double squares = 0;
+    for (uint32_t u = 0; u < units; ++u) {
+      float largest = 0;
+      for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(x[t * stride + u * kUnitColumns + i]));
+      out->scales[base + u] = largest;
+      squares += static_cast<double>(largest * largest);
+    }
+    const float threshold = kRefineAbove * static_cast<float>(squares / units);
+    for (uint32_t u = 0; u < units; ++u) {
+      const size_t at = base + u;
+      const float largest = out->scales[at];
+      const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+      const bool refine = largest * largest > threshold;
+      out->refined[at] = refine;
+      out->scales[at] = refine ? largest / 127.0f / 256.0f : largest / 127.0f;
+      out->half_sums[2 * at] = out->half_sums[2 * at + 1] = 0;
+      for (uint32_t i = 0; i < kUnitColumns; ++i) {
+        const float scaled = x[t * stride + u * kUnitColumns + i] * inverse;
+        const float q = std::nearbyint(scaled);
+        const float r = std::fmin(std::fmax(std::nearbyint((scaled - q) * 256.0f), -127.0f), 127.0f);
+        out->values[at * kUnitColumns + i] = static_cast<uint8_t>(static_cast<int8_t>(q));
+        out->remainders[at * kUnitColumns + i] = static_cast<uint8_t>(static_cast<int8_t>(r));
+        out->half_sums[2 * at + i / 16] += static_cast<int32_t>(refine ? 256 * q + r : q);
+      }
+      out->sums[at] = out->half_sums[2 * at] + out->half_sums[2 * at + 1];
+    }
+  }
+}
+
+float half_at(const uint8_t* p, uint32_t index) {
+  uint16_t half;
+  std::memcpy(&half, p + 2 * index, sizeof half);
+  return half_to_float(half);
+}
+
+// The quant of row `lane`, column `i` of a unit.
+int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane, uint32_t i) {
+  if (!layout.nibbles) return values[i / 4 * 32 + lane * 4 + i % 4];
+  const uint8_t byte = values[i % 16 / 4 * 32 + lane * 4 + i % 4];
+  const int32_t nibble = i < 16 ? byte & 15 : byte >> 4;
+  return layout.table ? kIq4NlValues[nibble] + 128 : nibble;
+}
+
+// One row times one token. Exact integer sums within a unit (or half of one, where halves have scales of their own), then
+// floats from left to right.
+template <PanelKind kKind>
+float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input, uint32_t token) {
+  constexpr PanelLayout layout = panel_layout(kKind);
+  constexpr uint32_t parts = layout.subs == 2 ? 2 : 1;
+  const uint32_t lane = row % kPanelRows;
+  const uint8_t* p = weights.data + row / kPanelRows * weights.group_bytes;
+  const uint32_t units = weights.columns / kUnitColumns;
+  const uint8_t* super = p;
+  float sum = 0;
+  for (uint32_t u = 0; u < units; ++u) {
+    if (layout.subs != 0 && u % kSuperUnits == 0) {
+      super = p;
+      p += layout.super_bytes;
+    }
+    const uint8_t* side = p + layout.values_bytes;
+    const size_t at = static_cast<size_t>(token) * units + u;
+    const int8_t* q = reinterpret_cast<const int8_t*>(input.values) + at * kUnitColumns;
+    const int8_t* r = reinterpret_cast<const int8_t*>(input.remainders) + at * kUnitColumns;
+    for (uint32_t part = 0; part < parts; ++part) {
+      const uint32_t first = part * 16, end = parts == 2 ? first + 16 : kUnitColumns;
+      int32_t whole = 0;
+      for (uint32_t i = first; i < end; ++i) {
+        whole += (input.refined[at] ? 256 * q[i] + r[i] : q[i]) * (quant_at(layout, p, lane, i) - layout.offset);
+      }
+      const int32_t input_sum = parts == 2 ? input.half_sums[2 * at + part] : input.sums[at];
+      const float input_scale = input.scales[at];
+      float scale, minimum = 0;
+      if (layout.subs == 0) {
+        scale = half_at(side, lane);
+        if (layout.minimum) minimum = half_at(side + 2 * kPanelRows, lane);
+      } else {
+        scale = half_at(super, lane) * static_cast<float>(static_cast<int8_t>(side[part * kPanelRows + lane]));
+        if (layout.minimum) {
+          minimum = half_at(super + 2 * kPanelRows, lane) *
+                    static_cast<float>(side[(layout.subs + part) * kPanelRows + lane]);
+        }
+      }
+      sum = static_cast<float>(whole) * (scale * input_scale) + sum;
+      if (layout.minimum) {
+        sum = minimum * (static_cast<float>(input_sum) * (layout.subs == 0 ? input_scale : -input_scale)) + sum;
+      }
+    }
+    p += layout.unit_bytes;
+  }
+  return sum;
+}
+
+template <PanelKind kKind>
+float float_row_dot(const PanelSlice& weights, uint32_t row, const Activations& input, uint32_t token) {
+  constexpr uint32_t bytes = panel_layout(kKind).float_bytes;
+  const uint8_t* p = weights.data + row / kPanelRows * weights.group_bytes + row % kPanelRows * bytes;
+  const float* x = input.x + token * input.stride;
+  float sum = 0;
+  for (uint32_t c = 0; c < weights.columns; ++c, p += kPanelRows * bytes) {
+    float weight;
+    if (kKind == PanelKind::kFloat) {
+      std::memcpy(&weight, p, sizeof weight);
+    } else {
+      uint16_t word;
+      std::memcpy(&word, p, sizeof word);
+      weight = kKind == PanelKind::kHalf ? half_to_float(word) : bfloat16_to_float(word);
+    }
+    sum = weight * x[c] + sum;
+  }
+  return sum;
+}
+
+template <float (*kRowDot)(const PanelSlice&, uint32_t, const Activations&, uint32_t)>
+void matmul(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
+  for (uint32_t t = 0; t < input.tokens; ++t) {
+    for (uint32_t row = 0; row < weights.groups * kPanelRows; ++row) y[t * y_stride + row] = kRowDot(weights, row, input, t);
+  }
+}
+
+void rms_norm(const float* x, const float* weight, uint32_t count, float epsilon, float* y) {
+  double sum = 0;
+  for (uint32_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  const float factor = 1.0f / std::sqrt(static_cast<float>(sum / count) + epsilon);
+  for (uint32_t i = 0; i < count; ++i) y[i] = x[i] * factor * weight[i];
+}
+
+void swiglu(float* gate, const float* up, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+void add(float* y, const float* x, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
+void rope(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine) {
+  for (uint32_t h = 0; h < heads; ++h, x += head_width) {
+    for (uint32_t i = 0; i < rotated; i += 2) {
+      const float a = x[i], b = x[i + 1];
+      x[i] = a * cosine[i / 2] - b * sine[i / 2];
+      x[i + 1] = a * sine[i / 2] + b * cosine[i / 2];
+    }
+  }
+}
+
+void to_half(const float* x, uint32_t count, uint16_t* halves) {
+  for (uint32_t i = 0; i < count; ++i) halves[i] = float_to_half(std::fmin(std::fmax(x[i], -65504.0f), 65504.0f));
+}
+
+void attend(const AttentionArguments& a) {
+  for (uint32_t t = 0; t < a.tokens; ++t) {
+    const uint32_t seen = a.position + t + 1;
+    for (uint32_t h = a.kv_head_first * a.group; h < (a.kv_head_first + a.kv_head_count) * a.group; ++h) {
+      const size_t head = static_cast<size_t>(h / a.group) * a.context * a.head_width;
+      const float* q = a.q + t * a.q_stride + h * a.head_width;
+      float* out = a.out + t * a.out_stride + h * a.head_width;
+      const auto score = [&](uint32_t p) {
+        double sum = 0;
+        for (uint32_t i = 0; i < a.head_width; ++i) {
+          sum += static_cast<double>(q[i]) * static_cast<double>(half_to_float(a.keys[head + p * a.head_width + i]));
+        }
+        return sum * static_cast<double>(a.scale);
+      };
+      double maximum = -HUGE_VAL, total = 0;
+      for (uint32_t p = 0; p < seen; ++p) maximum = std::fmax(maximum, score(p));
+      double sums[kMaxHeadWidth] = {};
+      for (uint32_t p = 0; p < seen; ++p) {
+        const double weight = std::exp(score(p) - maximum);
+        total += weight;
+        for (uint32_t i = 0; i < a.head_width; ++i) {
+          sums[i] += weight * static_cast<double>(half_to_float(a.values[head + p * a.head_width + i]));
+        }
+      }
+      for (uint32_t i = 0; i < a.head_width; ++i) out[i] = static_cast<float>(sums[i] / total);
+    }
+  }
+}
+
+uint32_t argmax(const float* x, uint32_t count) {
+  uint32_t best = 0;
+  for (uint32_t i = 1; i < count; ++i) {
+    if (x[i] > x[best]) best = i;
+  }
+  return best;
+}
+
+double sum_exp(const float* x, uint32_t count, float maximum) {
+  double sum = 0;
+  for (uint32_t i = 0; i < count; ++i) sum += std::exp(static_cast<double>(x[i]) - static_cast<double>(maximum));
+  return sum;
+}
+
+constexpr Kernels make_table() {
+  Kernels table{};
+  table.name = "scalar";
+  table.quantize = quantize;
+  const auto set = [&table](PanelKind kind, MatmulFunction function) { table.matmul[static_cast<int>(kind)] = function; };
+  set(PanelKind::kNibble, matmul<row_dot<PanelKind::kNibble>>);
+  set(PanelKind::kNibbleMin, matmul<row_dot<PanelKind::kNibbleMin>>);
+  set(PanelKind::kNibbleTable, matmul<row_dot<PanelKind::kNibbleTable>>);
+  set(PanelKind::kByte, matmul<row_dot<PanelKind::kByte>>);
+  set(PanelKind::kByteMin, matmul<row_dot<PanelKind::kByteMin>>);
+  set(PanelKind::kNibbleSuper32Min, matmul<row_dot<PanelKind::kNibbleSuper32Min>>);
+  set(PanelKind::kNibbleSuper16Min, matmul<row_dot<PanelKind::kNibbleSuper16Min>>);
+  set(PanelKind::kNibbleSuper16, matmul<row_dot<PanelKind::kNibbleSuper16>>);
+  set(PanelKind::kByteSuper32Min, matmul<row_dot<PanelKind::kByteSuper32Min>>);
+  set(PanelKind::kByteSuper16, matmul<row_dot<PanelKind::kByteSuper16>>);
+  set(PanelKind::kHalf, matmul<float_row_dot<PanelKind::kHalf>>);
+  set(PanelKind::kBfloat, matmul<float_row_dot<PanelKind::kBfloat>>);
+  set(PanelKind::kFloat, matmul<float_row_dot<PanelKind::kFloat>>);
+  table.rms_norm = rms_norm;
+  table.swiglu = swiglu;
+  table.add = add;
+  table.rope = rope;
+  table.to_half = to_half;
+  table.attend = attend;
+  table.argmax = argmax;
+  table.sum_exp = sum_exp;
+  return table;
+}
+
+}  // namespace
+
+const Kernels kScalarKernels = make_table();
+
+}  // namespace camelgpt

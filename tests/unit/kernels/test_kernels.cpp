@@ -1,0 +1,275 @@
+// Every kernel set against the scalar one: odd sizes, tails, extremes.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/half.h"
+#include "kernels/sets.h"
+#include "kernels/wasm_simd.h"
+#include "nn/linear.h"
+#include "quant/blocks.h"
+#include "random_weights.h"
+
+using namespace camelgpt;
+
+// Goes through every set on every permitted behaviour of the relaxed dot.
+template <typename Check>
+static void for_each_set(Check check) {
+  const auto run = [&](const Kernels& kernels) {
+    CAPTURE(kernels.name);
+    check(kernels);
+  };
+  run(kSimdKernels);
+#if CAMELGPT_RELAXED
+  for (const DotBehaviour behaviour : {DotBehaviour::kUnsigned, DotBehaviour::kSigned, DotBehaviour::kSaturating}) {
+    native_dot_behaviour = behaviour;
+    CAPTURE(static_cast<int>(behaviour));
+    run(kRelaxedSplitKernels);
+    switch (probe_relaxed_dot()) {
+      case RelaxedDot::kUnsigned: run(kRelaxedUnsignedKernels); break;
+      case RelaxedDot::kSigned: run(kRelaxedSignedKernels); break;
+      case RelaxedDot::kOther: CHECK(behaviour == DotBehaviour::kSaturating); break;
+    }
+  }
+  native_dot_behaviour = DotBehaviour::kUnsigned;
+#endif
+}
+
+static std::vector<float> random_floats(size_t count, uint64_t seed, float size = 1.0f) {
+  TestRandom random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) value = random.real() * size;
+  return values;
+}
+
+// y [tokens, padded rows] of a product by one kernel set.
+static std::vector<float> product(const Kernels& kernels, const Panel& panel, const std::vector<float>& x, uint32_t tokens) {
+  Arena measuring, arena;
+  activations_reserve(tokens, panel.columns, &measuring);
+  REQUIRE(arena.allocate(measuring.used()));
+  Activations activations = activations_reserve(tokens, panel.columns, &arena);
+  kernels.quantize(x.data(), panel.columns, tokens, panel.columns, &activations);
+  const size_t stride = padded_rows(panel.rows) + 8;
+  std::vector<float> y(stride * tokens, -77.0f);
+  const PanelSlice slice{panel.data, panel.group_bytes, panel.columns, panel_groups(panel.rows)};
+  kernels.matmul[static_cast<int>(panel.kind)](slice, activations, y.data(), stride);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    for (size_t i = padded_rows(panel.rows); i < stride; ++i) CHECK(y[t * stride + i] == -77.0f);  // nothing else written
+  }
+  return y;
+}
+
+struct RandomPanel {
+  Arena arena;
+  Panel panel;
+  std::vector<float> values;
+  RandomPanel(TensorType type, uint32_t rows, uint32_t columns, uint64_t seed) {
+    const TensorTypeInfo info = tensor_type_info(type);
+    const std::vector<uint8_t> bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, seed);
+    values.resize(static_cast<size_t>(rows) * columns);
+    for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
+      dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
+    }
+    REQUIRE(arena.allocate(panel_bytes(panel_kind_of(type), rows, columns)));
+    panel = panel_reserve(panel_kind_of(type), rows, columns, &arena);
+    REQUIRE(panel_put(&panel, type, 0, bytes));
+  }
+};
+
+TEST_CASE("scalar products are those of the dequantised weights, up to the rounding of the activations") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    const uint32_t rows = 11, columns = 512;
+    const RandomPanel weights(type, rows, columns, 5);
+    const std::vector<float> x = random_floats(columns * 2, 6);
+    const std::vector<float> y = product(kScalarKernels, weights.panel, x, 2);
+    const bool quantised = panel_layout(weights.panel.kind).float_bytes == 0;
+    for (uint32_t t = 0; t < 2; ++t) {
+      for (uint32_t r = 0; r < rows; ++r) {
+        double exact = 0, bound = 1e-5;
+        for (uint32_t c = 0; c < columns; ++c) {
+          const double w = static_cast<double>(weights.values[r * columns + c]);
+          exact += w * static_cast<double>(x[t * columns + c]);
+          bound += std::fabs(w) * (quantised ? 0.5 / 127 : 1e-6);  // half a step of the 8-bit activations
+        }
+        CHECK(std::fabs(static_cast<double>(y[t * (padded_rows(rows) + 8) + r]) - exact) < bound);
+      }
+    }
+  }
+}
+
+TEST_CASE("every kernel set gives the scalar products, bit by bit") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    for (const uint32_t tokens : {1u, 2u, 4u, 5u, 7u}) {
+      CAPTURE(tokens);
+      const RandomPanel weights(type, 27, 768, tokens);
+      const std::vector<float> x = random_floats(768 * tokens, 100 + tokens);
+      const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens);
+      for_each_set([&](const Kernels& kernels) { CHECK(product(kernels, weights.panel, x, tokens) == expected); });
+    }
+  }
+}
+
+TEST_CASE("products stay exact at the extremes of weights and activations") {
+  for (const TensorType type : kAllTensorTypes) {
+    if (panel_layout(panel_kind_of(type)).float_bytes != 0) continue;
+    CAPTURE(tensor_type_info(type).name);
+    for (const uint8_t fill : {0x00, 0x7f, 0x80, 0xff}) {
+      RandomPanel weights(type, 8, 256, 3);
+      const PanelLayout layout = panel_layout(weights.panel.kind);
+      uint8_t* unit = weights.panel.data + layout.super_bytes;
+      for (uint32_t u = 0; u < 8; ++u, unit += layout.unit_bytes) std::memset(unit, fill, layout.values_bytes);
+      std::vector<float> x(256);
+      for (size_t i = 0; i < x.size(); ++i) x[i] = i % 5 == 0 ? -1.0f : 1.0f;
+      const std::vector<float> expected = product(kScalarKernels, weights.panel, x, 1);
+      for_each_set([&](const Kernels& kernels) { CHECK(product(kernels, weights.panel, x, 1) == expected); });
+    }
+  }
+}
+
+TEST_CASE("a token's product does not depend on the batch that it is in") {
+  for (const TensorType type : kAllTensorTypes) {
+    const RandomPanel weights(type, 24, 256, 8);
+    const std::vector<float> x = random_floats(256 * 6, 9);
+    for_each_set([&](const Kernels& kernels) {
+      const std::vector<float> together = product(kernels, weights.panel, x, 6);
+      for (uint32_t t = 0; t < 6; ++t) {
+        const std::vector<float> one(x.begin() + 256 * t, x.begin() + 256 * (t + 1));
+        const std::vector<float> alone = product(kernels, weights.panel, one, 1);
+        CHECK(std::memcmp(alone.data(), &together[t * alone.size()], 24 * sizeof(float)) == 0);
+      }
+    });
+  }
+}
+
+TEST_CASE("zero activations give zero") {
+  const RandomPanel weights(TensorType::kQ4_1, 8, 64, 1);
+  for_each_set([&](const Kernels& kernels) {
+    const std::vector<float> y = product(kernels, weights.panel, std::vector<float>(64, 0.0f), 1);
+    for (int r = 0; r < 8; ++r) CHECK(y[static_cast<size_t>(r)] == 0.0f);
+  });
+}
+
+TEST_CASE("vector operations agree with the scalar ones") {
+  for (const uint32_t count : {1u, 3u, 8u, 31u, 576u}) {
+    CAPTURE(count);
+    const std::vector<float> x = random_floats(count, count, 9.0f), weight = random_floats(count, 2);
+    for_each_set([&](const Kernels& kernels) {
+      std::vector<float> a(count), b(count);
+      kernels.rms_norm(x.data(), weight.data(), count, 1e-5f, a.data());
+      kScalarKernels.rms_norm(x.data(), weight.data(), count, 1e-5f, b.data());
+      for (uint32_t i = 0; i < count; ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
+      a = b = x;
+      kernels.swiglu(a.data(), weight.data(), count);
+      kScalarKernels.swiglu(b.data(), weight.data(), count);
+      for (uint32_t i = 0; i < count; ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
+      a = b = x;
+      kernels.add(a.data(), weight.data(), count);
+      kScalarKernels.add(b.data(), weight.data(), count);
+      CHECK(a == b);
+      CHECK(kernels.argmax(x.data(), count) == kScalarKernels.argmax(x.data(), count));
+      CHECK(kernels.sum_exp(x.data(), count, 9.0f) ==
+            doctest::Approx(kScalarKernels.sum_exp(x.data(), count, 9.0f)).epsilon(1e-5));
+      std::vector<uint16_t> halves(count), expected(count);
+      kernels.to_half(x.data(), count, halves.data());
+      kScalarKernels.to_half(x.data(), count, expected.data());
+      CHECK(halves == expected);
+    });
+  }
+}
+
+TEST_CASE("swiglu survives gates far from zero") {
+  for_each_set([&](const Kernels& kernels) {
+    float gate[4] = {-1000.0f, 1000.0f, -88.0f, 88.5f};
+    const float up[4] = {1, 1, 1, 1};
+    kernels.swiglu(gate, up, 4);
+    CHECK(std::fabs(gate[0]) < 1e-30f);
+    CHECK(gate[1] == doctest::Approx(1000.0f));
+    CHECK(std::fabs(gate[2]) < 1e-30f);
+    CHECK(gate[3] == doctest::Approx(88.5f));
+  });
+}
+
+TEST_CASE("halves saturate instead of becoming infinite") {
+  const float x[4] = {1e9f, -1e9f, 65504.0f, 65519.0f};
+  for_each_set([&](const Kernels& kernels) {
+    uint16_t halves[4];
+    kernels.to_half(x, 4, halves);
+    CHECK(halves[0] == 0x7bff);
+    CHECK(halves[1] == 0xfbff);
+    CHECK(halves[2] == 0x7bff);
+    CHECK(halves[3] == 0x7bff);
+  });
+}
+
+TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
+  const uint32_t heads = 3, width = 24;
+  const std::vector<float> x = random_floats(heads * width, 4);
+  for (const uint32_t rotated : {2u, 8u, 20u, 24u}) {
+    const std::vector<float> cosine = random_floats(rotated / 2, 5), sine = random_floats(rotated / 2, 6);
+    std::vector<float> expected = x;
+    kScalarKernels.rope(expected.data(), heads, width, rotated, cosine.data(), sine.data());
+    CHECK(expected[0] == x[0] * cosine[0] - x[1] * sine[0]);
+    if (rotated < width) CHECK(expected[width - 1] == x[width - 1]);
+    for_each_set([&](const Kernels& kernels) {
+      std::vector<float> y = x;
+      kernels.rope(y.data(), heads, width, rotated, cosine.data(), sine.data());
+      CHECK(y == expected);
+    });
+  }
+}
+
+// Attention outputs [tokens, kv_heads * group * width].
+static std::vector<float> attend(const Kernels& kernels, uint32_t position, uint32_t tokens, uint32_t width, uint32_t group,
+                                 uint32_t kv_heads, uint64_t seed) {
+  const uint32_t context = position + tokens + 3, stride = kv_heads * group * width;
+  std::vector<float> q = random_floats(static_cast<size_t>(tokens) * stride, seed, 3.0f);
+  const std::vector<float> kv = random_floats(2ull * kv_heads * context * width, seed + 1, 2.0f);
+  std::vector<uint16_t> halves(kv.size());
+  for (size_t i = 0; i < kv.size(); ++i) halves[i] = float_to_half(kv[i]);
+  std::vector<float> out(q.size()), scratch(attention_scratch_floats(tokens, group, width));
+  AttentionArguments a{};
+  a.q = q.data();
+  a.q_stride = stride;
+  a.keys = halves.data();
+  a.values = halves.data() + halves.size() / 2;
+  a.context = context;
+  a.position = position;
+  a.tokens = tokens;
+  a.head_width = width;
+  a.group = group;
+  a.kv_head_count = kv_heads;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(width));
+  a.out = out.data();
+  a.out_stride = stride;
+  a.scratch = scratch.data();
+  kernels.attend(a);
+  return out;
+}
+
+TEST_CASE("attention agrees with the scalar one at every length around a tile") {
+  for (const uint32_t position : {0u, 1u, 30u, 31u, 32u, 33u, 100u}) {
+    for (const uint32_t tokens : {1u, 2u, 35u}) {
+      CAPTURE(position);
+      CAPTURE(tokens);
+      const std::vector<float> expected = attend(kScalarKernels, position, tokens, 40, 3, 2, position);
+      for_each_set([&](const Kernels& kernels) {
+        const std::vector<float> out = attend(kernels, position, tokens, 40, 3, 2, position);
+        for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-5f);
+      });
+    }
+  }
+}
+
+TEST_CASE("attention agrees for every head width") {
+  for (const uint32_t width : {8u, 64u, 80u, 128u, 256u}) {
+    const std::vector<float> expected = attend(kScalarKernels, 37, 2, width, 2, 2, width);
+    for_each_set([&](const Kernels& kernels) {
+      const std::vector<float> out = attend(kernels, 37, 2, width, 2, 2, width);
+      for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-5f);
+    });
+  }
+}
