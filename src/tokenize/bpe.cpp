@@ -1,0 +1,132 @@
+#include "tokenize/bpe.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <functional>
+
+#include "tokenize/vocabulary.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kNoSymbol = UINT32_MAX;
+constexpr uint32_t kNoRank = UINT32_MAX;
+
+// The slot of the pair, or the empty one where it belongs.
+size_t find_merge(const Buffer<MergeSlot>& slots, uint32_t left, uint32_t right) {
+  // Fibonacci hashing: the product's upper bits depend on all bits of both.
+  const uint64_t hash = (uint64_t{left} << 32 | right) * 0x9e3779b97f4a7c15u;
+  const size_t mask = slots.size() - 1;
+  for (size_t slot = static_cast<size_t>(hash >> 32) & mask;; slot = (slot + 1) & mask) {
+    const MergeSlot& merge = slots[slot];
+    if (merge.rank == 0 || (merge.left == left && merge.right == right)) return slot;
+  }
+}
+
+// Finds the merge of a symbol with its right neighbour, if they have one.
+void look_up_merge(const Tokenizer& tokenizer, BpeSymbol* symbols, uint32_t index) {
+  BpeSymbol& symbol = symbols[index];
+  symbol.rank = kNoRank;
+  if (symbol.next == kNoSymbol) return;
+  const MergeSlot& merge =
+      tokenizer.merge_slots[find_merge(tokenizer.merge_slots, symbol.token, symbols[symbol.next].token)];
+  if (merge.rank == 0) return;
+  symbol.rank = merge.rank;
+  symbol.result = merge.result;
+}
+
+uint64_t queue_entry(uint32_t rank, uint32_t symbol) { return uint64_t{rank} << 32 | symbol; }
+
+// The bytes of `piece` as a chain of symbols.
+//
+// Bytes without a token: some vocabularies lack control characters and rare lead bytes (SmolLM2 has no 04, 06, 13, 14, 16,
+// 1d, f1 and f2). Their own tokenizers put the unknown token there if the model was trained with one, and otherwise leave the
+// byte out, so that its neighbours can merge. SmolLM2 leaves it out: the unknown_token_id in its file names the control
+// token <|endoftext|>, which would tell the model that the text ended. So only a token of the type "unknown" is used.
+bool make_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<BpeSymbol>* symbols) {
+  const bool has_unknown = tokenizer.unknown_token != kNoToken &&
+                           tokenizer.token_type[static_cast<size_t>(tokenizer.unknown_token)] == kTokenUnknown;
+  symbols->clear();
+  if (!symbols->resize(piece.size())) return false;
+  uint32_t count = 0;
+  for (const char byte : piece) {
+    int32_t token = tokenizer.byte_tokens[static_cast<uint8_t>(byte)];
+    if (token == kNoToken && has_unknown) token = tokenizer.unknown_token;
+    if (token == kNoToken) continue;
+    (*symbols)[count] = {static_cast<uint32_t>(token), count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0};
+    ++count;
+  }
+  symbols->shrink(count);
+  if (count > 0) symbols->back().next = kNoSymbol;
+  return true;
+}
+
+// Replaces a symbol and its right neighbour by the result of their merge.
+void merge_with_next(BpeSymbol* symbols, uint32_t index) {
+  BpeSymbol& symbol = symbols[index];
+  BpeSymbol& gone = symbols[symbol.next];
+  gone.rank = kNoRank;
+  symbol.token = symbol.result;
+  symbol.next = gone.next;
+  if (symbol.next != kNoSymbol) symbols[symbol.next].previous = index;
+}
+
+// Does the merges, lowest rank first and among equal ones from left to right, until there are none.
+bool merge_symbols(const Tokenizer& tokenizer, BpeWorkspace* workspace) {
+  BpeSymbol* symbols = workspace->symbols.data();
+  const uint32_t count = static_cast<uint32_t>(workspace->symbols.size());
+  Buffer<uint64_t>& queue = workspace->queue;
+  queue.clear();
+  for (uint32_t i = 0; i < count; ++i) {
+    look_up_merge(tokenizer, symbols, i);
+    if (symbols[i].rank != kNoRank && !queue.push_back(queue_entry(symbols[i].rank, i))) return false;
+  }
+  std::make_heap(queue.begin(), queue.end(), std::greater<>());
+
+  while (!queue.empty()) {
+    const uint64_t entry = queue[0];
+    std::pop_heap(queue.begin(), queue.end(), std::greater<>());
+    queue.shrink(queue.size() - 1);
+    const uint32_t index = static_cast<uint32_t>(entry);
+    // A pair that has changed since has another rank, for each pair has its own.
+    if (symbols[index].rank != entry >> 32) continue;
+
+    merge_with_next(symbols, index);
+    for (const uint32_t changed : {symbols[index].previous, index}) {
+      if (changed == kNoSymbol) continue;
+      look_up_merge(tokenizer, symbols, changed);
+      if (symbols[changed].rank == kNoRank) continue;
+      if (!queue.push_back(queue_entry(symbols[changed].rank, changed))) return false;
+      std::push_heap(queue.begin(), queue.end(), std::greater<>());
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool merges_reserve(Tokenizer* tokenizer, size_t count) { return tokenizer->merge_slots.resize(hash_slots_for(count)); }
+
+void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge) {
+  MergeSlot& slot = tokenizer->merge_slots[find_merge(tokenizer->merge_slots, merge.left, merge.right)];
+  if (slot.rank == 0) slot = merge;
+}
+
+Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace, Buffer<int32_t>* tokens) {
+  assert(!piece.empty() && piece.size() < kNoSymbol);
+  if (tokenizer.ignore_merges) {
+    const int32_t whole = pieces_find(tokenizer, piece, PieceKind::kMerged);
+    if (whole != kNoToken) return tokens->push_back(whole) ? Status{} : out_of_memory("tokens", tokens->size());
+  }
+  Buffer<BpeSymbol>& symbols = workspace->symbols;
+  if (!make_symbols(tokenizer, piece, &symbols) || !merge_symbols(tokenizer, workspace)) {
+    return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
+  }
+  for (uint32_t i = symbols.empty() ? kNoSymbol : 0; i != kNoSymbol; i = symbols[i].next) {
+    if (!tokens->push_back(static_cast<int32_t>(symbols[i].token))) return out_of_memory("tokens", tokens->size());
+  }
+  return {};
+}
+
+}  // namespace camelgpt

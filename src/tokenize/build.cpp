@@ -1,0 +1,253 @@
+// The metadata tokenizer.ggml.* go in, the tables of a Tokenizer come out.
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include "tokenize/bpe.h"
+#include "tokenize/special_tokens.h"
+#include "tokenize/tokenizer.h"
+#include "tokenize/vocabulary.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr char kConvertHint[] = "Choose another file of the model, or convert it again with a current converter.";
+
+// A name from a file as an error message can show it.
+struct Printable {
+  char text[48];
+  explicit Printable(std::string_view source) {
+    size_t size = 0;
+    for (; size < source.size() && size + 1 < sizeof text; ++size) {
+      text[size] = source[size] >= ' ' && source[size] <= '~' ? source[size] : '?';
+    }
+    text[size] = '\0';
+  }
+};
+
+// --- names ---
+
+struct PreTokenizerName {
+  std::string_view name;
+  PreTokenizer pre;
+};
+constexpr PreTokenizerName kPreTokenizers[] = {
+    {"gpt-2", PreTokenizer::kGpt2},         {"gpt2", PreTokenizer::kGpt2},
+    {"default", PreTokenizer::kGpt2},       {"smollm", PreTokenizer::kSmolLm},
+    {"llama-bpe", PreTokenizer::kLlamaBpe}, {"llama3", PreTokenizer::kLlamaBpe},
+    {"llama-v3", PreTokenizer::kLlamaBpe},  {"qwen2", PreTokenizer::kQwen2},
+    {"deepseek-r1-qwen", PreTokenizer::kQwen2},
+};
+
+Status read_names(const GgufHeader& header, Tokenizer* tokenizer) {
+  std::string_view model;
+  CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.model", &model));
+  if (model != "gpt2") {
+    Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
+    status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE)");
+    status = with_found(status, "%s", Printable(model).text);
+    return with_hint(status, "Choose a model with a byte-level BPE tokenizer: SmolLM, Llama 3, Qwen 2 and GPT-2 have one.");
+  }
+
+  if (gguf_find(header, "tokenizer.ggml.pre") == nullptr) return {};  // files older than the key: GPT-2 had no name for it
+  std::string_view wanted;
+  CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &wanted));
+  for (const PreTokenizerName& known : kPreTokenizers) {
+    if (known.name != wanted) continue;
+    tokenizer->pre = known.pre;
+    // Llama 3's merges do not lead to all of its tokens, and its texts begin with BOS even where the file does not say so.
+    tokenizer->ignore_merges = known.pre == PreTokenizer::kLlamaBpe;
+    return {};
+  }
+  Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into words is not supported.");
+  status = with_expected(status, "tokenizer.ggml.pre gpt-2, smollm, llama-bpe or qwen2");
+  status = with_found(status, "%s", Printable(wanted).text);
+  return with_hint(status, "Choose a model of the families GPT-2, SmolLM, Llama 3 or Qwen 2.");
+}
+
+// --- vocabulary ---
+
+Status read_types(const GgufHeader& header, Tokenizer* tokenizer) {
+  if (!tokenizer->token_type.resize(tokenizer->vocabulary_size)) {
+    return out_of_memory("the vocabulary", tokenizer->vocabulary_size);
+  }
+  constexpr std::string_view kKey = "tokenizer.ggml.token_type";
+  const GgufEntry* types = gguf_find(header, kKey);
+  if (types == nullptr) {
+    std::memset(tokenizer->token_type.data(), kTokenNormal, tokenizer->vocabulary_size);
+    return {};
+  }
+  // Most writers use int32.
+  const bool is_unsigned = types->type == GgufType::kArray && types->element_type == GgufType::kU32;
+  CAMELGPT_TRY(gguf_get_array(header, kKey, is_unsigned ? GgufType::kU32 : GgufType::kI32, &types));
+  if (types->count != tokenizer->vocabulary_size) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The vocabulary has another length than its list of token types.");
+    status = with_expected(status, "%u token types", tokenizer->vocabulary_size);
+    status = with_found(status, "%llu", static_cast<unsigned long long>(types->count));
+    return with_hint(status, kConvertHint);
+  }
+  for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
+    const int64_t type = gguf_integer_at(header, *types, token);
+    if (type < 0 || type > kTokenByte) {
+      Status status = make_error(ErrorCode::kBadMetadata, "The type of token %u is not known.", token);
+      status = with_expected(status, "0 to %d", int{kTokenByte});
+      status = with_found(status, "%lld", static_cast<long long>(type));
+      return with_hint(status, kConvertHint);
+    }
+    tokenizer->token_type[token] = type == 0 ? uint8_t{kTokenNormal} : static_cast<uint8_t>(type);  // 0: not said
+  }
+  return {};
+}
+
+// Normal tokens are written in the alphabet for bytes. All others are plain text, and so is what the alphabet cannot be.
+size_t decode_token(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
+  const size_t size = type == kTokenNormal ? alphabet_decode(written, nullptr) : kOutsideAlphabet;
+  *kind = size == kOutsideAlphabet ? PieceKind::kPlain : PieceKind::kMerged;
+  if (bytes != nullptr) {
+    if (*kind == PieceKind::kMerged) {
+      alphabet_decode(written, bytes);
+    } else if (!written.empty()) {
+      std::memcpy(bytes, written.data(), written.size());
+    }
+  }
+  return *kind == PieceKind::kMerged ? size : written.size();
+}
+
+Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
+  const GgufEntry* tokens;
+  CAMELGPT_TRY(gguf_get_array(header, "tokenizer.ggml.tokens", GgufType::kString, &tokens));
+  if (tokens->count == 0 || tokens->count > kMaxVocabulary) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The vocabulary has an impossible size.");
+    status = with_expected(status, "1 to %llu tokens", static_cast<unsigned long long>(kMaxVocabulary));
+    status = with_found(status, "%llu", static_cast<unsigned long long>(tokens->count));
+    return with_hint(status, kConvertHint);
+  }
+  tokenizer->vocabulary_size = static_cast<uint32_t>(tokens->count);
+  CAMELGPT_TRY(read_types(header, tokenizer));
+
+  PieceKind kind;
+  std::string_view written;
+  uint64_t bytes = 0;  // at most what the header has, so below 2^32
+  GgufStringCursor measured(header, *tokens);
+  for (uint32_t token = 0; measured.next(&written); ++token) {
+    bytes += decode_token(tokenizer->token_type[token], written, nullptr, &kind);
+  }
+  static_assert(kGgufMaxHeaderBytes < UINT32_MAX);
+  if (!tokenizer->piece_bytes.resize(static_cast<size_t>(bytes)) ||
+      !tokenizer->piece_start.resize(size_t{tokenizer->vocabulary_size} + 1) || !pieces_reserve(tokenizer)) {
+    return out_of_memory("the vocabulary", bytes + tokens->count * 2 * sizeof(uint32_t));
+  }
+
+  GgufStringCursor cursor(header, *tokens);
+  for (uint32_t token = 0; cursor.next(&written); ++token) {
+    const uint32_t start = tokenizer->piece_start[token];
+    const size_t size = decode_token(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
+    tokenizer->piece_start[token + 1] = start + static_cast<uint32_t>(size);
+    // Empty tokens fill gaps in some vocabularies; no text leads to them.
+    if (size > 0) pieces_insert(tokenizer, token, kind);
+  }
+
+  for (int byte = 0; byte < 256; ++byte) {
+    const char bytes_of_token = static_cast<char>(byte);
+    tokenizer->byte_tokens[byte] = pieces_find(*tokenizer, {&bytes_of_token, 1}, PieceKind::kMerged);
+  }
+  return specials_build(tokenizer);
+}
+
+// --- merges ---
+
+Status bad_merge(uint64_t index, std::string_view written) {
+  Status status = make_error(ErrorCode::kBadMetadata, "Merge %llu of the tokenizer is not a pair.",
+                             static_cast<unsigned long long>(index));
+  status = with_expected(status, "two tokens with a space between them");
+  status = with_found(status, "\"%s\"", Printable(written).text);
+  return with_hint(status, kConvertHint);
+}
+
+Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
+  const GgufEntry* merges;
+  CAMELGPT_TRY(gguf_get_array(header, "tokenizer.ggml.merges", GgufType::kString, &merges));
+  if (merges->count > kMaxVocabulary) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer has too many merges.");
+    status = with_expected(status, "at most %llu", static_cast<unsigned long long>(kMaxVocabulary));
+    status = with_found(status, "%llu", static_cast<unsigned long long>(merges->count));
+    return with_hint(status, kConvertHint);
+  }
+  if (!merges_reserve(tokenizer, static_cast<size_t>(merges->count))) {
+    return out_of_memory("the tokenizer's merges", merges->count * sizeof(MergeSlot));
+  }
+
+  Buffer<char> pair;
+  std::string_view written;
+  GgufStringCursor cursor(header, *merges);
+  for (uint32_t index = 0; cursor.next(&written); ++index) {
+    const size_t space = written.find(' ');
+    if (space == 0 || space == std::string_view::npos || space + 1 == written.size() ||
+        written.find(' ', space + 1) != std::string_view::npos) {
+      return bad_merge(index, written);
+    }
+    if (!pair.resize(written.size())) return out_of_memory("the tokenizer's merges", written.size());
+    const size_t left_size = alphabet_decode(written.substr(0, space), pair.data());
+    if (left_size == kOutsideAlphabet) continue;
+    const size_t right_size = alphabet_decode(written.substr(space + 1), pair.data() + left_size);
+    if (right_size == kOutsideAlphabet) continue;
+
+    const std::string_view both{pair.data(), left_size + right_size};
+    const int32_t left = pieces_find(*tokenizer, both.substr(0, left_size), PieceKind::kMerged);
+    const int32_t right = pieces_find(*tokenizer, both.substr(left_size), PieceKind::kMerged);
+    const int32_t result = pieces_find(*tokenizer, both, PieceKind::kMerged);
+    // A merge of what is not in the vocabulary can never happen, or would lead to what no token stands for. Files whose
+    // vocabulary was cut down keep such merges: they are passed over, as llama.cpp does, rather than refused.
+    if (left == kNoToken || right == kNoToken || result == kNoToken) continue;
+    merges_insert(tokenizer, {static_cast<uint32_t>(left), static_cast<uint32_t>(right), index + 1,
+                              static_cast<uint32_t>(result)});
+  }
+  return {};
+}
+
+// --- single tokens and flags ---
+
+Status read_id(const GgufHeader& header, std::string_view key, const Tokenizer& tokenizer, int32_t* token) {
+  if (gguf_find(header, key) == nullptr) return {};
+  uint64_t value = 0;
+  CAMELGPT_TRY(gguf_get_u64(header, key, 0, tokenizer.vocabulary_size - 1, &value));
+  *token = static_cast<int32_t>(value);
+  return {};
+}
+
+// Whether to add `token` to each text. Without the key `by_default` decides, as far as there is such a token.
+Status read_flag(const GgufHeader& header, std::string_view key, bool by_default, int32_t token, bool* flag) {
+  *flag = by_default && token != kNoToken;
+  if (gguf_find(header, key) == nullptr) return {};
+  CAMELGPT_TRY(gguf_get_bool(header, key, flag));
+  if (!*flag || token != kNoToken) return {};
+  Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer adds a token to each text, but does not say which.");
+  status = with_expected(status, "its id beside %.*s", static_cast<int>(key.size()), key.data());
+  status = with_found(status, "no id");
+  return with_hint(status, kConvertHint);
+}
+
+Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.bos_token_id", *tokenizer, &tokenizer->bos_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eos_token_id", *tokenizer, &tokenizer->eos_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eot_token_id", *tokenizer, &tokenizer->eot_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.padding_token_id", *tokenizer, &tokenizer->pad_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.unknown_token_id", *tokenizer, &tokenizer->unknown_token));
+  const bool adds_bos = tokenizer->pre == PreTokenizer::kLlamaBpe;
+  CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
+  return read_flag(header, "tokenizer.ggml.add_eos_token", false, tokenizer->eos_token, &tokenizer->add_eos);
+}
+
+}  // namespace
+
+Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
+  Tokenizer built;
+  CAMELGPT_TRY(read_names(header, &built));
+  CAMELGPT_TRY(read_tokens(header, &built));
+  CAMELGPT_TRY(read_merges(header, &built));
+  CAMELGPT_TRY(read_special_ids(header, &built));
+  *tokenizer = std::move(built);
+  return {};
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,54 @@
+// Bytes of tokens go in, whole UTF-8 characters come out.
+#include <cassert>
+
+#include "base/utf8.h"
+#include "tokenize/tokenizer.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+
+bool append(std::string_view bytes, Buffer<char>* text) { return text->append(bytes.data(), bytes.size()); }
+
+}  // namespace
+
+Status Detokenizer::put(std::string_view bytes, Buffer<char>* text) {
+  bool kept = true;
+  for (size_t i = 0; i < bytes.size() && kept;) {
+    if (pending_size == 0) {
+      const size_t valid = utf8_validate(bytes.substr(i));
+      kept = append(bytes.substr(i, valid), text);
+      i += valid;
+      if (i == bytes.size()) break;
+    }
+    // Byte by byte, since a character can be spread over any number of tokens.
+    pending[pending_size] = static_cast<uint8_t>(bytes[i]);
+    const std::string_view joined{reinterpret_cast<const char*>(pending), pending_size + 1};
+    const Utf8Character character = utf8_decode(joined);
+    if (character.incomplete) {
+      ++pending_size;
+      ++i;
+    } else if (character.code_point != kInvalidCodePoint) {
+      kept = kept && append(joined, text);
+      pending_size = 0;
+      ++i;
+    } else {
+      // What was pending cannot go on with this byte, which may itself begin a character: it is looked at again. A byte
+      // that is wrong on its own is used up.
+      kept = kept && append(kReplacement, text);
+      if (pending_size == 0) ++i;
+      pending_size = 0;
+    }
+    assert(pending_size < sizeof pending);
+  }
+  return kept ? Status{} : out_of_memory("the text", text->size() + bytes.size());
+}
+
+Status Detokenizer::finish(Buffer<char>* text) {
+  if (pending_size == 0) return {};
+  pending_size = 0;
+  return append(kReplacement, text) ? Status{} : out_of_memory("the text", text->size());
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,91 @@
+#include "tokenize/special_tokens.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/utf8.h"
+
+namespace camelgpt {
+namespace {
+
+std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
+  return tokenizer_piece(tokenizer, static_cast<int32_t>(tokenizer.specials[index]));
+}
+
+bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
+
+// The longest special token that `text` starts with; length 0 if there is none. The list is sorted, so those that agree with
+// the text so far are neighbours: from byte to byte the range [low, high) gets narrower.
+SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text) {
+  SpecialMatch longest = {0, 0, kNoToken};
+  size_t low = 0, high = tokenizer.specials.size();
+  for (size_t depth = 0; low < high; ++depth) {
+    if (special_piece(tokenizer, low).size() == depth) {  // one that ends here comes first
+      longest = {0, depth, static_cast<int32_t>(tokenizer.specials[low])};
+      ++low;
+    }
+    if (depth == text.size()) break;
+    const uint8_t wanted = static_cast<uint8_t>(text[depth]);
+    // The first index in [from, high) whose byte at `depth` is not below `bound`.
+    const auto first_from = [&](size_t from, uint32_t bound) {
+      size_t end = high;
+      while (from < end) {
+        const size_t middle = from + (end - from) / 2;
+        if (static_cast<uint8_t>(special_piece(tokenizer, middle)[depth]) < bound) {
+          from = middle + 1;
+        } else {
+          end = middle;
+        }
+      }
+      return from;
+    };
+    low = first_from(low, wanted);
+    high = first_from(low, wanted + 1u);
+  }
+  return longest;
+}
+
+}  // namespace
+
+Status specials_build(Tokenizer* tokenizer) {
+  Buffer<uint32_t>& specials = tokenizer->specials;
+  std::memset(tokenizer->special_starts, 0, sizeof tokenizer->special_starts);
+  for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
+    if (!is_special(tokenizer->token_type[token])) continue;
+    const std::string_view piece = tokenizer_piece(*tokenizer, static_cast<int32_t>(token));
+    // Text is valid UTF-8: what is not never occurs in it, or only across parts of characters, which must not be torn.
+    if (piece.empty() || utf8_validate(piece) < piece.size()) continue;
+    if (piece.size() > kMaxSpecialLength) {
+      Status status = make_error(ErrorCode::kBadMetadata, "Token %u of the vocabulary is too long for a special token.", token);
+      status = with_expected(status, "at most %zu bytes", kMaxSpecialLength);
+      status = with_found(status, "%zu bytes", piece.size());
+      return with_hint(status, "Choose another file of the model, or convert it again.");
+    }
+    if (!specials.push_back(token)) return out_of_memory("the list of special tokens", specials.size() * sizeof(uint32_t));
+    tokenizer->special_starts[static_cast<uint8_t>(piece[0])] = 1;
+  }
+  const auto comes_before = [tokenizer](uint32_t a, uint32_t b) {
+    const int order = tokenizer_piece(*tokenizer, static_cast<int32_t>(a))
+                          .compare(tokenizer_piece(*tokenizer, static_cast<int32_t>(b)));
+    return order != 0 ? order < 0 : a < b;
+  };
+  std::make_heap(specials.begin(), specials.end(), comes_before);  // not std::sort, which recurses
+  std::sort_heap(specials.begin(), specials.end(), comes_before);
+  // Of equal ones the first in the vocabulary stays.
+  const auto is_equal = [tokenizer](uint32_t a, uint32_t b) {
+    return tokenizer_piece(*tokenizer, static_cast<int32_t>(a)) == tokenizer_piece(*tokenizer, static_cast<int32_t>(b));
+  };
+  specials.shrink(static_cast<size_t>(std::unique(specials.begin(), specials.end(), is_equal) - specials.begin()));
+  return {};
+}
+
+SpecialMatch specials_find(const Tokenizer& tokenizer, std::string_view text, size_t start) {
+  for (size_t position = start; position < text.size(); ++position) {
+    if (tokenizer.special_starts[static_cast<uint8_t>(text[position])] == 0) continue;
+    const SpecialMatch match = match_at(tokenizer, text.substr(position));
+    if (match.length > 0) return {position, match.length, match.token};
+  }
+  return {text.size(), 0, kNoToken};
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,84 @@
+#include "tokenize/vocabulary.h"
+
+#include <bit>
+#include <cassert>
+
+#include "base/utf8.h"
+
+namespace camelgpt {
+namespace {
+
+// A slot of piece_slots: the token in the lower 24 bits, then a bit that says that the slot is used, one for the kind, and
+// six bits of the hash, so that most foreign slots are passed without a look at their bytes.
+constexpr uint32_t kTokenMask = (1u << 24) - 1;
+constexpr uint32_t kUsed = 1u << 24;
+constexpr uint32_t kKindShift = 25;
+constexpr uint32_t kTagMask = ~((1u << 26) - 1);
+static_assert(kMaxVocabulary == kTokenMask + uint64_t{1});
+
+uint32_t hash_bytes(std::string_view bytes) {
+  uint32_t hash = 2166136261u;  // FNV-1a
+  for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 16777619u;
+  return hash ^ hash >> 15;
+}
+
+// The byte that a character of the alphabet stands for, or -1.
+int32_t alphabet_byte(uint32_t character) {
+  if ((character >= 0x21 && character <= 0x7e) || (character >= 0xa1 && character <= 0xac) ||
+      (character >= 0xae && character <= 0xff)) {
+    return static_cast<int32_t>(character);
+  }
+  // The other bytes in order: 00 to 20, 7f to a0, ad.
+  const uint32_t index = character - 0x100;  // huge for what is below
+  if (index <= 0x20) return static_cast<int32_t>(index);
+  if (index <= 0x42) return static_cast<int32_t>(index - 0x21 + 0x7f);
+  return index == 0x43 ? 0xad : -1;
+}
+
+// The slot that holds these bytes as this kind, or the empty one where they belong.
+size_t find_slot(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind) {
+  const uint32_t hash = hash_bytes(bytes);
+  const uint32_t marks = (hash & kTagMask) | static_cast<uint32_t>(kind) << kKindShift | kUsed;
+  const size_t mask = tokenizer.piece_slots.size() - 1;
+  for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
+    const uint32_t entry = tokenizer.piece_slots[slot];
+    if (entry == 0) return slot;
+    if ((entry & ~kTokenMask) != marks) continue;
+    if (tokenizer_piece(tokenizer, static_cast<int32_t>(entry & kTokenMask)) == bytes) return slot;
+  }
+}
+
+}  // namespace
+
+size_t alphabet_decode(std::string_view written, char* bytes) {
+  size_t count = 0;
+  for (size_t position = 0; position < written.size(); ++count) {
+    const Utf8Character character = utf8_decode(written.substr(position));
+    const int32_t byte = alphabet_byte(character.code_point);
+    if (byte < 0) return kOutsideAlphabet;
+    if (bytes != nullptr) bytes[count] = static_cast<char>(byte);
+    position += character.length;
+  }
+  return count;
+}
+
+size_t hash_slots_for(size_t count) { return std::bit_ceil(count + (count < 3 ? 1 : count / 3)); }
+
+bool pieces_reserve(Tokenizer* tokenizer) { return tokenizer->piece_slots.resize(hash_slots_for(tokenizer->vocabulary_size)); }
+
+void pieces_insert(Tokenizer* tokenizer, uint32_t token, PieceKind kind) {
+  assert(token <= kTokenMask);
+  const std::string_view bytes = tokenizer_piece(*tokenizer, static_cast<int32_t>(token));
+  const size_t slot = find_slot(*tokenizer, bytes, kind);
+  if (tokenizer->piece_slots[slot] != 0) return;
+  const uint32_t tag = hash_bytes(bytes) & kTagMask;
+  tokenizer->piece_slots[slot] = tag | static_cast<uint32_t>(kind) << kKindShift | kUsed | token;
+}
+
+int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind) {
+  if (tokenizer.piece_slots.empty()) return kNoToken;
+  const uint32_t entry = tokenizer.piece_slots[find_slot(tokenizer, bytes, kind)];
+  return entry == 0 ? kNoToken : static_cast<int32_t>(entry & kTokenMask);
+}
+
+}  // namespace camelgpt
