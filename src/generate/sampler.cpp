@@ -1,0 +1,401 @@
+// Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → temperature → draw.
+//
+// The steps and their order are those of llama.cpp's sampler chain. Nothing is ever sorted as a whole: top-k selects, and the
+// cuts by probability mass sort only the candidates near the cut.
+//
+// The same seed, options and logits give the same token wherever expf and log round the same. The C library's differ in the
+// last bit between a native build and WebAssembly, which moves a choice only when a draw or a cut lands within that bit.
+#include "generate/sampler.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cfloat>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+#include "generate/random.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// ----------------------------------------------------------------------------------------------------------- options
+
+struct OptionRange {
+  const char* name;  // as scripts write it
+  float value;
+  float low;
+  bool low_included;
+  float high;
+  bool high_included;
+  const char* hint;
+};
+
+Status check_range(const OptionRange& range) {
+  const bool above = range.low_included ? range.value >= range.low : range.value > range.low;
+  const bool below = range.high_included ? range.value <= range.high : range.value < range.high;
+  if (above && below) return Status();  // never true for NaN
+  Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", range.name);
+  status = with_expected(status, "a number %s %g and %s %g", range.low_included ? "at least" : "above", range.low,
+                         range.high_included ? "at most" : "below", range.high);
+  status = std::isnan(range.value) ? with_found(status, "NaN") : with_found(status, "%g", range.value);
+  return with_hint(status, "%s", range.hint);
+}
+
+Status check_options(const SamplerOptions& options) {
+  const OptionRange ranges[] = {
+      {"temperature", options.temperature, 0, true, 100, true, "0 always takes the most probable token."},
+      {"topP", options.top_p, 0, false, 1, true, "1 turns it off."},
+      {"minP", options.min_p, 0, true, 1, false, "0 turns it off."},
+      {"typicalP", options.typical_p, 0, false, 1, true, "1 turns it off."},
+      {"repeatPenalty", options.repeat_penalty, 0, false, 100, true, "1 turns it off."},
+      {"presencePenalty", options.presence_penalty, -100, true, 100, true, "0 turns it off."},
+      {"frequencyPenalty", options.frequency_penalty, -100, true, 100, true, "0 turns it off."},
+  };
+  for (const OptionRange& range : ranges) CAMELGPT_TRY(check_range(range));
+  if (options.repeat_last > kMaxRepeatLast) {
+    Status status = make_error(ErrorCode::kBadOption, "The option repeatLast is out of range.");
+    status = with_expected(status, "an integer from 0 to %u", kMaxRepeatLast);
+    status = with_found(status, "%u", options.repeat_last);
+    return with_hint(status, "0 turns the penalties off.");
+  }
+  return Status();
+}
+
+bool has_penalties(const SamplerOptions& options) {
+  return options.repeat_last > 0 &&
+         (options.repeat_penalty != 1 || options.presence_penalty != 0 || options.frequency_penalty != 0);
+}
+
+// ------------------------------------------------------------------------------------------------ penalties and bias
+
+// A finite logit stays finite: an option cannot forbid a token by overflow.
+float saturated(float logit) { return std::clamp(logit, -FLT_MAX, FLT_MAX); }
+
+void apply_biases(std::span<const LogitBias> biases, std::span<float> logits) {
+  for (const LogitBias& bias : biases) {
+    float& logit = logits[static_cast<uint32_t>(bias.token)];
+    if (!std::isfinite(logit)) continue;
+    logit = bias.bias == -kInfinity ? -kInfinity : saturated(logit + bias.bias);
+  }
+}
+
+void count_token(std::span<TokenCount> counts, int32_t token) {
+  const uint32_t mask = static_cast<uint32_t>(counts.size()) - 1;
+  // Multiplicative hashing: the upper half of the product depends on all bits of the id.
+  uint32_t slot = (static_cast<uint32_t>(token) * 0x9e3779b1u >> 16) & mask;
+  while (counts[slot].count > 0 && counts[slot].token != token) slot = (slot + 1) & mask;
+  counts[slot].token = token;
+  ++counts[slot].count;
+}
+
+// The table is made anew from the ring each time: that takes O(repeat_last), and nothing has to be removed from it.
+void apply_penalties(Sampler* sampler, std::span<float> logits) {
+  const SamplerOptions& options = sampler->options;
+  const std::span<TokenCount> counts = sampler->counts.span();
+  std::fill(counts.begin(), counts.end(), TokenCount{-1, 0});
+  const size_t held = static_cast<size_t>(std::min<uint64_t>(sampler->recent_count, sampler->recent.size()));
+  for (size_t i = 0; i < held; ++i) count_token(counts, sampler->recent[i]);
+
+  for (const TokenCount& entry : counts) {
+    if (entry.count == 0) continue;
+    float& logit = logits[static_cast<uint32_t>(entry.token)];
+    if (!std::isfinite(logit)) continue;
+    // Dividing a negative logit would make the token more probable.
+    logit = logit <= 0 ? logit * options.repeat_penalty : logit / options.repeat_penalty;
+    logit -= static_cast<float>(entry.count) * options.frequency_penalty + options.presence_penalty;
+    logit = saturated(logit);
+  }
+}
+
+// The logits themselves when there is nothing to change, otherwise a changed copy in sampler->weights.
+std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
+  const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
+  if (!penalties && sampler->biases.empty()) return logits;
+  const std::span<float> adjusted = sampler->weights;
+  std::memcpy(adjusted.data(), logits.data(), logits.size_bytes());
+  apply_biases(sampler->biases.span(), adjusted);
+  if (penalties) apply_penalties(sampler, adjusted);
+  return adjusted;
+}
+
+// --------------------------------------------------------------------------------------------------------- selection
+
+// The most probable first; ties go to the lower id. Total, so what a selection keeps does not depend on the library.
+bool is_better(const Candidate& a, const Candidate& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+}
+
+// Id of the largest finite logit, -1 if there is none.
+int32_t greedy_token(std::span<const float> logits) {
+  int32_t best = -1;
+  float best_logit = -kInfinity;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] > best_logit && logits[i] <= FLT_MAX) {
+      best_logit = logits[i];
+      best = static_cast<int32_t>(i);
+    }
+  }
+  return best;
+}
+
+// All tokens with a finite logit → candidates. Returns how many.
+size_t collect_finite(std::span<const float> logits, std::span<Candidate> candidates) {
+  size_t count = 0;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (std::isfinite(logits[i])) candidates[count++] = {static_cast<int32_t>(i), logits[i]};
+  }
+  return count;
+}
+
+// The `wanted` best tokens with a finite logit → candidates, in no particular order. Returns how many there are.
+//
+// Collects up to twice as many, drops the worse half, and from then on looks only at logits above the worst one kept: nearly
+// all of a vocabulary falls at that one comparison.
+size_t select_best(std::span<const float> logits, size_t wanted, std::span<Candidate> candidates) {
+  if (wanted == 0) return 0;
+  const size_t limit = wanted > logits.size() / 2 ? logits.size() : std::max<size_t>(2 * wanted, 64);
+  size_t count = 0;
+  float threshold = -kInfinity;
+  const auto drop_worse = [&] {
+    const auto first = candidates.begin();
+    std::nth_element(first, first + static_cast<ptrdiff_t>(wanted - 1), first + static_cast<ptrdiff_t>(count), is_better);
+    count = wanted;
+    threshold = candidates[wanted - 1].logit;
+  };
+  for (size_t i = 0; i < logits.size(); ++i) {
+    // An equal logit that comes later has a higher id, so it loses against all that are kept.
+    if (!(logits[i] > threshold && logits[i] <= FLT_MAX)) continue;
+    if (count >= limit) drop_worse();
+    if (logits[i] > threshold) candidates[count++] = {static_cast<int32_t>(i), logits[i]};
+  }
+  if (count > wanted) drop_worse();
+  return count;
+}
+
+float largest_logit(std::span<const Candidate> candidates) {
+  float largest = -kInfinity;
+  for (const Candidate& candidate : candidates) largest = std::max(largest, candidate.logit);
+  return largest;
+}
+
+// ---------------------------------------------------------------------------------------------- cuts by probability
+
+// weights[i] = the probability of candidate i at this temperature, relative to that of a candidate with the logit `largest`.
+// Returns their sum, which is at least 1.
+double fill_weights(std::span<const Candidate> candidates, float largest, float temperature, std::span<float> weights) {
+  double sum = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    weights[i] = expf((candidates[i].logit - largest) / temperature);
+    sum += weights[i];
+  }
+  return sum;
+}
+
+// Where a cut by mass lies: `mass` is the sum of weights to keep.
+struct MassTarget {
+  double mass;
+  bool exceed;  // keep until the sum is above `mass`, not just equal
+  bool reached_by(double sum) const { return exceed ? sum > mass : sum >= mass; }
+};
+
+// Buckets of 1/32 nat, the last one open-ended. Monotone in the distance.
+size_t bucket_of(double distance) {
+  const double scaled = distance * 32;
+  return scaled < kMassBuckets - 1 ? static_cast<size_t>(scaled) : kMassBuckets - 1;
+}
+
+// Keeps the first `count` candidates with the smallest keys whose weights together reach the target (at least one), in the order
+// of their ids. Equal keys: the lower id first. key(i) is in nats and not below `least_key`. Returns how many are kept.
+//
+// A histogram over the keys says in which bucket the target is reached; only the candidates of that bucket are sorted.
+template <typename Key>
+size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, MassTarget target) {
+  const std::span<double> masses = sampler->bucket_masses;
+  std::fill(masses.begin(), masses.end(), 0.0);
+  for (size_t i = 0; i < count; ++i) masses[bucket_of(key(i) - least_key)] += sampler->weights[i];
+
+  size_t edge = 0;
+  double sum = 0;
+  while (edge + 1 < masses.size() && !target.reached_by(sum + masses[edge])) sum += masses[edge++];
+
+  size_t members = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (bucket_of(key(i) - least_key) == edge) sampler->order[members++] = static_cast<uint32_t>(i);
+  }
+  // A bucket that reaches the target has a member. The last one may have none: then rounding alone kept the sum below it.
+  if (members == 0) return count;
+  const std::span<uint32_t> order = sampler->order.first(members);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const double key_a = key(a), key_b = key(b);
+    return key_a < key_b || (key_a == key_b && a < b);
+  });
+  size_t last = 0;
+  sum += sampler->weights[order[0]];
+  while (last + 1 < members && !target.reached_by(sum)) sum += sampler->weights[order[++last]];
+
+  const uint32_t last_kept = order[last];
+  const double last_key = key(last_kept);
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const double key_i = key(i);
+    if (key_i < last_key || (key_i == last_key && i <= last_kept)) sampler->candidates[kept++] = sampler->candidates[i];
+  }
+  return kept;
+}
+
+// Locally typical sampling (Meister et al., 2023, "Locally Typical Sampling"): keeps the candidates whose information content
+// −log p is nearest to the entropy. With D = Σ p·(largest − logit), entropy = log Z + D and −log p = log Z + largest − logit, so
+// the distance between the two is |largest − logit − D|: log Z cancels.
+size_t keep_typical(Sampler* sampler, size_t count, float typical_p) {
+  const std::span<Candidate> candidates = sampler->candidates;
+  const float largest = largest_logit(candidates.first(count));
+  const double sum = fill_weights(candidates.first(count), largest, 1, sampler->weights);
+  double mean_distance = 0;
+  for (size_t i = 0; i < count; ++i) {
+    mean_distance += sampler->weights[i] * (static_cast<double>(largest) - candidates[i].logit);
+  }
+  mean_distance /= sum;
+  const auto key = [&](size_t i) { return std::fabs(static_cast<double>(largest) - candidates[i].logit - mean_distance); };
+  return keep_by_mass(sampler, count, key, 0, {typical_p * sum, true});
+}
+
+// Nucleus sampling (Holtzman et al., 2020): the fewest most probable candidates that together have the probability top_p.
+size_t keep_top_p(Sampler* sampler, size_t count, float top_p) {
+  const std::span<Candidate> candidates = sampler->candidates;
+  const float largest = largest_logit(candidates.first(count));
+  const double sum = fill_weights(candidates.first(count), largest, 1, sampler->weights);
+  const auto key = [&](size_t i) { return -static_cast<double>(candidates[i].logit); };
+  return keep_by_mass(sampler, count, key, -static_cast<double>(largest), {top_p * sum, false});
+}
+
+// The candidates that are at least min_p times as probable as the best one.
+size_t keep_min_p(Sampler* sampler, size_t count, float min_p) {
+  const std::span<Candidate> candidates = sampler->candidates;
+  const float least = largest_logit(candidates.first(count)) + logf(min_p);
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (candidates[i].logit >= least) candidates[kept++] = candidates[i];
+  }
+  return kept;
+}
+
+int32_t draw(Sampler* sampler, size_t count) {
+  const std::span<const Candidate> candidates = sampler->candidates.first(count);
+  const double sum = fill_weights(candidates, largest_logit(candidates), sampler->options.temperature, sampler->weights);
+  // Below `sum`, which the same additions in the same order reach: so the loop ends at a candidate with a weight above 0.
+  const double target = random_unit(sampler->random) * sum;
+  double passed = 0;
+  size_t i = 0;
+  for (; i + 1 < count; ++i) {
+    passed += sampler->weights[i];
+    if (passed > target) break;
+  }
+  return candidates[i].token;
+}
+
+}  // namespace
+
+void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena) {
+  sampler->vocabulary = vocabulary;
+  sampler->candidates = arena->take<Candidate>(vocabulary);
+  sampler->weights = arena->take<float>(vocabulary);
+  sampler->order = arena->take<uint32_t>(vocabulary);
+  sampler->bucket_masses = arena->take<double>(kMassBuckets);
+}
+
+Status sampler_configure(Sampler* sampler, const SamplerOptions& options) {
+  CAMELGPT_TRY(check_options(options));
+  Buffer<int32_t> recent;
+  Buffer<TokenCount> counts;
+  const size_t slots = options.repeat_last == 0 ? 0 : std::bit_ceil(2 * options.repeat_last);
+  if (!recent.resize(options.repeat_last) || !counts.resize(slots)) {
+    return out_of_memory("the recent tokens", options.repeat_last * sizeof(int32_t) + slots * sizeof(TokenCount));
+  }
+  sampler->options = options;
+  sampler->biases.clear();
+  sampler->recent.swap(recent);
+  sampler->counts.swap(counts);
+  sampler->recent_count = 0;
+  random_seed(sampler->random, options.seed);
+  return Status();
+}
+
+Status sampler_add_bias(Sampler* sampler, int32_t token, float bias) {
+  if (token < 0 || static_cast<uint32_t>(token) >= sampler->vocabulary) {
+    Status status = make_error(ErrorCode::kBadOption, "A logit bias is for a token that the model does not have.");
+    status = with_expected(status, "a token from 0 to %lld", static_cast<long long>(sampler->vocabulary) - 1);
+    return with_found(status, "%d", token);
+  }
+  if (std::isnan(bias) || bias == kInfinity) {
+    Status status = make_error(ErrorCode::kBadOption, "The logit bias of token %d is out of range.", token);
+    status = with_expected(status, "a finite number or -infinity");
+    status = with_found(status, "%s", std::isnan(bias) ? "NaN" : "infinity");
+    return with_hint(status, "100 is enough to force a token, -infinity forbids it.");
+  }
+  if (!sampler->biases.push_back({token, bias})) {
+    return out_of_memory("the logit biases", (sampler->biases.size() + 1) * sizeof(LogitBias));
+  }
+  return Status();
+}
+
+void sampler_accept(Sampler* sampler, int32_t token) {
+  assert(token >= 0 && static_cast<uint32_t>(token) < sampler->vocabulary);
+  if (sampler->recent.empty()) return;
+  sampler->recent[static_cast<size_t>(sampler->recent_count % sampler->recent.size())] = token;
+  ++sampler->recent_count;
+}
+
+int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
+  assert(logits.size() == sampler->vocabulary && sampler->candidates.size() == sampler->vocabulary);
+  const SamplerOptions& options = sampler->options;
+  logits = adjusted_logits(sampler, logits);
+  if (options.temperature == 0) return greedy_token(logits);
+
+  const std::span<Candidate> candidates = sampler->candidates;
+  size_t count;
+  if (options.top_k > 0 && options.top_k < logits.size()) {
+    count = select_best(logits, options.top_k, candidates);
+    std::sort(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(count),
+              [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  } else {
+    count = collect_finite(logits, candidates);
+  }
+  if (count == 0) return -1;
+  if (options.typical_p < 1) count = keep_typical(sampler, count, options.typical_p);
+  if (options.top_p < 1) count = keep_top_p(sampler, count, options.top_p);
+  if (options.min_p > 0) count = keep_min_p(sampler, count, options.min_p);
+  return draw(sampler, count);
+}
+
+float sampler_log_probabilities(Sampler* sampler, std::span<const float> logits, int32_t token,
+                                std::span<LogProbability> top) {
+  assert(logits.size() == sampler->vocabulary && sampler->candidates.size() == sampler->vocabulary);
+  assert(token >= 0 && static_cast<uint32_t>(token) < sampler->vocabulary);
+  std::fill(top.begin(), top.end(), LogProbability{-1, -kInfinity});
+  const int32_t best = greedy_token(logits);
+  if (best < 0) return -kInfinity;
+  const float largest = logits[static_cast<size_t>(best)];
+  double sum = 0;
+  for (const float logit : logits) {
+    if (std::isfinite(logit)) sum += expf(logit - largest);
+  }
+  const double log_sum = std::log(sum);
+  // In double, because the difference of two floats can be out of their range.
+  const auto logprob_of = [&](float logit) {
+    return static_cast<float>(std::max<double>(static_cast<double>(logit) - largest - log_sum, -FLT_MAX));
+  };
+
+  const size_t count = select_best(logits, std::min(top.size(), logits.size()), sampler->candidates);
+  const std::span<Candidate> selected = sampler->candidates.first(count);
+  std::sort(selected.begin(), selected.end(), is_better);
+  for (size_t i = 0; i < count; ++i) top[i] = {selected[i].token, logprob_of(selected[i].logit)};
+  const float logit = logits[static_cast<size_t>(token)];
+  return std::isfinite(logit) ? logprob_of(logit) : -kInfinity;
+}
+
+}  // namespace camelgpt
