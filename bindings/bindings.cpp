@@ -1,0 +1,251 @@
+// The whole JavaScript surface of the core. No logic: every call forwards to camelgpt.h.
+//
+// Data cross the border as addresses in linear memory (JavaScript copies bytes to and from HEAPU8), so that no call here
+// allocates. A call that can fail returns false; the error is then in error*().
+#include <emscripten/bind.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "camelgpt.h"
+
+namespace {
+
+using namespace camelgpt;
+using emscripten::allow_raw_pointers;
+
+double address(const void* pointer) { return static_cast<double>(reinterpret_cast<uintptr_t>(pointer)); }
+
+// What sampling needs, with JavaScript's number types. The seed comes in two halves.
+struct BoundOptions {
+  double maxTokens, temperature, topK, topP, minP, typicalP, repeatPenalty, repeatLast, presencePenalty, frequencyPenalty;
+  double seedLow, seedHigh;
+  bool ignoreEos;
+  double logprobs;
+};
+
+// Counts arrive as doubles: what is not a whole number of 32 bits becomes the largest one, which every check rejects.
+uint32_t count_of(double value) {
+  if (!(value >= 0) || value >= 4294967295.0 || value != static_cast<double>(static_cast<uint64_t>(value))) {
+    return UINT32_MAX;
+  }
+  return static_cast<uint32_t>(value);
+}
+
+struct Engine {
+  Session* session = session_create();
+  Status status;
+  MemoryPlan plan_{};
+  ModelInfo info_{};
+
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine() { session_destroy(session); }
+
+  bool keep(const Status& result) {
+    status = result;
+    return result.ok();
+  }
+
+  // --- errors ---
+  bool created() const { return session != nullptr; }
+  double errorCode() const { return address(error_code_name(status.code)); }
+  double errorMessage() const { return address(status.message); }
+  double errorExpected() const { return address(status.expected); }
+  double errorFound() const { return address(status.found); }
+  double errorHint() const { return address(status.hint); }
+
+  // --- loading ---
+  uint32_t loadState() const { return static_cast<uint32_t>(session_load_state(session)); }
+  double stagingAddress() { return address(session_staging(session).data()); }
+  uint32_t stagingSize() { return static_cast<uint32_t>(session_staging(session).size()); }
+  bool feed(uint32_t size) { return keep(session_feed(session, size)); }
+  bool endOfFile() { return keep(session_end_of_file(session)); }
+  double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
+  bool plan(double context_length) { return keep(session_plan(session, count_of(context_length), &plan_)); }
+  double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
+  double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
+  double planCacheBytes() const { return static_cast<double>(plan_.cache_bytes); }
+  double planTokenizerBytes() const { return static_cast<double>(plan_.tokenizer_bytes); }
+  double planWorkspaceBytes() const { return static_cast<double>(plan_.workspace_bytes); }
+  double planStagingBytes() const { return static_cast<double>(plan_.staging_bytes); }
+  double planTotalBytes() const { return static_cast<double>(plan_.total_bytes); }
+  uint32_t planContextLength() const { return plan_.context_length; }
+  uint32_t planModelContextLength() const { return plan_.model_context_length; }
+  bool allocate(double context_length) { return keep(session_allocate(session, count_of(context_length))); }
+
+  // --- inspection ---
+  bool info() { return keep(session_model_info(session, &info_)); }
+  double infoParameters() const { return static_cast<double>(info_.parameters); }
+  double infoMacsPerToken() const { return static_cast<double>(info_.macs_per_token); }
+  uint32_t infoLayers() const { return info_.layers; }
+  uint32_t infoHidden() const { return info_.hidden; }
+  uint32_t infoHeads() const { return info_.heads; }
+  uint32_t infoKvHeads() const { return info_.kv_heads; }
+  uint32_t infoHeadWidth() const { return info_.head_width; }
+  uint32_t infoFfn() const { return info_.ffn; }
+  uint32_t infoVocabulary() const { return info_.vocabulary; }
+  int32_t infoBosToken() const { return info_.bos_token; }
+  int32_t infoEosToken() const { return info_.eos_token; }
+  bool metadataJson() { return keep(session_metadata_json(session)); }
+  bool tensorsJson() { return keep(session_tensors_json(session)); }
+  bool metadataString(uint32_t key_size) { return keep(session_metadata_string(session, key_size)); }
+
+  // --- text and tokens ---
+  double textBuffer(double size) { return address(session_text_buffer(session, count_of(size))); }
+  double tokenBuffer(double count) { return address(session_token_buffer(session, count_of(count))); }
+  double tokensAddress() const { return address(session_tokens(session).data()); }
+  uint32_t tokensCount() const { return static_cast<uint32_t>(session_tokens(session).size()); }
+  double outputAddress() const { return address(session_output(session).data()); }
+  uint32_t outputSize() const { return static_cast<uint32_t>(session_output(session).size()); }
+  bool tokenize(uint32_t text_size, bool add_special, bool parse_special) {
+    return keep(session_tokenize(session, text_size, add_special, parse_special));
+  }
+  bool detokenize(uint32_t count, bool keep_control) { return keep(session_detokenize(session, count, keep_control)); }
+  bool piece(int32_t token) { return keep(session_piece(session, token)); }
+
+  // --- generation ---
+  bool configure(const BoundOptions& o) {
+    GenerationOptions options;
+    options.max_tokens = count_of(o.maxTokens);
+    options.temperature = static_cast<float>(o.temperature);
+    options.top_k = count_of(o.topK);
+    options.top_p = static_cast<float>(o.topP);
+    options.min_p = static_cast<float>(o.minP);
+    options.typical_p = static_cast<float>(o.typicalP);
+    options.repeat_penalty = static_cast<float>(o.repeatPenalty);
+    options.repeat_last = count_of(o.repeatLast);
+    options.presence_penalty = static_cast<float>(o.presencePenalty);
+    options.frequency_penalty = static_cast<float>(o.frequencyPenalty);
+    options.seed = static_cast<uint64_t>(count_of(o.seedHigh)) << 32 | count_of(o.seedLow);
+    options.ignore_eos = o.ignoreEos;
+    options.logprobs = count_of(o.logprobs);
+    return keep(session_configure(session, options));
+  }
+  bool addStop(uint32_t text_size) { return keep(session_add_stop(session, text_size)); }
+  bool addLogitBias(int32_t token, double bias) {
+    return keep(session_add_logit_bias(session, token, static_cast<float>(bias)));
+  }
+  bool prompt(uint32_t token_count) { return keep(session_prompt(session, token_count)); }
+  uint32_t reusedTokens() const { return session_reused_tokens(session); }
+  // Tokens left to prefill, or -1 with an error.
+  double prefill(uint32_t max_tokens) {
+    uint32_t left = 0;
+    return keep(session_prefill(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
+  }
+  // 0 continue, 1 stop, 2 length, or -1 with an error.
+  int32_t step() {
+    StepResult result = StepResult::kContinue;
+    return keep(session_step(session, &result)) ? static_cast<int32_t>(result) : -1;
+  }
+  int32_t lastToken() const { return session_last_token(session).token; }
+  double lastLogprob() const { return session_last_token(session).logprob; }
+  // Pairs of a 32-bit id and a 32-bit float.
+  double topTokensAddress() const { return address(session_top_tokens(session).data()); }
+  uint32_t topTokensCount() const { return static_cast<uint32_t>(session_top_tokens(session).size()); }
+
+  // --- scoring ---
+  bool scoreBegin(uint32_t token_count) { return keep(session_score_begin(session, token_count)); }
+  double scoreContinue(uint32_t max_tokens) {
+    uint32_t left = 0;
+    return keep(session_score_continue(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
+  }
+  // Pairs of a 32-bit float (log-probability) and a 32-bit id (the best token).
+  double scoresAddress() const { return address(session_scores(session).data()); }
+  uint32_t scoresCount() const { return static_cast<uint32_t>(session_scores(session).size()); }
+  // 32-bit floats.
+  double logitsAddress() const { return address(session_logits(session).data()); }
+  uint32_t logitsCount() const { return static_cast<uint32_t>(session_logits(session).size()); }
+};
+
+double kernelsNameAddress() { return address(kernels_name()); }
+
+}  // namespace
+
+EMSCRIPTEN_BINDINGS(camelgpt) {
+  emscripten::function("kernelsName", &kernelsNameAddress);
+  emscripten::value_object<BoundOptions>("GenerationOptions")
+      .field("maxTokens", &BoundOptions::maxTokens)
+      .field("temperature", &BoundOptions::temperature)
+      .field("topK", &BoundOptions::topK)
+      .field("topP", &BoundOptions::topP)
+      .field("minP", &BoundOptions::minP)
+      .field("typicalP", &BoundOptions::typicalP)
+      .field("repeatPenalty", &BoundOptions::repeatPenalty)
+      .field("repeatLast", &BoundOptions::repeatLast)
+      .field("presencePenalty", &BoundOptions::presencePenalty)
+      .field("frequencyPenalty", &BoundOptions::frequencyPenalty)
+      .field("seedLow", &BoundOptions::seedLow)
+      .field("seedHigh", &BoundOptions::seedHigh)
+      .field("ignoreEos", &BoundOptions::ignoreEos)
+      .field("logprobs", &BoundOptions::logprobs);
+#define CAMELGPT_BIND(name) .function(#name, &Engine::name)
+  emscripten::class_<Engine>("Engine")
+      .constructor<>()
+      CAMELGPT_BIND(created)
+      CAMELGPT_BIND(errorCode)
+      CAMELGPT_BIND(errorMessage)
+      CAMELGPT_BIND(errorExpected)
+      CAMELGPT_BIND(errorFound)
+      CAMELGPT_BIND(errorHint)
+      CAMELGPT_BIND(loadState)
+      CAMELGPT_BIND(stagingAddress)
+      CAMELGPT_BIND(stagingSize)
+      CAMELGPT_BIND(feed)
+      CAMELGPT_BIND(endOfFile)
+      CAMELGPT_BIND(fileBytes)
+      CAMELGPT_BIND(plan)
+      CAMELGPT_BIND(planFileBytes)
+      CAMELGPT_BIND(planWeightBytes)
+      CAMELGPT_BIND(planCacheBytes)
+      CAMELGPT_BIND(planTokenizerBytes)
+      CAMELGPT_BIND(planWorkspaceBytes)
+      CAMELGPT_BIND(planStagingBytes)
+      CAMELGPT_BIND(planTotalBytes)
+      CAMELGPT_BIND(planContextLength)
+      CAMELGPT_BIND(planModelContextLength)
+      CAMELGPT_BIND(allocate)
+      CAMELGPT_BIND(info)
+      CAMELGPT_BIND(infoParameters)
+      CAMELGPT_BIND(infoMacsPerToken)
+      CAMELGPT_BIND(infoLayers)
+      CAMELGPT_BIND(infoHidden)
+      CAMELGPT_BIND(infoHeads)
+      CAMELGPT_BIND(infoKvHeads)
+      CAMELGPT_BIND(infoHeadWidth)
+      CAMELGPT_BIND(infoFfn)
+      CAMELGPT_BIND(infoVocabulary)
+      CAMELGPT_BIND(infoBosToken)
+      CAMELGPT_BIND(infoEosToken)
+      CAMELGPT_BIND(metadataJson)
+      CAMELGPT_BIND(tensorsJson)
+      CAMELGPT_BIND(metadataString)
+      CAMELGPT_BIND(textBuffer)
+      CAMELGPT_BIND(tokenBuffer)
+      CAMELGPT_BIND(tokensAddress)
+      CAMELGPT_BIND(tokensCount)
+      CAMELGPT_BIND(outputAddress)
+      CAMELGPT_BIND(outputSize)
+      CAMELGPT_BIND(tokenize)
+      CAMELGPT_BIND(detokenize)
+      CAMELGPT_BIND(piece)
+      CAMELGPT_BIND(configure)
+      CAMELGPT_BIND(addStop)
+      CAMELGPT_BIND(addLogitBias)
+      CAMELGPT_BIND(prompt)
+      CAMELGPT_BIND(reusedTokens)
+      CAMELGPT_BIND(prefill)
+      CAMELGPT_BIND(step)
+      CAMELGPT_BIND(lastToken)
+      CAMELGPT_BIND(lastLogprob)
+      CAMELGPT_BIND(topTokensAddress)
+      CAMELGPT_BIND(topTokensCount)
+      CAMELGPT_BIND(scoreBegin)
+      CAMELGPT_BIND(scoreContinue)
+      CAMELGPT_BIND(scoresAddress)
+      CAMELGPT_BIND(scoresCount)
+      CAMELGPT_BIND(logitsAddress)
+      CAMELGPT_BIND(logitsCount);
+#undef CAMELGPT_BIND
+}

@@ -1,0 +1,188 @@
+// CamelGPT inference: the public C++ API.
+//
+// One Session is one loaded model with its key/value cache. Bytes of a GGUF file go in, in pieces; tokens and text come
+// out. There is no file, network or JavaScript code below this line, and no exception: whatever comes from outside is
+// answered with a Status.
+//
+//     Session* session = session_create();
+//     while (bytes left) { copy some to session_staging(session); session_feed(session, n); allocate when planned; }
+//     session_tokenize(...); session_prompt(...);
+//     while (session_prefill(...) has tokens left) {}
+//     while (session_step(...) says kContinue) { show session_output(session); }
+//     session_destroy(session);
+//
+// A Session is used by one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace camelgpt {
+
+struct Session;
+
+// Null when there is no memory.
+Session* session_create();
+void session_destroy(Session* session);
+
+// ---------------------------------------------------------------------------------------------------------- loading
+
+// Where a load stands. It goes from top to bottom.
+enum class LoadState : uint8_t {
+  kHeader,   // the header is arriving
+  kPlanned,  // the header is complete and the model is known: ask session_plan, then call session_allocate
+  kWeights,  // tensor data are arriving
+  kReady,    // every tensor is in place
+  kFailed,   // an earlier call failed; the session can only be destroyed
+};
+LoadState session_load_state(const Session* session);
+
+// Where the caller writes the next bytes of the file. Fixed size (kStagingBytes), fixed place.
+std::span<uint8_t> session_staging(Session* session);
+
+// Takes the first `size` bytes of the staging buffer as the next bytes of the file. While the state becomes kPlanned some of
+// them may be weights: they are kept, and taken by session_allocate. Errors: everything a hostile file can contain.
+Status session_feed(Session* session, size_t size);
+
+// The file has no more bytes: kTruncated unless the state is kReady.
+Status session_end_of_file(const Session* session);
+
+// Size that the header promises for the whole file, in bytes; 0 before kPlanned.
+uint64_t session_file_bytes(const Session* session);
+
+// What the model will occupy, in bytes. Known when the header is.
+struct MemoryPlan {
+  uint64_t file_bytes;         // the file as the header describes it
+  uint64_t weight_bytes;       // tensors as panels and float vectors
+  uint64_t cache_bytes;        // keys and values at context_length
+  uint64_t tokenizer_bytes;    // vocabulary and merge tables
+  uint64_t workspace_bytes;    // activations, logits, sampling
+  uint64_t staging_bytes;
+  uint64_t total_bytes;        // the sum of the five parts in memory
+  uint32_t context_length;     // positions in the cache
+  uint32_t model_context_length;  // what the model was trained for
+};
+
+// The plan for a context of `context_length` positions; 0 means the model's own, at most kDefaultContextLimit.
+// kBadOption where it is larger than the model's. The state is kPlanned or later.
+Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan);
+inline constexpr uint32_t kDefaultContextLimit = 4096;
+
+// Makes the one allocation of the plan. The state goes from kPlanned to kWeights.
+Status session_allocate(Session* session, uint32_t context_length);
+
+// ------------------------------------------------------------------------------------------------------- inspection
+
+// What the model is. The state is kPlanned or later.
+struct ModelInfo {
+  std::string_view architecture;  // as general.architecture says
+  uint64_t parameters;            // weights in all tensors
+  uint32_t layers, hidden, heads, kv_heads, head_width, ffn, vocabulary;
+  uint64_t macs_per_token;        // multiply-adds of one decode step in matrices (attention's own excluded)
+  int32_t bos_token, eos_token;   // -1 where the model has none
+};
+Status session_model_info(const Session* session, ModelInfo* info);
+
+// JSON into session_output, as long as the header is in memory: from kPlanned until the weights are complete.
+Status session_metadata_json(Session* session);
+Status session_tensors_json(Session* session);
+// A string value of the metadata into session_output; empty where the key is absent. The key is the text (see below), one of
+// those that are kept: general.name, general.architecture, tokenizer.chat_template.
+Status session_metadata_string(Session* session, size_t key_size);
+
+// Name of the kernels in use, for example "relaxed dot32".
+const char* kernels_name();
+
+// -------------------------------------------------------------------------------------------------------------- text
+
+// A buffer for `size` bytes of UTF-8 that the caller fills in, for the calls below that read "the text". Null: no memory.
+char* session_text_buffer(Session* session, size_t size);
+// A buffer for `count` token ids likewise ("the tokens"). Null: no memory.
+int32_t* session_token_buffer(Session* session, size_t count);
+// The tokens: what session_tokenize made or the caller wrote.
+std::span<const int32_t> session_tokens(const Session* session);
+// The text that the last call made (UTF-8).
+std::string_view session_output(const Session* session);
+
+// The text → the tokens. kBadInput where the text is not UTF-8.
+Status session_tokenize(Session* session, size_t text_size, bool add_special, bool parse_special);
+// The tokens → session_output, whole characters only; what is not UTF-8 becomes U+FFFD.
+Status session_detokenize(Session* session, size_t token_count, bool keep_control);
+// The written form of one token → session_output (may be a part of a character: raw bytes).
+Status session_piece(Session* session, int32_t token);
+
+// -------------------------------------------------------------------------------------------------------- generation
+
+// How the next token is chosen. Order: penalties and bias, top-k, typical-p, top-p, min-p, temperature.
+struct GenerationOptions {
+  uint32_t max_tokens = 256;       // at least 1
+  float temperature = 0;           // 0: always the most probable token
+  uint32_t top_k = 40;             // 0: off
+  float top_p = 0.95f;             // 1: off
+  float min_p = 0.05f;             // 0: off
+  float typical_p = 1;             // 1: off
+  float repeat_penalty = 1;        // 1: off; divides positive and multiplies negative logits of recent tokens
+  uint32_t repeat_last = 64;       // how many last tokens the penalties see
+  float presence_penalty = 0;      // subtracted once for a token that occurred
+  float frequency_penalty = 0;     // subtracted for each occurrence
+  uint64_t seed = 0;               // the same seed gives the same text
+  bool ignore_eos = false;         // forbid the end tokens
+  uint32_t logprobs = 0;           // how many most probable tokens to report for each step, at most kMaxLogprobs
+};
+inline constexpr uint32_t kMaxLogprobs = 20;
+
+// Sets the options and forgets stop strings and biases. kBadOption names the option, its range and the value found.
+Status session_configure(Session* session, const GenerationOptions& options);
+// Adds a stop string: the text. Generation ends before it; it may span tokens.
+Status session_add_stop(Session* session, size_t text_size);
+// Adds to the logit of one token; -infinity forbids it.
+Status session_add_logit_bias(Session* session, int32_t token, float bias);
+
+// Starts a generation after the first `token_count` tokens of the token buffer. What the cache already holds of them is kept.
+// kContextOverflow where they leave no room for one more token; kBadInput where there is none or an id is not in the vocabulary.
+Status session_prompt(Session* session, size_t token_count);
+// Prompt tokens that the cache already held.
+uint32_t session_reused_tokens(const Session* session);
+// Evaluates at most `max_tokens` of the prompt. *left is what remains: call again until it is 0.
+Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left);
+
+enum class StepResult : uint8_t {
+  kContinue = 0,
+  kStop = 1,    // the end token or a stop string
+  kLength = 2,  // max_tokens or the context is reached
+};
+// Chooses one token and shows its text in session_output: whole characters that cannot be part of a stop string any more,
+// possibly none. With kStop or kLength the output is the rest of the text.
+Status session_step(Session* session, StepResult* result);
+
+// The token of the last step, and what was probable then, most probable first (natural logarithms, before any sampling option).
+struct TokenProbability {
+  int32_t token;
+  float logprob;
+};
+TokenProbability session_last_token(const Session* session);
+std::span<const TokenProbability> session_top_tokens(const Session* session);
+
+// ------------------------------------------------------------------------------------------------------------- scoring
+
+// What the model thought of one given token.
+struct TokenScore {
+  float logprob;      // of the token that is there, in nats
+  int32_t best;       // the most probable token instead
+};
+
+// Starts to score the first `token_count` tokens of the token buffer as one window with an empty cache.
+Status session_score_begin(Session* session, size_t token_count);
+// Scores some more. *left is what remains.
+Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* left);
+// One for each token of the window but the first. Valid until the next call.
+std::span<const TokenScore> session_scores(const Session* session);
+
+// For tests and tools: the logits after the last evaluated token (prefill or step). [vocabulary]
+std::span<const float> session_logits(const Session* session);
+
+}  // namespace camelgpt

@@ -1,0 +1,110 @@
+#include "model/config.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+namespace camelgpt {
+namespace {
+
+// "<architecture>.<name>" without an allocation.
+struct Key {
+  char text[160];
+  size_t size;
+  Key(std::string_view architecture, const char* name) {
+    const int written = std::snprintf(text, sizeof text, "%.*s.%s", static_cast<int>(architecture.size()),
+                                      architecture.data(), name);
+    size = written < 0 ? 0 : static_cast<size_t>(written) < sizeof text ? static_cast<size_t>(written) : sizeof text - 1;
+  }
+  std::string_view view() const { return {text, size}; }
+};
+
+struct ConfigReader {
+  const GgufHeader& header;
+  std::string_view architecture;
+
+  bool has(const char* name) const { return gguf_find(header, Key(architecture, name).view()) != nullptr; }
+
+  Status count(const char* name, uint32_t limit, uint32_t* value) const {
+    uint64_t wide = 0;
+    CAMELGPT_TRY(gguf_get_u64(header, Key(architecture, name).view(), 1, limit, &wide));
+    *value = static_cast<uint32_t>(wide);
+    return {};
+  }
+
+  Status optional_count(const char* name, uint32_t limit, uint32_t* value) const {
+    return has(name) ? count(name, limit, value) : Status{};
+  }
+
+  // A finite number above zero.
+  Status positive(const char* name, float* value) const {
+    double wide = 0;
+    const Key key(architecture, name);
+    CAMELGPT_TRY(gguf_get_f64(header, key.view(), &wide));
+    if (!(wide > 0) || !std::isfinite(static_cast<float>(wide)) || static_cast<float>(wide) == 0) {
+      Status status = make_error(ErrorCode::kBadMetadata, "The value of %s is impossible.", key.text);
+      status = with_expected(status, "a finite number above 0");
+      return with_found(status, "%g", wide);
+    }
+    *value = static_cast<float>(wide);
+    return {};
+  }
+};
+
+Status read_rope(const ConfigReader& reader, ModelConfig* config) {
+  config->rope_rotated = config->head_width;
+  CAMELGPT_TRY(reader.optional_count("rope.dimension_count", kMaxWidth, &config->rope_rotated));
+  if (config->rope_rotated > config->head_width || config->rope_rotated % 2 != 0) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The number of rotated values does not fit the heads.");
+    status = with_expected(status, "rope.dimension_count even and at most %u", config->head_width);
+    return with_found(status, "%u", config->rope_rotated);
+  }
+  if (reader.has("rope.freq_base")) CAMELGPT_TRY(reader.positive("rope.freq_base", &config->rope_base));
+  if (!reader.has("rope.scaling.type")) return {};
+  std::string_view type;
+  CAMELGPT_TRY(gguf_get_string(reader.header, Key(reader.architecture, "rope.scaling.type").view(), &type));
+  if (type == "none") return {};
+  if (type != "linear") {
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "This kind of rope scaling is not supported.");
+    status = with_expected(status, "none, linear, or Llama 3's rope_freqs tensor");
+    return with_found(status, "%.*s", static_cast<int>(type.size()), type.data());
+  }
+  float factor = 1;
+  CAMELGPT_TRY(reader.positive("rope.scaling.factor", &factor));
+  config->rope_position_scale = 1.0f / factor;
+  return {};
+}
+
+}  // namespace
+
+Status read_decoder_config(const GgufHeader& header, std::string_view architecture, ModelConfig* config) {
+  const ConfigReader reader{header, architecture};
+  CAMELGPT_TRY(reader.count("block_count", kMaxLayers, &config->layers));
+  CAMELGPT_TRY(reader.count("embedding_length", kMaxWidth, &config->hidden));
+  CAMELGPT_TRY(reader.count("feed_forward_length", kMaxWidth, &config->ffn));
+  CAMELGPT_TRY(reader.count("context_length", kMaxContext, &config->context_length));
+  CAMELGPT_TRY(reader.count("attention.head_count", kMaxWidth, &config->heads));
+  config->kv_heads = config->heads;
+  CAMELGPT_TRY(reader.optional_count("attention.head_count_kv", kMaxWidth, &config->kv_heads));
+  if (config->heads % config->kv_heads != 0) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The query heads cannot be shared out among the key/value heads.");
+    status = with_expected(status, "attention.head_count a multiple of attention.head_count_kv");
+    return with_found(status, "%u and %u", config->heads, config->kv_heads);
+  }
+  config->head_width = config->hidden / config->heads;
+  CAMELGPT_TRY(reader.optional_count("attention.key_length", kMaxWidth, &config->head_width));
+  uint32_t value_width = config->head_width;
+  CAMELGPT_TRY(reader.optional_count("attention.value_length", kMaxWidth, &value_width));
+  if (config->head_width == 0 || config->head_width % 8 != 0 || config->head_width > kMaxHeadWidth ||
+      value_width != config->head_width) {
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Heads of this width are not supported.");
+    status = with_expected(status, "equal key and value widths, a multiple of 8, at most %u", kMaxHeadWidth);
+    return with_found(status, "%u and %u", config->head_width, value_width);
+  }
+  CAMELGPT_TRY(reader.positive("attention.layer_norm_rms_epsilon", &config->norm_epsilon));
+  return read_rope(reader, config);
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,132 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "nn/linear.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr const Architecture* kArchitectures[] = {&kLlamaArchitecture};
+
+}  // namespace
+
+Status model_open(const GgufHeader& header, Model* model) {
+  std::string_view name;
+  CAMELGPT_TRY(gguf_get_string(header, "general.architecture", &name));
+  for (const Architecture* architecture : kArchitectures) {
+    if (name == architecture->name) model->architecture = architecture;
+  }
+  if (model->architecture == nullptr) {
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "There is no engine for this model's architecture.");
+    status = with_expected(status, "one of: llama");
+    status = with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
+    return with_hint(status, "Choose a model of a supported architecture.");
+  }
+  CAMELGPT_TRY(model->architecture->read_config(header, &model->config));
+  model->parameters = 0;
+  for (const GgufTensor& tensor : header.tensors) {
+    model->parameters += tensor.dimensions[0] * tensor.dimensions[1] * tensor.dimensions[2] * tensor.dimensions[3];
+  }
+  return {};
+}
+
+Status model_bind(WeightBinder* binder, Model* model) {
+  binder->macs = 0;
+  CAMELGPT_TRY(model->architecture->bind(binder, model));
+  const CheckedSize used = binder->arena->used();
+  if (!used.fits_memory()) return out_of_memory("the weights", used.value);
+  return {};
+}
+
+Status cache_reserve(const ModelConfig& config, uint32_t context, Arena* arena, KvCache* cache) {
+  const CheckedSize count =
+      CheckedSize(config.layers) * config.kv_heads * CheckedSize(context) * CheckedSize(config.head_width);
+  if (!(count * 4).fits_memory()) return out_of_memory("the key/value cache", (count * 4).value);
+  cache->keys = arena->take<uint16_t>(count.value);
+  cache->values = arena->take<uint16_t>(count.value);
+  cache->context = context;
+  cache->length = 0;
+  return {};
+}
+
+void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace) {
+  const uint64_t hidden = padded_rows(config.hidden);
+  const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
+  const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
+  const uint64_t ffn = padded_rows(config.ffn);
+  workspace->x = arena->take<float>(kMaxBatch * hidden);
+  workspace->normed = arena->take<float>(kMaxBatch * hidden);
+  workspace->query = arena->take<float>(kMaxBatch * query);
+  workspace->key = arena->take<float>(kMaxBatch * key);
+  workspace->value = arena->take<float>(kMaxBatch * key);
+  workspace->attended = arena->take<float>(kMaxBatch * query);
+  workspace->gate = arena->take<float>(kMaxBatch * ffn);
+  workspace->up = arena->take<float>(kMaxBatch * ffn);
+  workspace->projected = arena->take<float>(kMaxBatch * hidden);
+  workspace->cosine = arena->take<float>(kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2));
+  workspace->sine = arena->take<float>(kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2));
+  workspace->attention =
+      arena->take<float>(attention_scratch_floats(kMaxBatch, config.heads / config.kv_heads, config.head_width));
+  workspace->logits = arena->take<float>(padded_rows(config.vocabulary));
+  workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
+  const uint64_t columns = std::max<uint64_t>(std::max<uint64_t>(config.hidden, config.ffn), query);
+  workspace->activations = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
+}
+
+void model_forward(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* workspace) {
+  assert(!tokens.empty() && tokens.size() <= kMaxBatch && tokens.size() <= cache->context - cache->length);
+  model.architecture->forward(model, tokens, cache, workspace);
+}
+
+void model_logits(const Model& model, uint32_t index, Workspace* workspace) {
+  const size_t stride = padded_rows(model.config.hidden);
+  kernels().quantize(workspace->x.data() + index * stride, stride, 1, model.config.hidden, &workspace->activations);
+  linear(model.head, workspace->activations, workspace->logits.data(), padded_rows(model.config.vocabulary));
+}
+
+void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
+                 int32_t* best) {
+  const Kernels& k = kernels();
+  const size_t stride = padded_rows(model.config.hidden);
+  const uint32_t tokens = static_cast<uint32_t>(targets.size());
+  const uint32_t vocabulary = model.config.vocabulary;
+  float maximum[kMaxBatch], target_logit[kMaxBatch];
+  double total[kMaxBatch];
+  for (uint32_t t = 0; t < tokens; ++t) {
+    maximum[t] = -HUGE_VALF;
+    total[t] = 0;
+    target_logit[t] = -HUGE_VALF;
+    best[t] = 0;
+  }
+  k.quantize(workspace->x.data(), stride, tokens, model.config.hidden, &workspace->activations);
+  for (uint32_t first = 0; first < vocabulary; first += kHeadChunk) {
+    const uint32_t rows = std::min(kHeadChunk, vocabulary - first);
+    linear_rows(model.head, first, rows, workspace->activations, workspace->chunk.data(), kHeadChunk);
+    for (uint32_t t = 0; t < tokens; ++t) {
+      const float* logits = workspace->chunk.data() + static_cast<size_t>(t) * kHeadChunk;
+      const uint32_t top = k.argmax(logits, rows);
+      if (logits[top] > maximum[t]) {
+        total[t] *= std::exp(static_cast<double>(maximum[t]) - static_cast<double>(logits[top]));
+        maximum[t] = logits[top];
+        best[t] = static_cast<int32_t>(first + top);
+      }
+      total[t] += k.sum_exp(logits, rows, maximum[t]);
+      const uint32_t target = static_cast<uint32_t>(targets[t]);
+      if (target >= first && target < first + rows) target_logit[t] = logits[target - first];
+    }
+  }
+  for (uint32_t t = 0; t < tokens; ++t) {
+    logprobs[t] = static_cast<float>(static_cast<double>(target_logit[t]) - static_cast<double>(maximum[t]) -
+                                     std::log(total[t]));
+  }
+}
+
+void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x) {
+  const size_t stride = padded_rows(model.config.hidden);
+  for (size_t t = 0; t < tokens.size(); ++t) panel_row(model.embedding, static_cast<uint32_t>(tokens[t]), x + t * stride);
+}
+
+}  // namespace camelgpt

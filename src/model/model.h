@@ -1,0 +1,103 @@
+// A model in memory and one evaluation of it: tokens → hidden states → logits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+namespace camelgpt {
+
+// One layer of a decoder. Matrices are [rows, columns].
+struct DecoderLayer {
+  const float* attention_norm;  // [hidden]
+  Panel query;                  // [heads * head_width, hidden]
+  Panel key, value;             // [kv_heads * head_width, hidden]
+  Panel output;                 // [hidden, heads * head_width]
+  const float* ffn_norm;        // [hidden]
+  Panel gate, up;               // [ffn, hidden]
+  Panel down;                   // [hidden, ffn]
+};
+
+struct Architecture;
+
+struct Model {
+  const Architecture* architecture = nullptr;
+  ModelConfig config;
+  Panel embedding;                        // [vocabulary, hidden]
+  Panel head;                             // [vocabulary, hidden]; the embedding itself where they are tied
+  const float* final_norm = nullptr;      // [hidden]
+  const float* rope_factors = nullptr;    // [rope_rotated / 2] or null
+  std::span<DecoderLayer> layers;
+  uint64_t parameters = 0;
+  uint64_t macs_per_token = 0;            // in matrices, for one decoded token
+};
+
+// Keys and values of every position that was evaluated, as halves: [layers, kv_heads, context, head_width] each.
+struct KvCache {
+  std::span<uint16_t> keys, values;
+  uint32_t context = 0;  // positions there is room for
+  uint32_t length = 0;   // positions that are filled
+};
+
+// Tokens that are evaluated together, at most.
+inline constexpr uint32_t kMaxBatch = 64;
+// Rows of the head that are scored together, see model_score_rows.
+inline constexpr uint32_t kHeadChunk = 1024;
+
+// Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
+struct Workspace {
+  std::span<float> x;           // [batch, hidden] the residual stream; after a forward pass the normed hidden states
+  std::span<float> normed;      // [batch, hidden]
+  std::span<float> query;       // [batch, heads * head_width]
+  std::span<float> key, value;  // [batch, kv_heads * head_width]
+  std::span<float> attended;    // [batch, heads * head_width]
+  std::span<float> gate, up;    // [batch, ffn]
+  std::span<float> projected;   // [batch, hidden]
+  std::span<float> cosine, sine;  // [batch, rope_rotated / 2]
+  std::span<float> attention;   // scratch of the attention kernel
+  std::span<float> logits;      // [vocabulary]
+  std::span<float> chunk;       // [batch, kHeadChunk]
+  Activations activations;      // the input of the matrix products, quantised
+};
+
+// One row of the table of architectures: a new architecture is one file and one row.
+struct Architecture {
+  const char* name;  // as general.architecture says
+  Status (*read_config)(const GgufHeader& header, ModelConfig* config);
+  // Names all tensors to the binder and fills in the model's weights.
+  Status (*bind)(WeightBinder* binder, Model* model);
+  // Evaluates tokens at positions cache->length .. and advances the cache. Leaves normed hidden states in workspace->x.
+  void (*forward)(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* workspace);
+};
+
+// Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that exist.
+Status model_open(const GgufHeader& header, Model* model);
+
+// Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
+Status model_bind(WeightBinder* binder, Model* model);
+Status cache_reserve(const ModelConfig& config, uint32_t context, Arena* arena, KvCache* cache);
+void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace);
+
+// Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them.
+void model_forward(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* workspace);
+
+// Logits of token `index` of the last forward pass into workspace->logits.
+void model_logits(const Model& model, uint32_t index, Workspace* workspace);
+
+// For each of the first targets.size() tokens of the last forward pass: the log-probability (nats) of its target and the most
+// probable token. Logits are made kHeadChunk rows at a time, so the table [tokens, vocabulary] never exists.
+void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
+                 int32_t* best);
+
+// --- shared by architecture files ---
+// x [tokens, hidden] = rows of the embedding.
+void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
+
+extern const Architecture kLlamaArchitecture;
+
+}  // namespace camelgpt

@@ -1,0 +1,65 @@
+// From the tensor table to weights in memory: which tensor goes where, and the stream that puts them there.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/status.h"
+#include "gguf/gguf.h"
+#include "quant/panel.h"
+
+namespace camelgpt {
+
+// Where the bytes of one tensor go: to a panel, or to a vector of floats.
+struct WeightTarget {
+  uint64_t offset;          // of the tensor in the data
+  uint64_t bytes;           // of the tensor in the file
+  TensorType type;
+  Panel panel;              // panel.data is null for a vector
+  float* vector;            // [count] or null
+  uint64_t name_position;   // in the header, for messages
+  uint64_t name_length;
+};
+
+// An architecture names its tensors to a binder, twice: on a measuring arena to plan, then on the real one.
+struct WeightBinder {
+  const GgufHeader* header;
+  Arena* arena;
+  Buffer<WeightTarget> targets;  // only those with memory
+  uint64_t macs = 0;             // multiply-adds of all panels bound, once each
+};
+
+bool binder_has(const WeightBinder& binder, std::string_view name);
+
+// A matrix tensor [rows, columns] that must exist with this shape.
+Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
+// A tensor of `count` numbers that must exist; any type, kept as floats.
+Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
+
+// The name of a layer's tensor: "blk.<layer>.<suffix>".
+struct LayerTensorName {
+  char text[96];
+  LayerTensorName(uint32_t layer, const char* suffix);
+  operator std::string_view() const { return text; }
+};
+
+// Takes the tensor data as a stream and re-encodes each block as soon as it is whole: the file's bytes are never kept.
+struct WeightStream {
+  Buffer<WeightTarget> targets;  // in file order
+  uint64_t total = 0;            // bytes of tensor data in the file
+  uint64_t position = 0;         // bytes taken so far
+  uint32_t next = 0;             // the target that is being filled
+  uint8_t partial[256];          // a block that was cut by the end of a piece
+  uint32_t partial_size = 0;
+};
+
+// Sorts the binder's targets and starts the stream.
+void weight_stream_begin(WeightBinder* binder, WeightStream* stream);
+// Takes the next bytes; *used is how many (less only when the data are complete). `header` names tensors in messages.
+Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes, size_t* used);
+inline bool weight_stream_done(const WeightStream& stream) { return stream.position >= stream.total; }
+
+}  // namespace camelgpt

@@ -1,0 +1,194 @@
+// Prompt → answer, one token a step.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "session/session.h"
+
+namespace camelgpt {
+namespace {
+
+SamplerOptions sampler_options(const GenerationOptions& o) {
+  SamplerOptions options;
+  options.temperature = o.temperature;
+  options.top_k = o.top_k;
+  options.top_p = o.top_p;
+  options.min_p = o.min_p;
+  options.typical_p = o.typical_p;
+  options.repeat_penalty = o.repeat_penalty;
+  options.repeat_last = o.repeat_last;
+  options.presence_penalty = o.presence_penalty;
+  options.frequency_penalty = o.frequency_penalty;
+  options.seed = o.seed;
+  return options;
+}
+
+Status bad_option(const char* name, const char* range, uint32_t found) {
+  Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", name);
+  status = with_expected(status, "%s", range);
+  return found == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", found);
+}
+
+bool is_end_token(const Session& s, int32_t token) {
+  return std::find(s.end_tokens.begin(), s.end_tokens.end(), token) != s.end_tokens.end();
+}
+
+// Evaluates the next `count` tokens of the history.
+void evaluate(Session* s, uint32_t count) {
+  model_forward(s->model, s->history.subspan(s->cache.length, count), &s->cache, &s->workspace);
+}
+
+void report_probabilities(Session* s, int32_t token) {
+  s->top_count = s->options.logprobs;
+  s->last_token = {token, std::numeric_limits<float>::quiet_NaN()};
+  if (s->top_count == 0) return;
+  LogProbability top[kMaxLogprobs];
+  s->last_token.logprob = sampler_log_probabilities(
+      &s->sampler, s->workspace.logits.first(s->model.config.vocabulary), token, {top, s->top_count});
+  for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {top[i].token, top[i].logprob};
+}
+
+// The text of the answer's end: what was held back for unfinished characters and stop strings.
+Status finish_text(Session* s) {
+  s->generating = false;
+  s->fresh.clear();
+  CAMELGPT_TRY(s->detokenizer.finish(&s->fresh));
+  bool found = false;
+  CAMELGPT_TRY(stop_strings_put(&s->stops, {s->fresh.data(), s->fresh.size()}, &s->output, &found));
+  return found ? Status{} : stop_strings_finish(&s->stops, &s->output);
+}
+
+}  // namespace
+
+Status session_configure(Session* session, const GenerationOptions& options) {
+  if (session->state != LoadState::kReady) return not_ready();
+  if (options.max_tokens == 0 || options.max_tokens == UINT32_MAX) {
+    return bad_option("maxTokens", "a whole number of at least 1", options.max_tokens);
+  }
+  if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
+  CAMELGPT_TRY(sampler_configure(&session->sampler, sampler_options(options)));
+  session->options = options;
+  stop_strings_clear(&session->stops);
+  if (options.ignore_eos) {
+    for (const int32_t token : session->end_tokens) {
+      CAMELGPT_TRY(sampler_add_bias(&session->sampler, token, -HUGE_VALF));
+    }
+  }
+  return {};
+}
+
+Status session_add_stop(Session* session, size_t text_size) {
+  if (text_size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
+  return stop_strings_add(&session->stops, {session->text.data(), text_size});
+}
+
+Status session_add_logit_bias(Session* session, int32_t token, float bias) {
+  if (session->state != LoadState::kReady) return not_ready();
+  return sampler_add_bias(&session->sampler, token, bias);
+}
+
+Status session_prompt(Session* session, size_t token_count) {
+  Session* s = session;
+  if (s->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(check_tokens(*s, token_count));
+  if (token_count == 0) {
+    Status status = make_error(ErrorCode::kBadInput, "The prompt is empty.");
+    status = with_expected(status, "at least one token");
+    return with_hint(status, "Give the model some text to go on from.");
+  }
+  if (token_count >= s->cache.context) {
+    Status status = make_error(ErrorCode::kContextOverflow, "The prompt is longer than the context.");
+    status = with_expected(status, "at most %u tokens", s->cache.context - 1);
+    status = with_found(status, "%zu tokens", token_count);
+    return with_hint(status, "Shorten the prompt, or load the model with a larger contextLength (at most %u).",
+                     s->model.config.context_length);
+  }
+  // The last token is evaluated anew in any case: its logits are needed.
+  uint32_t same = 0;
+  const uint32_t limit = std::min(s->cache.length, static_cast<uint32_t>(token_count) - 1);
+  while (same < limit && s->history[same] == s->tokens[same]) ++same;
+  s->cache.length = s->reused = same;
+  std::copy_n(s->tokens.begin(), token_count, s->history.begin());
+  s->history_length = static_cast<uint32_t>(token_count);
+  for (size_t i = 0; i < token_count; ++i) sampler_accept(&s->sampler, s->tokens[i]);
+  s->detokenizer = Detokenizer();
+  s->stops.held.clear();
+  s->generated = 0;
+  s->top_count = 0;
+  s->scoring = false;
+  s->generating = true;
+  return {};
+}
+
+uint32_t session_reused_tokens(const Session* session) { return session->reused; }
+
+Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left) {
+  Session* s = session;
+  if (!s->generating) return make_error(ErrorCode::kBadState, "There is no prompt to evaluate.");
+  uint32_t budget = std::max(1u, max_tokens);
+  while (s->cache.length < s->history_length && budget > 0) {
+    const uint32_t count = std::min({s->history_length - s->cache.length, budget, kMaxBatch});
+    evaluate(s, count);
+    budget -= count;
+    if (s->cache.length == s->history_length) model_logits(s->model, count - 1, &s->workspace);
+  }
+  *left = s->history_length - s->cache.length;
+  return {};
+}
+
+Status session_step(Session* session, StepResult* result) {
+  Session* s = session;
+  *result = StepResult::kContinue;
+  s->output.clear();
+  if (!s->generating) return make_error(ErrorCode::kBadState, "There is no generation to go on with.");
+  // The token of the last step is evaluated only now: the last one of an answer never is.
+  if (s->generated == 0 ? s->cache.length < s->history_length : s->cache.length + 1 < s->history_length) {
+    return make_error(ErrorCode::kBadState, "The prompt is not evaluated yet.");
+  }
+  if (s->cache.length < s->history_length) {
+    evaluate(s, 1);
+    model_logits(s->model, 0, &s->workspace);
+  }
+  const int32_t token = sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
+  if (token < 0) {
+    s->generating = false;
+    Status status = make_error(ErrorCode::kBadState, "No token can follow: all are forbidden, or the model's numbers broke.");
+    return with_hint(status, "Remove logit biases of minus infinity; if there are none, the model file is damaged.");
+  }
+  report_probabilities(s, token);
+  if (is_end_token(*s, token) && !s->options.ignore_eos) {
+    *result = StepResult::kStop;
+    return finish_text(s);
+  }
+  sampler_accept(&s->sampler, token);
+  s->history[s->history_length++] = token;
+  ++s->generated;
+
+  s->fresh.clear();
+  if (!tokenizer_is_control(s->tokenizer, token)) {
+    CAMELGPT_TRY(s->detokenizer.put(tokenizer_piece(s->tokenizer, token), &s->fresh));
+  }
+  bool found = false;
+  CAMELGPT_TRY(stop_strings_put(&s->stops, {s->fresh.data(), s->fresh.size()}, &s->output, &found));
+  if (found) {
+    *result = StepResult::kStop;
+    s->generating = false;
+  } else if (s->generated >= s->options.max_tokens || s->history_length >= s->cache.context) {
+    *result = StepResult::kLength;
+    return finish_text(s);
+  }
+  return {};
+}
+
+TokenProbability session_last_token(const Session* session) { return session->last_token; }
+
+std::span<const TokenProbability> session_top_tokens(const Session* session) {
+  return {session->top_tokens, session->top_count};
+}
+
+std::span<const float> session_logits(const Session* session) {
+  if (session->state != LoadState::kReady) return {};
+  return session->workspace.logits.first(session->model.config.vocabulary);
+}
+
+}  // namespace camelgpt

@@ -1,0 +1,216 @@
+// Bytes of a file → a model in memory.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "nn/linear.h"
+#include "session/session.h"
+
+namespace camelgpt {
+namespace {
+
+// What the end of an answer looks like in models whose metadata name only one of several end tokens.
+constexpr std::string_view kEndTokens[] = {"<|im_end|>",    "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>",
+                                           "<end_of_turn>", "<|eom_id|>",    "</s>",       "<|user|>"};
+
+Status keep_string(const GgufHeader& header, std::string_view key, Buffer<char>* out) {
+  if (gguf_find(header, key) == nullptr) return {};
+  std::string_view value;
+  CAMELGPT_TRY(gguf_get_string(header, key, &value));
+  if (!out->append(value.data(), value.size())) return out_of_memory("metadata", value.size());
+  return {};
+}
+
+Status collect_end_tokens(Session* s) {
+  const auto add = [s](int32_t token) {
+    if (token == kNoToken || std::find(s->end_tokens.begin(), s->end_tokens.end(), token) != s->end_tokens.end()) return true;
+    return s->end_tokens.push_back(token);
+  };
+  bool kept = add(s->tokenizer.eos_token) && add(s->tokenizer.eot_token);
+  for (const std::string_view text : kEndTokens) {
+    const int32_t token = tokenizer_find(s->tokenizer, text);
+    if (token != kNoToken && tokenizer_is_control(s->tokenizer, token)) kept = kept && add(token);
+  }
+  return kept ? Status{} : out_of_memory("the list of end tokens", 0);
+}
+
+// The header is complete: reads everything that the plan depends on.
+Status read_header(Session* s) {
+  const GgufHeader& header = s->reader.header;
+  s->file_bytes = header.data_position + header.data_bytes;
+  s->padding_left = header.data_position - header.bytes.size();
+  CAMELGPT_TRY(model_open(header, &s->model));
+  CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
+  if (s->tokenizer.vocabulary_size > s->model.config.vocabulary) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer has more tokens than the embedding has rows.");
+    status = with_expected(status, "at most %u tokens", s->model.config.vocabulary);
+    return with_found(status, "%u", s->tokenizer.vocabulary_size);
+  }
+  CAMELGPT_TRY(collect_end_tokens(s));
+  CAMELGPT_TRY(keep_string(header, "general.architecture", &s->architecture));
+  CAMELGPT_TRY(keep_string(header, "general.name", &s->name));
+  CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));
+  s->state = LoadState::kPlanned;
+  MemoryPlan plan;
+  return session_plan(s, 0, &plan);  // shapes are checked before a byte of weights arrives
+}
+
+// Takes everything that the model needs from the arena, in one order for measuring and for real.
+Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, Model* model, KvCache* cache,
+                     Workspace* workspace, Sampler* sampler, std::span<int32_t>* history, WeightBinder* binder,
+                     MemoryPlan* plan) {
+  binder->header = &header;
+  binder->arena = arena;
+  CAMELGPT_TRY(model_bind(binder, model));
+  const uint64_t weights = arena->used().value;
+  CAMELGPT_TRY(cache_reserve(model->config, context, arena, cache));
+  const uint64_t with_cache = arena->used().value;
+  workspace_reserve(model->config, arena, workspace);
+  sampler_reserve(sampler, model->config.vocabulary, arena);
+  *history = arena->take<int32_t>(context);
+  const CheckedSize total = arena->used();
+  if (!total.fits_memory()) return out_of_memory("the model", total.value);
+  plan->weight_bytes = weights;
+  plan->cache_bytes = with_cache - weights;
+  plan->workspace_bytes = total.value - with_cache;
+  return {};
+}
+
+Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) {
+  const uint32_t limit = s.model.config.context_length;
+  if (requested == 0) {
+    *context = std::min(limit, kDefaultContextLimit);
+    return {};
+  }
+  if (requested > limit) {
+    Status status = make_error(ErrorCode::kBadOption, "contextLength is out of range.");
+    status = with_expected(status, "1 to %u, the model's own context", limit);
+    status = requested == UINT32_MAX ? with_found(status, "not a positive whole number") : with_found(status, "%u", requested);
+    return with_hint(status, "Leave contextLength out to get a sensible one.");
+  }
+  *context = requested;
+  return {};
+}
+
+Status feed_weights(Session* s, std::span<const uint8_t> bytes) {
+  const size_t padding = static_cast<size_t>(std::min<uint64_t>(s->padding_left, bytes.size()));
+  s->padding_left -= padding;
+  bytes = bytes.subspan(padding);
+  size_t used = 0;
+  CAMELGPT_TRY(weight_stream_feed(&s->weights, s->reader.header, bytes, &used));
+  if (s->padding_left == 0 && weight_stream_done(s->weights)) {
+    s->weights.targets.release();
+    s->reader.header = GgufHeader();  // names were kept for messages
+    s->state = LoadState::kReady;
+  }
+  return {};
+}
+
+Status fail(Session* s, const Status& status) {
+  if (!status.ok()) s->state = LoadState::kFailed;
+  return status;
+}
+
+Status feed(Session* s, size_t size) {
+  switch (s->state) {
+    case LoadState::kHeader: {
+      size_t consumed = 0;
+      CAMELGPT_TRY(s->reader.append({s->staging.data(), size}, &consumed));
+      if (!s->reader.complete) return {};
+      s->staged_from = consumed;
+      s->staged_end = size;
+      return read_header(s);
+    }
+    case LoadState::kWeights: return feed_weights(s, {s->staging.data(), size});
+    case LoadState::kReady: return {};  // a file may go on after its last tensor
+    case LoadState::kPlanned:
+    case LoadState::kFailed: break;
+  }
+  return make_error(ErrorCode::kBadState, "The load does not take bytes now.");
+}
+
+}  // namespace
+
+Session* session_create() {
+  Session* session = new (std::nothrow) Session();
+  if (session != nullptr && !session->staging.resize(kStagingBytes)) {
+    delete session;
+    return nullptr;
+  }
+  return session;
+}
+
+void session_destroy(Session* session) { delete session; }
+
+LoadState session_load_state(const Session* session) { return session->state; }
+
+std::span<uint8_t> session_staging(Session* session) { return session->staging.span(); }
+
+uint64_t session_file_bytes(const Session* session) { return session->file_bytes; }
+
+Status session_feed(Session* session, size_t size) {
+  if (size > session->staging.size()) return make_error(ErrorCode::kBadState, "More bytes than the staging buffer holds.");
+  return fail(session, feed(session, size));
+}
+
+Status session_end_of_file(const Session* session) {
+  switch (session->state) {
+    case LoadState::kReady: return {};
+    case LoadState::kHeader: return session->reader.finish();
+    case LoadState::kPlanned:
+    case LoadState::kWeights: {
+      Status status = make_error(ErrorCode::kTruncated, "The file ends before its last tensor does.");
+      status = with_expected(status, "%llu bytes", static_cast<unsigned long long>(session->file_bytes));
+      const uint64_t missing = session->weights.total - session->weights.position;
+      status = with_found(status, "%llu bytes missing", static_cast<unsigned long long>(missing));
+      return with_hint(status, "Download the file again: it may be cut off.");
+    }
+    case LoadState::kFailed: break;
+  }
+  return make_error(ErrorCode::kBadState, "The load has failed.");
+}
+
+Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan) {
+  if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
+  *plan = {};
+  CAMELGPT_TRY(resolve_context(*session, context_length, &plan->context_length));
+  plan->model_context_length = session->model.config.context_length;
+  plan->file_bytes = session->file_bytes;
+  if (session->state != LoadState::kPlanned) {
+    return make_error(ErrorCode::kBadState, "The plan is asked for before memory is allocated.");
+  }
+  Arena measuring;
+  Model model = session->model;
+  KvCache cache;
+  Workspace workspace;
+  Sampler sampler;
+  std::span<int32_t> history;
+  WeightBinder binder{};
+  CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, &model, &cache, &workspace, &sampler,
+                             &history, &binder, plan));
+  plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
+  plan->staging_bytes = session->staging.size();
+  plan->total_bytes = plan->weight_bytes + plan->cache_bytes + plan->tokenizer_bytes + plan->workspace_bytes + plan->staging_bytes;
+  return {};
+}
+
+Status session_allocate(Session* session, uint32_t context_length) {
+  if (session->state != LoadState::kPlanned) return make_error(ErrorCode::kBadState, "Memory is allocated once, after planning.");
+  MemoryPlan plan;
+  CAMELGPT_TRY(session_plan(session, context_length, &plan));
+  const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes;
+  if (!session->arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
+  WeightBinder binder{};
+  const Status reserved =
+      reserve_model(session->reader.header, &session->arena, plan.context_length, &session->model, &session->cache,
+                    &session->workspace, &session->sampler, &session->history, &binder, &plan);
+  if (!reserved.ok()) return fail(session, reserved);
+  session->model.macs_per_token = binder.macs;
+  weight_stream_begin(&binder, &session->weights);
+  session->state = LoadState::kWeights;
+  const std::span<const uint8_t> staged = session->staging.span().subspan(
+      session->staged_from, session->staged_end - session->staged_from);
+  return fail(session, feed_weights(session, staged));
+}
+
+}  // namespace camelgpt

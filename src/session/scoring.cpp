@@ -1,0 +1,50 @@
+// How probable a given text is.
+#include <algorithm>
+
+#include "session/session.h"
+
+namespace camelgpt {
+
+Status session_score_begin(Session* session, size_t token_count) {
+  Session* s = session;
+  if (s->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(check_tokens(*s, token_count));
+  if (token_count == 0 || token_count > s->cache.context) {
+    Status status = make_error(ErrorCode::kContextOverflow, "The window does not fit the context.");
+    status = with_expected(status, "1 to %u tokens", s->cache.context);
+    status = with_found(status, "%zu tokens", token_count);
+    return with_hint(status, "Score in smaller windows, or load the model with a larger contextLength.");
+  }
+  s->generating = false;
+  s->scores.clear();
+  if (!s->scores.resize(token_count - 1)) return out_of_memory("the scores", token_count * sizeof(TokenScore));
+  std::copy_n(s->tokens.begin(), token_count, s->history.begin());
+  s->history_length = static_cast<uint32_t>(token_count);
+  s->cache.length = 0;
+  s->scoring = true;
+  return {};
+}
+
+Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* left) {
+  Session* s = session;
+  if (!s->scoring) return make_error(ErrorCode::kBadState, "There is no window to score.");
+  // The last token has no successor to score: it is not evaluated.
+  const uint32_t end = s->history_length - 1;
+  uint32_t budget = std::max(1u, max_tokens);
+  while (s->cache.length < end && budget > 0) {
+    const uint32_t first = s->cache.length;
+    const uint32_t count = std::min({end - first, budget, kMaxBatch});
+    model_forward(s->model, s->history.subspan(first, count), &s->cache, &s->workspace);
+    float logprobs[kMaxBatch];
+    int32_t best[kMaxBatch];
+    model_score(s->model, s->history.subspan(first + 1, count), &s->workspace, logprobs, best);
+    for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = {logprobs[i], best[i]};
+    budget -= count;
+  }
+  *left = end - s->cache.length;
+  return {};
+}
+
+std::span<const TokenScore> session_scores(const Session* session) { return session->scores.span(); }
+
+}  // namespace camelgpt

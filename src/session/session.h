@@ -1,0 +1,73 @@
+// What a Session holds. Only the files of this folder see it; callers use camelgpt.h.
+#pragma once
+
+#include "camelgpt.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "generate/sampler.h"
+#include "gguf/gguf.h"
+#include "model/model.h"
+#include "session/stop_strings.h"
+#include "tokenize/tokenizer.h"
+
+namespace camelgpt {
+
+inline constexpr size_t kStagingBytes = 1u << 20;
+
+struct Session {
+  // Loading.
+  LoadState state = LoadState::kHeader;
+  Buffer<uint8_t> staging;          // [kStagingBytes]
+  size_t staged_from = 0;           // bytes of the piece that ended the header which are not taken yet
+  size_t staged_end = 0;
+  uint64_t padding_left = 0;        // bytes between the header and the tensor data still to skip
+  GgufReader reader;
+  uint64_t file_bytes = 0;
+  WeightStream weights;
+
+  // The model and its memory.
+  Arena arena;
+  Model model;
+  KvCache cache;
+  Workspace workspace;
+  Tokenizer tokenizer;
+  Buffer<int32_t> end_tokens;       // tokens that end an answer
+  // Strings that outlive the header.
+  Buffer<char> architecture, name, chat_template;
+
+  // Text and tokens that cross the border.
+  Buffer<char> text;
+  Buffer<int32_t> tokens;
+  Buffer<char> output;
+
+  // Generation.
+  GenerationOptions options;
+  Sampler sampler;
+  StopStrings stops;
+  Detokenizer detokenizer;
+  Buffer<char> fresh;               // text of the last token, before stop strings are looked for
+  std::span<int32_t> history;       // [context] tokens of the prompt and the answer; the first cache.length are evaluated
+  uint32_t history_length = 0;
+  uint32_t reused = 0;
+  uint32_t generated = 0;           // tokens of the answer so far
+  bool generating = false;          // between session_prompt and the end of the answer
+  TokenProbability last_token{kNoToken, 0};
+  TokenProbability top_tokens[kMaxLogprobs];
+  uint32_t top_count = 0;
+
+  // Scoring.
+  Buffer<TokenScore> scores;
+  bool scoring = false;
+};
+
+inline Status not_ready() {
+  Status status = make_error(ErrorCode::kBadState, "The model is not loaded.");
+  status = with_expected(status, "a finished load");
+  return with_hint(status, "Wait for loading to end before using the model.");
+}
+
+// kBadInput where one of the first `count` ids of the token buffer is not in the vocabulary, or `count` is not in the buffer.
+Status check_tokens(const Session& session, size_t count);
+
+}  // namespace camelgpt
