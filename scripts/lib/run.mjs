@@ -1,0 +1,78 @@
+// A command goes in, its exit code or output comes out: how every script here starts another program and speaks to
+// the person in front of it.
+import { spawn, spawnSync } from "node:child_process";
+import { accessSync, constants, statSync } from "node:fs";
+import { basename, delimiter, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder that holds package.json, CMakeLists.txt and the rest. */
+export const repositoryRoot = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** Something the person can act on: it is printed as one line, without a stack. */
+export class Problem extends Error {}
+
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+/**
+ * Runs a command to its end; rejects with a Problem when it fails. What it prints goes to stderr, so that stdout is left for
+ * results. `options` are those of `spawn`, with `env` added to the present environment and `cwd` the repository.
+ */
+export function run(command, args = [], { env, ...options } = {}) {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, {
+      stdio: ["inherit", 2, 2],
+      cwd: repositoryRoot,
+      env: { ...process.env, ...env },
+      ...options,
+    });
+    child.on("error", (error) => failed(new Problem(`cannot start ${command}: ${error.message}`)));
+    child.on("close", (code, signal) => {
+      if (code === 0) return done();
+      const shown = [basename(command), ...args.slice(0, 3), ...(args.length > 3 ? ["…"] : [])].join(" ");
+      failed(new Problem(`${shown} ended with ${signal ?? `exit code ${code}`}`));
+    });
+  });
+}
+
+/** Runs a short command and returns `{ok, stdout, stderr}`; never throws. */
+export function capture(command, args = [], options = {}) {
+  const result = spawnSync(command, args, { encoding: "utf8", cwd: repositoryRoot, maxBuffer: 1 << 26, ...options });
+  return {
+    ok: result.status === 0,
+    stdout: result.stdout ?? "",
+    stderr: result.stderr || (result.error ? String(result.error.message) : ""),
+  };
+}
+
+/** The full path of a program on PATH (or in one of `folders`), or undefined. */
+export function findProgram(name, folders = []) {
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...folders]) {
+    if (!folder) continue;
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      if (statSync(path).isFile()) return path;
+    } catch {
+      // not here: look in the next folder
+    }
+  }
+  return undefined;
+}
+
+/** True when the file `metaUrl` names is the one Node was started with. */
+export function isMain(metaUrl) {
+  return process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(metaUrl);
+}
+
+/** Runs a script's body; a Problem becomes one line and exit code 1. */
+export async function runMain(body) {
+  try {
+    await body(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(`error: ${error.message}`);
+    process.exitCode = 1;
+  }
+}

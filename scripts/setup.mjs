@@ -1,0 +1,98 @@
+// Nothing goes in, the paths of every tool this project needs come out, fetched where missing. Safe to run twice, and
+// quick when there is nothing to do.
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { findEmscriptenOnPath, ensurePrivateEmscripten, llvmFolder, toolsBeside } from "./lib/emscripten.mjs";
+import { ensureNode } from "./lib/node.mjs";
+import { Problem, findProgram, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
+
+// A package of the system, and how to see that it is there (by file, so that systems without apt pass too).
+const buildPackages = {
+  cmake: () => findProgram("cmake"),
+  "ninja-build": () => findProgram("ninja"),
+  python3: () => findProgram("python3"),
+};
+const compilerPackages = {
+  "clang-19": () => findClang(),
+  "lld-19": () => existsSync(join(llvmFolder, "wasm-ld")) || findProgram("wasm-ld-19"),
+  "llvm-19": () => existsSync(join(llvmFolder, "llvm-ar")) || findProgram("llvm-ar-19"),
+};
+const nativeTestPackages = {
+  ...compilerPackages,
+  "libclang-rt-19-dev": () => existsSync("/usr/lib/llvm-19/lib/clang/19/lib/linux") || process.platform !== "linux",
+  "libeigen3-dev": () => findHeader("eigen3/Eigen/Core"),
+  "doctest-dev": () => findHeader("doctest/doctest.h"),
+  "libsimde-dev": () => findHeader("simde/wasm/simd128.h"),
+};
+const browserPackages = { chromium: () => findChromium() };
+
+function findClang() {
+  return findProgram("clang++-19", [llvmFolder]);
+}
+
+function findHeader(name) {
+  return ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].some((folder) => existsSync(join(folder, name)));
+}
+
+function findChromium() {
+  const named = process.env.CHROMIUM_PATH;
+  if (named && existsSync(named)) return named;
+  return findProgram("chromium") ?? findProgram("chromium-browser") ?? findProgram("google-chrome");
+}
+
+/**
+ * Makes sure of the tools and returns their paths.
+ * @param options.native   clang-19, sanitizers, doctest and SIMDe for the native presets (default true)
+ * @param options.chromium a Chromium for the browser tests (default false)
+ * @returns `{emcc, emcmake, node24, clang, chromium}`; `clang` and `chromium` are undefined where not asked for
+ */
+export async function ensureToolchain({ native = true, chromium = false } = {}) {
+  const onPath = findEmscriptenOnPath();
+  await ensureSystemPackages({
+    ...buildPackages,
+    ...(onPath ? {} : compilerPackages),
+    ...(native ? nativeTestPackages : {}),
+    ...(chromium ? browserPackages : {}),
+  });
+  const node24 = await ensureNode(24);
+  const emcc = onPath?.emcc ?? (await ensurePrivateEmscripten(node24));
+  await ensureNodeModules();
+  return { ...toolsBeside(emcc), node24, clang: findClang(), chromium: chromium ? findChromium() : undefined };
+}
+
+async function ensureSystemPackages(wanted) {
+  const listMissing = () => Object.keys(wanted).filter((name) => !wanted[name]());
+  const missing = listMissing();
+  if (missing.length === 0) return;
+  const names = missing.join(" ");
+  if (!findProgram("apt-get")) {
+    throw new Problem(`missing (by their Debian names): ${names}; install them by this system's means and try again`);
+  }
+  if (process.getuid() !== 0) {
+    throw new Problem(`missing: ${names}; run "sudo apt-get install ${names}" and try again`);
+  }
+  say(`setup: installing ${names} (apt)`);
+  const quiet = { env: { DEBIAN_FRONTEND: "noninteractive" }, stdio: ["ignore", "ignore", "inherit"] };
+  // One unreachable source among several does not matter yet: the installation says which package it cannot get.
+  await run("apt-get", ["-qq", "update"], quiet).catch((problem) => say(`setup: ${problem.message}; going on`));
+  await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...missing], quiet);
+  const stillMissing = listMissing();
+  if (stillMissing.length > 0) throw new Problem(`apt installed ${stillMissing.join(" ")}, yet its files are not where expected`);
+}
+
+/** Installs the npm packages of the lock file when they are missing or older than it. */
+async function ensureNodeModules() {
+  const lock = join(repositoryRoot, "package-lock.json");
+  const installed = join(repositoryRoot, "node_modules/.package-lock.json");
+  if (!existsSync(lock)) return;
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  say("setup: downloading the npm packages of package-lock.json");
+  await run("npm", ["ci", "--silent", "--no-audit", "--no-fund"]);
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async () => {
+    const tools = await ensureToolchain({ chromium: true });
+    for (const [name, path] of Object.entries(tools)) say(`setup: ${name} is ${path}`);
+  });
+}

@@ -1,0 +1,60 @@
+// A fresh checkout goes in, an answer from a real model comes out, then the demo at a URL until Ctrl-C.
+//   npm start
+//   npm start -- "Write a haiku" --model path --once
+// What follows the dashes goes to `camelgpt generate`, but for --once (no demo afterwards), --port N (of the demo) and
+// --raw (continue the prompt as it stands; otherwise it is a question for a chat model).
+import { join } from "node:path";
+import { build } from "./build.mjs";
+import { ensureModel } from "./fetch-model.mjs";
+import { isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
+import { portOf, serve } from "./serve.mjs";
+import { ensureToolchain } from "./setup.mjs";
+
+const defaultModel = "smollm2-135m";
+const defaultPrompt = "What is the capital of France?";
+// The system message that this model's template puts in by itself leads its greedy answer to that question into French verse.
+const systemMessage = "You are a helpful assistant.";
+
+/** `{once, port, generateArguments, needsModel}` from what follows `npm start --`. */
+export function parseStart(args) {
+  const rest = [];
+  let once = false;
+  let raw = false;
+  let port = 8080;
+  for (let i = 0; i < args.length; i++) {
+    const [name, value] = args[i].split(/=(.*)/s);
+    if (args[i] === "--once") once = true;
+    else if (args[i] === "--raw") raw = true;
+    else if (name === "--port") port = portOf(value ?? args[++i] ?? "");
+    else rest.push(args[i]);
+  }
+  const namesModel = rest.some((arg) => arg === "--model" || arg.startsWith("--model="));
+  const generateArguments = [
+    ...(namesModel ? [] : ["--model", defaultModel]),
+    ...(raw || rest.includes("--chat") ? [] : ["--chat"]),
+    ...(raw || namesModel || rest.some((arg) => arg.startsWith("--system")) ? [] : ["--system", systemMessage]),
+    ...(rest.length === 0 ? ["--prompt", defaultPrompt] : rest),
+  ];
+  return { once, port, generateArguments, needsModel: !once || !namesModel };
+}
+
+async function start(args) {
+  const { once, port, generateArguments, needsModel } = parseStart(args);
+  const tools = await ensureToolchain({ native: false });
+  await build(tools);
+  if (needsModel) await ensureModel(defaultModel);
+
+  const isDefault = args.every((arg) => arg.startsWith("--once") || arg.startsWith("--port"));
+  if (isDefault) say(`\n> ${defaultPrompt}`);
+  // Paths count from where the person stands, not from where npm runs scripts.
+  const cwd = process.env.INIT_CWD ?? process.cwd();
+  await run(tools.node24, [join(repositoryRoot, "npm/dist/cli.js"), "generate", ...generateArguments], { stdio: "inherit", cwd });
+  if (once) return;
+  const { url } = await serve({ port }).catch((problem) => {
+    say(`start: ${problem.message}; taking a free port`);
+    return serve();
+  });
+  say(`\nThe demo is at ${url}/demo/ (Ctrl-C ends)`);
+}
+
+if (isMain(import.meta.url)) await runMain(start);

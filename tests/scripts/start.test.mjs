@@ -1,0 +1,32 @@
+// What follows `npm start --`, and what it becomes.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { parseStart } from "../../scripts/start.mjs";
+
+test("without arguments it asks the default question of the default model, then serves the demo", () => {
+  assert.deepEqual(parseStart([]), {
+    once: false,
+    port: 8080,
+    generateArguments: ["--model", "smollm2-135m", "--chat", "--prompt", "What is the capital of France?"],
+    needsModel: true,
+  });
+});
+
+test("arguments go to generate in place of the default question", () => {
+  const { once, generateArguments, needsModel } = parseStart(["Write a haiku", "--model", "a.gguf", "--once", "--seed=1"]);
+  assert.equal(once, true);
+  assert.equal(needsModel, false);
+  assert.deepEqual(generateArguments, ["--chat", "Write a haiku", "--model", "a.gguf", "--seed=1"]);
+});
+
+test("--raw leaves the chat template out", () => {
+  assert.deepEqual(parseStart(["Once upon", "--raw"]).generateArguments, ["--model", "smollm2-135m", "Once upon"]);
+});
+
+test("--port is the demo's", () => {
+  assert.equal(parseStart(["--port", "81"]).port, 81);
+  assert.equal(parseStart(["--port=82"]).port, 82);
+  assert.throws(() => parseStart(["--port", "x"]), /number from 0 to 65535/);
+  assert.throws(() => parseStart(["--port"]), /number from 0 to 65535/);
+});
