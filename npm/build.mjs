@@ -1,0 +1,115 @@
+// TypeScript and the built engine → npm/dist: bundles, declarations, WebAssembly. `--check` only looks whether they are there
+// and within their limits.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const engine = join(folder, "../build/wasm");
+const dist = join(folder, "dist");
+
+/** Upper limits, in bytes: each .wasm raw, the JavaScript of the browser entry with gzip. */
+const wasmLimit = 500_000;
+const browserLimit = 25_000;
+
+/** What is bundled, and must be named with its licence. */
+const bundledPackages = ["@huggingface/jinja", "wasm-feature-detect"];
+
+const wasmFiles = ["camelgpt-simd.wasm", "camelgpt-relaxed.wasm"];
+
+const shared = {
+  absWorkingDir: folder,
+  outdir: dist,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+async function main() {
+  if (!process.argv.includes("--check")) await make();
+  await check();
+}
+
+async function make() {
+  const missing = [...wasmFiles, "camelgpt.mjs", "camelgpt.d.mts"].filter((name) => !existsSync(join(engine, name)));
+  if (missing.length > 0) fail(`the engine is not built: build/wasm/${missing.join(", ")} missing. Run "npm run build" in the repository's root.`);
+  await rm(dist, { recursive: true, force: true });
+  await mkdir(join(dist, "wasm"), { recursive: true });
+  for (const name of wasmFiles) await copyFile(join(engine, name), join(dist, "wasm", name));
+
+  const entry = (name) => `src/entry/${name}.ts`;
+  // Size does not matter in Node, and a stack trace that can be read does.
+  const node = { ...shared, platform: "node", minify: false };
+  const browser = { ...shared, platform: "browser" };
+  // Workers are one file each: Vite's default form of a worker cannot load chunks.
+  await build({ ...browser, entryPoints: { worker: entry("browser-worker") } });
+  await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
+  await build({ ...browser, entryPoints: { browser: entry("browser") }, splitting: true, chunkNames: "browser-[name]-[hash]" });
+  await build({ ...node, entryPoints: { node: entry("node"), cli: "src/cli.ts" }, splitting: true, chunkNames: "node-[name]-[hash]" });
+
+  const licence = join(folder, "../LICENSE"); // one text for the repository; the package carries a copy
+  if (existsSync(licence)) await copyFile(licence, join(folder, "LICENSE"));
+  await writeFile(join(dist, "THIRD_PARTY_LICENSES.txt"), await licences());
+  declarations();
+}
+
+function declarations() {
+  const tsc = createRequire(import.meta.url).resolve("typescript/package.json");
+  const result = spawnSync(process.execPath, [join(tsc, "../bin/tsc"), "-p", join(folder, "tsconfig.json")], { stdio: "inherit" });
+  if (result.status !== 0) fail("the declarations could not be made");
+}
+
+async function licences() {
+  const texts = [];
+  for (const name of bundledPackages) {
+    const root = packageFolder(name);
+    const { version, license } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+    const file = (await readdir(root)).find((each) => /^licen[cs]e/i.test(each));
+    texts.push(`${name} ${version} (${license})\n\n${file ? await readFile(join(root, file), "utf8") : ""}`);
+  }
+  return `This package contains code of:\n\n${texts.join(`\n${"-".repeat(72)}\n\n`)}`;
+}
+
+function packageFolder(name) {
+  const paths = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const root = paths.map((path) => join(path, name)).find((path) => existsSync(join(path, "package.json")));
+  return root ?? fail(`the package ${name} is not installed: run npm install`);
+}
+
+async function check() {
+  const wasm = await Promise.all(wasmFiles.map((name) => readFile(join(dist, "wasm", name))));
+  wasmFiles.forEach((name, i) => limit(`wasm/${name}`, wasm[i].length, wasmLimit));
+  limit("browser.js and what it imports at once, gzip", await gzipOfStatic("browser.js"), browserLimit);
+  limit("worker.js, gzip", await gzipOfStatic("worker.js"), browserLimit);
+}
+
+/** Bytes of a file and of all files it imports statically, compressed one by one as a server would. */
+async function gzipOfStatic(name, seen = new Set()) {
+  if (seen.has(name)) return 0;
+  seen.add(name);
+  const code = await readFile(join(dist, name), "utf8");
+  let bytes = gzipSync(code, { level: 9 }).length;
+  for (const [, imported] of code.matchAll(/(?:from|import)\s*"\.\/([\w.-]+\.js)"/g)) bytes += await gzipOfStatic(imported, seen);
+  return bytes;
+}
+
+function limit(what, bytes, most) {
+  console.log(`${what}: ${bytes} of at most ${most} bytes`);
+  if (bytes > most) fail(`${what} is too large`);
+}
+
+function fail(message) {
+  console.error(`build: ${message}`);
+  process.exit(1);
+}
+
+await main();

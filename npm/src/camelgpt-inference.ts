@@ -1,0 +1,286 @@
+// The class that a user meets. It knows nothing of the runtime: the entries derive their CamelGPTInference from it.
+import type { ChatMessage } from "../../web/chat-template.js";
+import { WorkerBackend } from "../../web/client.js";
+import {
+  abortedError,
+  asCamelGPTError,
+  CamelGPTError,
+  disposedError,
+  orAborted,
+  throwIfAborted,
+} from "../../web/errors.js";
+import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
+import type { Backend, CallerMeans } from "../../web/platform.js";
+import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
+import type { GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
+import { checkMessages } from "./check-messages.js";
+import {
+  type ChatOptions,
+  checkLoadOptions,
+  type DetokenizeOptions,
+  detokenizeParams,
+  engineOptions,
+  type GenerateOptions,
+  generateParams,
+  type LoadOptions,
+  type ScoreOptions,
+  scoreParams,
+  splitChatOptions,
+  type TokenizeOptions,
+  tokenizeParams,
+} from "./options.js";
+import { type EpdpReport, offReport } from "./report.js";
+import { textOf, TextStream } from "./text-stream.js";
+
+const defaultHub = "https://huggingface.co";
+
+/**
+ * One language model.
+ *
+ * ```ts
+ * const model = new CamelGPTInference("path/to/model.gguf");
+ * console.log(await model.generateText("Once upon a time,", 100));
+ * await model.dispose();
+ * ```
+ *
+ * Calls may overlap: they queue. Each of them can reject with the error that the load ended with, and after `dispose` with the
+ * code `"disposed"`.
+ */
+export abstract class CamelGPTInferenceBase implements AsyncDisposable {
+  readonly #source: ModelSource;
+  readonly #options: LoadOptions;
+  readonly #means: CallerMeans;
+  /** What `dispose` aborts: a load in progress. */
+  readonly #life = new AbortController();
+  #backend: Backend | undefined;
+  #loading: Promise<LoadedModel> | undefined;
+  #contextUsed = 0;
+
+  /** Returns at once; see the constructor of the derived class. */
+  protected constructor(source: ModelSource, options: LoadOptions | undefined, means: CallerMeans) {
+    this.#options = checkLoadOptions(options);
+    this.#source = source;
+    this.#means = means;
+  }
+
+  /**
+   * A model that is loaded already.
+   * Errors: those of {@link CamelGPTInferenceBase.load | load}.
+   */
+  static async load<T extends CamelGPTInferenceBase>(
+    this: new (source: ModelSource, options?: LoadOptions) => T,
+    source: ModelSource,
+    options?: LoadOptions,
+  ): Promise<T> {
+    return new this(source, options).load();
+  }
+
+  /** What the header of a model says: metadata, tensors, and the memory it would take. Its weights are not read. */
+  static async inspect(
+    this: new (source: ModelSource, options?: LoadOptions) => CamelGPTInferenceBase,
+    source: ModelSource,
+    options?: LoadOptions,
+  ): Promise<Inspection> {
+    const model = new this(source, options);
+    return model.#open("inspect").finally(() => model.dispose());
+  }
+
+  /**
+   * Loads the model now, unless that was done. Every other method does it by itself.
+   * Errors: everything that a source, a network, a file and an environment can be at fault with. A failed load is final for this
+   * object: make a new one to try again.
+   */
+  async load(): Promise<this> {
+    await this.#loaded();
+    return this;
+  }
+
+  /**
+   * Continues a text, and gives the continuation alone.
+   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`.
+   *
+   * @param prompt Text, or token ids.
+   * @param maxTokens Tokens to generate at most, 256 by default; or the options.
+   */
+  generateText(prompt: string | readonly number[], options?: GenerateOptions): Promise<string>;
+  generateText(prompt: string | readonly number[], maxTokens?: number, options?: GenerateOptions): Promise<string>;
+  generateText(
+    prompt: string | readonly number[],
+    maxTokens: number | GenerateOptions | undefined,
+    options?: GenerateOptions,
+  ): Promise<string> {
+    const all = typeof maxTokens === "number" ? { ...options, maxTokens } : { ...maxTokens, ...options };
+    return textOf(this.stream(prompt, all), all.signal);
+  }
+
+  /**
+   * Continues a text, piece by piece: loop over the pieces, or await the whole, or both. See {@link TextStream}.
+   *
+   * @param prompt Text, or token ids.
+   */
+  stream(prompt: string | readonly number[], options?: GenerateOptions): TextStream {
+    return new TextStream(async (emit, signal) => {
+      const params = generateParams(prompt, options);
+      return this.#generate(params, emit, signal);
+    }, options?.signal);
+  }
+
+  /**
+   * Answers a conversation, in the form the model was trained on: through the chat template in its file. To be looped over or
+   * awaited like `stream`.
+   * Errors also: `no-chat-template`, `bad-template`.
+   */
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
+    return new TextStream(async (emit, signal) => {
+      checkMessages(messages);
+      const { template, rest } = splitChatOptions(options);
+      const params = generateParams("", { ...rest, addSpecial: false }); // the template writes all special tokens itself
+      const prompt = await this.#renderChat(messages, template, signal);
+      return this.#generate({ ...params, prompt }, emit, signal);
+    }, options?.signal);
+  }
+
+  /** The token ids of a text. */
+  async tokenize(text: string, options?: TokenizeOptions): Promise<number[]> {
+    return this.#call("tokenize", tokenizeParams(text, options), { signal: options?.signal });
+  }
+
+  /** The text of token ids. Bytes that form no character become U+FFFD. */
+  async detokenize(tokens: readonly number[], options?: DetokenizeOptions): Promise<string> {
+    return this.#call("detokenize", detokenizeParams(tokens, options), { signal: options?.signal });
+  }
+
+  /** The written form of each token by itself. */
+  async pieces(tokens: readonly number[], options?: { signal?: AbortSignal }): Promise<string[]> {
+    const { tokens: checked } = detokenizeParams(tokens, undefined);
+    return this.#call("pieces", { tokens: checked }, { signal: options?.signal });
+  }
+
+  /** How many tokens `tokenize` gives. */
+  async countTokens(text: string, options?: TokenizeOptions): Promise<number> {
+    return (await this.tokenize(text, options)).length;
+  }
+
+  /**
+   * How probable the model finds a text. Its tokens are cut into windows without overlap; each starts with an empty cache, and
+   * every token of it but the first is scored.
+   * Errors: `bad-input` for fewer than two tokens, `context-overflow`.
+   */
+  async score(text: string | readonly number[], options?: ScoreOptions): Promise<Score> {
+    return this.#call("score", scoreParams(text, options), { signal: options?.signal });
+  }
+
+  /** What the model is, what it occupies, and what runs it. */
+  async info(): Promise<ModelInfo> {
+    return (await this.#loaded()).info;
+  }
+
+  /** What dynamic pruning did. In this version: nothing, the dense model answers. */
+  async report(): Promise<EpdpReport> {
+    return offReport((await this.#loaded()).info, this.#contextUsed);
+  }
+
+  /**
+   * Gives the model's memory back. Calls in progress, and all later ones, reject with the code `"disposed"`.
+   * With a worker the memory is free at once; on the caller's own thread when the garbage collector comes.
+   */
+  async dispose(): Promise<void> {
+    if (this.#life.signal.aborted) return;
+    this.#life.abort(disposedError());
+    await this.#backend?.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  // --- how ---
+
+  #loaded(): Promise<LoadedModel> {
+    if (this.#life.signal.aborted) return Promise.reject(disposedError());
+    if (!this.#loading) {
+      this.#loading = this.#open("load").then((model) => this.#withNotes(model));
+      this.#loading.catch(() => {}); // each call that waits hears of it
+    }
+    return this.#loading;
+  }
+
+  /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
+  async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
+    const { signal, onProgress: onEvent, contextLength = 0, headers = {}, hub = defaultHub, releases, fetch } = this.#options;
+    throwIfAborted(signal);
+    const abort = new AbortController();
+    const forward = () => abort.abort(signal?.reason);
+    signal?.addEventListener("abort", forward, { once: true });
+    this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
+    try {
+      const { location, open } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
+      this.#backend = await this.#startBackend();
+      const params: LoadParams = { location, contextLength, engine: engineOptions(this.#options) };
+      const context = { signal: abort.signal, onEvent, openCaller: open && (() => open(abort.signal)) };
+      throwIfAborted(abort.signal);
+      return await this.#backend.call(name, params, context as CallContext<K>);
+    } catch (error) {
+      await this.#backend?.dispose(); // a worker without a model is of no use
+      if (this.#life.signal.aborted) throw disposedError();
+      if (signal?.aborted) throw abortedError(signal);
+      throw asCamelGPTError(error);
+    } finally {
+      signal?.removeEventListener("abort", forward);
+    }
+  }
+
+  async #startBackend(): Promise<Backend> {
+    const { worker = true, workerUrl } = this.#options;
+    if (worker && this.#means.spawnWorker) {
+      return new WorkerBackend(this.#means.spawnWorker(workerUrl === undefined ? undefined : String(workerUrl)));
+    }
+    return this.#means.inlineBackend();
+  }
+
+  #withNotes(model: LoadedModel): LoadedModel {
+    const { threads = 1, worker = true } = this.#options;
+    const { notes } = model.info.engine;
+    if (threads > 1) notes.push(`${threads} threads were asked for; this version computes with 1.`);
+    if (worker && !model.info.engine.worker) notes.push("This runtime has no workers; the engine runs on the caller's thread.");
+    return model;
+  }
+
+  /** One call on the loaded model. Its signal ends the wait for the load too, but not the load itself. */
+  async #call<K extends CallName>(
+    name: K,
+    params: Calls[K]["params"],
+    context: CallContext<K>,
+  ): Promise<Calls[K]["value"]> {
+    throwIfAborted(context.signal);
+    await orAborted(this.#loaded(), context.signal);
+    if (!this.#backend || this.#life.signal.aborted) throw disposedError();
+    return this.#backend.call(name, params, context);
+  }
+
+  async #generate(
+    params: Calls["generate"]["params"],
+    onEvent: (piece: string) => void,
+    signal: AbortSignal,
+  ): Promise<GenerationResult> {
+    const result = await this.#call("generate", params, { signal, onEvent });
+    this.#contextUsed = result.usage.promptTokens + result.usage.completionTokens;
+    const { engine } = (await this.#loaded()).info;
+    return { ...result, engine };
+  }
+
+  async #renderChat(messages: readonly ChatMessage[], own: string | undefined, signal: AbortSignal): Promise<string> {
+    throwIfAborted(signal);
+    const { chatTemplate, bosText, eosText } = await orAborted(this.#loaded(), signal);
+    const template = own ?? chatTemplate;
+    if (!template) {
+      throw new CamelGPTError("no-chat-template", "The model has no chat template.", {
+        expected: "tokenizer.chat_template in the model's metadata",
+        found: "none",
+        hint: "Give one with the option `chatTemplate`, or use generateText: base models only continue a text.",
+      });
+    }
+    const { renderChat } = await import("../../web/chat-template.js");
+    return renderChat({ template, messages, addGenerationPrompt: true, bosText, eosText });
+  }
+}

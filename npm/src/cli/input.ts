@@ -1,0 +1,50 @@
+// Texts that a command works on: given on the command line, or read from standard input.
+import { readFile } from "node:fs/promises";
+
+import { CamelGPTError, describe } from "../../../web/errors.js";
+import { type Flags, UsageError } from "./command.js";
+
+/** The text of a flag, or of the only positional; `-` means standard input. Errors: UsageError where there is none. */
+export async function textArgument(flags: Flags, name: string): Promise<string> {
+  const [positional, ...more] = flags.positionals;
+  const named = flags.text(name);
+  if (more.length > 0 || (named !== undefined && positional !== undefined)) {
+    throw new UsageError(`One ${name} is wanted, not several.`, "Put quotes around a text with spaces.");
+  }
+  const text = named ?? positional;
+  if (text === undefined) throw new UsageError(`The ${name} is missing.`, `Give it with --${name}, or as "-" from standard input.`);
+  return text === "-" ? readAll() : text;
+}
+
+/** The content of a UTF-8 file, `-` for standard input. Errors: `not-found`, `read-failed`, `bad-input`. */
+export async function readText(path: string): Promise<string> {
+  if (path === "-") return readAll();
+  try {
+    return decode(await readFile(path), path);
+  } catch (error) {
+    if (error instanceof CamelGPTError) throw error;
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be read: ${describe(error)}`, {
+      expected: "a text file",
+      cause: error,
+    });
+  }
+}
+
+async function readAll(): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);
+  return decode(Buffer.concat(chunks), "standard input");
+}
+
+function decode(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new CamelGPTError("bad-input", `${name} is not UTF-8 text.`, {
+      expected: "UTF-8",
+      hint: "Convert it, for example with iconv -t UTF-8.",
+      cause: error,
+    });
+  }
+}

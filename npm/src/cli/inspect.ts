@@ -1,0 +1,57 @@
+// camelgpt inspect: the header of a model, read without its weights.
+import { CamelGPTInference, type Inspection, type MemoryPlan } from "../entry/node.js";
+import { type Command, UsageError } from "./command.js";
+import { loadOptions, sourceFlags } from "./model.js";
+
+export const inspect: Command = {
+  summary: "what a model file says of itself, and the memory it takes",
+  usage: "M [options]",
+  flags: {
+    model: { takes: "text", value: "M", help: "path, URL, owner/repo/file.gguf or release; also the first argument" },
+    ...sourceFlags,
+  },
+
+  async run(flags, signal) {
+    const source = flags.text("model") ?? flags.positionals[0];
+    if (source === undefined) throw new UsageError("The model is missing.", "camelgpt inspect path/to/model.gguf");
+    const inspection = await CamelGPTInference.inspect(source, loadOptions(flags, signal));
+    process.stdout.write(flags.json ? `${JSON.stringify(inspection)}\n` : describeModel(inspection));
+  },
+};
+
+function describeModel({ architecture, parameters, tensors, memoryPlan, metadata }: Inspection): string {
+  const types = new Map<string, number>();
+  for (const { type } of tensors) types.set(String(type), (types.get(String(type)) ?? 0) + 1);
+  return [
+    `architecture   ${architecture}`,
+    `parameters     ${(parameters / 1e6).toFixed(1)} M`,
+    `tensors        ${tensors.length} (${[...types].map(([type, count]) => `${count} ${type}`).join(", ")})`,
+    "",
+    ...planLines(memoryPlan),
+    "",
+    ...Object.entries(metadata).map(([key, value]) => `${key} = ${shorten(value)}`),
+    "",
+  ].join("\n");
+}
+
+function planLines(plan: MemoryPlan): string[] {
+  const megabytes = (name: string, bytes: number) => `${name.padEnd(14)} ${(bytes / 1e6).toFixed(1).padStart(8)} MB`;
+  return [
+    megabytes("file", plan.fileBytes),
+    megabytes("weights", plan.weightBytes),
+    `${megabytes("cache", plan.cacheBytes)}  (${plan.contextLength} of ${plan.modelContextLength} positions)`,
+    megabytes("tokenizer", plan.tokenizerBytes),
+    megabytes("workspace", plan.workspaceBytes),
+    megabytes("staging", plan.stagingBytes),
+    megabytes("in memory", plan.totalBytes),
+  ];
+}
+
+function shorten(value: unknown): string {
+  if (Array.isArray(value) && value.length > 6) {
+    const first = value.slice(0, 3).map((each) => JSON.stringify(each));
+    return `[${first.join(", ")}, … ${value.length} in all]`;
+  }
+  const text = JSON.stringify(value);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}

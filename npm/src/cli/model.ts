@@ -1,0 +1,64 @@
+// The flags that say which model and how, the same for all commands; and what loading one costs.
+import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entry/node.js";
+import { type Flag, type Flags, UsageError } from "./command.js";
+
+export const defaultModel = "smollm2-135m";
+
+export const sourceFlags: Record<string, Flag> = {
+  releases: { takes: "text", value: "URL", help: "base URL of named releases" },
+  hub: { takes: "text", value: "URL", help: "base URL for models of the form owner/repo/file.gguf" },
+  header: { takes: "text", value: "'Name: value'", many: true, help: "sent with the request for a model at a URL" },
+  context: { takes: "number", help: "positions of the cache (default: the model's, at most 4096)" },
+  flavour: { takes: "text", value: "F", help: "build of the engine: auto, simd or relaxed (default auto)" },
+  "no-worker": { takes: "nothing", help: "run the engine on the main thread" },
+};
+
+export const modelFlags: Record<string, Flag> = {
+  model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${defaultModel})` },
+  ...sourceFlags,
+  threads: { takes: "number", help: "threads to compute with (this version has 1)" },
+  epdp: { takes: "text", value: "MODE", help: "dynamic pruning (this version has off)" },
+};
+
+export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
+  const headers = flags.texts("header").map((header) => {
+    const colon = header.indexOf(":");
+    if (colon < 1) throw new UsageError(`--header wants 'Name: value', not ${JSON.stringify(header)}.`);
+    return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const;
+  });
+  return {
+    signal,
+    worker: !flags.has("no-worker"),
+    headers: Object.fromEntries(headers),
+    releases: flags.text("releases"),
+    hub: flags.text("hub"),
+    contextLength: flags.number("context"),
+    threads: flags.number("threads"),
+    // Any text may come from a command line: the options are checked where they are used.
+    flavour: flags.text("flavour") as LoadOptions["flavour"],
+    epdp: flags.text("epdp") as LoadOptions["epdp"],
+    onProgress: process.stderr.isTTY && !flags.json ? showProgress : undefined,
+  };
+}
+
+/** Runs `work` with the model that the flags name, and ends the model's worker in any case. */
+export async function withModel(
+  flags: Flags,
+  signal: AbortSignal,
+  work: (model: CamelGPTInference) => Promise<void>,
+): Promise<void> {
+  const model = await CamelGPTInference.load(flags.text("model") ?? defaultModel, loadOptions(flags, signal));
+  try {
+    await work(model);
+  } finally {
+    await model.dispose();
+  }
+}
+
+function showProgress({ status, file, progress, loaded }: ProgressEvent): void {
+  if (status === "progress") {
+    const amount = progress > 0 ? `${progress.toFixed(0)} %` : `${(loaded / 1e6).toFixed(0)} MB`;
+    process.stderr.write(`\rloading ${file}: ${amount} `);
+  }
+  if (status === "ready") process.stderr.write("\r\x1b[K");
+}

@@ -1,0 +1,28 @@
+// camelgpt score: a text file → how probable the model finds it.
+import { type Command, UsageError } from "./command.js";
+import { readText } from "./input.js";
+import { modelFlags, withModel } from "./model.js";
+
+export const score: Command = {
+  summary: "perplexity of a text file",
+  usage: "[--model M] --file F [options]",
+  flags: {
+    file: { takes: "text", value: "F", help: "UTF-8 text; - reads standard input" },
+    "max-tokens": { takes: "number", help: "use no more than N tokens of the text" },
+    logprobs: { takes: "nothing", help: "with --json: the log-probability of each scored token" },
+    ...modelFlags,
+    context: { takes: "number", help: "tokens of a window (default: the model's context, at most 4096)" },
+  },
+
+  async run(flags, signal) {
+    const path = flags.text("file") ?? flags.positionals[0];
+    if (path === undefined) throw new UsageError("The file is missing.", "Give it with --file.");
+    const text = await readText(path);
+    await withModel(flags, signal, async (model) => {
+      const options = { signal, maxTokens: flags.number("max-tokens"), logprobs: flags.has("logprobs") };
+      const result = await model.score(text, options);
+      if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+      else process.stdout.write(`perplexity ${result.perplexity.toFixed(4)} (nll ${result.nll.toFixed(5)} nats, ${result.tokens} tokens)\n`);
+    });
+  },
+};

@@ -1,0 +1,27 @@
+// camelgpt tokenize: a text → its tokens.
+import { type Command } from "./command.js";
+import { textArgument } from "./input.js";
+import { modelFlags, withModel } from "./model.js";
+
+export const tokenize: Command = {
+  summary: "the tokens of a text",
+  usage: '[--model M] [--text] "text" | - [options]',
+  flags: {
+    text: { takes: "text", value: "T", help: "the text; - reads standard input" },
+    "no-add-special": { takes: "nothing", help: "do not add the tokens that the model wants around a text" },
+    "no-parse-special": { takes: "nothing", help: "take special tokens in the text for plain text" },
+    ...modelFlags,
+  },
+
+  async run(flags, signal) {
+    const text = await textArgument(flags, "text");
+    await withModel(flags, signal, async (model) => {
+      const addSpecial = !flags.has("no-add-special");
+      const parseSpecial = !flags.has("no-parse-special");
+      const tokens = await model.tokenize(text, { addSpecial, parseSpecial, signal });
+      const pieces = await model.pieces(tokens, { signal });
+      if (flags.json) process.stdout.write(`${JSON.stringify({ tokens, pieces })}\n`);
+      else process.stdout.write(tokens.map((token, i) => `${String(token).padStart(7)}  ${JSON.stringify(pieces[i])}\n`).join(""));
+    });
+  },
+};

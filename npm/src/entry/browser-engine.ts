@@ -1,0 +1,28 @@
+// How the thread of the engine gets its WebAssembly where there is fetch.
+import { CamelGPTError, describe } from "../../../web/errors.js";
+import type { EngineMeans } from "../../../web/platform.js";
+import { wasmAddress } from "./wasm-address.js";
+
+export const browserEngine: EngineMeans = {
+  async loadWasm(flavour, options) {
+    const address = wasmAddress(flavour, options.wasmUrl, {
+      // Bundlers look for exactly this form, with a literal path, to bring the files along.
+      simd: () => new URL("./wasm/camelgpt-simd.wasm", import.meta.url),
+      relaxed: () => new URL("./wasm/camelgpt-relaxed.wasm", import.meta.url),
+    });
+    try {
+      const response = await fetch(address);
+      if (!response.ok) throw new Error(`HTTP ${response.status} ${response.statusText}`);
+      // Streaming compilation insists on the media type; servers that do not know .wasm get the slower way.
+      const isWasm = response.headers.get("content-type")?.startsWith("application/wasm");
+      if (isWasm) return await WebAssembly.compileStreaming(response);
+      return await WebAssembly.compile(await response.arrayBuffer());
+    } catch (error) {
+      throw new CamelGPTError("engine-unavailable", `The engine could not be loaded: ${describe(error)}`, {
+        expected: `WebAssembly at ${address}`,
+        hint: "Serve the package's wasm folder, or give `wasmUrl` or `wasmModule`. A Content-Security-Policy needs script-src 'wasm-unsafe-eval'.",
+        cause: error,
+      });
+    }
+  },
+};

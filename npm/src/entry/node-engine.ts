@@ -1,0 +1,34 @@
+// How the thread of the engine gets its WebAssembly and its models in Node.
+import { readFile } from "node:fs/promises";
+
+import { CamelGPTError, describe } from "../../../web/errors.js";
+import type { EngineMeans } from "../../../web/platform.js";
+import { openFile } from "./node-files.js";
+import { wasmAddress } from "./wasm-address.js";
+
+export const nodeEngine: EngineMeans = {
+  openPath: openFile,
+
+  async loadWasm(flavour, options) {
+    const address = wasmAddress(flavour, options.wasmUrl, {
+      simd: () => new URL("./wasm/camelgpt-simd.wasm", import.meta.url),
+      relaxed: () => new URL("./wasm/camelgpt-relaxed.wasm", import.meta.url),
+    });
+    try {
+      return await WebAssembly.compile(await bytesAt(address));
+    } catch (error) {
+      throw new CamelGPTError("engine-unavailable", `The engine could not be loaded: ${describe(error)}`, {
+        expected: `WebAssembly at ${address}`,
+        hint: "Install the package anew, or give `wasmUrl` or `wasmModule`.",
+        cause: error,
+      });
+    }
+  },
+};
+
+async function bytesAt(address: string): Promise<BufferSource> {
+  if (!/^https?:/i.test(address)) return readFile(address.startsWith("file:") ? new URL(address) : address);
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`HTTP ${response.status} ${response.statusText}`);
+  return response.arrayBuffer();
+}

@@ -1,0 +1,72 @@
+// The file system of Node: models at a path, and the folder where releases are kept.
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { CamelGPTError, describe } from "../../../web/errors.js";
+import type { ResolveMeans } from "../../../web/load/resolve.js";
+import { type ByteSource, fileName } from "../../../web/load/source.js";
+
+export const nodeFiles: NonNullable<ResolveMeans["files"]> = {
+  fromUrl(url) {
+    try {
+      return fileURLToPath(url);
+    } catch (error) {
+      throw new CamelGPTError("bad-option", `${url.href} names no file: ${describe(error)}`, {
+        expected: "a URL such as file:///folder/model.gguf",
+        found: url.href,
+        cause: error,
+      });
+    }
+  },
+
+  async kindOf(path) {
+    try {
+      const status = await stat(path);
+      return status.isDirectory() ? "folder" : "file";
+    } catch {
+      return undefined; // whatever the reason: a path that cannot be looked at is no file to load
+    }
+  },
+
+  cachedRelease: (name) =>
+    join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "camelgpt", "models", `${name}.gguf`),
+};
+
+/** Reads straight into the engine's memory, so that no copy of the file is made. */
+export async function openFile(path: string): Promise<ByteSource> {
+  let file: FileHandle;
+  let size: number;
+  try {
+    file = await open(path, "r");
+    size = (await file.stat()).size;
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be opened: ${describe(error)}`, {
+      expected: "a GGUF file that may be read",
+      hint: "Check the path and its permissions.",
+      cause: error,
+    });
+  }
+  let isOpen = true;
+  return {
+    name: fileName(path),
+    size: size || undefined, // pipes say 0
+    async read(target) {
+      try {
+        return (await file.read(target, 0, target.length, null)).bytesRead;
+      } catch (error) {
+        throw new CamelGPTError("read-failed", `${path} cannot be read: ${describe(error)}`, {
+          expected: "a GGUF file",
+          cause: error,
+        });
+      }
+    },
+    async close() {
+      if (!isOpen) return;
+      isOpen = false;
+      await file.close();
+    },
+  };
+}

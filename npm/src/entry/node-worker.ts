@@ -1,0 +1,17 @@
+// The worker's script in Node.
+import { parentPort } from "node:worker_threads";
+
+import type { ToWorker } from "../../../web/protocol.js";
+import { serveWorker } from "../../../web/worker.js";
+import { nodeEngine } from "./node-engine.js";
+
+if (parentPort) {
+  const port = parentPort;
+  serveWorker(
+    {
+      post: (message) => port.postMessage(message),
+      listen: (onMessage) => void port.on("message", (message: ToWorker) => onMessage(message)),
+    },
+    nodeEngine,
+  );
+}

@@ -1,0 +1,31 @@
+// What every entry exports beside its CamelGPTInference.
+export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
+export type { ChatMessage } from "../../web/chat-template.js";
+export type { Flavour } from "../../web/features.js";
+export type { Fetch } from "../../web/load/http.js";
+export type { ModelSource } from "../../web/load/resolve.js";
+export type {
+  EngineInfo,
+  FinishReason,
+  GenerationResult,
+  Inspection,
+  MemoryPlan,
+  ModelInfo,
+  ProgressEvent,
+  Score,
+  StepLogprobs,
+  TensorInfo,
+  Timings,
+  TokenLogprob,
+  Usage,
+} from "../../web/types.js";
+export type {
+  ChatOptions,
+  DetokenizeOptions,
+  GenerateOptions,
+  LoadOptions,
+  ScoreOptions,
+  TokenizeOptions,
+} from "./options.js";
+export type { EpdpReport } from "./report.js";
+export type { TextStream } from "./text-stream.js";

@@ -1,0 +1,348 @@
+// The options of the package: their types with defaults, and the completed forms that the engine takes.
+import type { EngineOptions, GenerateParams, ScoreParams } from "../../web/protocol.js";
+import type { Fetch } from "../../web/load/http.js";
+import type { Flavour } from "../../web/features.js";
+import type { ProgressEvent } from "../../web/types.js";
+import {
+  checkOptions,
+  checkPrompt,
+  checkText,
+  checkTokens,
+  isSignal,
+  tagOf,
+  flag,
+  integer,
+  number,
+  ofType,
+  oneOf,
+  text,
+  texts,
+} from "./check-options.js";
+
+/** Options of a model. All of them are optional. */
+export interface LoadOptions {
+  /**
+   * Positions in the key/value cache: prompt and answer together. Its memory is part of the plan, see `info()`.
+   * @default the model's own, at most 4096
+   */
+  contextLength?: number;
+  /**
+   * Threads to compute with. This version has one; more is no error, and `info().engine.notes` says so.
+   * @default 1
+   */
+  threads?: number;
+  /**
+   * Which build of the engine runs: 128-bit SIMD, or the same with relaxed instructions. `auto` takes the faster one that this
+   * environment has.
+   * @default "auto"
+   */
+  flavour?: Flavour | "auto";
+  /**
+   * Dynamic pruning. This version has the dense engine only.
+   * @default "off"
+   */
+  epdp?: "off";
+  /** Sent with the request for a model at a URL, for private weights. */
+  headers?: Record<string, string>;
+  /**
+   * Base URL for sources of the form `owner/repo/file.gguf`.
+   * @default "https://huggingface.co"
+   */
+  hub?: string;
+  /** Base URL of named releases: the release `name` is at `<releases>/<name>.gguf`. */
+  releases?: string;
+  /** Hears of each step of the load, in the shape of transformers.js. */
+  onProgress?: (event: ProgressEvent) => void;
+  /** Aborts the load. */
+  signal?: AbortSignal;
+  /**
+   * Whether the engine gets a thread of its own. Without one, the caller's thread is busy while the engine works.
+   * @default true where the runtime has workers
+   */
+  worker?: boolean;
+  /** Used instead of the global `fetch` for the model. It runs on the caller's thread. */
+  fetch?: Fetch;
+  /** A compiled engine, instead of the one beside the package. */
+  wasmModule?: WebAssembly.Module;
+  /** Where the engine's `.wasm` is, instead of beside the package: one file for any flavour, or one for each. */
+  wasmUrl?: string | URL | Partial<Record<Flavour, string | URL>>;
+  /** Where the worker's script is, instead of beside the package. */
+  workerUrl?: string | URL;
+}
+
+/** Options of one generation. The filters apply in this order: penalties and bias, topK, typicalP, topP, minP, temperature. */
+export interface GenerateOptions {
+  /**
+   * Tokens to generate at most.
+   * @default 256
+   */
+  maxTokens?: number;
+  /**
+   * 0: always the most probable token. Up to 100.
+   * @default 0
+   */
+  temperature?: number;
+  /**
+   * Keep the k most probable tokens; 0: all.
+   * @default 40
+   */
+  topK?: number;
+  /**
+   * Keep the most probable tokens that together have this probability; 1: all.
+   * @default 0.95
+   */
+  topP?: number;
+  /**
+   * Keep tokens with at least this share of the best one's probability; 0: all.
+   * @default 0.05
+   */
+  minP?: number;
+  /**
+   * Locally typical sampling (Meister et al. 2022); 1: off.
+   * @default 1
+   */
+  typicalP?: number;
+  /**
+   * Divides the positive and multiplies the negative logits of recent tokens; 1: off.
+   * @default 1
+   */
+  repeatPenalty?: number;
+  /**
+   * How many of the last tokens the penalties see, at most 4096.
+   * @default 64
+   */
+  repeatLast?: number;
+  /**
+   * Subtracted once from the logit of a token that occurred, -100 to 100.
+   * @default 0
+   */
+  presencePenalty?: number;
+  /**
+   * Subtracted from the logit for each time the token occurred, -100 to 100.
+   * @default 0
+   */
+  frequencyPenalty?: number;
+  /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
+  logitBias?: Readonly<Record<number, number>>;
+  /**
+   * The same seed gives the same text. Matters only where the temperature is above 0; the result says which seed it was.
+   * @default a random one
+   */
+  seed?: number;
+  /** Texts before which the answer ends. They may span tokens. */
+  stop?: string | readonly string[];
+  /**
+   * Never choose the model's end token, so that the text goes on.
+   * @default false
+   */
+  ignoreEos?: boolean;
+  /**
+   * Report the log-probability of each chosen token, with this many of the most probable ones; at most 20.
+   * @default 0: none
+   */
+  logprobs?: number;
+  /** Aborts this call. */
+  signal?: AbortSignal;
+  /**
+   * Add the tokens that the model wants around a text, such as its beginning-of-text token.
+   * @default true
+   */
+  addSpecial?: boolean;
+  /**
+   * Read special tokens written out in the prompt (`<|im_end|>`) as such. Switch it off for prompts of untrusted text.
+   * @default true
+   */
+  parseSpecial?: boolean;
+}
+
+/** Options of one answer in a conversation. */
+export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
+  /**
+   * A Jinja template to use instead of the model's own.
+   * @default the one in the model's file
+   */
+  chatTemplate?: string;
+}
+
+export interface TokenizeOptions {
+  /**
+   * Add the tokens that the model wants around a text.
+   * @default true
+   */
+  addSpecial?: boolean;
+  /**
+   * Read special tokens written out in the text as such.
+   * @default true
+   */
+  parseSpecial?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface DetokenizeOptions {
+  /**
+   * Write special tokens out instead of leaving them out.
+   * @default false
+   */
+  keepSpecial?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface ScoreOptions extends TokenizeOptions {
+  /**
+   * Tokens of a window. Windows do not overlap, and each starts with an empty cache.
+   * @default the model's context
+   */
+  contextLength?: number;
+  /** Use no more than this many tokens of the text. */
+  maxTokens?: number;
+  /**
+   * Give the log-probability of each token as well.
+   * @default false
+   */
+  logprobs?: boolean;
+}
+
+const signal = ofType("an AbortSignal", isSignal);
+const callback = ofType("a function", (value) => typeof value === "function");
+const address = ofType("a URL", (value) => (typeof value === "string" && value !== "") || tagOf(value) === "URL");
+const record = ofType("an object", (value) => typeof value === "object" && value !== null);
+const largest = 2 ** 31 - 1;
+
+const loadRules = {
+  contextLength: integer(1, largest),
+  threads: integer(1, 1024),
+  flavour: oneOf("auto", "simd", "relaxed"),
+  epdp: oneOf("off").because("Dynamic pruning is not available in this version: leave the option out, or set it to \"off\"."),
+  headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
+  hub: text,
+  releases: text,
+  onProgress: callback,
+  signal,
+  worker: flag,
+  fetch: callback,
+  wasmModule: ofType("a WebAssembly.Module", (value) => tagOf(value) === "WebAssembly.Module"),
+  wasmUrl: ofType("a URL, or one for each flavour", (value) => address.test(value) || record.test(value)),
+  workerUrl: address,
+};
+
+const samplingRules = {
+  maxTokens: integer(1, largest),
+  temperature: number(0, 100),
+  topK: integer(0, largest),
+  topP: number(0, 1, { above: true }),
+  minP: number(0, 1, { below: true }),
+  typicalP: number(0, 1, { above: true }),
+  repeatPenalty: number(0, 100, { above: true }),
+  repeatLast: integer(0, 4096),
+  presencePenalty: number(-100, 100),
+  frequencyPenalty: number(-100, 100),
+  seed: integer(0, Number.MAX_SAFE_INTEGER),
+  ignoreEos: flag,
+  logprobs: integer(0, 20),
+};
+
+const generateRules = {
+  ...samplingRules,
+  logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
+  stop: texts,
+  signal,
+  addSpecial: flag,
+  parseSpecial: flag,
+};
+
+const { addSpecial: _a, parseSpecial: _p, ...chatGenerateRules } = generateRules;
+const chatRules = { ...chatGenerateRules, chatTemplate: text };
+const tokenizeRules = { addSpecial: flag, parseSpecial: flag, signal };
+const detokenizeRules = { keepSpecial: flag, signal };
+const scoreRules = { ...tokenizeRules, contextLength: integer(2, largest), maxTokens: integer(2, largest), logprobs: flag };
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isLogitBias(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    Object.entries(value).every(
+      ([token, bias]) => /^\d{1,9}$/.test(token) && typeof bias === "number" && bias < Infinity,
+    )
+  );
+}
+
+/** A copy of the options, checked. All of the functions below throw `bad-option` or `bad-input`. */
+export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions {
+  return checkOptions("load", options, loadRules);
+}
+
+export function engineOptions(options: LoadOptions): EngineOptions {
+  const { flavour = "auto", wasmModule, wasmUrl } = options;
+  return { flavour, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
+}
+
+function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<EngineOptions["wasmUrl"]> {
+  if (typeof wasmUrl === "string" || tagOf(wasmUrl) === "URL") return String(wasmUrl);
+  return Object.fromEntries(Object.entries(wasmUrl).map(([flavour, url]) => [flavour, String(url)]));
+}
+
+export function generateParams(prompt: string | readonly number[], options: GenerateOptions | undefined): GenerateParams {
+  checkPrompt(prompt);
+  const checked = checkOptions("generation", options, generateRules);
+  const { stop = [], logitBias = {}, addSpecial = true, parseSpecial = true } = checked;
+  return {
+    prompt,
+    addSpecial,
+    parseSpecial,
+    sampling: {
+      maxTokens: checked.maxTokens ?? 256,
+      temperature: checked.temperature ?? 0,
+      topK: checked.topK ?? 40,
+      topP: checked.topP ?? 0.95,
+      minP: checked.minP ?? 0.05,
+      typicalP: checked.typicalP ?? 1,
+      repeatPenalty: checked.repeatPenalty ?? 1,
+      repeatLast: checked.repeatLast ?? 64,
+      presencePenalty: checked.presencePenalty ?? 0,
+      frequencyPenalty: checked.frequencyPenalty ?? 0,
+      seed: checked.seed ?? randomSeed(),
+      ignoreEos: checked.ignoreEos ?? false,
+      logprobs: checked.logprobs ?? 0,
+    },
+    stop: typeof stop === "string" ? [stop] : stop,
+    logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
+  };
+}
+
+/** What belongs to the template, and what to the generation. */
+export function splitChatOptions(options: ChatOptions | undefined): { template: string | undefined; rest: GenerateOptions } {
+  const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
+  return { template: chatTemplate, rest };
+}
+
+export function tokenizeParams(input: string, options: TokenizeOptions | undefined): { text: string; addSpecial: boolean; parseSpecial: boolean } {
+  const { addSpecial = true, parseSpecial = true } = checkOptions("tokenize", options, tokenizeRules);
+  checkText(input);
+  return { text: input, addSpecial, parseSpecial };
+}
+
+export function detokenizeParams(
+  tokens: readonly number[],
+  options: DetokenizeOptions | undefined,
+): { tokens: readonly number[]; keepControl: boolean } {
+  const { keepSpecial = false } = checkOptions("detokenize", options, detokenizeRules);
+  checkTokens(tokens);
+  return { tokens, keepControl: keepSpecial };
+}
+
+export function scoreParams(input: string | readonly number[], options: ScoreOptions | undefined): ScoreParams {
+  checkPrompt(input);
+  const { addSpecial = true, parseSpecial = true, contextLength = 0, maxTokens = 0, logprobs = false } = checkOptions(
+    "score",
+    options,
+    scoreRules,
+  );
+  return { text: input, addSpecial, parseSpecial, window: contextLength, maxTokens, logprobs };
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}

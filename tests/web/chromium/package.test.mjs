@@ -1,0 +1,112 @@
+// The package in a real Chromium, used by a script: sources, progress, abort, disposal, the caller's own thread.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
+
+describe("the package in Chromium", () => {
+  let site;
+  let browser;
+  let page;
+  before(async () => {
+    site = await startSite({ policy: strictPolicy });
+    browser = await openBrowser();
+    page = await browser.newPage();
+    await page.goto(`${site.url}/demo/`);
+    await page.evaluate(async () => {
+      // import() of a path, since an import map would need an inline script.
+      window.camelgpt = await import("/npm/dist/browser.js");
+      window.url = new URL("/models/smollm2-135m.gguf", location.href).href;
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  test("loads from a URL and reports its progress like transformers.js", async () => {
+    const { text, statuses, last } = await page.evaluate(async () => {
+      const events = [];
+      const onProgress = (event) => events.push(event);
+      const model = await window.camelgpt.CamelGPTInference.load(window.url, { contextLength: 128, onProgress });
+      const text = await model.generateText("The capital of France is", 6);
+      await model.dispose();
+      return { text, statuses: [...new Set(events.map(({ status }) => status))], last: events.at(-1) };
+    });
+    assert.match(text, /Paris/);
+    assert.deepEqual(statuses, ["initiate", "download", "progress", "done", "ready"]);
+    assert.equal(last.progress, 100);
+  });
+
+  test("loads a File, bytes, a stream, and with a fetch of the page's", async () => {
+    const texts = await page.evaluate(async () => {
+      const bytes = await (await fetch(window.url)).arrayBuffer();
+      const sources = [new File([bytes], "model.gguf"), bytes, new Blob([bytes]).stream(), [window.url, { fetch: (u, o) => fetch(u, o) }]];
+      const texts = [];
+      for (const each of sources) {
+        const [source, options] = Array.isArray(each) ? each : [each, {}];
+        const model = await window.camelgpt.CamelGPTInference.load(source, { contextLength: 64, ...options });
+        texts.push(await model.generateText("The capital of France is", 6));
+        await model.dispose();
+      }
+      return texts;
+    });
+    assert.equal(texts.length, 4);
+    for (const text of texts) assert.match(text, /Paris/);
+  });
+
+  test("runs on the page's thread on request, which still hears an abort", async () => {
+    const { worker, finishReason, count } = await page.evaluate(async () => {
+      const model = await window.camelgpt.CamelGPTInference.load(window.url, { worker: false, contextLength: 1024 });
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), 300);
+      const { finishReason, tokens } = await model.stream("Once", { maxTokens: 1000, ignoreEos: true, signal: abort.signal });
+      const { engine } = await model.info();
+      await model.dispose();
+      return { worker: engine.worker, finishReason, count: tokens.length };
+    });
+    assert.equal(worker, false);
+    assert.equal(finishReason, "abort");
+    assert.ok(count > 0 && count < 900, String(count));
+  });
+
+  test("an aborted load and a disposed model answer with their codes", async () => {
+    const codes = await page.evaluate(async () => {
+      const { CamelGPTInference } = window.camelgpt;
+      const codeOf = (promise) => promise.then(() => "none", (error) => error.code);
+      const abort = new AbortController();
+      const load = codeOf(CamelGPTInference.load(window.url, { signal: abort.signal }));
+      setTimeout(() => abort.abort(), 30);
+      const codes = [await load];
+      const model = await CamelGPTInference.load(window.url, { contextLength: 64 });
+      const running = codeOf(model.generateText("a", { maxTokens: 60, ignoreEos: true }));
+      await model.dispose();
+      codes.push(await running, await codeOf(model.tokenize("a")));
+      codes.push(await codeOf(CamelGPTInference.load("file:///model.gguf")));
+      codes.push(await codeOf(CamelGPTInference.load("smollm2-135m")));
+      codes.push(await codeOf(CamelGPTInference.load(window.url, { workerUrl: "/none.js" })));
+      codes.push(await codeOf(CamelGPTInference.load(window.url, { wasmUrl: "/none.wasm" })));
+      return codes;
+    });
+    assert.deepEqual(codes, [
+      "aborted", "disposed", "disposed", "unsupported-environment", "not-found", "worker-failed", "engine-unavailable",
+    ]);
+  });
+
+  test("both flavours, and worker or not, are of one mind about an easy question", async () => {
+    const texts = await page.evaluate(async () => {
+      const texts = [];
+      for (const flavour of ["simd", "relaxed"]) {
+        for (const worker of [true, false]) {
+          const model = await window.camelgpt.CamelGPTInference.load(window.url, { flavour, worker, contextLength: 128 });
+          texts.push((await model.chat([{ role: "user", content: "What is the capital of France?" }], { maxTokens: 12 })).text);
+          await model.dispose();
+        }
+      }
+      return texts;
+    });
+    for (const text of texts) assert.match(text, /Paris/);
+    assert.equal(texts[0], texts[1]);
+    assert.equal(texts[2], texts[3]);
+  });
+});

@@ -1,0 +1,32 @@
+// A real Chromium, and the repository's own server for it to visit.
+import { chromium } from "playwright-core";
+
+import { serve } from "../../../scripts/serve.mjs";
+import { modelPath } from "./model.mjs";
+
+/** The strictest policy that the package promises to work under. */
+export const strictPolicy = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
+
+/** The repository over HTTP, with the test's model as the release smollm2-135m. */
+export function startSite({ policy } = {}) {
+  return serve({
+    port: 0,
+    models: { "smollm2-135m": modelPath },
+    headers: policy ? { "content-security-policy": policy } : {},
+  });
+}
+
+export function openBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}

@@ -1,0 +1,42 @@
+// What the tests of this folder share: the real model, and ways to say what an error must be.
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { CamelGPTError } from "@gpt-research/camelgpt-inference";
+
+/** Path of SmolLM2-135M-Instruct. */
+export const modelPath = process.env.CAMELGPT_TEST_MODEL ?? "";
+if (!existsSync(modelPath)) throw new Error("set CAMELGPT_TEST_MODEL to the path of the release smollm2-135m");
+
+export const repository = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** Node 20 has no relaxed SIMD. */
+export const hasRelaxedSimd = Number(process.versions.node.split(".")[0]) >= 22;
+
+/** Checks that `work` (a promise or a function) ends in a CamelGPTError of this code; gives the error. */
+export async function rejectsWith(code, work) {
+  let error;
+  try {
+    await (typeof work === "function" ? work() : work);
+  } catch (thrown) {
+    error = thrown;
+  }
+  assert.ok(error, `expected an error with the code ${code}, but there was none`);
+  assert.ok(error instanceof CamelGPTError, `expected a CamelGPTError, got ${error.stack}`);
+  assert.equal(error.code, code, `${error.message} (${error.expected}, ${error.found})`);
+  return error;
+}
+
+/** The first bytes of the model: its header, and some weights. */
+export function headOfModel(size = 4 << 20) {
+  return new Uint8Array(readFileSync(modelPath).subarray(0, size));
+}
+
+/** Reference tokens, where the repository has them: files of tests/data whose name begins with "tokens". */
+export function tokenGoldens() {
+  const folder = `${repository}tests/data`;
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => name.startsWith("tokens") && name.endsWith(".json"))
+    .map((name) => JSON.parse(readFileSync(`${folder}/${name}`, "utf8")));
+}

@@ -1,0 +1,98 @@
+// Conversations: the model's own template, templates of the caller, and templates that mean harm.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { modelPath, rejectsWith } from "../lib/model.mjs";
+
+const question = [{ role: "user", content: "What is the capital of France?" }];
+
+describe("chat", () => {
+  let model;
+  before(async () => {
+    model = await CamelGPTInference.load(modelPath);
+  });
+  after(() => model.dispose());
+
+  test("answers a question and stops by itself", async () => {
+    const stream = model.chat(question);
+    let shown = "";
+    for await (const piece of stream) shown += piece;
+    const { text, finishReason } = await stream;
+    assert.match(text, /Paris/);
+    assert.equal(shown, text);
+    assert.equal(finishReason, "stop");
+    assert.doesNotMatch(text, /<\|im_end\|>/);
+  });
+
+  test("the prompt is what the model's template makes of the messages", async () => {
+    const prompt =
+      "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" +
+      "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n";
+    const answer = await model.chat(question, { maxTokens: 12 });
+    assert.equal(answer.usage.promptTokens, await model.countTokens(prompt));
+    assert.equal(answer.text, await model.generateText(prompt, 12));
+  });
+
+  test("earlier turns and a system message count", async () => {
+    const messages = [
+      { role: "system", content: "You are a poet." },
+      { role: "user", content: "My name is Ada." },
+      { role: "assistant", content: "Hello, Ada!" },
+      { role: "user", content: "What is my name?" },
+    ];
+    const { text, usage } = await model.chat(messages, { maxTokens: 30 });
+    assert.match(text, /Ada/);
+    assert.ok(usage.promptTokens > 30);
+  });
+
+  test("a template of the caller's takes the place of the model's", async () => {
+    const chatTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{{ bos_token }}{{ eos_token }}|";
+    const { usage } = await model.chat(question, { chatTemplate, maxTokens: 1 });
+    assert.equal(usage.promptTokens, await model.countTokens("user: What is the capital of France?\n<|im_start|><|im_end|>|"));
+  });
+
+  test("what a template refuses is the caller's input", async () => {
+    const chatTemplate = "{{ raise_exception('roles must alternate') }}";
+    const error = await rejectsWith("bad-input", model.chat(question, { chatTemplate }));
+    assert.match(error.message, /roles must alternate/);
+  });
+
+  test("templates that do not work or do not end are errors, and soon", async () => {
+    const templates = {
+      syntax: "{% for x in messages %}",
+      forever: "{% for a in range(90000) %}{% for b in range(90000) %}{{ b }}{% endfor %}{% endfor %}",
+      range: "{{ range(1000000000) | length }}",
+      doubling: "{% set ns = namespace(x='ab') %}{% for i in range(64) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+      recursion: "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+      length: "x".repeat(300_000),
+      host: "{{ messages.constructor.constructor('return process')().exit() }}",
+    };
+    for (const [name, chatTemplate] of Object.entries(templates)) {
+      const begin = performance.now();
+      await rejectsWith("bad-template", model.chat(question, { chatTemplate }));
+      assert.ok(performance.now() - begin < 10_000, name);
+    }
+  });
+
+  test("a template can ask for the date", async () => {
+    const chatTemplate = "{{ strftime_now('%d %b %Y') }}";
+    const { usage } = await model.chat(question, { chatTemplate, maxTokens: 1 });
+    assert.ok(usage.promptTokens >= 3);
+  });
+
+  test("messages that are none are errors", async () => {
+    for (const messages of [undefined, null, [], "hello", [{}], [{ role: "user" }], [{ role: "user", content: 3 }], [null]]) {
+      await rejectsWith("bad-input", model.chat(messages));
+    }
+    const error = await rejectsWith("bad-input", model.chat([{ role: "user", content: "cut \ud83d" }]));
+    assert.match(error.found, /position 4/);
+  });
+
+  test("leaving the loop cancels", async () => {
+    const stream = model.chat([{ role: "user", content: "Tell me a very long story." }], { maxTokens: 2000 });
+    for await (const _ of stream) break;
+    assert.equal((await stream).finishReason, "abort");
+  });
+});

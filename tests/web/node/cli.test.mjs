@@ -1,0 +1,207 @@
+// The command camelgpt: JSON forms, human forms, exit codes.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { modelPath, repository } from "../lib/model.mjs";
+
+const command = join(repository, "npm/bin/camelgpt.js");
+
+/** Runs the command to its end. `stopAfter` sends SIGINT when stdout has that many characters. */
+function camelgpt(args, { input, stopAfter, env } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [command, ...args], { env: { ...process.env, ...env } });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (data) => {
+      stdout += data;
+      if (stopAfter !== undefined && stdout.length > stopAfter) child.kill("SIGINT");
+    });
+    child.stderr.setEncoding("utf8").on("data", (data) => (stderr += data));
+    child.stdin.on("error", () => {}); // it may end without reading
+    child.stdin.end(input);
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+async function json(args, expectedStatus = 0, options) {
+  const { status, stdout, stderr } = await camelgpt([...args, "--json"], options);
+  assert.equal(status, expectedStatus, stderr + stdout);
+  return JSON.parse(stdout);
+}
+
+const model = ["--model", modelPath, "--context", "256"];
+
+describe("camelgpt", () => {
+  let folder;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "camelgpt-cli-"));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  test("generate --json has the form that scripts rely on", async () => {
+    const result = await json(["generate", ...model, "--prompt", "The capital of France is", "--max-tokens", "6", "--ignore-eos", "--threads", "1", "--epdp", "off"]);
+    assert.match(result.text, /Paris/);
+    assert.equal(result.tokens.length, 6);
+    assert.equal(result.finishReason, "length");
+    assert.deepEqual(result.usage, { promptTokens: 5, completionTokens: 6 });
+    for (const name of ["loadMs", "prefillTokensPerSecond", "decodeTokensPerSecond"]) assert.ok(result.timings[name] > 0, name);
+    assert.ok(result.memory.modelBytes > 50e6);
+    assert.ok(result.memory.peakBytes > result.memory.modelBytes);
+    assert.equal(result.epdp.mode, "off");
+    for (const name of ["headRows", "ffnKept", "kvTokens", "macsPerToken", "macsPerTokenDense", "driftChecks", "driftEvents"]) {
+      assert.equal(typeof result.epdp[name], "number", name);
+    }
+    assert.match(result.engine.flavour, /^(simd|relaxed)$/);
+    assert.equal(result.engine.threads, 1);
+  });
+
+  test("peak memory stays within the plan", async () => {
+    const { memory } = await json(["generate", ...model, "--prompt", "Hello", "--max-tokens", "4"]);
+    const { memoryPlan } = await json(["inspect", modelPath, "--context", "256"]);
+    // 1.1 times the file and the cache, and a JavaScript engine that was not asleep meanwhile.
+    const most = 1.1 * memoryPlan.fileBytes + memoryPlan.cacheBytes;
+    assert.ok(memory.peakBytes <= most, `${memory.peakBytes} of at most ${most}`);
+  });
+
+  test("generate --chat answers; the prompt may be positional or come from stdin", async () => {
+    const named = await json(["generate", ...model, "--chat", "--prompt", "What is the capital of France?", "--max-tokens", "12"]);
+    assert.match(named.text, /Paris/);
+    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12"], 0, { input: "What is the capital of France?" });
+    assert.equal(piped.text, named.text);
+    const system = await json(["generate", ...model, "--chat", "--system", "Be brief.", "What is the capital of France?", "--max-tokens", "12"]);
+    assert.notEqual(system.usage.promptTokens, named.usage.promptTokens);
+  });
+
+  test("generate streams text to stdout and says how it went on stderr", async () => {
+    const { status, stdout, stderr } = await camelgpt(["generate", ...model, "The capital of France is", "--max-tokens", "6"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /Paris.*\n$/s);
+    assert.match(stderr, /6 tokens · [\d.]+ tok\/s/);
+    assert.match(stderr, /simd|relaxed/);
+  });
+
+  test("sampling options reach the engine", async () => {
+    const sample = (...more) =>
+      json(["generate", ...model, "A list:", "--max-tokens", "12", "--temperature", "1.5", "--top-k", "0", "--top-p", "1", "--min-p", "0", ...more]);
+    const first = await sample("--seed", "7");
+    assert.equal(first.seed, 7);
+    assert.equal((await sample("--seed", "7")).text, first.text);
+    assert.notEqual((await sample("--seed", "8")).text, first.text);
+    const biased = await sample("--logit-bias", `${first.tokens[0]}=-Infinity`, "--seed", "7", "--logprobs", "2");
+    assert.ok(!biased.tokens.includes(first.tokens[0]));
+    assert.equal(biased.logprobs[0].top.length, 2);
+    const stopped = await json(["generate", ...model, "1, 2, 3, 4,", "--stop", "7", "--stop", "never"]);
+    assert.equal(stopped.finishReason, "stop");
+    assert.ok(!stopped.text.includes("7"));
+  });
+
+  test("the worker and the main thread say the same", async () => {
+    const args = ["generate", ...model, "The sky is", "--max-tokens", "8", "--flavour", "simd"];
+    const inline = await json([...args, "--no-worker"]);
+    assert.equal(inline.engine.worker, false);
+    assert.equal(inline.engine.flavour, "simd");
+    assert.equal(inline.text, (await json(args)).text);
+  });
+
+  test("score", async () => {
+    const file = join(folder, "text.txt");
+    writeFileSync(file, "The city lies on a river, and a bridge of stone crosses it. ".repeat(8));
+    const result = await json(["score", ...model, "--file", file, "--max-tokens", "64"]);
+    assert.deepEqual(Object.keys(result).sort(), ["nll", "perplexity", "tokens"]);
+    assert.equal(result.tokens, 63);
+    const { stdout } = await camelgpt(["score", "--model", modelPath, "--context", "32", "--file", "-", "--max-tokens", "64"], { input: "The city lies on a river, and a bridge crosses it. ".repeat(9) });
+    assert.match(stdout, /perplexity [\d.]+ .*62 tokens/);
+  });
+
+  test("tokenize", async () => {
+    const { tokens, pieces } = await json(["tokenize", ...model, "--text", "Hello, world! <|im_end|>"]);
+    assert.equal(pieces.join(""), "Hello, world! <|im_end|>");
+    assert.equal(tokens.at(-1), 2);
+    const { stdout } = await camelgpt(["tokenize", ...model, "Hello"]);
+    assert.match(stdout, /^\s*\d+ {2}"Hello"\n$/);
+  });
+
+  test("inspect", async () => {
+    const result = await json(["inspect", modelPath]);
+    assert.deepEqual(Object.keys(result).sort(), ["architecture", "memoryPlan", "metadata", "parameters", "tensors"]);
+    assert.equal(result.architecture, "llama");
+    const { stdout } = await camelgpt(["inspect", modelPath]);
+    assert.match(stdout, /architecture +llama/);
+    assert.match(stdout, /tokenizer.ggml.pre = "smollm"/);
+  });
+
+  test("a model or an input at fault: exit code 1, one line, and the error in JSON", async () => {
+    const faults = {
+      "not-found": ["generate", "--model", "/nowhere.gguf", "--prompt", "a"],
+      "bad-format": ["inspect", join(repository, "npm/dist/wasm/camelgpt-simd.wasm")],
+      "context-overflow": ["generate", "--model", modelPath, "--context", "8", "--prompt", "a b c d e f g h i j k l m n"],
+      "bad-input": ["generate", ...model, "--prompt", ""],
+      network: ["tokenize", "--model", "http://127.0.0.1:1/model.gguf", "--text", "a"],
+    };
+    for (const [code, args] of Object.entries(faults)) {
+      const { error } = await json(args, 1);
+      assert.equal(error.code, code, JSON.stringify(error));
+      assert.deepEqual(Object.keys(error), ["code", "message", "expected", "found", "hint"]);
+      const { status, stdout, stderr } = await camelgpt(args);
+      assert.equal(status, 1);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^camelgpt: .+\n$/);
+      assert.equal(stderr.trim().split("\n").length, 1, stderr);
+    }
+    writeFileSync(join(folder, "latin.txt"), Buffer.from([0x61, 0xe9, 0x62]));
+    assert.equal((await json(["score", ...model, "--file", join(folder, "latin.txt")], 1)).error.code, "bad-input");
+    assert.equal((await json(["score", ...model, "--file", join(folder, "none.txt")], 1)).error.code, "not-found");
+  });
+
+  test("wrong usage: exit code 2", async () => {
+    const wrong = [
+      ["generat"],
+      ["generate"],
+      ["generate", "--promt", "a"],
+      ["generate", "--prompt"],
+      ["generate", "a", "b"],
+      ["generate", "a", "--max-tokens", "many"],
+      ["generate", "a", "--max-tokens", "0", ...model],
+      ["generate", "a", "--temperature=-1", ...model],
+      ["generate", "a", "--epdp", "balanced", ...model],
+      ["generate", "a", "--system", "b"],
+      ["generate", "a", "--logit-bias", "b"],
+      ["generate", "a", "--flavour", "quick", ...model],
+      ["score"],
+      ["inspect"],
+    ];
+    for (const args of wrong) {
+      const { status, stdout, stderr } = await camelgpt(args);
+      assert.equal(status, 2, `${args.join(" ")}: ${stderr}`);
+      assert.equal(stdout, "");
+      assert.equal(stderr.trim().split("\n").length, 1, stderr);
+    }
+    assert.match((await camelgpt(["generate", "--promt", "a"])).stderr, /--prompt/);
+    assert.equal((await json(["generate"], 2)).error.code, "bad-option");
+  });
+
+  test("help and version", async () => {
+    for (const args of [[], ["--help"], ["generate", "--help"], ["score", "--help"], ["tokenize", "--help"], ["inspect", "--help"]]) {
+      const { status, stdout } = await camelgpt(args);
+      assert.equal(status, 0);
+      assert.match(stdout, /Usage: camelgpt/);
+    }
+    assert.match((await camelgpt(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  test("Ctrl-C ends the text, and the command", async () => {
+    const { status, stdout } = await camelgpt(["generate", "--model", modelPath, "Once upon a time,", "--max-tokens", "3000", "--ignore-eos"], { stopAfter: 40 });
+    assert.equal(status, 130);
+    assert.ok(stdout.length > 40);
+  });
+
+  test("a release that is not there says how to get it", async () => {
+    const { error } = await json(["generate", "--prompt", "a"], 1, { env: { XDG_CACHE_HOME: folder } });
+    assert.equal(error.code, "not-found");
+    assert.match(error.hint, /npm start/);
+  });
+});

@@ -1,0 +1,163 @@
+// Generation through the class: options, determinism, endings.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { modelPath, rejectsWith } from "../lib/model.mjs";
+
+describe("generation", () => {
+  let model;
+  before(async () => {
+    model = await CamelGPTInference.load(modelPath, { contextLength: 512 });
+  });
+  after(() => model.dispose());
+
+  test("continues a text with the given number of tokens", async () => {
+    const text = await model.generateText("Once upon a time,", 12);
+    assert.ok(text.length > 10, text);
+    const { tokens, usage, finishReason } = await model.stream("Once upon a time,", { maxTokens: 12 });
+    assert.equal(tokens.length, 12);
+    assert.equal(usage.completionTokens, 12);
+    assert.equal(usage.promptTokens, await model.countTokens("Once upon a time,"));
+    assert.equal(finishReason, "length");
+  });
+
+  test("generateText takes options in place of the number, and beside it", async () => {
+    const plain = await model.generateText("The sky is", 8);
+    assert.equal(await model.generateText("The sky is", { maxTokens: 8 }), plain);
+    assert.equal(await model.generateText("The sky is", 8, { seed: 3 }), plain);
+  });
+
+  test("token ids as a prompt give what their text gives", async () => {
+    const tokens = await model.tokenize("The sky is");
+    assert.equal(await model.generateText(tokens, 8), await model.generateText("The sky is", 8));
+  });
+
+  test("greedy answers do not depend on the seed, sampled ones do, and repeat with it", async () => {
+    const sample = (options) => model.generateText("A list of animals:", { maxTokens: 24, ...options });
+    assert.equal(await sample({ seed: 1 }), await sample({ seed: 2 }));
+    const first = await sample({ temperature: 1.5, topP: 1, minP: 0, seed: 1 });
+    assert.equal(await sample({ temperature: 1.5, topP: 1, minP: 0, seed: 1 }), first);
+    assert.notEqual(await sample({ temperature: 1.5, topP: 1, minP: 0, seed: 2 }), first);
+  });
+
+  test("a random seed is reported, and gives the same text again", async () => {
+    const options = { maxTokens: 16, temperature: 1 };
+    const first = await model.stream("A list of animals:", options);
+    const second = await model.stream("A list of animals:", options);
+    assert.notEqual(first.seed, second.seed);
+    const again = await model.stream("A list of animals:", { ...options, seed: first.seed });
+    assert.equal(again.text, first.text);
+  });
+
+  test("seeds beyond 32 bits differ from their low half", async () => {
+    const sample = (seed) => model.generateText("A list:", { maxTokens: 24, temperature: 2, topK: 0, topP: 1, minP: 0, seed });
+    assert.notEqual(await sample(5), await sample(2 ** 32 + 5));
+  });
+
+  test("a stop string ends the text before it, also where it spans tokens", async () => {
+    const whole = await model.generateText("The capital of France is", 24);
+    // A cut inside words at both ends: it begins and ends within tokens.
+    const stop = whole.slice(9, 17);
+    const { text, finishReason } = await model.stream("The capital of France is", { maxTokens: 24, stop: ["never there", stop] });
+    assert.equal(text, whole.slice(0, whole.indexOf(stop)));
+    assert.equal(finishReason, "stop");
+  });
+
+  test("pieces never show the beginning of a stop string that follows", async () => {
+    const whole = await model.generateText("The capital of France is", 24);
+    const stop = whole.slice(9, 17);
+    let shown = "";
+    for await (const piece of model.stream("The capital of France is", { maxTokens: 24, stop })) shown += piece;
+    assert.equal(shown, whole.slice(0, whole.indexOf(stop)));
+  });
+
+  test("logprobs come for each token, most probable first, and below zero", async () => {
+    const { tokens, text, logprobs } = await model.stream("The capital of France is", { maxTokens: 6, logprobs: 5 });
+    assert.equal(logprobs.length, tokens.length);
+    assert.equal(logprobs.map((step) => step.text).join(""), text);
+    for (const [i, step] of logprobs.entries()) {
+      assert.equal(step.token, tokens[i]);
+      assert.equal(step.top.length, 5);
+      assert.ok(step.logprob <= 0);
+      // Greedy: the chosen token is the best one.
+      assert.equal(step.top[0].token, step.token);
+      assert.ok(Math.abs(step.top[0].logprob - step.logprob) < 1e-4);
+      for (let j = 1; j < 5; j++) assert.ok(step.top[j].logprob <= step.top[j - 1].logprob);
+    }
+  });
+
+  test("ignoreEos goes on after the end token", async () => {
+    const prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n";
+    const stopped = await model.stream(prompt, { maxTokens: 80 });
+    assert.equal(stopped.finishReason, "stop");
+    const ignored = await model.stream(prompt, { maxTokens: 80, ignoreEos: true });
+    assert.equal(ignored.finishReason, "length");
+    assert.equal(ignored.tokens.length, 80);
+    assert.ok(ignored.text.startsWith(stopped.text));
+  });
+
+  test("a forbidden token is never chosen, a favoured one always", async () => {
+    const { tokens: [best] } = await model.stream("The capital of France is", { maxTokens: 1 });
+    const without = await model.stream("The capital of France is", { maxTokens: 8, logitBias: { [best]: -Infinity } });
+    assert.ok(!without.tokens.includes(best));
+    const [token] = await model.tokenize(" yes");
+    const only = await model.stream("The capital of France is", { maxTokens: 3, logitBias: { [token]: 1000 } });
+    assert.deepEqual(only.tokens, [token, token, token]);
+  });
+
+  test("a repetition penalty changes a text that repeats itself", async () => {
+    const prompt = "la la la la la la la la la la la la";
+    const plain = await model.generateText(prompt, 16);
+    assert.notEqual(await model.generateText(prompt, { maxTokens: 16, repeatPenalty: 2 }), plain);
+    assert.notEqual(await model.generateText(prompt, { maxTokens: 16, frequencyPenalty: 5 }), plain);
+  });
+
+  test("the same prompt again gives the same text, whatever the cache holds", async () => {
+    const first = await model.generateText("Water boils at", 16);
+    await model.generateText("Water freezes when", 16);
+    assert.equal(await model.generateText("Water boils at", 16), first);
+    assert.equal(await model.generateText("Water boils at", 16), first);
+  });
+
+  test("the end of the context is a finish reason", async () => {
+    const prompt = Array.from({ length: 500 }, () => 253);
+    const { finishReason, tokens, usage } = await model.stream(prompt, { maxTokens: 100, ignoreEos: true });
+    assert.equal(finishReason, "length");
+    assert.equal(usage.promptTokens, 500);
+    assert.ok(tokens.length >= 12 && tokens.length <= 13, String(tokens.length));
+  });
+
+  test("a prompt longer than the context is an error with both lengths", async () => {
+    const error = await rejectsWith("context-overflow", model.generateText(Array.from({ length: 600 }, () => 253), 5));
+    assert.match(`${error.message} ${error.expected} ${error.found}`, /600/);
+    assert.match(`${error.message} ${error.expected} ${error.found}`, /51[0-2]/);
+    assert.ok(error.hint);
+  });
+
+  test("an empty prompt and an unknown token id are errors, and harm nothing", async () => {
+    await rejectsWith("bad-input", model.generateText("", 5));
+    await rejectsWith("bad-input", model.generateText([49_152], 5));
+    await rejectsWith("bad-option", model.generateText("a", { logitBias: { 49152: 1 } }));
+    assert.ok(await model.generateText("Still", 3));
+  });
+
+  test("characters of several tokens are never cut in pieces", async () => {
+    const prompt = "Emoji: 😀 😃 😄 😁 😆 😅 😂 🤣 😊 😇 😀 😃 😄 😁 😆";
+    let shown = "";
+    for await (const piece of model.stream(prompt, { maxTokens: 40, ignoreEos: true })) {
+      assert.ok(piece.isWellFormed());
+      shown += piece;
+    }
+    assert.ok(!shown.includes("\ufffd"), shown);
+  });
+
+  test("timings and usage are there", async () => {
+    const { timings, usage } = await model.stream("Some text that was not seen before.", { maxTokens: 8 });
+    for (const name of ["loadMs", "prefillMs", "decodeMs", "prefillTokensPerSecond", "decodeTokensPerSecond"]) {
+      assert.ok(timings[name] > 0, name);
+    }
+    assert.equal(usage.completionTokens, 8);
+  });
+});

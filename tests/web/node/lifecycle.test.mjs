@@ -1,0 +1,188 @@
+// The life of a model: lazy loading, failure, disposal, worker or not, and the end of the process.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { hasRelaxedSimd, modelPath, rejectsWith, repository } from "../lib/model.mjs";
+
+const options = { contextLength: 128 };
+const flavour = hasRelaxedSimd ? "relaxed" : "simd";
+
+/** A source that never gives a byte. */
+const silentStream = () => new ReadableStream({ pull: () => new Promise(() => {}) });
+
+function runScript(source) {
+  const script = `import { CamelGPTInference } from "@gpt-research/camelgpt-inference";\n${source}`;
+  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: repository, encoding: "utf8", timeout: 60_000 });
+}
+
+describe("the life of a model", () => {
+  test("the constructor loads nothing; the first call does, once", async () => {
+    const events = [];
+    const model = new CamelGPTInference(modelPath, { ...options, onProgress: (event) => events.push(event) });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual(events, []);
+    const [a, b] = await Promise.all([model.generateText("The sky is", 3), model.generateText("The sky is", 3)]);
+    assert.equal(a, b);
+    assert.equal(events.filter(({ status }) => status === "ready").length, 1);
+    await model.dispose();
+  });
+
+  test("progress goes from initiate to ready, and never backwards", async () => {
+    const events = [];
+    const model = await CamelGPTInference.load(modelPath, { ...options, onProgress: (event) => events.push(event) });
+    await model.dispose();
+    const order = ["initiate", "download", "progress", "done", "ready"];
+    assert.deepEqual([...new Set(events.map(({ status }) => status))], order);
+    for (let i = 1; i < events.length; i++) assert.ok(events[i].loaded >= events[i - 1].loaded);
+    const last = events.at(-1);
+    assert.equal(last.progress, 100);
+    assert.equal(last.total, readFileSync(modelPath).length);
+    assert.ok(events.every(({ file, progress }) => modelPath.endsWith(file) && progress >= 0 && progress <= 100));
+  });
+
+  test("a failed load rejects each call with the same error; a new object tries again", async () => {
+    const model = new CamelGPTInference("./no-such-file.gguf");
+    const first = await rejectsWith("not-found", model.generateText("a"));
+    const second = await rejectsWith("not-found", model.tokenize("a"));
+    assert.equal(first, second);
+    await rejectsWith("not-found", model.chat([{ role: "user", content: "a" }]));
+    await model.dispose();
+    await rejectsWith("disposed", model.generateText("a"));
+  });
+
+  test("after dispose every call is refused, also those in progress", async () => {
+    for (const worker of [true, false]) {
+      const model = await CamelGPTInference.load(modelPath, { ...options, worker });
+      const running = model.generateText("The sky is", { maxTokens: 100, ignoreEos: true });
+      const queued = model.generateText("The sky is", 4);
+      setTimeout(() => model.dispose(), 30);
+      await rejectsWith("disposed", running);
+      await rejectsWith("disposed", queued);
+      await rejectsWith("disposed", model.generateText("a"));
+      await rejectsWith("disposed", model.info());
+      await rejectsWith("disposed", model.stream("a"));
+      await model.dispose();
+    }
+  });
+
+  test("dispose before and during the load", async () => {
+    const never = new CamelGPTInference(modelPath);
+    await never.dispose();
+    await rejectsWith("disposed", never.info());
+    for (const worker of [true, false]) {
+      const loading = new CamelGPTInference(silentStream(), { worker });
+      const info = loading.info();
+      setTimeout(() => loading.dispose(), 20);
+      await rejectsWith("disposed", info);
+    }
+  });
+
+  test("an abort of the load rejects it, and what waits for it", async () => {
+    for (const worker of [true, false]) {
+      const abort = new AbortController();
+      const model = new CamelGPTInference(silentStream(), { worker, signal: abort.signal });
+      const waiting = model.generateText("a");
+      setTimeout(() => abort.abort(), 40);
+      await rejectsWith("aborted", waiting);
+      await rejectsWith("aborted", model.info());
+    }
+    await rejectsWith("aborted", CamelGPTInference.load(modelPath, { signal: AbortSignal.abort() }));
+  });
+
+  test("an abort of a call that waits for the load leaves the load alone", async () => {
+    const model = new CamelGPTInference(modelPath, options);
+    const abort = new AbortController();
+    const call = model.generateText("a", { signal: abort.signal });
+    abort.abort();
+    await rejectsWith("aborted", call);
+    assert.ok(await model.generateText("The sky is", 2));
+    await model.dispose();
+  });
+
+  test("a worker and the caller's thread give the same text", async () => {
+    const text = {};
+    for (const worker of [true, false]) {
+      const model = await CamelGPTInference.load(modelPath, { ...options, worker });
+      assert.equal((await model.info()).engine.worker, worker);
+      text[worker] = await model.generateText("The history of bread", 24);
+      await model.dispose();
+    }
+    assert.equal(text[true], text[false]);
+  });
+
+  test("two models at once do not disturb each other", async () => {
+    const [a, b] = await Promise.all([CamelGPTInference.load(modelPath, options), CamelGPTInference.load(modelPath, options)]);
+    const [one, two] = await Promise.all([a.generateText("The sky is", 10), b.generateText("The sky is", 10)]);
+    assert.equal(one, two);
+    await a.dispose();
+    assert.equal(await b.generateText("The sky is", 10), one);
+    await b.dispose();
+  });
+
+  test("info tells what the model is", async () => {
+    const model = await CamelGPTInference.load(modelPath, options);
+    const info = await model.info();
+    assert.equal(info.architecture, "llama");
+    assert.equal(info.layers, 30);
+    assert.equal(info.hidden, 576);
+    assert.equal(info.vocabulary, 49_152);
+    assert.equal(info.eosToken, 2);
+    assert.ok(info.parameters > 130e6 && info.parameters < 170e6);
+    assert.equal(info.engine.threads, 1);
+    assert.match(info.engine.kernels, /\w/);
+    const { memoryPlan: plan } = info;
+    assert.equal(
+      plan.totalBytes,
+      plan.weightBytes + plan.cacheBytes + plan.tokenizerBytes + plan.workspaceBytes + plan.stagingBytes,
+    );
+    const report = await model.report();
+    assert.equal(report.macsPerToken, info.macsPerToken);
+    await model.dispose();
+  });
+
+  test("inspect reads the header alone", async () => {
+    const { architecture, parameters, tensors, memoryPlan, metadata } = await CamelGPTInference.inspect(modelPath, options);
+    assert.equal(architecture, "llama");
+    assert.ok(parameters > 130e6);
+    assert.equal(tensors.length, 272);
+    assert.equal(memoryPlan.contextLength, 128);
+    assert.equal(metadata["general.architecture"], "llama");
+    assert.equal(metadata["llama.block_count"], 30);
+  });
+
+  test("a compiled module or its address can be handed in", async () => {
+    const file = new URL(`../../../npm/dist/wasm/camelgpt-${flavour}.wasm`, import.meta.url);
+    const wasmModule = await WebAssembly.compile(readFileSync(file));
+    for (const given of [{ wasmModule }, { wasmUrl: file }, { wasmUrl: { [flavour]: file.href } }]) {
+      const model = await CamelGPTInference.load(modelPath, { ...options, ...given });
+      assert.match(await model.generateText("The capital of France is", 6), /Paris/);
+      await model.dispose();
+    }
+    await rejectsWith("engine-unavailable", CamelGPTInference.load(modelPath, { wasmUrl: "file:///nowhere/engine.wasm" }));
+    const other = await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+    await rejectsWith("engine-unavailable", CamelGPTInference.load(modelPath, { wasmModule: other }));
+  });
+
+  test("a worker that cannot start is an error, not a wait", async () => {
+    await rejectsWith("worker-failed", CamelGPTInference.load(modelPath, { workerUrl: "file:///nowhere/worker.js" }));
+  });
+
+  test("a script that forgets to dispose ends all the same", () => {
+    const { status, stdout, stderr } = runScript(`
+      const model = new CamelGPTInference(${JSON.stringify(modelPath)}, { contextLength: 64 });
+      console.log(await model.generateText("The capital of France is", 6));
+    `);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /Paris/);
+  });
+
+  test("importing the package starts nothing", () => {
+    const { status, stdout } = runScript("console.log(typeof CamelGPTInference);");
+    assert.equal(status, 0);
+    assert.equal(stdout.trim(), "function");
+  });
+});

@@ -1,0 +1,140 @@
+// Options: what is unknown or outside its range is refused with a name, a range and a finding.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTError, CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { hasRelaxedSimd, modelPath, rejectsWith } from "../lib/model.mjs";
+
+function constructWith(options) {
+  return () => new CamelGPTInference(modelPath, options);
+}
+
+describe("options", () => {
+  let model;
+  before(async () => {
+    model = await CamelGPTInference.load(modelPath, { contextLength: 128 });
+  });
+  after(() => model.dispose());
+
+  test("an unknown option names the nearest known one", async () => {
+    const error = await rejectsWith("bad-option", constructWith({ contextLenght: 5 }));
+    assert.match(error.hint, /contextLength/);
+    assert.match((await rejectsWith("bad-option", model.generateText("a", { max_tokens: 5 }))).hint, /maxTokens/);
+    assert.match((await rejectsWith("bad-option", model.generateText("a", { topk: 5 }))).hint, /topK/);
+    assert.match((await rejectsWith("bad-option", model.chat([{ role: "user", content: "a" }], { addSpecial: true }))).found, /addSpecial/);
+  });
+
+  test("numbers outside their range are refused before anything runs", async () => {
+    const wrong = {
+      maxTokens: [0, -1, 1.5, NaN, Infinity, "5", 2 ** 40],
+      temperature: [-0.1, NaN, Infinity, 101, "1"],
+      topK: [-1, 0.5, NaN],
+      topP: [0, -1, 1.1, NaN],
+      minP: [-0.1, 1, NaN],
+      typicalP: [0, 1.1, NaN],
+      repeatPenalty: [0, -1, NaN, 101],
+      repeatLast: [-1, 4097, 0.5],
+      presencePenalty: [-101, 101, NaN],
+      frequencyPenalty: [-101, 101, NaN],
+      seed: [-1, 0.5, NaN, 2 ** 53],
+      logprobs: [-1, 21, 1.5],
+      stop: ["", [""], 5, Array(65).fill("a"), "\ud800"],
+      logitBias: [{ a: 1 }, { 1: NaN }, { 1: Infinity }, { "-1": 1 }, [1], 3],
+      ignoreEos: [1, "yes"],
+      signal: [{}, true],
+    };
+    for (const [name, values] of Object.entries(wrong)) {
+      for (const value of values) {
+        const error = await rejectsWith("bad-option", model.generateText("a", { [name]: value }));
+        assert.match(error.message, new RegExp(name));
+        assert.ok(error.expected && error.found, name);
+      }
+    }
+  });
+
+  test("the ends of the ranges are accepted by the engine as well", async () => {
+    const ends = [
+      { temperature: 100, topK: 0, topP: 1, minP: 0, typicalP: 1e-3, repeatPenalty: 100, repeatLast: 4096 },
+      { temperature: 1e-3, topP: 1e-3, minP: 0.999, repeatLast: 0, presencePenalty: -100, frequencyPenalty: 100 },
+      { seed: Number.MAX_SAFE_INTEGER, logprobs: 20, presencePenalty: 100, frequencyPenalty: -100, topK: 2 ** 31 - 1 },
+      { seed: 2 ** 32 - 1, stop: Array(64).fill("never there"), logitBias: { 0: -Infinity, 49151: -1e30 } },
+    ];
+    for (const options of ends) assert.equal(typeof (await model.generateText("a", { maxTokens: 2, ...options })), "string");
+  });
+
+  test("options that are undefined mean the default", async () => {
+    const text = await model.generateText("The sky is", 4);
+    assert.equal(await model.generateText("The sky is", { maxTokens: 4, temperature: undefined, stop: undefined }), text);
+  });
+
+  test("options of a load are checked at once", async () => {
+    const wrong = [
+      { contextLength: 0 }, { contextLength: -5 }, { contextLength: NaN }, { contextLength: 1.5 }, { threads: 0 }, { threads: "2" },
+      { flavour: "fast" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
+      { wasmModule: {} }, { wasmUrl: 3 }, { signal: {} }, 3, null, [],
+    ];
+    for (const options of wrong) await rejectsWith("bad-option", constructWith(options));
+  });
+
+  test("pruning is not available in this version, and says so", async () => {
+    for (const epdp of ["balanced", "exact", {}]) {
+      const error = await rejectsWith("bad-option", constructWith({ epdp }));
+      assert.match(error.hint, /not available in this version/);
+    }
+    assert.equal((await model.report()).mode, "off");
+  });
+
+  test("a context beyond the model's is refused by the engine", async () => {
+    const error = await rejectsWith("bad-option", CamelGPTInference.load(modelPath, { contextLength: 100_000 }));
+    assert.match(`${error.expected} ${error.message}`, /8192/);
+  });
+
+  test("a source of a wrong kind is refused", async () => {
+    for (const source of [undefined, null, 3, {}, () => {}]) {
+      await rejectsWith("bad-option", new CamelGPTInference(source).info());
+    }
+  });
+
+  test("more threads than there are fall back, and the engine says so", async () => {
+    const threaded = await CamelGPTInference.load(modelPath, { threads: 4, contextLength: 64 });
+    const { engine } = await threaded.info();
+    assert.equal(engine.threads, 1);
+    assert.match(engine.notes.join(), /4 threads/);
+    await threaded.dispose();
+    assert.deepEqual((await model.info()).engine.notes, []);
+  });
+
+  test("the default context is the model's, at most 4096", async () => {
+    const plain = await CamelGPTInference.load(modelPath);
+    const { memoryPlan } = await plain.info();
+    assert.equal(memoryPlan.contextLength, 4096);
+    assert.equal(memoryPlan.modelContextLength, 8192);
+    await plain.dispose();
+    assert.equal((await model.info()).memoryPlan.contextLength, 128);
+  });
+
+  test("the flavour can be forced", async () => {
+    const simd = await CamelGPTInference.load(modelPath, { flavour: "simd", contextLength: 64 });
+    assert.equal((await simd.info()).engine.flavour, "simd");
+    const text = await simd.generateText("The capital of France is", 6);
+    await simd.dispose();
+    assert.match(text, /Paris/);
+    if (!hasRelaxedSimd) {
+      const error = await rejectsWith("unsupported-environment", CamelGPTInference.load(modelPath, { flavour: "relaxed" }));
+      assert.match(error.hint, /simd/);
+      assert.equal((await model.info()).engine.flavour, "simd");
+      return;
+    }
+    const relaxed = await CamelGPTInference.load(modelPath, { flavour: "relaxed", contextLength: 64 });
+    assert.equal((await relaxed.info()).engine.flavour, "relaxed");
+    assert.match(await relaxed.generateText("The capital of France is", 6), /Paris/);
+    await relaxed.dispose();
+    assert.equal((await model.info()).engine.flavour, "relaxed");
+  });
+
+  test("an error is data in JSON", () => {
+    const error = new CamelGPTError("bad-input", "No.", { expected: "yes" });
+    assert.deepEqual(JSON.parse(JSON.stringify(error)), { code: "bad-input", message: "No.", expected: "yes", found: null, hint: null });
+  });
+});

@@ -1,0 +1,142 @@
+// Streams: pieces and the whole, leaving the loop, abort, overlapping calls.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { modelPath, rejectsWith } from "../lib/model.mjs";
+
+const story = "Once upon a time,";
+
+for (const worker of [true, false]) {
+  describe(`streaming ${worker ? "from a worker" : "on the caller's thread"}`, () => {
+    let model;
+    before(async () => {
+      model = await CamelGPTInference.load(modelPath, { worker });
+    });
+    after(() => model.dispose());
+
+    test("the pieces are the text", async () => {
+      const stream = model.stream(story, { maxTokens: 20 });
+      const pieces = [];
+      for await (const piece of stream) pieces.push(piece);
+      assert.ok(pieces.length > 5);
+      assert.equal(pieces.join(""), (await stream).text);
+    });
+
+    test("a second loop gets all pieces as well", async () => {
+      const stream = model.stream(story, { maxTokens: 8 });
+      const loop = async () => {
+        let text = "";
+        for await (const piece of stream) text += piece;
+        return text;
+      };
+      const [first, second] = await Promise.all([loop(), loop()]);
+      assert.equal(first, second);
+      assert.equal(await loop(), first);
+    });
+
+    test("leaving the loop cancels, and the result says so", async () => {
+      const stream = model.stream(story, { maxTokens: 2000, ignoreEos: true });
+      let count = 0;
+      for await (const _ of stream) if (++count === 5) break;
+      const { finishReason, tokens, text } = await stream;
+      assert.equal(finishReason, "abort");
+      assert.ok(tokens.length >= 5 && tokens.length < 500, String(tokens.length));
+      assert.ok(text.length > 0);
+    });
+
+    test("an abort in the middle ends the loop and keeps the text", async () => {
+      const abort = new AbortController();
+      const stream = model.stream(story, { maxTokens: 2000, ignoreEos: true, signal: abort.signal });
+      let shown = "";
+      for await (const piece of stream) {
+        shown += piece;
+        if (shown.length > 30) abort.abort();
+      }
+      const { finishReason, text } = await stream;
+      assert.equal(finishReason, "abort");
+      assert.equal(text, shown);
+    });
+
+    test("generateText rejects when it is aborted in the middle, soon", async () => {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort("enough"), 150);
+      const begin = performance.now();
+      const error = await rejectsWith("aborted", model.generateText(story, { maxTokens: 3000, ignoreEos: true, signal: abort.signal }));
+      assert.equal(error.name, "AbortError");
+      assert.equal(error.cause, "enough");
+      assert.ok(performance.now() - begin < 2000);
+    });
+
+    test("an abort during a long prompt is heard", async () => {
+      const abort = new AbortController();
+      const prompt = Array.from({ length: 4000 }, (_, i) => 1000 + i);
+      const begin = performance.now();
+      const stream = model.stream(prompt, { signal: abort.signal });
+      setTimeout(() => abort.abort(), 100);
+      assert.equal((await stream).finishReason, "abort");
+      assert.ok(performance.now() - begin < 3000);
+    });
+
+    test("an aborted signal rejects before anything happens", async () => {
+      const signal = AbortSignal.abort("no");
+      const error = await rejectsWith("aborted", model.generateText(story, { signal }));
+      assert.equal(error.cause, "no");
+      await rejectsWith("aborted", model.stream(story, { signal }));
+      await rejectsWith("aborted", model.tokenize(story, { signal }));
+      await rejectsWith("aborted", model.score(story, { signal }));
+      await rejectsWith("aborted", async () => {
+        for await (const _ of model.stream(story, { signal }));
+      });
+    });
+
+    test("overlapping calls queue, and each gets its own text", async () => {
+      const alone = await model.generateText("The sky is", 12);
+      const [a, tokens, b, c] = await Promise.all([
+        model.generateText("The sky is", 12),
+        model.tokenize("hello world"),
+        model.generateText(story, 12),
+        model.generateText("The sky is", 12),
+      ]);
+      assert.equal(a, alone);
+      assert.equal(c, alone);
+      assert.notEqual(b, alone);
+      assert.equal(await model.detokenize(tokens), "hello world");
+    });
+
+    test("a queued call can be aborted without harm to the others", async () => {
+      const abort = new AbortController();
+      const first = model.generateText("The sky is", 40);
+      const queued = model.generateText(story, { maxTokens: 40, signal: abort.signal });
+      const last = model.generateText("The sky is", 40);
+      abort.abort();
+      await rejectsWith("aborted", queued);
+      assert.equal(await first, await last);
+    });
+
+    test("a stream that nobody listens to fails in silence", async () => {
+      model.stream("", {});
+      model.stream("x", { maxTokens: -1 });
+      await model.generateText("The sky is", 2);
+    });
+
+    test("a score is aborted in the middle", async () => {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), 100);
+      await rejectsWith("aborted", model.score("word ".repeat(8000), { signal: abort.signal }));
+    });
+  });
+}
+
+test("the caller's thread is free while a worker generates", async () => {
+  const model = await CamelGPTInference.load(modelPath);
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  const begin = performance.now();
+  await model.generateText(story, { maxTokens: 60, ignoreEos: true });
+  clearInterval(timer);
+  await model.dispose();
+  const expected = (performance.now() - begin) / 5;
+  assert.ok(ticks > expected * 0.3, `${ticks} ticks of ${expected.toFixed(0)}`);
+});

@@ -1,0 +1,83 @@
+// Tokens: text to ids and back.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { modelPath, rejectsWith, tokenGoldens } from "../lib/model.mjs";
+
+const texts = [
+  "Hello, world!",
+  "  two spaces,   three, and a tab\t.\n\n\nnew lines \r\n",
+  "中文字符，全角标点。",
+  "مرحبا بالعالم",
+  "👩‍👩‍👧‍👦 family, 🇫🇷 flag, e\u0301 combined, 👍🏽",
+  "def f(x):\n    return x ** 2  # comment\n",
+  "1234567890 3.14159 1e-9",
+  "\u0000\u0001\u007f control",
+  "\ufeffbyte order mark",
+  "I'll don't can't WE'RE",
+  "",
+];
+
+describe("tokens", () => {
+  let model;
+  before(async () => {
+    model = await CamelGPTInference.load(modelPath, { contextLength: 64 });
+  });
+  after(() => model.dispose());
+
+  test("every text comes back from its tokens", async () => {
+    for (const text of texts) {
+      const tokens = await model.tokenize(text);
+      assert.equal(await model.detokenize(tokens, { keepSpecial: true }), text);
+      assert.equal(await model.countTokens(text), tokens.length);
+    }
+  });
+
+  test("special tokens in a text count as such unless told otherwise", async () => {
+    assert.deepEqual(await model.tokenize("<|im_start|>"), [1]);
+    assert.ok((await model.tokenize("<|im_start|>", { parseSpecial: false })).length > 1);
+    assert.equal(await model.detokenize([1, 2]), "");
+    assert.equal(await model.detokenize([1, 2], { keepSpecial: true }), "<|im_start|><|im_end|>");
+  });
+
+  test("pieces are the tokens one by one", async () => {
+    const tokens = await model.tokenize("Hello, world!");
+    assert.equal((await model.pieces(tokens)).join(""), "Hello, world!");
+  });
+
+  test("the ids are those of the reference tokenizer", { skip: tokenGoldens().length === 0 && "no goldens here" }, async () => {
+    let count = 0;
+    for (const golden of tokenGoldens()) {
+      const cases = Array.isArray(golden) ? golden : golden.cases;
+      for (const { text, tokens, ids } of cases) {
+        assert.deepEqual(await model.tokenize(text, { addSpecial: false }), tokens ?? ids, JSON.stringify(text.slice(0, 80)));
+        count++;
+      }
+    }
+    assert.ok(count > 0);
+  });
+
+  test("a megabyte of text is no problem", async () => {
+    const text = "The quick brown fox jumps over the lazy dog. ".repeat(25_000);
+    const tokens = await model.tokenize(text);
+    assert.equal(await model.detokenize(tokens), text);
+  });
+
+  test("half of a surrogate pair is an error with its place", async () => {
+    for (const [text, position] of [["ab\ud800", 2], ["\udc00", 0], ["😀\ud83dx", 2], ["x😀\ude00", 3]]) {
+      const error = await rejectsWith("bad-input", model.tokenize(text));
+      assert.match(error.found, new RegExp(`position ${position}$`));
+      await rejectsWith("bad-input", model.generateText(text));
+      await rejectsWith("bad-input", model.score(text));
+    }
+  });
+
+  test("what is no text, and what is no token, are errors", async () => {
+    for (const text of [undefined, null, 3, {}, ["a"]]) await rejectsWith("bad-input", model.tokenize(text));
+    for (const tokens of [undefined, "abc", [1.5], [-1], [NaN], ["1"], [2 ** 31], [49_152]]) {
+      await rejectsWith("bad-input", model.detokenize(tokens));
+    }
+  });
+});

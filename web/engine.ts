@@ -1,0 +1,381 @@
+// The only file that touches the WebAssembly module: addresses and numbers there, text, arrays and typed errors here.
+import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
+
+import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
+import type { MemoryPlan, TokenLogprob } from "./types.js";
+
+type BoundEngine = InstanceType<MainModule["Engine"]>;
+
+/** Sampling options as the core takes them: checked, complete, the seed whole. */
+export interface SamplingOptions {
+  maxTokens: number;
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  typicalP: number;
+  repeatPenalty: number;
+  repeatLast: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  seed: number;
+  ignoreEos: boolean;
+  logprobs: number;
+}
+
+/** What a model is, as the core says it. */
+export interface CoreModelInfo {
+  parameters: number;
+  layers: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headWidth: number;
+  ffn: number;
+  vocabulary: number;
+  macsPerToken: number;
+  bosToken: number | null;
+  eosToken: number | null;
+}
+
+/** Where a load stands, in the order of the core's `LoadState`. */
+const loadStates = ["header", "planned", "weights", "ready", "failed"] as const;
+export type LoadState = (typeof loadStates)[number];
+
+/** In the order of the core's `StepResult`. */
+const stepResults = ["continue", "stop", "length"] as const;
+export type StepResult = (typeof stepResults)[number];
+
+const encoder = new TextEncoder();
+// A byte order mark is a character of the text like any other.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * One model in one WebAssembly memory. Every method can throw a CamelGPTError. A trap (a defect of the engine, or its stack
+ * exhausted) is `engine-failed`; from then on every call throws that same error, since the memory cannot be trusted any more.
+ */
+export class Engine {
+  readonly #module: MainModule;
+  readonly #bound: BoundEngine;
+  #failure: CamelGPTError | undefined;
+
+  private constructor(module: MainModule, bound: BoundEngine) {
+    this.#module = module;
+    this.#bound = bound;
+  }
+
+  static async create(wasm: WebAssembly.Module): Promise<Engine> {
+    const module = await instantiate(wasm);
+    let bound: BoundEngine;
+    try {
+      bound = new module.Engine();
+    } catch (error) {
+      throw engineFailed(error);
+    }
+    if (!bound.created()) {
+      throw new CamelGPTError("out-of-memory", "There is not enough memory for the engine.", {
+        hint: "Close other pages or programs.",
+      });
+    }
+    return new Engine(module, bound);
+  }
+
+  /** Calls on a disposed engine throw `disposed`. The memory itself goes when the module does: end the worker. */
+  dispose(): void {
+    if (this.#failure) return;
+    this.#run(() => this.#bound.delete());
+    this.#failure = disposedError();
+  }
+
+  // --- loading ---
+
+  get loadState(): LoadState {
+    return this.#run(() => loadStates[this.#bound.loadState()] ?? "failed");
+  }
+
+  /** Where the next bytes of the file go. Valid until the next call. */
+  staging(): Uint8Array {
+    return this.#run(() => this.#bytes(this.#bound.stagingAddress(), this.#bound.stagingSize()));
+  }
+
+  feed(size: number): void {
+    this.#check(() => this.#bound.feed(size));
+  }
+
+  endOfFile(): void {
+    this.#check(() => this.#bound.endOfFile());
+  }
+
+  /** Bytes of the whole file as its header says; 0 before it is known. */
+  get fileBytes(): number {
+    return this.#run(() => this.#bound.fileBytes());
+  }
+
+  /** Only before `allocate`. */
+  plan(contextLength: number): MemoryPlan {
+    const bound = this.#bound;
+    this.#check(() => bound.plan(contextLength));
+    return this.#run(() => ({
+      fileBytes: bound.planFileBytes(),
+      weightBytes: bound.planWeightBytes(),
+      cacheBytes: bound.planCacheBytes(),
+      tokenizerBytes: bound.planTokenizerBytes(),
+      workspaceBytes: bound.planWorkspaceBytes(),
+      stagingBytes: bound.planStagingBytes(),
+      totalBytes: bound.planTotalBytes(),
+      contextLength: bound.planContextLength(),
+      modelContextLength: bound.planModelContextLength(),
+    }));
+  }
+
+  allocate(contextLength: number): void {
+    this.#check(() => this.#bound.allocate(contextLength));
+  }
+
+  // --- inspection ---
+
+  /** The kernels in use, for example "relaxed dot32". */
+  get kernels(): string {
+    return this.#run(() => this.#string(this.#module.kernelsName()));
+  }
+
+  modelInfo(): CoreModelInfo {
+    const bound = this.#bound;
+    this.#check(() => bound.info());
+    const orNull = (token: number) => (token < 0 ? null : token);
+    return this.#run(() => ({
+      parameters: bound.infoParameters(),
+      layers: bound.infoLayers(),
+      hidden: bound.infoHidden(),
+      heads: bound.infoHeads(),
+      kvHeads: bound.infoKvHeads(),
+      headWidth: bound.infoHeadWidth(),
+      ffn: bound.infoFfn(),
+      vocabulary: bound.infoVocabulary(),
+      macsPerToken: bound.infoMacsPerToken(),
+      bosToken: orNull(bound.infoBosToken()),
+      eosToken: orNull(bound.infoEosToken()),
+    }));
+  }
+
+  /** Only before the weights arrive. */
+  metadata(): Record<string, unknown> {
+    this.#check(() => this.#bound.metadataJson());
+    return JSON.parse(this.#output()) as Record<string, unknown>;
+  }
+
+  /** Only before the weights arrive. */
+  tensors(): Record<string, unknown>[] {
+    this.#check(() => this.#bound.tensorsJson());
+    return JSON.parse(this.#output()) as Record<string, unknown>[];
+  }
+
+  /** A string of the metadata; empty where the key is absent. */
+  metadataString(key: string): string {
+    const size = this.#putText(key);
+    this.#check(() => this.#bound.metadataString(size));
+    return this.#output();
+  }
+
+  // --- text and tokens ---
+
+  tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): number[] {
+    const size = this.#putText(text);
+    this.#check(() => this.#bound.tokenize(size, addSpecial, parseSpecial));
+    return this.#run(() => {
+      const address = this.#bound.tokensAddress();
+      return Array.from(new Int32Array(this.#module.HEAPU8.buffer, address, this.#bound.tokensCount()));
+    });
+  }
+
+  detokenize(tokens: readonly number[], keepControl: boolean): string {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.detokenize(tokens.length, keepControl));
+    return this.#output();
+  }
+
+  /** The written form of one token. What is only a part of a character becomes U+FFFD. */
+  piece(token: number): string {
+    this.#check(() => this.#bound.piece(token));
+    return this.#output();
+  }
+
+  // --- generation ---
+
+  configure(options: SamplingOptions, stops: readonly string[], biases: readonly (readonly [number, number])[]): void {
+    const { seed, ...rest } = options;
+    const seedLow = seed >>> 0;
+    const seedHigh = Math.floor(seed / 2 ** 32);
+    this.#check(() => this.#bound.configure({ ...rest, seedLow, seedHigh }));
+    for (const stop of stops) {
+      const size = this.#putText(stop);
+      this.#check(() => this.#bound.addStop(size));
+    }
+    for (const [token, bias] of biases) this.#check(() => this.#bound.addLogitBias(token, bias));
+  }
+
+  /** Starts a generation after these tokens. Says how many of them the cache already holds. */
+  prompt(tokens: readonly number[]): number {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.prompt(tokens.length));
+    return this.#run(() => this.#bound.reusedTokens());
+  }
+
+  /** Evaluates some of the prompt. Says how many tokens are left. */
+  prefill(maxTokens: number): number {
+    return this.#checkNumber(() => this.#bound.prefill(maxTokens));
+  }
+
+  /** Chooses one token. The text is what can be shown now, and can be empty. */
+  step(): { result: StepResult; text: string } {
+    const result = stepResults[this.#checkNumber(() => this.#bound.step())] ?? "stop";
+    return { result, text: this.#output() };
+  }
+
+  get lastToken(): number {
+    return this.#run(() => this.#bound.lastToken());
+  }
+
+  get lastLogprob(): number {
+    return this.#run(() => this.#bound.lastLogprob());
+  }
+
+  /** The most probable tokens of the last step, as many as `logprobs` asked for. */
+  topTokens(): TokenLogprob[] {
+    const pairs = this.#run(() => {
+      const count = this.#bound.topTokensCount();
+      const view = this.#view(this.#bound.topTokensAddress(), count * 8);
+      return Array.from({ length: count }, (_, i) => ({
+        token: view.getInt32(i * 8, true),
+        logprob: view.getFloat32(i * 8 + 4, true),
+      }));
+    });
+    return pairs.map(({ token, logprob }) => ({ token, text: this.piece(token), logprob }));
+  }
+
+  // --- scoring ---
+
+  scoreBegin(tokens: readonly number[]): void {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.scoreBegin(tokens.length));
+  }
+
+  /** Scores some more. Says how many tokens are left. */
+  scoreContinue(maxTokens: number): number {
+    return this.#checkNumber(() => this.#bound.scoreContinue(maxTokens));
+  }
+
+  /** The log-probability of each token of the window but the first. */
+  scores(): number[] {
+    return this.#run(() => {
+      const count = this.#bound.scoresCount();
+      const view = this.#view(this.#bound.scoresAddress(), count * 8);
+      return Array.from({ length: count }, (_, i) => view.getFloat32(i * 8, true));
+    });
+  }
+
+  // --- the border ---
+
+  #run<T>(work: () => T): T {
+    if (this.#failure) throw this.#failure;
+    try {
+      return work();
+    } catch (error) {
+      this.#failure = engineFailed(error);
+      throw this.#failure;
+    }
+  }
+
+  #check(work: () => boolean): void {
+    if (!this.#run(work)) throw this.#error();
+  }
+
+  #checkNumber(work: () => number): number {
+    const value = this.#run(work);
+    if (value < 0) throw this.#error();
+    return value;
+  }
+
+  #error(): CamelGPTError {
+    return this.#run(() => {
+      const bound = this.#bound;
+      return new CamelGPTError(this.#string(bound.errorCode()) as ErrorCode, this.#string(bound.errorMessage()), {
+        expected: this.#string(bound.errorExpected()),
+        found: this.#string(bound.errorFound()),
+        hint: this.#string(bound.errorHint()),
+      });
+    });
+  }
+
+  // Views are made anew at each use: memory that grew has another buffer.
+
+  #bytes(address: number, size: number): Uint8Array {
+    return this.#module.HEAPU8.subarray(address, address + size);
+  }
+
+  #view(address: number, size: number): DataView {
+    return new DataView(this.#module.HEAPU8.buffer, address, size);
+  }
+
+  /** A NUL-terminated text. */
+  #string(address: number): string {
+    const heap = this.#module.HEAPU8;
+    return decoder.decode(heap.subarray(address, heap.indexOf(0, address)));
+  }
+
+  #output(): string {
+    return this.#run(() => decoder.decode(this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize())));
+  }
+
+  #putText(text: string): number {
+    const bytes = encoder.encode(text);
+    const address = this.#run(() => this.#bound.textBuffer(bytes.length));
+    if (address === 0 && bytes.length > 0) throw noMemoryFor("the text", bytes.length);
+    this.#run(() => this.#bytes(address, bytes.length).set(bytes));
+    return bytes.length;
+  }
+
+  #putTokens(tokens: readonly number[]): void {
+    const address = this.#run(() => this.#bound.tokenBuffer(tokens.length));
+    if (address === 0 && tokens.length > 0) throw noMemoryFor("the tokens", tokens.length * 4);
+    this.#run(() => new Int32Array(this.#module.HEAPU8.buffer, address, tokens.length).set(tokens));
+  }
+}
+
+function noMemoryFor(what: string, bytes: number): CamelGPTError {
+  return new CamelGPTError("out-of-memory", `There is not enough memory for ${what}.`, { expected: `${bytes} bytes` });
+}
+
+function engineFailed(error: unknown): CamelGPTError {
+  return new CamelGPTError("engine-failed", `The engine failed: ${describe(error)}`, {
+    hint: "Dispose of this model and load it again; please report what led here.",
+    cause: error,
+  });
+}
+
+/** The glue around our own compiled module: it must neither fetch nor compile anything. */
+async function instantiate(wasm: WebAssembly.Module): Promise<MainModule> {
+  return new Promise<MainModule>((resolve, reject) => {
+    const instantiateWasm = (
+      imports: WebAssembly.Imports,
+      success: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+    ) => {
+      // The glue never hears of a failure here: it would wait for ever.
+      WebAssembly.instantiate(wasm, imports).then((instance) => success(instance, wasm), reject);
+      return {};
+    };
+    createCamelGPT({ instantiateWasm }).then(resolve, reject);
+  }).catch((error: unknown) => {
+    if (error instanceof RangeError) {
+      throw new CamelGPTError("out-of-memory", "There is not enough memory for the engine.", {
+        found: describe(error),
+        hint: "Close other pages or programs.",
+        cause: error,
+      });
+    }
+    throw new CamelGPTError("engine-unavailable", `The engine could not be started: ${describe(error)}`, {
+      hint: "If `wasmModule` or `wasmUrl` is given: it must be of the same version as this package.",
+      cause: error,
+    });
+  });
+}

@@ -1,0 +1,147 @@
+// The one error class of the package, and the conversions that let an error cross to another thread and back.
+
+/** What went wrong, for programs. The first group comes from the core, the second from the TypeScript around it. */
+export type ErrorCode =
+  | "bad-format"
+  | "truncated"
+  | "unsupported-version"
+  | "unsupported-architecture"
+  | "unsupported-tensor-type"
+  | "unsupported-tokenizer"
+  | "missing-metadata"
+  | "bad-metadata"
+  | "bad-tensor"
+  | "out-of-memory"
+  | "context-overflow"
+  | "bad-option"
+  | "bad-input"
+  | "bad-state"
+  | "internal"
+  //
+  | "aborted"
+  | "bad-template"
+  | "disposed"
+  | "engine-failed"
+  | "engine-unavailable"
+  | "http-error"
+  | "network"
+  | "no-chat-template"
+  | "not-a-model"
+  | "not-found"
+  | "read-failed"
+  | "unknown-release"
+  | "unsupported-environment"
+  | "worker-failed";
+
+/** The three texts that go with a message, and what caused the error. */
+export interface ErrorDetails {
+  /** What would have been right. */
+  expected?: string | undefined;
+  /** What was there. */
+  found?: string | undefined;
+  /** What to do about it. */
+  hint?: string | undefined;
+  cause?: unknown;
+}
+
+/** An error in the form that `JSON.stringify`, `postMessage` and the CLI's `--json` use. */
+export interface ErrorData {
+  code: ErrorCode;
+  message: string;
+  expected: string | null;
+  found: string | null;
+  hint: string | null;
+}
+
+/**
+ * Every failure of this package that has a cause outside of it: a file, the network, an option, the environment. `message` is
+ * one sentence; `expected`, `found` and `hint` say more where there is more to say. An aborted call has the code `"aborted"`
+ * and, as web platform code expects, the name `"AbortError"`.
+ */
+export class CamelGPTError extends Error {
+  readonly code: ErrorCode;
+  readonly expected: string | undefined;
+  readonly found: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = code === "aborted" ? "AbortError" : "CamelGPTError";
+    this.code = code;
+    this.expected = details.expected || undefined;
+    this.found = details.found || undefined;
+    this.hint = details.hint || undefined;
+  }
+
+  toJSON(): ErrorData {
+    return {
+      code: this.code,
+      message: this.message,
+      expected: this.expected ?? null,
+      found: this.found ?? null,
+      hint: this.hint ?? null,
+    };
+  }
+}
+
+/** An error as data that can be cloned to another thread. What is no CamelGPTError becomes `"internal"`. */
+export function errorToData(error: unknown): ErrorData {
+  return asCamelGPTError(error).toJSON();
+}
+
+/** The opposite of {@link errorToData}. */
+export function errorFromData(data: ErrorData): CamelGPTError {
+  return new CamelGPTError(data.code, data.message, {
+    expected: data.expected ?? undefined,
+    found: data.found ?? undefined,
+    hint: data.hint ?? undefined,
+  });
+}
+
+/** The error itself where it is typed already, else an `"internal"` error that has it as its cause. */
+export function asCamelGPTError(error: unknown): CamelGPTError {
+  if (error instanceof CamelGPTError) return error;
+  return new CamelGPTError("internal", `Unexpected error: ${describe(error)}`, { cause: error });
+}
+
+/** One line about anything that was thrown. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // fetch() hides the interesting part ("ECONNREFUSED ...") in the cause of a TypeError.
+  const cause = error.cause instanceof Error ? error.cause.message : "";
+  return cause && cause !== error.message ? `${error.message} (${cause})` : error.message;
+}
+
+/** A text for `found`: quoted, control characters escaped, cut after 60 characters. */
+export function excerpt(text: string): string {
+  const escaped = JSON.stringify(text.slice(0, 60));
+  return text.length > 60 ? `${escaped}…` : escaped;
+}
+
+export function abortedError(signal?: AbortSignal): CamelGPTError {
+  return new CamelGPTError("aborted", "The call was aborted.", { cause: signal?.reason });
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortedError(signal);
+}
+
+/** Waits for `work`, but no longer than until the signal aborts. The work itself goes on. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  if (signal.aborted) {
+    work.catch(() => {});
+    return Promise.reject(abortedError(signal));
+  }
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(abortedError(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+export function disposedError(): CamelGPTError {
+  return new CamelGPTError("disposed", "The model was disposed of.", {
+    hint: "Make a new CamelGPTInference to go on.",
+  });
+}

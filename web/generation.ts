@@ -1,0 +1,82 @@
+// A prompt → its continuation, piece by piece. The loop that drives the core.
+import type { Engine } from "./engine.js";
+import { throwIfAborted } from "./errors.js";
+import { pacer } from "./pause.js";
+import type { GenerateParams } from "./protocol.js";
+import type { FinishReason, Generated, StepLogprobs } from "./types.js";
+
+/** Tokens of a prompt that are evaluated in one go: many enough for full speed, few enough to react within a moment. */
+export const prefillSlice = 64;
+
+export interface GenerationContext {
+  loadMs: number;
+  signal?: AbortSignal | undefined;
+  onText(piece: string): void;
+}
+
+/**
+ * An abort before the first token of the prompt is evaluated rejects; later it ends the text with the finish reason "abort".
+ * Errors: `bad-input`, `bad-option`, `context-overflow`.
+ */
+export async function generate(
+  engine: Engine,
+  params: GenerateParams,
+  { loadMs, signal, onText }: GenerationContext,
+): Promise<Generated> {
+  throwIfAborted(signal);
+  const { prompt, sampling } = params;
+  const promptTokens =
+    typeof prompt === "string" ? engine.tokenize(prompt, params.addSpecial, params.parseSpecial) : prompt;
+  engine.configure(sampling, params.stop, params.logitBias);
+  const reused = engine.prompt(promptTokens);
+
+  const pace = pacer();
+  const tokens: number[] = [];
+  const logprobs: StepLogprobs[] | undefined = sampling.logprobs > 0 ? [] : undefined;
+  let text = "";
+  let finishReason: FinishReason | undefined;
+
+  const begin = performance.now();
+  let left = promptTokens.length;
+  while (left > 0 && !finishReason) {
+    left = engine.prefill(prefillSlice);
+    await pace();
+    if (signal?.aborted) finishReason = "abort";
+  }
+  const prefilled = performance.now();
+  while (!finishReason) {
+    const step = engine.step();
+    const token = engine.lastToken;
+    tokens.push(token);
+    logprobs?.push({ token, text: engine.piece(token), logprob: engine.lastLogprob, top: engine.topTokens() });
+    if (step.text) {
+      text += step.text;
+      onText(step.text);
+    }
+    if (step.result !== "continue") finishReason = step.result;
+    await pace();
+    if (signal?.aborted) finishReason ??= "abort";
+  }
+  const end = performance.now();
+
+  return {
+    text,
+    tokens,
+    finishReason,
+    usage: { promptTokens: promptTokens.length, completionTokens: tokens.length },
+    timings: {
+      loadMs,
+      prefillMs: prefilled - begin,
+      decodeMs: end - prefilled,
+      prefillTokensPerSecond: rate(promptTokens.length - left - reused, prefilled - begin),
+      // The first token comes out of the prompt's evaluation.
+      decodeTokensPerSecond: rate(tokens.length - 1, end - prefilled),
+    },
+    seed: sampling.seed,
+    ...(logprobs && { logprobs }),
+  };
+}
+
+function rate(count: number, milliseconds: number): number {
+  return count > 0 && milliseconds > 0 ? (1000 * count) / milliseconds : 0;
+}

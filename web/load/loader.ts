@@ -1,0 +1,107 @@
+// A source of bytes → a model in the engine. The bytes go through the engine's staging buffer and are never held whole.
+import type { Engine } from "../engine.js";
+import { CamelGPTError, orAborted } from "../errors.js";
+import { pause } from "../pause.js";
+import type { MemoryPlan, ProgressEvent } from "../types.js";
+import { rejectOtherFiles } from "./sniff.js";
+import type { ByteSource } from "./source.js";
+
+export interface LoadOptions {
+  /** Positions of the cache; 0 means the model's own, at most 4,096. */
+  contextLength: number;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** Milliseconds between two progress events. */
+const progressInterval = 50;
+
+/** Bytes to ask for at a time while only the header is wanted. */
+const headerPiece = 256 << 10;
+
+/** Reads the source until every tensor is in place, and gives the plan by which memory was taken. Closes the source. */
+export async function loadModel(engine: Engine, source: ByteSource, options: LoadOptions): Promise<MemoryPlan> {
+  const progress = progressOf(source, engine, options.onProgress);
+  let plan: MemoryPlan | undefined;
+  await feed(engine, source, options, progress, () => {
+    if (engine.loadState === "planned") {
+      plan = engine.plan(options.contextLength);
+      engine.allocate(options.contextLength);
+    }
+    return engine.loadState === "ready";
+  });
+  progress("done");
+  if (!plan) throw new CamelGPTError("internal", "The model is ready without a plan.");
+  return plan;
+}
+
+/** Reads no more of the source than its header. Closes the source. */
+export async function loadHeader(engine: Engine, source: ByteSource, options: LoadOptions): Promise<void> {
+  const progress = progressOf(source, engine, options.onProgress);
+  await feed(engine, source, options, progress, () => engine.loadState !== "header", headerPiece);
+}
+
+type Progress = (status: ProgressEvent["status"], arrived?: number) => void;
+
+async function feed(
+  engine: Engine,
+  source: ByteSource,
+  { signal }: LoadOptions,
+  progress: Progress,
+  isEnough: () => boolean,
+  piece = Infinity,
+): Promise<void> {
+  try {
+    progress("initiate");
+    progress("download");
+    let first = true;
+    for (;;) {
+      const { filled, ended } = await fillStaging(engine, source, piece, signal, progress);
+      if (first && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
+      first = false;
+      if (filled > 0) engine.feed(filled);
+      if (isEnough()) return;
+      if (ended) return engine.endOfFile();
+      await pause(); // sources that are in memory already would never let an abort through
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function fillStaging(
+  engine: Engine,
+  source: ByteSource,
+  piece: number,
+  signal: AbortSignal | undefined,
+  progress: Progress,
+): Promise<{ filled: number; ended: boolean }> {
+  const staging = engine.staging(); // nothing else uses the engine during a load, so that the view stays valid while we wait
+  const wanted = Math.min(piece, staging.length);
+  let filled = 0;
+  while (filled < wanted) {
+    const count = await orAborted(source.read(staging.subarray(filled, wanted)), signal);
+    if (count === 0) return { filled, ended: true };
+    filled += count;
+    progress("progress", count);
+  }
+  return { filled, ended: false };
+}
+
+function progressOf(source: ByteSource, engine: Engine, emit: LoadOptions["onProgress"]): Progress {
+  let loaded = 0;
+  let last = -Infinity;
+  return (status, arrived = 0) => {
+    loaded += arrived;
+    if (!emit) return;
+    const now = performance.now();
+    if (status === "progress") {
+      if (now - last < progressInterval) return;
+      last = now;
+    }
+    // The header knows the size even where the server does not say it.
+    const known = engine.fileBytes || source.size || 0;
+    const total = known && Math.max(known, loaded);
+    emit({ status, file: source.name, loaded, total, progress: total ? (100 * loaded) / total : 0 });
+  };
+}

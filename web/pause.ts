@@ -1,0 +1,43 @@
+// Gives other tasks of this thread their turn. By messages, not timers: browsers slow the timers of hidden tabs down to one a
+// second, and clamp nested ones to 4 ms.
+
+declare const setImmediate: ((callback: () => void) => unknown) | undefined;
+
+/** Longest stretch of work, in milliseconds, after which a loop should pause. A frame of a 120 Hz screen. */
+const longestStretch = 8;
+
+let waiting: Array<() => void> = [];
+let channel: MessageChannel | undefined;
+
+function postTask(task: () => void): void {
+  if (typeof setImmediate === "function") {
+    setImmediate(task);
+    return;
+  }
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      const tasks = waiting;
+      waiting = [];
+      for (const each of tasks) each();
+    };
+  }
+  waiting.push(task);
+  channel.port2.postMessage(0);
+}
+
+/** Resolves after the tasks that wait already (messages, input, painting) had a chance to run. */
+export function pause(): Promise<void> {
+  return new Promise(postTask);
+}
+
+/** A function for loops: it pauses when the last pause is more than a few milliseconds ago, and else costs nothing. */
+export function pacer(): () => Promise<void> | undefined {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < longestStretch) return undefined;
+    return pause().then(() => {
+      last = performance.now();
+    });
+  };
+}

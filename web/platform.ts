@@ -1,0 +1,44 @@
+// What the code here needs of a runtime. Each entry of the package brings its own.
+import type { CallContext, CallName, Calls, EngineOptions, FromWorker, ToWorker } from "./protocol.js";
+import type { Flavour } from "./features.js";
+import type { ResolveMeans } from "./load/resolve.js";
+import type { ByteSource } from "./load/source.js";
+
+/** The means of the thread that runs the engine. */
+export interface EngineMeans {
+  /** The compiled module of one flavour. Errors: `engine-unavailable`. */
+  loadWasm(flavour: Flavour, options: EngineOptions): Promise<WebAssembly.Module>;
+  /** Opens a path. Missing where there is no file system. */
+  openPath?(path: string): Promise<ByteSource>;
+}
+
+/** Something that answers calls. After `dispose` every call, pending ones too, rejects with `disposed`. */
+export interface Backend {
+  call<K extends CallName>(name: K, params: Calls[K]["params"], context?: CallContext<K>): Promise<Calls[K]["value"]>;
+  dispose(): Promise<void>;
+}
+
+/** A worker, whatever the runtime calls it. */
+export interface WorkerLink {
+  post(message: ToWorker, transfer: ArrayBuffer[]): void;
+  /** Set once, before the first message. `onDeath` comes when the worker can answer no more. */
+  listen(onMessage: (message: FromWorker) => void, onDeath: (reason: unknown) => void): void;
+  /** Whether calls are pending. An idle worker must not keep the process alive. */
+  setBusy(busy: boolean): void;
+  terminate(): Promise<void>;
+}
+
+/** The other end of a {@link WorkerLink}. */
+export interface WorkerPort {
+  post(message: FromWorker): void;
+  listen(onMessage: (message: ToWorker) => void): void;
+}
+
+/** The means of the thread that calls. */
+export interface CallerMeans extends ResolveMeans {
+  /** Starts the worker. Missing where the runtime has none. */
+  spawnWorker?(workerUrl: string | undefined): WorkerLink;
+  /** The engine on this thread. Its code is loaded only where it is wanted. */
+  inlineBackend(): Promise<Backend>;
+}
+

@@ -1,0 +1,94 @@
+// What a model can be asked for, and the messages that carry it to another thread and back.
+import type { SamplingOptions } from "./engine.js";
+import type { ErrorData } from "./errors.js";
+import type { Flavour } from "./features.js";
+import type { Location } from "./load/resolve.js";
+import type { ByteSource } from "./load/source.js";
+import type { Generated, Inspection, ModelInfo, ProgressEvent, Score } from "./types.js";
+
+/** How the engine is to be made. */
+export interface EngineOptions {
+  flavour: Flavour | "auto";
+  /** A compiled module to use instead of loading one. */
+  wasmModule?: WebAssembly.Module | undefined;
+  /** Where the module is instead of beside the package: one file, or one for each flavour. */
+  wasmUrl?: string | Partial<Record<Flavour, string>> | undefined;
+}
+
+export interface LoadParams {
+  location: Location;
+  /** 0: the model's own, at most 4,096. */
+  contextLength: number;
+  engine: EngineOptions;
+}
+
+/** A model that answers. */
+export interface LoadedModel {
+  info: ModelInfo;
+  /** Jinja; empty where the model has none. */
+  chatTemplate: string;
+  /** The written forms of the tokens, for the template; empty where the model has none. */
+  bosText: string;
+  eosText: string;
+}
+
+export interface GenerateParams {
+  /** Text, or token ids to continue as they are. */
+  prompt: string | readonly number[];
+  /** Whether to add the tokens that the model wants around a text. */
+  addSpecial: boolean;
+  /** Whether special tokens written in the text (`<|im_end|>`) count as such. */
+  parseSpecial: boolean;
+  sampling: SamplingOptions;
+  stop: readonly string[];
+  logitBias: readonly (readonly [token: number, bias: number])[];
+}
+
+export interface ScoreParams {
+  text: string | readonly number[];
+  addSpecial: boolean;
+  parseSpecial: boolean;
+  /** Tokens of a window; 0 means the whole context. */
+  window: number;
+  /** Tokens of the text to use at most; 0 means all. */
+  maxTokens: number;
+  logprobs: boolean;
+}
+
+/** Every call: what goes in, what comes while it runs, what comes out. */
+export interface Calls {
+  load: { params: LoadParams; event: ProgressEvent; value: LoadedModel };
+  inspect: { params: LoadParams; event: ProgressEvent; value: Inspection };
+  tokenize: { params: { text: string; addSpecial: boolean; parseSpecial: boolean }; event: never; value: number[] };
+  detokenize: { params: { tokens: readonly number[]; keepControl: boolean }; event: never; value: string };
+  pieces: { params: { tokens: readonly number[] }; event: never; value: string[] };
+  /** The events are pieces of the text, in order. */
+  generate: { params: GenerateParams; event: string; value: Generated };
+  score: { params: ScoreParams; event: never; value: Score };
+}
+export type CallName = keyof Calls;
+
+/** What belongs to one call beside its parameters. */
+export interface CallContext<K extends CallName> {
+  signal?: AbortSignal | undefined;
+  /** What comes while the call runs. */
+  onEvent?: ((event: Calls[K]["event"]) => void) | undefined;
+  /** Opens the bytes of a `caller` location. */
+  openCaller?: (() => Promise<ByteSource>) | undefined;
+}
+
+/** From the caller to the engine's thread. A call has one id; everything that belongs to it carries that id. */
+export type ToWorker =
+  | { [K in CallName]: { type: "call"; id: number; name: K; params: Calls[K]["params"] } }[CallName]
+  | { type: "abort"; id: number }
+  /** The answer to `pull`: the next bytes, none at the end. */
+  | { type: "bytes"; id: number; bytes: Uint8Array }
+  | { type: "bytes-failed"; id: number; error: ErrorData };
+
+/** From the engine's thread to the caller. */
+export type FromWorker =
+  | { type: "value"; id: number; value: Calls[CallName]["value"] }
+  | { type: "event"; id: number; event: ProgressEvent | string }
+  | { type: "error"; id: number; error: ErrorData }
+  /** Asks for at most `size` bytes of a source that only the caller can read. One at a time. */
+  | { type: "pull"; id: number; size: number };

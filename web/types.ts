@@ -1,0 +1,155 @@
+// The shapes of what comes out of the engine: the same in a worker, inline, in the CLI's JSON.
+import type { Flavour } from "./features.js";
+
+/** What a model occupies, in bytes. Known as soon as the header of the file is. */
+export interface MemoryPlan {
+  /** The file as its header describes it. */
+  fileBytes: number;
+  /** Weights in the layout of the kernels. */
+  weightBytes: number;
+  /** Keys and values of `contextLength` positions. */
+  cacheBytes: number;
+  /** Vocabulary and merge tables. */
+  tokenizerBytes: number;
+  /** Activations, logits, sampling. */
+  workspaceBytes: number;
+  /** The buffer through which the file arrives. */
+  stagingBytes: number;
+  /** The sum of the five parts in memory. */
+  totalBytes: number;
+  /** Positions in the cache. */
+  contextLength: number;
+  /** Positions the model was trained for. */
+  modelContextLength: number;
+}
+
+/** The code that runs the model, and why it is this one. */
+export interface EngineInfo {
+  flavour: Flavour;
+  /** The kernels that the start-up probe chose, for example `"relaxed dot32"`. */
+  kernels: string;
+  threads: number;
+  /** Whether the engine has a thread of its own. */
+  worker: boolean;
+  /** What was asked for and could not be had, a sentence each. */
+  notes: string[];
+}
+
+/** What a model is. */
+export interface ModelInfo {
+  /** `general.architecture` of the file. */
+  architecture: string;
+  /** `general.name` of the file; empty where it has none. */
+  name: string;
+  /** Weights in all tensors. */
+  parameters: number;
+  layers: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headWidth: number;
+  ffn: number;
+  vocabulary: number;
+  /** Multiply-adds of one decode step in matrices; attention's own are not counted. */
+  macsPerToken: number;
+  /** Token ids; null where the model has none. */
+  bosToken: number | null;
+  eosToken: number | null;
+  memoryPlan: MemoryPlan;
+  engine: EngineInfo;
+}
+
+/** One tensor of a file, as the core lists it. */
+export type TensorInfo = Record<string, unknown>;
+
+/** What the header of a file says, without its weights. */
+export interface Inspection {
+  architecture: string;
+  parameters: number;
+  tensors: TensorInfo[];
+  memoryPlan: MemoryPlan;
+  metadata: Record<string, unknown>;
+}
+
+/** A token, its text, and the natural logarithm of its probability before any sampling option. */
+export interface TokenLogprob {
+  token: number;
+  /** The written form of the token; a part of a character shows as U+FFFD. */
+  text: string;
+  logprob: number;
+}
+
+/** The token that was chosen, and what was probable in its place, most probable first. */
+export interface StepLogprobs extends TokenLogprob {
+  top: TokenLogprob[];
+}
+
+/**
+ * Why a text ends. `stop`: the end token or a stop string. `length`: `maxTokens` or the context is reached. `abort`: the
+ * caller's signal, or the loop over the text was left. `error`: never in a result (an error rejects); for wire formats that
+ * must name one.
+ */
+export type FinishReason = "stop" | "length" | "abort" | "error";
+
+export interface Usage {
+  promptTokens: number;
+  completionTokens: number;
+}
+
+export interface Timings {
+  /** From the beginning of the load to readiness; the same for every call on a model. */
+  loadMs: number;
+  prefillMs: number;
+  decodeMs: number;
+  /** Tokens of the prompt by second; those that the cache still held do not count. */
+  prefillTokensPerSecond: number;
+  /** Tokens by second after the first one; 0 where there was one only. */
+  decodeTokensPerSecond: number;
+}
+
+/** The whole of one generation, as the engine gives it. */
+export interface Generated {
+  text: string;
+  /** Every token that was chosen, the one that ended the text too. */
+  tokens: number[];
+  finishReason: FinishReason;
+  usage: Usage;
+  timings: Timings;
+  /** The seed in use; the same seed gives the same text. */
+  seed: number;
+  /** One for each token, where `logprobs` was asked for. */
+  logprobs?: StepLogprobs[];
+}
+
+/** The whole of one generation, and what it ran on. */
+export interface GenerationResult extends Generated {
+  engine: EngineInfo;
+}
+
+/** How probable a model found a text. */
+export interface Score {
+  /** Tokens scored: every token of a window but its first. */
+  tokens: number;
+  /** Mean negative log-likelihood, in nats a token. */
+  nll: number;
+  /** `exp(nll)`. */
+  perplexity: number;
+  /** The natural logarithm of the probability of each scored token, where asked for. */
+  logprobs?: number[];
+}
+
+/** An event of a load, in the shape of transformers.js. */
+export interface ProgressEvent {
+  /**
+   * `initiate`: the source is known. `download`: its first byte is about to arrive. `progress`: some arrived. `done`: all of
+   * them are in place. `ready`: the model answers.
+   */
+  status: "initiate" | "download" | "progress" | "done" | "ready";
+  file: string;
+  /** Bytes so far. */
+  loaded: number;
+  /** Bytes in all; 0 while unknown. */
+  total: number;
+  /** Percent, 0 to 100; 0 while the total is unknown. */
+  progress: number;
+}
