@@ -1,0 +1,158 @@
+"""The tokens of a text by Hugging Face's tokenizers, from the vocabulary and merges in a GGUF file: the reference for
+src/tokenize.
+
+    pip install gguf tokenizers==0.23.3
+    tokenizer_reference.py MODEL.gguf TEXT [--pre NAME] [--plain] [--out ids.json]
+        the ids as JSON; --pre cuts as another model family does, --plain does not recognise special tokens
+    tokenizer_reference.py MODEL.gguf --goldens tests/data --wikitext wikitext2-test.txt
+        writes tests/data/tokenizer-hard.NAME.json and tests/data/tokenizer-goldens.json
+    tokenizer_reference.py --pieces tests/data/tokenizer-hard.txt > tests/unit/tokenize/piece_goldens.h
+        the lengths of the pieces that the text is cut into before merging, which need no model
+
+The patterns are those of the models' own tokenizer.json. Qwen 2's also normalises to NFC, which src/tokenize does not; the
+reference leaves it out too.
+"""
+import argparse
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+import tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence, Split
+
+LLAMA = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN = LLAMA.replace("{1,3}", "")
+
+
+def split(pattern):
+    return Split(Regex(pattern), behavior="isolated", invert=False)
+
+
+# ByteLevel with use_regex cuts with GPT-2's pattern.
+GPT2 = ByteLevel(add_prefix_space=False, use_regex=True)
+BYTES = ByteLevel(add_prefix_space=False, use_regex=False)
+PRE_TOKENIZERS = {
+    "gpt-2": GPT2,
+    "smollm": Sequence([Digits(individual_digits=True), GPT2]),
+    "llama-bpe": Sequence([split(LLAMA), BYTES]),
+    "qwen2": Sequence([split(QWEN), BYTES]),
+}
+UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
+
+
+class Reference:
+    def __init__(self, path):
+        from gguf import GGUFReader
+
+        fields = GGUFReader(path).fields
+        field = lambda key: fields[f"tokenizer.ggml.{key}"].contents() if f"tokenizer.ggml.{key}" in fields else None
+        self.pre = field("pre") or "gpt-2"
+        self.tokens = field("tokens")
+        self.types = field("token_type") or [1] * len(self.tokens)
+        self.merges = [tuple(merge.split(" ")) for merge in field("merges")]
+        unknown = field("unknown_token_id")
+        # Of SmolLM2's file the unknown token is a control token, and its tokenizer.json has none.
+        self.unknown = self.tokens[unknown] if unknown is not None and self.types[unknown] == UNKNOWN else None
+
+    def tokenizer(self, pre, plain=False):
+        vocabulary = {token: i for i, token in enumerate(self.tokens)}
+        model = BPE(vocab=vocabulary, merges=self.merges, unk_token=self.unknown, fuse_unk=False, byte_fallback=False,
+                    ignore_merges=pre == "llama-bpe")
+        tokenizer = Tokenizer(model)
+        tokenizer.pre_tokenizer = PRE_TOKENIZERS[pre]
+        if not plain:
+            special = (UNKNOWN, CONTROL, USER_DEFINED)
+            tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True)
+                                          for token, kind in zip(self.tokens, self.types) if kind in special])
+        return tokenizer
+
+    def ids(self, text, pre=None, plain=False):
+        return self.tokenizer(pre or self.pre, plain).encode(text, add_special_tokens=False).ids
+
+
+def read_text(path):
+    return Path(path).read_bytes().decode()  # not read_text, which changes line ends
+
+
+def digest_of_ids(ids):
+    return hashlib.sha256(struct.pack(f"<{len(ids)}i", *ids)).hexdigest()
+
+
+def write_goldens(reference, folder, wikitext):
+    folder = Path(folder)
+    hard = folder / "tokenizer-hard.txt"
+    texts = {"tokenizer-hard": hard, "wikitext2-test": Path(wikitext)}
+    goldens = {
+        "about": "Made by tests/parity/tokenizer_reference.py with the vocabulary and merges of SmolLM2-135M-Instruct. "
+                 "sha256 is that of the ids as little-endian int32; plain is without special tokens.",
+        "tokenizers": tokenizers.__version__,
+        "texts": {name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+                  for name, path in texts.items()},
+        "ids": [],
+    }
+    for name, path in texts.items():
+        text = read_text(path)
+        for pre in PRE_TOKENIZERS:
+            for plain in (False, True):
+                ids = reference.ids(text, pre, plain)
+                goldens["ids"].append({"text": name, "pre": pre, "plain": plain, "count": len(ids), "sha256": digest_of_ids(ids)})
+                if path == hard and not plain:
+                    line = json.dumps({"text": hard.name, "pre": pre, "ids": ids}, separators=(",", ":"))
+                    (folder / f"tokenizer-hard.{pre}.json").write_text(line + "\n")
+    rows = ",\n".join("    " + json.dumps(row) for row in goldens.pop("ids"))
+    head = json.dumps(goldens, indent=2).removesuffix("\n}")
+    (folder / "tokenizer-goldens.json").write_text(f'{head},\n  "ids": [\n{rows}\n  ]\n}}\n')
+
+
+def print_pieces(path):
+    text = read_text(path)
+    print(f"// Made by tests/parity/tokenizer_reference.py with tokenizers {tokenizers.__version__}: the lengths in bytes of the")
+    print(f"// pieces that tests/data/{Path(path).name} is cut into.")
+    print("#pragma once\n\n#include <cstdint>\n\nnamespace camelgpt {\n")
+    for pre, cutter in PRE_TOKENIZERS.items():
+        # In the alphabet for bytes each character is one byte.
+        lengths = [len(piece) for piece, _ in cutter.pre_tokenize_str(text)]
+        assert sum(lengths) == len(text.encode())
+        name = "".join(word.capitalize() for word in pre.split("-"))
+        print(f"inline constexpr uint8_t k{name}Pieces[] = {{")
+        line = ""
+        for length in lengths:
+            assert length < 256
+            if len(line) + len(f" {length},") > 120:
+                print(line)
+                line = ""
+            line += f" {length}," if line else f"    {length},"
+        print(f"{line}\n}};")
+    print("\n}  // namespace camelgpt")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("text", nargs="?")
+    parser.add_argument("--pre", choices=PRE_TOKENIZERS)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--out")
+    parser.add_argument("--goldens")
+    parser.add_argument("--wikitext")
+    parser.add_argument("--pieces")
+    options = parser.parse_args()
+    if options.pieces:
+        return print_pieces(options.pieces)
+    reference = Reference(options.model)
+    if options.goldens:
+        return write_goldens(reference, options.goldens, options.wikitext)
+    text = json.dumps(reference.ids(read_text(options.text), options.pre, options.plain), separators=(",", ":"))
+    if options.out:
+        Path(options.out).write_text(text + "\n")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
