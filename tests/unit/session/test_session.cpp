@@ -1,0 +1,353 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "camelgpt.h"
+#include "tiny_llama.h"
+
+using namespace camelgpt;
+
+// A session that is destroyed with its test.
+struct TestSession {
+  Session* session = session_create();
+  TestSession() { REQUIRE(session != nullptr); }
+  ~TestSession() { session_destroy(session); }
+  operator Session*() const { return session; }
+};
+
+// Feeds a file in pieces; the status of the first call that fails, or of the end of the file.
+static Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0) {
+  for (size_t at = 0; at < file.size(); at += piece) {
+    const size_t size = std::min({piece, file.size() - at, session_staging(session).size()});
+    std::memcpy(session_staging(session).data(), file.data() + at, size);
+    CAMELGPT_TRY(session_feed(session, size));
+    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, context));
+  }
+  return session_end_of_file(session);
+}
+
+static void put_tokens(Session* session, const std::vector<int32_t>& tokens) {
+  int32_t* buffer = session_token_buffer(session, tokens.size());
+  REQUIRE(buffer != nullptr);
+  std::copy(tokens.begin(), tokens.end(), buffer);
+}
+
+static void prefill(Session* session, const std::vector<int32_t>& tokens, uint32_t slice = 64) {
+  put_tokens(session, tokens);
+  REQUIRE(session_prompt(session, tokens.size()).ok());
+  uint32_t left = 1;
+  while (left > 0) REQUIRE(session_prefill(session, slice, &left).ok());
+}
+
+static std::vector<float> logits(Session* session) {
+  const std::span<const float> values = session_logits(session);
+  return {values.begin(), values.end()};
+}
+
+static void configure(Session* session, uint32_t max_tokens = 8, bool ignore_eos = true) {
+  GenerationOptions options;
+  options.max_tokens = max_tokens;
+  options.ignore_eos = ignore_eos;
+  REQUIRE(session_configure(session, options).ok());
+}
+
+static std::vector<int32_t> some_tokens(size_t count) {
+  TestRandom random(count);
+  std::vector<int32_t> tokens(count);
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random.next() % 256);
+  return tokens;
+}
+
+static std::string output(Session* session) { return std::string(session_output(session)); }
+
+// Length of the difference over the length of what was expected.
+static double relative_error(std::span<const float> found, const std::vector<double>& expected) {
+  double error = 0, size = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    error += std::pow(static_cast<double>(found[i]) - expected[i], 2);
+    size += expected[i] * expected[i];
+  }
+  return std::sqrt(error / size);
+}
+
+TEST_CASE("a model of every tensor type gives the logits of a plain evaluation of its dequantised weights") {
+  for (const TensorType type : kAllTensorTypes) {
+    for (const bool tied : {true, false}) {
+      CAPTURE(tensor_type_info(type).name);
+      CAPTURE(tied);
+      const TinyLlama tiny(type, tied);
+      TestSession session;
+      REQUIRE(load(session, tiny.writer.file()).ok());
+      configure(session);
+      const std::vector<int32_t> tokens = some_tokens(13);
+      prefill(session, tokens);
+      const double error = relative_error(session_logits(session), tiny.logits(tokens));
+      // Float panels differ by rounding and half-precision keys and values, quantised ones by 8-bit activations too.
+      const bool floats = type == TensorType::kF32 || type == TensorType::kF16 || type == TensorType::kBF16;
+      CHECK(error < (floats ? 1e-3 : 1e-2));
+    }
+  }
+}
+
+TEST_CASE("frequencies of rotation are divided by the factors of Llama 3") {
+  const TinyLlama with(TensorType::kF32, true, true);
+  TestSession session;
+  REQUIRE(load(session, with.writer.file()).ok());
+  configure(session);
+  const std::vector<int32_t> tokens = some_tokens(20);
+  prefill(session, tokens);
+  CHECK(relative_error(session_logits(session), with.logits(tokens)) < 1e-3);
+  CHECK(relative_error(session_logits(session), TinyLlama(TensorType::kF32).logits(tokens)) > 1e-2);
+}
+
+TEST_CASE("a model loads the same from pieces of any size") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_K).writer.file();
+  std::vector<float> whole;
+  for (const size_t piece : {size_t{1} << 20, size_t{4096}, size_t{333}, size_t{7}}) {
+    TestSession session;
+    REQUIRE(load(session, file, piece).ok());
+    configure(session);
+    prefill(session, some_tokens(5));
+    if (whole.empty()) whole = logits(session);
+    CHECK(logits(session) == whole);
+  }
+}
+
+TEST_CASE("the batch that a token is evaluated in does not change its result") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kQ4_1).writer.file()).ok());
+  configure(session);
+  const std::vector<int32_t> tokens = some_tokens(45);
+  prefill(session, tokens);
+  const std::vector<float> together = logits(session);
+  for (const uint32_t slice : {1u, 3u, 16u}) {
+    prefill(session, some_tokens(3));  // another beginning: nothing can be reused
+    prefill(session, tokens, slice);
+    CHECK(logits(session) == together);
+  }
+}
+
+TEST_CASE("what the cache holds of a prompt is not evaluated again") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kQ8_0).writer.file()).ok());
+  configure(session);
+  std::vector<int32_t> tokens = some_tokens(20);
+  prefill(session, tokens);
+  CHECK(session_reused_tokens(session) == 0);
+  tokens.push_back(7);
+  tokens.push_back(8);
+  prefill(session, tokens);
+  CHECK(session_reused_tokens(session) == 20);
+  const std::vector<float> reused = logits(session);
+  prefill(session, tokens);  // the same again: the last token gives the logits
+  CHECK(session_reused_tokens(session) == 21);
+  CHECK(logits(session) == reused);
+  prefill(session, some_tokens(4));
+  prefill(session, tokens);
+  CHECK(logits(session) == reused);
+}
+
+TEST_CASE("generation ends with the number of tokens or with the context") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF16).writer.file()).ok());
+  for (const uint32_t prompt : {5u, 60u}) {
+    configure(session, 10);
+    prefill(session, some_tokens(prompt));
+    uint32_t steps = 0;
+    StepResult result = StepResult::kContinue;
+    while (result == StepResult::kContinue) {
+      REQUIRE(session_step(session, &result).ok());
+      ++steps;
+    }
+    CHECK(result == StepResult::kLength);
+    CHECK(steps == std::min(10u, TinyLlama::kContext - prompt));
+    CHECK(session_step(session, &result).code == ErrorCode::kBadState);
+  }
+}
+
+TEST_CASE("the end token ends the text unless it is ignored, and a bias can force or forbid it") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
+  StepResult result;
+  configure(session, 4, false);
+  REQUIRE(session_add_logit_bias(session, TinyLlama::kEnd, 1000.0f).ok());
+  prefill(session, some_tokens(3));
+  REQUIRE(session_step(session, &result).ok());
+  CHECK(result == StepResult::kStop);
+  CHECK(session_last_token(session).token == static_cast<int32_t>(TinyLlama::kEnd));
+  CHECK(output(session).empty());
+  configure(session, 4, true);
+  REQUIRE(session_add_logit_bias(session, TinyLlama::kEnd, 1000.0f).ok());
+  prefill(session, some_tokens(3));
+  REQUIRE(session_step(session, &result).ok());
+  CHECK(session_last_token(session).token != static_cast<int32_t>(TinyLlama::kEnd));
+}
+
+TEST_CASE("a stop string ends the text before it, over token borders") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
+  configure(session, 6);
+  // Every token but x is forbidden, so the text is xxxxxx.
+  for (int32_t token = 0; token < 258; ++token) {
+    if (token != 'x') REQUIRE(session_add_logit_bias(session, token, -HUGE_VALF).ok());
+  }
+  std::memcpy(session_text_buffer(session, 3), "xxx", 3);
+  REQUIRE(session_add_stop(session, 3).ok());
+  prefill(session, some_tokens(3));
+  std::string text;
+  StepResult result = StepResult::kContinue;
+  while (result == StepResult::kContinue) {
+    REQUIRE(session_step(session, &result).ok());
+    text += output(session);
+  }
+  CHECK(result == StepResult::kStop);
+  CHECK(text.empty());
+}
+
+TEST_CASE("text never ends in half a character") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
+  configure(session, 3);
+  for (int32_t token = 0; token < 258; ++token) {
+    if (token != 0xe2) REQUIRE(session_add_logit_bias(session, token, -HUGE_VALF).ok());
+  }
+  prefill(session, some_tokens(3));
+  std::string text;
+  StepResult result = StepResult::kContinue;
+  while (result == StepResult::kContinue) {
+    REQUIRE(session_step(session, &result).ok());
+    text += output(session);
+  }
+  CHECK(text == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+TEST_CASE("scores are the log-probabilities of the logits") {
+  TestSession session;
+  const TinyLlama tiny(TensorType::kQ6_K);
+  REQUIRE(load(session, tiny.writer.file()).ok());
+  configure(session);
+  const std::vector<int32_t> tokens = some_tokens(40);
+  put_tokens(session, tokens);
+  REQUIRE(session_score_begin(session, tokens.size()).ok());
+  uint32_t left = 1;
+  while (left > 0) REQUIRE(session_score_continue(session, 16, &left).ok());
+  const std::vector<TokenScore> scores(session_scores(session).begin(), session_scores(session).end());
+  REQUIRE(scores.size() == 39);
+  for (const size_t at : {size_t{0}, size_t{17}, size_t{38}}) {
+    prefill(session, {tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(at) + 1});
+    const std::vector<float> values = logits(session);
+    double total = 0;
+    for (const float value : values) total += std::exp(static_cast<double>(value));
+    const double expected = static_cast<double>(values[static_cast<size_t>(tokens[at + 1])]) - std::log(total);
+    CHECK(static_cast<double>(scores[at].logprob) == doctest::Approx(expected).epsilon(1e-4));
+    CHECK(scores[at].best == std::max_element(values.begin(), values.end()) - values.begin());
+  }
+}
+
+TEST_CASE("log-probabilities of a step are reported most probable first") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
+  GenerationOptions options;
+  options.logprobs = 5;
+  REQUIRE(session_configure(session, options).ok());
+  prefill(session, some_tokens(3));
+  StepResult result;
+  REQUIRE(session_step(session, &result).ok());
+  const std::span<const TokenProbability> top = session_top_tokens(session);
+  REQUIRE(top.size() == 5);
+  CHECK(top[0].token == session_last_token(session).token);
+  CHECK(top[0].logprob == session_last_token(session).logprob);
+  for (size_t i = 1; i < 5; ++i) CHECK(top[i].logprob <= top[i - 1].logprob);
+}
+
+TEST_CASE("the plan adds up, and no memory is taken for a context that the model does not have") {
+  TestSession session;
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
+  std::memcpy(session_staging(session).data(), file.data(), 20000);
+  REQUIRE(session_feed(session, 20000).ok());
+  REQUIRE(session_load_state(session) == LoadState::kPlanned);
+  MemoryPlan plan;
+  REQUIRE(session_plan(session, 0, &plan).ok());
+  CHECK(plan.context_length == TinyLlama::kContext);
+  CHECK(plan.cache_bytes == 2 * 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kWidth * TinyLlama::kContext);
+  CHECK(plan.total_bytes == plan.weight_bytes + plan.cache_bytes + plan.tokenizer_bytes + plan.workspace_bytes + plan.staging_bytes);
+  CHECK(session_plan(session, TinyLlama::kContext + 1, &plan).code == ErrorCode::kBadOption);
+  CHECK(session_plan(session, UINT32_MAX, &plan).code == ErrorCode::kBadOption);
+  REQUIRE(session_plan(session, 16, &plan).ok());
+  CHECK(plan.context_length == 16);
+}
+
+TEST_CASE("a file that is cut off anywhere is called truncated") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
+  for (size_t size = 0; size < file.size(); size += size < 300 ? 1 : 997) {
+    CAPTURE(size);
+    TestSession session;
+    CHECK(load(session, {file.begin(), file.begin() + static_cast<ptrdiff_t>(size)}).code == ErrorCode::kTruncated);
+  }
+}
+
+TEST_CASE("a file whose tensors do not make the model is refused by name") {
+  const auto refused = [](GgufWriter writer, ErrorCode code, const char* name) {
+    TestSession session;
+    const Status status = load(session, writer.file());
+    CAPTURE(status.message);
+    CHECK(status.code == code);
+    CHECK(std::string(status.message).find(name) != std::string::npos);
+  };
+  GgufWriter writer = TinyLlama(TensorType::kF16).writer;
+  GgufWriter missing = writer;
+  missing.tensors[3].name = "blk.0.attn_query.weight";
+  refused(missing, ErrorCode::kBadTensor, "blk.0.attn_q.weight");
+  GgufWriter shape = writer;
+  std::swap(shape.tensors.back().dimensions[0], shape.tensors.back().dimensions[1]);
+  refused(shape, ErrorCode::kBadTensor, "ffn_down");
+  GgufWriter infinite = writer;
+  infinite.tensors.back().data[101] = 0x7c;
+  refused(infinite, ErrorCode::kBadTensor, "ffn_down");
+  GgufWriter other;
+  other.add_string("general.architecture", "mamba");
+  refused(other, ErrorCode::kUnsupportedArchitecture, "architecture");
+  GgufWriter nothing;
+  refused(nothing, ErrorCode::kMissingMetadata, "general.architecture");
+}
+
+TEST_CASE("prompts that do not fit and tokens that do not exist are refused") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
+  configure(session);
+  put_tokens(session, some_tokens(TinyLlama::kContext));
+  CHECK(session_prompt(session, TinyLlama::kContext).code == ErrorCode::kContextOverflow);
+  CHECK(session_prompt(session, TinyLlama::kContext + 1).code == ErrorCode::kBadInput);
+  CHECK(session_prompt(session, 0).code == ErrorCode::kBadInput);
+  for (const int32_t token : {-1, 258, INT32_MAX}) {
+    put_tokens(session, {1, token});
+    CHECK(session_prompt(session, 2).code == ErrorCode::kBadInput);
+    CHECK(session_score_begin(session, 2).code == ErrorCode::kBadInput);
+  }
+}
+
+TEST_CASE("calls in the wrong order are errors, not accidents") {
+  TestSession session;
+  StepResult result;
+  uint32_t left;
+  MemoryPlan plan;
+  ModelInfo info;
+  CHECK(session_configure(session, {}).code == ErrorCode::kBadState);
+  CHECK(session_prompt(session, 0).code == ErrorCode::kBadState);
+  CHECK(session_prefill(session, 1, &left).code == ErrorCode::kBadState);
+  CHECK(session_step(session, &result).code == ErrorCode::kBadState);
+  CHECK(session_plan(session, 0, &plan).code == ErrorCode::kBadState);
+  CHECK(session_allocate(session, 0).code == ErrorCode::kBadState);
+  CHECK(session_model_info(session, &info).code == ErrorCode::kBadState);
+  CHECK(session_tokenize(session, 0, true, true).code == ErrorCode::kBadState);
+  CHECK(session_score_continue(session, 1, &left).code == ErrorCode::kBadState);
+  CHECK(session_logits(session).empty());
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
+  configure(session);
+  put_tokens(session, some_tokens(9));
+  REQUIRE(session_prompt(session, 9).ok());
+  CHECK(session_step(session, &result).code == ErrorCode::kBadState);  // not prefilled
+}

@@ -1,0 +1,170 @@
+// A whole model of random weights, small enough to evaluate by hand: the file, and its weights as floats.
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gguf_writer.h"
+#include "quant/blocks.h"
+#include "random_weights.h"
+
+namespace camelgpt {
+
+struct TinyLlama {
+  static constexpr uint32_t kLayers = 2, kHidden = 256, kHeads = 4, kKvHeads = 2, kWidth = 64, kFfn = 512, kContext = 64;
+  static constexpr uint32_t kBytes = 256, kEnd = 256, kStart = 257, kVocabulary = 258;
+  static constexpr float kEpsilon = 1e-5f, kBase = 10000.0f;
+
+  GgufWriter writer;
+  std::map<std::string, std::vector<float>> weights;  // dequantised, row-major
+
+  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false) {
+    writer.add_string("general.architecture", "llama");
+    writer.add_string("general.name", "Tiny");
+    writer.add("llama.block_count", kLayers);
+    writer.add("llama.context_length", kContext);
+    writer.add("llama.embedding_length", kHidden);
+    writer.add("llama.feed_forward_length", kFfn);
+    writer.add("llama.attention.head_count", kHeads);
+    writer.add("llama.attention.head_count_kv", kKvHeads);
+    writer.add("llama.attention.layer_norm_rms_epsilon", kEpsilon);
+    writer.add("llama.rope.freq_base", kBase);
+    add_vocabulary();
+    add("token_embd.weight", kHidden, kVocabulary, type, 1.0f);
+    if (!tied) add("output.weight", kHidden, kVocabulary, type);
+    add_norm("output_norm.weight");
+    if (rope_factors) add("rope_freqs.weight", kWidth / 2, 1, TensorType::kF32, 1.0f, 2.0f);
+    for (uint32_t l = 0; l < kLayers; ++l) {
+      const std::string block = "blk." + std::to_string(l) + ".";
+      add_norm(block + "attn_norm.weight");
+      add(block + "attn_q.weight", kHidden, kHeads * kWidth, type);
+      add(block + "attn_k.weight", kHidden, kKvHeads * kWidth, type);
+      add(block + "attn_v.weight", kHidden, kKvHeads * kWidth, type);
+      add(block + "attn_output.weight", kHeads * kWidth, kHidden, type);
+      add_norm(block + "ffn_norm.weight");
+      add(block + "ffn_gate.weight", kHidden, kFfn, type);
+      add(block + "ffn_up.weight", kHidden, kFfn, type);
+      add(block + "ffn_down.weight", kFfn, kHidden, type);
+    }
+  }
+
+  // Logits after the last token, in doubles, by the definition of the graph.
+  std::vector<double> logits(const std::vector<int32_t>& tokens) const {
+    const size_t count = tokens.size();
+    std::vector<std::vector<double>> x(count);
+    for (size_t t = 0; t < count; ++t) x[t] = row("token_embd.weight", static_cast<size_t>(tokens[t]), kHidden);
+    for (uint32_t l = 0; l < kLayers; ++l) {
+      const std::string block = "blk." + std::to_string(l) + ".";
+      std::vector<std::vector<double>> q(count), k(count), v(count);
+      for (size_t t = 0; t < count; ++t) {
+        const std::vector<double> n = norm(x[t], block + "attn_norm.weight");
+        q[t] = rotated(product(block + "attn_q.weight", n), t);
+        k[t] = rotated(product(block + "attn_k.weight", n), t);
+        v[t] = product(block + "attn_v.weight", n);
+      }
+      for (size_t t = 0; t < count; ++t) {
+        std::vector<double> attended(kHeads * kWidth);
+        for (uint32_t h = 0; h < kHeads; ++h) {
+          const size_t at = h * kWidth, kv = h / (kHeads / kKvHeads) * kWidth;
+          std::vector<double> scores(t + 1);
+          double total = 0, highest = -HUGE_VAL;
+          for (size_t p = 0; p <= t; ++p) {
+            for (uint32_t i = 0; i < kWidth; ++i) scores[p] += q[t][at + i] * k[p][kv + i] / std::sqrt(kWidth);
+            highest = std::fmax(highest, scores[p]);
+          }
+          for (double& score : scores) total += score = std::exp(score - highest);
+          for (size_t p = 0; p <= t; ++p) {
+            for (uint32_t i = 0; i < kWidth; ++i) attended[at + i] += scores[p] / total * v[p][kv + i];
+          }
+        }
+        add_to(x[t], product(block + "attn_output.weight", attended));
+        const std::vector<double> n = norm(x[t], block + "ffn_norm.weight");
+        std::vector<double> gate = product(block + "ffn_gate.weight", n);
+        const std::vector<double> up = product(block + "ffn_up.weight", n);
+        for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
+        add_to(x[t], product(block + "ffn_down.weight", gate));
+      }
+    }
+    const std::string head = weights.count("output.weight") != 0 ? "output.weight" : "token_embd.weight";
+    return product(head, norm(x.back(), "output_norm.weight"));
+  }
+
+ private:
+  // Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control tokens.
+  void add_vocabulary() {
+    std::vector<std::string> tokens;
+    std::vector<int32_t> types(kVocabulary, 1);
+    uint32_t next = 0x100;
+    for (uint32_t byte = 0; byte < kBytes; ++byte) {
+      const bool itself = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+      const uint32_t c = itself ? byte : next++;
+      tokens.push_back(c < 0x80 ? std::string(1, static_cast<char>(c))
+                                : std::string{static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 63))});
+    }
+    tokens.push_back("<|end|>");
+    tokens.push_back("<|start|>");
+    types[kEnd] = types[kStart] = 3;
+    writer.add_string("tokenizer.ggml.model", "gpt2");
+    writer.add_string("tokenizer.ggml.pre", "gpt-2");
+    writer.add_strings("tokenizer.ggml.tokens", tokens);
+    writer.add_numbers<int32_t>("tokenizer.ggml.token_type", types);
+    writer.add_strings("tokenizer.ggml.merges", {});
+    writer.add("tokenizer.ggml.bos_token_id", kStart);
+    writer.add("tokenizer.ggml.eos_token_id", kEnd);
+  }
+
+  void add(const std::string& name, uint32_t columns, uint32_t rows, TensorType type, float size = 0.06f, float shift = 0) {
+    const TensorTypeInfo info = tensor_type_info(type);
+    const uint64_t count = static_cast<uint64_t>(rows) * columns;
+    std::vector<uint8_t> bytes = random_tensor(type, count, weights.size() + 1, size);
+    std::vector<float>& values = weights[name];
+    values.resize(count);
+    for (size_t b = 0; b < count / info.block_elements; ++b) {
+      float* block = &values[b * info.block_elements];
+      dequantize_block(type, &bytes[b * info.block_bytes], block);
+      if (shift != 0) std::memcpy(&bytes[b * info.block_bytes], &(*block += shift), sizeof(float));
+    }
+    writer.add_tensor(name, rows == 1 ? std::vector<uint64_t>{columns} : std::vector<uint64_t>{columns, rows}, type, bytes);
+  }
+  void add_norm(const std::string& name) { add(name, kHidden, 1, TensorType::kF32, 0.5f, 1.0f); }
+
+  std::vector<double> row(const std::string& name, size_t index, size_t columns) const {
+    const std::vector<float>& w = weights.at(name);
+    return {w.begin() + static_cast<ptrdiff_t>(index * columns), w.begin() + static_cast<ptrdiff_t>((index + 1) * columns)};
+  }
+  std::vector<double> product(const std::string& name, const std::vector<double>& x) const {
+    const std::vector<float>& w = weights.at(name);
+    std::vector<double> y(w.size() / x.size());
+    for (size_t r = 0; r < y.size(); ++r) {
+      for (size_t c = 0; c < x.size(); ++c) y[r] += static_cast<double>(w[r * x.size() + c]) * x[c];
+    }
+    return y;
+  }
+  std::vector<double> norm(std::vector<double> x, const std::string& name) const {
+    double squares = 0;
+    for (const double value : x) squares += value * value;
+    const double factor = 1 / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(kEpsilon));
+    for (size_t i = 0; i < x.size(); ++i) x[i] *= factor * static_cast<double>(weights.at(name)[i]);
+    return x;
+  }
+  std::vector<double> rotated(std::vector<double> x, size_t position) const {
+    const auto factors = weights.find("rope_freqs.weight");
+    for (size_t at = 0; at < x.size(); at += kWidth) {
+      for (uint32_t i = 0; i < kWidth; i += 2) {
+        double angle = static_cast<double>(position) * std::pow(static_cast<double>(kBase), -static_cast<double>(i) / kWidth);
+        if (factors != weights.end()) angle /= static_cast<double>(factors->second[i / 2]);
+        const double a = x[at + i], b = x[at + i + 1];
+        x[at + i] = a * std::cos(angle) - b * std::sin(angle);
+        x[at + i + 1] = a * std::sin(angle) + b * std::cos(angle);
+      }
+    }
+    return x;
+  }
+  static void add_to(std::vector<double>& x, const std::vector<double>& y) {
+    for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  }
+};
+
+}  // namespace camelgpt

@@ -1,0 +1,151 @@
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "doctest/doctest.h"
+#include "piece_goldens.h"
+#include "tokenize/pretokenize.h"
+#include "tokenize/unicode_tables.h"
+
+namespace camelgpt {
+namespace {
+
+// The pieces with '|' between them.
+std::string cut(PreTokenizer pre, std::string_view text) {
+  std::string joined;
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = piece_end(pre, text, start);
+    REQUIRE(end > start);
+    REQUIRE(end <= text.size());
+    if (start > 0) joined += '|';
+    joined += text.substr(start, end - start);
+    start = end;
+  }
+  return joined;
+}
+
+struct Case {
+  std::string_view text, gpt2, llama;
+};
+
+TEST_CASE("pieces are words with the space before them") {
+  const Case cases[] = {
+      {"Hello world", "Hello| world", "Hello| world"},
+      {"a  b", "a| | b", "a| | b"},
+      {" a", " a", " a"},
+      {"a ", "a| ", "a| "},
+      {"a   ", "a|   ", "a|   "},
+      {"a\tb", "a|\t|b", "a|\tb"},
+      {"a\t\tb", "a|\t|\t|b", "a|\t|\tb"},
+      {"\xc2\xa0word", "\xc2\xa0|word", "\xc2\xa0word"},
+      {"(word)", "(|word|)", "(word|)"},
+      {" (word", " (|word", " (|word"},
+      {"a!?b", "a|!?|b", "a|!?|b"},
+      {"a !?", "a| !?", "a| !?"},
+      {"a  !", "a| | !", "a| | !"},
+      {"\xe4\xb8\xad\xe6\x96\x87\xef\xbc\x8c\xe5\xa5\xbd", "\xe4\xb8\xad\xe6\x96\x87|\xef\xbc\x8c|\xe5\xa5\xbd",
+       "\xe4\xb8\xad\xe6\x96\x87|\xef\xbc\x8c\xe5\xa5\xbd"},
+      {"e\xcc\x81t", "e|\xcc\x81|t", "e|\xcc\x81t"},  // a combining mark is no letter
+  };
+  for (const Case& each : cases) {
+    CHECK(cut(PreTokenizer::kGpt2, each.text) == each.gpt2);
+    CHECK(cut(PreTokenizer::kSmolLm, each.text) == each.gpt2);
+    CHECK(cut(PreTokenizer::kLlamaBpe, each.text) == each.llama);
+    CHECK(cut(PreTokenizer::kQwen2, each.text) == each.llama);
+  }
+}
+
+TEST_CASE("pieces of line ends and white space") {
+  const Case cases[] = {
+      {"a\nb", "a|\n|b", "a|\n|b"},
+      {"a\n\nb", "a|\n|\n|b", "a|\n\n|b"},
+      {"a \n b", "a| \n| b", "a| \n| b"},
+      {"a\n  b", "a|\n | b", "a|\n| | b"},
+      {"a \n \n  b", "a| \n \n | b", "a| \n \n| | b"},
+      {"a!\n\nb", "a|!|\n|\n|b", "a|!\n\n|b"},
+      {"a!\n b", "a|!|\n| b", "a|!\n| b"},
+      {"\r\n", "\r\n", "\r\n"},
+      {"\n\tb", "\n|\t|b", "\n|\tb"},
+      {" \n", " \n", " \n"},
+      {"\n ", "\n ", "\n| "},
+      {"\xe3\x80\x80\xe3\x80\x80x", "\xe3\x80\x80|\xe3\x80\x80|x", "\xe3\x80\x80|\xe3\x80\x80x"},
+  };
+  for (const Case& each : cases) {
+    CHECK(cut(PreTokenizer::kGpt2, each.text) == each.gpt2);
+    CHECK(cut(PreTokenizer::kLlamaBpe, each.text) == each.llama);
+  }
+}
+
+TEST_CASE("pieces of contractions") {
+  CHECK(cut(PreTokenizer::kGpt2, "don't we'll I'VE") == "don|'t| we|'ll| I|'|VE");
+  CHECK(cut(PreTokenizer::kLlamaBpe, "don't we'll I'VE I'Ve") == "don|'t| we|'ll| I|'VE| I|'Ve");
+  CHECK(cut(PreTokenizer::kGpt2, "'sup 'x") == "'s|up| '|x");
+  CHECK(cut(PreTokenizer::kLlamaBpe, "'sup 'x") == "'s|up| '|x");
+  CHECK(cut(PreTokenizer::kLlamaBpe, "'x'r'l'") == "'x|'r|'l|'");
+  CHECK(cut(PreTokenizer::kGpt2, "\xe2\x80\x99s") == "\xe2\x80\x99|s");
+  CHECK(cut(PreTokenizer::kGpt2, "'\xc5\xbf") == "'|\xc5\xbf");
+  CHECK(cut(PreTokenizer::kQwen2, "'\xc5\xbfs") == "'\xc5\xbf|s");  // the long s is an s in another case
+  CHECK(cut(PreTokenizer::kQwen2, "'") == "'");
+}
+
+TEST_CASE("pieces of numbers") {
+  constexpr std::string_view text = "a 1234567 b12";
+  CHECK(cut(PreTokenizer::kGpt2, text) == "a| 1234567| b|12");
+  CHECK(cut(PreTokenizer::kSmolLm, text) == "a| |1|2|3|4|5|6|7| b|1|2");
+  CHECK(cut(PreTokenizer::kLlamaBpe, text) == "a| |123|456|7| b|12");
+  CHECK(cut(PreTokenizer::kQwen2, text) == "a| |1|2|3|4|5|6|7| b|1|2");
+  // A number ends the text before it: the spaces stay together.
+  CHECK(cut(PreTokenizer::kSmolLm, "a   1") == "a|   |1");
+  CHECK(cut(PreTokenizer::kGpt2, "a   1") == "a|  | 1");
+  CHECK(cut(PreTokenizer::kLlamaBpe, "a   1") == "a|  | |1");
+  // Digits of any script, fractions, Roman numerals: \p{N}.
+  CHECK(cut(PreTokenizer::kSmolLm, "\xd9\xa1\xc2\xbd\xe2\x85\xa7") == "\xd9\xa1|\xc2\xbd|\xe2\x85\xa7");
+  CHECK(cut(PreTokenizer::kLlamaBpe, "\xd9\xa1\xc2\xbd\xe2\x85\xa7""1") == "\xd9\xa1\xc2\xbd\xe2\x85\xa7|1");
+}
+
+TEST_CASE("classes of characters") {
+  for (const uint32_t c : {0x41, 0x7a, 0xaa, 0xe4, 0x3b1, 0x4e2d, 0x1c89 /* since 16.0 */, 0x20000, 0x2fa1d}) {
+    CHECK(unicode_class(c) == CharacterClass::kLetter);
+  }
+  for (const uint32_t c : {0x30, 0x39, 0xb2, 0xbd, 0x661, 0x2167, 0x3007, 0x1d7d8}) {
+    CHECK(unicode_class(c) == CharacterClass::kNumber);
+  }
+  for (const uint32_t c : {0x20, 0x09, 0x0d, 0x85, 0xa0, 0x1680, 0x200a, 0x2028, 0x202f, 0x205f, 0x3000}) {
+    CHECK(unicode_class(c) == CharacterClass::kSpace);
+  }
+  for (const uint32_t c : {0, 0x21, 0x5f, 0x1c, 0x200b, 0x301, 0x180e, 0xfeff, 0x1f600, 0xd800, 0xe000, 0x378, 0x10ffff}) {
+    CHECK(unicode_class(c) == CharacterClass::kOther);
+  }
+}
+
+std::string read_hard_text() {
+  std::FILE* file = std::fopen("tests/data/tokenizer-hard.txt", "rb");
+  REQUIRE_MESSAGE(file != nullptr, "run the tests in the root of the repository");
+  std::string text(1 << 16, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  return text;
+}
+
+template <size_t count>
+void check_goldens(PreTokenizer pre, const std::string& text, const uint8_t (&lengths)[count]) {
+  size_t start = 0;
+  for (const uint8_t length : lengths) {
+    REQUIRE(start < text.size());
+    CAPTURE(start);
+    REQUIRE(piece_end(pre, text, start) == start + length);
+    start += length;
+  }
+  CHECK(start == text.size());
+}
+
+TEST_CASE("pieces of a hard text are those of the reference's regular expressions") {
+  const std::string text = read_hard_text();
+  check_goldens(PreTokenizer::kGpt2, text, kGpt2Pieces);
+  check_goldens(PreTokenizer::kSmolLm, text, kSmollmPieces);
+  check_goldens(PreTokenizer::kLlamaBpe, text, kLlamaBpePieces);
+  check_goldens(PreTokenizer::kQwen2, text, kQwen2Pieces);
+}
+
+}  // namespace
+}  // namespace camelgpt

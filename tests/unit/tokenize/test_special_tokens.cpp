@@ -1,0 +1,81 @@
+#include "tokenize/special_tokens.h"
+#include "vocabularies.h"
+
+namespace camelgpt {
+namespace {
+
+TEST_CASE("special tokens are recognised in text, the first and then the longest") {
+  VocabularyWriter writer;
+  for (const char* special : {"<a>", "<a><b>", "<a><b><c>", "<b>", "<b><c>x", "\xe2\x9f\xa8"}) {
+    writer.add_written(special, kTokenControl);
+  }
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode_to_pieces(tokenizer, "<a>") == "<a>");
+  CHECK(encode_to_pieces(tokenizer, "<a><b>") == "<a><b>");
+  CHECK(encode_to_pieces(tokenizer, "<a><b><c>x") == "<a><b><c>|x");
+  CHECK(encode_to_pieces(tokenizer, "<a><b><cx") == "<a><b>|<|c|x");
+  CHECK(encode_to_pieces(tokenizer, "<a><a><b") == "<a>|<a>|<|b");
+  CHECK(encode_to_pieces(tokenizer, "x<b><c>xy<b>") == "x|<b><c>x|y|<b>");
+  CHECK(encode_to_pieces(tokenizer, "<<a>>") == "<|<a>|>");
+  CHECK(encode_to_pieces(tokenizer, "<a") == "<|a");
+  CHECK(encode_to_pieces(tokenizer, "x\xe2\x9f\xa8y\xe2\x9f\xa9") == "x|\xe2\x9f\xa8|y|\xe2|\x9f|\xa9");
+  CHECK(encode_to_pieces(tokenizer, "<a>", {.parse_special = false}) == "<|a|>");
+}
+
+TEST_CASE("special tokens are control, user-defined and unknown ones, and no others") {
+  const int32_t types[] = {kTokenNormal, kTokenUnknown, kTokenControl, kTokenUserDefined, kTokenUnused, kTokenByte};
+  for (const int32_t type : types) {
+    VocabularyWriter writer;
+    writer.add_written("<x>", type);
+    const bool is_special = type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined;
+    CHECK(encode_to_pieces(writer.build(), "a<x>b") == (is_special ? "a|<x>|b" : "a|<|x|>|b"));
+  }
+}
+
+TEST_CASE("special tokens end the text before them and start it anew behind them") {
+  VocabularyWriter writer("llama-bpe");
+  writer.add_written("<x>", kTokenControl);
+  for (const char* token : {"  ", "   ", "'s"}) writer.add_token(token);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode_to_pieces(tokenizer, "   <x>") == "   |<x>");  // not two spaces, as before a word
+  CHECK(encode_to_pieces(tokenizer, "   !") == "  | |!");
+  CHECK(encode_to_pieces(tokenizer, "<x>'s") == "<x>|'s");
+}
+
+TEST_CASE("special tokens never tear a character") {
+  VocabularyWriter writer;
+  writer.add_written("\xb8", kTokenControl);      // in the middle of U+4E2D
+  writer.add_written("\xb8\xad\xe4", kTokenControl);
+  writer.add_written("\xe4\xb8", kTokenControl);
+  writer.add_written("", kTokenControl);
+  CHECK(encode(writer.build(), "\xe4\xb8\xad\xe4\xb8\xad") == std::vector<int32_t>{0xe4, 0xb8, 0xad, 0xe4, 0xb8, 0xad});
+}
+
+TEST_CASE("special tokens that are written the same are the first of them") {
+  VocabularyWriter writer;
+  const int32_t first = writer.add_written("<x>", kTokenControl);
+  writer.add_written("<x>", kTokenUserDefined);
+  CHECK(encode(writer.build(), "<x>") == std::vector{first});
+}
+
+TEST_CASE("special tokens are found among hundreds") {
+  VocabularyWriter writer;
+  std::vector<int32_t> expected;
+  std::string text;
+  for (int i = 0; i < 500; ++i) {
+    const std::string special = "<|reserved_" + std::to_string(i) + "|>";
+    expected.push_back(writer.add_written(special, kTokenControl));
+    text += special;
+  }
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode(tokenizer, text) == expected);
+  const SpecialMatch match = specials_find(tokenizer, "a <|reserved_|> <|reserved_499|>", 1);
+  CHECK(match.position == 16);
+  CHECK(match.length == 16);
+  CHECK(match.token == expected.back());
+  CHECK(specials_find(tokenizer, "a <|reserved_", 0).token == kNoToken);
+  CHECK(specials_find(tokenizer, "", 0).position == 0);
+}
+
+}  // namespace
+}  // namespace camelgpt
