@@ -1,5 +1,5 @@
 // Sources go in, build/wasm and npm/dist come out. `--only wasm` and `--only ts` build one half.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildWasm } from "./lib/wasm.mjs";
 import { Problem, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
@@ -11,13 +11,31 @@ export async function build(tools) {
   await buildPackage();
 }
 
-/** npm/dist from the TypeScript sources and build/wasm. */
+// What npm/dist is made of.
+const packageInputs = ["web", "npm/src", "npm/build.mjs", "npm/package.json", "npm/tsconfig.json", "build/wasm", "package-lock.json"];
+const packageStamp = "npm/dist/.built";
+
+/** When the newest file below `path` was changed; build/wasm/cmake, which has intermediate files, is passed over. */
+function newest(path) {
+  const status = statSync(path);
+  if (!status.isDirectory()) return status.mtimeMs;
+  return Math.max(0, ...readdirSync(path).filter((name) => name !== "cmake").map((name) => newest(join(path, name))));
+}
+
+function packageIsFresh() {
+  const stamp = join(repositoryRoot, packageStamp);
+  return existsSync(stamp) && packageInputs.every((path) => newest(join(repositoryRoot, path)) < statSync(stamp).mtimeMs);
+}
+
+/** npm/dist from the TypeScript sources and build/wasm, unless it is newer than all of them. */
 export async function buildPackage() {
   const manifest = join(repositoryRoot, "npm/package.json");
   if (!existsSync(manifest) || !JSON.parse(readFileSync(manifest, "utf8")).scripts?.build) {
     throw new Problem("npm/package.json has no build script");
   }
+  if (packageIsFresh()) return;
   await run("npm", ["run", "--silent", "build", "--workspace", "npm"]);
+  writeFileSync(join(repositoryRoot, packageStamp), "");
 }
 
 if (isMain(import.meta.url)) {
