@@ -18,6 +18,9 @@ element("form").addEventListener("submit", (event) => {
   void generate();
 });
 element("stop").addEventListener("click", () => running?.abort());
+element("model").addEventListener("input", () => {
+  element("file").value = ""; // what was written last counts
+});
 
 // A link can name a model, a prompt, a flavour: ?model=…&prompt=…&flavour=simd
 const query = new URLSearchParams(location.search);
@@ -45,7 +48,8 @@ async function generate() {
 async function answer(signal) {
   const model = await modelOfChoice(signal);
   const { engine } = await model.info();
-  show("flavour", `${engine.flavour} · ${engine.kernels} · ${engine.threads} thread${engine.threads > 1 ? "s" : ""}`);
+  // The kernels' name begins with the flavour.
+  show("flavour", `${engine.kernels} · ${engine.threads} thread${engine.threads > 1 ? "s" : ""}`);
   show("status", "Generating …");
 
   const options = {

@@ -4,7 +4,7 @@ begin and end.
     pip install unicodedata2==16.0.0
     python3 scripts/make-unicode-tables.py > src/tokenize/unicode_tables.inc
 
-Version 16.0.0 is that of the regular expressions in Hugging Face's tokenizers 0.22 and 0.23, which the tests compare with.
+Version 16.0.0 is that of the regular expressions in Hugging Face's tokenizers 0.23.3, which the tests compare with.
 """
 import unicodedata2
 

@@ -135,6 +135,7 @@ async function sendFile(request, response, path) {
   if (range) headers["content-range"] = `bytes ${start}-${end}/${size}`;
   response.writeHead(range ? 206 : 200, headers);
   if (request.method === "HEAD" || size === 0) return response.end();
+  if (response.destroyed) return;  // the client went away meanwhile
   // A client that goes away is no error; a file that cannot be read breaks the connection.
   pipeline(createReadStream(path, { start, end, highWaterMark: 1 << 18 }), response, () => {});
 }

@@ -8,7 +8,7 @@ import { buildPackage } from "./build.mjs";
 import { ensureModel } from "./fetch-model.mjs";
 import { fuzz } from "./fuzz.mjs";
 import { expectLayers } from "./check-layers.mjs";
-import { buildNative } from "./lib/cmake.mjs";
+import { buildNative, buildWithEmscripten } from "./lib/cmake.mjs";
 import { nodeOfMajor } from "./lib/node.mjs";
 import { Problem, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { buildWasm } from "./lib/wasm.mjs";
@@ -31,10 +31,12 @@ const steps = [
   { name: "unit tests under sanitizers", needs: ["set-up"], run: () => runUnitTests("asan") },
   { name: "fuzzing", needs: ["set-up"], run: () => fuzz({ seconds: fuzzSeconds }) },
   { name: "WebAssembly", needs: ["set-up"], run: () => buildWasm(tools) },
+  { name: "unit tests in WebAssembly", needs: ["set-up"], run: runUnitTestsInWebAssembly },
   { name: "TypeScript", needs: ["WebAssembly"], run: buildTypeScript },
   { name: "package in Node 20", needs: ["TypeScript", "model"], run: async () => runNodeTests("tests/web/node", await nodeOfMajor(20)) },
   { name: "package in Node 24", needs: ["TypeScript", "model"], run: () => runNodeTests("tests/web/node", tools.node24) },
   { name: "package in Chromium", needs: ["TypeScript", "model"], run: () => runNodeTests("tests/web/chromium", tools.node24) },
+  { name: "installed package", isFull: true, needs: ["TypeScript", "model"], run: () => runNodeTests("tests/runtimes", tools.node24) },
   { name: "parity", isFull: true, needs: ["TypeScript", "model"], run: () => runNodeTests("tests/parity", tools.node24) },
 ];
 
@@ -43,6 +45,11 @@ async function runUnitTests(preset) {
   await buildNative(preset);
   await run("ctest", ["--preset", preset], { timeout: stepTimeout });
   say(`${tests.length} files of tests passed`);
+}
+
+async function runUnitTestsInWebAssembly() {
+  const folder = await buildWithEmscripten(tools, "unit_tests_simd");
+  await run(tools.node24, [join(folder, "unit_tests_simd.cjs"), "--no-colors"], { timeout: stepTimeout });
 }
 
 async function buildTypeScript() {

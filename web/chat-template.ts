@@ -22,9 +22,9 @@ export interface TemplateInput {
 
 /** Far above what a real template needs: Llama 3's, with tools, is 4 KB and takes about 30 steps a message. */
 const maxTemplateLength = 256 << 10;
-const maxSteps = 5_000_000;
-const maxTextLength = 16 << 20;
-const maxRange = 100_000;
+const maxSteps = 500_000;
+const maxTextLength = 8 << 20;
+const maxRange = 10_000;
 
 type Statement = Parameters<Interpreter["evaluate"]>[0];
 type RuntimeValue = ReturnType<Interpreter["evaluate"]>;

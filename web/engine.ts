@@ -2,6 +2,7 @@
 import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
+import type { Flavour } from "./features.js";
 import type { MemoryPlan, TokenLogprob } from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
@@ -139,6 +140,11 @@ export class Engine {
     return this.#run(() => this.#string(this.#module.kernelsName()));
   }
 
+  /** What the module was built for, asked of the module itself: the caller may have handed in any. */
+  get flavour(): Flavour {
+    return this.kernels.startsWith("relaxed") ? "relaxed" : "simd";
+  }
+
   modelInfo(): CoreModelInfo {
     const bound = this.#bound;
     this.#check(() => bound.info());
@@ -265,12 +271,15 @@ export class Engine {
     return this.#checkNumber(() => this.#bound.scoreContinue(maxTokens));
   }
 
-  /** The log-probability of each token of the window but the first. */
-  scores(): number[] {
+  /** Of each token of the window but the first: its log-probability, and the token that was the most probable there. */
+  scores(): { logprob: number; best: number }[] {
     return this.#run(() => {
       const count = this.#bound.scoresCount();
       const view = this.#view(this.#bound.scoresAddress(), count * 8);
-      return Array.from({ length: count }, (_, i) => view.getFloat32(i * 8, true));
+      return Array.from({ length: count }, (_, i) => ({
+        logprob: view.getFloat32(i * 8, true),
+        best: view.getInt32(i * 8 + 4, true),
+      }));
     });
   }
 
@@ -361,7 +370,9 @@ async function instantiate(wasm: WebAssembly.Module): Promise<MainModule> {
       success: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
     ) => {
       // The glue never hears of a failure here: it would wait for ever.
-      WebAssembly.instantiate(wasm, imports).then((instance) => success(instance, wasm), reject);
+      WebAssembly.instantiate(wasm, imports)
+        .then((instance) => success(instance, wasm))
+        .catch(reject);
       return {};
     };
     createCamelGPT({ instantiateWasm }).then(resolve, reject);

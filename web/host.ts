@@ -2,14 +2,14 @@
 // the caller's own thread, and does not know which.
 import { Engine } from "./engine.js";
 import { CamelGPTError, disposedError } from "./errors.js";
-import { chooseFlavour, type Flavour } from "./features.js";
+import { chooseFlavour } from "./features.js";
 import { generate } from "./generation.js";
 import { openUrl } from "./load/http.js";
 import { loadHeader, loadModel } from "./load/loader.js";
 import type { ByteSource } from "./load/source.js";
 import { pause } from "./pause.js";
 import type { EngineMeans } from "./platform.js";
-import type { CallContext, CallName, Calls, LoadParams } from "./protocol.js";
+import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { score } from "./scoring.js";
 
@@ -57,27 +57,28 @@ export class Host {
       const begin = performance.now();
       const { contextLength } = params;
       const { signal, onEvent } = context;
-      const { engine, flavour, source } = await this.#open(params, context);
+      const { engine, source } = await this.#open(params, context);
       try {
         const memoryPlan = await loadModel(engine, source, { contextLength, signal, onProgress: onEvent });
         if (this.#disposed) throw disposedError();
         const info = engine.modelInfo();
         const loadMs = performance.now() - begin;
-        this.#model = { engine, contextLength: memoryPlan.contextLength, loadMs };
-        const total = memoryPlan.fileBytes;
-        onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
-        return {
+        const loaded: LoadedModel = {
           info: {
             architecture: engine.metadataString("general.architecture"),
             name: engine.metadataString("general.name"),
             ...info,
             memoryPlan,
-            engine: { flavour, kernels: engine.kernels, threads: 1, worker: this.#inWorker, notes: [] },
+            engine: { flavour: engine.flavour, kernels: engine.kernels, threads: 1, worker: this.#inWorker, notes: [] },
           },
           chatTemplate: engine.metadataString("tokenizer.chat_template"),
           bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
+        this.#model = { engine, contextLength: memoryPlan.contextLength, loadMs };
+        const total = memoryPlan.fileBytes;
+        onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
+        return loaded;
       } catch (error) {
         engine.dispose();
         throw error;
@@ -131,13 +132,13 @@ export class Host {
   async #open(
     { engine: options, location }: LoadParams,
     { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
-  ): Promise<{ engine: Engine; flavour: Flavour; source: ByteSource }> {
+  ): Promise<{ engine: Engine; source: ByteSource }> {
     // The source first: it fails sooner and more often, and costs less.
     const source = await this.#openSource(location, signal, openCaller);
     try {
       const flavour = await chooseFlavour(options.flavour);
       const wasm = options.wasmModule ?? (await this.#means.loadWasm(flavour, options));
-      return { engine: await Engine.create(wasm), flavour, source };
+      return { engine: await Engine.create(wasm), source };
     } catch (error) {
       await source.close();
       throw error;

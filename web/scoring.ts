@@ -29,6 +29,7 @@ export async function score(
   const all = typeof text === "string" ? engine.tokenize(text, params.addSpecial, params.parseSpecial) : text;
   const tokens = maxTokens > 0 ? all.slice(0, maxTokens) : all;
   const logprobs: number[] = [];
+  const best: number[] = [];
   const pace = pacer();
   for (let begin = 0; tokens.length - begin > 1; begin += window) {
     engine.scoreBegin(tokens.slice(begin, begin + window));
@@ -36,7 +37,10 @@ export async function score(
       await pace();
       throwIfAborted(signal);
     }
-    for (const logprob of engine.scores()) logprobs.push(logprob);
+    for (const each of engine.scores()) {
+      logprobs.push(each.logprob);
+      best.push(each.best);
+    }
   }
   if (logprobs.length === 0) {
     throw new CamelGPTError("bad-input", "The text is too short to be scored.", {
@@ -45,5 +49,5 @@ export async function score(
     });
   }
   const nll = -logprobs.reduce((sum, logprob) => sum + logprob, 0) / logprobs.length;
-  return { tokens: logprobs.length, nll, perplexity: Math.exp(nll), ...(params.logprobs && { logprobs }) };
+  return { tokens: logprobs.length, nll, perplexity: Math.exp(nll), ...(params.logprobs && { logprobs, best }) };
 }

@@ -134,8 +134,10 @@ export interface Score {
   nll: number;
   /** `exp(nll)`. */
   perplexity: number;
-  /** The natural logarithm of the probability of each scored token, where asked for. */
+  /** The natural logarithm of the probability of each scored token, where `logprobs` was asked for. */
   logprobs?: number[];
+  /** The token that was the most probable in the place of each scored token, where `logprobs` was asked for. */
+  best?: number[];
 }
 
 /** An event of a load, in the shape of transformers.js. */

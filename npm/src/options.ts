@@ -196,7 +196,7 @@ export interface ScoreOptions extends TokenizeOptions {
   /** Use no more than this many tokens of the text. */
   maxTokens?: number;
   /**
-   * Give the log-probability of each token as well.
+   * Give the log-probability of each token as well, and the most probable token in its place.
    * @default false
    */
   logprobs?: boolean;

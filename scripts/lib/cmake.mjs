@@ -12,11 +12,14 @@ export async function buildNative(preset) {
   return folder;
 }
 
-/** Builds every WebAssembly flavour; returns the build folder. `tools` is what ensureToolchain returned. */
-export async function buildWithEmscripten(tools) {
+/**
+ * Builds every WebAssembly flavour, or one other target of the wasm preset; returns the build folder.
+ * `tools` is what ensureToolchain returned.
+ */
+export async function buildWithEmscripten(tools, target = "all") {
   const folder = join(repositoryRoot, "build/wasm/cmake");
   await configure({ preset: "wasm", folder, emcmake: tools.emcmake });
-  await run("cmake", ["--build", "--preset", "wasm"]);
+  await run("cmake", ["--build", "--preset", "wasm", "--target", target]);
   return folder;
 }
 

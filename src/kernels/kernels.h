@@ -31,7 +31,7 @@ struct Activations {
   int32_t* half_sums = nullptr;   // of 16
 };
 
-inline constexpr float kRefineAbove = 0.5f;
+inline constexpr float kRefineAbove = 0.25f;
 
 // Tokens are processed in tiles of this many; memory for activations is made for a multiple of it.
 inline constexpr uint32_t kTokenTile = 4;
@@ -99,8 +99,5 @@ struct Kernels {
 
 // The set in use; chosen at the first call.
 const Kernels& kernels();
-
-// All sets that this build has and this machine runs, the scalar one first: for tests. The list ends with null.
-const Kernels* const* kernels_all();
 
 }  // namespace camelgpt

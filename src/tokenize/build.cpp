@@ -45,7 +45,7 @@ Status read_names(const GgufHeader& header, Tokenizer* tokenizer) {
   if (model != "gpt2") {
     Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
     status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE)");
-    status = with_found(status, "%s", Printable(model).text);
+    status = with_found(status, "\"%s\"", Printable(model).text);
     return with_hint(status, "Choose a model with a byte-level BPE tokenizer: SmolLM, Llama 3, Qwen 2 and GPT-2 have one.");
   }
 
@@ -61,7 +61,7 @@ Status read_names(const GgufHeader& header, Tokenizer* tokenizer) {
   }
   Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into words is not supported.");
   status = with_expected(status, "tokenizer.ggml.pre gpt-2, smollm, llama-bpe or qwen2");
-  status = with_found(status, "%s", Printable(wanted).text);
+  status = with_found(status, "\"%s\"", Printable(wanted).text);
   return with_hint(status, "Choose a model of the families GPT-2, SmolLM, Llama 3 or Qwen 2.");
 }
 

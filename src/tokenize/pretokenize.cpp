@@ -67,7 +67,8 @@ size_t space_end(std::string_view text, size_t start, bool number_ends_text) {
 // GPT-2:  's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
 // SmolLM first makes every number character a piece of its own (Digits with individual_digits, which asks for Nd, Nl and No)
-// and uses GPT-2's pattern on what lies between, where a text thus ends before each number: `numbers_apart`.
+// and uses GPT-2's pattern on what lies between, where a text thus ends before each number: `numbers_apart`. (The reference's
+// Digits is one version of Unicode ahead of its patterns: U+11DE0 to U+11DE9 and U+16FF4 to U+16FF6 are numbers to it alone.)
 size_t gpt2_piece_end(std::string_view text, size_t start, bool numbers_apart) {
   const size_t contraction = contraction_length(text.substr(start), false);
   if (contraction > 0) return start + contraction;

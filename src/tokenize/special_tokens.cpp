@@ -56,7 +56,7 @@ Status specials_build(Tokenizer* tokenizer) {
     // Text is valid UTF-8: what is not never occurs in it, or only across parts of characters, which must not be torn.
     if (piece.empty() || utf8_validate(piece) < piece.size()) continue;
     if (piece.size() > kMaxSpecialLength) {
-      Status status = make_error(ErrorCode::kBadMetadata, "Token %u of the vocabulary is too long for a special token.", token);
+      Status status = make_error(ErrorCode::kBadMetadata, "Token %u is too long for a special token.", token);
       status = with_expected(status, "at most %zu bytes", kMaxSpecialLength);
       status = with_found(status, "%zu bytes", piece.size());
       return with_hint(status, "Choose another file of the model, or convert it again.");

@@ -1,5 +1,7 @@
 #include "tokenize/tokenizer.h"
 
+#include <cassert>
+
 #include "base/utf8.h"
 #include "tokenize/bpe.h"
 #include "tokenize/pretokenize.h"
@@ -23,7 +25,8 @@ Status check_text(std::string_view text) {
   if (position == text.size()) return {};
   Status status = make_error(ErrorCode::kBadInput, "The text is not valid UTF-8.");
   status = with_expected(status, "UTF-8");
-  status = with_found(status, "byte 0x%02x at position %zu", static_cast<unsigned>(static_cast<uint8_t>(text[position])), position);
+  const unsigned byte = static_cast<uint8_t>(text[position]);
+  status = with_found(status, "byte 0x%02x at position %zu", byte, position);
   return with_hint(status, "Convert the text to UTF-8 first.");
 }
 
@@ -69,6 +72,7 @@ uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
                         Buffer<int32_t>* tokens) {
+  assert(tokenizer.vocabulary_size > 0);  // built
   CAMELGPT_TRY(check_text(text));
   const size_t before = tokens->size();
   const Status status = encode(tokenizer, text, options, tokens);
@@ -83,7 +87,6 @@ std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
   return {tokenizer.piece_bytes.data() + start, tokenizer.piece_start[index + 1] - start};
 }
 
-// The unknown token counts too: it stands for no text.
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return false;
   const uint8_t type = tokenizer.token_type[static_cast<size_t>(token)];

@@ -51,8 +51,8 @@ struct Tokenizer {
   Buffer<uint32_t> piece_slots;   // [power of two] bytes → token, see vocabulary.h
   Buffer<MergeSlot> merge_slots;  // [power of two] pair of tokens → merge, see bpe.h
   Buffer<uint32_t> specials;      // tokens that are recognised where they are written out, sorted by their bytes
-  uint8_t special_starts[256];    // whether any of them starts with this byte
-  int32_t byte_tokens[256];       // the token of each single byte, or kNoToken
+  uint8_t special_starts[256] = {};  // whether any of them starts with this byte
+  int32_t byte_tokens[256] = {};     // the token of each single byte, or kNoToken
 };
 
 // Reads `tokenizer.ggml.*`. kUnsupportedTokenizer names the model or pre-tokenizer that is not known.
@@ -66,14 +66,15 @@ struct EncodeOptions {
   bool parse_special = true;  // recognise control and user-defined tokens written out in the text
 };
 
-// Appends the ids of `text` (UTF-8; anything else is kBadInput with the position) to *tokens.
+// Appends the ids of `text` (UTF-8; anything else is kBadInput with the position) to *tokens. Bytes that the vocabulary has
+// no token for are left out, or become the unknown token if it is of that type: as the models' own tokenizers do.
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
                         Buffer<int32_t>* tokens);
 
 // The bytes that a token stands for. Control tokens give their written form. An id outside the vocabulary gives "".
 std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token);
 
-// Whether the token is a control token (never part of the visible text of an answer).
+// Whether the token is a control token or the unknown one (never part of the visible text of an answer).
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token);
 
 // The token that is written exactly like `text`, or kNoToken.

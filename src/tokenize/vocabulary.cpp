@@ -64,7 +64,9 @@ size_t alphabet_decode(std::string_view written, char* bytes) {
 
 size_t hash_slots_for(size_t count) { return std::bit_ceil(count + (count < 3 ? 1 : count / 3)); }
 
-bool pieces_reserve(Tokenizer* tokenizer) { return tokenizer->piece_slots.resize(hash_slots_for(tokenizer->vocabulary_size)); }
+bool pieces_reserve(Tokenizer* tokenizer) {
+  return tokenizer->piece_slots.resize(hash_slots_for(tokenizer->vocabulary_size));
+}
 
 void pieces_insert(Tokenizer* tokenizer, uint32_t token, PieceKind kind) {
   assert(token <= kTokenMask);

@@ -1,10 +1,10 @@
 """An independent evaluation of a llama-architecture GGUF: weights dequantised by the PyPI package gguf, everything else in
 numpy float32, straight from the model's definition.
 
-    reference.py MODEL.gguf --tokens ids.json --window 1024 [--count 4096] --out scores.npz
-        for each token but the first of each window: its log-probability (nats), the best token, the two best logits
-    reference.py MODEL.gguf --tokens ids.json --logits --out logits.npz
-        the logits after the last token of one window
+    reference.py MODEL.gguf --tokens ids.json --window 1024 --out scores.json
+        of each token but the first of each window: {"logprobs": nats, "best": the best token, "top": the two best logits}
+    reference.py MODEL.gguf --prefixes prefixes.json --out tops.json
+        of each of several lists of ids, what comes after its last token: {"tokens": the two best, "logits": theirs}
 """
 import argparse
 import json
@@ -85,27 +85,36 @@ def score(model, tokens):
     return np.concatenate(logprobs), np.concatenate(best), np.concatenate(top)
 
 
+def after(model, tokens):
+    """The two best tokens after these, and their logits."""
+    logits = model.hidden(tokens)[-1] @ model.head.T
+    two = np.argsort(-logits)[:2]
+    return {"tokens": two.tolist(), "logits": logits[two].tolist()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--tokens", required=True, help="a JSON array of ids")
+    parser.add_argument("--tokens", help="a JSON array of ids")
     parser.add_argument("--window", type=int, default=1024)
-    parser.add_argument("--count", type=int, default=0, help="use only so many tokens")
-    parser.add_argument("--logits", action="store_true")
+    parser.add_argument("--prefixes", help="a JSON array of arrays of ids")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     model = Llama(options.model)
-    with open(options.tokens, encoding="utf-8") as file:
-        tokens = np.array(json.load(file), dtype=np.int64)
-    if options.count:
-        tokens = tokens[:options.count]
-    if options.logits:
-        np.savez(options.out, logits=model.hidden(tokens)[-1] @ model.head.T)
-        return
-    parts = [score(model, tokens[i:i + options.window]) for i in range(0, len(tokens), options.window)]
-    logprobs, best, top = (np.concatenate(part) for part in zip(*parts))
-    np.savez(options.out, logprobs=logprobs, best=best, top=top)
-    print(json.dumps({"tokens": len(logprobs), "nll": -float(logprobs.mean()), "perplexity": float(np.exp(-logprobs.mean()))}))
+    if options.prefixes:
+        result = [after(model, np.array(prefix, dtype=np.int64)) for prefix in read_json(options.prefixes)]
+    else:
+        tokens = np.array(read_json(options.tokens), dtype=np.int64)
+        parts = [score(model, tokens[i:i + options.window]) for i in range(0, len(tokens), options.window)]
+        logprobs, best, top = (np.concatenate(part).tolist() for part in zip(*parts))
+        result = {"logprobs": logprobs, "best": best, "top": top}
+    with open(options.out, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+
+
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 if __name__ == "__main__":

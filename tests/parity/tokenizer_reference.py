@@ -100,7 +100,8 @@ def write_goldens(reference, folder, wikitext):
         for pre in PRE_TOKENIZERS:
             for plain in (False, True):
                 ids = reference.ids(text, pre, plain)
-                goldens["ids"].append({"text": name, "pre": pre, "plain": plain, "count": len(ids), "sha256": digest_of_ids(ids)})
+                goldens["ids"].append(
+                    {"text": name, "pre": pre, "plain": plain, "count": len(ids), "sha256": digest_of_ids(ids)})
                 if path == hard and not plain:
                     line = json.dumps({"text": hard.name, "pre": pre, "ids": ids}, separators=(",", ":"))
                     (folder / f"tokenizer-hard.{pre}.json").write_text(line + "\n")
@@ -111,8 +112,8 @@ def write_goldens(reference, folder, wikitext):
 
 def print_pieces(path):
     text = read_text(path)
-    print(f"// Made by tests/parity/tokenizer_reference.py with tokenizers {tokenizers.__version__}: the lengths in bytes of the")
-    print(f"// pieces that tests/data/{Path(path).name} is cut into.")
+    print(f"// Made by tests/parity/tokenizer_reference.py with tokenizers {tokenizers.__version__}:")
+    print(f"// the lengths in bytes of the pieces that tests/data/{Path(path).name} is cut into.")
     print("#pragma once\n\n#include <cstdint>\n\nnamespace camelgpt {\n")
     for pre, cutter in PRE_TOKENIZERS.items():
         # In the alphabet for bytes each character is one byte.

@@ -5,12 +5,10 @@ import { test } from "node:test";
 import { parseStart } from "../../scripts/start.mjs";
 
 test("without arguments it asks the default question of the default model, then serves the demo", () => {
-  assert.deepEqual(parseStart([]), {
-    once: false,
-    port: 8080,
-    generateArguments: ["--model", "smollm2-135m", "--chat", "--prompt", "What is the capital of France?"],
-    needsModel: true,
-  });
+  const { once, port, generateArguments, needsModel } = parseStart([]);
+  assert.deepEqual({ once, port, needsModel }, { once: false, port: 8080, needsModel: true });
+  assert.deepEqual(generateArguments.slice(0, 4), ["--model", "smollm2-135m", "--chat", "--system"]);
+  assert.deepEqual(generateArguments.slice(5), ["--prompt", "What is the capital of France?"]);
 });
 
 test("arguments go to generate in place of the default question", () => {
@@ -18,6 +16,10 @@ test("arguments go to generate in place of the default question", () => {
   assert.equal(once, true);
   assert.equal(needsModel, false);
   assert.deepEqual(generateArguments, ["--chat", "Write a haiku", "--model", "a.gguf", "--seed=1"]);
+});
+
+test("a system message of one's own stands alone", () => {
+  assert.deepEqual(parseStart(["Hello", "--system", "Be brief."]).generateArguments, ["--model", "smollm2-135m", "--chat", "Hello", "--system", "Be brief."]);
 });
 
 test("--raw leaves the chat template out", () => {

@@ -90,7 +90,7 @@ async function printText(stream: TextStream): Promise<void> {
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
     `prompt ${usage.promptTokens} tokens at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,
-    engine.kernels === engine.flavour ? engine.flavour : `${engine.flavour} (${engine.kernels})`,
+    engine.kernels, // begins with the flavour
     `ended by ${finishReason}`,
   ];
   process.stderr.write(`[${parts.join(" · ")}]\n`);

@@ -1,5 +1,5 @@
-// Made by tests/parity/tokenizer_reference.py with tokenizers 0.23.3: the lengths in bytes of the
-// pieces that tests/data/tokenizer-hard.txt is cut into.
+// Made by tests/parity/tokenizer_reference.py with tokenizers 0.23.3:
+// the lengths in bytes of the pieces that tests/data/tokenizer-hard.txt is cut into.
 #pragma once
 
 #include <cstdint>

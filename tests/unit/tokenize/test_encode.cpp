@@ -24,8 +24,10 @@ TEST_CASE("bpe merges the lowest rank first, then from left to right") {
   CHECK(encode_to_pieces(tokenizer, "") == "");
 }
 
+using Ranks = std::map<std::pair<std::string, std::string>, size_t>;
+
 // Merging as the definition says it: look through the whole piece for the lowest rank, again and again.
-std::vector<std::string> merge_slowly(const std::map<std::pair<std::string, std::string>, size_t>& ranks, std::string_view piece) {
+std::vector<std::string> merge_slowly(const Ranks& ranks, std::string_view piece) {
   std::vector<std::string> parts;
   for (const char byte : piece) parts.emplace_back(1, byte);
   for (;;) {
@@ -47,7 +49,7 @@ TEST_CASE("bpe agrees with merging by its definition") {
   std::mt19937 random(12);
   for (int round = 0; round < 30; ++round) {
     VocabularyWriter writer;
-    std::map<std::pair<std::string, std::string>, size_t> ranks;
+    Ranks ranks;
     std::vector<std::string> parts = {"a", "b", "c", "d"};
     for (size_t rank = 0; rank < 60; ++rank) {
       const std::string left = parts[random() % parts.size()], right = parts[random() % parts.size()];

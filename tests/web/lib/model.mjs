@@ -1,6 +1,6 @@
 // What the tests of this folder share: the real model, and ways to say what an error must be.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { CamelGPTError } from "@gpt-research/camelgpt-inference";
@@ -33,10 +33,9 @@ export function headOfModel(size = 4 << 20) {
   return new Uint8Array(readFileSync(modelPath).subarray(0, size));
 }
 
-/** Reference tokens, where the repository has them: files of tests/data whose name begins with "tokens". */
-export function tokenGoldens() {
-  const folder = `${repository}tests/data`;
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) => name.startsWith("tokens") && name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(`${folder}/${name}`, "utf8")));
+/** A text that is hard to cut, and the ids that the model's reference tokenizer gives for it. */
+export function tokenizerGolden() {
+  const data = `${repository}tests/data`;
+  const { text, ids } = JSON.parse(readFileSync(`${data}/tokenizer-hard.smollm.json`, "utf8"));
+  return { text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(readFileSync(`${data}/${text}`)), ids };
 }

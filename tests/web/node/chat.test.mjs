@@ -42,9 +42,10 @@ describe("chat", () => {
       { role: "assistant", content: "Hello, Ada!" },
       { role: "user", content: "What is my name?" },
     ];
-    const { text, usage } = await model.chat(messages, { maxTokens: 30 });
-    assert.match(text, /Ada/);
-    assert.ok(usage.promptTokens > 30);
+    const prompt = messages.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("");
+    const answer = await model.chat(messages, { maxTokens: 12 });
+    assert.equal(answer.usage.promptTokens, await model.countTokens(`${prompt}<|im_start|>assistant\n`));
+    assert.equal(answer.text, await model.generateText(`${prompt}<|im_start|>assistant\n`, 12));
   });
 
   test("a template of the caller's takes the place of the model's", async () => {
@@ -62,7 +63,7 @@ describe("chat", () => {
   test("templates that do not work or do not end are errors, and soon", async () => {
     const templates = {
       syntax: "{% for x in messages %}",
-      forever: "{% for a in range(90000) %}{% for b in range(90000) %}{{ b }}{% endfor %}{% endfor %}",
+      forever: "{% for a in range(9000) %}{% for b in range(9000) %}{{ b }}{% endfor %}{% endfor %}",
       range: "{{ range(1000000000) | length }}",
       doubling: "{% set ns = namespace(x='ab') %}{% for i in range(64) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
       recursion: "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
-import { modelPath, rejectsWith, tokenGoldens } from "../lib/model.mjs";
+import { modelPath, rejectsWith, tokenizerGolden } from "../lib/model.mjs";
 
 const texts = [
   "Hello, world!",
@@ -47,16 +47,12 @@ describe("tokens", () => {
     assert.equal((await model.pieces(tokens)).join(""), "Hello, world!");
   });
 
-  test("the ids are those of the reference tokenizer", { skip: tokenGoldens().length === 0 && "no goldens here" }, async () => {
-    let count = 0;
-    for (const golden of tokenGoldens()) {
-      const cases = Array.isArray(golden) ? golden : golden.cases;
-      for (const { text, tokens, ids } of cases) {
-        assert.deepEqual(await model.tokenize(text, { addSpecial: false }), tokens ?? ids, JSON.stringify(text.slice(0, 80)));
-        count++;
-      }
-    }
-    assert.ok(count > 0);
+  test("the ids are those of the reference tokenizer", async () => {
+    const { text, ids } = tokenizerGolden();
+    assert.deepEqual(await model.tokenize(text, { addSpecial: false }), ids);
+    // The vocabulary lacks a few control characters: the reference drops them, and so do we.
+    const possible = text.replace(/[\x04\x06\x13\x14\x16\x1d]/g, "");
+    assert.equal(await model.detokenize(ids, { keepSpecial: true }), possible);
   });
 
   test("a megabyte of text is no problem", async () => {

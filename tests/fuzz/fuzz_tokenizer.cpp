@@ -1,0 +1,195 @@
+// Any text with a good vocabulary: its tokens give the text back, whatever the tokens are they become valid UTF-8, and text
+// that is not UTF-8 is refused. Any vocabulary: it is refused with a typed error, or encodes what comes.
+#include <fuzzer/FuzzedDataProvider.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "../unit/gguf_writer.h"
+#include "base/utf8.h"
+#include "tokenize/tokenizer.h"
+
+using namespace camelgpt;
+
+namespace {
+
+void require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "fuzz_tokenizer: %s\n", what);
+  std::abort();
+}
+
+void require_error(const Status& status) {
+  require(status.message[0] != 0 && status.expected[0] != 0 && status.found[0] != 0 && status.hint[0] != 0, "all four texts");
+}
+
+// A byte as GPT-2 writes it.
+std::string in_alphabet(uint32_t byte) {
+  uint32_t character = byte;
+  if (byte <= 0x20) character = 0x100 + byte;
+  if (byte >= 0x7f && byte <= 0xa0) character = 0x121 + byte - 0x7f;
+  if (byte == 0xad) character = 0x143;
+  if (character < 0x80) return {static_cast<char>(character)};
+  return {static_cast<char>(0xc0 | character >> 6), static_cast<char>(0x80 | (character & 0x3f))};
+}
+
+GgufReader read(const GgufWriter& writer) {
+  const std::vector<uint8_t> bytes = writer.header();
+  GgufReader reader;
+  size_t consumed = 0;
+  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is right");
+  return reader;
+}
+
+constexpr const char* kPreTokenizers[] = {"gpt-2", "smollm", "llama-bpe", "qwen2"};
+
+Tokenizer good_tokenizer(const char* pre) {
+  std::vector<std::string> tokens, merges;
+  std::vector<int32_t> types;
+  for (uint32_t byte = 0; byte < 256; ++byte) tokens.push_back(in_alphabet(byte));
+  const auto merge = [&](const std::string& left, const std::string& right) {
+    merges.push_back(left + " " + right);
+    tokens.push_back(left + right);
+  };
+  const std::string space = in_alphabet(' '), line_end = in_alphabet('\n');
+  merge("a", "a");
+  merge("aa", "aa");
+  merge("t", "h");
+  merge("th", "e");
+  merge(space, "the");
+  merge(space, space);
+  merge(line_end, line_end);
+  merge("'", "s");
+  merge("1", "2");
+  merge(in_alphabet(0xc3), in_alphabet(0xa4));
+  merge(in_alphabet(0xb8), in_alphabet(0xad));  // the end of a character
+  types.assign(tokens.size(), kTokenNormal);
+  for (const char* special : {"<|end|>", "<|endof|>", "<|", "\xe4\xb8\xad"}) {
+    tokens.push_back(special);
+    types.push_back(types.size() % 2 == 0 ? kTokenControl : kTokenUserDefined);
+  }
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", "gpt2");
+  writer.add_string("tokenizer.ggml.pre", pre);
+  writer.add_strings("tokenizer.ggml.tokens", tokens);
+  writer.add_numbers("tokenizer.ggml.token_type", types);
+  writer.add_strings("tokenizer.ggml.merges", merges);
+  Tokenizer tokenizer;
+  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is right");
+  return tokenizer;
+}
+
+std::string join(const Tokenizer& tokenizer, std::span<const int32_t> tokens) {
+  std::string joined;
+  for (const int32_t token : tokens) {
+    require(token >= 0 && static_cast<uint32_t>(token) < tokenizer.vocabulary_size, "a token of the vocabulary");
+    joined += tokenizer_piece(tokenizer, token);
+  }
+  return joined;
+}
+
+std::string detokenize(const Tokenizer& tokenizer, std::span<const int32_t> tokens) {
+  Detokenizer detokenizer;
+  Buffer<char> text;
+  for (const int32_t token : tokens) {
+    require(detokenizer.put(tokenizer_piece(tokenizer, token), &text).ok(), "detokenizing");
+    require(utf8_validate({text.data(), text.size()}) == text.size(), "the text is UTF-8 after each token");
+  }
+  require(detokenizer.finish(&text).ok(), "the end of detokenizing");
+  return {text.data(), text.size()};
+}
+
+void check_good_vocabulary(FuzzedDataProvider& data) {
+  static const Tokenizer tokenizers[] = {good_tokenizer(kPreTokenizers[0]), good_tokenizer(kPreTokenizers[1]),
+                                         good_tokenizer(kPreTokenizers[2]), good_tokenizer(kPreTokenizers[3])};
+  const Tokenizer& tokenizer = tokenizers[data.ConsumeIntegralInRange<size_t>(0, 3)];
+  const EncodeOptions options = {.parse_special = data.ConsumeBool()};
+
+  // Any tokens.
+  Buffer<int32_t> tokens;
+  for (size_t count = data.ConsumeIntegralInRange<size_t>(0, 20); count > 0; --count) {
+    require(tokens.push_back(data.ConsumeIntegralInRange<int32_t>(0, 0x1ff)), "memory");
+  }
+  const std::string any = detokenize(tokenizer, tokens.span());
+  require(utf8_validate(any) == any.size(), "the text is UTF-8");
+
+  // Any text.
+  tokens.clear();
+  const std::string text = data.ConsumeRemainingBytesAsString();
+  const Status status = tokenizer_encode(tokenizer, text, options, &tokens);
+  if (utf8_validate(text) < text.size()) {
+    require(status.code == ErrorCode::kBadInput && tokens.empty(), "text that is not UTF-8 is refused");
+    require_error(status);
+    return;
+  }
+  require(status.ok(), "UTF-8 is taken");
+  require(join(tokenizer, tokens.span()) == text, "the pieces are the text");
+  require(detokenize(tokenizer, tokens.span()) == text, "the text comes back");
+}
+
+void check_any_vocabulary(FuzzedDataProvider& data) {
+  GgufWriter writer;
+  writer.add_string("tokenizer.ggml.model", data.ConsumeIntegral<uint8_t>() == 0 ? "bert" : "gpt2");
+  const size_t pre = data.ConsumeIntegralInRange<size_t>(0, 5);
+  if (pre < 4) writer.add_string("tokenizer.ggml.pre", kPreTokenizers[pre]);
+  if (pre == 4) writer.add_string("tokenizer.ggml.pre", data.ConsumeRandomLengthString(20));
+  for (const char* key : {"bos", "eos", "eot", "padding", "unknown"}) {
+    if (!data.ConsumeBool()) continue;
+    writer.add("tokenizer.ggml." + std::string(key) + "_token_id", data.ConsumeIntegralInRange<int32_t>(-1, 40));
+  }
+  if (data.ConsumeBool()) writer.add("tokenizer.ggml.add_bos_token", data.ConsumeBool());
+  if (data.ConsumeBool()) writer.add("tokenizer.ggml.add_eos_token", data.ConsumeBool());
+
+  std::vector<std::string> tokens, merges;
+  std::vector<int32_t> types;
+  for (size_t count = data.ConsumeIntegralInRange<size_t>(0, 40); count > 0; --count) {
+    tokens.push_back(data.ConsumeRandomLengthString(300));
+    types.push_back(data.ConsumeIntegralInRange<int32_t>(0, 7));
+  }
+  for (size_t count = data.ConsumeIntegralInRange<size_t>(0, 40); count > 0; --count) {
+    const auto part = [&] {
+      const bool known = !tokens.empty() && data.ConsumeBool();
+      return known ? tokens[data.ConsumeIntegralInRange<size_t>(0, tokens.size() - 1)] : data.ConsumeRandomLengthString(10);
+    };
+    std::string merge = part();
+    merges.push_back(merge + " " + part());
+  }
+  if (data.ConsumeBool()) types.resize(data.ConsumeIntegralInRange<size_t>(0, 40), kTokenNormal);
+  writer.add_strings("tokenizer.ggml.tokens", tokens);
+  if (data.ConsumeBool()) writer.add_numbers("tokenizer.ggml.token_type", types);
+  if (data.ConsumeIntegral<uint8_t>() != 0) writer.add_strings("tokenizer.ggml.merges", merges);
+
+  Tokenizer tokenizer;
+  const Status built = tokenizer_build(read(writer).header, &tokenizer);
+  if (!built.ok()) return require_error(built);
+  require(tokenizer.vocabulary_size == tokens.size(), "all tokens are there");
+
+  const EncodeOptions options = {.add_special = data.ConsumeBool(), .parse_special = data.ConsumeBool()};
+  const std::string text = data.ConsumeRemainingBytesAsString();
+  Buffer<int32_t> encoded;
+  const Status status = tokenizer_encode(tokenizer, text, options, &encoded);
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is taken if it is UTF-8");
+  if (!status.ok()) return require_error(status);
+  join(tokenizer, encoded.span());
+  const std::string decoded = detokenize(tokenizer, encoded.span());
+  require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
+  for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
+    const std::string_view piece = tokenizer_piece(tokenizer, token);
+    const int32_t found = tokenizer_find(tokenizer, piece);
+    require(piece.empty() || (found != kNoToken && tokenizer_piece(tokenizer, found) == piece), "each token is found");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  FuzzedDataProvider data(bytes, size);
+  if (data.ConsumeBool()) {
+    check_good_vocabulary(data);
+  } else {
+    check_any_vocabulary(data);
+  }
+  return 0;
+}

@@ -1,0 +1,30 @@
+// Native llama.cpp through node-llama-cpp as a child process: the folder of its modules, a model and a number of threads are the
+// arguments; requests come as messages, greedy continuations go back.
+//   {prompts: [[id…]…], maxTokens} → {answers: [[id…]…]}   (an end token is the last of an answer that it ends)
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [modules, modelPath, threads] = process.argv.slice(2);
+const { getLlama, LlamaLogLevel } = await import(pathToFileURL(join(modules, "node-llama-cpp/dist/index.js")).href);
+const llama = await getLlama({ build: "never", gpu: false, maxThreads: Number(threads), logLevel: LlamaLogLevel.error });
+const model = await llama.loadModel({ modelPath });
+const context = await model.createContext({ contextSize: 2048, batchSize: 512, threads: Number(threads) });
+
+async function answer(prompt, maxTokens) {
+  const sequence = context.getSequence();
+  const tokens = [];
+  for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+    tokens.push(token);
+    if (model.isEogToken(token) || tokens.length === maxTokens) break;
+  }
+  await sequence.dispose();
+  return tokens;
+}
+
+process.on("message", async ({ prompts, maxTokens }) => {
+  const answers = [];
+  for (const prompt of prompts) answers.push(await answer(prompt, maxTokens));
+  process.send({ answers });
+});
+process.on("disconnect", () => process.exit(0));
+process.send({ ready: true });

@@ -1,0 +1,31 @@
+// A fresh process that loads a model, generates, and prints as JSON what that took: `{plan, load, generate, linear}`, bytes over
+// what the process held before. Arguments: the model, `worker` or `inline`. Inline, `linear` is the WebAssembly memory before
+// and after the generation.
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { forgetPeak, memoryOf } from "./process-memory.mjs";
+
+const [modelPath, where] = process.argv.slice(2);
+
+/** Keeps the memory of the next WebAssembly instance within reach. */
+let memory;
+const instantiate = WebAssembly.instantiate;
+WebAssembly.instantiate = async (...args) => {
+  const made = await instantiate(...args);
+  memory = Object.values((made.instance ?? made).exports).find((each) => each instanceof WebAssembly.Memory);
+  return made;
+};
+
+forgetPeak();
+const before = memoryOf().now;
+const model = await CamelGPTInference.load(modelPath, { worker: where === "worker" });
+const load = memoryOf().peak - before;
+const linearBefore = memory?.buffer.byteLength;
+const { usage } = await model.stream("Once upon a time,", { maxTokens: 64, ignoreEos: true });
+const generate = memoryOf().peak - before;
+const { memoryPlan } = await model.info();
+console.log(JSON.stringify({
+  plan: memoryPlan, load, generate, tokens: usage.completionTokens,
+  linear: memory && { before: linearBefore, after: memory.buffer.byteLength },
+}));
+await model.dispose();

@@ -1,0 +1,68 @@
+// A stranger's first minutes: the packed package installed in a new folder, the README's lines pasted into a file, run in Node
+// and in a page built by Vite.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { repositoryRoot } from "../../scripts/lib/run.mjs";
+import { serve } from "../../scripts/serve.mjs";
+import { openBrowser } from "../web/lib/browser.mjs";
+
+let folder;
+let lines;
+
+function run(command, args) {
+  // The Node that runs this test, for npm and Vite too.
+  const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
+  const result = spawnSync(command, args, { cwd: folder, encoding: "utf8", env, timeout: 240_000 });
+  assert.equal(result.status, 0, `${command} ${args.join(" ")}\n${result.stdout}\n${result.stderr}`);
+  return result.stdout;
+}
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "camelgpt-stranger-"));
+  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], {
+    cwd: join(repositoryRoot, "npm"), encoding: "utf8",
+  });
+  assert.equal(packed.status, 0, packed.stderr);
+  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  run("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`]);
+  for (const models of ["models", "public/models"]) { // where Node and where Vite look for them
+    mkdirSync(join(folder, models), { recursive: true });
+    cpSync(process.env.CAMELGPT_TEST_MODEL, join(folder, models, "smollm2-135m.gguf"));
+  }
+  lines = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(repositoryRoot, "README.md"), "utf8"))[1];
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the README's lines print text in Node", () => {
+  writeFileSync(join(folder, "main.mjs"), lines);
+  const printed = run(process.execPath, ["main.mjs"]);
+  assert.match(printed.replaceAll("\n", ""), /Paris/);
+  assert.ok(printed.length > 100, printed);
+});
+
+test("the README's lines print text in a page built by Vite", async () => {
+  writeFileSync(join(folder, "index.html"), '<!doctype html><title>Stranger</title><script type="module" src="/main.ts"></script>');
+  writeFileSync(join(folder, "main.ts"), `${lines}\nconsole.log("the end");\n`);
+  run("npm", ["install", "--no-audit", "--no-fund", "vite@8.3.4"]);
+  run(join(folder, "node_modules/.bin/vite"), ["build"]);
+  const server = await serve({ mounts: { "/app/": join(folder, "dist"), "/assets/": join(folder, "dist/assets") } });
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage();
+    const printed = [];
+    page.on("console", (message) => printed.push(message.text()));
+    page.on("pageerror", (error) => printed.push(`error: ${error.message}`));
+    await page.goto(`${server.url}/app/index.html`);
+    for (let i = 0; i < 1200 && !printed.some((text) => /the end|error/i.test(text)); ++i) await page.waitForTimeout(50);
+    assert.match(printed.join(""), /Paris/);
+    assert.equal(printed.at(-1), "the end");
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+});
