@@ -4,7 +4,7 @@
 //   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
 //   load        four activations from memory              add    sum += input · weights
 //   total       the sums of four rows as int32            kInputBytes  size of one activation in memory
-// kNibbleOnly dots have no `byte`. kSigned: `total` already is without the offset of 128.
+// Dots for nibbles alone have no `byte`. kSigned: `total` already is without the offset of 128.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +46,8 @@ struct WideDot {
   v128_t total(Sum sum) const { return sum; }
 };
 
-// One 32-bit dot. For nibbles it is exact everywhere; for bytes only where the second operand counts as unsigned and
-// nothing saturates (x86 with VEX-encoded VNNI).
-struct Dot32 {
+// What the relaxed dots share: activations of one byte in the order of the columns.
+struct PackedDot {
   static constexpr uint32_t kInputBytes = 1;
   static constexpr bool kSigned = false;
   using Weights = v128_t;
@@ -58,9 +57,14 @@ struct Dot32 {
 
   Weights low(v128_t x) const { return wasm_v128_and(x, nibbles); }
   Weights high(v128_t x) const { return wasm_v128_and(wasm_u16x8_shr(x, 4), nibbles); }
-  Weights byte(v128_t x) const { return x; }
   Input load(const uint8_t* p) const { return wasm_v128_load32_splat(p); }
   static Sum zero() { return wasm_i32x4_splat(0); }
+};
+
+// One 32-bit dot. For nibbles it is exact everywhere; for bytes only where the second operand counts as unsigned and
+// nothing saturates (x86 with VEX-encoded VNNI).
+struct Dot32 : PackedDot {
+  Weights byte(v128_t x) const { return x; }
   Sum add(Sum sum, Input a, Weights w) const { return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w, sum); }
   v128_t total(Sum sum) const { return sum; }
 };
@@ -74,19 +78,8 @@ struct Dot32Signed : Dot32 {
 
 // Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 127 make at most 30,480. One instruction a step where
 // the 32-bit dot is three (x86 without VEX-encoded VNNI).
-struct Dot16 {
-  static constexpr uint32_t kInputBytes = 1;
-  static constexpr bool kSigned = false;
-  using Weights = v128_t;
-  using Input = v128_t;
-  using Sum = v128_t;
-  v128_t nibbles = opaque_splat_i32(kWordNibbles);
+struct Dot16 : PackedDot {
   v128_t ones = opaque_splat_i32(kWordOnes16);
-
-  Weights low(v128_t x) const { return wasm_v128_and(x, nibbles); }
-  Weights high(v128_t x) const { return wasm_v128_and(wasm_u16x8_shr(x, 4), nibbles); }
-  Input load(const uint8_t* p) const { return wasm_v128_load32_splat(p); }
-  static Sum zero() { return wasm_i32x4_splat(0); }
   Sum add(Sum sum, Input a, Weights w) const {
     return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w));
   }
