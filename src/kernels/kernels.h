@@ -14,7 +14,7 @@ namespace camelgpt {
 // The input of matrix products: `tokens` rows of `columns` floats, and the same quantised in units of 32 columns.
 //
 // A unit is 32 numbers of 8 bits with one scale: x = scale * q. Nearly all of a product's error comes from the units that
-// hold outliers, so those are refined: a unit whose largest magnitude, squared, is above kRefineAbove of the mean of these
+// hold outliers, so those are refined: a unit whose largest magnitude, squared, is above a given share of the mean of these
 // squares gets a second number of 8 bits for the remainder, x = scale * (256 * q + r). docs/accuracy.md has the measurements.
 //
 // The layout of the quantised part belongs to the kernel set that wrote it. Sizes: see activations_reserve.
@@ -30,8 +30,6 @@ struct Activations {
   int32_t* sums = nullptr;        // of the 32 quantised values: of q, or of 256 * q + r
   int32_t* half_sums = nullptr;   // of 16
 };
-
-inline constexpr float kRefineAbove = 0.25f;
 
 // Tokens are processed in tiles of this many; memory for activations is made for a multiple of it.
 inline constexpr uint32_t kTokenTile = 4;
@@ -77,7 +75,7 @@ struct Kernels {
   const char* name;
   // Quantises x [tokens, stride] into *out and keeps the pointer to x for the kernels of float panels. columns % 32 == 0,
   // otherwise only the pointer is kept.
-  void (*quantize)(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Activations* out);
+  void (*quantize)(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above, Activations* out);
   MatmulFunction matmul[kPanelKinds];  // by PanelKind
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
   void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);

@@ -10,7 +10,7 @@ namespace camelgpt {
 namespace {
 
 // Quantised activations lie token by token: values and remainders [tokens, columns] int8, the rest [tokens, units].
-void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Activations* out) {
+void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above, Activations* out) {
   out->tokens = tokens;
   out->columns = columns;
   out->x = x;
@@ -26,7 +26,7 @@ void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, 
       out->scales[base + u] = largest;
       squares += static_cast<double>(largest * largest);
     }
-    const float threshold = kRefineAbove * static_cast<float>(squares / units);
+    const float threshold = refine_above * static_cast<float>(squares / units);
     for (uint32_t u = 0; u < units; ++u) {
       const size_t at = base + u;
       const float largest = out->scales[at];

@@ -93,7 +93,8 @@ struct VectorOps {
   }
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
-  static void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Activations* out) {
+  static void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above,
+                       Activations* out) {
     constexpr uint32_t kInputBytes = Isa::NibbleDot::kInputBytes;
     static_assert(kInputBytes == Isa::ByteDot::kInputBytes);
     out->tokens = tokens;
@@ -114,7 +115,7 @@ struct VectorOps {
           out->scales[base + static_cast<size_t>(u) * tile + lane] = largest;
           squares += static_cast<double>(largest * largest);
         }
-        threshold[lane] = kRefineAbove * static_cast<float>(squares / units);
+        threshold[lane] = refine_above * static_cast<float>(squares / units);
       }
       for (uint32_t u = 0; u < units; ++u) {
         const size_t at = base + static_cast<size_t>(u) * tile;

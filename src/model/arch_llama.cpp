@@ -73,7 +73,7 @@ void norm_and_quantize(const ModelConfig& c, const float* weight, uint32_t token
   for (uint32_t t = 0; t < tokens; ++t) {
     kernels().rms_norm(w->x.data() + t * stride, weight, c.hidden, c.norm_epsilon, w->normed.data() + t * stride);
   }
-  kernels().quantize(w->normed.data(), stride, tokens, c.hidden, &w->activations);
+  kernels().quantize(w->normed.data(), stride, tokens, c.hidden, kRefineNormed, &w->activations);
 }
 
 // x += projected
@@ -84,39 +84,51 @@ void add_projected(const ModelConfig& c, uint32_t tokens, Workspace* w) {
   }
 }
 
-void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t index, uint32_t tokens, KvCache* cache,
-                     Workspace* w) {
+// Attention of one layer. Keys and values are made for all tokens; the rest only for the tokens from `first` on, which then are
+// the only ones in the residual stream.
+void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first,
+                     KvCache* cache, Workspace* w) {
   const Kernels& k = kernels();
   const uint32_t query = c.heads * c.head_width;
   const uint32_t key = c.kv_heads * c.head_width;
+  const size_t hidden = padded_rows(c.hidden);
   norm_and_quantize(c, layer.attention_norm, tokens, w);
-  linear(layer.query, w->activations, w->query.data(), query);
   linear(layer.key, w->activations, w->key.data(), key);
   linear(layer.value, w->activations, w->value.data(), key);
 
   const size_t layer_size = static_cast<size_t>(c.kv_heads) * cache->context * c.head_width;
   uint16_t* keys = cache->keys.data() + index * layer_size;
   uint16_t* values = cache->values.data() + index * layer_size;
+  const auto rotate = [&](float* x, uint32_t heads, uint32_t token) {
+    const size_t angles = static_cast<size_t>(token) * (c.rope_rotated / 2);
+    k.rope(x, heads, c.head_width, c.rope_rotated, w->cosine.data() + angles, w->sine.data() + angles);
+  };
   for (uint32_t t = 0; t < tokens; ++t) {
-    const float* cosine = w->cosine.data() + static_cast<size_t>(t) * (c.rope_rotated / 2);
-    const float* sine = w->sine.data() + static_cast<size_t>(t) * (c.rope_rotated / 2);
-    k.rope(w->query.data() + static_cast<size_t>(t) * query, c.heads, c.head_width, c.rope_rotated, cosine, sine);
-    k.rope(w->key.data() + static_cast<size_t>(t) * key, c.kv_heads, c.head_width, c.rope_rotated, cosine, sine);
+    const size_t from = static_cast<size_t>(t) * key;
+    rotate(w->key.data() + from, c.kv_heads, t);
     for (uint32_t h = 0; h < c.kv_heads; ++h) {
-      const size_t from = static_cast<size_t>(t) * key + h * c.head_width;
       const size_t to = (static_cast<size_t>(h) * cache->context + cache->length + t) * c.head_width;
-      k.to_half(w->key.data() + from, c.head_width, keys + to);
-      k.to_half(w->value.data() + from, c.head_width, values + to);
+      k.to_half(w->key.data() + from + h * c.head_width, c.head_width, keys + to);
+      k.to_half(w->value.data() + from + h * c.head_width, c.head_width, values + to);
     }
   }
+  const uint32_t queries = tokens - first;
+  if (queries == 0) return;
+  if (first > 0) {
+    std::memmove(w->x.data(), w->x.data() + first * hidden, queries * hidden * sizeof(float));
+    k.quantize(w->normed.data() + first * hidden, hidden, queries, c.hidden, kRefineNormed, &w->activations);
+  }
+  linear(layer.query, w->activations, w->query.data(), query);
+  for (uint32_t t = 0; t < queries; ++t) rotate(w->query.data() + static_cast<size_t>(t) * query, c.heads, first + t);
+
   AttentionArguments arguments{};
   arguments.q = w->query.data();
   arguments.q_stride = query;
   arguments.keys = keys;
   arguments.values = values;
   arguments.context = cache->context;
-  arguments.position = cache->length;
-  arguments.tokens = tokens;
+  arguments.position = cache->length + first;
+  arguments.tokens = queries;
   arguments.head_width = c.head_width;
   arguments.group = c.heads / c.kv_heads;
   arguments.kv_head_first = 0;
@@ -127,9 +139,9 @@ void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t i
   arguments.scratch = w->attention.data();
   k.attend(arguments);
 
-  k.quantize(w->attended.data(), query, tokens, query, &w->activations);
-  linear(layer.output, w->activations, w->projected.data(), padded_rows(c.hidden));
-  add_projected(c, tokens, w);
+  k.quantize(w->attended.data(), query, queries, query, kRefineAttended, &w->activations);
+  linear(layer.output, w->activations, w->projected.data(), hidden);
+  add_projected(c, queries, w);
 }
 
 void ffn_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t tokens, Workspace* w) {
@@ -138,23 +150,24 @@ void ffn_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t tokens,
   linear(layer.gate, w->activations, w->gate.data(), ffn);
   linear(layer.up, w->activations, w->up.data(), ffn);
   for (uint32_t t = 0; t < tokens; ++t) kernels().swiglu(w->gate.data() + t * ffn, w->up.data() + t * ffn, c.ffn);
-  kernels().quantize(w->gate.data(), ffn, tokens, c.ffn, &w->activations);
+  kernels().quantize(w->gate.data(), ffn, tokens, c.ffn, kRefineActivated, &w->activations);
   linear(layer.down, w->activations, w->projected.data(), padded_rows(c.hidden));
   add_projected(c, tokens, w);
 }
 
-void forward(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* w) {
+void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache, Workspace* w) {
   const ModelConfig& c = model.config;
   const uint32_t count = static_cast<uint32_t>(tokens.size());
   const RopeOptions rope{c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors};
   rope_angles(rope, cache->length, count, w->cosine.data(), w->sine.data());
   embed_tokens(model, tokens, w->x.data());
   for (uint32_t l = 0; l < c.layers; ++l) {
-    attention_block(c, model.layers[l], l, count, cache, w);
-    ffn_block(c, model.layers[l], count, w);
+    const uint32_t wanted = l + 1 == c.layers ? outputs : count;
+    attention_block(c, model.layers[l], l, count, count - wanted, cache, w);
+    if (wanted > 0) ffn_block(c, model.layers[l], wanted, w);
   }
   const size_t stride = padded_rows(c.hidden);
-  for (uint32_t t = 0; t < count; ++t) {
+  for (uint32_t t = 0; t < outputs; ++t) {
     float* x = w->x.data() + t * stride;
     kernels().rms_norm(x, model.final_norm, c.hidden, c.norm_epsilon, x);
   }

@@ -76,14 +76,17 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
   workspace->activations = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
 }
 
-void model_forward(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* workspace) {
+void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
+                   Workspace* workspace) {
   assert(!tokens.empty() && tokens.size() <= kMaxBatch && tokens.size() <= cache->context - cache->length);
-  model.architecture->forward(model, tokens, cache, workspace);
+  assert(outputs <= tokens.size());
+  model.architecture->forward(model, tokens, outputs, cache, workspace);
 }
 
-void model_logits(const Model& model, uint32_t index, Workspace* workspace) {
+void model_logits(const Model& model, Workspace* workspace) {
   const size_t stride = padded_rows(model.config.hidden);
-  kernels().quantize(workspace->x.data() + index * stride, stride, 1, model.config.hidden, &workspace->activations);
+  kernels().quantize(workspace->x.data(), stride, 1, model.config.hidden, kRefineHead,
+                     &workspace->activations);
   linear(model.head, workspace->activations, workspace->logits.data(), padded_rows(model.config.vocabulary));
 }
 
@@ -101,7 +104,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     target_logit[t] = -HUGE_VALF;
     best[t] = 0;
   }
-  k.quantize(workspace->x.data(), stride, tokens, model.config.hidden, &workspace->activations);
+  k.quantize(workspace->x.data(), stride, tokens, model.config.hidden, kRefineHead, &workspace->activations);
   for (uint32_t first = 0; first < vocabulary; first += kHeadChunk) {
     const uint32_t rows = std::min(kHeadChunk, vocabulary - first);
     linear_rows(model.head, first, rows, workspace->activations, workspace->chunk.data(), kHeadChunk);

@@ -46,12 +46,19 @@ struct KvCache {
 
 // Tokens that are evaluated together, at most.
 inline constexpr uint32_t kMaxBatch = 64;
+// Above which share of the mean square the units of a matrix input are refined (see kernels.h), by how much the site's error
+// reaches the logits and what its refinement costs; measured on SmolLM2 (docs/accuracy.md).
+inline constexpr float kRefineNormed = 0.25f;     // inputs of query, key, value, gate and up
+inline constexpr float kRefineAttended = 2.0f;    // of attention's output matrix
+inline constexpr float kRefineActivated = 0.5f;   // of down
+inline constexpr float kRefineHead = 0.125f;
+
 // Rows of the head that are scored together, see model_score_rows.
 inline constexpr uint32_t kHeadChunk = 1024;
 
 // Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
 struct Workspace {
-  std::span<float> x;           // [batch, hidden] the residual stream; after a forward pass the normed hidden states
+  std::span<float> x;           // [batch, hidden] the residual stream; after a forward pass the outputs
   std::span<float> normed;      // [batch, hidden]
   std::span<float> query;       // [batch, heads * head_width]
   std::span<float> key, value;  // [batch, kv_heads * head_width]
@@ -71,8 +78,10 @@ struct Architecture {
   Status (*read_config)(const GgufHeader& header, ModelConfig* config);
   // Names all tensors to the binder and fills in the model's weights.
   Status (*bind)(WeightBinder* binder, Model* model);
-  // Evaluates tokens at positions cache->length .. and advances the cache. Leaves normed hidden states in workspace->x.
-  void (*forward)(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* workspace);
+  // Evaluates tokens at positions cache->length .. and advances the cache. Leaves the normed hidden states of the last `outputs`
+  // tokens in workspace->x, from its first row on.
+  void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
+                  Workspace* workspace);
 };
 
 // Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that exist.
@@ -83,13 +92,15 @@ Status model_bind(WeightBinder* binder, Model* model);
 Status cache_reserve(const ModelConfig& config, uint32_t context, Arena* arena, KvCache* cache);
 void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace);
 
-// Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them.
-void model_forward(const Model& model, std::span<const int32_t> tokens, KvCache* cache, Workspace* workspace);
+// Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them. Hidden states are made for the
+// last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer.
+void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
+                   Workspace* workspace);
 
-// Logits of token `index` of the last forward pass into workspace->logits.
-void model_logits(const Model& model, uint32_t index, Workspace* workspace);
+// Logits of the first output of the last forward pass into workspace->logits.
+void model_logits(const Model& model, Workspace* workspace);
 
-// For each of the first targets.size() tokens of the last forward pass: the log-probability (nats) of its target and the most
+// For each of the first targets.size() outputs of the last forward pass: the log-probability (nats) of its target and the most
 // probable token. Logits are made kHeadChunk rows at a time, so the table [tokens, vocabulary] never exists.
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best);

@@ -33,9 +33,11 @@ bool is_end_token(const Session& s, int32_t token) {
   return std::find(s.end_tokens.begin(), s.end_tokens.end(), token) != s.end_tokens.end();
 }
 
-// Evaluates the next `count` tokens of the history.
+// Evaluates the next `count` tokens of the history; after the last one the logits are ready.
 void evaluate(Session* s, uint32_t count) {
-  model_forward(s->model, s->history.subspan(s->cache.length, count), &s->cache, &s->workspace);
+  const bool is_last = s->cache.length + count == s->history_length;
+  model_forward(s->model, s->history.subspan(s->cache.length, count), is_last ? 1 : 0, &s->cache, &s->workspace);
+  if (is_last) model_logits(s->model, &s->workspace);
 }
 
 void report_probabilities(Session* s, int32_t token) {
@@ -130,7 +132,6 @@ Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left) {
     const uint32_t count = std::min({s->history_length - s->cache.length, budget, kMaxBatch});
     evaluate(s, count);
     budget -= count;
-    if (s->cache.length == s->history_length) model_logits(s->model, count - 1, &s->workspace);
   }
   *left = s->history_length - s->cache.length;
   return {};
@@ -145,10 +146,7 @@ Status session_step(Session* session, StepResult* result) {
   if (s->generated == 0 ? s->cache.length < s->history_length : s->cache.length + 1 < s->history_length) {
     return make_error(ErrorCode::kBadState, "The prompt is not evaluated yet.");
   }
-  if (s->cache.length < s->history_length) {
-    evaluate(s, 1);
-    model_logits(s->model, 0, &s->workspace);
-  }
+  if (s->cache.length < s->history_length) evaluate(s, 1);
   const int32_t token = sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
   if (token < 0) {
     s->generating = false;

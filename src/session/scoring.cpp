@@ -34,7 +34,7 @@ Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* l
   while (s->cache.length < end && budget > 0) {
     const uint32_t first = s->cache.length;
     const uint32_t count = std::min({end - first, budget, kMaxBatch});
-    model_forward(s->model, s->history.subspan(first, count), &s->cache, &s->workspace);
+    model_forward(s->model, s->history.subspan(first, count), count, &s->cache, &s->workspace);
     float logprobs[kMaxBatch];
     int32_t best[kMaxBatch];
     model_score(s->model, s->history.subspan(first + 1, count), &s->workspace, logprobs, best);
