@@ -1,7 +1,7 @@
 // Matrix products on panels, written once for every instruction set.
 //
-// An Isa gives: NibbleDot and ByteDot (see dots.h) and madd(a, b, c) = a * b + c. The functions here process eight rows for
-// one token (decoding) or for a tile of four (prefill) over the same panel.
+// An Isa gives NibbleDot (for one token), NibbleTileDot (for a tile) and ByteDot (see dots.h), and madd(a, b, c) = a * b + c.
+// The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same panel.
 #pragma once
 
 #include <cstring>
@@ -35,9 +35,12 @@ template <class Isa, PanelKind kKind>
 struct PanelMatmul {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
   static constexpr bool kBytes = !kLayout.nibbles || kLayout.table;  // weights reach the dot as bytes with an offset
-  using Dot = std::conditional_t<kBytes, typename Isa::ByteDot, typename Isa::NibbleDot>;
+  template <int kTokens>
+  using DotFor = std::conditional_t<kBytes, typename Isa::ByteDot,
+                                    std::conditional_t<kTokens == 1, typename Isa::NibbleDot, typename Isa::NibbleTileDot>>;
+  static constexpr uint32_t kInputBytes = DotFor<1>::kInputBytes;
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
-  static constexpr bool kOffset = kLayout.offset != 0 && !(kBytes && Dot::kSigned);
+  static constexpr bool kOffset = kLayout.offset != 0 && !(kBytes && DotFor<1>::kSigned);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
   static_assert(!kOffset || kLayout.offset == 1u << kOffsetShift);
 
@@ -53,16 +56,16 @@ struct PanelMatmul {
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t tile, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
-    const size_t value_at = at * kUnitColumns * Dot::kInputBytes;
+    const size_t value_at = at * kUnitColumns * kInputBytes;
     return {input.values + value_at, input.remainders + value_at, input.refined + at / tile,
             input.scales + at,       input.sums + at,             input.half_sums + 2 * at};
   }
 
   // totals[token][half of the rows] = values · activations of kTokens tokens of a tile of kTile, for one part of a unit.
-  template <int kTokens, int kTile>
+  template <int kTokens, int kTile, class Dot>
   static inline void dot_part(const Dot& dot, v128_t table, v128_t nibbles, const uint8_t* values, const uint8_t* input,
                               int part, v128_t totals[kTokens][2]) {
-    constexpr uint32_t kStep = 4 * Dot::kInputBytes;  // bytes of four activations of one token
+    constexpr uint32_t kStep = 4 * kInputBytes;  // bytes of four activations of one token
     typename Dot::Sum sums[kTokens][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kTokens; ++t) sums[t][0] = sums[t][1] = Dot::zero();
@@ -92,6 +95,7 @@ struct PanelMatmul {
     }
   }
 
+  template <class Dot>
   static inline typename Dot::Weights nibble_weights(const Dot& dot, v128_t table, v128_t nibbles, v128_t x, bool high) {
     if constexpr (kLayout.table) {
       return dot.byte(wasm_i8x16_swizzle(table, wasm_v128_and(high ? wasm_u16x8_shr(x, 4) : x, nibbles)));
@@ -101,7 +105,7 @@ struct PanelMatmul {
   }
 
   // totals = 256 * totals + values · remainders. `refined` has a bit for each token whose remainders are not zero.
-  template <int kTokens>
+  template <int kTokens, class Dot>
   static inline void refine(const Dot& dot, v128_t table, v128_t nibbles, const uint8_t* values, const uint8_t* remainders,
                             uint32_t refined, int part, v128_t totals[kTokens][2]) {
     v128_t rest[kTokens][2];
@@ -112,7 +116,7 @@ struct PanelMatmul {
       for (int t = 0; t < kTokens; ++t) {
         rest[t][0] = rest[t][1] = wasm_i32x4_splat(0);
         if ((refined >> t & 1) != 0) {
-          dot_part<1, kTokens>(dot, table, nibbles, values, remainders + t * 4 * Dot::kInputBytes, part, rest + t);
+          dot_part<1, kTokens>(dot, table, nibbles, values, remainders + t * 4 * kInputBytes, part, rest + t);
         }
       }
     }
@@ -125,7 +129,7 @@ struct PanelMatmul {
   // Eight rows times the kTokens tokens at `input`, of which the first `valid` are stored.
   template <int kTokens>
   static void group(const uint8_t* panel, uint32_t units, TileInput input, uint32_t valid, float* y, size_t y_stride) {
-    const Dot dot;
+    const DotFor<kTokens> dot;
     const HalfConverter half;
     v128_t nibbles{}, table{};
     if constexpr (kLayout.table) {
@@ -193,8 +197,8 @@ struct PanelMatmul {
         }
       }
       panel += kLayout.unit_bytes;
-      input.values += kTokens * kUnitColumns * Dot::kInputBytes;
-      input.remainders += kTokens * kUnitColumns * Dot::kInputBytes;
+      input.values += kTokens * kUnitColumns * kInputBytes;
+      input.remainders += kTokens * kUnitColumns * kInputBytes;
       input.refined += 1;
       input.scales += kTokens;
       input.sums += kTokens;

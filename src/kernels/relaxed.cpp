@@ -5,18 +5,20 @@
 namespace camelgpt {
 namespace {
 
-template <class Nibble, class Byte>
+template <class Nibble, class NibbleTile, class Byte>
 struct Relaxed {
   using NibbleDot = Nibble;
+  using NibbleTileDot = NibbleTile;
   using ByteDot = Byte;
   static v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_relaxed_madd(a, b, c); }
 };
 
 }  // namespace
 
-const Kernels kRelaxedUnsignedKernels = make_kernels<Relaxed<Dot32, Dot32>>("relaxed dot32 unsigned");
-const Kernels kRelaxedSignedKernels = make_kernels<Relaxed<Dot32, Dot32Signed>>("relaxed dot32 signed");
-const Kernels kRelaxedSplitKernels = make_kernels<Relaxed<Dot16, SplitDot16>>("relaxed dot16");
+// On x86 with VNNI 16-bit sums win by 8 % in tiles, the 32-bit dot by 3 % for one token (Zen 5, SmolLM2 Q4_1 in Chromium 156).
+const Kernels kRelaxedUnsignedKernels = make_kernels<Relaxed<Dot32, Dot16, Dot32>>("relaxed dot32 unsigned");
+const Kernels kRelaxedSignedKernels = make_kernels<Relaxed<Dot32, Dot32, Dot32Signed>>("relaxed dot32 signed");
+const Kernels kRelaxedSplitKernels = make_kernels<Relaxed<Dot16, Dot16, SplitDot16>>("relaxed dot16");
 
 RelaxedDot probe_relaxed_dot() {
   // Fixed vectors whose second operand uses bit 7: [activation, weight] pairs that tell the permitted lowerings apart.

@@ -7,6 +7,7 @@ namespace {
 
 struct Simd {
   using NibbleDot = WideDot;
+  using NibbleTileDot = WideDot;
   using ByteDot = WideDot;
   static v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
 };

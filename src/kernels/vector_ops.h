@@ -96,7 +96,7 @@ struct VectorOps {
   static void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above,
                        Activations* out) {
     constexpr uint32_t kInputBytes = Isa::NibbleDot::kInputBytes;
-    static_assert(kInputBytes == Isa::ByteDot::kInputBytes);
+    static_assert(kInputBytes == Isa::ByteDot::kInputBytes && kInputBytes == Isa::NibbleTileDot::kInputBytes);
     out->tokens = tokens;
     out->columns = columns;
     out->x = x;
