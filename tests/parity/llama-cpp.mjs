@@ -1,6 +1,7 @@
 // Native llama.cpp through node-llama-cpp as a child process: the folder of its modules, a model and a number of threads are the
 // arguments; requests come as messages, greedy continuations go back.
 //   {prompts: [[id…]…], maxTokens} → {answers: [[id…]…]}   (an end token is the last of an answer that it ends)
+//   {prefixes: [[id…]…]} → {gaps: [number…]}                (between the two best logits after each)
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -21,10 +22,24 @@ async function answer(prompt, maxTokens) {
   return tokens;
 }
 
-process.on("message", async ({ prompts, maxTokens }) => {
+async function gapAfter(prefix) {
+  const sequence = context.getSequence();
+  let gap;
+  for await (const { probabilities } of sequence.evaluateWithMetadata(prefix, { probabilities: true }, { temperature: 1, yieldEogToken: true })) {
+    const [best, second] = [...probabilities.values()].sort((a, b) => b - a);
+    gap = Math.log(best / second);
+    break;
+  }
+  await sequence.dispose();
+  return gap;
+}
+
+process.on("message", async ({ prompts, maxTokens, prefixes }) => {
   const answers = [];
-  for (const prompt of prompts) answers.push(await answer(prompt, maxTokens));
-  process.send({ answers });
+  const gaps = [];
+  for (const prompt of prompts ?? []) answers.push(await answer(prompt, maxTokens));
+  for (const prefix of prefixes ?? []) gaps.push(await gapAfter(prefix));
+  process.send({ answers, gaps });
 });
 process.on("disconnect", () => process.exit(0));
 process.send({ ready: true });
