@@ -30,7 +30,7 @@ const isolationHeaders = {
 };
 
 /**
- * Serves /demo/, /npm/dist/, /jinja/ and /models/<release>.gguf.
+ * Serves /demo/, /npm/dist/ and /models/<release>.gguf.
  * @param options.port     0 (the default) takes a free one
  * @param options.models   release name → path (default: smollm2-135m in the cache)
  * @param options.mounts   more of them: "/prefix/" → folder
@@ -42,7 +42,6 @@ export async function serve({ port = 0, models, mounts = {}, headers = {}, isola
   const folders = {
     "/demo/": join(repositoryRoot, "demo"),
     "/npm/dist/": join(repositoryRoot, "npm/dist"),
-    "/jinja/": join(repositoryRoot, "node_modules/@huggingface/jinja"),
     ...mounts,
   };
   const files = {};

@@ -82,7 +82,7 @@ struct ModelInfo {
   std::string_view architecture;  // as general.architecture says
   uint64_t parameters;            // weights in all tensors
   uint32_t layers, hidden, heads, kv_heads, head_width, ffn, vocabulary;
-  uint64_t macs_per_token;        // multiply-adds of one decode step in matrices (attention's own excluded)
+  uint64_t macs_per_token;        // multiply-adds of one decode step in matrices (attention's own excluded); 0 before session_allocate
   int32_t bos_token, eos_token;   // -1 where the model has none
 };
 Status session_model_info(const Session* session, ModelInfo* info);

@@ -3,7 +3,7 @@ import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
 import type { Flavour } from "./features.js";
-import type { MemoryPlan, TokenLogprob } from "./types.js";
+import type { MemoryPlan, ModelNumbers, TokenLogprob } from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
 
@@ -22,21 +22,6 @@ export interface SamplingOptions {
   seed: number;
   ignoreEos: boolean;
   logprobs: number;
-}
-
-/** What a model is, as the core says it. */
-export interface CoreModelInfo {
-  parameters: number;
-  layers: number;
-  hidden: number;
-  heads: number;
-  kvHeads: number;
-  headWidth: number;
-  ffn: number;
-  vocabulary: number;
-  macsPerToken: number;
-  bosToken: number | null;
-  eosToken: number | null;
 }
 
 /** Where a load stands, in the order of the core's `LoadState`. */
@@ -145,7 +130,7 @@ export class Engine {
     return this.kernels.startsWith("relaxed") ? "relaxed" : "simd";
   }
 
-  modelInfo(): CoreModelInfo {
+  modelInfo(): ModelNumbers {
     const bound = this.#bound;
     this.#check(() => bound.info());
     const orNull = (token: number) => (token < 0 ? null : token);

@@ -35,12 +35,8 @@ export interface EngineInfo {
   notes: string[];
 }
 
-/** What a model is. */
-export interface ModelInfo {
-  /** `general.architecture` of the file. */
-  architecture: string;
-  /** `general.name` of the file; empty where it has none. */
-  name: string;
+/** The numbers of a model. */
+export interface ModelNumbers {
   /** Weights in all tensors. */
   parameters: number;
   layers: number;
@@ -55,6 +51,14 @@ export interface ModelInfo {
   /** Token ids; null where the model has none. */
   bosToken: number | null;
   eosToken: number | null;
+}
+
+/** What a model is. */
+export interface ModelInfo extends ModelNumbers {
+  /** `general.architecture` of the file. */
+  architecture: string;
+  /** `general.name` of the file; empty where it has none. */
+  name: string;
   memoryPlan: MemoryPlan;
   engine: EngineInfo;
 }

@@ -8,18 +8,18 @@ namespace camelgpt {
 // Rows rounded up to whole groups: how many floats a product writes for each token.
 inline size_t padded_rows(uint32_t rows) { return static_cast<size_t>(panel_groups(rows)) * kPanelRows; }
 
-// y[token * y_stride + row] = sum over columns of weights[row, column] * input[token, column]. Writes padded_rows(rows) each.
-inline void linear(const Panel& weights, const Activations& input, float* y, size_t y_stride) {
-  const PanelSlice slice{weights.data, weights.group_bytes, weights.columns, panel_groups(weights.rows)};
-  kernels().matmul[static_cast<int>(weights.kind)](slice, input, y, y_stride);
-}
-
-// The same for `row_count` rows from `first_row` on (a multiple of eight); y starts with first_row.
+// y[token * y_stride + row - first_row] = sum over columns of weights[row, column] * input[token, column], for `row_count` rows
+// from `first_row` on (a multiple of eight). Writes padded_rows(row_count) each.
 inline void linear_rows(const Panel& weights, uint32_t first_row, uint32_t row_count, const Activations& input, float* y,
                         size_t y_stride) {
   const PanelSlice slice{weights.data + first_row / kPanelRows * weights.group_bytes, weights.group_bytes, weights.columns,
                          panel_groups(row_count)};
   kernels().matmul[static_cast<int>(weights.kind)](slice, input, y, y_stride);
+}
+
+// The same for all rows.
+inline void linear(const Panel& weights, const Activations& input, float* y, size_t y_stride) {
+  linear_rows(weights, 0, weights.rows, input, y, y_stride);
 }
 
 }  // namespace camelgpt

@@ -73,6 +73,24 @@ static double relative_error(std::span<const float> found, const std::vector<dou
   return std::sqrt(error / size);
 }
 
+// Leaves one token to choose from.
+static void allow_only(Session* session, int32_t allowed) {
+  for (int32_t token = 0; token < static_cast<int32_t>(TinyLlama::kVocabulary); ++token) {
+    if (token != allowed) REQUIRE(session_add_logit_bias(session, token, -HUGE_VALF).ok());
+  }
+}
+
+// Steps to the end of the answer; its text.
+static std::string answer(Session* session, StepResult* result) {
+  std::string text;
+  *result = StepResult::kContinue;
+  while (*result == StepResult::kContinue) {
+    REQUIRE(session_step(session, result).ok());
+    text += output(session);
+  }
+  return text;
+}
+
 TEST_CASE("a model of every tensor type gives the logits of a plain evaluation of its dequantised weights") {
   for (const TensorType type : kAllTensorTypes) {
     for (const bool tied : {true, false}) {
@@ -191,18 +209,12 @@ TEST_CASE("a stop string ends the text before it, over token borders") {
   REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
   configure(session, 6);
   // Every token but x is forbidden, so the text is xxxxxx.
-  for (int32_t token = 0; token < 258; ++token) {
-    if (token != 'x') REQUIRE(session_add_logit_bias(session, token, -HUGE_VALF).ok());
-  }
+  allow_only(session, 'x');
   std::memcpy(session_text_buffer(session, 3), "xxx", 3);
   REQUIRE(session_add_stop(session, 3).ok());
   prefill(session, some_tokens(3));
-  std::string text;
-  StepResult result = StepResult::kContinue;
-  while (result == StepResult::kContinue) {
-    REQUIRE(session_step(session, &result).ok());
-    text += output(session);
-  }
+  StepResult result;
+  const std::string text = answer(session, &result);
   CHECK(result == StepResult::kStop);
   CHECK(text.empty());
 }
@@ -211,16 +223,10 @@ TEST_CASE("text never ends in half a character") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
   configure(session, 3);
-  for (int32_t token = 0; token < 258; ++token) {
-    if (token != 0xe2) REQUIRE(session_add_logit_bias(session, token, -HUGE_VALF).ok());
-  }
+  allow_only(session, 0xe2);
   prefill(session, some_tokens(3));
-  std::string text;
-  StepResult result = StepResult::kContinue;
-  while (result == StepResult::kContinue) {
-    REQUIRE(session_step(session, &result).ok());
-    text += output(session);
-  }
+  StepResult result;
+  const std::string text = answer(session, &result);
   CHECK(text == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
 
