@@ -1,0 +1,25 @@
+// Prints what this machine allows the kernels, in Node: `node tests/bench/roofline/roofline.mjs [relaxed|simd]`.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildWithEmscripten } from "../../../scripts/lib/cmake.mjs";
+import { isMain, runMain } from "../../../scripts/lib/run.mjs";
+import { ensureToolchain } from "../../../scripts/setup.mjs";
+import { measureRoofline } from "./measure.js";
+
+/** The compiled probe of one flavour: the path of its .wasm. */
+export async function buildRoofline(tools, flavour) {
+  const target = `roofline_${flavour}`;
+  return join(await buildWithEmscripten(tools, target), `${target}.wasm`);
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async ([flavour = "relaxed"]) => {
+    const path = await buildRoofline(await ensureToolchain({ native: false }), flavour);
+    const { name, readGBps, gmacs } = await measureRoofline(await WebAssembly.compile(await readFile(path)));
+    process.stdout.write(`${name}, ${process.versions.v8}: reading memory ${readGBps.toFixed(1)} GB/s\n\n`);
+    process.stdout.write("| panel kind | decode GMAC/s | prefill GMAC/s |\n|---|---|---|\n");
+    for (const [kind, { decode, prefill }] of Object.entries(gmacs)) {
+      process.stdout.write(`| ${kind} | ${decode.toFixed(1)} | ${prefill.toFixed(1)} |\n`);
+    }
+  });
+}
