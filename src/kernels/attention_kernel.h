@@ -22,10 +22,10 @@ struct AttentionKernel {
     v128_t a = wasm_f32x4_splat(0), b = a, c = a, d = a;
     for (uint32_t i = 0; i < width; i += 4) {
       const v128_t v = wasm_v128_load(q + i);
-      a = Isa::madd(v, wasm_v128_load(keys + i), a);
-      b = Isa::madd(v, wasm_v128_load(keys + width + i), b);
-      c = Isa::madd(v, wasm_v128_load(keys + 2 * width + i), c);
-      d = Isa::madd(v, wasm_v128_load(keys + 3 * width + i), d);
+      a = Isa::Arithmetic::madd(v, wasm_v128_load(keys + i), a);
+      b = Isa::Arithmetic::madd(v, wasm_v128_load(keys + width + i), b);
+      c = Isa::Arithmetic::madd(v, wasm_v128_load(keys + 2 * width + i), c);
+      d = Isa::Arithmetic::madd(v, wasm_v128_load(keys + 3 * width + i), d);
     }
     const v128_t ab = wasm_f32x4_add(wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));
     const v128_t cd = wasm_f32x4_add(wasm_i32x4_shuffle(c, d, 0, 4, 1, 5), wasm_i32x4_shuffle(c, d, 2, 6, 3, 7));
@@ -45,7 +45,7 @@ struct AttentionKernel {
         const v128_t weight = wasm_v128_load32_splat(weights + p);
         const float* value = values + static_cast<size_t>(p) * width + i;
         CAMELGPT_UNROLL
-        for (int j = 0; j < 8; ++j) acc[j] = Isa::madd(weight, wasm_v128_load(value + 4 * j), acc[j]);
+        for (int j = 0; j < 8; ++j) acc[j] = Isa::Arithmetic::madd(weight, wasm_v128_load(value + 4 * j), acc[j]);
       }
       CAMELGPT_UNROLL
       for (int j = 0; j < 8; ++j) wasm_v128_store(out + i + 4 * j, acc[j]);
@@ -54,7 +54,7 @@ struct AttentionKernel {
       v128_t acc = wasm_f32x4_mul(wasm_v128_load(out + i), keeps);
       for (uint32_t p = 0; p < positions; ++p) {
         const v128_t value = wasm_v128_load(values + static_cast<size_t>(p) * width + i);
-        acc = Isa::madd(wasm_v128_load32_splat(weights + p), value, acc);
+        acc = Isa::Arithmetic::madd(wasm_v128_load32_splat(weights + p), value, acc);
       }
       wasm_v128_store(out + i, acc);
     }

@@ -1,6 +1,7 @@
 // Matrix products on panels, written once for every instruction set.
 //
-// An Isa gives NibbleDot (for one token), NibbleTileDot (for a tile) and ByteDot (see dots.h), and madd(a, b, c) = a * b + c.
+// An Isa gives NibbleDot (for one token), NibbleTileDot (for a tile) and ByteDot (see dots.h), and Arithmetic with
+// madd(a, b, c) = a * b + c.
 // The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same panel.
 #pragma once
 
@@ -30,17 +31,17 @@ inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
   }
 }
 
-// One panel kind on one instruction set.
-template <class Isa, PanelKind kKind>
-struct PanelMatmul {
+// Whether weights reach the dot as bytes with an offset.
+constexpr bool multiplies_bytes(PanelKind kind) { return !panel_layout(kind).nibbles || panel_layout(kind).table; }
+
+// Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the parameters are
+// what the code depends on, and no more.
+template <class Arithmetic, class Dot, PanelKind kKind, int kTokens>
+struct PanelTile {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
-  static constexpr bool kBytes = !kLayout.nibbles || kLayout.table;  // weights reach the dot as bytes with an offset
-  template <int kTokens>
-  using DotFor = std::conditional_t<kBytes, typename Isa::ByteDot,
-                                    std::conditional_t<kTokens == 1, typename Isa::NibbleDot, typename Isa::NibbleTileDot>>;
-  static constexpr uint32_t kInputBytes = DotFor<1>::kInputBytes;
+  static constexpr uint32_t kInputBytes = Dot::kInputBytes;
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
-  static constexpr bool kOffset = kLayout.offset != 0 && !(kBytes && DotFor<1>::kSigned);
+  static constexpr bool kOffset = kLayout.offset != 0 && !(multiplies_bytes(kKind) && Dot::kSigned);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
   static_assert(!kOffset || kLayout.offset == 1u << kOffsetShift);
 
@@ -54,69 +55,76 @@ struct PanelMatmul {
     const int32_t* half_sums;
   };
 
-  static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t tile, uint32_t units) {
+  static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
     const size_t value_at = at * kUnitColumns * kInputBytes;
-    return {input.values + value_at, input.remainders + value_at, input.refined + at / tile,
+    return {input.values + value_at, input.remainders + value_at, input.refined + at / kTokens,
             input.scales + at,       input.sums + at,             input.half_sums + 2 * at};
   }
 
-  // totals[token][half of the rows] = values · activations of kTokens tokens of a tile of kTile, for one part of a unit.
-  template <int kTokens, int kTile, class Dot>
+  // totals[token][half of the rows] = values · activations of kCount tokens of the tile, for one part of a unit.
+  template <int kCount>
   static inline void dot_part(const Dot& dot, v128_t table, v128_t nibbles, const uint8_t* values, const uint8_t* input,
-                              int part, v128_t totals[kTokens][2]) {
-    constexpr uint32_t kStep = 4 * kInputBytes;  // bytes of four activations of one token
-    typename Dot::Sum sums[kTokens][2];
-    CAMELGPT_UNROLL
-    for (int t = 0; t < kTokens; ++t) sums[t][0] = sums[t][1] = Dot::zero();
-    const auto add = [&](int h, int step, typename Dot::Weights weights) {
-      CAMELGPT_UNROLL
-      for (int t = 0; t < kTokens; ++t) {
-        sums[t][h] = dot.add(sums[t][h], dot.load(input + (step * kTile + t) * kStep), weights);
-      }
+                              int part, v128_t totals[kCount][2]) {
+    constexpr int kPartSteps = kParts == 2 ? 4 : 8;
+    const auto weights = [&](int step, int h) {
+      const v128_t x = wasm_v128_load(values + (kLayout.nibbles ? step & 3 : step) * 32 + h * 16);
+      return unit_weights(dot, table, nibbles, x, step >= 4);
     };
+    const auto load_input = [&](int step, int t) { return dot.load(input + (step * kTokens + t) * 4 * kInputBytes); };
+    typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
-    for (int k = 0; k < (kLayout.nibbles || kParts == 2 ? 4 : 8); ++k) {
-      const int step = kLayout.nibbles ? k : k + 4 * part;
+    for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
+    if constexpr (kCount == 1) {
+      // Both halves of the rows use an input while it is in a register.
+      CAMELGPT_UNROLL
+      for (int k = 0; k < kPartSteps; ++k) {
+        const int step = k + 4 * part;
+        const auto four = load_input(step, 0);
+        for (int h = 0; h < 2; ++h) sums[0][h] = dot.add(sums[0][h], four, weights(step, h));
+      }
+    } else {
+      // One half of the rows after the other: the sums of both, and what they are made of, do not fit the registers.
       CAMELGPT_UNROLL
       for (int h = 0; h < 2; ++h) {
-        const v128_t x = wasm_v128_load(values + step * 32 + h * 16);
-        if constexpr (!kLayout.nibbles) {
-          add(h, step, dot.byte(x));
-        } else {
-          if (kParts == 1 || part == 0) add(h, k, nibble_weights(dot, table, nibbles, x, false));
-          if (kParts == 1 || part == 1) add(h, k + 4, nibble_weights(dot, table, nibbles, x, true));
+        CAMELGPT_UNROLL
+        for (int k = 0; k < kPartSteps; ++k) {
+          const int step = k + 4 * part;
+          const auto four_columns = weights(step, h);
+          CAMELGPT_UNROLL
+          for (int t = 0; t < kCount; ++t) sums[t][h] = dot.add(sums[t][h], load_input(step, t), four_columns);
         }
       }
     }
     CAMELGPT_UNROLL
-    for (int t = 0; t < kTokens; ++t) {
+    for (int t = 0; t < kCount; ++t) {
       for (int h = 0; h < 2; ++h) totals[t][h] = dot.total(sums[t][h]);
     }
   }
 
-  template <class Dot>
-  static inline typename Dot::Weights nibble_weights(const Dot& dot, v128_t table, v128_t nibbles, v128_t x, bool high) {
+  // 16 bytes of a unit's values as weights; of nibbles those of one half.
+  static inline typename Dot::Weights unit_weights(const Dot& dot, v128_t table, v128_t nibbles, v128_t x, bool high) {
     if constexpr (kLayout.table) {
       return dot.byte(wasm_i8x16_swizzle(table, wasm_v128_and(high ? wasm_u16x8_shr(x, 4) : x, nibbles)));
     } else if constexpr (kLayout.nibbles) {
       return high ? dot.high(x) : dot.low(x);
+    } else {
+      return dot.byte(x);
     }
   }
 
   // totals = 256 * totals + values · remainders. `refined` has a bit for each token whose remainders are not zero.
-  template <int kTokens, class Dot>
   static inline void refine(const Dot& dot, v128_t table, v128_t nibbles, const uint8_t* values, const uint8_t* remainders,
                             uint32_t refined, int part, v128_t totals[kTokens][2]) {
     v128_t rest[kTokens][2];
     if (kTokens == 1 || __builtin_popcount(refined) > 2) {  // going through the tile once costs as much as three tokens
-      dot_part<kTokens, kTokens>(dot, table, nibbles, values, remainders, part, rest);
+      dot_part<kTokens>(dot, table, nibbles, values, remainders, part, rest);
     } else {
       CAMELGPT_UNROLL
       for (int t = 0; t < kTokens; ++t) {
         rest[t][0] = rest[t][1] = wasm_i32x4_splat(0);
         if ((refined >> t & 1) != 0) {
-          dot_part<1, kTokens>(dot, table, nibbles, values, remainders + t * 4 * kInputBytes, part, rest + t);
+          dot_part<1>(dot, table, nibbles, values, remainders + t * 4 * kInputBytes, part, rest + t);
         }
       }
     }
@@ -126,10 +134,13 @@ struct PanelMatmul {
     }
   }
 
-  // Eight rows times the kTokens tokens at `input`, of which the first `valid` are stored.
-  template <int kTokens>
-  static void group(const uint8_t* panel, uint32_t units, TileInput input, uint32_t valid, float* y, size_t y_stride) {
-    const DotFor<kTokens> dot;
+  // Eight rows times the tokens from `first_token` on, of which `valid` are stored.
+  __attribute__((noinline)) static void multiply(const uint8_t* panel, const Activations& activations, uint32_t first_token,
+                                                 float* y, size_t y_stride) {
+    const uint32_t units = activations.columns / kUnitColumns;
+    const uint32_t valid = activations.tokens - first_token;
+    TileInput input = tile_input(activations, first_token, units);
+    const Dot dot;
     const HalfConverter half;
     v128_t nibbles{}, table{};
     if constexpr (kLayout.table) {
@@ -157,9 +168,9 @@ struct PanelMatmul {
       CAMELGPT_UNROLL
       for (int part = 0; part < kParts; ++part) {
         v128_t totals[kTokens][2];
-        dot_part<kTokens, kTokens>(dot, table, nibbles, panel, input.values, part, totals);
+        dot_part<kTokens>(dot, table, nibbles, panel, input.values, part, totals);
         if (*input.refined != 0) {
-          refine<kTokens>(dot, table, nibbles, panel, input.remainders, *input.refined, part, totals);
+          refine(dot, table, nibbles, panel, input.remainders, *input.refined, part, totals);
         }
 
         v128_t scale[2], minimum[2]{};
@@ -186,13 +197,13 @@ struct PanelMatmul {
           for (int h = 0; h < 2; ++h) {
             v128_t whole = totals[t][h];
             if constexpr (kOffset) whole = wasm_i32x4_sub(whole, wasm_i32x4_shl(input_sum, kOffsetShift));
-            acc[t][h] = Isa::madd(wasm_f32x4_convert_i32x4(whole), wasm_f32x4_mul(scale[h], input_scale), acc[t][h]);
+            acc[t][h] = Arithmetic::madd(wasm_f32x4_convert_i32x4(whole), wasm_f32x4_mul(scale[h], input_scale), acc[t][h]);
           }
           if constexpr (kLayout.minimum) {
             // K formats subtract their minimum.
             const v128_t factor = kLayout.subs == 0 ? input_scale : wasm_f32x4_neg(input_scale);
             const v128_t weighted = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(input_sum), factor);
-            for (int h = 0; h < 2; ++h) acc[t][h] = Isa::madd(minimum[h], weighted, acc[t][h]);
+            for (int h = 0; h < 2; ++h) acc[t][h] = Arithmetic::madd(minimum[h], weighted, acc[t][h]);
           }
         }
       }
@@ -212,26 +223,31 @@ struct PanelMatmul {
       }
     }
   }
+};
+
+// One panel kind on one instruction set.
+template <class Isa, PanelKind kKind>
+struct PanelMatmul {
+  template <class NibbleDot>
+  using DotFor = std::conditional_t<multiplies_bytes(kKind), typename Isa::ByteDot, NibbleDot>;
+  using One = PanelTile<typename Isa::Arithmetic, DotFor<typename Isa::NibbleDot>, kKind, 1>;
+  using Tile = PanelTile<typename Isa::Arithmetic, DotFor<typename Isa::NibbleTileDot>, kKind, kTokenTile>;
 
   static void run(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
-    const uint32_t units = weights.columns / kUnitColumns;
     for (uint32_t g = 0; g < weights.groups; ++g) {
       const uint8_t* panel = weights.data + g * weights.group_bytes;
       float* out = y + g * kPanelRows;
       if (input.tokens == 1) {
-        group<1>(panel, units, tile_input(input, 0, 1, units), 1, out, y_stride);
+        One::multiply(panel, input, 0, out, y_stride);
         continue;
       }
-      for (uint32_t t = 0; t < input.tokens; t += kTokenTile) {
-        group<kTokenTile>(panel, units, tile_input(input, t, kTokenTile, units), input.tokens - t, out + t * y_stride,
-                          y_stride);
-      }
+      for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
     }
   }
 };
 
 // Half, bfloat16 and float panels: products with the floats themselves.
-template <class Isa, PanelKind kKind>
+template <class Arithmetic, PanelKind kKind>
 struct FloatMatmul {
   static constexpr uint32_t kBytes = panel_layout(kKind).float_bytes;
 
@@ -261,8 +277,8 @@ struct FloatMatmul {
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
           const v128_t value = wasm_v128_load32_splat(x + t * x_stride + c);
-          acc[g][t][0] = Isa::madd(low, value, acc[g][t][0]);
-          acc[g][t][1] = Isa::madd(high, value, acc[g][t][1]);
+          acc[g][t][0] = Arithmetic::madd(low, value, acc[g][t][0]);
+          acc[g][t][1] = Arithmetic::madd(high, value, acc[g][t][1]);
         }
       }
     }
@@ -311,9 +327,9 @@ constexpr void set_matmuls(Kernels* table) {
   set(PanelKind::kNibbleSuper16, PanelMatmul<Isa, PanelKind::kNibbleSuper16>::run);
   set(PanelKind::kByteSuper32Min, PanelMatmul<Isa, PanelKind::kByteSuper32Min>::run);
   set(PanelKind::kByteSuper16, PanelMatmul<Isa, PanelKind::kByteSuper16>::run);
-  set(PanelKind::kHalf, FloatMatmul<Isa, PanelKind::kHalf>::run);
-  set(PanelKind::kBfloat, FloatMatmul<Isa, PanelKind::kBfloat>::run);
-  set(PanelKind::kFloat, FloatMatmul<Isa, PanelKind::kFloat>::run);
+  set(PanelKind::kHalf, FloatMatmul<typename Isa::Arithmetic, PanelKind::kHalf>::run);
+  set(PanelKind::kBfloat, FloatMatmul<typename Isa::Arithmetic, PanelKind::kBfloat>::run);
+  set(PanelKind::kFloat, FloatMatmul<typename Isa::Arithmetic, PanelKind::kFloat>::run);
 }
 
 }  // namespace camelgpt

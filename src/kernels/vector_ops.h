@@ -27,15 +27,15 @@ template <class Isa>
 inline v128_t exp4(v128_t x) {
   x = wasm_f32x4_pmax(wasm_f32x4_splat(-87.3f), wasm_f32x4_pmin(wasm_f32x4_splat(88.3f), x));
   const v128_t n = wasm_f32x4_nearest(wasm_f32x4_mul(x, wasm_f32x4_splat(1.44269504f)));
-  v128_t r = Isa::madd(n, wasm_f32x4_splat(-0.693359375f), x);
-  r = Isa::madd(n, wasm_f32x4_splat(2.12194440e-4f), r);
+  v128_t r = Isa::Arithmetic::madd(n, wasm_f32x4_splat(-0.693359375f), x);
+  r = Isa::Arithmetic::madd(n, wasm_f32x4_splat(2.12194440e-4f), r);
   v128_t p = wasm_f32x4_splat(1.9875691500e-4f);
-  p = Isa::madd(p, r, wasm_f32x4_splat(1.3981999507e-3f));
-  p = Isa::madd(p, r, wasm_f32x4_splat(8.3334519073e-3f));
-  p = Isa::madd(p, r, wasm_f32x4_splat(4.1665795894e-2f));
-  p = Isa::madd(p, r, wasm_f32x4_splat(1.6666665459e-1f));
-  p = Isa::madd(p, r, wasm_f32x4_splat(5.0000001201e-1f));
-  p = Isa::madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, wasm_f32x4_splat(1.0f)));
+  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(1.3981999507e-3f));
+  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(8.3334519073e-3f));
+  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(4.1665795894e-2f));
+  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(1.6666665459e-1f));
+  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(5.0000001201e-1f));
+  p = Isa::Arithmetic::madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, wasm_f32x4_splat(1.0f)));
   const v128_t exponent = wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127));
   return wasm_f32x4_mul(p, wasm_i32x4_shl(exponent, 23));
 }
@@ -162,7 +162,7 @@ struct VectorOps {
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4) {
       const v128_t v = wasm_v128_load(x + i);
-      sum = Isa::madd(v, v, sum);
+      sum = Isa::Arithmetic::madd(v, v, sum);
     }
     float total = horizontal_sum(sum);
     for (; i < count; ++i) total += x[i] * x[i];

@@ -21,7 +21,7 @@ Activations activations;
 float* output;
 PanelKind kind;
 
-constexpr float kNever = 1e30f;  // no unit's magnitude is above it: nothing is refined
+constexpr float kNever = 1e30f;  // no magnitude is above it: nothing is refined
 
 // Whatever these bytes count as (quants, halves, floats), they are neither huge nor subnormal, which would be slow.
 void fill(uint8_t* bytes, size_t count) {
