@@ -14,7 +14,7 @@ export async function ensurePeers() {
     return existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version === version;
   };
   if (!Object.entries(dependencies).every(installed)) {
-    say("peers: installing wllama and node-llama-cpp (about 100 MB)");
+    say("peers: installing wllama, node-llama-cpp, Deno and Bun (about 300 MB)");
     // Not `npm ci`: it insists on the binaries for every system. Without optional packages: they are binaries for graphics cards and other systems, several hundred megabytes.
     await run("npm", ["install", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
   }

@@ -1,0 +1,18 @@
+// What crosses between the benchmark and an engine's process or page: `{value}`, or `{error: {message, code}}`.
+
+/** `(name, params) → answer` over an engine's methods. */
+export function answering(engine) {
+  return async (name, params) => {
+    try {
+      return { value: await engine[name](params) };
+    } catch (error) {
+      return { error: { message: error.message ?? String(error), code: error.code } };
+    }
+  };
+}
+
+/** The value of an answer; its error is thrown. */
+export function valueOf({ value, error }) {
+  if (error) throw Object.assign(new Error(error.message), { code: error.code });
+  return value;
+}

@@ -1,0 +1,25 @@
+// Our engine as the benchmark drives it, in a page or in any other runtime: requests go in, measurements come out.
+
+/** `{load, run}` over the class that this runtime's entry of the package exports. */
+export function camelgptEngine(CamelGPTInference) {
+  let model;
+  return {
+    /** `source`: a URL or a path. The answer says what runs, and on how many threads. */
+    async load({ source, flavour, threads, contextLength }) {
+      model = await CamelGPTInference.load(source, { flavour, contextLength, ...(threads > 1 && { threads }) });
+      const { engine } = await model.info();
+      return { flavour: engine.flavour, threads: engine.threads, settings: [engine.kernels, ...engine.notes].join("; ") };
+    },
+
+    /** A prompt, `{ids, text}` of the same tokens, then so many greedy tokens. */
+    async run({ prompt, tokens }) {
+      const { usage, timings } = await model.stream(prompt.ids, { maxTokens: tokens, temperature: 0, ignoreEos: true });
+      return {
+        promptTokens: usage.promptTokens,
+        promptMs: timings.prefillMs,
+        generated: usage.completionTokens,
+        decodeMs: timings.decodeMs,
+      };
+    },
+  };
+}

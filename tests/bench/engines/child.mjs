@@ -1,0 +1,40 @@
+// A program goes in, an engine in a process of its own comes out; engines/lines.mjs is the other end.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { Problem } from "../../../scripts/lib/run.mjs";
+import { valueOf } from "./answers.js";
+
+const patienceMs = 5000;
+
+/** `{ask(name, params), processes(), close()}`; a process that ends early rejects what is asked of it. */
+export async function startChild(command, args) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise((done) => {
+    child.once("error", (error) => done(`cannot start: ${error.message}`));
+    child.once("exit", (code, signal) => done(`ended with ${signal ?? `exit code ${code}`}`));
+  });
+  child.stdin.on("error", () => {}); // a process that is gone says so by its end
+  const lines = createInterface({ input: child.stdout });
+  const answer = async () => {
+    const early = ended.then((how) => {
+      throw new Problem(`the engine's process ${how}`);
+    });
+    const [line] = await Promise.race([once(lines, "line"), early]);
+    return valueOf(JSON.parse(line));
+  };
+  await answer();
+  return {
+    ask(name, params) {
+      child.stdin.write(`${JSON.stringify({ name, params })}\n`);
+      return answer();
+    },
+    processes: async () => [child.pid],
+    async close() {
+      child.stdin.end();
+      const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}

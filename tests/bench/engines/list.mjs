@@ -1,0 +1,42 @@
+// Where things are goes in, every engine that can be measured comes out.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Problem } from "../../../scripts/lib/run.mjs";
+import { startChild } from "./child.mjs";
+import { openPage } from "./page.mjs";
+
+const script = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/**
+ * @param places `{context, site, node24, peers}`: a Chromium's profile, the URL of the server, programs, and what ensurePeers returned
+ * @returns engines: `{id, label, flavour, web, tries, start()}`; `web` ones load from a URL, the others from a path; a load finds
+ *   out the best value of the parameter `tries` where it is left out. What `start` returns has
+ *   `ask("load", {source, flavour, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`, `processes()` and `close()`.
+ */
+export function listEngines({ context, site, node24, peers }) {
+  const inPage = (kind) => () => openPage(context, `${site}/bench/engines/page.html`, kind);
+  const runtimes = {
+    node: { label: "Node 24", command: node24, args: [] },
+    deno: { label: "Deno", command: join(peers.modules, "@deno/linux-x64-glibc/deno"), args: ["run", "--allow-all", "--no-lock"] },
+    bun: { label: "Bun", command: join(peers.modules, "@oven/bun-linux-x64/bin/bun"), args: [] },
+  };
+  const ours = (id, label, flavour, rest) => ({ id: `${id}-${flavour}`, label: `CamelGPT ${flavour}, ${label}`, flavour, ...rest });
+  const flavours = ["relaxed", "simd"];
+  return [
+    ...flavours.map((flavour) => ours("chromium", "Chromium", flavour, { web: true, start: inPage("camelgpt") })),
+    ...Object.entries(runtimes).flatMap(([id, { label, command, args }]) => flavours.map((flavour) =>
+      ours(id, label, flavour, { start: () => startChild(command, [...args, script("runtime.mjs")]) }))),
+    { id: "wllama", label: "wllama, Chromium", web: true, start: inPage("wllama") },
+    { id: "native", label: "llama.cpp native", tries: "flashAttention", start: () => startChild(node24, [script("native.mjs")]) },
+  ];
+}
+
+/** The engines that `names` stand for; the beginning of names, such as "chromium", stands for all of them. */
+export function chooseEngines(engines, names) {
+  const chosen = names.flatMap((wanted) => {
+    const found = engines.filter(({ id }) => id === wanted || id.startsWith(`${wanted}-`));
+    if (found.length === 0) throw new Problem(`no engine is called "${wanted}"; there are: ${engines.map(({ id }) => id).join(", ")}`);
+    return found;
+  });
+  return [...new Set(chosen)];
+}

@@ -1,0 +1,16 @@
+// The browser's side: `window.startEngine(kind)` once, then `window.ask(name, params)` for each request.
+import { answering } from "./answers.js";
+
+const kinds = {
+  async camelgpt() {
+    const { CamelGPTInference } = await import("@gpt-research/camelgpt-inference");
+    return (await import("./camelgpt.js")).camelgptEngine(CamelGPTInference);
+  },
+  async wllama() {
+    return (await import("./wllama.js")).wllamaEngine();
+  },
+};
+
+window.startEngine = async (kind) => {
+  window.ask = answering(await kinds[kind]());
+};

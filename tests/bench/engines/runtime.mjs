@@ -1,0 +1,6 @@
+// Our engine in Node, Deno or Bun: the script is the same for all of them.
+import { CamelGPTInference } from "../../../npm/dist/node.js";
+import { camelgptEngine } from "./camelgpt.js";
+import { answerLines } from "./lines.mjs";
+
+await answerLines(camelgptEngine(CamelGPTInference));

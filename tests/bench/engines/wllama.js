@@ -1,0 +1,31 @@
+// wllama as the benchmark drives it, in a page: requests go in, measurements come out.
+import { Wllama } from "/peers/@wllama/wllama/esm/index.js";
+
+/** `{load, run}`, see camelgpt.js. */
+export function wllamaEngine() {
+  const wllama = new Wllama({ default: "/peers/@wllama/wllama/esm/wasm/wllama.wasm" }, { suppressNativeLog: true });
+  return {
+    async load({ source, threads, contextLength }) {
+      // Not loadModelFromUrl: it stores the file first, which takes longer and ends at the browser's quota.
+      const file = await (await fetch(source)).blob();
+      await wllama.loadModel([file], {
+        n_threads: threads, n_ctx: contextLength, n_batch: 512, n_parallel: 1, n_gpu_layers: 0, warmup: false,
+      });
+      return { threads: wllama.getNumThreads(), settings: `llama.cpp ${Wllama.getLibllamaVersion()}` };
+    },
+
+    async run({ prompt, tokens }) {
+      // Always the same word: parts of characters, which random weights like to choose, are an error in its answer.
+      const logitBias = [[prompt.ids[0], 1000]];
+      const { timings } = await wllama.createCompletion({
+        prompt: prompt.text, max_tokens: tokens, temperature: 0, ignore_eos: true, cache_prompt: false, logit_bias: logitBias,
+      });
+      return {
+        promptTokens: timings.prompt_n,
+        promptMs: timings.prompt_ms,
+        generated: timings.predicted_n,
+        decodeMs: timings.predicted_ms,
+      };
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// A shape and a quantisation go in, a GGUF file with random weights comes out in the cache: written once, the same everywhere.
+// It says nothing sensible, but takes the time and the memory of the real model.
+import { existsSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheFolder, withTemporaryFolder } from "../../../scripts/lib/cache.mjs";
+import { say } from "../../../scripts/lib/run.mjs";
+import { blockTypes, fillBlocks, randomNumbers } from "./blocks.mjs";
+import { paddingAfter, readHeader, type, writeHeader } from "./gguf.mjs";
+import { tensorsOf } from "./shapes.mjs";
+import { tokenizerFor } from "./tokenizer.mjs";
+
+// Raised when the same name stands for other bytes, so that files of older versions are not used.
+const formatVersion = 1;
+const poolBytes = 4 << 20;
+const contextLength = 8192;
+
+export const syntheticFolder = cacheFolder("bench");
+
+/**
+ * The path of a synthetic model's file; writes it when it is missing.
+ * @param name          of the model
+ * @param shape         one of `shapes`
+ * @param quantization  one of `quantizations`
+ * @param tokenizerFile a real model whose tokenizer the file gets
+ */
+export async function ensureSynthetic(name, shape, quantization, tokenizerFile) {
+  const path = join(syntheticFolder, `${name}.v${formatVersion}.gguf`);
+  if (existsSync(path)) return path;
+  const tensors = tensorsOf(shape, quantization);
+  const total = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  say(`model: writing ${name} (synthetic, ${Math.round(total / 1e6)} MB)`);
+  const metadata = {
+    ...metadataOf(name, shape, quantization),
+    ...tokenizerFor(readHeader(tokenizerFile).metadata, shape.vocabulary),
+  };
+  await withTemporaryFolder(path, async (folder) => {
+    const temporary = join(folder, "model.gguf");
+    await writeModel(temporary, metadata, tensors);
+    await rename(temporary, path);
+  });
+  return path;
+}
+
+function metadataOf(name, shape, quantization) {
+  const text = (value) => ({ type: type.string, value });
+  const count = (value) => ({ type: type.u32, value });
+  const real = (value) => ({ type: type.f32, value });
+  return {
+    "general.architecture": text("llama"),
+    "general.name": text(`${name} (random weights)`),
+    "general.file_type": count(quantization.fileType),
+    "general.quantization_version": count(2),
+    "llama.context_length": count(contextLength),
+    "llama.embedding_length": count(shape.hidden),
+    "llama.block_count": count(shape.layers),
+    "llama.feed_forward_length": count(shape.ffn),
+    "llama.attention.head_count": count(shape.heads),
+    "llama.attention.head_count_kv": count(shape.kvHeads),
+    "llama.attention.key_length": count(shape.headWidth),
+    "llama.attention.value_length": count(shape.headWidth),
+    "llama.attention.layer_norm_rms_epsilon": real(1e-5),
+    "llama.rope.dimension_count": count(shape.headWidth),
+    "llama.rope.freq_base": real(10_000),
+    "llama.vocab_size": count(shape.vocabulary),
+  };
+}
+
+async function writeModel(path, metadata, tensors) {
+  const file = await open(path, "w");
+  try {
+    await file.write(writeHeader(metadata, tensors));
+    const pools = new Map();
+    for (const [index, tensor] of tensors.entries()) {
+      for (const piece of pieces(tensor, index, pools)) await file.write(piece);
+      await file.write(Buffer.alloc(paddingAfter(tensor.bytes)));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The bytes of one tensor: a pool of random blocks over and over, each tensor starting at another one. */
+function* pieces(tensor, index, pools) {
+  const { shape: [columns], typeName } = tensor;
+  if (typeName === "F32") return yield ones(columns);
+  const key = `${typeName} ${columns}`;
+  if (!pools.has(key)) pools.set(key, makePool(typeName, columns));
+  const pool = pools.get(key);
+  const block = blockTypes[typeName].bytes;
+  let start = ((index * 997) % (pool.length / block)) * block;
+  for (let left = tensor.bytes; left > 0; start = 0) {
+    const piece = pool.subarray(start, Math.min(pool.length, start + left));
+    left -= piece.length;
+    yield piece;
+  }
+}
+
+function makePool(typeName, columns) {
+  const { bytes } = blockTypes[typeName];
+  const pool = Buffer.alloc(Math.floor(poolBytes / bytes) * bytes);
+  fillBlocks(typeName, pool, columns, randomNumbers(columns + bytes));
+  return pool;
+}
+
+const ones = (count) => Buffer.from(new Float32Array(count).fill(1).buffer);

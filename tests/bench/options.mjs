@@ -1,0 +1,71 @@
+// The command line goes in, what to measure comes out.
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { Problem, repositoryRoot } from "../../scripts/lib/run.mjs";
+import { modelNames } from "./models/catalogue.mjs";
+
+export const usage = `npm run bench -- [options]
+  --quick            SmolLM2 alone, the main engines, 3 rounds, under 3 minutes
+  --models a,b       models, or the beginning of their names (default: all): ${modelNames.join(", ")}
+  --engines a,b      engines, or the beginning of their names (default: all): chromium-relaxed, chromium-simd, node-relaxed, node-simd,
+                     deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native
+  --threads 1,2      numbers of threads (default: 1)
+  --measures a,b     load, memory, prefill, decode (default: all)
+  --prefill 16,128   lengths of prompts (default: 16,128,512,2048)
+  --contexts 0,1024  lengths of what is decoded after (default: 0,1024,4096)
+  --tokens N         tokens to decode (default: 32)
+  --rounds N         rounds (default: 5)
+  --seconds N        begin no round that would end later than after N seconds of measuring (default: no limit; with --quick 150)
+  --cap N            leave out a measurement that would take more than N seconds (default: 20)
+  --out DIR          where the results go (default: build/bench)
+`;
+
+const quick = {
+  models: "smollm2-135m", engines: "chromium,node-relaxed,wllama,native", measures: "prefill,decode", prefill: "128,512", contexts: "0",
+  rounds: "3", seconds: "150",
+};
+
+/** Undefined where only the usage is wanted. */
+export function readOptions(args) {
+  const texts = ["models", "engines", "threads", "measures", "prefill", "contexts", "tokens", "rounds", "seconds", "cap", "out"];
+  const { values } = parse(args, {
+    ...Object.fromEntries(texts.map((name) => [name, { type: "string" }])),
+    quick: { type: "boolean" },
+    help: { type: "boolean" },
+  });
+  if (values.help) return undefined;
+  const given = { ...(values.quick && quick), ...values };
+  const measures = list(given.measures ?? "load,memory,prefill,decode");
+  const unknown = measures.find((name) => !["load", "memory", "prefill", "decode"].includes(name));
+  if (unknown) throw new Problem(`--measures knows load, memory, prefill and decode, not "${unknown}"`);
+  return {
+    models: given.models ? list(given.models) : modelNames,
+    engines: list(given.engines ?? "chromium,node,deno,bun,wllama,native"),
+    threads: numbers("threads", given.threads ?? "1", 1),
+    measures,
+    prefill: numbers("prefill", given.prefill ?? "16,128,512,2048", 1),
+    contexts: numbers("contexts", given.contexts ?? "0,1024,4096", 0),
+    tokens: number("tokens", given.tokens ?? "32", 2),
+    rounds: number("rounds", given.rounds ?? "5", 1),
+    seconds: given.seconds ? number("seconds", given.seconds, 1) : Infinity,
+    cap: number("cap", given.cap ?? "20", 1),
+    out: given.out ?? join(repositoryRoot, "build/bench"),
+  };
+}
+
+function parse(args, options) {
+  try {
+    return parseArgs({ args, options });
+  } catch (error) {
+    throw new Problem(`${error.message}\n${usage}`);
+  }
+}
+
+const list = (text) => text.split(",").filter(Boolean);
+const numbers = (name, text, least) => list(text).map((each) => number(name, each, least));
+
+function number(name, text, least) {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least) throw new Problem(`--${name} wants whole numbers from ${least} on, not "${text}"`);
+  return value;
+}

@@ -1,0 +1,82 @@
+// A report and its tables go in, Markdown comes out.
+
+const units = {
+  load: { name: "load to first token, s", show: (seconds) => seconds.toFixed(2), lowerIsBetter: true },
+  memory: { name: "memory, MB", show: (bytes) => (bytes / 1e6).toFixed(0), lowerIsBetter: true },
+  prefill: { name: "prefill of", show: (rate) => rate.toFixed(1) },
+  decode: { name: "decode after", show: (rate) => rate.toFixed(1) },
+};
+const peers = ["wllama", "native"];
+
+export function markdownOf(report, tables) {
+  const { machine, versions } = report;
+  return [
+    "# Benchmark results",
+    "",
+    `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(", ") || "flags unknown"}), ${(machine.memoryBytes / 1e9).toFixed(0)} GB of memory, ${machine.system}.`,
+    `${Object.entries(versions).filter(([, version]) => version).map(([name, version]) => `${name} ${version}`).join(", ")}.`,
+    `${report.date}; \`${report.command}\`; energy: ${report.energy}.`,
+    "",
+    "Tokens a second, medians of the rounds (minimum–maximum). A dash: not measured; the reason is below the table.",
+    "",
+    ...tables.flatMap(tableLines),
+  ].join("\n");
+}
+
+function tableLines(table) {
+  const heads = table.columns.map(columnName);
+  const energy = table.rows.some(({ cells }) => cells.some(({ joules }) => joules !== undefined));
+  return [
+    `## ${table.model}, ${table.threads === 1 ? "one thread" : `${table.threads} threads`}`,
+    "",
+    ...grid(["engine", ...heads], table.rows.map(({ label, cells }) => [label, ...cells.map((cell, i) => cellText(cell, table.columns[i]))])),
+    ...ratioLines(table, heads),
+    ...(energy ? energyLines(table, heads) : []),
+    ...[...table.settings, ...notesOf(table)].map((note) => `- ${note}`),
+    "",
+  ];
+}
+
+function columnName({ measure, at }) {
+  return at === undefined ? units[measure].name : `${units[measure].name} ${at.toLocaleString("en")}`;
+}
+
+function cellText({ median, minimum, maximum, count }, { measure }) {
+  if (median === undefined) return "–";
+  const { show } = units[measure];
+  return count === 1 ? show(median) : `${show(median)} (${show(minimum)}–${show(maximum)})`;
+}
+
+/** How many times as fast, or as small, each engine is as the peers. */
+function ratioLines(table, heads) {
+  const against = peers.map((id) => table.rows.find(({ engine }) => engine === id)).filter(Boolean);
+  if (against.length === 0 || table.rows.length < 2) return [];
+  const rows = table.rows.map(({ label, cells }) => [label, ...cells.map((cell, i) =>
+    against.map(({ cells: peer }) => ratio(cell, peer[i], table.columns[i])).join(" · "))]);
+  return [
+    `Times as fast (load and memory: as little) as ${against.map(({ label }) => label).join(" · ")}:`,
+    "",
+    ...grid(["engine", ...heads], rows),
+  ];
+}
+
+function ratio(ours, theirs, { measure }) {
+  if (ours.median === undefined || theirs.median === undefined) return "–";
+  const quotient = ours.median / theirs.median;
+  return `${(units[measure].lowerIsBetter ? 1 / quotient : quotient).toFixed(2)} ×`;
+}
+
+function energyLines(table, heads) {
+  const rows = table.rows.map(({ label, cells }) => [label, ...cells.map(({ joules }) => joules?.toFixed(2) ?? "–")]);
+  return ["Joules a token, of the whole processor:", "", ...grid(["engine", ...heads], rows)];
+}
+
+function notesOf({ rows, columns, notes }) {
+  const ofCells = rows.flatMap(({ label, cells }) => cells.flatMap((cell, i) => (cell.note ? [`${label}, ${columnName(columns[i])}: ${cell.note}`] : [])));
+  return [...notes, ...ofCells];
+}
+
+function grid(head, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line), ""];
+}

@@ -1,0 +1,92 @@
+// Numbers go in, SVG comes out: bars with their spread, and lines. Each picture brings its own background, so that it reads the same in
+// a light and a dark page.
+
+const font = 'font-family="system-ui, sans-serif" font-size="13"';
+const colours = ["#b45309", "#0369a1", "#15803d", "#7e22ce", "#be123c", "#0f766e", "#4d7c0f", "#1d4ed8", "#a16207", "#475569"];
+const ink = "#1f2937";
+const faint = "#e5e7eb";
+
+/**
+ * One bar for each row, in their order, from 0.
+ * @param rows `[{label, value, minimum?, maximum?}]`
+ * @param unit behind each number, for example "tok/s"
+ */
+export function plotBars(title, rows, unit) {
+  const [left, right, top, step] = [230, 130, 48, 30];
+  const width = 820;
+  const most = Math.max(...rows.map(({ value, maximum = value }) => maximum), Number.MIN_VALUE);
+  const x = (value) => left + (value / most) * (width - left - right);
+  const bars = rows.map(({ label, value, minimum, maximum }, i) => {
+    const y = top + i * step;
+    const spread = minimum === undefined ? "" : line([x(minimum), y + 10], [x(maximum), y + 10], ink);
+    return [
+      text(left - 8, y + 15, label, "end"),
+      `<rect x="${left}" y="${y}" width="${round(x(value) - left)}" height="20" fill="${colours[i % colours.length]}"/>`,
+      spread,
+      text(Math.max(x(value), x(maximum ?? 0)) + 8, y + 15, `${shown(value)} ${unit}`),
+    ].join("");
+  });
+  return picture(width, top + rows.length * step + 12, title, bars);
+}
+
+/**
+ * One line for each series, from 0 upwards.
+ * @param series `[{label, points: [[x, y], …]}]`
+ * @param names  `{x, y}` of the axes
+ */
+export function plotLines(title, series, names) {
+  const [left, right, top, bottom] = [70, 230, 68, 56];
+  const [width, height] = [820, 400];
+  const points = series.flatMap((each) => each.points);
+  const most = [0, 1].map((axis) => Math.max(...points.map((point) => point[axis]), Number.MIN_VALUE));
+  const place = ([x, y]) => [left + (x / most[0]) * (width - left - right), height - bottom - (y / most[1]) * (height - top - bottom)];
+  const base = height - bottom;
+  const columns = [...new Set(points.map(([x]) => x))];
+  const axes = [
+    ...[0, 0.25, 0.5, 0.75, 1].map((share) => {
+      const [, y] = place([0, share * most[1]]);
+      return line([left, y], [width - right, y], faint) + text(left - 8, y + 4, shown(share * most[1]), "end");
+    }),
+    ...spaced(columns, (x) => place([x, 0])[0]).map((x) => text(place([x, 0])[0], base + 18, x.toLocaleString("en"), "middle")),
+    text((left + width - right) / 2, height - 14, names.x, "middle"),
+    text(left - 8, top - 18, names.y, "end"),
+  ];
+  const lines = series.map(({ label, points: own }, i) => {
+    const colour = colours[i % colours.length];
+    const places = own.map(place);
+    const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${places.map((p) => p.map(round).join(",")).join(" ")}"/>`;
+    const dots = places.map(([x, y]) => `<circle cx="${round(x)}" cy="${round(y)}" r="3.5" fill="${colour}"/>`).join("");
+    const y = top + 8 + i * 20;
+    return `${path}${dots}<rect x="${width - right + 16}" y="${y - 9}" width="12" height="12" fill="${colour}"/>${text(width - right + 34, y + 2, label)}`;
+  });
+  return picture(width, Math.max(height, top + series.length * 20 + 20), title, [...axes, ...lines]);
+}
+
+/** Those of the marks whose texts do not run into each other. */
+function spaced(values, place) {
+  const gap = 36;
+  return [...values].sort((a, b) => b - a).reduce((kept, value) =>
+    (kept.length === 0 || place(kept.at(-1)) - place(value) >= gap ? [...kept, value] : kept), []);
+}
+
+function picture(width, height, title, parts) {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(title)}" ${font} fill="${ink}">`,
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    `<text x="12" y="26" font-size="16" font-weight="600">${escape(title)}</text>`,
+    ...parts,
+    "</svg>\n",
+  ].join("\n");
+}
+
+function text(x, y, content, anchor = "start") {
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escape(content)}</text>`;
+}
+
+function line([x1, y1], [x2, y2], colour) {
+  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour}"/>`;
+}
+
+const round = (value) => Number(value.toFixed(1));
+const shown = (value) => (value === 0 || value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+const escape = (content) => String(content).replace(/[&<>"]/g, (mark) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[mark]);

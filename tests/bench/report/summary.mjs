@@ -1,0 +1,57 @@
+// Rows of measurements go in, medians and spread come out.
+
+/** `{median, minimum, maximum, count}` of numbers. */
+export function spreadOf(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return {
+    median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
+    minimum: sorted[0],
+    maximum: sorted.at(-1),
+    count: sorted.length,
+  };
+}
+
+/**
+ * One table for each model and number of threads, in the order of the run:
+ * `{model, threads, columns: [{measure, at}], rows: [{engine, cells: [{median, …, joules?} | {note}]}], settings: [text], notes: [text]}`
+ */
+export function tablesOf({ results, engines, models }) {
+  const keys = [...new Set(results.map(tableKey))];
+  return keys.map((key) => {
+    const rows = results.filter((row) => tableKey(row) === key);
+    const columns = columnsOf(rows);
+    const [{ model, threads }] = rows;
+    const present = engines.filter(({ id }) => rows.some((row) => row.engine === id));
+    return {
+      model,
+      threads,
+      columns,
+      settings: present.filter(({ id }) => models[model].settings[threads]?.[id]).map(({ id, label }) => `${label}: ${models[model].settings[threads][id]}`),
+      rows: present.map(({ id, label }) => ({
+        engine: id,
+        label,
+        cells: columns.map((column) => cellOf(rows.filter((row) => row.engine === id && isIn(row, column)))),
+      })),
+      notes: present.flatMap(({ id, label }) =>
+        rows.filter((row) => row.engine === id && !row.measure && (row.skipped ?? row.error)).map((row) => `${label}: ${row.skipped ?? row.error}`)),
+    };
+  });
+}
+
+const tableKey = ({ model, threads }) => `${model} ${threads}`;
+const isIn = (row, { measure, at }) => row.measure === measure && row.at === at;
+const order = ["load", "memory", "prefill", "decode"];
+
+function columnsOf(rows) {
+  const columns = rows.filter(({ measure }) => measure).map(({ measure, at }) => ({ measure, at }));
+  const distinct = [...new Map(columns.map((column) => [`${column.measure} ${column.at}`, column])).values()];
+  return distinct.sort((a, b) => order.indexOf(a.measure) - order.indexOf(b.measure) || a.at - b.at);
+}
+
+function cellOf(rows) {
+  const measured = rows.filter(({ value }) => value !== undefined);
+  if (measured.length === 0) return { note: rows.map(({ skipped, error }) => skipped ?? error).find(Boolean) };
+  const joules = measured.map((row) => row.joules).filter((value) => value !== undefined);
+  return { ...spreadOf(measured.map(({ value }) => value)), ...(joules.length > 0 && { joules: spreadOf(joules).median }) };
+}

@@ -1,0 +1,96 @@
+// A model and the engines that are to run it go in, rows of measurements come out: the engines take turns in every round, each
+// beginning one place further, and one that fails leaves the table while the others go on.
+import { freemem } from "node:os";
+import { say } from "../../scripts/lib/run.mjs";
+import { Skipped } from "./seat.mjs";
+
+const shareOfMemory = 0.6;
+const processBytes = 300e6; // of an engine beside its model and cache
+
+/**
+ * @param seats   of takeSeat
+ * @param bytes   that one engine needs for the model and its cache
+ * @param wanted  `{measures, prefill, contexts, rounds}`, see options.mjs
+ * @param deadline of performance.now(): no round begins that would end later
+ * @param record  called with each row: `{engine, round, measure, at, value, joules}`, or with `skipped` or `error`, a text, in place of value
+ */
+export async function playRounds({ seats, bytes, wanted, deadline, record }) {
+  const left = new Set(seats);
+  for (const seat of seats) await guarded({ seat, left, record, row: {} }, () => seat.prepare());
+  const together = seats.length * (bytes + processBytes) < shareOfMemory * freemem();
+  try {
+    if (together) await makeReady({ seats, left, record, row: {} });
+    let longest = 0;
+    for (let round = 1; round <= wanted.rounds; ++round) {
+      const began = performance.now();
+      if (round > 1 && began + longest > deadline) {
+        say(`bench: ${round - 1} of ${wanted.rounds} rounds: there is no time for another one`);
+        break;
+      }
+      const order = rotated(seats, round - 1).filter((seat) => left.has(seat));
+      if (wanted.measures.includes("load") || wanted.measures.includes("memory")) {
+        for (const seat of order) await measureLoad({ seat, left, record, round, wanted });
+      }
+      for (const group of together ? [order] : order.map((seat) => [seat])) {
+        await playGroup({ group, left, record, round, wanted });
+        if (!together) await closeAll(group);
+      }
+      longest = Math.max(longest, performance.now() - began);
+    }
+  } finally {
+    await closeAll(seats);
+  }
+}
+
+async function measureLoad({ seat, left, record, round, wanted }) {
+  await guarded({ seat, left, record, row: { round } }, async () => {
+    const { seconds, bytes } = await seat.load();
+    const row = { engine: seat.engine.id, round };
+    if (wanted.measures.includes("load")) record({ ...row, measure: "load", value: seconds });
+    if (wanted.measures.includes("memory") && bytes !== undefined) record({ ...row, measure: "memory", value: bytes });
+  });
+}
+
+async function playGroup({ group, left, record, round, wanted }) {
+  const turns = [
+    ...(wanted.measures.includes("prefill") ? wanted.prefill.map((at) => ({ measure: "prefill", at })) : []),
+    ...(wanted.measures.includes("decode") ? wanted.contexts.map((at) => ({ measure: "decode", at })) : []),
+  ];
+  if (turns.length === 0) return;
+  await makeReady({ seats: group, left, record, row: { round } });
+  for (const turn of turns) {
+    for (const seat of group) {
+      if (!left.has(seat)) continue;
+      const row = { round, ...turn };
+      await guarded({ seat, left, record, row, staysWhenSkipped: true }, async () => {
+        record({ engine: seat.engine.id, ...row, ...(await seat[turn.measure](turn.at)) });
+      });
+    }
+  }
+}
+
+async function makeReady({ seats, left, record, row }) {
+  for (const seat of seats) await guarded({ seat, left, record, row }, () => seat.ready());
+}
+
+/** What cannot be done becomes a row. A single turn may be left out; anything worse ends the engine's part with this model. */
+async function guarded({ seat, left, record, row, staysWhenSkipped = false }, body) {
+  if (!left.has(seat)) return;
+  try {
+    await body();
+  } catch (error) {
+    const isSkipped = error instanceof Skipped || error.code === "unsupported-environment";
+    record({ engine: seat.engine.id, ...row, [isSkipped ? "skipped" : "error"]: error.message.split("\n")[0] });
+    if (isSkipped && staysWhenSkipped) return;
+    left.delete(seat);
+    await closeAll([seat]);
+  }
+}
+
+async function closeAll(seats) {
+  for (const seat of seats) {
+    await seat.close().catch((error) => say(`bench: closing ${seat.engine.label}: ${error.message}`));
+  }
+}
+
+const rotated = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
