@@ -3,7 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { findEmscriptenOnPath, ensurePrivateEmscripten, llvmFolder, toolsBeside } from "./lib/emscripten.mjs";
-import { ensureNode } from "./lib/node.mjs";
+import { ensureNode, nodeOfMajor } from "./lib/node.mjs";
 import { Problem, findProgram, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 
 // A package of the system, and how to see that it is there (by file, so that systems without apt pass too).
@@ -25,6 +25,14 @@ const nativeTestPackages = {
   "libsimde-dev": () => findHeader("simde/wasm/simd128.h"),
 };
 const browserPackages = { chromium: () => findChromium() };
+// Where Debian puts the libraries of 64-bit ARM on other machines.
+const arm64Folder = "/usr/aarch64-linux-gnu";
+const arm64Packages = {
+  "qemu-user": () => findProgram("qemu-aarch64"),
+  "libc6-arm64-cross": () => existsSync(join(arm64Folder, "lib/libc.so.6")),
+  "libstdc++6-arm64-cross": () => existsSync(join(arm64Folder, "lib/libstdc++.so.6")),
+  "libgcc-s1-arm64-cross": () => existsSync(join(arm64Folder, "lib/libgcc_s.so.1")),
+};
 
 function findClang() {
   return findProgram("clang++-19", [llvmFolder]);
@@ -58,6 +66,21 @@ export async function ensureToolchain({ native = true, chromium = false } = {}) 
   const emcc = onPath?.emcc ?? (await ensurePrivateEmscripten(node24));
   await ensureNodeModules();
   return { ...toolsBeside(emcc), node24, clang: findClang(), chromium: chromium ? findChromium() : undefined };
+}
+
+/**
+ * Node 24 on 64-bit ARM, as `[{name, command}]`: this machine itself where it is one, else emulated processors with and without
+ * the instructions for dot products of 8-bit numbers. `command` is what to put before a script.
+ */
+export async function ensureArm64() {
+  if (process.arch === "arm64") return [{ name: "this ARM64 machine", command: [await nodeOfMajor(24)] }];
+  await ensureSystemPackages(arm64Packages);
+  const node = await ensureNode(24, "arm64");
+  const emulated = (cpu) => [findProgram("qemu-aarch64"), "-cpu", cpu, "-L", arm64Folder, node];
+  return [
+    { name: "ARM64 with dot products", command: emulated("max") },
+    { name: "ARM64 without dot products", command: emulated("cortex-a72") },
+  ];
 }
 
 async function ensureSystemPackages(wanted) {

@@ -9,7 +9,7 @@ import { ensureModel } from "./fetch-model.mjs";
 import { fuzz } from "./fuzz.mjs";
 import { expectLayers } from "./check-layers.mjs";
 import { buildNative, buildWithEmscripten } from "./lib/cmake.mjs";
-import { nodeOfMajor } from "./lib/node.mjs";
+import { nodeOfMajor, v8Flags } from "./lib/node.mjs";
 import { Problem, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { buildWasm } from "./lib/wasm.mjs";
 import { ensureToolchain } from "./setup.mjs";
@@ -37,6 +37,7 @@ const steps = [
   { name: "package in Node 24", needs: ["TypeScript", "model"], run: () => runNodeTests("tests/web/node", tools.node24) },
   { name: "package in Chromium", needs: ["TypeScript", "model"], run: () => runNodeTests("tests/web/chromium", tools.node24) },
   { name: "installed package", isFull: true, needs: ["TypeScript", "model"], run: () => runNodeTests("tests/runtimes", tools.node24) },
+  { name: "ARM64", isFull: true, needs: ["unit tests in WebAssembly", "TypeScript", "model"], run: () => runNodeTests("tests/arm64", tools.node24) },
   { name: "parity", isFull: true, needs: ["TypeScript", "model"], run: () => runNodeTests("tests/parity", tools.node24) },
 ];
 
@@ -48,8 +49,15 @@ async function runUnitTests(preset) {
 }
 
 async function runUnitTestsInWebAssembly() {
-  const folder = await buildWithEmscripten(tools, "unit_tests_simd");
-  await run(tools.node24, [join(folder, "unit_tests_simd.cjs"), "--no-colors"], { timeout: stepTimeout });
+  for (const flavour of ["simd", "relaxed"]) {
+    const folder = await buildWithEmscripten(tools, `unit_tests_${flavour}`);
+    const program = join(folder, `unit_tests_${flavour}.cjs`);
+    await run(tools.node24, [program, "--no-colors"], { timeout: stepTimeout });
+    for (const flag of v8Flags) {
+      say(`the kernels with ${flag}:`);
+      await run(tools.node24, [flag, program, "--no-colors", "--source-file=*/kernels/*"], { timeout: stepTimeout });
+    }
+  }
 }
 
 async function buildTypeScript() {

@@ -8,16 +8,20 @@ import { run, say } from "./run.mjs";
 
 const pinned = { 20: "20.20.2", 24: "24.21.0" };
 
-/** A Node of `major` from the cache, fetched when missing. */
-export async function ensureNode(major) {
+/** Flags of Node 24 with which this machine stands for ones that lack some instructions. */
+export const v8Flags = process.arch === "x64" ? ["--no-enable-avx-vnni", "--no-enable-avx2", "--no-enable-avx"] : [];
+
+/** A Node of `major` from the cache, fetched when missing: for this machine's processor, or for another one. */
+export async function ensureNode(major, arch = process.arch) {
   const version = pinned[major];
-  const folder = cacheFolder("toolchain", `node-${version}`);
+  const folder = cacheFolder("toolchain", arch === process.arch ? `node-${version}` : `node-${version}-${arch}`);
   await ensureFolder(folder, async (temporary) => {
-    const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+    const name = `node-${process.platform === "win32" ? "win" : process.platform}-${arch}`;
     say(`setup: downloading Node ${version} (npm package ${name})`);
     const fetched = join(temporary, "fetch");
     await mkdir(fetched);
     const flags = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", fetched];
+    if (arch !== process.arch) flags.push("--force"); // npm refuses other processors' binaries
     await run("npm", ["install", ...flags, `${name}@${version}`], { cwd: fetched });
     await rename(join(fetched, "node_modules", name, "bin"), join(temporary, "bin"));
     await rm(fetched, { recursive: true });

@@ -1,13 +1,46 @@
-// What the tests of this folder share: the texts for evaluation, and calls of the references in Python.
+// What the tests of this folder share: the texts for evaluation, what to compare on them, and calls of the references in Python
+// and of other processes.
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import { v8Flags } from "../../scripts/lib/node.mjs";
 import { ensurePython } from "../../scripts/lib/python.mjs";
 import { repositoryRoot, run } from "../../scripts/lib/run.mjs";
+import { measure } from "./measure.mjs";
 
 /** The flavours whose results must not differ from a reference. */
 export const flavours = ["simd", "relaxed"];
+const threadCounts = [1];
+
+/** What to run on all of a test's data. */
+export const configurations = flavours.flatMap((flavour) => threadCounts.map((threads) => (
+  { name: threads === 1 ? flavour : `${flavour} on ${threads} threads`, flavour, threads })));
+
+/** What to run on a part of it: this machine made to look like others, in processes of their own. */
+export const flaggedConfigurations = v8Flags.flatMap((flag) => flavours.map((flavour) => (
+  { name: `${flavour} with ${flag}`, flavour, threads: 1, command: [process.execPath, flag] })));
+
+/** What the package computes in a configuration: see measure.mjs. */
+export function measureWith({ flavour, threads, command }, request) {
+  const whole = { flavour, threads, ...request };
+  return command ? askProcess("measure-process.mjs", whole, { command }) : measure(whole);
+}
+
+/** The answer of a script of this folder, run by `command`, to one request. */
+export async function askProcess(script, request, { command = [process.execPath], args = [] } = {}) {
+  const [execPath, ...execArgv] = command;
+  const child = fork(new URL(script, import.meta.url), args, { execPath, execArgv });
+  const ended = once(child, "exit").then(([code, signal]) => assert.fail(`${script} ended with ${signal ?? `exit code ${code}`}`));
+  child.send(request);
+  const [answer] = await Promise.race([once(child, "message"), ended]);
+  ended.catch(() => {}); // it ends because we disconnect
+  child.disconnect();
+  return answer;
+}
 
 const dataFolder = resolve(repositoryRoot, process.env.CAMELGPT_DATA ?? "../shared/data");
 
@@ -37,5 +70,13 @@ export async function runReference(script, model, { inputs = {}, args = [] }) {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The share of places where both have the same token. */
+export function agreement(a, b) {
+  assert.equal(a.length, b.length);
+  return a.filter((token, i) => token === b[i]).length / a.length;
+}
+
+export const perplexityOf = (logprobs) => Math.exp(-logprobs.reduce((sum, logprob) => sum + logprob, 0) / logprobs.length);
 
 export const percent = (share, digits = 2) => `${(100 * share).toFixed(digits)} %`;

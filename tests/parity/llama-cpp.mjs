@@ -42,4 +42,3 @@ process.on("message", async ({ prompts, maxTokens, prefixes }) => {
   process.send({ answers, gaps });
 });
 process.on("disconnect", () => process.exit(0));
-process.send({ ready: true });

@@ -1,8 +1,10 @@
 // Every kernel set against the scalar one: odd sizes, tails, extremes.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "base/half.h"
@@ -14,27 +16,60 @@
 
 using namespace camelgpt;
 
-// Goes through every set on every permitted behaviour of the relaxed dot.
+// Whether multiply-add of the relaxed sets rounds once. Natively it does not, and there is none in the simd flavour.
+static bool is_madd_fused() {
+#if CAMELGPT_RELAXED
+  return relaxed_madd_is_fused();
+#else
+  return false;
+#endif
+}
+
+#if CAMELGPT_RELAXED
+// Calls `body` on every behaviour of the relaxed dot that there is here: each permitted one natively, the machine's own in
+// WebAssembly.
+template <typename Body>
+static void for_each_dot(Body body) {
+#if defined(__wasm_simd128__)
+  // Where multiply-add is not fused, no set but simd's may run: select.cpp says why.
+  if (is_madd_fused()) body();
+#else
+  for (const DotBehaviour behaviour : {DotBehaviour::kUnsigned, DotBehaviour::kSigned, DotBehaviour::kSaturating}) {
+    native_dot_behaviour = behaviour;
+    CAPTURE(static_cast<int>(behaviour));
+    CHECK((probe_relaxed_dot() == RelaxedDot::kOther) == (behaviour == DotBehaviour::kSaturating));
+    body();
+  }
+  native_dot_behaviour = DotBehaviour::kUnsigned;
+#endif
+}
+#endif
+
+// Goes through every set that is right on this machine.
 template <typename Check>
 static void for_each_set(Check check) {
   const auto run = [&](const Kernels& kernels) {
-    CAPTURE(kernels.name);
+    CAPTURE(std::string(kernels.name));
     check(kernels);
   };
   run(kSimdKernels);
 #if CAMELGPT_RELAXED
-  for (const DotBehaviour behaviour : {DotBehaviour::kUnsigned, DotBehaviour::kSigned, DotBehaviour::kSaturating}) {
-    native_dot_behaviour = behaviour;
-    CAPTURE(static_cast<int>(behaviour));
+  for_each_dot([&] {
     run(kRelaxedSplitKernels);
     switch (probe_relaxed_dot()) {
       case RelaxedDot::kUnsigned: run(kRelaxedUnsignedKernels); break;
       case RelaxedDot::kSigned: run(kRelaxedSignedKernels); break;
-      case RelaxedDot::kOther: CHECK(behaviour == DotBehaviour::kSaturating); break;
+      case RelaxedDot::kOther: break;
     }
-  }
-  native_dot_behaviour = DotBehaviour::kUnsigned;
+  });
 #endif
+}
+
+TEST_CASE("the set in use is one of those that are right on this machine") {
+  MESSAGE("in use: " << std::string(kernels().name));
+  bool is_tested = false;
+  for_each_set([&](const Kernels& set) { is_tested = is_tested || &set == &kernels(); });
+  CHECK(is_tested);
 }
 
 static std::vector<float> random_floats(size_t count, uint64_t seed, float size = 1.0f) {
@@ -44,7 +79,10 @@ static std::vector<float> random_floats(size_t count, uint64_t seed, float size 
   return values;
 }
 
-// y [tokens, padded rows] of a product by one kernel set.
+// Between the rows that a product writes.
+static constexpr float kUntouched = -77.0f;
+
+// y [tokens, padded rows + 8] of a product by one kernel set.
 static std::vector<float> product(const Kernels& kernels, const Panel& panel, const std::vector<float>& x, uint32_t tokens) {
   Arena measuring, arena;
   activations_reserve(tokens, panel.columns, &measuring);
@@ -52,13 +90,26 @@ static std::vector<float> product(const Kernels& kernels, const Panel& panel, co
   Activations activations = activations_reserve(tokens, panel.columns, &arena);
   kernels.quantize(x.data(), panel.columns, tokens, panel.columns, 0.5f, &activations);
   const size_t stride = padded_rows(panel.rows) + 8;
-  std::vector<float> y(stride * tokens, -77.0f);
+  std::vector<float> y(stride * tokens, kUntouched);
   const PanelSlice slice{panel.data, panel.group_bytes, panel.columns, panel_groups(panel.rows)};
   kernels.matmul[static_cast<int>(panel.kind)](slice, activations, y.data(), stride);
   for (uint32_t t = 0; t < tokens; ++t) {
-    for (size_t i = padded_rows(panel.rows); i < stride; ++i) CHECK(y[t * stride + i] == -77.0f);  // nothing else written
+    for (size_t i = padded_rows(panel.rows); i < stride; ++i) CHECK(y[t * stride + i] == kUntouched);
   }
   return y;
+}
+
+// Whether y are the scalar products: bit by bit, but where multiply-add rounds once up to that rounding (3.5e-7 of the largest
+// product at most). Dots of a unit that are wrong by one are not missed: they make about 3e-5 here.
+static bool is_scalar_product(const Kernels& kernels, const std::vector<float>& y, const std::vector<float>& expected) {
+  if (&kernels == &kSimdKernels || !is_madd_fused()) return y == expected;
+  float largest = 0, difference = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (expected[i] == kUntouched) continue;
+    largest = std::max(largest, std::fabs(expected[i]));
+    difference = std::max(difference, std::fabs(y[i] - expected[i]));
+  }
+  return difference <= 1e-6f * largest;
 }
 
 struct RandomPanel {
@@ -100,7 +151,7 @@ TEST_CASE("scalar products are those of the dequantised weights, up to the round
   }
 }
 
-TEST_CASE("every kernel set gives the scalar products, bit by bit") {
+TEST_CASE("every kernel set gives the scalar products") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);
     for (const uint32_t tokens : {1u, 2u, 4u, 5u, 7u}) {
@@ -108,7 +159,24 @@ TEST_CASE("every kernel set gives the scalar products, bit by bit") {
       const RandomPanel weights(type, 27, 768, tokens);
       const std::vector<float> x = random_floats(768 * tokens, 100 + tokens);
       const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens);
-      for_each_set([&](const Kernels& kernels) { CHECK(product(kernels, weights.panel, x, tokens) == expected); });
+      for_each_set([&](const Kernels& kernels) { CHECK(is_scalar_product(kernels, product(kernels, weights.panel, x, tokens), expected)); });
+    }
+  }
+}
+
+TEST_CASE("the relaxed sets give the same products, bit by bit") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    for (const uint32_t tokens : {1u, 7u}) {
+      const RandomPanel weights(type, 19, 512, tokens);
+      const std::vector<float> x = random_floats(512 * tokens, tokens);
+      std::vector<float> first;  // of the relaxed sets
+      for_each_set([&](const Kernels& kernels) {
+        if (&kernels == &kSimdKernels) return;
+        const std::vector<float> y = product(kernels, weights.panel, x, tokens);
+        if (first.empty()) first = y;
+        CHECK(y == first);
+      });
     }
   }
 }
@@ -125,7 +193,7 @@ TEST_CASE("products stay exact at the extremes of weights and activations") {
       std::vector<float> x(256);
       for (size_t i = 0; i < x.size(); ++i) x[i] = i % 5 == 0 ? -1.0f : 1.0f;
       const std::vector<float> expected = product(kScalarKernels, weights.panel, x, 1);
-      for_each_set([&](const Kernels& kernels) { CHECK(product(kernels, weights.panel, x, 1) == expected); });
+      for_each_set([&](const Kernels& kernels) { CHECK(is_scalar_product(kernels, product(kernels, weights.panel, x, 1), expected)); });
     }
   }
 }

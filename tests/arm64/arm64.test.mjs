@@ -1,0 +1,73 @@
+// 64-bit ARM, emulated on other machines. V8 takes the second operand of the relaxed int8 dot as signed there, whether or not
+// the processor has an instruction for it. The unit tests must pass; the model must compute what it computes here.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { repositoryRoot } from "../../scripts/lib/run.mjs";
+import { ensureArm64 } from "../../scripts/setup.mjs";
+import { flavours, measureWith } from "../parity/lib.mjs";
+import { modelPath } from "../web/lib/model.mjs";
+
+const text =
+  "The dromedary is a large camel with one hump on its back. It was probably domesticated in the Arabian Peninsula about four " +
+  "thousand years ago, and today it lives almost only as a domestic animal, in the deserts of North Africa and the Middle East. " +
+  "It can go without water for more than a week.";
+const promptTokens = 16; // the first ones of the text
+const maxTokens = 8;
+const largestChange = 0.01; // of a log-probability
+
+const machines = await ensureArm64();
+const kernelsOf = { simd: /^simd$/, relaxed: /^relaxed .*\bsigned$/ };
+// All tests once; those of single kernels on every machine and flavour.
+const allTests = [];
+const kernelTests = ["--source-file=*/kernels/*,*/quant/*"];
+
+function runUnitTests(command, flavour, filter) {
+  const program = join(repositoryRoot, `build/wasm/cmake/unit_tests_${flavour}.cjs`);
+  assert.ok(existsSync(program), `${program} is missing: npm test -- "unit tests in WebAssembly" makes it`);
+  const [first, ...others] = command;
+  const { status, stdout, stderr } = spawnSync(first, [...others, program, "--no-colors", ...filter], { encoding: "utf8" });
+  assert.equal(status, 0, stdout + stderr);
+  return stdout;
+}
+
+describe("64-bit ARM", () => {
+  let request;
+  let here;
+
+  before(async () => {
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 64 });
+    const tokens = await model.tokenize(text);
+    await model.dispose();
+    request = { contextLength: 128, tokens, prompts: [tokens.slice(0, promptTokens)], maxTokens };
+    here = await measureWith({ flavour: "relaxed", threads: 1 }, request);
+  });
+
+  for (const [i, { name, command }] of machines.entries()) {
+    for (const flavour of flavours) {
+      test(`${name}, ${flavour}: the unit tests pass, on the kernels that are right`, (t) => {
+        const output = runUnitTests(command, flavour, i === 0 && flavour === "relaxed" ? allTests : kernelTests);
+        t.diagnostic(`${name}, ${flavour}: ${/test cases:.*/.exec(output)[0]}`);
+        assert.match(/in use: (.*)/.exec(output)[1], kernelsOf[flavour]);
+      });
+    }
+
+    test(`${name}, relaxed: the model computes what it computes here`, async (t) => {
+      const there = await measureWith({ flavour: "relaxed", threads: 1, command }, request);
+      assert.match(there.kernels, kernelsOf.relaxed);
+      const changes = there.score.logprobs.map((logprob, k) => Math.abs(logprob - here.score.logprobs[k]));
+      t.diagnostic(`${name} (${there.kernels}) against this machine (${here.kernels}): a log-probability of ${changes.length} changes by ` +
+        `${Math.max(...changes)} at most, perplexity ${there.score.perplexity.toFixed(4)} and ${here.score.perplexity.toFixed(4)}`);
+      assert.equal(changes.length, request.tokens.length - 1);
+      assert.ok(Math.max(...changes) <= largestChange);
+      assert.deepEqual(there.score.best, here.score.best);
+      assert.equal(there.answers[0].length, maxTokens);
+      assert.deepEqual(there.answers, here.answers);
+    });
+  }
+});
