@@ -9,7 +9,6 @@
 
 namespace camelgpt {
 
-template <class Isa>
 struct AttentionKernel {
   // One tile of one head: floats from halves.
   static inline void load_tile(const uint16_t* halves, uint32_t count, float* out) {
@@ -22,10 +21,10 @@ struct AttentionKernel {
     v128_t a = wasm_f32x4_splat(0), b = a, c = a, d = a;
     for (uint32_t i = 0; i < width; i += 4) {
       const v128_t v = wasm_v128_load(q + i);
-      a = Isa::Arithmetic::madd(v, wasm_v128_load(keys + i), a);
-      b = Isa::Arithmetic::madd(v, wasm_v128_load(keys + width + i), b);
-      c = Isa::Arithmetic::madd(v, wasm_v128_load(keys + 2 * width + i), c);
-      d = Isa::Arithmetic::madd(v, wasm_v128_load(keys + 3 * width + i), d);
+      a = madd(v, wasm_v128_load(keys + i), a);
+      b = madd(v, wasm_v128_load(keys + width + i), b);
+      c = madd(v, wasm_v128_load(keys + 2 * width + i), c);
+      d = madd(v, wasm_v128_load(keys + 3 * width + i), d);
     }
     const v128_t ab = wasm_f32x4_add(wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));
     const v128_t cd = wasm_f32x4_add(wasm_i32x4_shuffle(c, d, 0, 4, 1, 5), wasm_i32x4_shuffle(c, d, 2, 6, 3, 7));
@@ -45,7 +44,7 @@ struct AttentionKernel {
         const v128_t weight = wasm_v128_load32_splat(weights + p);
         const float* value = values + static_cast<size_t>(p) * width + i;
         CAMELGPT_UNROLL
-        for (int j = 0; j < 8; ++j) acc[j] = Isa::Arithmetic::madd(weight, wasm_v128_load(value + 4 * j), acc[j]);
+        for (int j = 0; j < 8; ++j) acc[j] = madd(weight, wasm_v128_load(value + 4 * j), acc[j]);
       }
       CAMELGPT_UNROLL
       for (int j = 0; j < 8; ++j) wasm_v128_store(out + i + 4 * j, acc[j]);
@@ -54,7 +53,7 @@ struct AttentionKernel {
       v128_t acc = wasm_f32x4_mul(wasm_v128_load(out + i), keeps);
       for (uint32_t p = 0; p < positions; ++p) {
         const v128_t value = wasm_v128_load(values + static_cast<size_t>(p) * width + i);
-        acc = Isa::Arithmetic::madd(wasm_v128_load32_splat(weights + p), value, acc);
+        acc = madd(wasm_v128_load32_splat(weights + p), value, acc);
       }
       wasm_v128_store(out + i, acc);
     }
@@ -103,7 +102,7 @@ struct AttentionKernel {
           const v128_t peaks = wasm_f32x4_splat(peak);
           v128_t sum = wasm_f32x4_splat(0);
           for (uint32_t p = 0; p < row_end; p += 4) {
-            const v128_t e = exp4<Isa>(wasm_f32x4_sub(wasm_v128_load(row + p), peaks));
+            const v128_t e = exp4(wasm_f32x4_sub(wasm_v128_load(row + p), peaks));
             wasm_v128_store(row + p, e);
             sum = wasm_f32x4_add(sum, e);
           }
@@ -134,18 +133,21 @@ struct AttentionKernel {
 
 template <class Isa>
 constexpr Kernels make_kernels(const char* name) {
+  constexpr uint32_t kInputBytes = Isa::NibbleDot::kInputBytes;
+  static_assert(kInputBytes == Isa::ByteDot::kInputBytes && kInputBytes == Isa::NibbleTileDot::kInputBytes);
+  using Ops = VectorOps<kInputBytes>;
   Kernels table{};
   table.name = name;
-  table.quantize = VectorOps<Isa>::quantize;
+  table.quantize = Ops::quantize;
   set_matmuls<Isa>(&table);
-  table.rms_norm = VectorOps<Isa>::rms_norm;
-  table.swiglu = VectorOps<Isa>::swiglu;
-  table.add = VectorOps<Isa>::add;
-  table.rope = VectorOps<Isa>::rope;
-  table.to_half = VectorOps<Isa>::to_half;
-  table.attend = AttentionKernel<Isa>::attend;
-  table.argmax = VectorOps<Isa>::argmax;
-  table.sum_exp = VectorOps<Isa>::sum_exp;
+  table.rms_norm = Ops::rms_norm;
+  table.swiglu = Ops::swiglu;
+  table.add = Ops::add;
+  table.rope = Ops::rope;
+  table.to_half = Ops::to_half;
+  table.attend = AttentionKernel::attend;
+  table.argmax = Ops::argmax;
+  table.sum_exp = Ops::sum_exp;
   return table;
 }
 

@@ -1,7 +1,6 @@
 // Matrix products on panels, written once for every instruction set.
 //
-// An Isa gives NibbleDot (for one token), NibbleTileDot (for a tile) and ByteDot (see dots.h), and Arithmetic with
-// madd(a, b, c) = a * b + c.
+// An Isa gives NibbleDot (for one token), NibbleTileDot (for a tile) and ByteDot (see dots.h).
 // The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same panel.
 #pragma once
 
@@ -36,184 +35,175 @@ constexpr bool multiplies_bytes(PanelKind kind) { return !panel_layout(kind).nib
 
 // Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the parameters are
 // what the code depends on, and no more.
-template <class Arithmetic, class Dot, PanelKind kKind, int kTokens>
+template <class Dot, PanelKind kKind, int kTokens>
 struct PanelTile {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
   static constexpr uint32_t kInputBytes = Dot::kInputBytes;
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
   static constexpr bool kOffset = kLayout.offset != 0 && !(multiplies_bytes(kKind) && Dot::kSigned);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
+  static constexpr bool kBothNibbles = kLayout.nibbles && kParts == 1;  // two steps are the low and the high ones of the same bytes
   static_assert(!kOffset || kLayout.offset == 1u << kOffsetShift);
+
+  // What stays in registers.
+  struct Constants {
+    Dot dot;
+    HalfConverter half;
+    v128_t nibbles{}, table{};  // of the kinds with a table
+
+    Constants() {
+      if constexpr (kLayout.table) {
+        nibbles = opaque_splat_i32(kWordNibbles);
+        uint8_t bytes[16];
+        for (int i = 0; i < 16; ++i) bytes[i] = static_cast<uint8_t>(kIq4NlValues[i] + 128);
+        table = wasm_v128_load(bytes);
+      }
+    }
+  };
 
   // The quantised input of one tile of tokens, unit after unit (see VectorOps::quantize).
   struct TileInput {
     const uint8_t* values;
-    const uint8_t* remainders;
-    const uint8_t* refined;
     const float* scales;
-    const int32_t* sums;
-    const int32_t* half_sums;
+    const int32_t* sums;   // of the values, for each part of a unit
+    const float* totals;   // likewise
   };
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
-    const size_t value_at = at * kUnitColumns * kInputBytes;
-    return {input.values + value_at, input.remainders + value_at, input.refined + at / kTokens,
-            input.scales + at,       input.sums + at,             input.half_sums + 2 * at};
+    return {input.values + at * kUnitColumns * kInputBytes, input.scales + at,
+            kParts == 2 ? input.half_sums + 2 * at : input.sums + at,
+            kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
 
-  // totals[token][half of the rows] = values · activations of kCount tokens of the tile, for one part of a unit.
-  template <int kCount>
-  static inline void dot_part(const Dot& dot, v128_t table, v128_t nibbles, const uint8_t* values, const uint8_t* input,
-                              int part, v128_t totals[kCount][2]) {
+  // totals[token][half of the rows] = values · activations for one part of a unit.
+  __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values, const uint8_t* input, int part,
+                                                      v128_t totals[kTokens][2]) {
     constexpr int kPartSteps = kParts == 2 ? 4 : 8;
-    const auto weights = [&](int step, int h) {
-      const v128_t x = wasm_v128_load(values + (kLayout.nibbles ? step & 3 : step) * 32 + h * 16);
-      return unit_weights(dot, table, nibbles, x, step >= 4);
-    };
-    const auto load_input = [&](int step, int t) { return dot.load(input + (step * kTokens + t) * 4 * kInputBytes); };
-    typename Dot::Sum sums[kCount][2];
+    typename Dot::Sum sums[kTokens][2];
     CAMELGPT_UNROLL
-    for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
-    if constexpr (kCount == 1) {
-      // Both halves of the rows use an input while it is in a register.
+    for (int t = 0; t < kTokens; ++t) sums[t][0] = sums[t][1] = Dot::zero();
+    // Left to itself the compiler unrolls this too and then computes each sum in one go, when it is needed: what they share does
+    // not fit the registers.
+#pragma clang loop unroll(disable)
+    for (int k = 0; k < kPartSteps / 2; ++k) {
       CAMELGPT_UNROLL
-      for (int k = 0; k < kPartSteps; ++k) {
-        const int step = k + 4 * part;
-        const auto four = load_input(step, 0);
-        for (int h = 0; h < 2; ++h) sums[0][h] = dot.add(sums[0][h], four, weights(step, h));
-      }
-    } else {
-      // One half of the rows after the other: the sums of both, and what they are made of, do not fit the registers.
-      CAMELGPT_UNROLL
-      for (int h = 0; h < 2; ++h) {
+      for (int i = 0; i < 2; ++i) {
+        const int step = kBothNibbles ? k + 4 * i : 2 * k + i + 4 * part;
+        const bool high = kBothNibbles ? i == 1 : part == 1;
+        const uint8_t* p = values + (kLayout.nibbles ? step & 3 : step) * 32;
+        const typename Dot::Weights weights[2] = {unit_weights(c, wasm_v128_load(p), high),
+                                                  unit_weights(c, wasm_v128_load(p + 16), high)};
         CAMELGPT_UNROLL
-        for (int k = 0; k < kPartSteps; ++k) {
-          const int step = k + 4 * part;
-          const auto four_columns = weights(step, h);
-          CAMELGPT_UNROLL
-          for (int t = 0; t < kCount; ++t) sums[t][h] = dot.add(sums[t][h], load_input(step, t), four_columns);
-        }
-      }
-    }
-    CAMELGPT_UNROLL
-    for (int t = 0; t < kCount; ++t) {
-      for (int h = 0; h < 2; ++h) totals[t][h] = dot.total(sums[t][h]);
-    }
-  }
-
-  // 16 bytes of a unit's values as weights; of nibbles those of one half.
-  static inline typename Dot::Weights unit_weights(const Dot& dot, v128_t table, v128_t nibbles, v128_t x, bool high) {
-    if constexpr (kLayout.table) {
-      return dot.byte(wasm_i8x16_swizzle(table, wasm_v128_and(high ? wasm_u16x8_shr(x, 4) : x, nibbles)));
-    } else if constexpr (kLayout.nibbles) {
-      return high ? dot.high(x) : dot.low(x);
-    } else {
-      return dot.byte(x);
-    }
-  }
-
-  // totals = 256 * totals + values · remainders. `refined` has a bit for each token whose remainders are not zero.
-  static inline void refine(const Dot& dot, v128_t table, v128_t nibbles, const uint8_t* values, const uint8_t* remainders,
-                            uint32_t refined, int part, v128_t totals[kTokens][2]) {
-    v128_t rest[kTokens][2];
-    if (kTokens == 1 || __builtin_popcount(refined) > 2) {  // going through the tile once costs as much as three tokens
-      dot_part<kTokens>(dot, table, nibbles, values, remainders, part, rest);
-    } else {
-      CAMELGPT_UNROLL
-      for (int t = 0; t < kTokens; ++t) {
-        rest[t][0] = rest[t][1] = wasm_i32x4_splat(0);
-        if ((refined >> t & 1) != 0) {
-          dot_part<1>(dot, table, nibbles, values, remainders + t * 4 * kInputBytes, part, rest + t);
+        for (int t = 0; t < kTokens; ++t) {
+          const auto four = c.dot.load(input + (step * kTokens + t) * 4 * kInputBytes);
+          for (int h = 0; h < 2; ++h) sums[t][h] = c.dot.add(sums[t][h], four, weights[h]);
         }
       }
     }
     CAMELGPT_UNROLL
     for (int t = 0; t < kTokens; ++t) {
-      for (int h = 0; h < 2; ++h) totals[t][h] = wasm_i32x4_add(wasm_i32x4_shl(totals[t][h], 8), rest[t][h]);
+      for (int h = 0; h < 2; ++h) totals[t][h] = c.dot.total(sums[t][h]);
     }
   }
 
-  // Eight rows times the tokens from `first_token` on, of which `valid` are stored.
-  __attribute__((noinline)) static void multiply(const uint8_t* panel, const Activations& activations, uint32_t first_token,
+  // 16 bytes of a unit's values as weights; of nibbles those of one half.
+  static inline typename Dot::Weights unit_weights(const Constants& c, v128_t x, bool high) {
+    if constexpr (kLayout.table) {
+      return c.dot.byte(wasm_i8x16_swizzle(c.table, wasm_v128_and(high ? wasm_u16x8_shr(x, 4) : x, c.nibbles)));
+    } else if constexpr (kLayout.nibbles) {
+      return high ? c.dot.high(x) : c.dot.low(x);
+    } else {
+      return c.dot.byte(x);
+    }
+  }
+
+  // The scales of eight rows in a part of a unit; minimums are to be added, times the input's total.
+  struct Scales {
+    v128_t scale[2];
+    v128_t minimum[2];
+  };
+
+  static inline Scales super_scales(const HalfConverter& half, const uint8_t* super) {
+    Scales scales{};
+    for (int h = 0; h < 2; ++h) {
+      scales.scale[h] = half.load4(super + h * 8);
+      if constexpr (kLayout.minimum) scales.minimum[h] = wasm_f32x4_neg(half.load4(super + 16 + h * 8));
+    }
+    return scales;
+  }
+
+  static inline Scales part_scales(const HalfConverter& half, const Scales& super, const uint8_t* unit, int part) {
+    const uint8_t* side = unit + kLayout.values_bytes;
+    Scales scales{};
+    if constexpr (kLayout.subs == 0) {
+      for (int h = 0; h < 2; ++h) {
+        scales.scale[h] = half.load4(side + h * 8);
+        if constexpr (kLayout.minimum) scales.minimum[h] = half.load4(side + 16 + h * 8);
+      }
+    } else {
+      load_sub_scales(side + part * 8, true, scales.scale);
+      for (int h = 0; h < 2; ++h) scales.scale[h] = wasm_f32x4_mul(super.scale[h], scales.scale[h]);
+      if constexpr (kLayout.minimum) {
+        load_sub_scales(side + (kLayout.subs + part) * 8, false, scales.minimum);
+        for (int h = 0; h < 2; ++h) scales.minimum[h] = wasm_f32x4_mul(super.minimum[h], scales.minimum[h]);
+      }
+    }
+    return scales;
+  }
+
+  // acc += scale * (total without the weights' offset)
+  static inline void add_scaled(const v128_t total[2], const v128_t scale[2], const float* input_scale, const int32_t* input_sum,
+                                v128_t acc[2]) {
+    const v128_t input_scales = wasm_v128_load32_splat(input_scale);
+    v128_t offset{};
+    if constexpr (kOffset) offset = wasm_i32x4_shl(wasm_v128_load32_splat(input_sum), kOffsetShift);
+    CAMELGPT_UNROLL
+    for (int h = 0; h < 2; ++h) {
+      const v128_t whole = kOffset ? wasm_i32x4_sub(total[h], offset) : total[h];
+      acc[h] = madd(wasm_f32x4_convert_i32x4(whole), wasm_f32x4_mul(scale[h], input_scales), acc[h]);
+    }
+  }
+
+  // Eight rows times the tokens from `first_token` on, of which `valid` are stored; without the remainders.
+  __attribute__((noinline)) static void multiply(const uint8_t* group, const Activations& activations, uint32_t first_token,
                                                  float* y, size_t y_stride) {
     const uint32_t units = activations.columns / kUnitColumns;
     const uint32_t valid = activations.tokens - first_token;
     TileInput input = tile_input(activations, first_token, units);
-    const Dot dot;
-    const HalfConverter half;
-    v128_t nibbles{}, table{};
-    if constexpr (kLayout.table) {
-      nibbles = opaque_splat_i32(kWordNibbles);
-      uint8_t bytes[16];
-      for (int i = 0; i < 16; ++i) bytes[i] = static_cast<uint8_t>(kIq4NlValues[i] + 128);
-      table = wasm_v128_load(bytes);
-    }
+    const Constants c;
     v128_t acc[kTokens][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kTokens; ++t) acc[t][0] = acc[t][1] = wasm_f32x4_splat(0);
-    v128_t super_scale[2]{}, super_minimum[2]{};
+    Scales super{};
+    const uint8_t* unit = group;
 
     for (uint32_t u = 0; u < units; ++u) {
       if constexpr (kLayout.subs != 0) {
         if (u % kSuperUnits == 0) {
-          for (int h = 0; h < 2; ++h) {
-            super_scale[h] = half.load4(panel + h * 8);
-            if constexpr (kLayout.minimum) super_minimum[h] = half.load4(panel + 16 + h * 8);
-          }
-          panel += kLayout.super_bytes;
+          super = super_scales(c.half, unit);
+          unit += kLayout.super_bytes;
         }
       }
-      const uint8_t* side = panel + kLayout.values_bytes;
       CAMELGPT_UNROLL
       for (int part = 0; part < kParts; ++part) {
         v128_t totals[kTokens][2];
-        dot_part<kTokens>(dot, table, nibbles, panel, input.values, part, totals);
-        if (*input.refined != 0) {
-          refine(dot, table, nibbles, panel, input.remainders, *input.refined, part, totals);
-        }
-
-        v128_t scale[2], minimum[2]{};
-        if constexpr (kLayout.subs == 0) {
-          for (int h = 0; h < 2; ++h) {
-            scale[h] = half.load4(side + h * 8);
-            if constexpr (kLayout.minimum) minimum[h] = half.load4(side + 16 + h * 8);
-          }
-        } else {
-          load_sub_scales(side + part * 8, true, scale);
-          for (int h = 0; h < 2; ++h) scale[h] = wasm_f32x4_mul(super_scale[h], scale[h]);
-          if constexpr (kLayout.minimum) {
-            load_sub_scales(side + (kLayout.subs + part) * 8, false, minimum);
-            for (int h = 0; h < 2; ++h) minimum[h] = wasm_f32x4_mul(super_minimum[h], minimum[h]);
-          }
-        }
-        const int32_t* sums = kParts == 2 ? input.half_sums + part * kTokens : input.sums;
+        dot_part(c, unit, input.values, part, totals);
+        const Scales scales = part_scales(c.half, super, unit, part);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
-          const v128_t input_scale = wasm_v128_load32_splat(input.scales + t);
-          v128_t input_sum{};
-          if constexpr (kOffset || kLayout.minimum) input_sum = wasm_v128_load32_splat(sums + t);
-          CAMELGPT_UNROLL
-          for (int h = 0; h < 2; ++h) {
-            v128_t whole = totals[t][h];
-            if constexpr (kOffset) whole = wasm_i32x4_sub(whole, wasm_i32x4_shl(input_sum, kOffsetShift));
-            acc[t][h] = Arithmetic::madd(wasm_f32x4_convert_i32x4(whole), wasm_f32x4_mul(scale[h], input_scale), acc[t][h]);
-          }
+          add_scaled(totals[t], scales.scale, input.scales + t, input.sums + part * kTokens + t, acc[t]);
           if constexpr (kLayout.minimum) {
-            // K formats subtract their minimum.
-            const v128_t factor = kLayout.subs == 0 ? input_scale : wasm_f32x4_neg(input_scale);
-            const v128_t weighted = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(input_sum), factor);
-            for (int h = 0; h < 2; ++h) acc[t][h] = Arithmetic::madd(minimum[h], weighted, acc[t][h]);
+            const v128_t total = wasm_v128_load32_splat(input.totals + part * kTokens + t);
+            for (int h = 0; h < 2; ++h) acc[t][h] = madd(scales.minimum[h], total, acc[t][h]);
           }
         }
       }
-      panel += kLayout.unit_bytes;
+      unit += kLayout.unit_bytes;
       input.values += kTokens * kUnitColumns * kInputBytes;
-      input.remainders += kTokens * kUnitColumns * kInputBytes;
-      input.refined += 1;
       input.scales += kTokens;
-      input.sums += kTokens;
-      input.half_sums += 2 * kTokens;
+      input.sums += kTokens * kParts;
+      input.totals += kTokens * kParts;
     }
     CAMELGPT_UNROLL
     for (int t = 0; t < kTokens; ++t) {
@@ -223,6 +213,32 @@ struct PanelTile {
       }
     }
   }
+
+  // y += eight rows times the remainders of one token.
+  __attribute__((noinline)) static void add_remainders(const uint8_t* group, const Activations& activations, uint32_t token,
+                                                       float* y)
+    requires(kTokens == 1)
+  {
+    const Refinement& refinement = activations.refinement;
+    const size_t first = static_cast<size_t>(token) * (activations.columns / kUnitColumns);
+    const Constants c;
+    v128_t acc[2] = {wasm_v128_load(y), wasm_v128_load(y + 4)};
+    for (size_t entry = first; entry < first + refinement.counts[token]; ++entry) {
+      const uint32_t u = refinement.units[entry];
+      const uint8_t* unit = panel_unit(kLayout, group, u);
+      Scales super{};
+      if constexpr (kLayout.subs != 0) super = super_scales(c.half, panel_super(kLayout, group, u));
+      CAMELGPT_UNROLL
+      for (int part = 0; part < kParts; ++part) {
+        v128_t totals[1][2];
+        dot_part(c, unit, refinement.remainders + entry * kUnitColumns * kInputBytes, part, totals);
+        const int32_t* sum = kParts == 2 ? refinement.half_sums + 2 * entry + part : refinement.sums + entry;
+        add_scaled(totals[0], part_scales(c.half, super, unit, part).scale, refinement.scales + entry, sum, acc);
+      }
+    }
+    wasm_v128_store(y, acc[0]);
+    wasm_v128_store(y + 4, acc[1]);
+  }
 };
 
 // One panel kind on one instruction set.
@@ -230,8 +246,8 @@ template <class Isa, PanelKind kKind>
 struct PanelMatmul {
   template <class NibbleDot>
   using DotFor = std::conditional_t<multiplies_bytes(kKind), typename Isa::ByteDot, NibbleDot>;
-  using One = PanelTile<typename Isa::Arithmetic, DotFor<typename Isa::NibbleDot>, kKind, 1>;
-  using Tile = PanelTile<typename Isa::Arithmetic, DotFor<typename Isa::NibbleTileDot>, kKind, kTokenTile>;
+  using One = PanelTile<DotFor<typename Isa::NibbleDot>, kKind, 1>;
+  using Tile = PanelTile<DotFor<typename Isa::NibbleTileDot>, kKind, kTokenTile>;
 
   static void run(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
     for (uint32_t g = 0; g < weights.groups; ++g) {
@@ -239,15 +255,16 @@ struct PanelMatmul {
       float* out = y + g * kPanelRows;
       if (input.tokens == 1) {
         One::multiply(panel, input, 0, out, y_stride);
-        continue;
+      } else {
+        for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
       }
-      for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
+      for (uint32_t t = 0; t < input.tokens; ++t) One::add_remainders(panel, input, t, out + t * y_stride);
     }
   }
 };
 
 // Half, bfloat16 and float panels: products with the floats themselves.
-template <class Arithmetic, PanelKind kKind>
+template <PanelKind kKind>
 struct FloatMatmul {
   static constexpr uint32_t kBytes = panel_layout(kKind).float_bytes;
 
@@ -277,8 +294,8 @@ struct FloatMatmul {
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
           const v128_t value = wasm_v128_load32_splat(x + t * x_stride + c);
-          acc[g][t][0] = Arithmetic::madd(low, value, acc[g][t][0]);
-          acc[g][t][1] = Arithmetic::madd(high, value, acc[g][t][1]);
+          acc[g][t][0] = madd(low, value, acc[g][t][0]);
+          acc[g][t][1] = madd(high, value, acc[g][t][1]);
         }
       }
     }
@@ -327,9 +344,9 @@ constexpr void set_matmuls(Kernels* table) {
   set(PanelKind::kNibbleSuper16, PanelMatmul<Isa, PanelKind::kNibbleSuper16>::run);
   set(PanelKind::kByteSuper32Min, PanelMatmul<Isa, PanelKind::kByteSuper32Min>::run);
   set(PanelKind::kByteSuper16, PanelMatmul<Isa, PanelKind::kByteSuper16>::run);
-  set(PanelKind::kHalf, FloatMatmul<typename Isa::Arithmetic, PanelKind::kHalf>::run);
-  set(PanelKind::kBfloat, FloatMatmul<typename Isa::Arithmetic, PanelKind::kBfloat>::run);
-  set(PanelKind::kFloat, FloatMatmul<typename Isa::Arithmetic, PanelKind::kFloat>::run);
+  set(PanelKind::kHalf, FloatMatmul<PanelKind::kHalf>::run);
+  set(PanelKind::kBfloat, FloatMatmul<PanelKind::kBfloat>::run);
+  set(PanelKind::kFloat, FloatMatmul<PanelKind::kFloat>::run);
 }
 
 }  // namespace camelgpt

@@ -5,13 +5,8 @@
 namespace camelgpt {
 namespace {
 
-struct Fused {
-  static v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_relaxed_madd(a, b, c); }
-};
-
 template <class Nibble, class NibbleTile, class Byte>
 struct Relaxed {
-  using Arithmetic = Fused;
   using NibbleDot = Nibble;
   using NibbleTileDot = NibbleTile;
   using ByteDot = Byte;

@@ -23,24 +23,24 @@ inline float horizontal_max(v128_t v) {
 
 // e^x to about one unit in the last place: x = n ln 2 + r, polynomial for e^r (coefficients of Cephes' expf), 2^n by bits.
 // Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
-template <class Isa>
 inline v128_t exp4(v128_t x) {
   x = wasm_f32x4_pmax(wasm_f32x4_splat(-87.3f), wasm_f32x4_pmin(wasm_f32x4_splat(88.3f), x));
   const v128_t n = wasm_f32x4_nearest(wasm_f32x4_mul(x, wasm_f32x4_splat(1.44269504f)));
-  v128_t r = Isa::Arithmetic::madd(n, wasm_f32x4_splat(-0.693359375f), x);
-  r = Isa::Arithmetic::madd(n, wasm_f32x4_splat(2.12194440e-4f), r);
+  v128_t r = madd(n, wasm_f32x4_splat(-0.693359375f), x);
+  r = madd(n, wasm_f32x4_splat(2.12194440e-4f), r);
   v128_t p = wasm_f32x4_splat(1.9875691500e-4f);
-  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(1.3981999507e-3f));
-  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(8.3334519073e-3f));
-  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(4.1665795894e-2f));
-  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(1.6666665459e-1f));
-  p = Isa::Arithmetic::madd(p, r, wasm_f32x4_splat(5.0000001201e-1f));
-  p = Isa::Arithmetic::madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, wasm_f32x4_splat(1.0f)));
+  p = madd(p, r, wasm_f32x4_splat(1.3981999507e-3f));
+  p = madd(p, r, wasm_f32x4_splat(8.3334519073e-3f));
+  p = madd(p, r, wasm_f32x4_splat(4.1665795894e-2f));
+  p = madd(p, r, wasm_f32x4_splat(1.6666665459e-1f));
+  p = madd(p, r, wasm_f32x4_splat(5.0000001201e-1f));
+  p = madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, wasm_f32x4_splat(1.0f)));
   const v128_t exponent = wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127));
   return wasm_f32x4_mul(p, wasm_i32x4_shl(exponent, 23));
 }
 
-template <class Isa>
+// kInputBytes: size of a quantised activation in memory.
+template <uint32_t kInputBytes>
 struct VectorOps {
   static inline float largest_magnitude(const float* x) {
     v128_t largest = wasm_f32x4_abs(wasm_v128_load(x));
@@ -48,55 +48,87 @@ struct VectorOps {
     return horizontal_max(largest);
   }
 
-  // One unit: q = round(x * inverse), and where `refine` r = round((x * inverse - q) * 256), both at most 127 in magnitude.
-  static inline void quantize_unit(const float* x, float inverse, bool refine, int8_t q[32], int8_t r[32],
-                                   int32_t half_sums[2]) {
-    const v128_t inverses = wasm_f32x4_splat(inverse);
-    for (int h = 0; h < 2; ++h) {
-      v128_t coarse[4], fine[4], total = wasm_i32x4_splat(0);
-      for (int j = 0; j < 4; ++j) {
-        const v128_t scaled = wasm_f32x4_mul(wasm_v128_load(x + h * 16 + j * 4), inverses);
-        const v128_t rounded = wasm_f32x4_nearest(scaled);
-        coarse[j] = wasm_i32x4_trunc_sat_f32x4(rounded);
-        if (refine) {
-          const v128_t rest = wasm_f32x4_nearest(wasm_f32x4_mul(wasm_f32x4_sub(scaled, rounded), wasm_f32x4_splat(256.0f)));
-          fine[j] = wasm_i32x4_min(wasm_i32x4_trunc_sat_f32x4(rest), wasm_i32x4_splat(127));
-          fine[j] = wasm_i32x4_max(fine[j], wasm_i32x4_splat(-127));
-          total = wasm_i32x4_add(total, wasm_i32x4_add(wasm_i32x4_shl(coarse[j], 8), fine[j]));
-        } else {
-          total = wasm_i32x4_add(total, coarse[j]);
-        }
+  // 16 numbers of 8 bits, and their sum.
+  struct Sixteen {
+    v128_t words[2];  // as 16-bit numbers
+    int32_t sum;
+  };
+
+  // Rounds 16 floats below 2^22, which are replaced by what was rounded: the sum with 1.5 * 2^23 has no bits for fractions. It is
+  // cheaper than the instructions, which x86 does not have in this form.
+  static inline Sixteen round16(v128_t floats[4]) {
+    const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
+    v128_t quads[4];
+    for (int j = 0; j < 4; ++j) {
+      const v128_t shifted = wasm_f32x4_add(floats[j], magic);
+      quads[j] = wasm_i32x4_sub(shifted, magic);
+      floats[j] = wasm_f32x4_sub(shifted, magic);
+    }
+    const v128_t sum = wasm_i32x4_add(wasm_i32x4_add(quads[0], quads[1]), wasm_i32x4_add(quads[2], quads[3]));
+    return {{wasm_i16x8_narrow_i32x4(quads[0], quads[1]), wasm_i16x8_narrow_i32x4(quads[2], quads[3])},
+            (wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1)) +
+                (wasm_i32x4_extract_lane(sum, 2) + wasm_i32x4_extract_lane(sum, 3))};
+  }
+
+  // Writes 16 numbers as four steps of four columns, `stride` bytes apart.
+  static inline void place(const Sixteen& x, uint32_t stride, uint8_t* out) {
+    if constexpr (kInputBytes == 1) {
+      const v128_t bytes = wasm_i8x16_narrow_i16x8(x.words[0], x.words[1]);
+      wasm_v128_store32_lane(out, bytes, 0);
+      wasm_v128_store32_lane(out + stride, bytes, 1);
+      wasm_v128_store32_lane(out + 2 * stride, bytes, 2);
+      wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
+    } else {
+      for (int h = 0; h < 2; ++h) {
+        const v128_t words = wasm_i16x8_shuffle(x.words[h], x.words[h], 0, 2, 1, 3, 4, 6, 5, 7);
+        wasm_v128_store64_lane(out + 2 * h * stride, words, 0);
+        wasm_v128_store64_lane(out + (2 * h + 1) * stride, words, 1);
       }
-      wasm_v128_store(q + h * 16, narrow16(coarse));
-      if (refine) wasm_v128_store(r + h * 16, narrow16(fine));
-      half_sums[h] = (wasm_i32x4_extract_lane(total, 0) + wasm_i32x4_extract_lane(total, 1)) +
-                     (wasm_i32x4_extract_lane(total, 2) + wasm_i32x4_extract_lane(total, 3));
     }
   }
 
-  static inline v128_t narrow16(const v128_t four[4]) {
-    return wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]), wasm_i16x8_narrow_i32x4(four[2], four[3]));
-  }
-
-  // Spreads one token's 32 numbers over its lane of the tile.
-  static inline void place(const int8_t q[32], uint32_t tile, uint32_t lane, uint8_t* unit) {
-    constexpr uint32_t kInputBytes = Isa::NibbleDot::kInputBytes;
-    for (uint32_t k = 0; k < 8; ++k) {
-      uint8_t* four = unit + (k * tile + lane) * 4 * kInputBytes;
-      if constexpr (kInputBytes == 1) {
-        std::memcpy(four, q + 4 * k, 4);
-      } else {
-        const int16_t wide[4] = {q[4 * k], q[4 * k + 2], q[4 * k + 1], q[4 * k + 3]};
-        std::memcpy(four, wide, 8);
+  // One unit of one token: the values go to `values`, steps of four columns `stride` columns apart; the remainders to an entry
+  // of the token's list where there is one. `at` counts in scales, `half_at` in half sums, whose second half is `tile` further.
+  static inline void quantize_unit(const float* x, float largest, uint32_t tile, uint8_t* values, size_t at, size_t half_at,
+                                   bool refine, size_t entry, Activations* out) {
+    const Refinement& refinement = out->refinement;
+    const v128_t inverse = wasm_f32x4_splat(largest > 0 ? 127.0f / largest : 0.0f);
+    const float scale = largest / 127.0f;
+    int32_t sums[2], rests[2] = {0, 0};
+    for (int h = 0; h < 2; ++h) {
+      v128_t scaled[4], rounded[4];
+      for (int j = 0; j < 4; ++j) {
+        scaled[j] = rounded[j] = wasm_f32x4_mul(wasm_v128_load(x + h * 16 + j * 4), inverse);
       }
+      const Sixteen coarse = round16(rounded);
+      place(coarse, tile * 4 * kInputBytes, values + h * tile * 16 * kInputBytes);
+      sums[h] = coarse.sum;
+      if (refine) {
+        for (int j = 0; j < 4; ++j) {
+          const v128_t rest = wasm_f32x4_mul(wasm_f32x4_sub(scaled[j], rounded[j]), wasm_f32x4_splat(256.0f));
+          rounded[j] = wasm_f32x4_pmin(wasm_f32x4_splat(127.0f), wasm_f32x4_pmax(wasm_f32x4_splat(-127.0f), rest));
+        }
+        const Sixteen fine = round16(rounded);
+        place(fine, 4 * kInputBytes, refinement.remainders + (entry * kUnitColumns + h * 16) * kInputBytes);
+        rests[h] = fine.sum;
+        refinement.half_sums[2 * entry + h] = fine.sum;
+      }
+      out->half_sums[half_at + h * tile] = sums[h];
+      out->half_totals[half_at + h * tile] = static_cast<float>(256 * sums[h] + rests[h]) * (scale * 0x1p-8f);
+    }
+    out->scales[at] = scale;
+    out->sums[at] = sums[0] + sums[1];
+    out->totals[at] = static_cast<float>(256 * (sums[0] + sums[1]) + rests[0] + rests[1]) * (scale * 0x1p-8f);
+    if (refine) {
+      refinement.scales[entry] = scale * 0x1p-8f;
+      refinement.sums[entry] = rests[0] + rests[1];
     }
   }
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
+  // Of the last tile, tokens that there are not stay as they were: their products are not stored.
   static void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above,
                        Activations* out) {
-    constexpr uint32_t kInputBytes = Isa::NibbleDot::kInputBytes;
-    static_assert(kInputBytes == Isa::ByteDot::kInputBytes && kInputBytes == Isa::NibbleTileDot::kInputBytes);
     out->tokens = tokens;
     out->columns = columns;
     out->x = x;
@@ -104,56 +136,28 @@ struct VectorOps {
     if (columns % kUnitColumns != 0) return;
     const uint32_t units = columns / kUnitColumns;
     const uint32_t tile = activation_tile(tokens);
-    for (uint32_t first = 0; first < tokens; first += tile) {
-      const size_t base = static_cast<size_t>(first) * units;
-      const uint32_t valid = tokens - first < tile ? tokens - first : tile;
-      float threshold[kTokenTile];  // of the square of a unit's largest magnitude
-      for (uint32_t lane = 0; lane < valid; ++lane) {
-        double squares = 0;
-        for (uint32_t u = 0; u < units; ++u) {
-          const float largest = largest_magnitude(x + (first + lane) * stride + u * kUnitColumns);
-          out->scales[base + static_cast<size_t>(u) * tile + lane] = largest;
-          squares += static_cast<double>(largest * largest);
-        }
-        threshold[lane] = refine_above * static_cast<float>(squares / units);
-      }
+    for (uint32_t t = 0; t < tokens; ++t) {
+      const uint32_t lane = t % tile;
+      const size_t base = static_cast<size_t>(t - lane) * units;
+      const float* row = x + t * stride;
+      double squares = 0;
       for (uint32_t u = 0; u < units; ++u) {
-        const size_t at = base + static_cast<size_t>(u) * tile;
-        uint8_t* values = out->values + at * kUnitColumns * kInputBytes;
-        uint8_t* remainders = out->remainders + at * kUnitColumns * kInputBytes;
-        uint32_t refined = 0;  // a bit for each token
-        for (uint32_t lane = 0; lane < valid; ++lane) {
-          const float largest = out->scales[at + lane];
-          if (largest * largest > threshold[lane]) refined |= 1u << lane;
-        }
-        out->refined[at / tile] = static_cast<uint8_t>(refined);
-        for (uint32_t lane = 0; lane < tile; ++lane) {
-          int8_t q[32] = {}, r[32] = {};
-          int32_t half_sums[2] = {0, 0};
-          float scale = 0;
-          if (lane < valid) {
-            const float largest = out->scales[at + lane];
-            const bool refine = (refined >> lane & 1) != 0;
-            quantize_unit(x + (first + lane) * stride + u * kUnitColumns, largest > 0 ? 127.0f / largest : 0.0f, refine, q, r,
-                          half_sums);
-            scale = largest / 127.0f;
-            if (refined != 0) {
-              // Powers of two change no digit: the product of a token that is not refined itself stays the same.
-              scale *= 0x1p-8f;
-              if (!refine) {
-                half_sums[0] *= 256;
-                half_sums[1] *= 256;
-              }
-            }
-          }
-          out->scales[at + lane] = scale;
-          out->sums[at + lane] = half_sums[0] + half_sums[1];
-          out->half_sums[2 * at + lane] = half_sums[0];
-          out->half_sums[2 * at + tile + lane] = half_sums[1];
-          place(q, tile, lane, values);
-          if (refined != 0) place(r, tile, lane, remainders);
-        }
+        const float largest = largest_magnitude(row + u * kUnitColumns);
+        out->scales[base + static_cast<size_t>(u) * tile + lane] = largest;
+        squares += static_cast<double>(largest * largest);
       }
+      const float threshold = refine_above * static_cast<float>(squares / units);  // of the square of a unit's largest magnitude
+      const size_t first_entry = static_cast<size_t>(t) * units;
+      size_t entry = first_entry;
+      for (uint32_t u = 0; u < units; ++u) {
+        const size_t unit_at = base + static_cast<size_t>(u) * tile;
+        const float largest = out->scales[unit_at + lane];
+        const bool refine = largest * largest > threshold;
+        uint8_t* values = out->values + (unit_at * kUnitColumns + lane * 4) * kInputBytes;
+        quantize_unit(row + u * kUnitColumns, largest, tile, values, unit_at + lane, 2 * unit_at + lane, refine, entry, out);
+        if (refine) out->refinement.units[entry++] = u;
+      }
+      out->refinement.counts[t] = static_cast<uint32_t>(entry - first_entry);
     }
   }
 
@@ -162,7 +166,7 @@ struct VectorOps {
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4) {
       const v128_t v = wasm_v128_load(x + i);
-      sum = Isa::Arithmetic::madd(v, v, sum);
+      sum = madd(v, v, sum);
     }
     float total = horizontal_sum(sum);
     for (; i < count; ++i) total += x[i] * x[i];
@@ -178,7 +182,7 @@ struct VectorOps {
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4) {
       const v128_t g = wasm_v128_load(gate + i);
-      const v128_t denominator = wasm_f32x4_add(wasm_f32x4_splat(1), exp4<Isa>(wasm_f32x4_neg(g)));
+      const v128_t denominator = wasm_f32x4_add(wasm_f32x4_splat(1), exp4(wasm_f32x4_neg(g)));
       wasm_v128_store(gate + i, wasm_f32x4_mul(wasm_f32x4_div(g, denominator), wasm_v128_load(up + i)));
     }
     for (; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
@@ -250,7 +254,7 @@ struct VectorOps {
     while (i + 4 <= count) {  // float sums of 1,024 terms, then double
       const uint32_t end = count - i > 1024 ? i + 1024 : i + (count - i) / 4 * 4;
       v128_t sum = wasm_f32x4_splat(0);
-      for (; i < end; i += 4) sum = wasm_f32x4_add(sum, exp4<Isa>(wasm_f32x4_sub(wasm_v128_load(x + i), shift)));
+      for (; i < end; i += 4) sum = wasm_f32x4_add(sum, exp4(wasm_f32x4_sub(wasm_v128_load(x + i), shift)));
       total += static_cast<double>(horizontal_sum(sum));
     }
     for (; i < count; ++i) total += static_cast<double>(std::exp(x[i] - maximum));

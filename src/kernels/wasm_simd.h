@@ -60,3 +60,11 @@ inline v128_t wasm_i32x4_relaxed_dot_i8x16_i7x16_add(v128_t a, v128_t b, v128_t 
 
 inline v128_t wasm_f32x4_relaxed_madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
 #endif
+
+namespace camelgpt {
+
+// a * b + c with two roundings. The relaxed instruction rounds once or twice as the processor likes: without it every flavour
+// gives the same bits on every machine.
+inline v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
+
+}  // namespace camelgpt
