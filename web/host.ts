@@ -133,16 +133,27 @@ export class Host {
     { engine: options, location }: LoadParams,
     { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
   ): Promise<{ engine: Engine; source: ByteSource }> {
-    // The source first: it fails sooner and more often, and costs less.
-    const source = await this.#openSource(location, signal, openCaller);
+    // Both at once: the engine compiles while the server answers.
+    const starting = this.#startEngine(options);
+    starting.catch(() => {}); // where both fail, the source says why
+    let source: ByteSource;
     try {
-      const flavour = await chooseFlavour(options.flavour);
-      const wasm = options.wasmModule ?? (await this.#means.loadWasm(flavour, options));
-      return { engine: await Engine.create(wasm), source };
+      source = await this.#openSource(location, signal, openCaller);
+    } catch (error) {
+      starting.then((engine) => engine.dispose(), () => {});
+      throw error;
+    }
+    try {
+      return { engine: await starting, source };
     } catch (error) {
       await source.close();
       throw error;
     }
+  }
+
+  async #startEngine(options: LoadParams["engine"]): Promise<Engine> {
+    const flavour = await chooseFlavour(options.flavour);
+    return Engine.create(options.wasmModule ?? (await this.#means.loadWasm(flavour, options)));
   }
 
   async #openSource(

@@ -20,23 +20,23 @@ struct Arena {
   Arena() = default;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-  ~Arena() { std::free(block_); }
+  ~Arena() { std::free(reinterpret_cast<void*>(block_)); }
 
   // Bytes taken so far (or needed, while measuring).
   CheckedSize used() const { return used_; }
-  bool measuring() const { return block_ == nullptr; }
+  bool measuring() const { return block_ == 0; }
 
   // Gets a block of `bytes` bytes and starts handing it out from its beginning. False when there is no memory.
   [[nodiscard]] bool allocate(CheckedSize bytes) {
-    assert(block_ == nullptr);
+    assert(block_ == 0);
     const CheckedSize rounded = bytes.aligned(kArenaAlignment);
-    if (!rounded.fits_memory()) return false;
+    if (!rounded.fits_address_space()) return false;
     size_t size = static_cast<size_t>(rounded.value);
     if (size == 0) size = kArenaAlignment;
     // Fresh pages are zero and stay untouched until they are used, so nothing is cleared here: every owner writes
     // what it reads.
-    block_ = static_cast<uint8_t*>(std::aligned_alloc(kArenaAlignment, size));
-    if (block_ == nullptr) return false;
+    block_ = reinterpret_cast<uintptr_t>(std::aligned_alloc(kArenaAlignment, size));
+    if (block_ == 0) return false;
     size_ = size;
     used_ = 0;
     return true;
@@ -49,11 +49,11 @@ struct Arena {
     used_ += (CheckedSize(count) * sizeof(T)).aligned(kArenaAlignment);
     if (measuring()) return {};
     assert(used_.fits(size_));
-    return {reinterpret_cast<T*>(block_ + start.value), static_cast<size_t>(count)};
+    return {reinterpret_cast<T*>(block_ + static_cast<size_t>(start.value)), static_cast<size_t>(count)};
   }
 
  private:
-  uint8_t* block_ = nullptr;
+  uintptr_t block_ = 0;  // a number: with 32 bits a block can be larger than an object, within which pointers may move
   size_t size_ = 0;
   CheckedSize used_;
 };

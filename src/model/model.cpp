@@ -37,7 +37,7 @@ Status model_bind(WeightBinder* binder, Model* model) {
   binder->macs = 0;
   CAMELGPT_TRY(model->architecture->bind(binder, model));
   const CheckedSize used = binder->arena->used();
-  if (!used.fits_memory()) return out_of_memory("the weights", used.value);
+  if (!used.fits_address_space()) return out_of_memory("the weights", used.value);
   return {};
 }
 

@@ -1,11 +1,13 @@
 #include "quant/panel.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstring>
 
 #include "base/half.h"
 #include "quant/blocks.h"
+#include "quant/float_groups.h"
 
 namespace camelgpt {
 namespace {
@@ -128,12 +130,14 @@ Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* aren
   return panel;
 }
 
-bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
-  assert(panel->kind == panel_kind_of(type));
-  const PanelLayout layout = panel_layout(panel->kind);
+namespace {
+
+// Block by block: quantised formats, and what is not a whole group.
+bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
+  const PanelLayout layout = panel_layout(panel.kind);
   const TensorTypeInfo info = tensor_type_info(type);
-  const uint32_t per_row = panel->columns / info.block_elements;
-  const auto each = [&](auto put) { return for_each_block(*panel, first, per_row, blocks, info.block_bytes, put); };
+  const uint32_t per_row = panel.columns / info.block_elements;
+  const auto each = [&](auto put) { return for_each_block(panel, first, per_row, blocks, info.block_bytes, put); };
   switch (type) {
     case TensorType::kF32:
       return each([](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
@@ -190,6 +194,47 @@ bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const ui
         return true;
       });
   }
+}
+
+// Whether eight whole rows can go in at once.
+bool has_groups(TensorType type, uint32_t columns) {
+  switch (type) {
+    case TensorType::kF32: return columns % 4 == 0;
+    case TensorType::kF16:
+    case TensorType::kBF16: return columns % 8 == 0;
+    default: return false;  // quantised formats move four bytes at a time already
+  }
+}
+
+bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const uint8_t> rows) {
+  uint8_t* out = panel->data + static_cast<size_t>(group) * panel->group_bytes;
+  if (type == TensorType::kF32) {
+    transpose_words(rows.data(), panel->columns, out);
+    return floats_are_finite(rows.data(), rows.size());
+  }
+  transpose_halves(rows.data(), panel->columns, out);
+  return type == TensorType::kF16 ? halves_are_finite(rows.data(), rows.size()) : bfloats_are_finite(rows.data(), rows.size());
+}
+
+}  // namespace
+
+bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
+  assert(panel->kind == panel_kind_of(type));
+  if (!has_groups(type, panel->columns)) return put_blocks(*panel, type, first, blocks);
+  const size_t number = tensor_type_info(type).block_bytes;
+  const uint64_t group = static_cast<uint64_t>(panel->columns) * kPanelRows;
+  const uint64_t before = std::min<uint64_t>((group - first % group) % group, blocks.size() / number);  // of a group begun earlier
+  const uint64_t whole = (blocks.size() / number - before) / group;
+  const auto part = [&](uint64_t from, uint64_t count) {
+    return blocks.subspan(static_cast<size_t>(from) * number, static_cast<size_t>(count) * number);
+  };
+  if (!put_blocks(*panel, type, first, part(0, before))) return false;
+  for (uint64_t i = 0; i < whole; ++i) {
+    const uint64_t at = before + i * group;
+    if (!put_group(panel, type, (first + at) / group, part(at, group))) return false;
+  }
+  const uint64_t done = before + whole * group;
+  return put_blocks(*panel, type, first + done, blocks.subspan(static_cast<size_t>(done) * number));
 }
 
 void panel_row(const Panel& panel, uint32_t row, float* values) {

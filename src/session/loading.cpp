@@ -69,7 +69,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, M
   sampler_reserve(sampler, model->config.vocabulary, arena);
   *history = arena->take<int32_t>(context);
   const CheckedSize total = arena->used();
-  if (!total.fits_memory()) return out_of_memory("the model", total.value);
+  if (!total.fits_address_space()) return out_of_memory("the model", total.value);
   plan->weight_bytes = weights;
   plan->cache_bytes = with_cache - weights;
   plan->workspace_bytes = total.value - with_cache;

@@ -3,7 +3,6 @@
 // the measures mean.
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { build } from "../../scripts/build.mjs";
 import { ensurePeers } from "../../scripts/lib/peers.mjs";
 import { repositoryRoot, runMain, say } from "../../scripts/lib/run.mjs";
@@ -16,14 +15,14 @@ import { chooseModels, ensureBenchModel, modelMounts } from "./models/catalogue.
 import { demandOf } from "./models/demand.mjs";
 import { readOptions, usage } from "./options.mjs";
 import { promptMaker } from "./prompts.mjs";
+import { kernelsOf } from "./report/roofline.mjs";
 import { writeReport } from "./report/write.mjs";
+import { buildRoofline } from "./roofline/roofline.mjs";
 import { playRounds } from "./rounds.mjs";
 import { takeSeat } from "./seat.mjs";
 
-const chromiumFlags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
+// What ends a long run from outside must also end the browsers, which is done on the way out.
+for (const signal of ["SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 await runMain(async (args) => {
   const wanted = readOptions(args);
@@ -32,14 +31,13 @@ await runMain(async (args) => {
   const tools = await ensureToolchain({ native: false, chromium: true });
   await build(tools);
   const peers = await ensurePeers();
+  const probes = wanted.measures.includes("roofline") ? await buildProbes(tools) : {};
   const server = await serve({
     isolated: true, // threads want shared memory
-    mounts: { "/bench/": join(repositoryRoot, "tests/bench"), "/peers/": peers.modules, ...modelMounts },
+    mounts: { "/bench/": join(repositoryRoot, "tests/bench"), "/peers/": peers.modules, "/build/": join(repositoryRoot, "build"), ...modelMounts },
   });
-  // A profile as people have it: in a private one large downloads are held in memory, and refused where they are too large.
-  const context = await chromium.launchPersistentContext("", { executablePath: tools.chromium, args: chromiumFlags });
   try {
-    const places = { context, site: server.url, node24: tools.node24, peers };
+    const places = { chromium: tools.chromium, site: server.url, node24: tools.node24, peers, probes };
     const engines = chooseEngines(listEngines(places), wanted.engines);
     const deadline = performance.now() + 1000 * wanted.seconds; // building does not count
     const report = {
@@ -63,10 +61,16 @@ await runMain(async (args) => {
     process.stdout.write(markdown);
     say(`bench: results.json, results.md and pictures are in ${wanted.out}`);
   } finally {
-    await context.close();
     await server.close();
   }
 });
+
+/** Flavour → the path of its probe of the roofline. */
+async function buildProbes(tools) {
+  const probes = {};
+  for (const flavour of ["simd", "relaxed"]) probes[flavour] = await buildRoofline(tools, flavour);
+  return probes;
+}
 
 /** Adds the rows of one model, computed on so many threads by each engine, to the report. */
 async function measureModel({ name, threads, engines, wanted, deadline, report, site }) {
@@ -78,7 +82,7 @@ async function measureModel({ name, threads, engines, wanted, deadline, report, 
   const prompts = promptMaker(tokens);
   const seats = engines.map((engine) => {
     const source = engine.web ? site + urlPath : path;
-    return takeSeat({ engine, source, threads, contextLength, prompts, cap: wanted.cap, tokens: wanted.tokens });
+    return takeSeat({ engine, source, threads, contextLength, prompts, kinds: kernelsOf(matrices), cap: wanted.cap, tokens: wanted.tokens });
   });
   await playRounds({
     seats,
@@ -93,8 +97,9 @@ async function measureModel({ name, threads, engines, wanted, deadline, report, 
   model.settings[threads] = Object.fromEntries(seats.map(({ engine, description }) => [engine.id, description]));
 }
 
-function lineOf({ round, engine, measure, at, value, skipped, error }) {
+function lineOf({ round, engine, measure, at, value, probe, skipped, error }) {
   const what = [round && `round ${round}`, engine, measure, at].filter((part) => part !== undefined).join(" ");
+  if (probe) return `${what}: memory ${probe.readGBps.toFixed(1)} GB/s`;
   if (value === undefined) return `${what}: ${skipped ? `skipped: ${skipped}` : `failed: ${error}`}`;
   return `${what}: ${measure === "memory" ? `${(value / 1e6).toFixed(0)} MB` : `${value.toFixed(2)} ${measure === "load" ? "s" : "tok/s"}`}`;
 }

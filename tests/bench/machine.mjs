@@ -23,13 +23,13 @@ function cpuFlags() {
 }
 
 /** Program → version. */
-export function describeVersions({ context, node24, peers }) {
+export function describeVersions({ chromium, node24, peers }) {
   const { version } = JSON.parse(readFileSync(join(repositoryRoot, "npm/package.json"), "utf8"));
   const commit = capture("git", ["rev-parse", "--short=12", "HEAD"]);
   const changed = capture("git", ["status", "--porcelain", "--untracked-files=no"]);
   return {
     CamelGPT: commit.ok ? `${version} (${commit.stdout.trim()}${changed.stdout.trim() ? " and changes" : ""})` : version,
-    Chromium: context.browser().version(),
+    Chromium: capture(chromium, ["--version"]).stdout.match(/[\d.]+/)?.[0],
     Node: capture(node24, ["--version"]).stdout.trim(),
     Deno: peers.versions["@deno/linux-x64-glibc"],
     Bun: peers.versions["@oven/bun-linux-x64"],

@@ -10,7 +10,7 @@ export const usage = `npm run bench -- [options]
   --engines a,b      engines, or the beginning of their names (default: all): chromium-relaxed, chromium-simd, node-relaxed, node-simd,
                      deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native
   --threads 1,2      numbers of threads (default: 1)
-  --measures a,b     load, memory, prefill, decode (default: all)
+  --measures a,b     load, memory, prefill, decode, roofline (default: all)
   --prefill 16,128   lengths of prompts (default: 16,128,512,2048)
   --contexts 0,1024  lengths of what is decoded after (default: 0,1024,4096)
   --tokens N         tokens to decode (default: 32)
@@ -21,7 +21,7 @@ export const usage = `npm run bench -- [options]
 `;
 
 const quick = {
-  models: "smollm2-135m", engines: "chromium,node-relaxed,wllama,native", measures: "prefill,decode", prefill: "128,512", contexts: "0",
+  models: "smollm2-135m", engines: "chromium,node-relaxed,wllama,native", measures: "prefill,decode,roofline", prefill: "128,512", contexts: "0",
   rounds: "3", seconds: "150",
 };
 
@@ -35,9 +35,10 @@ export function readOptions(args) {
   });
   if (values.help) return undefined;
   const given = { ...(values.quick && quick), ...values };
-  const measures = list(given.measures ?? "load,memory,prefill,decode");
-  const unknown = measures.find((name) => !["load", "memory", "prefill", "decode"].includes(name));
-  if (unknown) throw new Problem(`--measures knows load, memory, prefill and decode, not "${unknown}"`);
+  const known = ["load", "memory", "prefill", "decode", "roofline"];
+  const measures = given.measures ? list(given.measures) : known;
+  const unknown = measures.find((name) => !known.includes(name));
+  if (unknown) throw new Problem(`--measures knows ${known.join(", ")}, not "${unknown}"`);
   return {
     models: given.models ? list(given.models) : modelNames,
     engines: list(given.engines ?? "chromium,node,deno,bun,wllama,native"),

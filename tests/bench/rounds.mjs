@@ -12,7 +12,7 @@ const processBytes = 300e6; // of an engine beside its model and cache
  * @param bytes   that one engine needs for the model and its cache
  * @param wanted  `{measures, prefill, contexts, rounds}`, see options.mjs
  * @param deadline of performance.now(): no round begins that would end later
- * @param record  called with each row: `{engine, round, measure, at, value, joules}`, or with `skipped` or `error`, a text, in place of value
+ * @param record  called with each row: `{engine, round, measure, at, value, joules}` or `{engine, round, measure, probe}`, or with `skipped` or `error`, a text, in place of value
  */
 export async function playRounds({ seats, bytes, wanted, deadline, record }) {
   const left = new Set(seats);
@@ -54,13 +54,14 @@ async function measureLoad({ seat, left, record, round, wanted }) {
 async function playGroup({ group, left, record, round, wanted }) {
   const turns = [
     ...(wanted.measures.includes("prefill") ? wanted.prefill.map((at) => ({ measure: "prefill", at })) : []),
+    ...(wanted.measures.includes("roofline") ? [{ measure: "roofline" }] : []), // beside the decoding that it is compared with
     ...(wanted.measures.includes("decode") ? wanted.contexts.map((at) => ({ measure: "decode", at })) : []),
   ];
   if (turns.length === 0) return;
   await makeReady({ seats: group, left, record, row: { round } });
   for (const turn of turns) {
     for (const seat of group) {
-      if (!left.has(seat)) continue;
+      if (!left.has(seat) || (turn.measure === "roofline" && !seat.engine.probe)) continue;
       const row = { round, ...turn };
       await guarded({ seat, left, record, row, staysWhenSkipped: true }, async () => {
         record({ engine: seat.engine.id, ...row, ...(await seat[turn.measure](turn.at)) });

@@ -14,8 +14,9 @@ export class Skipped extends Error {}
  * @param engine  one of listEngines
  * @param source  of the model, for this engine
  * @param prompts `(length) → {ids, text}`, see prompts.mjs
+ * @param kinds   of the model's panels, for the roofline
  */
-export function takeSeat({ engine, source, threads, contextLength, prompts, cap, tokens }) {
+export function takeSeat({ engine, source, threads, contextLength, prompts, kinds, cap, tokens }) {
   let session;
   let settings; // what a trial found best
   let description;
@@ -108,6 +109,11 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, cap,
     async decode(at) {
       const joules = await affordable(session, { at: Math.max(at, 1), tokens });
       return { value: rates.decode, joules: joules === undefined || at > 0 ? undefined : joules / tokens };
+    },
+
+    /** `{probe}`: what this runtime reaches on this machine just now, see roofline/measure.js. */
+    async roofline() {
+      return { probe: await soon(session.ask("roofline", { source: engine.probe, kinds })) };
     },
 
     async close() {

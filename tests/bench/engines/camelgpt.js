@@ -1,7 +1,8 @@
 // Our engine as the benchmark drives it, in a page or in any other runtime: requests go in, measurements come out.
+import { measureRoofline } from "../roofline/measure.js";
 
-/** `{load, run}` over the class that this runtime's entry of the package exports. */
-export function camelgptEngine(CamelGPTInference) {
+/** `{load, run, roofline}` over the class that this runtime's entry of the package exports, and what compiles a URL's or path's WebAssembly. */
+export function camelgptEngine(CamelGPTInference, compile) {
   let model;
   return {
     /** `source`: a URL or a path. The answer says what runs, and on how many threads. */
@@ -20,6 +21,11 @@ export function camelgptEngine(CamelGPTInference) {
         generated: usage.completionTokens,
         decodeMs: timings.decodeMs,
       };
+    },
+
+    /** What the kernels of these kinds reach here, without an engine around them. */
+    async roofline({ source, kinds }) {
+      return measureRoofline(await compile(source), kinds);
     },
   };
 }

@@ -1,29 +1,31 @@
 // Where things are goes in, every engine that can be measured comes out.
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Problem } from "../../../scripts/lib/run.mjs";
+import { Problem, repositoryRoot } from "../../../scripts/lib/run.mjs";
 import { startChild } from "./child.mjs";
 import { openPage } from "./page.mjs";
 
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * @param places `{context, site, node24, peers}`: a Chromium's profile, the URL of the server, programs, and what ensurePeers returned
- * @returns engines: `{id, label, flavour, web, tries, start()}`; `web` ones load from a URL, the others from a path; a load finds
- *   out the best value of the parameter `tries` where it is left out. What `start` returns has
+ * @param places `{chromium, site, node24, peers, probes}`: programs, the URL of the server, what ensurePeers returned, and by flavour the
+ *   path of the roofline's probe below the repository
+ * @returns engines: `{id, label, flavour, web, tries, probe, start()}`; `web` ones load from a URL, the others from a path; a load finds
+ *   out the best value of the parameter `tries` where it is left out. With a `probe` there is `ask("roofline", {source: probe, kinds})`. What `start` returns has
  *   `ask("load", {source, flavour, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`, `processes()` and `close()`.
  */
-export function listEngines({ context, site, node24, peers }) {
-  const inPage = (kind) => () => openPage(context, `${site}/bench/engines/page.html`, kind);
+export function listEngines({ chromium, site, node24, peers, probes }) {
+  const inPage = (kind) => () => openPage(chromium, `${site}/bench/engines/page.html`, kind);
   const runtimes = {
     node: { label: "Node 24", command: node24, args: [] },
     deno: { label: "Deno", command: join(peers.modules, "@deno/linux-x64-glibc/deno"), args: ["run", "--allow-all", "--no-lock"] },
     bun: { label: "Bun", command: join(peers.modules, "@oven/bun-linux-x64/bin/bun"), args: [] },
   };
-  const ours = (id, label, flavour, rest) => ({ id: `${id}-${flavour}`, label: `CamelGPT ${flavour}, ${label}`, flavour, ...rest });
+  const ours = (id, label, flavour, rest) => ({ id: `${id}-${flavour}`, label: `CamelGPT ${flavour}, ${label}`, flavour, probe: probes[flavour], ...rest });
+  const probeUrl = (flavour) => probes[flavour] && `${site}/${relative(repositoryRoot, probes[flavour]).replaceAll("\\", "/")}`;
   const flavours = ["relaxed", "simd"];
   return [
-    ...flavours.map((flavour) => ours("chromium", "Chromium", flavour, { web: true, start: inPage("camelgpt") })),
+    ...flavours.map((flavour) => ours("chromium", "Chromium", flavour, { web: true, probe: probeUrl(flavour), start: inPage("camelgpt") })),
     ...Object.entries(runtimes).flatMap(([id, { label, command, args }]) => flavours.map((flavour) =>
       ours(id, label, flavour, { start: () => startChild(command, [...args, script("runtime.mjs")]) }))),
     { id: "wllama", label: "wllama, Chromium", web: true, start: inPage("wllama") },

@@ -1,6 +1,7 @@
 // Our engine in Node, Deno or Bun: the script is the same for all of them.
+import { readFile } from "node:fs/promises";
 import { CamelGPTInference } from "../../../npm/dist/node.js";
 import { camelgptEngine } from "./camelgpt.js";
 import { answerLines } from "./lines.mjs";
 
-await answerLines(camelgptEngine(CamelGPTInference));
+await answerLines(camelgptEngine(CamelGPTInference, async (path) => WebAssembly.compile(await readFile(path))));

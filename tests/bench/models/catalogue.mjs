@@ -5,7 +5,7 @@ import { Problem } from "../../../scripts/lib/run.mjs";
 import { quantizations, shapes } from "./shapes.mjs";
 import { ensureSynthetic, syntheticFolder } from "./synthetic.mjs";
 
-const published = "smollm2-135m";
+const published = "smollm2-135m"; // no other name begins with "smollm2": its synthetic sisters are "135m-…"
 
 const synthetic = Object.keys(shapes).flatMap((shape) =>
   Object.keys(quantizations).map((quantization) => ({ name: `${shape}-${quantization}`, shape, quantization })));

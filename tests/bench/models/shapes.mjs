@@ -5,7 +5,7 @@ import { blockTypes, matrixBytes } from "./blocks.mjs";
 /** Numbers of the published configurations. `tied`: the embedding is the head as well. */
 export const shapes = {
   "10m": { hidden: 256, layers: 6, heads: 4, kvHeads: 4, headWidth: 64, ffn: 1024, vocabulary: 14_336, tied: true },
-  smollm2: { hidden: 576, layers: 30, heads: 9, kvHeads: 3, headWidth: 64, ffn: 1536, vocabulary: 49_152, tied: true },
+  "135m": { hidden: 576, layers: 30, heads: 9, kvHeads: 3, headWidth: 64, ffn: 1536, vocabulary: 49_152, tied: true },
   "gemma3-270m": { hidden: 640, layers: 18, heads: 4, kvHeads: 1, headWidth: 256, ffn: 2048, vocabulary: 262_144, tied: true },
   "qwen3-0.6b": { hidden: 1024, layers: 28, heads: 16, kvHeads: 8, headWidth: 128, ffn: 3072, vocabulary: 151_936, tied: true },
   "tinyllama-1.1b": { hidden: 2048, layers: 22, heads: 32, kvHeads: 4, headWidth: 64, ffn: 5632, vocabulary: 32_000, tied: false },

@@ -1,10 +1,14 @@
 // A report and its tables go in, Markdown comes out.
 
+const percent = (share) => (100 * share).toFixed(0);
 const units = {
   load: { name: "load to first token, s", show: (seconds) => seconds.toFixed(2), lowerIsBetter: true },
   memory: { name: "memory, MB", show: (bytes) => (bytes / 1e6).toFixed(0), lowerIsBetter: true },
   prefill: { name: "prefill of", show: (rate) => rate.toFixed(1) },
   decode: { name: "decode after", show: (rate) => rate.toFixed(1) },
+  "prefill share": { name: "prefill, % of the roofline", show: percent, isShare: true },
+  "decode share": { name: "decode, % of the roofline", show: percent, isShare: true },
+  roofline: { name: "roofline", show: String, isShare: true }, // only where the probe failed
 };
 const peers = ["wllama", "native"];
 
@@ -19,7 +23,7 @@ export function markdownOf(report, tables) {
     "",
     "Tokens a second, medians of the rounds (minimum–maximum). A dash: not measured; the reason is below the table.",
     "",
-    ...tables.flatMap(tableLines),
+    ...tables.flatMap((table) => [...tableLines(table), ...scalingLines(table, tables)]),
   ].join("\n");
 }
 
@@ -34,6 +38,7 @@ function tableLines(table) {
     ...(energy ? energyLines(table, heads) : []),
     ...[...table.settings, ...notesOf(table)].map((note) => `- ${note}`),
     "",
+    ...(table.probes.length > 0 ? ["The probe, best of the rounds (of a kernel: for one token and for many):", "", ...table.probes.map((text) => `- ${text}`), ""] : []),
   ];
 }
 
@@ -51,13 +56,34 @@ function cellText({ median, minimum, maximum, count }, { measure }) {
 function ratioLines(table, heads) {
   const against = peers.map((id) => table.rows.find(({ engine }) => engine === id)).filter(Boolean);
   if (against.length === 0 || table.rows.length < 2) return [];
-  const rows = table.rows.map(({ label, cells }) => [label, ...cells.map((cell, i) =>
-    against.map(({ cells: peer }) => ratio(cell, peer[i], table.columns[i])).join(" · "))]);
+  const compared = comparable(table);
+  const rows = table.rows.map(({ label, cells }) => [label, ...compared.map((i) =>
+    against.map(({ cells: peer }) => ratio(cells[i], peer[i], table.columns[i])).join(" · "))]);
   return [
     `Times as fast (load and memory: as little) as ${against.map(({ label }) => label).join(" · ")}:`,
     "",
-    ...grid(["engine", ...heads], rows),
+    ...grid(["engine", ...compared.map((i) => heads[i])], rows),
   ];
+}
+
+/** The columns that two engines, or two numbers of threads, can be compared by. */
+const comparable = ({ columns }) => columns.flatMap(({ measure }, i) => (units[measure].isShare ? [] : [i]));
+
+/** How many times as fast, or as small, each engine is as with the fewest threads of this run. */
+function scalingLines(table, tables) {
+  const least = tables.filter(({ model }) => model === table.model).reduce((a, b) => (b.threads < a.threads ? b : a));
+  if (least === table) return [];
+  const compared = comparable(table);
+  const rows = table.rows.flatMap(({ engine, label, cells }) => {
+    const alone = least.rows.find((row) => row.engine === engine);
+    if (!alone) return [];
+    return [[label, ...compared.map((i) => {
+      const { measure, at } = table.columns[i];
+      const same = alone.cells[least.columns.findIndex((column) => column.measure === measure && column.at === at)];
+      return same ? ratio(cells[i], same, table.columns[i]) : "–";
+    })]];
+  });
+  return [`${table.threads} threads over ${least.threads}:`, "", ...grid(["engine", ...compared.map((i) => columnName(table.columns[i]))], rows)];
 }
 
 function ratio(ours, theirs, { measure }) {

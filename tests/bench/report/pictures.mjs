@@ -1,14 +1,13 @@
 // The tables of a report go in, its pictures come out: `{file name: SVG}`.
 import { plotBars, plotLines } from "./plots.mjs";
-import { rooflineShares } from "./roofline.mjs";
 
 const barsFrom = 128; // the shortest prompt whose rate says something about prefill
 
-export function picturesOf(report, tables) {
-  return Object.assign({}, ...tables.map((table) => picturesOfTable(report, table)));
+export function picturesOf(tables) {
+  return Object.assign({}, ...tables.map((table) => picturesOfTable(table)));
 }
 
-function picturesOfTable(report, table) {
+function picturesOfTable(table) {
   const name = `${table.model}-${table.threads}`;
   const title = (what) => `${table.model}, ${table.threads} thread${table.threads === 1 ? "" : "s"}: ${what}`;
   const pictures = {};
@@ -29,8 +28,9 @@ function picturesOfTable(report, table) {
       add(`${measure}-by-length`, plotLines(title(`${measure} by length`), series, { x: along, y: "tok/s" }));
     }
   }
-  const shares = rooflineShares(report, table);
-  if (shares.length > 0) add("roofline", plotBars(title("share of what the probe reaches"), shares, "%"));
+  const shares = ["decode", "prefill"].flatMap((measure) => measured(table, `${measure} share`).map(({ label, cell }) =>
+    ({ label: `${label}: ${measure}`, value: 100 * cell.median, minimum: 100 * cell.minimum, maximum: 100 * cell.maximum })));
+  if (shares.length > 0) add("roofline", plotBars(title("share of the roofline"), shares, "%"));
   return pictures;
 }
 
@@ -38,7 +38,7 @@ const tokens = (measure, at) => (measure === "decode" ? `after ${at} tokens` : `
 
 function measured(table, measure, at) {
   const index = table.columns.findIndex((column) => column.measure === measure && column.at === at);
-  return table.rows.map(({ label, engine, cells }) => ({ label, engine, cell: cells[index] })).filter(({ cell }) => cell.median !== undefined);
+  return table.rows.map(({ label, engine, cells }) => ({ label, engine, cell: cells[index] })).filter(({ cell }) => cell?.median !== undefined);
 }
 
 function pointsOf(table, engine, measure, at) {

@@ -1,4 +1,5 @@
-// A table of measurements and what a probe of the same run reached go in, shares of the roofline come out.
+// Rows of measurements and of the probe that took its turn beside them go in, shares of the roofline come out.
+import { decodeRooflineSeconds } from "../roofline/measure.js";
 
 // The probe's name of the kernel that each tensor type is computed with.
 const kernels = {
@@ -7,23 +8,43 @@ const kernels = {
   Q6_K: "byte super 16",
 };
 
+/** The kernels that a model's matrices need. */
+export const kernelsOf = (matrices) => [...new Set(matrices.map(({ type }) => kernels[type]))];
+
 /**
- * Percent for each engine that has a probe: bytes a second while decoding over those of plain reading, and multiply-adds a second of the
- * prefill over those of the kernels alone. Attention's own work is not counted, so that longer contexts show smaller shares.
- * @param report with `roofline`, engine → `{readGBps, gmacs: {kernel: {decode, prefill}}}`; without it there are no shares
+ * Rows `{engine, round, measure: "decode share" | "prefill share", value}` for each round in which an engine has both: the seconds that a
+ * token takes at least, by the probe of this round, over those that it took. Attention is left out of the count, so that the
+ * fastest length says most. Of several threads each is taken to reach as much as one alone.
+ * @param matrices of the model, see models/demand.mjs
+ * @param rows     of one model and one number of threads
  */
-export function rooflineShares({ roofline, models }, table) {
-  if (!roofline) return [];
-  const { matrices } = models[table.model];
-  return table.rows.filter(({ engine }) => roofline[engine]).flatMap(({ engine, label, cells }) => {
-    const probe = roofline[engine];
-    const best = (measure) => Math.max(0, ...cells.filter((_, i) => table.columns[i].measure === measure).map(({ median }) => median ?? 0));
-    const bytes = matrices.reduce((sum, matrix) => sum + matrix.bytes, 0);
-    const prefillSeconds = matrices.filter(({ isHead }) => !isHead).reduce((sum, { type, rows, columns }) =>
-      sum + (rows * columns) / (probe.gmacs[kernels[type]].prefill * 1e9), 0);
-    return [
-      { label: `${label}: bytes/s`, value: (100 * best("decode") * bytes) / (probe.readGBps * 1e9 * table.threads) },
-      { label: `${label}: MAC/s`, value: (100 * best("prefill") * prefillSeconds) / table.threads },
-    ].filter(({ value }) => value > 0);
+export function shareRows(matrices, rows, threads) {
+  return rows.filter(({ probe }) => probe).flatMap(({ engine, round, probe }) => {
+    const fastest = (measure) =>
+      Math.max(0, ...rows.filter((row) => row.engine === engine && row.round === round && row.measure === measure).map(({ value = 0 }) => value));
+    const share = (measure, seconds) => ({ engine, round, measure: `${measure} share`, value: (fastest(measure) * seconds) / threads });
+    return [share("decode", decodeSeconds(matrices, probe)), share("prefill", prefillSeconds(matrices, probe))].filter(({ value }) => value > 0);
   });
+}
+
+function decodeSeconds(matrices, probe) {
+  const asPanels = matrices.map(({ type, rows, columns }) => {
+    const kind = kernels[type];
+    return { kind, rows, columns, bytes: rows * columns * probe.gmacs[kind].bytesPerWeight };
+  });
+  return decodeRooflineSeconds(asPanels, probe);
+}
+
+/** Of one token of many: the kernels alone, as they share what they read. The head is computed for the last one only. */
+function prefillSeconds(matrices, { gmacs }) {
+  return matrices.filter(({ isHead }) => !isHead).reduce((sum, { type, rows, columns }) =>
+    sum + (rows * columns) / (gmacs[kernels[type]].prefill * 1e9), 0);
+}
+
+/** The best that the probes of all rounds found, for people: `"memory 14.2 GB/s; nibble+min 27.5 and 37.3 GMAC/s; …"`. */
+export function probeText(probes) {
+  const best = (figure) => Math.max(...probes.map(figure)).toFixed(1);
+  const kinds = Object.keys(probes[0].gmacs).map((kind) =>
+    `${kind} ${best(({ gmacs }) => gmacs[kind].decode)} and ${best(({ gmacs }) => gmacs[kind].prefill)} GMAC/s`);
+  return [`reading memory ${best(({ readGBps }) => readGBps)} GB/s`, ...kinds].join("; ");
 }

@@ -1,4 +1,5 @@
 // Rows of measurements go in, medians and spread come out.
+import { probeText, shareRows } from "./roofline.mjs";
 
 /** `{median, minimum, maximum, count}` of numbers. */
 export function spreadOf(values) {
@@ -14,19 +15,24 @@ export function spreadOf(values) {
 
 /**
  * One table for each model and number of threads, in the order of the run:
- * `{model, threads, columns: [{measure, at}], rows: [{engine, cells: [{median, …, joules?} | {note}]}], settings: [text], notes: [text]}`
+ * `{model, threads, columns: [{measure, at}], rows: [{engine, cells: [{median, …, joules?} | {note}]}], settings: [text], probes: [text], notes: [text]}`
  */
 export function tablesOf({ results, engines, models }) {
   const keys = [...new Set(results.map(tableKey))];
   return keys.map((key) => {
-    const rows = results.filter((row) => tableKey(row) === key);
+    const measured = results.filter((row) => tableKey(row) === key);
+    const [{ model, threads }] = measured;
+    const rows = [...measured.filter(({ probe }) => !probe), ...shareRows(models[model].matrices, measured, threads)];
     const columns = columnsOf(rows);
-    const [{ model, threads }] = rows;
     const present = engines.filter(({ id }) => rows.some((row) => row.engine === id));
     return {
       model,
       threads,
       columns,
+      probes: present.flatMap(({ id, label }) => {
+        const probes = measured.filter(({ engine, probe }) => engine === id && probe).map(({ probe }) => probe);
+        return probes.length > 0 ? [`${label}: ${probeText(probes)}`] : [];
+      }),
       settings: present.filter(({ id }) => models[model].settings[threads]?.[id]).map(({ id, label }) => `${label}: ${models[model].settings[threads][id]}`),
       rows: present.map(({ id, label }) => ({
         engine: id,
@@ -41,7 +47,7 @@ export function tablesOf({ results, engines, models }) {
 
 const tableKey = ({ model, threads }) => `${model} ${threads}`;
 const isIn = (row, { measure, at }) => row.measure === measure && row.at === at;
-const order = ["load", "memory", "prefill", "decode"];
+const order = ["load", "memory", "prefill", "decode", "prefill share", "decode share", "roofline"];
 
 function columnsOf(rows) {
   const columns = rows.filter(({ measure }) => measure).map(({ measure, at }) => ({ measure, at }));

@@ -15,6 +15,6 @@ export function writeReport(report, folder) {
   writeFileSync(join(folder, "results.json"), JSON.stringify({ ...report, tables }, null, 2));
   writeFileSync(join(folder, "results.md"), markdown);
   for (const name of readdirSync(folder).filter((each) => pictureOfARun.test(each))) rmSync(join(folder, name));
-  for (const [name, svg] of Object.entries(picturesOf(report, tables))) writeFileSync(join(folder, name), svg);
+  for (const [name, svg] of Object.entries(picturesOf(tables))) writeFileSync(join(folder, name), svg);
   return markdown;
 }

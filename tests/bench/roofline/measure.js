@@ -1,6 +1,6 @@
 // What this runtime makes of this machine: `measureRoofline(module)` → gigabytes a second that reading from memory reaches, and
 // for each panel kind the multiply-adds a second of its kernel on data in the first-level cache, for one token (decoding) and
-// for a tile of 64 (prefill). Runs in every runtime; `module` is roofline_<flavour>.wasm, compiled.
+// for a tile of 64 (prefill), and the bytes of a weight. Runs in every runtime; `module` is roofline_<flavour>.wasm, compiled.
 
 const columns = 512;
 const mostCacheBytes = 24 << 10; // of the weights; the inputs need a little of the 32 KiB too
@@ -22,7 +22,8 @@ function fastest(run) {
   return Math.min(...Array.from({ length: measurements }, time)) / repetitions;
 }
 
-export async function measureRoofline(module) {
+/** @param wanted names of panel kinds; all of them where it is left out */
+export async function measureRoofline(module, wanted) {
   const unused = () => { throw new Error("the probe needs nothing of its surroundings"); };
   const imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
@@ -39,12 +40,14 @@ export async function measureRoofline(module) {
 
   const kernels = {};
   for (let kind = 0; kind < exports.panel_kinds(); ++kind) {
+    const kindName = text(exports.panel_kind_name(kind));
+    if (wanted && !wanted.includes(kindName)) continue;
     const rows = Math.max(8, Math.floor(mostCacheBytes / exports.panel_bytes(kind, 8, columns)) * 8);
     const gmacs = (tokens) => {
       prepare(kind, rows, columns, tokens);
       return (rows * columns * tokens) / fastest((repetitions) => exports.multiply(repetitions)) / 1e9;
     };
-    kernels[text(exports.panel_kind_name(kind))] = { decode: gmacs(1), prefill: gmacs(64) };
+    kernels[kindName] = { decode: gmacs(1), prefill: gmacs(64), bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns) };
   }
   const nibbles = 0;
   prepare(nibbles, streamRows, streamColumns, 1);

@@ -30,7 +30,7 @@ struct PanelFixture {
 TEST_CASE("a panel gives back exactly the weights that were put in") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);
-    for (const uint32_t rows : {1u, 8u, 13u}) {
+    for (const uint32_t rows : {1u, 8u, 13u, 24u}) {
       for (const uint32_t columns : {256u, 768u}) {
         PanelFixture f(type, rows, columns);
         REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
@@ -81,4 +81,22 @@ TEST_CASE("panel sizes that overflow are noticed") {
   CHECK_FALSE(panel_bytes(PanelKind::kNibbleMin, 1ull << 63, 1ull << 63).fits_memory());
   CHECK(panel_bytes(PanelKind::kNibbleMin, 8, 32).value == 160);
   CHECK(panel_bytes(PanelKind::kByte, 9, 64).value == 2 * 2 * 272);
+}
+
+TEST_CASE("a panel of numbers refuses one that is not finite, wherever it is") {
+  for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16}) {
+    CAPTURE(tensor_type_info(type).name);
+    const uint32_t bytes = tensor_type_info(type).block_bytes;
+    for (const uint32_t columns : {256u, 3u}) {
+      for (const uint32_t at : {0u, 5u, 8 * columns - 1, 8 * columns, 9 * columns - 1}) {
+        for (const int sign : {0, 0x80}) {
+          PanelFixture f(type, 9, columns);
+          uint8_t* top = &f.bytes[(at + 1) * bytes - 2];  // sign and exponent are in the last two bytes
+          top[0] |= type == TensorType::kF16 ? 0 : 0x80;
+          top[1] = static_cast<uint8_t>(sign | (type == TensorType::kF16 ? 0x7c : 0x7f));
+          CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
+        }
+      }
+    }
+  }
 }
