@@ -7,20 +7,14 @@ Activations activations_reserve(uint32_t tokens, uint32_t columns, Arena* arena)
   const uint64_t rows = tokens == 1 ? 1 : (static_cast<uint64_t>(tokens) + kTokenTile - 1) / kTokenTile * kTokenTile;
   const uint64_t units = (static_cast<uint64_t>(columns) + kUnitColumns - 1) / kUnitColumns;
   Activations activations;
-  const uint64_t entries = rows * units;
-  activations.values = arena->take<uint8_t>(entries * kUnitColumns * 2).data();
-  activations.scales = arena->take<float>(entries).data();
-  activations.sums = arena->take<int32_t>(entries).data();
-  activations.half_sums = arena->take<int32_t>(entries * 2).data();
-  activations.totals = arena->take<float>(entries).data();
-  activations.half_totals = arena->take<float>(entries * 2).data();
-  Refinement& refinement = activations.refinement;
-  refinement.counts = arena->take<uint32_t>(rows).data();
-  refinement.units = arena->take<uint32_t>(entries).data();
-  refinement.remainders = arena->take<uint8_t>(entries * kUnitColumns * 2).data();
-  refinement.scales = arena->take<float>(entries).data();
-  refinement.sums = arena->take<int32_t>(entries).data();
-  refinement.half_sums = arena->take<int32_t>(entries * 2).data();
+  activations.values = arena->take<uint8_t>(rows * units * kUnitColumns * 2).data();
+  activations.remainders = arena->take<uint8_t>(rows * units * kUnitColumns * 2).data();
+  activations.refined = arena->take<uint8_t>(rows * units).data();
+  activations.scales = arena->take<float>(rows * units).data();
+  activations.sums = arena->take<int32_t>(rows * units).data();
+  activations.half_sums = arena->take<int32_t>(rows * units * 2).data();
+  activations.totals = arena->take<float>(rows * units).data();
+  activations.half_totals = arena->take<float>(rows * units * 2).data();
   return activations;
 }
 

@@ -11,22 +11,11 @@
 
 namespace camelgpt {
 
-// The units of an input that have a second number of 8 bits, for each token a list in the order of the columns. The list of
-// token t starts at entry t * columns / 32.
-struct Refinement {
-  uint32_t* counts = nullptr;    // [tokens] entries of each list
-  uint32_t* units = nullptr;     // which unit it is
-  uint8_t* remainders = nullptr; // r: 32 numbers
-  float* scales = nullptr;       // of r: that of the unit over 256
-  int32_t* sums = nullptr;       // of the 32 remainders
-  int32_t* half_sums = nullptr;  // of 16, two an entry
-};
-
 // The input of matrix products: `tokens` rows of `columns` floats, and the same quantised in units of 32 columns.
 //
 // A unit is 32 numbers of 8 bits with one scale: x = scale * q. Nearly all of a product's error comes from the units that
 // hold outliers, so those are refined: a unit whose largest magnitude, squared, is above a given share of the mean of these
-// squares gets a second number of 8 bits for the remainder, x = scale * (q + r / 256). docs/accuracy.md has the measurements.
+// squares gets a second number of 8 bits for the remainder, x = scale * (256 * q + r). docs/accuracy.md has the measurements.
 //
 // The layout of the quantised part belongs to the kernel set that wrote it. Sizes: see activations_reserve.
 struct Activations {
@@ -35,12 +24,13 @@ struct Activations {
   const float* x = nullptr;       // [tokens, stride] the floats themselves
   size_t stride = 0;
   uint8_t* values = nullptr;      // q, two bytes for each at most
+  uint8_t* remainders = nullptr;  // r, in the same layout; only those of refined units are written
+  uint8_t* refined = nullptr;     // for each unit of a tile of tokens: a bit for each token that is refined
   float* scales = nullptr;        // one for a token and unit
-  int32_t* sums = nullptr;        // of the 32 values q
+  int32_t* sums = nullptr;        // of the 32 quantised values: of q, or of 256 * q + r
   int32_t* half_sums = nullptr;   // of 16
-  float* totals = nullptr;        // of the 32 quantised numbers, scale * (q + r / 256)
-  float* half_totals = nullptr;   // of 16
-  Refinement refinement;
+  float* totals = nullptr;        // the sums times the scale
+  float* half_totals = nullptr;
 };
 
 // Tokens are processed in tiles of this many; memory for activations is made for a multiple of it.

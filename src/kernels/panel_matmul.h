@@ -64,6 +64,8 @@ struct PanelTile {
   // The quantised input of one tile of tokens, unit after unit (see VectorOps::quantize).
   struct TileInput {
     const uint8_t* values;
+    const uint8_t* remainders;
+    const uint8_t* refined;
     const float* scales;
     const int32_t* sums;   // of the values, for each part of a unit
     const float* totals;   // likewise
@@ -71,22 +73,22 @@ struct PanelTile {
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
-    return {input.values + at * kUnitColumns * kInputBytes, input.scales + at,
+    const size_t value_at = at * kUnitColumns * kInputBytes;
+    return {input.values + value_at, input.remainders + value_at, input.refined + at / kTokens, input.scales + at,
             kParts == 2 ? input.half_sums + 2 * at : input.sums + at,
             kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
 
-  // totals[token][half of the rows] = values · activations for one part of a unit.
-  __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values, const uint8_t* input, int part,
-                                                      v128_t totals[kTokens][2]) {
+  // totals[input][half of the rows] = values · inputs, for one part of a unit. Inputs are columns in steps of four, kTokens * 4 apart.
+  template <int kCount>
+  __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values,
+                                                      const uint8_t* const inputs[kCount], int part,
+                                                      v128_t totals[kCount][2]) {
     constexpr int kPartSteps = kParts == 2 ? 4 : 8;
-    typename Dot::Sum sums[kTokens][2];
+    typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
-    for (int t = 0; t < kTokens; ++t) sums[t][0] = sums[t][1] = Dot::zero();
-    // Left to itself the compiler unrolls this too and then computes each sum in one go, when it is needed: what they share does
-    // not fit the registers.
-#pragma clang loop unroll(disable)
-    for (int k = 0; k < kPartSteps / 2; ++k) {
+    for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
+    const auto two_steps = [&](int k) {
       CAMELGPT_UNROLL
       for (int i = 0; i < 2; ++i) {
         const int step = kBothNibbles ? k + 4 * i : 2 * k + i + 4 * part;
@@ -95,14 +97,22 @@ struct PanelTile {
         const typename Dot::Weights weights[2] = {unit_weights(c, wasm_v128_load(p), high),
                                                   unit_weights(c, wasm_v128_load(p + 16), high)};
         CAMELGPT_UNROLL
-        for (int t = 0; t < kTokens; ++t) {
-          const auto four = c.dot.load(input + (step * kTokens + t) * 4 * kInputBytes);
+        for (int t = 0; t < kCount; ++t) {
+          const auto four = c.dot.load(inputs[t] + step * kTokens * 4 * kInputBytes);
           for (int h = 0; h < 2; ++h) sums[t][h] = c.dot.add(sums[t][h], four, weights[h]);
         }
       }
+    };
+    if constexpr (kCount <= 2) {
+      CAMELGPT_UNROLL
+      for (int k = 0; k < kPartSteps / 2; ++k) two_steps(k);
+    } else {
+      // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the registers.
+#pragma clang loop unroll(disable)
+      for (int k = 0; k < kPartSteps / 2; ++k) two_steps(k);
     }
     CAMELGPT_UNROLL
-    for (int t = 0; t < kTokens; ++t) {
+    for (int t = 0; t < kCount; ++t) {
       for (int h = 0; h < 2; ++h) totals[t][h] = c.dot.total(sums[t][h]);
     }
   }
@@ -115,6 +125,46 @@ struct PanelTile {
       return high ? c.dot.high(x) : c.dot.low(x);
     } else {
       return c.dot.byte(x);
+    }
+  }
+
+  // totals = values · activations of the tile, for one part of a unit; 256 times that plus values · remainders where any token is
+  // refined.
+  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const TileInput& input, int part,
+                                                      v128_t totals[kTokens][2]) {
+    const uint8_t* coarse[kTokens];
+    const uint8_t* fine[kTokens];
+    for (int t = 0; t < kTokens; ++t) {
+      coarse[t] = input.values + t * 4 * kInputBytes;
+      fine[t] = input.remainders + t * 4 * kInputBytes;
+    }
+    const uint32_t refined = *input.refined;  // a bit for each token
+    v128_t rest[kTokens][2];
+    if constexpr (kTokens == 1) {
+      if (refined == 0) return dot_part<1>(c, values, coarse, part, totals);
+      const uint8_t* const both[2] = {coarse[0], fine[0]};
+      v128_t sums[2][2];
+      dot_part<2>(c, values, both, part, sums);
+      for (int h = 0; h < 2; ++h) {
+        totals[0][h] = sums[0][h];
+        rest[0][h] = sums[1][h];
+      }
+    } else {
+      dot_part<kTokens>(c, values, coarse, part, totals);
+      if (refined == 0) return;
+      if ((refined & (refined - 1)) != 0) {
+        dot_part<kTokens>(c, values, fine, part, rest);
+      } else {
+        CAMELGPT_UNROLL
+        for (int t = 0; t < kTokens; ++t) {
+          rest[t][0] = rest[t][1] = wasm_i32x4_splat(0);
+          if (refined == 1u << t) dot_part<1>(c, values, fine + t, part, rest + t);
+        }
+      }
+    }
+    CAMELGPT_UNROLL
+    for (int t = 0; t < kTokens; ++t) {
+      for (int h = 0; h < 2; ++h) totals[t][h] = wasm_i32x4_add(wasm_i32x4_shl(totals[t][h], 8), rest[t][h]);
     }
   }
 
@@ -165,7 +215,7 @@ struct PanelTile {
     }
   }
 
-  // Eight rows times the tokens from `first_token` on, of which `valid` are stored; without the remainders.
+  // Eight rows times the tokens from `first_token` on, of which `valid` are stored.
   __attribute__((noinline)) static void multiply(const uint8_t* group, const Activations& activations, uint32_t first_token,
                                                  float* y, size_t y_stride) {
     const uint32_t units = activations.columns / kUnitColumns;
@@ -188,7 +238,7 @@ struct PanelTile {
       CAMELGPT_UNROLL
       for (int part = 0; part < kParts; ++part) {
         v128_t totals[kTokens][2];
-        dot_part(c, unit, input.values, part, totals);
+        dot_tile(c, unit, input, part, totals);
         const Scales scales = part_scales(c.half, super, unit, part);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
@@ -201,6 +251,8 @@ struct PanelTile {
       }
       unit += kLayout.unit_bytes;
       input.values += kTokens * kUnitColumns * kInputBytes;
+      input.remainders += kTokens * kUnitColumns * kInputBytes;
+      input.refined += 1;
       input.scales += kTokens;
       input.sums += kTokens * kParts;
       input.totals += kTokens * kParts;
@@ -212,32 +264,6 @@ struct PanelTile {
         wasm_v128_store(y + t * y_stride + 4, acc[t][1]);
       }
     }
-  }
-
-  // y += eight rows times the remainders of one token.
-  __attribute__((noinline)) static void add_remainders(const uint8_t* group, const Activations& activations, uint32_t token,
-                                                       float* y)
-    requires(kTokens == 1)
-  {
-    const Refinement& refinement = activations.refinement;
-    const size_t first = static_cast<size_t>(token) * (activations.columns / kUnitColumns);
-    const Constants c;
-    v128_t acc[2] = {wasm_v128_load(y), wasm_v128_load(y + 4)};
-    for (size_t entry = first; entry < first + refinement.counts[token]; ++entry) {
-      const uint32_t u = refinement.units[entry];
-      const uint8_t* unit = panel_unit(kLayout, group, u);
-      Scales super{};
-      if constexpr (kLayout.subs != 0) super = super_scales(c.half, panel_super(kLayout, group, u));
-      CAMELGPT_UNROLL
-      for (int part = 0; part < kParts; ++part) {
-        v128_t totals[1][2];
-        dot_part(c, unit, refinement.remainders + entry * kUnitColumns * kInputBytes, part, totals);
-        const int32_t* sum = kParts == 2 ? refinement.half_sums + 2 * entry + part : refinement.sums + entry;
-        add_scaled(totals[0], part_scales(c.half, super, unit, part).scale, refinement.scales + entry, sum, acc);
-      }
-    }
-    wasm_v128_store(y, acc[0]);
-    wasm_v128_store(y + 4, acc[1]);
   }
 };
 
@@ -258,7 +284,6 @@ struct PanelMatmul {
       } else {
         for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
       }
-      for (uint32_t t = 0; t < input.tokens; ++t) One::add_remainders(panel, input, t, out + t * y_stride);
     }
   }
 };

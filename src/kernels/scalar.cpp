@@ -9,7 +9,7 @@
 namespace camelgpt {
 namespace {
 
-// Quantised activations lie token by token: values [tokens, columns] int8, the rest [tokens, units].
+// Quantised activations lie token by token: values and remainders [tokens, columns] int8, the rest [tokens, units].
 void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above, Activations* out) {
   out->tokens = tokens;
   out->columns = columns;
@@ -17,7 +17,6 @@ void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, 
   out->stride = stride;
   if (columns % kUnitColumns != 0) return;
   const uint32_t units = columns / kUnitColumns;
-  const Refinement& refinement = out->refinement;
   for (uint32_t t = 0; t < tokens; ++t) {
     const size_t base = static_cast<size_t>(t) * units;
     double squares = 0;
@@ -28,41 +27,27 @@ void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, 
       squares += static_cast<double>(largest * largest);
     }
     const float threshold = refine_above * static_cast<float>(squares / units);
-    size_t entry = base;
     for (uint32_t u = 0; u < units; ++u) {
       const size_t at = base + u;
       const float largest = out->scales[at];
       const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      const float scale = largest / 127.0f;
-      int32_t sums[2] = {0, 0}, rests[2] = {0, 0};
-      int8_t remainders[kUnitColumns];
+      const bool refine = largest * largest > threshold;
+      out->refined[at] = refine;
+      out->scales[at] = refine ? largest / 127.0f / 256.0f : largest / 127.0f;
+      out->half_sums[2 * at] = out->half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
         const float scaled = x[t * stride + u * kUnitColumns + i] * inverse;
         const float q = std::nearbyint(scaled);
         const float r = std::fmin(std::fmax(std::nearbyint((scaled - q) * 256.0f), -127.0f), 127.0f);
         out->values[at * kUnitColumns + i] = static_cast<uint8_t>(static_cast<int8_t>(q));
-        remainders[i] = static_cast<int8_t>(r);
-        sums[i / 16] += static_cast<int32_t>(q);
-        rests[i / 16] += static_cast<int32_t>(r);
+        out->remainders[at * kUnitColumns + i] = static_cast<uint8_t>(static_cast<int8_t>(r));
+        out->half_sums[2 * at + i / 16] += static_cast<int32_t>(refine ? 256 * q + r : q);
       }
-      out->scales[at] = scale;
-      out->sums[at] = sums[0] + sums[1];
-      for (int h = 0; h < 2; ++h) out->half_sums[2 * at + h] = sums[h];
-      if (largest * largest > threshold) {
-        refinement.units[entry] = u;
-        std::memcpy(refinement.remainders + entry * kUnitColumns, remainders, kUnitColumns);
-        refinement.scales[entry] = scale * 0x1p-8f;
-        refinement.sums[entry] = rests[0] + rests[1];
-        for (int h = 0; h < 2; ++h) refinement.half_sums[2 * entry + h] = rests[h];
-        ++entry;
-      } else {
-        rests[0] = rests[1] = 0;
-      }
-      const auto total = [&](int32_t sum, int32_t rest) { return static_cast<float>(256 * sum + rest) * (scale * 0x1p-8f); };
-      out->totals[at] = total(sums[0] + sums[1], rests[0] + rests[1]);
-      for (int h = 0; h < 2; ++h) out->half_totals[2 * at + h] = total(sums[h], rests[h]);
+      out->sums[at] = out->half_sums[2 * at] + out->half_sums[2 * at + 1];
+      const auto total = [&](int32_t sum) { return static_cast<float>(sum) * out->scales[at]; };
+      out->totals[at] = total(out->sums[at]);
+      for (int h = 0; h < 2; ++h) out->half_totals[2 * at + h] = total(out->half_sums[2 * at + h]);
     }
-    refinement.counts[t] = static_cast<uint32_t>(entry - base);
   }
 }
 
@@ -80,60 +65,47 @@ int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane
   return layout.table ? kIq4NlValues[nibble] + 128 : nibble;
 }
 
-// The scales of row `lane` in a part of a unit.
-struct RowScales {
-  float scale;
-  float minimum;  // to add, times the input's total
-};
-
-RowScales row_scales(const PanelLayout& layout, const uint8_t* super, const uint8_t* unit, uint32_t part, uint32_t lane) {
-  const uint8_t* side = unit + layout.values_bytes;
-  if (layout.subs == 0) return {half_at(side, lane), layout.minimum ? half_at(side + 2 * kPanelRows, lane) : 0};
-  const float scale = half_at(super, lane) * static_cast<float>(static_cast<int8_t>(side[part * kPanelRows + lane]));
-  if (!layout.minimum) return {scale, 0};
-  return {scale, -half_at(super + 2 * kPanelRows, lane) * static_cast<float>(side[(layout.subs + part) * kPanelRows + lane])};
-}
-
-// Part of a unit of row `lane` times 8-bit numbers.
-int32_t part_dot(const PanelLayout& layout, const uint8_t* unit, uint32_t lane, const uint8_t* input, uint32_t part, uint32_t parts) {
-  const uint32_t size = kUnitColumns / parts;
-  int32_t sum = 0;
-  for (uint32_t i = part * size; i < (part + 1) * size; ++i) {
-    sum += static_cast<int8_t>(input[i]) * (quant_at(layout, unit, lane, i) - layout.offset);
-  }
-  return sum;
-}
-
 // One row times one token. Exact integer sums within a unit (or half of one, where halves have scales of their own), then
-// floats from left to right: first all q, then the remainders.
+// floats from left to right.
 template <PanelKind kKind>
 float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input, uint32_t token) {
   constexpr PanelLayout layout = panel_layout(kKind);
   constexpr uint32_t parts = layout.subs == 2 ? 2 : 1;
   const uint32_t lane = row % kPanelRows;
-  const uint8_t* group = weights.data + row / kPanelRows * weights.group_bytes;
+  const uint8_t* p = weights.data + row / kPanelRows * weights.group_bytes;
   const uint32_t units = weights.columns / kUnitColumns;
-  const size_t base = static_cast<size_t>(token) * units;
+  const uint8_t* super = p;
   float sum = 0;
   for (uint32_t u = 0; u < units; ++u) {
-    const size_t at = base + u;
-    const uint8_t* unit = panel_unit(layout, group, u);
-    for (uint32_t part = 0; part < parts; ++part) {
-      const RowScales scales = row_scales(layout, panel_super(layout, group, u), unit, part, lane);
-      const int32_t whole = part_dot(layout, unit, lane, input.values + at * kUnitColumns, part, parts);
-      sum = static_cast<float>(whole) * (scales.scale * input.scales[at]) + sum;
-      if (layout.minimum) sum = scales.minimum * (parts == 2 ? input.half_totals[2 * at + part] : input.totals[at]) + sum;
+    if (layout.subs != 0 && u % kSuperUnits == 0) {
+      super = p;
+      p += layout.super_bytes;
     }
-  }
-  const Refinement& refinement = input.refinement;
-  for (size_t entry = base; entry < base + refinement.counts[token]; ++entry) {
-    const uint32_t u = refinement.units[entry];
-    const uint8_t* unit = panel_unit(layout, group, u);
+    const uint8_t* side = p + layout.values_bytes;
+    const size_t at = static_cast<size_t>(token) * units + u;
+    const int8_t* q = reinterpret_cast<const int8_t*>(input.values) + at * kUnitColumns;
+    const int8_t* r = reinterpret_cast<const int8_t*>(input.remainders) + at * kUnitColumns;
     for (uint32_t part = 0; part < parts; ++part) {
-      const RowScales scales = row_scales(layout, panel_super(layout, group, u), unit, part, lane);
-      const int32_t whole = part_dot(layout, unit, lane, refinement.remainders + entry * kUnitColumns, part, parts);
-      sum = static_cast<float>(whole) * (scales.scale * refinement.scales[entry]) + sum;
+      const uint32_t first = part * 16, end = parts == 2 ? first + 16 : kUnitColumns;
+      int32_t whole = 0;
+      for (uint32_t i = first; i < end; ++i) {
+        whole += (input.refined[at] ? 256 * q[i] + r[i] : q[i]) * (quant_at(layout, p, lane, i) - layout.offset);
+      }
+      float scale, minimum = 0;  // K formats subtract their minimum
+      if (layout.subs == 0) {
+        scale = half_at(side, lane);
+        if (layout.minimum) minimum = half_at(side + 2 * kPanelRows, lane);
+      } else {
+        scale = half_at(super, lane) * static_cast<float>(static_cast<int8_t>(side[part * kPanelRows + lane]));
+        if (layout.minimum) {
+          minimum = -half_at(super + 2 * kPanelRows, lane) *
+                    static_cast<float>(side[(layout.subs + part) * kPanelRows + lane]);
+        }
+      }
+      sum = static_cast<float>(whole) * (scale * input.scales[at]) + sum;
+      if (layout.minimum) sum = minimum * (parts == 2 ? input.half_totals[2 * at + part] : input.totals[at]) + sum;
     }
+    p += layout.unit_bytes;
   }
   return sum;
 }

@@ -87,42 +87,39 @@ struct VectorOps {
     }
   }
 
-  // One unit of one token: the values go to `values`, steps of four columns `stride` columns apart; the remainders to an entry
-  // of the token's list where there is one. `at` counts in scales, `half_at` in half sums, whose second half is `tile` further.
-  static inline void quantize_unit(const float* x, float largest, uint32_t tile, uint8_t* values, size_t at, size_t half_at,
-                                   bool refine, size_t entry, Activations* out) {
-    const Refinement& refinement = out->refinement;
+  // One unit of one token: its values and remainders (zero where it is not refined) in steps of four columns, its scale and its
+  // sums. A power of two in the scale changes no digit: in a tile where any token is refined all count in 1/256. `at` counts
+  // in scales; half sums are at `half_at` and `tile` further.
+  static inline void quantize_unit(const float* x, float largest, bool refine, bool any_refined, uint32_t tile, size_t at,
+                                   size_t half_at, uint8_t* values, uint8_t* remainders, Activations* out) {
     const v128_t inverse = wasm_f32x4_splat(largest > 0 ? 127.0f / largest : 0.0f);
-    const float scale = largest / 127.0f;
-    int32_t sums[2], rests[2] = {0, 0};
+    const float scale = any_refined ? largest / 127.0f * 0x1p-8f : largest / 127.0f;
+    const uint32_t step = tile * 4 * kInputBytes;
+    int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
       v128_t scaled[4], rounded[4];
-      for (int j = 0; j < 4; ++j) {
-        scaled[j] = rounded[j] = wasm_f32x4_mul(wasm_v128_load(x + h * 16 + j * 4), inverse);
-      }
+      for (int j = 0; j < 4; ++j) scaled[j] = rounded[j] = wasm_f32x4_mul(wasm_v128_load(x + h * 16 + j * 4), inverse);
       const Sixteen coarse = round16(rounded);
-      place(coarse, tile * 4 * kInputBytes, values + h * tile * 16 * kInputBytes);
+      place(coarse, step, values + h * 4 * step);
       sums[h] = coarse.sum;
-      if (refine) {
-        for (int j = 0; j < 4; ++j) {
-          const v128_t rest = wasm_f32x4_mul(wasm_f32x4_sub(scaled[j], rounded[j]), wasm_f32x4_splat(256.0f));
-          rounded[j] = wasm_f32x4_pmin(wasm_f32x4_splat(127.0f), wasm_f32x4_pmax(wasm_f32x4_splat(-127.0f), rest));
+      if (any_refined) {
+        Sixteen fine{};
+        if (refine) {
+          for (int j = 0; j < 4; ++j) {
+            const v128_t rest = wasm_f32x4_mul(wasm_f32x4_sub(scaled[j], rounded[j]), wasm_f32x4_splat(256.0f));
+            rounded[j] = wasm_f32x4_pmin(wasm_f32x4_splat(127.0f), wasm_f32x4_pmax(wasm_f32x4_splat(-127.0f), rest));
+          }
+          fine = round16(rounded);
         }
-        const Sixteen fine = round16(rounded);
-        place(fine, 4 * kInputBytes, refinement.remainders + (entry * kUnitColumns + h * 16) * kInputBytes);
-        rests[h] = fine.sum;
-        refinement.half_sums[2 * entry + h] = fine.sum;
+        place(fine, step, remainders + h * 4 * step);
+        sums[h] = 256 * sums[h] + fine.sum;
       }
       out->half_sums[half_at + h * tile] = sums[h];
-      out->half_totals[half_at + h * tile] = static_cast<float>(256 * sums[h] + rests[h]) * (scale * 0x1p-8f);
+      out->half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
     }
     out->scales[at] = scale;
     out->sums[at] = sums[0] + sums[1];
-    out->totals[at] = static_cast<float>(256 * (sums[0] + sums[1]) + rests[0] + rests[1]) * (scale * 0x1p-8f);
-    if (refine) {
-      refinement.scales[entry] = scale * 0x1p-8f;
-      refinement.sums[entry] = rests[0] + rests[1];
-    }
+    out->totals[at] = static_cast<float>(sums[0] + sums[1]) * scale;
   }
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
@@ -136,28 +133,33 @@ struct VectorOps {
     if (columns % kUnitColumns != 0) return;
     const uint32_t units = columns / kUnitColumns;
     const uint32_t tile = activation_tile(tokens);
-    for (uint32_t t = 0; t < tokens; ++t) {
-      const uint32_t lane = t % tile;
-      const size_t base = static_cast<size_t>(t - lane) * units;
-      const float* row = x + t * stride;
-      double squares = 0;
-      for (uint32_t u = 0; u < units; ++u) {
-        const float largest = largest_magnitude(row + u * kUnitColumns);
-        out->scales[base + static_cast<size_t>(u) * tile + lane] = largest;
-        squares += static_cast<double>(largest * largest);
+    for (uint32_t first = 0; first < tokens; first += tile) {
+      const size_t base = static_cast<size_t>(first) * units;
+      const uint32_t valid = tokens - first < tile ? tokens - first : tile;
+      float threshold[kTokenTile];  // of the square of a unit's largest magnitude
+      for (uint32_t lane = 0; lane < valid; ++lane) {
+        double squares = 0;
+        for (uint32_t u = 0; u < units; ++u) {
+          const float largest = largest_magnitude(x + (first + lane) * stride + u * kUnitColumns);
+          out->scales[base + static_cast<size_t>(u) * tile + lane] = largest;
+          squares += static_cast<double>(largest * largest);
+        }
+        threshold[lane] = refine_above * static_cast<float>(squares / units);
       }
-      const float threshold = refine_above * static_cast<float>(squares / units);  // of the square of a unit's largest magnitude
-      const size_t first_entry = static_cast<size_t>(t) * units;
-      size_t entry = first_entry;
       for (uint32_t u = 0; u < units; ++u) {
-        const size_t unit_at = base + static_cast<size_t>(u) * tile;
-        const float largest = out->scales[unit_at + lane];
-        const bool refine = largest * largest > threshold;
-        uint8_t* values = out->values + (unit_at * kUnitColumns + lane * 4) * kInputBytes;
-        quantize_unit(row + u * kUnitColumns, largest, tile, values, unit_at + lane, 2 * unit_at + lane, refine, entry, out);
-        if (refine) out->refinement.units[entry++] = u;
+        const size_t at = base + static_cast<size_t>(u) * tile;
+        uint32_t refined = 0;  // a bit for each token
+        for (uint32_t lane = 0; lane < valid; ++lane) {
+          const float largest = out->scales[at + lane];
+          if (largest * largest > threshold[lane]) refined |= 1u << lane;
+        }
+        out->refined[at / tile] = static_cast<uint8_t>(refined);
+        for (uint32_t lane = 0; lane < valid; ++lane) {
+          const size_t bytes = (at * kUnitColumns + lane * 4) * kInputBytes;
+          quantize_unit(x + (first + lane) * stride + u * kUnitColumns, out->scales[at + lane], (refined >> lane & 1) != 0,
+                        refined != 0, tile, at + lane, 2 * at + lane, out->values + bytes, out->remainders + bytes, out);
+        }
       }
-      out->refinement.counts[t] = static_cast<uint32_t>(entry - first_entry);
     }
   }
 

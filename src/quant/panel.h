@@ -110,14 +110,6 @@ CheckedSize panel_bytes(PanelKind kind, uint64_t rows, uint64_t columns);
 // panel_bytes fits memory and that rows and columns fit 32 bits.
 Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* arena);
 
-// Unit `index` of a group of eight rows, and what precedes the eight units that it is one of.
-inline const uint8_t* panel_super(const PanelLayout& layout, const uint8_t* group, uint32_t index) {
-  return group + static_cast<size_t>(index / kSuperUnits) * (layout.super_bytes + kSuperUnits * layout.unit_bytes);
-}
-inline const uint8_t* panel_unit(const PanelLayout& layout, const uint8_t* group, uint32_t index) {
-  return panel_super(layout, group, index) + layout.super_bytes + index % kSuperUnits * layout.unit_bytes;
-}
-
 // Writes `blocks` whole blocks of a tensor of `type`, starting with block `first` in row-major order. False where a scale or
 // value is not finite: the panel is then unusable.
 bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks);
