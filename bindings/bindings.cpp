@@ -63,7 +63,9 @@ struct Engine {
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
-  bool plan(double context_length) { return keep(session_plan(session, count_of(context_length), &plan_)); }
+  bool plan(double context_length, bool kv_bytes) {
+    return keep(session_plan(session, count_of(context_length), &plan_, kv_type(kv_bytes)));
+  }
   double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
   double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
   double planCacheBytes() const { return static_cast<double>(plan_.cache_bytes); }
@@ -73,7 +75,10 @@ struct Engine {
   double planTotalBytes() const { return static_cast<double>(plan_.total_bytes); }
   uint32_t planContextLength() const { return plan_.context_length; }
   uint32_t planModelContextLength() const { return plan_.model_context_length; }
-  bool allocate(double context_length) { return keep(session_allocate(session, count_of(context_length))); }
+  bool allocate(double context_length, bool kv_bytes) {
+    return keep(session_allocate(session, count_of(context_length), kv_type(kv_bytes)));
+  }
+  static KvType kv_type(bool bytes) { return bytes ? KvType::kByte : KvType::kHalf; }
 
   // --- inspection ---
   bool info() { return keep(session_model_info(session, &info_)); }

@@ -3,7 +3,7 @@ import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
 import type { Flavour } from "./features.js";
-import type { MemoryPlan, ModelNumbers, TokenLogprob } from "./types.js";
+import type { KvCacheType, MemoryPlan, ModelNumbers, TokenLogprob } from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
 
@@ -98,9 +98,9 @@ export class Engine {
   }
 
   /** Only before `allocate`. */
-  plan(contextLength: number): MemoryPlan {
+  plan(contextLength: number, kvCache: KvCacheType): MemoryPlan {
     const bound = this.#bound;
-    this.#check(() => bound.plan(contextLength));
+    this.#check(() => bound.plan(contextLength, kvCache === "q8"));
     return this.#run(() => ({
       fileBytes: bound.planFileBytes(),
       weightBytes: bound.planWeightBytes(),
@@ -114,8 +114,8 @@ export class Engine {
     }));
   }
 
-  allocate(contextLength: number): void {
-    this.#check(() => this.#bound.allocate(contextLength));
+  allocate(contextLength: number, kvCache: KvCacheType): void {
+    this.#check(() => this.#bound.allocate(contextLength, kvCache === "q8"));
   }
 
   // --- inspection ---

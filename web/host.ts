@@ -55,11 +55,11 @@ export class Host {
   readonly #handlers: Handlers = {
     load: async (params, context) => {
       const begin = performance.now();
-      const { contextLength } = params;
+      const { contextLength, kvCache } = params;
       const { signal, onEvent } = context;
       const { engine, source } = await this.#open(params, context);
       try {
-        const memoryPlan = await loadModel(engine, source, { contextLength, signal, onProgress: onEvent });
+        const memoryPlan = await loadModel(engine, source, { contextLength, kvCache, signal, onProgress: onEvent });
         if (this.#disposed) throw disposedError();
         const info = engine.modelInfo();
         const loadMs = performance.now() - begin;
@@ -86,15 +86,15 @@ export class Host {
     },
 
     inspect: async (params, context) => {
-      const { contextLength } = params;
+      const { contextLength, kvCache } = params;
       const { engine, source } = await this.#open(params, context);
       try {
-        await loadHeader(engine, source, { contextLength, signal: context.signal, onProgress: context.onEvent });
+        await loadHeader(engine, source, { contextLength, kvCache, signal: context.signal, onProgress: context.onEvent });
         return {
           architecture: engine.metadataString("general.architecture"),
           parameters: engine.modelInfo().parameters,
           tensors: engine.tensors(),
-          memoryPlan: engine.plan(contextLength),
+          memoryPlan: engine.plan(contextLength, kvCache),
           metadata: engine.metadata(),
         };
       } finally {

@@ -4,7 +4,7 @@ import type { ErrorData } from "./errors.js";
 import type { Flavour } from "./features.js";
 import type { Location } from "./load/resolve.js";
 import type { ByteSource } from "./load/source.js";
-import type { Generated, Inspection, ModelInfo, ProgressEvent, Score } from "./types.js";
+import type { Generated, Inspection, KvCacheType, ModelInfo, ProgressEvent, Score } from "./types.js";
 
 /** How the engine is to be made. */
 export interface EngineOptions {
@@ -19,6 +19,7 @@ export interface LoadParams {
   location: Location;
   /** 0: the model's own, at most 4,096. */
   contextLength: number;
+  kvCache: KvCacheType;
   engine: EngineOptions;
 }
 

@@ -207,7 +207,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, contextLength = 0, headers = {}, hub = defaultHub, releases, fetch } = this.#options;
+    const { signal, onProgress: onEvent, contextLength = 0, kvCache = "f16" } = this.#options;
+    const { headers = {}, hub = defaultHub, releases, fetch } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();
     const forward = () => abort.abort(signal?.reason);
@@ -216,7 +217,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     try {
       const { location, open } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
       this.#backend = await this.#startBackend();
-      const params: LoadParams = { location, contextLength, engine: engineOptions(this.#options) };
+      const params: LoadParams = { location, contextLength, kvCache, engine: engineOptions(this.#options) };
       const context = { signal: abort.signal, onEvent, openCaller: open && (() => open(abort.signal)) };
       throwIfAborted(abort.signal);
       return await this.#backend.call(name, params, context as CallContext<K>);

@@ -9,6 +9,7 @@ export type {
   FinishReason,
   GenerationResult,
   Inspection,
+  KvCacheType,
   MemoryPlan,
   ModelInfo,
   ProgressEvent,

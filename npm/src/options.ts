@@ -2,7 +2,7 @@
 import type { EngineOptions, GenerateParams, ScoreParams } from "../../web/protocol.js";
 import type { Fetch } from "../../web/load/http.js";
 import type { Flavour } from "../../web/features.js";
-import type { ProgressEvent } from "../../web/types.js";
+import type { KvCacheType, ProgressEvent } from "../../web/types.js";
 import {
   checkOptions,
   checkPrompt,
@@ -26,6 +26,12 @@ export interface LoadOptions {
    * @default the model's own, at most 4096
    */
   contextLength?: number;
+  /**
+   * How keys and values are stored: `f16` in half precision, `q8` in 8 bits with a scale for each head and position, which takes
+   * about half of the memory.
+   * @default "f16"
+   */
+  kvCache?: KvCacheType;
   /**
    * Threads to compute with. This version has one; more is no error, and `info().engine.notes` says so.
    * @default 1
@@ -211,6 +217,7 @@ const largest = 2 ** 31 - 1;
 const loadRules = {
   contextLength: integer(1, largest),
   threads: integer(1, 1024),
+  kvCache: oneOf("f16", "q8"),
   flavour: oneOf("auto", "simd", "relaxed"),
   epdp: oneOf("off").because("Dynamic pruning is not available in this version: leave the option out, or set it to \"off\"."),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),

@@ -19,8 +19,8 @@ Activations activations_reserve(uint32_t tokens, uint32_t columns, Arena* arena)
 }
 
 uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head_width) {
-  const uint64_t queries = static_cast<uint64_t>(tokens) * group;
-  return kAttentionTile * static_cast<uint64_t>(head_width) + queries * kAttentionTile + queries * 3;
+  const uint64_t rows = (static_cast<uint64_t>(tokens) * group + 3) / 4 * 4;  // in blocks, see attention_kernel.h
+  return (kAttentionTile + rows + 1) * static_cast<uint64_t>(head_width) + rows * (kAttentionTile + 3);
 }
 
 }  // namespace camelgpt

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/kv_type.h"
 #include "quant/panel.h"
 
 namespace camelgpt {
@@ -50,13 +51,16 @@ struct PanelSlice {
 // y[token * y_stride + row] for all rows of the slice (a multiple of eight: rows past the matrix are written too).
 using MatmulFunction = void (*)(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride);
 
-// Softmax attention of some query tokens over keys and values in half precision, causal: the token at position p sees
-// positions 0..p. Heads are grouped: query heads h * group .. h * group + group - 1 share key/value head h.
+// Softmax attention of some query tokens over keys and values, causal: the token at position p sees positions 0..p. Heads
+// are grouped: query heads h * group .. h * group + group - 1 share key/value head h.
 struct AttentionArguments {
   const float* q;           // [tokens, q_stride], heads of head_width each, rotated
   size_t q_stride;
-  const uint16_t* keys;     // [kv_heads, context, head_width] halves
-  const uint16_t* values;   // likewise
+  KvType kv_type;
+  const void* keys;         // [kv_heads, context, head_width] halves, or int8
+  const void* values;       // likewise
+  const float* key_scales;  // [kv_heads, context] of KvType::kByte
+  const float* value_scales;
   uint32_t context;         // positions for which there is room (the stride of a head)
   uint32_t position;        // of the first query token
   uint32_t tokens;
@@ -71,6 +75,7 @@ struct AttentionArguments {
 };
 inline constexpr uint32_t kMaxHeadWidth = 256;
 inline constexpr uint32_t kAttentionTile = 32;  // positions at a time
+inline constexpr float kSmallestByteRange = 1e-36f;  // to_byte makes zeros of what is smaller, its inverse being infinite
 uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head_width);
 
 struct Kernels {
@@ -90,6 +95,8 @@ struct Kernels {
   void (*rope)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine);
   // Rounds to half precision; what is beyond its range becomes its largest finite value.
   void (*to_half)(const float* x, uint32_t count, uint16_t* halves);
+  // Rounds to 8 bits, the largest magnitude being 127, and returns the scale. count % 8 == 0.
+  float (*to_byte)(const float* x, uint32_t count, int8_t* bytes);
   void (*attend)(const AttentionArguments& arguments);
   // The largest value and its index (the lowest one of equals).
   uint32_t (*argmax)(const float* x, uint32_t count);

@@ -1,4 +1,5 @@
 // The kernels in plain C++: what every other set is tested against. Read these to know what the others compute.
+#include <cfloat>
 #include <cmath>
 #include <cstring>
 
@@ -166,17 +167,33 @@ void to_half(const float* x, uint32_t count, uint16_t* halves) {
   for (uint32_t i = 0; i < count; ++i) halves[i] = float_to_half(std::fmin(std::fmax(x[i], -65504.0f), 65504.0f));
 }
 
+float to_byte(const float* x, uint32_t count, int8_t* bytes) {
+  float largest = 0;
+  for (uint32_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(x[i]));
+  largest = std::fmin(largest, FLT_MAX);
+  const float inverse = largest > kSmallestByteRange ? 127.0f / largest : 0.0f;
+  for (uint32_t i = 0; i < count; ++i) bytes[i] = static_cast<int8_t>(std::nearbyint(x[i] * inverse));
+  return largest / 127.0f;
+}
+
+// Column i of a key or value; `row` counts [kv_heads, context].
+double kv_at(const AttentionArguments& a, const void* stored, const float* scales, size_t row, uint32_t i) {
+  const size_t at = row * a.head_width + i;
+  if (a.kv_type == KvType::kHalf) return static_cast<double>(half_to_float(static_cast<const uint16_t*>(stored)[at]));
+  return static_cast<double>(static_cast<const int8_t*>(stored)[at]) * static_cast<double>(scales[row]);
+}
+
 void attend(const AttentionArguments& a) {
   for (uint32_t t = 0; t < a.tokens; ++t) {
     const uint32_t seen = a.position + t + 1;
     for (uint32_t h = a.kv_head_first * a.group; h < (a.kv_head_first + a.kv_head_count) * a.group; ++h) {
-      const size_t head = static_cast<size_t>(h / a.group) * a.context * a.head_width;
+      const size_t head = static_cast<size_t>(h / a.group) * a.context;
       const float* q = a.q + t * a.q_stride + h * a.head_width;
       float* out = a.out + t * a.out_stride + h * a.head_width;
       const auto score = [&](uint32_t p) {
         double sum = 0;
         for (uint32_t i = 0; i < a.head_width; ++i) {
-          sum += static_cast<double>(q[i]) * static_cast<double>(half_to_float(a.keys[head + p * a.head_width + i]));
+          sum += static_cast<double>(q[i]) * kv_at(a, a.keys, a.key_scales, head + p, i);
         }
         return sum * static_cast<double>(a.scale);
       };
@@ -187,7 +204,7 @@ void attend(const AttentionArguments& a) {
         const double weight = std::exp(score(p) - maximum);
         total += weight;
         for (uint32_t i = 0; i < a.head_width; ++i) {
-          sums[i] += weight * static_cast<double>(half_to_float(a.values[head + p * a.head_width + i]));
+          sums[i] += weight * kv_at(a, a.values, a.value_scales, head + p, i);
         }
       }
       for (uint32_t i = 0; i < a.head_width; ++i) out[i] = static_cast<float>(sums[i] / total);
@@ -232,6 +249,7 @@ constexpr Kernels make_table() {
   table.add = add;
   table.rope = rope;
   table.to_half = to_half;
+  table.to_byte = to_byte;
   table.attend = attend;
   table.argmax = argmax;
   table.sum_exp = sum_exp;

@@ -2,6 +2,7 @@
 // half precision, softmax sums.
 #pragma once
 
+#include <cfloat>
 #include <cmath>
 #include <cstring>
 
@@ -21,23 +22,32 @@ inline float horizontal_max(v128_t v) {
   return ab > cd ? ab : cd;
 }
 
+inline const volatile float kExpConstants[] = {-87.3f, 88.3f, 1.44269504f, -0.693359375f, 2.12194440e-4f, 1.9875691500e-4f,
+                                               1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                                               5.0000001201e-1f, 1.0f};
+
 // e^x to about one unit in the last place: x = n ln 2 + r, polynomial for e^r (coefficients of Cephes' expf), 2^n by bits.
 // Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
-inline v128_t exp4(v128_t x) {
-  x = wasm_f32x4_pmax(wasm_f32x4_splat(-87.3f), wasm_f32x4_pmin(wasm_f32x4_splat(88.3f), x));
-  const v128_t n = wasm_f32x4_nearest(wasm_f32x4_mul(x, wasm_f32x4_splat(1.44269504f)));
-  v128_t r = madd(n, wasm_f32x4_splat(-0.693359375f), x);
-  r = madd(n, wasm_f32x4_splat(2.12194440e-4f), r);
-  v128_t p = wasm_f32x4_splat(1.9875691500e-4f);
-  p = madd(p, r, wasm_f32x4_splat(1.3981999507e-3f));
-  p = madd(p, r, wasm_f32x4_splat(8.3334519073e-3f));
-  p = madd(p, r, wasm_f32x4_splat(4.1665795894e-2f));
-  p = madd(p, r, wasm_f32x4_splat(1.6666665459e-1f));
-  p = madd(p, r, wasm_f32x4_splat(5.0000001201e-1f));
-  p = madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, wasm_f32x4_splat(1.0f)));
-  const v128_t exponent = wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127));
-  return wasm_f32x4_mul(p, wasm_i32x4_shl(exponent, 23));
-}
+struct Exp {
+  static v128_t constant(int i) { return wasm_f32x4_splat(kExpConstants[i]); }
+  v128_t lowest = constant(0), highest = constant(1), log2_e = constant(2), minus_ln_2 = constant(3), rest_of_ln_2 = constant(4);
+  v128_t c5 = constant(5), c4 = constant(6), c3 = constant(7), c2 = constant(8), c1 = constant(9), c0 = constant(10);
+  v128_t one = constant(11), bias = wasm_i32x4_splat(127);
+
+  v128_t operator()(v128_t x) const {
+    x = wasm_f32x4_pmax(lowest, wasm_f32x4_pmin(highest, x));
+    const v128_t n = wasm_f32x4_nearest(wasm_f32x4_mul(x, log2_e));
+    const v128_t r = madd(n, rest_of_ln_2, madd(n, minus_ln_2, x));
+    v128_t p = madd(c5, r, c4);
+    p = madd(p, r, c3);
+    p = madd(p, r, c2);
+    p = madd(p, r, c1);
+    p = madd(p, r, c0);
+    p = madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, one));
+    const v128_t exponent = wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), bias);
+    return wasm_f32x4_mul(p, wasm_i32x4_shl(exponent, 23));
+  }
+};
 
 // kInputBytes: size of a quantised activation in memory.
 template <uint32_t kInputBytes>
@@ -181,10 +191,11 @@ struct VectorOps {
   }
 
   static void swiglu(float* gate, const float* up, uint32_t count) {
+    const Exp exp;
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4) {
       const v128_t g = wasm_v128_load(gate + i);
-      const v128_t denominator = wasm_f32x4_add(wasm_f32x4_splat(1), exp4(wasm_f32x4_neg(g)));
+      const v128_t denominator = wasm_f32x4_add(wasm_f32x4_splat(1), exp(wasm_f32x4_neg(g)));
       wasm_v128_store(gate + i, wasm_f32x4_mul(wasm_f32x4_div(g, denominator), wasm_v128_load(up + i)));
     }
     for (; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
@@ -237,6 +248,22 @@ struct VectorOps {
     }
   }
 
+  static float to_byte(const float* x, uint32_t count, int8_t* bytes) {
+    v128_t largest4 = wasm_f32x4_splat(0);
+    for (uint32_t i = 0; i < count; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
+    const float highest = horizontal_max(largest4), largest = highest < FLT_MAX ? highest : FLT_MAX;
+    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestByteRange ? 127.0f / largest : 0.0f);
+    for (uint32_t i = 0; i < count; i += 8) {
+      v128_t words[2];
+      for (int j = 0; j < 2; ++j) {
+        words[j] = wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(wasm_f32x4_mul(wasm_v128_load(x + i + 4 * j), inverse)));
+      }
+      const v128_t narrow = wasm_i16x8_narrow_i32x4(words[0], words[1]);
+      wasm_v128_store64_lane(bytes + i, wasm_i8x16_narrow_i16x8(narrow, narrow), 0);
+    }
+    return largest / 127.0f;
+  }
+
   static uint32_t argmax(const float* x, uint32_t count) {
     v128_t best = wasm_f32x4_splat(-HUGE_VALF);
     uint32_t i = 0;
@@ -250,13 +277,14 @@ struct VectorOps {
   }
 
   static double sum_exp(const float* x, uint32_t count, float maximum) {
+    const Exp exp;
     double total = 0;
     const v128_t shift = wasm_f32x4_splat(maximum);
     uint32_t i = 0;
     while (i + 4 <= count) {  // float sums of 1,024 terms, then double
       const uint32_t end = count - i > 1024 ? i + 1024 : i + (count - i) / 4 * 4;
       v128_t sum = wasm_f32x4_splat(0);
-      for (; i < end; i += 4) sum = wasm_f32x4_add(sum, exp4(wasm_f32x4_sub(wasm_v128_load(x + i), shift)));
+      for (; i < end; i += 4) sum = wasm_f32x4_add(sum, exp(wasm_f32x4_sub(wasm_v128_load(x + i), shift)));
       total += static_cast<double>(horizontal_sum(sum));
     }
     for (; i < count; ++i) total += static_cast<double>(std::exp(x[i] - maximum));

@@ -96,9 +96,6 @@ void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t i
   linear(layer.key, w->activations, w->key.data(), key);
   linear(layer.value, w->activations, w->value.data(), key);
 
-  const size_t layer_size = static_cast<size_t>(c.kv_heads) * cache->context * c.head_width;
-  uint16_t* keys = cache->keys.data() + index * layer_size;
-  uint16_t* values = cache->values.data() + index * layer_size;
   const auto rotate = [&](float* x, uint32_t heads, uint32_t token) {
     const size_t angles = static_cast<size_t>(token) * (c.rope_rotated / 2);
     k.rope(x, heads, c.head_width, c.rope_rotated, w->cosine.data() + angles, w->sine.data() + angles);
@@ -107,9 +104,8 @@ void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t i
     const size_t from = static_cast<size_t>(t) * key;
     rotate(w->key.data() + from, c.kv_heads, t);
     for (uint32_t h = 0; h < c.kv_heads; ++h) {
-      const size_t to = (static_cast<size_t>(h) * cache->context + cache->length + t) * c.head_width;
-      k.to_half(w->key.data() + from + h * c.head_width, c.head_width, keys + to);
-      k.to_half(w->value.data() + from + h * c.head_width, c.head_width, values + to);
+      const size_t at = from + h * c.head_width;
+      cache_store(c, index, h, cache->length + t, w->key.data() + at, w->value.data() + at, cache);
     }
   }
   const uint32_t queries = tokens - first;
@@ -124,9 +120,7 @@ void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t i
   AttentionArguments arguments{};
   arguments.q = w->query.data();
   arguments.q_stride = query;
-  arguments.keys = keys;
-  arguments.values = values;
-  arguments.context = cache->context;
+  cache_layer(c, index, *cache, &arguments);
   arguments.position = cache->length + first;
   arguments.tokens = queries;
   arguments.head_width = c.head_width;

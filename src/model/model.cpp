@@ -41,12 +41,19 @@ Status model_bind(WeightBinder* binder, Model* model) {
   return {};
 }
 
-Status cache_reserve(const ModelConfig& config, uint32_t context, Arena* arena, KvCache* cache) {
-  const CheckedSize count =
-      CheckedSize(config.layers) * config.kv_heads * CheckedSize(context) * CheckedSize(config.head_width);
-  if (!(count * 4).fits_memory()) return out_of_memory("the key/value cache", (count * 4).value);
-  cache->keys = arena->take<uint16_t>(count.value);
-  cache->values = arena->take<uint16_t>(count.value);
+Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
+  const uint32_t scale_bytes = type == KvType::kByte ? sizeof(float) : 0;
+  const CheckedSize rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(context);
+  const CheckedSize row_bytes = CheckedSize(config.head_width) * kv_element_bytes(type);
+  const CheckedSize total = (rows * row_bytes + rows * scale_bytes) * 2;
+  if (!total.fits_memory()) return out_of_memory("the key/value cache", total.value);
+  cache->keys = arena->take<uint8_t>((rows * row_bytes).value);
+  cache->values = arena->take<uint8_t>((rows * row_bytes).value);
+  if (type == KvType::kByte) {
+    cache->key_scales = arena->take<float>(rows.value);
+    cache->value_scales = arena->take<float>(rows.value);
+  }
+  cache->type = type;
   cache->context = context;
   cache->length = 0;
   return {};
@@ -125,6 +132,35 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     logprobs[t] = static_cast<float>(static_cast<double>(target_logit[t]) - static_cast<double>(maximum[t]) -
                                      std::log(total[t]));
   }
+}
+
+void cache_store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
+                 const float* value, KvCache* cache) {
+  const Kernels& k = kernels();
+  const uint32_t width = config.head_width;
+  const size_t row = (static_cast<size_t>(layer) * config.kv_heads + head) * cache->context + position;
+  uint8_t* const to[] = {cache->keys.data() + row * width * kv_element_bytes(cache->type),
+                         cache->values.data() + row * width * kv_element_bytes(cache->type)};
+  if (cache->type == KvType::kHalf) {
+    k.to_half(key, width, reinterpret_cast<uint16_t*>(to[0]));
+    k.to_half(value, width, reinterpret_cast<uint16_t*>(to[1]));
+  } else {
+    cache->key_scales[row] = k.to_byte(key, width, reinterpret_cast<int8_t*>(to[0]));
+    cache->value_scales[row] = k.to_byte(value, width, reinterpret_cast<int8_t*>(to[1]));
+  }
+}
+
+void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {
+  const size_t row = static_cast<size_t>(layer) * config.kv_heads * cache.context;
+  const size_t at = row * config.head_width * kv_element_bytes(cache.type);
+  arguments->kv_type = cache.type;
+  arguments->keys = cache.keys.data() + at;
+  arguments->values = cache.values.data() + at;
+  if (cache.type == KvType::kByte) {
+    arguments->key_scales = cache.key_scales.data() + row;
+    arguments->value_scales = cache.value_scales.data() + row;
+  }
+  arguments->context = cache.context;
 }
 
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x) {

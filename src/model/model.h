@@ -37,9 +37,11 @@ struct Model {
   uint64_t macs_per_token = 0;            // in matrices, for one decoded token
 };
 
-// Keys and values of every position that was evaluated, as halves: [layers, kv_heads, context, head_width] each.
+// Keys and values of every position that was evaluated: [layers, kv_heads, context, head_width] each.
 struct KvCache {
-  std::span<uint16_t> keys, values;
+  KvType type = KvType::kHalf;
+  std::span<uint8_t> keys, values;              // halves or int8
+  std::span<float> key_scales, value_scales;    // [layers, kv_heads, context] with int8
   uint32_t context = 0;  // positions there is room for
   uint32_t length = 0;   // positions that are filled
 };
@@ -89,7 +91,7 @@ Status model_open(const GgufHeader& header, Model* model);
 
 // Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
-Status cache_reserve(const ModelConfig& config, uint32_t context, Arena* arena, KvCache* cache);
+Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache);
 void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace);
 
 // Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them. Hidden states are made for the
@@ -106,6 +108,11 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
                  int32_t* best);
 
 // --- shared by architecture files ---
+// Stores one head's key and value [head_width] of a layer at a position.
+void cache_store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
+                 const float* value, KvCache* cache);
+// Points attention at the keys and values of a layer.
+void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
 // x [tokens, hidden] = rows of the embedding.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
 

@@ -56,14 +56,14 @@ Status read_header(Session* s) {
 }
 
 // Takes everything that the model needs from the arena, in one order for measuring and for real.
-Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, Model* model, KvCache* cache,
+Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, KvType kv_type, Model* model, KvCache* cache,
                      Workspace* workspace, Sampler* sampler, std::span<int32_t>* history, WeightBinder* binder,
                      MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
   CAMELGPT_TRY(model_bind(binder, model));
   const uint64_t weights = arena->used().value;
-  CAMELGPT_TRY(cache_reserve(model->config, context, arena, cache));
+  CAMELGPT_TRY(cache_reserve(model->config, context, kv_type, arena, cache));
   const uint64_t with_cache = arena->used().value;
   workspace_reserve(model->config, arena, workspace);
   sampler_reserve(sampler, model->config.vocabulary, arena);
@@ -170,7 +170,7 @@ Status session_end_of_file(const Session* session) {
   return make_error(ErrorCode::kBadState, "The load has failed.");
 }
 
-Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan) {
+Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan, KvType kv_type) {
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
   *plan = {};
   CAMELGPT_TRY(resolve_context(*session, context_length, &plan->context_length));
@@ -186,24 +186,24 @@ Status session_plan(const Session* session, uint32_t context_length, MemoryPlan*
   Sampler sampler;
   std::span<int32_t> history;
   WeightBinder binder{};
-  CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, &model, &cache, &workspace, &sampler,
-                             &history, &binder, plan));
+  CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, kv_type, &model, &cache, &workspace,
+                             &sampler, &history, &binder, plan));
   plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
   plan->staging_bytes = session->staging.size();
   plan->total_bytes = plan->weight_bytes + plan->cache_bytes + plan->tokenizer_bytes + plan->workspace_bytes + plan->staging_bytes;
   return {};
 }
 
-Status session_allocate(Session* session, uint32_t context_length) {
+Status session_allocate(Session* session, uint32_t context_length, KvType kv_type) {
   if (session->state != LoadState::kPlanned) return make_error(ErrorCode::kBadState, "Memory is allocated once, after planning.");
   MemoryPlan plan;
-  CAMELGPT_TRY(session_plan(session, context_length, &plan));
+  CAMELGPT_TRY(session_plan(session, context_length, &plan, kv_type));
   const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes;
   if (!session->arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
   const Status reserved =
-      reserve_model(session->reader.header, &session->arena, plan.context_length, &session->model, &session->cache,
-                    &session->workspace, &session->sampler, &session->history, &binder, &plan);
+      reserve_model(session->reader.header, &session->arena, plan.context_length, kv_type, &session->model,
+                    &session->cache, &session->workspace, &session->sampler, &session->history, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;
   weight_stream_begin(&binder, &session->weights);

@@ -2,13 +2,14 @@
 import type { Engine } from "../engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pause } from "../pause.js";
-import type { MemoryPlan, ProgressEvent } from "../types.js";
+import type { KvCacheType, MemoryPlan, ProgressEvent } from "../types.js";
 import { rejectOtherFiles } from "./sniff.js";
 import type { ByteSource } from "./source.js";
 
 export interface LoadOptions {
   /** Positions of the cache; 0 means the model's own, at most 4,096. */
   contextLength: number;
+  kvCache: KvCacheType;
   signal?: AbortSignal | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
@@ -25,8 +26,8 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
   let plan: MemoryPlan | undefined;
   await feed(engine, source, options, progress, () => {
     if (engine.loadState === "planned") {
-      plan = engine.plan(options.contextLength);
-      engine.allocate(options.contextLength);
+      plan = engine.plan(options.contextLength, options.kvCache);
+      engine.allocate(options.contextLength, options.kvCache);
     }
     return engine.loadState === "ready";
   });

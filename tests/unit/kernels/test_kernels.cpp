@@ -261,31 +261,66 @@ TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
 }
 
 // Attention outputs [tokens, kv_heads * group * width].
-static std::vector<float> attend(const Kernels& kernels, uint32_t position, uint32_t tokens, uint32_t width, uint32_t group,
-                                 uint32_t kv_heads, uint64_t seed) {
-  const uint32_t context = position + tokens + 3, stride = kv_heads * group * width;
-  std::vector<float> q = random_floats(static_cast<size_t>(tokens) * stride, seed, 3.0f);
-  const std::vector<float> kv = random_floats(2ull * kv_heads * context * width, seed + 1, 2.0f);
-  std::vector<uint16_t> halves(kv.size());
-  for (size_t i = 0; i < kv.size(); ++i) halves[i] = float_to_half(kv[i]);
-  std::vector<float> out(q.size()), scratch(attention_scratch_floats(tokens, group, width));
-  AttentionArguments a{};
-  a.q = q.data();
-  a.q_stride = stride;
-  a.keys = halves.data();
-  a.values = halves.data() + halves.size() / 2;
-  a.context = context;
-  a.position = position;
-  a.tokens = tokens;
-  a.head_width = width;
-  a.group = group;
-  a.kv_head_count = kv_heads;
-  a.scale = 1.0f / std::sqrt(static_cast<float>(width));
-  a.out = out.data();
-  a.out_stride = stride;
-  a.scratch = scratch.data();
-  kernels.attend(a);
-  return out;
+// Keys and values [2, kv_heads, context, width], random, stored in one of the ways.
+struct RandomKv {
+  KvType type;
+  uint32_t kv_heads, context, width;
+  std::vector<uint16_t> halves;
+  std::vector<int8_t> bytes;
+  std::vector<float> scales;
+
+  RandomKv(KvType type, uint32_t kv_heads, uint32_t context, uint32_t width, uint64_t seed)
+      : type(type), kv_heads(kv_heads), context(context), width(width) {
+    const std::vector<float> x = random_floats(2ull * kv_heads * context * width, seed, 2.0f);
+    halves.resize(x.size());
+    bytes.resize(x.size());
+    scales.resize(x.size() / width);
+    kScalarKernels.to_half(x.data(), static_cast<uint32_t>(x.size()), halves.data());
+    for (size_t row = 0; row < scales.size(); ++row) {
+      scales[row] = kScalarKernels.to_byte(&x[row * width], width, &bytes[row * width]);
+    }
+  }
+
+  // Attention of the queries [tokens, kv_heads * group * width], the first at `position`.
+  std::vector<float> attend(const Kernels& kernels, const float* q, uint32_t position, uint32_t tokens, uint32_t group) const {
+    const uint32_t stride = kv_heads * group * width;
+    std::vector<float> out(tokens * stride), scratch(attention_scratch_floats(tokens, group, width));
+    AttentionArguments a{};
+    a.q = q;
+    a.q_stride = a.out_stride = stride;
+    a.kv_type = type;
+    const size_t half = static_cast<size_t>(kv_heads) * context;
+    a.keys = type == KvType::kHalf ? static_cast<const void*>(halves.data()) : bytes.data();
+    a.values = type == KvType::kHalf ? static_cast<const void*>(&halves[half * width]) : &bytes[half * width];
+    a.key_scales = scales.data();
+    a.value_scales = &scales[half];
+    a.context = context;
+    a.position = position;
+    a.tokens = tokens;
+    a.head_width = width;
+    a.group = group;
+    a.kv_head_count = kv_heads;
+    a.scale = 1.0f / std::sqrt(static_cast<float>(width));
+    a.out = out.data();
+    a.scratch = scratch.data();
+    kernels.attend(a);
+    return out;
+  }
+};
+
+static constexpr KvType kKvTypes[] = {KvType::kHalf, KvType::kByte};
+
+static void check_attention(uint32_t position, uint32_t tokens, uint32_t width, uint32_t group, uint32_t kv_heads) {
+  const std::vector<float> q = random_floats(static_cast<size_t>(tokens) * kv_heads * group * width, position + width, 3.0f);
+  for (const KvType type : kKvTypes) {
+    CAPTURE(static_cast<int>(type));
+    const RandomKv kv(type, kv_heads, position + tokens, width, position + 1);  // without room past the last position
+    const std::vector<float> expected = kv.attend(kScalarKernels, q.data(), position, tokens, group);
+    for_each_set([&](const Kernels& kernels) {
+      const std::vector<float> out = kv.attend(kernels, q.data(), position, tokens, group);
+      for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-5f);
+    });
+  }
 }
 
 TEST_CASE("attention agrees with the scalar one at every length around a tile") {
@@ -293,21 +328,49 @@ TEST_CASE("attention agrees with the scalar one at every length around a tile") 
     for (const uint32_t tokens : {1u, 2u, 35u}) {
       CAPTURE(position);
       CAPTURE(tokens);
-      const std::vector<float> expected = attend(kScalarKernels, position, tokens, 40, 3, 2, position);
-      for_each_set([&](const Kernels& kernels) {
-        const std::vector<float> out = attend(kernels, position, tokens, 40, 3, 2, position);
-        for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-5f);
-      });
+      check_attention(position, tokens, 40, 3, 2);
     }
   }
 }
 
 TEST_CASE("attention agrees for every head width") {
-  for (const uint32_t width : {8u, 64u, 80u, 128u, 256u}) {
-    const std::vector<float> expected = attend(kScalarKernels, 37, 2, width, 2, 2, width);
-    for_each_set([&](const Kernels& kernels) {
-      const std::vector<float> out = attend(kernels, 37, 2, width, 2, 2, width);
-      for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-5f);
-    });
+  for (const uint32_t width : {8u, 64u, 80u, 128u, 256u}) check_attention(37, 2, width, 2, 2);
+}
+
+TEST_CASE("attention of a token is the same bit by bit alone and in a batch") {
+  for (const uint32_t group : {1u, 2u, 3u, 5u, 8u}) {
+    const uint32_t width = 40, kv_heads = 2, tokens = 37, position = 30, stride = kv_heads * group * width;
+    const std::vector<float> q = random_floats(tokens * stride, group, 3.0f);
+    for (const KvType type : kKvTypes) {
+      CAPTURE(group);
+      CAPTURE(static_cast<int>(type));
+      const RandomKv kv(type, kv_heads, position + tokens, width, group + 1);
+      for_each_set([&](const Kernels& kernels) {
+        const std::vector<float> together = kv.attend(kernels, q.data(), position, tokens, group);
+        for (const uint32_t count : {1u, 2u, 7u}) {
+          for (uint32_t first = 0; first + count <= tokens; first += count) {
+            const std::vector<float> some = kv.attend(kernels, &q[first * stride], position + first, count, group);
+            CHECK(std::equal(some.begin(), some.end(), together.begin() + first * stride));
+          }
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("rounding to bytes agrees, and is off by half a step at most") {
+  for (const uint32_t count : {8u, 40u, 64u, 256u}) {
+    for (const float size : {0.0f, 1e-30f, 1.0f, 1e30f}) {
+      const std::vector<float> x = random_floats(count, count, size);
+      std::vector<int8_t> expected(count), bytes(count);
+      const float scale = kScalarKernels.to_byte(x.data(), count, expected.data());
+      for (uint32_t i = 0; i < count; ++i) {
+        CHECK(std::fabs(x[i] - scale * static_cast<float>(expected[i])) <= 0.501f * scale);
+      }
+      for_each_set([&](const Kernels& kernels) {
+        CHECK(kernels.to_byte(x.data(), count, bytes.data()) == scale);
+        CHECK(bytes == expected);
+      });
+    }
   }
 }

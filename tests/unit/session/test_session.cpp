@@ -19,12 +19,13 @@ struct TestSession {
 };
 
 // Feeds a file in pieces; the status of the first call that fails, or of the end of the file.
-static Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0) {
+static Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
+                   KvType kv_type = KvType::kHalf) {
   for (size_t at = 0; at < file.size(); at += piece) {
     const size_t size = std::min({piece, file.size() - at, session_staging(session).size()});
     std::memcpy(session_staging(session).data(), file.data() + at, size);
     CAMELGPT_TRY(session_feed(session, size));
-    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, context));
+    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, context, kv_type));
   }
   return session_end_of_file(session);
 }
@@ -284,6 +285,37 @@ TEST_CASE("the plan adds up, and no memory is taken for a context that the model
   CHECK(session_plan(session, UINT32_MAX, &plan).code == ErrorCode::kBadOption);
   REQUIRE(session_plan(session, 16, &plan).ok());
   CHECK(plan.context_length == 16);
+}
+
+TEST_CASE("8-bit keys and values take about half of the memory, and the logits stay close") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
+  const std::vector<int32_t> tokens = some_tokens(20);
+  std::vector<float> of_type[2];
+  for (const KvType type : {KvType::kHalf, KvType::kByte}) {
+    TestSession session;
+    REQUIRE(load(session, file, 1 << 16, 0, type).ok());
+    configure(session);
+    prefill(session, tokens);
+    of_type[static_cast<int>(type)] = logits(session);
+  }
+  float largest = 0, difference = 0;
+  for (size_t i = 0; i < of_type[0].size(); ++i) {
+    largest = std::max(largest, std::fabs(of_type[0][i]));
+    difference = std::max(difference, std::fabs(of_type[0][i] - of_type[1][i]));
+  }
+  CHECK(difference > 0);
+  CHECK(difference < 0.05f * largest);
+
+  TestSession session;
+  std::memcpy(session_staging(session).data(), file.data(), 20000);
+  REQUIRE(session_feed(session, 20000).ok());
+  MemoryPlan halves, bytes;
+  REQUIRE(session_plan(session, 0, &halves).ok());
+  REQUIRE(session_plan(session, 0, &bytes, KvType::kByte).ok());
+  const uint64_t rows = 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kContext;
+  CHECK(halves.cache_bytes == rows * TinyLlama::kWidth * 2);
+  CHECK(bytes.cache_bytes == rows * (TinyLlama::kWidth + sizeof(float)));
+  CHECK(halves.total_bytes - bytes.total_bytes == halves.cache_bytes - bytes.cache_bytes);
 }
 
 TEST_CASE("a file that is cut off anywhere is called truncated") {

@@ -71,7 +71,7 @@ describe("options", () => {
   test("options of a load are checked at once", async () => {
     const wrong = [
       { contextLength: 0 }, { contextLength: -5 }, { contextLength: NaN }, { contextLength: 1.5 }, { threads: 0 }, { threads: "2" },
-      { flavour: "fast" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
+      { flavour: "fast" }, { kvCache: "q4" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
       { wasmModule: {} }, { wasmUrl: 3 }, { signal: {} }, 3, null, [],
     ];
     for (const options of wrong) await rejectsWith("bad-option", constructWith(options));
@@ -112,6 +112,18 @@ describe("options", () => {
     assert.equal(memoryPlan.modelContextLength, 8192);
     await plain.dispose();
     assert.equal((await model.info()).memoryPlan.contextLength, 128);
+  });
+
+  test("keys and values in 8 bits take about half of the memory, and the answer is the same", async () => {
+    const q8 = await CamelGPTInference.load(modelPath, { kvCache: "q8", contextLength: 128 });
+    const [small, plain] = [(await q8.info()).memoryPlan, (await model.info()).memoryPlan];
+    assert.equal(plain.cacheBytes, 2 * 30 * 3 * 128 * 64 * 2);
+    assert.equal(small.cacheBytes, 2 * 30 * 3 * 128 * (64 + 4));
+    assert.equal(plain.totalBytes - small.totalBytes, plain.cacheBytes - small.cacheBytes);
+    assert.match(await q8.generateText("The capital of France is", 6), /Paris/);
+    await q8.dispose();
+    const { memoryPlan } = await CamelGPTInference.inspect(modelPath, { kvCache: "q8", contextLength: 128 });
+    assert.deepEqual(memoryPlan, small);
   });
 
   test("the flavour can be forced", async () => {
