@@ -1,5 +1,6 @@
 #include "base/threads.h"
 
+#include <algorithm>
 #include <atomic>
 
 namespace camelgpt {
@@ -25,9 +26,16 @@ void wake(std::atomic<uint32_t>*) {}
 constexpr int64_t kForEver = -1;
 constexpr int64_t kUntilALook = 100'000'000;  // nanoseconds after which one looks whether the others still live
 
-// How often one looks before one sleeps: some tens of microseconds, longer than the stages of a token differ and than the
-// caller takes between two tokens.
-constexpr uint32_t kSpins = 20'000;
+// How often a thread looks before it sleeps. The most is 50 to 150 microseconds: longer than the stages of a token differ, and
+// than the caller takes between two tokens. Whoever looked in vain looks for half as long the next time: where others want the
+// processors too, a thread that sleeps early is let back in sooner.
+constexpr uint32_t kMostLooks = 150'000;
+constexpr uint32_t kLeastLooks = 2'000;
+struct alignas(64) Patience {
+  uint32_t looks = kMostLooks;
+  void after_success() { looks = std::min(kMostLooks, looks + looks / 256); }
+  void after_failure() { looks = std::max(kLeastLooks, looks / 2); }
+};
 
 std::atomic<uint32_t> failed;
 
@@ -36,10 +44,11 @@ struct alignas(64) Gate {
   std::atomic<uint32_t> value{0};
   std::atomic<uint32_t> sleepers{0};
 
-  void wait_while(uint32_t old, int64_t longest_sleep) {
-    for (uint32_t i = 0; i < kSpins; ++i) {
-      if (value.load(std::memory_order_acquire) != old) return;
+  void wait_while(uint32_t old, int64_t longest_sleep, Patience* patience) {
+    for (uint32_t i = 0; i < patience->looks; ++i) {
+      if (value.load(std::memory_order_acquire) != old) return patience->after_success();
     }
+    patience->after_failure();
     sleepers.fetch_add(1);
     while (value.load() == old) {
       sleep_while(&value, old, longest_sleep);
@@ -62,6 +71,7 @@ struct Pool {
   alignas(64) uint32_t count = 1;
   ParallelFunction function = nullptr;     // null: helpers go home
   void* context = nullptr;
+  Patience patience[kMaxThreads];
 };
 Pool pool;
 
@@ -72,7 +82,7 @@ uint32_t* const helper_failed = reinterpret_cast<uint32_t*>(&failed);
 
 void Worker::wait_for_all() const {
   const uint32_t before = pool.together.value.load(std::memory_order_acquire);
-  if (pool.arrived.fetch_add(1) + 1 < count) return pool.together.wait_while(before, kUntilALook);
+  if (pool.arrived.fetch_add(1) + 1 < count) return pool.together.wait_while(before, kUntilALook, &pool.patience[index]);
   pool.arrived.store(0, std::memory_order_relaxed);
   pool.together.open();
 }
@@ -97,7 +107,7 @@ void run_parallel(ParallelFunction function, void* context) {
 
 void help(uint32_t index) {
   for (uint32_t seen = 0;; ++seen) {
-    pool.start.wait_while(seen, kForEver);
+    pool.start.wait_while(seen, kForEver, &pool.patience[index]);
     if (pool.function == nullptr) return;
     const Worker self{index, pool.count};
     pool.function(self, pool.context);
