@@ -26,15 +26,13 @@ void wake(std::atomic<uint32_t>*) {}
 constexpr int64_t kForEver = -1;
 constexpr int64_t kUntilALook = 100'000'000;  // nanoseconds after which one looks whether the others still live
 
-// How often a thread looks before it sleeps. The most is 50 to 150 microseconds: longer than the stages of a token differ, and
-// than the caller takes between two tokens. Whoever looked in vain looks for half as long the next time: where others want the
-// processors too, a thread that sleeps early is let back in sooner.
+// How often a thread looks before it sleeps. At first for 50 to 150 microseconds: longer than the stages of a token differ, and than
+// the caller takes between two tokens. Each time it looked in vain it looks for half as long, until the next parallel(): where
+// others want the processors too, a thread that sleeps early is let back in sooner.
 constexpr uint32_t kMostLooks = 150'000;
-constexpr uint32_t kLeastLooks = 2'000;
+constexpr uint32_t kLeastLooks = 10'000;
 struct alignas(64) Patience {
   uint32_t looks = kMostLooks;
-  void after_success() { looks = std::min(kMostLooks, looks + looks / 256); }
-  void after_failure() { looks = std::max(kLeastLooks, looks / 2); }
 };
 
 std::atomic<uint32_t> failed;
@@ -46,9 +44,9 @@ struct alignas(64) Gate {
 
   void wait_while(uint32_t old, int64_t longest_sleep, Patience* patience) {
     for (uint32_t i = 0; i < patience->looks; ++i) {
-      if (value.load(std::memory_order_acquire) != old) return patience->after_success();
+      if (value.load(std::memory_order_acquire) != old) return;
     }
-    patience->after_failure();
+    patience->looks = std::max(kLeastLooks, patience->looks / 2);
     sleepers.fetch_add(1);
     while (value.load() == old) {
       sleep_while(&value, old, longest_sleep);
@@ -101,6 +99,7 @@ void run_parallel(ParallelFunction function, void* context) {
   pool.function = function;
   pool.context = context;
   pool.start.open();
+  pool.patience[0] = {};
   function(self, context);
   self.barrier();
 }
@@ -110,6 +109,7 @@ void help(uint32_t index) {
     pool.start.wait_while(seen, kForEver, &pool.patience[index]);
     if (pool.function == nullptr) return;
     const Worker self{index, pool.count};
+    pool.patience[index] = {};
     pool.function(self, pool.context);
     self.barrier();
   }
