@@ -5,9 +5,29 @@
 #include <emscripten/bind.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <string_view>
 
+#include "base/threads.h"
 #include "camelgpt.h"
+
+// The first thing that a helping thread runs. It has no stack before it has set the pointer to it, so no compiler may write this.
+extern "C" void camelgpt_thread(uint32_t index, uint32_t stack);
+extern "C" void camelgpt_help(uint32_t index) { camelgpt::help(index); }
+__asm__(R"(
+  .globaltype __stack_pointer, i32
+  .functype camelgpt_help (i32) -> ()
+  .section .text.camelgpt_thread,"",@
+  .globl camelgpt_thread
+  .type camelgpt_thread,@function
+camelgpt_thread:
+  .functype camelgpt_thread (i32, i32) -> ()
+  local.get 1
+  global.set __stack_pointer
+  local.get 0
+  call camelgpt_help
+  end_function
+)");
 
 namespace {
 
@@ -166,10 +186,32 @@ struct Engine {
 
 double kernelsNameAddress() { return address(kernels_name()); }
 
+// --- threads ---
+// How many will compute; says how many that are. Comes before memory is planned.
+uint32_t setThreads(uint32_t count) {
+  kernels_name();  // chosen before another thread can ask
+  set_thread_count(count);
+  return thread_count();
+}
+// A helping thread has this module in an instance of its own, whose table holds this function: entry(index, top of its stack).
+double threadEntry() { return address(reinterpret_cast<const void*>(&camelgpt_thread)); }
+// The top of a new stack for a helping thread, which lives as long as the memory; 0 where there is no room.
+double threadStack() {
+  constexpr size_t kBytes = 64 << 10;
+  uint8_t* stack = static_cast<uint8_t*>(std::aligned_alloc(16, kBytes));
+  return address(stack == nullptr ? nullptr : stack + kBytes);
+}
+// Where a helping thread that failed leaves a number other than 0.
+double threadFailed() { return address(helper_failed); }
+
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(camelgpt) {
   emscripten::function("kernelsName", &kernelsNameAddress);
+  emscripten::function("setThreads", &setThreads);
+  emscripten::function("threadEntry", &threadEntry);
+  emscripten::function("threadStack", &threadStack);
+  emscripten::function("threadFailed", &threadFailed);
   emscripten::value_object<BoundOptions>("GenerationOptions")
       .field("maxTokens", &BoundOptions::maxTokens)
       .field("temperature", &BoundOptions::temperature)

@@ -21,7 +21,8 @@ const browserLimit = 25_000;
 /** What is bundled, and must be named with its licence. */
 const bundledPackages = ["@huggingface/jinja", "wasm-feature-detect"];
 
-const wasmFiles = ["camelgpt-simd.wasm", "camelgpt-relaxed.wasm"];
+const builds = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
+const wasmFiles = builds.map((name) => `camelgpt-${name}.wasm`);
 
 const shared = {
   absWorkingDir: folder,

@@ -17,7 +17,7 @@ const fileOrNetworkHeader = /^(fstream|iostream|filesystem|unistd\.h|fcntl\.h|sy
 const fileCode = /\b(fopen|freopen|fdopen|std::[io]?fstream)\b/;
 const emscriptenCode = /\b(__EMSCRIPTEN__|EM_JS|EM_ASM|EM_ASYNC_JS|emscripten(?:_\w+|::))/;
 const intrinsicsHeader = /^(wasm_simd128\.h|[a-z0-9]*mmintrin\.h|immintrin\.h|x86intrin\.h|arm_neon\.h|simde\/.*)$/;
-const intrinsicsCode = /\b(v128_t|wasm_(?:v128|[iuf]\d+x\d+)_\w+|__builtin_wasm_\w+|_mm\d*_\w+)/;
+const intrinsicsCode = /\b(v128_t|wasm_(?:v128|[iuf]\d+x\d+)_\w+|__builtin_wasm_(?!memory_atomic_)\w+|_mm\d*_\w+)/;
 const instructionSetSwitch = /\b(CAMELGPT_RELAXED|__wasm_relaxed_simd__)\b/;
 
 /** Every breach in the tree at `root`, as `path:line: what is wrong`. */

@@ -35,10 +35,10 @@ const isolationHeaders = {
  * @param options.models   release name → path (default: smollm2-135m in the cache)
  * @param options.mounts   more of them: "/prefix/" → folder
  * @param options.headers  sent with every answer
- * @param options.isolated makes pages cross-origin isolated (default false)
+ * @param options.isolated makes pages cross-origin isolated, so that threads work (default true)
  * @returns `{url, close}`; `url` has no slash at its end
  */
-export async function serve({ port = 0, models, mounts = {}, headers = {}, isolated = false } = {}) {
+export async function serve({ port = 0, models, mounts = {}, headers = {}, isolated = true } = {}) {
   const folders = {
     "/demo/": join(repositoryRoot, "demo"),
     "/npm/dist/": join(repositoryRoot, "npm/dist"),
@@ -162,8 +162,8 @@ export function portOf(text) {
 
 if (isMain(import.meta.url)) {
   await runMain(async () => {
-    const { values } = parseArgs({ options: { port: { type: "string", default: "8080" }, isolated: { type: "boolean" } } });
-    const { url } = await serve({ port: portOf(values.port), isolated: values.isolated });
+    const { values } = parseArgs({ options: { port: { type: "string", default: "8080" }, "not-isolated": { type: "boolean" } } });
+    const { url } = await serve({ port: portOf(values.port), isolated: !values["not-isolated"] });
     say(`serve: the demo is at ${url}/demo/ (Ctrl-C ends)`);
   });
 }

@@ -88,6 +88,7 @@ export class WorkerBackend implements Backend {
   }
 
   #receive(message: FromWorker): void {
+    if (message.type === "helping") return; // only for those who asked for help
     const { id } = message;
     switch (message.type) {
       case "value":
@@ -105,7 +106,7 @@ export class WorkerBackend implements Backend {
     }
   }
 
-  #errorOf({ id, error }: FromWorker & { type: "error" }): CamelGPTError {
+  #errorOf({ id, error }: Extract<FromWorker, { type: "error" }>): CamelGPTError {
     const signal = this.#pending.get(id)?.context.signal;
     return error.code === "aborted" ? abortedError(signal) : errorFromData(error);
   }

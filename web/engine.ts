@@ -3,6 +3,7 @@ import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
 import type { Flavour } from "./features.js";
+import type { ThreadStart } from "./threads.js";
 import type { KvCacheType, MemoryPlan, ModelNumbers, TokenLogprob } from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
@@ -41,17 +42,22 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * exhausted) is `engine-failed`; from then on every call throws that same error, since the memory cannot be trusted any more.
  */
 export class Engine {
+  readonly #wasm: WebAssembly.Module;
+  readonly #memory: WebAssembly.Memory;
   readonly #module: MainModule;
   readonly #bound: BoundEngine;
   #failure: CamelGPTError | undefined;
 
-  private constructor(module: MainModule, bound: BoundEngine) {
+  private constructor(wasm: WebAssembly.Module, memory: WebAssembly.Memory, module: MainModule, bound: BoundEngine) {
+    this.#wasm = wasm;
+    this.#memory = memory;
     this.#module = module;
     this.#bound = bound;
   }
 
-  static async create(wasm: WebAssembly.Module): Promise<Engine> {
-    const module = await instantiate(wasm);
+  /** `hasThreads`: what the module was built for, as far as is known. */
+  static async create(wasm: WebAssembly.Module, hasThreads = false): Promise<Engine> {
+    const { module, memory } = await instantiate(wasm, hasThreads);
     let bound: BoundEngine;
     try {
       bound = new module.Engine();
@@ -63,7 +69,7 @@ export class Engine {
         hint: "Close other pages or programs.",
       });
     }
-    return new Engine(module, bound);
+    return new Engine(wasm, memory, module, bound);
   }
 
   /** Calls on a disposed engine throw `disposed`. The memory itself goes when the module does: end the worker. */
@@ -71,6 +77,29 @@ export class Engine {
     if (this.#failure) return;
     this.#run(() => this.#bound.delete());
     this.#failure = disposedError();
+  }
+
+  // --- threads ---
+
+  /** Sets how many threads will compute, before memory is planned. Says how many that are: 1 where the module has no threads. */
+  setThreads(count: number): number {
+    return this.#run(() => this.#module.setThreads(this.#isShared ? count : 1));
+  }
+
+  /** What the helping threads 1 .. count - 1 need. */
+  threadStarts(count: number): ThreadStart[] {
+    return this.#run(() =>
+      Array.from({ length: count - 1 }, (_, i) => {
+        const stack = this.#module.threadStack();
+        if (stack === 0) throw noMemoryFor("the stack of a thread", 65536);
+        const [entry, failed] = [this.#module.threadEntry(), this.#module.threadFailed()];
+        return { module: this.#wasm, memory: this.#memory, entry, index: i + 1, stack, failed };
+      }),
+    );
+  }
+
+  get #isShared(): boolean {
+    return !(this.#memory.buffer instanceof ArrayBuffer);
   }
 
   // --- loading ---
@@ -314,11 +343,11 @@ export class Engine {
   /** A NUL-terminated text. */
   #string(address: number): string {
     const heap = this.#module.HEAPU8;
-    return decoder.decode(heap.subarray(address, heap.indexOf(0, address)));
+    return decoder.decode(heap.slice(address, heap.indexOf(0, address))); // a decoder takes no shared memory
   }
 
   #output(): string {
-    return this.#run(() => decoder.decode(this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize())));
+    return this.#run(() => decoder.decode(this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize()).slice()));
   }
 
   #putText(text: string): number {
@@ -347,21 +376,19 @@ function engineFailed(error: unknown): CamelGPTError {
   });
 }
 
-/** The glue around our own compiled module: it must neither fetch nor compile anything. */
-async function instantiate(wasm: WebAssembly.Module): Promise<MainModule> {
-  return new Promise<MainModule>((resolve, reject) => {
-    const instantiateWasm = (
-      imports: WebAssembly.Imports,
-      success: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
-    ) => {
-      // The glue never hears of a failure here: it would wait for ever.
-      WebAssembly.instantiate(wasm, imports)
-        .then((instance) => success(instance, wasm))
-        .catch(reject);
-      return {};
-    };
-    createCamelGPT({ instantiateWasm }).then(resolve, reject);
-  }).catch((error: unknown) => {
+interface Instantiated {
+  module: MainModule;
+  memory: WebAssembly.Memory;
+}
+
+/** A module of the caller's tells nothing about its memory: the other kind is tried where the first does not fit. */
+async function instantiate(wasm: WebAssembly.Module, hasThreads: boolean): Promise<Instantiated> {
+  try {
+    return await instantiateOver(newMemory(hasThreads), wasm).catch((error: unknown) => {
+      if (error instanceof WebAssembly.LinkError) return instantiateOver(newMemory(!hasThreads), wasm);
+      throw error;
+    });
+  } catch (error) {
     if (error instanceof RangeError) {
       throw new CamelGPTError("out-of-memory", "There is not enough memory for the engine.", {
         found: describe(error),
@@ -373,5 +400,33 @@ async function instantiate(wasm: WebAssembly.Module): Promise<MainModule> {
       hint: "If `wasmModule` or `wasmUrl` is given: it must be of the same version as this package.",
       cause: error,
     });
+  }
+}
+
+/** 4 MiB that can grow to 4 GiB. Shared memory is reserved as a whole: where there is less, to less. */
+function newMemory(shared: boolean): WebAssembly.Memory {
+  for (let maximum = 65536; ; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: 64, maximum, shared });
+    } catch (error) {
+      if (!shared || maximum <= 4096) throw error;
+    }
+  }
+}
+
+/** The glue around our own compiled module: it must neither fetch nor compile anything. */
+function instantiateOver(memory: WebAssembly.Memory, wasm: WebAssembly.Module): Promise<Instantiated> {
+  return new Promise((resolve, reject) => {
+    const instantiateWasm = (
+      imports: WebAssembly.Imports,
+      success: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+    ) => {
+      // The glue never hears of a failure here: it would wait for ever.
+      WebAssembly.instantiate(wasm, imports)
+        .then((instance) => success(instance, wasm))
+        .catch(reject);
+      return {};
+    };
+    createCamelGPT({ instantiateWasm, wasmMemory: memory }).then((module) => resolve({ module, memory }), reject);
   });
 }

@@ -3,8 +3,11 @@ import { relaxedSimd, simd } from "wasm-feature-detect";
 
 import { CamelGPTError } from "./errors.js";
 
-/** One build of the engine: 128-bit SIMD, or the same with the relaxed instructions. */
+/** What the engine is built of: 128-bit SIMD, or the same with the relaxed instructions. */
 export type Flavour = "simd" | "relaxed";
+
+/** One build of the engine: a flavour, for memory of its own or for memory that threads share. */
+export type Build = Flavour | `${Flavour}-threads`;
 
 /**
  * The flavour to load. `auto` takes `relaxed` where it runs.

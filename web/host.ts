@@ -1,8 +1,8 @@
 // The side of the engine: answers the calls of the protocol, one after the other, with one model. It runs in a worker, or on
 // the caller's own thread, and does not know which.
 import { Engine } from "./engine.js";
-import { CamelGPTError, disposedError } from "./errors.js";
-import { chooseFlavour } from "./features.js";
+import { CamelGPTError, describe, disposedError } from "./errors.js";
+import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
 import { openUrl } from "./load/http.js";
 import { loadHeader, loadModel } from "./load/loader.js";
@@ -12,9 +12,17 @@ import type { EngineMeans } from "./platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { score } from "./scoring.js";
+import { chooseThreads, Helpers, type ThreadChoice } from "./threads.js";
 
-interface Model {
+/** An engine, and how it came to be what it is. */
+interface Started {
   engine: Engine;
+  threads: number;
+  helpers?: Helpers | undefined;
+  notes: string[];
+}
+
+interface Model extends Started {
   contextLength: number;
   loadMs: number;
 }
@@ -48,7 +56,7 @@ export class Host {
 
   dispose(): void {
     this.#disposed = true;
-    this.#model?.engine.dispose();
+    if (this.#model) end(this.#model);
     this.#model = undefined;
   }
 
@@ -57,9 +65,11 @@ export class Host {
       const begin = performance.now();
       const { contextLength, kvCache } = params;
       const { signal, onEvent } = context;
-      const { engine, source } = await this.#open(params, context);
+      const { source, ...started } = await this.#open(params, context);
+      const { engine, notes } = started;
       try {
         const memoryPlan = await loadModel(engine, source, { contextLength, kvCache, signal, onProgress: onEvent });
+        await expectHelpers(started);
         if (this.#disposed) throw disposedError();
         const info = engine.modelInfo();
         const loadMs = performance.now() - begin;
@@ -69,25 +79,31 @@ export class Host {
             name: engine.metadataString("general.name"),
             ...info,
             memoryPlan,
-            engine: { flavour: engine.flavour, kernels: engine.kernels, threads: 1, worker: this.#inWorker, notes: [] },
+            engine: {
+              flavour: engine.flavour,
+              kernels: engine.kernels,
+              threads: started.threads,
+              worker: this.#inWorker,
+              notes,
+            },
           },
           chatTemplate: engine.metadataString("tokenizer.chat_template"),
           bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
-        this.#model = { engine, contextLength: memoryPlan.contextLength, loadMs };
+        this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs };
         const total = memoryPlan.fileBytes;
         onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
         return loaded;
       } catch (error) {
-        engine.dispose();
+        end(started);
         throw error;
       }
     },
 
     inspect: async (params, context) => {
       const { contextLength, kvCache } = params;
-      const { engine, source } = await this.#open(params, context);
+      const { engine, source } = await this.#open({ ...params, engine: { ...params.engine, threads: 1 } }, context);
       try {
         await loadHeader(engine, source, { contextLength, kvCache, signal: context.signal, onProgress: context.onEvent });
         return {
@@ -132,28 +148,53 @@ export class Host {
   async #open(
     { engine: options, location }: LoadParams,
     { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
-  ): Promise<{ engine: Engine; source: ByteSource }> {
+  ): Promise<Started & { source: ByteSource }> {
     // Both at once: the engine compiles while the server answers.
-    const starting = this.#startEngine(options);
+    const starting = this.#start(options);
     starting.catch(() => {}); // where both fail, the source says why
     let source: ByteSource;
     try {
       source = await this.#openSource(location, signal, openCaller);
     } catch (error) {
-      starting.then((engine) => engine.dispose(), () => {});
+      starting.then(end, () => {});
       throw error;
     }
     try {
-      return { engine: await starting, source };
+      return { ...(await starting), source };
     } catch (error) {
       await source.close();
       throw error;
     }
   }
 
-  async #startEngine(options: LoadParams["engine"]): Promise<Engine> {
+  async #start(options: LoadParams["engine"]): Promise<Started> {
     const flavour = await chooseFlavour(options.flavour);
-    return Engine.create(options.wasmModule ?? (await this.#means.loadWasm(flavour, options)));
+    const choice = await chooseThreads(options.threads, this.#means.threads);
+    const { engine, note } = await this.#createEngine(flavour, options, choice);
+    const threads = engine.setThreads(choice.count);
+    const notes = note === undefined ? [] : [note];
+    if (threads === 1 || !this.#means.threads) {
+      if (choice.count > 1 && !note) notes.push("The WebAssembly that was handed in has no threads, so 1 thread computes.");
+      return { engine, threads, notes };
+    }
+    return { engine, threads, notes, helpers: new Helpers(engine.threadStarts(threads), this.#means.threads) };
+  }
+
+  /** Without threads where those cannot be loaded. */
+  async #createEngine(
+    flavour: Flavour,
+    options: LoadParams["engine"],
+    { count, note }: ThreadChoice,
+  ): Promise<{ engine: Engine; note?: string | undefined }> {
+    if (options.wasmModule) return { engine: await Engine.create(options.wasmModule, count > 1), note };
+    if (count > 1) {
+      try {
+        return { engine: await Engine.create(await this.#means.loadWasm(`${flavour}-threads`, options), true), note };
+      } catch (error) {
+        note = `The engine with threads could not be loaded (${describe(error)}), so 1 thread computes.`;
+      }
+    }
+    return { engine: await Engine.create(await this.#means.loadWasm(flavour, options)), note };
   }
 
   async #openSource(
@@ -182,4 +223,19 @@ export class Host {
     if (this.#model) return this.#model;
     throw new CamelGPTError("bad-state", "No model is loaded.");
   }
+}
+
+/** Waits until the helping threads are there. Without them the engine computes alone. */
+async function expectHelpers(started: Started): Promise<void> {
+  const reason = await started.helpers?.ready;
+  if (reason === undefined) return;
+  await started.helpers?.end();
+  started.helpers = undefined;
+  started.threads = started.engine.setThreads(1);
+  started.notes.push(`Threads could not be started (${reason}), so 1 thread computes.`);
+}
+
+function end({ engine, helpers }: Started): void {
+  void helpers?.end();
+  engine.dispose();
 }

@@ -1,13 +1,23 @@
 // What the code here needs of a runtime. Each entry of the package brings its own.
 import type { CallContext, CallName, Calls, EngineOptions, FromWorker, ToWorker } from "./protocol.js";
-import type { Flavour } from "./features.js";
+import type { Build } from "./features.js";
 import type { ResolveMeans } from "./load/resolve.js";
 import type { ByteSource } from "./load/source.js";
 
+/** What it takes to compute on more than one thread. */
+export interface ThreadMeans {
+  /** How many threads run at once here. */
+  cores(): number;
+  /** Starts a worker with the script of the engine's own, see `serveWorker`. */
+  spawn(): WorkerLink;
+}
+
 /** The means of the thread that runs the engine. */
 export interface EngineMeans {
-  /** The compiled module of one flavour. Errors: `engine-unavailable`. */
-  loadWasm(flavour: Flavour, options: EngineOptions): Promise<WebAssembly.Module>;
+  /** The compiled module of one build. Errors: `engine-unavailable`. */
+  loadWasm(build: Build, options: EngineOptions): Promise<WebAssembly.Module>;
+  /** Missing where there are no threads. */
+  threads?: ThreadMeans;
   /** Opens a path. Missing where there is no file system. */
   openPath?(path: string): Promise<ByteSource>;
 }

@@ -1,18 +1,20 @@
 // What a model can be asked for, and the messages that carry it to another thread and back.
 import type { SamplingOptions } from "./engine.js";
 import type { ErrorData } from "./errors.js";
-import type { Flavour } from "./features.js";
+import type { Build, Flavour } from "./features.js";
 import type { Location } from "./load/resolve.js";
 import type { ByteSource } from "./load/source.js";
+import type { ThreadStart } from "./threads.js";
 import type { Generated, Inspection, KvCacheType, ModelInfo, ProgressEvent, Score } from "./types.js";
 
 /** How the engine is to be made. */
 export interface EngineOptions {
   flavour: Flavour | "auto";
+  threads: number | "auto";
   /** A compiled module to use instead of loading one. */
   wasmModule?: WebAssembly.Module | undefined;
-  /** Where the module is instead of beside the package: one file, or one for each flavour. */
-  wasmUrl?: string | Partial<Record<Flavour, string>> | undefined;
+  /** Where the module is instead of beside the package: one file, or one for each build. */
+  wasmUrl?: string | Partial<Record<Build, string>> | undefined;
 }
 
 export interface LoadParams {
@@ -84,7 +86,9 @@ export type ToWorker =
   | { type: "abort"; id: number }
   /** The answer to `pull`: the next bytes, none at the end. */
   | { type: "bytes"; id: number; bytes: Uint8Array }
-  | { type: "bytes-failed"; id: number; error: ErrorData };
+  | { type: "bytes-failed"; id: number; error: ErrorData }
+  /** Makes a new worker a helping thread of another one's engine. Nothing follows it. */
+  | { type: "help"; start: ThreadStart };
 
 /** From the engine's thread to the caller. */
 export type FromWorker =
@@ -92,4 +96,6 @@ export type FromWorker =
   | { type: "event"; id: number; event: ProgressEvent | string }
   | { type: "error"; id: number; error: ErrorData }
   /** Asks for at most `size` bytes of a source that only the caller can read. One at a time. */
-  | { type: "pull"; id: number; size: number };
+  | { type: "pull"; id: number; size: number }
+  /** The answer to `help`. */
+  | { type: "helping" };

@@ -4,6 +4,7 @@ import { Host } from "./host.js";
 import type { ByteSource } from "./load/source.js";
 import type { EngineMeans, WorkerPort } from "./platform.js";
 import type { CallContext, CallName, ToWorker } from "./protocol.js";
+import { help } from "./threads.js";
 
 /** One call that is being answered. */
 interface Running {
@@ -40,6 +41,9 @@ export function serveWorker(port: WorkerPort, means: EngineMeans): void {
 
   port.listen((message: ToWorker) => {
     switch (message.type) {
+      case "help":
+        help(message.start, () => port.post({ type: "helping" }));
+        break;
       case "call":
         void answer(message.id, message.name, message.params);
         break;

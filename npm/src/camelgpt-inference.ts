@@ -240,9 +240,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   #withNotes(model: LoadedModel): LoadedModel {
-    const { threads = 1, worker = true } = this.#options;
+    const { worker = true } = this.#options;
     const { notes } = model.info.engine;
-    if (threads > 1) notes.push(`${threads} threads were asked for; this version computes with 1.`);
     if (worker && !model.info.engine.worker) notes.push("This runtime has no workers; the engine runs on the caller's thread.");
     return model;
   }

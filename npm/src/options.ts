@@ -1,7 +1,7 @@
 // The options of the package: their types with defaults, and the completed forms that the engine takes.
 import type { EngineOptions, GenerateParams, ScoreParams } from "../../web/protocol.js";
 import type { Fetch } from "../../web/load/http.js";
-import type { Flavour } from "../../web/features.js";
+import type { Build, Flavour } from "../../web/features.js";
 import type { KvCacheType, ProgressEvent } from "../../web/types.js";
 import {
   checkOptions,
@@ -33,10 +33,11 @@ export interface LoadOptions {
    */
   kvCache?: KvCacheType;
   /**
-   * Threads to compute with. This version has one; more is no error, and `info().engine.notes` says so.
-   * @default 1
+   * Threads to compute with; `auto` is one for each core, at most 4. They give the same numbers, sooner. Where an environment has
+   * none (pages that are not cross-origin isolated, edge runtimes) 1 computes, and `info().engine.notes` says why.
+   * @default "auto"
    */
-  threads?: number;
+  threads?: number | "auto";
   /**
    * Which build of the engine runs: 128-bit SIMD, or the same with relaxed instructions. `auto` takes the faster one that this
    * environment has.
@@ -70,8 +71,8 @@ export interface LoadOptions {
   fetch?: Fetch;
   /** A compiled engine, instead of the one beside the package. */
   wasmModule?: WebAssembly.Module;
-  /** Where the engine's `.wasm` is, instead of beside the package: one file for any flavour, or one for each. */
-  wasmUrl?: string | URL | Partial<Record<Flavour, string | URL>>;
+  /** Where the engine's `.wasm` is, instead of beside the package: one file for any build, or one for each. */
+  wasmUrl?: string | URL | Partial<Record<Build, string | URL>>;
   /** Where the worker's script is, instead of beside the package. */
   workerUrl?: string | URL;
 }
@@ -216,8 +217,8 @@ const largest = 2 ** 31 - 1;
 
 const loadRules = {
   contextLength: integer(1, largest),
-  threads: integer(1, 1024),
   kvCache: oneOf("f16", "q8"),
+  threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
   epdp: oneOf("off").because("Dynamic pruning is not available in this version: leave the option out, or set it to \"off\"."),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
@@ -228,7 +229,7 @@ const loadRules = {
   worker: flag,
   fetch: callback,
   wasmModule: ofType("a WebAssembly.Module", (value) => tagOf(value) === "WebAssembly.Module"),
-  wasmUrl: ofType("a URL, or one for each flavour", (value) => address.test(value) || record.test(value)),
+  wasmUrl: ofType("a URL, or one for each build", (value) => address.test(value) || record.test(value)),
   workerUrl: address,
 };
 
@@ -282,8 +283,8 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
 }
 
 export function engineOptions(options: LoadOptions): EngineOptions {
-  const { flavour = "auto", wasmModule, wasmUrl } = options;
-  return { flavour, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
+  const { flavour = "auto", threads = "auto", wasmModule, wasmUrl } = options;
+  return { flavour, threads, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
 }
 
 function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<EngineOptions["wasmUrl"]> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { buildWithEmscripten } from "./cmake.mjs";
 import { Problem, repositoryRoot, say } from "./run.mjs";
 
-const flavours = ["simd", "relaxed"];
+const flavours = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
 const mostWasmBytes = 500_000;
 // What the glue must not contain: code of one runtime, code made from strings, a search for the .wasm.
 const foreignToGlue = [/\beval\(/, /new Function\b/, /import\.meta/, /\brequire\(/, /\bimport\(/, /from\s*["']/, /process\.versions/];

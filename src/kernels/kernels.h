@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/threads.h"
 #include "kernels/kv_type.h"
 #include "quant/panel.h"
 
@@ -81,8 +82,10 @@ uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head
 struct Kernels {
   const char* name;
   // Quantises x [tokens, stride] into *out and keeps the pointer to x for the kernels of float panels. columns % 32 == 0,
-  // otherwise only the pointer is kept.
-  void (*quantize)(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above, Activations* out);
+  // otherwise only the pointer is kept. Only the tokens of `part` (whole tiles of kTokenTile) are written, so that threads can
+  // share the work: each has an *out of its own that points to the same memory.
+  void (*quantize)(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, float refine_above,
+                   Activations* out);
   MatmulFunction matmul[kPanelKinds];  // by PanelKind
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
   void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);

@@ -11,14 +11,15 @@ namespace camelgpt {
 namespace {
 
 // Quantised activations lie token by token: values and remainders [tokens, columns] int8, the rest [tokens, units].
-void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above, Activations* out) {
+void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, float refine_above,
+              Activations* out) {
   out->tokens = tokens;
   out->columns = columns;
   out->x = x;
   out->stride = stride;
   if (columns % kUnitColumns != 0) return;
   const uint32_t units = columns / kUnitColumns;
-  for (uint32_t t = 0; t < tokens; ++t) {
+  for (uint32_t t = part.first; t < part.end; ++t) {
     const size_t base = static_cast<size_t>(t) * units;
     double squares = 0;
     for (uint32_t u = 0; u < units; ++u) {

@@ -134,7 +134,7 @@ struct VectorOps {
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
   // Of the last tile, tokens that there are not stay as they were: their products are not stored.
-  static void quantize(const float* x, size_t stride, uint32_t tokens, uint32_t columns, float refine_above,
+  static void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, float refine_above,
                        Activations* out) {
     out->tokens = tokens;
     out->columns = columns;
@@ -143,7 +143,7 @@ struct VectorOps {
     if (columns % kUnitColumns != 0) return;
     const uint32_t units = columns / kUnitColumns;
     const uint32_t tile = activation_tile(tokens);
-    for (uint32_t first = 0; first < tokens; first += tile) {
+    for (uint32_t first = part.first; first < part.end; first += tile) {
       const size_t base = static_cast<size_t>(first) * units;
       const uint32_t valid = tokens - first < tile ? tokens - first : tile;
       float threshold[kTokenTile];  // of the square of a unit's largest magnitude

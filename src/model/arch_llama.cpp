@@ -1,5 +1,6 @@
 // The Llama graph (Touvron et al. 2023): pre-norm RMSNorm, grouped-query attention with rope on interleaved pairs, SwiGLU,
 // tied or separate head. SmolLM2, TinyLlama and Llama 3 are of this form.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -67,86 +68,186 @@ Status bind(WeightBinder* binder, Model* model) {
   return {};
 }
 
-// normed = rms_norm(x), quantised for the products that follow.
-void norm_and_quantize(const ModelConfig& c, const float* weight, uint32_t tokens, Workspace* w) {
+// One thread's part in a forward pass. All of them run the same code, share the rows, heads or tokens of each stage, and meet
+// at barriers between the stages.
+struct Pass {
+  const ModelConfig& config;
+  const Worker& worker;
+  KvCache* cache;
+  Workspace* w;
+  ThreadWorkspace* own;
+};
+
+// rms_norm(x), quantised for the products that follow.
+const Activations& norm_and_quantize(const Pass& pass, const float* weight, uint32_t tokens) {
+  const ModelConfig& c = pass.config;
   const size_t stride = padded_rows(c.hidden);
-  for (uint32_t t = 0; t < tokens; ++t) {
-    kernels().rms_norm(w->x.data() + t * stride, weight, c.hidden, c.norm_epsilon, w->normed.data() + t * stride);
+  float* normed = tokens == 1 ? pass.own->normed.data() : pass.w->normed.data();
+  const Range own = own_tokens(pass.worker, tokens);
+  for (uint32_t t = own.first; t < own.end; ++t) {
+    kernels().rms_norm(pass.w->x.data() + t * stride, weight, c.hidden, c.norm_epsilon, normed + t * stride);
   }
-  kernels().quantize(w->normed.data(), stride, tokens, c.hidden, kRefineNormed, &w->activations);
+  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, kRefineNormed, pass.w);
 }
 
-// x += projected
-void add_projected(const ModelConfig& c, uint32_t tokens, Workspace* w) {
-  const size_t stride = padded_rows(c.hidden);
-  for (uint32_t t = 0; t < tokens; ++t) {
-    kernels().add(w->x.data() + t * stride, w->projected.data() + t * stride, c.hidden);
+// x += weights * input
+void add_product(const Pass& pass, const Panel& weights, const Activations& input) {
+  const size_t stride = padded_rows(weights.rows);
+  const Range rows = pass.worker.share(weights.rows, kPanelRows);
+  float* projected = pass.w->projected.data();
+  linear_part(weights, rows, input, projected, stride);
+  for (uint32_t t = 0; t < input.tokens; ++t) {
+    kernels().add(pass.w->x.data() + t * stride + rows.first, projected + t * stride + rows.first, rows.size());
   }
+  pass.worker.barrier();
+}
+
+// Rotates some values of the heads of one token, whole eights of them.
+void rotate(const Pass& pass, float* x, Range values, uint32_t token) {
+  const ModelConfig& c = pass.config;
+  const size_t angles = static_cast<size_t>(token) * (c.rope_rotated / 2);
+  for (uint32_t at = values.first; at < values.end;) {
+    const uint32_t offset = at % c.head_width;
+    const uint32_t count = std::min(c.head_width - offset, values.end - at);
+    if (offset < c.rope_rotated) {
+      kernels().rope(x + at, 1, count, std::min(c.rope_rotated - offset, count), pass.w->cosine.data() + angles + offset / 2,
+                     pass.w->sine.data() + angles + offset / 2);
+    }
+    at += count;
+  }
+}
+
+// Rows of key, value and query in one line, of which each thread has an equal run; keys and values by whole heads.
+Range own_projections(const Pass& pass, Range all) {
+  const ModelConfig& c = pass.config;
+  const auto border = [&](uint32_t i) {
+    const uint32_t at = all.first + static_cast<uint32_t>(static_cast<uint64_t>(all.size()) * i / pass.worker.count);
+    const uint32_t unit = at < 2 * c.kv_heads * c.head_width ? c.head_width : kPanelRows;
+    return at / unit * unit;
+  };
+  return {border(pass.worker.index), border(pass.worker.index + 1)};
+}
+
+// What `part` has of the rows from `start` on, counted from there.
+Range rows_within(Range part, uint32_t start, uint32_t rows) {
+  const auto clamp = [&](uint32_t at) { return at < start ? 0 : std::min(at - start, rows); };
+  return {clamp(part.first), clamp(part.end)};
+}
+
+// Keys and values of one layer, into the cache.
+void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, uint32_t index, Range part,
+                             const Activations& input) {
+  const ModelConfig& c = pass.config;
+  const uint32_t key = c.kv_heads * c.head_width;
+  // Whole heads of x [tokens, key] go to their positions.
+  const auto store = [&](const float* x, Range rows, auto cache_store) {
+    for (uint32_t t = 0; t < input.tokens; ++t) {
+      for (uint32_t h = rows.first / c.head_width; h < rows.end / c.head_width; ++h) {
+        cache_store(c, index, h, pass.cache->length + t, x + static_cast<size_t>(t) * key + h * c.head_width, pass.cache);
+      }
+    }
+  };
+  const Range keys = rows_within(part, 0, key);
+  linear_part(layer.key, keys, input, pass.w->key.data(), key);
+  for (uint32_t t = 0; t < input.tokens; ++t) rotate(pass, pass.w->key.data() + static_cast<size_t>(t) * key, keys, t);
+  store(pass.w->key.data(), keys, cache_store_key);
+  const Range values = rows_within(part, key, key);
+  linear_part(layer.value, values, input, pass.w->value.data(), key);
+  store(pass.w->value.data(), values, cache_store_value);
+}
+
+// Queries of the tokens from `first` on.
+void project_queries(const Pass& pass, const DecoderLayer& layer, uint32_t first, Range part, const Activations& input) {
+  const ModelConfig& c = pass.config;
+  const uint32_t query = c.heads * c.head_width;
+  const Range rows = rows_within(part, 2 * c.kv_heads * c.head_width, query);
+  linear_part(layer.query, rows, input, pass.w->query.data(), query);
+  for (uint32_t t = 0; t < input.tokens; ++t) {
+    rotate(pass, pass.w->query.data() + static_cast<size_t>(t) * query, rows, first + t);
+  }
+}
+
+// Attention of the tokens from `first` on over all positions up to theirs: a thread has tiles of tokens, or heads of a single one.
+void attend(const Pass& pass, uint32_t index, uint32_t first, uint32_t queries) {
+  const ModelConfig& c = pass.config;
+  const size_t query = static_cast<size_t>(c.heads) * c.head_width;
+  const uint32_t group = c.heads / c.kv_heads;
+  const Range tokens = own_tokens(pass.worker, queries);
+  AttentionArguments arguments{};
+  arguments.q = pass.w->query.data() + tokens.first * query;
+  arguments.q_stride = query;
+  cache_layer(c, index, *pass.cache, &arguments);
+  arguments.position = pass.cache->length + first + tokens.first;
+  arguments.tokens = tokens.size();
+  arguments.head_width = c.head_width;
+  arguments.group = group;
+  arguments.kv_head_first = 0;
+  arguments.kv_head_count = c.kv_heads;
+  arguments.scale = 1.0f / std::sqrt(static_cast<float>(c.head_width));
+  arguments.out = pass.w->attended.data() + tokens.first * query;
+  arguments.out_stride = query;
+  arguments.scratch = pass.own->attention.data();
+  if (queries > 1) {
+    if (!tokens.empty()) kernels().attend(arguments);
+    return;
+  }
+  const Range heads = pass.worker.share(c.heads);
+  for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
+    // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
+    arguments.kv_head_first = head / group;
+    arguments.kv_head_count = 1;
+    arguments.group = std::min(group - head % group, heads.end - head);
+    const size_t offset = static_cast<size_t>(head - arguments.kv_head_first * arguments.group) * c.head_width;
+    arguments.q = pass.w->query.data() + offset;
+    arguments.out = pass.w->attended.data() + offset;
+    kernels().attend(arguments);
+  }
+  pass.worker.barrier();
 }
 
 // Attention of one layer. Keys and values are made for all tokens; the rest only for the tokens from `first` on, which then are
 // the only ones in the residual stream.
-void attention_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first,
-                     KvCache* cache, Workspace* w) {
-  const Kernels& k = kernels();
+void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first) {
+  const ModelConfig& c = pass.config;
   const uint32_t query = c.heads * c.head_width;
-  const uint32_t key = c.kv_heads * c.head_width;
-  const size_t hidden = padded_rows(c.hidden);
-  norm_and_quantize(c, layer.attention_norm, tokens, w);
-  linear(layer.key, w->activations, w->key.data(), key);
-  linear(layer.value, w->activations, w->value.data(), key);
-
-  const auto rotate = [&](float* x, uint32_t heads, uint32_t token) {
-    const size_t angles = static_cast<size_t>(token) * (c.rope_rotated / 2);
-    k.rope(x, heads, c.head_width, c.rope_rotated, w->cosine.data() + angles, w->sine.data() + angles);
-  };
-  for (uint32_t t = 0; t < tokens; ++t) {
-    const size_t from = static_cast<size_t>(t) * key;
-    rotate(w->key.data() + from, c.kv_heads, t);
-    for (uint32_t h = 0; h < c.kv_heads; ++h) {
-      const size_t at = from + h * c.head_width;
-      cache_store(c, index, h, cache->length + t, w->key.data() + at, w->value.data() + at, cache);
-    }
-  }
+  const uint32_t keys_and_values = 2 * c.kv_heads * c.head_width;
   const uint32_t queries = tokens - first;
-  if (queries == 0) return;
-  if (first > 0) {
-    std::memmove(w->x.data(), w->x.data() + first * hidden, queries * hidden * sizeof(float));
-    k.quantize(w->normed.data() + first * hidden, hidden, queries, c.hidden, kRefineNormed, &w->activations);
+  const size_t hidden = padded_rows(c.hidden);
+  const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
+  if (first == 0) {
+    const Range part = own_projections(pass, {0, keys_and_values + query});
+    project_keys_and_values(pass, layer, index, part, input);
+    project_queries(pass, layer, first, part, input);
+  } else {
+    project_keys_and_values(pass, layer, index, own_projections(pass, {0, keys_and_values}), input);
+    pass.worker.barrier();
+    if (queries == 0) return;
+    float* x = pass.w->x.data();
+    if (pass.worker.index == 0) std::memmove(x, x + first * hidden, queries * hidden * sizeof(float));
+    const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries, c.hidden,
+                                             kRefineNormed, pass.w);
+    project_queries(pass, layer, first, own_projections(pass, {keys_and_values, keys_and_values + query}), last);
   }
-  linear(layer.query, w->activations, w->query.data(), query);
-  for (uint32_t t = 0; t < queries; ++t) rotate(w->query.data() + static_cast<size_t>(t) * query, c.heads, first + t);
-
-  AttentionArguments arguments{};
-  arguments.q = w->query.data();
-  arguments.q_stride = query;
-  cache_layer(c, index, *cache, &arguments);
-  arguments.position = cache->length + first;
-  arguments.tokens = queries;
-  arguments.head_width = c.head_width;
-  arguments.group = c.heads / c.kv_heads;
-  arguments.kv_head_first = 0;
-  arguments.kv_head_count = c.kv_heads;
-  arguments.scale = 1.0f / std::sqrt(static_cast<float>(c.head_width));
-  arguments.out = w->attended.data();
-  arguments.out_stride = query;
-  arguments.scratch = w->attention.data();
-  k.attend(arguments);
-
-  k.quantize(w->attended.data(), query, queries, query, kRefineAttended, &w->activations);
-  linear(layer.output, w->activations, w->projected.data(), hidden);
-  add_projected(c, queries, w);
+  pass.worker.barrier();
+  attend(pass, index, first, queries);
+  add_product(pass, layer.output,
+              quantize_input(pass.worker, pass.w->attended.data(), query, queries, query, kRefineAttended, pass.w));
 }
 
-void ffn_block(const ModelConfig& c, const DecoderLayer& layer, uint32_t tokens, Workspace* w) {
+void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
+  const ModelConfig& c = pass.config;
   const size_t ffn = padded_rows(c.ffn);
-  norm_and_quantize(c, layer.ffn_norm, tokens, w);
-  linear(layer.gate, w->activations, w->gate.data(), ffn);
-  linear(layer.up, w->activations, w->up.data(), ffn);
-  for (uint32_t t = 0; t < tokens; ++t) kernels().swiglu(w->gate.data() + t * ffn, w->up.data() + t * ffn, c.ffn);
-  kernels().quantize(w->gate.data(), ffn, tokens, c.ffn, kRefineActivated, &w->activations);
-  linear(layer.down, w->activations, w->projected.data(), padded_rows(c.hidden));
-  add_projected(c, tokens, w);
+  float* gate = pass.w->gate.data();
+  float* up = pass.w->up.data();
+  const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
+  const Range rows = pass.worker.share(c.ffn, kPanelRows);
+  linear_part(layer.gate, rows, input, gate, ffn);
+  linear_part(layer.up, rows, input, up, ffn);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    kernels().swiglu(gate + t * ffn + rows.first, up + t * ffn + rows.first, rows.size());
+  }
+  pass.worker.barrier();
+  add_product(pass, layer.down, quantize_input(pass.worker, gate, ffn, tokens, c.ffn, kRefineActivated, pass.w));
 }
 
 void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache, Workspace* w) {
@@ -155,11 +256,14 @@ void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outpu
   const RopeOptions rope{c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors};
   rope_angles(rope, cache->length, count, w->cosine.data(), w->sine.data());
   embed_tokens(model, tokens, w->x.data());
-  for (uint32_t l = 0; l < c.layers; ++l) {
-    const uint32_t wanted = l + 1 == c.layers ? outputs : count;
-    attention_block(c, model.layers[l], l, count, count - wanted, cache, w);
-    if (wanted > 0) ffn_block(c, model.layers[l], wanted, w);
-  }
+  parallel([&](const Worker& worker) {
+    const Pass pass{c, worker, cache, w, &w->threads[worker.index]};
+    for (uint32_t l = 0; l < c.layers; ++l) {
+      const uint32_t wanted = l + 1 == c.layers ? outputs : count;
+      attention_block(pass, model.layers[l], l, count, count - wanted);
+      if (wanted > 0) ffn_block(pass, model.layers[l], wanted);
+    }
+  });
   const size_t stride = padded_rows(c.hidden);
   for (uint32_t t = 0; t < outputs; ++t) {
     float* x = w->x.data() + t * stride;

@@ -75,12 +75,20 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
   workspace->projected = arena->take<float>(kMaxBatch * hidden);
   workspace->cosine = arena->take<float>(kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2));
   workspace->sine = arena->take<float>(kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2));
-  workspace->attention =
-      arena->take<float>(attention_scratch_floats(kMaxBatch, config.heads / config.kv_heads, config.head_width));
   workspace->logits = arena->take<float>(padded_rows(config.vocabulary));
   workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
   const uint64_t columns = std::max<uint64_t>(std::max<uint64_t>(config.hidden, config.ffn), query);
-  workspace->activations = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
+  const Activations batch = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
+  workspace->threads = arena->take<ThreadWorkspace>(thread_count());
+  for (uint32_t i = 0; i < thread_count(); ++i) {
+    ThreadWorkspace own;
+    own.normed = arena->take<float>(hidden);
+    own.attention =
+        arena->take<float>(attention_scratch_floats(kMaxBatch, config.heads / config.kv_heads, config.head_width));
+    own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
+    own.batch = batch;
+    if (!workspace->threads.empty()) workspace->threads[i] = own;
+  }
 }
 
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
@@ -91,63 +99,90 @@ void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t
 }
 
 void model_logits(const Model& model, Workspace* workspace) {
-  const size_t stride = padded_rows(model.config.hidden);
-  kernels().quantize(workspace->x.data(), stride, 1, model.config.hidden, kRefineHead,
-                     &workspace->activations);
-  linear(model.head, workspace->activations, workspace->logits.data(), padded_rows(model.config.vocabulary));
+  const ModelConfig& c = model.config;
+  parallel([&](const Worker& worker) {
+    const Activations& input =
+        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), 1, c.hidden, kRefineHead, workspace);
+    linear_part(model.head, worker.share(c.vocabulary, kPanelRows), input, workspace->logits.data(), padded_rows(c.vocabulary));
+  });
 }
 
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best) {
   const Kernels& k = kernels();
-  const size_t stride = padded_rows(model.config.hidden);
+  const ModelConfig& c = model.config;
   const uint32_t tokens = static_cast<uint32_t>(targets.size());
-  const uint32_t vocabulary = model.config.vocabulary;
-  float maximum[kMaxBatch], target_logit[kMaxBatch];
-  double total[kMaxBatch];
-  for (uint32_t t = 0; t < tokens; ++t) {
-    maximum[t] = -HUGE_VALF;
-    total[t] = 0;
-    target_logit[t] = -HUGE_VALF;
-    best[t] = 0;
-  }
-  k.quantize(workspace->x.data(), stride, tokens, model.config.hidden, kRefineHead, &workspace->activations);
-  for (uint32_t first = 0; first < vocabulary; first += kHeadChunk) {
-    const uint32_t rows = std::min(kHeadChunk, vocabulary - first);
-    linear_rows(model.head, first, rows, workspace->activations, workspace->chunk.data(), kHeadChunk);
-    for (uint32_t t = 0; t < tokens; ++t) {
-      const float* logits = workspace->chunk.data() + static_cast<size_t>(t) * kHeadChunk;
-      const uint32_t top = k.argmax(logits, rows);
-      if (logits[top] > maximum[t]) {
-        total[t] *= std::exp(static_cast<double>(maximum[t]) - static_cast<double>(logits[top]));
-        maximum[t] = logits[top];
-        best[t] = static_cast<int32_t>(first + top);
-      }
-      total[t] += k.sum_exp(logits, rows, maximum[t]);
-      const uint32_t target = static_cast<uint32_t>(targets[t]);
-      if (target >= first && target < first + rows) target_logit[t] = logits[target - first];
+  parallel([&](const Worker& worker) {
+    const Activations& input =
+        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, kRefineHead, workspace);
+    // Rows of the head are shared out in the products, tokens in what follows them.
+    const Range own = worker.share(tokens);
+    float maximum[kMaxBatch], target_logit[kMaxBatch];
+    double total[kMaxBatch];
+    for (uint32_t t = own.first; t < own.end; ++t) {
+      maximum[t] = -HUGE_VALF;
+      total[t] = 0;
+      target_logit[t] = -HUGE_VALF;
+      best[t] = 0;
     }
-  }
-  for (uint32_t t = 0; t < tokens; ++t) {
-    logprobs[t] = static_cast<float>(static_cast<double>(target_logit[t]) - static_cast<double>(maximum[t]) -
-                                     std::log(total[t]));
+    for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
+      const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
+      const Range part = worker.share(rows, kPanelRows);
+      linear_rows(model.head, first + part.first, part.size(), input, workspace->chunk.data() + part.first, kHeadChunk);
+      worker.barrier();
+      for (uint32_t t = own.first; t < own.end; ++t) {
+        const float* logits = workspace->chunk.data() + static_cast<size_t>(t) * kHeadChunk;
+        const uint32_t top = k.argmax(logits, rows);
+        if (logits[top] > maximum[t]) {
+          total[t] *= std::exp(static_cast<double>(maximum[t]) - static_cast<double>(logits[top]));
+          maximum[t] = logits[top];
+          best[t] = static_cast<int32_t>(first + top);
+        }
+        total[t] += k.sum_exp(logits, rows, maximum[t]);
+        const uint32_t target = static_cast<uint32_t>(targets[t]);
+        if (target >= first && target < first + rows) target_logit[t] = logits[target - first];
+      }
+      worker.barrier();
+    }
+    for (uint32_t t = own.first; t < own.end; ++t) {
+      logprobs[t] = static_cast<float>(static_cast<double>(target_logit[t]) - static_cast<double>(maximum[t]) -
+                                       std::log(total[t]));
+    }
+  });
+}
+
+const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
+                                  float refine_above, Workspace* workspace) {
+  ThreadWorkspace& own = workspace->threads[worker.index];
+  Activations& input = tokens == 1 ? own.one : own.batch;
+  kernels().quantize(x, stride, tokens, own_tokens(worker, tokens), columns, refine_above, &input);
+  if (tokens > 1) worker.barrier();
+  return input;
+}
+
+static void store_row(const ModelConfig& config, const float* x, size_t row, KvType type, uint8_t* data, float* scales) {
+  uint8_t* to = data + row * config.head_width * kv_element_bytes(type);
+  if (type == KvType::kHalf) {
+    kernels().to_half(x, config.head_width, reinterpret_cast<uint16_t*>(to));
+  } else {
+    scales[row] = kernels().to_byte(x, config.head_width, reinterpret_cast<int8_t*>(to));
   }
 }
 
-void cache_store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
-                 const float* value, KvCache* cache) {
-  const Kernels& k = kernels();
-  const uint32_t width = config.head_width;
-  const size_t row = (static_cast<size_t>(layer) * config.kv_heads + head) * cache->context + position;
-  uint8_t* const to[] = {cache->keys.data() + row * width * kv_element_bytes(cache->type),
-                         cache->values.data() + row * width * kv_element_bytes(cache->type)};
-  if (cache->type == KvType::kHalf) {
-    k.to_half(key, width, reinterpret_cast<uint16_t*>(to[0]));
-    k.to_half(value, width, reinterpret_cast<uint16_t*>(to[1]));
-  } else {
-    cache->key_scales[row] = k.to_byte(key, width, reinterpret_cast<int8_t*>(to[0]));
-    cache->value_scales[row] = k.to_byte(value, width, reinterpret_cast<int8_t*>(to[1]));
-  }
+static size_t cache_row(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const KvCache& cache) {
+  return (static_cast<size_t>(layer) * config.kv_heads + head) * cache.context + position;
+}
+
+void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
+                     KvCache* cache) {
+  store_row(config, key, cache_row(config, layer, head, position, *cache), cache->type, cache->keys.data(),
+            cache->key_scales.data());
+}
+
+void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
+                       KvCache* cache) {
+  store_row(config, value, cache_row(config, layer, head, position, *cache), cache->type, cache->values.data(),
+            cache->value_scales.data());
 }
 
 void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {

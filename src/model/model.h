@@ -58,6 +58,14 @@ inline constexpr float kRefineHead = 0.5f;
 // Rows of the head that are scored together, see model_score_rows.
 inline constexpr uint32_t kHeadChunk = 1024;
 
+// What each thread has for itself.
+struct alignas(64) ThreadWorkspace {
+  std::span<float> normed;     // [hidden] of a single token
+  std::span<float> attention;  // scratch of the attention kernel
+  Activations one;             // a single token, quantised
+  Activations batch;           // several tokens, in memory that all threads share
+};
+
 // Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
 struct Workspace {
   std::span<float> x;           // [batch, hidden] the residual stream; after a forward pass the outputs
@@ -68,10 +76,9 @@ struct Workspace {
   std::span<float> gate, up;    // [batch, ffn]
   std::span<float> projected;   // [batch, hidden]
   std::span<float> cosine, sine;  // [batch, rope_rotated / 2]
-  std::span<float> attention;   // scratch of the attention kernel
   std::span<float> logits;      // [vocabulary]
   std::span<float> chunk;       // [batch, kHeadChunk]
-  Activations activations;      // the input of the matrix products, quantised
+  std::span<ThreadWorkspace> threads;  // [thread_count()]
 };
 
 // One row of the table of architectures: a new architecture is one file and one row.
@@ -80,7 +87,7 @@ struct Architecture {
   Status (*read_config)(const GgufHeader& header, ModelConfig* config);
   // Names all tensors to the binder and fills in the model's weights.
   Status (*bind)(WeightBinder* binder, Model* model);
-  // Evaluates tokens at positions cache->length .. and advances the cache. Leaves the normed hidden states of the last `outputs`
+  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden states of the last `outputs`
   // tokens in workspace->x, from its first row on.
   void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
                   Workspace* workspace);
@@ -108,13 +115,24 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
                  int32_t* best);
 
 // --- shared by architecture files ---
-// Stores one head's key and value [head_width] of a layer at a position.
-void cache_store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
-                 const float* value, KvCache* cache);
+// Stores one head's key or value [head_width] of a layer at a position.
+void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
+                     KvCache* cache);
+void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
+                       KvCache* cache);
 // Points attention at the keys and values of a layer.
 void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
 // x [tokens, hidden] = rows of the embedding.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
+
+// The tokens that a thread prepares as the input of matrix products: whole tiles of several, but a single one is prepared by
+// each thread for itself, which takes less time than to wait for another.
+inline Range own_tokens(const Worker& worker, uint32_t tokens) {
+  return tokens == 1 ? Range{0, 1} : worker.share(tokens, kTokenTile);
+}
+// Quantises x [tokens, stride], of which this thread has prepared its own tokens. Returns when all of them are quantised.
+const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
+                                  float refine_above, Workspace* workspace);
 
 extern const Architecture kLlamaArchitecture;
 

@@ -17,6 +17,11 @@ inline void linear_rows(const Panel& weights, uint32_t first_row, uint32_t row_c
   kernels().matmul[static_cast<int>(weights.kind)](slice, input, y, y_stride);
 }
 
+// The same for a range of rows, to their place among all of them.
+inline void linear_part(const Panel& weights, Range rows, const Activations& input, float* y, size_t y_stride) {
+  linear_rows(weights, rows.first, rows.size(), input, y + rows.first, y_stride);
+}
+
 // The same for all rows.
 inline void linear(const Panel& weights, const Activations& input, float* y, size_t y_stride) {
   linear_rows(weights, 0, weights.rows, input, y, y_stride);

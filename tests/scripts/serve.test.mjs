@@ -113,8 +113,11 @@ describe("serve", () => {
     assert.equal((await get("/")).headers.get("location"), "/demo/");
   });
 
-  test("isolation and other headers come with every answer on request", async () => {
-    const isolated = await serve({ isolated: true, headers: { "content-security-policy": "script-src 'self'" }, models: {} });
+  test("isolation comes with every answer unless it is not wanted, other headers on request", async () => {
+    const plain = await serve({ isolated: false, models: {} });
+    assert.equal((await fetch(`${plain.url}/missing`)).headers.get("cross-origin-opener-policy"), null);
+    await plain.close();
+    const isolated = await serve({ headers: { "content-security-policy": "script-src 'self'" }, models: {} });
     try {
       const response = await fetch(`${isolated.url}/missing`);
       assert.equal(response.status, 404);

@@ -17,7 +17,7 @@ export const sourceFlags: Record<string, Flag> = {
 export const modelFlags: Record<string, Flag> = {
   model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${defaultModel})` },
   ...sourceFlags,
-  threads: { takes: "number", help: "threads to compute with (this version has 1)" },
+  threads: { takes: "number", help: "threads to compute with (default: one for each core, at most 4)" },
   epdp: { takes: "text", value: "MODE", help: "dynamic pruning (this version has off)" },
 };
 

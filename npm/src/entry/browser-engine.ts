@@ -1,14 +1,23 @@
 // How the thread of the engine gets its WebAssembly where there is fetch.
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { EngineMeans } from "../../../web/platform.js";
+import { linkOf } from "./browser-link.js";
 import { wasmAddress } from "./wasm-address.js";
 
-export const browserEngine: EngineMeans = {
-  async loadWasm(flavour, options) {
-    const address = wasmAddress(flavour, options.wasmUrl, {
+/** `spawn` starts a worker with the engine's script. */
+export const browserEngine = (spawn: () => Worker): EngineMeans => ({
+  // Edge runtimes and some old workers have no Worker.
+  ...(typeof Worker === "function" && {
+    threads: { cores: () => navigator.hardwareConcurrency, spawn: () => linkOf(spawn()) },
+  }),
+
+  async loadWasm(build, options) {
+    const address = wasmAddress(build, options.wasmUrl, {
       // Bundlers look for exactly this form, with a literal path, to bring the files along.
       simd: () => new URL("./wasm/camelgpt-simd.wasm", import.meta.url),
       relaxed: () => new URL("./wasm/camelgpt-relaxed.wasm", import.meta.url),
+      "simd-threads": () => new URL("./wasm/camelgpt-simd-threads.wasm", import.meta.url),
+      "relaxed-threads": () => new URL("./wasm/camelgpt-relaxed-threads.wasm", import.meta.url),
     });
     try {
       const response = await fetch(address);
@@ -25,4 +34,4 @@ export const browserEngine: EngineMeans = {
       });
     }
   },
-};
+});

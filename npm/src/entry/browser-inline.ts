@@ -3,4 +3,6 @@ import { inlineBackend } from "../../../web/inline.js";
 import type { Backend } from "../../../web/platform.js";
 import { browserEngine } from "./browser-engine.js";
 
-export const start = (): Backend => inlineBackend(browserEngine);
+const spawn = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+
+export const start = (): Backend => inlineBackend(browserEngine(spawn));

@@ -10,5 +10,6 @@ serveWorker(
       globalThis.onmessage = (event: MessageEvent<ToWorker>) => onMessage(event.data);
     },
   },
-  browserEngine,
+  // By its own address, whatever a bundler or the caller made of it.
+  browserEngine(() => new Worker(globalThis.location.href, { type: "module" })),
 );

@@ -1,9 +1,9 @@
 // The entry for browsers and bundlers.
 import type { ModelSource } from "../../../web/load/resolve.js";
 import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
-import type { FromWorker } from "../../../web/protocol.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
+import { linkOf } from "./browser-link.js";
 
 export * from "../exports.js";
 
@@ -16,22 +16,11 @@ const means: CallerMeans = {
 
 function spawnWorker(workerUrl: string | undefined): WorkerLink {
   // Bundlers look for exactly this form, with a literal path, to bring the worker along.
-  const worker =
+  return linkOf(
     workerUrl === undefined
       ? new Worker(new URL("./worker.js", import.meta.url), { type: "module" })
-      : new Worker(workerUrl, { type: "module" });
-  return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    listen(onMessage, onDeath) {
-      worker.onmessage = (event: MessageEvent<FromWorker>) => onMessage(event.data);
-      worker.onerror = (event) => onDeath(event.message || "its script could not be loaded");
-      worker.onmessageerror = () => onDeath("a message could not be read");
-    },
-    setBusy() {},
-    async terminate() {
-      worker.terminate();
-    },
-  };
+      : new Worker(workerUrl, { type: "module" }),
+  );
 }
 
 /** A language model, running in a worker of this page. See {@link CamelGPTInferenceBase} for its methods. */

@@ -1,18 +1,23 @@
 // How the thread of the engine gets its WebAssembly and its models in Node.
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { EngineMeans } from "../../../web/platform.js";
 import { openFile } from "./node-files.js";
+import { startWorker } from "./node-link.js";
 import { wasmAddress } from "./wasm-address.js";
 
 export const nodeEngine: EngineMeans = {
   openPath: openFile,
+  threads: { cores: availableParallelism, spawn: () => startWorker(new URL("./node-worker.js", import.meta.url)) },
 
-  async loadWasm(flavour, options) {
-    const address = wasmAddress(flavour, options.wasmUrl, {
+  async loadWasm(build, options) {
+    const address = wasmAddress(build, options.wasmUrl, {
       simd: () => new URL("./wasm/camelgpt-simd.wasm", import.meta.url),
       relaxed: () => new URL("./wasm/camelgpt-relaxed.wasm", import.meta.url),
+      "simd-threads": () => new URL("./wasm/camelgpt-simd-threads.wasm", import.meta.url),
+      "relaxed-threads": () => new URL("./wasm/camelgpt-relaxed-threads.wasm", import.meta.url),
     });
     try {
       return await WebAssembly.compile(await bytesAt(address));

@@ -1,12 +1,10 @@
 // The entry for Node, and for what behaves like it.
-import { Worker } from "node:worker_threads";
-
 import type { ModelSource } from "../../../web/load/resolve.js";
 import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
-import type { FromWorker } from "../../../web/protocol.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { nodeFiles } from "./node-files.js";
+import { startWorker } from "./node-link.js";
 
 export * from "../exports.js";
 
@@ -18,22 +16,7 @@ const means: CallerMeans = {
 };
 
 function spawnWorker(workerUrl: string | undefined): WorkerLink {
-  const address = workerUrl === undefined ? new URL("./node-worker.js", import.meta.url) : new URL(workerUrl, import.meta.url);
-  // Flags of this process, such as --input-type, need not make sense for the worker's file.
-  const worker = new Worker(address, { execArgv: [] });
-  return {
-    post: (message, transfer) => worker.postMessage(message, transfer),
-    listen(onMessage, onDeath) {
-      worker.on("message", (message: FromWorker) => onMessage(message));
-      worker.on("messageerror", onDeath);
-      worker.on("error", onDeath);
-      worker.on("exit", (code) => onDeath(`exit code ${code}`));
-    },
-    setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
-    async terminate() {
-      await worker.terminate();
-    },
-  };
+  return startWorker(workerUrl === undefined ? new URL("./node-worker.js", import.meta.url) : new URL(workerUrl, import.meta.url));
 }
 
 /** A language model, running in a thread of its own. See {@link CamelGPTInferenceBase} for its methods. */

@@ -1,12 +1,12 @@
-// Where the WebAssembly of a flavour is: beside the package, unless the caller said otherwise.
-import type { Flavour } from "../../../web/features.js";
+// Where the WebAssembly of a build is: beside the package, unless the caller said otherwise.
+import type { Build } from "../../../web/features.js";
 import type { EngineOptions } from "../../../web/protocol.js";
 
 export function wasmAddress(
-  flavour: Flavour,
+  build: Build,
   given: EngineOptions["wasmUrl"],
-  beside: Record<Flavour, () => URL>,
+  beside: Record<Build, () => URL>,
 ): string {
-  const own = typeof given === "object" ? given[flavour] : given;
-  return own ?? beside[flavour]().href;
+  const own = typeof given === "object" ? given[build] : given;
+  return own ?? beside[build]().href;
 }

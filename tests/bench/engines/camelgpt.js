@@ -7,7 +7,7 @@ export function camelgptEngine(CamelGPTInference, compile) {
   return {
     /** `source`: a URL or a path. The answer says what runs, and on how many threads. */
     async load({ source, flavour, threads, contextLength }) {
-      model = await CamelGPTInference.load(source, { flavour, contextLength, ...(threads > 1 && { threads }) });
+      model = await CamelGPTInference.load(source, { flavour, contextLength, threads });
       const { engine } = await model.info();
       return { flavour: engine.flavour, threads: engine.threads, settings: [engine.kernels, ...engine.notes].join("; ") };
     },

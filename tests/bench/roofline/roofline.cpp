@@ -62,7 +62,7 @@ CAMELGPT_EXPORT("prepare") uint32_t probe_prepare(uint32_t which, uint32_t rows,
   float* x = reserve(arena);
   fill(values, weights.group_bytes * weights.groups);
   for (uint32_t i = 0; i < tokens * columns; ++i) x[i] = static_cast<float>(i % 61) - 30.0f;
-  kernels().quantize(x, columns, tokens, columns, kNever, &activations);
+  kernels().quantize(x, columns, tokens, {0, tokens}, columns, kNever, &activations);
   return 1;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "camelgpt.h"
+#include "lent_threads.h"
 #include "tiny_llama.h"
 
 using namespace camelgpt;
@@ -146,6 +147,41 @@ TEST_CASE("the batch that a token is evaluated in does not change its result") {
     prefill(session, some_tokens(3));  // another beginning: nothing can be reused
     prefill(session, tokens, slice);
     CHECK(logits(session) == together);
+  }
+}
+
+TEST_CASE("the number of threads does not change a bit of any result") {
+  for (const TensorType type : {TensorType::kQ4_1, TensorType::kQ6_K, TensorType::kF16}) {
+    const TinyLlama tiny(type);
+    const std::vector<int32_t> tokens = some_tokens(61);
+    std::vector<float> first_logits, stepped_logits;
+    std::vector<TokenScore> first_scores;
+    for (const uint32_t count : {1u, 2u, 3u, 5u}) {
+      CAPTURE(count);
+      const LentThreads threads(count);
+      TestSession session;
+      REQUIRE(load(session, tiny.writer.file()).ok());
+      configure(session);
+      prefill(session, tokens, 47);
+      const std::vector<float> prefilled = logits(session);
+      StepResult result;
+      answer(session, &result);
+      const std::vector<float> stepped = logits(session);
+
+      put_tokens(session, tokens);
+      REQUIRE(session_score_begin(session, tokens.size()).ok());
+      uint32_t left = 1;
+      while (left > 0) REQUIRE(session_score_continue(session, 64, &left).ok());
+      const std::vector<TokenScore> scores(session_scores(session).begin(), session_scores(session).end());
+      if (count == 1) {
+        first_logits = prefilled;
+        stepped_logits = stepped;
+        first_scores = scores;
+      }
+      CHECK(prefilled == first_logits);
+      CHECK(stepped == stepped_logits);
+      CHECK(std::memcmp(scores.data(), first_scores.data(), scores.size() * sizeof(TokenScore)) == 0);
+    }
   }
 }
 

@@ -8,9 +8,10 @@ import { modelPath } from "./model.mjs";
 export const strictPolicy = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
 
 /** The repository over HTTP, with the test's model as the release smollm2-135m. */
-export function startSite({ policy } = {}) {
+export function startSite({ policy, isolated } = {}) {
   return serve({
     port: 0,
+    isolated,
     models: { "smollm2-135m": modelPath },
     headers: policy ? { "content-security-policy": policy } : {},
   });

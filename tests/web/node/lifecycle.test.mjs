@@ -132,7 +132,7 @@ describe("the life of a model", () => {
     assert.equal(info.vocabulary, 49_152);
     assert.equal(info.eosToken, 2);
     assert.ok(info.parameters > 130e6 && info.parameters < 170e6);
-    assert.equal(info.engine.threads, 1);
+    assert.ok(info.engine.threads >= 1);
     assert.match(info.engine.kernels, /\w/);
     const { memoryPlan: plan } = info;
     assert.equal(

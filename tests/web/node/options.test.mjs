@@ -70,7 +70,7 @@ describe("options", () => {
 
   test("options of a load are checked at once", async () => {
     const wrong = [
-      { contextLength: 0 }, { contextLength: -5 }, { contextLength: NaN }, { contextLength: 1.5 }, { threads: 0 }, { threads: "2" },
+      { contextLength: 0 }, { contextLength: -5 }, { contextLength: NaN }, { contextLength: 1.5 }, { threads: 0 }, { threads: "2" }, { threads: 1.5 },
       { flavour: "fast" }, { kvCache: "q4" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
       { wasmModule: {} }, { wasmUrl: 3 }, { signal: {} }, 3, null, [],
     ];
@@ -94,15 +94,6 @@ describe("options", () => {
     for (const source of [undefined, null, 3, {}, () => {}]) {
       await rejectsWith("bad-option", new CamelGPTInference(source).info());
     }
-  });
-
-  test("more threads than there are fall back, and the engine says so", async () => {
-    const threaded = await CamelGPTInference.load(modelPath, { threads: 4, contextLength: 64 });
-    const { engine } = await threaded.info();
-    assert.equal(engine.threads, 1);
-    assert.match(engine.notes.join(), /4 threads/);
-    await threaded.dispose();
-    assert.deepEqual((await model.info()).engine.notes, []);
   });
 
   test("the default context is the model's, at most 4096", async () => {

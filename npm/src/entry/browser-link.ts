@@ -1,0 +1,18 @@
+// A worker in browsers.
+import type { WorkerLink } from "../../../web/platform.js";
+import type { FromWorker } from "../../../web/protocol.js";
+
+export function linkOf(worker: Worker): WorkerLink {
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    listen(onMessage, onDeath) {
+      worker.onmessage = (event: MessageEvent<FromWorker>) => onMessage(event.data);
+      worker.onerror = (event) => onDeath(event.message || "its script could not be loaded");
+      worker.onmessageerror = () => onDeath("a message could not be read");
+    },
+    setBusy() {},
+    async terminate() {
+      worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,23 @@
+// A worker in Node.
+import { Worker } from "node:worker_threads";
+
+import type { WorkerLink } from "../../../web/platform.js";
+import type { FromWorker } from "../../../web/protocol.js";
+
+export function startWorker(address: URL): WorkerLink {
+  // Flags of this process, such as --input-type, need not make sense for the worker's file.
+  const worker = new Worker(address, { execArgv: [] });
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    listen(onMessage, onDeath) {
+      worker.on("message", (message: FromWorker) => onMessage(message));
+      worker.on("messageerror", onDeath);
+      worker.on("error", onDeath);
+      worker.on("exit", (code) => onDeath(`exit code ${code}`));
+    },
+    setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
+    async terminate() {
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <vector>
+
+#include "lent_threads.h"
+
+using namespace camelgpt;
+
+TEST_CASE("shares of threads follow one another and hold every item once") {
+  for (const uint32_t count : {1u, 2u, 3u, 7u, 32u}) {
+    for (const uint32_t unit : {1u, 4u, 8u}) {
+      for (const uint32_t total : {0u, 1u, 7u, 8u, 9u, 64u, 1000u}) {
+        uint32_t next = 0;
+        for (uint32_t i = 0; i < count; ++i) {
+          const Range part = Worker{i, count}.share(total, unit);
+          CHECK(part.first == next);
+          CHECK(part.end >= part.first);
+          CHECK((part.end % unit == 0 || part.end == total));
+          CHECK(part.size() <= (total / unit / count + 1) * unit + unit);
+          next = part.end;
+        }
+        CHECK(next == total);
+      }
+    }
+  }
+}
+
+TEST_CASE("every thread runs the function once, and parallel returns when all have") {
+  for (const uint32_t count : {1u, 2u, 4u}) {
+    const LentThreads threads(count);
+    REQUIRE((thread_count() == count || thread_count() == 1));
+    for (int round = 0; round < 300; ++round) {
+      std::vector<int> runs(thread_count());
+      parallel([&](const Worker& worker) { ++runs[worker.index]; });
+      for (const int each : runs) CHECK(each == 1);
+    }
+  }
+}
+
+TEST_CASE("what threads wrote before a barrier is there for all behind it") {
+  const LentThreads threads(4);
+  constexpr uint32_t kItems = 64;
+  constexpr int kStages = 200;
+  std::vector<uint64_t> values(kItems, 1), next(kItems);
+  parallel([&](const Worker& worker) {
+    const Range own = worker.share(kItems);
+    std::vector<uint64_t>*from = &values, *to = &next;
+    for (int stage = 0; stage < kStages; ++stage) {
+      for (uint32_t i = own.first; i < own.end; ++i) (*to)[i] = 3 * (*from)[kItems - 1 - i] + (*from)[(i + 1) % kItems] + i;
+      worker.barrier();
+      std::swap(from, to);
+    }
+  });
+  std::vector<uint64_t> expected(kItems, 1), scratch(kItems);
+  for (int stage = 0; stage < kStages; ++stage) {
+    for (uint32_t i = 0; i < kItems; ++i) scratch[i] = 3 * expected[kItems - 1 - i] + expected[(i + 1) % kItems] + i;
+    expected.swap(scratch);
+  }
+  CHECK(values == expected);
+}
+
+// Far longer than a thread spins before it sleeps.
+static uint32_t be_busy() {
+  std::atomic<uint32_t> steps{0};
+  while (steps < 5'000'000) steps.fetch_add(1, std::memory_order_relaxed);
+  return steps;
+}
+
+TEST_CASE("threads that fell asleep wake up, in and between functions") {
+  const LentThreads threads(2);
+  for (int round = 0; round < 3; ++round) {
+    std::atomic<uint32_t> runs{0};
+    parallel([&](const Worker& worker) {
+      if (worker.index == 0) be_busy();
+      worker.barrier();
+      ++runs;
+    });
+    CHECK(runs == thread_count());
+    be_busy();
+  }
+}

@@ -1,0 +1,66 @@
+// Threads in a real Chromium: on pages that are cross-origin isolated, under a strict Content-Security-Policy, and on others.
+import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
+import { after, before, describe, test } from "node:test";
+
+import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
+
+const skip = availableParallelism() < 2 ? "this machine has one core" : false;
+
+describe("threads in Chromium", { skip }, () => {
+  let browser;
+  const sites = {};
+  const pages = {};
+  before(async () => {
+    browser = await openBrowser();
+    for (const isolated of [true, false]) {
+      sites[isolated] = await startSite({ policy: strictPolicy, isolated });
+      pages[isolated] = await browser.newPage();
+      await pages[isolated].goto(`${sites[isolated].url}/demo/`);
+      assert.equal(await pages[isolated].evaluate(() => crossOriginIsolated), isolated);
+    }
+  });
+  after(async () => {
+    await browser?.close();
+    for (const site of Object.values(sites)) await site.close();
+  });
+
+  /** What a page's model computes, and what it says of its engine. */
+  const resultsOf = (isolated, options) =>
+    pages[isolated].evaluate(async (options) => {
+      const { CamelGPTInference } = await import("/npm/dist/browser.js");
+      const url = new URL("/models/smollm2-135m.gguf", location.href).href;
+      const model = await CamelGPTInference.load(url, { contextLength: 256, ...options });
+      const { engine } = await model.info();
+      const answer = await model.stream("The history of bread begins", { maxTokens: 12, ignoreEos: true, logprobs: 2 });
+      const score = await model.score("The quick brown fox jumps over the lazy dog. ".repeat(9), { logprobs: true });
+      await model.dispose();
+      return { engine, results: { text: answer.text, logprobs: answer.logprobs, scores: score.logprobs } };
+    }, options);
+
+  for (const flavour of ["relaxed", "simd"]) {
+    test(`two compute the same as one on an isolated page (${flavour})`, async () => {
+      const one = await resultsOf(true, { flavour, threads: 1 });
+      const two = await resultsOf(true, { flavour, threads: 2 });
+      assert.equal(one.engine.threads, 1);
+      assert.equal(two.engine.threads, 2);
+      assert.deepEqual(two.engine.notes, []);
+      assert.deepEqual(two.results, one.results);
+    });
+  }
+
+  test("a page that is not isolated computes with one, and the engine says which headers it lacks", async () => {
+    for (const threads of [2, "auto"]) {
+      const { engine } = await resultsOf(false, { threads });
+      assert.equal(engine.threads, 1);
+      assert.match(engine.notes.join(), /not cross-origin isolated .*Cross-Origin-Opener-Policy.* so 1 thread computes/);
+    }
+    assert.deepEqual((await resultsOf(false, { threads: 1 })).engine.notes, []);
+  });
+
+  test("the page's own thread computes alone, and the engine says so", async () => {
+    const { engine } = await resultsOf(true, { threads: 2, worker: false });
+    assert.equal(engine.threads, 1);
+    assert.match(engine.notes.join(), /own thread may not wait/);
+  });
+});

@@ -1,0 +1,95 @@
+// Several threads: the same numbers, to the last bit; who computes with one says why; and nobody is left behind.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { hasRelaxedSimd, modelPath, rejectsWith, repository } from "../lib/model.mjs";
+
+const cores = availableParallelism();
+const skip = cores < 2 ? "this machine has one core" : false;
+const flavours = hasRelaxedSimd ? ["relaxed", "simd"] : ["simd"];
+const wasm = (build) => WebAssembly.compile(readFileSync(new URL(`../../../npm/dist/wasm/camelgpt-${build}.wasm`, import.meta.url)));
+
+/** What a model computes, with every bit of its numbers; and what it says of its engine. */
+async function resultsOf(options) {
+  const model = await CamelGPTInference.load(modelPath, { contextLength: 256, ...options });
+  const { engine } = await model.info();
+  const answer = await model.stream("The history of bread begins", { maxTokens: 12, ignoreEos: true, logprobs: 2 });
+  const score = await model.score("The quick brown fox jumps over the lazy dog. ".repeat(9), { logprobs: true });
+  await model.dispose();
+  return { engine, results: { text: answer.text, logprobs: answer.logprobs, scores: score.logprobs, best: score.best } };
+}
+
+describe("threads", () => {
+  for (const flavour of flavours) {
+    test(`two compute the same as one, in a worker and inline (${flavour})`, { skip }, async () => {
+      const one = await resultsOf({ flavour, threads: 1 });
+      assert.equal(one.engine.threads, 1);
+      for (const worker of [true, false]) {
+        const two = await resultsOf({ flavour, threads: 2, worker });
+        assert.equal(two.engine.threads, 2);
+        assert.equal(two.engine.flavour, flavour);
+        assert.equal(two.engine.worker, worker);
+        assert.deepEqual(two.engine.notes, []);
+        assert.deepEqual(two.results, one.results);
+      }
+    });
+  }
+
+  test("by default there is one for each core, at most four", async () => {
+    const { engine } = await resultsOf({});
+    assert.equal(engine.threads, Math.min(4, cores));
+    assert.deepEqual(engine.notes, []);
+  });
+
+  test("more than the machine runs at once are not started, and the engine says so", async () => {
+    const { engine } = await resultsOf({ threads: 1000 });
+    assert.equal(engine.threads, Math.min(cores, 32));
+    assert.match(engine.notes.join(), /^1000 threads were asked for; .* so /);
+  });
+
+  test("a build without threads that is handed in computes with one, one with threads does both", { skip }, async () => {
+    const plain = await resultsOf({ threads: 2, wasmModule: await wasm("simd") });
+    assert.equal(plain.engine.threads, 1);
+    assert.match(plain.engine.notes.join(), /handed in has no threads/);
+    const wasmModule = await wasm("simd-threads");
+    for (const threads of [1, 2]) {
+      const { engine, results } = await resultsOf({ threads, wasmModule });
+      assert.equal(engine.threads, threads);
+      assert.deepEqual(engine.notes, []);
+      assert.deepEqual(results, plain.results);
+    }
+  });
+
+  test("where the build with threads cannot be had, the one without computes", { skip }, async () => {
+    const { engine } = await resultsOf({ threads: 2, flavour: "simd", wasmUrl: { "simd-threads": "/no/such/file.wasm" } });
+    assert.equal(engine.threads, 1);
+    assert.match(engine.notes.join(), /could not be loaded .*file\.wasm/);
+  });
+
+  test("a disposed model answers no more, and another one starts with threads of its own", { skip }, async () => {
+    const model = await CamelGPTInference.load(modelPath, { threads: 2, contextLength: 128, worker: false });
+    await model.dispose();
+    await rejectsWith("disposed", model.generateText("a"));
+    assert.equal((await resultsOf({ threads: 2, worker: false })).engine.threads, 2);
+  });
+
+  for (const worker of [true, false]) {
+    test(`do not keep the process alive, even without dispose (${worker ? "worker" : "inline"})`, { skip }, () => {
+      const script = `import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+        const options = { threads: 2, worker: ${worker}, contextLength: 128 };
+        const model = await CamelGPTInference.load(${JSON.stringify(modelPath)}, options);
+        await model.generateText("The sky is", 4);
+        console.log((await model.info()).engine.threads);`;
+      const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+        cwd: repository, encoding: "utf8", timeout: 60_000,
+      });
+      assert.equal(status, 0, stderr);
+      assert.equal(stdout.trim(), "2");
+    });
+  }
+});
