@@ -155,10 +155,12 @@ struct PanelTile {
       if ((refined & (refined - 1)) != 0) {
         dot_part<kTokens>(c, values, fine, part, rest);
       } else {
+        v128_t only[1][2];
+        dot_part<1>(c, values, fine + __builtin_ctz(refined), part, only);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
-          rest[t][0] = rest[t][1] = wasm_i32x4_splat(0);
-          if (refined == 1u << t) dot_part<1>(c, values, fine + t, part, rest + t);
+          const v128_t is_refined = wasm_i32x4_splat(-static_cast<int32_t>(refined >> t & 1));
+          for (int h = 0; h < 2; ++h) rest[t][h] = wasm_v128_and(only[0][h], is_refined);
         }
       }
     }

@@ -53,7 +53,7 @@ inline constexpr uint32_t kMaxBatch = 64;
 inline constexpr float kRefineNormed = 0.5f;     // inputs of query, key, value, gate and up
 inline constexpr float kRefineAttended = 4.0f;    // of attention's output matrix
 inline constexpr float kRefineActivated = 1.0f;   // of down
-inline constexpr float kRefineHead = 0.5f;
+inline constexpr float kRefineHead = 0.25f;
 
 // Rows of the head that are scored together, see model_score_rows.
 inline constexpr uint32_t kHeadChunk = 1024;
