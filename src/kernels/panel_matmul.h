@@ -88,7 +88,9 @@ struct PanelTile {
     typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
-    const auto two_steps = [&](int k) {
+    // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the registers.
+#pragma clang loop unroll(disable)
+    for (int k = 0; k < kPartSteps / 2; ++k) {
       CAMELGPT_UNROLL
       for (int i = 0; i < 2; ++i) {
         const int step = kBothNibbles ? k + 4 * i : 2 * k + i + 4 * part;
@@ -102,14 +104,6 @@ struct PanelTile {
           for (int h = 0; h < 2; ++h) sums[t][h] = c.dot.add(sums[t][h], four, weights[h]);
         }
       }
-    };
-    if constexpr (kCount <= 2) {
-      CAMELGPT_UNROLL
-      for (int k = 0; k < kPartSteps / 2; ++k) two_steps(k);
-    } else {
-      // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the registers.
-#pragma clang loop unroll(disable)
-      for (int k = 0; k < kPartSteps / 2; ++k) two_steps(k);
     }
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) {
@@ -152,15 +146,17 @@ struct PanelTile {
     } else {
       dot_part<kTokens>(c, values, coarse, part, totals);
       if (refined == 0) return;
-      if ((refined & (refined - 1)) != 0) {
+      if (__builtin_popcount(refined) > 2) {
         dot_part<kTokens>(c, values, fine, part, rest);
       } else {
-        v128_t only[1][2];
-        dot_part<1>(c, values, fine + __builtin_ctz(refined), part, only);
+        const int one = __builtin_ctz(refined), other = 31 - __builtin_clz(refined);
+        const uint8_t* const two[2] = {fine[0] + one * 4 * kInputBytes, fine[0] + other * 4 * kInputBytes};
+        v128_t sums[2][2];
+        dot_part<2>(c, values, two, part, sums);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
-          const v128_t is_refined = wasm_i32x4_splat(-static_cast<int32_t>(refined >> t & 1));
-          for (int h = 0; h < 2; ++h) rest[t][h] = wasm_v128_and(only[0][h], is_refined);
+          const v128_t is_one = wasm_i32x4_splat(-(t == one)), is_other = wasm_i32x4_splat(-(t == other));
+          for (int h = 0; h < 2; ++h) rest[t][h] = wasm_v128_or(wasm_v128_and(sums[0][h], is_one), wasm_v128_and(sums[1][h], is_other));
         }
       }
     }
