@@ -41,8 +41,8 @@ struct Worker {
 // How many threads compute, the caller's own among them.
 uint32_t thread_count();
 
-// 1 .. kMaxThreads; what is beyond counts as the nearest, and everything as 1 where the build has no threads. To be called while
-// nobody helps; until the first parallel(), threads 1 .. count - 1 must be on their way into help().
+// 1 .. kMaxThreads; what is beyond counts as the nearest, and everything as 1 where the build has no threads. To be called
+// while nobody helps; until the first parallel(), threads 1 .. count - 1 must be on their way into help().
 void set_thread_count(uint32_t count);
 
 // Runs function(worker) on every thread and returns when all have.

@@ -45,13 +45,6 @@ struct FloatRows {
 struct AttentionKernel {
   static constexpr int kRowBlock = 4;
 
-  // Hides where a pointer comes from: V8 would compute every address anew from a common index.
-  template <class T>
-  static T* opaque(T* pointer) {
-    asm("" : "+r"(pointer));
-    return pointer;
-  }
-
   // scores[r][0..1] of `kRows` queries [width / 4, kRows, 4] against two keys.
   template <int kRows, class Source>
   static inline void score2(const Source& source, const float* q, const typename Source::Element* first,

@@ -17,6 +17,14 @@ namespace camelgpt {
 // that the compiler must not look into, keeps it in a register: the 4-bit kernel doubles its speed.
 inline v128_t opaque_splat_i32(const volatile uint32_t& word) { return wasm_i32x4_splat(static_cast<int32_t>(word)); }
 
+// The same value, of which the compiler does not know that. An address that is moved so from turn to turn is one addition; V8
+// would compute it anew from the number of the turn.
+template <class T>
+inline T opaque(T value) {
+  asm("" : "+r"(value));
+  return value;
+}
+
 inline const volatile uint32_t kWordNibbles = 0x0f0f0f0fu;
 inline const volatile uint32_t kWordLowNibble16 = 0x000f000fu;
 inline const volatile uint32_t kWordLowByte16 = 0x00ff00ffu;

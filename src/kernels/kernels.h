@@ -1,7 +1,8 @@
 // The kernels: one table of function pointers, filled once at start with the fastest set that this machine runs correctly.
 //
 // Every function has a readable scalar version (scalar.cpp), and each faster one is tested against it. A result does not
-// depend on how many tokens are processed together, nor on how rows are split: sums run in the same order.
+// depend on how many tokens are processed together, nor on how rows are split: sums run in the same order. All sets but the
+// scalar one, whose exponential is another, give the same bits.
 #pragma once
 
 #include <cstddef>

@@ -42,7 +42,8 @@ struct PanelTile {
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
   static constexpr bool kOffset = kLayout.offset != 0 && !(multiplies_bytes(kKind) && Dot::kSigned);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
-  static constexpr bool kBothNibbles = kLayout.nibbles && kParts == 1;  // two steps are the low and the high ones of the same bytes
+  // Two steps are the low and the high nibbles of the same bytes.
+  static constexpr bool kBothNibbles = kLayout.nibbles && kParts == 1;
   static_assert(!kOffset || kLayout.offset == 1u << kOffsetShift);
 
   // What stays in registers.
@@ -79,32 +80,38 @@ struct PanelTile {
             kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
 
-  // totals[input][half of the rows] = values · inputs, for one part of a unit. Inputs are columns in steps of four, kTokens * 4 apart.
+  // totals[input][half of the rows] = values · inputs, for one part of a unit. Steps of an input's columns are kTokens * 4 apart.
   template <int kCount>
   __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values,
                                                       const uint8_t* const inputs[kCount], int part,
                                                       v128_t totals[kCount][2]) {
-    constexpr int kPartSteps = kParts == 2 ? 4 : 8;
+    constexpr uint32_t kStepBytes = kTokens * 4 * kInputBytes;  // of the inputs
+    constexpr int kTurns = kParts == 2 ? 2 : 4;                 // of two steps each
     typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
+    if (!kLayout.nibbles) values += part * 4 * 32;
+    constexpr uint32_t kTurnBytes = (kBothNibbles ? 1 : 2) * kStepBytes;
+    uint32_t at = part * 4 * kStepBytes;
+    const uint32_t end = at + kTurns * kTurnBytes;
     // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the registers.
 #pragma clang loop unroll(disable)
-    for (int k = 0; k < kPartSteps / 2; ++k) {
+    do {
       CAMELGPT_UNROLL
       for (int i = 0; i < 2; ++i) {
-        const int step = kBothNibbles ? k + 4 * i : 2 * k + i + 4 * part;
         const bool high = kBothNibbles ? i == 1 : part == 1;
-        const uint8_t* p = values + (kLayout.nibbles ? step & 3 : step) * 32;
+        const uint8_t* p = kBothNibbles ? values : values + i * 32;
         const typename Dot::Weights weights[2] = {unit_weights(c, wasm_v128_load(p), high),
                                                   unit_weights(c, wasm_v128_load(p + 16), high)};
         CAMELGPT_UNROLL
         for (int t = 0; t < kCount; ++t) {
-          const auto four = c.dot.load(inputs[t] + step * kTokens * 4 * kInputBytes);
+          const auto four = c.dot.load(inputs[t] + at + i * (kBothNibbles ? 4 : 1) * kStepBytes);
           for (int h = 0; h < 2; ++h) sums[t][h] = c.dot.add(sums[t][h], four, weights[h]);
         }
       }
-    }
+      values = opaque(values + (kBothNibbles ? 32 : 64));
+      at = opaque(at + kTurnBytes);
+    } while (at != end);
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) {
       for (int h = 0; h < 2; ++h) totals[t][h] = c.dot.total(sums[t][h]);
@@ -122,10 +129,10 @@ struct PanelTile {
     }
   }
 
-  // totals = values · activations of the tile, for one part of a unit; 256 times that plus values · remainders where any token is
-  // refined.
-  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const TileInput& input, int part,
-                                                      v128_t totals[kTokens][2]) {
+  // totals = values · activations of the tile, for one part of a unit; 256 times that plus values · remainders where any token
+  // is refined.
+  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const TileInput& input,
+                                                      int part, v128_t totals[kTokens][2]) {
     const uint8_t* coarse[kTokens];
     const uint8_t* fine[kTokens];
     for (int t = 0; t < kTokens; ++t) {
@@ -156,7 +163,9 @@ struct PanelTile {
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
           const v128_t is_one = wasm_i32x4_splat(-(t == one)), is_other = wasm_i32x4_splat(-(t == other));
-          for (int h = 0; h < 2; ++h) rest[t][h] = wasm_v128_or(wasm_v128_and(sums[0][h], is_one), wasm_v128_and(sums[1][h], is_other));
+          for (int h = 0; h < 2; ++h) {
+            rest[t][h] = wasm_v128_or(wasm_v128_and(sums[0][h], is_one), wasm_v128_and(sums[1][h], is_other));
+          }
         }
       }
     }
@@ -201,8 +210,8 @@ struct PanelTile {
   }
 
   // acc += scale * (total without the weights' offset)
-  static inline void add_scaled(const v128_t total[2], const v128_t scale[2], const float* input_scale, const int32_t* input_sum,
-                                v128_t acc[2]) {
+  static inline void add_scaled(const v128_t total[2], const v128_t scale[2], const float* input_scale,
+                                const int32_t* input_sum, v128_t acc[2]) {
     const v128_t input_scales = wasm_v128_load32_splat(input_scale);
     v128_t offset{};
     if constexpr (kOffset) offset = wasm_i32x4_shl(wasm_v128_load32_splat(input_sum), kOffsetShift);

@@ -30,7 +30,8 @@ inline const volatile float kExpConstants[] = {-87.3f, 88.3f, 1.44269504f, -0.69
 // Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
 struct Exp {
   static v128_t constant(int i) { return wasm_f32x4_splat(kExpConstants[i]); }
-  v128_t lowest = constant(0), highest = constant(1), log2_e = constant(2), minus_ln_2 = constant(3), rest_of_ln_2 = constant(4);
+  v128_t lowest = constant(0), highest = constant(1), log2_e = constant(2);
+  v128_t minus_ln_2 = constant(3), rest_of_ln_2 = constant(4);
   v128_t c5 = constant(5), c4 = constant(6), c3 = constant(7), c2 = constant(8), c1 = constant(9), c0 = constant(10);
   v128_t one = constant(11), bias = wasm_i32x4_splat(127);
 
@@ -64,8 +65,8 @@ struct VectorOps {
     int32_t sum;
   };
 
-  // Rounds 16 floats below 2^22, which are replaced by what was rounded: the sum with 1.5 * 2^23 has no bits for fractions. It is
-  // cheaper than the instructions, which x86 does not have in this form.
+  // Rounds 16 floats below 2^22, which are replaced by what was rounded: the sum with 1.5 * 2^23 has no bits for fractions.
+  // That is cheaper than the instructions, which x86 does not have in this form.
   static inline Sixteen round16(v128_t floats[4]) {
     const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
     v128_t quads[4];

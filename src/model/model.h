@@ -87,8 +87,8 @@ struct Architecture {
   Status (*read_config)(const GgufHeader& header, ModelConfig* config);
   // Names all tensors to the binder and fills in the model's weights.
   Status (*bind)(WeightBinder* binder, Model* model);
-  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden states of the last `outputs`
-  // tokens in workspace->x, from its first row on.
+  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden states of
+  // the last `outputs` tokens in workspace->x, from its first row on.
   void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
                   Workspace* workspace);
 };

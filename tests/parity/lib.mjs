@@ -14,7 +14,7 @@ import { measure } from "./measure.mjs";
 
 /** The flavours whose results must not differ from a reference. */
 export const flavours = ["simd", "relaxed"];
-const threadCounts = [1];
+const threadCounts = [1, 2];
 
 /** What to run on all of a test's data. */
 export const configurations = flavours.flatMap((flavour) => threadCounts.map((threads) => (
