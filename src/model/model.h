@@ -50,10 +50,10 @@ struct KvCache {
 inline constexpr uint32_t kMaxBatch = 64;
 // Above which share of the mean square the units of a matrix input are refined (see kernels.h), by how much the site's error
 // reaches the logits and what its refinement costs; measured on SmolLM2 (docs/accuracy.md).
-inline constexpr float kRefineNormed = 0.5f;     // inputs of query, key, value, gate and up
-inline constexpr float kRefineAttended = 4.0f;    // of attention's output matrix
-inline constexpr float kRefineActivated = 1.0f;   // of down
-inline constexpr float kRefineHead = 0.25f;
+inline constexpr float kRefineNormed = 0.25f;     // inputs of query, key, value, gate and up
+inline constexpr float kRefineAttended = 2.0f;    // of attention's output matrix
+inline constexpr float kRefineActivated = 0.5f;   // of down
+inline constexpr float kRefineHead = 0.125f;
 
 // Rows of the head that are scored together, see model_score_rows.
 inline constexpr uint32_t kHeadChunk = 1024;

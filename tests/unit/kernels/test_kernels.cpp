@@ -16,15 +16,6 @@
 
 using namespace camelgpt;
 
-// Whether multiply-add of the relaxed sets rounds once. Natively it does not, and there is none in the simd flavour.
-static bool is_madd_fused() {
-#if CAMELGPT_RELAXED
-  return relaxed_madd_is_fused();
-#else
-  return false;
-#endif
-}
-
 #if CAMELGPT_RELAXED
 // Calls `body` on every behaviour of the relaxed dot that there is here: each permitted one natively, the machine's own in
 // WebAssembly.
@@ -32,7 +23,7 @@ template <typename Body>
 static void for_each_dot(Body body) {
 #if defined(__wasm_simd128__)
   // Where multiply-add is not fused, no set but simd's may run: select.cpp says why.
-  if (is_madd_fused()) body();
+  if (relaxed_madd_is_fused()) body();
 #else
   for (const DotBehaviour behaviour : {DotBehaviour::kUnsigned, DotBehaviour::kSigned, DotBehaviour::kSaturating}) {
     native_dot_behaviour = behaviour;

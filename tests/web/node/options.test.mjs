@@ -114,7 +114,7 @@ describe("options", () => {
     assert.match(await q8.generateText("The capital of France is", 6), /Paris/);
     await q8.dispose();
     const { memoryPlan } = await CamelGPTInference.inspect(modelPath, { kvCache: "q8", contextLength: 128 });
-    assert.deepEqual(memoryPlan, small);
+    assert.equal(memoryPlan.cacheBytes, small.cacheBytes);
   });
 
   test("the flavour can be forced", async () => {
