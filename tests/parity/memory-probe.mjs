@@ -7,13 +7,12 @@ import { forgetPeak, memoryOf } from "./process-memory.mjs";
 
 const [modelPath, where] = process.argv.slice(2);
 
-/** Keeps the memory of the next WebAssembly instance within reach. */
+/** Keeps the memory that a WebAssembly instance is given within reach. */
 let memory;
 const instantiate = WebAssembly.instantiate;
-WebAssembly.instantiate = async (...args) => {
-  const made = await instantiate(...args);
-  memory = Object.values((made.instance ?? made).exports).find((each) => each instanceof WebAssembly.Memory);
-  return made;
+WebAssembly.instantiate = (module, imports = {}) => {
+  memory ??= Object.values(imports).flatMap(Object.values).find((each) => each instanceof WebAssembly.Memory);
+  return instantiate(module, imports);
 };
 
 forgetPeak();
