@@ -11,6 +11,20 @@ namespace {
 
 constexpr const Architecture* kArchitectures[] = {&kLlamaArchitecture};
 
+// Stores one head's key or value as row `row` of the cache's.
+void store_row(const ModelConfig& config, const float* x, size_t row, KvType type, uint8_t* data, float* scales) {
+  uint8_t* to = data + row * config.head_width * kv_element_bytes(type);
+  if (type == KvType::kHalf) {
+    kernels().to_half(x, config.head_width, reinterpret_cast<uint16_t*>(to));
+  } else {
+    scales[row] = kernels().to_byte(x, config.head_width, reinterpret_cast<int8_t*>(to));
+  }
+}
+
+size_t cache_row(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const KvCache& cache) {
+  return (static_cast<size_t>(layer) * config.kv_heads + head) * cache.context + position;
+}
+
 }  // namespace
 
 Status model_open(const GgufHeader& header, Model* model) {
@@ -158,19 +172,6 @@ const Activations& quantize_input(const Worker& worker, const float* x, size_t s
   kernels().quantize(x, stride, tokens, own_tokens(worker, tokens), columns, refine_above, &input);
   if (tokens > 1) worker.barrier();
   return input;
-}
-
-static void store_row(const ModelConfig& config, const float* x, size_t row, KvType type, uint8_t* data, float* scales) {
-  uint8_t* to = data + row * config.head_width * kv_element_bytes(type);
-  if (type == KvType::kHalf) {
-    kernels().to_half(x, config.head_width, reinterpret_cast<uint16_t*>(to));
-  } else {
-    scales[row] = kernels().to_byte(x, config.head_width, reinterpret_cast<int8_t*>(to));
-  }
-}
-
-static size_t cache_row(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const KvCache& cache) {
-  return (static_cast<size_t>(layer) * config.kv_heads + head) * cache.context + position;
 }
 
 void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
