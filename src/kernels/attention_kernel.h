@@ -278,12 +278,15 @@ struct AttentionKernel {
 
 template <class Isa>
 constexpr Kernels make_kernels(const char* name) {
-  constexpr uint32_t kInputBytes = Isa::NibbleDot::kInputBytes;
-  static_assert(kInputBytes == Isa::ByteDot::kInputBytes && kInputBytes == Isa::NibbleTileDot::kInputBytes);
-  using Ops = VectorOps<kInputBytes>;
+  constexpr InputLayout k8Layout = input_layout<typename Isa::Nibble8>(Precision::k8);
+  constexpr InputLayout k16Layout = input_layout<typename Isa::Nibble16>(Precision::k16);
+  static_assert(k8Layout == input_layout<typename Isa::Nibble8Tile>(Precision::k8));
+  static_assert(k16Layout == input_layout<typename Isa::Nibble16Tile>(Precision::k16));
+  static_assert(k16Layout == input_layout<typename Isa::Byte16>(Precision::k16));
+  using Ops = VectorOps;
   Kernels table{};
   table.name = name;
-  table.quantize = Ops::quantize;
+  table.quantize = quantize<k8Layout, k16Layout>;
   set_matmuls<Isa>(&table);
   table.rms_norm = Ops::rms_norm;
   table.swiglu = Ops::swiglu;

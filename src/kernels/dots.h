@@ -1,9 +1,9 @@
-// Ways to multiply 16 weights of 8 bits or less (four columns of four rows) with four activations, exactly.
+// Ways to multiply 16 weights of 8 bits or less (four columns of four rows) with four activations of 8 or 16 bits, exactly.
 //
 // Each has: Weights (16 weights made ready), Input (four activations, splat), Sum (for four rows), and
 //   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
 //   load        four activations from memory              add    sum += input · weights
-//   total       the sums of four rows as int32            kInputBytes  size of one activation in memory
+//   total       the sums of four rows as int32            kColumnBytes  size of an activation that it reads
 // Dots for nibbles alone have no `byte`. kSigned: `total` already is without the offset of 128.
 #pragma once
 
@@ -31,10 +31,9 @@ inline const volatile uint32_t kWordLowByte16 = 0x00ff00ffu;
 inline const volatile uint32_t kWordOnes16 = 0x00010001u;
 inline const volatile uint32_t kWordHighBits = 0x80808080u;
 
-// simd128 alone: 16-bit multiplications of the even and the odd columns. Activations are stored as 16-bit numbers in the
-// order 0, 2, 1, 3.
+// simd128 alone: 16-bit multiplications of the even and the odd columns.
 struct WideDot {
-  static constexpr uint32_t kInputBytes = 2;
+  static constexpr uint32_t kColumnBytes = 2;
   static constexpr bool kSigned = false;
   struct Weights { v128_t even, odd; };
   struct Input { v128_t even, odd; };
@@ -56,7 +55,7 @@ struct WideDot {
 
 // What the relaxed dots share: activations of one byte in the order of the columns.
 struct PackedDot {
-  static constexpr uint32_t kInputBytes = 1;
+  static constexpr uint32_t kColumnBytes = 1;
   static constexpr bool kSigned = false;
   using Weights = v128_t;
   using Input = v128_t;
@@ -84,7 +83,7 @@ struct Dot32Signed : Dot32 {
   Weights byte(v128_t x) const { return wasm_v128_xor(x, high_bits); }
 };
 
-// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 127 make at most 30,480. One instruction a step where
+// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 128 make at most 30,720. One instruction a step where
 // the 32-bit dot is three (x86 without VEX-encoded VNNI).
 struct Dot16 : PackedDot {
   v128_t ones = opaque_splat_i32(kWordOnes16);
@@ -92,18 +91,6 @@ struct Dot16 : PackedDot {
     return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w));
   }
   v128_t total(Sum sum) const { return wasm_i32x4_dot_i16x8(sum, ones); }
-};
-
-// Bytes as two nibbles with 16-bit sums: exact whatever the sign rule is.
-struct SplitDot16 : Dot16 {
-  struct Weights { v128_t low, high; };
-  struct Sum { v128_t low, high; };
-  Weights byte(v128_t x) const { return {Dot16::low(x), Dot16::high(x)}; }
-  static Sum zero() { return {Dot16::zero(), Dot16::zero()}; }
-  Sum add(Sum sum, Input a, Weights w) const { return {Dot16::add(sum.low, a, w.low), Dot16::add(sum.high, a, w.high)}; }
-  v128_t total(Sum sum) const {
-    return wasm_i32x4_add(Dot16::total(sum.low), wasm_i32x4_shl(Dot16::total(sum.high), 4));
-  }
 };
 
 }  // namespace camelgpt

@@ -14,25 +14,37 @@
 
 namespace camelgpt {
 
+// Quantising makes zeros of what is smaller: its inverse would be infinite.
+inline constexpr float kSmallestRange = 1e-33f;
+
+// How finely the input of a matrix product is quantised: 32 columns share a scale, x = scale * q. docs/accuracy.md has what
+// each costs.
+enum class Precision : uint8_t {
+  k8,   // |q| <= 127; of nibble panels alone: for the others it would be no faster
+  k16,  // |q| <= 127 * 256
+};
+
+// Whether weights are multiplied as bytes, or else as nibbles or floats.
+constexpr bool multiplies_bytes(PanelKind kind) {
+  const PanelLayout layout = panel_layout(kind);
+  return layout.float_bytes == 0 && (!layout.nibbles || layout.table);
+}
+
+inline constexpr int32_t largest_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
+
 // The input of matrix products: `tokens` rows of `columns` floats, and the same quantised in units of 32 columns.
-//
-// A unit is 32 numbers of 8 bits with one scale: x = scale * q. Nearly all of a product's error comes from the units that
-// hold outliers, so those are refined: a unit whose largest magnitude, squared, is above a given share of the mean of these
-// squares gets a second number of 8 bits for the remainder, x = scale * (256 * q + r). docs/accuracy.md has the measurements.
-//
 // The layout of the quantised part belongs to the kernel set that wrote it. Sizes: see activations_reserve.
 struct Activations {
   uint32_t tokens = 0;
   uint32_t columns = 0;
-  const float* x = nullptr;       // [tokens, stride] the floats themselves
+  Precision precision = Precision::k16;
+  const float* x = nullptr;      // [tokens, stride] the floats themselves
   size_t stride = 0;
-  uint8_t* values = nullptr;      // q, two bytes for each at most
-  uint8_t* remainders = nullptr;  // r, in the same layout; only those of refined units are written
-  uint8_t* refined = nullptr;     // for each unit of a tile of tokens: a bit for each token that is refined
-  float* scales = nullptr;        // one for a token and unit
-  int32_t* sums = nullptr;        // of the 32 quantised values: of q, or of 256 * q + r
-  int32_t* half_sums = nullptr;   // of 16
-  float* totals = nullptr;        // the sums times the scale
+  uint8_t* values = nullptr;     // q, two bytes for each at most
+  float* scales = nullptr;       // one for a token and unit
+  int32_t* sums = nullptr;       // of the 32 quantised values
+  int32_t* half_sums = nullptr;  // of 16
+  float* totals = nullptr;       // the sums times the scale
   float* half_totals = nullptr;
 };
 
@@ -77,7 +89,6 @@ struct AttentionArguments {
 };
 inline constexpr uint32_t kMaxHeadWidth = 256;
 inline constexpr uint32_t kAttentionTile = 32;  // positions at a time
-inline constexpr float kSmallestByteRange = 1e-36f;  // to_byte makes zeros of what is smaller, its inverse being infinite
 uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head_width);
 
 struct Kernels {
@@ -85,7 +96,7 @@ struct Kernels {
   // Quantises x [tokens, stride] into *out and keeps the pointer to x for the kernels of float panels. columns % 32 == 0,
   // otherwise only the pointer is kept. Only the tokens of `part` (whole tiles of kTokenTile) are written, so that threads can
   // share the work: each has an *out of its own that points to the same memory.
-  void (*quantize)(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, float refine_above,
+  void (*quantize)(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
                    Activations* out);
   MatmulFunction matmul[kPanelKinds];  // by PanelKind
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]

@@ -1,9 +1,10 @@
 // Matrix products on panels, written once for every instruction set.
 //
-// An Isa gives NibbleDot (for one token), NibbleTileDot (for a tile) and ByteDot (see dots.h).
+// An Isa says how nibbles and bytes are multiplied by inputs of each precision (see dots.h), for one token and for a tile.
 // The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same panel.
 #pragma once
 
+#include <cassert>
 #include <cstring>
 
 #include "kernels/half_vectors.h"
@@ -30,15 +31,26 @@ inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
   }
 }
 
-// Whether weights reach the dot as bytes with an offset.
-constexpr bool multiplies_bytes(PanelKind kind) { return !panel_layout(kind).nibbles || panel_layout(kind).table; }
+// How quantised inputs lie in memory.
+enum class InputLayout : uint8_t {
+  kBytes,  // 8 bits
+  kWords,  // 16 bits, four columns in the order 0, 2, 1, 3
+  kPairs,  // q = 256 * high + low: the high bytes of a unit, and after them the low ones
+};
+constexpr uint32_t input_bytes(InputLayout layout) { return layout == InputLayout::kBytes ? 1 : 2; }
 
-// Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the parameters are
-// what the code depends on, and no more.
-template <class Dot, PanelKind kKind, int kTokens>
+template <class Dot>
+constexpr InputLayout input_layout(Precision precision) {
+  if (Dot::kColumnBytes == 2) return InputLayout::kWords;
+  return precision == Precision::k8 ? InputLayout::kBytes : InputLayout::kPairs;
+}
+
+// Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the parameters
+// are what the code depends on, and no more.
+template <class Dot, InputLayout kInput, PanelKind kKind, int kTokens>
 struct PanelTile {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
-  static constexpr uint32_t kInputBytes = Dot::kInputBytes;
+  static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * input_bytes(kInput);  // of the inputs
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
   static constexpr bool kOffset = kLayout.offset != 0 && !(multiplies_bytes(kKind) && Dot::kSigned);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
@@ -62,11 +74,9 @@ struct PanelTile {
     }
   };
 
-  // The quantised input of one tile of tokens, unit after unit (see VectorOps::quantize).
+  // The quantised input of one tile of tokens, unit after unit (see Quantizer).
   struct TileInput {
     const uint8_t* values;
-    const uint8_t* remainders;
-    const uint8_t* refined;
     const float* scales;
     const int32_t* sums;   // of the values, for each part of a unit
     const float* totals;   // likewise
@@ -74,8 +84,7 @@ struct PanelTile {
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
-    const size_t value_at = at * kUnitColumns * kInputBytes;
-    return {input.values + value_at, input.remainders + value_at, input.refined + at / kTokens, input.scales + at,
+    return {input.values + at * kUnitColumns * input_bytes(kInput), input.scales + at,
             kParts == 2 ? input.half_sums + 2 * at : input.sums + at,
             kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
@@ -85,7 +94,7 @@ struct PanelTile {
   __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values,
                                                       const uint8_t* const inputs[kCount], int part,
                                                       v128_t totals[kCount][2]) {
-    constexpr uint32_t kStepBytes = kTokens * 4 * kInputBytes;  // of the inputs
+    constexpr uint32_t kStepBytes = kTokens * 4 * Dot::kColumnBytes;  // of the inputs
     constexpr int kTurns = kParts == 2 ? 2 : 4;                 // of two steps each
     typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
@@ -129,49 +138,30 @@ struct PanelTile {
     }
   }
 
-  // totals = values · activations of the tile, for one part of a unit; 256 times that plus values · remainders where any token
-  // is refined.
-  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const TileInput& input,
-                                                      int part, v128_t totals[kTokens][2]) {
-    const uint8_t* coarse[kTokens];
-    const uint8_t* fine[kTokens];
-    for (int t = 0; t < kTokens; ++t) {
-      coarse[t] = input.values + t * 4 * kInputBytes;
-      fine[t] = input.remainders + t * 4 * kInputBytes;
-    }
-    const uint32_t refined = *input.refined;  // a bit for each token
-    v128_t rest[kTokens][2];
-    if constexpr (kTokens == 1) {
-      if (refined == 0) return dot_part<1>(c, values, coarse, part, totals);
-      const uint8_t* const both[2] = {coarse[0], fine[0]};
-      v128_t sums[2][2];
-      dot_part<2>(c, values, both, part, sums);
-      for (int h = 0; h < 2; ++h) {
-        totals[0][h] = sums[0][h];
-        rest[0][h] = sums[1][h];
-      }
+  // totals = values · inputs of the tile, for one part of a unit.
+  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const uint8_t* input, int part,
+                                                      v128_t totals[kTokens][2]) {
+    if constexpr (kInput != InputLayout::kPairs) {
+      const uint8_t* inputs[kTokens];
+      for (int t = 0; t < kTokens; ++t) inputs[t] = input + t * 4 * Dot::kColumnBytes;
+      dot_part<kTokens>(c, values, inputs, part, totals);
     } else {
-      dot_part<kTokens>(c, values, coarse, part, totals);
-      if (refined == 0) return;
-      if (__builtin_popcount(refined) > 2) {
-        dot_part<kTokens>(c, values, fine, part, rest);
-      } else {
-        const int one = __builtin_ctz(refined), other = 31 - __builtin_clz(refined);
-        const uint8_t* const two[2] = {fine[0] + one * 4 * kInputBytes, fine[0] + other * 4 * kInputBytes};
-        v128_t sums[2][2];
-        dot_part<2>(c, values, two, part, sums);
-        CAMELGPT_UNROLL
-        for (int t = 0; t < kTokens; ++t) {
-          const v128_t is_one = wasm_i32x4_splat(-(t == one)), is_other = wasm_i32x4_splat(-(t == other));
+      constexpr int kAtOnce = kTokens == 1 ? 1 : 2;  // as many sums as there are registers for
+      CAMELGPT_UNROLL
+      for (int t = 0; t < kTokens; t += kAtOnce) {
+        const uint8_t* inputs[2 * kAtOnce];
+        for (int i = 0; i < kAtOnce; ++i) {
+          inputs[i] = input + (t + i) * 4;
+          inputs[kAtOnce + i] = inputs[i] + kTokens * kUnitColumns;
+        }
+        v128_t sums[2 * kAtOnce][2];
+        dot_part<2 * kAtOnce>(c, values, inputs, part, sums);
+        for (int i = 0; i < kAtOnce; ++i) {
           for (int h = 0; h < 2; ++h) {
-            rest[t][h] = wasm_v128_or(wasm_v128_and(sums[0][h], is_one), wasm_v128_and(sums[1][h], is_other));
+            totals[t + i][h] = wasm_i32x4_add(wasm_i32x4_shl(sums[i][h], 8), sums[kAtOnce + i][h]);
           }
         }
       }
-    }
-    CAMELGPT_UNROLL
-    for (int t = 0; t < kTokens; ++t) {
-      for (int h = 0; h < 2; ++h) totals[t][h] = wasm_i32x4_add(wasm_i32x4_shl(totals[t][h], 8), rest[t][h]);
     }
   }
 
@@ -245,7 +235,7 @@ struct PanelTile {
       CAMELGPT_UNROLL
       for (int part = 0; part < kParts; ++part) {
         v128_t totals[kTokens][2];
-        dot_tile(c, unit, input, part, totals);
+        dot_tile(c, unit, input.values, part, totals);
         const Scales scales = part_scales(c.half, super, unit, part);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
@@ -257,9 +247,7 @@ struct PanelTile {
         }
       }
       unit += kLayout.unit_bytes;
-      input.values += kTokens * kUnitColumns * kInputBytes;
-      input.remainders += kTokens * kUnitColumns * kInputBytes;
-      input.refined += 1;
+      input.values += kUnitBytes;
       input.scales += kTokens;
       input.sums += kTokens * kParts;
       input.totals += kTokens * kParts;
@@ -277,20 +265,29 @@ struct PanelTile {
 // One panel kind on one instruction set.
 template <class Isa, PanelKind kKind>
 struct PanelMatmul {
-  template <class NibbleDot>
-  using DotFor = std::conditional_t<multiplies_bytes(kKind), typename Isa::ByteDot, NibbleDot>;
-  using One = PanelTile<DotFor<typename Isa::NibbleDot>, kKind, 1>;
-  using Tile = PanelTile<DotFor<typename Isa::NibbleTileDot>, kKind, kTokenTile>;
-
-  static void run(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
+  // The dot for one token and for a tile at one precision.
+  template <class Dot, class TileDot, Precision kPrecision>
+  static void multiply(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
     for (uint32_t g = 0; g < weights.groups; ++g) {
       const uint8_t* panel = weights.data + g * weights.group_bytes;
       float* out = y + g * kPanelRows;
       if (input.tokens == 1) {
-        One::multiply(panel, input, 0, out, y_stride);
+        PanelTile<Dot, input_layout<Dot>(kPrecision), kKind, 1>::multiply(panel, input, 0, out, y_stride);
       } else {
+        using Tile = PanelTile<TileDot, input_layout<TileDot>(kPrecision), kKind, kTokenTile>;
         for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
       }
+    }
+  }
+
+  static void run(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
+    if constexpr (multiplies_bytes(kKind)) {
+      assert(input.precision == Precision::k16);
+      multiply<typename Isa::Byte16, typename Isa::Byte16, Precision::k16>(weights, input, y, y_stride);
+    } else if (input.precision == Precision::k8) {
+      multiply<typename Isa::Nibble8, typename Isa::Nibble8Tile, Precision::k8>(weights, input, y, y_stride);
+    } else {
+      multiply<typename Isa::Nibble16, typename Isa::Nibble16Tile, Precision::k16>(weights, input, y, y_stride);
     }
   }
 };

@@ -10,40 +10,30 @@
 namespace camelgpt {
 namespace {
 
-// Quantised activations lie token by token: values and remainders [tokens, columns] int8, the rest [tokens, units].
-void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, float refine_above,
+// Quantised activations lie token by token: values [tokens, columns] int16, the rest [tokens, units].
+void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
               Activations* out) {
   out->tokens = tokens;
   out->columns = columns;
+  out->precision = precision;
   out->x = x;
   out->stride = stride;
   if (columns % kUnitColumns != 0) return;
   const uint32_t units = columns / kUnitColumns;
+  const float limit = static_cast<float>(largest_quant(precision));
   for (uint32_t t = part.first; t < part.end; ++t) {
-    const size_t base = static_cast<size_t>(t) * units;
-    double squares = 0;
     for (uint32_t u = 0; u < units; ++u) {
+      const size_t at = static_cast<size_t>(t) * units + u;
+      const float* unit = x + t * stride + u * kUnitColumns;
       float largest = 0;
-      for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(x[t * stride + u * kUnitColumns + i]));
-      out->scales[base + u] = largest;
-      squares += static_cast<double>(largest * largest);
-    }
-    const float threshold = refine_above * static_cast<float>(squares / units);
-    for (uint32_t u = 0; u < units; ++u) {
-      const size_t at = base + u;
-      const float largest = out->scales[at];
-      const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      const bool refine = largest * largest > threshold;
-      out->refined[at] = refine;
-      out->scales[at] = refine ? largest / 127.0f / 256.0f : largest / 127.0f;
+      for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(unit[i]));
+      const float inverse = largest > kSmallestRange ? limit / largest : 0.0f;
+      out->scales[at] = largest / limit;
       out->half_sums[2 * at] = out->half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
-        const float scaled = x[t * stride + u * kUnitColumns + i] * inverse;
-        const float q = std::nearbyint(scaled);
-        const float r = std::fmin(std::fmax(std::nearbyint((scaled - q) * 256.0f), -127.0f), 127.0f);
-        out->values[at * kUnitColumns + i] = static_cast<uint8_t>(static_cast<int8_t>(q));
-        out->remainders[at * kUnitColumns + i] = static_cast<uint8_t>(static_cast<int8_t>(r));
-        out->half_sums[2 * at + i / 16] += static_cast<int32_t>(refine ? 256 * q + r : q);
+        const int16_t q = static_cast<int16_t>(std::nearbyint(unit[i] * inverse));
+        std::memcpy(out->values + (at * kUnitColumns + i) * sizeof q, &q, sizeof q);
+        out->half_sums[2 * at + i / 16] += q;
       }
       out->sums[at] = out->half_sums[2 * at] + out->half_sums[2 * at + 1];
       const auto total = [&](int32_t sum) { return static_cast<float>(sum) * out->scales[at]; };
@@ -85,13 +75,13 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
     }
     const uint8_t* side = p + layout.values_bytes;
     const size_t at = static_cast<size_t>(token) * units + u;
-    const int8_t* q = reinterpret_cast<const int8_t*>(input.values) + at * kUnitColumns;
-    const int8_t* r = reinterpret_cast<const int8_t*>(input.remainders) + at * kUnitColumns;
+    int16_t q[kUnitColumns];
+    std::memcpy(q, input.values + at * sizeof q, sizeof q);
     for (uint32_t part = 0; part < parts; ++part) {
       const uint32_t first = part * 16, end = parts == 2 ? first + 16 : kUnitColumns;
       int32_t whole = 0;
       for (uint32_t i = first; i < end; ++i) {
-        whole += (input.refined[at] ? 256 * q[i] + r[i] : q[i]) * (quant_at(layout, p, lane, i) - layout.offset);
+        whole += q[i] * (quant_at(layout, p, lane, i) - layout.offset);
       }
       float scale, minimum = 0;  // K formats subtract their minimum
       if (layout.subs == 0) {
@@ -172,7 +162,7 @@ float to_byte(const float* x, uint32_t count, int8_t* bytes) {
   float largest = 0;
   for (uint32_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(x[i]));
   largest = std::fmin(largest, FLT_MAX);
-  const float inverse = largest > kSmallestByteRange ? 127.0f / largest : 0.0f;
+  const float inverse = largest > kSmallestRange ? 127.0f / largest : 0.0f;
   for (uint32_t i = 0; i < count; ++i) bytes[i] = static_cast<int8_t>(std::nearbyint(x[i] * inverse));
   return largest / 127.0f;
 }

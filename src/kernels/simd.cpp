@@ -6,9 +6,11 @@ namespace camelgpt {
 namespace {
 
 struct Simd {
-  using NibbleDot = WideDot;
-  using NibbleTileDot = WideDot;
-  using ByteDot = WideDot;
+  using Nibble8 = WideDot;
+  using Nibble8Tile = WideDot;
+  using Nibble16 = WideDot;
+  using Nibble16Tile = WideDot;
+  using Byte16 = WideDot;
 };
 
 }  // namespace

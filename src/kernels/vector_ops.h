@@ -50,30 +50,26 @@ struct Exp {
   }
 };
 
-// kInputBytes: size of a quantised activation in memory.
-template <uint32_t kInputBytes>
-struct VectorOps {
-  static inline float largest_magnitude(const float* x) {
-    v128_t largest = wasm_f32x4_abs(wasm_v128_load(x));
-    for (int i = 4; i < 32; i += 4) largest = wasm_f32x4_pmax(largest, wasm_f32x4_abs(wasm_v128_load(x + i)));
-    return horizontal_max(largest);
-  }
+// Quantises inputs of matrix products into a layout (see panel_matmul.h).
+template <Precision kPrecision, InputLayout kLayout>
+struct Quantizer {
+  static constexpr uint32_t kColumnBytes = kLayout == InputLayout::kWords ? 2 : 1;
+  static constexpr float kLimit = static_cast<float>(largest_quant(kPrecision));
 
-  // 16 numbers of 8 bits, and their sum.
+  // 16 quants and their sum.
   struct Sixteen {
-    v128_t words[2];  // as 16-bit numbers
+    v128_t words[2];
     int32_t sum;
   };
 
-  // Rounds 16 floats below 2^22, which are replaced by what was rounded: the sum with 1.5 * 2^23 has no bits for fractions.
-  // That is cheaper than the instructions, which x86 does not have in this form.
-  static inline Sixteen round16(v128_t floats[4]) {
+  // Rounds 16 floats: the sum with 1.5 * 2^23 has no bits for fractions. That is cheaper than the instructions, which x86 does
+  // not have in this form.
+  static inline Sixteen round16(const float* x, v128_t factor) {
     const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
     v128_t quads[4];
     for (int j = 0; j < 4; ++j) {
-      const v128_t shifted = wasm_f32x4_add(floats[j], magic);
-      quads[j] = wasm_i32x4_sub(shifted, magic);
-      floats[j] = wasm_f32x4_sub(shifted, magic);
+      const v128_t scaled = wasm_f32x4_mul(wasm_v128_load(x + j * 4), factor);
+      quads[j] = wasm_i32x4_sub(wasm_f32x4_add(scaled, magic), magic);
     }
     const v128_t sum = wasm_i32x4_add(wasm_i32x4_add(quads[0], quads[1]), wasm_i32x4_add(quads[2], quads[3]));
     return {{wasm_i16x8_narrow_i32x4(quads[0], quads[1]), wasm_i16x8_narrow_i32x4(quads[2], quads[3])},
@@ -81,50 +77,48 @@ struct VectorOps {
                 (wasm_i32x4_extract_lane(sum, 2) + wasm_i32x4_extract_lane(sum, 3))};
   }
 
-  // Writes 16 numbers as four steps of four columns, `stride` bytes apart.
-  static inline void place(const Sixteen& x, uint32_t stride, uint8_t* out) {
-    if constexpr (kInputBytes == 1) {
-      const v128_t bytes = wasm_i8x16_narrow_i16x8(x.words[0], x.words[1]);
-      wasm_v128_store32_lane(out, bytes, 0);
-      wasm_v128_store32_lane(out + stride, bytes, 1);
-      wasm_v128_store32_lane(out + 2 * stride, bytes, 2);
-      wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
-    } else {
+  // Writes the low bytes of 16 words as four steps of four columns, `stride` bytes apart.
+  static inline void place_bytes(const v128_t words[2], uint32_t stride, uint8_t* out) {
+    const v128_t low = wasm_i32x4_splat(0x00ff00ff);
+    const v128_t bytes = wasm_u8x16_narrow_i16x8(wasm_v128_and(words[0], low), wasm_v128_and(words[1], low));
+    wasm_v128_store32_lane(out, bytes, 0);
+    wasm_v128_store32_lane(out + stride, bytes, 1);
+    wasm_v128_store32_lane(out + 2 * stride, bytes, 2);
+    wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
+  }
+
+  // Writes 16 quants in steps of four columns of `tile` tokens.
+  static inline void place(const v128_t words[2], uint32_t tile, uint8_t* out) {
+    const uint32_t stride = tile * 4 * kColumnBytes;
+    if constexpr (kLayout == InputLayout::kWords) {
       for (int h = 0; h < 2; ++h) {
-        const v128_t words = wasm_i16x8_shuffle(x.words[h], x.words[h], 0, 2, 1, 3, 4, 6, 5, 7);
-        wasm_v128_store64_lane(out + 2 * h * stride, words, 0);
-        wasm_v128_store64_lane(out + (2 * h + 1) * stride, words, 1);
+        const v128_t order = wasm_i16x8_shuffle(words[h], words[h], 0, 2, 1, 3, 4, 6, 5, 7);
+        wasm_v128_store64_lane(out + 2 * h * stride, order, 0);
+        wasm_v128_store64_lane(out + (2 * h + 1) * stride, order, 1);
       }
+    } else if constexpr (kLayout == InputLayout::kBytes) {
+      place_bytes(words, stride, out);
+    } else {  // q = 256 * high + low, both signed
+      const v128_t half = wasm_i16x8_splat(128);
+      const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], half), 8),
+                              wasm_i16x8_shr(wasm_i16x8_add(words[1], half), 8)};
+      place_bytes(high, stride, out);
+      place_bytes(words, stride, out + tile * kUnitColumns);
     }
   }
 
-  // One unit of one token: its values and remainders (zero where it is not refined) in steps of four columns, its scale and its
-  // sums. A power of two in the scale changes no digit: in a tile where any token is refined all count in 1/256. `at` counts
-  // in scales; half sums are at `half_at` and `tile` further.
-  static inline void quantize_unit(const float* x, float largest, bool refine, bool any_refined, uint32_t tile, size_t at,
-                                   size_t half_at, uint8_t* values, uint8_t* remainders, Activations* out) {
-    const v128_t inverse = wasm_f32x4_splat(largest > 0 ? 127.0f / largest : 0.0f);
-    const float scale = any_refined ? largest / 127.0f * 0x1p-8f : largest / 127.0f;
-    const uint32_t step = tile * 4 * kInputBytes;
+  // One unit of one token. `at` counts in scales; half sums are at `half_at` and `tile` further.
+  static inline void unit(const float* x, uint32_t tile, size_t at, size_t half_at, uint8_t* values, Activations* out) {
+    v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
+    for (int i = 4; i < 32; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
+    const float largest = horizontal_max(largest4);
+    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestRange ? kLimit / largest : 0.0f);
+    const float scale = largest / kLimit;
     int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
-      v128_t scaled[4], rounded[4];
-      for (int j = 0; j < 4; ++j) scaled[j] = rounded[j] = wasm_f32x4_mul(wasm_v128_load(x + h * 16 + j * 4), inverse);
-      const Sixteen coarse = round16(rounded);
-      place(coarse, step, values + h * 4 * step);
-      sums[h] = coarse.sum;
-      if (any_refined) {
-        Sixteen fine{};
-        if (refine) {
-          for (int j = 0; j < 4; ++j) {
-            const v128_t rest = wasm_f32x4_mul(wasm_f32x4_sub(scaled[j], rounded[j]), wasm_f32x4_splat(256.0f));
-            rounded[j] = wasm_f32x4_pmin(wasm_f32x4_splat(127.0f), wasm_f32x4_pmax(wasm_f32x4_splat(-127.0f), rest));
-          }
-          fine = round16(rounded);
-        }
-        place(fine, step, remainders + h * 4 * step);
-        sums[h] = 256 * sums[h] + fine.sum;
-      }
+      const Sixteen quants = round16(x + h * 16, inverse);
+      place(quants.words, tile, values + h * tile * 16 * kColumnBytes);
+      sums[h] = quants.sum;
       out->half_sums[half_at + h * tile] = sums[h];
       out->half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
     }
@@ -135,45 +129,40 @@ struct VectorOps {
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
   // Of the last tile, tokens that there are not stay as they were: their products are not stored.
-  static void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, float refine_above,
-                       Activations* out) {
-    out->tokens = tokens;
-    out->columns = columns;
-    out->x = x;
-    out->stride = stride;
-    if (columns % kUnitColumns != 0) return;
-    const uint32_t units = columns / kUnitColumns;
-    const uint32_t tile = activation_tile(tokens);
+  static void run(const float* x, size_t stride, Range part, Activations* out) {
+    const uint32_t units = out->columns / kUnitColumns;
+    const uint32_t tile = activation_tile(out->tokens);
     for (uint32_t first = part.first; first < part.end; first += tile) {
-      const size_t base = static_cast<size_t>(first) * units;
-      const uint32_t valid = tokens - first < tile ? tokens - first : tile;
-      float threshold[kTokenTile];  // of the square of a unit's largest magnitude
-      for (uint32_t lane = 0; lane < valid; ++lane) {
-        double squares = 0;
-        for (uint32_t u = 0; u < units; ++u) {
-          const float largest = largest_magnitude(x + (first + lane) * stride + u * kUnitColumns);
-          out->scales[base + static_cast<size_t>(u) * tile + lane] = largest;
-          squares += static_cast<double>(largest * largest);
-        }
-        threshold[lane] = refine_above * static_cast<float>(squares / units);
-      }
+      const uint32_t valid = out->tokens - first < tile ? out->tokens - first : tile;
       for (uint32_t u = 0; u < units; ++u) {
-        const size_t at = base + static_cast<size_t>(u) * tile;
-        uint32_t refined = 0;  // a bit for each token
+        const size_t at = static_cast<size_t>(first) * units + static_cast<size_t>(u) * tile;
+        uint8_t* values = out->values + at * kUnitColumns * input_bytes(kLayout);
         for (uint32_t lane = 0; lane < valid; ++lane) {
-          const float largest = out->scales[at + lane];
-          if (largest * largest > threshold[lane]) refined |= 1u << lane;
-        }
-        out->refined[at / tile] = static_cast<uint8_t>(refined);
-        for (uint32_t lane = 0; lane < valid; ++lane) {
-          const size_t bytes = (at * kUnitColumns + lane * 4) * kInputBytes;
-          quantize_unit(x + (first + lane) * stride + u * kUnitColumns, out->scales[at + lane], (refined >> lane & 1) != 0,
-                        refined != 0, tile, at + lane, 2 * at + lane, out->values + bytes, out->remainders + bytes, out);
+          unit(x + (first + lane) * stride + u * kUnitColumns, tile, at + lane, 2 * at + lane, values + lane * 4 * kColumnBytes,
+               out);
         }
       }
     }
   }
+};
 
+template <InputLayout k8Layout, InputLayout k16Layout>
+void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
+              Activations* out) {
+  out->tokens = tokens;
+  out->columns = columns;
+  out->precision = precision;
+  out->x = x;
+  out->stride = stride;
+  if (columns % kUnitColumns != 0) return;
+  if (precision == Precision::k8) {
+    Quantizer<Precision::k8, k8Layout>::run(x, stride, part, out);
+  } else {
+    Quantizer<Precision::k16, k16Layout>::run(x, stride, part, out);
+  }
+}
+
+struct VectorOps {
   static void rms_norm(const float* x, const float* weight, uint32_t count, float epsilon, float* y) {
     v128_t sum = wasm_f32x4_splat(0);
     uint32_t i = 0;
@@ -253,7 +242,7 @@ struct VectorOps {
     v128_t largest4 = wasm_f32x4_splat(0);
     for (uint32_t i = 0; i < count; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
     const float highest = horizontal_max(largest4), largest = highest < FLT_MAX ? highest : FLT_MAX;
-    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestByteRange ? 127.0f / largest : 0.0f);
+    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestRange ? 127.0f / largest : 0.0f);
     for (uint32_t i = 0; i < count; i += 8) {
       v128_t words[2];
       for (int j = 0; j < 2; ++j) {

@@ -87,8 +87,12 @@ const Activations& norm_and_quantize(const Pass& pass, const float* weight, uint
   for (uint32_t t = own.first; t < own.end; ++t) {
     kernels().rms_norm(pass.w->x.data() + t * stride, weight, c.hidden, c.norm_epsilon, normed + t * stride);
   }
-  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, kRefineNormed, pass.w);
+  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w);
 }
+
+// For the inputs of attention's output matrix and of down: less of their errors reaches the logits than of normed inputs'
+// (docs/accuracy.md).
+Precision coarse_precision(const Panel& weights) { return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8; }
 
 // x += weights * input
 void add_product(const Pass& pass, const Panel& weights, const Activations& input) {
@@ -225,13 +229,14 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
     float* x = pass.w->x.data();
     if (pass.worker.index == 0) std::memmove(x, x + first * hidden, queries * hidden * sizeof(float));
     const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries, c.hidden,
-                                             kRefineNormed, pass.w);
+                                             Precision::k16, pass.w);
     project_queries(pass, layer, first, own_projections(pass, {keys_and_values, keys_and_values + query}), last);
   }
   pass.worker.barrier();
   attend(pass, index, first, queries);
   add_product(pass, layer.output,
-              quantize_input(pass.worker, pass.w->attended.data(), query, queries, query, kRefineAttended, pass.w));
+              quantize_input(pass.worker, pass.w->attended.data(), query, queries, query, coarse_precision(layer.output),
+                             pass.w));
 }
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
@@ -247,7 +252,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
     kernels().swiglu(gate + t * ffn + rows.first, up + t * ffn + rows.first, rows.size());
   }
   pass.worker.barrier();
-  add_product(pass, layer.down, quantize_input(pass.worker, gate, ffn, tokens, c.ffn, kRefineActivated, pass.w));
+  add_product(pass, layer.down, quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
 }
 
 void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache, Workspace* w) {

@@ -116,7 +116,7 @@ void model_logits(const Model& model, Workspace* workspace) {
   const ModelConfig& c = model.config;
   parallel([&](const Worker& worker) {
     const Activations& input =
-        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), 1, c.hidden, kRefineHead, workspace);
+        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
     linear_part(model.head, worker.share(c.vocabulary, kPanelRows), input, workspace->logits.data(), padded_rows(c.vocabulary));
   });
 }
@@ -128,7 +128,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   const uint32_t tokens = static_cast<uint32_t>(targets.size());
   parallel([&](const Worker& worker) {
     const Activations& input =
-        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, kRefineHead, workspace);
+        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, Precision::k16, workspace);
     // Rows of the head are shared out in the products, tokens in what follows them.
     const Range own = worker.share(tokens);
     float maximum[kMaxBatch], target_logit[kMaxBatch];
@@ -166,10 +166,10 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
 }
 
 const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
-                                  float refine_above, Workspace* workspace) {
+                                  Precision precision, Workspace* workspace) {
   ThreadWorkspace& own = workspace->threads[worker.index];
   Activations& input = tokens == 1 ? own.one : own.batch;
-  kernels().quantize(x, stride, tokens, own_tokens(worker, tokens), columns, refine_above, &input);
+  kernels().quantize(x, stride, tokens, own_tokens(worker, tokens), columns, precision, &input);
   if (tokens > 1) worker.barrier();
   return input;
 }

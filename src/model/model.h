@@ -48,13 +48,6 @@ struct KvCache {
 
 // Tokens that are evaluated together, at most.
 inline constexpr uint32_t kMaxBatch = 64;
-// Above which share of the mean square the units of a matrix input are refined (see kernels.h), by how much the site's error
-// reaches the logits and what its refinement costs; measured on SmolLM2 (docs/accuracy.md).
-inline constexpr float kRefineNormed = 0.25f;     // inputs of query, key, value, gate and up
-inline constexpr float kRefineAttended = 2.0f;    // of attention's output matrix
-inline constexpr float kRefineActivated = 0.5f;   // of down
-inline constexpr float kRefineHead = 0.125f;
-
 // Rows of the head that are scored together, see model_score_rows.
 inline constexpr uint32_t kHeadChunk = 1024;
 
@@ -132,7 +125,7 @@ inline Range own_tokens(const Worker& worker, uint32_t tokens) {
 }
 // Quantises x [tokens, stride], of which this thread has prepared its own tokens. Returns when all of them are quantised.
 const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
-                                  float refine_above, Workspace* workspace);
+                                  Precision precision, Workspace* workspace);
 
 extern const Architecture kLlamaArchitecture;
 

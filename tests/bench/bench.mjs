@@ -82,7 +82,7 @@ async function measureModel({ name, threads, engines, wanted, deadline, report, 
   const prompts = promptMaker(tokens);
   const seats = engines.map((engine) => {
     const source = engine.web ? site + urlPath : path;
-    return takeSeat({ engine, source, threads, contextLength, prompts, kinds: kernelsOf(matrices), cap: wanted.cap, tokens: wanted.tokens });
+    return takeSeat({ engine, source, threads, contextLength, prompts, kernels: kernelsOf(matrices), cap: wanted.cap, tokens: wanted.tokens });
   });
   await playRounds({
     seats,

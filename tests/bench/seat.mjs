@@ -14,9 +14,9 @@ export class Skipped extends Error {}
  * @param engine  one of listEngines
  * @param source  of the model, for this engine
  * @param prompts `(length) → {ids, text}`, see prompts.mjs
- * @param kinds   of the model's panels, for the roofline
+ * @param kernels   that the model needs, for the roofline
  */
-export function takeSeat({ engine, source, threads, contextLength, prompts, kinds, cap, tokens }) {
+export function takeSeat({ engine, source, threads, contextLength, prompts, kernels, cap, tokens }) {
   let session;
   let settings; // what a trial found best
   let description;
@@ -113,7 +113,7 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kind
 
     /** `{probe}`: what this runtime reaches on this machine just now, see roofline/measure.js. */
     async roofline() {
-      return { probe: await soon(session.ask("roofline", { source: engine.probe, kinds })) };
+      return { probe: await soon(session.ask("roofline", { source: engine.probe, kernels })) };
     },
 
     async close() {

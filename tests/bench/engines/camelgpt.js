@@ -23,9 +23,9 @@ export function camelgptEngine(CamelGPTInference, compile) {
       };
     },
 
-    /** What the kernels of these kinds reach here, without an engine around them. */
-    async roofline({ source, kinds }) {
-      return measureRoofline(await compile(source), kinds);
+    /** What these kernels reach here, without an engine around them. */
+    async roofline({ source, kernels }) {
+      return measureRoofline(await compile(source), kernels);
     },
   };
 }

@@ -11,7 +11,7 @@ const script = (name) => fileURLToPath(new URL(name, import.meta.url));
  * @param places `{chromium, site, node24, peers, probes}`: programs, the URL of the server, what ensurePeers returned, and by flavour the
  *   path of the roofline's probe below the repository
  * @returns engines: `{id, label, flavour, web, tries, probe, start()}`; `web` ones load from a URL, the others from a path; a load finds
- *   out the best value of the parameter `tries` where it is left out. With a `probe` there is `ask("roofline", {source: probe, kinds})`. What `start` returns has
+ *   out the best value of the parameter `tries` where it is left out. With a `probe` there is `ask("roofline", {source: probe, kernels})`. What `start` returns has
  *   `ask("load", {source, flavour, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`, `processes()` and `close()`.
  */
 export function listEngines({ chromium, site, node24, peers, probes }) {

@@ -6,7 +6,8 @@ const typeNames = new Map(Object.entries(blockTypes).map(([name, { id }]) => [id
 
 /**
  * `{keyValueBytes, tokens, matrices}`: `keyValueBytes` of the cache for one position in 16-bit floats, `tokens` the
- * vocabulary, and `matrices` `[{type, rows, columns, bytes, isHead}]`, each of which every decoded token reads once.
+ * vocabulary, and `matrices` `[{type, rows, columns, bytes, isHead, isCoarse}]`, each of which every decoded token reads once; the
+ * inputs of coarse ones may be quantised to 8 bits.
  */
 export function demandOf(path) {
   const { metadata, tensors } = readHeader(path);
@@ -15,7 +16,7 @@ export function demandOf(path) {
     .filter(({ name, shape }) => shape.length === 2 && (isTied || name !== "token_embd.weight"))
     .map(({ name, shape: [columns, rows], type }) => {
       const typeName = typeNames.get(type);
-      return { type: typeName, rows, columns, bytes: matrixBytes(typeName, columns, rows), isHead: !name.startsWith("blk.") };
+      return { type: typeName, rows, columns, bytes: matrixBytes(typeName, columns, rows), isHead: !name.startsWith("blk."), isCoarse: /attn_output|ffn_down/.test(name) };
     });
   const keyWidth = tensors.find(({ name }) => name === "blk.0.attn_k.weight").shape[1];
   return {

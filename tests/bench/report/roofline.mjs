@@ -1,15 +1,18 @@
 // Rows of measurements and of the probe that took its turn beside them go in, shares of the roofline come out.
-import { decodeRooflineSeconds } from "../roofline/measure.js";
+import { decodeRooflineSeconds, kernelName } from "../roofline/measure.js";
 
-// The probe's name of the kernel that each tensor type is computed with.
-const kernels = {
+// The panel kind of each tensor type.
+const kinds = {
   F32: "float", F16: "half", BF16: "bfloat16", Q4_0: "nibble", Q4_1: "nibble+min", IQ4_NL: "nibble table", Q5_0: "byte", Q8_0: "byte",
   Q5_1: "byte+min", Q2_K: "nibble super 16+min", Q3_K: "nibble super 16", Q4_K: "nibble super 32+min", Q5_K: "byte super 32+min",
   Q6_K: "byte super 16",
 };
 
+// The inputs of coarse matrices have 8 bits where the weights are nibbles; see coarse_precision in src/model/arch_llama.cpp.
+const kernelOf = ({ type, isCoarse }) => kernelName(kinds[type], isCoarse && /^nibble(?! table)/.test(kinds[type]) ? 8 : 16);
+
 /** The kernels that a model's matrices need. */
-export const kernelsOf = (matrices) => [...new Set(matrices.map(({ type }) => kernels[type]))];
+export const kernelsOf = (matrices) => [...new Set(matrices.map(kernelOf))];
 
 /**
  * Rows `{engine, round, measure: "decode share" | "prefill share", value}` for each round in which an engine has both: the seconds that a
@@ -28,23 +31,24 @@ export function shareRows(matrices, rows, threads) {
 }
 
 function decodeSeconds(matrices, probe) {
-  const asPanels = matrices.map(({ type, rows, columns }) => {
-    const kind = kernels[type];
-    return { kind, rows, columns, bytes: rows * columns * probe.gmacs[kind].bytesPerWeight };
+  const asPanels = matrices.map((matrix) => {
+    const { rows, columns } = matrix;
+    const kernel = kernelOf(matrix);
+    return { kernel, rows, columns, bytes: rows * columns * probe.gmacs[kernel].bytesPerWeight };
   });
   return decodeRooflineSeconds(asPanels, probe);
 }
 
 /** Of one token of many: the kernels alone, as they share what they read. The head is computed for the last one only. */
 function prefillSeconds(matrices, { gmacs }) {
-  return matrices.filter(({ isHead }) => !isHead).reduce((sum, { type, rows, columns }) =>
-    sum + (rows * columns) / (gmacs[kernels[type]].prefill * 1e9), 0);
+  return matrices.filter(({ isHead }) => !isHead).reduce((sum, matrix) =>
+    sum + (matrix.rows * matrix.columns) / (gmacs[kernelOf(matrix)].prefill * 1e9), 0);
 }
 
 /** The best that the probes of all rounds found, for people: `"memory 14.2 GB/s; nibble+min 27.5 and 37.3 GMAC/s; …"`. */
 export function probeText(probes) {
   const best = (figure) => Math.max(...probes.map(figure)).toFixed(1);
-  const kinds = Object.keys(probes[0].gmacs).map((kind) =>
-    `${kind} ${best(({ gmacs }) => gmacs[kind].decode)} and ${best(({ gmacs }) => gmacs[kind].prefill)} GMAC/s`);
-  return [`reading memory ${best(({ readGBps }) => readGBps)} GB/s`, ...kinds].join("; ");
+  const kernels = Object.keys(probes[0].gmacs).map((kernel) =>
+    `${kernel} ${best(({ gmacs }) => gmacs[kernel].decode)} and ${best(({ gmacs }) => gmacs[kernel].prefill)} GMAC/s`);
+  return [`reading memory ${best(({ readGBps }) => readGBps)} GB/s`, ...kernels].join("; ");
 }

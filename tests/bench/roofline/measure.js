@@ -1,6 +1,6 @@
 // What this runtime makes of this machine: `measureRoofline(module)` → gigabytes a second that reading from memory reaches, and
-// for each panel kind the multiply-adds a second of its kernel on data in the first-level cache, for one token (decoding) and
-// for a tile of 64 (prefill), and the bytes of a weight. Runs in every runtime; `module` is roofline_<flavour>.wasm, compiled.
+// for each kernel (a panel kind, and the bits of its inputs) the multiply-adds a second on data in the first-level cache, for one
+// token (decoding) and for a tile of 64 (prefill), and the bytes of a weight. Runs in every runtime; `module` is roofline_<flavour>.wasm, compiled.
 
 const columns = 512;
 const mostCacheBytes = 24 << 10; // of the weights; the inputs need a little of the 32 KiB too
@@ -22,7 +22,7 @@ function fastest(run) {
   return Math.min(...Array.from({ length: measurements }, time)) / repetitions;
 }
 
-/** @param wanted names of panel kinds; all of them where it is left out */
+/** @param wanted names of kernels; all of them where it is left out */
 export async function measureRoofline(module, wanted) {
   const unused = () => { throw new Error("the probe needs nothing of its surroundings"); };
   const imports = {};
@@ -34,23 +34,26 @@ export async function measureRoofline(module, wanted) {
     const bytes = new Uint8Array(exports.memory.buffer, address);
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
   };
-  const prepare = (kind, rows, width, tokens) => {
-    if (!exports.prepare(kind, rows, width, tokens)) throw new Error("there is not enough memory for the probe");
+  const prepare = (kind, rows, width, tokens, bits) => {
+    if (!exports.prepare(kind, rows, width, tokens, bits)) throw new Error("there is not enough memory for the probe");
   };
 
   const kernels = {};
   for (let kind = 0; kind < exports.panel_kinds(); ++kind) {
     const kindName = text(exports.panel_kind_name(kind));
-    if (wanted && !wanted.includes(kindName)) continue;
     const rows = Math.max(8, Math.floor(mostCacheBytes / exports.panel_bytes(kind, 8, columns)) * 8);
-    const gmacs = (tokens) => {
-      prepare(kind, rows, columns, tokens);
-      return (rows * columns * tokens) / fastest((repetitions) => exports.multiply(repetitions)) / 1e9;
-    };
-    kernels[kindName] = { decode: gmacs(1), prefill: gmacs(64), bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns) };
+    for (const bits of exports.takes_8_bits(kind) ? [8, 16] : [16]) {
+      const kernel = kernelName(kindName, bits);
+      if (wanted && !wanted.includes(kernel)) continue;
+      const gmacs = (tokens) => {
+        prepare(kind, rows, columns, tokens, bits);
+        return (rows * columns * tokens) / fastest((repetitions) => exports.multiply(repetitions)) / 1e9;
+      };
+      kernels[kernel] = { decode: gmacs(1), prefill: gmacs(64), bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns) };
+    }
   }
   const nibbles = 0;
-  prepare(nibbles, streamRows, streamColumns, 1);
+  prepare(nibbles, streamRows, streamColumns, 1, 16);
   const bytes = exports.panel_bytes(nibbles, streamRows, streamColumns);
   const seconds = fastest((repetitions) => {
     for (let i = 0; i < repetitions; ++i) exports.read();
@@ -58,12 +61,15 @@ export async function measureRoofline(module, wanted) {
   return { name: text(exports.kernels_name()), readGBps: bytes / seconds / 1e9, gmacs: kernels };
 }
 
+/** What the kernel of a panel kind is called here: the one for inputs of 8 bits has a name of its own. */
+export const kernelName = (kind, bits) => (bits === 8 ? `${kind}, 8-bit inputs` : kind);
+
 /**
  * Seconds that one decoded token takes at least: over all matrices, the larger of its bytes at the speed of memory and its
- * multiply-adds at its kernel's speed. `matrices`: `{kind, rows, columns, bytes}`, each read once for a token.
+ * multiply-adds at its kernel's speed. `matrices`: `{kernel, rows, columns, bytes}`, each read once for a token.
  */
 export function decodeRooflineSeconds(matrices, { readGBps, gmacs }) {
-  return matrices.reduce((sum, { kind, rows, columns: width, bytes }) => {
-    return sum + Math.max(bytes / (readGBps * 1e9), (rows * width) / (gmacs[kind].decode * 1e9));
+  return matrices.reduce((sum, { kernel, rows, columns: width, bytes }) => {
+    return sum + Math.max(bytes / (readGBps * 1e9), (rows * width) / (gmacs[kernel].decode * 1e9));
   }, 0);
 }

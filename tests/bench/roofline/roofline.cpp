@@ -21,8 +21,6 @@ Activations activations;
 float* output;
 PanelKind kind;
 
-constexpr float kNever = 1e30f;  // no magnitude is above it: nothing is refined
-
 // Whatever these bytes count as (quants, halves, floats), they are neither huge nor subnormal, which would be slow.
 void fill(uint8_t* bytes, size_t count) {
   uint32_t state = 1;
@@ -43,8 +41,15 @@ CAMELGPT_EXPORT("panel_bytes") uint32_t probe_panel_bytes(uint32_t which, uint32
   return static_cast<uint32_t>(panel_bytes(static_cast<PanelKind>(which), rows, columns).value);
 }
 
-// A panel [rows, columns] of one kind and `tokens` inputs for it. 1 where there is memory for them.
-CAMELGPT_EXPORT("prepare") uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t tokens) {
+// Whether there is a kernel for inputs of 8 bits, beside the one for 16 bits or for floats.
+CAMELGPT_EXPORT("takes_8_bits") uint32_t probe_takes_8_bits(uint32_t which) {
+  const PanelKind panel_kind = static_cast<PanelKind>(which);
+  return panel_layout(panel_kind).float_bytes == 0 && !multiplies_bytes(panel_kind);
+}
+
+// A panel [rows, columns] of one kind and `tokens` inputs of 8 or 16 bits for it. 1 where there is memory for them.
+CAMELGPT_EXPORT("prepare")
+uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t tokens, uint32_t bits) {
   kind = static_cast<PanelKind>(which);
   Arena measuring;
   const auto reserve = [&](Arena* from) {
@@ -62,7 +67,7 @@ CAMELGPT_EXPORT("prepare") uint32_t probe_prepare(uint32_t which, uint32_t rows,
   float* x = reserve(arena);
   fill(values, weights.group_bytes * weights.groups);
   for (uint32_t i = 0; i < tokens * columns; ++i) x[i] = static_cast<float>(i % 61) - 30.0f;
-  kernels().quantize(x, columns, tokens, {0, tokens}, columns, kNever, &activations);
+  kernels().quantize(x, columns, tokens, {0, tokens}, columns, bits == 8 ? Precision::k8 : Precision::k16, &activations);
   return 1;
 }
 

@@ -17,9 +17,9 @@ if (isMain(import.meta.url)) {
     const path = await buildRoofline(await ensureToolchain({ native: false }), flavour);
     const { name, readGBps, gmacs } = await measureRoofline(await WebAssembly.compile(await readFile(path)));
     process.stdout.write(`${name}, ${process.versions.v8}: reading memory ${readGBps.toFixed(1)} GB/s\n\n`);
-    process.stdout.write("| panel kind | decode GMAC/s | prefill GMAC/s |\n|---|---|---|\n");
-    for (const [kind, { decode, prefill }] of Object.entries(gmacs)) {
-      process.stdout.write(`| ${kind} | ${decode.toFixed(1)} | ${prefill.toFixed(1)} |\n`);
+    process.stdout.write("| kernel | decode GMAC/s | prefill GMAC/s |\n|---|---|---|\n");
+    for (const [kernel, { decode, prefill }] of Object.entries(gmacs)) {
+      process.stdout.write(`| ${kernel} | ${decode.toFixed(1)} | ${prefill.toFixed(1)} |\n`);
     }
   });
 }

@@ -74,12 +74,13 @@ static std::vector<float> random_floats(size_t count, uint64_t seed, float size 
 static constexpr float kUntouched = -77.0f;
 
 // y [tokens, padded rows + 8] of a product by one kernel set.
-static std::vector<float> product(const Kernels& kernels, const Panel& panel, const std::vector<float>& x, uint32_t tokens) {
+static std::vector<float> product(const Kernels& kernels, const Panel& panel, const std::vector<float>& x, uint32_t tokens,
+                                  Precision precision) {
   Arena measuring, arena;
   activations_reserve(tokens, panel.columns, &measuring);
   REQUIRE(arena.allocate(measuring.used()));
   Activations activations = activations_reserve(tokens, panel.columns, &arena);
-  kernels.quantize(x.data(), panel.columns, tokens, {0, tokens}, panel.columns, 0.5f, &activations);
+  kernels.quantize(x.data(), panel.columns, tokens, {0, tokens}, panel.columns, precision, &activations);
   const size_t stride = padded_rows(panel.rows) + 8;
   std::vector<float> y(stride * tokens, kUntouched);
   const PanelSlice slice{panel.data, panel.group_bytes, panel.columns, panel_groups(panel.rows)};
@@ -88,6 +89,12 @@ static std::vector<float> product(const Kernels& kernels, const Panel& panel, co
     for (size_t i = padded_rows(panel.rows); i < stride; ++i) CHECK(y[t * stride + i] == kUntouched);
   }
   return y;
+}
+
+// The precisions that a panel kind's products take.
+static std::vector<Precision> precisions(PanelKind kind) {
+  if (multiplies_bytes(kind)) return {Precision::k16};
+  return {Precision::k8, Precision::k16};
 }
 
 struct RandomPanel {
@@ -113,17 +120,20 @@ TEST_CASE("scalar products are those of the dequantised weights, up to the round
     const uint32_t rows = 11, columns = 512;
     const RandomPanel weights(type, rows, columns, 5);
     const std::vector<float> x = random_floats(columns * 2, 6);
-    const std::vector<float> y = product(kScalarKernels, weights.panel, x, 2);
-    const bool quantised = panel_layout(weights.panel.kind).float_bytes == 0;
-    for (uint32_t t = 0; t < 2; ++t) {
-      for (uint32_t r = 0; r < rows; ++r) {
-        double exact = 0, bound = 1e-5;
-        for (uint32_t c = 0; c < columns; ++c) {
-          const double w = static_cast<double>(weights.values[r * columns + c]);
-          exact += w * static_cast<double>(x[t * columns + c]);
-          bound += std::fabs(w) * (quantised ? 0.5 / 127 : 1e-6);  // half a step of the 8-bit activations
+    for (const Precision precision : precisions(weights.panel.kind)) {
+      const std::vector<float> y = product(kScalarKernels, weights.panel, x, 2, precision);
+      const bool quantised = panel_layout(weights.panel.kind).float_bytes == 0;
+      const double half_a_step = quantised ? 0.5 / largest_quant(precision) : 0;
+      for (uint32_t t = 0; t < 2; ++t) {
+        for (uint32_t r = 0; r < rows; ++r) {
+          double exact = 0, bound = 1e-5;
+          for (uint32_t c = 0; c < columns; ++c) {
+            const double w = static_cast<double>(weights.values[r * columns + c]);
+            exact += w * static_cast<double>(x[t * columns + c]);
+            bound += std::fabs(w) * (half_a_step + 1e-6);
+          }
+          CHECK(std::fabs(static_cast<double>(y[t * (padded_rows(rows) + 8) + r]) - exact) < bound);
         }
-        CHECK(std::fabs(static_cast<double>(y[t * (padded_rows(rows) + 8) + r]) - exact) < bound);
       }
     }
   }
@@ -136,8 +146,10 @@ TEST_CASE("every kernel set gives the scalar products, bit by bit") {
       CAPTURE(tokens);
       const RandomPanel weights(type, 27, 768, tokens);
       const std::vector<float> x = random_floats(768 * tokens, 100 + tokens);
-      const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens);
-      for_each_set([&](const Kernels& kernels) { CHECK(product(kernels, weights.panel, x, tokens) == expected); });
+      for (const Precision precision : precisions(weights.panel.kind)) {
+        const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens, precision);
+        for_each_set([&](const Kernels& set) { CHECK(product(set, weights.panel, x, tokens, precision) == expected); });
+      }
     }
   }
 }
@@ -151,10 +163,15 @@ TEST_CASE("products stay exact at the extremes of weights and activations") {
       const PanelLayout layout = panel_layout(weights.panel.kind);
       uint8_t* unit = weights.panel.data + layout.super_bytes;
       for (uint32_t u = 0; u < 8; ++u, unit += layout.unit_bytes) std::memset(unit, fill, layout.values_bytes);
-      std::vector<float> x(256);
+      std::vector<float> x(4 * 256);
       for (size_t i = 0; i < x.size(); ++i) x[i] = i % 5 == 0 ? -1.0f : 1.0f;
-      const std::vector<float> expected = product(kScalarKernels, weights.panel, x, 1);
-      for_each_set([&](const Kernels& kernels) { CHECK(product(kernels, weights.panel, x, 1) == expected); });
+      for (size_t i = 256; i < 512; ++i) x[i] = i % 32 == 0 ? 1.0f : 128.0f / 32512.0f;  // low bytes of -128
+      for (const Precision precision : precisions(weights.panel.kind)) {
+        for (const uint32_t tokens : {1u, 4u}) {
+          const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens, precision);
+          for_each_set([&](const Kernels& set) { CHECK(product(set, weights.panel, x, tokens, precision) == expected); });
+        }
+      }
     }
   }
 }
@@ -163,21 +180,23 @@ TEST_CASE("a token's product does not depend on the batch that it is in") {
   for (const TensorType type : kAllTensorTypes) {
     const RandomPanel weights(type, 24, 256, 8);
     const std::vector<float> x = random_floats(256 * 6, 9);
-    for_each_set([&](const Kernels& kernels) {
-      const std::vector<float> together = product(kernels, weights.panel, x, 6);
-      for (uint32_t t = 0; t < 6; ++t) {
-        const std::vector<float> one(x.begin() + 256 * t, x.begin() + 256 * (t + 1));
-        const std::vector<float> alone = product(kernels, weights.panel, one, 1);
-        CHECK(std::memcmp(alone.data(), &together[t * alone.size()], 24 * sizeof(float)) == 0);
-      }
-    });
+    for (const Precision precision : precisions(weights.panel.kind)) {
+      for_each_set([&](const Kernels& kernels) {
+        const std::vector<float> together = product(kernels, weights.panel, x, 6, precision);
+        for (uint32_t t = 0; t < 6; ++t) {
+          const std::vector<float> one(x.begin() + 256 * t, x.begin() + 256 * (t + 1));
+          const std::vector<float> alone = product(kernels, weights.panel, one, 1, precision);
+          CHECK(std::memcmp(alone.data(), &together[t * alone.size()], 24 * sizeof(float)) == 0);
+        }
+      });
+    }
   }
 }
 
 TEST_CASE("zero activations give zero") {
   const RandomPanel weights(TensorType::kQ4_1, 8, 64, 1);
   for_each_set([&](const Kernels& kernels) {
-    const std::vector<float> y = product(kernels, weights.panel, std::vector<float>(64, 0.0f), 1);
+    const std::vector<float> y = product(kernels, weights.panel, std::vector<float>(64, 0.0f), 1, Precision::k16);
     for (int r = 0; r < 8; ++r) CHECK(y[static_cast<size_t>(r)] == 0.0f);
   });
 }
