@@ -98,7 +98,7 @@ struct Engine {
   bool allocate(double context_length, bool kv_bytes) {
     return keep(session_allocate(session, count_of(context_length), kv_type(kv_bytes)));
   }
-  static KvType kv_type(bool bytes) { return bytes ? KvType::kByte : KvType::kHalf; }
+  static KvType kv_type(bool bytes) { return bytes ? KvType::k8 : KvType::k16; }
 
   // --- inspection ---
   bool info() { return keep(session_model_info(session, &info_)); }

@@ -20,7 +20,7 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "kernels/kv_type.h"
+#include "kernels/kv_layout.h"
 
 namespace camelgpt {
 
@@ -70,11 +70,11 @@ struct MemoryPlan {
 
 // The plan for a context of `context_length` positions; 0 means the model's own, at most kDefaultContextLimit. Keys and values
 // are stored as `kv_type` says. kBadOption where the context is larger than the model's. The state is kPlanned or later.
-Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan, KvType kv_type = KvType::kHalf);
+Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan, KvType kv_type = KvType::k16);
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
 // Makes the one allocation of the plan. The state goes from kPlanned to kWeights.
-Status session_allocate(Session* session, uint32_t context_length, KvType kv_type = KvType::kHalf);
+Status session_allocate(Session* session, uint32_t context_length, KvType kv_type = KvType::k16);
 
 // ------------------------------------------------------------------------------------------------------- inspection
 

@@ -2,7 +2,7 @@
 import type { Flavour } from "./features.js";
 
 /** How keys and values are stored: in half precision, or in 8 bits with a scale for each head and position. */
-export type KvCacheType = "f16" | "q8";
+export type KvCacheType = "q16" | "q8";
 
 /** What a model occupies, in bytes. Known as soon as the header of the file is. */
 export interface MemoryPlan {

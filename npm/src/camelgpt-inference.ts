@@ -207,7 +207,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, contextLength = 0, kvCache = "f16" } = this.#options;
+    const { signal, onProgress: onEvent, contextLength = 0, kvCache = "q16" } = this.#options;
     const { headers = {}, hub = defaultHub, releases, fetch } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();

@@ -27,9 +27,9 @@ export interface LoadOptions {
    */
   contextLength?: number;
   /**
-   * How keys and values are stored: `f16` in half precision, `q8` in 8 bits with a scale for each head and position, which takes
-   * about half of the memory.
-   * @default "f16"
+   * How keys and values are stored: as integers of 16 bits with a scale for each head and position, or of 8 bits, which takes about
+   * half of the memory.
+   * @default "q16"
    */
   kvCache?: KvCacheType;
   /**
@@ -217,7 +217,7 @@ const largest = 2 ** 31 - 1;
 
 const loadRules = {
   contextLength: integer(1, largest),
-  kvCache: oneOf("f16", "q8"),
+  kvCache: oneOf("q16", "q8"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
   epdp: oneOf("off").because("Dynamic pruning is not available in this version: leave the option out, or set it to \"off\"."),

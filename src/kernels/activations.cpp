@@ -16,9 +16,8 @@ Activations activations_reserve(uint32_t tokens, uint32_t columns, Arena* arena)
   return activations;
 }
 
-uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head_width) {
-  const uint64_t rows = (static_cast<uint64_t>(tokens) * group + 3) / 4 * 4;  // in blocks, see attention_kernel.h
-  return (kAttentionTile + rows + 1) * static_cast<uint64_t>(head_width) + rows * (kAttentionTile + 3);
+uint64_t attention_scratch_bytes(uint32_t tokens, uint32_t group, uint32_t head_width) {
+  return static_cast<uint64_t>(tokens) * group * (kAttentionRowBytes + head_width * sizeof(int16_t));
 }
 
 }  // namespace camelgpt

@@ -1,11 +1,13 @@
-// Attention with an online softmax over keys and values in halves or bytes, written once for every instruction set.
+// Attention with an online softmax over stored keys and values, written once for every instruction set.
 //
-// Blocks of up to four query rows share each key and value that is loaded. Few rows (one decoded token) read what is stored
-// directly; many (a batch) read a tile of 32 positions that is made floats once. Tile borders and the order of sums depend on
-// positions alone, so a token's result does not depend on the batch it came in.
+// Queries and softmax weights are rounded to integers as well, so that nearly all of the work is the widening multiplication
+// of 16-bit pairs, which every instruction set has. Blocks of up to four query rows share each key and value that is loaded.
+// Sums are exact within 64 columns or a tile of 32 positions; tile borders depend on positions alone, so a token's result does
+// not depend on the batch it came in.
 // Source of the recurrence: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "kernels/vector_ops.h"
@@ -15,143 +17,145 @@
 
 namespace camelgpt {
 
-// Ways to read eight columns of a key or value as floats.
-struct HalfRows {
-  using Element = uint16_t;
-  HalfConverter half;
-  void load8(const uint16_t* p, v128_t out[2]) const {
-    out[0] = half.load4(p);
-    out[1] = half.load4(p + 4);
-  }
-};
-// Without their scales, one for each position: they go into the scores and weights.
-struct ByteRows {
-  using Element = int8_t;
-  void load8(const int8_t* p, v128_t out[2]) const {
-    const v128_t words = wasm_i16x8_load8x8(p);
-    out[0] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(words));
-    out[1] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(words));
-  }
-};
-// A tile that was read by one of the others.
-struct FloatRows {
-  using Element = float;
-  void load8(const float* p, v128_t out[2]) const {
-    out[0] = wasm_v128_load(p);
-    out[1] = wasm_v128_load(p + 4);
-  }
-};
-
 struct AttentionKernel {
   static constexpr int kRowBlock = 4;
 
-  // scores[r][0..1] of `kRows` queries [width / 4, kRows, 4] against two keys.
-  template <int kRows, class Source>
-  static inline void score2(const Source& source, const float* q, const typename Source::Element* first,
-                            const typename Source::Element* second, uint32_t width, float* scores) {
-    v128_t a[kRows], b[kRows];
-    CAMELGPT_UNROLL
-    for (int r = 0; r < kRows; ++r) a[r] = b[r] = wasm_f32x4_splat(0);
-    const float* const end = q + kRows * width;
-    do {
-      v128_t x[2], y[2];
-      source.load8(first, x);
-      source.load8(second, y);
-      CAMELGPT_UNROLL
-      for (int j = 0; j < 2; ++j) {
-        CAMELGPT_UNROLL
-        for (int r = 0; r < kRows; ++r) {
-          const v128_t v = wasm_v128_load(q + 4 * (j * kRows + r));
-          a[r] = madd(v, x[j], a[r]);
-          b[r] = madd(v, y[j], b[r]);
-        }
-      }
-      q = opaque(q + 8 * kRows);
-      first = opaque(first + 8);
-      second = opaque(second + 8);
-    } while (q != end);
+  // Eight stored numbers in 16 bits each.
+  static v128_t load8(const int16_t* p) { return wasm_v128_load(p); }
+  static v128_t load8(const int8_t* p) { return wasm_i16x8_load8x8(p); }
+
+  // sums[row][half] += pairs of 16-bit numbers (one pair of each row, `rows` apart by two) times eight stored pairs.
+  template <int kRows, class Element>
+  static inline void add_pairs(const int16_t* rows, const Element* stored, v128_t sums[kRows][2]) {
+    const v128_t low = load8(stored), high = load8(stored + 8);
     CAMELGPT_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const v128_t ab = wasm_f32x4_add(wasm_i32x4_shuffle(a[r], b[r], 0, 4, 1, 5), wasm_i32x4_shuffle(a[r], b[r], 2, 6, 3, 7));
-      const v128_t sums = wasm_f32x4_add(ab, wasm_i64x2_shuffle(ab, ab, 1, 1));
-      wasm_v128_store64_lane(scores + r * kAttentionTile, sums, 0);
+      const v128_t pair = wasm_v128_load32_splat(rows + 2 * r);
+      sums[r][0] = wasm_i32x4_add(sums[r][0], wasm_i32x4_dot_i16x8(pair, low));
+      sums[r][1] = wasm_i32x4_add(sums[r][1], wasm_i32x4_dot_i16x8(pair, high));
     }
   }
 
-  // scores [kRows, kAttentionTile] against the keys [positions, width]; where their number is odd, the last one's twice.
-  template <int kRows, class Source>
-  CAMELGPT_ONCE static void score(const float* q, const typename Source::Element* keys, uint32_t positions, uint32_t width,
-                                  float* scores) {
-    const Source source;
-    for (uint32_t p = 0; p < positions; p += 2, keys += 2 * width) {
-      score2<kRows, Source>(source, q, keys, p + 1 < positions ? keys + width : keys, width, scores + p);
-    }
+  // The same for all pairs of the rows up to `end`, an even number. Returns where the stored ones end.
+  template <int kRows, class Element>
+  static inline const Element* dot_pairs(const int16_t* rows, const int16_t* end, const Element* stored,
+                                         v128_t sums[kRows][2]) {
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = wasm_i32x4_splat(0);
+#pragma clang loop unroll(disable)
+    do {
+      add_pairs<kRows>(rows, stored, sums);
+      add_pairs<kRows>(rows + 2 * kRows, stored + 16, sums);
+      rows = opaque(rows + 4 * kRows);
+      stored = opaque(stored + 32);
+    } while (rows != end);
+    return stored;
   }
 
-  // out[r][0..width) = out[r] * keep[r] + sum over positions of weights[r][p] * values[p]
-  template <int kRows, class Source>
-  CAMELGPT_ONCE static void accumulate(const float* weights, const typename Source::Element* values, uint32_t positions,
-                                       uint32_t width, const float* keep, float* const* out) {
-    constexpr int kVectors = 2;
-    const Source source;
-    for (uint32_t i = 0; i < width; i += 4 * kVectors) {
-      v128_t sums[kRows][kVectors];
-      CAMELGPT_UNROLL
-      for (int r = 0; r < kRows; ++r) {
-        CAMELGPT_UNROLL
-        for (int j = 0; j < kVectors; ++j) {
-          sums[r][j] = wasm_f32x4_mul(wasm_v128_load(out[r] + i + 4 * j), wasm_v128_load32_splat(keep + r));
-        }
-      }
-      const typename Source::Element* value = values + i;
-      for (uint32_t p = 0; p < positions; ++p, value += width) {
-        v128_t x[kVectors];
-        source.load8(value, x);
+  // scores [kRows, kAttentionTile] of the queries [width / 2, kRows, 2] against the keys of `positions`, times the keys' scales.
+  template <int kRows, class Element>
+  CAMELGPT_ONCE static void score(const int16_t* queries, const Element* keys, const float* key_scales, uint32_t positions,
+                                  uint32_t width, float* scores) {
+    for (uint32_t p = 0; p < positions; p += kKeyBlock) {
+      v128_t sums[kRows][2];
+      keys = dot_pairs<kRows>(queries, queries + width * kRows, keys, sums);
+      for (int h = 0; h < 2; ++h) {
+        const v128_t scales = wasm_v128_load(key_scales + p + 4 * h);
         CAMELGPT_UNROLL
         for (int r = 0; r < kRows; ++r) {
-          const v128_t weight = wasm_v128_load32_splat(weights + r * kAttentionTile + p);
-          CAMELGPT_UNROLL
-          for (int j = 0; j < kVectors; ++j) sums[r][j] = madd(weight, x[j], sums[r][j]);
+          const v128_t score = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums[r][h]), scales);
+          wasm_v128_store(scores + r * kAttentionTile + p + 4 * h, score);
         }
-      }
-      CAMELGPT_UNROLL
-      for (int r = 0; r < kRows; ++r) {
-        CAMELGPT_UNROLL
-        for (int j = 0; j < kVectors; ++j) wasm_v128_store(out[r] + i + 4 * j, sums[r][j]);
       }
     }
   }
 
-  // Turns one row of scores into weights; those from `seen` up to `end` become zero. `score_factors` and `weight_factors`
-  // [kAttentionTile] go with the positions. Returns by how much what came before shrinks.
-  CAMELGPT_ONCE static float softmax(float* row, uint32_t seen, uint32_t end, const float* score_factors,
-                                     const float* weight_factors, float* maximum, float* total) {
-    if (seen == 0) {
-      std::memset(row, 0, end * sizeof(float));
-      return 1;
+  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] times values), of whole pairs of pairs.
+  template <int kRows, class Element>
+  CAMELGPT_ONCE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions, uint32_t width,
+                                       const float* keep, const float* scales, float* const* out) {
+    for (uint32_t i = 0; i < width; i += 8, values += 8 * kAttentionTile) {
+      v128_t sums[kRows][2];
+      dot_pairs<kRows>(weights, weights + (positions + 3) / 4 * (4 * kRows), values, sums);
+      CAMELGPT_UNROLL
+      for (int r = 0; r < kRows; ++r) {
+        const v128_t kept = wasm_v128_load32_splat(keep + r), scale = wasm_v128_load32_splat(scales + r);
+        for (int h = 0; h < 2; ++h) {
+          float* to = out[r] + i + 4 * h;
+          wasm_v128_store(to, madd(wasm_f32x4_convert_i32x4(sums[r][h]), scale, wasm_f32x4_mul(wasm_v128_load(to), kept)));
+        }
+      }
     }
-    const uint32_t row_end = (seen + 3) / 4 * 4;
-    for (uint32_t p = 0; p < row_end; p += 4) {
-      wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), wasm_v128_load(score_factors + p)));
+  }
+
+  // What a call keeps of each query row beside its numbers.
+  struct Row {
+    float score_scale;  // of its integers, times the one of all scores
+    float maximum;      // of the softmax so far
+    float total;        // of the exponentials so far
+  };
+  static_assert(sizeof(Row) == kAttentionRowBytes);
+
+  // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values' scales, as
+  // integers that are to be multiplied with scales[r]; zero from seen[r] on. keep[r]: by how much the past shrinks.
+  template <int kRows>
+  CAMELGPT_ONCE static void weigh(float* scores, const uint32_t* seen, const float* value_scales, Row* rows, int16_t* weights,
+                                  float* scales, float* keep) {
+    v128_t peaks[kRows];
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      float* row = scores + r * kAttentionTile;
+      std::fill(row + seen[r], row + kAttentionTile, seen[r] == 0 ? 0.0f : row[0]);  // no more than the others
+      const v128_t score_scale = wasm_v128_load32_splat(&rows[r].score_scale);
+      v128_t highest = wasm_v128_load32_splat(&rows[r].maximum);
+      for (uint32_t p = 0; p < kAttentionTile; p += 4) {
+        const v128_t score = wasm_f32x4_mul(wasm_v128_load(row + p), score_scale);
+        wasm_v128_store(row + p, score);
+        highest = wasm_f32x4_pmax(highest, score);
+      }
+      const float peak = seen[r] == 0 ? rows[r].maximum : horizontal_max(highest);
+      std::fill(row + seen[r], row + kAttentionTile, -FLT_MAX);
+      keep[r] = rows[r].maximum == peak ? 1.0f : std::exp(rows[r].maximum - peak);
+      rows[r].maximum = peak;
+      peaks[r] = wasm_f32x4_splat(peak);
     }
-    for (uint32_t p = seen; p < row_end; ++p) row[p] = -HUGE_VALF;
-    v128_t highest = wasm_f32x4_splat(*maximum);
-    for (uint32_t p = 0; p < row_end; p += 4) highest = wasm_f32x4_pmax(highest, wasm_v128_load(row + p));
-    const float peak = horizontal_max(highest);
-    const v128_t peaks = wasm_f32x4_splat(peak);
+    float own_scales[kAttentionTile] = {};
+    if (seen[kRows - 1] < kAttentionTile) {  // what lies behind may be anything
+      std::copy(value_scales, value_scales + seen[kRows - 1], own_scales);
+      value_scales = own_scales;
+    }
     const Exp exp;
-    for (uint32_t p = 0; p < row_end; p += 4) wasm_v128_store(row + p, exp(wasm_f32x4_sub(wasm_v128_load(row + p), peaks)));
-    for (uint32_t p = seen; p < (row_end > end ? row_end : end); ++p) row[p] = 0;
-    v128_t sum = wasm_f32x4_splat(0);
-    for (uint32_t p = 0; p < row_end; p += 4) {
-      const v128_t e = wasm_v128_load(row + p);
-      sum = wasm_f32x4_add(sum, e);
-      wasm_v128_store(row + p, wasm_f32x4_mul(e, wasm_v128_load(weight_factors + p)));
+    v128_t totals[kRows], sums[kRows], largest[kRows];
+    for (int r = 0; r < kRows; ++r) totals[r] = sums[r] = largest[r] = wasm_f32x4_splat(0);
+    for (uint32_t p = 0; p < kAttentionTile; p += 4) {
+      const v128_t value_scale = wasm_v128_load(value_scales + p);
+      CAMELGPT_UNROLL
+      for (int r = 0; r < kRows; ++r) {
+        float* at = scores + r * kAttentionTile + p;
+        const v128_t e = exp(wasm_f32x4_sub(wasm_v128_load(at), peaks[r]));
+        const v128_t weight = wasm_f32x4_mul(e, value_scale);
+        wasm_v128_store(at, weight);
+        totals[r] = wasm_f32x4_add(totals[r], e);
+        sums[r] = wasm_f32x4_add(sums[r], weight);
+        largest[r] = wasm_f32x4_pmax(largest[r], weight);
+      }
     }
-    const float shrink = *maximum == peak ? 1.0f : std::exp(*maximum - peak);
-    *maximum = peak;
-    *total = *total * shrink + horizontal_sum(sum);
-    return shrink;
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const float* row = scores + r * kAttentionTile;
+      rows[r].total = rows[r].total * keep[r] + horizontal_sum(totals[r]);
+      scales[r] = std::fmax(horizontal_max(largest[r]) / kLargestWeight, horizontal_sum(sums[r]) / kLargestWeightSum);
+      const v128_t inverse = wasm_f32x4_splat(scales[r] > kSmallestRange ? 1.0f / scales[r] : 0.0f);
+      int16_t* to = weights + 2 * r;
+      for (uint32_t p = 0; p < kAttentionTile; p += 8, to += 8 * kRows) {
+        const v128_t words = wasm_i16x8_narrow_i32x4(round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p), inverse)),
+                                                     round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p + 4), inverse)));
+        wasm_v128_store32_lane(to, words, 0);
+        wasm_v128_store32_lane(to + 2 * kRows, words, 1);
+        wasm_v128_store32_lane(to + 4 * kRows, words, 2);
+        wasm_v128_store32_lane(to + 6 * kRows, words, 3);
+      }
+    }
   }
 
   // Calls body with a count of rows, 1 .. kRowBlock, that the compiler knows.
@@ -165,113 +169,74 @@ struct AttentionKernel {
     }
   }
 
-  template <class Stored>
-  static void load_tile(const typename Stored::Element* stored, uint32_t count, float* out) {
-    const Stored rows;
-    for (uint32_t i = 0; i < count; i += 8) {
-      v128_t x[2];
-      rows.load8(stored + i, x);
-      wasm_v128_store(out + i, x[0]);
-      wasm_v128_store(out + i + 4, x[1]);
-    }
-  }
-
-  template <class Stored>
+  template <class Element>
   static void attend_stored(const AttentionArguments& a) {
-    using Element = typename Stored::Element;
     const uint32_t width = a.head_width;
     const uint32_t last = a.position + a.tokens;  // positions that anyone sees
     const uint32_t rows = a.tokens * a.group;     // of queries
-    const bool direct = rows <= uint32_t{kRowBlock};
-    const uint32_t block = direct ? rows : kRowBlock;  // in a batch the last block is filled up with zeros
-    const uint32_t padded = (rows + block - 1) / block * block;
-    float* tile = a.scratch;                             // [kAttentionTile, width]
-    float* queries = tile + kAttentionTile * width;      // [padded / block, width / 4, block, 4]
-    float* weights = queries + padded * width;           // [padded, kAttentionTile] scores, then their exponentials
-    float* maximum = weights + padded * kAttentionTile;  // [rows] of the softmax so far
-    float* total = maximum + padded;                     // [rows] of the exponentials so far
-    float* keep = total + padded;                        // [padded] by how much the past shrinks in this tile
-    float* unwanted = keep + padded;                     // [width] output of the rows that fill up
-    float score_factors[kAttentionTile], weight_factors[kAttentionTile];
-    for (uint32_t p = 0; p < kAttentionTile; ++p) {
-      score_factors[p] = a.scale;
-      weight_factors[p] = 1;
-    }
+    const auto block_rows = [&](uint32_t first) { return std::min<uint32_t>(rows - first, kRowBlock); };
+    Row* row_of = static_cast<Row*>(a.scratch);
+    int16_t* queries = reinterpret_cast<int16_t*>(row_of + rows);  // [blocks of rows][width / 2, rows of the block, 2]
+    alignas(16) float scores[kRowBlock * kAttentionTile];
+    alignas(16) int16_t weights[kAttentionTile * kRowBlock];  // [kAttentionTile / 2, rows of the block, 2]
 
-    std::memset(queries, 0, static_cast<size_t>(unwanted + width - queries) * sizeof(float));
     for (uint32_t kv = a.kv_head_first; kv < a.kv_head_first + a.kv_head_count; ++kv) {
-      const Element* head_keys = static_cast<const Element*>(a.keys) + static_cast<size_t>(kv) * a.context * width;
-      const Element* head_values = static_cast<const Element*>(a.values) + static_cast<size_t>(kv) * a.context * width;
+      const size_t first_row = static_cast<size_t>(kv) * a.room;
+      const Element* head_keys = static_cast<const Element*>(a.keys) + first_row * width;
+      const Element* head_values = static_cast<const Element*>(a.values) + first_row * width;
       const auto out_of = [&](uint32_t r) {
         return a.out + (r / a.group) * a.out_stride + (kv * a.group + r % a.group) * width;
       };
       for (uint32_t r = 0; r < rows; ++r) {
-        maximum[r] = -HUGE_VALF;
-        total[r] = 0;
         std::memset(out_of(r), 0, width * sizeof(float));
+        int16_t words[kMaxHeadWidth];
         const float* q = a.q + (r / a.group) * a.q_stride + (kv * a.group + r % a.group) * width;
-        float* to = queries + r / block * block * width + r % block * 4;
-        for (uint32_t i = 0; i < width; i += 4) wasm_v128_store(to + i * block, wasm_v128_load(q + i));
+        row_of[r] = {a.scale * VectorOps::round_row(q, width, kQueryLimits, words), -HUGE_VALF, 0};
+        const uint32_t in_block = r % kRowBlock, block = block_rows(r - in_block);
+        int16_t* to = queries + (r - in_block) * width + in_block * 2;
+        for (uint32_t i = 0; i < width; i += 2) std::memcpy(to + i * block, words + i, 2 * sizeof(int16_t));
       }
       for (uint32_t start = 0; start < last; start += kAttentionTile) {
-        const uint32_t filled = last - start < kAttentionTile ? last - start : kAttentionTile;
         const Element* keys = head_keys + static_cast<size_t>(start) * width;
         const Element* values = head_values + static_cast<size_t>(start) * width;
-        if constexpr (sizeof(Element) == 1) {
-          const size_t from = static_cast<size_t>(kv) * a.context + start;
-          for (uint32_t p = 0; p < filled; ++p) {
-            score_factors[p] = a.scale * a.key_scales[from + p];
-            weight_factors[p] = a.value_scales[from + p];
-          }
-        }
+        const float* key_scales = a.key_scales + first_row + start;
+        const float* value_scales = a.value_scales + first_row + start;
         const auto seen = [&](uint32_t r) {
           const uint32_t end = a.position + r / a.group + 1;
-          return end <= start ? 0 : end - start < filled ? end - start : filled;
+          return end <= start ? 0 : std::min(end - start, kAttentionTile);
         };
-        // Blocks before `first` see nothing of this tile.
-        const uint32_t first = (start > a.position ? start - a.position : 0) * a.group / block * block;
-        if (!direct) load_tile<Stored>(keys, filled * width, tile);
-        for (uint32_t r = first; r < rows; r += block) {
-          const uint32_t end = r + block < rows ? r + block : rows;
-          const uint32_t positions = seen(end - 1);
-          const float* q = queries + r * width;
-          float* scores = weights + r * kAttentionTile;
-          if (direct) {
-            with_rows(block, [&](auto n) { score<n, Stored>(q, keys, positions, width, scores); });
-          } else {
-            score<kRowBlock, FloatRows>(q, tile, positions, width, scores);
-          }
-          for (uint32_t j = r; j < end; ++j) {
-            keep[j] = softmax(weights + j * kAttentionTile, seen(j), positions, score_factors, weight_factors, &maximum[j],
-                              &total[j]);
-          }
-        }
-        if (!direct) load_tile<Stored>(values, filled * width, tile);
-        for (uint32_t r = first; r < rows; r += block) {
-          const uint32_t end = r + block < rows ? r + block : rows;
-          float* out[kRowBlock];
-          for (uint32_t j = 0; j < block; ++j) out[j] = r + j < rows ? out_of(r + j) : unwanted;
-          const float* row = weights + r * kAttentionTile;
-          if (direct) {
-            with_rows(block, [&](auto n) { accumulate<n, Stored>(row, values, seen(end - 1), width, keep + r, out); });
-          } else {
-            accumulate<kRowBlock, FloatRows>(row, tile, seen(end - 1), width, keep + r, out);
-          }
+        // Blocks before the first one see nothing of this tile.
+        const uint32_t first = (start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
+        for (uint32_t r = first; r < rows; r += kRowBlock) {
+          with_rows(block_rows(r), [&](auto count) {
+            constexpr int kRows = decltype(count)::value;
+            float keep[kRows], scales[kRows];
+            float* out[kRows];
+            uint32_t row_seen[kRows];
+            for (int i = 0; i < kRows; ++i) {
+              out[i] = out_of(r + i);
+              row_seen[i] = seen(r + i);
+            }
+            const uint32_t positions = row_seen[kRows - 1];
+            score<kRows>(queries + r * width, keys, key_scales, positions, width, scores);
+            weigh<kRows>(scores, row_seen, value_scales, row_of + r, weights, scales, keep);
+            accumulate<kRows>(weights, values, positions, width, keep, scales, out);
+          });
         }
       }
       for (uint32_t r = 0; r < rows; ++r) {
         float* out = out_of(r);
-        const v128_t inverse = wasm_f32x4_splat(1.0f / total[r]);
+        const v128_t inverse = wasm_f32x4_splat(1.0f / row_of[r].total);
         for (uint32_t i = 0; i < width; i += 4) wasm_v128_store(out + i, wasm_f32x4_mul(wasm_v128_load(out + i), inverse));
       }
     }
   }
 
   static void attend(const AttentionArguments& a) {
-    if (a.kv_type == KvType::kHalf) {
-      attend_stored<HalfRows>(a);
+    if (a.kv_type == KvType::k16) {
+      attend_stored<int16_t>(a);
     } else {
-      attend_stored<ByteRows>(a);
+      attend_stored<int8_t>(a);
     }
   }
 };
@@ -283,20 +248,18 @@ constexpr Kernels make_kernels(const char* name) {
   static_assert(k8Layout == input_layout<typename Isa::Nibble8Tile>(Precision::k8));
   static_assert(k16Layout == input_layout<typename Isa::Nibble16Tile>(Precision::k16));
   static_assert(k16Layout == input_layout<typename Isa::Byte16>(Precision::k16));
-  using Ops = VectorOps;
   Kernels table{};
   table.name = name;
   table.quantize = quantize<k8Layout, k16Layout>;
   set_matmuls<Isa>(&table);
-  table.rms_norm = Ops::rms_norm;
-  table.swiglu = Ops::swiglu;
-  table.add = Ops::add;
-  table.rope = Ops::rope;
-  table.to_half = Ops::to_half;
-  table.to_byte = Ops::to_byte;
+  table.rms_norm = VectorOps::rms_norm;
+  table.swiglu = VectorOps::swiglu;
+  table.add = VectorOps::add;
+  table.rope = VectorOps::rope;
+  table.round_row = VectorOps::round_row;
   table.attend = AttentionKernel::attend;
-  table.argmax = Ops::argmax;
-  table.sum_exp = Ops::sum_exp;
+  table.argmax = VectorOps::argmax;
+  table.sum_exp = VectorOps::sum_exp;
   return table;
 }
 

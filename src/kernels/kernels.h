@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "base/threads.h"
-#include "kernels/kv_type.h"
+#include "kernels/kv_layout.h"
 #include "quant/panel.h"
 
 namespace camelgpt {
@@ -71,11 +71,11 @@ struct AttentionArguments {
   const float* q;           // [tokens, q_stride], heads of head_width each, rotated
   size_t q_stride;
   KvType kv_type;
-  const void* keys;         // [kv_heads, context, head_width] halves, or int8
+  const void* keys;         // [kv_heads][room * head_width], see kv_layout.h
   const void* values;       // likewise
-  const float* key_scales;  // [kv_heads, context] of KvType::kByte
+  const float* key_scales;  // [kv_heads, room]
   const float* value_scales;
-  uint32_t context;         // positions for which there is room (the stride of a head)
+  uint32_t room;            // positions, whole tiles
   uint32_t position;        // of the first query token
   uint32_t tokens;
   uint32_t head_width;      // a multiple of 8, at most kMaxHeadWidth
@@ -85,11 +85,11 @@ struct AttentionArguments {
   float scale;              // of the scores, usually 1 / sqrt(head_width)
   float* out;               // [tokens, out_stride]
   size_t out_stride;
-  float* scratch;           // attention_scratch_floats(...)
+  void* scratch;            // attention_scratch_bytes(...), aligned for floats
 };
 inline constexpr uint32_t kMaxHeadWidth = 256;
-inline constexpr uint32_t kAttentionTile = 32;  // positions at a time
-uint64_t attention_scratch_floats(uint32_t tokens, uint32_t group, uint32_t head_width);
+inline constexpr uint32_t kAttentionRowBytes = 12;  // kept of a query row beside its numbers
+uint64_t attention_scratch_bytes(uint32_t tokens, uint32_t group, uint32_t head_width);
 
 struct Kernels {
   const char* name;
@@ -108,10 +108,8 @@ struct Kernels {
   // Rotates pairs (2i, 2i + 1) of each head by the angles whose cosine and sine are given [rotated / 2]; values from
   // `rotated` on stay as they are.
   void (*rope)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine);
-  // Rounds to half precision; what is beyond its range becomes its largest finite value.
-  void (*to_half)(const float* x, uint32_t count, uint16_t* halves);
-  // Rounds to 8 bits, the largest magnitude being 127, and returns the scale. count % 8 == 0.
-  float (*to_byte)(const float* x, uint32_t count, int8_t* bytes);
+  // Rounds to integers, the largest that the limits allow, and returns the scale. count % 8 == 0.
+  float (*round_row)(const float* x, uint32_t count, RowLimits limits, int16_t* out);
   void (*attend)(const AttentionArguments& arguments);
   // The largest value and its index (the lowest one of equals).
   uint32_t (*argmax)(const float* x, uint32_t count);

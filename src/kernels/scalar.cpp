@@ -154,39 +154,39 @@ void rope(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const
   }
 }
 
-void to_half(const float* x, uint32_t count, uint16_t* halves) {
-  for (uint32_t i = 0; i < count; ++i) halves[i] = float_to_half(std::fmin(std::fmax(x[i], -65504.0f), 65504.0f));
+float round_row(const float* x, uint32_t count, RowLimits limits, int16_t* out) {
+  double largest = 0, squares = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const double magnitude = std::fmin(std::fabs(static_cast<double>(x[i])), static_cast<double>(FLT_MAX));
+    largest = std::fmax(largest, magnitude);
+    squares += magnitude * magnitude;
+  }
+  const double scale = std::fmax(largest / static_cast<double>(limits.magnitude),
+                                 std::sqrt(squares) / static_cast<double>(limits.norm));
+  for (uint32_t i = 0; i < count; ++i) {
+    out[i] = largest > static_cast<double>(kSmallestRange)
+                 ? static_cast<int16_t>(std::nearbyint(static_cast<double>(x[i]) / scale)) : int16_t{0};
+  }
+  return static_cast<float>(scale);
 }
 
-float to_byte(const float* x, uint32_t count, int8_t* bytes) {
-  float largest = 0;
-  for (uint32_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(x[i]));
-  largest = std::fmin(largest, FLT_MAX);
-  const float inverse = largest > kSmallestRange ? 127.0f / largest : 0.0f;
-  for (uint32_t i = 0; i < count; ++i) bytes[i] = static_cast<int8_t>(std::nearbyint(x[i] * inverse));
-  return largest / 127.0f;
-}
-
-// Column i of a key or value; `row` counts [kv_heads, context].
-double kv_at(const AttentionArguments& a, const void* stored, const float* scales, size_t row, uint32_t i) {
-  const size_t at = row * a.head_width + i;
-  if (a.kv_type == KvType::kHalf) return static_cast<double>(half_to_float(static_cast<const uint16_t*>(stored)[at]));
-  return static_cast<double>(static_cast<const int8_t*>(stored)[at]) * static_cast<double>(scales[row]);
+double stored_at(KvType type, const void* stored, size_t index) {
+  return type == KvType::k16 ? static_cast<const int16_t*>(stored)[index] : static_cast<const int8_t*>(stored)[index];
 }
 
 void attend(const AttentionArguments& a) {
+  const uint32_t width = a.head_width;
   for (uint32_t t = 0; t < a.tokens; ++t) {
     const uint32_t seen = a.position + t + 1;
     for (uint32_t h = a.kv_head_first * a.group; h < (a.kv_head_first + a.kv_head_count) * a.group; ++h) {
-      const size_t head = static_cast<size_t>(h / a.group) * a.context;
-      const float* q = a.q + t * a.q_stride + h * a.head_width;
-      float* out = a.out + t * a.out_stride + h * a.head_width;
+      const size_t head = static_cast<size_t>(h / a.group) * a.room;
+      float* out = a.out + t * a.out_stride + h * width;
+      int16_t q[kMaxHeadWidth];
+      const double q_scale = static_cast<double>(round_row(a.q + t * a.q_stride + h * width, width, kQueryLimits, q));
       const auto score = [&](uint32_t p) {
         double sum = 0;
-        for (uint32_t i = 0; i < a.head_width; ++i) {
-          sum += static_cast<double>(q[i]) * kv_at(a, a.keys, a.key_scales, head + p, i);
-        }
-        return sum * static_cast<double>(a.scale);
+        for (uint32_t i = 0; i < width; ++i) sum += q[i] * stored_at(a.kv_type, a.keys, head * width + key_index(width, p, i));
+        return sum * q_scale * static_cast<double>(a.key_scales[head + p]) * static_cast<double>(a.scale);
       };
       double maximum = -HUGE_VAL, total = 0;
       for (uint32_t p = 0; p < seen; ++p) maximum = std::fmax(maximum, score(p));
@@ -194,11 +194,12 @@ void attend(const AttentionArguments& a) {
       for (uint32_t p = 0; p < seen; ++p) {
         const double weight = std::exp(score(p) - maximum);
         total += weight;
-        for (uint32_t i = 0; i < a.head_width; ++i) {
-          sums[i] += weight * kv_at(a, a.values, a.value_scales, head + p, i);
+        for (uint32_t i = 0; i < width; ++i) {
+          sums[i] += weight * static_cast<double>(a.value_scales[head + p]) *
+                     stored_at(a.kv_type, a.values, head * width + value_index(width, p, i));
         }
       }
-      for (uint32_t i = 0; i < a.head_width; ++i) out[i] = static_cast<float>(sums[i] / total);
+      for (uint32_t i = 0; i < width; ++i) out[i] = static_cast<float>(sums[i] / total);
     }
   }
 }
@@ -239,8 +240,7 @@ constexpr Kernels make_table() {
   table.swiglu = swiglu;
   table.add = add;
   table.rope = rope;
-  table.to_half = to_half;
-  table.to_byte = to_byte;
+  table.round_row = round_row;
   table.attend = attend;
   table.argmax = argmax;
   table.sum_exp = sum_exp;

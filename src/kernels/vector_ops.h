@@ -15,16 +15,23 @@ inline float horizontal_sum(v128_t v) {
          (wasm_f32x4_extract_lane(v, 2) + wasm_f32x4_extract_lane(v, 3));
 }
 
+// Without branches, which nobody could foresee.
 inline float horizontal_max(v128_t v) {
-  const float a = wasm_f32x4_extract_lane(v, 0), b = wasm_f32x4_extract_lane(v, 1);
-  const float c = wasm_f32x4_extract_lane(v, 2), d = wasm_f32x4_extract_lane(v, 3);
-  const float ab = a > b ? a : b, cd = c > d ? c : d;
-  return ab > cd ? ab : cd;
+  v = wasm_f32x4_pmax(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+  v = wasm_f32x4_pmax(v, wasm_i32x4_shuffle(v, v, 1, 0, 3, 2));
+  return wasm_f32x4_extract_lane(v, 0);
+}
+
+// Rounds floats below 2^22: the sum with 1.5 * 2^23 has no bits for fractions. That is cheaper than the instructions, which x86
+// does not have in this form.
+inline v128_t round_to_i32(v128_t x) {
+  const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
+  return wasm_i32x4_sub(wasm_f32x4_add(x, magic), magic);
 }
 
 inline const volatile float kExpConstants[] = {-87.3f, 88.3f, 1.44269504f, -0.693359375f, 2.12194440e-4f, 1.9875691500e-4f,
                                                1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
-                                               5.0000001201e-1f, 1.0f};
+                                               5.0000001201e-1f, 1.0f, 0x1.8p23f};
 
 // e^x to about one unit in the last place: x = n ln 2 + r, polynomial for e^r (coefficients of Cephes' expf), 2^n by bits.
 // Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
@@ -33,11 +40,12 @@ struct Exp {
   v128_t lowest = constant(0), highest = constant(1), log2_e = constant(2);
   v128_t minus_ln_2 = constant(3), rest_of_ln_2 = constant(4);
   v128_t c5 = constant(5), c4 = constant(6), c3 = constant(7), c2 = constant(8), c1 = constant(9), c0 = constant(10);
-  v128_t one = constant(11), bias = wasm_i32x4_splat(127);
+  v128_t one = constant(11), magic = constant(12);
 
   v128_t operator()(v128_t x) const {
     x = wasm_f32x4_pmax(lowest, wasm_f32x4_pmin(highest, x));
-    const v128_t n = wasm_f32x4_nearest(wasm_f32x4_mul(x, log2_e));
+    const v128_t shifted = madd(x, log2_e, magic);  // n in the low bits, see round_to_i32
+    const v128_t n = wasm_f32x4_sub(shifted, magic);
     const v128_t r = madd(n, rest_of_ln_2, madd(n, minus_ln_2, x));
     v128_t p = madd(c5, r, c4);
     p = madd(p, r, c3);
@@ -45,8 +53,7 @@ struct Exp {
     p = madd(p, r, c1);
     p = madd(p, r, c0);
     p = madd(p, wasm_f32x4_mul(r, r), wasm_f32x4_add(r, one));
-    const v128_t exponent = wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), bias);
-    return wasm_f32x4_mul(p, wasm_i32x4_shl(exponent, 23));
+    return wasm_i32x4_add(p, wasm_i32x4_shl(shifted, 23));  // p * 2^n
   }
 };
 
@@ -62,15 +69,9 @@ struct Quantizer {
     int32_t sum;
   };
 
-  // Rounds 16 floats: the sum with 1.5 * 2^23 has no bits for fractions. That is cheaper than the instructions, which x86 does
-  // not have in this form.
   static inline Sixteen round16(const float* x, v128_t factor) {
-    const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
     v128_t quads[4];
-    for (int j = 0; j < 4; ++j) {
-      const v128_t scaled = wasm_f32x4_mul(wasm_v128_load(x + j * 4), factor);
-      quads[j] = wasm_i32x4_sub(wasm_f32x4_add(scaled, magic), magic);
-    }
+    for (int j = 0; j < 4; ++j) quads[j] = round_to_i32(wasm_f32x4_mul(wasm_v128_load(x + j * 4), factor));
     const v128_t sum = wasm_i32x4_add(wasm_i32x4_add(quads[0], quads[1]), wasm_i32x4_add(quads[2], quads[3]));
     return {{wasm_i16x8_narrow_i32x4(quads[0], quads[1]), wasm_i16x8_narrow_i32x4(quads[2], quads[3])},
             (wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1)) +
@@ -217,41 +218,28 @@ struct VectorOps {
     }
   }
 
-  // Rounds to nearest, ties to even. Multiplying by 2^-112 moves the exponent to where a half has it (a float that becomes
-  // subnormal thereby is rounded a first time: at most half a unit of the smallest half is lost), then 13 bits are rounded off.
-  static void to_half(const float* x, uint32_t count, uint16_t* halves) {
-    for (uint32_t i = 0; i < count; i += 4) {
-      float part[4] = {};
-      const uint32_t n = count - i < 4 ? count - i : 4;
-      std::memcpy(part, x + i, n * sizeof(float));
-      const v128_t v = wasm_v128_load(part);
-      const v128_t sign = wasm_v128_and(wasm_u32x4_shr(v, 16), wasm_i32x4_splat(0x8000));
-      const v128_t magnitude = wasm_f32x4_pmin(wasm_f32x4_splat(65504.0f), wasm_f32x4_abs(v));
-      const v128_t moved = wasm_f32x4_mul(magnitude, wasm_f32x4_splat(0x1p-112f));
-      const v128_t odd = wasm_v128_and(wasm_u32x4_shr(moved, 13), wasm_i32x4_splat(1));
-      const v128_t rounded = wasm_i32x4_add(wasm_i32x4_add(moved, odd), wasm_i32x4_splat(0xfff));
-      const v128_t result = wasm_v128_or(sign, wasm_u32x4_shr(rounded, 13));
-      const v128_t narrow = wasm_u16x8_narrow_i32x4(result, result);
-      uint16_t words[8];
-      wasm_v128_store(words, narrow);
-      std::memcpy(halves + i, words, n * sizeof(uint16_t));
-    }
-  }
-
-  static float to_byte(const float* x, uint32_t count, int8_t* bytes) {
-    v128_t largest4 = wasm_f32x4_splat(0);
+  static float round_row(const float* x, uint32_t count, RowLimits limits, int16_t* out) {
+    v128_t largest4 = wasm_f32x4_splat(0), squares = wasm_f32x4_splat(0);
     for (uint32_t i = 0; i < count; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
-    const float highest = horizontal_max(largest4), largest = highest < FLT_MAX ? highest : FLT_MAX;
-    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestRange ? 127.0f / largest : 0.0f);
-    for (uint32_t i = 0; i < count; i += 8) {
-      v128_t words[2];
-      for (int j = 0; j < 2; ++j) {
-        words[j] = wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(wasm_f32x4_mul(wasm_v128_load(x + i + 4 * j), inverse)));
-      }
-      const v128_t narrow = wasm_i16x8_narrow_i32x4(words[0], words[1]);
-      wasm_v128_store64_lane(bytes + i, wasm_i8x16_narrow_i16x8(narrow, narrow), 0);
+    const float largest = std::fmin(horizontal_max(largest4), FLT_MAX);
+    if (!(largest > kSmallestRange)) {
+      std::memset(out, 0, count * sizeof *out);
+      return 0;
     }
-    return largest / 127.0f;
+    const v128_t inverse_largest = wasm_f32x4_splat(1.0f / largest);  // against overflow
+    for (uint32_t i = 0; i < count; i += 4) {
+      const v128_t v = wasm_f32x4_mul(wasm_v128_load(x + i), inverse_largest);
+      squares = madd(v, v, squares);
+    }
+    const float norm = std::sqrt(horizontal_sum(squares));
+    const float steps = std::fmin(limits.magnitude, limits.norm / norm);  // in the largest magnitude
+    const v128_t inverse = wasm_f32x4_splat(steps / largest);
+    for (uint32_t i = 0; i < count; i += 8) {
+      v128_t quads[2];
+      for (int j = 0; j < 2; ++j) quads[j] = round_to_i32(wasm_f32x4_mul(wasm_v128_load(x + i + 4 * j), inverse));
+      wasm_v128_store(out + i, wasm_i16x8_narrow_i32x4(quads[0], quads[1]));
+    }
+    return largest / steps;
   }
 
   static uint32_t argmax(const float* x, uint32_t count) {

@@ -11,20 +11,6 @@ namespace {
 
 constexpr const Architecture* kArchitectures[] = {&kLlamaArchitecture};
 
-// Stores one head's key or value as row `row` of the cache's.
-void store_row(const ModelConfig& config, const float* x, size_t row, KvType type, uint8_t* data, float* scales) {
-  uint8_t* to = data + row * config.head_width * kv_element_bytes(type);
-  if (type == KvType::kHalf) {
-    kernels().to_half(x, config.head_width, reinterpret_cast<uint16_t*>(to));
-  } else {
-    scales[row] = kernels().to_byte(x, config.head_width, reinterpret_cast<int8_t*>(to));
-  }
-}
-
-size_t cache_row(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const KvCache& cache) {
-  return (static_cast<size_t>(layer) * config.kv_heads + head) * cache.context + position;
-}
-
 }  // namespace
 
 Status model_open(const GgufHeader& header, Model* model) {
@@ -55,24 +41,6 @@ Status model_bind(WeightBinder* binder, Model* model) {
   return {};
 }
 
-Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
-  const uint32_t scale_bytes = type == KvType::kByte ? sizeof(float) : 0;
-  const CheckedSize rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(context);
-  const CheckedSize row_bytes = CheckedSize(config.head_width) * kv_element_bytes(type);
-  const CheckedSize total = (rows * row_bytes + rows * scale_bytes) * 2;
-  if (!total.fits_memory()) return out_of_memory("the key/value cache", total.value);
-  cache->keys = arena->take<uint8_t>((rows * row_bytes).value);
-  cache->values = arena->take<uint8_t>((rows * row_bytes).value);
-  if (type == KvType::kByte) {
-    cache->key_scales = arena->take<float>(rows.value);
-    cache->value_scales = arena->take<float>(rows.value);
-  }
-  cache->type = type;
-  cache->context = context;
-  cache->length = 0;
-  return {};
-}
-
 void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace) {
   const uint64_t hidden = padded_rows(config.hidden);
   const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
@@ -98,7 +66,7 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
     ThreadWorkspace own;
     own.normed = arena->take<float>(hidden);
     own.attention =
-        arena->take<float>(attention_scratch_floats(kMaxBatch, config.heads / config.kv_heads, config.head_width));
+        arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
     own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
     own.batch = batch;
     if (!workspace->threads.empty()) workspace->threads[i] = own;
@@ -172,31 +140,6 @@ const Activations& quantize_input(const Worker& worker, const float* x, size_t s
   kernels().quantize(x, stride, tokens, own_tokens(worker, tokens), columns, precision, &input);
   if (tokens > 1) worker.barrier();
   return input;
-}
-
-void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
-                     KvCache* cache) {
-  store_row(config, key, cache_row(config, layer, head, position, *cache), cache->type, cache->keys.data(),
-            cache->key_scales.data());
-}
-
-void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
-                       KvCache* cache) {
-  store_row(config, value, cache_row(config, layer, head, position, *cache), cache->type, cache->values.data(),
-            cache->value_scales.data());
-}
-
-void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {
-  const size_t row = static_cast<size_t>(layer) * config.kv_heads * cache.context;
-  const size_t at = row * config.head_width * kv_element_bytes(cache.type);
-  arguments->kv_type = cache.type;
-  arguments->keys = cache.keys.data() + at;
-  arguments->values = cache.values.data() + at;
-  if (cache.type == KvType::kByte) {
-    arguments->key_scales = cache.key_scales.data() + row;
-    arguments->value_scales = cache.value_scales.data() + row;
-  }
-  arguments->context = cache.context;
 }
 
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x) {

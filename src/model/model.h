@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
-#include "model/config.h"
+#include "model/kv_cache.h"
 #include "model/weights.h"
 
 namespace camelgpt {
@@ -37,15 +37,6 @@ struct Model {
   uint64_t macs_per_token = 0;            // in matrices, for one decoded token
 };
 
-// Keys and values of every position that was evaluated: [layers, kv_heads, context, head_width] each.
-struct KvCache {
-  KvType type = KvType::kHalf;
-  std::span<uint8_t> keys, values;              // halves or int8
-  std::span<float> key_scales, value_scales;    // [layers, kv_heads, context] with int8
-  uint32_t context = 0;  // positions there is room for
-  uint32_t length = 0;   // positions that are filled
-};
-
 // Tokens that are evaluated together, at most.
 inline constexpr uint32_t kMaxBatch = 64;
 // Rows of the head that are scored together, see model_score_rows.
@@ -54,7 +45,7 @@ inline constexpr uint32_t kHeadChunk = 1024;
 // What each thread has for itself.
 struct alignas(64) ThreadWorkspace {
   std::span<float> normed;     // [hidden] of a single token
-  std::span<float> attention;  // scratch of the attention kernel
+  std::span<uint8_t> attention;  // scratch of the attention kernel
   Activations one;             // a single token, quantised
   Activations batch;           // several tokens, in memory that all threads share
 };
@@ -91,7 +82,6 @@ Status model_open(const GgufHeader& header, Model* model);
 
 // Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
-Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache);
 void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace);
 
 // Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them. Hidden states are made for the
@@ -108,13 +98,6 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
                  int32_t* best);
 
 // --- shared by architecture files ---
-// Stores one head's key or value [head_width] of a layer at a position.
-void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
-                     KvCache* cache);
-void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
-                       KvCache* cache);
-// Points attention at the keys and values of a layer.
-void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
 // x [tokens, hidden] = rows of the embedding.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
 

@@ -9,7 +9,7 @@ export const sourceFlags: Record<string, Flag> = {
   hub: { takes: "text", value: "URL", help: "base URL for models of the form owner/repo/file.gguf" },
   header: { takes: "text", value: "'Name: value'", many: true, help: "sent with the request for a model at a URL" },
   context: { takes: "number", help: "positions of the cache (default: the model's, at most 4096)" },
-  "kv-cache": { takes: "text", value: "T", help: "how keys and values are stored: f16 or q8 (default f16)" },
+  "kv-cache": { takes: "text", value: "T", help: "how keys and values are stored: q16 or q8 (default q16)" },
   flavour: { takes: "text", value: "F", help: "build of the engine: auto, simd or relaxed (default auto)" },
   "no-worker": { takes: "nothing", help: "run the engine on the main thread" },
 };

@@ -21,7 +21,7 @@ struct TestSession {
 
 // Feeds a file in pieces; the status of the first call that fails, or of the end of the file.
 static Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
-                   KvType kv_type = KvType::kHalf) {
+                   KvType kv_type = KvType::k16) {
   for (size_t at = 0; at < file.size(); at += piece) {
     const size_t size = std::min({piece, file.size() - at, session_staging(session).size()});
     std::memcpy(session_staging(session).data(), file.data() + at, size);
@@ -315,7 +315,8 @@ TEST_CASE("the plan adds up, and no memory is taken for a context that the model
   MemoryPlan plan;
   REQUIRE(session_plan(session, 0, &plan).ok());
   CHECK(plan.context_length == TinyLlama::kContext);
-  CHECK(plan.cache_bytes == 2 * 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kWidth * TinyLlama::kContext);
+  const uint64_t rows = 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kContext;
+  CHECK(plan.cache_bytes == rows * (TinyLlama::kWidth * 2 + sizeof(float)));
   CHECK(plan.total_bytes == plan.weight_bytes + plan.cache_bytes + plan.tokenizer_bytes + plan.workspace_bytes + plan.staging_bytes);
   CHECK(session_plan(session, TinyLlama::kContext + 1, &plan).code == ErrorCode::kBadOption);
   CHECK(session_plan(session, UINT32_MAX, &plan).code == ErrorCode::kBadOption);
@@ -327,7 +328,7 @@ TEST_CASE("8-bit keys and values take about half of the memory, and the logits s
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
   const std::vector<int32_t> tokens = some_tokens(20);
   std::vector<float> of_type[2];
-  for (const KvType type : {KvType::kHalf, KvType::kByte}) {
+  for (const KvType type : {KvType::k16, KvType::k8}) {
     TestSession session;
     REQUIRE(load(session, file, 1 << 16, 0, type).ok());
     configure(session);
@@ -345,13 +346,13 @@ TEST_CASE("8-bit keys and values take about half of the memory, and the logits s
   TestSession session;
   std::memcpy(session_staging(session).data(), file.data(), 20000);
   REQUIRE(session_feed(session, 20000).ok());
-  MemoryPlan halves, bytes;
-  REQUIRE(session_plan(session, 0, &halves).ok());
-  REQUIRE(session_plan(session, 0, &bytes, KvType::kByte).ok());
+  MemoryPlan words, bytes;
+  REQUIRE(session_plan(session, 0, &words).ok());
+  REQUIRE(session_plan(session, 0, &bytes, KvType::k8).ok());
   const uint64_t rows = 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kContext;
-  CHECK(halves.cache_bytes == rows * TinyLlama::kWidth * 2);
+  CHECK(words.cache_bytes == rows * (TinyLlama::kWidth * 2 + sizeof(float)));
   CHECK(bytes.cache_bytes == rows * (TinyLlama::kWidth + sizeof(float)));
-  CHECK(halves.total_bytes - bytes.total_bytes == halves.cache_bytes - bytes.cache_bytes);
+  CHECK(words.total_bytes - bytes.total_bytes == words.cache_bytes - bytes.cache_bytes);
 }
 
 TEST_CASE("a file that is cut off anywhere is called truncated") {

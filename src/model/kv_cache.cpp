@@ -1,0 +1,65 @@
+#include "model/kv_cache.h"
+
+namespace camelgpt {
+namespace {
+
+template <class Element>
+void scatter(const int16_t* quants, uint32_t width, uint32_t position, size_t (*index)(uint32_t, uint32_t, uint32_t),
+             Element* head) {
+  for (uint32_t i = 0; i < width; ++i) head[index(width, position, i)] = static_cast<Element>(quants[i]);
+}
+
+void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* x,
+           RowLimits limits, size_t (*index)(uint32_t, uint32_t, uint32_t), const KvCache& cache, KvCache::Rows* rows) {
+  const size_t first = (static_cast<size_t>(layer) * config.kv_heads + head) * cache.room;
+  const uint32_t width = config.head_width;
+  int16_t quants[kMaxHeadWidth];
+  rows->scales[first + position] = kernels().round_row(x, width, limits, quants);
+  if (cache.type == KvType::k16) {
+    scatter(quants, width, position, index, reinterpret_cast<int16_t*>(rows->stored.data()) + first * width);
+  } else {
+    scatter(quants, width, position, index, reinterpret_cast<int8_t*>(rows->stored.data()) + first * width);
+  }
+}
+
+}  // namespace
+
+Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
+  const uint64_t room = kv_room(context);
+  const CheckedSize rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(room);
+  const CheckedSize bytes = rows * config.head_width * kv_element_bytes(type);
+  const CheckedSize total = (bytes + rows * sizeof(float)) * 2;
+  if (!total.fits_memory()) return out_of_memory("the key/value cache", total.value);
+  for (KvCache::Rows* part : {&cache->keys, &cache->values}) {
+    part->stored = arena->take<uint8_t>(bytes.value);
+    part->scales = arena->take<float>(rows.value);
+  }
+  cache->type = type;
+  cache->room = static_cast<uint32_t>(room);
+  cache->context = context;
+  cache->length = 0;
+  return {};
+}
+
+void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
+                     KvCache* cache) {
+  store(config, layer, head, position, key, key_limits(cache->type), key_index, *cache, &cache->keys);
+}
+
+void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
+                       KvCache* cache) {
+  store(config, layer, head, position, value, value_limits(cache->type), value_index, *cache, &cache->values);
+}
+
+void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {
+  const size_t first = static_cast<size_t>(layer) * config.kv_heads * cache.room;
+  const size_t at = first * config.head_width * kv_element_bytes(cache.type);
+  arguments->kv_type = cache.type;
+  arguments->keys = cache.keys.stored.data() + at;
+  arguments->values = cache.values.stored.data() + at;
+  arguments->key_scales = cache.keys.scales.data() + first;
+  arguments->value_scales = cache.values.scales.data() + first;
+  arguments->room = cache.room;
+}
+
+}  // namespace camelgpt

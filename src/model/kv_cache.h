@@ -1,0 +1,38 @@
+// Keys and values of every position that was evaluated.
+#pragma once
+
+#include <span>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+
+namespace camelgpt {
+
+struct KvCache {
+  // Keys, or values; kernels/kv_layout.h says how they lie.
+  struct Rows {
+    std::span<uint8_t> stored;  // [layers, kv_heads][room * head_width] int16 or int8
+    std::span<float> scales;    // [layers, kv_heads, room]
+  };
+  KvType type = KvType::k16;
+  Rows keys, values;
+  uint32_t room = 0;     // positions there is memory for: whole tiles
+  uint32_t context = 0;  // positions that may be filled
+  uint32_t length = 0;   // positions that are filled
+};
+
+// Takes memory for `context` positions from the arena, or only adds it up while the arena measures.
+Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache);
+
+// Stores one head's key or value [head_width] of a layer at a position.
+void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
+                     KvCache* cache);
+void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
+                       KvCache* cache);
+
+// Points attention at the keys and values of a layer.
+void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
+
+}  // namespace camelgpt
