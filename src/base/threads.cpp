@@ -26,10 +26,10 @@ void wake(std::atomic<uint32_t>*) {}
 constexpr int64_t kForEver = -1;
 constexpr int64_t kUntilALook = 100'000'000;  // nanoseconds after which one looks whether the others still live
 
-// How often a thread looks before it sleeps. At first for 50 to 150 microseconds: longer than the stages of a token differ, and than
-// the caller takes between two tokens. Each time it looked in vain it looks for half as long, until the next parallel(): where
-// others want the processors too, a thread that sleeps early is let back in sooner.
-constexpr uint32_t kMostLooks = 150'000;
+// How often a thread looks before it sleeps. At first for 200 to 500 microseconds: longer than the parts of a token's stages take, and
+// than the caller takes between two tokens. Each time it looked in vain it looks for half as long, until the next parallel():
+// where others want the processors too, a thread that sleeps early is let back in sooner.
+constexpr uint32_t kMostLooks = 500'000;
 constexpr uint32_t kLeastLooks = 10'000;
 struct alignas(64) Patience {
   uint32_t looks = kMostLooks;
@@ -66,6 +66,7 @@ struct Pool {
   Gate start;                              // opens for each parallel()
   Gate together;                           // opens when the last thread is at the barrier
   alignas(64) std::atomic<uint32_t> arrived{0};
+  alignas(64) std::atomic<uint32_t> taken{0};  // units of the work that is shared out until the next barrier
   alignas(64) uint32_t count = 1;
   ParallelFunction function = nullptr;     // null: helpers go home
   void* context = nullptr;
@@ -82,8 +83,11 @@ void Worker::wait_for_all() const {
   const uint32_t before = pool.together.value.load(std::memory_order_acquire);
   if (pool.arrived.fetch_add(1) + 1 < count) return pool.together.wait_while(before, kUntilALook, &pool.patience[index]);
   pool.arrived.store(0, std::memory_order_relaxed);
+  pool.taken.store(0, std::memory_order_relaxed);
   pool.together.open();
 }
+
+uint32_t Worker::take(uint32_t step) { return pool.taken.fetch_add(step, std::memory_order_relaxed); }
 
 uint32_t thread_count() { return pool.count; }
 

@@ -83,11 +83,11 @@ const Activations& norm_and_quantize(const Pass& pass, const float* weight, uint
   const ModelConfig& c = pass.config;
   const size_t stride = padded_rows(c.hidden);
   float* normed = tokens == 1 ? pass.own->normed.data() : pass.w->normed.data();
-  const Range own = own_tokens(pass.worker, tokens);
-  for (uint32_t t = own.first; t < own.end; ++t) {
-    kernels().rms_norm(pass.w->x.data() + t * stride, weight, c.hidden, c.norm_epsilon, normed + t * stride);
-  }
-  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w);
+  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w, [&](Range part) {
+    for (uint32_t t = part.first; t < part.end; ++t) {
+      kernels().rms_norm(pass.w->x.data() + t * stride, weight, c.hidden, c.norm_epsilon, normed + t * stride);
+    }
+  });
 }
 
 // For the inputs of attention's output matrix and of down: less of their errors reaches the logits than of normed inputs'
@@ -97,12 +97,13 @@ Precision coarse_precision(const Panel& weights) { return multiplies_bytes(weigh
 // x += weights * input
 void add_product(const Pass& pass, const Panel& weights, const Activations& input) {
   const size_t stride = padded_rows(weights.rows);
-  const Range rows = pass.worker.share(weights.rows, kPanelRows);
   float* projected = pass.w->projected.data();
-  linear_part(weights, rows, input, projected, stride);
-  for (uint32_t t = 0; t < input.tokens; ++t) {
-    kernels().add(pass.w->x.data() + t * stride + rows.first, projected + t * stride + rows.first, rows.size());
-  }
+  pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
+    linear_part(weights, rows, input, projected, stride);
+    for (uint32_t t = 0; t < input.tokens; ++t) {
+      kernels().add(pass.w->x.data() + t * stride + rows.first, projected + t * stride + rows.first, rows.size());
+    }
+  });
   pass.worker.barrier();
 }
 
@@ -121,24 +122,18 @@ void rotate(const Pass& pass, float* x, Range values, uint32_t token) {
   }
 }
 
-// Rows of key, value and query in one line, of which each thread has an equal run; keys and values by whole heads.
-Range own_projections(const Pass& pass, Range all) {
-  const ModelConfig& c = pass.config;
-  const auto border = [&](uint32_t i) {
-    const uint32_t at = all.first + static_cast<uint32_t>(static_cast<uint64_t>(all.size()) * i / pass.worker.count);
-    const uint32_t unit = at < 2 * c.kv_heads * c.head_width ? c.head_width : kPanelRows;
-    return at / unit * unit;
-  };
-  return {border(pass.worker.index), border(pass.worker.index + 1)};
-}
-
-// What `part` has of the rows from `start` on, counted from there.
-Range rows_within(Range part, uint32_t start, uint32_t rows) {
-  const auto clamp = [&](uint32_t at) { return at < start ? 0 : std::min(at - start, rows); };
+// What `part` has of the items from `start` on, counted from there.
+Range part_within(Range part, uint32_t start, uint32_t count) {
+  const auto clamp = [&](uint32_t at) { return at < start ? 0 : std::min(at - start, count); };
   return {clamp(part.first), clamp(part.end)};
 }
 
-// Keys and values of one layer, into the cache.
+// The rows of some heads.
+Range rows_of(const ModelConfig& config, Range heads) {
+  return {heads.first * config.head_width, heads.end * config.head_width};
+}
+
+// Keys and values of one layer, into the cache. `part` counts the heads of keys and then those of values.
 void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, uint32_t index, Range part,
                              const Activations& input) {
   const ModelConfig& c = pass.config;
@@ -151,32 +146,31 @@ void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, uint32
       }
     }
   };
-  const Range keys = rows_within(part, 0, key);
+  const Range keys = rows_of(c, part_within(part, 0, c.kv_heads));
   linear_part(layer.key, keys, input, pass.w->key.data(), key);
   for (uint32_t t = 0; t < input.tokens; ++t) rotate(pass, pass.w->key.data() + static_cast<size_t>(t) * key, keys, t);
   store(pass.w->key.data(), keys, cache_store_key);
-  const Range values = rows_within(part, key, key);
+  const Range values = rows_of(c, part_within(part, c.kv_heads, c.kv_heads));
   linear_part(layer.value, values, input, pass.w->value.data(), key);
   store(pass.w->value.data(), values, cache_store_value);
 }
 
 // Queries of the tokens from `first` on.
-void project_queries(const Pass& pass, const DecoderLayer& layer, uint32_t first, Range part, const Activations& input) {
+void project_queries(const Pass& pass, const DecoderLayer& layer, uint32_t first, Range heads, const Activations& input) {
   const ModelConfig& c = pass.config;
   const uint32_t query = c.heads * c.head_width;
-  const Range rows = rows_within(part, 2 * c.kv_heads * c.head_width, query);
+  const Range rows = rows_of(c, heads);
   linear_part(layer.query, rows, input, pass.w->query.data(), query);
   for (uint32_t t = 0; t < input.tokens; ++t) {
     rotate(pass, pass.w->query.data() + static_cast<size_t>(t) * query, rows, first + t);
   }
 }
 
-// Attention of the tokens from `first` on over all positions up to theirs: a thread has tiles of tokens, or heads of a single one.
-void attend(const Pass& pass, uint32_t index, uint32_t first, uint32_t queries) {
+// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to theirs.
+void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Range heads) {
   const ModelConfig& c = pass.config;
   const size_t query = static_cast<size_t>(c.heads) * c.head_width;
   const uint32_t group = c.heads / c.kv_heads;
-  const Range tokens = own_tokens(pass.worker, queries);
   AttentionArguments arguments{};
   arguments.q = pass.w->query.data() + tokens.first * query;
   arguments.q_stride = query;
@@ -191,11 +185,7 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, uint32_t queries) 
   arguments.out = pass.w->attended.data() + tokens.first * query;
   arguments.out_stride = query;
   arguments.scratch = pass.own->attention.data();
-  if (queries > 1) {
-    if (!tokens.empty()) kernels().attend(arguments);
-    return;
-  }
-  const Range heads = pass.worker.share(c.heads);
+  if (heads.size() == c.heads) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
     // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
     arguments.kv_head_first = head / group;
@@ -206,37 +196,46 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, uint32_t queries) 
     arguments.out = pass.w->attended.data() + offset;
     kernels().attend(arguments);
   }
-  pass.worker.barrier();
+}
+
+// The same for all of these tokens, quantised.
+const Activations& attend_and_quantize(const Pass& pass, uint32_t index, uint32_t first, uint32_t tokens, Precision precision) {
+  const ModelConfig& c = pass.config;
+  const uint32_t query = c.heads * c.head_width;
+  if (tokens == 1) {
+    attend(pass, index, first, {0, 1}, pass.worker.share(c.heads));
+    pass.worker.barrier();
+  }
+  return quantize_input(pass.worker, pass.w->attended.data(), query, tokens, query, precision, pass.w, [&](Range part) {
+    if (tokens > 1) attend(pass, index, first, part, {0, c.heads});
+  });
 }
 
 // Attention of one layer. Keys and values are made for all tokens; the rest only for the tokens from `first` on, which then are
 // the only ones in the residual stream.
 void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first) {
   const ModelConfig& c = pass.config;
-  const uint32_t query = c.heads * c.head_width;
-  const uint32_t keys_and_values = 2 * c.kv_heads * c.head_width;
+  const uint32_t keys_and_values = 2 * c.kv_heads;
   const uint32_t queries = tokens - first;
   const size_t hidden = padded_rows(c.hidden);
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
   if (first == 0) {
-    const Range part = own_projections(pass, {0, keys_and_values + query});
-    project_keys_and_values(pass, layer, index, part, input);
-    project_queries(pass, layer, first, part, input);
+    pass.worker.each(keys_and_values + c.heads, 1, [&](Range part) {
+      project_keys_and_values(pass, layer, index, part, input);
+      project_queries(pass, layer, first, part_within(part, keys_and_values, c.heads), input);
+    });
   } else {
-    project_keys_and_values(pass, layer, index, own_projections(pass, {0, keys_and_values}), input);
+    pass.worker.each(keys_and_values, 1, [&](Range part) { project_keys_and_values(pass, layer, index, part, input); });
     pass.worker.barrier();
     if (queries == 0) return;
     float* x = pass.w->x.data();
     if (pass.worker.index == 0) std::memmove(x, x + first * hidden, queries * hidden * sizeof(float));
     const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries, c.hidden,
                                              Precision::k16, pass.w);
-    project_queries(pass, layer, first, own_projections(pass, {keys_and_values, keys_and_values + query}), last);
+    pass.worker.each(c.heads, 1, [&](Range heads) { project_queries(pass, layer, first, heads, last); });
   }
   pass.worker.barrier();
-  attend(pass, index, first, queries);
-  add_product(pass, layer.output,
-              quantize_input(pass.worker, pass.w->attended.data(), query, queries, query, coarse_precision(layer.output),
-                             pass.w));
+  add_product(pass, layer.output, attend_and_quantize(pass, index, first, queries, coarse_precision(layer.output)));
 }
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
@@ -245,12 +244,13 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
-  const Range rows = pass.worker.share(c.ffn, kPanelRows);
-  linear_part(layer.gate, rows, input, gate, ffn);
-  linear_part(layer.up, rows, input, up, ffn);
-  for (uint32_t t = 0; t < tokens; ++t) {
-    kernels().swiglu(gate + t * ffn + rows.first, up + t * ffn + rows.first, rows.size());
-  }
+  pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
+    linear_part(layer.gate, rows, input, gate, ffn);
+    linear_part(layer.up, rows, input, up, ffn);
+    for (uint32_t t = 0; t < tokens; ++t) {
+      kernels().swiglu(gate + t * ffn + rows.first, up + t * ffn + rows.first, rows.size());
+    }
+  });
   pass.worker.barrier();
   add_product(pass, layer.down, quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
 }

@@ -3,22 +3,23 @@
 namespace camelgpt {
 namespace {
 
-template <class Element>
-void scatter(const int16_t* quants, uint32_t width, uint32_t position, size_t (*index)(uint32_t, uint32_t, uint32_t),
-             Element* head) {
-  for (uint32_t i = 0; i < width; ++i) head[index(width, position, i)] = static_cast<Element>(quants[i]);
+// kIndex: where a head keeps a column of a position.
+template <size_t (*kIndex)(uint32_t, uint32_t, uint32_t), class Element>
+void scatter(const int16_t* quants, uint32_t width, uint32_t position, Element* head) {
+  for (uint32_t i = 0; i < width; ++i) head[kIndex(width, position, i)] = static_cast<Element>(quants[i]);
 }
 
-void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* x,
-           RowLimits limits, size_t (*index)(uint32_t, uint32_t, uint32_t), const KvCache& cache, KvCache::Rows* rows) {
+template <size_t (*kIndex)(uint32_t, uint32_t, uint32_t)>
+void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* x, RowLimits limits,
+           const KvCache& cache, KvCache::Rows* rows) {
   const size_t first = (static_cast<size_t>(layer) * config.kv_heads + head) * cache.room;
   const uint32_t width = config.head_width;
   int16_t quants[kMaxHeadWidth];
   rows->scales[first + position] = kernels().round_row(x, width, limits, quants);
   if (cache.type == KvType::k16) {
-    scatter(quants, width, position, index, reinterpret_cast<int16_t*>(rows->stored.data()) + first * width);
+    scatter<kIndex>(quants, width, position, reinterpret_cast<int16_t*>(rows->stored.data()) + first * width);
   } else {
-    scatter(quants, width, position, index, reinterpret_cast<int8_t*>(rows->stored.data()) + first * width);
+    scatter<kIndex>(quants, width, position, reinterpret_cast<int8_t*>(rows->stored.data()) + first * width);
   }
 }
 
@@ -43,12 +44,12 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
 
 void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
                      KvCache* cache) {
-  store(config, layer, head, position, key, key_limits(cache->type), key_index, *cache, &cache->keys);
+  store<key_index>(config, layer, head, position, key, key_limits(cache->type), *cache, &cache->keys);
 }
 
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
                        KvCache* cache) {
-  store(config, layer, head, position, value, value_limits(cache->type), value_index, *cache, &cache->values);
+  store<value_index>(config, layer, head, position, value, value_limits(cache->type), *cache, &cache->values);
 }
 
 void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {

@@ -85,7 +85,9 @@ void model_logits(const Model& model, Workspace* workspace) {
   parallel([&](const Worker& worker) {
     const Activations& input =
         quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
-    linear_part(model.head, worker.share(c.vocabulary, kPanelRows), input, workspace->logits.data(), padded_rows(c.vocabulary));
+    worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
+      linear_part(model.head, rows, input, workspace->logits.data(), padded_rows(c.vocabulary));
+    });
   });
 }
 
@@ -109,8 +111,9 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     }
     for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
       const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
-      const Range part = worker.share(rows, kPanelRows);
-      linear_rows(model.head, first + part.first, part.size(), input, workspace->chunk.data() + part.first, kHeadChunk);
+      worker.each(rows, kPanelRows, [&](Range part) {
+        linear_rows(model.head, first + part.first, part.size(), input, workspace->chunk.data() + part.first, kHeadChunk);
+      });
       worker.barrier();
       for (uint32_t t = own.first; t < own.end; ++t) {
         const float* logits = workspace->chunk.data() + static_cast<size_t>(t) * kHeadChunk;
@@ -131,15 +134,6 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
                                        std::log(total[t]));
     }
   });
-}
-
-const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
-                                  Precision precision, Workspace* workspace) {
-  ThreadWorkspace& own = workspace->threads[worker.index];
-  Activations& input = tokens == 1 ? own.one : own.batch;
-  kernels().quantize(x, stride, tokens, own_tokens(worker, tokens), columns, precision, &input);
-  if (tokens > 1) worker.barrier();
-  return input;
 }
 
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x) {

@@ -101,14 +101,32 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
 // x [tokens, hidden] = rows of the embedding.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
 
-// The tokens that a thread prepares as the input of matrix products: whole tiles of several, but a single one is prepared by
-// each thread for itself, which takes less time than to wait for another.
-inline Range own_tokens(const Worker& worker, uint32_t tokens) {
-  return tokens == 1 ? Range{0, 1} : worker.share(tokens, kTokenTile);
-}
-// Quantises x [tokens, stride], of which this thread has prepared its own tokens. Returns when all of them are quantised.
+// Quantises x [tokens, stride] as the input of matrix products and returns when all of it is quantised. prepare(range) comes
+// before, for the tokens of each part. Parts are whole tiles of tokens; but a single token is prepared by each thread for
+// itself, which takes less time than to wait for another.
+template <typename Prepare>
 const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
-                                  Precision precision, Workspace* workspace);
+                                  Precision precision, Workspace* workspace, Prepare prepare) {
+  ThreadWorkspace& own = workspace->threads[worker.index];
+  Activations& input = tokens == 1 ? own.one : own.batch;
+  const auto quantize = [&](Range part) { kernels().quantize(x, stride, tokens, part, columns, precision, &input); };
+  if (tokens == 1) {
+    prepare(Range{0, 1});
+    quantize({0, 1});
+    return input;
+  }
+  quantize({0, 0});  // what the input is, even if this thread gets no part
+  worker.each(tokens, kTokenTile, [&](Range part) {
+    prepare(part);
+    quantize(part);
+  });
+  worker.barrier();
+  return input;
+}
+inline const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
+                                         Precision precision, Workspace* workspace) {
+  return quantize_input(worker, x, stride, tokens, columns, precision, workspace, [](Range) {});
+}
 
 extern const Architecture kLlamaArchitecture;
 

@@ -26,6 +26,29 @@ TEST_CASE("shares of threads follow one another and hold every item once") {
   }
 }
 
+TEST_CASE("each item is in one part of one thread, stage after stage") {
+  for (const uint32_t count : {1u, 2u, 5u}) {
+    const LentThreads threads(count);
+    for (const uint32_t unit : {1u, 4u, 8u}) {
+      for (const uint32_t total : {0u, 1u, 7u, 8u, 9u, 64u, 1000u}) {
+        std::vector<std::atomic<uint32_t>> runs(total);
+        parallel([&](const Worker& worker) {
+          for (int stage = 0; stage < 20; ++stage) {
+            worker.each(total, unit, [&](Range part) {
+              CHECK(part.first % unit == 0);
+              CHECK((part.end % unit == 0 || part.end == total));
+              CHECK(!part.empty());
+              for (uint32_t i = part.first; i < part.end; ++i) ++runs[i];
+            });
+            worker.barrier();
+          }
+        });
+        for (const auto& run : runs) CHECK(run == 20);
+      }
+    }
+  }
+}
+
 TEST_CASE("every thread runs the function once, and parallel returns when all have") {
   for (const uint32_t count : {1u, 2u, 4u}) {
     const LentThreads threads(count);
