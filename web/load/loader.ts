@@ -1,7 +1,7 @@
 // A source of bytes → a model in the engine. The bytes go through the engine's staging buffer and are never held whole.
 import type { Engine } from "../engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
-import { pause } from "../pause.js";
+import { pacer } from "../pause.js";
 import type { KvCacheType, MemoryPlan, ProgressEvent } from "../types.js";
 import { rejectOtherFiles } from "./sniff.js";
 import type { ByteSource } from "./source.js";
@@ -55,6 +55,7 @@ async function feed(
   try {
     progress("initiate");
     progress("download");
+    const paced = pacer();
     let first = true;
     for (;;) {
       const { filled, ended } = await fillStaging(engine, source, piece, signal, progress);
@@ -63,7 +64,7 @@ async function feed(
       if (filled > 0) engine.feed(filled);
       if (isEnough()) return;
       if (ended) return engine.endOfFile();
-      await pause(); // sources that are in memory already would never let an abort through
+      await paced(); // sources that are in memory already would never let an abort through
     }
   } finally {
     await source.close();
