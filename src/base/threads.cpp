@@ -26,9 +26,9 @@ void wake(std::atomic<uint32_t>*) {}
 constexpr int64_t kForEver = -1;
 constexpr int64_t kUntilALook = 100'000'000;  // nanoseconds after which one looks whether the others still live
 
-// How often a thread looks before it sleeps. At first for 200 to 500 microseconds: longer than the parts of a token's stages take, and
-// than the caller takes between two tokens. Each time it looked in vain it looks for half as long, until the next parallel():
-// where others want the processors too, a thread that sleeps early is let back in sooner.
+// How often a thread looks before it sleeps. At first for 200 to 500 microseconds: longer than the parts of a token's stages
+// take, and than the caller takes between two tokens. Each time it looked in vain it looks for half as long, until the next
+// parallel(): where others want the processors too, a thread that sleeps early is let back in sooner.
 constexpr uint32_t kMostLooks = 500'000;
 constexpr uint32_t kLeastLooks = 10'000;
 struct alignas(64) Patience {

@@ -7,7 +7,8 @@ Activations activations_reserve(uint32_t tokens, uint32_t columns, Arena* arena)
   const uint64_t rows = tokens == 1 ? 1 : (static_cast<uint64_t>(tokens) + kTokenTile - 1) / kTokenTile * kTokenTile;
   const uint64_t units = (static_cast<uint64_t>(columns) + kUnitColumns - 1) / kUnitColumns;
   Activations activations;
-  activations.values = arena->take<uint8_t>(rows * units * kUnitColumns * 2).data();
+  activations.bytes = arena->take<uint8_t>(rows * units * kUnitColumns * 2).data();
+  activations.words = arena->take<uint8_t>(rows * units * kUnitColumns * 2).data();
   activations.scales = arena->take<float>(rows * units).data();
   activations.sums = arena->take<int32_t>(rows * units).data();
   activations.half_sums = arena->take<int32_t>(rows * units * 2).data();

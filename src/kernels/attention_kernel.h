@@ -2,7 +2,7 @@
 //
 // Queries and softmax weights are rounded to integers as well, so that nearly all of the work is the widening multiplication
 // of 16-bit pairs, which every instruction set has. Blocks of up to four query rows share each key and value that is loaded.
-// Sums are exact within 64 columns or a tile of 32 positions; tile borders depend on positions alone, so a token's result does
+// Sums are exact within a key or a tile of 32 positions; tile borders depend on positions alone, so a token's result does
 // not depend on the batch it came in.
 // Source of the recurrence: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
 #pragma once
@@ -52,7 +52,7 @@ struct AttentionKernel {
     return stored;
   }
 
-  // scores [kRows, kAttentionTile] of the queries [width / 2, kRows, 2] against the keys of `positions`, times the keys' scales.
+  // scores [kRows, kAttentionTile] of the queries [width / 2, kRows, 2] against the keys of `positions`, times their scales.
   template <int kRows, class Element>
   CAMELGPT_ONCE static void score(const int16_t* queries, const Element* keys, const float* key_scales, uint32_t positions,
                                   uint32_t width, float* scores) {
@@ -70,7 +70,7 @@ struct AttentionKernel {
     }
   }
 
-  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] times values), of whole pairs of pairs.
+  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] times values), pairs two by two.
   template <int kRows, class Element>
   CAMELGPT_ONCE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions, uint32_t width,
                                        const float* keep, const float* scales, float* const* out) {
@@ -243,14 +243,9 @@ struct AttentionKernel {
 
 template <class Isa>
 constexpr Kernels make_kernels(const char* name) {
-  constexpr InputLayout k8Layout = input_layout<typename Isa::Nibble8>(Precision::k8);
-  constexpr InputLayout k16Layout = input_layout<typename Isa::Nibble16>(Precision::k16);
-  static_assert(k8Layout == input_layout<typename Isa::Nibble8Tile>(Precision::k8));
-  static_assert(k16Layout == input_layout<typename Isa::Nibble16Tile>(Precision::k16));
-  static_assert(k16Layout == input_layout<typename Isa::Byte16>(Precision::k16));
   Kernels table{};
   table.name = name;
-  table.quantize = quantize<k8Layout, k16Layout>;
+  table.quantize = quantize<Isa>;
   set_matmuls<Isa>(&table);
   table.rms_norm = VectorOps::rms_norm;
   table.swiglu = VectorOps::swiglu;

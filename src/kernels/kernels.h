@@ -33,14 +33,15 @@ constexpr bool multiplies_bytes(PanelKind kind) {
 inline constexpr int32_t largest_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
 
 // The input of matrix products: `tokens` rows of `columns` floats, and the same quantised in units of 32 columns.
-// The layout of the quantised part belongs to the kernel set that wrote it. Sizes: see activations_reserve.
+// The layout of the quantised part belongs to the kernel set that wrote it, and so does whether it is bytes, words or both.
 struct Activations {
   uint32_t tokens = 0;
   uint32_t columns = 0;
   Precision precision = Precision::k16;
   const float* x = nullptr;      // [tokens, stride] the floats themselves
   size_t stride = 0;
-  uint8_t* values = nullptr;     // q, two bytes for each at most
+  uint8_t* bytes = nullptr;      // q in one byte, or in two apart
+  uint8_t* words = nullptr;      // q in 16 bits
   float* scales = nullptr;       // one for a token and unit
   int32_t* sums = nullptr;       // of the 32 quantised values
   int32_t* half_sums = nullptr;  // of 16

@@ -31,26 +31,18 @@ inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
   }
 }
 
-// How quantised inputs lie in memory.
-enum class InputLayout : uint8_t {
-  kBytes,  // 8 bits
-  kWords,  // 16 bits, four columns in the order 0, 2, 1, 3
-  kPairs,  // q = 256 * high + low: the high bytes of a unit, and after them the low ones
-};
-constexpr uint32_t input_bytes(InputLayout layout) { return layout == InputLayout::kBytes ? 1 : 2; }
-
+// Whether a dot reads its inputs as words: four columns in the order 0, 2, 1, 3. Others read bytes; of 16 bits,
+// q = 256 * high + low, the high bytes of a unit and after them the low ones.
 template <class Dot>
-constexpr InputLayout input_layout(Precision precision) {
-  if (Dot::kColumnBytes == 2) return InputLayout::kWords;
-  return precision == Precision::k8 ? InputLayout::kBytes : InputLayout::kPairs;
-}
+inline constexpr bool kReadsWords = Dot::kColumnBytes == 2;
 
 // Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the parameters
 // are what the code depends on, and no more.
-template <class Dot, InputLayout kInput, PanelKind kKind, int kTokens>
+template <class Dot, Precision kPrecision, PanelKind kKind, int kTokens>
 struct PanelTile {
+  static constexpr bool kPairs = !kReadsWords<Dot> && kPrecision == Precision::k16;
   static constexpr PanelLayout kLayout = panel_layout(kKind);
-  static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * input_bytes(kInput);  // of the inputs
+  static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of the inputs
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
   static constexpr bool kOffset = kLayout.offset != 0 && !(multiplies_bytes(kKind) && Dot::kSigned);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
@@ -84,7 +76,7 @@ struct PanelTile {
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
-    return {input.values + at * kUnitColumns * input_bytes(kInput), input.scales + at,
+    return {(kReadsWords<Dot> ? input.words : input.bytes) + at / kTokens * kUnitBytes, input.scales + at,
             kParts == 2 ? input.half_sums + 2 * at : input.sums + at,
             kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
@@ -141,7 +133,7 @@ struct PanelTile {
   // totals = values · inputs of the tile, for one part of a unit.
   __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const uint8_t* input, int part,
                                                       v128_t totals[kTokens][2]) {
-    if constexpr (kInput != InputLayout::kPairs) {
+    if constexpr (!kPairs) {
       const uint8_t* inputs[kTokens];
       for (int t = 0; t < kTokens; ++t) inputs[t] = input + t * 4 * Dot::kColumnBytes;
       dot_part<kTokens>(c, values, inputs, part, totals);
@@ -265,16 +257,17 @@ struct PanelTile {
 // One panel kind on one instruction set.
 template <class Isa, PanelKind kKind>
 struct PanelMatmul {
-  // The dot for one token and for a tile at one precision.
+  // The dots for one token and for a tile at one precision, which is all the same for words.
   template <class Dot, class TileDot, Precision kPrecision>
   static void multiply(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
     for (uint32_t g = 0; g < weights.groups; ++g) {
       const uint8_t* panel = weights.data + g * weights.group_bytes;
       float* out = y + g * kPanelRows;
       if (input.tokens == 1) {
-        PanelTile<Dot, input_layout<Dot>(kPrecision), kKind, 1>::multiply(panel, input, 0, out, y_stride);
+        using One = PanelTile<Dot, kReadsWords<Dot> ? Precision::k16 : kPrecision, kKind, 1>;
+        One::multiply(panel, input, 0, out, y_stride);
       } else {
-        using Tile = PanelTile<TileDot, input_layout<TileDot>(kPrecision), kKind, kTokenTile>;
+        using Tile = PanelTile<TileDot, kReadsWords<TileDot> ? Precision::k16 : kPrecision, kKind, kTokenTile>;
         for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
       }
     }

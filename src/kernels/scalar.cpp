@@ -10,7 +10,7 @@
 namespace camelgpt {
 namespace {
 
-// Quantised activations lie token by token: values [tokens, columns] int16, the rest [tokens, units].
+// Quantised activations lie token by token: words [tokens, columns], the rest [tokens, units].
 void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
               Activations* out) {
   out->tokens = tokens;
@@ -32,7 +32,7 @@ void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32
       out->half_sums[2 * at] = out->half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
         const int16_t q = static_cast<int16_t>(std::nearbyint(unit[i] * inverse));
-        std::memcpy(out->values + (at * kUnitColumns + i) * sizeof q, &q, sizeof q);
+        std::memcpy(out->words + (at * kUnitColumns + i) * sizeof q, &q, sizeof q);
         out->half_sums[2 * at + i / 16] += q;
       }
       out->sums[at] = out->half_sums[2 * at] + out->half_sums[2 * at + 1];
@@ -76,7 +76,7 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
     const uint8_t* side = p + layout.values_bytes;
     const size_t at = static_cast<size_t>(token) * units + u;
     int16_t q[kUnitColumns];
-    std::memcpy(q, input.values + at * sizeof q, sizeof q);
+    std::memcpy(q, input.words + at * sizeof q, sizeof q);
     for (uint32_t part = 0; part < parts; ++part) {
       const uint32_t first = part * 16, end = parts == 2 ? first + 16 : kUnitColumns;
       int32_t whole = 0;

@@ -57,10 +57,10 @@ struct Exp {
   }
 };
 
-// Quantises inputs of matrix products into a layout (see panel_matmul.h).
-template <Precision kPrecision, InputLayout kLayout>
+// Quantises inputs of matrix products to words, to bytes or to both (see kReadsWords).
+template <Precision kPrecision, bool kWords, bool kBytes>
 struct Quantizer {
-  static constexpr uint32_t kColumnBytes = kLayout == InputLayout::kWords ? 2 : 1;
+  static constexpr uint32_t kByteColumns = kPrecision == Precision::k8 ? 1 : 2;  // bytes of a column there
   static constexpr float kLimit = static_cast<float>(largest_quant(kPrecision));
 
   // 16 quants and their sum.
@@ -88,28 +88,32 @@ struct Quantizer {
     wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
   }
 
-  // Writes 16 quants in steps of four columns of `tile` tokens.
-  static inline void place(const v128_t words[2], uint32_t tile, uint8_t* out) {
-    const uint32_t stride = tile * 4 * kColumnBytes;
-    if constexpr (kLayout == InputLayout::kWords) {
+  // Writes the 16 quants of a unit's half in steps of four columns of `tile` tokens. `at`: of the tile's unit, in columns.
+  static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at, Activations* out) {
+    if constexpr (kWords) {
+      uint8_t* to = out->words + at * 2 + half * 32 * tile + lane * 8;
       for (int h = 0; h < 2; ++h) {
         const v128_t order = wasm_i16x8_shuffle(words[h], words[h], 0, 2, 1, 3, 4, 6, 5, 7);
-        wasm_v128_store64_lane(out + 2 * h * stride, order, 0);
-        wasm_v128_store64_lane(out + (2 * h + 1) * stride, order, 1);
+        wasm_v128_store64_lane(to + 2 * h * tile * 8, order, 0);
+        wasm_v128_store64_lane(to + (2 * h + 1) * tile * 8, order, 1);
       }
-    } else if constexpr (kLayout == InputLayout::kBytes) {
-      place_bytes(words, stride, out);
-    } else {  // q = 256 * high + low, both signed
-      const v128_t half = wasm_i16x8_splat(128);
-      const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], half), 8),
-                              wasm_i16x8_shr(wasm_i16x8_add(words[1], half), 8)};
-      place_bytes(high, stride, out);
-      place_bytes(words, stride, out + tile * kUnitColumns);
+    }
+    if constexpr (kBytes) {
+      uint8_t* to = out->bytes + at * kByteColumns + half * 16 * tile + lane * 4;
+      if constexpr (kPrecision == Precision::k16) {
+        const v128_t rounding = wasm_i16x8_splat(128);
+        const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], rounding), 8),
+                                wasm_i16x8_shr(wasm_i16x8_add(words[1], rounding), 8)};
+        place_bytes(high, tile * 4, to);
+        to += tile * kUnitColumns;
+      }
+      place_bytes(words, tile * 4, to);
     }
   }
 
-  // One unit of one token. `at` counts in scales; half sums are at `half_at` and `tile` further.
-  static inline void unit(const float* x, uint32_t tile, size_t at, size_t half_at, uint8_t* values, Activations* out) {
+  // One unit of one token. `first`: of the tile's unit, counted in scales. Half sums are at twice that and `tile` further.
+  static inline void unit(const float* x, uint32_t tile, uint32_t lane, size_t first, Activations* out) {
+    const size_t at = first + lane, half_at = 2 * first + lane;
     v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
     for (int i = 4; i < 32; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
     const float largest = horizontal_max(largest4);
@@ -118,7 +122,7 @@ struct Quantizer {
     int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
       const Sixteen quants = round16(x + h * 16, inverse);
-      place(quants.words, tile, values + h * tile * 16 * kColumnBytes);
+      place(quants.words, tile, lane, static_cast<uint32_t>(h), first * kUnitColumns, out);
       sums[h] = quants.sum;
       out->half_sums[half_at + h * tile] = sums[h];
       out->half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
@@ -137,17 +141,19 @@ struct Quantizer {
       const uint32_t valid = out->tokens - first < tile ? out->tokens - first : tile;
       for (uint32_t u = 0; u < units; ++u) {
         const size_t at = static_cast<size_t>(first) * units + static_cast<size_t>(u) * tile;
-        uint8_t* values = out->values + at * kUnitColumns * input_bytes(kLayout);
-        for (uint32_t lane = 0; lane < valid; ++lane) {
-          unit(x + (first + lane) * stride + u * kUnitColumns, tile, at + lane, 2 * at + lane, values + lane * 4 * kColumnBytes,
-               out);
-        }
+        for (uint32_t lane = 0; lane < valid; ++lane) unit(x + (first + lane) * stride + u * kUnitColumns, tile, lane, at, out);
       }
     }
   }
 };
 
-template <InputLayout k8Layout, InputLayout k16Layout>
+// What some dots read.
+template <Precision kPrecision, class... Dots>
+void quantize_for(const float* x, size_t stride, Range part, Activations* out) {
+  Quantizer<kPrecision, (kReadsWords<Dots> || ...), (!kReadsWords<Dots> || ...)>::run(x, stride, part, out);
+}
+
+template <class Isa>
 void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
               Activations* out) {
   out->tokens = tokens;
@@ -156,11 +162,13 @@ void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32
   out->x = x;
   out->stride = stride;
   if (columns % kUnitColumns != 0) return;
+  const bool one = tokens == 1;
   if (precision == Precision::k8) {
-    Quantizer<Precision::k8, k8Layout>::run(x, stride, part, out);
-  } else {
-    Quantizer<Precision::k16, k16Layout>::run(x, stride, part, out);
+    return one ? quantize_for<Precision::k8, typename Isa::Nibble8>(x, stride, part, out)
+               : quantize_for<Precision::k8, typename Isa::Nibble8Tile>(x, stride, part, out);
   }
+  return one ? quantize_for<Precision::k16, typename Isa::Nibble16, typename Isa::Byte16>(x, stride, part, out)
+             : quantize_for<Precision::k16, typename Isa::Nibble16Tile, typename Isa::Byte16>(x, stride, part, out);
 }
 
 struct VectorOps {
