@@ -83,7 +83,7 @@ struct Dot32Signed : Dot32 {
   Weights byte(v128_t x) const { return wasm_v128_xor(x, high_bits); }
 };
 
-// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 128 make at most 30,720. One instruction a step where
+// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 127 make at most 30,480. One instruction a step where
 // the 32-bit dot is three (x86 without VEX-encoded VNNI).
 struct Dot16 : PackedDot {
   v128_t ones = opaque_splat_i32(kWordOnes16);
