@@ -285,7 +285,8 @@ struct RandomKv {
     scales[which][row] = kScalarKernels.round_row(x.data(), width, limits, quants);
     for (uint32_t i = 0; i < width; ++i) {
       const uint32_t position = row % room;
-      const size_t at = static_cast<size_t>(row - position) * width + (which == 0 ? key_index : value_index)(width, position, i);
+      const size_t in_head = which == 0 ? key_index(width, position, i) : value_index(width, position, i);
+      const size_t at = static_cast<size_t>(row - position) * width + in_head;
       words[which][at] = quants[i];
       bytes[which][at] = static_cast<int8_t>(quants[i]);
     }
