@@ -4,7 +4,7 @@
 //   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
 //   load        four activations from memory              add    sum += input · weights
 //   total       the sums of four rows as int32            kColumnBytes  size of an activation that it reads
-// Dots for nibbles alone have no `byte`. kSigned: `total` already is without the offset of 128.
+// Dots for nibbles alone have no `byte`.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +29,10 @@ inline const volatile uint32_t kWordNibbles = 0x0f0f0f0fu;
 inline const volatile uint32_t kWordLowNibble16 = 0x000f000fu;
 inline const volatile uint32_t kWordLowByte16 = 0x00ff00ffu;
 inline const volatile uint32_t kWordOnes16 = 0x00010001u;
-inline const volatile uint32_t kWordHighBits = 0x80808080u;
 
 // simd128 alone: 16-bit multiplications of the even and the odd columns.
 struct WideDot {
   static constexpr uint32_t kColumnBytes = 2;
-  static constexpr bool kSigned = false;
   struct Weights { v128_t even, odd; };
   struct Input { v128_t even, odd; };
   using Sum = v128_t;
@@ -56,7 +54,6 @@ struct WideDot {
 // What the relaxed dots share: activations of one byte in the order of the columns.
 struct PackedDot {
   static constexpr uint32_t kColumnBytes = 1;
-  static constexpr bool kSigned = false;
   using Weights = v128_t;
   using Input = v128_t;
   using Sum = v128_t;
@@ -76,14 +73,7 @@ struct Dot32 : PackedDot {
   v128_t total(Sum sum) const { return sum; }
 };
 
-// The same where the second operand counts as signed (ARM; x86 with AVX-VNNI-INT8): the offset goes before the dot.
-struct Dot32Signed : Dot32 {
-  static constexpr bool kSigned = true;
-  v128_t high_bits = opaque_splat_i32(kWordHighBits);
-  Weights byte(v128_t x) const { return wasm_v128_xor(x, high_bits); }
-};
-
-// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 127 make at most 30,480. One instruction a step where
+// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 128 make at most 30,720. One instruction a step where
 // the 32-bit dot is three (x86 without VEX-encoded VNNI).
 struct Dot16 : PackedDot {
   v128_t ones = opaque_splat_i32(kWordOnes16);

@@ -21,7 +21,7 @@ inline constexpr float kSmallestRange = 1e-33f;
 // each costs.
 enum class Precision : uint8_t {
   k8,   // |q| <= 127; of nibble panels alone: for the others it would be no faster
-  k16,  // |q| <= 127 * 256, and no low byte is -128 (the next number is taken): ARM adds pairs of products up in 16 bits
+  k16,  // |q| <= 127 * 256
 };
 
 // Whether weights are multiplied as bytes, or else as nibbles or floats.

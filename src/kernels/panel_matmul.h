@@ -44,7 +44,7 @@ struct PanelTile {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
   static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of the inputs
   static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
-  static constexpr bool kOffset = kLayout.offset != 0 && !(multiplies_bytes(kKind) && Dot::kSigned);
+  static constexpr bool kOffset = kLayout.offset != 0;
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
   // Two steps are the low and the high nibbles of the same bytes.
   static constexpr bool kBothNibbles = kLayout.nibbles && kParts == 1;

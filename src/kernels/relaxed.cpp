@@ -15,12 +15,13 @@ struct Unsigned {
   using Byte16 = Dot32;
 };
 
+// ARM adds two products up in 16 bits, which is too little for bytes of -128: bytes take the widening multiplication.
 struct Signed {
   using Nibble8 = Dot32;
   using Nibble8Tile = Dot32;
   using Nibble16 = Dot32;
   using Nibble16Tile = Dot32;
-  using Byte16 = Dot32Signed;
+  using Byte16 = WideDot;
 };
 
 // Where the dot is several instructions, 16 bits are as fast by that of simd128; only for a single token and nibbles 16-bit

@@ -31,8 +31,7 @@ void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32
       out->scales[at] = largest / limit;
       out->half_sums[2 * at] = out->half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
-        int16_t q = static_cast<int16_t>(std::nearbyint(unit[i] * inverse));
-        if (precision == Precision::k16 && (q & 255) == 128) ++q;
+        const int16_t q = static_cast<int16_t>(std::nearbyint(unit[i] * inverse));
         std::memcpy(out->words + (at * kUnitColumns + i) * sizeof q, &q, sizeof q);
         out->half_sums[2 * at + i / 16] += q;
       }

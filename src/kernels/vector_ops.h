@@ -71,13 +71,7 @@ struct Quantizer {
 
   static inline Sixteen round16(const float* x, v128_t factor) {
     v128_t quads[4];
-    for (int j = 0; j < 4; ++j) {
-      quads[j] = round_to_i32(wasm_f32x4_mul(wasm_v128_load(x + j * 4), factor));
-      if constexpr (kPrecision == Precision::k16) {  // 1 is added where the low byte is -128
-        const v128_t low = wasm_v128_and(quads[j], wasm_i32x4_splat(255));
-        quads[j] = wasm_i32x4_sub(quads[j], wasm_i32x4_eq(low, wasm_i32x4_splat(128)));
-      }
-    }
+    for (int j = 0; j < 4; ++j) quads[j] = round_to_i32(wasm_f32x4_mul(wasm_v128_load(x + j * 4), factor));
     const v128_t sum = wasm_i32x4_add(wasm_i32x4_add(quads[0], quads[1]), wasm_i32x4_add(quads[2], quads[3]));
     return {{wasm_i16x8_narrow_i32x4(quads[0], quads[1]), wasm_i16x8_narrow_i32x4(quads[2], quads[3])},
             (wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1)) +

@@ -165,7 +165,7 @@ TEST_CASE("products stay exact at the extremes of weights and activations") {
       for (uint32_t u = 0; u < 8; ++u, unit += layout.unit_bytes) std::memset(unit, fill, layout.values_bytes);
       std::vector<float> x(4 * 256);
       for (size_t i = 0; i < x.size(); ++i) x[i] = i % 5 == 0 ? -1.0f : 1.0f;
-      for (size_t i = 256; i < 512; ++i) x[i] = i % 32 == 0 ? 1.0f : 128.0f / 32512.0f;  // the low byte would be -128
+      for (size_t i = 256; i < 512; ++i) x[i] = i % 32 == 0 ? 1.0f : 128.0f / 32512.0f;  // low bytes of -128
       for (const Precision precision : precisions(weights.panel.kind)) {
         for (const uint32_t tokens : {1u, 4u}) {
           const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens, precision);
