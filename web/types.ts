@@ -1,7 +1,7 @@
 // The shapes of what comes out of the engine: the same in a worker, inline, in the CLI's JSON.
 import type { Flavour } from "./features.js";
 
-/** How keys and values are stored: in half precision, or in 8 bits with a scale for each head and position. */
+/** How keys and values are stored: as integers of 16 or of 8 bits, with a scale for each head and position. */
 export type KvCacheType = "q16" | "q8";
 
 /** What a model occupies, in bytes. Known as soon as the header of the file is. */

@@ -49,6 +49,16 @@ struct Activations {
   float* half_totals = nullptr;
 };
 
+// Says what the activations are of, until it is called again; Kernels::quantize then makes the numbers. x [tokens, stride].
+inline void activations_begin(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Precision precision,
+                              Activations* out) {
+  out->x = x;
+  out->stride = stride;
+  out->tokens = tokens;
+  out->columns = columns;
+  out->precision = precision;
+}
+
 // Tokens are processed in tiles of this many; memory for activations is made for a multiple of it.
 inline constexpr uint32_t kTokenTile = 4;
 
@@ -94,11 +104,10 @@ uint64_t attention_scratch_bytes(uint32_t tokens, uint32_t group, uint32_t head_
 
 struct Kernels {
   const char* name;
-  // Quantises x [tokens, stride] into *out and keeps the pointer to x for the kernels of float panels. columns % 32 == 0,
-  // otherwise only the pointer is kept. Only the tokens of `part` (whole tiles of kTokenTile) are written, so that threads can
-  // share the work: each has an *out of its own that points to the same memory.
-  void (*quantize)(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
-                   Activations* out);
+  // Quantises what activations_begin() said, where its columns are whole units; others are only for float panels. Only the
+  // tokens of `part` (whole tiles of kTokenTile) are written, so that threads can share the work: each has Activations of its
+  // own that point to the same memory.
+  void (*quantize)(Range part, const Activations& out);
   MatmulFunction matmul[kPanelKinds];  // by PanelKind
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
   void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);

@@ -11,34 +11,28 @@ namespace camelgpt {
 namespace {
 
 // Quantised activations lie token by token: words [tokens, columns], the rest [tokens, units].
-void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
-              Activations* out) {
-  out->tokens = tokens;
-  out->columns = columns;
-  out->precision = precision;
-  out->x = x;
-  out->stride = stride;
-  if (columns % kUnitColumns != 0) return;
-  const uint32_t units = columns / kUnitColumns;
-  const float limit = static_cast<float>(largest_quant(precision));
+void quantize(Range part, const Activations& out) {
+  if (out.columns % kUnitColumns != 0) return;
+  const uint32_t units = out.columns / kUnitColumns;
+  const float limit = static_cast<float>(largest_quant(out.precision));
   for (uint32_t t = part.first; t < part.end; ++t) {
     for (uint32_t u = 0; u < units; ++u) {
       const size_t at = static_cast<size_t>(t) * units + u;
-      const float* unit = x + t * stride + u * kUnitColumns;
+      const float* unit = out.x + t * out.stride + u * kUnitColumns;
       float largest = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(unit[i]));
       const float inverse = largest > kSmallestRange ? limit / largest : 0.0f;
-      out->scales[at] = largest / limit;
-      out->half_sums[2 * at] = out->half_sums[2 * at + 1] = 0;
+      out.scales[at] = largest / limit;
+      out.half_sums[2 * at] = out.half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
         const int16_t q = static_cast<int16_t>(std::nearbyint(unit[i] * inverse));
-        std::memcpy(out->words + (at * kUnitColumns + i) * sizeof q, &q, sizeof q);
-        out->half_sums[2 * at + i / 16] += q;
+        std::memcpy(out.words + (at * kUnitColumns + i) * sizeof q, &q, sizeof q);
+        out.half_sums[2 * at + i / 16] += q;
       }
-      out->sums[at] = out->half_sums[2 * at] + out->half_sums[2 * at + 1];
-      const auto total = [&](int32_t sum) { return static_cast<float>(sum) * out->scales[at]; };
-      out->totals[at] = total(out->sums[at]);
-      for (int h = 0; h < 2; ++h) out->half_totals[2 * at + h] = total(out->half_sums[2 * at + h]);
+      out.sums[at] = out.half_sums[2 * at] + out.half_sums[2 * at + 1];
+      const auto total = [&](int32_t sum) { return static_cast<float>(sum) * out.scales[at]; };
+      out.totals[at] = total(out.sums[at]);
+      for (int h = 0; h < 2; ++h) out.half_totals[2 * at + h] = total(out.half_sums[2 * at + h]);
     }
   }
 }

@@ -1,5 +1,5 @@
 // Everything between the matrix products, written once for every instruction set: norm, activation, rope, quantisation,
-// half precision, softmax sums.
+// softmax sums.
 #pragma once
 
 #include <cfloat>
@@ -89,9 +89,9 @@ struct Quantizer {
   }
 
   // Writes the 16 quants of a unit's half in steps of four columns of `tile` tokens. `at`: of the tile's unit, in columns.
-  static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at, Activations* out) {
+  static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at, const Activations& out) {
     if constexpr (kWords) {
-      uint8_t* to = out->words + at * 2 + half * 32 * tile + lane * 8;
+      uint8_t* to = out.words + at * 2 + half * 32 * tile + lane * 8;
       for (int h = 0; h < 2; ++h) {
         const v128_t order = wasm_i16x8_shuffle(words[h], words[h], 0, 2, 1, 3, 4, 6, 5, 7);
         wasm_v128_store64_lane(to + 2 * h * tile * 8, order, 0);
@@ -99,7 +99,7 @@ struct Quantizer {
       }
     }
     if constexpr (kBytes) {
-      uint8_t* to = out->bytes + at * kByteColumns + half * 16 * tile + lane * 4;
+      uint8_t* to = out.bytes + at * kByteColumns + half * 16 * tile + lane * 4;
       if constexpr (kPrecision == Precision::k16) {
         const v128_t rounding = wasm_i16x8_splat(128);
         const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], rounding), 8),
@@ -112,7 +112,7 @@ struct Quantizer {
   }
 
   // One unit of one token. `first`: of the tile's unit, counted in scales. Half sums are at twice that and `tile` further.
-  static inline void unit(const float* x, uint32_t tile, uint32_t lane, size_t first, Activations* out) {
+  static inline void unit(const float* x, uint32_t tile, uint32_t lane, size_t first, const Activations& out) {
     const size_t at = first + lane, half_at = 2 * first + lane;
     v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
     for (int i = 4; i < 32; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
@@ -124,24 +124,25 @@ struct Quantizer {
       const Sixteen quants = round16(x + h * 16, inverse);
       place(quants.words, tile, lane, static_cast<uint32_t>(h), first * kUnitColumns, out);
       sums[h] = quants.sum;
-      out->half_sums[half_at + h * tile] = sums[h];
-      out->half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
+      out.half_sums[half_at + h * tile] = sums[h];
+      out.half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
     }
-    out->scales[at] = scale;
-    out->sums[at] = sums[0] + sums[1];
-    out->totals[at] = static_cast<float>(sums[0] + sums[1]) * scale;
+    out.scales[at] = scale;
+    out.sums[at] = sums[0] + sums[1];
+    out.totals[at] = static_cast<float>(sums[0] + sums[1]) * scale;
   }
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
   // Of the last tile, tokens that there are not stay as they were: their products are not stored.
-  static void run(const float* x, size_t stride, Range part, Activations* out) {
-    const uint32_t units = out->columns / kUnitColumns;
-    const uint32_t tile = activation_tile(out->tokens);
+  static void run(Range part, const Activations& out) {
+    const uint32_t units = out.columns / kUnitColumns;
+    const uint32_t tile = activation_tile(out.tokens);
     for (uint32_t first = part.first; first < part.end; first += tile) {
-      const uint32_t valid = out->tokens - first < tile ? out->tokens - first : tile;
+      const uint32_t valid = out.tokens - first < tile ? out.tokens - first : tile;
       for (uint32_t u = 0; u < units; ++u) {
         const size_t at = static_cast<size_t>(first) * units + static_cast<size_t>(u) * tile;
-        for (uint32_t lane = 0; lane < valid; ++lane) unit(x + (first + lane) * stride + u * kUnitColumns, tile, lane, at, out);
+        const float* x = out.x + first * out.stride + u * kUnitColumns;
+        for (uint32_t lane = 0; lane < valid; ++lane) unit(x + lane * out.stride, tile, lane, at, out);
       }
     }
   }
@@ -149,26 +150,20 @@ struct Quantizer {
 
 // What some dots read.
 template <Precision kPrecision, class... Dots>
-void quantize_for(const float* x, size_t stride, Range part, Activations* out) {
-  Quantizer<kPrecision, (kReadsWords<Dots> || ...), (!kReadsWords<Dots> || ...)>::run(x, stride, part, out);
+void quantize_for(Range part, const Activations& out) {
+  Quantizer<kPrecision, (kReadsWords<Dots> || ...), (!kReadsWords<Dots> || ...)>::run(part, out);
 }
 
 template <class Isa>
-void quantize(const float* x, size_t stride, uint32_t tokens, Range part, uint32_t columns, Precision precision,
-              Activations* out) {
-  out->tokens = tokens;
-  out->columns = columns;
-  out->precision = precision;
-  out->x = x;
-  out->stride = stride;
-  if (columns % kUnitColumns != 0) return;
-  const bool one = tokens == 1;
-  if (precision == Precision::k8) {
-    return one ? quantize_for<Precision::k8, typename Isa::Nibble8>(x, stride, part, out)
-               : quantize_for<Precision::k8, typename Isa::Nibble8Tile>(x, stride, part, out);
+void quantize(Range part, const Activations& out) {
+  if (out.columns % kUnitColumns != 0) return;
+  const bool one = out.tokens == 1;
+  if (out.precision == Precision::k8) {
+    return one ? quantize_for<Precision::k8, typename Isa::Nibble8>(part, out)
+               : quantize_for<Precision::k8, typename Isa::Nibble8Tile>(part, out);
   }
-  return one ? quantize_for<Precision::k16, typename Isa::Nibble16, typename Isa::Byte16>(x, stride, part, out)
-             : quantize_for<Precision::k16, typename Isa::Nibble16Tile, typename Isa::Byte16>(x, stride, part, out);
+  return one ? quantize_for<Precision::k16, typename Isa::Nibble16, typename Isa::Byte16>(part, out)
+             : quantize_for<Precision::k16, typename Isa::Nibble16Tile, typename Isa::Byte16>(part, out);
 }
 
 struct VectorOps {

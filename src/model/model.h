@@ -44,10 +44,10 @@ inline constexpr uint32_t kHeadChunk = 1024;
 
 // What each thread has for itself.
 struct alignas(64) ThreadWorkspace {
-  std::span<float> normed;     // [hidden] of a single token
+  std::span<float> normed;       // [hidden] of a single token
   std::span<uint8_t> attention;  // scratch of the attention kernel
-  Activations one;             // a single token, quantised
-  Activations batch;           // several tokens, in memory that all threads share
+  Activations one;               // a single token, quantised
+  Activations batch;             // several tokens, in memory that all threads share
 };
 
 // Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
@@ -109,18 +109,17 @@ const Activations& quantize_input(const Worker& worker, const float* x, size_t s
                                   Precision precision, Workspace* workspace, Prepare prepare) {
   ThreadWorkspace& own = workspace->threads[worker.index];
   Activations& input = tokens == 1 ? own.one : own.batch;
-  const auto quantize = [&](Range part) { kernels().quantize(x, stride, tokens, part, columns, precision, &input); };
-  if (tokens == 1) {
-    prepare(Range{0, 1});
-    quantize({0, 1});
-    return input;
-  }
-  quantize({0, 0});  // what the input is, even if this thread gets no part
-  worker.each(tokens, kTokenTile, [&](Range part) {
+  activations_begin(x, stride, tokens, columns, precision, &input);
+  const auto run = [&](Range part) {
     prepare(part);
-    quantize(part);
-  });
-  worker.barrier();
+    kernels().quantize(part, input);
+  };
+  if (tokens == 1) {
+    run({0, 1});
+  } else {
+    worker.each(tokens, kTokenTile, run);
+    worker.barrier();
+  }
   return input;
 }
 inline const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,

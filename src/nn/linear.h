@@ -22,9 +22,4 @@ inline void linear_part(const Panel& weights, Range rows, const Activations& inp
   linear_rows(weights, rows.first, rows.size(), input, y + rows.first, y_stride);
 }
 
-// The same for all rows.
-inline void linear(const Panel& weights, const Activations& input, float* y, size_t y_stride) {
-  linear_rows(weights, 0, weights.rows, input, y, y_stride);
-}
-
 }  // namespace camelgpt

@@ -14,7 +14,7 @@ export class Skipped extends Error {}
  * @param engine  one of listEngines
  * @param source  of the model, for this engine
  * @param prompts `(length) → {ids, text}`, see prompts.mjs
- * @param kernels   that the model needs, for the roofline
+ * @param kernels that the model needs, for the roofline
  */
 export function takeSeat({ engine, source, threads, contextLength, prompts, kernels, cap, tokens }) {
   let session;

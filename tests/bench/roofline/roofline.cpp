@@ -67,7 +67,8 @@ uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t
   float* x = reserve(arena);
   fill(values, weights.group_bytes * weights.groups);
   for (uint32_t i = 0; i < tokens * columns; ++i) x[i] = static_cast<float>(i % 61) - 30.0f;
-  kernels().quantize(x, columns, tokens, {0, tokens}, columns, bits == 8 ? Precision::k8 : Precision::k16, &activations);
+  activations_begin(x, columns, tokens, columns, bits == 8 ? Precision::k8 : Precision::k16, &activations);
+  kernels().quantize({0, tokens}, activations);
   return 1;
 }
 

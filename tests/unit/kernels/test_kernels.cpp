@@ -80,7 +80,8 @@ static std::vector<float> product(const Kernels& kernels, const Panel& panel, co
   activations_reserve(tokens, panel.columns, &measuring);
   REQUIRE(arena.allocate(measuring.used()));
   Activations activations = activations_reserve(tokens, panel.columns, &arena);
-  kernels.quantize(x.data(), panel.columns, tokens, {0, tokens}, panel.columns, precision, &activations);
+  activations_begin(x.data(), panel.columns, tokens, panel.columns, precision, &activations);
+  kernels.quantize({0, tokens}, activations);
   const size_t stride = padded_rows(panel.rows) + 8;
   std::vector<float> y(stride * tokens, kUntouched);
   const PanelSlice slice{panel.data, panel.group_bytes, panel.columns, panel_groups(panel.rows)};
