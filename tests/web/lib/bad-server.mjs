@@ -9,12 +9,14 @@ import { createServer } from "node:http";
  * /short.gguf ends early, with no length announced · /cut.gguf breaks the connection half-way · /empty.gguf nothing ·
  * /stall.gguf some bytes, then silence · /owner/repo/resolve/main/model.gguf the file, as a model hub serves it
  *
- * @returns {Promise<{url: string, requests: {path: string, headers: object}[], closed: () => Promise<void>, close: () => Promise<void>}>}
+ * @returns {Promise<{url: string, requests: {path: string, headers: object}[], silent: () => Promise<void>,
+ *   closed: () => Promise<void>, close: () => Promise<void>}>}
  */
 export async function startBadServer(modelPath) {
   const size = (await stat(modelPath)).size;
   const requests = [];
   const page = "<!DOCTYPE html>\n<html><title>Sign in</title></html>";
+  let whenSilent = () => {};
   let whenClosed = () => {};
 
   const sendModel = (response, { end = size - 1, type = "application/octet-stream", length = size } = {}) => {
@@ -51,7 +53,9 @@ export async function startBadServer(modelPath) {
     "/empty.gguf": (response) => response.writeHead(200).end(),
     "/stall.gguf": (response) => {
       response.on("close", () => whenClosed());
-      sendModel(response, { end: 8_000_000 }).pipe(response, { end: false });
+      const stream = sendModel(response, { end: 8_000_000 });
+      stream.on("end", () => whenSilent());
+      stream.pipe(response, { end: false });
     },
   };
 
@@ -66,6 +70,8 @@ export async function startBadServer(modelPath) {
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     requests,
+    /** Resolves when /stall.gguf has nothing more to say. */
+    silent: () => new Promise((resolve) => (whenSilent = resolve)),
     /** Resolves when the client of /stall.gguf has gone. */
     closed: () => new Promise((resolve) => (whenClosed = resolve)),
     close: () => {

@@ -140,17 +140,21 @@ describe("sources", () => {
   test("a server that falls silent: the abort is heard, and the connection closed", async () => {
     const abort = new AbortController();
     const gone = server.closed();
+    const silent = server.silent();
     const load = fails("aborted", `${server.url}/stall.gguf`, { signal: abort.signal });
-    setTimeout(() => abort.abort(), 300);
+    await silent;
+    abort.abort();
     await load;
     await gone;
   });
 
   test("dispose closes the connection as well", async () => {
     const gone = server.closed();
+    const silent = server.silent();
     const model = new CamelGPTInference(`${server.url}/stall.gguf`, { worker: false });
     const info = rejectsWith("disposed", model.info());
-    setTimeout(() => model.dispose(), 300);
+    await silent;
+    model.dispose();
     await info;
     await gone;
   });
