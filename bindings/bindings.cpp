@@ -57,6 +57,7 @@ struct Engine {
   Status status;
   MemoryPlan plan_{};
   ModelInfo info_{};
+  PruneReport report_{};
 
   Engine() = default;
   Engine(const Engine&) = delete;
@@ -83,22 +84,25 @@ struct Engine {
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
-  bool plan(double context_length, bool kv_bytes) {
-    return keep(session_plan(session, count_of(context_length), &plan_, kv_type(kv_bytes)));
+  bool plan(double context_length, bool kv_bytes, bool prunes) {
+    return keep(session_plan(session, memory_options(context_length, kv_bytes, prunes), &plan_));
   }
   double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
   double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
   double planCacheBytes() const { return static_cast<double>(plan_.cache_bytes); }
   double planTokenizerBytes() const { return static_cast<double>(plan_.tokenizer_bytes); }
   double planWorkspaceBytes() const { return static_cast<double>(plan_.workspace_bytes); }
+  double planPruneBytes() const { return static_cast<double>(plan_.prune_bytes); }
   double planStagingBytes() const { return static_cast<double>(plan_.staging_bytes); }
   double planTotalBytes() const { return static_cast<double>(plan_.total_bytes); }
   uint32_t planContextLength() const { return plan_.context_length; }
   uint32_t planModelContextLength() const { return plan_.model_context_length; }
-  bool allocate(double context_length, bool kv_bytes) {
-    return keep(session_allocate(session, count_of(context_length), kv_type(kv_bytes)));
+  bool allocate(double context_length, bool kv_bytes, bool prunes) {
+    return keep(session_allocate(session, memory_options(context_length, kv_bytes, prunes)));
   }
-  static KvType kv_type(bool bytes) { return bytes ? KvType::k8 : KvType::k16; }
+  static MemoryOptions memory_options(double context_length, bool kv_bytes, bool prunes) {
+    return {count_of(context_length), kv_bytes ? KvType::k8 : KvType::k16, prunes};
+  }
 
   // --- inspection ---
   bool info() { return keep(session_model_info(session, &info_)); }
@@ -170,13 +174,40 @@ struct Engine {
   double topTokensAddress() const { return address(session_top_tokens(session).data()); }
   uint32_t topTokensCount() const { return static_cast<uint32_t>(session_top_tokens(session).size()); }
 
+  // --- pruning ---
+  // 0 off, 1 exact, 2 balanced, 3 aggressive.
+  bool setPruneMode(uint32_t mode) { return keep(session_set_prune_mode(session, static_cast<PruneMode>(mode & 3))); }
+  bool setPruning(double head_rows, double max_kl) {
+    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(max_kl)}));
+  }
+  bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
+  // Parts left, or -1 with an error.
+  double calibrateContinue() {
+    uint32_t left = 0;
+    return keep(session_calibrate_continue(session, &left)) ? static_cast<double>(left) : -1.0;
+  }
+  bool sidecar() { return keep(session_sidecar(session)); }
+  bool useSidecar(uint32_t size) { return keep(session_use_sidecar(session, size)); }
+  void pruneReport() { report_ = session_prune_report(session); }
+  bool reportCalibrated() const { return report_.calibrated; }
+  double reportHeadRows() const { return report_.head_rows; }
+  double reportMacs() const { return static_cast<double>(report_.macs); }
+  double reportMacsDense() const { return static_cast<double>(report_.macs_dense); }
+  double reportDriftChecks() const { return static_cast<double>(report_.drift_checks); }
+  double reportDriftEvents() const { return static_cast<double>(report_.drift_events); }
+  double reportMeanKl() const { return static_cast<double>(report_.mean_kl); }
+  double reportCost(uint32_t mode, uint32_t field) const {
+    const MeasuredCost& cost = report_.costs[mode < kMeasuredCosts ? mode : 0];
+    return field == 0 ? cost.head_rows : static_cast<double>(field == 1 ? cost.kl : cost.top1);
+  }
+
   // --- scoring ---
-  bool scoreBegin(uint32_t token_count) { return keep(session_score_begin(session, token_count)); }
+  bool scoreBegin(uint32_t token_count, bool compare) { return keep(session_score_begin(session, token_count, compare)); }
   double scoreContinue(uint32_t max_tokens) {
     uint32_t left = 0;
     return keep(session_score_continue(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
   }
-  // Pairs of a 32-bit float (log-probability) and a 32-bit id (the best token).
+  // TokenScore: 32-bit floats and ids.
   double scoresAddress() const { return address(session_scores(session).data()); }
   uint32_t scoresCount() const { return static_cast<uint32_t>(session_scores(session).size()); }
   // 32-bit floats.
@@ -248,6 +279,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(planCacheBytes)
       CAMELGPT_BIND(planTokenizerBytes)
       CAMELGPT_BIND(planWorkspaceBytes)
+      CAMELGPT_BIND(planPruneBytes)
       CAMELGPT_BIND(planStagingBytes)
       CAMELGPT_BIND(planTotalBytes)
       CAMELGPT_BIND(planContextLength)
@@ -288,6 +320,21 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(lastLogprob)
       CAMELGPT_BIND(topTokensAddress)
       CAMELGPT_BIND(topTokensCount)
+      CAMELGPT_BIND(setPruneMode)
+      CAMELGPT_BIND(setPruning)
+      CAMELGPT_BIND(calibrateBegin)
+      CAMELGPT_BIND(calibrateContinue)
+      CAMELGPT_BIND(sidecar)
+      CAMELGPT_BIND(useSidecar)
+      CAMELGPT_BIND(pruneReport)
+      CAMELGPT_BIND(reportCalibrated)
+      CAMELGPT_BIND(reportHeadRows)
+      CAMELGPT_BIND(reportMacs)
+      CAMELGPT_BIND(reportMacsDense)
+      CAMELGPT_BIND(reportDriftChecks)
+      CAMELGPT_BIND(reportDriftEvents)
+      CAMELGPT_BIND(reportMeanKl)
+      CAMELGPT_BIND(reportCost)
       CAMELGPT_BIND(scoreBegin)
       CAMELGPT_BIND(scoreContinue)
       CAMELGPT_BIND(scoresAddress)

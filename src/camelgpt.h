@@ -21,6 +21,7 @@
 
 #include "base/status.h"
 #include "kernels/kv_layout.h"
+#include "prune/options.h"
 
 namespace camelgpt {
 
@@ -62,19 +63,26 @@ struct MemoryPlan {
   uint64_t cache_bytes;        // keys and values at context_length
   uint64_t tokenizer_bytes;    // vocabulary and merge tables
   uint64_t workspace_bytes;    // activations, logits, sampling
+  uint64_t prune_bytes;        // what EPDP keeps beside the model
   uint64_t staging_bytes;
-  uint64_t total_bytes;        // the sum of the five parts in memory
+  uint64_t total_bytes;        // the sum of the six parts in memory
   uint32_t context_length;     // positions in the cache
   uint32_t model_context_length;  // what the model was trained for
 };
 
-// The plan for a context of `context_length` positions; 0 means the model's own, at most kDefaultContextLimit. Keys and values
-// are stored as `kv_type` says. kBadOption where the context is larger than the model's. The state is kPlanned or later.
-Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan, KvType kv_type = KvType::k16);
+// What memory depends on beside the model.
+struct MemoryOptions {
+  uint32_t context_length = 0;    // positions; 0: the model's own, at most kDefaultContextLimit
+  KvType kv_type = KvType::k16;   // how keys and values are stored
+  bool prunes = false;            // whether there is to be room for EPDP
+};
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
+// kBadOption where the context is larger than the model's. The state is kPlanned or later.
+Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan);
+
 // Makes the one allocation of the plan. The state goes from kPlanned to kWeights.
-Status session_allocate(Session* session, uint32_t context_length, KvType kv_type = KvType::k16);
+Status session_allocate(Session* session, const MemoryOptions& options);
 
 // ------------------------------------------------------------------------------------------------------- inspection
 
@@ -174,14 +182,51 @@ std::span<const TokenProbability> session_top_tokens(const Session* session);
 struct TokenScore {
   float logprob;      // of the token that is there, in nats
   int32_t best;       // the most probable token instead
+  float dense_logprob;  // of the token, as the dense model has it; what follows is known only where it is compared with
+  int32_t dense_best;
+  float kl;             // the divergence of the pruned distribution from the dense one, nats
 };
 
-// Starts to score the first `token_count` tokens of the token buffer as one window with an empty cache.
-Status session_score_begin(Session* session, size_t token_count);
+// Starts to score the first `token_count` tokens of the token buffer as one window with an empty cache, pruned as generations
+// are; `compare`: with the dense model as well.
+Status session_score_begin(Session* session, size_t token_count, bool compare = false);
 // Scores some more. *left is what remains.
 Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* left);
 // One for each token of the window but the first. Valid until the next call.
 std::span<const TokenScore> session_scores(const Session* session);
+
+// ------------------------------------------------------------------------------------------------------------- pruning
+
+// EPDP: steps leave out what cannot matter now. Until a calibration or a sidecar has told what that is, they are dense.
+// kBadOption names the option and its range; kBadState where the model was loaded without room for it.
+Status session_set_pruning(Session* session, const PruneOptions& options);
+Status session_set_prune_mode(Session* session, PruneMode mode);
+
+// Calibrates with the first `token_count` tokens of the token buffer: at least kLeastCalibrationTokens, better some thousands, of
+// texts like those to come. It takes seconds, in short parts; other calls can come in between. What the cache held is lost.
+Status session_calibrate_begin(Session* session, size_t token_count);
+// Does a part. *left: parts that remain, 0 when it is done (or there was nothing to do).
+Status session_calibrate_continue(Session* session, uint32_t* left);
+inline constexpr uint32_t kLeastCalibrationTokens = 256;
+
+// What a calibration has learnt, as bytes of a file model.epdp, into session_output.
+Status session_sidecar(Session* session);
+// Instead of calibrating: takes such a file, the first `size` bytes of the text buffer. session_calibrate_continue then packs it.
+// kBadFormat, kTruncated, kUnsupportedVersion; kBadInput where it belongs to another model.
+Status session_use_sidecar(Session* session, size_t size);
+
+// What was left out since the generation began.
+struct PruneReport {
+  bool calibrated;
+  uint32_t head_rows;       // of the output head that a step scores exactly now
+  uint64_t macs;            // multiply-adds of a decode step in matrices, mean
+  uint64_t macs_dense;      // of a dense step
+  uint64_t drift_checks;    // dense steps beside pruned ones
+  uint64_t drift_events;    // those that found too much drift: from then on more is kept
+  float mean_kl;            // that they found, nats a token; negative where there was none
+  MeasuredCost costs[kMeasuredCosts];  // of the modes exact, balanced and aggressive; zero before a calibration
+};
+PruneReport session_prune_report(const Session* session);
 
 // For tests and tools: the logits after the last evaluated token (prefill or step). [vocabulary]
 std::span<const float> session_logits(const Session* session);

@@ -4,7 +4,7 @@ import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
 import type { Flavour } from "./features.js";
 import type { ThreadStart } from "./threads.js";
-import type { KvCacheType, MemoryPlan, ModelNumbers, TokenLogprob } from "./types.js";
+import type { EpdpMode, EpdpNumbers, KvCacheType, MemoryPlan, ModelNumbers, PruneNumbers, TokenLogprob } from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
 
@@ -25,6 +25,16 @@ export interface SamplingOptions {
   logprobs: number;
 }
 
+/** What the model thought of one given token, and what the dense model did where the two are compared. */
+export interface TokenScore {
+  logprob: number;
+  best: number;
+  denseLogprob: number;
+  denseBest: number;
+  /** Nats. */
+  kl: number;
+}
+
 /** Where a load stands, in the order of the core's `LoadState`. */
 const loadStates = ["header", "planned", "weights", "ready", "failed"] as const;
 export type LoadState = (typeof loadStates)[number];
@@ -32,6 +42,18 @@ export type LoadState = (typeof loadStates)[number];
 /** In the order of the core's `StepResult`. */
 const stepResults = ["continue", "stop", "length"] as const;
 export type StepResult = (typeof stepResults)[number];
+
+/** In the order of the core's `PruneMode`. */
+const pruneModes: readonly EpdpMode[] = ["off", "exact", "balanced", "aggressive"];
+
+/** What memory depends on beside the model. */
+export interface MemoryOptions {
+  /** Positions of the cache; 0 means the model's own, at most 4,096. */
+  contextLength: number;
+  kvCache: KvCacheType;
+  /** Whether there is to be room for dynamic pruning. */
+  prunes: boolean;
+}
 
 const encoder = new TextEncoder();
 // A byte order mark is a character of the text like any other.
@@ -127,15 +149,16 @@ export class Engine {
   }
 
   /** Only before `allocate`. */
-  plan(contextLength: number, kvCache: KvCacheType): MemoryPlan {
+  plan({ contextLength, kvCache, prunes }: MemoryOptions): MemoryPlan {
     const bound = this.#bound;
-    this.#check(() => bound.plan(contextLength, kvCache === "q8"));
+    this.#check(() => bound.plan(contextLength, kvCache === "q8", prunes));
     return this.#run(() => ({
       fileBytes: bound.planFileBytes(),
       weightBytes: bound.planWeightBytes(),
       cacheBytes: bound.planCacheBytes(),
       tokenizerBytes: bound.planTokenizerBytes(),
       workspaceBytes: bound.planWorkspaceBytes(),
+      pruneBytes: bound.planPruneBytes(),
       stagingBytes: bound.planStagingBytes(),
       totalBytes: bound.planTotalBytes(),
       contextLength: bound.planContextLength(),
@@ -143,8 +166,8 @@ export class Engine {
     }));
   }
 
-  allocate(contextLength: number, kvCache: KvCacheType): void {
-    this.#check(() => this.#bound.allocate(contextLength, kvCache === "q8"));
+  allocate({ contextLength, kvCache, prunes }: MemoryOptions): void {
+    this.#check(() => this.#bound.allocate(contextLength, kvCache === "q8", prunes));
   }
 
   // --- inspection ---
@@ -273,11 +296,63 @@ export class Engine {
     return pairs.map(({ token, logprob }) => ({ token, text: this.piece(token), logprob }));
   }
 
+  // --- dynamic pruning ---
+
+  setPruning(epdp: EpdpMode | EpdpNumbers): void {
+    if (typeof epdp === "string") this.#check(() => this.#bound.setPruneMode(pruneModes.indexOf(epdp)));
+    else this.#check(() => this.#bound.setPruning(epdp.headRows ?? 0, epdp.maxKl ?? 0));
+  }
+
+  calibrateBegin(tokens: readonly number[]): void {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.calibrateBegin(tokens.length));
+  }
+
+  /** Does a part of a calibration. Says how many are left. */
+  calibrateContinue(): number {
+    return this.#checkNumber(() => this.#bound.calibrateContinue());
+  }
+
+  sidecar(): Uint8Array {
+    this.#check(() => this.#bound.sidecar());
+    return this.#run(() => this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize()).slice());
+  }
+
+  /** `calibrateContinue` then packs it. */
+  useSidecar(bytes: Uint8Array): void {
+    this.#putBytes(bytes, "the sidecar");
+    this.#check(() => this.#bound.useSidecar(bytes.length));
+  }
+
+  pruneReport(): PruneNumbers {
+    const bound = this.#bound;
+    return this.#run(() => {
+      bound.pruneReport();
+      const calibrated = bound.reportCalibrated();
+      const cost = (mode: EpdpMode) => {
+        const at = (field: number) => bound.reportCost(pruneModes.indexOf(mode) - 1, field);
+        return { headRows: at(0), kl: at(1), top1: at(2) };
+      };
+      const meanKl = bound.reportMeanKl();
+      return {
+        calibrated,
+        headRows: bound.reportHeadRows(),
+        macsPerToken: bound.reportMacs(),
+        macsPerTokenDense: bound.reportMacsDense(),
+        driftChecks: bound.reportDriftChecks(),
+        driftEvents: bound.reportDriftEvents(),
+        meanKl: meanKl < 0 ? null : meanKl,
+        costs: calibrated ? { exact: cost("exact"), balanced: cost("balanced"), aggressive: cost("aggressive") } : null,
+      };
+    });
+  }
+
   // --- scoring ---
 
-  scoreBegin(tokens: readonly number[]): void {
+  /** `compare`: with the dense model as well. */
+  scoreBegin(tokens: readonly number[], compare: boolean): void {
     this.#putTokens(tokens);
-    this.#check(() => this.#bound.scoreBegin(tokens.length));
+    this.#check(() => this.#bound.scoreBegin(tokens.length, compare));
   }
 
   /** Scores some more. Says how many tokens are left. */
@@ -285,14 +360,17 @@ export class Engine {
     return this.#checkNumber(() => this.#bound.scoreContinue(maxTokens));
   }
 
-  /** Of each token of the window but the first: its log-probability, and the token that was the most probable there. */
-  scores(): { logprob: number; best: number }[] {
+  /** One for each token of the window but the first. */
+  scores(): TokenScore[] {
     return this.#run(() => {
       const count = this.#bound.scoresCount();
-      const view = this.#view(this.#bound.scoresAddress(), count * 8);
+      const view = this.#view(this.#bound.scoresAddress(), count * 20);
       return Array.from({ length: count }, (_, i) => ({
-        logprob: view.getFloat32(i * 8, true),
-        best: view.getInt32(i * 8 + 4, true),
+        logprob: view.getFloat32(i * 20, true),
+        best: view.getInt32(i * 20 + 4, true),
+        denseLogprob: view.getFloat32(i * 20 + 8, true),
+        denseBest: view.getInt32(i * 20 + 12, true),
+        kl: view.getFloat32(i * 20 + 16, true),
       }));
     });
   }
@@ -351,9 +429,12 @@ export class Engine {
   }
 
   #putText(text: string): number {
-    const bytes = encoder.encode(text);
+    return this.#putBytes(encoder.encode(text), "the text");
+  }
+
+  #putBytes(bytes: Uint8Array, what: string): number {
     const address = this.#run(() => this.#bound.textBuffer(bytes.length));
-    if (address === 0 && bytes.length > 0) throw noMemoryFor("the text", bytes.length);
+    if (address === 0 && bytes.length > 0) throw noMemoryFor(what, bytes.length);
     this.#run(() => this.#bytes(address, bytes.length).set(bytes));
     return bytes.length;
   }

@@ -1,5 +1,6 @@
 // The side of the engine: answers the calls of the protocol, one after the other, with one model. It runs in a worker, or on
 // the caller's own thread, and does not know which.
+import { calibrate, useSidecar } from "./calibration.js";
 import { Engine } from "./engine.js";
 import { CamelGPTError, describe, disposedError } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
@@ -63,13 +64,15 @@ export class Host {
   readonly #handlers: Handlers = {
     load: async (params, context) => {
       const begin = performance.now();
-      const { contextLength, kvCache } = params;
+      const { memory } = params;
       const { signal, onEvent } = context;
       const { source, ...started } = await this.#open(params, context);
       const { engine, notes } = started;
       try {
-        const memoryPlan = await loadModel(engine, source, { contextLength, kvCache, signal, onProgress: onEvent });
+        const memoryPlan = await loadModel(engine, source, { memory, signal, onProgress: onEvent });
         await expectHelpers(started);
+        engine.setPruning(params.epdp);
+        if (params.sidecar) await useSidecar(engine, params.sidecar, notes, signal);
         if (this.#disposed) throw disposedError();
         const info = engine.modelInfo();
         const loadMs = performance.now() - begin;
@@ -102,15 +105,15 @@ export class Host {
     },
 
     inspect: async (params, context) => {
-      const { contextLength, kvCache } = params;
+      const { memory } = params;
       const { engine, source } = await this.#open({ ...params, engine: { ...params.engine, threads: 1 } }, context);
       try {
-        await loadHeader(engine, source, { contextLength, kvCache, signal: context.signal, onProgress: context.onEvent });
+        await loadHeader(engine, source, { memory, signal: context.signal, onProgress: context.onEvent });
         return {
           architecture: engine.metadataString("general.architecture"),
           parameters: engine.modelInfo().parameters,
           tensors: engine.tensors(),
-          memoryPlan: engine.plan(contextLength, kvCache),
+          memoryPlan: engine.plan(memory),
           metadata: engine.metadata(),
         };
       } finally {
@@ -143,6 +146,10 @@ export class Host {
       const { engine, contextLength } = this.#loaded();
       return score(engine, params, contextLength, signal);
     },
+
+    calibrate: async ({ text }, { signal, onEvent }) => calibrate(this.#loaded().engine, text, { signal, onProgress: onEvent }),
+
+    report: async () => this.#loaded().engine.pruneReport(),
   };
 
   async #open(

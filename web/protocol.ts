@@ -1,11 +1,11 @@
 // What a model can be asked for, and the messages that carry it to another thread and back.
-import type { SamplingOptions } from "./engine.js";
+import type { MemoryOptions, SamplingOptions } from "./engine.js";
 import type { ErrorData } from "./errors.js";
 import type { Build, Flavour } from "./features.js";
 import type { Location } from "./load/resolve.js";
 import type { ByteSource } from "./load/source.js";
 import type { ThreadStart } from "./threads.js";
-import type { Generated, Inspection, KvCacheType, ModelInfo, ProgressEvent, Score } from "./types.js";
+import type { Calibration, EpdpMode, EpdpNumbers, Generated, Inspection, ModelInfo, ProgressEvent, PruneNumbers, Score } from "./types.js";
 
 /** How the engine is to be made. */
 export interface EngineOptions {
@@ -19,10 +19,19 @@ export interface EngineOptions {
 
 export interface LoadParams {
   location: Location;
-  /** 0: the model's own, at most 4,096. */
-  contextLength: number;
-  kvCache: KvCacheType;
+  memory: MemoryOptions;
+  epdp: EpdpMode | EpdpNumbers;
+  /** What an earlier calibration has learnt. */
+  sidecar?: SidecarParams | undefined;
   engine: EngineOptions;
+}
+
+export interface SidecarParams {
+  bytes: Uint8Array;
+  /** Of the file, for messages. */
+  name: string;
+  /** Whether the user named it: then an unusable one is an error, and otherwise a note. */
+  named: boolean;
 }
 
 /** A model that answers. */
@@ -56,6 +65,13 @@ export interface ScoreParams {
   /** Tokens of the text to use at most; 0 means all. */
   maxTokens: number;
   logprobs: boolean;
+  /** Whether to compare with the dense model. */
+  compare: boolean;
+}
+
+export interface CalibrateParams {
+  /** To learn from; empty: the engine's own text. */
+  text: string;
 }
 
 /** Every call: what goes in, what comes while it runs, what comes out. */
@@ -68,6 +84,9 @@ export interface Calls {
   /** The events are pieces of the text, in order. */
   generate: { params: GenerateParams; event: string; value: Generated };
   score: { params: ScoreParams; event: never; value: Score };
+  /** The events say how much is done, 0 to 1. */
+  calibrate: { params: CalibrateParams; event: number; value: Calibration };
+  report: { params: Record<string, never>; event: never; value: PruneNumbers };
 }
 export type CallName = keyof Calls;
 
@@ -93,7 +112,7 @@ export type ToWorker =
 /** From the engine's thread to the caller. */
 export type FromWorker =
   | { type: "value"; id: number; value: Calls[CallName]["value"] }
-  | { type: "event"; id: number; event: ProgressEvent | string }
+  | { type: "event"; id: number; event: ProgressEvent | string | number }
   | { type: "error"; id: number; error: ErrorData }
   /** Asks for at most `size` bytes of a source that only the caller can read. One at a time. */
   | { type: "pull"; id: number; size: number }

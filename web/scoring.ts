@@ -1,5 +1,5 @@
 // A text → how probable the model finds it: windows without overlap, each from an empty cache.
-import type { Engine } from "./engine.js";
+import type { Engine, TokenScore } from "./engine.js";
 import { CamelGPTError, throwIfAborted } from "./errors.js";
 import { prefillSlice } from "./generation.js";
 import { pacer } from "./pause.js";
@@ -28,26 +28,33 @@ export async function score(
   }
   const all = typeof text === "string" ? engine.tokenize(text, params.addSpecial, params.parseSpecial) : text;
   const tokens = maxTokens > 0 ? all.slice(0, maxTokens) : all;
-  const logprobs: number[] = [];
-  const best: number[] = [];
+  const scores: TokenScore[] = [];
   const pace = pacer();
   for (let begin = 0; tokens.length - begin > 1; begin += window) {
-    engine.scoreBegin(tokens.slice(begin, begin + window));
+    engine.scoreBegin(tokens.slice(begin, begin + window), params.compare);
     while (engine.scoreContinue(prefillSlice) > 0) {
       await pace();
       throwIfAborted(signal);
     }
-    for (const each of engine.scores()) {
-      logprobs.push(each.logprob);
-      best.push(each.best);
-    }
+    for (const each of engine.scores()) scores.push(each);
   }
-  if (logprobs.length === 0) {
+  if (scores.length === 0) {
     throw new CamelGPTError("bad-input", "The text is too short to be scored.", {
       expected: "at least 2 tokens",
       found: String(tokens.length),
     });
   }
-  const nll = -logprobs.reduce((sum, logprob) => sum + logprob, 0) / logprobs.length;
-  return { tokens: logprobs.length, nll, perplexity: Math.exp(nll), ...(params.logprobs && { logprobs, best }) };
+  const mean = (of: (score: TokenScore) => number) => scores.reduce((sum, each) => sum + of(each), 0) / scores.length;
+  const nll = -mean(({ logprob }) => logprob);
+  return {
+    tokens: scores.length,
+    nll,
+    perplexity: Math.exp(nll),
+    ...(params.logprobs && { logprobs: scores.map(({ logprob }) => logprob), best: scores.map(({ best }) => best) }),
+    ...(params.compare && {
+      kl: mean(({ kl }) => kl),
+      top1: mean(({ best, denseBest }) => (best === denseBest ? 1 : 0)),
+      perplexityRatio: Math.exp(nll + mean(({ denseLogprob }) => denseLogprob)),
+    }),
+  };
 }

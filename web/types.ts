@@ -16,9 +16,11 @@ export interface MemoryPlan {
   tokenizerBytes: number;
   /** Activations, logits, sampling. */
   workspaceBytes: number;
+  /** What dynamic pruning keeps beside the model. */
+  pruneBytes: number;
   /** The buffer through which the file arrives. */
   stagingBytes: number;
-  /** The sum of the five parts in memory. */
+  /** The sum of the six parts in memory. */
   totalBytes: number;
   /** Positions in the cache. */
   contextLength: number;
@@ -145,6 +147,53 @@ export interface Score {
   logprobs?: number[];
   /** The token that was the most probable in the place of each scored token, where `logprobs` was asked for. */
   best?: number[];
+  /** With `against: "dense"`: the mean Kullback-Leibler divergence from the dense model, in nats a token. */
+  kl?: number;
+  /** Likewise: the part of the tokens, 0 to 1, in whose place the same token is the most probable. */
+  top1?: number;
+  /** Likewise: the perplexity over that of the dense model. */
+  perplexityRatio?: number;
+}
+
+/** How much dynamic pruning leaves out. */
+export type EpdpMode = "off" | "exact" | "balanced" | "aggressive";
+
+/** The same in numbers. */
+export interface EpdpNumbers {
+  /** Rows of the output head that a step scores exactly; 0: all. */
+  headRows?: number;
+  /** More drift from the dense model than that (mean, nats a token), and less is left out; 0: nobody looks. */
+  maxKl?: number;
+}
+
+/** What a mode was measured to cost when the model was calibrated. */
+export interface EpdpCost {
+  headRows: number;
+  /** Mean divergence from the dense model, nats a token. */
+  kl: number;
+  /** Part of the tokens whose most probable one is the dense model's. */
+  top1: number;
+}
+
+/** What dynamic pruning did since the last generation began. */
+export interface PruneNumbers {
+  /** Whether a calibration or a sidecar has told what may be left out. Until then steps are dense. */
+  calibrated: boolean;
+  headRows: number;
+  macsPerToken: number;
+  macsPerTokenDense: number;
+  driftChecks: number;
+  driftEvents: number;
+  /** What the checks found, nats a token; null where there was none. */
+  meanKl: number | null;
+  costs: Record<Exclude<EpdpMode, "off">, EpdpCost> | null;
+}
+
+/** What a calibration has learnt. */
+export interface Calibration {
+  /** To be kept beside the model, as a file with the ending .epdp. */
+  sidecar: Uint8Array;
+  costs: Record<Exclude<EpdpMode, "off">, EpdpCost>;
 }
 
 /** An event of a load, in the shape of transformers.js. */

@@ -10,11 +10,14 @@ import {
   throwIfAborted,
 } from "../../web/errors.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
+import { readSidecar } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
-import type { GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
+import type { Calibration, GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
 import { checkMessages } from "./check-messages.js";
 import {
+  type CalibrateOptions,
+  calibrateOptions,
   type ChatOptions,
   checkLoadOptions,
   type DetokenizeOptions,
@@ -23,13 +26,14 @@ import {
   type GenerateOptions,
   generateParams,
   type LoadOptions,
+  memoryOptions,
   type ScoreOptions,
   scoreParams,
   splitChatOptions,
   type TokenizeOptions,
   tokenizeParams,
 } from "./options.js";
-import { type EpdpReport, offReport } from "./report.js";
+import { type EpdpReport, epdpReport } from "./report.js";
 import { textOf, TextStream } from "./text-stream.js";
 
 const defaultHub = "https://huggingface.co";
@@ -175,9 +179,20 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return (await this.#loaded()).info;
   }
 
-  /** What dynamic pruning did. In this version: nothing, the dense model answers. */
+  /** What dynamic pruning did in the last generation. */
   async report(): Promise<EpdpReport> {
-    return offReport((await this.#loaded()).info, this.#contextUsed);
+    const { info } = await this.#loaded();
+    return epdpReport(this.#options.epdp ?? "off", await this.#call("report", {}, {}), info, this.#contextUsed);
+  }
+
+  /**
+   * Learns what dynamic pruning may leave out, in some seconds, from texts like those to come; without any, from a text of its own.
+   * The sidecar it gives can be kept beside the model and handed in with the option `sidecar`, which saves the calibration.
+   * Errors: `bad-state` where the option `epdp` is `"off"`, `bad-input`, `aborted`.
+   */
+  async calibrate(options?: CalibrateOptions): Promise<Calibration> {
+    const { text, signal, onProgress } = calibrateOptions(options);
+    return this.#call("calibrate", { text }, { signal, onEvent: onProgress });
   }
 
   /**
@@ -207,7 +222,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, contextLength = 0, kvCache = "q16" } = this.#options;
+    const { signal, onProgress: onEvent, epdp = "off" } = this.#options;
     const { headers = {}, hub = defaultHub, releases, fetch } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();
@@ -217,7 +232,13 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     try {
       const { location, open } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
       this.#backend = await this.#startBackend();
-      const params: LoadParams = { location, contextLength, kvCache, engine: engineOptions(this.#options) };
+      const params: LoadParams = {
+        location,
+        memory: memoryOptions(this.#options),
+        epdp,
+        sidecar: epdp === "off" ? undefined : await readSidecar(this.#options.sidecar, location, { headers, fetch }, this.#means),
+        engine: engineOptions(this.#options),
+      };
       const context = { signal: abort.signal, onEvent, openCaller: open && (() => open(abort.signal)) };
       throwIfAborted(abort.signal);
       return await this.#backend.call(name, params, context as CallContext<K>);

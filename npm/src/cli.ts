@@ -1,6 +1,7 @@
 // The command `camelgpt`: finds the command that is meant, runs it, and turns what goes wrong into a line and an exit code.
 import { readFile } from "node:fs/promises";
 
+import { calibrate } from "./cli/calibrate.js";
 import { generate } from "./cli/generate.js";
 import { inspect } from "./cli/inspect.js";
 import { score } from "./cli/score.js";
@@ -8,7 +9,7 @@ import { tokenize } from "./cli/tokenize.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
-const commands: Record<string, Command> = { generate, score, tokenize, inspect };
+const commands: Record<string, Command> = { generate, score, tokenize, inspect, calibrate };
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 

@@ -2,7 +2,8 @@
 import type { EngineOptions, GenerateParams, ScoreParams } from "../../web/protocol.js";
 import type { Fetch } from "../../web/load/http.js";
 import type { Build, Flavour } from "../../web/features.js";
-import type { KvCacheType, ProgressEvent } from "../../web/types.js";
+import type { MemoryOptions } from "../../web/engine.js";
+import type { EpdpMode, EpdpNumbers, KvCacheType, ProgressEvent } from "../../web/types.js";
 import {
   checkOptions,
   checkPrompt,
@@ -45,10 +46,17 @@ export interface LoadOptions {
    */
   flavour?: Flavour | "auto";
   /**
-   * Dynamic pruning. This version has the dense engine only.
+   * Dynamic pruning: steps leave out what cannot matter for their token. `exact` leaves greedy answers as they are, `balanced`
+   * costs a mean divergence of at most 0.02 nats a token, `aggressive` of 0.1; or numbers. It works once a sidecar or
+   * `calibrate()` has told what can be left out; until then the dense model answers. `report()` says what it did.
    * @default "off"
    */
-  epdp?: "off";
+  epdp?: EpdpMode | EpdpNumbers;
+  /**
+   * What `calibrate()` gave: bytes, or the path or URL of the file.
+   * @default for a model that is a file, the file beside it with the ending .epdp, if there is one
+   */
+  sidecar?: string | URL | Uint8Array;
   /** Sent with the request for a model at a URL, for private weights. */
   headers?: Record<string, string>;
   /**
@@ -207,6 +215,16 @@ export interface ScoreOptions extends TokenizeOptions {
    * @default false
    */
   logprobs?: boolean;
+  /** Compare with the dense model: what dynamic pruning costs on this text. */
+  against?: "dense";
+}
+
+export interface CalibrateOptions {
+  /** Some thousand tokens of what the model will write and read. */
+  text?: string;
+  signal?: AbortSignal;
+  /** Hears how much is done, 0 to 1. */
+  onProgress?: (done: number) => void;
 }
 
 const signal = ofType("an AbortSignal", isSignal);
@@ -220,7 +238,8 @@ const loadRules = {
   kvCache: oneOf("q16", "q8"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
-  epdp: oneOf("off").because("Dynamic pruning is not available in this version: leave the option out, or set it to \"off\"."),
+  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows and maxKl', isEpdp),
+  sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
   hub: text,
   releases: text,
@@ -262,10 +281,24 @@ const { addSpecial: _a, parseSpecial: _p, ...chatGenerateRules } = generateRules
 const chatRules = { ...chatGenerateRules, chatTemplate: text };
 const tokenizeRules = { addSpecial: flag, parseSpecial: flag, signal };
 const detokenizeRules = { keepSpecial: flag, signal };
-const scoreRules = { ...tokenizeRules, contextLength: integer(2, largest), maxTokens: integer(2, largest), logprobs: flag };
+const scoreRules = {
+  ...tokenizeRules,
+  contextLength: integer(2, largest),
+  maxTokens: integer(2, largest),
+  logprobs: flag,
+  against: oneOf("dense"),
+};
+const calibrateRules = { text, signal, onProgress: callback };
+const epdpRules = { headRows: integer(0, largest), maxKl: number(0, 10) };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isEpdp(value: unknown): boolean {
+  if (!isRecord(value)) return oneOf("off", "exact", "balanced", "aggressive").test(value);
+  checkOptions("epdp", value, epdpRules); // says what is wrong with it
+  return true;
 }
 
 function isLogitBias(value: unknown): boolean {
@@ -280,6 +313,10 @@ function isLogitBias(value: unknown): boolean {
 /** A copy of the options, checked. All of the functions below throw `bad-option` or `bad-input`. */
 export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions {
   return checkOptions("load", options, loadRules);
+}
+
+export function memoryOptions({ contextLength = 0, kvCache = "q16", epdp = "off" }: LoadOptions): MemoryOptions {
+  return { contextLength, kvCache, prunes: epdp !== "off" };
 }
 
 export function engineOptions(options: LoadOptions): EngineOptions {
@@ -343,12 +380,17 @@ export function detokenizeParams(
 
 export function scoreParams(input: string | readonly number[], options: ScoreOptions | undefined): ScoreParams {
   checkPrompt(input);
-  const { addSpecial = true, parseSpecial = true, contextLength = 0, maxTokens = 0, logprobs = false } = checkOptions(
+  const { addSpecial = true, parseSpecial = true, contextLength = 0, maxTokens = 0, logprobs = false, against } = checkOptions(
     "score",
     options,
     scoreRules,
   );
-  return { text: input, addSpecial, parseSpecial, window: contextLength, maxTokens, logprobs };
+  return { text: input, addSpecial, parseSpecial, window: contextLength, maxTokens, logprobs, compare: against === "dense" };
+}
+
+export function calibrateOptions(options: CalibrateOptions | undefined): Omit<CalibrateOptions, "text"> & { text: string } {
+  const { text: input = "", ...rest } = checkOptions("calibration", options, calibrateRules);
+  return { text: input, ...rest };
 }
 
 function randomSeed(): number {

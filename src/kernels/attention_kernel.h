@@ -255,6 +255,7 @@ constexpr Kernels make_kernels(const char* name) {
   table.attend = AttentionKernel::attend;
   table.argmax = VectorOps::argmax;
   table.sum_exp = VectorOps::sum_exp;
+  table.select_above = VectorOps::select_above;
   return table;
 }
 

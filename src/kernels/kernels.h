@@ -125,6 +125,8 @@ struct Kernels {
   uint32_t (*argmax)(const float* x, uint32_t count);
   // Sum of exp(x[i] - maximum).
   double (*sum_exp)(const float* x, uint32_t count, float maximum);
+  // Lists i, rising, where x[i] >= threshold, and adds `shift` to all other x[i]. Returns how many are in the list [count].
+  uint32_t (*select_above)(float* x, uint32_t count, float threshold, float shift, uint32_t* list);
 };
 
 // The set in use; chosen at the first call.

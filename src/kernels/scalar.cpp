@@ -212,6 +212,18 @@ double sum_exp(const float* x, uint32_t count, float maximum) {
   return sum;
 }
 
+uint32_t select_above(float* x, uint32_t count, float threshold, float shift, uint32_t* list) {
+  uint32_t selected = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (x[i] >= threshold) {
+      list[selected++] = i;
+    } else {
+      x[i] += shift;
+    }
+  }
+  return selected;
+}
+
 constexpr Kernels make_table() {
   Kernels table{};
   table.name = "scalar";
@@ -238,6 +250,7 @@ constexpr Kernels make_table() {
   table.attend = attend;
   table.argmax = argmax;
   table.sum_exp = sum_exp;
+  table.select_above = select_above;
   return table;
 }
 

@@ -271,6 +271,26 @@ struct VectorOps {
     for (; i < count; ++i) total += static_cast<double>(std::exp(x[i] - maximum));
     return total;
   }
+
+  static uint32_t select_above(float* x, uint32_t count, float threshold, float shift, uint32_t* list) {
+    const v128_t thresholds = wasm_f32x4_splat(threshold), shifts = wasm_f32x4_splat(shift);
+    uint32_t selected = 0, i = 0;
+    for (; i + 4 <= count; i += 4) {
+      const v128_t v = wasm_v128_load(x + i), above = wasm_f32x4_ge(v, thresholds);
+      wasm_v128_store(x + i, wasm_v128_bitselect(v, wasm_f32x4_add(v, shifts), above));
+      for (uint32_t bits = wasm_i32x4_bitmask(above); bits != 0; bits &= bits - 1) {
+        list[selected++] = i + static_cast<uint32_t>(__builtin_ctz(bits));
+      }
+    }
+    for (; i < count; ++i) {
+      if (x[i] >= threshold) {
+        list[selected++] = i;
+      } else {
+        x[i] += shift;
+      }
+    }
+    return selected;
+  }
 };
 
 }  // namespace camelgpt

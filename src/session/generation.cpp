@@ -37,7 +37,7 @@ bool is_end_token(const Session& s, int32_t token) {
 void evaluate(Session* s, uint32_t count) {
   const bool is_last = s->cache.length + count == s->history_length;
   model_forward(s->model, s->history.subspan(s->cache.length, count), is_last ? 1 : 0, &s->cache, &s->workspace);
-  if (is_last) model_logits(s->model, &s->workspace);
+  if (is_last) pruning_logits(s, 0);
 }
 
 void report_probabilities(Session* s, int32_t token) {
@@ -117,6 +117,7 @@ Status session_prompt(Session* session, size_t token_count) {
   s->stops.held.clear();
   s->generated = 0;
   s->top_count = 0;
+  pruning_restart(&s->pruning);
   s->scoring = false;
   s->generating = true;
   return {};

@@ -52,28 +52,43 @@ Status read_header(Session* s) {
   CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));
   s->state = LoadState::kPlanned;
   MemoryPlan plan;
-  return session_plan(s, 0, &plan);  // shapes are checked before a byte of weights arrives
+  return session_plan(s, {}, &plan);  // shapes are checked before a byte of weights arrives
 }
 
+// All that takes memory from the arena.
+struct ModelParts {
+  Model& model;
+  KvCache& cache;
+  Workspace& workspace;
+  Sampler& sampler;
+  Pruning& pruning;
+  std::span<int32_t>& history;
+};
+
 // Takes everything that the model needs from the arena, in one order for measuring and for real.
-Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, KvType kv_type, Model* model, KvCache* cache,
-                     Workspace* workspace, Sampler* sampler, std::span<int32_t>* history, WeightBinder* binder,
-                     MemoryPlan* plan) {
+Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, const MemoryOptions& options, const ModelParts& parts,
+                     WeightBinder* binder, MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
-  CAMELGPT_TRY(model_bind(binder, model));
-  const uint64_t weights = arena->used().value;
-  CAMELGPT_TRY(cache_reserve(model->config, context, kv_type, arena, cache));
-  const uint64_t with_cache = arena->used().value;
-  workspace_reserve(model->config, arena, workspace);
-  sampler_reserve(sampler, model->config.vocabulary, arena);
-  *history = arena->take<int32_t>(context);
+  const ModelConfig& config = parts.model.config;
+  CheckedSize before = 0;
+  const auto taken = [&] {
+    const uint64_t bytes = arena->used().value - before.value;
+    before = arena->used();
+    return bytes;
+  };
+  CAMELGPT_TRY(model_bind(binder, &parts.model));
+  plan->weight_bytes = taken();
+  CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &parts.cache));
+  plan->cache_bytes = taken();
+  workspace_reserve(config, arena, &parts.workspace);
+  sampler_reserve(&parts.sampler, config.vocabulary, arena);
+  parts.history = arena->take<int32_t>(context);
+  plan->workspace_bytes = taken();
+  if (options.prunes) pruning_reserve(config, arena, &parts.pruning);
+  plan->prune_bytes = taken();
   const CheckedSize total = arena->used();
-  if (!total.fits_address_space()) return out_of_memory("the model", total.value);
-  plan->weight_bytes = weights;
-  plan->cache_bytes = with_cache - weights;
-  plan->workspace_bytes = total.value - with_cache;
-  return {};
+  return total.fits_address_space() ? Status{} : out_of_memory("the model", total.value);
 }
 
 Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) {
@@ -170,10 +185,10 @@ Status session_end_of_file(const Session* session) {
   return make_error(ErrorCode::kBadState, "The load has failed.");
 }
 
-Status session_plan(const Session* session, uint32_t context_length, MemoryPlan* plan, KvType kv_type) {
+Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan) {
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
   *plan = {};
-  CAMELGPT_TRY(resolve_context(*session, context_length, &plan->context_length));
+  CAMELGPT_TRY(resolve_context(*session, options.context_length, &plan->context_length));
   plan->model_context_length = session->model.config.context_length;
   plan->file_bytes = session->file_bytes;
   if (session->state != LoadState::kPlanned) {
@@ -184,26 +199,27 @@ Status session_plan(const Session* session, uint32_t context_length, MemoryPlan*
   KvCache cache;
   Workspace workspace;
   Sampler sampler;
+  Pruning pruning;
   std::span<int32_t> history;
   WeightBinder binder{};
-  CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, kv_type, &model, &cache, &workspace,
-                             &sampler, &history, &binder, plan));
+  CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, options,
+                             {model, cache, workspace, sampler, pruning, history}, &binder, plan));
   plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
   plan->staging_bytes = session->staging.size();
-  plan->total_bytes = plan->weight_bytes + plan->cache_bytes + plan->tokenizer_bytes + plan->workspace_bytes + plan->staging_bytes;
+  plan->total_bytes = measuring.used().value + plan->tokenizer_bytes + plan->staging_bytes;
   return {};
 }
 
-Status session_allocate(Session* session, uint32_t context_length, KvType kv_type) {
-  if (session->state != LoadState::kPlanned) return make_error(ErrorCode::kBadState, "Memory is allocated once, after planning.");
+Status session_allocate(Session* session, const MemoryOptions& options) {
+  Session& s = *session;
+  if (s.state != LoadState::kPlanned) return make_error(ErrorCode::kBadState, "Memory is allocated once, after planning.");
   MemoryPlan plan;
-  CAMELGPT_TRY(session_plan(session, context_length, &plan, kv_type));
-  const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes;
-  if (!session->arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
+  CAMELGPT_TRY(session_plan(session, options, &plan));
+  const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes + plan.prune_bytes;
+  if (!s.arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
-  const Status reserved =
-      reserve_model(session->reader.header, &session->arena, plan.context_length, kv_type, &session->model,
-                    &session->cache, &session->workspace, &session->sampler, &session->history, &binder, &plan);
+  const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options,
+                                        {s.model, s.cache, s.workspace, s.sampler, s.pruning, s.history}, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;
   weight_stream_begin(&binder, &session->weights);

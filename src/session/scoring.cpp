@@ -1,11 +1,45 @@
 // How probable a given text is.
 #include <algorithm>
+#include <cmath>
 
 #include "session/session.h"
 
 namespace camelgpt {
+namespace {
 
-Status session_score_begin(Session* session, size_t token_count) {
+struct Scored {
+  float logprob;
+  int32_t best;
+};
+
+// What the logits in the workspace say of a token.
+Scored score_logits(const Session& s, int32_t target) {
+  const Kernels& k = kernels();
+  const float* logits = s.workspace.logits.data();
+  const uint32_t vocabulary = s.model.config.vocabulary, best = k.argmax(logits, vocabulary);
+  const double above = static_cast<double>(logits[target]) - static_cast<double>(logits[best]);
+  return {static_cast<float>(above - std::log(k.sum_exp(logits, vocabulary, logits[best]))), static_cast<int32_t>(best)};
+}
+
+// Scores one output as a step would see it.
+TokenScore score_pruned(Session* s, uint32_t output, int32_t target) {
+  pruning_logits(s, output);
+  const Scored pruned = score_logits(*s, target);
+  TokenScore score{pruned.logprob, pruned.best, pruned.logprob, pruned.best, 0};
+  if (!s->comparing) return score;
+  const std::span<const float> logits = s->workspace.logits.first(s->model.config.vocabulary);
+  std::copy(logits.begin(), logits.end(), s->pruning.dense.begin());
+  model_logits(s->model, output, &s->workspace);
+  const Scored dense = score_logits(*s, target);
+  score.dense_logprob = dense.logprob;
+  score.dense_best = dense.best;
+  score.kl = static_cast<float>(kl_divergence(logits, s->pruning.dense));
+  return score;
+}
+
+}  // namespace
+
+Status session_score_begin(Session* session, size_t token_count, bool compare) {
   Session* s = session;
   if (s->state != LoadState::kReady) return not_ready();
   CAMELGPT_TRY(check_tokens(*s, token_count));
@@ -21,7 +55,9 @@ Status session_score_begin(Session* session, size_t token_count) {
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   s->cache.length = 0;
+  pruning_restart(&s->pruning);
   s->scoring = true;
+  s->comparing = compare;
   return {};
 }
 
@@ -35,10 +71,14 @@ Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* l
     const uint32_t first = s->cache.length;
     const uint32_t count = std::min({end - first, budget, kMaxBatch});
     model_forward(s->model, s->history.subspan(first, count), count, &s->cache, &s->workspace);
-    float logprobs[kMaxBatch];
-    int32_t best[kMaxBatch];
-    model_score(s->model, s->history.subspan(first + 1, count), &s->workspace, logprobs, best);
-    for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = {logprobs[i], best[i]};
+    if (pruning_is_active(s->pruning)) {
+      for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = score_pruned(s, i, s->history[first + 1 + i]);
+    } else {
+      float logprobs[kMaxBatch];
+      int32_t best[kMaxBatch];
+      model_score(s->model, s->history.subspan(first + 1, count), &s->workspace, logprobs, best);
+      for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = {logprobs[i], best[i], logprobs[i], best[i], 0};
+    }
     budget -= count;
   }
   *left = end - s->cache.length;

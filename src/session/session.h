@@ -8,6 +8,7 @@
 #include "generate/sampler.h"
 #include "gguf/gguf.h"
 #include "model/model.h"
+#include "session/pruning.h"
 #include "session/stop_strings.h"
 #include "tokenize/tokenizer.h"
 
@@ -56,9 +57,12 @@ struct Session {
   TokenProbability top_tokens[kMaxLogprobs];
   uint32_t top_count = 0;
 
+  Pruning pruning;
+
   // Scoring.
   Buffer<TokenScore> scores;
   bool scoring = false;
+  bool comparing = false;           // with the dense model
 };
 
 inline Status not_ready() {

@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::memcpy(session_staging(session).data(), file.data() + at, piece);
     at += piece;
     status = session_feed(session, piece);
-    if (status.ok() && session_load_state(session) == LoadState::kPlanned) status = session_allocate(session, 0);
+    if (status.ok() && session_load_state(session) == LoadState::kPlanned) status = session_allocate(session, {});
   }
   if (status.ok() && session_end_of_file(session).ok() && session_configure(session, {}).ok()) {
     std::memcpy(session_text_buffer(session, 5), "Hello", 5);

@@ -1,15 +1,13 @@
 // A source of bytes → a model in the engine. The bytes go through the engine's staging buffer and are never held whole.
-import type { Engine } from "../engine.js";
+import type { Engine, MemoryOptions } from "../engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
-import type { KvCacheType, MemoryPlan, ProgressEvent } from "../types.js";
+import type { MemoryPlan, ProgressEvent } from "../types.js";
 import { rejectOtherFiles } from "./sniff.js";
 import type { ByteSource } from "./source.js";
 
 export interface LoadOptions {
-  /** Positions of the cache; 0 means the model's own, at most 4,096. */
-  contextLength: number;
-  kvCache: KvCacheType;
+  memory: MemoryOptions;
   signal?: AbortSignal | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
@@ -26,8 +24,8 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
   let plan: MemoryPlan | undefined;
   await feed(engine, source, options, progress, () => {
     if (engine.loadState === "planned") {
-      plan = engine.plan(options.contextLength, options.kvCache);
-      engine.allocate(options.contextLength, options.kvCache);
+      plan = engine.plan(options.memory);
+      engine.allocate(options.memory);
     }
     return engine.loadState === "ready";
   });

@@ -27,6 +27,7 @@ export interface ResolveMeans {
     kindOf(path: string): Promise<"file" | "folder" | undefined>;
     /** Where a release of this name is kept, whether it is there or not. */
     cachedRelease(name: string): string;
+    open(path: string): Promise<ByteSource>;
   };
   /** What relative URLs are relative to; undefined where nothing is. */
   baseUrl(): string | undefined;

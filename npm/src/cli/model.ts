@@ -1,5 +1,7 @@
 // The flags that say which model and how, the same for all commands; and what loading one costs.
+import { describe } from "../../../web/errors.js";
 import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entry/node.js";
+import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
 
 export const defaultModel = "smollm2-135m";
@@ -18,7 +20,8 @@ export const modelFlags: Record<string, Flag> = {
   model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${defaultModel})` },
   ...sourceFlags,
   threads: { takes: "number", help: "threads to compute with (default: one for each core, at most 4)" },
-  epdp: { takes: "text", value: "MODE", help: "dynamic pruning (this version has off)" },
+  epdp: { takes: "text", value: "MODE", help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default off)" },
+  sidecar: { takes: "text", value: "F", help: "what camelgpt calibrate wrote (default: the .epdp file beside the model)" },
 };
 
 export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
@@ -38,9 +41,19 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     // Any text may come from a command line: the options are checked where they are used.
     kvCache: flags.text("kv-cache") as LoadOptions["kvCache"],
     flavour: flags.text("flavour") as LoadOptions["flavour"],
-    epdp: flags.text("epdp") as LoadOptions["epdp"],
+    epdp: epdpOf(flags.text("epdp")),
+    sidecar: flags.text("sidecar"),
     onProgress: process.stderr.isTTY && !flags.json ? showProgress : undefined,
   };
+}
+
+function epdpOf(text: string | undefined): LoadOptions["epdp"] {
+  if (!text?.startsWith("{")) return text as LoadOptions["epdp"];
+  try {
+    return JSON.parse(text) as LoadOptions["epdp"];
+  } catch (error) {
+    throw new UsageError(`--epdp wants a mode or a JSON object: ${describe(error)}`);
+  }
 }
 
 /** Runs `work` with the model that the flags name, and ends the model's worker in any case. */
@@ -48,13 +61,22 @@ export async function withModel(
   flags: Flags,
   signal: AbortSignal,
   work: (model: CamelGPTInference) => Promise<void>,
+  { source = flags.text("model") ?? defaultModel, ...own }: LoadOptions & { source?: string } = {},
 ): Promise<void> {
-  const model = await CamelGPTInference.load(flags.text("model") ?? defaultModel, loadOptions(flags, signal));
+  const model = await CamelGPTInference.load(source, { ...loadOptions(flags, signal), ...own });
   try {
     await work(model);
   } finally {
     await model.dispose();
   }
+}
+
+/** The path of a model that is a file, or of a release that is on this machine. */
+export async function modelPath(model: string): Promise<string | undefined> {
+  for (const path of [model, nodeFiles.cachedRelease(model)]) {
+    if ((await nodeFiles.kindOf(path)) === "file") return path;
+  }
+  return undefined;
 }
 
 function showProgress({ status, file, progress, loaded }: ProgressEvent): void {

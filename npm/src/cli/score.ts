@@ -10,6 +10,7 @@ export const score: Command = {
     file: { takes: "text", value: "F", help: "UTF-8 text; - reads standard input" },
     "max-tokens": { takes: "number", help: "use no more than N tokens of the text" },
     logprobs: { takes: "nothing", help: "with --json: the log-probability of each scored token" },
+    against: { takes: "text", value: "dense", help: "say also what dynamic pruning costs on this text" },
     ...modelFlags,
     context: { takes: "number", help: "tokens of a window (default: the model's context, at most 4096)" },
   },
@@ -19,10 +20,22 @@ export const score: Command = {
     if (path === undefined) throw new UsageError("The file is missing.", "Give it with --file.");
     const text = await readText(path);
     await withModel(flags, signal, async (model) => {
-      const options = { signal, maxTokens: flags.number("max-tokens"), logprobs: flags.has("logprobs") };
+      const options = {
+        signal,
+        maxTokens: flags.number("max-tokens"),
+        logprobs: flags.has("logprobs"),
+        against: flags.text("against") as "dense" | undefined,
+      };
       const result = await model.score(text, options);
-      if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-      else process.stdout.write(`perplexity ${result.perplexity.toFixed(4)} (nll ${result.nll.toFixed(5)} nats, ${result.tokens} tokens)\n`);
+      if (flags.json) {
+        process.stdout.write(`${JSON.stringify(result)}\n`);
+        return;
+      }
+      const { perplexity, nll, tokens, kl, top1, perplexityRatio } = result;
+      process.stdout.write(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} nats, ${tokens} tokens)\n`);
+      if (kl === undefined || top1 === undefined || perplexityRatio === undefined) return;
+      const cost = `KL ${kl.toFixed(5)} nats a token, top-1 ${(100 * top1).toFixed(2)} %, perplexity × ${perplexityRatio.toFixed(5)}`;
+      process.stdout.write(`against the dense model: ${cost}\n`);
     });
   },
 };

@@ -32,6 +32,8 @@ export const nodeFiles: NonNullable<ResolveMeans["files"]> = {
 
   cachedRelease: (name) =>
     join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "camelgpt", "models", `${name}.gguf`),
+
+  open: openFile,
 };
 
 /** Reads straight into the engine's memory, so that no copy of the file is made. */
@@ -44,7 +46,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be opened: ${describe(error)}`, {
-      expected: "a GGUF file that may be read",
+      expected: "a file that may be read",
       hint: "Check the path and its permissions.",
       cause: error,
     });

@@ -26,7 +26,7 @@ static Status load(Session* session, const std::vector<uint8_t>& file, size_t pi
     const size_t size = std::min({piece, file.size() - at, session_staging(session).size()});
     std::memcpy(session_staging(session).data(), file.data() + at, size);
     CAMELGPT_TRY(session_feed(session, size));
-    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, context, kv_type));
+    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, {context, kv_type}));
   }
   return session_end_of_file(session);
 }
@@ -313,14 +313,14 @@ TEST_CASE("the plan adds up, and no memory is taken for a context that the model
   REQUIRE(session_feed(session, 20000).ok());
   REQUIRE(session_load_state(session) == LoadState::kPlanned);
   MemoryPlan plan;
-  REQUIRE(session_plan(session, 0, &plan).ok());
+  REQUIRE(session_plan(session, {}, &plan).ok());
   CHECK(plan.context_length == TinyLlama::kContext);
   const uint64_t rows = 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kContext;
   CHECK(plan.cache_bytes == rows * (TinyLlama::kWidth * 2 + sizeof(float)));
   CHECK(plan.total_bytes == plan.weight_bytes + plan.cache_bytes + plan.tokenizer_bytes + plan.workspace_bytes + plan.staging_bytes);
-  CHECK(session_plan(session, TinyLlama::kContext + 1, &plan).code == ErrorCode::kBadOption);
-  CHECK(session_plan(session, UINT32_MAX, &plan).code == ErrorCode::kBadOption);
-  REQUIRE(session_plan(session, 16, &plan).ok());
+  CHECK(session_plan(session, {TinyLlama::kContext + 1}, &plan).code == ErrorCode::kBadOption);
+  CHECK(session_plan(session, {UINT32_MAX}, &plan).code == ErrorCode::kBadOption);
+  REQUIRE(session_plan(session, {16}, &plan).ok());
   CHECK(plan.context_length == 16);
 }
 
@@ -347,8 +347,8 @@ TEST_CASE("8-bit keys and values take about half of the memory, and the logits s
   std::memcpy(session_staging(session).data(), file.data(), 20000);
   REQUIRE(session_feed(session, 20000).ok());
   MemoryPlan words, bytes;
-  REQUIRE(session_plan(session, 0, &words).ok());
-  REQUIRE(session_plan(session, 0, &bytes, KvType::k8).ok());
+  REQUIRE(session_plan(session, {}, &words).ok());
+  REQUIRE(session_plan(session, {0, KvType::k8}, &bytes).ok());
   const uint64_t rows = 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kContext;
   CHECK(words.cache_bytes == rows * (TinyLlama::kWidth * 2 + sizeof(float)));
   CHECK(bytes.cache_bytes == rows * (TinyLlama::kWidth + sizeof(float)));
@@ -414,8 +414,8 @@ TEST_CASE("calls in the wrong order are errors, not accidents") {
   CHECK(session_prompt(session, 0).code == ErrorCode::kBadState);
   CHECK(session_prefill(session, 1, &left).code == ErrorCode::kBadState);
   CHECK(session_step(session, &result).code == ErrorCode::kBadState);
-  CHECK(session_plan(session, 0, &plan).code == ErrorCode::kBadState);
-  CHECK(session_allocate(session, 0).code == ErrorCode::kBadState);
+  CHECK(session_plan(session, {}, &plan).code == ErrorCode::kBadState);
+  CHECK(session_allocate(session, {}).code == ErrorCode::kBadState);
   CHECK(session_model_info(session, &info).code == ErrorCode::kBadState);
   CHECK(session_tokenize(session, 0, true, true).code == ErrorCode::kBadState);
   CHECK(session_score_continue(session, 1, &left).code == ErrorCode::kBadState);

@@ -1,0 +1,45 @@
+// camelgpt calibrate: a model → its EPDP sidecar, a file beside it.
+import { writeFile } from "node:fs/promises";
+
+import { type Command, UsageError } from "./command.js";
+import { readText } from "./input.js";
+import { defaultModel, modelFlags, modelPath, withModel } from "./model.js";
+
+export const calibrate: Command = {
+  summary: "learn what dynamic pruning may leave out, and write it beside the model",
+  usage: "[--model] M [--file F] [--out F] [options]",
+  flags: {
+    file: { takes: "text", value: "F", help: "UTF-8 text like that to come; - reads standard input (default: a text of its own)" },
+    out: { takes: "text", value: "F", help: "where the sidecar goes (default: beside the model, with the ending .epdp)" },
+    ...modelFlags,
+  },
+
+  async run(flags, signal) {
+    const model = flags.text("model") ?? flags.positionals[0] ?? defaultModel;
+    const path = await modelPath(model);
+    const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
+    if (out === undefined) throw new UsageError("Where is the sidecar to go?", "Name a file with --out.");
+    const file = flags.text("file");
+    const text = file === undefined ? undefined : await readText(file);
+    const quiet = flags.json || !process.stderr.isTTY;
+    const onProgress = quiet ? undefined : (done: number) => process.stderr.write(`\rcalibrating: ${(100 * done).toFixed(0)} % `);
+    await withModel(
+      flags,
+      signal,
+      async (loaded) => {
+        const { sidecar, costs } = await loaded.calibrate({ text, signal, onProgress });
+        await writeFile(out, sidecar);
+        if (!quiet) process.stderr.write("\r\x1b[K");
+        if (flags.json) {
+          process.stdout.write(`${JSON.stringify({ sidecar: out, bytes: sidecar.length, costs })}\n`);
+          return;
+        }
+        process.stdout.write(`${out}: ${sidecar.length} bytes\n`);
+        for (const [mode, { headRows, kl, top1 }] of Object.entries(costs)) {
+          process.stdout.write(`${mode}: ${headRows} rows of the head, KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %\n`);
+        }
+      },
+      { source: model, epdp: "balanced", sidecar: undefined },
+    );
+  },
+};

@@ -1,0 +1,206 @@
+#include "prune/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "nn/linear.h"
+#include "prune/drift.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kKeptStates = 64;
+constexpr uint32_t kSampledRows = 4096;  // of the head: more change nothing
+constexpr float kLargestShift = 4;       // nats
+
+uint32_t sampled_rows(const Model& model) { return std::min(kSampledRows, model.head.rows); }
+
+// How many parts a stage has.
+uint32_t parts_of(const Model& model, const Calibration& calibration, Calibration::Stage stage) {
+  switch (stage) {
+    case Calibration::Stage::kStates: return 0;
+    case Calibration::Stage::kRows: return (sampled_rows(model) + kMaxBatch - 1) / kMaxBatch;
+    case Calibration::Stage::kBasis: return kImportanceSteps;
+    case Calibration::Stage::kPack: return (model.head.rows + kMaxBatch - 1) / kMaxBatch;
+    case Calibration::Stage::kTail:
+    case Calibration::Stage::kCosts: return calibration.kept_count;
+    case Calibration::Stage::kDone: break;
+  }
+  return 0;
+}
+
+void add_rows(const Model& model, uint32_t part, Calibration* calibration) {
+  const uint32_t hidden = model.config.hidden, sampled = sampled_rows(model);
+  Buffer<float>& rows = calibration->packer.rows;
+  const uint32_t first = part * kMaxBatch, count = std::min(kMaxBatch, sampled - first);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t row = static_cast<uint64_t>(first + i) * model.head.rows / sampled;
+    panel_row(model.head, static_cast<uint32_t>(row), rows.data() + static_cast<size_t>(i) * hidden);
+  }
+  importance_add_rows(rows.data(), hidden, count, &calibration->importance);
+}
+
+// Puts a state that was kept back where a forward pass would, and makes its dense logits.
+std::span<const float> dense_logits(const Model& model, uint32_t part, Workspace* workspace, Calibration* calibration) {
+  const uint32_t hidden = model.config.hidden;
+  std::copy_n(calibration->kept.data() + static_cast<size_t>(part) * hidden, hidden, workspace->x.data());
+  model_logits(model, 0, workspace);
+  const std::span<const float> logits = workspace->logits.first(model.config.vocabulary);
+  std::copy(logits.begin(), logits.end(), calibration->dense.begin());
+  return calibration->dense.span();
+}
+
+// What the coarse logits of one state say about the rows that are not selected, and what is true.
+void measure_tail(const Model& model, uint32_t part, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+  const uint32_t vocabulary = model.config.vocabulary;
+  const std::span<const float> dense = dense_logits(model, part, workspace, calibration);
+  const std::span<const float> logits = workspace->logits.first(vocabulary);
+  coarse_logits(model, 0, head, workspace);
+  const float threshold = selection_threshold(logits, prune_options(PruneMode::kBalanced, model.config).head_rows);
+  const float highest = dense[kernels().argmax(dense.data(), vocabulary)];
+  const double total = kernels().sum_exp(dense.data(), vocabulary, highest);
+  double exact = 0, coarse = 0;
+  for (uint32_t i = 0; i < vocabulary; ++i) {
+    if (logits[i] >= threshold) continue;
+    exact += static_cast<double>(std::exp(dense[i] - highest));
+    coarse += static_cast<double>(std::exp(logits[i] - highest));
+  }
+  if (std::isfinite(exact / total) && std::isfinite(coarse / total)) {
+    calibration->exact_mass += exact / total;
+    calibration->coarse_mass += coarse / total;
+  }
+}
+
+void end_tail(Calibration* calibration) {
+  const double ratio = calibration->coarse_mass > 0 ? calibration->exact_mass / calibration->coarse_mass : 1.0;
+  const float shift = ratio > 0 ? static_cast<float>(std::log(ratio)) : 0.0f;
+  calibration->result.tail_shift = std::clamp(shift, -kLargestShift, kLargestShift);
+}
+
+constexpr PruneMode kMeasuredModes[kMeasuredCosts] = {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive};
+
+// What each mode does to the logits of one state.
+void measure_costs(const Model& model, uint32_t part, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+  const uint32_t vocabulary = model.config.vocabulary;
+  const std::span<const float> dense = dense_logits(model, part, workspace, calibration);
+  const std::span<const float> logits = workspace->logits.first(vocabulary);
+  for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
+    pruned_logits(model, 0, prune_options(kMeasuredModes[i], model.config).head_rows, head, workspace);
+    const double kl = kl_divergence(dense, logits);
+    calibration->kl[i] += std::isfinite(kl) ? kl : 0;
+    const auto top = [&](std::span<const float> x) { return kernels().argmax(x.data(), vocabulary); };
+    calibration->same_top[i] += top(dense) == top(logits) ? 1 : 0;
+  }
+}
+
+void end_costs(const Model& model, Calibration* calibration) {
+  const double states = std::max(1u, calibration->kept_count);
+  for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
+    calibration->result.costs[i] = {prune_options(kMeasuredModes[i], model.config).head_rows,
+                                    static_cast<float>(calibration->kl[i] / states),
+                                    static_cast<float>(calibration->same_top[i] / states)};
+  }
+}
+
+void run_part(const Model& model, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+  switch (calibration->stage) {
+    case Calibration::Stage::kRows: return add_rows(model, calibration->done, calibration);
+    case Calibration::Stage::kBasis: return importance_step(&calibration->importance);
+    case Calibration::Stage::kPack: return pruned_head_pack(model, head, &calibration->packer);
+    case Calibration::Stage::kTail: return measure_tail(model, calibration->done, workspace, head, calibration);
+    case Calibration::Stage::kCosts: return measure_costs(model, calibration->done, workspace, head, calibration);
+    case Calibration::Stage::kStates:
+    case Calibration::Stage::kDone: return;
+  }
+}
+
+// What is to be done once after the parts of a stage.
+Status end_stage(const Model& model, PrunedHead* head, Calibration* calibration) {
+  Calibration& c = *calibration;
+  if (c.stage == Calibration::Stage::kBasis) {
+    CAMELGPT_TRY(importance_end(&c.importance));
+    c.result.to_rows.swap(c.importance.to_rows);
+    c.result.to_states.swap(c.importance.to_states);
+    c.result.rank = head->rank;
+    c.importance = {};
+    return pruned_head_begin(model, c.result.to_rows.span(), c.result.to_states.span(), head, &c.packer);
+  }
+  if (c.stage == Calibration::Stage::kTail && c.kept_count > 0) end_tail(calibration);
+  if (c.stage == Calibration::Stage::kTail) head->tail_shift = c.result.tail_shift;
+  if (c.stage == Calibration::Stage::kCosts && c.kept_count > 0) end_costs(model, calibration);
+  return {};
+}
+
+}  // namespace
+
+Status calibration_begin(const Model& model, PrunedHead* head, Calibration* calibration) {
+  Calibration& c = *calibration;
+  head->packed = false;
+  c.stage = Calibration::Stage::kStates;
+  c.kept_count = c.done = 0;
+  c.seen = 0;
+  c.exact_mass = c.coarse_mass = 0;
+  std::fill(std::begin(c.kl), std::end(c.kl), 0.0);
+  std::fill(std::begin(c.same_top), std::end(c.same_top), 0u);
+  const size_t hidden = model.config.hidden;
+  CAMELGPT_TRY(importance_begin(model.config.hidden, head->rank, &c.importance));
+  if (!c.kept.resize(kKeptStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) || !c.dense.resize(model.config.vocabulary)) {
+    return out_of_memory("calibrating", (kKeptStates + kMaxBatch) * hidden * sizeof(float));
+  }
+  return {};
+}
+
+void calibration_add(const Model& model, const Workspace& workspace, uint32_t count, uint32_t total, Calibration* calibration) {
+  Calibration& c = *calibration;
+  const size_t hidden = model.config.hidden, stride = padded_rows(model.config.hidden);
+  const uint64_t every = std::max(2u, total / kKeptStates);
+  uint32_t first = 0;  // of a run that is learnt from
+  for (uint32_t t = 0; t <= count; ++t) {
+    const bool keep = t < count && (c.seen + t) % every == 0 && c.kept_count < kKeptStates;
+    if (!keep && t < count) continue;
+    importance_add_states(workspace.x.data() + first * stride, stride, t - first, &c.importance);
+    first = t + 1;
+    if (keep) std::copy_n(workspace.x.data() + t * stride, hidden, c.kept.data() + c.kept_count++ * hidden);
+  }
+  c.seen += count;
+}
+
+void calibration_states_end(Calibration* calibration) {
+  calibration->stage = Calibration::Stage::kRows;
+  calibration->done = 0;
+}
+
+Status calibration_resume(const Model& model, PrunedHead* head, Calibration* calibration) {
+  calibration->stage = Calibration::Stage::kPack;
+  calibration->done = calibration->kept_count = 0;
+  return pruned_head_begin(model, calibration->result.to_rows.span(), calibration->result.to_states.span(), head,
+                           &calibration->packer);
+}
+
+uint32_t calibration_left(const Model& model, const Calibration& calibration) {
+  uint32_t left = 0;
+  for (uint8_t s = static_cast<uint8_t>(calibration.stage); s < static_cast<uint8_t>(Calibration::Stage::kDone); ++s) {
+    left += parts_of(model, calibration, static_cast<Calibration::Stage>(s));
+  }
+  return left - calibration.done;
+}
+
+Status calibration_step(const Model& model, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+  Calibration& c = *calibration;
+  run_part(model, workspace, head, calibration);
+  ++c.done;
+  while (c.stage != Calibration::Stage::kDone && c.done >= parts_of(model, c, c.stage)) {
+    CAMELGPT_TRY(end_stage(model, head, calibration));
+    c.stage = static_cast<Calibration::Stage>(static_cast<uint8_t>(c.stage) + 1);
+    c.done = 0;
+  }
+  if (c.stage != Calibration::Stage::kDone) return {};
+  head->packed = true;
+  c.kept.release();
+  c.dense.release();
+  c.packer = {};
+  return {};
+}
+
+}  // namespace camelgpt

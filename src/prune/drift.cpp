@@ -1,0 +1,61 @@
+#include "prune/drift.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/kernels.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr double kWeight = 0.25;  // of the latest look
+constexpr uint32_t kMostWidened = 8;
+
+}  // namespace
+
+bool drift_check_due(DriftGuard* guard) {
+  if (guard->until_check > 1) {
+    --guard->until_check;
+    return false;
+  }
+  guard->until_check = kDriftInterval;
+  return true;
+}
+
+void drift_observe(const PruneOptions& options, double kl, DriftGuard* guard) {
+  const double budget = static_cast<double>(options.max_kl);
+  // One bad token says little: 16 times the budget counts like a mean above it.
+  const double limited = std::isfinite(kl) ? std::min(kl, 16 * budget) : 16 * budget;
+  guard->mean_kl += (limited - guard->mean_kl) * (guard->checks == 0 ? 1.0 : kWeight);
+  ++guard->checks;
+  if (guard->mean_kl <= budget) {
+    if (limited > budget) guard->until_check = kDriftSoon;
+    return;
+  }
+  ++guard->events;
+  guard->widened = std::min(guard->widened + 1, kMostWidened);
+  guard->mean_kl = budget / 2;  // as things were before: what is kept now has a fresh start
+  guard->until_check = kDriftSoon;
+}
+
+uint32_t drift_head_rows(const PruneOptions& options, const DriftGuard& guard, uint32_t vocabulary) {
+  const uint64_t rows = static_cast<uint64_t>(options.head_rows) << guard.widened;  // 0 stays 0
+  return rows * 2 >= vocabulary ? 0 : static_cast<uint32_t>(rows);
+}
+
+double kl_divergence(std::span<const float> dense, std::span<const float> pruned) {
+  const Kernels& k = kernels();
+  const uint32_t count = static_cast<uint32_t>(dense.size());
+  const float dense_top = dense[k.argmax(dense.data(), count)], pruned_top = pruned[k.argmax(pruned.data(), count)];
+  const double dense_sum = k.sum_exp(dense.data(), count, dense_top);
+  const double offset = std::log(k.sum_exp(pruned.data(), count, pruned_top)) + static_cast<double>(pruned_top) -
+                        std::log(dense_sum) - static_cast<double>(dense_top);
+  double sum = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (dense[i] == pruned[i]) continue;  // scored exactly: its share comes at the end, with all others'
+    sum += static_cast<double>(std::exp(dense[i] - dense_top)) * static_cast<double>(dense[i] - pruned[i]);
+  }
+  return sum / dense_sum + offset;
+}
+
+}  // namespace camelgpt

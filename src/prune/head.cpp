@@ -1,0 +1,166 @@
+#include "prune/head.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/half.h"
+#include "nn/linear.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kSamples = 4096;       // of the logits, to find the threshold
+constexpr float kBucketsPerNat = 16;
+constexpr uint32_t kBuckets = 512;        // 32 nats down from the highest
+constexpr uint32_t kLargestRank = 128;
+constexpr uint32_t kQ40Bytes = 18;        // a block of Q4_0
+
+// x [32] → a block of Q4_0, as ggml rounds it: the value that is largest in magnitude becomes -8.
+void quantise_block(const float* x, uint8_t* block) {
+  float extreme = 0;
+  for (uint32_t i = 0; i < 32; ++i) {
+    if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
+  }
+  const float scale = std::clamp(extreme / -8, -65000.0f, 65000.0f);
+  const float inverse = std::fabs(scale) > kSmallestRange ? 1 / scale : 0.0f;
+  const uint16_t half = float_to_half(scale);
+  std::memcpy(block, &half, 2);
+  const auto quant = [&](uint32_t i) { return static_cast<uint8_t>(std::clamp(std::nearbyint(x[i] * inverse) + 8, 0.0f, 15.0f)); };
+  for (uint32_t i = 0; i < 16; ++i) block[2 + i] = static_cast<uint8_t>(quant(i) | quant(i + 16) << 4);
+}
+
+// The hidden state as the input of the head.
+const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace) {
+  const size_t stride = padded_rows(model.config.hidden);
+  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16, workspace);
+}
+
+// Coarse logits of all rows, shared out.
+void score_coarsely(const Worker& worker, const Activations& state, PrunedHead* head, std::span<float> logits) {
+  HeadThread& own = head->threads[worker.index];
+  linear_rows(head->rotation, 0, head->rank, state, own.rotated.data(), head->rank);
+  activations_begin(own.rotated.data(), head->rank, 1, head->rank, Precision::k8, &own.input);
+  kernels().quantize({0, 1}, own.input);
+  worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
+    linear_part(head->coarse, rows, own.input, logits.data(), logits.size());
+  });
+}
+
+}  // namespace
+
+uint32_t pruned_head_rank(const ModelConfig& config) {
+  // Selecting and the coarse scores take their time too.
+  if (config.vocabulary < 8192) return 0;
+  if (config.hidden >= 512) return 128;
+  return config.hidden >= 256 ? 64 : 0;
+}
+
+void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* head) {
+  head->packed = false;
+  head->rank = pruned_head_rank(config);
+  if (head->rank == 0) return;
+  head->rotation = panel_reserve(PanelKind::kFloat, head->rank, config.hidden, arena);
+  head->coarse = panel_reserve(PanelKind::kNibble, config.vocabulary, head->rank, arena);
+  head->threads = arena->take<HeadThread>(thread_count());
+  for (uint32_t i = 0; i < thread_count(); ++i) {
+    HeadThread own{};
+    own.rotated = arena->take<float>(head->rank);
+    own.input = activations_reserve(1, head->rank, arena);
+    own.rows = arena->take<uint32_t>(kHeadChunk);
+    if (!head->threads.empty()) head->threads[i] = own;
+  }
+}
+
+Status pruned_head_begin(const Model& model, std::span<const float> to_rows, std::span<const float> to_states, PrunedHead* head,
+                         HeadPacker* packer) {
+  const uint32_t hidden = model.config.hidden, rank = head->rank;
+  head->packed = false;
+  packer->next = 0;
+  Buffer<float> transposed;
+  const CheckedSize bytes = panel_bytes(PanelKind::kFloat, rank, hidden);
+  if (!transposed.resize(static_cast<size_t>(rank) * hidden) || !packer->storage.resize(static_cast<size_t>(bytes.value)) ||
+      !packer->rows.resize(static_cast<size_t>(kMaxBatch) * hidden) || !packer->coarse.resize(static_cast<size_t>(kMaxBatch) * rank)) {
+    return out_of_memory("packing the head", bytes.value);
+  }
+  packer->to_rows = head->rotation;
+  packer->to_rows.data = packer->storage.data();
+  const auto put = [&](std::span<const float> from, Panel* panel) {
+    for (uint32_t r = 0; r < rank; ++r) {
+      for (uint32_t c = 0; c < hidden; ++c) transposed[static_cast<size_t>(r) * hidden + c] = from[static_cast<size_t>(c) * rank + r];
+    }
+    return panel_put(panel, TensorType::kF32, 0, {reinterpret_cast<const uint8_t*>(transposed.data()), transposed.size() * sizeof(float)});
+  };
+  if (!put(to_rows, &packer->to_rows) || !put(to_states, &head->rotation)) {
+    return make_error(ErrorCode::kBadState, "The statistics for pruning are not finite.");
+  }
+  return {};
+}
+
+void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) {
+  const uint32_t hidden = model.config.hidden, rank = head->rank;
+  const uint32_t first = packer->next, count = std::min(kMaxBatch, model.head.rows - first);
+  for (uint32_t r = 0; r < count; ++r) panel_row(model.head, first + r, packer->rows.data() + static_cast<size_t>(r) * hidden);
+  Activations input;
+  activations_begin(packer->rows.data(), hidden, count, hidden, Precision::k16, &input);  // float panels read the floats
+  linear_rows(packer->to_rows, 0, rank, input, packer->coarse.data(), rank);
+  uint8_t blocks[kLargestRank / kUnitColumns * kQ40Bytes];
+  const uint32_t units = rank / kUnitColumns;
+  for (uint32_t r = 0; r < count; ++r) {
+    const float* row = packer->coarse.data() + static_cast<size_t>(r) * rank;
+    for (uint32_t u = 0; u < units; ++u) quantise_block(row + kUnitColumns * u, blocks + kQ40Bytes * u);
+    panel_put(&head->coarse, TensorType::kQ4_0, static_cast<uint64_t>(first + r) * units, {blocks, units * kQ40Bytes});
+  }
+  packer->next = first + count;
+}
+
+void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
+  parallel([&](const Worker& worker) {
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    score_coarsely(worker, state, head, workspace->logits);
+  });
+}
+
+float selection_threshold(std::span<const float> logits, uint32_t wanted) {
+  const size_t step = std::max<size_t>(1, logits.size() / kSamples);
+  float highest = -HUGE_VALF;
+  for (size_t i = 0; i < logits.size(); i += step) highest = logits[i] > highest ? logits[i] : highest;
+  if (!(highest > -HUGE_VALF)) return HUGE_VALF;
+  uint32_t counts[kBuckets] = {};
+  for (size_t i = 0; i < logits.size(); i += step) {
+    const float distance = (highest - logits[i]) * kBucketsPerNat;
+    if (distance < kBuckets) ++counts[static_cast<uint32_t>(distance)];
+  }
+  const size_t target = std::max<size_t>(1, wanted / step);
+  size_t seen = 0;
+  uint32_t bucket = 0;
+  while (bucket + 1 < kBuckets && (seen += counts[bucket]) < target) ++bucket;
+  return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
+}
+
+void pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace) {
+  const uint32_t vocabulary = model.config.vocabulary;
+  float* logits = workspace->logits.data();
+  parallel([&](const Worker& worker) {
+    HeadThread& own = head->threads[worker.index];
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    score_coarsely(worker, state, head, workspace->logits);
+    worker.barrier();
+    const float threshold = selection_threshold(workspace->logits.first(vocabulary), wanted);
+    worker.barrier();  // all have read before any writes
+    worker.each(vocabulary, kHeadChunk, [&](Range part) {
+      for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
+        const uint32_t count = std::min(kHeadChunk, part.end - first);
+        const uint32_t selected = kernels().select_above(logits + first, count, threshold, head->tail_shift, own.rows.data());
+        for (uint32_t i = 0; i < selected;) {  // the rows of a group are scored together
+          const uint32_t group = own.rows[i] / kPanelRows * kPanelRows;
+          linear_rows(model.head, first + group, kPanelRows, state, logits + first + group, kPanelRows);
+          while (i < selected && own.rows[i] < group + kPanelRows) ++i;
+          own.scored += kPanelRows;
+        }
+      }
+    });
+  });
+}
+
+}  // namespace camelgpt

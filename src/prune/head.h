@@ -1,0 +1,60 @@
+// The pruned output head: of a large vocabulary, only the rows that can matter for this token are scored exactly.
+//
+// Packing makes a coarse copy of the head: its rows in the few directions that carry most of the scores (importance.h), at 4 bits.
+// A step scores all rows coarsely, selects those with the highest scores, and computes their logits with the head itself: they
+// are the very bits of the dense step. The rest of the logits stay coarse; what is known about their error is made good by
+// one calibrated constant, so that all of them together have about the right mass.
+#pragma once
+
+#include <span>
+
+#include "model/model.h"
+#include "prune/importance.h"
+
+namespace camelgpt {
+
+// What each thread has for itself.
+struct alignas(64) HeadThread {
+  std::span<float> rotated;   // [rank] coordinates of the hidden state
+  Activations input;          // the same, quantised
+  std::span<uint32_t> rows;   // [kHeadChunk] selected ones
+  uint64_t scored;            // rows scored exactly, of all steps so far
+};
+
+struct PrunedHead {
+  uint32_t rank = 0;          // 0: the head is too small to be worth it
+  bool packed = false;        // the rest is filled in
+  Panel rotation;             // [rank, hidden]
+  Panel coarse;               // [vocabulary, rank]
+  float tail_shift = 0;       // added to the coarse logits of rows that are not scored exactly
+  std::span<HeadThread> threads;
+};
+
+// The rank for a model, 0 where pruning the head would not pay.
+uint32_t pruned_head_rank(const ModelConfig& config);
+// Takes memory from the arena, or only adds it up while the arena measures.
+void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* head);
+
+// What packing needs for a while.
+struct HeadPacker {
+  Panel to_rows;              // [rank, hidden]
+  Buffer<uint8_t> storage;    // of to_rows
+  Buffer<float> rows;         // [kMaxBatch, hidden]
+  Buffer<float> coarse;       // [kMaxBatch, rank]
+  uint32_t next = 0;          // the first row that is not packed yet
+};
+// to_rows and to_states [hidden, rank] as in HeadImportance; all of them must be finite.
+Status pruned_head_begin(const Model& model, std::span<const float> to_rows, std::span<const float> to_states, PrunedHead* head,
+                         HeadPacker* packer);
+// Packs the next kMaxBatch rows.
+void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer);
+
+// Coarse logits of an output of the last forward pass, all of them, into workspace->logits.
+void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace);
+// How high the `wanted` highest of the logits reach down, about: from a sample of them.
+float selection_threshold(std::span<const float> logits, uint32_t wanted);
+
+// Logits of an output of the last forward pass: about `wanted` of them exact.
+void pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace);
+
+}  // namespace camelgpt

@@ -1,0 +1,136 @@
+#include "prune/importance.h"
+
+#include <bit>
+#include <cassert>
+#include <cmath>
+
+#include "prune/matrices.h"
+
+namespace camelgpt {
+namespace {
+
+// The columns of x [n, p] become orthonormal (Gram and Schmidt, twice against rounding); one that depends on those before it
+// becomes zero. `columns` [p, n] is scratch.
+void orthonormalise(uint32_t n, uint32_t p, float* x, float* columns) {
+  transpose(x, n, p, columns);
+  for (uint32_t j = 0; j < p; ++j) {
+    float* own = columns + static_cast<size_t>(j) * n;
+    const double before = dot(own, own, n);
+    for (int again = 0; again < 2; ++again) {
+      for (uint32_t k = 0; k < j; ++k) {
+        const float* other = columns + static_cast<size_t>(k) * n;
+        const float part = static_cast<float>(dot(own, other, n));
+        for (uint32_t i = 0; i < n; ++i) own[i] -= part * other[i];
+      }
+    }
+    const double after = dot(own, own, n);
+    const float factor = after > before * 1e-12 ? static_cast<float>(1 / std::sqrt(after)) : 0.0f;
+    for (uint32_t i = 0; i < n; ++i) own[i] *= factor;
+  }
+  transpose(columns, p, n, x);
+}
+
+// x = x / trace(matrix [n, n]), so that powers of the matrix stay in the range of floats.
+void divide_by_trace(const Buffer<float>& matrix, uint32_t n, Buffer<float>* x) {
+  double trace = 0;
+  for (uint32_t i = 0; i < n; ++i) trace += static_cast<double>(matrix[static_cast<size_t>(i) * n + i]);
+  const float factor = trace > 0 ? static_cast<float>(1 / trace) : 1.0f;
+  for (float& value : *x) value *= factor;
+}
+
+// x [n, p] = x * H / sqrt(p), with H the Hadamard matrix of p: each new column has an equal part of each old one.
+void mix_columns(uint32_t n, uint32_t p, float* x) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(p));
+  for (uint32_t r = 0; r < n; ++r) {
+    float* row = x + static_cast<size_t>(r) * p;
+    for (uint32_t half = 1; half < p; half *= 2) {
+      for (uint32_t i = 0; i < p; ++i) {
+        if (i & half) continue;
+        const float a = row[i], b = row[i + half];
+        row[i] = a + b;
+        row[i + half] = a - b;
+      }
+    }
+    for (uint32_t i = 0; i < p; ++i) row[i] *= scale;
+  }
+}
+
+}  // namespace
+
+Status importance_begin(uint32_t hidden, uint32_t rank, HeadImportance* importance) {
+  assert(std::has_single_bit(rank) && rank <= hidden);
+  HeadImportance& i = *importance;
+  i.hidden = hidden;
+  i.rank = rank;
+  i.state_count = 0;
+  const size_t square = static_cast<size_t>(hidden) * hidden, tall = static_cast<size_t>(hidden) * rank;
+  for (Buffer<float>* matrix : {&i.states, &i.rows}) {
+    matrix->clear();
+    if (!matrix->resize(square)) return out_of_memory("the statistics of a calibration", square * sizeof(float));
+  }
+  for (Buffer<float>* matrix : {&i.to_rows, &i.to_states, &i.product}) {
+    matrix->clear();
+    if (!matrix->resize(tall)) return out_of_memory("the statistics of a calibration", tall * sizeof(float));
+  }
+  uint32_t seed = 1;  // any start will do that no direction is missing from
+  for (float& value : i.to_rows) {
+    seed = seed * 1664525u + 1013904223u;
+    value = static_cast<float>(static_cast<int32_t>(seed >> 8) - (1 << 23)) / (1 << 23);
+  }
+  return {};
+}
+
+void importance_add_states(const float* x, size_t stride, uint32_t count, HeadImportance* importance) {
+  add_gram(x, stride, count, importance->hidden, importance->states.data());
+  importance->state_count += count;
+}
+
+void importance_add_rows(const float* x, size_t stride, uint32_t count, HeadImportance* importance) {
+  add_gram(x, stride, count, importance->hidden, importance->rows.data());
+}
+
+void importance_step(HeadImportance* importance) {
+  HeadImportance& i = *importance;
+  const uint32_t n = i.hidden, p = i.rank;
+  multiply(i.rows.data(), i.to_rows.data(), n, n, p, i.product.data());
+  divide_by_trace(i.rows, n, &i.product);
+  multiply(i.states.data(), i.product.data(), n, n, p, i.to_rows.data());
+  divide_by_trace(i.states, n, &i.to_rows);
+  orthonormalise(n, p, i.to_rows.data(), i.product.data());
+}
+
+Status importance_end(HeadImportance* importance) {
+  HeadImportance& i = *importance;
+  const uint32_t n = i.hidden, p = i.rank;
+  Buffer<float> gram, lower;
+  if (!gram.resize(static_cast<size_t>(p) * p) || !lower.resize(gram.size())) {
+    return out_of_memory("the statistics of a calibration", 2 * gram.size() * sizeof(float));
+  }
+  const float per_state = 1.0f / static_cast<float>(i.state_count == 0 ? 1 : i.state_count);
+  for (float& value : i.states) value *= per_state;
+  // With A = to_rows: of all projections onto its span, A * transpose(B) loses least, for B = G A inverse(transpose(A) G A).
+  float* a = i.to_rows.data();
+  float* b = i.to_states.data();
+  multiply(i.rows.data(), a, n, n, p, b);
+  multiply_transposed(a, b, n, p, p, gram.data());
+  cholesky(gram.data(), p, lower.data());
+  solve_right_transposed(lower.data(), n, p, b);
+  // Now b = G A L^-T with L L^T = A^T G A, so that the pair is (A L^-T, b).
+  solve_right_transposed(lower.data(), n, p, a);
+  // Coordinates of states without correlation: with R R^T = B^T S B, (A R, B R^-T).
+  multiply(i.states.data(), b, n, n, p, i.product.data());
+  multiply_transposed(b, i.product.data(), n, p, p, gram.data());
+  cholesky(gram.data(), p, lower.data());
+  solve_right_transposed(lower.data(), n, p, b);
+  multiply_right_lower(lower.data(), n, p, a);
+  mix_columns(n, p, a);
+  mix_columns(n, p, b);
+  for (const Buffer<float>* matrix : {&i.to_rows, &i.to_states}) {
+    for (const float value : *matrix) {
+      if (!std::isfinite(value)) return make_error(ErrorCode::kBadState, "The model's numbers are not finite: it cannot be calibrated.");
+    }
+  }
+  return {};
+}
+
+}  // namespace camelgpt

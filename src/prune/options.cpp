@@ -1,0 +1,29 @@
+#include "prune/options.h"
+
+namespace camelgpt {
+
+PruneOptions prune_options(PruneMode mode, const ModelConfig& config) {
+  switch (mode) {
+    case PruneMode::kOff: break;
+    case PruneMode::kExact: return {config.vocabulary / 8, 0.005f};
+    case PruneMode::kBalanced: return {config.vocabulary / 16, 0.02f};
+    case PruneMode::kAggressive: return {config.vocabulary / 48, 0.1f};
+  }
+  return {};
+}
+
+Status check_prune_options(const PruneOptions& options, const ModelConfig& config) {
+  if (options.head_rows > config.vocabulary) {
+    Status status = make_error(ErrorCode::kBadOption, "epdp.headRows is out of range.");
+    status = with_expected(status, "0 (all) to %u, the rows of the head", config.vocabulary);
+    return options.head_rows == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", options.head_rows);
+  }
+  if (!(options.max_kl >= 0 && options.max_kl <= 10)) {
+    Status status = make_error(ErrorCode::kBadOption, "epdp.maxKl is out of range.");
+    status = with_expected(status, "0 (not watched) to 10 nats");
+    return with_found(status, "%g", static_cast<double>(options.max_kl));
+  }
+  return {};
+}
+
+}  // namespace camelgpt

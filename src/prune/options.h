@@ -1,0 +1,36 @@
+// What EPDP (Eager Precached Dynamic Pruning) may leave out of a step.
+#pragma once
+
+#include <cstdint>
+
+#include "base/status.h"
+#include "model/config.h"
+
+namespace camelgpt {
+
+enum class PruneMode : uint8_t {
+  kOff,         // nothing: the dense model, bit for bit
+  kExact,       // as much as leaves greedy answers the same on every prompt that was tried (docs/epdp.md)
+  kBalanced,    // mean KL divergence of at most 0.02 nats a token from the dense model
+  kAggressive,  // 0.1
+};
+
+struct PruneOptions {
+  uint32_t head_rows = 0;  // of the output head that are scored exactly in a step; 0: all
+  float max_kl = 0;        // nats a token, mean: more than that from the dense model and less is left out; 0: nobody looks
+};
+
+// What pruning was measured to cost on text of the calibration that was kept back: one for each mode but `off`.
+struct MeasuredCost {
+  uint32_t head_rows;  // scored exactly
+  float kl;            // mean, nats a token
+  float top1;          // part of the tokens whose most probable one is the dense model's, 0 to 1
+};
+inline constexpr uint32_t kMeasuredCosts = 3;
+
+PruneOptions prune_options(PruneMode mode, const ModelConfig& config);
+
+// kBadOption names the option, its range and the value.
+Status check_prune_options(const PruneOptions& options, const ModelConfig& config);
+
+}  // namespace camelgpt

@@ -1,0 +1,136 @@
+#include "prune/sidecar.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "base/hash.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kVersion = 1;
+
+// What a file begins with. All numbers are little-endian.
+struct Header {
+  char magic[4];           // "EPDP"
+  uint32_t version;
+  uint64_t checksum;       // hash_bytes of everything after it
+  uint64_t model;          // model_fingerprint
+  uint32_t hidden, vocabulary, rank;
+  float tail_shift;
+  MeasuredCost costs[kMeasuredCosts];
+  uint32_t reserved;       // 0
+};
+static_assert(sizeof(Header) == 80);
+constexpr size_t kChecked = 16;  // the checksum's end
+
+Status damaged(const char* found) {
+  Status status = make_error(ErrorCode::kBadFormat, "The EPDP sidecar is damaged.");
+  status = with_expected(status, "a file as camelgpt calibrate wrote it");
+  status = with_found(status, "%s", found);
+  return with_hint(status, "Make it again with camelgpt calibrate.");
+}
+
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+// Goes on with a hash over some of a matrix's rows, spread over all of them. row [columns] is scratch.
+uint64_t hash_rows(const Panel& panel, uint32_t count, float* row, uint64_t hash) {
+  count = std::min(count, panel.rows);
+  for (uint32_t i = 0; i < count; ++i) {
+    panel_row(panel, static_cast<uint32_t>(static_cast<uint64_t>(i) * panel.rows / count), row);
+    hash = hash_bytes(row, panel.columns * sizeof(float), hash);
+  }
+  return hash;
+}
+
+}  // namespace
+
+Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
+  const ModelConfig& c = model.config;
+  Buffer<float> row;
+  const uint32_t columns = std::max({c.hidden, c.ffn, c.heads * c.head_width});
+  if (!row.resize(columns)) return out_of_memory("a fingerprint of the model", columns * sizeof(float));
+  uint64_t hash = hash_bytes(model.final_norm, c.hidden * sizeof(float));
+  hash = hash_rows(model.head, 256, row.data(), hash);
+  for (const DecoderLayer& l : model.layers) {
+    for (const Panel* panel : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
+      hash = hash_rows(*panel, 4, row.data(), hash);
+    }
+  }
+  *fingerprint = hash;
+  return {};
+}
+
+Status sidecar_write(const Model& model, const Sidecar& sidecar, Buffer<char>* out) {
+  Header header{};
+  std::copy_n("EPDP", 4, header.magic);
+  header.version = kVersion;
+  CAMELGPT_TRY(model_fingerprint(model, &header.model));
+  header.hidden = model.config.hidden;
+  header.vocabulary = model.config.vocabulary;
+  header.rank = sidecar.rank;
+  header.tail_shift = sidecar.tail_shift;
+  std::copy_n(sidecar.costs, kMeasuredCosts, header.costs);
+  const size_t begin = out->size();
+  bool kept = out->append(reinterpret_cast<const char*>(&header), sizeof header);
+  for (const Buffer<float>* matrix : {&sidecar.to_rows, &sidecar.to_states}) {
+    kept = kept && out->append(reinterpret_cast<const char*>(matrix->data()), matrix->size() * sizeof(float));
+  }
+  if (!kept) return out_of_memory("the sidecar", out->size() - begin);
+  header.checksum = hash_bytes(out->data() + begin + kChecked, out->size() - begin - kChecked);
+  std::memcpy(out->data() + begin, &header, sizeof header);
+  return {};
+}
+
+Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar* sidecar) {
+  Header header;
+  if (bytes.size() < sizeof header || std::memcmp(bytes.data(), "EPDP", 4) != 0) {
+    if (bytes.size() >= 4 && std::memcmp(bytes.data(), "EPDP", 4) != 0) return damaged("a file of another kind");
+    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
+    return with_found(status, "%zu bytes", bytes.size());
+  }
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.version != kVersion) {
+    Status status = make_error(ErrorCode::kUnsupportedVersion, "The EPDP sidecar is of another version.");
+    status = with_expected(status, "version %u", kVersion);
+    status = with_found(status, "version %u", header.version);
+    return with_hint(status, "Make it again with camelgpt calibrate.");
+  }
+  const CheckedSize numbers = CheckedSize(header.hidden) * header.rank * 2;
+  const CheckedSize size = numbers * sizeof(float) + CheckedSize(sizeof header);
+  if (!size.fits_memory() || bytes.size() < size.value) {
+    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
+    status = with_expected(status, "%llu bytes", static_cast<unsigned long long>(size.value));
+    return with_found(status, "%zu bytes", bytes.size());
+  }
+  if (bytes.size() > size.value) return damaged("bytes after its end");
+  if (hash_bytes(bytes.data() + kChecked, bytes.size() - kChecked) != header.checksum) return damaged("another checksum");
+  uint64_t fingerprint;
+  CAMELGPT_TRY(model_fingerprint(model, &fingerprint));
+  if (header.model != fingerprint || header.hidden != model.config.hidden || header.vocabulary != model.config.vocabulary ||
+      header.rank != pruned_head_rank(model.config)) {
+    Status status = make_error(ErrorCode::kBadInput, "The EPDP sidecar belongs to another model.");
+    status = with_expected(status, "fingerprint %016llx", static_cast<unsigned long long>(fingerprint));
+    status = with_found(status, "%016llx", static_cast<unsigned long long>(header.model));
+    return with_hint(status, "Make one for this model with camelgpt calibrate.");
+  }
+  sidecar->rank = header.rank;
+  sidecar->tail_shift = header.tail_shift;
+  std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
+  const size_t each = static_cast<size_t>(numbers.value / 2);
+  const uint8_t* at = bytes.data() + sizeof header;
+  for (Buffer<float>* matrix : {&sidecar->to_rows, &sidecar->to_states}) {
+    matrix->clear();
+    if (!matrix->resize(each)) return out_of_memory("the sidecar", each * sizeof(float));
+    std::memcpy(matrix->data(), at, each * sizeof(float));
+    at += each * sizeof(float);
+    if (!all_finite(matrix->span())) return damaged("numbers that are not finite");
+  }
+  if (!std::isfinite(sidecar->tail_shift) || std::fabs(sidecar->tail_shift) > 16) return damaged("a tail that cannot be");
+  return {};
+}
+
+}  // namespace camelgpt

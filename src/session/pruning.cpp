@@ -1,0 +1,186 @@
+// EPDP in a session: options, calibration, sidecar, report.
+#include "session/pruning.h"
+
+#include <algorithm>
+
+#include "session/session.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kCalibrationWindow = 512;  // tokens that see one another
+
+uint64_t rows_scored(const PrunedHead& head) {
+  uint64_t rows = 0;
+  for (const HeadThread& thread : head.threads) rows += thread.scored;
+  return rows;
+}
+
+Status not_reserved() {
+  Status status = make_error(ErrorCode::kBadState, "This model was loaded without memory for pruning.");
+  return with_hint(status, "Load it with the option epdp set to something but \"off\".");
+}
+
+Status not_worth_it(const Session& s) {
+  Status status = make_error(ErrorCode::kBadInput, "There is nothing to prune in this model: its output head is too small.");
+  status = with_expected(status, "at least 8192 tokens and a width of 256");
+  return with_found(status, "%u tokens, width %u", s.model.config.vocabulary, s.model.config.hidden);
+}
+
+Status can_calibrate(const Session& s) {
+  if (s.state != LoadState::kReady) return not_ready();
+  if (!s.pruning.reserved) return not_reserved();
+  return s.pruning.head.rank == 0 ? not_worth_it(s) : Status{};
+}
+
+// Evaluates the next tokens of the text that is learnt from.
+Status learn(Session* s) {
+  Pruning& p = s->pruning;
+  const uint32_t window = std::min(kCalibrationWindow, s->cache.context);
+  if (p.window_length == 0 || p.window_length >= window) {
+    p.window_length = 0;
+    s->cache.length = 0;
+  }
+  const uint32_t total = static_cast<uint32_t>(p.text.size());
+  const uint32_t count = std::min({kMaxBatch, window - p.window_length, total - p.text_next});
+  const std::span<int32_t> tokens = s->history.subspan(p.window_length, count);
+  std::copy_n(p.text.begin() + p.text_next, count, tokens.begin());
+  model_forward(s->model, tokens, count, &s->cache, &s->workspace);
+  calibration_add(s->model, s->workspace, count, total, &p.calibration);
+  p.window_length += count;
+  p.text_next += count;
+  if (p.text_next == total) calibration_states_end(&p.calibration);
+  return {};
+}
+
+}  // namespace
+
+void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning) {
+  pruned_head_reserve(config, arena, &pruning->head);
+  if (pruning->head.rank != 0) pruning->dense = arena->take<float>(config.vocabulary);
+  pruning->reserved = true;
+}
+
+void pruning_restart(Pruning* pruning) {
+  pruning->guard = {};
+  pruning->steps = pruning->exact_rows = 0;
+  pruning->window_length = 0;
+}
+
+void pruning_logits(Session* session, uint32_t output) {
+  Session* s = session;
+  Pruning& p = s->pruning;
+  const uint32_t vocabulary = s->model.config.vocabulary;
+  const uint32_t rows = pruning_is_active(p) ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
+  ++p.steps;
+  if (rows == 0) {
+    p.exact_rows += vocabulary;
+    return model_logits(s->model, output, &s->workspace);
+  }
+  const bool check = p.options.max_kl > 0 && drift_check_due(&p.guard);
+  const uint64_t before = rows_scored(p.head);
+  pruned_logits(s->model, output, rows, &p.head, &s->workspace);
+  p.exact_rows += rows_scored(p.head) - before;
+  if (!check) return;
+  const std::span<float> logits = s->workspace.logits.first(vocabulary);
+  std::copy(logits.begin(), logits.end(), p.dense.begin());
+  model_logits(s->model, output, &s->workspace);  // which this token then is chosen from
+  drift_observe(p.options, kl_divergence(logits, p.dense), &p.guard);
+}
+
+Status session_set_pruning(Session* session, const PruneOptions& options) {
+  if (session->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(check_prune_options(options, session->model.config));
+  if (options.head_rows != 0 && !session->pruning.reserved) return not_reserved();
+  session->pruning.options = options;
+  pruning_restart(&session->pruning);
+  return {};
+}
+
+Status session_set_prune_mode(Session* session, PruneMode mode) {
+  if (session->state != LoadState::kReady) return not_ready();
+  return session_set_pruning(session, prune_options(mode, session->model.config));
+}
+
+PruneReport session_prune_report(const Session* session) {
+  const Pruning& p = session->pruning;
+  const ModelConfig& c = session->model.config;
+  PruneReport report{};
+  report.calibrated = p.head.packed;
+  const bool prunes = pruning_is_active(p);
+  report.head_rows = prunes ? drift_head_rows(p.options, p.guard, c.vocabulary) : 0;
+  if (report.head_rows == 0) report.head_rows = c.vocabulary;
+  report.macs_dense = session->model.macs_per_token;
+  const uint64_t head_dense = static_cast<uint64_t>(c.vocabulary) * c.hidden;
+  const double exact = p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);
+  const double coarse = prunes ? static_cast<double>(p.head.rank) * (c.hidden + c.vocabulary) : 0;
+  report.macs = static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse);
+  report.drift_checks = p.guard.checks;
+  report.drift_events = p.guard.events;
+  report.mean_kl = p.guard.checks == 0 ? -1 : static_cast<float>(p.guard.mean_kl);
+  std::copy_n(p.calibration.result.costs, kMeasuredCosts, report.costs);
+  return report;
+}
+
+Status session_calibrate_begin(Session* session, size_t token_count) {
+  Session* s = session;
+  CAMELGPT_TRY(can_calibrate(*s));
+  CAMELGPT_TRY(check_tokens(*s, token_count));
+  if (token_count < kLeastCalibrationTokens || token_count > UINT32_MAX / 2) {
+    Status status = make_error(ErrorCode::kBadInput, "The text is too short to calibrate with.");
+    status = with_expected(status, "at least %u tokens", kLeastCalibrationTokens);
+    return with_found(status, "%zu tokens", token_count);
+  }
+  Pruning& p = s->pruning;
+  p.text.clear();
+  if (!p.text.append(s->tokens.data(), token_count)) return out_of_memory("the text to calibrate with", token_count * sizeof(int32_t));
+  p.text_next = p.window_length = 0;
+  s->generating = s->scoring = false;
+  return calibration_begin(s->model, &p.head, &p.calibration);
+}
+
+Status session_calibrate_continue(Session* session, uint32_t* left) {
+  Session* s = session;
+  *left = 0;
+  CAMELGPT_TRY(can_calibrate(*s));
+  Pruning& p = s->pruning;
+  if (p.calibration.stage == Calibration::Stage::kDone) return {};
+  s->generating = s->scoring = false;
+  if (p.calibration.stage == Calibration::Stage::kStates) {
+    CAMELGPT_TRY(learn(s));
+  } else {
+    const Status status = calibration_step(s->model, &s->workspace, &p.head, &p.calibration);
+    if (!status.ok()) {
+      p.calibration = {};
+      return status;
+    }
+  }
+  const uint32_t batches = (static_cast<uint32_t>(p.text.size()) - p.text_next + kMaxBatch - 1) / kMaxBatch;
+  *left = calibration_left(s->model, p.calibration) + batches;
+  return {};
+}
+
+Status session_sidecar(Session* session) {
+  CAMELGPT_TRY(can_calibrate(*session));
+  if (!session->pruning.head.packed) {
+    Status status = make_error(ErrorCode::kBadState, "There is no sidecar yet.");
+    return with_hint(status, "Calibrate first.");
+  }
+  session->output.clear();
+  return sidecar_write(session->model, session->pruning.calibration.result, &session->output);
+}
+
+Status session_use_sidecar(Session* session, size_t size) {
+  CAMELGPT_TRY(can_calibrate(*session));
+  if (size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
+  Pruning& p = session->pruning;
+  Sidecar sidecar;
+  CAMELGPT_TRY(sidecar_read(session->model, {reinterpret_cast<const uint8_t*>(session->text.data()), size}, &sidecar));
+  p.calibration = {};
+  p.calibration.result = std::move(sidecar);
+  p.text.release();
+  p.text_next = 0;
+  return calibration_resume(session->model, &p.head, &p.calibration);
+}
+
+}  // namespace camelgpt

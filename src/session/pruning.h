@@ -1,0 +1,37 @@
+// The pruned steps of a session, and what they rest on.
+#pragma once
+
+#include "prune/calibration.h"
+#include "prune/drift.h"
+
+namespace camelgpt {
+
+struct Session;
+
+struct Pruning {
+  bool reserved = false;      // memory was taken for a pruned head
+  PruneOptions options;
+  PrunedHead head;
+  DriftGuard guard;
+  std::span<float> dense;     // [vocabulary] logits of the dense step beside the pruned one
+  uint64_t steps = 0;         // of this generation
+  uint64_t exact_rows = 0;    // of the head, in all of these steps
+
+  Calibration calibration;
+  Buffer<int32_t> text;       // that a calibration learns from
+  uint32_t text_next = 0;     // the first token of it that is not evaluated yet
+  uint32_t window_length = 0; // tokens of its window in the cache; 0 after anything else has used the cache
+};
+
+// Takes memory for pruning, or only adds it up while the arena measures.
+void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning);
+
+// Whether steps leave anything out.
+inline bool pruning_is_active(const Pruning& pruning) { return pruning.head.packed && pruning.options.head_rows != 0; }
+
+// A generation begins.
+void pruning_restart(Pruning* pruning);
+// Logits of an output of the last forward pass, pruned where the session's options say so.
+void pruning_logits(Session* session, uint32_t output);
+
+}  // namespace camelgpt

@@ -1,0 +1,53 @@
+// What dynamic pruning has to know about a model: learnt from a text, or read from a sidecar.
+import type { Engine } from "./engine.js";
+import { asCamelGPTError, throwIfAborted } from "./errors.js";
+import { pacer } from "./pause.js";
+import type { SidecarParams } from "./protocol.js";
+import type { Calibration } from "./types.js";
+
+export interface CalibrationContext {
+  signal?: AbortSignal | undefined;
+  /** How much is done, 0 to 1. */
+  onProgress?: ((done: number) => void) | undefined;
+}
+
+/** Errors: `bad-input` where the text is too short or the model has nothing to prune, `bad-state` where there is no room. */
+export async function calibrate(engine: Engine, text: string, context: CalibrationContext): Promise<Calibration> {
+  throwIfAborted(context.signal);
+  const own = text === "" ? (await import("./calibration-text.js")).calibrationText : text;
+  engine.calibrateBegin(engine.tokenize(own, true, true));
+  await finish(engine, context);
+  const { costs } = engine.pruneReport();
+  if (!costs) throw new Error("a calibration ended without a result");
+  return { sidecar: engine.sidecar(), costs };
+}
+
+/** One that nobody named and that does not fit becomes a note. */
+export async function useSidecar(
+  engine: Engine,
+  { bytes, name, named }: SidecarParams,
+  notes: string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    engine.useSidecar(bytes);
+  } catch (error) {
+    if (named) throw error;
+    const { message, expected, found } = asCamelGPTError(error);
+    notes.push(`${name} is not used: ${message} (expected ${expected}, found ${found})`);
+    return;
+  }
+  await finish(engine, { signal });
+}
+
+async function finish(engine: Engine, { signal, onProgress }: CalibrationContext): Promise<void> {
+  const pace = pacer();
+  let total = 0;
+  for (let left = engine.calibrateContinue(); left > 0; left = engine.calibrateContinue()) {
+    total ||= left + 1;
+    onProgress?.(1 - left / total);
+    await pace();
+    throwIfAborted(signal);
+  }
+  onProgress?.(1);
+}
