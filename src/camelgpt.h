@@ -151,6 +151,17 @@ uint32_t session_reused_tokens(const Session* session);
 // Evaluates at most `max_tokens` of the prompt. *left is what remains: call again until it is 0.
 Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left);
 
+// Drafts: tokens that followed when the text went as it goes now, evaluated together with the last token where they are likely
+// to be right. They change how long steps take and nothing else: each token is chosen as it would be without them. Off at first.
+Status session_set_drafts(Session* session, bool use);
+// What became of them in this generation.
+struct DraftCounts {
+  uint64_t batches = 0;   // evaluations with drafts
+  uint64_t drafted = 0;   // tokens in them beside the last ones
+  uint64_t accepted = 0;  // of these, tokens that were chosen
+};
+DraftCounts session_draft_counts(const Session* session);
+
 enum class StepResult : uint8_t {
   kContinue = 0,
   kStop = 1,    // the end token or a stop string

@@ -80,11 +80,12 @@ void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t
   model.architecture->forward(model, tokens, outputs, cache, workspace);
 }
 
-void model_logits(const Model& model, Workspace* workspace) {
+void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   const ModelConfig& c = model.config;
+  const size_t stride = padded_rows(c.hidden);
   parallel([&](const Worker& worker) {
     const Activations& input =
-        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
+        quantize_input(worker, workspace->x.data() + output * stride, stride, 1, c.hidden, Precision::k16, workspace);
     worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
       linear_part(model.head, rows, input, workspace->logits.data(), padded_rows(c.vocabulary));
     });

@@ -89,8 +89,8 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
                    Workspace* workspace);
 
-// Logits of the first output of the last forward pass into workspace->logits.
-void model_logits(const Model& model, Workspace* workspace);
+// Logits of one output of the last forward pass into workspace->logits.
+void model_logits(const Model& model, uint32_t output, Workspace* workspace);
 
 // For each of the first targets.size() outputs of the last forward pass: the log-probability (nats) of its target and the most
 // probable token. Logits are made kHeadChunk rows at a time, so the table [tokens, vocabulary] never exists.

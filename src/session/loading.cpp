@@ -57,7 +57,7 @@ Status read_header(Session* s) {
 
 // Takes everything that the model needs from the arena, in one order for measuring and for real.
 Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, KvType kv_type, Model* model, KvCache* cache,
-                     Workspace* workspace, Sampler* sampler, std::span<int32_t>* history, WeightBinder* binder,
+                     Workspace* workspace, Sampler* sampler, Drafts* drafts, std::span<int32_t>* history, WeightBinder* binder,
                      MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
@@ -67,6 +67,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, K
   const uint64_t with_cache = arena->used().value;
   workspace_reserve(model->config, arena, workspace);
   sampler_reserve(sampler, model->config.vocabulary, arena);
+  drafts_reserve(drafts, context, arena);
   *history = arena->take<int32_t>(context);
   const CheckedSize total = arena->used();
   if (!total.fits_address_space()) return out_of_memory("the model", total.value);
@@ -184,10 +185,11 @@ Status session_plan(const Session* session, uint32_t context_length, MemoryPlan*
   KvCache cache;
   Workspace workspace;
   Sampler sampler;
+  Drafts drafts;
   std::span<int32_t> history;
   WeightBinder binder{};
   CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, kv_type, &model, &cache, &workspace,
-                             &sampler, &history, &binder, plan));
+                             &sampler, &drafts, &history, &binder, plan));
   plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
   plan->staging_bytes = session->staging.size();
   plan->total_bytes = plan->weight_bytes + plan->cache_bytes + plan->tokenizer_bytes + plan->workspace_bytes + plan->staging_bytes;
@@ -203,7 +205,8 @@ Status session_allocate(Session* session, uint32_t context_length, KvType kv_typ
   WeightBinder binder{};
   const Status reserved =
       reserve_model(session->reader.header, &session->arena, plan.context_length, kv_type, &session->model,
-                    &session->cache, &session->workspace, &session->sampler, &session->history, &binder, &plan);
+                    &session->cache, &session->workspace, &session->sampler, &session->drafts, &session->history, &binder,
+                    &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;
   weight_stream_begin(&binder, &session->weights);
