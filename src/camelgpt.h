@@ -61,7 +61,7 @@ struct MemoryPlan {
   uint64_t weight_bytes;       // tensors as panels and float vectors
   uint64_t cache_bytes;        // keys and values at context_length
   uint64_t tokenizer_bytes;    // vocabulary and merge tables
-  uint64_t workspace_bytes;    // activations, logits, sampling
+  uint64_t workspace_bytes;    // activations, logits, sampling, drafts
   uint64_t staging_bytes;
   uint64_t total_bytes;        // the sum of the five parts in memory
   uint32_t context_length;     // positions in the cache

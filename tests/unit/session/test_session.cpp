@@ -371,9 +371,10 @@ struct DraftTotals {
 TEST_CASE("drafts change no token, logit or text of any answer") {
   for (const TensorType type : {TensorType::kQ4_1, TensorType::kF32}) {
     const std::vector<uint8_t> file = TinyLlama(type).writer.file();
+    const KvType kv_type = type == TensorType::kF32 ? KvType::k8 : KvType::k16;
     TestSession plain, drafting;
-    REQUIRE(load(plain, file).ok());
-    REQUIRE(load(drafting, file).ok());
+    REQUIRE(load(plain, file, 1 << 16, 0, kv_type).ok());
+    REQUIRE(load(drafting, file, 1 << 16, 0, kv_type).ok());
     REQUIRE(session_set_drafts(drafting, true).ok());
     DraftTotals totals;
     for (uint64_t seed = 0; seed < 40; ++seed) {
@@ -426,9 +427,10 @@ TEST_CASE("nothing is drafted that no token can follow") {
     const uint32_t expected = std::min(max_tokens, TinyLlama::kContext - 8);
     CHECK(shown.result == StepResult::kLength);
     CHECK(shown.text == std::string(expected, 'x'));
-    // Every draft comes true, so one that was not accepted would be one too many.
     const DraftCounts counts = session_draft_counts(session);
-    CHECK(counts.drafted == counts.accepted);
+    CHECK(counts.drafted == counts.accepted);  // every draft comes true
+    // Each evaluation is one that a token was chosen after; the first token came out of the prompt.
+    CHECK(counts.batches + counts.drafted <= expected - 1);
     if (expected > 8) CHECK(counts.accepted >= expected / 2);
   }
 }
