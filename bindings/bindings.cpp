@@ -177,8 +177,8 @@ struct Engine {
   // --- pruning ---
   // 0 off, 1 exact, 2 balanced, 3 aggressive.
   bool setPruneMode(uint32_t mode) { return keep(session_set_prune_mode(session, static_cast<PruneMode>(mode & 3))); }
-  bool setPruning(double head_rows, double max_kl) {
-    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(max_kl)}));
+  bool setPruning(double head_rows, bool drafts, double max_kl) {
+    return keep(session_set_pruning(session, {count_of(head_rows), drafts, static_cast<float>(max_kl)}));
   }
   bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
   // Parts left, or -1 with an error.
@@ -195,6 +195,8 @@ struct Engine {
   double reportMacsDense() const { return static_cast<double>(report_.macs_dense); }
   double reportDriftChecks() const { return static_cast<double>(report_.drift_checks); }
   double reportDriftEvents() const { return static_cast<double>(report_.drift_events); }
+  double reportDrafted() const { return static_cast<double>(report_.drafted); }
+  double reportAccepted() const { return static_cast<double>(report_.accepted); }
   double reportMeanKl() const { return static_cast<double>(report_.mean_kl); }
   double reportCost(uint32_t mode, uint32_t field) const {
     const MeasuredCost& cost = report_.costs[mode < kMeasuredCosts ? mode : 0];
@@ -333,6 +335,8 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(reportMacsDense)
       CAMELGPT_BIND(reportDriftChecks)
       CAMELGPT_BIND(reportDriftEvents)
+      CAMELGPT_BIND(reportDrafted)
+      CAMELGPT_BIND(reportAccepted)
       CAMELGPT_BIND(reportMeanKl)
       CAMELGPT_BIND(reportCost)
       CAMELGPT_BIND(scoreBegin)

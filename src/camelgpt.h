@@ -62,7 +62,7 @@ struct MemoryPlan {
   uint64_t weight_bytes;       // tensors as panels and float vectors
   uint64_t cache_bytes;        // keys and values at context_length
   uint64_t tokenizer_bytes;    // vocabulary and merge tables
-  uint64_t workspace_bytes;    // activations, logits, sampling
+  uint64_t workspace_bytes;    // activations, logits, sampling, drafts
   uint64_t prune_bytes;        // what EPDP keeps beside the model
   uint64_t staging_bytes;
   uint64_t total_bytes;        // the sum of the six parts in memory
@@ -159,6 +159,17 @@ uint32_t session_reused_tokens(const Session* session);
 // Evaluates at most `max_tokens` of the prompt. *left is what remains: call again until it is 0.
 Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left);
 
+// Drafts: tokens that followed when the text went as it goes now, evaluated together with the last token where they are likely
+// to be right. They change how long steps take and nothing else: each token is chosen as it would be without them. Off at first.
+Status session_set_drafts(Session* session, bool use);
+// What became of them in this generation.
+struct DraftCounts {
+  uint64_t batches = 0;   // evaluations with drafts
+  uint64_t drafted = 0;   // tokens in them beside the last ones
+  uint64_t accepted = 0;  // of these, tokens that were chosen
+};
+DraftCounts session_draft_counts(const Session* session);
+
 enum class StepResult : uint8_t {
   kContinue = 0,
   kStop = 1,    // the end token or a stop string
@@ -224,6 +235,8 @@ struct PruneReport {
   uint64_t drift_checks;    // dense steps beside pruned ones
   uint64_t drift_events;    // those that found too much drift: from then on more is kept
   float mean_kl;            // that they found, nats a token; negative where there was none
+  uint64_t drafted;         // tokens that were evaluated as drafts
+  uint64_t accepted;        // of these, tokens that were chosen
   MeasuredCost costs[kMeasuredCosts];  // of the modes exact, balanced and aggressive; zero before a calibration
 };
 PruneReport session_prune_report(const Session* session);

@@ -300,7 +300,7 @@ export class Engine {
 
   setPruning(epdp: EpdpMode | EpdpNumbers): void {
     if (typeof epdp === "string") this.#check(() => this.#bound.setPruneMode(pruneModes.indexOf(epdp)));
-    else this.#check(() => this.#bound.setPruning(epdp.headRows ?? 0, epdp.maxKl ?? 0));
+    else this.#check(() => this.#bound.setPruning(epdp.headRows ?? 0, epdp.drafts ?? false, epdp.maxKl ?? 0));
   }
 
   calibrateBegin(tokens: readonly number[]): void {
@@ -342,6 +342,8 @@ export class Engine {
         driftChecks: bound.reportDriftChecks(),
         driftEvents: bound.reportDriftEvents(),
         meanKl: meanKl < 0 ? null : meanKl,
+        drafted: bound.reportDrafted(),
+        accepted: bound.reportAccepted(),
         costs: calibrated ? { exact: cost("exact"), balanced: cost("balanced"), aggressive: cost("aggressive") } : null,
       };
     });

@@ -162,6 +162,8 @@ export type EpdpMode = "off" | "exact" | "balanced" | "aggressive";
 export interface EpdpNumbers {
   /** Rows of the output head that a step scores exactly; 0: all. */
   headRows?: number;
+  /** Evaluate what followed earlier in the text together with the last token, where it is likely to follow again. Lossless. */
+  drafts?: boolean;
   /** More drift from the dense model than that (mean, nats a token), and less is left out; 0: nobody looks. */
   maxKl?: number;
 }
@@ -186,6 +188,9 @@ export interface PruneNumbers {
   driftEvents: number;
   /** What the checks found, nats a token; null where there was none. */
   meanKl: number | null;
+  /** Tokens that were evaluated as drafts, and those of them that were chosen. */
+  drafted: number;
+  accepted: number;
   costs: Record<Exclude<EpdpMode, "off">, EpdpCost> | null;
 }
 

@@ -20,23 +20,20 @@ export interface EpdpReport {
   driftEvents: number;
   /** What the checks found: mean divergence from the dense model, nats a token; null where there was none. */
   meanKl: number | null;
+  /** Tokens that were evaluated as drafts, and those of them that were chosen. */
+  drafted: number;
+  accepted: number;
   /** What each mode was measured to cost when the model was calibrated. */
   costs: Record<Exclude<EpdpMode, "off">, EpdpCost> | null;
 }
 
 export function epdpReport(epdp: EpdpMode | EpdpNumbers, numbers: PruneNumbers, info: ModelInfo, kvTokens: number): EpdpReport {
-  const { calibrated, headRows, macsPerToken, macsPerTokenDense, driftChecks, driftEvents, meanKl, costs } = numbers;
+  const { macsPerTokenDense, ...rest } = numbers;
   return {
     mode: typeof epdp === "string" ? epdp : "custom",
-    calibrated,
-    headRows,
+    ...rest,
+    macsPerTokenDense: macsPerTokenDense || info.macsPerToken,
     ffnKept: 1,
     kvTokens,
-    macsPerToken,
-    macsPerTokenDense: macsPerTokenDense || info.macsPerToken,
-    driftChecks,
-    driftEvents,
-    meanKl,
-    costs,
   };
 }

@@ -61,6 +61,7 @@ struct ModelParts {
   KvCache& cache;
   Workspace& workspace;
   Sampler& sampler;
+  Drafts& drafts;
   Pruning& pruning;
   std::span<int32_t>& history;
 };
@@ -83,6 +84,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   plan->cache_bytes = taken();
   workspace_reserve(config, arena, &parts.workspace);
   sampler_reserve(&parts.sampler, config.vocabulary, arena);
+  drafts_reserve(&parts.drafts, context, arena);
   parts.history = arena->take<int32_t>(context);
   plan->workspace_bytes = taken();
   if (options.prunes) pruning_reserve(config, arena, &parts.pruning);
@@ -199,11 +201,12 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   KvCache cache;
   Workspace workspace;
   Sampler sampler;
+  Drafts drafts;
   Pruning pruning;
   std::span<int32_t> history;
   WeightBinder binder{};
   CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, options,
-                             {model, cache, workspace, sampler, pruning, history}, &binder, plan));
+                             {model, cache, workspace, sampler, drafts, pruning, history}, &binder, plan));
   plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
   plan->staging_bytes = session->staging.size();
   plan->total_bytes = measuring.used().value + plan->tokenizer_bytes + plan->staging_bytes;
@@ -219,7 +222,7 @@ Status session_allocate(Session* session, const MemoryOptions& options) {
   if (!s.arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
   const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options,
-                                        {s.model, s.cache, s.workspace, s.sampler, s.pruning, s.history}, &binder, &plan);
+                                        {s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history}, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;
   weight_stream_begin(&binder, &session->weights);

@@ -94,7 +94,7 @@ Status session_set_pruning(Session* session, const PruneOptions& options) {
   if (options.head_rows != 0 && !session->pruning.reserved) return not_reserved();
   session->pruning.options = options;
   pruning_restart(&session->pruning);
-  return {};
+  return session_set_drafts(session, options.drafts);
 }
 
 Status session_set_prune_mode(Session* session, PruneMode mode) {
@@ -118,6 +118,8 @@ PruneReport session_prune_report(const Session* session) {
   report.drift_checks = p.guard.checks;
   report.drift_events = p.guard.events;
   report.mean_kl = p.guard.checks == 0 ? -1 : static_cast<float>(p.guard.mean_kl);
+  report.drafted = session->draft_counts.drafted;
+  report.accepted = session->draft_counts.accepted;
   std::copy_n(p.calibration.result.costs, kMeasuredCosts, report.costs);
   return report;
 }

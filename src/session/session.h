@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "generate/drafts.h"
 #include "generate/sampler.h"
 #include "gguf/gguf.h"
 #include "model/model.h"
@@ -45,11 +46,15 @@ struct Session {
   // Generation.
   GenerationOptions options;
   Sampler sampler;
+  Drafts drafts;                    // follows the history while uses_drafts
+  bool uses_drafts = false;
+  DraftCounts draft_counts;
   StopStrings stops;
   Detokenizer detokenizer;
   Buffer<char> fresh;               // text of the last token, before stop strings are looked for
-  std::span<int32_t> history;       // [context] tokens of the prompt and the answer; the first cache.length are evaluated
-  uint32_t history_length = 0;
+  std::span<int32_t> history;       // [context] the prompt, the answer, then drafts; the first cache.length tokens are evaluated
+  uint32_t history_length = 0;      // without the drafts
+  uint32_t first_output = 0;        // the position of the first of the outputs that workspace.x holds
   uint32_t reused = 0;
   uint32_t generated = 0;           // tokens of the answer so far
   bool generating = false;          // between session_prompt and the end of the answer

@@ -306,6 +306,231 @@ TEST_CASE("log-probabilities of a step are reported most probable first") {
   for (size_t i = 1; i < 5; ++i) CHECK(top[i].logprob <= top[i - 1].logprob);
 }
 
+// ------------------------------------------------------------------------------------------------------------ drafts
+
+// All that an answer shows.
+struct Shown {
+  std::vector<int32_t> tokens;
+  std::vector<std::vector<float>> logits;  // of each step
+  std::vector<float> logprobs;
+  std::string text;
+  StepResult result = StepResult::kContinue;
+  bool operator==(const Shown&) const = default;
+};
+
+static Shown show(Session* session, const std::vector<int32_t>& prompt, uint32_t most_steps = UINT32_MAX) {
+  Shown shown;
+  prefill(session, prompt);
+  while (shown.result == StepResult::kContinue && shown.tokens.size() < most_steps) {
+    REQUIRE(session_step(session, &shown.result).ok());
+    shown.tokens.push_back(session_last_token(session).token);
+    shown.logits.push_back(logits(session));
+    for (const TokenProbability& top : session_top_tokens(session)) shown.logprobs.push_back(top.logprob);
+    shown.text += output(session);
+  }
+  return shown;
+}
+
+// Options that make a random model repeat itself, more or less: few tokens to choose from.
+static void configure_to_repeat(Session* session, uint64_t seed, uint32_t max_tokens = 1000) {
+  GenerationOptions options;
+  options.max_tokens = max_tokens;
+  options.temperature = static_cast<float>(seed % 3) * 0.7f;
+  options.repeat_penalty = seed % 5 == 4 ? 1.1f : 1.0f;
+  options.seed = seed;
+  options.logprobs = seed % 4 == 3 ? 3 : 0;
+  options.ignore_eos = seed % 2 == 0;
+  REQUIRE(session_configure(session, options).ok());
+  for (int32_t token = 0; token < static_cast<int32_t>(TinyLlama::kVocabulary); ++token) {
+    const bool allowed = (token >= 'a' && token < 'a' + static_cast<int32_t>(1 + seed % 4));
+    if (!allowed) REQUIRE(session_add_logit_bias(session, token, token == TinyLlama::kEnd ? -3.0f : -HUGE_VALF).ok());
+  }
+}
+
+// Some tokens, and then a part of them again.
+static std::vector<int32_t> repeating_prompt(uint64_t seed) {
+  TestRandom random(seed);
+  std::vector<int32_t> tokens;
+  for (int i = 0; i < 10; ++i) tokens.push_back(static_cast<int32_t>('a' + random.next() % 3));
+  for (size_t i = 0; i < 6; ++i) tokens.push_back(tokens[i]);
+  return tokens;
+}
+
+struct DraftTotals {
+  uint64_t batches = 0, accepted = 0, rejected = 0;
+  void add(const Session* session) {
+    const DraftCounts counts = session_draft_counts(session);
+    CHECK(counts.accepted <= counts.drafted);
+    CHECK(counts.drafted <= counts.batches * 3);
+    batches += counts.batches;
+    accepted += counts.accepted;
+    rejected += counts.drafted - counts.accepted;
+  }
+};
+
+TEST_CASE("drafts change no token, logit or text of any answer") {
+  for (const TensorType type : {TensorType::kQ4_1, TensorType::kF32}) {
+    const std::vector<uint8_t> file = TinyLlama(type).writer.file();
+    const KvType kv_type = type == TensorType::kF32 ? KvType::k8 : KvType::k16;
+    TestSession plain, drafting;
+    REQUIRE(load(plain, file, 1 << 16, 0, kv_type).ok());
+    REQUIRE(load(drafting, file, 1 << 16, 0, kv_type).ok());
+    REQUIRE(session_set_drafts(drafting, true).ok());
+    DraftTotals totals;
+    for (uint64_t seed = 0; seed < 40; ++seed) {
+      CAPTURE(seed);
+      configure_to_repeat(plain, seed);
+      configure_to_repeat(drafting, seed);
+      // Each answer comes after another one, whose drafts may still be in the cache.
+      const bool same = show(drafting, repeating_prompt(seed)) == show(plain, repeating_prompt(seed));
+      CHECK(same);
+      totals.add(drafting);
+    }
+    CHECK(session_draft_counts(plain).batches == 0);
+    CHECK(totals.batches > 20);
+    CHECK(totals.accepted > 40);
+    CHECK(totals.rejected > 10);
+  }
+}
+
+TEST_CASE("drafts are the same with any number of threads") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_1).writer.file();
+  std::vector<Shown> first;
+  for (const uint32_t count : {1u, 2u, 3u}) {
+    const LentThreads threads(count);
+    TestSession session;
+    REQUIRE(load(session, file).ok());
+    REQUIRE(session_set_drafts(session, true).ok());
+    DraftTotals totals;
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      configure_to_repeat(session, seed);
+      const Shown shown = show(session, repeating_prompt(seed));
+      if (count == 1) first.push_back(shown);
+      const bool same = shown == first[seed];
+      CHECK(same);
+      totals.add(session);
+    }
+    CHECK(totals.accepted > 0);
+  }
+}
+
+TEST_CASE("nothing is drafted that no token can follow") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kQ8_0).writer.file()).ok());
+  REQUIRE(session_set_drafts(session, true).ok());
+  const std::vector<int32_t> prompt(8, 'x');
+  for (uint32_t max_tokens = 1; max_tokens < 70; ++max_tokens) {
+    CAPTURE(max_tokens);
+    configure(session, max_tokens);
+    allow_only(session, 'x');
+    const Shown shown = show(session, prompt);
+    const uint32_t expected = std::min(max_tokens, TinyLlama::kContext - 8);
+    CHECK(shown.result == StepResult::kLength);
+    CHECK(shown.text == std::string(expected, 'x'));
+    const DraftCounts counts = session_draft_counts(session);
+    CHECK(counts.drafted == counts.accepted);  // every draft comes true
+    // Each evaluation is one that a token was chosen after; the first token came out of the prompt.
+    CHECK(counts.batches + counts.drafted <= expected - 1);
+    if (expected > 8) CHECK(counts.accepted >= expected / 2);
+  }
+}
+
+TEST_CASE("an answer that ends or is left in the middle of drafts leaves a cache that is right") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_1).writer.file();
+  TestSession session;
+  REQUIRE(load(session, file).ok());
+  REQUIRE(session_set_drafts(session, true).ok());
+  uint32_t kept_drafts = 0;
+  for (uint32_t steps = 1; steps < 24; ++steps) {
+    CAPTURE(steps);
+    configure_to_repeat(session, 2);
+    const std::vector<int32_t> prompt = repeating_prompt(steps);
+    const Shown begun = show(session, prompt, steps);
+    // The next prompt goes on with the answer, and then as the drafts did or otherwise.
+    for (const int32_t next : {static_cast<int32_t>('a'), static_cast<int32_t>('b'), static_cast<int32_t>('z')}) {
+      std::vector<int32_t> longer = prompt;
+      longer.insert(longer.end(), begun.tokens.begin(), begun.tokens.end());
+      longer.insert(longer.end(), 3, next);
+      configure_to_repeat(session, 2);
+      prefill(session, longer);
+      CHECK(session_reused_tokens(session) >= prompt.size() + steps - 1);
+      if (session_reused_tokens(session) > prompt.size() + steps) ++kept_drafts;
+      const std::vector<float> reused = logits(session);
+      TestSession fresh;
+      REQUIRE(load(fresh, file).ok());
+      configure_to_repeat(fresh, 2);
+      prefill(fresh, longer);
+      const bool same = logits(fresh) == reused;
+      CHECK(same);
+    }
+  }
+  CHECK(kept_drafts > 0);
+}
+
+TEST_CASE("a stop string and the end token end an answer amid drafts as they do without") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
+  TestSession plain, drafting;
+  REQUIRE(load(plain, file).ok());
+  REQUIRE(load(drafting, file).ok());
+  REQUIRE(session_set_drafts(drafting, true).ok());
+  DraftTotals totals;
+  uint32_t stopped = 0;
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    CAPTURE(seed);
+    Shown shown[2];
+    for (const bool drafts : {false, true}) {
+      Session* session = drafts ? drafting : plain;
+      configure_to_repeat(session, seed);
+      for (const std::string_view stop : {"aaaaaaaaaaaaaaaa", "babba", "cac"}) {
+        std::copy(stop.begin(), stop.end(), session_text_buffer(session, stop.size()));
+        REQUIRE(session_add_stop(session, stop.size()).ok());
+      }
+      shown[drafts] = show(session, repeating_prompt(seed));
+    }
+    const bool same = shown[0] == shown[1];
+    CHECK(same);
+    totals.add(drafting);
+    stopped += shown[1].result == StepResult::kStop ? 1 : 0;
+  }
+  CHECK(stopped > 10);
+  CHECK(stopped < 30);
+  CHECK(totals.accepted > 0);
+}
+
+TEST_CASE("drafts can be turned on and off within an answer, and scores do not depend on them") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_1).writer.file();
+  TestSession plain, drafting;
+  REQUIRE(load(plain, file).ok());
+  REQUIRE(load(drafting, file).ok());
+  const auto scores = [](Session* session) {
+    put_tokens(session, repeating_prompt(1));
+    REQUIRE(session_score_begin(session, 16).ok());
+    uint32_t left = 1;
+    while (left > 0) REQUIRE(session_score_continue(session, 5, &left).ok());
+    std::vector<float> logprobs;
+    for (const TokenScore& score : session_scores(session)) logprobs.push_back(score.logprob);
+    return logprobs;
+  };
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    for (Session* session : {static_cast<Session*>(plain), static_cast<Session*>(drafting)}) {
+      configure_to_repeat(session, seed);
+      prefill(session, repeating_prompt(seed));
+    }
+    StepResult result = StepResult::kContinue;
+    for (uint32_t step = 0; result == StepResult::kContinue; ++step) {
+      REQUIRE(session_set_drafts(drafting, step % 14 < 9).ok());
+      REQUIRE(session_step(plain, &result).ok());
+      REQUIRE(session_step(drafting, &result).ok());
+      const bool same = logits(plain) == logits(drafting);
+      CHECK(same);
+      CHECK(session_last_token(plain).token == session_last_token(drafting).token);
+    }
+    CHECK(scores(plain) == scores(drafting));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- memory and bad input
+
 TEST_CASE("the plan adds up, and no memory is taken for a context that the model does not have") {
   TestSession session;
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
@@ -419,6 +644,7 @@ TEST_CASE("calls in the wrong order are errors, not accidents") {
   CHECK(session_model_info(session, &info).code == ErrorCode::kBadState);
   CHECK(session_tokenize(session, 0, true, true).code == ErrorCode::kBadState);
   CHECK(session_score_continue(session, 1, &left).code == ErrorCode::kBadState);
+  CHECK(session_set_drafts(session, true).code == ErrorCode::kBadState);
   CHECK(session_logits(session).empty());
   REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());
   configure(session);
