@@ -65,7 +65,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, K
   const uint64_t weights = arena->used().value;
   CAMELGPT_TRY(cache_reserve(model->config, context, kv_type, arena, cache));
   const uint64_t with_cache = arena->used().value;
-  workspace_reserve(model->config, arena, workspace);
+  workspace_reserve(model->config, context, arena, workspace);
   sampler_reserve(sampler, model->config.vocabulary, arena);
   *history = arena->take<int32_t>(context);
   const CheckedSize total = arena->used();
