@@ -187,17 +187,17 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
   arguments.out = pass.w->attended.data() + tokens.first * query;
   arguments.out_stride = query;
   arguments.scratch = pass.own->attention.data();
-  const bool limited = pass.limits.kv_tokens != 0;
-  if (heads.size() == c.heads && !limited) return kernels().attend(arguments);
+  const uint32_t kv_tokens = layer_kv_tokens(pass.limits, index);
+  if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
     // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
     arguments.kv_head_first = head / group;
     arguments.kv_head_count = 1;
     arguments.group = std::min(group - head % group, heads.end - head);
-    if (limited) {
+    if (kv_tokens != 0) {
       const float* queries = pass.w->query.data() + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
-      const std::span<const uint32_t> tiles = select_pages(c, index, arguments.kv_head_first, queries, pass.limits.kv_tokens,
-                                                           *pass.cache, pass.own->pages);
+      const std::span<const uint32_t> tiles =
+          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *pass.cache, pass.own->pages);
       arguments.tiles = tiles.data();
       arguments.tile_count = static_cast<uint32_t>(tiles.size());
     }

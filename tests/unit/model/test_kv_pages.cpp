@@ -62,6 +62,13 @@ TEST_CASE("as many pages are chosen as may be kept, and never more than there ar
   }
 }
 
+static StepLimits kv_limit(uint32_t tokens, std::span<const float> shares = {}) {
+  StepLimits limits;
+  limits.kv_tokens = tokens;
+  limits.kv_shares = shares;
+  return limits;
+}
+
 // A tiny model with room for many pages.
 struct PagedModel {
   static constexpr uint32_t kContext = 512;
@@ -180,9 +187,9 @@ TEST_CASE("a limit that the context does not reach changes no bit") {
   PagedModel dense, limited;
   for (PagedModel* model : {&dense, &limited}) model->fill(250);
   for (int i = 0; i < 40; ++i) {  // over a page's border
-    CHECK(dense.step({}) == limited.step({.kv_tokens = 320}));
+    CHECK(dense.step({}) == limited.step(kv_limit(320)));
   }
-  CHECK(dense.step({}) != limited.step({.kv_tokens = 160}));
+  CHECK(dense.step({}) != limited.step(kv_limit(160)));
 }
 
 TEST_CASE("a limited step reads the pages that are chosen, and is the same with any number of threads") {
@@ -193,7 +200,7 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
     PagedModel model;
     model.fill(420, 50);
     std::vector<std::vector<float>> found;
-    for (int i = 0; i < 40; ++i) found.push_back(model.step({.kv_tokens = 192}));
+    for (int i = 0; i < 40; ++i) found.push_back(model.step(kv_limit(192)));
     if (count == 1) expected = found;
     CHECK(found == expected);
   }
@@ -213,12 +220,35 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
   }
 }
 
+TEST_CASE("layers read their shares of the limit") {
+  const float nan = std::nanf("");
+  const float shares[] = {2, .5f, 0, -1, 1e30f, nan};
+  const StepLimits limits = kv_limit(200, shares);
+  CHECK(layer_kv_tokens(limits, 0) == 400);
+  CHECK(layer_kv_tokens(limits, 1) == 100);
+  for (const uint32_t layer : {2u, 3u}) CHECK(layer_kv_tokens(limits, layer) == 1);
+  for (const uint32_t layer : {4u, 5u}) CHECK(layer_kv_tokens(limits, layer) == kMaxContext);
+  CHECK(layer_kv_tokens(kv_limit(200), 0) == 200);
+  CHECK(layer_kv_tokens(kv_limit(0, shares), 0) == 0);
+
+  PagedModel model;
+  model.fill(400);
+  const auto step = [&](const StepLimits& given) {
+    model.cache.length = 400;
+    return model.step(given);
+  };
+  const float ones[] = {1, 1}, all[] = {4, 4}, first[] = {1, 4}, second[] = {4, 1};
+  CHECK(step(kv_limit(128, ones)) == step(kv_limit(128)));
+  CHECK(step(kv_limit(128, all)) == step({}));
+  CHECK(step(kv_limit(128, first)) != step(kv_limit(128, second)));
+}
+
 TEST_CASE("batches are evaluated in full whatever the limit") {
   PagedModel dense, limited;
   const std::vector<int32_t> tokens(3, 65);
   for (PagedModel* model : {&dense, &limited}) {
     model->fill(400);
-    const StepLimits limits{model == &limited ? 64u : 0u};
+    const StepLimits limits = kv_limit(model == &limited ? 64 : 0);
     model_forward(model->session->model, tokens, 1, &model->cache, &model->workspace, limits);
     model_logits(model->session->model, &model->workspace);
   }
