@@ -196,7 +196,9 @@ struct AttentionKernel {
         int16_t* to = queries + (r - in_block) * width + in_block * 2;
         for (uint32_t i = 0; i < width; i += 2) std::memcpy(to + i * block, words + i, 2 * sizeof(int16_t));
       }
-      for (uint32_t start = 0; start < last; start += kAttentionTile) {
+      const uint32_t tiles = a.tiles != nullptr ? a.tile_count : (last + kAttentionTile - 1) / kAttentionTile;
+      for (uint32_t i = 0; i < tiles; ++i) {
+        const uint32_t start = (a.tiles != nullptr ? a.tiles[i] : i) * kAttentionTile;
         const Element* keys = head_keys + static_cast<size_t>(start) * width;
         const Element* values = head_values + static_cast<size_t>(start) * width;
         const float* key_scales = a.key_scales + first_row + start;
@@ -213,9 +215,9 @@ struct AttentionKernel {
             float keep[kRows], scales[kRows];
             float* out[kRows];
             uint32_t row_seen[kRows];
-            for (int i = 0; i < kRows; ++i) {
-              out[i] = out_of(r + i);
-              row_seen[i] = seen(r + i);
+            for (int j = 0; j < kRows; ++j) {
+              out[j] = out_of(r + j);
+              row_seen[j] = seen(r + j);
             }
             const uint32_t positions = row_seen[kRows - 1];
             score<kRows>(queries + r * width, keys, key_scales, positions, width, scores);
@@ -239,6 +241,58 @@ struct AttentionKernel {
       attend_stored<int8_t>(a);
     }
   }
+
+  // A page is scored as a key of twice the width: the query for it is [q, |q|] of each column.
+  static void page_shares(const PageArguments& a) {
+    const uint32_t width = 2 * a.head_width, pages = a.page_count;
+    const uint32_t room = (pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+    const Exp exp;
+    std::fill(a.shares, a.shares + pages, 0.0f);
+    for (uint32_t first = 0; first < a.group; first += kRowBlock) {
+      with_rows(std::min<uint32_t>(a.group - first, kRowBlock), [&](auto count) {
+        constexpr int kRows = decltype(count)::value;
+        alignas(16) int16_t queries[2 * kMaxHeadWidth * kRows];  // [width / 2, kRows, 2]
+        float score_scales[kRows];
+        for (int r = 0; r < kRows; ++r) {
+          const float* q = a.q + (first + r) * a.head_width;
+          alignas(16) float pairs[2 * kMaxHeadWidth];
+          int16_t words[2 * kMaxHeadWidth];
+          for (uint32_t i = 0; i < a.head_width; ++i) {
+            pairs[2 * i] = q[i];
+            pairs[2 * i + 1] = std::fabs(q[i]);
+          }
+          score_scales[r] = a.scale * VectorOps::round_row(pairs, width, kQueryLimits, words);
+          for (uint32_t i = 0; i < width; i += 2) std::memcpy(queries + i * kRows + 2 * r, words + i, 2 * sizeof(int16_t));
+        }
+        for (uint32_t start = 0; start < room; start += kAttentionTile) {
+          alignas(16) float scores[kRows * kAttentionTile];
+          const uint32_t some = std::min(room - start, kAttentionTile);
+          score<kRows>(queries, a.pages + static_cast<size_t>(start) * width, a.page_scales + start, some, width, scores);
+          for (int r = 0; r < kRows; ++r) {
+            const v128_t score_scale = wasm_f32x4_splat(score_scales[r]);
+            float* to = a.scratch + static_cast<size_t>(r) * room + start;
+            for (uint32_t p = 0; p < some; p += 4) {
+              wasm_v128_store(to + p, wasm_f32x4_mul(wasm_v128_load(scores + r * kAttentionTile + p), score_scale));
+            }
+          }
+        }
+        for (int r = 0; r < kRows; ++r) {
+          float* row = a.scratch + static_cast<size_t>(r) * room;
+          std::fill(row + pages, row + room, -FLT_MAX);
+          v128_t highest = wasm_f32x4_splat(-FLT_MAX), total = wasm_f32x4_splat(0);
+          for (uint32_t p = 0; p < room; p += 4) highest = wasm_f32x4_pmax(highest, wasm_v128_load(row + p));
+          const v128_t peak = wasm_f32x4_splat(horizontal_max(highest));
+          for (uint32_t p = 0; p < room; p += 4) {
+            const v128_t e = exp(wasm_f32x4_sub(wasm_v128_load(row + p), peak));
+            total = wasm_f32x4_add(total, e);
+            wasm_v128_store(row + p, e);
+          }
+          const float inverse = 1.0f / horizontal_sum(total);
+          for (uint32_t p = 0; p < pages; ++p) a.shares[p] += row[p] * inverse;
+        }
+      });
+    }
+  }
 };
 
 template <class Isa>
@@ -253,6 +307,7 @@ constexpr Kernels make_kernels(const char* name) {
   table.rope = VectorOps::rope;
   table.round_row = VectorOps::round_row;
   table.attend = AttentionKernel::attend;
+  table.page_shares = AttentionKernel::page_shares;
   table.argmax = VectorOps::argmax;
   table.sum_exp = VectorOps::sum_exp;
   table.select_above = VectorOps::select_above;

@@ -93,6 +93,8 @@ struct AttentionArguments {
   uint32_t group;           // query heads on one key/value head
   uint32_t kv_head_first;   // the key/value heads to process
   uint32_t kv_head_count;
+  const uint32_t* tiles;    // [tile_count] tiles of kAttentionTile positions to visit, ascending, the query token's own among
+  uint32_t tile_count;      // them; null: all
   float scale;              // of the scores, usually 1 / sqrt(head_width)
   float* out;               // [tokens, out_stride]
   size_t out_stride;
@@ -101,6 +103,21 @@ struct AttentionArguments {
 inline constexpr uint32_t kMaxHeadWidth = 256;
 inline constexpr uint32_t kAttentionRowBytes = 12;  // kept of a query row beside its numbers
 uint64_t attention_scratch_bytes(uint32_t tokens, uint32_t group, uint32_t head_width);
+
+// What the queries of one key/value head can be expected to find in each page of its keys, see kv_layout.h. A query's share of
+// a page is softmax over the pages of scale * (q . mean + |q| . spread).
+struct PageArguments {
+  const float* q;            // [group, head_width], rotated
+  const int8_t* pages;       // [page_count rounded up to kKeyBlock][2 * head_width] summaries
+  const float* page_scales;  // [likewise]
+  uint32_t page_count;
+  uint32_t head_width;
+  uint32_t group;
+  float scale;               // of the scores, as in attention
+  float* shares;             // [page_count] the sum of the group's shares
+  float* scratch;            // [page_scratch_floats(page_count)]
+};
+constexpr uint64_t page_scratch_floats(uint64_t pages) { return 4 * ((pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock); }
 
 struct Kernels {
   const char* name;
@@ -121,6 +138,7 @@ struct Kernels {
   // Rounds to integers, the largest that the limits allow, and returns the scale. count % 8 == 0.
   float (*round_row)(const float* x, uint32_t count, RowLimits limits, int16_t* out);
   void (*attend)(const AttentionArguments& arguments);
+  void (*page_shares)(const PageArguments& arguments);
   // The largest value and its index (the lowest one of equals).
   uint32_t (*argmax)(const float* x, uint32_t count);
   // Sum of exp(x[i] - maximum).

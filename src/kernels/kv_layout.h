@@ -31,6 +31,14 @@ constexpr RowLimits value_limits(KvType type) { return {type == KvType::k16 ? 16
 inline constexpr float kLargestWeight = 32767;
 inline constexpr float kLargestWeightSum = 130000;
 
+// A page is a tile of positions. What its keys have in common is summed up by the mean of each column and by kPageSpread times
+// its standard deviation, which lie as keys of 8 bits and twice the width do: [pages / 8][width][8 pages][mean, spread].
+inline constexpr float kPageSpread = 0.75f;
+inline constexpr RowLimits kPageLimits = key_limits(KvType::k8);
+constexpr uint64_t page_room(uint64_t context) {
+  return (context / kAttentionTile + kKeyBlock - 1) / kKeyBlock * kKeyBlock;  // unfinished pages have no summary
+}
+
 // Positions for which memory is taken where there must be room for `context` of them.
 constexpr uint64_t kv_room(uint64_t context) { return (context + kAttentionTile - 1) / kAttentionTile * kAttentionTile; }
 

@@ -168,6 +168,16 @@ double stored_at(KvType type, const void* stored, size_t index) {
   return type == KvType::k16 ? static_cast<const int16_t*>(stored)[index] : static_cast<const int8_t*>(stored)[index];
 }
 
+// Calls body(position) on each of the first `seen` positions that attention is to visit.
+template <typename Body>
+void each_visited(const AttentionArguments& a, uint32_t seen, Body body) {
+  const uint32_t tiles = a.tiles != nullptr ? a.tile_count : (seen + kAttentionTile - 1) / kAttentionTile;
+  for (uint32_t i = 0; i < tiles; ++i) {
+    const uint32_t start = (a.tiles != nullptr ? a.tiles[i] : i) * kAttentionTile;
+    for (uint32_t p = start; p < start + kAttentionTile && p < seen; ++p) body(p);
+  }
+}
+
 void attend(const AttentionArguments& a) {
   const uint32_t width = a.head_width;
   for (uint32_t t = 0; t < a.tokens; ++t) {
@@ -183,18 +193,39 @@ void attend(const AttentionArguments& a) {
         return sum * q_scale * static_cast<double>(a.key_scales[head + p]) * static_cast<double>(a.scale);
       };
       double maximum = -HUGE_VAL, total = 0;
-      for (uint32_t p = 0; p < seen; ++p) maximum = std::fmax(maximum, score(p));
+      each_visited(a, seen, [&](uint32_t p) { maximum = std::fmax(maximum, score(p)); });
       double sums[kMaxHeadWidth] = {};
-      for (uint32_t p = 0; p < seen; ++p) {
+      each_visited(a, seen, [&](uint32_t p) {
         const double weight = std::exp(score(p) - maximum);
         total += weight;
         for (uint32_t i = 0; i < width; ++i) {
           sums[i] += weight * static_cast<double>(a.value_scales[head + p]) *
                      stored_at(a.kv_type, a.values, head * width + value_index(width, p, i));
         }
-      }
+      });
       for (uint32_t i = 0; i < width; ++i) out[i] = static_cast<float>(sums[i] / total);
     }
+  }
+}
+
+void page_shares(const PageArguments& a) {
+  const uint32_t width = 2 * a.head_width;
+  for (uint32_t p = 0; p < a.page_count; ++p) a.shares[p] = 0;
+  for (uint32_t g = 0; g < a.group; ++g) {
+    const float* q = a.q + g * a.head_width;
+    float pairs[2 * kMaxHeadWidth];
+    for (uint32_t i = 0; i < width; ++i) pairs[i] = i % 2 == 0 ? q[i / 2] : std::fabs(q[i / 2]);
+    int16_t words[2 * kMaxHeadWidth];
+    const double q_scale = static_cast<double>(round_row(pairs, width, kQueryLimits, words));
+    const auto score = [&](uint32_t p) {
+      double sum = 0;
+      for (uint32_t i = 0; i < width; ++i) sum += words[i] * a.pages[key_index(width, p, i)];
+      return sum * q_scale * static_cast<double>(a.page_scales[p]) * static_cast<double>(a.scale);
+    };
+    double maximum = -HUGE_VAL, total = 0;
+    for (uint32_t p = 0; p < a.page_count; ++p) maximum = std::fmax(maximum, score(p));
+    for (uint32_t p = 0; p < a.page_count; ++p) total += std::exp(score(p) - maximum);
+    for (uint32_t p = 0; p < a.page_count; ++p) a.shares[p] += static_cast<float>(std::exp(score(p) - maximum) / total);
   }
 }
 
@@ -248,6 +279,7 @@ constexpr Kernels make_table() {
   table.rope = rope;
   table.round_row = round_row;
   table.attend = attend;
+  table.page_shares = page_shares;
   table.argmax = argmax;
   table.sum_exp = sum_exp;
   table.select_above = select_above;

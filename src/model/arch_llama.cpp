@@ -73,6 +73,7 @@ Status bind(WeightBinder* binder, Model* model) {
 struct Pass {
   const ModelConfig& config;
   const Worker& worker;
+  const StepLimits& limits;
   KvCache* cache;
   Workspace* w;
   ThreadWorkspace* own;
@@ -166,7 +167,8 @@ void project_queries(const Pass& pass, const DecoderLayer& layer, uint32_t first
   }
 }
 
-// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to theirs.
+// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to theirs or
+// over those pages that the limits allow.
 void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Range heads) {
   const ModelConfig& c = pass.config;
   const size_t query = static_cast<size_t>(c.heads) * c.head_width;
@@ -185,12 +187,20 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
   arguments.out = pass.w->attended.data() + tokens.first * query;
   arguments.out_stride = query;
   arguments.scratch = pass.own->attention.data();
-  if (heads.size() == c.heads) return kernels().attend(arguments);
+  const uint32_t kv_tokens = layer_kv_tokens(pass.limits, index);
+  if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
     // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
     arguments.kv_head_first = head / group;
     arguments.kv_head_count = 1;
     arguments.group = std::min(group - head % group, heads.end - head);
+    if (kv_tokens != 0) {
+      const float* queries = pass.w->query.data() + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
+      const std::span<const uint32_t> tiles =
+          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *pass.cache, pass.own->pages);
+      arguments.tiles = tiles.data();
+      arguments.tile_count = static_cast<uint32_t>(tiles.size());
+    }
     const size_t offset = static_cast<size_t>(head - arguments.kv_head_first * arguments.group) * c.head_width;
     arguments.q = pass.w->query.data() + offset;
     arguments.out = pass.w->attended.data() + offset;
@@ -255,14 +265,15 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
   add_product(pass, layer.down, quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
 }
 
-void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache, Workspace* w) {
+void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits, KvCache* cache,
+             Workspace* w) {
   const ModelConfig& c = model.config;
   const uint32_t count = static_cast<uint32_t>(tokens.size());
   const RopeOptions rope{c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors};
   rope_angles(rope, cache->length, count, w->cosine.data(), w->sine.data());
   embed_tokens(model, tokens, w->x.data());
   parallel([&](const Worker& worker) {
-    const Pass pass{c, worker, cache, w, &w->threads[worker.index]};
+    const Pass pass{c, worker, limits, cache, w, &w->threads[worker.index]};
     for (uint32_t l = 0; l < c.layers; ++l) {
       const uint32_t wanted = l + 1 == c.layers ? outputs : count;
       attention_block(pass, model.layers[l], l, count, count - wanted);

@@ -1,5 +1,7 @@
 #include "model/kv_cache.h"
 
+#include <cmath>
+
 namespace camelgpt {
 namespace {
 
@@ -23,18 +25,57 @@ void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t po
   }
 }
 
+// Mean and spread of each column of the keys of a page, [width, 2].
+template <class Element>
+void sum_up(const Element* keys, const float* scales, uint32_t width, float* pairs) {
+  for (uint32_t i = 0; i < width; ++i) {
+    float column[kAttentionTile], sum = 0, squares = 0;
+    for (uint32_t p = 0; p < kAttentionTile; ++p) {
+      column[p] = static_cast<float>(keys[key_index(width, p, i)]) * scales[p];
+      sum += column[p];
+    }
+    const float mean = sum / kAttentionTile;
+    for (uint32_t p = 0; p < kAttentionTile; ++p) squares += (column[p] - mean) * (column[p] - mean);
+    pairs[2 * i] = mean;
+    pairs[2 * i + 1] = kPageSpread * std::sqrt(squares / kAttentionTile);
+  }
+}
+
+void sum_up_page(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t page, KvCache* cache) {
+  const size_t index = static_cast<size_t>(layer) * config.kv_heads + head;
+  const size_t position = index * cache->room + page * kAttentionTile;
+  const uint32_t width = config.head_width;
+  const float* scales = cache->keys.scales.data() + position;
+  const uint8_t* keys = cache->keys.stored.data() + position * width * kv_element_bytes(cache->type);
+  float pairs[2 * kMaxHeadWidth];
+  if (cache->type == KvType::k16) {
+    sum_up(reinterpret_cast<const int16_t*>(keys), scales, width, pairs);
+  } else {
+    sum_up(reinterpret_cast<const int8_t*>(keys), scales, width, pairs);
+  }
+  int16_t quants[2 * kMaxHeadWidth];
+  const size_t first = index * cache->page_room;
+  cache->page_scales[first + page] = kernels().round_row(pairs, 2 * width, kPageLimits, quants);
+  scatter<key_index>(quants, 2 * width, page, cache->pages.data() + first * 2 * width);
+}
+
 }  // namespace
 
 Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
   const uint64_t room = kv_room(context);
   const CheckedSize rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(room);
   const CheckedSize bytes = rows * config.head_width * kv_element_bytes(type);
-  const CheckedSize total = (bytes + rows * sizeof(float)) * 2;
+  const CheckedSize page_rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(page_room(context));
+  const CheckedSize page_bytes = page_rows * config.head_width * 2;
+  const CheckedSize total = (bytes + rows * sizeof(float)) * 2 + page_bytes + page_rows * sizeof(float);
   if (!total.fits_memory()) return out_of_memory("the key/value cache", total.value);
   for (KvCache::Rows* part : {&cache->keys, &cache->values}) {
     part->stored = arena->take<uint8_t>(bytes.value);
     part->scales = arena->take<float>(rows.value);
   }
+  cache->pages = arena->take<int8_t>(page_bytes.value);
+  cache->page_scales = arena->take<float>(page_rows.value);
+  cache->page_room = static_cast<uint32_t>(page_room(context));
   cache->type = type;
   cache->room = static_cast<uint32_t>(room);
   cache->context = context;
@@ -45,6 +86,7 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
 void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
                      KvCache* cache) {
   store<key_index>(config, layer, head, position, key, key_limits(cache->type), *cache, &cache->keys);
+  if ((position + 1) % kAttentionTile == 0) sum_up_page(config, layer, head, position / kAttentionTile, cache);
 }
 
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,

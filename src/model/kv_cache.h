@@ -1,4 +1,4 @@
-// Keys and values of every position that was evaluated.
+// Keys and values of every position that was evaluated, and summaries of the pages that are complete.
 #pragma once
 
 #include <span>
@@ -18,7 +18,12 @@ struct KvCache {
   };
   KvType type = KvType::k16;
   Rows keys, values;
+  // A page's summary is made when its last position is stored, so whatever has happened before, the first
+  // length / kAttentionTile of them are those of the keys that are there.
+  std::span<int8_t> pages;       // [layers, kv_heads][page_room * 2 * head_width], see kernels/kv_layout.h
+  std::span<float> page_scales;  // [layers, kv_heads, page_room]
   uint32_t room = 0;     // positions there is memory for: whole tiles
+  uint32_t page_room = 0;  // summaries there is memory for: whole key blocks
   uint32_t context = 0;  // positions that may be filled
   uint32_t length = 0;   // positions that are filled
 };

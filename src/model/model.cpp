@@ -41,7 +41,7 @@ Status model_bind(WeightBinder* binder, Model* model) {
   return {};
 }
 
-void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace) {
+void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace) {
   const uint64_t hidden = padded_rows(config.hidden);
   const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
   const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
@@ -67,6 +67,7 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
     own.normed = arena->take<float>(hidden);
     own.attention =
         arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
+    own.pages = page_scratch_reserve(context, arena);
     own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
     own.batch = batch;
     if (!workspace->threads.empty()) workspace->threads[i] = own;
@@ -74,10 +75,10 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
 }
 
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                   Workspace* workspace) {
+                   Workspace* workspace, const StepLimits& limits) {
   assert(!tokens.empty() && tokens.size() <= kMaxBatch && tokens.size() <= cache->context - cache->length);
   assert(outputs <= tokens.size());
-  model.architecture->forward(model, tokens, outputs, cache, workspace);
+  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 ? limits : StepLimits{}, cache, workspace);
 }
 
 void model_logits(const Model& model, uint32_t output, Workspace* workspace) {

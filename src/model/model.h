@@ -1,6 +1,7 @@
 // A model in memory and one evaluation of it: tokens → hidden states → logits.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -8,6 +9,7 @@
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "model/kv_cache.h"
+#include "model/kv_pages.h"
 #include "model/weights.h"
 
 namespace camelgpt {
@@ -46,6 +48,7 @@ inline constexpr uint32_t kHeadChunk = 1024;
 struct alignas(64) ThreadWorkspace {
   std::span<float> normed;       // [hidden] of a single token
   std::span<uint8_t> attention;  // scratch of the attention kernel
+  PageScratch pages;             // and of the choice of its pages
   Activations one;               // a single token, quantised
   Activations batch;             // several tokens, in memory that all threads share
 };
@@ -65,6 +68,18 @@ struct Workspace {
   std::span<ThreadWorkspace> threads;  // [thread_count()]
 };
 
+// What a step of a single token may leave out. Batches of several tokens are evaluated in full.
+struct StepLimits {
+  uint32_t kv_tokens = 0;            // positions that attention reads in a layer, see model/kv_pages.h; 0: all
+  std::span<const float> kv_shares;  // [layers] what each layer gets of that, 1 on average; empty: 1 each
+};
+
+inline uint32_t layer_kv_tokens(const StepLimits& limits, uint32_t layer) {
+  if (limits.kv_tokens == 0 || limits.kv_shares.empty()) return limits.kv_tokens;
+  const float tokens = static_cast<float>(limits.kv_tokens) * limits.kv_shares[layer];
+  return tokens < kMaxContext ? static_cast<uint32_t>(std::fmax(tokens, 1.0f)) : kMaxContext;
+}
+
 // One row of the table of architectures: a new architecture is one file and one row.
 struct Architecture {
   const char* name;  // as general.architecture says
@@ -73,8 +88,8 @@ struct Architecture {
   Status (*bind)(WeightBinder* binder, Model* model);
   // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden states of
   // the last `outputs` tokens in workspace->x, from its first row on.
-  void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                  Workspace* workspace);
+  void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
+                  KvCache* cache, Workspace* workspace);
 };
 
 // Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that exist.
@@ -82,12 +97,12 @@ Status model_open(const GgufHeader& header, Model* model);
 
 // Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
-void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* workspace);
+void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace);
 
 // Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them. Hidden states are made for the
 // last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer.
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                   Workspace* workspace);
+                   Workspace* workspace, const StepLimits& limits = {});
 
 // Logits of one output of the last forward pass into workspace->logits.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);

@@ -82,7 +82,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   plan->weight_bytes = taken();
   CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &parts.cache));
   plan->cache_bytes = taken();
-  workspace_reserve(config, arena, &parts.workspace);
+  workspace_reserve(config, context, arena, &parts.workspace);
   sampler_reserve(&parts.sampler, config.vocabulary, arena);
   drafts_reserve(&parts.drafts, context, arena);
   parts.history = arena->take<int32_t>(context);

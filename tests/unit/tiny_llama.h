@@ -20,11 +20,11 @@ struct TinyLlama {
   GgufWriter writer;
   std::map<std::string, std::vector<float>> weights;  // dequantised, row-major
 
-  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false) {
+  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext) {
     writer.add_string("general.architecture", "llama");
     writer.add_string("general.name", "Tiny");
     writer.add("llama.block_count", kLayers);
-    writer.add("llama.context_length", kContext);
+    writer.add("llama.context_length", context);
     writer.add("llama.embedding_length", kHidden);
     writer.add("llama.feed_forward_length", kFfn);
     writer.add("llama.attention.head_count", kHeads);

@@ -294,7 +294,8 @@ struct RandomKv {
   }
 
   // Attention of the queries [tokens, kv_heads * group * width], the first at `position`.
-  std::vector<float> attend(const Kernels& kernels, const float* q, uint32_t position, uint32_t tokens, uint32_t group) const {
+  std::vector<float> attend(const Kernels& kernels, const float* q, uint32_t position, uint32_t tokens, uint32_t group,
+                            const std::vector<uint32_t>& tiles = {}) const {
     const uint32_t stride = kv_heads * group * width;
     std::vector<float> out(tokens * stride), scratch(attention_scratch_bytes(tokens, group, width) / sizeof(float));
     AttentionArguments a{};
@@ -314,6 +315,8 @@ struct RandomKv {
     a.head_width = width;
     a.group = group;
     a.kv_head_count = kv_heads;
+    a.tiles = tiles.empty() ? nullptr : tiles.data();
+    a.tile_count = static_cast<uint32_t>(tiles.size());
     a.scale = 1.0f / std::sqrt(static_cast<float>(width));
     a.out = out.data();
     a.scratch = scratch.data();
@@ -419,6 +422,89 @@ TEST_CASE("sums of attention at its integers' limits do not overflow") {
     for_each_set([&](const Kernels& kernels) {
       for (const float value : kv.attend(kernels, q.data(), 0, tokens, 1)) CHECK(value == doctest::Approx(1.0f).epsilon(1e-4));
     });
+  }
+}
+
+TEST_CASE("attention of some tiles agrees with the scalar one") {
+  const std::vector<uint32_t> lists[] = {{6}, {0, 6}, {1, 2, 5, 6}, {0, 3, 4, 6}};
+  for (const uint32_t group : {1u, 3u, 5u}) {
+    for (const uint32_t position : {192u, 200u, 223u}) {
+      for (const KvType type : kKvTypes) {
+        CAPTURE(group);
+        CAPTURE(position);
+        const uint32_t width = 40, kv_heads = 2;
+        const std::vector<float> q = random_floats(kv_heads * group * width, position, 3.0f);
+        const RandomKv kv(type, kv_heads, position + 1, width, position);
+        for (const std::vector<uint32_t>& tiles : lists) {
+          const std::vector<float> expected = kv.attend(kScalarKernels, q.data(), position, 1, group, tiles);
+          CHECK(expected != kv.attend(kScalarKernels, q.data(), position, 1, group));
+          for_each_set([&](const Kernels& kernels) {
+            const std::vector<float> out = kv.attend(kernels, q.data(), position, 1, group, tiles);
+            for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-4f);
+          });
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("attention of all tiles by their list is attention without one, bit by bit") {
+  const uint32_t width = 64, kv_heads = 2, group = 3, tokens = 5, position = 130;
+  const std::vector<float> q = random_floats(tokens * kv_heads * group * width, 1, 3.0f);
+  const RandomKv kv(KvType::k16, kv_heads, position + tokens, width, 2);
+  const auto check = [&](const Kernels& kernels) {
+    CHECK(kv.attend(kernels, q.data(), position, tokens, group, {0, 1, 2, 3, 4}) ==
+          kv.attend(kernels, q.data(), position, tokens, group));
+  };
+  check(kScalarKernels);
+  for_each_set(check);
+}
+
+TEST_CASE("shares of pages agree with the scalar ones, and those of a query add up to one") {
+  for (const uint32_t width : {8u, 64u, 256u}) {
+    for (const uint32_t pages : {1u, 7u, 8u, 33u, 100u}) {
+      for (const uint32_t group : {1u, 3u, 4u, 7u}) {
+        for (const float size : {0.0f, 1.0f, 1e20f}) {
+          CAPTURE(width);
+          CAPTURE(pages);
+          CAPTURE(group);
+          CAPTURE(size);
+          const std::vector<float> q = random_floats(group * width, group, size);
+          const std::vector<float> columns = random_floats(2 * width * pages, 2, 1.0f);
+          const uint32_t room = (pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+          std::vector<int8_t> stored(2 * width * room, -128);  // what nobody has written yet is garbage
+          std::vector<float> scales(room, std::nanf(""));
+          for (uint32_t p = 0; p < pages; ++p) {
+            int16_t quants[2 * kMaxHeadWidth];
+            scales[p] = kScalarKernels.round_row(&columns[2 * width * p], 2 * width, kPageLimits, quants);
+            for (uint32_t i = 0; i < 2 * width; ++i) stored[key_index(2 * width, p, i)] = static_cast<int8_t>(quants[i]);
+          }
+          PageArguments a{};
+          a.q = q.data();
+          a.pages = stored.data();
+          a.page_scales = scales.data();
+          a.page_count = pages;
+          a.head_width = width;
+          a.group = group;
+          a.scale = 1 / std::sqrt(static_cast<float>(width));
+          std::vector<float> expected(pages), scratch(page_scratch_floats(pages));
+          a.shares = expected.data();
+          a.scratch = scratch.data();
+          kScalarKernels.page_shares(a);
+          for_each_set([&](const Kernels& kernels) {
+            std::vector<float> shares(pages, -1.0f);
+            a.shares = shares.data();
+            kernels.page_shares(a);
+            float total = 0;
+            for (uint32_t p = 0; p < pages; ++p) {
+              CHECK(std::fabs(shares[p] - expected[p]) < 1e-3f);
+              total += shares[p];
+            }
+            CHECK(total == doctest::Approx(group).epsilon(1e-4));
+          });
+        }
+      }
+    }
   }
 }
 

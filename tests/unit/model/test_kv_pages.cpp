@@ -1,0 +1,257 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "lent_threads.h"
+#include "model/model.h"
+#include "session/session.h"  // a session loads a model from a file
+#include "tiny_llama.h"
+
+using namespace camelgpt;
+
+// Runs make(arena) on an arena that measures and then on one that has this much.
+template <typename Make>
+static void take_from(Arena* arena, Make make) {
+  Arena measure;
+  make(&measure);
+  REQUIRE(arena->allocate(measure.used()));
+  make(arena);
+}
+
+// What is chosen of complete pages of these shares and, maybe, one more that is not complete.
+static std::vector<uint32_t> chosen(const std::vector<float>& shares, uint32_t kept, bool unfinished = true) {
+  const uint32_t pages = static_cast<uint32_t>(shares.size()) + (unfinished ? 1 : 0);
+  Arena arena;
+  PageScratch scratch;
+  take_from(&arena, [&](Arena* from) { scratch = page_scratch_reserve(pages * kAttentionTile, from); });
+  const std::span<const uint32_t> tiles = choose_pages(shares, pages, kept, scratch);
+  return {tiles.begin(), tiles.end()};
+}
+
+TEST_CASE("the first page and the recent ones are chosen whatever their shares") {
+  CHECK(chosen({0, .1f, .2f, .3f, .4f, 0}, 3) == std::vector<uint32_t>{0, 5, 6});
+  CHECK(chosen({0, .1f, .2f, .3f, .4f, 0}, 0) == std::vector<uint32_t>{0, 5, 6});
+  CHECK(chosen({0, .1f, .2f, .3f, .4f, 0}, 5) == std::vector<uint32_t>{0, 3, 4, 5, 6});
+  CHECK(chosen({0, .1f, .4f, .2f, .3f, 0}, 5) == std::vector<uint32_t>{0, 2, 4, 5, 6});
+  CHECK(chosen({0, .1f, .4f, .2f, .3f, 0}, 4, false) == std::vector<uint32_t>{0, 2, 4, 5});
+}
+
+TEST_CASE("of pages with equal shares the earlier ones are chosen, and what is no number is no share") {
+  CHECK(chosen({0, .5f, .5f, .5f, .5f, 0}, 5) == std::vector<uint32_t>{0, 1, 2, 5, 6});
+  CHECK(chosen({0, .5f, .7f, .5f, .5f, 0}, 5) == std::vector<uint32_t>{0, 1, 2, 5, 6});
+  const float nan = std::nanf("");
+  CHECK(chosen({0, nan, .1f, nan, -HUGE_VALF, 0}, 4) == std::vector<uint32_t>{0, 2, 5, 6});
+  CHECK(chosen({nan, nan, nan, nan, nan, nan}, 4) == std::vector<uint32_t>{0, 1, 5, 6});
+}
+
+TEST_CASE("as many pages are chosen as may be kept, and never more than there are") {
+  TestRandom random(1);
+  for (uint32_t complete = 0; complete < 20; ++complete) {
+    std::vector<float> shares(complete);
+    for (float& share : shares) share = static_cast<float>(random.next() % 4);
+    for (uint32_t kept = 0; kept < 25; ++kept) {
+      const std::vector<uint32_t> tiles = chosen(shares, kept);
+      CHECK(tiles.size() == std::min(std::max(kept, 1 + kRecentPages), complete + 1));
+      CHECK(std::is_sorted(tiles.begin(), tiles.end()));
+      CHECK(std::adjacent_find(tiles.begin(), tiles.end()) == tiles.end());
+      CHECK(tiles.back() == complete);
+    }
+  }
+}
+
+static StepLimits kv_limit(uint32_t tokens, std::span<const float> shares = {}) {
+  StepLimits limits;
+  limits.kv_tokens = tokens;
+  limits.kv_shares = shares;
+  return limits;
+}
+
+// A tiny model with room for many pages.
+struct PagedModel {
+  static constexpr uint32_t kContext = 512;
+  Session* session = session_create();
+  KvCache& cache;
+  Workspace& workspace;
+
+  explicit PagedModel(KvType type = KvType::k16) : cache(session->cache), workspace(session->workspace) {
+    const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file();
+    for (size_t at = 0; at < file.size();) {
+      const size_t size = std::min(file.size() - at, session_staging(session).size());
+      std::memcpy(session_staging(session).data(), file.data() + at, size);
+      at += size;
+      REQUIRE(session_feed(session, size).ok());
+      if (session_load_state(session) == LoadState::kPlanned) REQUIRE(session_allocate(session, kContext, type).ok());
+    }
+  }
+  ~PagedModel() { session_destroy(session); }
+  PagedModel(const PagedModel&) = delete;
+  PagedModel& operator=(const PagedModel&) = delete;
+
+  // Evaluates random tokens, the same at the same position of a text, until the cache holds `length`.
+  void fill(uint32_t length, uint32_t batch = kMaxBatch, uint32_t text = 0) {
+    while (cache.length < length) {
+      std::vector<int32_t> tokens(std::min(batch, length - cache.length));
+      for (uint32_t i = 0; i < tokens.size(); ++i) {
+        tokens[i] = static_cast<int32_t>(TestRandom(1000 * text + cache.length + i).next() % 256);
+      }
+      model_forward(session->model, tokens, 0, &cache, &workspace);
+    }
+  }
+
+  std::vector<float> step(const StepLimits& limits) {
+    const int32_t token = static_cast<int32_t>(TestRandom(cache.length).next() % 256);
+    model_forward(session->model, {&token, 1}, 1, &cache, &workspace, limits);
+    model_logits(session->model, &workspace);
+    return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
+  }
+
+  // Summaries of the complete pages of all heads and layers: numbers, then scales.
+  std::vector<float> summaries() const {
+    std::vector<float> all;
+    for (uint32_t head = 0; head < TinyLlama::kLayers * TinyLlama::kKvHeads; ++head) {
+      for (uint32_t page = 0; page < cache.length / kAttentionTile; ++page) {
+        const size_t row = head * cache.page_room;
+        for (uint32_t i = 0; i < 2 * TinyLlama::kWidth; ++i) {
+          all.push_back(cache.pages[row * 2 * TinyLlama::kWidth + key_index(2 * TinyLlama::kWidth, page, i)]);
+        }
+        all.push_back(cache.page_scales[row + page]);
+      }
+    }
+    return all;
+  }
+};
+
+TEST_CASE("a page is summed up by the mean and the spread of its keys") {
+  for (const KvType type : {KvType::k16, KvType::k8}) {
+    PagedModel model(type);
+    model.fill(200, 23);
+    const std::vector<float> summaries = model.summaries();
+    const KvCache& cache = model.cache;
+    size_t at = 0;
+    for (uint32_t head = 0; head < TinyLlama::kLayers * TinyLlama::kKvHeads; ++head) {
+      for (uint32_t page = 0; page < 200 / kAttentionTile; ++page) {
+        const float scale = summaries[at + 2 * TinyLlama::kWidth];
+        for (uint32_t i = 0; i < TinyLlama::kWidth; ++i, at += 2) {
+          const auto key = [&](uint32_t p) {
+            const uint32_t position = page * kAttentionTile + p;
+            const size_t index = head * cache.room * TinyLlama::kWidth + key_index(TinyLlama::kWidth, position, i);
+            const double scale_of = static_cast<double>(cache.keys.scales[head * cache.room + position]);
+            const uint8_t* stored = cache.keys.stored.data();
+            return scale_of * (type == KvType::k16 ? reinterpret_cast<const int16_t*>(stored)[index]
+                                                   : reinterpret_cast<const int8_t*>(stored)[index]);
+          };
+          double mean = 0, squares = 0;
+          for (uint32_t p = 0; p < kAttentionTile; ++p) mean += key(p) / kAttentionTile;
+          for (uint32_t p = 0; p < kAttentionTile; ++p) squares += std::pow(key(p) - mean, 2) / kAttentionTile;
+          const double half_a_step = 0.501 * static_cast<double>(scale);
+          CHECK(std::fabs(static_cast<double>(scale * summaries[at]) - mean) < half_a_step);
+          const double spread = static_cast<double>(kPageSpread) * std::sqrt(squares);
+          CHECK(std::fabs(static_cast<double>(scale * summaries[at + 1]) - spread) < half_a_step);
+        }
+        ++at;
+      }
+    }
+    CHECK(at == summaries.size());
+  }
+}
+
+TEST_CASE("summaries do not depend on batches, on threads, or on what was in the cache before") {
+  std::vector<float> expected;
+  for (const uint32_t count : {1u, 2u, 3u}) {
+    const LentThreads threads(count);
+    for (const uint32_t batch : {64u, 1u, 7u}) {
+      CAPTURE(count);
+      CAPTURE(batch);
+      PagedModel model;
+      model.fill(300, batch, 1);
+      if (count != 2) {  // another text, whose beginning is the same: cut back into a page, at its border or to the start
+        for (const uint32_t cut : {250u, 192u, 40u, 0u}) {
+          model.cache.length = cut;
+          if (cut > 0) model.fill(230, batch, 2);
+        }
+      } else {
+        model.cache.length = 0;
+      }
+      model.fill(290, batch);
+      const std::vector<float> found = model.summaries();
+      if (expected.empty()) expected = found;
+      CHECK(found == expected);
+    }
+  }
+}
+
+TEST_CASE("a limit that the context does not reach changes no bit") {
+  PagedModel dense, limited;
+  for (PagedModel* model : {&dense, &limited}) model->fill(250);
+  for (int i = 0; i < 40; ++i) {  // over a page's border
+    CHECK(dense.step({}) == limited.step(kv_limit(320)));
+  }
+  CHECK(dense.step({}) != limited.step(kv_limit(160)));
+}
+
+TEST_CASE("a limited step reads the pages that are chosen, and is the same with any number of threads") {
+  std::vector<std::vector<float>> expected;
+  for (const uint32_t count : {1u, 2u, 3u, 5u}) {
+    CAPTURE(count);
+    const LentThreads threads(count);
+    PagedModel model;
+    model.fill(420, 50);
+    std::vector<std::vector<float>> found;
+    for (int i = 0; i < 40; ++i) found.push_back(model.step(kv_limit(192)));
+    if (count == 1) expected = found;
+    CHECK(found == expected);
+  }
+  // A query that looks at one page finds it: its key is made of the page's mean.
+  PagedModel model;
+  model.fill(400);
+  const uint32_t width = TinyLlama::kWidth, group = TinyLlama::kHeads / TinyLlama::kKvHeads;
+  const PageScratch& scratch = model.workspace.threads[0].pages;
+  for (const uint32_t page : {1u, 5u, 9u}) {
+    std::vector<float> q(group * width);
+    for (uint32_t i = 0; i < width; ++i) {
+      q[width + i] = 50.0f * static_cast<float>(model.cache.pages[key_index(2 * width, page, 2 * i)]);
+    }
+    const std::span<const uint32_t> tiles = select_pages(model.session->model.config, 0, 0, q.data(), 128, model.cache, scratch);
+    CHECK(tiles.size() == 4);
+    CHECK(std::count(tiles.begin(), tiles.end(), page) == 1);
+  }
+}
+
+TEST_CASE("layers read their shares of the limit") {
+  const float nan = std::nanf("");
+  const float shares[] = {2, .5f, 0, -1, 1e30f, nan};
+  const StepLimits limits = kv_limit(200, shares);
+  CHECK(layer_kv_tokens(limits, 0) == 400);
+  CHECK(layer_kv_tokens(limits, 1) == 100);
+  for (const uint32_t layer : {2u, 3u}) CHECK(layer_kv_tokens(limits, layer) == 1);
+  for (const uint32_t layer : {4u, 5u}) CHECK(layer_kv_tokens(limits, layer) == kMaxContext);
+  CHECK(layer_kv_tokens(kv_limit(200), 0) == 200);
+  CHECK(layer_kv_tokens(kv_limit(0, shares), 0) == 0);
+
+  PagedModel model;
+  model.fill(400);
+  const auto step = [&](const StepLimits& given) {
+    model.cache.length = 400;
+    return model.step(given);
+  };
+  const float ones[] = {1, 1}, all[] = {4, 4}, first[] = {1, 4}, second[] = {4, 1};
+  CHECK(step(kv_limit(128, ones)) == step(kv_limit(128)));
+  CHECK(step(kv_limit(128, all)) == step({}));
+  CHECK(step(kv_limit(128, first)) != step(kv_limit(128, second)));
+}
+
+TEST_CASE("batches are evaluated in full whatever the limit") {
+  PagedModel dense, limited;
+  const std::vector<int32_t> tokens(3, 65);
+  for (PagedModel* model : {&dense, &limited}) {
+    model->fill(400);
+    const StepLimits limits = kv_limit(model == &limited ? 64 : 0);
+    model_forward(model->session->model, tokens, 1, &model->cache, &model->workspace, limits);
+    model_logits(model->session->model, &model->workspace);
+  }
+  CHECK(std::equal(dense.workspace.logits.begin(), dense.workspace.logits.begin() + TinyLlama::kVocabulary,
+                   limited.workspace.logits.begin()));
+}
