@@ -177,8 +177,8 @@ struct Engine {
   // --- pruning ---
   // 0 off, 1 exact, 2 balanced, 3 aggressive.
   bool setPruneMode(uint32_t mode) { return keep(session_set_prune_mode(session, static_cast<PruneMode>(mode & 3))); }
-  bool setPruning(double head_rows, bool drafts, double max_kl) {
-    return keep(session_set_pruning(session, {count_of(head_rows), drafts, static_cast<float>(max_kl)}));
+  bool setPruning(double head_rows, double kv_tokens, bool drafts, double max_kl) {
+    return keep(session_set_pruning(session, {count_of(head_rows), count_of(kv_tokens), drafts, static_cast<float>(max_kl)}));
   }
   bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
   // Parts left, or -1 with an error.
@@ -191,6 +191,7 @@ struct Engine {
   void pruneReport() { report_ = session_prune_report(session); }
   bool reportCalibrated() const { return report_.calibrated; }
   double reportHeadRows() const { return report_.head_rows; }
+  double reportKvTokens() const { return report_.kv_tokens; }
   double reportMacs() const { return static_cast<double>(report_.macs); }
   double reportMacsDense() const { return static_cast<double>(report_.macs_dense); }
   double reportDriftChecks() const { return static_cast<double>(report_.drift_checks); }
@@ -331,6 +332,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(pruneReport)
       CAMELGPT_BIND(reportCalibrated)
       CAMELGPT_BIND(reportHeadRows)
+      CAMELGPT_BIND(reportKvTokens)
       CAMELGPT_BIND(reportMacs)
       CAMELGPT_BIND(reportMacsDense)
       CAMELGPT_BIND(reportDriftChecks)

@@ -230,6 +230,7 @@ Status session_use_sidecar(Session* session, size_t size);
 struct PruneReport {
   bool calibrated;
   uint32_t head_rows;       // of the output head that a step scores exactly now
+  uint32_t kv_tokens;       // positions that attention may read in the last step
   uint64_t macs;            // multiply-adds of a decode step in matrices, mean
   uint64_t macs_dense;      // of a dense step
   uint64_t drift_checks;    // dense steps beside pruned ones

@@ -300,7 +300,7 @@ export class Engine {
 
   setPruning(epdp: EpdpMode | EpdpNumbers): void {
     if (typeof epdp === "string") this.#check(() => this.#bound.setPruneMode(pruneModes.indexOf(epdp)));
-    else this.#check(() => this.#bound.setPruning(epdp.headRows ?? 0, epdp.drafts ?? false, epdp.maxKl ?? 0));
+    else this.#check(() => this.#bound.setPruning(epdp.headRows ?? 0, epdp.kvTokens ?? 0, epdp.drafts ?? false, epdp.maxKl ?? 0));
   }
 
   calibrateBegin(tokens: readonly number[]): void {
@@ -337,6 +337,7 @@ export class Engine {
       return {
         calibrated,
         headRows: bound.reportHeadRows(),
+        kvTokens: bound.reportKvTokens(),
         macsPerToken: bound.reportMacs(),
         macsPerTokenDense: bound.reportMacsDense(),
         driftChecks: bound.reportDriftChecks(),

@@ -162,6 +162,8 @@ export type EpdpMode = "off" | "exact" | "balanced" | "aggressive";
 export interface EpdpNumbers {
   /** Rows of the output head that a step scores exactly; 0: all. */
   headRows?: number;
+  /** Positions of the context that attention reads for a token, in pages of 32; 0: all. */
+  kvTokens?: number;
   /** Evaluate what followed earlier in the text together with the last token, where it is likely to follow again. Lossless. */
   drafts?: boolean;
   /** More drift from the dense model than that (mean, nats a token), and less is left out; 0: nobody looks. */
@@ -182,6 +184,8 @@ export interface PruneNumbers {
   /** Whether a calibration or a sidecar has told what may be left out. Until then steps are dense. */
   calibrated: boolean;
   headRows: number;
+  /** Positions that attention may read in the last step. */
+  kvTokens: number;
   macsPerToken: number;
   macsPerTokenDense: number;
   driftChecks: number;

@@ -58,7 +58,6 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   readonly #life = new AbortController();
   #backend: Backend | undefined;
   #loading: Promise<LoadedModel> | undefined;
-  #contextUsed = 0;
 
   /** Returns at once; see the constructor of the derived class. */
   protected constructor(source: ModelSource, options: LoadOptions | undefined, means: CallerMeans) {
@@ -182,7 +181,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /** What dynamic pruning did in the last generation. */
   async report(): Promise<EpdpReport> {
     const { info } = await this.#loaded();
-    return epdpReport(this.#options.epdp ?? "off", await this.#call("report", {}, {}), info, this.#contextUsed);
+    return epdpReport(this.#options.epdp ?? "off", await this.#call("report", {}, {}), info);
   }
 
   /**
@@ -285,7 +284,6 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<GenerationResult> {
     const result = await this.#call("generate", params, { signal, onEvent });
-    this.#contextUsed = result.usage.promptTokens + result.usage.completionTokens;
     const { engine } = (await this.#loaded()).info;
     return { ...result, engine };
   }

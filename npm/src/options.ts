@@ -238,7 +238,7 @@ const loadRules = {
   kvCache: oneOf("q16", "q8"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
-  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, drafts and maxKl', isEpdp),
+  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, kvTokens, drafts and maxKl', isEpdp),
   sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
   hub: text,
@@ -289,7 +289,7 @@ const scoreRules = {
   against: oneOf("dense"),
 };
 const calibrateRules = { text, signal, onProgress: callback };
-const epdpRules = { headRows: integer(0, largest), drafts: flag, maxKl: number(0, 10) };
+const epdpRules = { headRows: integer(0, largest), kvTokens: integer(0, largest), drafts: flag, maxKl: number(0, 10) };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -27,13 +27,12 @@ export interface EpdpReport {
   costs: Record<Exclude<EpdpMode, "off">, EpdpCost> | null;
 }
 
-export function epdpReport(epdp: EpdpMode | EpdpNumbers, numbers: PruneNumbers, info: ModelInfo, kvTokens: number): EpdpReport {
+export function epdpReport(epdp: EpdpMode | EpdpNumbers, numbers: PruneNumbers, info: ModelInfo): EpdpReport {
   const { macsPerTokenDense, ...rest } = numbers;
   return {
     mode: typeof epdp === "string" ? epdp : "custom",
     ...rest,
     macsPerTokenDense: macsPerTokenDense || info.macsPerToken,
     ffnKept: 1,
-    kvTokens,
   };
 }

@@ -43,6 +43,11 @@ uint32_t drift_head_rows(const PruneOptions& options, const DriftGuard& guard, u
   return rows * 2 >= vocabulary ? 0 : static_cast<uint32_t>(rows);
 }
 
+uint32_t drift_kv_tokens(const PruneOptions& options, const DriftGuard& guard) {
+  const uint64_t tokens = static_cast<uint64_t>(options.kv_tokens) << guard.widened;
+  return tokens >= kMaxContext ? 0 : static_cast<uint32_t>(tokens);
+}
+
 double kl_divergence(std::span<const float> dense, std::span<const float> pruned) {
   const Kernels& k = kernels();
   const uint32_t count = static_cast<uint32_t>(dense.size());

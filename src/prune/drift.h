@@ -24,8 +24,9 @@ struct DriftGuard {
 bool drift_check_due(DriftGuard* guard);
 // What a look found. kl in nats.
 void drift_observe(const PruneOptions& options, double kl, DriftGuard* guard);
-// Rows of the head to score exactly now, 0 for all.
+// Rows of the head to score exactly now, and positions for attention to read; 0 for all.
 uint32_t drift_head_rows(const PruneOptions& options, const DriftGuard& guard, uint32_t vocabulary);
+uint32_t drift_kv_tokens(const PruneOptions& options, const DriftGuard& guard);
 
 // The Kullback-Leibler divergence of the distribution of `pruned` logits from that of `dense` ones, in nats.
 double kl_divergence(std::span<const float> dense, std::span<const float> pruned);

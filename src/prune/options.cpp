@@ -5,9 +5,9 @@ namespace camelgpt {
 PruneOptions prune_options(PruneMode mode, const ModelConfig& config) {
   switch (mode) {
     case PruneMode::kOff: break;
-    case PruneMode::kExact: return {config.vocabulary / 8, true, 0.005f};
-    case PruneMode::kBalanced: return {config.vocabulary / 16, true, 0.02f};
-    case PruneMode::kAggressive: return {config.vocabulary / 48, true, 0.1f};
+    case PruneMode::kExact: return {config.vocabulary / 8, 0, true, 0.005f};
+    case PruneMode::kBalanced: return {config.vocabulary / 16, 1024, true, 0.02f};
+    case PruneMode::kAggressive: return {config.vocabulary / 48, 512, true, 0.1f};
   }
   return {};
 }

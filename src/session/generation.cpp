@@ -40,7 +40,7 @@ constexpr float kLeastAccepted = 1.8f;
 // Evaluates the next `count` tokens of the prompt; after the last one the logits are ready.
 void evaluate(Session* s, uint32_t count) {
   const bool is_last = s->cache.length + count == s->history_length;
-  model_forward(s->model, s->history.subspan(s->cache.length, count), is_last ? 1 : 0, &s->cache, &s->workspace);
+  pruning_forward(s, s->history.subspan(s->cache.length, count), is_last ? 1 : 0);
   if (is_last) pruning_logits(s, 0);
 }
 
@@ -65,7 +65,7 @@ void evaluate_last(Session* s) {
     const uint32_t drafts = draft(s);
     s->draft_counts.batches += drafts > 0 ? 1 : 0;
     s->draft_counts.drafted += drafts;
-    model_forward(s->model, s->history.subspan(last, 1 + drafts), 1 + drafts, &s->cache, &s->workspace);
+    pruning_forward(s, s->history.subspan(last, 1 + drafts), 1 + drafts);
     s->first_output = last;
   }
   pruning_logits(s, last - s->first_output);

@@ -57,7 +57,7 @@ Status learn(Session* s) {
 
 void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning) {
   pruned_head_reserve(config, arena, &pruning->head);
-  if (pruning->head.rank != 0) pruning->dense = arena->take<float>(config.vocabulary);
+  pruning->dense = arena->take<float>(config.vocabulary);
   pruning->reserved = true;
 }
 
@@ -67,23 +67,36 @@ void pruning_restart(Pruning* pruning) {
   pruning->window_length = 0;
 }
 
+void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs) {
+  Pruning& p = session->pruning;
+  StepLimits limits;
+  limits.kv_tokens = drift_kv_tokens(p.options, p.guard);
+  p.limited = tokens.size() == 1 && limits.kv_tokens != 0 && session->cache.length >= limits.kv_tokens;
+  p.limited_token = p.limited ? static_cast<uint32_t>(tokens[0]) : 0;
+  model_forward(session->model, tokens, outputs, &session->cache, &session->workspace, limits);
+}
+
 void pruning_logits(Session* session, uint32_t output) {
   Session* s = session;
   Pruning& p = s->pruning;
   const uint32_t vocabulary = s->model.config.vocabulary;
-  const uint32_t rows = pruning_is_active(p) ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
+  const uint32_t rows = p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
   ++p.steps;
-  if (rows == 0) {
-    p.exact_rows += vocabulary;
-    return model_logits(s->model, output, &s->workspace);
-  }
-  const bool check = p.options.max_kl > 0 && drift_check_due(&p.guard);
   const uint64_t before = rows_scored(p.head);
-  pruned_logits(s->model, output, rows, &p.head, &s->workspace);
-  p.exact_rows += rows_scored(p.head) - before;
-  if (!check) return;
+  if (rows != 0) {
+    pruned_logits(s->model, output, rows, &p.head, &s->workspace);
+  } else {
+    model_logits(s->model, output, &s->workspace);
+  }
+  p.exact_rows += rows != 0 ? rows_scored(p.head) - before : vocabulary;
+  if ((rows == 0 && !p.limited) || !(p.options.max_kl > 0) || !drift_check_due(&p.guard)) return;
   const std::span<float> logits = s->workspace.logits.first(vocabulary);
   std::copy(logits.begin(), logits.end(), p.dense.begin());
+  if (p.limited) {  // once more, with all of the context
+    const int32_t token = static_cast<int32_t>(p.limited_token);
+    --s->cache.length;
+    model_forward(s->model, {&token, 1}, 1, &s->cache, &s->workspace);
+  }
   model_logits(s->model, output, &s->workspace);  // which this token then is chosen from
   drift_observe(p.options, kl_divergence(logits, p.dense), &p.guard);
 }
@@ -91,7 +104,7 @@ void pruning_logits(Session* session, uint32_t output) {
 Status session_set_pruning(Session* session, const PruneOptions& options) {
   if (session->state != LoadState::kReady) return not_ready();
   CAMELGPT_TRY(check_prune_options(options, session->model.config));
-  if (options.head_rows != 0 && !session->pruning.reserved) return not_reserved();
+  if ((options.head_rows != 0 || options.kv_tokens != 0) && !session->pruning.reserved) return not_reserved();
   session->pruning.options = options;
   pruning_restart(&session->pruning);
   return session_set_drafts(session, options.drafts);
@@ -107,9 +120,11 @@ PruneReport session_prune_report(const Session* session) {
   const ModelConfig& c = session->model.config;
   PruneReport report{};
   report.calibrated = p.head.packed;
-  const bool prunes = pruning_is_active(p);
+  const bool prunes = p.head.packed && p.options.head_rows != 0;
   report.head_rows = prunes ? drift_head_rows(p.options, p.guard, c.vocabulary) : 0;
   if (report.head_rows == 0) report.head_rows = c.vocabulary;
+  const uint32_t kv_tokens = drift_kv_tokens(p.options, p.guard);
+  report.kv_tokens = kv_tokens == 0 ? session->cache.length : std::min(session->cache.length, kv_tokens);
   report.macs_dense = session->model.macs_per_token;
   const uint64_t head_dense = static_cast<uint64_t>(c.vocabulary) * c.hidden;
   const double exact = p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);

@@ -14,6 +14,8 @@ struct Pruning {
   PrunedHead head;
   DriftGuard guard;
   std::span<float> dense;     // [vocabulary] logits of the dense step beside the pruned one
+  uint32_t limited_token = 0; // the token whose attention was pruned in the last forward pass
+  bool limited = false;       // whether there is one
   uint64_t steps = 0;         // of this generation
   uint64_t exact_rows = 0;    // of the head, in all of these steps
 
@@ -27,11 +29,15 @@ struct Pruning {
 void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning);
 
 // Whether steps leave anything out.
-inline bool pruning_is_active(const Pruning& pruning) { return pruning.head.packed && pruning.options.head_rows != 0; }
+inline bool pruning_is_active(const Pruning& pruning) {
+  return (pruning.head.packed && pruning.options.head_rows != 0) || pruning.options.kv_tokens != 0;
+}
 
 // A generation begins.
 void pruning_restart(Pruning* pruning);
-// Logits of an output of the last forward pass, pruned where the session's options say so.
+// Evaluates tokens after what the cache holds; attention of a single one is pruned where the session's options say so.
+void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs);
+// Logits of an output of the last pruning_forward, pruned likewise.
 void pruning_logits(Session* session, uint32_t output);
 
 }  // namespace camelgpt

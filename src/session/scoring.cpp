@@ -29,7 +29,14 @@ TokenScore score_pruned(Session* s, uint32_t output, int32_t target) {
   if (!s->comparing) return score;
   const std::span<const float> logits = s->workspace.logits.first(s->model.config.vocabulary);
   std::copy(logits.begin(), logits.end(), s->pruning.dense.begin());
+  const bool limited = s->pruning.limited;
+  const auto again = [&](auto forward) {
+    --s->cache.length;
+    forward(s->history.subspan(s->cache.length, 1));
+  };
+  if (limited) again([&](auto token) { model_forward(s->model, token, 1, &s->cache, &s->workspace); });
   model_logits(s->model, output, &s->workspace);
+  if (limited) again([&](auto token) { pruning_forward(s, token, 1); });  // what follows sees what a pruned step has left
   const Scored dense = score_logits(*s, target);
   score.dense_logprob = dense.logprob;
   score.dense_best = dense.best;
@@ -69,8 +76,10 @@ Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* l
   uint32_t budget = std::max(1u, max_tokens);
   while (s->cache.length < end && budget > 0) {
     const uint32_t first = s->cache.length;
-    const uint32_t count = std::min({end - first, budget, kMaxBatch});
-    model_forward(s->model, s->history.subspan(first, count), count, &s->cache, &s->workspace);
+    // Pages are left out of single tokens alone.
+    const uint32_t most = s->pruning.options.kv_tokens != 0 && first >= s->pruning.options.kv_tokens ? 1 : kMaxBatch;
+    const uint32_t count = std::min({end - first, budget, most});
+    pruning_forward(s, s->history.subspan(first, count), count);
     if (pruning_is_active(s->pruning)) {
       for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = score_pruned(s, i, s->history[first + 1 + i]);
     } else {

@@ -83,7 +83,7 @@ struct PagedModel {
       std::memcpy(session_staging(session).data(), file.data() + at, size);
       at += size;
       REQUIRE(session_feed(session, size).ok());
-      if (session_load_state(session) == LoadState::kPlanned) REQUIRE(session_allocate(session, kContext, type).ok());
+      if (session_load_state(session) == LoadState::kPlanned) REQUIRE(session_allocate(session, {kContext, type}).ok());
     }
   }
   ~PagedModel() { session_destroy(session); }
@@ -104,7 +104,7 @@ struct PagedModel {
   std::vector<float> step(const StepLimits& limits) {
     const int32_t token = static_cast<int32_t>(TestRandom(cache.length).next() % 256);
     model_forward(session->model, {&token, 1}, 1, &cache, &workspace, limits);
-    model_logits(session->model, &workspace);
+    model_logits(session->model, 0, &workspace);
     return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
   }
 
@@ -250,7 +250,7 @@ TEST_CASE("batches are evaluated in full whatever the limit") {
     model->fill(400);
     const StepLimits limits = kv_limit(model == &limited ? 64 : 0);
     model_forward(model->session->model, tokens, 1, &model->cache, &model->workspace, limits);
-    model_logits(model->session->model, &model->workspace);
+    model_logits(model->session->model, 0, &model->workspace);
   }
   CHECK(std::equal(dense.workspace.logits.begin(), dense.workspace.logits.begin() + TinyLlama::kVocabulary,
                    limited.workspace.logits.begin()));
