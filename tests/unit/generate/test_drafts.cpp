@@ -145,7 +145,13 @@ TEST_CASE("there are no drafts where nothing occurred before") {
 
 TEST_CASE("nothing of an earlier text is drafted") {
   TestDrafts test;
-  const std::vector<int32_t> first = random_text(300, 4, 1), second = random_text(200, 4, 2);
+  std::vector<int32_t> first = random_text(300, 4, 1);
+  first.insert(first.end(), 20, 3);
+  const std::vector<int32_t> second = random_text(200, 4, 2);
+  drafts_begin(&test.drafts, first);
+  REQUIRE(test.drafts.match > 0);
+  drafts_begin(&test.drafts, {});
+  CHECK(test.propose({}).empty());
   drafts_begin(&test.drafts, first);
   drafts_begin(&test.drafts, second);
   TestDrafts fresh;
