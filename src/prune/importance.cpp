@@ -118,11 +118,13 @@ Status importance_end(HeadImportance* importance) {
   // Now b = G A L^-T with L L^T = A^T G A, so that the pair is (A L^-T, b).
   solve_right_transposed(lower.data(), n, p, a);
   // Coordinates of states without correlation: with R R^T = B^T S B, (A R, B R^-T).
-  multiply(i.states.data(), b, n, n, p, i.product.data());
-  multiply_transposed(b, i.product.data(), n, p, p, gram.data());
-  cholesky(gram.data(), p, lower.data());
-  solve_right_transposed(lower.data(), n, p, b);
-  multiply_right_lower(lower.data(), n, p, a);
+  for (int again = 0; again < 2; ++again) {  // the first time weak directions drown in what cholesky adds
+    multiply(i.states.data(), b, n, n, p, i.product.data());
+    multiply_transposed(b, i.product.data(), n, p, p, gram.data());
+    cholesky(gram.data(), p, lower.data());
+    solve_right_transposed(lower.data(), n, p, b);
+    multiply_right_lower(lower.data(), n, p, a);
+  }
   mix_columns(n, p, a);
   mix_columns(n, p, b);
   for (const Buffer<float>* matrix : {&i.to_rows, &i.to_states}) {

@@ -20,7 +20,9 @@ struct TinyLlama {
   GgufWriter writer;
   std::map<std::string, std::vector<float>> weights;  // dequantised, row-major
 
-  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext) {
+  // rows: of the embedding; those past the vocabulary are tokens without a text.
+  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext,
+                     uint32_t rows = kVocabulary) {
     writer.add_string("general.architecture", "llama");
     writer.add_string("general.name", "Tiny");
     writer.add("llama.block_count", kLayers);
@@ -32,8 +34,8 @@ struct TinyLlama {
     writer.add("llama.attention.layer_norm_rms_epsilon", kEpsilon);
     writer.add("llama.rope.freq_base", kBase);
     add_vocabulary();
-    add("token_embd.weight", kHidden, kVocabulary, type, 1.0f);
-    if (!tied) add("output.weight", kHidden, kVocabulary, type);
+    add("token_embd.weight", kHidden, rows, type, 1.0f);
+    if (!tied) add("output.weight", kHidden, rows, type);
     add_norm("output_norm.weight");
     if (rope_factors) add("rope_freqs.weight", kWidth / 2, 1, TensorType::kF32, 1.0f, 2.0f);
     for (uint32_t l = 0; l < kLayers; ++l) {

@@ -7,54 +7,10 @@
 
 #include "camelgpt.h"
 #include "lent_threads.h"
+#include "session/loaded_session.h"
 #include "tiny_llama.h"
 
 using namespace camelgpt;
-
-// A session that is destroyed with its test.
-struct TestSession {
-  Session* session = session_create();
-  TestSession() { REQUIRE(session != nullptr); }
-  ~TestSession() { session_destroy(session); }
-  operator Session*() const { return session; }
-};
-
-// Feeds a file in pieces; the status of the first call that fails, or of the end of the file.
-static Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
-                   KvType kv_type = KvType::k16) {
-  for (size_t at = 0; at < file.size(); at += piece) {
-    const size_t size = std::min({piece, file.size() - at, session_staging(session).size()});
-    std::memcpy(session_staging(session).data(), file.data() + at, size);
-    CAMELGPT_TRY(session_feed(session, size));
-    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, {context, kv_type}));
-  }
-  return session_end_of_file(session);
-}
-
-static void put_tokens(Session* session, const std::vector<int32_t>& tokens) {
-  int32_t* buffer = session_token_buffer(session, tokens.size());
-  REQUIRE(buffer != nullptr);
-  std::copy(tokens.begin(), tokens.end(), buffer);
-}
-
-static void prefill(Session* session, const std::vector<int32_t>& tokens, uint32_t slice = 64) {
-  put_tokens(session, tokens);
-  REQUIRE(session_prompt(session, tokens.size()).ok());
-  uint32_t left = 1;
-  while (left > 0) REQUIRE(session_prefill(session, slice, &left).ok());
-}
-
-static std::vector<float> logits(Session* session) {
-  const std::span<const float> values = session_logits(session);
-  return {values.begin(), values.end()};
-}
-
-static void configure(Session* session, uint32_t max_tokens = 8, bool ignore_eos = true) {
-  GenerationOptions options;
-  options.max_tokens = max_tokens;
-  options.ignore_eos = ignore_eos;
-  REQUIRE(session_configure(session, options).ok());
-}
 
 static std::vector<int32_t> some_tokens(size_t count) {
   TestRandom random(count);

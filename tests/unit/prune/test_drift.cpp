@@ -1,0 +1,84 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "prune/drift.h"
+#include "random_weights.h"
+
+using namespace camelgpt;
+
+static PruneOptions budget(float max_kl) {
+  PruneOptions options;
+  options.head_rows = 100;
+  options.kv_tokens = 64;
+  options.max_kl = max_kl;
+  return options;
+}
+
+static uint32_t steps_to_check(DriftGuard* guard) {
+  uint32_t steps = 1;
+  while (!drift_check_due(guard)) ++steps;
+  return steps;
+}
+
+TEST_CASE("the guard looks soon at first, then now and then") {
+  DriftGuard guard;
+  CHECK(steps_to_check(&guard) == kDriftSoon);
+  drift_observe(budget(0.02f), 0.01, &guard);
+  CHECK(steps_to_check(&guard) == kDriftInterval);
+  CHECK(guard.checks == 1);
+  CHECK(guard.events == 0);
+}
+
+TEST_CASE("drift within the budget changes nothing, more of it keeps more, up to everything") {
+  const PruneOptions options = budget(0.02f);
+  DriftGuard guard;
+  for (int i = 0; i < 50; ++i) drift_observe(options, 0.019, &guard);
+  CHECK(guard.events == 0);
+  CHECK(drift_head_rows(options, guard, 10000) == 100);
+  CHECK(drift_kv_tokens(options, guard) == 64);
+  uint32_t rows = 100;
+  for (int i = 0; i < 40; ++i) {
+    drift_observe(options, 1.0, &guard);
+    const uint32_t now = drift_head_rows(options, guard, 10000);
+    CHECK((now == 0 || now >= rows));
+    rows = now == 0 ? UINT32_MAX : now;
+  }
+  CHECK(drift_head_rows(options, guard, 10000) == 0);
+  CHECK(drift_kv_tokens(options, guard) == 64 << 8);
+  CHECK(guard.events > 3);
+}
+
+TEST_CASE("one bad token among good ones is no event, but looked at again soon") {
+  const PruneOptions options = budget(0.02f);
+  DriftGuard guard;
+  for (int i = 0; i < 10; ++i) drift_observe(options, 0.001, &guard);
+  steps_to_check(&guard);
+  drift_observe(options, 0.05, &guard);
+  CHECK(guard.events == 0);
+  CHECK(steps_to_check(&guard) == kDriftSoon);
+  drift_observe(options, NAN, &guard);  // numbers that broke are drift
+  CHECK(guard.events == 1);
+}
+
+TEST_CASE("the divergence is that of the definition, whatever is added to all logits") {
+  TestRandom random(3);
+  std::vector<float> dense(1000), pruned(1000);
+  for (size_t i = 0; i < dense.size(); ++i) {
+    dense[i] = random.real() * 8;
+    pruned[i] = i % 3 == 0 ? dense[i] : dense[i] + random.real() + 5;
+  }
+  const auto logprobs = [](const std::vector<float>& logits) {
+    double sum = 0;
+    for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+    std::vector<double> result;
+    for (const float logit : logits) result.push_back(static_cast<double>(logit) - std::log(sum));
+    return result;
+  };
+  const std::vector<double> p = logprobs(dense), q = logprobs(pruned);
+  double expected = 0;
+  for (size_t i = 0; i < p.size(); ++i) expected += std::exp(p[i]) * (p[i] - q[i]);
+  CHECK(std::fabs(kl_divergence(dense, pruned) - expected) < 1e-5);
+  CHECK(kl_divergence(dense, dense) == 0);
+}

@@ -1,0 +1,95 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "prune/importance.h"
+#include "prune/matrices.h"
+#include "random_weights.h"
+
+using namespace camelgpt;
+
+static constexpr uint32_t kWidth = 96, kRank = 32, kCount = 400;
+
+// Rows in a few directions, which get weaker, and a little of everything.
+static std::vector<float> correlated(uint64_t seed, uint32_t directions, float noise) {
+  TestRandom random(seed), basis(7);
+  std::vector<float> base(directions * kWidth);
+  for (float& value : base) value = basis.real();
+  std::vector<float> x(kCount * kWidth);
+  for (uint32_t r = 0; r < kCount; ++r) {
+    for (uint32_t d = 0; d < directions; ++d) {
+      const float factor = random.real() * 4 / static_cast<float>(d + 1);
+      for (uint32_t i = 0; i < kWidth; ++i) x[r * kWidth + i] += factor * base[d * kWidth + i];
+    }
+    for (uint32_t i = 0; i < kWidth; ++i) x[r * kWidth + i] += noise * random.real();
+  }
+  return x;
+}
+
+static HeadImportance learn(const std::vector<float>& states, const std::vector<float>& rows) {
+  HeadImportance importance;
+  REQUIRE(importance_begin(kWidth, kRank, &importance).ok());
+  importance_add_states(states.data(), kWidth, kCount, &importance);
+  importance_add_rows(rows.data(), kWidth, kCount, &importance);
+  for (uint32_t i = 0; i < kImportanceSteps; ++i) importance_step(&importance);
+  REQUIRE(importance_end(&importance).ok());
+  return importance;
+}
+
+// The part of all scores' squares that the coordinates miss.
+static double missed(const HeadImportance& importance, const std::vector<float>& states, const std::vector<float>& rows) {
+  std::vector<float> r(kCount * kRank), s(kCount * kRank);
+  multiply(rows.data(), importance.to_rows.data(), kCount, kWidth, kRank, r.data());
+  multiply(states.data(), importance.to_states.data(), kCount, kWidth, kRank, s.data());
+  double error = 0, total = 0;
+  for (uint32_t i = 0; i < kCount; i += 3) {
+    for (uint32_t j = 0; j < kCount; j += 3) {
+      const double exact = dot(&rows[i * kWidth], &states[j * kWidth], kWidth);
+      const double coarse = dot(&r[i * kRank], &s[j * kRank], kRank);
+      error += (exact - coarse) * (exact - coarse);
+      total += exact * exact;
+    }
+  }
+  return error / total;
+}
+
+TEST_CASE("scores that lie in few directions need no more coordinates than those") {
+  const std::vector<float> states = correlated(1, kRank / 2, 0), rows = correlated(2, kRank / 2, 0);
+  CHECK(missed(learn(states, rows), states, rows) < 1e-6);
+}
+
+TEST_CASE("the directions that carry the scores are kept, the others are left out") {
+  const std::vector<float> states = correlated(1, 24, 0.5f), rows = correlated(2, 24, 0.5f);
+  const HeadImportance importance = learn(states, rows);
+  CHECK(missed(importance, states, rows) < 0.001);
+  // States have coordinates without correlation, of size 1, which each carry as much as the others.
+  std::vector<float> s(kCount * kRank), gram(kRank * kRank);
+  multiply(states.data(), importance.to_states.data(), kCount, kWidth, kRank, s.data());
+  add_gram(s.data(), kRank, kCount, kRank, gram.data());
+  for (uint32_t i = 0; i < kRank; ++i) {
+    for (uint32_t j = 0; j < kRank; ++j) CHECK(std::fabs(gram[i * kRank + j] / kCount - (i == j ? 1.0f : 0.0f)) < 0.05f);
+  }
+}
+
+TEST_CASE("fewer directions than coordinates, or none at all, still give numbers") {
+  const std::vector<float> zeros(kCount * kWidth);
+  const std::vector<float> states = correlated(1, 2, 0), rows = correlated(2, 3, 0);
+  CHECK(missed(learn(states, rows), states, rows) < 1e-6);
+  for (const auto& [s, r] : {std::pair(zeros, rows), std::pair(states, zeros), std::pair(zeros, zeros)}) {
+    const HeadImportance importance = learn(s, r);
+    for (const float value : importance.to_rows) CHECK(std::isfinite(value));
+    for (const float value : importance.to_states) CHECK(std::isfinite(value));
+  }
+}
+
+TEST_CASE("numbers that are not finite are refused") {
+  std::vector<float> states = correlated(1, 2, 0);
+  states[5] = NAN;
+  HeadImportance importance;
+  REQUIRE(importance_begin(kWidth, kRank, &importance).ok());
+  importance_add_states(states.data(), kWidth, kCount, &importance);
+  importance_add_rows(states.data(), kWidth, kCount, &importance);
+  for (uint32_t i = 0; i < kImportanceSteps; ++i) importance_step(&importance);
+  CHECK(importance_end(&importance).code == ErrorCode::kBadState);
+}

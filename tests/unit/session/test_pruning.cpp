@@ -1,0 +1,275 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "lent_threads.h"
+#include "session/loaded_session.h"
+#include "session/session.h"
+#include "tiny_llama.h"
+
+using namespace camelgpt;
+
+static constexpr uint32_t kRows = 8200;  // not a multiple of the chunks that are selected from
+
+static const std::vector<uint8_t>& model_file() {
+  static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, false, false, 256, kRows).writer.file();
+  return file;
+}
+
+static std::vector<int32_t> text(size_t count, uint64_t seed = 1) {
+  TestRandom random(seed);
+  std::vector<int32_t> tokens;
+  for (size_t i = 0; i < count; ++i) tokens.push_back(static_cast<int32_t>(random.next() % kRows));
+  return tokens;
+}
+
+static uint32_t finish(Session* session) {
+  uint32_t left = 1, parts = 0;
+  for (; left > 0; ++parts) REQUIRE(session_calibrate_continue(session, &left).ok());
+  return parts;
+}
+
+static void calibrate(Session* session) {
+  put_tokens(session, text(400));
+  REQUIRE(session_calibrate_begin(session, 400).ok());
+  finish(session);
+}
+
+static void set_rows(Session* session, uint32_t rows, float max_kl = 0) {
+  PruneOptions options;
+  options.head_rows = rows;
+  options.max_kl = max_kl;
+  REQUIRE(session_set_pruning(session, options).ok());
+}
+
+struct Calibrated : TestSession {
+  Calibrated() {
+    REQUIRE(load(*this, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+    calibrate(*this);
+  }
+};
+
+static std::string sidecar_of(Session* session) {
+  REQUIRE(session_sidecar(session).ok());
+  return std::string(session_output(session));
+}
+
+static Status use_sidecar(Session* session, const std::string& bytes) {
+  std::copy(bytes.begin(), bytes.end(), session_text_buffer(session, bytes.size()));
+  return session_use_sidecar(session, bytes.size());
+}
+
+TEST_CASE("selected logits are the dense ones bit for bit, and the best are among them") {
+  Calibrated session;
+  configure(session);
+  for (uint64_t seed = 2; seed < 12; ++seed) {
+    set_rows(session, 0);
+    prefill(session, text(9, seed));
+    const std::vector<float> dense = logits(session);
+    set_rows(session, 250);
+    prefill(session, text(9, seed));
+    const std::vector<float> pruned = logits(session);
+    size_t exact = 0;
+    for (size_t i = 0; i < dense.size(); ++i) exact += dense[i] == pruned[i] ? 1 : 0;
+    CHECK(exact >= 150);
+    CHECK(exact < 3000);
+    // The rows of this model have no directions in common, so that coarse scores know little: still more than nothing.
+    std::vector<size_t> order(dense.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::partial_sort(order.begin(), order.begin() + 100, order.end(), [&](size_t a, size_t b) { return dense[a] > dense[b]; });
+    const auto found = std::count_if(order.begin(), order.begin() + 100, [&](size_t i) { return dense[i] == pruned[i]; });
+    CHECK(found > static_cast<ptrdiff_t>(130 * exact / dense.size()));
+  }
+}
+
+TEST_CASE("without a calibration, with the mode off, or with all rows wanted, steps are dense") {
+  TestSession plain;
+  REQUIRE(load(plain, model_file()).ok());
+  configure(plain);
+  prefill(plain, text(9));
+  const std::vector<float> dense = logits(plain);
+  TestSession session;
+  REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+  configure(session);
+  set_rows(session, 1000);
+  prefill(session, text(9));
+  CHECK(logits(session) == dense);
+  CHECK(session_prune_report(session).head_rows == kRows);
+  calibrate(session);
+  for (const uint32_t rows : {0u, kRows / 2 + 1, kRows}) {
+    set_rows(session, rows);
+    prefill(session, text(9));
+    CHECK(logits(session) == dense);
+  }
+  REQUIRE(session_set_prune_mode(session, PruneMode::kOff).ok());
+  prefill(session, text(9));
+  CHECK(logits(session) == dense);
+  set_rows(session, 1000);
+  prefill(session, text(9));
+  CHECK(logits(session) != dense);
+}
+
+TEST_CASE("calibrating and pruned logits do not depend on the number of threads") {
+  std::string first_sidecar;
+  std::vector<float> first;
+  for (const uint32_t count : {1u, 2u, 3u}) {
+    const LentThreads threads(count);
+    Calibrated session;
+    configure(session);
+    set_rows(session, 500);
+    prefill(session, text(20));
+    const std::string sidecar = sidecar_of(session);
+    if (count == 1) {
+      first_sidecar = sidecar;
+      first = logits(session);
+    }
+    CHECK(sidecar == first_sidecar);
+    CHECK(logits(session) == first);
+  }
+}
+
+TEST_CASE("a sidecar does for another session what the calibration did") {
+  Calibrated calibrated;
+  const std::string sidecar = sidecar_of(calibrated);
+  TestSession session;
+  REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+  REQUIRE(use_sidecar(session, sidecar).ok());
+  CHECK(!session_prune_report(session).calibrated);
+  finish(session);
+  CHECK(session_prune_report(session).calibrated);
+  for (Session* each : {static_cast<Session*>(calibrated), static_cast<Session*>(session)}) {
+    configure(each);
+    set_rows(each, 700);
+    prefill(each, text(9));
+  }
+  CHECK(logits(session) == logits(calibrated));
+  CHECK(sidecar_of(session) == sidecar);
+  const PruneReport a = session_prune_report(calibrated), b = session_prune_report(session);
+  for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
+    CHECK(a.costs[i].kl == b.costs[i].kl);
+    CHECK(a.costs[i].kl > 0);
+  }
+  CHECK(a.costs[0].kl < a.costs[2].kl);
+  CHECK(a.macs < a.macs_dense);
+}
+
+TEST_CASE("sidecars that are cut, altered, of another version or another model are refused, and what was there stays") {
+  Calibrated session;
+  const std::string sidecar = sidecar_of(session);
+  for (const size_t size : {size_t{0}, size_t{3}, size_t{4}, size_t{79}, size_t{80}, sidecar.size() - 1}) {
+    CHECK(use_sidecar(session, sidecar.substr(0, size)).code == ErrorCode::kTruncated);
+  }
+  CHECK(use_sidecar(session, sidecar + "x").code == ErrorCode::kBadFormat);
+  for (size_t at = 0; at < sidecar.size(); at += at < 100 ? 1 : 977) {
+    CAPTURE(at);
+    for (const int bit : {0, 7}) {
+      std::string altered = sidecar;
+      altered[at] = static_cast<char>(altered[at] ^ (1 << bit));
+      CHECK(!use_sidecar(session, altered).ok());
+    }
+  }
+  std::string version = sidecar;
+  version[4] = 2;
+  CHECK(use_sidecar(session, version).code == ErrorCode::kUnsupportedVersion);
+  CHECK(session_prune_report(session).calibrated);
+  TestSession other;
+  REQUIRE(load(other, TinyLlama(TensorType::kQ4_0, false, false, 256, kRows).writer.file(), 1 << 16, 0, KvType::k16, true).ok());
+  CHECK(use_sidecar(other, sidecar).code == ErrorCode::kBadInput);
+  TestSession small;
+  REQUIRE(load(small, TinyLlama(TensorType::kQ4_0).writer.file(), 1 << 16, 0, KvType::k16, true).ok());
+  CHECK(use_sidecar(small, sidecar).code == ErrorCode::kBadInput);  // its head is not pruned
+}
+
+TEST_CASE("the guard finds that a model without common directions drifts, and keeps more until it does not") {
+  Calibrated session;
+  configure(session, 120);
+  set_rows(session, 100, 0.001f);
+  prefill(session, text(9));
+  StepResult result = StepResult::kContinue;
+  while (result == StepResult::kContinue) REQUIRE(session_step(session, &result).ok());
+  const PruneReport report = session_prune_report(session);
+  CHECK(report.drift_checks > 3);
+  CHECK(report.drift_events > 2);
+  CHECK(report.head_rows > 100);
+  prefill(session, text(9));
+  CHECK(session_prune_report(session).drift_events == 0);  // of the new generation
+}
+
+TEST_CASE("scores compare with the dense model") {
+  Calibrated session;
+  const auto score = [&](bool compare) {
+    put_tokens(session, text(50, 3));
+    REQUIRE(session_score_begin(session, 50, compare).ok());
+    uint32_t left = 1;
+    while (left > 0) REQUIRE(session_score_continue(session, 20, &left).ok());
+    const std::span<const TokenScore> scores = session_scores(session);
+    return std::vector<TokenScore>(scores.begin(), scores.end());
+  };
+  const std::vector<TokenScore> dense = score(true);
+  set_rows(session, 400);
+  const std::vector<TokenScore> pruned = score(true), alone = score(false);
+  bool differs = false;
+  for (size_t i = 0; i < dense.size(); ++i) {
+    CHECK(dense[i].kl == 0);
+    CHECK(std::fabs(pruned[i].dense_logprob - dense[i].logprob) < 1e-4f);
+    CHECK(pruned[i].dense_best == dense[i].best);
+    CHECK(pruned[i].kl > -1e-6f);
+    CHECK(alone[i].logprob == pruned[i].logprob);
+    differs |= pruned[i].logprob != dense[i].logprob;
+  }
+  CHECK(differs);
+}
+
+TEST_CASE("what cannot be pruned, and options out of range, are errors that say so") {
+  TestSession plain;
+  CHECK(session_set_prune_mode(plain, PruneMode::kOff).code == ErrorCode::kBadState);
+  REQUIRE(load(plain, model_file()).ok());
+  CHECK(session_set_prune_mode(plain, PruneMode::kBalanced).code == ErrorCode::kBadState);
+  put_tokens(plain, text(400));
+  CHECK(session_calibrate_begin(plain, 400).code == ErrorCode::kBadState);
+  TestSession small;
+  REQUIRE(load(small, TinyLlama(TensorType::kQ4_0).writer.file(), 1 << 16, 0, KvType::k16, true).ok());
+  REQUIRE(session_set_prune_mode(small, PruneMode::kBalanced).ok());  // what there is to prune is pruned
+  put_tokens(small, std::vector<int32_t>(300, 5));
+  CHECK(session_calibrate_begin(small, 300).code == ErrorCode::kBadInput);
+  TestSession session;
+  REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+  for (const auto& [rows, max_kl] : {std::pair(kRows + 1, 0.0f), std::pair(UINT32_MAX, 0.0f), std::pair(0u, -1.0f),
+                                     std::pair(0u, 11.0f), std::pair(0u, static_cast<float>(NAN))}) {
+    PruneOptions options;
+    options.head_rows = rows;
+    options.max_kl = max_kl;
+    CHECK(session_set_pruning(session, options).code == ErrorCode::kBadOption);
+  }
+  put_tokens(session, text(kLeastCalibrationTokens - 1));
+  CHECK(session_calibrate_begin(session, kLeastCalibrationTokens - 1).code == ErrorCode::kBadInput);
+  CHECK(session_sidecar(session).code == ErrorCode::kBadState);
+}
+
+TEST_CASE("answers in the middle of a calibration, and after it, are right") {
+  TestSession plain;
+  REQUIRE(load(plain, model_file()).ok());
+  configure(plain);
+  prefill(plain, text(20));
+  const std::vector<float> dense = logits(plain);
+  Calibrated undisturbed;
+  TestSession session;
+  REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+  configure(session);
+  put_tokens(session, text(400));
+  REQUIRE(session_calibrate_begin(session, 400).ok());
+  uint32_t left = 1;
+  for (uint32_t part = 0; left > 0; ++part) {
+    REQUIRE(session_calibrate_continue(session, &left).ok());
+    if (part != 0 && part != 2 && part != 40) continue;
+    prefill(session, text(20));
+    CHECK(logits(session) == dense);
+  }
+  // Windows that were cut make other states, so that the two need not be the same; but this one works too.
+  CHECK(session_prune_report(session).calibrated);
+  set_rows(session, 1000);
+  prefill(session, text(20));
+  CHECK(logits(session) != dense);
+}
