@@ -67,6 +67,10 @@ void workspace_reserve(const ModelConfig& config, Arena* arena, Workspace* works
     own.normed = arena->take<float>(hidden);
     own.attention =
         arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
+    if (config.activation != GateActivation::kSilu) {
+      own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
+      own.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
+    }
     own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
     own.batch = batch;
     if (!workspace->threads.empty()) workspace->threads[i] = own;

@@ -20,7 +20,7 @@ struct DecoderLayer {
   Panel output;                 // [hidden, heads * head_width]
   const float* ffn_norm;        // [hidden]
   Panel gate, up;               // [ffn, hidden]
-  Panel down;                   // [hidden, ffn]
+  Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
 };
 
 struct Architecture;
@@ -46,8 +46,16 @@ inline constexpr uint32_t kHeadChunk = 1024;
 struct alignas(64) ThreadWorkspace {
   std::span<float> normed;       // [hidden] of a single token
   std::span<uint8_t> attention;  // scratch of the attention kernel
+  std::span<uint32_t> fired;     // [ffn + kListSlack] neurons whose gate is open; of models with a ReLU there
+  std::span<uint8_t> group;      // eight rows of up or down as a group; likewise
   Activations one;               // a single token, quantised
   Activations batch;             // several tokens, in memory that all threads share
+};
+
+// How many neurons fired.
+struct NeuronCount {
+  uint64_t fired = 0;
+  uint64_t total = 0;
 };
 
 // Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
@@ -63,6 +71,7 @@ struct Workspace {
   std::span<float> logits;      // [vocabulary]
   std::span<float> chunk;       // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
+  NeuronCount neurons;          // of single tokens so far
 };
 
 // One row of the table of architectures: a new architecture is one file and one row.
@@ -98,6 +107,12 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
                  int32_t* best);
 
 // --- shared by architecture files ---
+// The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of normed
+// inputs' (docs/accuracy.md).
+inline Precision coarse_precision(const Panel& weights) {
+  return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
+}
+
 // x [tokens, hidden] = rows of the embedding.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
 

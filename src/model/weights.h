@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "gguf/gguf.h"
-#include "quant/panel.h"
+#include "quant/neuron_panel.h"
 
 namespace camelgpt {
 
@@ -34,8 +34,12 @@ struct WeightBinder {
 
 bool binder_has(const WeightBinder& binder, std::string_view name);
 
+// Whether a tensor, where it exists, can lie neuron by neuron.
+bool binder_has_neurons(const WeightBinder& binder, std::string_view name);
+
 // A matrix tensor [rows, columns] that must exist with this shape.
-Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
+Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
+                  PanelOrder order = PanelOrder::kGroups);
 // A tensor of `count` numbers that must exist; any type, kept as floats.
 Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
 

@@ -20,7 +20,10 @@ struct TinyLlama {
   GgufWriter writer;
   std::map<std::string, std::vector<float>> weights;  // dequantised, row-major
 
-  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false) {
+  std::string activation;  // of the gate
+
+  explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, const std::string& activation = "silu")
+      : activation(activation) {
     writer.add_string("general.architecture", "llama");
     writer.add_string("general.name", "Tiny");
     writer.add("llama.block_count", kLayers);
@@ -31,6 +34,7 @@ struct TinyLlama {
     writer.add("llama.attention.head_count_kv", kKvHeads);
     writer.add("llama.attention.layer_norm_rms_epsilon", kEpsilon);
     writer.add("llama.rope.freq_base", kBase);
+    if (activation != "silu") writer.add_string("llama.hidden_activation", activation);
     add_vocabulary();
     add("token_embd.weight", kHidden, kVocabulary, type, 1.0f);
     if (!tied) add("output.weight", kHidden, kVocabulary, type);
@@ -83,7 +87,10 @@ struct TinyLlama {
         const std::vector<double> n = norm(x[t], block + "ffn_norm.weight");
         std::vector<double> gate = product(block + "ffn_gate.weight", n);
         const std::vector<double> up = product(block + "ffn_up.weight", n);
-        for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
+        for (size_t i = 0; i < gate.size(); ++i) {
+          const double open = std::fmax(gate[i], 0);
+          gate[i] = up[i] * (activation == "relu" ? open : activation == "relu2" ? open * open : gate[i] / (1 + std::exp(-gate[i])));
+        }
         add_to(x[t], product(block + "ffn_down.weight", gate));
       }
     }
