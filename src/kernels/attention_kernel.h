@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/neuron_products.h"
 #include "kernels/vector_ops.h"
 
 // Large functions with several callers.
@@ -301,8 +302,11 @@ constexpr Kernels make_kernels(const char* name) {
   table.name = name;
   table.quantize = quantize<Isa>;
   set_matmuls<Isa>(&table);
+  set_neurons<Isa>(&table);
   table.rms_norm = VectorOps::rms_norm;
   table.swiglu = VectorOps::swiglu;
+  table.list_positive = VectorOps::list_positive;
+  table.reglu = VectorOps::reglu;
   table.add = VectorOps::add;
   table.rope = VectorOps::rope;
   table.round_row = VectorOps::round_row;

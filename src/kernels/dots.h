@@ -2,7 +2,8 @@
 //
 // Each has: Weights (16 weights made ready), Input (four activations, splat), Sum (for four rows), and
 //   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
-//   load        four activations from memory              add    sum += input · weights
+//   load        four activations from memory, splat       add    sum += input · weights
+//   load16      16 activations, for 16 weights of one row: the sum of the four totals is the product
 //   total       the sums of four rows as int32            kColumnBytes  size of an activation that it reads
 // Dots for nibbles alone have no `byte`.
 #pragma once
@@ -43,6 +44,10 @@ struct WideDot {
   Weights high(v128_t x) const { return {wasm_v128_and(wasm_u16x8_shr(x, 4), nibble), wasm_u16x8_shr(x, 12)}; }
   Weights byte(v128_t x) const { return {wasm_v128_and(x, low_byte), wasm_u16x8_shr(x, 8)}; }
   Input load(const uint8_t* p) const { return {wasm_v128_load32_splat(p), wasm_v128_load32_splat(p + 4)}; }
+  Input load16(const uint8_t* p) const {
+    const v128_t a = wasm_v128_load(p), b = wasm_v128_load(p + 16);
+    return {wasm_i32x4_shuffle(a, b, 0, 2, 4, 6), wasm_i32x4_shuffle(a, b, 1, 3, 5, 7)};
+  }
   static Sum zero() { return wasm_i32x4_splat(0); }
   Sum add(Sum sum, Input a, Weights w) const {
     sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(a.even, w.even));
@@ -62,6 +67,7 @@ struct PackedDot {
   Weights low(v128_t x) const { return wasm_v128_and(x, nibbles); }
   Weights high(v128_t x) const { return wasm_v128_and(wasm_u16x8_shr(x, 4), nibbles); }
   Input load(const uint8_t* p) const { return wasm_v128_load32_splat(p); }
+  Input load16(const uint8_t* p) const { return wasm_v128_load(p); }
   static Sum zero() { return wasm_i32x4_splat(0); }
 };
 

@@ -14,9 +14,9 @@ inline const volatile uint32_t kWordHalfScale = 0x77800000u;  // 2^112 as a floa
 struct HalfConverter {
   v128_t mask = opaque_splat_i32(kWordHalfMask);
   v128_t scale = opaque_splat_i32(kWordHalfScale);
-  v128_t load4(const void* p) const {
-    return wasm_f32x4_mul(wasm_v128_and(wasm_i32x4_shl(wasm_i32x4_load16x4(p), 13), mask), scale);
-  }
+  v128_t load4(const void* p) const { return convert(wasm_i32x4_load16x4(p)); }
+  // Halves sign-extended to words.
+  v128_t convert(v128_t words) const { return wasm_f32x4_mul(wasm_v128_and(wasm_i32x4_shl(words, 13), mask), scale); }
 };
 
 inline v128_t load_bfloat4(const void* p) { return wasm_i32x4_shl(wasm_u32x4_load16x4(p), 16); }

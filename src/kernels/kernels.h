@@ -7,10 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/threads.h"
 #include "kernels/kv_layout.h"
-#include "quant/panel.h"
+#include "quant/neuron_panel.h"
 
 namespace camelgpt {
 
@@ -76,6 +77,19 @@ struct PanelSlice {
 // y[token * y_stride + row] for all rows of the slice (a multiple of eight: rows past the matrix are written too).
 using MatmulFunction = void (*)(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride);
 
+// Products with some rows of a panel in PanelOrder::kRows: y[i] = row rows[i] · input, which is a single token. The same bits as
+// those of a MatmulFunction.
+using RowsFunction = void (*)(const Panel& weights, std::span<const uint32_t> rows, const Activations& input, float* y);
+
+// Some columns of a panel in PanelOrder::kColumns: y[row] = sum of weights[row, column] * input[column] over `columns`, which go
+// up, for the rows of `part`, whole units of 32 (rows past the last one are written too). The input is a single token and zero in
+// all other columns. The same bits as those of a MatmulFunction.
+using ColumnsFunction = void (*)(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part,
+                                 float* y);
+
+// What Kernels::list_positive may write behind the end of its list.
+inline constexpr uint32_t kListSlack = 4;
+
 // Softmax attention of some query tokens over keys and values, causal: the token at position p sees positions 0..p. Heads
 // are grouped: query heads h * group .. h * group + group - 1 share key/value head h.
 struct AttentionArguments {
@@ -126,10 +140,16 @@ struct Kernels {
   // own that point to the same memory.
   void (*quantize)(Range part, const Activations& out);
   MatmulFunction matmul[kPanelKinds];  // by PanelKind
+  RowsFunction rows[kPanelKinds];        // where has_neuron_order(kind)
+  ColumnsFunction columns[kPanelKinds];  // likewise
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
   void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);
   // gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i]
   void (*swiglu)(float* gate, const float* up, uint32_t count);
+  // The positions of what is above zero, in their order; returns how many. `list` has room for kListSlack more than count.
+  uint32_t (*list_positive)(const float* x, uint32_t count, uint32_t* list);
+  // gate[i] = gate[i] > 0 ? gate[i] * up[i] : 0, or the same with the gate squared
+  void (*reglu)(float* gate, const float* up, uint32_t count, bool squared);
   // y[i] += x[i]
   void (*add)(float* y, const float* x, uint32_t count);
   // Rotates pairs (2i, 2i + 1) of each head by the angles whose cosine and sine are given [rotated / 2]; values from

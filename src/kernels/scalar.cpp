@@ -123,6 +123,74 @@ void matmul(const PanelSlice& weights, const Activations& input, float* y, size_
   }
 }
 
+// The weight of a panel in single rows or columns, or its quant without the offset.
+int32_t neuron_quant(const Panel& panel, uint32_t neuron, uint32_t i) {
+  const size_t run = neuron * neuron_run_bytes(panel.kind, neuron_width(panel));
+  if (panel.kind == PanelKind::kByte) {
+    return panel.order == PanelOrder::kRows ? panel.data[run + i] - 128 : static_cast<int8_t>(panel.data[run + i]);
+  }
+  const uint8_t byte = panel.data[run + i / kUnitColumns * 16 + i % 16];
+  return (i % kUnitColumns < 16 ? byte & 15 : byte >> 4) - 8;
+}
+
+// The quants of a single token's input.
+int16_t input_quant(const Activations& input, uint32_t column) {
+  int16_t q;
+  std::memcpy(&q, input.words + column * sizeof q, sizeof q);
+  return q;
+}
+
+void dot_rows(const Panel& weights, std::span<const uint32_t> rows, const Activations& input, float* y) {
+  const uint32_t units = weights.columns / kUnitColumns;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    float sum = 0;
+    for (uint32_t u = 0; u < units; ++u) {
+      int32_t whole = 0;
+      for (uint32_t c = u * kUnitColumns; c < (u + 1) * kUnitColumns; ++c) {
+        whole += input_quant(input, c) * neuron_quant(weights, rows[i], c);
+      }
+      const float scale = half_at(neuron_scales(weights) + static_cast<size_t>(rows[i]) * units * 2, u);
+      sum = static_cast<float>(whole) * (scale * input.scales[u]) + sum;
+    }
+    y[i] = sum;
+  }
+}
+
+void add_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part, float* y) {
+  const size_t width = static_cast<size_t>(neuron_width(weights));
+  for (uint32_t row = part.first; row < part.end; ++row) {
+    float sum = 0;
+    for (size_t i = 0; i < columns.size();) {
+      const uint32_t unit = columns[i] / kUnitColumns;
+      int32_t whole = 0;
+      for (; i < columns.size() && columns[i] / kUnitColumns == unit; ++i) {
+        whole += input_quant(input, columns[i]) * neuron_quant(weights, columns[i], row);
+      }
+      const float scale = half_at(neuron_scales(weights) + unit * width * 2, row);
+      sum = static_cast<float>(whole) * (scale * input.scales[unit]) + sum;
+    }
+    y[row] = sum;
+  }
+}
+
+void dot_half_rows(const Panel& weights, std::span<const uint32_t> rows, const Activations& input, float* y) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const uint8_t* row = weights.data + rows[i] * neuron_run_bytes(weights.kind, weights.columns);
+    float sum = 0;
+    for (uint32_t c = 0; c < weights.columns; ++c) sum = half_at(row, c) * input.x[c] + sum;
+    y[i] = sum;
+  }
+}
+
+void add_half_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part, float* y) {
+  const size_t run = neuron_run_bytes(weights.kind, neuron_width(weights));
+  for (uint32_t row = part.first; row < part.end; ++row) {
+    float sum = 0;
+    for (const uint32_t c : columns) sum = half_at(weights.data + c * run, row) * input.x[c] + sum;
+    y[row] = sum;
+  }
+}
+
 void rms_norm(const float* x, const float* weight, uint32_t count, float epsilon, float* y) {
   double sum = 0;
   for (uint32_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
@@ -132,6 +200,18 @@ void rms_norm(const float* x, const float* weight, uint32_t count, float epsilon
 
 void swiglu(float* gate, const float* up, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+uint32_t list_positive(const float* x, uint32_t count, uint32_t* list) {
+  uint32_t listed = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (x[i] > 0) list[listed++] = i;
+  }
+  return listed;
+}
+
+void reglu(float* gate, const float* up, uint32_t count, bool squared) {
+  for (uint32_t i = 0; i < count; ++i) gate[i] = gate[i] > 0 ? (squared ? gate[i] * gate[i] : gate[i]) * up[i] : 0.0f;
 }
 
 void add(float* y, const float* x, uint32_t count) {
@@ -273,8 +353,16 @@ constexpr Kernels make_table() {
   set(PanelKind::kHalf, matmul<float_row_dot<PanelKind::kHalf>>);
   set(PanelKind::kBfloat, matmul<float_row_dot<PanelKind::kBfloat>>);
   set(PanelKind::kFloat, matmul<float_row_dot<PanelKind::kFloat>>);
+  for (const PanelKind kind : {PanelKind::kByte, PanelKind::kNibble}) {
+    table.rows[static_cast<int>(kind)] = dot_rows;
+    table.columns[static_cast<int>(kind)] = add_columns;
+  }
+  table.rows[static_cast<int>(PanelKind::kHalf)] = dot_half_rows;
+  table.columns[static_cast<int>(PanelKind::kHalf)] = add_half_columns;
   table.rms_norm = rms_norm;
   table.swiglu = swiglu;
+  table.list_positive = list_positive;
+  table.reglu = reglu;
   table.add = add;
   table.rope = rope;
   table.round_row = round_row;

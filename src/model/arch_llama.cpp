@@ -1,10 +1,11 @@
-// The Llama graph (Touvron et al. 2023): pre-norm RMSNorm, grouped-query attention with rope on interleaved pairs, SwiGLU,
-// tied or separate head. SmolLM2, TinyLlama and Llama 3 are of this form.
+// The Llama graph (Touvron et al. 2023): pre-norm RMSNorm, grouped-query attention with rope on interleaved pairs, SwiGLU (or a
+// ReLU as the gate's activation), tied or separate head. SmolLM2, TinyLlama and Llama 3 are of this form.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "model/model.h"
+#include "model/sparse_ffn.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
 
@@ -36,11 +37,12 @@ Status bind(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   const uint32_t query = c.heads * c.head_width;
   const uint32_t key = c.kv_heads * c.head_width;
-  CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
   if (binder_has(*binder, "output.weight")) {
+    CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
     binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking a row up multiplies nothing
-    CAMELGPT_TRY(bind_panel(binder, "output.weight", c.vocabulary, c.hidden, &model->head));
+    CAMELGPT_TRY(bind_head(binder, "output.weight", c.vocabulary, c.hidden, &model->head));
   } else {
+    CAMELGPT_TRY(bind_head(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
     model->head = model->embedding;
   }
   CAMELGPT_TRY(bind_vector(binder, "output_norm.weight", c.hidden, &model->final_norm));
@@ -61,8 +63,7 @@ Status bind(WeightBinder* binder, Model* model) {
     CAMELGPT_TRY(panel("attn_output.weight", c.hidden, query, &layer.output));
     CAMELGPT_TRY(bind_vector(binder, LayerTensorName(l, "ffn_norm.weight"), c.hidden, &layer.ffn_norm));
     CAMELGPT_TRY(panel("ffn_gate.weight", c.ffn, c.hidden, &layer.gate));
-    CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &layer.up));
-    CAMELGPT_TRY(panel("ffn_down.weight", c.hidden, c.ffn, &layer.down));
+    CAMELGPT_TRY(bind_up_and_down(binder, c, l, &layer));
     if (!model->layers.empty()) model->layers[l] = layer;
   }
   return {};
@@ -91,16 +92,12 @@ const Activations& norm_and_quantize(const Pass& pass, const float* weight, uint
   });
 }
 
-// For the inputs of attention's output matrix and of down: less of their errors reaches the logits than of normed inputs'
-// (docs/accuracy.md).
-Precision coarse_precision(const Panel& weights) { return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8; }
-
 // x += weights * input
 void add_product(const Pass& pass, const Panel& weights, const Activations& input) {
   const size_t stride = padded_rows(weights.rows);
   float* projected = pass.w->projected.data();
   pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
-    linear_part(weights, rows, input, projected, stride);
+    linear_part(weights, rows, input, projected, stride, pass.own->group.data());
     for (uint32_t t = 0; t < input.tokens; ++t) {
       kernels().add(pass.w->x.data() + t * stride + rows.first, projected + t * stride + rows.first, rows.size());
     }
@@ -250,15 +247,16 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
   const ModelConfig& c = pass.config;
+  if (skips_neurons(layer, tokens)) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
   const size_t ffn = padded_rows(c.ffn);
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
   pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
     linear_part(layer.gate, rows, input, gate, ffn);
-    linear_part(layer.up, rows, input, up, ffn);
+    linear_part(layer.up, rows, input, up, ffn, pass.own->group.data());
     for (uint32_t t = 0; t < tokens; ++t) {
-      kernels().swiglu(gate + t * ffn + rows.first, up + t * ffn + rows.first, rows.size());
+      activate_gate(c.activation, gate + t * ffn + rows.first, up + t * ffn + rows.first, rows.size());
     }
   });
   pass.worker.barrier();

@@ -1,5 +1,6 @@
 #include "model/config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -77,6 +78,25 @@ Status read_rope(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
+Status read_activation(const ConfigReader& reader, ModelConfig* config) {
+  if (!reader.has("hidden_activation")) return {};
+  const Key key(reader.architecture, "hidden_activation");
+  std::string_view name;
+  CAMELGPT_TRY(gguf_get_string(reader.header, key.view(), &name));
+  if (name == "silu") {
+    config->activation = GateActivation::kSilu;
+  } else if (name == "relu") {
+    config->activation = GateActivation::kRelu;
+  } else if (name == "relu2") {
+    config->activation = GateActivation::kSquaredRelu;
+  } else {
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "This activation of the feed-forward network is not supported.");
+    status = with_expected(status, "%s one of: silu, relu, relu2", key.text);
+    return with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
+  }
+  return {};
+}
+
 }  // namespace
 
 Status read_decoder_config(const GgufHeader& header, std::string_view architecture, ModelConfig* config) {
@@ -104,6 +124,7 @@ Status read_decoder_config(const GgufHeader& header, std::string_view architectu
     return with_found(status, "%u and %u", config->head_width, value_width);
   }
   CAMELGPT_TRY(reader.positive("attention.layer_norm_rms_epsilon", &config->norm_epsilon));
+  CAMELGPT_TRY(read_activation(reader, config));
   return read_rope(reader, config);
 }
 

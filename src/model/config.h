@@ -9,6 +9,13 @@
 
 namespace camelgpt {
 
+// What the gate of the feed-forward network goes through before it is multiplied with up.
+enum class GateActivation : uint8_t {
+  kSilu,         // x / (1 + e^-x)
+  kRelu,         // max(x, 0): where it is zero, a neuron need not be computed
+  kSquaredRelu,  // max(x, 0)^2, likewise
+};
+
 struct ModelConfig {
   uint32_t layers = 0;
   uint32_t hidden = 0;           // width of the residual stream
@@ -16,6 +23,7 @@ struct ModelConfig {
   uint32_t kv_heads = 0;         // key/value heads; heads is a multiple of it
   uint32_t head_width = 0;
   uint32_t ffn = 0;              // neurons of the feed-forward network
+  GateActivation activation = GateActivation::kSilu;
   uint32_t vocabulary = 0;
   uint32_t context_length = 0;   // positions that the model was trained for
   float norm_epsilon = 1e-5f;

@@ -68,6 +68,9 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
     own.attention =
         arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
     own.pages = page_scratch_reserve(context, arena);
+    if (config.activation != GateActivation::kSilu) own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
+    own.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
+    own.rows = arena->take<uint32_t>(kHeadChunk);
     own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
     own.batch = batch;
     if (!workspace->threads.empty()) workspace->threads[i] = own;
@@ -81,6 +84,22 @@ void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t
   model.architecture->forward(model, tokens, outputs, tokens.size() == 1 ? limits : StepLimits{}, cache, workspace);
 }
 
+namespace {
+
+// Some rows of the head: y[token * y_stride + row - rows.first].
+void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* own, float* y, size_t y_stride) {
+  if (model.head.order == PanelOrder::kGroups || input.tokens > 1) {
+    return linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
+  }
+  for (uint32_t first = rows.first; first < rows.end; first += kHeadChunk) {
+    const std::span<uint32_t> list = own->rows.first(std::min(kHeadChunk, rows.end - first));
+    for (size_t i = 0; i < list.size(); ++i) list[i] = first + static_cast<uint32_t>(i);
+    kernels().rows[static_cast<int>(model.head.kind)](model.head, list, input, y + (first - rows.first));
+  }
+}
+
+}  // namespace
+
 void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
@@ -88,7 +107,8 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
     const Activations& input =
         quantize_input(worker, workspace->x.data() + output * stride, stride, 1, c.hidden, Precision::k16, workspace);
     worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
-      linear_part(model.head, rows, input, workspace->logits.data(), padded_rows(c.vocabulary));
+      float* logits = workspace->logits.data() + rows.first;
+      head_rows(model, rows, input, &workspace->threads[worker.index], logits, padded_rows(c.vocabulary));
     });
   });
 }
@@ -114,7 +134,9 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
       const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
       worker.each(rows, kPanelRows, [&](Range part) {
-        linear_rows(model.head, first + part.first, part.size(), input, workspace->chunk.data() + part.first, kHeadChunk);
+        float* logits = workspace->chunk.data() + part.first;
+        const Range absolute{first + part.first, first + part.end};
+        head_rows(model, absolute, input, &workspace->threads[worker.index], logits, kHeadChunk);
       });
       worker.barrier();
       for (uint32_t t = own.first; t < own.end; ++t) {

@@ -22,7 +22,7 @@ struct DecoderLayer {
   Panel output;                 // [hidden, heads * head_width]
   const float* ffn_norm;        // [hidden]
   Panel gate, up;               // [ffn, hidden]
-  Panel down;                   // [hidden, ffn]
+  Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
 };
 
 struct Architecture;
@@ -49,8 +49,17 @@ struct alignas(64) ThreadWorkspace {
   std::span<float> normed;       // [hidden] of a single token
   std::span<uint8_t> attention;  // scratch of the attention kernel
   PageScratch pages;             // and of the choice of its pages
+  std::span<uint32_t> fired;     // [ffn + kListSlack] neurons whose gate is open; of models with a ReLU there
+  std::span<uint8_t> group;      // eight rows as a group, of a panel that has none
+  std::span<uint32_t> rows;      // [kHeadChunk] of the head
   Activations one;               // a single token, quantised
   Activations batch;             // several tokens, in memory that all threads share
+};
+
+// How many neurons fired.
+struct NeuronCount {
+  uint64_t fired = 0;
+  uint64_t total = 0;
 };
 
 // Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
@@ -66,6 +75,7 @@ struct Workspace {
   std::span<float> logits;      // [vocabulary]
   std::span<float> chunk;       // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
+  NeuronCount neurons;          // of single tokens so far
 };
 
 // What a step of a single token may leave out. Batches of several tokens are evaluated in full.
@@ -113,6 +123,12 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
                  int32_t* best);
 
 // --- shared by architecture files ---
+// The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of normed
+// inputs' (docs/accuracy.md).
+inline Precision coarse_precision(const Panel& weights) {
+  return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
+}
+
 // x [tokens, hidden] = rows of the embedding.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
 

@@ -73,7 +73,12 @@ bool binder_has(const WeightBinder& binder, std::string_view name) {
   return gguf_find_tensor(*binder.header, name) != nullptr;
 }
 
-Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel) {
+bool binder_has_neurons(const WeightBinder& binder, std::string_view name) {
+  const GgufTensor* tensor = gguf_find_tensor(*binder.header, name);
+  return tensor != nullptr && has_neuron_order(panel_kind_of(tensor->type));
+}
+
+Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel, PanelOrder order) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_tensor(*binder, name, &tensor));
   if (tensor->dimensions[0] != columns || tensor->dimensions[1] != rows || tensor->dimensions[2] != 1 ||
@@ -81,11 +86,18 @@ Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, ui
     return wrong_shape(name, *tensor, rows, columns);
   }
   const PanelKind kind = panel_kind_of(tensor->type);
-  const CheckedSize bytes = panel_bytes(kind, rows, columns);
+  const bool groups = order == PanelOrder::kGroups;
+  const CheckedSize bytes = groups ? panel_bytes(kind, rows, columns) : neuron_panel_bytes(kind, order, rows, columns);
   if (!bytes.fits_memory()) return out_of_memory("a matrix", bytes.value);
-  *panel = panel_reserve(kind, rows, columns, binder->arena);
+  *panel = groups ? panel_reserve(kind, rows, columns, binder->arena)
+                  : neuron_panel_reserve(kind, order, rows, columns, binder->arena);
   binder->macs += static_cast<uint64_t>(rows) * columns;
   return add_target(binder, *tensor, *panel, nullptr);
+}
+
+Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel) {
+  const bool by_rows = binder->head_by_rows && binder_has_neurons(*binder, name);
+  return bind_panel(binder, name, rows, columns, panel, by_rows ? PanelOrder::kRows : PanelOrder::kGroups);
 }
 
 Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector) {

@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "gguf/gguf.h"
-#include "quant/panel.h"
+#include "quant/neuron_panel.h"
 
 namespace camelgpt {
 
@@ -30,12 +30,19 @@ struct WeightBinder {
   Arena* arena;
   Buffer<WeightTarget> targets;  // only those with memory
   uint64_t macs = 0;             // multiply-adds of all panels bound, once each
+  bool head_by_rows = false;     // whether single rows of the output head will be read
 };
 
 bool binder_has(const WeightBinder& binder, std::string_view name);
 
+// Whether a tensor, where it exists, can lie neuron by neuron.
+bool binder_has_neurons(const WeightBinder& binder, std::string_view name);
+
 // A matrix tensor [rows, columns] that must exist with this shape.
-Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
+Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
+                  PanelOrder order = PanelOrder::kGroups);
+// The same for the output head, or the embedding that serves as one.
+Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
 // A tensor of `count` numbers that must exist; any type, kept as floats.
 Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
 

@@ -47,6 +47,24 @@ void score_coarsely(const Worker& worker, const Activations& state, PrunedHead* 
   });
 }
 
+// The logits of some rows, counted from `first`.
+void score_exactly(const Panel& weights, uint32_t first, const Activations& state, std::span<uint32_t> rows, HeadThread* own,
+                   float* logits) {
+  if (weights.order == PanelOrder::kGroups) {  // the rows of a group are scored together
+    for (size_t i = 0; i < rows.size();) {
+      const uint32_t group = rows[i] / kPanelRows * kPanelRows;
+      linear_rows(weights, first + group, kPanelRows, state, logits + first + group, kPanelRows);
+      while (i < rows.size() && rows[i] < group + kPanelRows) ++i;
+      own->scored += kPanelRows;
+    }
+    return;
+  }
+  for (uint32_t& row : rows) row += first;
+  kernels().rows[static_cast<int>(weights.kind)](weights, rows, state, own->scores.data());
+  for (size_t i = 0; i < rows.size(); ++i) logits[rows[i]] = own->scores[i];
+  own->scored += rows.size();
+}
+
 }  // namespace
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
@@ -68,6 +86,7 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
     own.rotated = arena->take<float>(head->rank);
     own.input = activations_reserve(1, head->rank, arena);
     own.rows = arena->take<uint32_t>(kHeadChunk);
+    own.scores = arena->take<float>(kHeadChunk);
     if (!head->threads.empty()) head->threads[i] = own;
   }
 }
@@ -152,12 +171,7 @@ void pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedH
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
         const uint32_t count = std::min(kHeadChunk, part.end - first);
         const uint32_t selected = kernels().select_above(logits + first, count, threshold, head->tail_shift, own.rows.data());
-        for (uint32_t i = 0; i < selected;) {  // the rows of a group are scored together
-          const uint32_t group = own.rows[i] / kPanelRows * kPanelRows;
-          linear_rows(model.head, first + group, kPanelRows, state, logits + first + group, kPanelRows);
-          while (i < selected && own.rows[i] < group + kPanelRows) ++i;
-          own.scored += kPanelRows;
-        }
+        score_exactly(model.head, first, state, own.rows.first(selected), &own, logits);
       }
     });
   });

@@ -18,6 +18,7 @@ struct alignas(64) HeadThread {
   std::span<float> rotated;   // [rank] coordinates of the hidden state
   Activations input;          // the same, quantised
   std::span<uint32_t> rows;   // [kHeadChunk] selected ones
+  std::span<float> scores;    // [kHeadChunk] of them
   uint64_t scored;            // rows scored exactly, of all steps so far
 };
 

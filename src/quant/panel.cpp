@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "quant/blocks.h"
 #include "quant/float_groups.h"
+#include "quant/neuron_panel.h"
 
 namespace camelgpt {
 namespace {
@@ -122,7 +123,7 @@ CheckedSize panel_bytes(PanelKind kind, uint64_t rows, uint64_t columns) {
 }
 
 Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* arena) {
-  Panel panel{kind, rows, columns, static_cast<size_t>(panel_group_bytes(kind, columns).value), nullptr};
+  Panel panel{kind, PanelOrder::kGroups, rows, columns, static_cast<size_t>(panel_group_bytes(kind, columns).value), nullptr};
   panel.data = arena->take<uint8_t>(panel_bytes(kind, rows, columns).value).data();
   if (panel.data != nullptr && rows % kPanelRows != 0) {
     std::memset(panel.data + (panel_groups(rows) - 1) * panel.group_bytes, 0, panel.group_bytes);
@@ -220,6 +221,7 @@ bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const ui
 
 bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
   assert(panel->kind == panel_kind_of(type));
+  if (panel->order != PanelOrder::kGroups) return neuron_panel_put(panel, type, first, blocks);
   if (!has_groups(type, panel->columns)) return put_blocks(*panel, type, first, blocks);
   const size_t number = tensor_type_info(type).block_bytes;
   const uint64_t group = static_cast<uint64_t>(panel->columns) * kPanelRows;
@@ -239,6 +241,7 @@ bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const ui
 
 void panel_row(const Panel& panel, uint32_t row, float* values) {
   assert(row < panel.rows);
+  if (panel.order != PanelOrder::kGroups) return neuron_panel_row(panel, row, values);
   const PanelLayout layout = panel_layout(panel.kind);
   const uint8_t* group = panel.data + static_cast<size_t>(row / kPanelRows) * panel.group_bytes;
   const uint32_t lane = row % kPanelRows;

@@ -15,6 +15,8 @@
 // "Super" kinds put before every eight units: scales [8 rows] half, and minimums [8 rows] half if they have minimums.
 //
 // Float kinds hold [columns][8 rows] numbers.
+//
+// Matrices of which some rows or columns alone are read have another order (PanelOrder), see quant/neuron_panel.h.
 #pragma once
 
 #include <cstddef>
@@ -92,12 +94,20 @@ constexpr PanelLayout panel_layout(PanelKind kind) {
 // The kind that holds a tensor type without loss.
 PanelKind panel_kind_of(TensorType type);
 
+// What lies together.
+enum class PanelOrder : uint8_t {
+  kGroups,   // eight rows, as above
+  kRows,     // each row
+  kColumns,  // each column
+};
+
 // A matrix in memory.
 struct Panel {
   PanelKind kind = PanelKind::kFloat;
+  PanelOrder order = PanelOrder::kGroups;
   uint32_t rows = 0;
   uint32_t columns = 0;         // a multiple of 32 (of 256 for "Super" kinds) unless the kind is a float one
-  size_t group_bytes = 0;       // of eight rows
+  size_t group_bytes = 0;       // of eight rows as a group
   uint8_t* data = nullptr;      // [groups * group_bytes], aligned to 64 bytes
 };
 

@@ -71,6 +71,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
                      WeightBinder* binder, MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
+  binder->head_by_rows = options.prunes && pruned_head_rank(parts.model.config) != 0;
   const ModelConfig& config = parts.model.config;
   CheckedSize before = 0;
   const auto taken = [&] {

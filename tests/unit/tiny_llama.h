@@ -20,9 +20,12 @@ struct TinyLlama {
   GgufWriter writer;
   std::map<std::string, std::vector<float>> weights;  // dequantised, row-major
 
+  std::string activation;  // of the gate
+
   // rows: of the embedding; those past the vocabulary are tokens without a text.
   explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext,
-                     uint32_t rows = kVocabulary) {
+                     uint32_t rows = kVocabulary, const std::string& activation = "silu")
+      : activation(activation) {
     writer.add_string("general.architecture", "llama");
     writer.add_string("general.name", "Tiny");
     writer.add("llama.block_count", kLayers);
@@ -33,6 +36,7 @@ struct TinyLlama {
     writer.add("llama.attention.head_count_kv", kKvHeads);
     writer.add("llama.attention.layer_norm_rms_epsilon", kEpsilon);
     writer.add("llama.rope.freq_base", kBase);
+    if (activation != "silu") writer.add_string("llama.hidden_activation", activation);
     add_vocabulary();
     add("token_embd.weight", kHidden, rows, type, 1.0f);
     if (!tied) add("output.weight", kHidden, rows, type);
@@ -85,7 +89,10 @@ struct TinyLlama {
         const std::vector<double> n = norm(x[t], block + "ffn_norm.weight");
         std::vector<double> gate = product(block + "ffn_gate.weight", n);
         const std::vector<double> up = product(block + "ffn_up.weight", n);
-        for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
+        for (size_t i = 0; i < gate.size(); ++i) {
+          const double open = std::fmax(gate[i], 0);
+          gate[i] = up[i] * (activation == "relu" ? open : activation == "relu2" ? open * open : gate[i] / (1 + std::exp(-gate[i])));
+        }
         add_to(x[t], product(block + "ffn_down.weight", gate));
       }
     }

@@ -1,0 +1,85 @@
+#include "model/sparse_ffn.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "nn/linear.h"
+
+namespace camelgpt {
+namespace {
+
+// Up to so many tokens are evaluated one by one: their products by single neurons cost less than making groups of them.
+constexpr uint32_t kFewTokens = 4;
+
+// Rows of up that are computed together.
+constexpr uint32_t kRowsAtOnce = 32;
+
+// x [hidden] += down * (activation(gate * norm(x)) * (up * norm(x)))
+void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x, Workspace* w) {
+  const Kernels& k = kernels();
+  ThreadWorkspace& own = w->threads[worker.index];
+  float* gate = w->gate.data();
+  float* neurons = w->up.data();
+
+  const Activations& normed = quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
+                                             [&](Range) { k.rms_norm(x, layer.ffn_norm, c.hidden, c.norm_epsilon, own.normed.data()); });
+  worker.each(c.ffn, kPanelRows, [&](Range rows) {
+    linear_part(layer.gate, rows, normed, gate, 0);
+    std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
+  });
+  worker.barrier();
+
+  const std::span<const uint32_t> fired = own.fired.first(k.list_positive(gate, c.ffn, own.fired.data()));
+  if (worker.index == 0) {
+    w->neurons.fired += fired.size();
+    w->neurons.total += c.ffn;
+  }
+  const uint32_t count = static_cast<uint32_t>(fired.size());
+  worker.each(count, kRowsAtOnce, [&](Range part) {
+    float up[kRowsAtOnce], open[kRowsAtOnce];
+    for (uint32_t first = part.first; first < part.end; first += kRowsAtOnce) {
+      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, part.end - first));
+      k.rows[static_cast<int>(layer.up.kind)](layer.up, rows, normed, up);
+      for (size_t i = 0; i < rows.size(); ++i) open[i] = gate[rows[i]];
+      activate_gate(c.activation, open, up, static_cast<uint32_t>(rows.size()));
+      for (size_t i = 0; i < rows.size(); ++i) neurons[rows[i]] = open[i];
+    }
+  });
+  worker.barrier();
+
+  const Activations& input = quantize_input(worker, neurons, 0, 1, c.ffn, coarse_precision(layer.down), w);
+  float* projected = w->projected.data();
+  worker.each(c.hidden, kUnitColumns, [&](Range rows) {
+    const Range padded{rows.first, (rows.end + kUnitColumns - 1) / kUnitColumns * kUnitColumns};
+    k.columns[static_cast<int>(layer.down.kind)](layer.down, fired, input, padded, projected);
+    k.add(x + rows.first, projected + rows.first, rows.size());
+  });
+  worker.barrier();
+}
+
+}  // namespace
+
+Status bind_up_and_down(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
+  const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
+  const bool skips = config.activation != GateActivation::kSilu && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
+  CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
+  return bind_panel(binder, down, config.hidden, config.ffn, &out->down, skips ? PanelOrder::kColumns : PanelOrder::kGroups);
+}
+
+void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count) {
+  if (activation == GateActivation::kSilu) return kernels().swiglu(gate, up, count);
+  kernels().reglu(gate, up, count, activation == GateActivation::kSquaredRelu);
+}
+
+bool skips_neurons(const DecoderLayer& layer, uint32_t tokens) {
+  return layer.up.order != PanelOrder::kGroups && tokens <= kFewTokens;
+}
+
+void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
+                Workspace* workspace) {
+  for (uint32_t t = 0; t < tokens; ++t) {
+    sparse_ffn_of_one(worker, config, layer, workspace->x.data() + t * padded_rows(config.hidden), workspace);
+  }
+}
+
+}  // namespace camelgpt

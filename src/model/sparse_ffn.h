@@ -1,0 +1,23 @@
+// The feed-forward network of a model whose gate is a ReLU: what a neuron with a closed gate would add is zero, so only the gate
+// is computed in full, and up and down for the neurons that fired. Nothing is lost: the bits are those of the dense network.
+// Source: Mirzadeh et al. 2023, "ReLU Strikes Back".
+#pragma once
+
+#include "model/model.h"
+
+namespace camelgpt {
+
+// Binds blk.<layer>.ffn_up and ffn_down: neuron by neuron where the gate is a ReLU and their types allow it, otherwise in groups.
+Status bind_up_and_down(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
+
+// gate = activation(gate) * up
+void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count);
+
+// Whether sparse_ffn is to be called for so many tokens. For more of them the dense products are cheaper.
+bool skips_neurons(const DecoderLayer& layer, uint32_t tokens);
+
+// workspace->x += the layer's network on the norm of it, token by token. Every thread calls it.
+void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
+                Workspace* workspace);
+
+}  // namespace camelgpt

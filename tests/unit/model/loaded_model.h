@@ -1,0 +1,63 @@
+// A model from a file in memory, with all that evaluating it takes, for tests that look inside.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "model/model.h"
+
+namespace camelgpt {
+
+struct LoadedModel {
+  GgufReader reader;
+  Arena arena;
+  Model model;
+  KvCache cache;
+  Workspace workspace;
+  Status status;  // of loading
+
+  explicit LoadedModel(const std::vector<uint8_t>& file) { status = load(file); }
+
+  // Logits after the last of the tokens, which are evaluated `batch` at a time from an empty cache on.
+  std::vector<float> logits(const std::vector<int32_t>& tokens, size_t batch) {
+    cache.length = 0;
+    for (size_t at = 0; at < tokens.size(); at += batch) {
+      const std::span<const int32_t> some = std::span(tokens).subspan(at, std::min(batch, tokens.size() - at));
+      model_forward(model, some, 1, &cache, &workspace);
+    }
+    model_logits(model, 0, &workspace);
+    return {workspace.logits.begin(), workspace.logits.begin() + model.config.vocabulary};
+  }
+
+ private:
+  Status load(const std::vector<uint8_t>& file) {
+    size_t used = 0;
+    CAMELGPT_TRY(reader.append(file, &used));
+    CAMELGPT_TRY(reader.finish());
+    CAMELGPT_TRY(model_open(reader.header, &model));
+    Arena measuring;
+    WeightBinder plan{};
+    CAMELGPT_TRY(reserve(&measuring, &plan));
+    REQUIRE(arena.allocate(measuring.used()));
+    WeightBinder binder{};
+    CAMELGPT_TRY(reserve(&arena, &binder));
+    WeightStream stream;
+    weight_stream_begin(&binder, &stream);
+    const auto data = std::span(file).subspan(static_cast<size_t>(reader.header.data_position));
+    CAMELGPT_TRY(weight_stream_feed(&stream, reader.header, data, &used));
+    CHECK(weight_stream_done(stream));
+    return {};
+  }
+
+  Status reserve(Arena* from, WeightBinder* binder) {
+    binder->header = &reader.header;
+    binder->arena = from;
+    CAMELGPT_TRY(model_bind(binder, &model));
+    CAMELGPT_TRY(cache_reserve(model.config, model.config.context_length, KvType::k16, from, &cache));
+    workspace_reserve(model.config, 64, from, &workspace);
+    return {};
+  }
+};
+
+}  // namespace camelgpt

@@ -1,0 +1,110 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "quant/blocks.h"
+#include "quant/neuron_panel.h"
+#include "random_weights.h"
+
+using namespace camelgpt;
+
+static constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ5_0, TensorType::kQ4_0, TensorType::kF16};
+static constexpr PanelOrder kNeuronOrders[] = {PanelOrder::kRows, PanelOrder::kColumns};
+
+// An empty panel, its tensor, and the same numbers dequantised block by block.
+struct NeuronFixture {
+  Arena arena, group_arena;
+  Panel panel, groups;
+  std::vector<uint8_t> bytes;
+  std::vector<float> values;
+
+  NeuronFixture(TensorType type, PanelOrder order, uint32_t rows, uint32_t columns) {
+    const TensorTypeInfo info = tensor_type_info(type);
+    bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, rows + columns);
+    values.resize(static_cast<size_t>(rows) * columns);
+    for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
+      dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
+    }
+    const PanelKind kind = panel_kind_of(type);
+    const CheckedSize size = neuron_panel_bytes(kind, order, rows, columns);
+    REQUIRE(arena.allocate(size));
+    panel = neuron_panel_reserve(kind, order, rows, columns, &arena);
+    CHECK(arena.used().value == size.aligned(kArenaAlignment).value);
+    REQUIRE(group_arena.allocate(panel_bytes(kind, rows, columns)));
+    groups = panel_reserve(kind, rows, columns, &group_arena);
+    REQUIRE(panel_put(&groups, type, 0, bytes));
+  }
+};
+
+template <typename Body>
+static void for_each_fixture(Body body) {
+  for (const TensorType type : kNeuronTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    for (const PanelOrder order : kNeuronOrders) {
+      CAPTURE(static_cast<int>(order));
+      for (const uint32_t rows : {1u, 13u, 64u}) {
+        NeuronFixture fixture(type, order, rows, 96);
+        body(type, fixture);
+      }
+    }
+  }
+}
+
+TEST_CASE("a panel of single neurons gives back exactly the weights that were put in") {
+  for_each_fixture([](TensorType type, NeuronFixture& f) {
+    REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
+    std::vector<float> row(f.panel.columns);
+    for (uint32_t r = 0; r < f.panel.rows; ++r) {
+      panel_row(f.panel, r, row.data());
+      CHECK(std::equal(row.begin(), row.end(), f.values.begin() + static_cast<ptrdiff_t>(r) * f.panel.columns));
+    }
+  });
+}
+
+TEST_CASE("a panel of single neurons can be filled in pieces of any number of blocks") {
+  for_each_fixture([](TensorType type, NeuronFixture& f) {
+    const uint32_t block = tensor_type_info(type).block_bytes;
+    uint64_t first = 0;
+    for (uint64_t count = 1; first * block < f.bytes.size(); first += count, count = count % 7 + 1) {
+      const size_t at = static_cast<size_t>(first) * block;
+      const size_t size = std::min<size_t>(static_cast<size_t>(count) * block, f.bytes.size() - at);
+      REQUIRE(panel_put(&f.panel, type, first, std::span(f.bytes).subspan(at, size)));
+    }
+    std::vector<float> row(f.panel.columns);
+    for (uint32_t r = 0; r < f.panel.rows; ++r) {
+      panel_row(f.panel, r, row.data());
+      CHECK(std::equal(row.begin(), row.end(), f.values.begin() + static_cast<ptrdiff_t>(r) * f.panel.columns));
+    }
+  });
+}
+
+TEST_CASE("eight rows of single neurons as a group are that group") {
+  for_each_fixture([](TensorType type, NeuronFixture& f) {
+    REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
+    REQUIRE(f.panel.group_bytes == f.groups.group_bytes);
+    std::vector<uint8_t> group(f.panel.group_bytes);
+    for (uint32_t g = 0; g < panel_groups(f.panel.rows); ++g) {
+      neuron_panel_group(f.panel, g, group.data());
+      CHECK(std::memcmp(group.data(), f.groups.data + g * f.groups.group_bytes, group.size()) == 0);
+    }
+  });
+}
+
+TEST_CASE("a panel of single neurons rejects scales and weights that are not finite") {
+  for_each_fixture([](TensorType type, NeuronFixture& f) {
+    const size_t second = tensor_type_info(type).block_bytes;
+    f.bytes[second] = 0;
+    f.bytes[second + 1] = 0x7c;
+    CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
+  });
+}
+
+TEST_CASE("sizes of panels of single neurons that overflow are noticed") {
+  CHECK_FALSE(neuron_panel_bytes(PanelKind::kHalf, PanelOrder::kRows, 1ull << 40, 1ull << 40).fits_memory());
+  CHECK_FALSE(neuron_panel_bytes(PanelKind::kByte, PanelOrder::kColumns, ~0ull, 1ull << 63).fits_memory());
+  CHECK_FALSE(neuron_panel_bytes(PanelKind::kNibble, PanelOrder::kColumns, 1ull << 32, 1ull << 33).fits_memory());
+  CHECK(neuron_panel_bytes(PanelKind::kByte, PanelOrder::kRows, 5, 64).value == 5 * (64 + 4));
+  CHECK(neuron_panel_bytes(PanelKind::kNibble, PanelOrder::kColumns, 5, 64).value == 32 * (32 + 4));
+}
