@@ -131,6 +131,8 @@ struct PageArguments {
   float* shares;             // [page_count] the sum of the group's shares
   float* scratch;            // [page_scratch_floats(page_count)]
 };
+// Mean and spread of each column of the keys of a page, [head_width, 2] (see kv_layout.h), from where the page begins.
+void sum_up_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary);
 constexpr uint64_t page_scratch_floats(uint64_t pages) { return 4 * ((pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock); }
 
 struct Kernels {

@@ -1,7 +1,5 @@
 #include "model/kv_cache.h"
 
-#include <cmath>
-
 namespace camelgpt {
 namespace {
 
@@ -25,22 +23,6 @@ void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t po
   }
 }
 
-// Mean and spread of each column of the keys of a page, [width, 2].
-template <class Element>
-void sum_up(const Element* keys, const float* scales, uint32_t width, float* pairs) {
-  for (uint32_t i = 0; i < width; ++i) {
-    float column[kAttentionTile], sum = 0, squares = 0;
-    for (uint32_t p = 0; p < kAttentionTile; ++p) {
-      column[p] = static_cast<float>(keys[key_index(width, p, i)]) * scales[p];
-      sum += column[p];
-    }
-    const float mean = sum / kAttentionTile;
-    for (uint32_t p = 0; p < kAttentionTile; ++p) squares += (column[p] - mean) * (column[p] - mean);
-    pairs[2 * i] = mean;
-    pairs[2 * i + 1] = kPageSpread * std::sqrt(squares / kAttentionTile);
-  }
-}
-
 void sum_up_page(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t page, KvCache* cache) {
   const size_t index = static_cast<size_t>(layer) * config.kv_heads + head;
   const size_t position = index * cache->room + page * kAttentionTile;
@@ -48,11 +30,7 @@ void sum_up_page(const ModelConfig& config, uint32_t layer, uint32_t head, uint3
   const float* scales = cache->keys.scales.data() + position;
   const uint8_t* keys = cache->keys.stored.data() + position * width * kv_element_bytes(cache->type);
   float pairs[2 * kMaxHeadWidth];
-  if (cache->type == KvType::k16) {
-    sum_up(reinterpret_cast<const int16_t*>(keys), scales, width, pairs);
-  } else {
-    sum_up(reinterpret_cast<const int8_t*>(keys), scales, width, pairs);
-  }
+  sum_up_keys(cache->type, keys, scales, width, pairs);
   int16_t quants[2 * kMaxHeadWidth];
   const size_t first = index * cache->page_room;
   cache->page_scales[first + page] = kernels().round_row(pairs, 2 * width, kPageLimits, quants);
