@@ -5,7 +5,11 @@ export type { Flavour } from "../../web/features.js";
 export type { Fetch } from "../../web/load/http.js";
 export type { ModelSource } from "../../web/load/resolve.js";
 export type {
+  Calibration,
   EngineInfo,
+  EpdpCost,
+  EpdpMode,
+  EpdpNumbers,
   FinishReason,
   GenerationResult,
   Inspection,
@@ -21,6 +25,7 @@ export type {
   Usage,
 } from "../../web/types.js";
 export type {
+  CalibrateOptions,
   ChatOptions,
   DetokenizeOptions,
   GenerateOptions,

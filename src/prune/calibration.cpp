@@ -24,7 +24,8 @@ uint32_t parts_of(const Model& model, const Calibration& calibration, Calibratio
     case Calibration::Stage::kBasis: return kImportanceSteps;
     case Calibration::Stage::kPack: return (model.head.rows + kMaxBatch - 1) / kMaxBatch;
     case Calibration::Stage::kTail:
-    case Calibration::Stage::kCosts: return calibration.kept_count;
+    case Calibration::Stage::kCosts:  // before they are counted: as many as there usually are
+      return calibration.stage == Calibration::Stage::kStates ? kKeptStates : calibration.kept_count;
     case Calibration::Stage::kDone: break;
   }
   return 0;

@@ -22,14 +22,14 @@ bool drift_check_due(DriftGuard* guard) {
   return true;
 }
 
-void drift_observe(const PruneOptions& options, double kl, DriftGuard* guard) {
-  const double budget = static_cast<double>(options.max_kl);
+void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard) {
+  const double budget = static_cast<double>(options.max_kl) * (limited ? kLimitedBudget : 1);
   // One bad token says little: 16 times the budget counts like a mean above it.
-  const double limited = std::isfinite(kl) ? std::min(kl, 16 * budget) : 16 * budget;
-  guard->mean_kl += (limited - guard->mean_kl) * (guard->checks == 0 ? 1.0 : kWeight);
+  const double seen = std::isfinite(kl) ? std::min(kl, 16 * budget) : 16 * budget;
+  guard->mean_kl += (seen - guard->mean_kl) * (guard->checks == 0 ? 1.0 : kWeight);
   ++guard->checks;
   if (guard->mean_kl <= budget) {
-    if (limited > budget) guard->until_check = kDriftSoon;
+    if (seen > budget) guard->until_check = kDriftSoon;
     return;
   }
   ++guard->events;

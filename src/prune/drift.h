@@ -22,8 +22,10 @@ struct DriftGuard {
 
 // Counts a step: whether the dense step is to run beside it.
 bool drift_check_due(DriftGuard* guard);
-// What a look found. kl in nats.
-void drift_observe(const PruneOptions& options, double kl, DriftGuard* guard);
+// What a look found: kl in nats, of a step whose attention was pruned or not. Pruned attention may cost kLimitedBudget times the
+// budget.
+inline constexpr double kLimitedBudget = 2.5;
+void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard);
 // Rows of the head to score exactly now, and positions for attention to read; 0 for all.
 uint32_t drift_head_rows(const PruneOptions& options, const DriftGuard& guard, uint32_t vocabulary);
 uint32_t drift_kv_tokens(const PruneOptions& options, const DriftGuard& guard);

@@ -9,6 +9,7 @@ namespace camelgpt {
 namespace {
 
 constexpr uint32_t kCalibrationWindow = 512;  // tokens that see one another
+constexpr uint32_t kPartsPerBatch = 64;       // that evaluating one takes as long as, about
 
 uint64_t rows_scored(const PrunedHead& head) {
   uint64_t rows = 0;
@@ -98,7 +99,7 @@ void pruning_logits(Session* session, uint32_t output) {
     model_forward(s->model, {&token, 1}, 1, &s->cache, &s->workspace);
   }
   model_logits(s->model, output, &s->workspace);  // which this token then is chosen from
-  drift_observe(p.options, kl_divergence(logits, p.dense), &p.guard);
+  drift_observe(p.options, kl_divergence(logits, p.dense), p.limited, &p.guard);
 }
 
 Status session_set_pruning(Session* session, const PruneOptions& options) {
@@ -173,7 +174,7 @@ Status session_calibrate_continue(Session* session, uint32_t* left) {
     }
   }
   const uint32_t batches = (static_cast<uint32_t>(p.text.size()) - p.text_next + kMaxBatch - 1) / kMaxBatch;
-  *left = calibration_left(s->model, p.calibration) + batches;
+  *left = calibration_left(s->model, p.calibration) + batches * kPartsPerBatch;
   return {};
 }
 

@@ -42,6 +42,7 @@ function planLines(plan: MemoryPlan): string[] {
     `${megabytes("cache", plan.cacheBytes)}  (${plan.contextLength} of ${plan.modelContextLength} positions)`,
     megabytes("tokenizer", plan.tokenizerBytes),
     megabytes("workspace", plan.workspaceBytes),
+    ...(plan.pruneBytes > 0 ? [megabytes("pruning", plan.pruneBytes)] : []),
     megabytes("staging", plan.stagingBytes),
     megabytes("in memory", plan.totalBytes),
   ];

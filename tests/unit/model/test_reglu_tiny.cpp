@@ -37,7 +37,7 @@ TEST_CASE("the answers of a trained model with a ReLU gate are those of the dens
       tokens.push_back(static_cast<int32_t>(kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))));
       if (tokens.size() == kMaxBatch) break;
       model_forward(loaded.model, std::span(tokens).last(1), 1, &loaded.cache, &loaded.workspace);
-      model_logits(loaded.model, &loaded.workspace);
+      model_logits(loaded.model, 0, &loaded.workspace);
       logits.assign(loaded.workspace.logits.begin(), loaded.workspace.logits.begin() + loaded.model.config.vocabulary);
     }
 

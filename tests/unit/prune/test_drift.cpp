@@ -25,7 +25,7 @@ static uint32_t steps_to_check(DriftGuard* guard) {
 TEST_CASE("the guard looks soon at first, then now and then") {
   DriftGuard guard;
   CHECK(steps_to_check(&guard) == kDriftSoon);
-  drift_observe(budget(0.02f), 0.01, &guard);
+  drift_observe(budget(0.02f), 0.01, false, &guard);
   CHECK(steps_to_check(&guard) == kDriftInterval);
   CHECK(guard.checks == 1);
   CHECK(guard.events == 0);
@@ -34,13 +34,13 @@ TEST_CASE("the guard looks soon at first, then now and then") {
 TEST_CASE("drift within the budget changes nothing, more of it keeps more, up to everything") {
   const PruneOptions options = budget(0.02f);
   DriftGuard guard;
-  for (int i = 0; i < 50; ++i) drift_observe(options, 0.019, &guard);
+  for (int i = 0; i < 50; ++i) drift_observe(options, 0.019, false, &guard);
   CHECK(guard.events == 0);
   CHECK(drift_head_rows(options, guard, 10000) == 100);
   CHECK(drift_kv_tokens(options, guard) == 64);
   uint32_t rows = 100;
   for (int i = 0; i < 40; ++i) {
-    drift_observe(options, 1.0, &guard);
+    drift_observe(options, 1.0, false, &guard);
     const uint32_t now = drift_head_rows(options, guard, 10000);
     CHECK((now == 0 || now >= rows));
     rows = now == 0 ? UINT32_MAX : now;
@@ -50,15 +50,24 @@ TEST_CASE("drift within the budget changes nothing, more of it keeps more, up to
   CHECK(guard.events > 3);
 }
 
+TEST_CASE("pruned attention has a larger budget") {
+  const PruneOptions options = budget(0.02f);
+  DriftGuard guard;
+  for (int i = 0; i < 50; ++i) drift_observe(options, 0.045, true, &guard);
+  CHECK(guard.events == 0);
+  drift_observe(options, 0.045, false, &guard);
+  CHECK(guard.events == 1);
+}
+
 TEST_CASE("one bad token among good ones is no event, but looked at again soon") {
   const PruneOptions options = budget(0.02f);
   DriftGuard guard;
-  for (int i = 0; i < 10; ++i) drift_observe(options, 0.001, &guard);
+  for (int i = 0; i < 10; ++i) drift_observe(options, 0.001, false, &guard);
   steps_to_check(&guard);
-  drift_observe(options, 0.05, &guard);
+  drift_observe(options, 0.05, false, &guard);
   CHECK(guard.events == 0);
   CHECK(steps_to_check(&guard) == kDriftSoon);
-  drift_observe(options, NAN, &guard);  // numbers that broke are drift
+  drift_observe(options, NAN, false, &guard);  // numbers that broke are drift
   CHECK(guard.events == 1);
 }
 

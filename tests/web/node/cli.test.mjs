@@ -1,7 +1,7 @@
 // The command camelgpt: JSON forms, human forms, exit codes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -167,6 +167,27 @@ describe("camelgpt", () => {
     assert.equal((await json(["score", ...model, "--file", join(folder, "none.txt")], 1)).error.code, "not-found");
   });
 
+  test("calibrate writes a sidecar, generate and score use it", async () => {
+    const out = join(folder, "model.epdp");
+    const made = await json(["calibrate", ...model, "--out", out]);
+    assert.equal(made.sidecar, out);
+    assert.equal(made.bytes, statSync(out).size);
+    assert.ok(made.costs.balanced.kl < 0.05 && made.costs.balanced.top1 > 0.9, JSON.stringify(made.costs));
+    const pruned = [...model, "--epdp", "balanced", "--sidecar", out];
+    const answer = await json(["generate", ...pruned, "--prompt", "The capital of France is", "--max-tokens", "6", "--ignore-eos"]);
+    assert.match(answer.text, /Paris/);
+    assert.equal(answer.epdp.mode, "balanced");
+    assert.equal(answer.epdp.headRows, 3072);
+    assert.ok(answer.epdp.macsPerToken < 0.9 * answer.epdp.macsPerTokenDense);
+    const file = join(folder, "text.txt");
+    writeFileSync(file, "Water boils at one hundred degrees Celsius, and it freezes at zero degrees.");
+    const score = await json(["score", ...pruned, "--file", file, "--against", "dense"]);
+    assert.ok(score.kl > 0 && score.kl < 0.1 && score.top1 > 0.9 && Math.abs(score.perplexityRatio - 1) < 0.3, JSON.stringify(score));
+    writeFileSync(out, "EPDP, but nothing that follows");
+    const { error } = await json(["generate", ...pruned, "--prompt", "a"], 1);
+    assert.equal(error.code, "truncated");
+  });
+
   test("wrong usage: exit code 2", async () => {
     const wrong = [
       ["generat"],
@@ -177,7 +198,8 @@ describe("camelgpt", () => {
       ["generate", "a", "--max-tokens", "many"],
       ["generate", "a", "--max-tokens", "0", ...model],
       ["generate", "a", "--temperature=-1", ...model],
-      ["generate", "a", "--epdp", "balanced", ...model],
+      ["generate", "a", "--epdp", "fast", ...model],
+      ["generate", "a", "--epdp", "{", ...model],
       ["generate", "a", "--system", "b"],
       ["generate", "a", "--logit-bias", "b"],
       ["generate", "a", "--flavour", "quick", ...model],

@@ -137,7 +137,7 @@ describe("the life of a model", () => {
     const { memoryPlan: plan } = info;
     assert.equal(
       plan.totalBytes,
-      plan.weightBytes + plan.cacheBytes + plan.tokenizerBytes + plan.workspaceBytes + plan.stagingBytes,
+      plan.weightBytes + plan.cacheBytes + plan.tokenizerBytes + plan.workspaceBytes + plan.pruneBytes + plan.stagingBytes,
     );
     const report = await model.report();
     assert.equal(report.macsPerToken, info.macsPerToken);

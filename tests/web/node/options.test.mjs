@@ -77,11 +77,11 @@ describe("options", () => {
     for (const options of wrong) await rejectsWith("bad-option", constructWith(options));
   });
 
-  test("pruning is not available in this version, and says so", async () => {
-    for (const epdp of ["balanced", "exact", {}]) {
-      const error = await rejectsWith("bad-option", constructWith({ epdp }));
-      assert.match(error.hint, /not available in this version/);
+  test("pruning that is out of range or unknown", async () => {
+    for (const epdp of ["fast", true, { headRow: 5 }, { headRows: -1 }, { maxKl: 11 }, { drafts: 1 }, { kvTokens: 0.5 }]) {
+      await rejectsWith("bad-option", constructWith({ epdp }));
     }
+    for (const sidecar of [5, {}, true]) await rejectsWith("bad-option", constructWith({ sidecar }));
     assert.equal((await model.report()).mode, "off");
   });
 
@@ -108,8 +108,9 @@ describe("options", () => {
   test("keys and values in 8 bits take about half of the memory, and the answer is the same", async () => {
     const q8 = await CamelGPTInference.load(modelPath, { kvCache: "q8", contextLength: 128 });
     const [small, plain] = [(await q8.info()).memoryPlan, (await model.info()).memoryPlan];
-    assert.equal(plain.cacheBytes, 2 * 30 * 3 * 128 * (64 * 2 + 4));
-    assert.equal(small.cacheBytes, 2 * 30 * 3 * 128 * (64 + 4));
+    const summaries = 30 * 3 * 8 * (64 * 2 + 4); // of pages: eight at a time
+    assert.equal(plain.cacheBytes, 2 * 30 * 3 * 128 * (64 * 2 + 4) + summaries);
+    assert.equal(small.cacheBytes, 2 * 30 * 3 * 128 * (64 + 4) + summaries);
     assert.equal(plain.totalBytes - small.totalBytes, plain.cacheBytes - small.cacheBytes);
     assert.match(await q8.generateText("The capital of France is", 6), /Paris/);
     await q8.dispose();

@@ -1,0 +1,108 @@
+// Dynamic pruning: calibrating, the sidecar, what it leaves out and what that costs.
+import assert from "node:assert/strict";
+import { copyFileSync, linkSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { modelPath, rejectsWith } from "../lib/model.mjs";
+
+const question = [{ role: "user", content: "What do bees make, and how?" }];
+const text = "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres.";
+
+describe("dynamic pruning", () => {
+  let folder, dense, pruned, sidecar;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "camelgpt-epdp-"));
+    dense = await CamelGPTInference.load(modelPath, { contextLength: 1024 });
+    pruned = await CamelGPTInference.load(modelPath, { contextLength: 1024, epdp: "balanced" });
+  });
+  after(async () => {
+    await dense.dispose();
+    await pruned.dispose();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("until it is calibrated the dense model answers", async () => {
+    const options = { maxTokens: 12 };
+    assert.deepEqual((await pruned.chat(question, options)).tokens, (await dense.chat(question, options)).tokens);
+    const report = await pruned.report();
+    assert.equal(report.calibrated, false);
+    assert.equal(report.headRows, 49_152);
+    assert.equal(report.costs, null);
+  });
+
+  test("a calibration shows its progress and can be aborted", async () => {
+    const abort = new AbortController();
+    const seen = [];
+    const onProgress = (done) => {
+      seen.push(done);
+      if (seen.length === 3) abort.abort();
+    };
+    await rejectsWith("aborted", pruned.calibrate({ signal: abort.signal, onProgress }));
+    assert.ok(seen[2] > 0 && seen[2] < 1);
+    assert.equal((await pruned.report()).calibrated, false);
+  });
+
+  test("a calibration, and what it then leaves out", async () => {
+    let last = 0;
+    const made = await pruned.calibrate({ onProgress: (done) => (last = done) });
+    sidecar = made.sidecar;
+    assert.equal(last, 1);
+    assert.ok(made.costs.exact.kl < made.costs.balanced.kl && made.costs.balanced.kl < made.costs.aggressive.kl);
+    const options = { maxTokens: 48 };
+    const answer = await pruned.chat(question, options);
+    assert.deepEqual(answer.tokens, (await dense.chat(question, options)).tokens);
+    const report = await pruned.report();
+    assert.equal(report.calibrated, true);
+    assert.ok(report.macsPerToken < 0.9 * report.macsPerTokenDense);
+    assert.ok(report.driftChecks >= 1);
+    assert.ok(report.meanKl >= 0);
+  });
+
+  test("its memory is in the plan and at most a tenth of the model", async () => {
+    const { pruneBytes, fileBytes } = (await pruned.info()).memoryPlan;
+    assert.ok(pruneBytes > 3e6 && pruneBytes < fileBytes / 10, String(pruneBytes));
+    assert.equal((await dense.info()).memoryPlan.pruneBytes, 0);
+  });
+
+  test("a sidecar does for another model what the calibration did", async () => {
+    const path = join(folder, "x.epdp");
+    writeFileSync(path, sidecar);
+    const score = await pruned.score(text, { against: "dense" });
+    assert.ok(score.kl > 0 && score.kl < 0.1, JSON.stringify(score));
+    for (const named of [sidecar, path]) {
+      await using model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "balanced", sidecar: named });
+      assert.deepEqual(await model.score(text, { against: "dense" }), score);
+    }
+  });
+
+  test("one beside the model is found, and a damaged one there becomes a note", async () => {
+    const model = join(folder, "model.gguf");
+    try {
+      linkSync(modelPath, model);
+    } catch {
+      copyFileSync(modelPath, model); // another file system
+    }
+    writeFileSync(join(folder, "model.epdp"), sidecar);
+    {
+      await using found = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
+      assert.equal((await found.report()).calibrated, true);
+    }
+    const damaged = sidecar.slice();
+    damaged[1000] ^= 1;
+    writeFileSync(join(folder, "model.epdp"), damaged);
+    await using spoilt = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
+    assert.equal((await spoilt.report()).calibrated, false);
+    assert.match((await spoilt.info()).engine.notes.join(), /model\.epdp is not used: .*damaged/);
+    await rejectsWith("bad-format", CamelGPTInference.load(model, { epdp: "exact", sidecar: damaged }));
+    await rejectsWith("not-found", CamelGPTInference.load(model, { epdp: "exact", sidecar: join(folder, "none.epdp") }));
+  });
+
+  test("what was loaded without room for it cannot be calibrated", async () => {
+    await rejectsWith("bad-state", dense.calibrate());
+    await rejectsWith("bad-input", pruned.calibrate({ text: "too short" }));
+  });
+});
