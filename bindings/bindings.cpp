@@ -192,6 +192,7 @@ struct Engine {
   bool reportCalibrated() const { return report_.calibrated; }
   double reportHeadRows() const { return report_.head_rows; }
   double reportKvTokens() const { return report_.kv_tokens; }
+  double reportFfnKept() const { return static_cast<double>(report_.ffn_kept); }
   double reportMacs() const { return static_cast<double>(report_.macs); }
   double reportMacsDense() const { return static_cast<double>(report_.macs_dense); }
   double reportDriftChecks() const { return static_cast<double>(report_.drift_checks); }
@@ -333,6 +334,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(reportCalibrated)
       CAMELGPT_BIND(reportHeadRows)
       CAMELGPT_BIND(reportKvTokens)
+      CAMELGPT_BIND(reportFfnKept)
       CAMELGPT_BIND(reportMacs)
       CAMELGPT_BIND(reportMacsDense)
       CAMELGPT_BIND(reportDriftChecks)

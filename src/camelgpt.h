@@ -231,7 +231,8 @@ struct PruneReport {
   bool calibrated;
   uint32_t head_rows;       // of the output head that a step scores exactly now
   uint32_t kv_tokens;       // positions that attention may read in the last step
-  uint64_t macs;            // multiply-adds of a decode step in matrices, mean
+  float ffn_kept;           // part of the FFN's neurons that were computed, 0 to 1: all of them unless the gate is a ReLU
+  uint64_t macs;            // multiply-adds of a decode step in matrices, mean; neurons count as if all were computed
   uint64_t macs_dense;      // of a dense step
   uint64_t drift_checks;    // dense steps beside pruned ones
   uint64_t drift_events;    // those that found too much drift: from then on more is kept

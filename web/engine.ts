@@ -338,6 +338,7 @@ export class Engine {
         calibrated,
         headRows: bound.reportHeadRows(),
         kvTokens: bound.reportKvTokens(),
+        ffnKept: bound.reportFfnKept(),
         macsPerToken: bound.reportMacs(),
         macsPerTokenDense: bound.reportMacsDense(),
         driftChecks: bound.reportDriftChecks(),

@@ -186,6 +186,8 @@ export interface PruneNumbers {
   headRows: number;
   /** Positions that attention may read in the last step. */
   kvTokens: number;
+  /** Part of the FFN's neurons that were computed, 0 to 1. */
+  ffnKept: number;
   macsPerToken: number;
   macsPerTokenDense: number;
   driftChecks: number;

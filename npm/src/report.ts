@@ -33,6 +33,5 @@ export function epdpReport(epdp: EpdpMode | EpdpNumbers, numbers: PruneNumbers, 
     mode: typeof epdp === "string" ? epdp : "custom",
     ...rest,
     macsPerTokenDense: macsPerTokenDense || info.macsPerToken,
-    ffnKept: 1,
   };
 }

@@ -164,6 +164,7 @@ Status session_prompt(Session* session, size_t token_count) {
   if (s->uses_drafts) drafts_begin(&s->drafts, s->history.first(s->history_length));
   s->top_count = 0;
   pruning_restart(&s->pruning);
+  s->workspace.neurons = {};
   s->scoring = false;
   s->generating = true;
   return {};
@@ -189,6 +190,7 @@ Status session_step(Session* session, StepResult* result) {
   *result = StepResult::kContinue;
   s->output.clear();
   if (!s->generating) return make_error(ErrorCode::kBadState, "There is no generation to go on with.");
+  if (s->history_length >= s->cache.context) return make_error(ErrorCode::kBadState, "The context is full.");
   // The token of the last step is evaluated only now: the last one of an answer never is.
   if (s->generated == 0 ? s->cache.length < s->history_length : s->cache.length + 1 < s->history_length) {
     return make_error(ErrorCode::kBadState, "The prompt is not evaluated yet.");

@@ -131,6 +131,8 @@ PruneReport session_prune_report(const Session* session) {
   const double exact = p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);
   const double coarse = prunes ? static_cast<double>(p.head.rank) * (c.hidden + c.vocabulary) : 0;
   report.macs = static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse);
+  const NeuronCount& neurons = session->workspace.neurons;
+  report.ffn_kept = neurons.total == 0 ? 1 : static_cast<float>(static_cast<double>(neurons.fired) / static_cast<double>(neurons.total));
   report.drift_checks = p.guard.checks;
   report.drift_events = p.guard.events;
   report.mean_kl = p.guard.checks == 0 ? -1 : static_cast<float>(p.guard.mean_kl);
