@@ -177,8 +177,8 @@ struct Engine {
   // --- pruning ---
   // 0 off, 1 exact, 2 balanced, 3 aggressive.
   bool setPruneMode(uint32_t mode) { return keep(session_set_prune_mode(session, static_cast<PruneMode>(mode & 3))); }
-  bool setPruning(double head_rows, double kv_tokens, bool drafts, double max_kl) {
-    return keep(session_set_pruning(session, {count_of(head_rows), count_of(kv_tokens), drafts, static_cast<float>(max_kl)}));
+  bool setPruning(double head_rows, double margin, double kv_tokens, bool drafts, double max_kl) {
+    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(margin), count_of(kv_tokens), drafts, static_cast<float>(max_kl)}));
   }
   bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
   // Parts left, or -1 with an error.

@@ -300,7 +300,10 @@ export class Engine {
 
   setPruning(epdp: EpdpMode | EpdpNumbers): void {
     if (typeof epdp === "string") this.#check(() => this.#bound.setPruneMode(pruneModes.indexOf(epdp)));
-    else this.#check(() => this.#bound.setPruning(epdp.headRows ?? 0, epdp.kvTokens ?? 0, epdp.drafts ?? false, epdp.maxKl ?? 0));
+    else {
+      const { headRows = 0, margin = 0, kvTokens = 0, drafts = false, maxKl = 0 } = epdp;
+      this.#check(() => this.#bound.setPruning(headRows, margin, kvTokens, drafts, maxKl));
+    }
   }
 
   calibrateBegin(tokens: readonly number[]): void {

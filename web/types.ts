@@ -162,6 +162,8 @@ export type EpdpMode = "off" | "exact" | "balanced" | "aggressive";
 export interface EpdpNumbers {
   /** Rows of the output head that a step scores exactly; 0: all. */
   headRows?: number;
+  /** All rows are scored where the best logit is less than that above what was not selected, in nats; 0: never. */
+  margin?: number;
   /** Positions of the context that attention reads for a token, in pages of 32; 0: all. */
   kvTokens?: number;
   /** Evaluate what followed earlier in the text together with the last token, where it is likely to follow again. Lossless. */

@@ -46,7 +46,7 @@ export interface LoadOptions {
    */
   flavour?: Flavour | "auto";
   /**
-   * Dynamic pruning: steps leave out what cannot matter for their token. `exact` leaves greedy answers as they are, `balanced`
+   * Dynamic pruning: steps leave out what cannot matter for their token. `exact` leaves nearly every greedy answer as it is, `balanced`
    * costs a mean divergence of at most 0.02 nats a token, `aggressive` of 0.1; or numbers. It works once a sidecar or
    * `calibrate()` has told what can be left out; until then the dense model answers. `report()` says what it did.
    * @default "off"
@@ -238,7 +238,7 @@ const loadRules = {
   kvCache: oneOf("q16", "q8"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
-  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, kvTokens, drafts and maxKl', isEpdp),
+  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, drafts and maxKl', isEpdp),
   sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
   hub: text,
@@ -289,7 +289,7 @@ const scoreRules = {
   against: oneOf("dense"),
 };
 const calibrateRules = { text, signal, onProgress: callback };
-const epdpRules = { headRows: integer(0, largest), kvTokens: integer(0, largest), drafts: flag, maxKl: number(0, 10) };
+const epdpRules = { headRows: integer(0, largest), margin: number(0, 100), kvTokens: integer(0, largest), drafts: flag, maxKl: number(0, 10) };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -87,7 +87,11 @@ void measure_costs(const Model& model, uint32_t part, Workspace* workspace, Prun
   const std::span<const float> dense = dense_logits(model, part, workspace, calibration);
   const std::span<const float> logits = workspace->logits.first(vocabulary);
   for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
-    pruned_logits(model, 0, prune_options(kMeasuredModes[i], model.config).head_rows, head, workspace);
+    const PruneOptions options = prune_options(kMeasuredModes[i], model.config);
+    if (pruned_logits(model, 0, options.head_rows, head, workspace) < options.margin) {
+      ++calibration->same_top[i];  // all rows are scored then
+      continue;
+    }
     const double kl = kl_divergence(dense, logits);
     calibration->kl[i] += std::isfinite(kl) ? kl : 0;
     const auto top = [&](std::span<const float> x) { return kernels().argmax(x.data(), vocabulary); };

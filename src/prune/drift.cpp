@@ -8,7 +8,8 @@
 namespace camelgpt {
 namespace {
 
-constexpr double kWeight = 0.25;  // of the latest look
+constexpr double kWeight = 0.125;  // of the latest look
+constexpr double kMostSeen = 4;    // budgets that one look can count as, so that a single bad token is no event
 constexpr uint32_t kMostWidened = 8;
 
 }  // namespace
@@ -24,9 +25,9 @@ bool drift_check_due(DriftGuard* guard) {
 
 void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard) {
   const double budget = static_cast<double>(options.max_kl) * (limited ? kLimitedBudget : 1);
-  // One bad token says little: 16 times the budget counts like a mean above it.
-  const double seen = std::isfinite(kl) ? std::min(kl, 16 * budget) : 16 * budget;
-  guard->mean_kl += (seen - guard->mean_kl) * (guard->checks == 0 ? 1.0 : kWeight);
+  const double seen = std::isfinite(kl) ? std::min(kl, kMostSeen * budget) : kMostSeen * budget;
+  if (guard->checks == 0) guard->mean_kl = budget / 2;
+  guard->mean_kl += (seen - guard->mean_kl) * kWeight;
   ++guard->checks;
   if (guard->mean_kl <= budget) {
     if (seen > budget) guard->until_check = kDriftSoon;

@@ -15,7 +15,7 @@ inline constexpr uint32_t kDriftSoon = 8;       // after a look that found too m
 struct DriftGuard {
   uint32_t until_check = kDriftSoon;
   uint32_t widened = 0;   // how often what is kept has been doubled
-  double mean_kl = 0;     // of the last looks, weighted towards the latest
+  double mean_kl = 0;     // of the last looks, weighted towards the latest; at first half of the budget
   uint64_t checks = 0;
   uint64_t events = 0;    // looks that found too much
 };

@@ -157,15 +157,17 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
   return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
 }
 
-void pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace) {
+float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
+  float lowest = 0;  // that was selected
   parallel([&](const Worker& worker) {
     HeadThread& own = head->threads[worker.index];
     const Activations& state = quantize_state(worker, model, output, workspace);
     score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
     const float threshold = selection_threshold(workspace->logits.first(vocabulary), wanted);
+    if (worker.index == 0) lowest = threshold;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
@@ -175,6 +177,7 @@ void pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedH
       }
     });
   });
+  return logits[kernels().argmax(logits, vocabulary)] - lowest;
 }
 
 }  // namespace camelgpt

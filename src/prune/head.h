@@ -55,7 +55,8 @@ void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Worksp
 // How high the `wanted` highest of the logits reach down, about: from a sample of them.
 float selection_threshold(std::span<const float> logits, uint32_t wanted);
 
-// Logits of an output of the last forward pass: about `wanted` of them exact.
-void pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace);
+// Logits of an output of the last forward pass: about `wanted` of them exact. Returns the margin: how far the best logit lies above
+// the highest coarse one that was not selected. Where it is thin, another row could be the best.
+float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace);
 
 }  // namespace camelgpt

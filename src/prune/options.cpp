@@ -1,13 +1,19 @@
 #include "prune/options.h"
 
 namespace camelgpt {
+namespace {
+
+// Below these margins (nats) lie nearly all tokens whose distribution pruning spoils; docs/epdp.md has the measurement.
+constexpr float kExactMargin = 13, kBalancedMargin = 12, kAggressiveMargin = 8;
+
+}  // namespace
 
 PruneOptions prune_options(PruneMode mode, const ModelConfig& config) {
   switch (mode) {
     case PruneMode::kOff: break;
-    case PruneMode::kExact: return {config.vocabulary / 8, 0, true, 0.005f};
-    case PruneMode::kBalanced: return {config.vocabulary / 16, 1024, true, 0.02f};
-    case PruneMode::kAggressive: return {config.vocabulary / 48, 512, true, 0.1f};
+    case PruneMode::kExact: return {config.vocabulary / 16, kExactMargin, 0, true, 0.02f};
+    case PruneMode::kBalanced: return {config.vocabulary / 16, kBalancedMargin, 1024, true, 0.02f};
+    case PruneMode::kAggressive: return {config.vocabulary / 48, kAggressiveMargin, 512, true, 0.1f};
   }
   return {};
 }
@@ -17,6 +23,11 @@ Status check_prune_options(const PruneOptions& options, const ModelConfig& confi
     Status status = make_error(ErrorCode::kBadOption, "epdp.headRows is out of range.");
     status = with_expected(status, "0 (all) to %u, the rows of the head", config.vocabulary);
     return options.head_rows == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", options.head_rows);
+  }
+  if (!(options.margin >= 0 && options.margin <= 100)) {
+    Status status = make_error(ErrorCode::kBadOption, "epdp.margin is out of range.");
+    status = with_expected(status, "0 (no matter how thin) to 100 nats");
+    return with_found(status, "%g", static_cast<double>(options.margin));
   }
   if (!(options.max_kl >= 0 && options.max_kl <= 10)) {
     Status status = make_error(ErrorCode::kBadOption, "epdp.maxKl is out of range.");

@@ -10,13 +10,14 @@ namespace camelgpt {
 
 enum class PruneMode : uint8_t {
   kOff,         // nothing: the dense model, bit for bit
-  kExact,       // as much as leaves greedy answers the same on every prompt that was tried (docs/epdp.md)
+  kExact,       // as much as leaves nearly every greedy answer the same (docs/epdp.md)
   kBalanced,    // mean KL divergence of at most 0.02 nats a token from the dense model
   kAggressive,  // 0.1
 };
 
 struct PruneOptions {
   uint32_t head_rows = 0;  // of the output head that are scored exactly in a step; 0: all
+  float margin = 0;        // nats: the head is scored in full where the best logit is less than that above what was not selected
   uint32_t kv_tokens = 0;  // positions that attention reads in a layer, in whole pages; 0: all
   bool drafts = false;     // verify what followed earlier in the text in one batch, where it is likely to follow again
   float max_kl = 0;        // nats a token, mean: more than that from the dense model (2.5 times that where attention is pruned

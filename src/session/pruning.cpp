@@ -84,13 +84,17 @@ void pruning_logits(Session* session, uint32_t output) {
   const uint32_t rows = p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
   ++p.steps;
   const uint64_t before = rows_scored(p.head);
-  if (rows != 0) {
-    pruned_logits(s->model, output, rows, &p.head, &s->workspace);
-  } else {
-    model_logits(s->model, output, &s->workspace);
+  bool pruned = rows != 0;
+  if (pruned) {
+    const float margin = pruned_logits(s->model, output, rows, &p.head, &s->workspace);
+    p.exact_rows += rows_scored(p.head) - before;
+    pruned = margin >= p.options.margin || p.options.margin == 0;
   }
-  p.exact_rows += rows != 0 ? rows_scored(p.head) - before : vocabulary;
-  if ((rows == 0 && !p.limited) || !(p.options.max_kl > 0) || !drift_check_due(&p.guard)) return;
+  if (!pruned) {
+    model_logits(s->model, output, &s->workspace);
+    p.exact_rows += vocabulary;
+  }
+  if ((!pruned && !p.limited) || !(p.options.max_kl > 0) || !drift_check_due(&p.guard)) return;
   const std::span<float> logits = s->workspace.logits.first(vocabulary);
   std::copy(logits.begin(), logits.end(), p.dense.begin());
   if (p.limited) {  // once more, with all of the context
