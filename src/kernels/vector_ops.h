@@ -63,6 +63,11 @@ struct Quantizer {
   static constexpr uint32_t kByteColumns = kPrecision == Precision::k8 ? 1 : 2;  // bytes of a column there
   static constexpr float kLimit = static_cast<float>(largest_quant(kPrecision));
 
+  // Inputs that are not finite have no sensible quants, but their sums must not be undefined.
+  static inline int32_t wrapping_add(int32_t a, int32_t b) {
+    return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+  }
+
   // 16 quants and their sum.
   struct Sixteen {
     v128_t words[2];
@@ -74,8 +79,8 @@ struct Quantizer {
     for (int j = 0; j < 4; ++j) quads[j] = round_to_i32(wasm_f32x4_mul(wasm_v128_load(x + j * 4), factor));
     const v128_t sum = wasm_i32x4_add(wasm_i32x4_add(quads[0], quads[1]), wasm_i32x4_add(quads[2], quads[3]));
     return {{wasm_i16x8_narrow_i32x4(quads[0], quads[1]), wasm_i16x8_narrow_i32x4(quads[2], quads[3])},
-            (wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1)) +
-                (wasm_i32x4_extract_lane(sum, 2) + wasm_i32x4_extract_lane(sum, 3))};
+            wrapping_add(wrapping_add(wasm_i32x4_extract_lane(sum, 0), wasm_i32x4_extract_lane(sum, 1)),
+                         wrapping_add(wasm_i32x4_extract_lane(sum, 2), wasm_i32x4_extract_lane(sum, 3)))};
   }
 
   // Writes the low bytes of 16 words as four steps of four columns, `stride` bytes apart.
@@ -128,8 +133,8 @@ struct Quantizer {
       out.half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
     }
     out.scales[at] = scale;
-    out.sums[at] = sums[0] + sums[1];
-    out.totals[at] = static_cast<float>(sums[0] + sums[1]) * scale;
+    out.sums[at] = wrapping_add(sums[0], sums[1]);
+    out.totals[at] = static_cast<float>(out.sums[at]) * scale;
   }
 
   // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
