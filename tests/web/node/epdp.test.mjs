@@ -74,8 +74,9 @@ describe("dynamic pruning", () => {
     const score = await pruned.score(text, { against: "dense" });
     assert.ok(score.kl >= 0 && score.kl < 0.1 && score.top1 > 0.9, JSON.stringify(score));
     for (const named of [sidecar, path]) {
-      await using model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "balanced", sidecar: named });
+      const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "balanced", sidecar: named });
       assert.deepEqual(await model.score(text, { against: "dense" }), score);
+      await model.dispose();
     }
   });
 
@@ -87,16 +88,16 @@ describe("dynamic pruning", () => {
       copyFileSync(modelPath, model); // another file system
     }
     writeFileSync(join(folder, "model.epdp"), sidecar);
-    {
-      await using found = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
-      assert.equal((await found.report()).calibrated, true);
-    }
+    const found = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
+    assert.equal((await found.report()).calibrated, true);
+    await found.dispose();
     const damaged = sidecar.slice();
     damaged[1000] ^= 1;
     writeFileSync(join(folder, "model.epdp"), damaged);
-    await using spoilt = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
+    const spoilt = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
     assert.equal((await spoilt.report()).calibrated, false);
     assert.match((await spoilt.info()).engine.notes.join(), /model\.epdp is not used: .*damaged/);
+    await spoilt.dispose();
     await rejectsWith("bad-format", CamelGPTInference.load(model, { epdp: "exact", sidecar: damaged }));
     await rejectsWith("not-found", CamelGPTInference.load(model, { epdp: "exact", sidecar: join(folder, "none.epdp") }));
   });
