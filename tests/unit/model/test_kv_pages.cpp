@@ -160,22 +160,22 @@ TEST_CASE("a page is summed up by the mean and the spread of its keys") {
 
 TEST_CASE("summaries do not depend on batches, on threads, or on what was in the cache before") {
   std::vector<float> expected;
-  for (const uint32_t count : {1u, 2u, 3u}) {
+  for (const uint32_t count : {1u, 3u}) {
     const LentThreads threads(count);
-    for (const uint32_t batch : {64u, 1u, 7u}) {
+    for (const uint32_t batch : {64u, 7u}) {
       CAPTURE(count);
       CAPTURE(batch);
       PagedModel model;
-      model.fill(300, batch, 1);
-      if (count != 2) {  // another text, whose beginning is the same: cut back into a page, at its border or to the start
-        for (const uint32_t cut : {250u, 192u, 40u, 0u}) {
+      model.fill(160, batch, 1);
+      if (batch == 7) {  // another text, whose beginning is the same: cut back into a page, at its border or to the start
+        for (const uint32_t cut : {140u, 96u, 40u, 0u}) {
           model.cache.length = cut;
-          if (cut > 0) model.fill(230, batch, 2);
+          if (cut > 0) model.fill(100, batch, 2);
         }
       } else {
         model.cache.length = 0;
       }
-      model.fill(290, batch);
+      model.fill(150, batch);
       const std::vector<float> found = model.summaries();
       if (expected.empty()) expected = found;
       CHECK(found == expected);
@@ -194,7 +194,7 @@ TEST_CASE("a limit that the context does not reach changes no bit") {
 
 TEST_CASE("a limited step reads the pages that are chosen, and is the same with any number of threads") {
   std::vector<std::vector<float>> expected;
-  for (const uint32_t count : {1u, 2u, 3u, 5u}) {
+  for (const uint32_t count : {1u, 3u}) {
     CAPTURE(count);
     const LentThreads threads(count);
     PagedModel model;

@@ -44,13 +44,6 @@ static void set_rows(Session* session, uint32_t rows, float max_kl = 0) {
   REQUIRE(session_set_pruning(session, options).ok());
 }
 
-struct Calibrated : TestSession {
-  Calibrated() {
-    REQUIRE(load(*this, model_file(), 1 << 16, 0, KvType::k16, true).ok());
-    calibrate(*this);
-  }
-};
-
 static std::string sidecar_of(Session* session) {
   REQUIRE(session_sidecar(session).ok());
   return std::string(session_output(session));
@@ -60,6 +53,21 @@ static Status use_sidecar(Session* session, const std::string& bytes) {
   std::copy(bytes.begin(), bytes.end(), session_text_buffer(session, bytes.size()));
   return session_use_sidecar(session, bytes.size());
 }
+
+// Learns once for all tests.
+struct Calibrated : TestSession {
+  Calibrated() {
+    static std::string sidecar;
+    REQUIRE(load(*this, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+    if (sidecar.empty()) {
+      calibrate(*this);
+      sidecar = sidecar_of(*this);
+    } else {
+      REQUIRE(use_sidecar(*this, sidecar).ok());
+      finish(*this);
+    }
+  }
+};
 
 TEST_CASE("selected logits are the dense ones bit for bit, and the best are among them") {
   Calibrated session;
@@ -130,9 +138,11 @@ TEST_CASE("where the margin is thin all rows are scored") {
 TEST_CASE("calibrating and pruned logits do not depend on the number of threads") {
   std::string first_sidecar;
   std::vector<float> first;
-  for (const uint32_t count : {1u, 2u, 3u}) {
+  for (const uint32_t count : {1u, 3u}) {
     const LentThreads threads(count);
-    Calibrated session;
+    TestSession session;
+    REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+    calibrate(session);
     configure(session);
     set_rows(session, 500);
     prefill(session, text(20));
@@ -180,13 +190,11 @@ TEST_CASE("sidecars that are cut, altered, of another version or another model a
     CHECK(use_sidecar(session, sidecar.substr(0, size)).code == ErrorCode::kTruncated);
   }
   CHECK(use_sidecar(session, sidecar + "x").code == ErrorCode::kBadFormat);
-  for (size_t at = 0; at < sidecar.size(); at += at < 100 ? 1 : 977) {
+  for (size_t at = 0; at < sidecar.size(); at += at < 80 ? 1 : 9973) {
     CAPTURE(at);
-    for (const int bit : {0, 7}) {
-      std::string altered = sidecar;
-      altered[at] = static_cast<char>(altered[at] ^ (1 << bit));
-      CHECK(!use_sidecar(session, altered).ok());
-    }
+    std::string altered = sidecar;
+    altered[at] = static_cast<char>(altered[at] ^ (1 << at % 8));
+    CHECK(!use_sidecar(session, altered).ok());
   }
   std::string version = sidecar;
   version[4] = 2;
