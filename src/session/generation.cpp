@@ -46,7 +46,7 @@ void evaluate(Session* s, uint32_t count) {
 
 // Puts drafts behind the history and says how many.
 uint32_t draft(Session* s) {
-  if (!s->uses_drafts) return 0;
+  if (!s->uses_drafts || pruning_limits_attention(*s)) return 0;  // a batch would read the whole context
   const std::span<const int32_t> text = s->history.first(s->history_length);
   drafts_follow(&s->drafts, text);
   // Only where another token may follow is a draft worth its evaluation.

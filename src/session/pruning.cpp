@@ -68,11 +68,16 @@ void pruning_restart(Pruning* pruning) {
   pruning->window_length = 0;
 }
 
+bool pruning_limits_attention(const Session& session) {
+  const uint32_t kv_tokens = drift_kv_tokens(session.pruning.options, session.pruning.guard);
+  return kv_tokens != 0 && session.cache.length >= kv_tokens;
+}
+
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs) {
   Pruning& p = session->pruning;
   StepLimits limits;
   limits.kv_tokens = drift_kv_tokens(p.options, p.guard);
-  p.limited = tokens.size() == 1 && limits.kv_tokens != 0 && session->cache.length >= limits.kv_tokens;
+  p.limited = tokens.size() == 1 && pruning_limits_attention(*session);
   p.limited_token = p.limited ? static_cast<uint32_t>(tokens[0]) : 0;
   model_forward(session->model, tokens, outputs, &session->cache, &session->workspace, limits);
 }

@@ -35,6 +35,8 @@ inline bool pruning_is_active(const Pruning& pruning) {
 
 // A generation begins.
 void pruning_restart(Pruning* pruning);
+// Whether attention of a single token would be pruned now.
+bool pruning_limits_attention(const Session& session);
 // Evaluates tokens after what the cache holds; attention of a single one is pruned where the session's options say so.
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs);
 // Logits of an output of the last pruning_forward, pruned likewise.
