@@ -181,32 +181,38 @@ export interface EpdpCost {
   top1: number;
 }
 
+export type EpdpCosts = Record<Exclude<EpdpMode, "off">, EpdpCost>;
+
 /** What dynamic pruning did since the last generation began. */
 export interface PruneNumbers {
-  /** Whether a calibration or a sidecar has told what may be left out. Until then steps are dense. */
+  /** Whether it is known what can be left out: from a sidecar or a calibration. Until then all steps are dense. */
   calibrated: boolean;
+  /** Rows of the output head that are scored exactly for a token. */
   headRows: number;
   /** Positions that attention may read in the last step. */
   kvTokens: number;
   /** Part of the FFN's neurons that were computed, 0 to 1. */
   ffnKept: number;
+  /** Multiply-adds of a token in matrices, mean of the last generation. */
   macsPerToken: number;
   macsPerTokenDense: number;
+  /** How often the pruned step was compared with the dense one, and how often it had drifted away, in the last generation. */
   driftChecks: number;
   driftEvents: number;
-  /** What the checks found, nats a token; null where there was none. */
+  /** What the checks found: mean divergence from the dense model, nats a token; null where there was none. */
   meanKl: number | null;
   /** Tokens that were evaluated as drafts, and those of them that were chosen. */
   drafted: number;
   accepted: number;
-  costs: Record<Exclude<EpdpMode, "off">, EpdpCost> | null;
+  /** What each mode was measured to cost when the model was calibrated. */
+  costs: EpdpCosts | null;
 }
 
 /** What a calibration has learnt. */
 export interface Calibration {
   /** To be kept beside the model, as a file with the ending .epdp. */
   sidecar: Uint8Array;
-  costs: Record<Exclude<EpdpMode, "off">, EpdpCost>;
+  costs: EpdpCosts;
 }
 
 /** An event of a load, in the shape of transformers.js. */

@@ -8,6 +8,7 @@ export type {
   Calibration,
   EngineInfo,
   EpdpCost,
+  EpdpCosts,
   EpdpMode,
   EpdpNumbers,
   FinishReason,

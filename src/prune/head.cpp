@@ -6,6 +6,7 @@
 
 #include "base/half.h"
 #include "nn/linear.h"
+#include "prune/matrices.h"
 
 namespace camelgpt {
 namespace {
@@ -105,9 +106,7 @@ Status pruned_head_begin(const Model& model, std::span<const float> to_rows, std
   packer->to_rows = head->rotation;
   packer->to_rows.data = packer->storage.data();
   const auto put = [&](std::span<const float> from, Panel* panel) {
-    for (uint32_t r = 0; r < rank; ++r) {
-      for (uint32_t c = 0; c < hidden; ++c) transposed[static_cast<size_t>(r) * hidden + c] = from[static_cast<size_t>(c) * rank + r];
-    }
+    transpose(from.data(), hidden, rank, transposed.data());
     return panel_put(panel, TensorType::kF32, 0, {reinterpret_cast<const uint8_t*>(transposed.data()), transposed.size() * sizeof(float)});
   };
   if (!put(to_rows, &packer->to_rows) || !put(to_states, &head->rotation)) {

@@ -34,8 +34,13 @@ Status can_calibrate(const Session& s) {
   return s.pruning.head.rank == 0 ? not_worth_it(s) : Status{};
 }
 
+// Rows of the head that a step scores exactly now, 0 for all.
+uint32_t head_rows_now(const Pruning& p, uint32_t vocabulary) {
+  return p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
+}
+
 // Evaluates the next tokens of the text that is learnt from.
-Status learn(Session* s) {
+void learn(Session* s) {
   Pruning& p = s->pruning;
   const uint32_t window = std::min(kCalibrationWindow, s->cache.context);
   if (p.window_length == 0 || p.window_length >= window) {
@@ -51,7 +56,6 @@ Status learn(Session* s) {
   p.window_length += count;
   p.text_next += count;
   if (p.text_next == total) calibration_states_end(&p.calibration);
-  return {};
 }
 
 }  // namespace
@@ -78,7 +82,6 @@ void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t
   StepLimits limits;
   limits.kv_tokens = drift_kv_tokens(p.options, p.guard);
   p.limited = tokens.size() == 1 && pruning_limits_attention(*session);
-  p.limited_token = p.limited ? static_cast<uint32_t>(tokens[0]) : 0;
   model_forward(session->model, tokens, outputs, &session->cache, &session->workspace, limits);
 }
 
@@ -86,7 +89,7 @@ void pruning_logits(Session* session, uint32_t output) {
   Session* s = session;
   Pruning& p = s->pruning;
   const uint32_t vocabulary = s->model.config.vocabulary;
-  const uint32_t rows = p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
+  const uint32_t rows = head_rows_now(p, vocabulary);
   ++p.steps;
   const uint64_t before = rows_scored(p.head);
   bool pruned = rows != 0;
@@ -102,13 +105,17 @@ void pruning_logits(Session* session, uint32_t output) {
   if ((!pruned && !p.limited) || !(p.options.max_kl > 0) || !drift_check_due(&p.guard)) return;
   const std::span<float> logits = s->workspace.logits.first(vocabulary);
   std::copy(logits.begin(), logits.end(), p.dense.begin());
-  if (p.limited) {  // once more, with all of the context
-    const int32_t token = static_cast<int32_t>(p.limited_token);
-    --s->cache.length;
-    model_forward(s->model, {&token, 1}, 1, &s->cache, &s->workspace);
-  }
-  model_logits(s->model, output, &s->workspace);  // which this token then is chosen from
+  pruning_dense_logits(s, output);  // which this token then is chosen from
   drift_observe(p.options, kl_divergence(logits, p.dense), p.limited, &p.guard);
+}
+
+void pruning_dense_logits(Session* session, uint32_t output) {
+  Session* s = session;
+  if (s->pruning.limited) {  // once more, with all of the context
+    --s->cache.length;
+    model_forward(s->model, s->history.subspan(s->cache.length, 1), 1, &s->cache, &s->workspace);
+  }
+  model_logits(s->model, output, &s->workspace);
 }
 
 Status session_set_pruning(Session* session, const PruneOptions& options) {
@@ -131,7 +138,7 @@ PruneReport session_prune_report(const Session* session) {
   PruneReport report{};
   report.calibrated = p.head.packed;
   const bool prunes = p.head.packed && p.options.head_rows != 0;
-  report.head_rows = prunes ? drift_head_rows(p.options, p.guard, c.vocabulary) : 0;
+  report.head_rows = head_rows_now(p, c.vocabulary);
   if (report.head_rows == 0) report.head_rows = c.vocabulary;
   const uint32_t kv_tokens = drift_kv_tokens(p.options, p.guard);
   report.kv_tokens = kv_tokens == 0 ? session->cache.length : std::min(session->cache.length, kv_tokens);
@@ -176,7 +183,7 @@ Status session_calibrate_continue(Session* session, uint32_t* left) {
   if (p.calibration.stage == Calibration::Stage::kDone) return {};
   s->generating = s->scoring = false;
   if (p.calibration.stage == Calibration::Stage::kStates) {
-    CAMELGPT_TRY(learn(s));
+    learn(s);
   } else {
     const Status status = calibration_step(s->model, &s->workspace, &p.head, &p.calibration);
     if (!status.ok()) {

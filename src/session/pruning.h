@@ -14,8 +14,7 @@ struct Pruning {
   PrunedHead head;
   DriftGuard guard;
   std::span<float> dense;     // [vocabulary] logits of the dense step beside the pruned one
-  uint32_t limited_token = 0; // the token whose attention was pruned in the last forward pass
-  bool limited = false;       // whether there is one
+  bool limited = false;       // whether attention was pruned in the last pruning_forward
   uint64_t steps = 0;         // of this generation
   uint64_t exact_rows = 0;    // of the head, in all of these steps
 
@@ -41,5 +40,7 @@ bool pruning_limits_attention(const Session& session);
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs);
 // Logits of an output of the last pruning_forward, pruned likewise.
 void pruning_logits(Session* session, uint32_t output);
+// Its dense logits, as if nothing had been pruned: of the last token also its keys and values.
+void pruning_dense_logits(Session* session, uint32_t output);
 
 }  // namespace camelgpt

@@ -29,14 +29,11 @@ TokenScore score_pruned(Session* s, uint32_t output, int32_t target) {
   if (!s->comparing) return score;
   const std::span<const float> logits = s->workspace.logits.first(s->model.config.vocabulary);
   std::copy(logits.begin(), logits.end(), s->pruning.dense.begin());
-  const bool limited = s->pruning.limited;
-  const auto again = [&](auto forward) {
+  pruning_dense_logits(s, output);
+  if (s->pruning.limited) {  // what follows sees what a pruned step has left
     --s->cache.length;
-    forward(s->history.subspan(s->cache.length, 1));
-  };
-  if (limited) again([&](auto token) { model_forward(s->model, token, 1, &s->cache, &s->workspace); });
-  model_logits(s->model, output, &s->workspace);
-  if (limited) again([&](auto token) { pruning_forward(s, token, 1); });  // what follows sees what a pruned step has left
+    pruning_forward(s, s->history.subspan(s->cache.length, 1), 1);
+  }
   const Scored dense = score_logits(*s, target);
   score.dense_logprob = dense.logprob;
   score.dense_best = dense.best;

@@ -21,6 +21,14 @@ struct TestRandom {
   float real() { return static_cast<float>(static_cast<int32_t>(next() & 0xffff) - 32768) / 32768.0f; }
 };
 
+// Tokens of one byte each.
+inline std::vector<int32_t> some_tokens(size_t count) {
+  TestRandom random(count);
+  std::vector<int32_t> tokens(count);
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random.next() % 256);
+  return tokens;
+}
+
 inline constexpr TensorType kAllTensorTypes[] = {
     TensorType::kF32,  TensorType::kF16,  TensorType::kBF16, TensorType::kQ4_0, TensorType::kQ4_1,
     TensorType::kQ5_0, TensorType::kQ5_1, TensorType::kQ8_0, TensorType::kQ2_K, TensorType::kQ3_K,

@@ -7,7 +7,8 @@
 
 #include "lent_threads.h"
 #include "model/model.h"
-#include "session/session.h"  // a session loads a model from a file
+#include "session/loaded_session.h"
+#include "session/session.h"
 #include "tiny_llama.h"
 
 using namespace camelgpt;
@@ -72,21 +73,14 @@ static StepLimits kv_limit(uint32_t tokens, std::span<const float> shares = {}) 
 // A tiny model with room for many pages.
 struct PagedModel {
   static constexpr uint32_t kContext = 512;
-  Session* session = session_create();
-  KvCache& cache;
-  Workspace& workspace;
+  TestSession loaded;
+  Session* session = loaded.session;
+  KvCache& cache = session->cache;
+  Workspace& workspace = session->workspace;
 
-  explicit PagedModel(KvType type = KvType::k16) : cache(session->cache), workspace(session->workspace) {
-    const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file();
-    for (size_t at = 0; at < file.size();) {
-      const size_t size = std::min(file.size() - at, session_staging(session).size());
-      std::memcpy(session_staging(session).data(), file.data() + at, size);
-      at += size;
-      REQUIRE(session_feed(session, size).ok());
-      if (session_load_state(session) == LoadState::kPlanned) REQUIRE(session_allocate(session, {kContext, type}).ok());
-    }
+  explicit PagedModel(KvType type = KvType::k16) {
+    REQUIRE(load(session, TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file(), 1 << 16, kContext, type).ok());
   }
-  ~PagedModel() { session_destroy(session); }
   PagedModel(const PagedModel&) = delete;
   PagedModel& operator=(const PagedModel&) = delete;
 

@@ -15,13 +15,6 @@
 
 using namespace camelgpt;
 
-static std::vector<int32_t> some_tokens(size_t count) {
-  TestRandom random(count);
-  std::vector<int32_t> tokens(count);
-  for (int32_t& token : tokens) token = static_cast<int32_t>(random.next() % 256);
-  return tokens;
-}
-
 // The types whose neurons are skipped, and one that is computed densely.
 static constexpr TensorType kTypes[] = {TensorType::kQ8_0, TensorType::kQ5_0, TensorType::kQ4_0, TensorType::kF16,
                                         TensorType::kQ4_K};

@@ -12,13 +12,6 @@
 
 using namespace camelgpt;
 
-static std::vector<int32_t> some_tokens(size_t count) {
-  TestRandom random(count);
-  std::vector<int32_t> tokens(count);
-  for (int32_t& token : tokens) token = static_cast<int32_t>(random.next() % 256);
-  return tokens;
-}
-
 static std::string output(Session* session) { return std::string(session_output(session)); }
 
 // Length of the difference over the length of what was expected.
