@@ -123,13 +123,12 @@ void run_part(const Model& model, Workspace* workspace, PrunedHead* head, Calibr
 // What is to be done once after the parts of a stage.
 Status end_stage(const Model& model, PrunedHead* head, Calibration* calibration) {
   Calibration& c = *calibration;
+  if (c.stage == Calibration::Stage::kRows) importance_centre_rows(&c.importance);
   if (c.stage == Calibration::Stage::kBasis) {
     CAMELGPT_TRY(importance_end(&c.importance));
-    c.result.to_rows.swap(c.importance.to_rows);
-    c.result.to_states.swap(c.importance.to_states);
-    c.result.rank = head->rank;
+    c.result.directions = std::move(c.importance.directions);
     c.importance = {};
-    return pruned_head_begin(model, c.result.to_rows.span(), c.result.to_states.span(), head, &c.packer);
+    return pruned_head_begin(model, c.result.directions, head, &c.packer);
   }
   if (c.stage == Calibration::Stage::kTail && c.kept_count > 0) end_tail(calibration);
   if (c.stage == Calibration::Stage::kTail) head->tail_shift = c.result.tail_shift;
@@ -179,8 +178,7 @@ void calibration_states_end(Calibration* calibration) {
 Status calibration_resume(const Model& model, PrunedHead* head, Calibration* calibration) {
   calibration->stage = Calibration::Stage::kPack;
   calibration->done = calibration->kept_count = 0;
-  return pruned_head_begin(model, calibration->result.to_rows.span(), calibration->result.to_states.span(), head,
-                           &calibration->packer);
+  return pruned_head_begin(model, calibration->result.directions, head, &calibration->packer);
 }
 
 uint32_t calibration_left(const Model& model, const Calibration& calibration) {

@@ -14,7 +14,8 @@ namespace {
 constexpr uint32_t kSamples = 4096;       // of the logits, to find the threshold
 constexpr float kBucketsPerNat = 16;
 constexpr uint32_t kBuckets = 512;        // 32 nats down from the highest
-constexpr uint32_t kLargestRank = 128;
+constexpr uint32_t kSmallestRank = 64, kLargestRank = 256;
+constexpr uint64_t kMostOfParameters = 7;  // the coarse head has at most a seventh as many numbers as the model
 constexpr uint32_t kQ40Bytes = 18;        // a block of Q4_0
 
 // x [32] → a block of Q4_0, as ggml rounds it: the value that is largest in magnitude becomes -8.
@@ -37,15 +38,16 @@ const Activations& quantize_state(const Worker& worker, const Model& model, uint
   return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16, workspace);
 }
 
-// Coarse logits of all rows, shared out.
-void score_coarsely(const Worker& worker, const Activations& state, PrunedHead* head, std::span<float> logits) {
+// Coarse logits of all rows, shared out, but for what the centre adds to every one of them, which is returned.
+float score_coarsely(const Worker& worker, const Activations& state, PrunedHead* head, std::span<float> logits) {
   HeadThread& own = head->threads[worker.index];
-  linear_rows(head->rotation, 0, head->rank, state, own.rotated.data(), head->rank);
+  linear_rows(head->rotation, 0, head->rotation.rows, state, own.rotated.data(), own.rotated.size());
   activations_begin(own.rotated.data(), head->rank, 1, head->rank, Precision::k8, &own.input);
   kernels().quantize({0, 1}, own.input);
   worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
     linear_part(head->coarse, rows, own.input, logits.data(), logits.size());
   });
+  return own.rotated[head->rank];
 }
 
 // The logits of some rows, counted from `first`.
@@ -70,21 +72,28 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
   // Selecting and the coarse scores take their time too.
-  if (config.vocabulary < 8192) return 0;
-  if (config.hidden >= 512) return 128;
-  return config.hidden >= 256 ? 64 : 0;
+  if (config.vocabulary < 8192 || config.hidden < 4 * kSmallestRank) return 0;
+  const uint64_t attention = (2 * static_cast<uint64_t>(config.heads) + 2 * config.kv_heads) * config.head_width;
+  const uint64_t layer = (attention + 3 * static_cast<uint64_t>(config.ffn)) * config.hidden;
+  const uint64_t parameters = config.layers * layer + static_cast<uint64_t>(config.vocabulary) * config.hidden;
+  uint32_t rank = kSmallestRank;
+  while (rank < kLargestRank && 4 * rank <= config.hidden &&
+         2 * static_cast<uint64_t>(rank) * config.vocabulary <= parameters / kMostOfParameters) {
+    rank *= 2;
+  }
+  return rank;
 }
 
 void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* head) {
   head->packed = false;
   head->rank = pruned_head_rank(config);
   if (head->rank == 0) return;
-  head->rotation = panel_reserve(PanelKind::kFloat, head->rank, config.hidden, arena);
+  head->rotation = panel_reserve(PanelKind::kFloat, head->rank + 1, config.hidden, arena);
   head->coarse = panel_reserve(PanelKind::kNibble, config.vocabulary, head->rank, arena);
   head->threads = arena->take<HeadThread>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
     HeadThread own{};
-    own.rotated = arena->take<float>(head->rank);
+    own.rotated = arena->take<float>(padded_rows(head->rank + 1));
     own.input = activations_reserve(1, head->rank, arena);
     own.rows = arena->take<uint32_t>(kHeadChunk);
     own.scores = arena->take<float>(kHeadChunk);
@@ -92,24 +101,28 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
   }
 }
 
-Status pruned_head_begin(const Model& model, std::span<const float> to_rows, std::span<const float> to_states, PrunedHead* head,
-                         HeadPacker* packer) {
+Status pruned_head_begin(const Model& model, const HeadDirections& directions, PrunedHead* head, HeadPacker* packer) {
   const uint32_t hidden = model.config.hidden, rank = head->rank;
   head->packed = false;
   packer->next = 0;
+  packer->centre.clear();
   Buffer<float> transposed;
+  const size_t tall = static_cast<size_t>(rank) * hidden;
   const CheckedSize bytes = panel_bytes(PanelKind::kFloat, rank, hidden);
-  if (!transposed.resize(static_cast<size_t>(rank) * hidden) || !packer->storage.resize(static_cast<size_t>(bytes.value)) ||
-      !packer->rows.resize(static_cast<size_t>(kMaxBatch) * hidden) || !packer->coarse.resize(static_cast<size_t>(kMaxBatch) * rank)) {
+  if (!transposed.resize(tall + hidden) || !packer->storage.resize(static_cast<size_t>(bytes.value)) ||
+      !packer->centre.append(directions.centre.data(), hidden) || !packer->rows.resize(static_cast<size_t>(kMaxBatch) * hidden) ||
+      !packer->coarse.resize(static_cast<size_t>(kMaxBatch) * rank)) {
     return out_of_memory("packing the head", bytes.value);
   }
   packer->to_rows = head->rotation;
+  packer->to_rows.rows = rank;
   packer->to_rows.data = packer->storage.data();
-  const auto put = [&](std::span<const float> from, Panel* panel) {
+  std::copy_n(directions.centre.data(), hidden, transposed.data() + tall);
+  const auto put = [&](const Buffer<float>& from, size_t count, Panel* panel) {
     transpose(from.data(), hidden, rank, transposed.data());
-    return panel_put(panel, TensorType::kF32, 0, {reinterpret_cast<const uint8_t*>(transposed.data()), transposed.size() * sizeof(float)});
+    return panel_put(panel, TensorType::kF32, 0, {reinterpret_cast<const uint8_t*>(transposed.data()), count * sizeof(float)});
   };
-  if (!put(to_rows, &packer->to_rows) || !put(to_states, &head->rotation)) {
+  if (!put(directions.to_rows, tall, &packer->to_rows) || !put(directions.to_states, tall + hidden, &head->rotation)) {
     return make_error(ErrorCode::kBadState, "The statistics for pruning are not finite.");
   }
   return {};
@@ -118,7 +131,11 @@ Status pruned_head_begin(const Model& model, std::span<const float> to_rows, std
 void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) {
   const uint32_t hidden = model.config.hidden, rank = head->rank;
   const uint32_t first = packer->next, count = std::min(kMaxBatch, model.head.rows - first);
-  for (uint32_t r = 0; r < count; ++r) panel_row(model.head, first + r, packer->rows.data() + static_cast<size_t>(r) * hidden);
+  for (uint32_t r = 0; r < count; ++r) {
+    float* row = packer->rows.data() + static_cast<size_t>(r) * hidden;
+    panel_row(model.head, first + r, row);
+    for (uint32_t i = 0; i < hidden; ++i) row[i] -= packer->centre[i];
+  }
   Activations input;
   activations_begin(packer->rows.data(), hidden, count, hidden, Precision::k16, &input);  // float panels read the floats
   linear_rows(packer->to_rows, 0, rank, input, packer->coarse.data(), rank);
@@ -135,7 +152,11 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
   parallel([&](const Worker& worker) {
     const Activations& state = quantize_state(worker, model, output, workspace);
-    score_coarsely(worker, state, head, workspace->logits);
+    const float offset = score_coarsely(worker, state, head, workspace->logits);
+    worker.barrier();
+    if (worker.index == 0) {
+      for (float& logit : workspace->logits.first(model.config.vocabulary)) logit += offset;
+    }
   });
 }
 
@@ -159,19 +180,19 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
 float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
-  float lowest = 0;  // that was selected
+  float lowest = 0;  // coarse logit that was selected
   parallel([&](const Worker& worker) {
     HeadThread& own = head->threads[worker.index];
     const Activations& state = quantize_state(worker, model, output, workspace);
-    score_coarsely(worker, state, head, workspace->logits);
+    const float offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
     const float threshold = selection_threshold(workspace->logits.first(vocabulary), wanted);
-    if (worker.index == 0) lowest = threshold;
+    if (worker.index == 0) lowest = threshold + offset;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
         const uint32_t count = std::min(kHeadChunk, part.end - first);
-        const uint32_t selected = kernels().select_above(logits + first, count, threshold, head->tail_shift, own.rows.data());
+        const uint32_t selected = kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, own.rows.data());
         score_exactly(model.head, first, state, own.rows.first(selected), &own, logits);
       }
     });

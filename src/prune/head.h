@@ -1,9 +1,9 @@
 // The pruned output head: of a large vocabulary, only the rows that can matter for this token are scored exactly.
 //
-// Packing makes a coarse copy of the head: its rows in the few directions that carry most of the scores (importance.h), at 4 bits.
-// A step scores all rows coarsely, selects those with the highest scores, and computes their logits with the head itself: they
-// are the very bits of the dense step. The rest of the logits stay coarse; what is known about their error is made good by
-// one calibrated constant, so that all of them together have about the right mass.
+// Packing makes a coarse copy of the head: its rows, less what they share, in the few directions that carry most of the scores
+// (importance.h), at 4 bits. A step scores all rows coarsely, selects those with the highest scores, and computes their logits with
+// the head itself: they are the very bits of the dense step. The rest of the logits stay coarse; what is known about their error is
+// made good by one calibrated constant, so that all of them together have about the right mass.
 #pragma once
 
 #include <span>
@@ -15,7 +15,7 @@ namespace camelgpt {
 
 // What each thread has for itself.
 struct alignas(64) HeadThread {
-  std::span<float> rotated;   // [rank] coordinates of the hidden state
+  std::span<float> rotated;   // [rank + 1] coordinates of the hidden state, and what it adds to all logits
   Activations input;          // the same, quantised
   std::span<uint32_t> rows;   // [kHeadChunk] selected ones
   std::span<float> scores;    // [kHeadChunk] of them
@@ -25,7 +25,7 @@ struct alignas(64) HeadThread {
 struct PrunedHead {
   uint32_t rank = 0;          // 0: the head is too small to be worth it
   bool packed = false;        // the rest is filled in
-  Panel rotation;             // [rank, hidden]
+  Panel rotation;             // [rank + 1, hidden], the last one the centre of the rows
   Panel coarse;               // [vocabulary, rank]
   float tail_shift = 0;       // added to the coarse logits of rows that are not scored exactly
   std::span<HeadThread> threads;
@@ -40,13 +40,13 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
 struct HeadPacker {
   Panel to_rows;              // [rank, hidden]
   Buffer<uint8_t> storage;    // of to_rows
+  Buffer<float> centre;       // [hidden]
   Buffer<float> rows;         // [kMaxBatch, hidden]
   Buffer<float> coarse;       // [kMaxBatch, rank]
   uint32_t next = 0;          // the first row that is not packed yet
 };
-// to_rows and to_states [hidden, rank] as in HeadImportance; all of them must be finite.
-Status pruned_head_begin(const Model& model, std::span<const float> to_rows, std::span<const float> to_states, PrunedHead* head,
-                         HeadPacker* packer);
+// All numbers of the directions must be finite.
+Status pruned_head_begin(const Model& model, const HeadDirections& directions, PrunedHead* head, HeadPacker* packer);
 // Packs the next kMaxBatch rows.
 void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer);
 

@@ -60,20 +60,23 @@ void mix_columns(uint32_t n, uint32_t p, float* x) {
 Status importance_begin(uint32_t hidden, uint32_t rank, HeadImportance* importance) {
   assert(std::has_single_bit(rank) && rank <= hidden);
   HeadImportance& i = *importance;
+  HeadDirections& d = i.directions;
   i.hidden = hidden;
-  i.rank = rank;
-  i.state_count = 0;
+  d.rank = rank;
+  i.state_count = i.row_count = 0;
   const size_t square = static_cast<size_t>(hidden) * hidden, tall = static_cast<size_t>(hidden) * rank;
   for (Buffer<float>* matrix : {&i.states, &i.rows}) {
     matrix->clear();
     if (!matrix->resize(square)) return out_of_memory("the statistics of a calibration", square * sizeof(float));
   }
-  for (Buffer<float>* matrix : {&i.to_rows, &i.to_states, &i.product}) {
+  for (Buffer<float>* matrix : {&d.to_rows, &d.to_states, &i.product}) {
     matrix->clear();
     if (!matrix->resize(tall)) return out_of_memory("the statistics of a calibration", tall * sizeof(float));
   }
+  d.centre.clear();
+  if (!d.centre.resize(hidden)) return out_of_memory("the statistics of a calibration", hidden * sizeof(float));
   uint32_t seed = 1;  // any start will do that no direction is missing from
-  for (float& value : i.to_rows) {
+  for (float& value : d.to_rows) {
     seed = seed * 1664525u + 1013904223u;
     value = static_cast<float>(static_cast<int32_t>(seed >> 8) - (1 << 23)) / (1 << 23);
   }
@@ -86,22 +89,40 @@ void importance_add_states(const float* x, size_t stride, uint32_t count, HeadIm
 }
 
 void importance_add_rows(const float* x, size_t stride, uint32_t count, HeadImportance* importance) {
-  add_gram(x, stride, count, importance->hidden, importance->rows.data());
+  HeadImportance& i = *importance;
+  add_gram(x, stride, count, i.hidden, i.rows.data());
+  for (uint32_t r = 0; r < count; ++r) {
+    for (uint32_t c = 0; c < i.hidden; ++c) i.directions.centre[c] += x[r * stride + c];
+  }
+  i.row_count += count;
+}
+
+void importance_centre_rows(HeadImportance* importance) {
+  HeadImportance& i = *importance;
+  const float count = static_cast<float>(i.row_count == 0 ? 1 : i.row_count);
+  float* centre = i.directions.centre.data();
+  for (uint32_t c = 0; c < i.hidden; ++c) centre[c] /= count;
+  for (uint32_t r = 0; r < i.hidden; ++r) {
+    float* row = i.rows.data() + static_cast<size_t>(r) * i.hidden;
+    for (uint32_t c = 0; c < i.hidden; ++c) row[c] -= count * centre[r] * centre[c];
+  }
 }
 
 void importance_step(HeadImportance* importance) {
   HeadImportance& i = *importance;
-  const uint32_t n = i.hidden, p = i.rank;
-  multiply(i.rows.data(), i.to_rows.data(), n, n, p, i.product.data());
+  Buffer<float>& basis = i.directions.to_rows;
+  const uint32_t n = i.hidden, p = i.directions.rank;
+  multiply(i.rows.data(), basis.data(), n, n, p, i.product.data());
   divide_by_trace(i.rows, n, &i.product);
-  multiply(i.states.data(), i.product.data(), n, n, p, i.to_rows.data());
-  divide_by_trace(i.states, n, &i.to_rows);
-  orthonormalise(n, p, i.to_rows.data(), i.product.data());
+  multiply(i.states.data(), i.product.data(), n, n, p, basis.data());
+  divide_by_trace(i.states, n, &basis);
+  orthonormalise(n, p, basis.data(), i.product.data());
 }
 
 Status importance_end(HeadImportance* importance) {
   HeadImportance& i = *importance;
-  const uint32_t n = i.hidden, p = i.rank;
+  HeadDirections& d = i.directions;
+  const uint32_t n = i.hidden, p = d.rank;
   Buffer<float> gram, lower;
   if (!gram.resize(static_cast<size_t>(p) * p) || !lower.resize(gram.size())) {
     return out_of_memory("the statistics of a calibration", 2 * gram.size() * sizeof(float));
@@ -109,8 +130,8 @@ Status importance_end(HeadImportance* importance) {
   const float per_state = 1.0f / static_cast<float>(i.state_count == 0 ? 1 : i.state_count);
   for (float& value : i.states) value *= per_state;
   // With A = to_rows: of all projections onto its span, A * transpose(B) loses least, for B = G A inverse(transpose(A) G A).
-  float* a = i.to_rows.data();
-  float* b = i.to_states.data();
+  float* a = d.to_rows.data();
+  float* b = d.to_states.data();
   multiply(i.rows.data(), a, n, n, p, b);
   multiply_transposed(a, b, n, p, p, gram.data());
   cholesky(gram.data(), p, lower.data());
@@ -127,7 +148,7 @@ Status importance_end(HeadImportance* importance) {
   }
   mix_columns(n, p, a);
   mix_columns(n, p, b);
-  for (const Buffer<float>* matrix : {&i.to_rows, &i.to_states}) {
+  for (const Buffer<float>* matrix : {&d.centre, &d.to_rows, &d.to_states}) {
     for (const float value : *matrix) {
       if (!std::isfinite(value)) return make_error(ErrorCode::kBadState, "The model's numbers are not finite: it cannot be calibrated.");
     }

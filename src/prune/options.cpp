@@ -4,7 +4,7 @@ namespace camelgpt {
 namespace {
 
 // Below these margins (nats) lie nearly all tokens whose distribution pruning spoils; docs/epdp.md has the measurement.
-constexpr float kExactMargin = 13, kBalancedMargin = 12, kAggressiveMargin = 8;
+constexpr float kExactMargin = 10, kBalancedMargin = 8, kAggressiveMargin = 6;
 
 }  // namespace
 
@@ -12,8 +12,8 @@ PruneOptions prune_options(PruneMode mode, const ModelConfig& config) {
   switch (mode) {
     case PruneMode::kOff: break;
     case PruneMode::kExact: return {config.vocabulary / 16, kExactMargin, 0, true, 0.02f};
-    case PruneMode::kBalanced: return {config.vocabulary / 16, kBalancedMargin, 1024, true, 0.02f};
-    case PruneMode::kAggressive: return {config.vocabulary / 48, kAggressiveMargin, 512, true, 0.1f};
+    case PruneMode::kBalanced: return {config.vocabulary / 32, kBalancedMargin, 1024, true, 0.02f};
+    case PruneMode::kAggressive: return {config.vocabulary / 96, kAggressiveMargin, 512, true, 0.1f};
   }
   return {};
 }

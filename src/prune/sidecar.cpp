@@ -9,7 +9,7 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 // What a file begins with. All numbers are little-endian.
 struct Header {
@@ -71,12 +71,13 @@ Status sidecar_write(const Model& model, const Sidecar& sidecar, Buffer<char>* o
   CAMELGPT_TRY(model_fingerprint(model, &header.model));
   header.hidden = model.config.hidden;
   header.vocabulary = model.config.vocabulary;
-  header.rank = sidecar.rank;
+  header.rank = sidecar.directions.rank;
   header.tail_shift = sidecar.tail_shift;
   std::copy_n(sidecar.costs, kMeasuredCosts, header.costs);
   const size_t begin = out->size();
   bool kept = out->append(reinterpret_cast<const char*>(&header), sizeof header);
-  for (const Buffer<float>* matrix : {&sidecar.to_rows, &sidecar.to_states}) {
+  const HeadDirections& d = sidecar.directions;
+  for (const Buffer<float>* matrix : {&d.centre, &d.to_rows, &d.to_states}) {
     kept = kept && out->append(reinterpret_cast<const char*>(matrix->data()), matrix->size() * sizeof(float));
   }
   if (!kept) return out_of_memory("the sidecar", out->size() - begin);
@@ -99,7 +100,7 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar*
     status = with_found(status, "version %u", header.version);
     return with_hint(status, "Make it again with camelgpt calibrate.");
   }
-  const CheckedSize numbers = CheckedSize(header.hidden) * header.rank * 2;
+  const CheckedSize numbers = CheckedSize(header.hidden) * (CheckedSize(header.rank) * 2 + CheckedSize(1));
   const CheckedSize size = numbers * sizeof(float) + CheckedSize(sizeof header);
   if (!size.fits_memory() || bytes.size() < size.value) {
     Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
@@ -117,16 +118,17 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar*
     status = with_found(status, "%016llx", static_cast<unsigned long long>(header.model));
     return with_hint(status, "Make one for this model with camelgpt calibrate.");
   }
-  sidecar->rank = header.rank;
+  HeadDirections& d = sidecar->directions;
+  d.rank = header.rank;
   sidecar->tail_shift = header.tail_shift;
   std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
-  const size_t each = static_cast<size_t>(numbers.value / 2);
+  const size_t hidden = header.hidden, each = hidden * header.rank;
   const uint8_t* at = bytes.data() + sizeof header;
-  for (Buffer<float>* matrix : {&sidecar->to_rows, &sidecar->to_states}) {
+  for (const auto& [matrix, count] : {std::pair(&d.centre, hidden), std::pair(&d.to_rows, each), std::pair(&d.to_states, each)}) {
     matrix->clear();
-    if (!matrix->resize(each)) return out_of_memory("the sidecar", each * sizeof(float));
-    std::memcpy(matrix->data(), at, each * sizeof(float));
-    at += each * sizeof(float);
+    if (!matrix->resize(count)) return out_of_memory("the sidecar", count * sizeof(float));
+    std::memcpy(matrix->data(), at, count * sizeof(float));
+    at += count * sizeof(float);
     if (!all_finite(matrix->span())) return damaged("numbers that are not finite");
   }
   if (!std::isfinite(sidecar->tail_shift) || std::fabs(sidecar->tail_shift) > 16) return damaged("a tail that cannot be");

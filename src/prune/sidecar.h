@@ -11,10 +11,9 @@
 namespace camelgpt {
 
 struct Sidecar {
-  uint32_t rank = 0;
+  HeadDirections directions;
   float tail_shift = 0;
   MeasuredCost costs[kMeasuredCosts] = {};
-  Buffer<float> to_rows, to_states;  // [hidden, rank] as in HeadImportance
 };
 
 // Tells models apart: a hash over some rows of every matrix.

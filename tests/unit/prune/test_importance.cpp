@@ -32,6 +32,7 @@ static HeadImportance learn(const std::vector<float>& states, const std::vector<
   REQUIRE(importance_begin(kWidth, kRank, &importance).ok());
   importance_add_states(states.data(), kWidth, kCount, &importance);
   importance_add_rows(rows.data(), kWidth, kCount, &importance);
+  importance_centre_rows(&importance);
   for (uint32_t i = 0; i < kImportanceSteps; ++i) importance_step(&importance);
   REQUIRE(importance_end(&importance).ok());
   return importance;
@@ -39,14 +40,16 @@ static HeadImportance learn(const std::vector<float>& states, const std::vector<
 
 // The part of all scores' squares that the coordinates miss.
 static double missed(const HeadImportance& importance, const std::vector<float>& states, const std::vector<float>& rows) {
-  std::vector<float> r(kCount * kRank), s(kCount * kRank);
-  multiply(rows.data(), importance.to_rows.data(), kCount, kWidth, kRank, r.data());
-  multiply(states.data(), importance.to_states.data(), kCount, kWidth, kRank, s.data());
+  const float* centre = importance.directions.centre.data();
+  std::vector<float> r(kCount * kRank), s(kCount * kRank), centred = rows;
+  for (uint32_t i = 0; i < kCount * kWidth; ++i) centred[i] -= centre[i % kWidth];
+  multiply(centred.data(), importance.directions.to_rows.data(), kCount, kWidth, kRank, r.data());
+  multiply(states.data(), importance.directions.to_states.data(), kCount, kWidth, kRank, s.data());
   double error = 0, total = 0;
   for (uint32_t i = 0; i < kCount; i += 3) {
     for (uint32_t j = 0; j < kCount; j += 3) {
       const double exact = dot(&rows[i * kWidth], &states[j * kWidth], kWidth);
-      const double coarse = dot(&r[i * kRank], &s[j * kRank], kRank);
+      const double coarse = dot(centre, &states[j * kWidth], kWidth) + dot(&r[i * kRank], &s[j * kRank], kRank);
       error += (exact - coarse) * (exact - coarse);
       total += exact * exact;
     }
@@ -65,11 +68,21 @@ TEST_CASE("the directions that carry the scores are kept, the others are left ou
   CHECK(missed(importance, states, rows) < 0.001);
   // States have coordinates without correlation, of size 1, which each carry as much as the others.
   std::vector<float> s(kCount * kRank), gram(kRank * kRank);
-  multiply(states.data(), importance.to_states.data(), kCount, kWidth, kRank, s.data());
+  multiply(states.data(), importance.directions.to_states.data(), kCount, kWidth, kRank, s.data());
   add_gram(s.data(), kRank, kCount, kRank, gram.data());
   for (uint32_t i = 0; i < kRank; ++i) {
     for (uint32_t j = 0; j < kRank; ++j) CHECK(std::fabs(gram[i * kRank + j] / kCount - (i == j ? 1.0f : 0.0f)) < 0.05f);
   }
+}
+
+TEST_CASE("what all rows share takes no direction") {
+  const std::vector<float> states = correlated(1, kRank, 0);
+  std::vector<float> rows = correlated(2, kRank, 0);
+  TestRandom random(5);
+  std::vector<float> shared(kWidth);
+  for (float& value : shared) value = random.real() * 20;
+  for (uint32_t i = 0; i < kCount * kWidth; ++i) rows[i] += shared[i % kWidth];
+  CHECK(missed(learn(states, rows), states, rows) < 1e-6);
 }
 
 TEST_CASE("fewer directions than coordinates, or none at all, still give numbers") {
@@ -78,8 +91,8 @@ TEST_CASE("fewer directions than coordinates, or none at all, still give numbers
   CHECK(missed(learn(states, rows), states, rows) < 1e-6);
   for (const auto& [s, r] : {std::pair(zeros, rows), std::pair(states, zeros), std::pair(zeros, zeros)}) {
     const HeadImportance importance = learn(s, r);
-    for (const float value : importance.to_rows) CHECK(std::isfinite(value));
-    for (const float value : importance.to_states) CHECK(std::isfinite(value));
+    for (const float value : importance.directions.to_rows) CHECK(std::isfinite(value));
+    for (const float value : importance.directions.to_states) CHECK(std::isfinite(value));
   }
 }
 
@@ -90,6 +103,7 @@ TEST_CASE("numbers that are not finite are refused") {
   REQUIRE(importance_begin(kWidth, kRank, &importance).ok());
   importance_add_states(states.data(), kWidth, kCount, &importance);
   importance_add_rows(states.data(), kWidth, kCount, &importance);
+  importance_centre_rows(&importance);
   for (uint32_t i = 0; i < kImportanceSteps; ++i) importance_step(&importance);
   CHECK(importance_end(&importance).code == ErrorCode::kBadState);
 }

@@ -197,7 +197,7 @@ TEST_CASE("sidecars that are cut, altered, of another version or another model a
     CHECK(!use_sidecar(session, altered).ok());
   }
   std::string version = sidecar;
-  version[4] = 2;
+  version[4] = 1;
   CHECK(use_sidecar(session, version).code == ErrorCode::kUnsupportedVersion);
   CHECK(session_prune_report(session).calibrated);
   TestSession other;
