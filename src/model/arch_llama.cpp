@@ -184,7 +184,7 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
   arguments.out = pass.w->attended.data() + tokens.first * query;
   arguments.out_stride = query;
   arguments.scratch = pass.own->attention.data();
-  const uint32_t kv_tokens = layer_kv_tokens(pass.limits, index);
+  const uint32_t kv_tokens = pass.limits.kv_tokens;
   if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
     // A part of a group is a smaller group, which begins at kv_head * group for the kernel.

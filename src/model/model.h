@@ -80,15 +80,8 @@ struct Workspace {
 
 // What a step of a single token may leave out. Batches of several tokens are evaluated in full.
 struct StepLimits {
-  uint32_t kv_tokens = 0;            // positions that attention reads in a layer, see model/kv_pages.h; 0: all
-  std::span<const float> kv_shares;  // [layers] what each layer gets of that, 1 on average; empty: 1 each
+  uint32_t kv_tokens = 0;  // positions that attention reads in a layer, see model/kv_pages.h; 0: all
 };
-
-inline uint32_t layer_kv_tokens(const StepLimits& limits, uint32_t layer) {
-  if (limits.kv_tokens == 0 || limits.kv_shares.empty()) return limits.kv_tokens;
-  const float tokens = static_cast<float>(limits.kv_tokens) * limits.kv_shares[layer];
-  return tokens < kMaxContext ? static_cast<uint32_t>(std::fmax(tokens, 1.0f)) : kMaxContext;
-}
 
 // One row of the table of architectures: a new architecture is one file and one row.
 struct Architecture {

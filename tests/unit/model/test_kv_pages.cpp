@@ -63,12 +63,7 @@ TEST_CASE("as many pages are chosen as may be kept, and never more than there ar
   }
 }
 
-static StepLimits kv_limit(uint32_t tokens, std::span<const float> shares = {}) {
-  StepLimits limits;
-  limits.kv_tokens = tokens;
-  limits.kv_shares = shares;
-  return limits;
-}
+static StepLimits kv_limit(uint32_t tokens) { return {tokens}; }
 
 // A tiny model with room for many pages.
 struct PagedModel {
@@ -212,29 +207,6 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
     CHECK(tiles.size() == 4);
     CHECK(std::count(tiles.begin(), tiles.end(), page) == 1);
   }
-}
-
-TEST_CASE("layers read their shares of the limit") {
-  const float nan = std::nanf("");
-  const float shares[] = {2, .5f, 0, -1, 1e30f, nan};
-  const StepLimits limits = kv_limit(200, shares);
-  CHECK(layer_kv_tokens(limits, 0) == 400);
-  CHECK(layer_kv_tokens(limits, 1) == 100);
-  for (const uint32_t layer : {2u, 3u}) CHECK(layer_kv_tokens(limits, layer) == 1);
-  for (const uint32_t layer : {4u, 5u}) CHECK(layer_kv_tokens(limits, layer) == kMaxContext);
-  CHECK(layer_kv_tokens(kv_limit(200), 0) == 200);
-  CHECK(layer_kv_tokens(kv_limit(0, shares), 0) == 0);
-
-  PagedModel model;
-  model.fill(400);
-  const auto step = [&](const StepLimits& given) {
-    model.cache.length = 400;
-    return model.step(given);
-  };
-  const float ones[] = {1, 1}, all[] = {4, 4}, first[] = {1, 4}, second[] = {4, 1};
-  CHECK(step(kv_limit(128, ones)) == step(kv_limit(128)));
-  CHECK(step(kv_limit(128, all)) == step({}));
-  CHECK(step(kv_limit(128, first)) != step(kv_limit(128, second)));
 }
 
 TEST_CASE("batches are evaluated in full whatever the limit") {
