@@ -1,7 +1,7 @@
 // What dynamic pruning has to know about a model: learnt from a text, or read from a sidecar.
 import type { Engine } from "./engine.js";
 import { asCamelGPTError, throwIfAborted } from "./errors.js";
-import { pacer } from "./pause.js";
+import { pacer, pause } from "./pause.js";
 import type { SidecarParams } from "./protocol.js";
 import type { Calibration } from "./types.js";
 
@@ -14,12 +14,50 @@ export interface CalibrationContext {
 /** Errors: `bad-input` where the text is too short or the model has nothing to prune, `bad-state` where there is no room. */
 export async function calibrate(engine: Engine, text: string, context: CalibrationContext): Promise<Calibration> {
   throwIfAborted(context.signal);
-  const own = text === "" ? (await import("./calibration-text.js")).calibrationText : text;
-  engine.calibrateBegin(engine.tokenize(own, true, true));
+  engine.calibrateBegin(engine.tokenize(text === "" ? await ownText() : text, true, true));
   await finish(engine, context);
   const { costs } = engine.pruneReport();
   if (!costs) throw new Error("a calibration ended without a result");
   return { sidecar: engine.sidecar(), costs };
+}
+
+async function ownText(): Promise<string> {
+  return (await import("./calibration-text.js")).calibrationText;
+}
+
+/** Calibrates in the time between calls, with a text of our own. */
+export class IdleCalibration {
+  readonly #engine: Engine;
+  #state: "to begin" | "begun" | "ended" = "to begin";
+  #runs = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Goes on as long as nothing else is to be done. Never rejects: a model that cannot be calibrated stays dense. */
+  async run(isIdle: () => boolean): Promise<void> {
+    if (this.#runs || this.#state === "ended") return;
+    this.#runs = true;
+    try {
+      const text = await ownText();
+      for (;;) {
+        await pause(); // calls come in here
+        if (!isIdle()) return;
+        if (this.#state === "to begin") {
+          this.#state = "begun";
+          this.#engine.calibrateBegin(this.#engine.tokenize(text, true, true));
+        } else if (this.#engine.calibrateContinue() === 0) {
+          this.#state = "ended";
+          return;
+        }
+      }
+    } catch {
+      this.#state = "ended";
+    } finally {
+      this.#runs = false;
+    }
+  }
 }
 
 /** One that nobody named and that does not fit becomes a note. */

@@ -1,6 +1,6 @@
 // The side of the engine: answers the calls of the protocol, one after the other, with one model. It runs in a worker, or on
 // the caller's own thread, and does not know which.
-import { calibrate, useSidecar } from "./calibration.js";
+import { calibrate, IdleCalibration, useSidecar } from "./calibration.js";
 import { Engine } from "./engine.js";
 import { CamelGPTError, describe, disposedError } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
@@ -40,6 +40,10 @@ export class Host {
   readonly #inWorker: boolean;
   readonly #queue = new Queue();
   #model: Model | undefined;
+  /** Where pruning is wanted and nobody has said what can be left out. */
+  #idleCalibration: IdleCalibration | undefined;
+  /** That wait or are answered now. */
+  #calls = 0;
   #disposed = false;
 
   constructor(means: EngineMeans, inWorker: boolean) {
@@ -52,7 +56,13 @@ export class Host {
     params: Calls[K]["params"],
     context: CallContext<K>,
   ): Promise<Calls[K]["value"]> {
-    return this.#queue.run(() => this.#handlers[name](params, context), context.signal);
+    this.#calls++;
+    return this.#queue
+      .run(() => this.#handlers[name](params, context), context.signal)
+      .finally(() => {
+        this.#calls--;
+        void this.#idleCalibration?.run(() => this.#calls === 0 && !this.#disposed);
+      });
   }
 
   dispose(): void {
@@ -95,6 +105,9 @@ export class Host {
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
         this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs };
+        if (this.#inWorker && prunesHead(params.epdp) && !engine.pruneReport().calibrated) {
+          this.#idleCalibration = new IdleCalibration(engine);
+        }
         const total = memoryPlan.fileBytes;
         onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
         return loaded;
@@ -147,7 +160,11 @@ export class Host {
       return score(engine, params, contextLength, signal);
     },
 
-    calibrate: async ({ text }, { signal, onEvent }) => calibrate(this.#loaded().engine, text, { signal, onProgress: onEvent }),
+    calibrate: async ({ text }, { signal, onEvent }) => {
+      const { engine } = this.#loaded();
+      this.#idleCalibration = undefined;
+      return calibrate(engine, text, { signal, onProgress: onEvent });
+    },
 
     report: async () => this.#loaded().engine.pruneReport(),
   };
@@ -230,6 +247,10 @@ export class Host {
     if (this.#model) return this.#model;
     throw new CamelGPTError("bad-state", "No model is loaded.");
   }
+}
+
+function prunesHead(epdp: LoadParams["epdp"]): boolean {
+  return typeof epdp === "string" ? epdp !== "off" : (epdp.headRows ?? 0) > 0;
 }
 
 /** Waits until the helping threads are there. Without them the engine computes alone. */

@@ -13,7 +13,7 @@ import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
-import type { Calibration, GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
+import type { Calibration, EpdpMode, EpdpNumbers, GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
 import { checkMessages } from "./check-messages.js";
 import {
   type CalibrateOptions,
@@ -57,6 +57,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /** What `dispose` aborts: a load in progress. */
   readonly #life = new AbortController();
   #backend: Backend | undefined;
+  /** What runs; known as soon as it is known whether there is a sidecar. */
+  #epdp: EpdpMode | EpdpNumbers = "off";
   #loading: Promise<LoadedModel> | undefined;
 
   /** Returns at once; see the constructor of the derived class. */
@@ -181,13 +183,13 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /** What dynamic pruning did in the last generation. */
   async report(): Promise<EpdpReport> {
     const { info } = await this.#loaded();
-    return epdpReport(this.#options.epdp ?? "off", await this.#call("report", {}, {}), info);
+    return epdpReport(this.#epdp, await this.#call("report", {}, {}), info);
   }
 
   /**
    * Learns what dynamic pruning may leave out, in some seconds, from texts like those to come; without any, from a text of its own.
    * The sidecar it gives can be kept beside the model and handed in with the option `sidecar`, which saves the calibration.
-   * Errors: `bad-state` where the option `epdp` is `"off"`, `bad-input`, `aborted`.
+   * Errors: `bad-state` where the model was loaded without the option `epdp` or with `"off"`, `bad-input`, `aborted`.
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
     const { text, signal, onProgress } = calibrateOptions(options);
@@ -221,7 +223,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, epdp = "off" } = this.#options;
+    const { signal, onProgress: onEvent, epdp, sidecar: named } = this.#options;
     const { headers = {}, hub = defaultHub, releases, fetch } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();
@@ -230,12 +232,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
     try {
       const { location, open } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
+      const sidecar = epdp === "off" ? undefined : await readSidecar(named, location, { headers, fetch }, this.#means);
+      this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       this.#backend = await this.#startBackend();
       const params: LoadParams = {
         location,
-        memory: memoryOptions(this.#options),
-        epdp,
-        sidecar: epdp === "off" ? undefined : await readSidecar(this.#options.sidecar, location, { headers, fetch }, this.#means),
+        memory: memoryOptions(this.#options, this.#epdp),
+        epdp: this.#epdp,
+        sidecar,
         engine: engineOptions(this.#options),
       };
       const context = { signal: abort.signal, onEvent, openCaller: open && (() => open(abort.signal)) };

@@ -48,8 +48,9 @@ export interface LoadOptions {
   /**
    * Dynamic pruning: steps leave out what cannot matter for their token. `exact` leaves nearly every greedy answer as it is, `balanced`
    * costs a mean divergence of at most 0.02 nats a token, `aggressive` of 0.1; or numbers. It works once a sidecar or
-   * `calibrate()` has told what can be left out; until then the dense model answers. `report()` says what it did.
-   * @default "off"
+   * `calibrate()` has told what can be left out, or the worker has found out itself between calls, in some seconds; until then the dense
+   * model answers. `report()` says what it did.
+   * @default "balanced" where there is a sidecar, otherwise "off"
    */
   epdp?: EpdpMode | EpdpNumbers;
   /**
@@ -315,7 +316,7 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
   return checkOptions("load", options, loadRules);
 }
 
-export function memoryOptions({ contextLength = 0, kvCache = "q16", epdp = "off" }: LoadOptions): MemoryOptions {
+export function memoryOptions({ contextLength = 0, kvCache = "q16" }: LoadOptions, epdp: EpdpMode | EpdpNumbers): MemoryOptions {
   return { contextLength, kvCache, prunes: epdp !== "off" };
 }
 

@@ -5,11 +5,13 @@
 // --prompts: one a line, instead of those below. --settings: modes, or JSON. --context: a text file that stands before each
 // prompt, for long contexts. Speed: greedy answers of N tokens, the shortest time of the rounds for each prompt. Cost: on the dense
 // model's answers, each token as a step would see it, with the guard off; and whether the greedy answers are the same.
+// --out: a JSON file; pictures of the speed against each cost go beside it.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
 import { CamelGPTInference } from "../../npm/dist/node.js";
 import { describeMachine } from "./machine.mjs";
+import { plotLines } from "./report/plots.mjs";
 
 const ownPrompts = [
   "Explain in three sentences why the sky is blue.",
@@ -131,4 +133,22 @@ for (const r of rows) {
   ];
   console.log(`| ${cells.join(" | ")} |`);
 }
-if (values.out) await writeFile(values.out, `${JSON.stringify({ machine: describeMachine(), node: process.version, model: values.model, engine, rows }, null, 2)}\n`);
+if (values.out) {
+  await writePictures(values.out.replace(/\.json$/, ""));
+  await writeFile(values.out, `${JSON.stringify({ machine: describeMachine(), node: process.version, model: values.model, engine, rows }, null, 2)}\n`);
+}
+
+/** One line for the modes and one for each number that settings differ by, each point a setting. */
+async function writePictures(name) {
+  const family = ({ setting }) => (setting.startsWith("{") ? Object.keys(JSON.parse(setting)).join(", ") : "modes");
+  const costs = {
+    kl: { title: "KL, nats a token", of: (row) => row.kl },
+    top1: { title: "other best tokens, %", of: (row) => 100 * (1 - row.top1) },
+    perplexity: { title: "perplexity, % more", of: (row) => Math.max(0, 100 * (row.perplexityRatio - 1)) },
+  };
+  for (const [cost, { title, of }] of Object.entries(costs)) {
+    const points = (own) => own.map((row) => [Number(of(row).toPrecision(2)), row.speed]).sort(([a], [b]) => a - b);
+    const series = Object.entries(Object.groupBy(rows, family)).map(([label, own]) => ({ label, points: points(own) }));
+    await writeFile(`${name}-${cost}.svg`, plotLines(`${values.model}: speed against ${title}`, series, { x: title, y: "× dense" }));
+  }
+}

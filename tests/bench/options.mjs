@@ -8,7 +8,8 @@ export const usage = `npm run bench -- [options]
   --quick            SmolLM2 alone, the main engines, 3 rounds, under 3 minutes
   --models a,b       models, or the beginning of their names (default: all): ${modelNames.join(", ")}
   --engines a,b      engines, or the beginning of their names (default: all): chromium-relaxed, chromium-simd, node-relaxed, node-simd,
-                     deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native
+                     deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native; and, only where named, balanced-chromium and
+                     balanced-node, with dynamic pruning
   --threads 1,2      numbers of threads (default: 1)
   --measures a,b     load, memory, prefill, decode, roofline (default: all)
   --prefill 16,128   lengths of prompts (default: 16,128,512,2048)

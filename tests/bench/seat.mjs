@@ -24,7 +24,7 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
   const begun = new Set(); // demands that were met in an earlier round
 
   async function loadInto(each) {
-    const loaded = await soon(each.ask("load", { source, flavour: engine.flavour, threads, contextLength, ...settings }));
+    const loaded = await soon(each.ask("load", { source, flavour: engine.flavour, epdp: engine.epdp, threads, contextLength, ...settings }));
     if (loaded.threads !== threads) throw new Skipped(`computes with ${loaded.threads} of ${threads} threads: ${loaded.settings}`);
     if (loaded.flavour !== engine.flavour) throw new Skipped(`computes with the kernels of ${loaded.flavour} here`);
     description = loaded.settings;

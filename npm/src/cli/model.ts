@@ -20,7 +20,7 @@ export const modelFlags: Record<string, Flag> = {
   model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${defaultModel})` },
   ...sourceFlags,
   threads: { takes: "number", help: "threads to compute with (default: one for each core, at most 4)" },
-  epdp: { takes: "text", value: "MODE", help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default off)" },
+  epdp: { takes: "text", value: "MODE", help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default: balanced where there is a sidecar)" },
   sidecar: { takes: "text", value: "F", help: "what camelgpt calibrate wrote (default: the .epdp file beside the model)" },
 };
 

@@ -5,9 +5,10 @@ import { measureRoofline } from "../roofline/measure.js";
 export function camelgptEngine(CamelGPTInference, compile) {
   let model;
   return {
-    /** `source`: a URL or a path. The answer says what runs, and on how many threads. */
-    async load({ source, flavour, threads, contextLength }) {
-      model = await CamelGPTInference.load(source, { flavour, contextLength, threads });
+    /** `source`: a URL or a path. Where `epdp` prunes, the model is calibrated too. The answer says what runs, and on how many threads. */
+    async load({ source, flavour, epdp = "off", threads, contextLength }) {
+      model = await CamelGPTInference.load(source, { flavour, contextLength, threads, epdp });
+      if (epdp !== "off") await model.calibrate();
       const { engine } = await model.info();
       return { flavour: engine.flavour, threads: engine.threads, settings: [engine.kernels, ...engine.notes].join("; ") };
     },

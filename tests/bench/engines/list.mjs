@@ -10,9 +10,9 @@ const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 /**
  * @param places `{chromium, site, node24, peers, probes}`: programs, the URL of the server, what ensurePeers returned, and by flavour the
  *   path of the roofline's probe below the repository
- * @returns engines: `{id, label, flavour, web, tries, probe, start()}`; `web` ones load from a URL, the others from a path; a load finds
+ * @returns engines: `{id, label, flavour, web, tries, probe, epdp, start()}`; `web` ones load from a URL, the others from a path; a load finds
  *   out the best value of the parameter `tries` where it is left out. With a `probe` there is `ask("roofline", {source: probe, kernels})`. What `start` returns has
- *   `ask("load", {source, flavour, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`, `processes()` and `close()`.
+ *   `ask("load", {source, flavour, epdp, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`, `processes()` and `close()`.
  */
 export function listEngines({ chromium, site, node24, peers, probes }) {
   const inPage = (kind) => () => openPage(chromium, `${site}/bench/engines/page.html`, kind);
@@ -24,10 +24,13 @@ export function listEngines({ chromium, site, node24, peers, probes }) {
   const ours = (id, label, flavour, rest) => ({ id: `${id}-${flavour}`, label: `CamelGPT ${flavour}, ${label}`, flavour, probe: probes[flavour], ...rest });
   const probeUrl = (flavour) => probes[flavour] && `${site}/${relative(repositoryRoot, probes[flavour]).replaceAll("\\", "/")}`;
   const flavours = ["relaxed", "simd"];
+  const pruned = { epdp: "balanced", probe: undefined };
   return [
     ...flavours.map((flavour) => ours("chromium", "Chromium", flavour, { web: true, probe: probeUrl(flavour), start: inPage("camelgpt") })),
     ...Object.entries(runtimes).flatMap(([id, { label, command, args }]) => flavours.map((flavour) =>
       ours(id, label, flavour, { start: () => startChild(command, [...args, script("runtime.mjs")]) }))),
+    ours("balanced-chromium", "Chromium, EPDP balanced", "relaxed", { ...pruned, web: true, start: inPage("camelgpt") }),
+    ours("balanced-node", "Node 24, EPDP balanced", "relaxed", { ...pruned, start: () => startChild(node24, [script("runtime.mjs")]) }),
     { id: "wllama", label: "wllama, Chromium", web: true, start: inPage("wllama") },
     { id: "native", label: "llama.cpp native", tries: "flashAttention", start: () => startChild(node24, [script("native.mjs")]) },
   ];

@@ -4,6 +4,7 @@ import { copyFileSync, linkSync, mkdtempSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
@@ -91,6 +92,12 @@ describe("dynamic pruning", () => {
     const found = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
     assert.equal((await found.report()).calibrated, true);
     await found.dispose();
+    for (const [options, expected] of [[{}, "balanced"], [{ epdp: "off" }, "off"]]) {
+      const usual = await CamelGPTInference.load(model, { contextLength: 256, ...options });
+      const { mode, calibrated } = await usual.report();
+      assert.deepEqual({ mode, calibrated }, { mode: expected, calibrated: expected !== "off" });
+      await usual.dispose();
+    }
     const damaged = sidecar.slice();
     damaged[1000] ^= 1;
     writeFileSync(join(folder, "model.epdp"), damaged);
@@ -100,6 +107,20 @@ describe("dynamic pruning", () => {
     await spoilt.dispose();
     await rejectsWith("bad-format", CamelGPTInference.load(model, { epdp: "exact", sidecar: damaged }));
     await rejectsWith("not-found", CamelGPTInference.load(model, { epdp: "exact", sidecar: join(folder, "none.epdp") }));
+  });
+
+  test("a model in a worker calibrates itself between calls", async () => {
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact" });
+    const options = { maxTokens: 24 };
+    let report;
+    do {
+      await model.chat(question, { maxTokens: 1 });
+      await setTimeout(1500);
+      report = await model.report();
+    } while (!report.calibrated);
+    assert.deepEqual((await model.chat(question, options)).tokens, (await dense.chat(question, options)).tokens);
+    assert.ok((await model.report()).headRows < 49_152);
+    await model.dispose();
   });
 
   test("what was loaded without room for it cannot be calibrated", async () => {
