@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kCalibrationWindow = 512;  // tokens that see one another
 constexpr uint32_t kPartsPerBatch = 64;       // that evaluating one takes as long as, about
+constexpr uint32_t kLongestStreak = 6;        // of thin margins that is counted
 
 uint64_t rows_scored(const PrunedHead& head) {
   uint64_t rows = 0;
@@ -37,6 +38,26 @@ Status can_calibrate(const Session& s) {
 // Rows of the head that a step scores exactly now, 0 for all.
 uint32_t head_rows_now(const Pruning& p, uint32_t vocabulary) {
   return p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
+}
+
+// Pruned logits where that is worth trying: whether they are in place and their margin is not too thin. After two thin ones in a
+// row the next steps do not try: 2, then 4, up to 32.
+bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
+  Pruning& p = s->pruning;
+  if (p.dense_left > 0) {
+    --p.dense_left;
+    return false;
+  }
+  const uint64_t before = rows_scored(p.head);
+  const float margin = pruned_logits(s->model, output, rows, &p.head, &s->workspace);
+  p.exact_rows += rows_scored(p.head) - before;
+  if (margin >= p.options.margin || p.options.margin == 0) {
+    p.thin_streak = 0;
+    return true;
+  }
+  p.thin_streak = std::min(p.thin_streak + 1, kLongestStreak);
+  if (p.thin_streak >= 2) p.dense_left = 1u << (p.thin_streak - 1);
+  return false;
 }
 
 // Evaluates the next tokens of the text that is learnt from.
@@ -68,6 +89,7 @@ void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning) 
 
 void pruning_restart(Pruning* pruning) {
   pruning->guard = {};
+  pruning->thin_streak = pruning->dense_left = 0;
   pruning->steps = pruning->exact_rows = 0;
   pruning->window_length = 0;
 }
@@ -91,13 +113,7 @@ void pruning_logits(Session* session, uint32_t output) {
   const uint32_t vocabulary = s->model.config.vocabulary;
   const uint32_t rows = head_rows_now(p, vocabulary);
   ++p.steps;
-  const uint64_t before = rows_scored(p.head);
-  bool pruned = rows != 0;
-  if (pruned) {
-    const float margin = pruned_logits(s->model, output, rows, &p.head, &s->workspace);
-    p.exact_rows += rows_scored(p.head) - before;
-    pruned = margin >= p.options.margin || p.options.margin == 0;
-  }
+  const bool pruned = rows != 0 && try_pruned_logits(s, output, rows);
   if (!pruned) {
     model_logits(s->model, output, &s->workspace);
     p.exact_rows += vocabulary;

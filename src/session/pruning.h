@@ -15,6 +15,8 @@ struct Pruning {
   DriftGuard guard;
   std::span<float> dense;     // [vocabulary] logits of the dense step beside the pruned one
   bool limited = false;       // whether attention was pruned in the last pruning_forward
+  uint32_t thin_streak = 0;   // steps in a row whose margin was too thin
+  uint32_t dense_left = 0;    // steps that are dense at once, since the ones before them were in vain
   uint64_t steps = 0;         // of this generation
   uint64_t exact_rows = 0;    // of the head, in all of these steps
 

@@ -208,6 +208,23 @@ TEST_CASE("sidecars that are cut, altered, of another version or another model a
   CHECK(use_sidecar(small, sidecar).code == ErrorCode::kBadInput);  // its head is not pruned
 }
 
+TEST_CASE("where margins stay thin, most steps do not try to prune") {
+  Calibrated session;
+  configure(session, 60);
+  PruneOptions options;
+  options.head_rows = 100;
+  options.margin = 100;
+  REQUIRE(session_set_pruning(session, options).ok());
+  prefill(session, text(9));
+  StepResult result = StepResult::kContinue;
+  while (result == StepResult::kContinue) REQUIRE(session_step(session, &result).ok());
+  const Pruning& pruning = session.session->pruning;
+  const uint64_t tried = pruning.exact_rows - pruning.steps * kRows;  // 2 times, then after 2, 4, 8, 16 and 32 steps
+  CHECK(pruning.steps == 60);
+  CHECK(tried > 0);
+  CHECK(tried < 60 * 100 / 5);
+}
+
 TEST_CASE("the guard finds that a model without common directions drifts, and keeps more until it does not") {
   Calibrated session;
   configure(session, 120);

@@ -109,6 +109,24 @@ describe("dynamic pruning", () => {
     await rejectsWith("not-found", CamelGPTInference.load(model, { epdp: "exact", sidecar: join(folder, "none.epdp") }));
   });
 
+  test("where a text switches its language half-way, the guard keeps more rows than the few that did before", async () => {
+    const english =
+      "The lighthouse stood on a rock at the end of the bay. Every evening the keeper climbed the stairs, lit the lamp and wrote down the " +
+      "weather. In winter the storms were so loud that";
+    const switched = `${english}他听不见自己的脚步声。早晨，大海平静下来，村里的渔民划着小船来到礁石旁。看守人走下去`;
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: { headRows: 128, maxKl: 0.1 }, sidecar });
+    const reportAfter = async (prompt) => {
+      await model.generateText(prompt, { maxTokens: 160, ignoreEos: true });
+      return model.report();
+    };
+    const before = await reportAfter(english);
+    assert.deepEqual([before.driftEvents, before.headRows], [0, 128]);
+    const after = await reportAfter(switched);
+    assert.ok(after.driftEvents > 0 && after.headRows > 128, JSON.stringify(after));
+    assert.ok(after.driftChecks > before.driftChecks);
+    await model.dispose();
+  });
+
   test("a model in a worker calibrates itself between calls", async () => {
     const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact" });
     const options = { maxTokens: 24 };
