@@ -177,7 +177,7 @@ describe("camelgpt", () => {
     const answer = await json(["generate", ...pruned, "--prompt", "The capital of France is", "--max-tokens", "6", "--ignore-eos"]);
     assert.match(answer.text, /Paris/);
     assert.equal(answer.epdp.mode, "balanced");
-    assert.equal(answer.epdp.headRows, 3072);
+    assert.equal(answer.epdp.headRows, 1536);
     assert.ok(answer.epdp.macsPerToken < answer.epdp.macsPerTokenDense);
     const file = join(folder, "text.txt");
     writeFileSync(file, "Water boils at one hundred degrees Celsius, and it freezes at zero degrees.");
