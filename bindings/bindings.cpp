@@ -84,8 +84,8 @@ struct Engine {
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
-  bool plan(double context_length, bool kv_bytes, bool prunes) {
-    return keep(session_plan(session, memory_options(context_length, kv_bytes, prunes), &plan_));
+  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn) {
+    return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn), &plan_));
   }
   double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
   double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
@@ -97,11 +97,11 @@ struct Engine {
   double planTotalBytes() const { return static_cast<double>(plan_.total_bytes); }
   uint32_t planContextLength() const { return plan_.context_length; }
   uint32_t planModelContextLength() const { return plan_.model_context_length; }
-  bool allocate(double context_length, bool kv_bytes, bool prunes) {
-    return keep(session_allocate(session, memory_options(context_length, kv_bytes, prunes)));
+  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn) {
+    return keep(session_allocate(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn)));
   }
-  static MemoryOptions memory_options(double context_length, bool kv_bytes, bool prunes) {
-    return {count_of(context_length), kv_bytes ? KvType::k8 : KvType::k16, prunes};
+  static MemoryOptions memory_options(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn) {
+    return {count_of(context_length), kv_bytes ? KvType::k8 : KvType::k16, head_rows, kv_tokens, static_cast<float>(ffn)};
   }
 
   // --- inspection ---
@@ -177,8 +177,8 @@ struct Engine {
   // --- pruning ---
   // 0 off, 1 exact, 2 balanced, 3 aggressive.
   bool setPruneMode(uint32_t mode) { return keep(session_set_prune_mode(session, static_cast<PruneMode>(mode & 3))); }
-  bool setPruning(double head_rows, double margin, double kv_tokens, bool drafts, double max_kl) {
-    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(margin), count_of(kv_tokens), drafts, static_cast<float>(max_kl)}));
+  bool setPruning(double head_rows, double margin, double kv_tokens, double ffn, bool drafts, double max_kl) {
+    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(margin), count_of(kv_tokens), static_cast<float>(ffn), drafts, static_cast<float>(max_kl)}));
   }
   bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
   // Parts left, or -1 with an error.

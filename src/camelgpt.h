@@ -74,7 +74,10 @@ struct MemoryPlan {
 struct MemoryOptions {
   uint32_t context_length = 0;    // positions; 0: the model's own, at most kDefaultContextLimit
   KvType kv_type = KvType::k16;   // how keys and values are stored
-  bool prunes = false;            // whether there is to be room for EPDP
+  // What of PruneOptions there is to be room for.
+  bool head_rows = false;
+  bool kv_tokens = false;
+  float ffn = 0;                  // so much, or less
 };
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
@@ -199,7 +202,7 @@ struct TokenScore {
 };
 
 // Starts to score the first `token_count` tokens of the token buffer as one window with an empty cache, pruned as generations
-// are; `compare`: with the dense model as well.
+// are (where neurons are chosen, by the first quarter of the window); `compare`: with the dense model as well.
 Status session_score_begin(Session* session, size_t token_count, bool compare = false);
 // Scores some more. *left is what remains.
 Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* left);
@@ -231,8 +234,9 @@ struct PruneReport {
   bool calibrated;
   uint32_t head_rows;       // of the output head that a step scores exactly now
   uint32_t kv_tokens;       // positions that attention may read in the last step
-  float ffn_kept;           // part of the FFN's neurons that were computed, 0 to 1: all of them unless the gate is a ReLU
-  uint64_t macs;            // multiply-adds of a decode step in matrices, mean; neurons count as if all were computed
+  float ffn_kept;           // part of the FFN's neurons that were computed, 0 to 1: all of them unless the gate is a ReLU or they
+                            // were chosen for the prompt
+  uint64_t macs;            // multiply-adds of a decode step in matrices, mean; neurons of closed gates count as if computed
   uint64_t macs_dense;      // of a dense step
   uint64_t drift_checks;    // dense steps beside pruned ones
   uint64_t drift_events;    // those that found too much drift: from then on more is kept

@@ -51,8 +51,10 @@ export interface MemoryOptions {
   /** Positions of the cache; 0 means the model's own, at most 4,096. */
   contextLength: number;
   kvCache: KvCacheType;
-  /** Whether there is to be room for dynamic pruning. */
-  prunes: boolean;
+  /** What of `EpdpNumbers` there is to be room for. */
+  headRows: boolean;
+  kvTokens: boolean;
+  ffn: number;
 }
 
 const encoder = new TextEncoder();
@@ -149,9 +151,9 @@ export class Engine {
   }
 
   /** Only before `allocate`. */
-  plan({ contextLength, kvCache, prunes }: MemoryOptions): MemoryPlan {
+  plan({ contextLength, kvCache, headRows, kvTokens, ffn }: MemoryOptions): MemoryPlan {
     const bound = this.#bound;
-    this.#check(() => bound.plan(contextLength, kvCache === "q8", prunes));
+    this.#check(() => bound.plan(contextLength, kvCache === "q8", headRows, kvTokens, ffn));
     return this.#run(() => ({
       fileBytes: bound.planFileBytes(),
       weightBytes: bound.planWeightBytes(),
@@ -166,8 +168,8 @@ export class Engine {
     }));
   }
 
-  allocate({ contextLength, kvCache, prunes }: MemoryOptions): void {
-    this.#check(() => this.#bound.allocate(contextLength, kvCache === "q8", prunes));
+  allocate({ contextLength, kvCache, headRows, kvTokens, ffn }: MemoryOptions): void {
+    this.#check(() => this.#bound.allocate(contextLength, kvCache === "q8", headRows, kvTokens, ffn));
   }
 
   // --- inspection ---
@@ -301,8 +303,8 @@ export class Engine {
   setPruning(epdp: EpdpMode | EpdpNumbers): void {
     if (typeof epdp === "string") this.#check(() => this.#bound.setPruneMode(pruneModes.indexOf(epdp)));
     else {
-      const { headRows = 0, margin = 0, kvTokens = 0, drafts = false, maxKl = 0 } = epdp;
-      this.#check(() => this.#bound.setPruning(headRows, margin, kvTokens, drafts, maxKl));
+      const { headRows = 0, margin = 0, kvTokens = 0, ffn = 1, drafts = false, maxKl = 0 } = epdp;
+      this.#check(() => this.#bound.setPruning(headRows, margin, kvTokens, ffn, drafts, maxKl));
     }
   }
 

@@ -105,7 +105,7 @@ export class Host {
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
         this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs };
-        if (this.#inWorker && prunesHead(params.epdp) && !engine.pruneReport().calibrated) {
+        if (this.#inWorker && params.memory.headRows && !engine.pruneReport().calibrated) {
           this.#idleCalibration = new IdleCalibration(engine);
         }
         const total = memoryPlan.fileBytes;
@@ -247,10 +247,6 @@ export class Host {
     if (this.#model) return this.#model;
     throw new CamelGPTError("bad-state", "No model is loaded.");
   }
-}
-
-function prunesHead(epdp: LoadParams["epdp"]): boolean {
-  return typeof epdp === "string" ? epdp !== "off" : (epdp.headRows ?? 0) > 0;
 }
 
 /** Waits until the helping threads are there. Without them the engine computes alone. */

@@ -166,6 +166,11 @@ export interface EpdpNumbers {
   margin?: number;
   /** Positions of the context that attention reads for a token, in pages of 32; 0: all. */
   kvTokens?: number;
+  /**
+   * Part of the neurons of each feed-forward network that answers are computed with, above 0 to 1 (all): those that added most while
+   * the prompt was evaluated. Costs little only in models that were trained for it; `report()` says what it costs.
+   */
+  ffn?: number;
   /** Evaluate what followed earlier in the text together with the last token, where it is likely to follow again. Lossless. */
   drafts?: boolean;
   /** More drift from the dense model than that (mean, nats a token), and less is left out; 0: nobody looks. */

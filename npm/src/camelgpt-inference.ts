@@ -27,6 +27,7 @@ import {
   generateParams,
   type LoadOptions,
   memoryOptions,
+  prunesHead,
   type ScoreOptions,
   scoreParams,
   splitChatOptions,
@@ -232,7 +233,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
     try {
       const { location, open } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
-      const sidecar = epdp === "off" ? undefined : await readSidecar(named, location, { headers, fetch }, this.#means);
+      const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
+      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, location, { headers, fetch }, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       this.#backend = await this.#startBackend();
       const params: LoadParams = {

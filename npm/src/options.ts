@@ -239,7 +239,7 @@ const loadRules = {
   kvCache: oneOf("q16", "q8"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
-  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, drafts and maxKl', isEpdp),
+  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, ffn, drafts and maxKl', isEpdp),
   sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
   hub: text,
@@ -290,7 +290,7 @@ const scoreRules = {
   against: oneOf("dense"),
 };
 const calibrateRules = { text, signal, onProgress: callback };
-const epdpRules = { headRows: integer(0, largest), margin: number(0, 100), kvTokens: integer(0, largest), drafts: flag, maxKl: number(0, 10) };
+const epdpRules = { headRows: integer(0, largest), margin: number(0, 100), kvTokens: integer(0, largest), ffn: number(0, 1, { above: true }), drafts: flag, maxKl: number(0, 10) };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -317,7 +317,14 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
 }
 
 export function memoryOptions({ contextLength = 0, kvCache = "q16" }: LoadOptions, epdp: EpdpMode | EpdpNumbers): MemoryOptions {
-  return { contextLength, kvCache, prunes: epdp !== "off" };
+  const { headRows = 0, kvTokens = 0, ffn = 1 } = typeof epdp === "string" ? {} : epdp;
+  const mode = typeof epdp === "string" && epdp !== "off";
+  return { contextLength, kvCache, headRows: mode || headRows > 0, kvTokens: mode || kvTokens > 0, ffn };
+}
+
+/** Whether a sidecar or a calibration is of use. */
+export function prunesHead(epdp: EpdpMode | EpdpNumbers): boolean {
+  return memoryOptions({}, epdp).headRows;
 }
 
 export function engineOptions(options: LoadOptions): EngineOptions {

@@ -29,6 +29,33 @@ inline v128_t add_lanes4(const v128_t x[4]) {
   return wasm_i32x4_add(wasm_i64x2_shuffle(a, b, 0, 2), wasm_i64x2_shuffle(a, b, 1, 3));
 }
 
+// Asks for the runs of single neurons before they are needed, in bursts: the processor foresees neither where the next one is nor,
+// where four are read side by side, how they go on, but it waits for many lines at once.
+class Bursts {
+ public:
+  // Of each neuron's run, `first` bytes from its start, `bytes` are needed; runs are `stride` bytes apart.
+  Bursts(const uint8_t* data, size_t stride, size_t first, size_t bytes)
+      : data_(data + first), stride_(stride), bytes_(bytes), neurons_(std::max<size_t>(kBytes / std::max<size_t>(bytes, 1), 4)) {}
+
+  // Before list[i], for rising i.
+  __attribute__((noinline)) void before(std::span<const uint32_t> list, size_t i) {
+    if (i < asked_) return;
+    asked_ = std::min(i + neurons_, list.size());
+    uint32_t sum = 0;
+    for (; i < asked_; ++i) {
+      const uint8_t* p = data_ + list[i] * stride_;
+      for (size_t at = 0; at < bytes_; at += 64) sum += p[at];
+    }
+    asm volatile("" : : "r"(sum));  // not to be left out
+  }
+
+ private:
+  static constexpr size_t kBytes = 4096;
+
+  const uint8_t* data_;
+  size_t stride_, bytes_, neurons_, asked_ = 0;
+};
+
 // How a single token is quantised for a dot: bytes of 16 bits are the high ones of a unit, and then the low ones.
 template <class Dot, Precision kPrecision>
 struct TokenUnits {
@@ -114,16 +141,10 @@ struct RowProducts {
     return acc;
   }
 
-  // Asks for memory in its order, line by line. Four rows side by side are four streams, which the processor foresees less well.
-  static void touch(const uint8_t* p, size_t bytes) {
-    uint32_t sum = 0;
-    for (size_t at = 0; at < bytes; at += 64) sum += p[at];
-    asm volatile("" : : "r"(sum));  // not to be left out
-  }
-
   static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
     const size_t run = neuron_run_bytes(kKind, panel.columns), scale_run = panel.columns / kUnitColumns * 2;
     const uint8_t* all_scales = neuron_scales(panel);
+    Bursts bursts(panel.data, run, 0, run);
     for (size_t i = 0; i < list.size(); i += 4) {
       const size_t valid = std::min<size_t>(4, list.size() - i);
       const uint8_t* values[4];
@@ -133,7 +154,7 @@ struct RowProducts {
         values[r] = panel.data + row * run;
         scales[r] = all_scales + row * scale_run;
       }
-      if (values[3] == values[0] + 3 * run) touch(values[0], 4 * run);
+      bursts.before(list, i);
       alignas(16) float products[4];
       wasm_v128_store(products, four_rows(values, scales, input));
       std::memcpy(y + i, products, valid * sizeof(float));
@@ -209,7 +230,9 @@ struct ColumnProducts {
     const size_t width = static_cast<size_t>(neuron_width(panel)), run = neuron_run_bytes(kKind, width);
     const uint8_t* scales = neuron_scales(panel);
     std::memset(y + part.first, 0, part.size() * sizeof(float));
+    Bursts bursts(panel.data, run, kNibbles ? part.first / 2 : part.first, kNibbles ? part.size() / 2 : part.size());
     for (size_t i = 0; i < list.size();) {
+      bursts.before(list, i);
       const uint32_t unit = list[i] / kUnitColumns;
       const uint8_t* inputs = Units::of(input, unit);
       UnitColumns columns;

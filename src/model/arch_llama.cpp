@@ -62,8 +62,7 @@ Status bind(WeightBinder* binder, Model* model) {
     CAMELGPT_TRY(panel("attn_v.weight", key, c.hidden, &layer.value));
     CAMELGPT_TRY(panel("attn_output.weight", c.hidden, query, &layer.output));
     CAMELGPT_TRY(bind_vector(binder, LayerTensorName(l, "ffn_norm.weight"), c.hidden, &layer.ffn_norm));
-    CAMELGPT_TRY(panel("ffn_gate.weight", c.ffn, c.hidden, &layer.gate));
-    CAMELGPT_TRY(bind_up_and_down(binder, c, l, &layer));
+    CAMELGPT_TRY(bind_gated_ffn(binder, c, l, &layer));
     if (!model->layers.empty()) model->layers[l] = layer;
   }
   return {};
@@ -245,9 +244,10 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   add_product(pass, layer.output, attend_and_quantize(pass, index, first, queries, coarse_precision(layer.output)));
 }
 
-void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
+void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
   const ModelConfig& c = pass.config;
-  if (skips_neurons(layer, tokens)) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
+  const bool gathers = !pass.w->importance.empty();
+  if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
   const size_t ffn = padded_rows(c.ffn);
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
@@ -260,6 +260,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens) {
     }
   });
   pass.worker.barrier();
+  if (gathers) add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
   add_product(pass, layer.down, quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
 }
 
@@ -275,7 +276,7 @@ void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outpu
     for (uint32_t l = 0; l < c.layers; ++l) {
       const uint32_t wanted = l + 1 == c.layers ? outputs : count;
       attention_block(pass, model.layers[l], l, count, count - wanted);
-      if (wanted > 0) ffn_block(pass, model.layers[l], wanted);
+      if (wanted > 0) ffn_block(pass, model.layers[l], l, wanted);
     }
   });
   const size_t stride = padded_rows(c.hidden);

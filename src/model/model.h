@@ -76,6 +76,7 @@ struct Workspace {
   std::span<float> chunk;       // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
   NeuronCount neurons;          // of single tokens so far
+  std::span<float> importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
 };
 
 // What a step of a single token may leave out. Batches of several tokens are evaluated in full.

@@ -1,6 +1,7 @@
 #include "model/sparse_ffn.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "nn/linear.h"
@@ -59,16 +60,33 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
 
 }  // namespace
 
-Status bind_up_and_down(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
+Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
+  CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), config.ffn, config.hidden, &out->gate));
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
   const bool skips = config.activation != GateActivation::kSilu && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
   CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
-  return bind_panel(binder, down, config.hidden, config.ffn, &out->down, skips ? PanelOrder::kColumns : PanelOrder::kGroups);
+  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down, skips ? PanelOrder::kColumns : PanelOrder::kGroups));
+  if (!binder->ffn_kinds.push_back({out->gate.kind, out->up.kind, out->down.kind})) return out_of_memory("the list of layers", sizeof(FfnKinds));
+  return {};
 }
 
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count) {
   if (activation == GateActivation::kSilu) return kernels().swiglu(gate, up, count);
   kernels().reglu(gate, up, count, activation == GateActivation::kSquaredRelu);
+}
+
+void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance) {
+  const Range own = worker.share(count);
+  const uint32_t stride = padded_rows(count);
+  for (uint32_t t = 0; t < tokens; ++t, gate += stride) {
+    float squares[kPanelRows] = {};
+    for (uint32_t n = 0; n < count; ++n) squares[n % kPanelRows] += gate[n] * gate[n];
+    float norm = 0;
+    for (const float sum : squares) norm += sum;
+    if (!(norm > 0)) continue;
+    const float scale = 1 / std::sqrt(norm);
+    for (uint32_t n = own.first; n < own.end; ++n) importance[n] += std::fabs(gate[n]) * scale;
+  }
 }
 
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens) {

@@ -7,11 +7,16 @@
 
 namespace camelgpt {
 
-// Binds blk.<layer>.ffn_up and ffn_down: neuron by neuron where the gate is a ReLU and their types allow it, otherwise in groups.
-Status bind_up_and_down(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
+// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down: the latter two neuron by neuron where the gate is a ReLU and their types allow it,
+// otherwise in groups.
+Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
 
 // gate = activation(gate) * up
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count);
+
+// importance [count] += the neurons' parts in each token's network: |gate| / the norm of all. gate [tokens, padded count] is what
+// activate_gate has left. Threads share the neurons.
+void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance);
 
 // Whether sparse_ffn is to be called for so many tokens. For more of them the dense products are cheaper.
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens);

@@ -24,11 +24,17 @@ struct WeightTarget {
   uint64_t name_length;
 };
 
+// How the matrices of a feed-forward network are stored.
+struct FfnKinds {
+  PanelKind gate, up, down;
+};
+
 // An architecture names its tensors to a binder, twice: on a measuring arena to plan, then on the real one.
 struct WeightBinder {
   const GgufHeader* header;
   Arena* arena;
   Buffer<WeightTarget> targets;  // only those with memory
+  Buffer<FfnKinds> ffn_kinds;    // of each layer
   uint64_t macs = 0;             // multiply-adds of all panels bound, once each
   bool head_by_rows = false;     // whether single rows of the output head will be read
 };

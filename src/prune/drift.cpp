@@ -25,6 +25,10 @@ bool drift_check_due(DriftGuard* guard) {
 
 void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard) {
   const double budget = static_cast<double>(options.max_kl) * (limited ? kLimitedBudget : 1);
+  if (budget == 0) {  // it is only measured
+    guard->mean_kl += (kl - guard->mean_kl) / static_cast<double>(++guard->checks);
+    return;
+  }
   const double seen = std::isfinite(kl) ? std::min(kl, kMostSeen * budget) : kMostSeen * budget;
   if (guard->checks == 0) guard->mean_kl = budget / 2;
   guard->mean_kl += (seen - guard->mean_kl) * kWeight;

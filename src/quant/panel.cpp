@@ -239,6 +239,29 @@ bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const ui
   return put_blocks(*panel, type, first + done, blocks.subspan(static_cast<size_t>(done) * number));
 }
 
+void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, uint32_t row) {
+  const PanelLayout layout = panel_layout(panel.kind);
+  uint8_t* to = panel.data + row / kPanelRows * panel.group_bytes;
+  const uint32_t to_lane = row % kPanelRows;
+  // Some bytes of each row side by side: those of one lane.
+  const auto copy = [&](size_t at, size_t bytes) { std::memcpy(to + at + to_lane * bytes, group + at + lane * bytes, bytes); };
+  if (layout.float_bytes != 0) {
+    for (size_t c = 0; c < panel.columns; ++c) copy(c * kPanelRows * layout.float_bytes, layout.float_bytes);
+    return;
+  }
+  const uint32_t numbers = layout.minimum ? 2 : 1;
+  for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit) {
+    const size_t at = unit_position(layout, unit);
+    for (uint32_t k = 0; k < layout.values_bytes / 32; ++k) copy(at + k * 32, 4);
+    const size_t scales = at + layout.values_bytes;
+    for (uint32_t i = 0; i < numbers; ++i) {
+      if (layout.subs == 0) copy(scales + i * kPanelRows * 2, 2);
+      if (layout.subs != 0 && unit % kSuperUnits == 0) copy(super_position(layout, unit) + i * kPanelRows * 2, 2);
+    }
+    for (uint32_t i = 0; i < numbers * layout.subs; ++i) copy(scales + i * kPanelRows, 1);
+  }
+}
+
 void panel_row(const Panel& panel, uint32_t row, float* values) {
   assert(row < panel.rows);
   if (panel.order != PanelOrder::kGroups) return neuron_panel_row(panel, row, values);

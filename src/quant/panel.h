@@ -124,6 +124,9 @@ Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* aren
 // value is not finite: the panel is then unusable.
 bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks);
 
+// Copies a row out of eight rows of the same kind and width that lie as a group to a row of the panel, which is in groups.
+void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, uint32_t row);
+
 // One row as floats, exactly what dequantize_block gives. [columns]
 void panel_row(const Panel& panel, uint32_t row, float* values);
 

@@ -46,7 +46,7 @@ void evaluate(Session* s, uint32_t count) {
 
 // Puts drafts behind the history and says how many.
 uint32_t draft(Session* s) {
-  if (!s->uses_drafts || pruning_limits_attention(*s)) return 0;  // a batch would read the whole context
+  if (!s->uses_drafts || pruning_limits_steps(*s)) return 0;  // a batch would leave nothing out
   const std::span<const int32_t> text = s->history.first(s->history_length);
   drafts_follow(&s->drafts, text);
   // Only where another token may follow is a draft worth its evaluation.
@@ -163,7 +163,7 @@ Status session_prompt(Session* session, size_t token_count) {
   s->draft_counts = {};
   if (s->uses_drafts) drafts_begin(&s->drafts, s->history.first(s->history_length));
   s->top_count = 0;
-  pruning_restart(&s->pruning);
+  pruning_restart(s->history_length, s->reused, &s->pruning);
   s->workspace.neurons = {};
   s->scoring = false;
   s->generating = true;

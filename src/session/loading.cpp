@@ -71,7 +71,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
                      WeightBinder* binder, MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
-  binder->head_by_rows = options.prunes && pruned_head_rank(parts.model.config) != 0;
+  binder->head_by_rows = options.head_rows && pruned_head_rank(parts.model.config) != 0;
   const ModelConfig& config = parts.model.config;
   CheckedSize before = 0;
   const auto taken = [&] {
@@ -88,7 +88,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   drafts_reserve(&parts.drafts, context, arena);
   parts.history = arena->take<int32_t>(context);
   plan->workspace_bytes = taken();
-  if (options.prunes) pruning_reserve(config, arena, &parts.pruning);
+  pruning_reserve(parts.model, binder->ffn_kinds.span(), options, arena, &parts.pruning);
   plan->prune_bytes = taken();
   const CheckedSize total = arena->used();
   return total.fits_address_space() ? Status{} : out_of_memory("the model", total.value);

@@ -2,7 +2,9 @@
 #include "session/pruning.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "nn/linear.h"
 #include "session/session.h"
 
 namespace camelgpt {
@@ -19,8 +21,8 @@ uint64_t rows_scored(const PrunedHead& head) {
 }
 
 Status not_reserved() {
-  Status status = make_error(ErrorCode::kBadState, "This model was loaded without memory for pruning.");
-  return with_hint(status, "Load it with the option epdp set to something but \"off\".");
+  Status status = make_error(ErrorCode::kBadState, "This model was loaded without memory for this pruning.");
+  return with_hint(status, "Load it with the option epdp set to a mode, or to numbers that ask for this.");
 }
 
 Status not_worth_it(const Session& s) {
@@ -31,7 +33,7 @@ Status not_worth_it(const Session& s) {
 
 Status can_calibrate(const Session& s) {
   if (s.state != LoadState::kReady) return not_ready();
-  if (!s.pruning.reserved) return not_reserved();
+  if (!s.pruning.head_reserved) return not_reserved();
   return s.pruning.head.rank == 0 ? not_worth_it(s) : Status{};
 }
 
@@ -60,6 +62,18 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
   return false;
 }
 
+bool limits_attention(const Session& s) {
+  const uint32_t kv_tokens = drift_kv_tokens(s.pruning.options, s.pruning.guard);
+  return kv_tokens != 0 && s.cache.length >= kv_tokens;
+}
+
+bool chooses_neurons(const Pruning& p) { return p.options.ffn != 0 && p.neurons.kept != 0; }
+
+// After drift all neurons are computed.
+bool limits_neurons(const Session& s) {
+  return chooses_neurons(s.pruning) && s.cache.length >= s.pruning.prompt_end && s.pruning.guard.widened == 0;
+}
+
 // Evaluates the next tokens of the text that is learnt from.
 void learn(Session* s) {
   Pruning& p = s->pruning;
@@ -81,30 +95,51 @@ void learn(Session* s) {
 
 }  // namespace
 
-void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning) {
-  pruned_head_reserve(config, arena, &pruning->head);
-  pruning->dense = arena->take<float>(config.vocabulary);
-  pruning->reserved = true;
+void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena, Pruning* pruning) {
+  const ModelConfig& c = model.config;
+  const uint32_t kept = kept_neurons(c, options.ffn);
+  pruning->head_reserved = options.head_rows;
+  if (options.head_rows) pruned_head_reserve(c, arena, &pruning->head);
+  if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &pruning->neurons);
+  if (options.head_rows || options.kv_tokens || kept != 0) pruning->dense = arena->take<float>(c.vocabulary);
 }
 
-void pruning_restart(Pruning* pruning) {
+void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning) {
   pruning->guard = {};
   pruning->thin_streak = pruning->dense_left = 0;
-  pruning->steps = pruning->exact_rows = 0;
+  pruning->steps = pruning->exact_rows = pruning->light_steps = 0;
   pruning->window_length = 0;
+  pruning->prompt_end = prompt;
+  if (chooses_neurons(*pruning)) prompt_neurons_begin(prompt, reused, &pruning->neurons);
 }
 
-bool pruning_limits_attention(const Session& session) {
-  const uint32_t kv_tokens = drift_kv_tokens(session.pruning.options, session.pruning.guard);
-  return kv_tokens != 0 && session.cache.length >= kv_tokens;
+bool pruning_limits_steps(const Session& session) {
+  return limits_attention(session) || limits_neurons(session);
 }
 
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs) {
-  Pruning& p = session->pruning;
+  Session* s = session;
+  Pruning& p = s->pruning;
+  const uint32_t count = static_cast<uint32_t>(tokens.size());
   StepLimits limits;
   limits.kv_tokens = drift_kv_tokens(p.options, p.guard);
-  p.limited = tokens.size() == 1 && pruning_limits_attention(*session);
-  model_forward(session->model, tokens, outputs, &session->cache, &session->workspace, limits);
+  p.limited = count == 1 && limits_attention(*s);
+  p.light = count == 1 && limits_neurons(*s);
+  if (p.light) {
+    prompt_neurons_pack(s->model, &p.neurons);
+    return model_forward(p.neurons.light, tokens, outputs, &s->cache, &s->workspace, limits);
+  }
+  if (!chooses_neurons(p) || s->cache.length >= p.prompt_end) {
+    return model_forward(s->model, tokens, outputs, &s->cache, &s->workspace, limits);
+  }
+  // All tokens go through the last layer too: what its neurons do matters as much.
+  s->workspace.importance = p.neurons.importance;
+  model_forward(s->model, tokens, count, &s->cache, &s->workspace, limits);
+  s->workspace.importance = {};
+  p.neurons.seen += count;
+  const size_t stride = padded_rows(s->model.config.hidden);
+  float* x = s->workspace.x.data();
+  std::memmove(x, x + (count - outputs) * stride, outputs * stride * sizeof(float));
 }
 
 void pruning_logits(Session* session, uint32_t output) {
@@ -113,12 +148,15 @@ void pruning_logits(Session* session, uint32_t output) {
   const uint32_t vocabulary = s->model.config.vocabulary;
   const uint32_t rows = head_rows_now(p, vocabulary);
   ++p.steps;
+  p.light_steps += p.light ? 1 : 0;
   const bool pruned = rows != 0 && try_pruned_logits(s, output, rows);
   if (!pruned) {
     model_logits(s->model, output, &s->workspace);
     p.exact_rows += vocabulary;
   }
-  if ((!pruned && !p.limited) || !(p.options.max_kl > 0) || !drift_check_due(&p.guard)) return;
+  // What chosen neurons cost an answer is measured even where there is no budget.
+  const bool watched = p.options.max_kl > 0 ? pruned || p.limited || p.light : p.light && s->generating;
+  if (!watched || !drift_check_due(&p.guard)) return;
   const std::span<float> logits = s->workspace.logits.first(vocabulary);
   std::copy(logits.begin(), logits.end(), p.dense.begin());
   pruning_dense_logits(s, output);  // which this token then is chosen from
@@ -127,7 +165,7 @@ void pruning_logits(Session* session, uint32_t output) {
 
 void pruning_dense_logits(Session* session, uint32_t output) {
   Session* s = session;
-  if (s->pruning.limited) {  // once more, with all of the context
+  if (s->pruning.limited || s->pruning.light) {  // once more, with all of the context and all neurons
     --s->cache.length;
     model_forward(s->model, s->history.subspan(s->cache.length, 1), 1, &s->cache, &s->workspace);
   }
@@ -137,9 +175,14 @@ void pruning_dense_logits(Session* session, uint32_t output) {
 Status session_set_pruning(Session* session, const PruneOptions& options) {
   if (session->state != LoadState::kReady) return not_ready();
   CAMELGPT_TRY(check_prune_options(options, session->model.config));
-  if ((options.head_rows != 0 || options.kv_tokens != 0) && !session->pruning.reserved) return not_reserved();
+  const Pruning& p = session->pruning;
+  const uint32_t kept = kept_neurons(session->model.config, options.ffn);
+  if (p.dense.empty() && (options.head_rows != 0 || options.kv_tokens != 0)) return not_reserved();
+  if (options.head_rows != 0 && !p.head_reserved) return not_reserved();
+  if (kept != p.neurons.kept && kept != 0) return not_reserved();
   session->pruning.options = options;
-  pruning_restart(&session->pruning);
+  if (kept == 0) session->pruning.options.ffn = 0;
+  pruning_restart(0, 0, &session->pruning);
   return session_set_drafts(session, options.drafts);
 }
 
@@ -162,9 +205,15 @@ PruneReport session_prune_report(const Session* session) {
   const uint64_t head_dense = static_cast<uint64_t>(c.vocabulary) * c.hidden;
   const double exact = p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);
   const double coarse = prunes ? static_cast<double>(p.head.rank) * (c.hidden + c.vocabulary) : 0;
-  report.macs = static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse);
   const NeuronCount& neurons = session->workspace.neurons;
   report.ffn_kept = neurons.total == 0 ? 1 : static_cast<float>(static_cast<double>(neurons.fired) / static_cast<double>(neurons.total));
+  double left_out = 0;  // multiply-adds with neurons that were not chosen
+  if (p.light_steps > 0) {
+    const double light = static_cast<double>(p.light_steps) / static_cast<double>(p.steps);
+    report.ffn_kept = static_cast<float>(1 - light * (c.ffn - p.neurons.kept) / c.ffn);
+    left_out = light * 3 * (c.ffn - p.neurons.kept) * c.hidden * c.layers;
+  }
+  report.macs = static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse - left_out);
   report.drift_checks = p.guard.checks;
   report.drift_events = p.guard.events;
   report.mean_kl = p.guard.checks == 0 ? -1 : static_cast<float>(p.guard.mean_kl);

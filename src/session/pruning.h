@@ -3,18 +3,24 @@
 
 #include "prune/calibration.h"
 #include "prune/drift.h"
+#include "prune/neurons.h"
 
 namespace camelgpt {
 
 struct Session;
+struct MemoryOptions;
 
 struct Pruning {
-  bool reserved = false;      // memory was taken for a pruned head
+  bool head_reserved = false;  // memory was taken for a pruned head
   PruneOptions options;
   PrunedHead head;
+  PromptNeurons neurons;
+  uint32_t prompt_end = 0;    // position before which tokens are the prompt, by which neurons are chosen
   DriftGuard guard;
-  std::span<float> dense;     // [vocabulary] logits of the dense step beside the pruned one
+  std::span<float> dense;     // [vocabulary] logits of the dense step beside the pruned one; empty where nothing can be pruned
   bool limited = false;       // whether attention was pruned in the last pruning_forward
+  bool light = false;         // whether it left out neurons
+  uint64_t light_steps = 0;   // of this generation
   uint32_t thin_streak = 0;   // steps in a row whose margin was too thin
   uint32_t dense_left = 0;    // steps that are dense at once, since the ones before them were in vain
   uint64_t steps = 0;         // of this generation
@@ -27,18 +33,18 @@ struct Pruning {
 };
 
 // Takes memory for pruning, or only adds it up while the arena measures.
-void pruning_reserve(const ModelConfig& config, Arena* arena, Pruning* pruning);
+void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena, Pruning* pruning);
 
 // Whether steps leave anything out.
 inline bool pruning_is_active(const Pruning& pruning) {
-  return (pruning.head.packed && pruning.options.head_rows != 0) || pruning.options.kv_tokens != 0;
+  return (pruning.head.packed && pruning.options.head_rows != 0) || pruning.options.kv_tokens != 0 || pruning.options.ffn != 0;
 }
 
-// A generation begins.
-void pruning_restart(Pruning* pruning);
-// Whether attention of a single token would be pruned now.
-bool pruning_limits_attention(const Session& session);
-// Evaluates tokens after what the cache holds; attention of a single one is pruned where the session's options say so.
+// A text begins, of which the first `prompt` tokens are the prompt and the first `reused` are in the cache.
+void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning);
+// Whether a single token would be evaluated with less than the whole context or all neurons now.
+bool pruning_limits_steps(const Session& session);
+// Evaluates tokens after what the cache holds; a single one behind the prompt is pruned as the session's options say.
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs);
 // Logits of an output of the last pruning_forward, pruned likewise.
 void pruning_logits(Session* session, uint32_t output);

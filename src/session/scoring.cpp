@@ -7,6 +7,8 @@
 namespace camelgpt {
 namespace {
 
+constexpr uint32_t kPromptPart = 4;  // of a window, its first quarter is the prompt by which neurons are chosen
+
 struct Scored {
   float logprob;
   int32_t best;
@@ -30,7 +32,7 @@ TokenScore score_pruned(Session* s, uint32_t output, int32_t target) {
   const std::span<const float> logits = s->workspace.logits.first(s->model.config.vocabulary);
   std::copy(logits.begin(), logits.end(), s->pruning.dense.begin());
   pruning_dense_logits(s, output);
-  if (s->pruning.limited) {  // what follows sees what a pruned step has left
+  if (s->pruning.limited || s->pruning.light) {  // what follows sees what a pruned step has left
     --s->cache.length;
     pruning_forward(s, s->history.subspan(s->cache.length, 1), 1);
   }
@@ -39,6 +41,15 @@ TokenScore score_pruned(Session* s, uint32_t output, int32_t target) {
   score.dense_best = dense.best;
   score.kl = static_cast<float>(kl_divergence(logits, s->pruning.dense));
   return score;
+}
+
+// Tokens to evaluate at once from here on: what a step leaves out is left out of single tokens alone.
+uint32_t scored_together(const Session& s) {
+  const PruneOptions& o = s.pruning.options;
+  const uint32_t first = s.cache.length, prompt_end = s.pruning.prompt_end;
+  if (o.kv_tokens != 0 && first >= o.kv_tokens) return 1;
+  if (o.ffn == 0) return kMaxBatch;
+  return first < prompt_end ? std::min(kMaxBatch, prompt_end - first) : 1;
 }
 
 }  // namespace
@@ -59,7 +70,7 @@ Status session_score_begin(Session* session, size_t token_count, bool compare) {
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   s->cache.length = 0;
-  pruning_restart(&s->pruning);
+  pruning_restart(std::max(1u, s->history_length / kPromptPart), 0, &s->pruning);
   s->scoring = true;
   s->comparing = compare;
   return {};
@@ -73,8 +84,7 @@ Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* l
   uint32_t budget = std::max(1u, max_tokens);
   while (s->cache.length < end && budget > 0) {
     const uint32_t first = s->cache.length;
-    // Pages are left out of single tokens alone.
-    const uint32_t most = s->pruning.options.kv_tokens != 0 && first >= s->pruning.options.kv_tokens ? 1 : kMaxBatch;
+    const uint32_t most = scored_together(*s);
     const uint32_t count = std::min({end - first, budget, most});
     pruning_forward(s, s->history.subspan(first, count), count);
     if (pruning_is_active(s->pruning)) {

@@ -28,7 +28,7 @@ const ownPrompts = [
   "How does a bicycle stay upright?",
 ];
 
-const usual = ["off", "exact", "balanced", "aggressive", '{"headRows":6144}', '{"headRows":3072}', '{"headRows":1024}', '{"drafts":true}'];
+const usual = ["off", "exact", "balanced", "aggressive", '{"headRows":6144}', '{"headRows":3072}', '{"headRows":1024}', '{"drafts":true}', '{"ffn":0.9}'];
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +53,7 @@ for (const name of settings) {
   const epdp = name.startsWith("{") ? JSON.parse(name) : name;
   const options = { epdp, threads: Number(values.threads), contextLength: before ? 4608 : 1024 };
   const model = await CamelGPTInference.load(values.model, { ...options, ...(epdp !== "off" && values.sidecar && { sidecar: values.sidecar }) });
-  if (epdp !== "off" && !(await model.report()).calibrated) await model.calibrate();
+  if ((typeof epdp === "string" ? epdp !== "off" : epdp.headRows) && !(await model.report()).calibrated) await model.calibrate();
   seats.push({ name, epdp, model, ms: 0, same: 0, kl: 0, top: 0, nll: 0, scored: 0, drafted: 0, accepted: 0, checks: 0, events: 0, macs: 0 });
 }
 const [dense] = seats;

@@ -60,6 +60,24 @@ TEST_CASE("a panel can be filled in pieces of any number of blocks") {
   }
 }
 
+TEST_CASE("rows can be copied from panel to panel") {
+  for (const TensorType type : kAllTensorTypes) {
+    CAPTURE(tensor_type_info(type).name);
+    const uint32_t rows = 19, columns = 512;
+    PanelFixture from(type, rows, columns), to(type, rows, columns);
+    REQUIRE(panel_put(&from.panel, type, 0, from.bytes));
+    for (uint32_t r = 0; r < rows; ++r) {
+      const uint32_t source = r * 7 % rows;
+      panel_copy_lane(to.panel, from.panel.data + source / kPanelRows * from.panel.group_bytes, source % kPanelRows, r);
+    }
+    std::vector<float> row(columns);
+    for (uint32_t r = 0; r < rows; ++r) {
+      panel_row(to.panel, r, row.data());
+      CHECK(std::equal(row.begin(), row.end(), from.values.begin() + static_cast<ptrdiff_t>(r * 7 % rows) * columns));
+    }
+  }
+}
+
 TEST_CASE("a panel rejects scales and weights that are not finite") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);

@@ -127,6 +127,19 @@ describe("dynamic pruning", () => {
     await model.dispose();
   });
 
+  test("neurons are chosen for a prompt on request, and what that costs is reported", async () => {
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: { ffn: 0.9 } });
+    const { memoryPlan } = await model.info();
+    assert.ok(memoryPlan.pruneBytes > 20e6, "there is room for them, in the plan");
+    const answer = await model.chat(question, { maxTokens: 24, ignoreEos: true });
+    assert.equal(answer.tokens[0], (await dense.chat(question, { maxTokens: 1 })).tokens[0], "the prompt is evaluated in full");
+    const report = await model.report();
+    assert.ok(report.ffnKept > 0.9 && report.ffnKept < 0.95, JSON.stringify(report));
+    assert.ok(report.meanKl > 0 && report.driftChecks >= 1);
+    assert.ok(report.macsPerToken < report.macsPerTokenDense);
+    await model.dispose();
+  });
+
   test("a model in a worker calibrates itself between calls", async () => {
     const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact" });
     const options = { maxTokens: 24 };

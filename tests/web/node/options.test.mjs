@@ -78,7 +78,7 @@ describe("options", () => {
   });
 
   test("pruning that is out of range or unknown", async () => {
-    for (const epdp of ["fast", true, { headRow: 5 }, { headRows: -1 }, { maxKl: 11 }, { drafts: 1 }, { kvTokens: 0.5 }]) {
+    for (const epdp of ["fast", true, { headRow: 5 }, { headRows: -1 }, { maxKl: 11 }, { drafts: 1 }, { kvTokens: 0.5 }, { ffn: 0 }, { ffn: 1.5 }]) {
       await rejectsWith("bad-option", constructWith({ epdp }));
     }
     for (const sidecar of [5, {}, true]) await rejectsWith("bad-option", constructWith({ sidecar }));
