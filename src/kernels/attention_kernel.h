@@ -97,28 +97,43 @@ struct AttentionKernel {
   };
   static_assert(sizeof(Row) == kAttentionRowBytes);
 
-  // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values' scales, as
-  // integers that are to be multiplied with scales[r]; zero from seen[r] on. keep[r]: by how much the past shrinks.
+  // Scales scores [kRows, kAttentionTile] and limits them.
   template <int kRows>
-  CAMELGPT_ONCE static void weigh(float* scores, const uint32_t* seen, const float* value_scales, Row* rows, int16_t* weights,
-                                  float* scales, float* keep) {
+  CAMELGPT_ONCE static void limit(const Row* rows, float softcap, float* scores) {
+    for (int r = 0; r < kRows; ++r) {
+      float* row = scores + r * kAttentionTile;
+      const v128_t scale = wasm_v128_load32_splat(&rows[r].score_scale);
+      for (uint32_t p = 0; p < kAttentionTile; p += 4) wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
+      VectorOps::softcap(row, kAttentionTile, softcap);
+    }
+  }
+
+  // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values' scales, as
+  // integers that are to be multiplied with scales[r]; zero before from[r] and from seen[r] on. keep[r]: by how much the past
+  // shrinks. `scaled`: the scores have gone through limit().
+  template <int kRows>
+  CAMELGPT_ONCE static void weigh(float* scores, const uint32_t* from, const uint32_t* seen, const float* value_scales, Row* rows,
+                                  bool scaled, int16_t* weights, float* scales, float* keep) {
     v128_t peaks[kRows];
     CAMELGPT_UNROLL
     for (int r = 0; r < kRows; ++r) {
       float* row = scores + r * kAttentionTile;
-      std::fill(row + seen[r], row + kAttentionTile, seen[r] == 0 ? 0.0f : row[0]);  // no more than the others
-      const v128_t score_scale = wasm_v128_load32_splat(&rows[r].score_scale);
+      const float any = from[r] == seen[r] ? 0.0f : row[from[r]];  // no more than the others
+      std::fill(row, row + from[r], any);
+      std::fill(row + seen[r], row + kAttentionTile, any);
+      const v128_t score_scale = scaled ? wasm_f32x4_splat(1) : wasm_v128_load32_splat(&rows[r].score_scale);
       v128_t highest = wasm_v128_load32_splat(&rows[r].maximum);
       for (uint32_t p = 0; p < kAttentionTile; p += 4) {
         const v128_t score = wasm_f32x4_mul(wasm_v128_load(row + p), score_scale);
         wasm_v128_store(row + p, score);
         highest = wasm_f32x4_pmax(highest, score);
       }
-      const float peak = seen[r] == 0 ? rows[r].maximum : horizontal_max(highest);
+      const float peak = from[r] == seen[r] ? rows[r].maximum : horizontal_max(highest);
+      std::fill(row, row + from[r], -FLT_MAX);
       std::fill(row + seen[r], row + kAttentionTile, -FLT_MAX);
       keep[r] = rows[r].maximum == peak ? 1.0f : std::exp(rows[r].maximum - peak);
       rows[r].maximum = peak;
-      peaks[r] = wasm_f32x4_splat(peak);
+      peaks[r] = wasm_f32x4_splat(peak == -HUGE_VALF ? 0.0f : peak);  // nothing was seen so far
     }
     float own_scales[kAttentionTile] = {};
     if (seen[kRows - 1] < kAttentionTile) {  // what lies behind may be anything
@@ -208,6 +223,11 @@ struct AttentionKernel {
           const uint32_t end = a.position + r / a.group + 1;
           return end <= start ? 0 : std::min(end - start, kAttentionTile);
         };
+        const auto from = [&](uint32_t r) {  // what lies before the window
+          const uint32_t end = a.position + r / a.group + 1;
+          return a.window == 0 || end <= start + a.window ? 0 : end - a.window - start;
+        };
+        if (a.window != 0 && a.position >= start + kAttentionTile + a.window - 1) continue;
         // Blocks before the first one see nothing of this tile.
         const uint32_t first = (start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
         for (uint32_t r = first; r < rows; r += kRowBlock) {
@@ -215,14 +235,16 @@ struct AttentionKernel {
             constexpr int kRows = decltype(count)::value;
             float keep[kRows], scales[kRows];
             float* out[kRows];
-            uint32_t row_seen[kRows];
+            uint32_t row_seen[kRows], row_from[kRows];
             for (int j = 0; j < kRows; ++j) {
               out[j] = out_of(r + j);
               row_seen[j] = seen(r + j);
+              row_from[j] = std::min(from(r + j), row_seen[j]);
             }
             const uint32_t positions = row_seen[kRows - 1];
             score<kRows>(queries + r * width, keys, key_scales, positions, width, scores);
-            weigh<kRows>(scores, row_seen, value_scales, row_of + r, weights, scales, keep);
+            if (a.softcap != 0) limit<kRows>(row_of + r, a.softcap, scores);
+            weigh<kRows>(scores, row_from, row_seen, value_scales, row_of + r, a.softcap != 0, weights, scales, keep);
             accumulate<kRows>(weights, values, positions, width, keep, scales, out);
           });
         }
@@ -304,6 +326,10 @@ constexpr Kernels make_kernels(const char* name) {
   set_matmuls<Isa>(&table);
   set_neurons<Isa>(&table);
   table.rms_norm = VectorOps::rms_norm;
+  table.rope_halves = VectorOps::rope_halves;
+  table.softcap = VectorOps::softcap;
+  table.geglu = VectorOps::geglu;
+  table.layer_norm = VectorOps::layer_norm;
   table.swiglu = VectorOps::swiglu;
   table.list_positive = VectorOps::list_positive;
   table.reglu = VectorOps::reglu;

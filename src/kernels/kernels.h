@@ -110,6 +110,8 @@ struct AttentionArguments {
   const uint32_t* tiles;    // [tile_count] tiles of kAttentionTile positions to visit, ascending, the query token's own among
   uint32_t tile_count;      // them; null: all
   float scale;              // of the scores, usually 1 / sqrt(head_width)
+  float softcap;            // what scores come near to at most (Kernels::softcap); 0: no limit
+  uint32_t window;          // positions that a token sees at most, up to its own; 0: all
   float* out;               // [tokens, out_stride]
   size_t out_stride;
   void* scratch;            // attention_scratch_bytes(...), aligned for floats
@@ -146,8 +148,13 @@ struct Kernels {
   ColumnsFunction columns[kPanelKinds];  // likewise
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
   void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);
+  // y[i] = (x[i] - mean(x)) / sqrt(variance(x) + epsilon) * weight[i] + bias[i]; a bias that is null is zero
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, uint32_t count, float epsilon, float* y);
   // gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i]
   void (*swiglu)(float* gate, const float* up, uint32_t count);
+  // gate[i] = gate[i] * P(gate[i]) * up[i], with tanh's approximation of the normal distribution (Hendrycks and Gimpel 2016,
+  // "Gaussian Error Linear Units"); an up that is null is one
+  void (*geglu)(float* gate, const float* up, uint32_t count);
   // The positions of what is above zero, in their order; returns how many. `list` has room for kListSlack more than count.
   uint32_t (*list_positive)(const float* x, uint32_t count, uint32_t* list);
   // gate[i] = gate[i] > 0 ? gate[i] * up[i] : 0, or the same with the gate squared
@@ -157,6 +164,10 @@ struct Kernels {
   // Rotates pairs (2i, 2i + 1) of each head by the angles whose cosine and sine are given [rotated / 2]; values from
   // `rotated` on stay as they are.
   void (*rope)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine);
+  // The same for pairs (i, i + rotated / 2).
+  void (*rope_halves)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine);
+  // x[i] = cap * tanh(x[i] / cap)
+  void (*softcap)(float* x, uint32_t count, float cap);
   // Rounds to integers, the largest that the limits allow, and returns the scale. count % 8 == 0.
   float (*round_row)(const float* x, uint32_t count, RowLimits limits, int16_t* out);
   void (*attend)(const AttentionArguments& arguments);

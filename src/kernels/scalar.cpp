@@ -198,8 +198,31 @@ void rms_norm(const float* x, const float* weight, uint32_t count, float epsilon
   for (uint32_t i = 0; i < count; ++i) y[i] = x[i] * factor * weight[i];
 }
 
+void layer_norm(const float* x, const float* weight, const float* bias, uint32_t count, float epsilon, float* y) {
+  double sum = 0, squares = 0;
+  for (uint32_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]);
+  const double mean = sum / count;
+  for (uint32_t i = 0; i < count; ++i) squares += (static_cast<double>(x[i]) - mean) * (static_cast<double>(x[i]) - mean);
+  const double factor = 1 / std::sqrt(squares / count + static_cast<double>(epsilon));
+  for (uint32_t i = 0; i < count; ++i) {
+    y[i] = static_cast<float>((static_cast<double>(x[i]) - mean) * factor) * weight[i] + (bias != nullptr ? bias[i] : 0);
+  }
+}
+
 void swiglu(float* gate, const float* up, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+void geglu(float* gate, const float* up, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    const float x = gate[i];
+    const float inner = 0.79788456f * (x + 0.044715f * x * x * x);  // sqrt(2 / pi)
+    gate[i] = 0.5f * x * (1 + std::tanh(inner)) * (up != nullptr ? up[i] : 1);
+  }
+}
+
+void softcap(float* x, uint32_t count, float cap) {
+  for (uint32_t i = 0; i < count; ++i) x[i] = cap * std::tanh(x[i] / cap);
 }
 
 uint32_t list_positive(const float* x, uint32_t count, uint32_t* list) {
@@ -224,6 +247,17 @@ void rope(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const
       const float a = x[i], b = x[i + 1];
       x[i] = a * cosine[i / 2] - b * sine[i / 2];
       x[i + 1] = a * sine[i / 2] + b * cosine[i / 2];
+    }
+  }
+}
+
+void rope_halves(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine) {
+  const uint32_t half = rotated / 2;
+  for (uint32_t h = 0; h < heads; ++h, x += head_width) {
+    for (uint32_t i = 0; i < half; ++i) {
+      const float a = x[i], b = x[half + i];
+      x[i] = a * cosine[i] - b * sine[i];
+      x[half + i] = a * sine[i] + b * cosine[i];
     }
   }
 }
@@ -254,7 +288,9 @@ void each_visited(const AttentionArguments& a, uint32_t seen, Body body) {
   const uint32_t tiles = a.tiles != nullptr ? a.tile_count : (seen + kAttentionTile - 1) / kAttentionTile;
   for (uint32_t i = 0; i < tiles; ++i) {
     const uint32_t start = (a.tiles != nullptr ? a.tiles[i] : i) * kAttentionTile;
-    for (uint32_t p = start; p < start + kAttentionTile && p < seen; ++p) body(p);
+    for (uint32_t p = start; p < start + kAttentionTile && p < seen; ++p) {
+      if (a.window == 0 || p + a.window >= seen) body(p);
+    }
   }
 }
 
@@ -270,7 +306,9 @@ void attend(const AttentionArguments& a) {
       const auto score = [&](uint32_t p) {
         double sum = 0;
         for (uint32_t i = 0; i < width; ++i) sum += q[i] * stored_at(a.kv_type, a.keys, head * width + key_index(width, p, i));
-        return sum * q_scale * static_cast<double>(a.key_scales[head + p]) * static_cast<double>(a.scale);
+        sum *= q_scale * static_cast<double>(a.key_scales[head + p]) * static_cast<double>(a.scale);
+        const double cap = static_cast<double>(a.softcap);
+        return cap == 0 ? sum : cap * std::tanh(sum / cap);
       };
       double maximum = -HUGE_VAL, total = 0;
       each_visited(a, seen, [&](uint32_t p) { maximum = std::fmax(maximum, score(p)); });
@@ -360,6 +398,10 @@ constexpr Kernels make_table() {
   table.rows[static_cast<int>(PanelKind::kHalf)] = dot_half_rows;
   table.columns[static_cast<int>(PanelKind::kHalf)] = add_half_columns;
   table.rms_norm = rms_norm;
+  table.rope_halves = rope_halves;
+  table.softcap = softcap;
+  table.geglu = geglu;
+  table.layer_norm = layer_norm;
   table.swiglu = swiglu;
   table.list_positive = list_positive;
   table.reglu = reglu;

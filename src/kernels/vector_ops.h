@@ -189,6 +189,31 @@ struct VectorOps {
     for (; i < count; ++i) y[i] = x[i] * factor * weight[i];
   }
 
+  static void layer_norm(const float* x, const float* weight, const float* bias, uint32_t count, float epsilon, float* y) {
+    v128_t sum = wasm_f32x4_splat(0);
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) sum = wasm_f32x4_add(sum, wasm_v128_load(x + i));
+    float total = horizontal_sum(sum);
+    for (; i < count; ++i) total += x[i];
+    const float mean = total / static_cast<float>(count);
+    const v128_t means = wasm_f32x4_splat(mean);
+    sum = wasm_f32x4_splat(0);
+    for (i = 0; i + 4 <= count; i += 4) {
+      const v128_t v = wasm_f32x4_sub(wasm_v128_load(x + i), means);
+      sum = madd(v, v, sum);
+    }
+    float squares = horizontal_sum(sum);
+    for (; i < count; ++i) squares += (x[i] - mean) * (x[i] - mean);
+    const float factor = 1.0f / std::sqrt(squares / static_cast<float>(count) + epsilon);
+    const v128_t factors = wasm_f32x4_splat(factor);
+    for (i = 0; i + 4 <= count; i += 4) {
+      const v128_t v = wasm_f32x4_mul(wasm_f32x4_sub(wasm_v128_load(x + i), means), factors);
+      const v128_t shift = bias != nullptr ? wasm_v128_load(bias + i) : wasm_f32x4_splat(0);
+      wasm_v128_store(y + i, madd(v, wasm_v128_load(weight + i), shift));
+    }
+    for (; i < count; ++i) y[i] = (x[i] - mean) * factor * weight[i] + (bias != nullptr ? bias[i] : 0);
+  }
+
   static void swiglu(float* gate, const float* up, uint32_t count) {
     const Exp exp;
     uint32_t i = 0;
@@ -198,6 +223,39 @@ struct VectorOps {
       wasm_v128_store(gate + i, wasm_f32x4_mul(wasm_f32x4_div(g, denominator), wasm_v128_load(up + i)));
     }
     for (; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+  }
+
+  // tanh(x) = 1 - 2 / (e^2x + 1)
+  static v128_t tanh4(const Exp& exp, v128_t x) {
+    const v128_t one = wasm_f32x4_splat(1);
+    return wasm_f32x4_sub(one, wasm_f32x4_div(wasm_f32x4_splat(2), wasm_f32x4_add(exp(wasm_f32x4_add(x, x)), one)));
+  }
+
+  static v128_t gelu4(const Exp& exp, v128_t x) {
+    const v128_t cubic = wasm_f32x4_mul(wasm_f32x4_mul(x, x), wasm_f32x4_mul(x, wasm_f32x4_splat(0.044715f)));
+    const v128_t inner = wasm_f32x4_mul(wasm_f32x4_splat(0.79788456f), wasm_f32x4_add(x, cubic));  // sqrt(2 / pi)
+    const v128_t half = wasm_f32x4_mul(x, wasm_f32x4_splat(0.5f));
+    return madd(half, tanh4(exp, inner), half);
+  }
+
+  static void geglu(float* gate, const float* up, uint32_t count) {
+    const Exp exp;
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      const v128_t value = gelu4(exp, wasm_v128_load(gate + i));
+      wasm_v128_store(gate + i, up != nullptr ? wasm_f32x4_mul(value, wasm_v128_load(up + i)) : value);
+    }
+    for (; i < count; ++i) gate[i] = wasm_f32x4_extract_lane(gelu4(exp, wasm_f32x4_splat(gate[i])), 0) * (up != nullptr ? up[i] : 1);
+  }
+
+  static void softcap(float* x, uint32_t count, float cap) {
+    const Exp exp;
+    const v128_t caps = wasm_f32x4_splat(cap), inverse = wasm_f32x4_splat(1 / cap);
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      wasm_v128_store(x + i, wasm_f32x4_mul(caps, tanh4(exp, wasm_f32x4_mul(wasm_v128_load(x + i), inverse))));
+    }
+    for (; i < count; ++i) x[i] = wasm_f32x4_extract_lane(wasm_f32x4_mul(caps, tanh4(exp, wasm_f32x4_mul(wasm_f32x4_splat(x[i]), inverse))), 0);
   }
 
   // Four at a time, without branches, which nobody could foresee.
@@ -254,6 +312,24 @@ struct VectorOps {
         const float a = x[i], b = x[i + 1];
         x[i] = a * cosine[i / 2] - b * sine[i / 2];
         x[i + 1] = a * sine[i / 2] + b * cosine[i / 2];
+      }
+    }
+  }
+
+  static void rope_halves(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine) {
+    const uint32_t half = rotated / 2;
+    for (uint32_t h = 0; h < heads; ++h, x += head_width) {
+      uint32_t i = 0;
+      for (; i + 4 <= half; i += 4) {
+        const v128_t a = wasm_v128_load(x + i), b = wasm_v128_load(x + half + i);
+        const v128_t c = wasm_v128_load(cosine + i), s = wasm_v128_load(sine + i);
+        wasm_v128_store(x + i, wasm_f32x4_sub(wasm_f32x4_mul(a, c), wasm_f32x4_mul(b, s)));
+        wasm_v128_store(x + half + i, wasm_f32x4_add(wasm_f32x4_mul(a, s), wasm_f32x4_mul(b, c)));
+      }
+      for (; i < half; ++i) {
+        const float a = x[i], b = x[half + i];
+        x[i] = a * cosine[i] - b * sine[i];
+        x[half + i] = a * sine[i] + b * cosine[i];
       }
     }
   }

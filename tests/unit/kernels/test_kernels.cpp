@@ -168,6 +168,23 @@ TEST_CASE("vector operations agree with the scalar ones") {
       kScalarKernels.swiglu(b.data(), weight.data(), count);
       for (uint32_t i = 0; i < count; ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
       a = b = x;
+      kernels.geglu(a.data(), weight.data(), count);
+      kScalarKernels.geglu(b.data(), weight.data(), count);
+      for (uint32_t i = 0; i < count; ++i) CHECK(std::fabs(a[i] - b[i]) < 1e-6f * (1 + std::fabs(x[i])));
+      a = b = x;
+      kernels.geglu(a.data(), nullptr, count);
+      kScalarKernels.geglu(b.data(), nullptr, count);
+      for (uint32_t i = 0; i < count; ++i) CHECK(std::fabs(a[i] - b[i]) < 1e-6f * (1 + std::fabs(x[i])));
+      a = b = x;
+      kernels.softcap(a.data(), count, 2.5f);
+      kScalarKernels.softcap(b.data(), count, 2.5f);
+      for (uint32_t i = 0; i < count; ++i) CHECK(std::fabs(a[i] - b[i]) < 1e-6f);
+      for (const float* bias : {static_cast<const float*>(nullptr), x.data()}) {
+        kernels.layer_norm(x.data(), weight.data(), bias, count, 1e-5f, a.data());
+        kScalarKernels.layer_norm(x.data(), weight.data(), bias, count, 1e-5f, b.data());
+        for (uint32_t i = 0; i < count; ++i) CHECK(std::fabs(a[i] - b[i]) < 1e-5f * (1 + std::fabs(b[i])));
+      }
+      a = b = x;
       kernels.add(a.data(), weight.data(), count);
       kScalarKernels.add(b.data(), weight.data(), count);
       CHECK(a == b);
@@ -204,6 +221,20 @@ TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
       kernels.rope(y.data(), heads, width, rotated, cosine.data(), sine.data());
       CHECK(y == expected);
     });
+    std::vector<float> halves = x;
+    kScalarKernels.rope_halves(halves.data(), heads, width, rotated, cosine.data(), sine.data());
+    for (uint32_t h = 0; h < heads; ++h) {  // the same pairs, elsewhere
+      std::vector<float> pairs = x;
+      for (uint32_t i = 0; i < rotated; ++i) pairs[h * width + i] = x[h * width + i / 2 + i % 2 * (rotated / 2)];
+      kScalarKernels.rope(pairs.data(), heads, width, rotated, cosine.data(), sine.data());
+      for (uint32_t i = 0; i < rotated; ++i) CHECK(halves[h * width + i / 2 + i % 2 * (rotated / 2)] == pairs[h * width + i]);
+      for (uint32_t i = rotated; i < width; ++i) CHECK(halves[h * width + i] == x[h * width + i]);
+    }
+    for_each_set([&](const Kernels& kernels) {
+      std::vector<float> y = x;
+      kernels.rope_halves(y.data(), heads, width, rotated, cosine.data(), sine.data());
+      CHECK(y == halves);
+    });
   }
 }
 
@@ -214,6 +245,8 @@ struct RandomKv {
   std::vector<int16_t> words[2];
   std::vector<int8_t> bytes[2];
   std::vector<float> scales[2];
+  uint32_t window = 0;
+  float softcap = 0;
 
   RandomKv(KvType type, uint32_t kv_heads, uint32_t context, uint32_t width, uint64_t seed)
       : type(type), kv_heads(kv_heads), room(static_cast<uint32_t>(kv_room(context))), width(width) {
@@ -270,6 +303,8 @@ struct RandomKv {
     a.tiles = tiles.empty() ? nullptr : tiles.data();
     a.tile_count = static_cast<uint32_t>(tiles.size());
     a.scale = 1.0f / std::sqrt(static_cast<float>(width));
+    a.window = window;
+    a.softcap = softcap;
     a.out = out.data();
     a.scratch = scratch.data();
     kernels.attend(a);
@@ -304,6 +339,33 @@ TEST_CASE("attention agrees with the scalar one at every length around a tile") 
 
 TEST_CASE("attention agrees for every head width") {
   for (const uint32_t width : {8u, 64u, 80u, 128u, 256u}) check_attention(37, 2, width, 2, 2);
+}
+
+TEST_CASE("attention within a window, and of limited scores, agrees with the scalar one") {
+  for (const uint32_t window : {1u, 7u, 31u, 32u, 33u, 70u, 500u}) {
+    for (const uint32_t position : {0u, 31u, 64u, 150u}) {
+      for (const float softcap : {0.0f, 1.5f}) {
+        const uint32_t tokens = 37, width = 40, group = 3;
+        CAPTURE(window);
+        CAPTURE(position);
+        CAPTURE(softcap);
+        RandomKv kv(KvType::k16, 1, position + tokens, width, position + 1);
+        kv.window = window;
+        kv.softcap = softcap;
+        const std::vector<float> q = random_floats(tokens * group * width, window, 3.0f);
+        const std::vector<float> expected = kv.attend(kScalarKernels, q.data(), position, tokens, group);
+        for_each_set([&](const Kernels& kernels) {
+          const std::vector<float> out = kv.attend(kernels, q.data(), position, tokens, group);
+          for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-4f);
+          for (uint32_t t = 0; t < tokens; t += 9) {
+            const size_t at = t * group * width;
+            const std::vector<float> alone = kv.attend(kernels, &q[at], position + t, 1, group);
+            CHECK(std::equal(alone.begin(), alone.end(), out.begin() + static_cast<ptrdiff_t>(at)));
+          }
+        });
+      }
+    }
+  }
 }
 
 TEST_CASE("attention of a token is the same bit by bit alone and in a batch") {
