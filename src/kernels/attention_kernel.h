@@ -97,15 +97,20 @@ struct AttentionKernel {
   };
   static_assert(sizeof(Row) == kAttentionRowBytes);
 
-  // Scales scores [kRows, kAttentionTile] and limits them.
-  template <int kRows>
-  CAMELGPT_ONCE static void limit(const Row* rows, float softcap, float* scores) {
-    for (int r = 0; r < kRows; ++r) {
+  // Scales scores [count, kAttentionTile] and limits them.
+  CAMELGPT_ONCE static void limit(const Row* rows, int count, float softcap, float* scores) {
+    for (int r = 0; r < count; ++r) {
       float* row = scores + r * kAttentionTile;
       const v128_t scale = wasm_v128_load32_splat(&rows[r].score_scale);
       for (uint32_t p = 0; p < kAttentionTile; p += 4) wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
       VectorOps::softcap(row, kAttentionTile, softcap);
     }
+  }
+
+  // Fills what a row does not see of a tile.
+  CAMELGPT_ONCE static void fill_unseen(float* row, uint32_t from, uint32_t seen, float value) {
+    std::fill(row, row + from, value);
+    std::fill(row + seen, row + kAttentionTile, value);
   }
 
   // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values' scales, as
@@ -118,9 +123,7 @@ struct AttentionKernel {
     CAMELGPT_UNROLL
     for (int r = 0; r < kRows; ++r) {
       float* row = scores + r * kAttentionTile;
-      const float any = from[r] == seen[r] ? 0.0f : row[from[r]];  // no more than the others
-      std::fill(row, row + from[r], any);
-      std::fill(row + seen[r], row + kAttentionTile, any);
+      fill_unseen(row, from[r], seen[r], from[r] == seen[r] ? 0.0f : row[from[r]]);  // no more than the others
       const v128_t score_scale = scaled ? wasm_f32x4_splat(1) : wasm_v128_load32_splat(&rows[r].score_scale);
       v128_t highest = wasm_v128_load32_splat(&rows[r].maximum);
       for (uint32_t p = 0; p < kAttentionTile; p += 4) {
@@ -129,8 +132,7 @@ struct AttentionKernel {
         highest = wasm_f32x4_pmax(highest, score);
       }
       const float peak = from[r] == seen[r] ? rows[r].maximum : horizontal_max(highest);
-      std::fill(row, row + from[r], -FLT_MAX);
-      std::fill(row + seen[r], row + kAttentionTile, -FLT_MAX);
+      fill_unseen(row, from[r], seen[r], -FLT_MAX);
       keep[r] = rows[r].maximum == peak ? 1.0f : std::exp(rows[r].maximum - peak);
       rows[r].maximum = peak;
       peaks[r] = wasm_f32x4_splat(peak == -HUGE_VALF ? 0.0f : peak);  // nothing was seen so far
@@ -243,7 +245,7 @@ struct AttentionKernel {
             }
             const uint32_t positions = row_seen[kRows - 1];
             score<kRows>(queries + r * width, keys, key_scales, positions, width, scores);
-            if (a.softcap != 0) limit<kRows>(row_of + r, a.softcap, scores);
+            if (a.softcap != 0) limit(row_of + r, kRows, a.softcap, scores);
             weigh<kRows>(scores, row_from, row_seen, value_scales, row_of + r, a.softcap != 0, weights, scales, keep);
             accumulate<kRows>(weights, values, positions, width, keep, scales, out);
           });

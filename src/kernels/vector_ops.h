@@ -245,17 +245,17 @@ struct VectorOps {
       const v128_t value = gelu4(exp, wasm_v128_load(gate + i));
       wasm_v128_store(gate + i, up != nullptr ? wasm_f32x4_mul(value, wasm_v128_load(up + i)) : value);
     }
-    for (; i < count; ++i) gate[i] = wasm_f32x4_extract_lane(gelu4(exp, wasm_f32x4_splat(gate[i])), 0) * (up != nullptr ? up[i] : 1);
+    for (; i < count; ++i) gate[i] = 0.5f * gate[i] * (1 + std::tanh(0.79788456f * (gate[i] + 0.044715f * gate[i] * gate[i] * gate[i]))) * (up != nullptr ? up[i] : 1);
   }
 
-  static void softcap(float* x, uint32_t count, float cap) {
+  __attribute__((noinline)) static void softcap(float* x, uint32_t count, float cap) {
     const Exp exp;
     const v128_t caps = wasm_f32x4_splat(cap), inverse = wasm_f32x4_splat(1 / cap);
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4) {
       wasm_v128_store(x + i, wasm_f32x4_mul(caps, tanh4(exp, wasm_f32x4_mul(wasm_v128_load(x + i), inverse))));
     }
-    for (; i < count; ++i) x[i] = wasm_f32x4_extract_lane(wasm_f32x4_mul(caps, tanh4(exp, wasm_f32x4_mul(wasm_f32x4_splat(x[i]), inverse))), 0);
+    for (; i < count; ++i) x[i] = cap * std::tanh(x[i] / cap);
   }
 
   // Four at a time, without branches, which nobody could foresee.

@@ -22,38 +22,6 @@ struct Key {
   std::string_view view() const { return {text, size}; }
 };
 
-struct ConfigReader {
-  const GgufHeader& header;
-  std::string_view architecture;
-
-  bool has(const char* name) const { return gguf_find(header, Key(architecture, name).view()) != nullptr; }
-
-  Status count(const char* name, uint32_t limit, uint32_t* value) const {
-    uint64_t wide = 0;
-    CAMELGPT_TRY(gguf_get_u64(header, Key(architecture, name).view(), 1, limit, &wide));
-    *value = static_cast<uint32_t>(wide);
-    return {};
-  }
-
-  Status optional_count(const char* name, uint32_t limit, uint32_t* value) const {
-    return has(name) ? count(name, limit, value) : Status{};
-  }
-
-  // A finite number above zero.
-  Status positive(const char* name, float* value) const {
-    double wide = 0;
-    const Key key(architecture, name);
-    CAMELGPT_TRY(gguf_get_f64(header, key.view(), &wide));
-    if (!(wide > 0) || !std::isfinite(static_cast<float>(wide)) || static_cast<float>(wide) == 0) {
-      Status status = make_error(ErrorCode::kBadMetadata, "The value of %s is impossible.", key.text);
-      status = with_expected(status, "a finite number above 0");
-      return with_found(status, "%g", wide);
-    }
-    *value = static_cast<float>(wide);
-    return {};
-  }
-};
-
 Status read_rope(const ConfigReader& reader, ModelConfig* config) {
   config->rope_rotated = config->head_width;
   CAMELGPT_TRY(reader.optional_count("rope.dimension_count", kMaxWidth, &config->rope_rotated));
@@ -62,7 +30,7 @@ Status read_rope(const ConfigReader& reader, ModelConfig* config) {
     status = with_expected(status, "rope.dimension_count even and at most %u", config->head_width);
     return with_found(status, "%u", config->rope_rotated);
   }
-  if (reader.has("rope.freq_base")) CAMELGPT_TRY(reader.positive("rope.freq_base", &config->rope_base));
+  CAMELGPT_TRY(reader.optional_positive("rope.freq_base", &config->rope_base));
   if (!reader.has("rope.scaling.type")) return {};
   std::string_view type;
   CAMELGPT_TRY(gguf_get_string(reader.header, Key(reader.architecture, "rope.scaling.type").view(), &type));
@@ -97,10 +65,61 @@ Status read_activation(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
+Status read_vocabulary(const ConfigReader& reader, ModelConfig* config) {
+  const GgufTensor* embedding = gguf_find_tensor(reader.header, "token_embd.weight");
+  if (embedding == nullptr || embedding->dimensions[1] > kMaxVocabularyRows) {
+    Status status = make_error(ErrorCode::kBadTensor, "The file has no usable token embedding.");
+    status = with_expected(status, "a tensor token_embd.weight [%u, vocabulary]", config->hidden);
+    return with_found(status, embedding == nullptr ? "none" : "a vocabulary that is too large");
+  }
+  config->vocabulary = static_cast<uint32_t>(embedding->dimensions[1]);
+  return {};
+}
+
+Status refuse_experts(const ConfigReader& reader) {
+  if (!reader.has("expert_count")) return {};
+  const Key key(reader.architecture, "expert_count");
+  uint64_t experts = 0;
+  CAMELGPT_TRY(gguf_get_u64(reader.header, key.view(), 0, UINT32_MAX, &experts));
+  if (experts == 0) return {};
+  Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Mixtures of experts are not supported.");
+  status = with_expected(status, "%s 0", key.text);
+  return with_found(status, "%llu", static_cast<unsigned long long>(experts));
+}
+
 }  // namespace
 
-Status read_decoder_config(const GgufHeader& header, std::string_view architecture, ModelConfig* config) {
-  const ConfigReader reader{header, architecture};
+bool ConfigReader::has(const char* name) const { return gguf_find(header, Key(architecture, name).view()) != nullptr; }
+
+Status ConfigReader::count(const char* name, uint32_t limit, uint32_t* value) const {
+  uint64_t wide = 0;
+  CAMELGPT_TRY(gguf_get_u64(header, Key(architecture, name).view(), 1, limit, &wide));
+  *value = static_cast<uint32_t>(wide);
+  return {};
+}
+
+Status ConfigReader::optional_count(const char* name, uint32_t limit, uint32_t* value) const {
+  return has(name) ? count(name, limit, value) : Status{};
+}
+
+Status ConfigReader::positive(const char* name, float* value) const {
+  double wide = 0;
+  const Key key(architecture, name);
+  CAMELGPT_TRY(gguf_get_f64(header, key.view(), &wide));
+  if (!(wide > 0) || !std::isfinite(static_cast<float>(wide)) || static_cast<float>(wide) == 0) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The value of %s is impossible.", key.text);
+    status = with_expected(status, "a finite number above 0");
+    return with_found(status, "%g", wide);
+  }
+  *value = static_cast<float>(wide);
+  return {};
+}
+
+Status ConfigReader::optional_positive(const char* name, float* value) const {
+  return has(name) ? positive(name, value) : Status{};
+}
+
+Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.count("block_count", kMaxLayers, &config->layers));
   CAMELGPT_TRY(reader.count("embedding_length", kMaxWidth, &config->hidden));
   CAMELGPT_TRY(reader.count("feed_forward_length", kMaxWidth, &config->ffn));
@@ -123,9 +142,12 @@ Status read_decoder_config(const GgufHeader& header, std::string_view architectu
     status = with_expected(status, "equal key and value widths, a multiple of 8, at most %u", kMaxHeadWidth);
     return with_found(status, "%u and %u", config->head_width, value_width);
   }
-  CAMELGPT_TRY(reader.positive("attention.layer_norm_rms_epsilon", &config->norm_epsilon));
+  const bool rms = config->norm == NormKind::kRms;
+  CAMELGPT_TRY(reader.positive(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", &config->norm_epsilon));
   CAMELGPT_TRY(read_activation(reader, config));
-  return read_rope(reader, config);
+  CAMELGPT_TRY(refuse_experts(reader));
+  CAMELGPT_TRY(read_vocabulary(reader, config));
+  return config->rope == RopeStyle::kNone ? Status{} : read_rope(reader, config);
 }
 
 }  // namespace camelgpt

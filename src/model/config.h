@@ -9,11 +9,24 @@
 
 namespace camelgpt {
 
-// What the gate of the feed-forward network goes through before it is multiplied with up.
+// What the gate of the feed-forward network goes through before it is multiplied with up (or the neurons, where there is no gate).
 enum class GateActivation : uint8_t {
   kSilu,         // x / (1 + e^-x)
   kRelu,         // max(x, 0): where it is zero, a neuron need not be computed
   kSquaredRelu,  // max(x, 0)^2, likewise
+  kGelu,         // x times the normal distribution's P(x), by tanh
+};
+
+enum class NormKind : uint8_t {
+  kRms,    // x / sqrt(mean(x^2) + epsilon) * weight
+  kLayer,  // (x - mean) / sqrt(variance + epsilon) * weight + bias
+};
+
+// Which values of a head are rotated together.
+enum class RopeStyle : uint8_t {
+  kPairs,   // 2i and 2i + 1
+  kHalves,  // i and i + rotated / 2
+  kNone,    // none: positions have vectors of their own, which are added to the tokens'
 };
 
 struct ModelConfig {
@@ -23,14 +36,32 @@ struct ModelConfig {
   uint32_t kv_heads = 0;         // key/value heads; heads is a multiple of it
   uint32_t head_width = 0;
   uint32_t ffn = 0;              // neurons of the feed-forward network
+  bool gated = true;             // activation(gate) * up; otherwise activation(gate)
   GateActivation activation = GateActivation::kSilu;
   uint32_t vocabulary = 0;
   uint32_t context_length = 0;   // positions that the model was trained for
+  NormKind norm = NormKind::kRms;
   float norm_epsilon = 1e-5f;
+  bool norms_all_heads = false;  // queries and keys are normed over all heads together, otherwise each head alone
+  RopeStyle rope = RopeStyle::kPairs;
   uint32_t rope_rotated = 0;     // values of a head that are rotated
   float rope_base = 10000.0f;
   float rope_position_scale = 1.0f;
+  uint32_t rope_period = 0;      // every so-many-th layer rotates nothing; 0: all do
+  uint32_t window = 0;           // positions that a token of a local layer sees; 0: there are no local layers
+  uint32_t window_period = 0;    // every so-many-th layer is not local; 0: all are
+  float local_rope_base = 0;     // of local layers, whose positions are not scaled; 0: the same for all
+  float embedding_scale = 1;     // the embedding's rows are multiplied by it
+  float residual_scale = 1;      // and what blocks add to the residual stream
+  float attention_scale = 0;     // of attention's scores; 0: 1 / sqrt(head_width)
+  float attention_softcap = 0;   // see Kernels::softcap; 0: none
+  float logit_scale = 1;
+  float logit_softcap = 0;       // 0: none
 };
+
+inline bool is_local(const ModelConfig& c, uint32_t layer) {
+  return c.window != 0 && (c.window_period == 0 || layer % c.window_period != c.window_period - 1);
+}
 
 // Limits that no model comes near; they bound the work on hostile files.
 inline constexpr uint32_t kMaxLayers = 1024;
@@ -38,7 +69,22 @@ inline constexpr uint32_t kMaxWidth = 1u << 20;
 inline constexpr uint32_t kMaxVocabularyRows = 1u << 24;
 inline constexpr uint32_t kMaxContext = 1u << 24;
 
-// Reads the keys "<architecture>.<name>" that decoder models share; vocabulary comes from the embedding tensor.
-Status read_decoder_config(const GgufHeader& header, std::string_view architecture, ModelConfig* config);
+// The keys of an architecture, "<architecture>.<name>".
+struct ConfigReader {
+  const GgufHeader& header;
+  std::string_view architecture;
+
+  bool has(const char* name) const;
+  // A whole number from 1 to the limit; the optional one leaves the value alone where the key is missing.
+  Status count(const char* name, uint32_t limit, uint32_t* value) const;
+  Status optional_count(const char* name, uint32_t limit, uint32_t* value) const;
+  // A finite number above zero.
+  Status positive(const char* name, float* value) const;
+  Status optional_positive(const char* name, float* value) const;
+};
+
+// Reads the keys that decoder models share. config->norm says which epsilon is read; the vocabulary is that of the embedding tensor.
+// Models with experts are refused.
+Status read_decoder_config(const ConfigReader& reader, ModelConfig* config);
 
 }  // namespace camelgpt

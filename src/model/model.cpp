@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "nn/linear.h"
@@ -9,7 +10,23 @@
 namespace camelgpt {
 namespace {
 
-constexpr const Architecture* kArchitectures[] = {&kLlamaArchitecture};
+constexpr const Architecture* kArchitectures[] = {
+    &kLlamaArchitecture,    &kQwen2Architecture, &kQwen3Architecture,  &kGemmaArchitecture,  &kGemma2Architecture,
+    &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
+    &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture,
+};
+
+// The names of all of them, for messages.
+struct ArchitectureNames {
+  char text[256];
+  ArchitectureNames() {
+    size_t size = 0;
+    for (const Architecture* architecture : kArchitectures) {
+      const int written = std::snprintf(text + size, sizeof text - size, "%s%s", size == 0 ? "" : ", ", architecture->name);
+      size = std::min(sizeof text - 1, size + static_cast<size_t>(std::max(written, 0)));
+    }
+  }
+};
 
 }  // namespace
 
@@ -21,7 +38,7 @@ Status model_open(const GgufHeader& header, Model* model) {
   }
   if (model->architecture == nullptr) {
     Status status = make_error(ErrorCode::kUnsupportedArchitecture, "There is no engine for this model's architecture.");
-    status = with_expected(status, "one of: llama");
+    status = with_expected(status, "one of: %s", ArchitectureNames().text);
     status = with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
     return with_hint(status, "Choose a model of a supported architecture.");
   }
@@ -55,8 +72,9 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   workspace->gate = arena->take<float>(kMaxBatch * ffn);
   workspace->up = arena->take<float>(kMaxBatch * ffn);
   workspace->projected = arena->take<float>(kMaxBatch * hidden);
-  workspace->cosine = arena->take<float>(kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2));
-  workspace->sine = arena->take<float>(kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2));
+  const uint64_t angles = kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2) * (config.local_rope_base != 0 ? 2 : 1);
+  workspace->cosine = arena->take<float>(angles);
+  workspace->sine = arena->take<float>(angles);
   workspace->logits = arena->take<float>(padded_rows(config.vocabulary));
   workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
   const uint64_t columns = std::max<uint64_t>(std::max<uint64_t>(config.hidden, config.ffn), query);
@@ -68,7 +86,7 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
     own.attention =
         arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
     own.pages = page_scratch_reserve(context, arena);
-    if (config.activation != GateActivation::kSilu) own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
+    if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu) own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
     own.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
     own.rows = arena->take<uint32_t>(kHeadChunk);
     own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
@@ -109,6 +127,7 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
     worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
       float* logits = workspace->logits.data() + rows.first;
       head_rows(model, rows, input, &workspace->threads[worker.index], logits, padded_rows(c.vocabulary));
+      if (c.logit_softcap != 0) kernels().softcap(logits, rows.size(), c.logit_softcap);
     });
   });
 }
@@ -137,6 +156,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
         float* logits = workspace->chunk.data() + part.first;
         const Range absolute{first + part.first, first + part.end};
         head_rows(model, absolute, input, &workspace->threads[worker.index], logits, kHeadChunk);
+        for (uint32_t t = 0; c.logit_softcap != 0 && t < tokens; ++t) k.softcap(logits + t * size_t{kHeadChunk}, part.size(), c.logit_softcap);
       });
       worker.barrier();
       for (uint32_t t = own.first; t < own.end; ++t) {
@@ -160,9 +180,27 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   });
 }
 
-void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x) {
-  const size_t stride = padded_rows(model.config.hidden);
-  for (size_t t = 0; t < tokens.size(); ++t) panel_row(model.embedding, static_cast<uint32_t>(tokens[t]), x + t * stride);
+void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace) {
+  const ModelConfig& c = model.config;
+  const size_t stride = padded_rows(c.hidden);
+  float* x = workspace->x.data();
+  for (size_t t = 0; t < tokens.size(); ++t, x += stride) {
+    panel_row(model.embedding, static_cast<uint32_t>(tokens[t]), x);
+    if (c.embedding_scale != 1) scale_values(x, c.hidden, c.embedding_scale);
+    if (model.positions.data == nullptr) continue;
+    panel_row(model.positions, position + static_cast<uint32_t>(t), workspace->normed.data());
+    kernels().add(x, workspace->normed.data(), c.hidden);
+  }
+}
+
+void normalize(const ModelConfig& config, const Norm& norm, const float* x, uint32_t count, float* y) {
+  if (norm.weight == nullptr) {
+    std::copy_n(x, count, y);
+  } else if (config.norm == NormKind::kRms) {
+    kernels().rms_norm(x, norm.weight, count, config.norm_epsilon, y);
+  } else {
+    kernels().layer_norm(x, norm.weight, norm.bias, count, config.norm_epsilon, y);
+  }
 }
 
 }  // namespace camelgpt

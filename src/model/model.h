@@ -14,15 +14,27 @@
 
 namespace camelgpt {
 
-// One layer of a decoder. Matrices are [rows, columns].
+// Weight and bias of a norm; without a weight nothing is normed, a bias that is null is zero.
+struct Norm {
+  const float* weight = nullptr;
+  const float* bias = nullptr;
+};
+
+// One layer of a decoder. Matrices are [rows, columns]; what a model has none of is null.
 struct DecoderLayer {
-  const float* attention_norm;  // [hidden]
+  Norm attention_norm;          // [hidden]
   Panel query;                  // [heads * head_width, hidden]
   Panel key, value;             // [kv_heads * head_width, hidden]
+  const float *query_bias = nullptr, *key_bias = nullptr, *value_bias = nullptr;
+  Norm query_norm, key_norm;    // [head_width], or all heads where config.norms_all_heads
   Panel output;                 // [hidden, heads * head_width]
-  const float* ffn_norm;        // [hidden]
-  Panel gate, up;               // [ffn, hidden]
+  const float* output_bias = nullptr;
+  Norm post_attention_norm;     // [hidden] of what is added to the residual stream
+  Norm ffn_norm;                // [hidden]
+  Panel gate, up;               // [ffn, hidden]; no up where config.gated is false
   Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
+  const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
+  Norm post_ffn_norm;           // [hidden]
 };
 
 struct Architecture;
@@ -32,7 +44,8 @@ struct Model {
   ModelConfig config;
   Panel embedding;                        // [vocabulary, hidden]
   Panel head;                             // [vocabulary, hidden]; the embedding itself where they are tied
-  const float* final_norm = nullptr;      // [hidden]
+  Panel positions;                        // [context_length, hidden]; of models without rope
+  Norm final_norm;                        // [hidden]
   const float* rope_factors = nullptr;    // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
   uint64_t parameters = 0;
@@ -71,7 +84,7 @@ struct Workspace {
   std::span<float> attended;    // [batch, heads * head_width]
   std::span<float> gate, up;    // [batch, ffn]
   std::span<float> projected;   // [batch, hidden]
-  std::span<float> cosine, sine;  // [batch, rope_rotated / 2]
+  std::span<float> cosine, sine;  // [2 where local layers have angles of their own][batch, rope_rotated / 2]
   std::span<float> logits;      // [vocabulary]
   std::span<float> chunk;       // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
@@ -123,8 +136,15 @@ inline Precision coarse_precision(const Panel& weights) {
   return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
 }
 
-// x [tokens, hidden] = rows of the embedding.
-void embed_tokens(const Model& model, std::span<const int32_t> tokens, float* x);
+// workspace->x = rows of the embedding, scaled, plus those of the positions from `position` on where the model has them.
+void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace);
+
+inline void scale_values(float* x, uint32_t count, float factor) {
+  for (uint32_t i = 0; i < count; ++i) x[i] *= factor;
+}
+
+// y [count] = the norm of x, or x where there is none.
+void normalize(const ModelConfig& config, const Norm& norm, const float* x, uint32_t count, float* y);
 
 // Quantises x [tokens, stride] as the input of matrix products and returns when all of it is quantised. prepare(range) comes
 // before, for the tokens of each part. Parts are whole tiles of tokens; but a single token is prepared by each thread for
@@ -153,5 +173,17 @@ inline const Activations& quantize_input(const Worker& worker, const float* x, s
 }
 
 extern const Architecture kLlamaArchitecture;
+extern const Architecture kQwen2Architecture;
+extern const Architecture kQwen3Architecture;
+extern const Architecture kGemmaArchitecture;
+extern const Architecture kGemma2Architecture;
+extern const Architecture kGemma3Architecture;
+extern const Architecture kPhi3Architecture;
+extern const Architecture kGpt2Architecture;
+extern const Architecture kStablelmArchitecture;
+extern const Architecture kOlmo2Architecture;
+extern const Architecture kGraniteArchitecture;
+extern const Architecture kChatglmArchitecture;
+extern const Architecture kSmollm3Architecture;
 
 }  // namespace camelgpt

@@ -23,7 +23,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
   float* neurons = w->up.data();
 
   const Activations& normed = quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
-                                             [&](Range) { k.rms_norm(x, layer.ffn_norm, c.hidden, c.norm_epsilon, own.normed.data()); });
+                                             [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
   worker.each(c.ffn, kPanelRows, [&](Range rows) {
     linear_part(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
@@ -63,16 +63,23 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
 Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
   CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), config.ffn, config.hidden, &out->gate));
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
-  const bool skips = config.activation != GateActivation::kSilu && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
+  const bool relu = config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu;
+  const bool skips = relu && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
   CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
   CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down, skips ? PanelOrder::kColumns : PanelOrder::kGroups));
+  // Biases of neurons that are packed would have to be packed too: no gated model that prunes has any.
+  if (binder_has(*binder, LayerTensorName(layer, "ffn_gate.bias")) || binder_has(*binder, LayerTensorName(layer, "ffn_up.bias"))) return {};
   if (!binder->ffn_kinds.push_back({out->gate.kind, out->up.kind, out->down.kind})) return out_of_memory("the list of layers", sizeof(FfnKinds));
   return {};
 }
 
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count) {
-  if (activation == GateActivation::kSilu) return kernels().swiglu(gate, up, count);
-  kernels().reglu(gate, up, count, activation == GateActivation::kSquaredRelu);
+  switch (activation) {
+    case GateActivation::kSilu: return kernels().swiglu(gate, up, count);
+    case GateActivation::kGelu: return kernels().geglu(gate, up, count);
+    case GateActivation::kRelu: return kernels().reglu(gate, up, count, false);
+    case GateActivation::kSquaredRelu: return kernels().reglu(gate, up, count, true);
+  }
 }
 
 void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance) {

@@ -11,7 +11,7 @@ namespace camelgpt {
 // otherwise in groups.
 Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
 
-// gate = activation(gate) * up
+// gate = activation(gate) * up; an up that is null is one, which GELU alone is asked for
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count);
 
 // importance [count] += the neurons' parts in each token's network: |gate| / the norm of all. gate [tokens, padded count] is what

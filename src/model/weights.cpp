@@ -78,13 +78,33 @@ bool binder_has_neurons(const WeightBinder& binder, std::string_view name) {
   return tensor != nullptr && has_neuron_order(panel_kind_of(tensor->type));
 }
 
+namespace {
+
+Status find_matrix(const WeightBinder& binder, std::string_view name, uint32_t rows, uint32_t columns, const GgufTensor** tensor) {
+  CAMELGPT_TRY(find_tensor(binder, name, tensor));
+  const uint64_t* d = (*tensor)->dimensions;
+  return d[0] == columns && d[1] == rows && d[2] == 1 && d[3] == 1 ? Status{} : wrong_shape(name, **tensor, rows, columns);
+}
+
+}  // namespace
+
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel) {
+  const GgufTensor* tensor = nullptr;
+  CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
+  const PanelKind kind = panel_kind_of(tensor->type);
+  const CheckedSize bytes = panel_bytes(kind, part.size(), columns);
+  if (!bytes.fits_memory()) return out_of_memory("a matrix", bytes.value);
+  *panel = panel_reserve(kind, part.size(), columns, binder->arena);
+  binder->macs += static_cast<uint64_t>(part.size()) * columns;
+  GgufTensor of_part = *tensor;  // rows are whole blocks
+  of_part.offset += tensor->bytes / rows * part.first;
+  of_part.bytes = tensor->bytes / rows * part.size();
+  return add_target(binder, of_part, *panel, nullptr);
+}
+
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel, PanelOrder order) {
   const GgufTensor* tensor = nullptr;
-  CAMELGPT_TRY(find_tensor(*binder, name, &tensor));
-  if (tensor->dimensions[0] != columns || tensor->dimensions[1] != rows || tensor->dimensions[2] != 1 ||
-      tensor->dimensions[3] != 1) {
-    return wrong_shape(name, *tensor, rows, columns);
-  }
+  CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
   const PanelKind kind = panel_kind_of(tensor->type);
   const bool groups = order == PanelOrder::kGroups;
   const CheckedSize bytes = groups ? panel_bytes(kind, rows, columns) : neuron_panel_bytes(kind, order, rows, columns);
@@ -110,6 +130,11 @@ Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, 
   float* memory = binder->arena->take<float>(count).data();
   *vector = memory;
   return add_target(binder, *tensor, Panel{}, memory);
+}
+
+Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector) {
+  *vector = nullptr;
+  return binder_has(*binder, name) ? bind_vector(binder, name, count, vector) : Status{};
 }
 
 LayerTensorName::LayerTensorName(uint32_t layer, const char* suffix) {

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/status.h"
+#include "base/threads.h"
 #include "gguf/gguf.h"
 #include "quant/neuron_panel.h"
 
@@ -47,10 +48,14 @@ bool binder_has_neurons(const WeightBinder& binder, std::string_view name);
 // A matrix tensor [rows, columns] that must exist with this shape.
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
                   PanelOrder order = PanelOrder::kGroups);
+// Some rows of such a tensor, as a matrix of their own.
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel);
 // The same for the output head, or the embedding that serves as one.
 Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
 // A tensor of `count` numbers that must exist; any type, kept as floats.
 Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
+// One that may be missing: null then.
+Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
 
 // The name of a layer's tensor: "blk.<layer>.<suffix>".
 struct LayerTensorName {

@@ -72,7 +72,7 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
   // Selecting and the coarse scores take their time too.
-  if (config.vocabulary < 8192 || config.hidden < 4 * kSmallestRank) return 0;
+  if (config.vocabulary < 8192 || config.hidden < 4 * kSmallestRank || config.logit_softcap != 0) return 0;
   const uint64_t attention = (2 * static_cast<uint64_t>(config.heads) + 2 * config.kv_heads) * config.head_width;
   const uint64_t layer = (attention + 3 * static_cast<uint64_t>(config.ffn)) * config.hidden;
   const uint64_t parameters = config.layers * layer + static_cast<uint64_t>(config.vocabulary) * config.hidden;

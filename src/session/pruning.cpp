@@ -97,7 +97,7 @@ void learn(Session* s) {
 
 void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena, Pruning* pruning) {
   const ModelConfig& c = model.config;
-  const uint32_t kept = kept_neurons(c, options.ffn);
+  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, options.ffn) : 0;
   pruning->head_reserved = options.head_rows;
   if (options.head_rows) pruned_head_reserve(c, arena, &pruning->head);
   if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &pruning->neurons);

@@ -88,7 +88,7 @@ void reserve(PanelKind kind, Bench* b, Arena* from) {
     other.down = panel_reserve(kind, c.hidden, c.ffn, from);
     one.up = neuron_panel_reserve(kind, PanelOrder::kRows, c.ffn, c.hidden, from);
     one.down = neuron_panel_reserve(kind, PanelOrder::kColumns, c.hidden, c.ffn, from);
-    one.ffn_norm = other.ffn_norm = b->norm.data();
+    one.ffn_norm.weight = other.ffn_norm.weight = b->norm.data();
     if (b->sparse.empty()) continue;
     b->sparse[l] = one;
     b->dense[l] = other;
@@ -104,7 +104,7 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
   Workspace* w = &bench->workspace;
   const Worker worker;
   float *normed = w->threads[0].normed.data(), *gate = w->gate.data(), *up = w->up.data(), *projected = w->projected.data();
-  kernels().rms_norm(x, layer.ffn_norm, c.hidden, c.norm_epsilon, normed);
+  kernels().rms_norm(x, layer.ffn_norm.weight, c.hidden, c.norm_epsilon, normed);
   const Activations& input = quantize_input(worker, normed, 0, 1, c.hidden, Precision::k16, w);
   linear_part(layer.gate, {0, c.ffn}, input, gate, 0);
   linear_part(layer.up, {0, c.ffn}, input, up, 0);

@@ -134,7 +134,7 @@ struct Networks {
     put(type, gate, &sparse.gate, &dense.gate);
     put(type, random_tensor(type, kFfn * kHidden, 2), &sparse.up, &dense.up);
     put(type, random_tensor(type, kFfn * kHidden, 3), &sparse.down, &dense.down);
-    sparse.ffn_norm = dense.ffn_norm = norm.data();
+    sparse.ffn_norm.weight = dense.ffn_norm.weight = norm.data();
   }
 
   void put(TensorType type, const std::vector<uint8_t>& bytes, Panel* one, Panel* other) {

@@ -1,0 +1,430 @@
+#include "model/decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "model/sparse_ffn.h"
+#include "nn/linear.h"
+#include "nn/rope.h"
+
+namespace camelgpt {
+namespace {
+
+// Binds tensors of one layer.
+struct LayerBinder {
+  WeightBinder* binder;
+  const DecoderTensors& tensors;
+  const ModelConfig& c;
+  uint32_t layer;
+
+  LayerTensorName name(const char* suffix) const { return {layer, suffix}; }
+  Status panel(const char* suffix, uint32_t rows, uint32_t columns, Panel* out) const {
+    return bind_panel(binder, name(suffix), rows, columns, out);
+  }
+  Status bias(const char* suffix, uint32_t count, bool required, const float** out) const {
+    return required ? bind_vector(binder, name(suffix), count, out) : bind_optional_vector(binder, name(suffix), count, out);
+  }
+  Status norm(const char* weight, const char* bias, uint32_t count, Norm* out) const {
+    CAMELGPT_TRY(bind_vector(binder, name(weight), count, &out->weight));
+    return c.norm == NormKind::kLayer ? bind_optional_vector(binder, name(bias), count, &out->bias) : Status{};
+  }
+
+  Status attention(DecoderLayer* out) const {
+    const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
+    if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
+    if (tensors.fused_qkv) {
+      const uint32_t all = query + 2 * key;
+      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {0, query}, all, c.hidden, &out->query));
+      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {query, query + key}, all, c.hidden, &out->key));
+      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {query + key, all}, all, c.hidden, &out->value));
+      CAMELGPT_TRY(bias("attn_qkv.bias", all, tensors.qkv_bias, &out->query_bias));
+      if (out->query_bias != nullptr) {
+        out->key_bias = out->query_bias + query;
+        out->value_bias = out->key_bias + key;
+      }
+    } else {
+      CAMELGPT_TRY(panel("attn_q.weight", query, c.hidden, &out->query));
+      CAMELGPT_TRY(panel("attn_k.weight", key, c.hidden, &out->key));
+      CAMELGPT_TRY(panel("attn_v.weight", key, c.hidden, &out->value));
+      CAMELGPT_TRY(bias("attn_q.bias", query, tensors.qkv_bias, &out->query_bias));
+      CAMELGPT_TRY(bias("attn_k.bias", key, tensors.qkv_bias, &out->key_bias));
+      CAMELGPT_TRY(bias("attn_v.bias", key, tensors.qkv_bias, &out->value_bias));
+    }
+    if (tensors.head_norms) {
+      const bool all = c.norms_all_heads;
+      CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? query : c.head_width, &out->query_norm));
+      CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? key : c.head_width, &out->key_norm));
+    }
+    CAMELGPT_TRY(panel("attn_output.weight", c.hidden, query, &out->output));
+    CAMELGPT_TRY(bias("attn_output.bias", c.hidden, false, &out->output_bias));
+    if (!tensors.post_norms) return {};
+    return norm("post_attention_norm.weight", "post_attention_norm.bias", c.hidden, &out->post_attention_norm);
+  }
+
+  Status ffn(DecoderLayer* out) const {
+    if (tensors.pre_norms) CAMELGPT_TRY(norm("ffn_norm.weight", "ffn_norm.bias", c.hidden, &out->ffn_norm));
+    if (tensors.post_norms) CAMELGPT_TRY(norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm));
+    if (!c.gated) {  // what is called up there has the activation
+      CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &out->gate));
+      CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->gate_bias));
+    } else if (tensors.fused_gate) {
+      CAMELGPT_TRY(bind_panel_rows(binder, name("ffn_up.weight"), {0, c.ffn}, 2 * c.ffn, c.hidden, &out->gate));
+      CAMELGPT_TRY(bind_panel_rows(binder, name("ffn_up.weight"), {c.ffn, 2 * c.ffn}, 2 * c.ffn, c.hidden, &out->up));
+    } else {
+      CAMELGPT_TRY(bias("ffn_gate.bias", c.ffn, false, &out->gate_bias));
+      CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->up_bias));
+      CAMELGPT_TRY(bias("ffn_down.bias", c.hidden, false, &out->down_bias));
+      return bind_gated_ffn(binder, c, layer, out);
+    }
+    CAMELGPT_TRY(panel("ffn_down.weight", c.hidden, c.ffn, &out->down));
+    return bias("ffn_down.bias", c.hidden, false, &out->down_bias);
+  }
+};
+
+// One thread's part in a forward pass. All of them run the same code, share the rows, heads or tokens of each stage, and meet
+// at barriers between the stages.
+struct Pass {
+  const ModelConfig& config;
+  const Worker& worker;
+  const StepLimits& limits;
+  KvCache* cache;
+  Workspace* w;
+  ThreadWorkspace* own;
+};
+
+// The norm of x, quantised for the products that follow.
+const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_t tokens) {
+  const ModelConfig& c = pass.config;
+  const size_t stride = padded_rows(c.hidden);
+  float* normed = tokens == 1 ? pass.own->normed.data() : pass.w->normed.data();
+  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w, [&](Range part) {
+    for (uint32_t t = part.first; t < part.end; ++t) {
+      normalize(c, norm, pass.w->x.data() + t * stride, c.hidden, normed + t * stride);
+    }
+  });
+}
+
+// y [tokens, stride] += bias, in some of the values.
+void add_bias(const float* bias, Range part, uint32_t tokens, float* y, size_t stride) {
+  if (bias == nullptr) return;
+  for (uint32_t t = 0; t < tokens; ++t) kernels().add(y + t * stride + part.first, bias + part.first, part.size());
+}
+
+// x += the norm of (weights * input + bias)
+void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm, const Activations& input) {
+  const ModelConfig& c = pass.config;
+  const size_t stride = padded_rows(weights.rows);
+  float *projected = pass.w->projected.data(), *x = pass.w->x.data();
+  const auto add = [&](uint32_t token, Range part) {
+    float* values = projected + token * stride + part.first;
+    if (c.residual_scale != 1) scale_values(values, part.size(), c.residual_scale);
+    kernels().add(x + token * stride + part.first, values, part.size());
+  };
+  pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
+    linear_part(weights, rows, input, projected, stride, pass.own->group.data());
+    add_bias(bias, rows, input.tokens, projected, stride);
+    for (uint32_t t = 0; norm.weight == nullptr && t < input.tokens; ++t) add(t, rows);
+  });
+  pass.worker.barrier();
+  if (norm.weight == nullptr) return;
+  pass.worker.each(input.tokens, 1, [&](Range tokens) {
+    for (uint32_t t = tokens.first; t < tokens.end; ++t) {
+      normalize(c, norm, projected + t * stride, c.hidden, projected + t * stride);
+      add(t, {0, c.hidden});
+    }
+  });
+  pass.worker.barrier();
+}
+
+// Rotates some of the heads of one token.
+void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, uint32_t token) {
+  const ModelConfig& c = pass.config;
+  if (c.rope == RopeStyle::kNone || (c.rope_period != 0 && layer % c.rope_period == c.rope_period - 1)) return;
+  const size_t set = c.local_rope_base != 0 && is_local(c, layer) ? kMaxBatch : 0;
+  const size_t angles = (set + token) * (c.rope_rotated / 2);
+  const auto rope = c.rope == RopeStyle::kPairs ? kernels().rope : kernels().rope_halves;
+  rope(x + static_cast<size_t>(heads.first) * c.head_width, heads.size(), c.head_width, c.rope_rotated, pass.w->cosine.data() + angles,
+       pass.w->sine.data() + angles);
+}
+
+// What `part` has of the items from `start` on, counted from there.
+Range part_within(Range part, uint32_t start, uint32_t count) {
+  const auto clamp = [&](uint32_t at) { return at < start ? 0 : std::min(at - start, count); };
+  return {clamp(part.first), clamp(part.end)};
+}
+
+// The rows of some heads.
+Range rows_of(const ModelConfig& config, Range heads) {
+  return {heads.first * config.head_width, heads.end * config.head_width};
+}
+
+// Norms some of the heads of all tokens, each alone. x [tokens, heads * head_width]
+void norm_heads(const Pass& pass, const Norm& norm, Range heads, uint32_t tokens, float* x, size_t stride) {
+  const ModelConfig& c = pass.config;
+  if (norm.weight == nullptr || c.norms_all_heads) return;
+  for (uint32_t t = 0; t < tokens; ++t) {
+    for (uint32_t h = heads.first; h < heads.end; ++h) {
+      float* head = x + t * stride + static_cast<size_t>(h) * c.head_width;
+      normalize(c, norm, head, c.head_width, head);
+    }
+  }
+}
+
+// Keys and values of one layer as the input gives them. `part` counts the heads of keys and then those of values.
+void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range part, const Activations& input) {
+  const ModelConfig& c = pass.config;
+  const uint32_t key = c.kv_heads * c.head_width;
+  const Range heads = part_within(part, 0, c.kv_heads), keys = rows_of(c, heads);
+  linear_part(layer.key, keys, input, pass.w->key.data(), key);
+  add_bias(layer.key_bias, keys, input.tokens, pass.w->key.data(), key);
+  norm_heads(pass, layer.key_norm, heads, input.tokens, pass.w->key.data(), key);
+  const Range values = rows_of(c, part_within(part, c.kv_heads, c.kv_heads));
+  linear_part(layer.value, values, input, pass.w->value.data(), key);
+  add_bias(layer.value_bias, values, input.tokens, pass.w->value.data(), key);
+}
+
+// Rotates the keys and puts both into the cache.
+void store_keys_and_values(const Pass& pass, uint32_t index, Range part, uint32_t tokens) {
+  const ModelConfig& c = pass.config;
+  const uint32_t key = c.kv_heads * c.head_width;
+  const auto store = [&](float* x, Range heads, auto cache_store) {
+    for (uint32_t t = 0; t < tokens; ++t) {
+      for (uint32_t h = heads.first; h < heads.end; ++h) {
+        cache_store(c, index, h, pass.cache->length + t, x + static_cast<size_t>(t) * key + h * c.head_width, pass.cache);
+      }
+    }
+  };
+  const Range keys = part_within(part, 0, c.kv_heads);
+  for (uint32_t t = 0; t < tokens; ++t) rotate(pass, index, pass.w->key.data() + static_cast<size_t>(t) * key, keys, t);
+  store(pass.w->key.data(), keys, cache_store_key);
+  store(pass.w->value.data(), part_within(part, c.kv_heads, c.kv_heads), cache_store_value);
+}
+
+// Queries as the input gives them.
+void project_queries(const Pass& pass, const DecoderLayer& layer, Range heads, const Activations& input) {
+  const ModelConfig& c = pass.config;
+  const uint32_t query = c.heads * c.head_width;
+  const Range rows = rows_of(c, heads);
+  linear_part(layer.query, rows, input, pass.w->query.data(), query);
+  add_bias(layer.query_bias, rows, input.tokens, pass.w->query.data(), query);
+  norm_heads(pass, layer.query_norm, heads, input.tokens, pass.w->query.data(), query);
+}
+
+// Those of the tokens from `first` on are rotated.
+void rotate_queries(const Pass& pass, uint32_t index, uint32_t first, Range heads, uint32_t tokens) {
+  const size_t query = static_cast<size_t>(pass.config.heads) * pass.config.head_width;
+  for (uint32_t t = 0; t < tokens; ++t) rotate(pass, index, pass.w->query.data() + t * query, heads, first + t);
+}
+
+// Norms all heads of each token together, where the model does.
+void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, uint32_t queries) {
+  const ModelConfig& c = pass.config;
+  if (!c.norms_all_heads) return;
+  pass.worker.barrier();
+  const auto norm = [&](const Norm& norm, uint32_t width, uint32_t tokens, float* x) {
+    pass.worker.each(tokens, 1, [&](Range part) {
+      for (uint32_t t = part.first; t < part.end; ++t) normalize(c, norm, x + static_cast<size_t>(t) * width, width, x + static_cast<size_t>(t) * width);
+    });
+  };
+  norm(layer.key_norm, c.kv_heads * c.head_width, keys, pass.w->key.data());
+  norm(layer.query_norm, c.heads * c.head_width, queries, pass.w->query.data());
+  pass.worker.barrier();
+}
+
+// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to theirs or
+// over those pages that the limits allow.
+void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Range heads) {
+  const ModelConfig& c = pass.config;
+  const size_t query = static_cast<size_t>(c.heads) * c.head_width;
+  const uint32_t group = c.heads / c.kv_heads;
+  AttentionArguments arguments{};
+  arguments.q = pass.w->query.data() + tokens.first * query;
+  arguments.q_stride = query;
+  cache_layer(c, index, *pass.cache, &arguments);
+  arguments.position = pass.cache->length + first + tokens.first;
+  arguments.tokens = tokens.size();
+  arguments.head_width = c.head_width;
+  arguments.group = group;
+  arguments.kv_head_first = 0;
+  arguments.kv_head_count = c.kv_heads;
+  arguments.scale = c.attention_scale != 0 ? c.attention_scale : 1.0f / std::sqrt(static_cast<float>(c.head_width));
+  arguments.softcap = c.attention_softcap;
+  arguments.window = is_local(c, index) ? c.window : 0;
+  arguments.out = pass.w->attended.data() + tokens.first * query;
+  arguments.out_stride = query;
+  arguments.scratch = pass.own->attention.data();
+  const uint32_t kv_tokens = is_local(c, index) ? 0 : pass.limits.kv_tokens;
+  if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
+  for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
+    // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
+    arguments.kv_head_first = head / group;
+    arguments.kv_head_count = 1;
+    arguments.group = std::min(group - head % group, heads.end - head);
+    if (kv_tokens != 0) {
+      const float* queries = pass.w->query.data() + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
+      const std::span<const uint32_t> tiles =
+          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *pass.cache, pass.own->pages);
+      arguments.tiles = tiles.data();
+      arguments.tile_count = static_cast<uint32_t>(tiles.size());
+    }
+    const size_t offset = static_cast<size_t>(head - arguments.kv_head_first * arguments.group) * c.head_width;
+    arguments.q = pass.w->query.data() + offset;
+    arguments.out = pass.w->attended.data() + offset;
+    kernels().attend(arguments);
+  }
+}
+
+// The same for all of these tokens, quantised.
+const Activations& attend_and_quantize(const Pass& pass, uint32_t index, uint32_t first, uint32_t tokens, Precision precision) {
+  const ModelConfig& c = pass.config;
+  const uint32_t query = c.heads * c.head_width;
+  if (tokens == 1) {
+    attend(pass, index, first, {0, 1}, pass.worker.share(c.heads));
+    pass.worker.barrier();
+  }
+  return quantize_input(pass.worker, pass.w->attended.data(), query, tokens, query, precision, pass.w, [&](Range part) {
+    if (tokens > 1) attend(pass, index, first, part, {0, c.heads});
+  });
+}
+
+// Attention of one layer. Keys and values are made for all tokens; the rest only for the tokens from `first` on, which then are
+// the only ones in the residual stream.
+void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first) {
+  const ModelConfig& c = pass.config;
+  const uint32_t keys_and_values = 2 * c.kv_heads;
+  const uint32_t queries = tokens - first;
+  const size_t hidden = padded_rows(c.hidden);
+  const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
+  if (first == 0) {
+    // What one head's thread has made it can finish, unless all heads are normed together.
+    const auto finish = [&](Range part) {
+      store_keys_and_values(pass, index, part, tokens);
+      rotate_queries(pass, index, 0, part_within(part, keys_and_values, c.heads), tokens);
+    };
+    pass.worker.each(keys_and_values + c.heads, 1, [&](Range part) {
+      project_keys_and_values(pass, layer, part, input);
+      project_queries(pass, layer, part_within(part, keys_and_values, c.heads), input);
+      if (!c.norms_all_heads) finish(part);
+    });
+    if (c.norms_all_heads) {
+      norm_all_heads(pass, layer, tokens, tokens);
+      pass.worker.each(keys_and_values + c.heads, 1, finish);
+    }
+  } else {
+    pass.worker.each(keys_and_values, 1, [&](Range part) {
+      project_keys_and_values(pass, layer, part, input);
+      if (!c.norms_all_heads) store_keys_and_values(pass, index, part, tokens);
+    });
+    pass.worker.barrier();
+    float* x = pass.w->x.data();
+    if (pass.worker.index == 0) std::memmove(x, x + first * hidden, queries * hidden * sizeof(float));
+    if (queries > 0) {
+      const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries, c.hidden,
+                                               Precision::k16, pass.w);
+      pass.worker.each(c.heads, 1, [&](Range heads) {
+        project_queries(pass, layer, heads, last);
+        if (!c.norms_all_heads) rotate_queries(pass, index, first, heads, queries);
+      });
+    }
+    if (c.norms_all_heads) {
+      norm_all_heads(pass, layer, tokens, queries);
+      pass.worker.each(keys_and_values, 1, [&](Range part) { store_keys_and_values(pass, index, part, tokens); });
+      pass.worker.each(c.heads, 1, [&](Range heads) { rotate_queries(pass, index, first, heads, queries); });
+    }
+    if (queries == 0) return pass.worker.barrier();
+  }
+  pass.worker.barrier();
+  add_product(pass, layer.output, layer.output_bias, layer.post_attention_norm,
+              attend_and_quantize(pass, index, first, queries, coarse_precision(layer.output)));
+}
+
+void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
+  const ModelConfig& c = pass.config;
+  const bool gathers = !pass.w->importance.empty();
+  if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
+  const size_t ffn = padded_rows(c.ffn);
+  float* gate = pass.w->gate.data();
+  float* up = pass.w->up.data();
+  const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
+  pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
+    linear_part(layer.gate, rows, input, gate, ffn);
+    add_bias(layer.gate_bias, rows, tokens, gate, ffn);
+    if (c.gated) {
+      linear_part(layer.up, rows, input, up, ffn, pass.own->group.data());
+      add_bias(layer.up_bias, rows, tokens, up, ffn);
+    }
+    for (uint32_t t = 0; t < tokens; ++t) {
+      activate_gate(c.activation, gate + t * ffn + rows.first, c.gated ? up + t * ffn + rows.first : nullptr, rows.size());
+    }
+  });
+  pass.worker.barrier();
+  if (gathers) add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
+  add_product(pass, layer.down, layer.down_bias, layer.post_ffn_norm,
+              quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
+}
+
+// The angles of the tokens' positions, and those of local layers behind them.
+void make_angles(const Model& model, uint32_t position, uint32_t tokens, Workspace* w) {
+  const ModelConfig& c = model.config;
+  if (c.rope == RopeStyle::kNone) return;
+  rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens, w->cosine.data(), w->sine.data());
+  if (c.local_rope_base == 0) return;
+  const size_t at = static_cast<size_t>(kMaxBatch) * (c.rope_rotated / 2);
+  rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + at, w->sine.data() + at);
+}
+
+}  // namespace
+
+Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+  const ModelConfig& c = model->config;
+  if (binder_has(*binder, "output.weight")) {
+    CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
+    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking a row up multiplies nothing
+    CAMELGPT_TRY(bind_head(binder, "output.weight", c.vocabulary, c.hidden, &model->head));
+  } else {
+    CAMELGPT_TRY(bind_head(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
+    model->head = model->embedding;
+  }
+  if (c.rope == RopeStyle::kNone) {
+    CAMELGPT_TRY(bind_panel(binder, "position_embd.weight", c.context_length, c.hidden, &model->positions));
+    binder->macs -= static_cast<uint64_t>(c.context_length) * c.hidden;
+  }
+  CAMELGPT_TRY(bind_vector(binder, "output_norm.weight", c.hidden, &model->final_norm.weight));
+  if (c.norm == NormKind::kLayer) CAMELGPT_TRY(bind_optional_vector(binder, "output_norm.bias", c.hidden, &model->final_norm.bias));
+  CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
+  model->layers = binder->arena->take<DecoderLayer>(c.layers);
+  for (uint32_t l = 0; l < c.layers; ++l) {
+    DecoderLayer layer;
+    const LayerBinder layer_binder{binder, tensors, c, l};
+    CAMELGPT_TRY(layer_binder.attention(&layer));
+    CAMELGPT_TRY(layer_binder.ffn(&layer));
+    if (!model->layers.empty()) model->layers[l] = layer;
+  }
+  return {};
+}
+
+void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
+                     KvCache* cache, Workspace* w) {
+  const ModelConfig& c = model.config;
+  const uint32_t count = static_cast<uint32_t>(tokens.size());
+  make_angles(model, cache->length, count, w);
+  embed_tokens(model, tokens, cache->length, w);
+  parallel([&](const Worker& worker) {
+    const Pass pass{c, worker, limits, cache, w, &w->threads[worker.index]};
+    for (uint32_t l = 0; l < c.layers; ++l) {
+      const uint32_t wanted = l + 1 == c.layers ? outputs : count;
+      attention_block(pass, model.layers[l], l, count, count - wanted);
+      if (wanted > 0) ffn_block(pass, model.layers[l], l, wanted);
+    }
+  });
+  const size_t stride = padded_rows(c.hidden);
+  for (uint32_t t = 0; t < outputs; ++t) {
+    float* x = w->x.data() + t * stride;
+    normalize(c, model.final_norm, x, c.hidden, x);
+    if (c.logit_scale != 1) scale_values(x, c.hidden, c.logit_scale);
+  }
+  cache->length += count;
+}
+
+}  // namespace camelgpt

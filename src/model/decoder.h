@@ -1,0 +1,25 @@
+// The decoder that most architectures are a form of: blocks of causal attention and a feed-forward network around a residual
+// stream. An architecture reads its configuration, says which tensors it has, and takes the graph from here.
+#pragma once
+
+#include "model/model.h"
+
+namespace camelgpt {
+
+// What differs in the tensors. Biases that are not required are taken where the file has them.
+struct DecoderTensors {
+  bool fused_qkv = false;        // attn_qkv holds queries, keys and values
+  bool qkv_bias = false;         // required
+  bool head_norms = false;       // attn_q_norm and attn_k_norm
+  bool pre_norms = true;         // attn_norm and ffn_norm, before a block
+  bool post_norms = false;       // post_attention_norm and post_ffw_norm, of what a block adds
+  bool fused_gate = false;       // ffn_up holds gate and up
+  const char* rope_factors = "rope_freqs.weight";  // taken where the file has it
+};
+
+// As Architecture::bind and Architecture::forward.
+Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model);
+void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
+                     KvCache* cache, Workspace* workspace);
+
+}  // namespace camelgpt
