@@ -9,7 +9,8 @@ import { run, say } from "./run.mjs";
 const pinned = { 20: "20.20.2", 24: "24.21.0" };
 
 /** Flags of Node 24 with which this machine stands for ones that lack some instructions. */
-export const v8Flags = process.arch === "x64" ? ["--no-enable-avx-vnni", "--no-enable-avx2", "--no-enable-avx"] : [];
+export const flagWithoutFma = "--no-enable-avx"; // with it there is no relaxed flavour
+export const v8Flags = process.arch === "x64" ? ["--no-enable-avx-vnni", "--no-enable-avx2", flagWithoutFma] : [];
 
 /** A Node of `major` from the cache, fetched when missing: for this machine's processor, or for another one. */
 export async function ensureNode(major, arch = process.arch) {

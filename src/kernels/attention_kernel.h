@@ -267,55 +267,58 @@ struct AttentionKernel {
     }
   }
 
-  // A page is scored as a key of twice the width: the query for it is [q, |q|] of each column.
+  // The query for a page, which is scored as a key of twice the width: [q, |q|] of each column, as row r of `rows` in
+  // [width, rows, 2]. Returns the scale of its integers.
+  CAMELGPT_ONCE static float page_query(const float* q, uint32_t head_width, uint32_t r, uint32_t rows, int16_t* queries) {
+    alignas(16) float pairs[2 * kMaxHeadWidth];
+    int16_t words[2 * kMaxHeadWidth];
+    for (uint32_t i = 0; i < head_width; ++i) {
+      pairs[2 * i] = q[i];
+      pairs[2 * i + 1] = std::fabs(q[i]);
+    }
+    const float scale = VectorOps::round_row(pairs, 2 * head_width, kQueryLimits, words);
+    for (uint32_t i = 0; i < 2 * head_width; i += 2) std::memcpy(queries + i * rows + 2 * r, words + i, 2 * sizeof(int16_t));
+    return scale;
+  }
+
+  // shares [pages] += softmax of the scores [room], which are lost.
+  CAMELGPT_ONCE static void add_shares(float* row, uint32_t room, uint32_t pages, float score_scale, float* shares) {
+    const Exp exp;
+    const v128_t scale = wasm_f32x4_splat(score_scale);
+    for (uint32_t p = 0; p < room; p += 4) wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
+    std::fill(row + pages, row + room, -FLT_MAX);
+    v128_t highest = wasm_f32x4_splat(-FLT_MAX), total = wasm_f32x4_splat(0);
+    for (uint32_t p = 0; p < room; p += 4) highest = wasm_f32x4_pmax(highest, wasm_v128_load(row + p));
+    const v128_t peak = wasm_f32x4_splat(horizontal_max(highest));
+    for (uint32_t p = 0; p < room; p += 4) {
+      const v128_t e = exp(wasm_f32x4_sub(wasm_v128_load(row + p), peak));
+      total = wasm_f32x4_add(total, e);
+      wasm_v128_store(row + p, e);
+    }
+    const float inverse = 1.0f / horizontal_sum(total);
+    for (uint32_t p = 0; p < pages; ++p) shares[p] += row[p] * inverse;
+  }
+
   static void page_shares(const PageArguments& a) {
     const uint32_t width = 2 * a.head_width, pages = a.page_count;
     const uint32_t room = (pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
-    const Exp exp;
+    alignas(16) int16_t queries[2 * kMaxHeadWidth * kRowBlock];  // [width / 2, rows, 2]
+    alignas(16) float scores[kRowBlock * kAttentionTile];
+    float scales[kRowBlock];
     std::fill(a.shares, a.shares + pages, 0.0f);
     for (uint32_t first = 0; first < a.group; first += kRowBlock) {
-      with_rows(std::min<uint32_t>(a.group - first, kRowBlock), [&](auto count) {
-        constexpr int kRows = decltype(count)::value;
-        alignas(16) int16_t queries[2 * kMaxHeadWidth * kRows];  // [width / 2, kRows, 2]
-        float score_scales[kRows];
-        for (int r = 0; r < kRows; ++r) {
-          const float* q = a.q + (first + r) * a.head_width;
-          alignas(16) float pairs[2 * kMaxHeadWidth];
-          int16_t words[2 * kMaxHeadWidth];
-          for (uint32_t i = 0; i < a.head_width; ++i) {
-            pairs[2 * i] = q[i];
-            pairs[2 * i + 1] = std::fabs(q[i]);
-          }
-          score_scales[r] = a.scale * VectorOps::round_row(pairs, width, kQueryLimits, words);
-          for (uint32_t i = 0; i < width; i += 2) std::memcpy(queries + i * kRows + 2 * r, words + i, 2 * sizeof(int16_t));
+      const uint32_t rows = std::min<uint32_t>(a.group - first, kRowBlock);
+      for (uint32_t r = 0; r < rows; ++r) scales[r] = a.scale * page_query(a.q + (first + r) * a.head_width, a.head_width, r, rows, queries);
+      for (uint32_t start = 0; start < room; start += kAttentionTile) {
+        const uint32_t some = std::min(room - start, kAttentionTile);
+        with_rows(rows, [&](auto count) {
+          score<decltype(count)::value>(queries, a.pages + static_cast<size_t>(start) * width, a.page_scales + start, some, width, scores);
+        });
+        for (uint32_t r = 0; r < rows; ++r) {
+          std::copy_n(scores + r * kAttentionTile, some, a.scratch + static_cast<size_t>(r) * room + start);
         }
-        for (uint32_t start = 0; start < room; start += kAttentionTile) {
-          alignas(16) float scores[kRows * kAttentionTile];
-          const uint32_t some = std::min(room - start, kAttentionTile);
-          score<kRows>(queries, a.pages + static_cast<size_t>(start) * width, a.page_scales + start, some, width, scores);
-          for (int r = 0; r < kRows; ++r) {
-            const v128_t score_scale = wasm_f32x4_splat(score_scales[r]);
-            float* to = a.scratch + static_cast<size_t>(r) * room + start;
-            for (uint32_t p = 0; p < some; p += 4) {
-              wasm_v128_store(to + p, wasm_f32x4_mul(wasm_v128_load(scores + r * kAttentionTile + p), score_scale));
-            }
-          }
-        }
-        for (int r = 0; r < kRows; ++r) {
-          float* row = a.scratch + static_cast<size_t>(r) * room;
-          std::fill(row + pages, row + room, -FLT_MAX);
-          v128_t highest = wasm_f32x4_splat(-FLT_MAX), total = wasm_f32x4_splat(0);
-          for (uint32_t p = 0; p < room; p += 4) highest = wasm_f32x4_pmax(highest, wasm_v128_load(row + p));
-          const v128_t peak = wasm_f32x4_splat(horizontal_max(highest));
-          for (uint32_t p = 0; p < room; p += 4) {
-            const v128_t e = exp(wasm_f32x4_sub(wasm_v128_load(row + p), peak));
-            total = wasm_f32x4_add(total, e);
-            wasm_v128_store(row + p, e);
-          }
-          const float inverse = 1.0f / horizontal_sum(total);
-          for (uint32_t p = 0; p < pages; ++p) a.shares[p] += row[p] * inverse;
-        }
-      });
+      }
+      for (uint32_t r = 0; r < rows; ++r) add_shares(a.scratch + static_cast<size_t>(r) * room, room, pages, scales[r], a.shares);
     }
   }
 };

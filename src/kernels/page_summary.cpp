@@ -21,6 +21,7 @@ void sum_up(const Element* keys, const float* scales, uint32_t width, float* sum
   };
   for (uint32_t i = 0; i < width; i += 2) {
     float x[kBlocks][kLanes], sums[kLanes] = {}, squares[kLanes] = {}, means[kLanes];
+#pragma clang loop unroll(disable)  // 12 KB
     for (uint32_t b = 0; b < kBlocks; ++b) {
       const Element* from = keys + key_index(width, b * kKeyBlock, i);
       for (uint32_t j = 0; j < kLanes; ++j) {
@@ -32,6 +33,7 @@ void sum_up(const Element* keys, const float* scales, uint32_t width, float* sum
       const float mean = summary[2 * (i + c)] = fold(sums, c);
       for (uint32_t j = c; j < kLanes; j += 2) means[j] = mean;
     }
+#pragma clang loop unroll(disable)
     for (uint32_t b = 0; b < kBlocks; ++b) {
       for (uint32_t j = 0; j < kLanes; ++j) squares[j] += (x[b][j] - means[j]) * (x[b][j] - means[j]);
     }

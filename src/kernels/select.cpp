@@ -4,15 +4,11 @@
 namespace camelgpt {
 namespace {
 
-#if CAMELGPT_RELAXED
+#if CAMELGPT_RELAXED && defined(__wasm_simd128__)
 // The dot's behaviour also tells its cost. Where it is exact it is one instruction; where it saturates it is made of
-// pmaddubsw and two more (x86 without VEX-encoded VNNI), and 16-bit sums are faster.
-//
-// Only processors without FMA do not fuse multiply-add, x86 before 2013 and some small ones since. Without AVX V8 there compiles
-// the int8 dots wrongly when register allocation is unlucky (seen in V8 13.6 with --no-enable-avx), which no probe can find for
-// sure: they get the simd kernels.
-const Kernels& relaxed_kernels() {
-  if (!relaxed_madd_is_fused()) return kSimdKernels;
+// pmaddubsw and two more (x86 without VEX-encoded VNNI), and 16-bit sums are faster. Machines that do not fuse multiply-add never
+// load this build (web/features.ts).
+const Kernels& choose() {
   switch (probe_relaxed_dot()) {
     case RelaxedDot::kUnsigned: return kRelaxedUnsignedKernels;
     case RelaxedDot::kSigned: return kRelaxedSignedKernels;
@@ -20,15 +16,9 @@ const Kernels& relaxed_kernels() {
   }
   return kRelaxedSplitKernels;
 }
-#endif
-
-const Kernels& choose() {
-#if CAMELGPT_RELAXED
-  return relaxed_kernels();
 #else
-  return kSimdKernels;
+const Kernels& choose() { return kSimdKernels; }
 #endif
-}
 
 }  // namespace
 

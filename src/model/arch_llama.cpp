@@ -1,6 +1,7 @@
 // Llama (Touvron et al. 2023): SmolLM2, TinyLlama, Llama 3, Mistral, MobileLLM and others are of this form; so are those with a ReLU as the
-// gate's activation.
+// gate's activation, and with experts Mixtral.
 #include "model/decoder.h"
+#include "model/experts.h"
 
 namespace camelgpt {
 namespace {
@@ -9,7 +10,9 @@ constexpr DecoderTensors kTensors = {};
 
 Status read_config(const GgufHeader& header, ModelConfig* config) {
   const ConfigReader reader{header, "llama"};
-  return read_decoder_config(reader, config);
+  config->experts_renormalised = true;
+  CAMELGPT_TRY(read_decoder_config(reader, config));
+  return read_experts(reader, config);
 }
 
 Status bind(WeightBinder* binder, Model* model) { return decoder_bind(kTensors, binder, model); }

@@ -76,17 +76,6 @@ Status read_vocabulary(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
-Status refuse_experts(const ConfigReader& reader) {
-  if (!reader.has("expert_count")) return {};
-  const Key key(reader.architecture, "expert_count");
-  uint64_t experts = 0;
-  CAMELGPT_TRY(gguf_get_u64(reader.header, key.view(), 0, UINT32_MAX, &experts));
-  if (experts == 0) return {};
-  Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Mixtures of experts are not supported.");
-  status = with_expected(status, "%s 0", key.text);
-  return with_found(status, "%llu", static_cast<unsigned long long>(experts));
-}
-
 }  // namespace
 
 bool ConfigReader::has(const char* name) const { return gguf_find(header, Key(architecture, name).view()) != nullptr; }
@@ -145,7 +134,6 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   const bool rms = config->norm == NormKind::kRms;
   CAMELGPT_TRY(reader.positive(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", &config->norm_epsilon));
   CAMELGPT_TRY(read_activation(reader, config));
-  CAMELGPT_TRY(refuse_experts(reader));
   CAMELGPT_TRY(read_vocabulary(reader, config));
   return config->rope == RopeStyle::kNone ? Status{} : read_rope(reader, config);
 }

@@ -38,6 +38,10 @@ struct ModelConfig {
   uint32_t ffn = 0;              // neurons of the feed-forward network
   bool gated = true;             // activation(gate) * up; otherwise activation(gate)
   GateActivation activation = GateActivation::kSilu;
+  uint32_t experts = 0;          // 0: one network; otherwise ffn is the width of each (experts.h)
+  uint32_t experts_used = 0;     // for a token
+  uint32_t shared_ffn = 0;       // width of an expert that all tokens go through; 0: none
+  bool experts_renormalised = false;  // whether the probabilities of those used add up to one
   uint32_t vocabulary = 0;
   uint32_t context_length = 0;   // positions that the model was trained for
   NormKind norm = NormKind::kRms;
@@ -84,7 +88,7 @@ struct ConfigReader {
 };
 
 // Reads the keys that decoder models share. config->norm says which epsilon is read; the vocabulary is that of the embedding tensor.
-// Models with experts are refused.
+// Experts are not read here.
 Status read_decoder_config(const ConfigReader& reader, ModelConfig* config);
 
 }  // namespace camelgpt

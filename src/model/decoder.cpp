@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "model/experts.h"
 #include "model/sparse_ffn.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
@@ -65,6 +66,7 @@ struct LayerBinder {
   Status ffn(DecoderLayer* out) const {
     if (tensors.pre_norms) CAMELGPT_TRY(norm("ffn_norm.weight", "ffn_norm.bias", c.hidden, &out->ffn_norm));
     if (tensors.post_norms) CAMELGPT_TRY(norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm));
+    if (c.experts != 0) return bind_experts(binder, c, layer, out);
     if (!c.gated) {  // what is called up there has the activation
       CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &out->gate));
       CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->gate_bias));
@@ -111,30 +113,39 @@ void add_bias(const float* bias, Range part, uint32_t tokens, float* y, size_t s
   for (uint32_t t = 0; t < tokens; ++t) kernels().add(y + t * stride + part.first, bias + part.first, part.size());
 }
 
-// x += the norm of (weights * input + bias)
-void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm, const Activations& input) {
+// Some values of a token's residual stream += what was projected.
+void add_values(const Pass& pass, uint32_t token, Range part) {
+  const size_t at = token * padded_rows(pass.config.hidden) + part.first;
+  float* values = pass.w->projected.data() + at;
+  if (pass.config.residual_scale != 1) scale_values(values, part.size(), pass.config.residual_scale);
+  kernels().add(pass.w->x.data() + at, values, part.size());
+}
+
+// x += the norm of what was projected
+void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   const ModelConfig& c = pass.config;
-  const size_t stride = padded_rows(weights.rows);
-  float *projected = pass.w->projected.data(), *x = pass.w->x.data();
-  const auto add = [&](uint32_t token, Range part) {
-    float* values = projected + token * stride + part.first;
-    if (c.residual_scale != 1) scale_values(values, part.size(), c.residual_scale);
-    kernels().add(x + token * stride + part.first, values, part.size());
-  };
-  pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
-    linear_part(weights, rows, input, projected, stride, pass.own->group.data());
-    add_bias(bias, rows, input.tokens, projected, stride);
-    for (uint32_t t = 0; norm.weight == nullptr && t < input.tokens; ++t) add(t, rows);
-  });
-  pass.worker.barrier();
-  if (norm.weight == nullptr) return;
-  pass.worker.each(input.tokens, 1, [&](Range tokens) {
-    for (uint32_t t = tokens.first; t < tokens.end; ++t) {
-      normalize(c, norm, projected + t * stride, c.hidden, projected + t * stride);
-      add(t, {0, c.hidden});
+  pass.worker.each(tokens, 1, [&](Range part) {
+    for (uint32_t t = part.first; t < part.end; ++t) {
+      float* values = pass.w->projected.data() + t * padded_rows(c.hidden);
+      if (norm.weight != nullptr) normalize(c, norm, values, c.hidden, values);
+      add_values(pass, t, {0, c.hidden});
     }
   });
   pass.worker.barrier();
+}
+
+// x += the norm of (weights * input + bias)
+void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm, const Activations& input) {
+  const size_t stride = padded_rows(weights.rows);
+  float* projected = pass.w->projected.data();
+  const bool adds = norm.weight == nullptr;  // each thread what it has made
+  pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
+    linear_part(weights, rows, input, projected, stride, pass.own->group.data());
+    add_bias(bias, rows, input.tokens, projected, stride);
+    for (uint32_t t = 0; adds && t < input.tokens; ++t) add_values(pass, t, rows);
+  });
+  pass.worker.barrier();
+  if (!adds) add_projected(pass, norm, input.tokens);
 }
 
 // Rotates some of the heads of one token.
@@ -341,6 +352,10 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
   const ModelConfig& c = pass.config;
+  if (c.experts != 0) {
+    experts_ffn(pass.worker, c, layer, norm_and_quantize(pass, layer.ffn_norm, tokens), pass.w);
+    return add_projected(pass, layer.post_ffn_norm, tokens);
+  }
   const bool gathers = !pass.w->importance.empty();
   if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
   const size_t ffn = padded_rows(c.ffn);

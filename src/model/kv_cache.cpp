@@ -6,6 +6,7 @@ namespace {
 // kIndex: where a head keeps a column of a position.
 template <size_t (*kIndex)(uint32_t, uint32_t, uint32_t), class Element>
 void scatter(const int16_t* quants, uint32_t width, uint32_t position, Element* head) {
+#pragma clang loop vectorize(disable) unroll(disable)  // of no use where numbers lie apart, and 10 KB
   for (uint32_t i = 0; i < width; ++i) head[kIndex(width, position, i)] = static_cast<Element>(quants[i]);
 }
 

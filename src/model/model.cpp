@@ -13,7 +13,8 @@ namespace {
 constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,    &kQwen2Architecture, &kQwen3Architecture,  &kGemmaArchitecture,  &kGemma2Architecture,
     &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
-    &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture,
+    &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture, &kQwen2MoeArchitecture,
+    &kQwen3MoeArchitecture, &kOlmoeArchitecture,
 };
 
 // The names of all of them, for messages.
@@ -62,7 +63,8 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   const uint64_t hidden = padded_rows(config.hidden);
   const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
   const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
-  const uint64_t ffn = padded_rows(config.ffn);
+  const uint32_t widest_ffn = std::max(config.ffn, config.shared_ffn);
+  const uint64_t ffn = padded_rows(widest_ffn);
   workspace->x = arena->take<float>(kMaxBatch * hidden);
   workspace->normed = arena->take<float>(kMaxBatch * hidden);
   workspace->query = arena->take<float>(kMaxBatch * query);
@@ -75,9 +77,10 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   const uint64_t angles = kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2) * (config.local_rope_base != 0 ? 2 : 1);
   workspace->cosine = arena->take<float>(angles);
   workspace->sine = arena->take<float>(angles);
+  if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
   workspace->logits = arena->take<float>(padded_rows(config.vocabulary));
   workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
-  const uint64_t columns = std::max<uint64_t>(std::max<uint64_t>(config.hidden, config.ffn), query);
+  const uint64_t columns = std::max<uint64_t>(std::max<uint64_t>(config.hidden, widest_ffn), query);
   const Activations batch = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
   workspace->threads = arena->take<ThreadWorkspace>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
@@ -88,6 +91,10 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
     own.pages = page_scratch_reserve(context, arena);
     if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu) own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
     own.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
+    if (config.experts != 0) {
+      own.gathered = arena->take<float>(hidden);
+      own.routes = arena->take<float>(kMaxBatch * static_cast<uint64_t>(padded_rows(config.experts)));
+    }
     own.rows = arena->take<uint32_t>(kHeadChunk);
     own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
     own.batch = batch;

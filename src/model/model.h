@@ -33,6 +33,10 @@ struct DecoderLayer {
   Norm ffn_norm;                // [hidden]
   Panel gate, up;               // [ffn, hidden]; no up where config.gated is false
   Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
+  // With experts, gate, up and down are those of all of them, one after the other.
+  Panel router;                 // [experts, hidden]
+  const float* shared_router = nullptr;  // [hidden]
+  Panel shared_gate, shared_up, shared_down;
   const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
   Norm post_ffn_norm;           // [hidden]
 };
@@ -63,6 +67,8 @@ struct alignas(64) ThreadWorkspace {
   std::span<uint8_t> attention;  // scratch of the attention kernel
   PageScratch pages;             // and of the choice of its pages
   std::span<uint32_t> fired;     // [ffn + kListSlack] neurons whose gate is open; of models with a ReLU there
+  std::span<float> gathered;     // [hidden] of a single token, of models with experts
+  std::span<float> routes;       // [batch, experts]
   std::span<uint8_t> group;      // eight rows as a group, of a panel that has none
   std::span<uint32_t> rows;      // [kHeadChunk] of the head
   Activations one;               // a single token, quantised
@@ -84,6 +90,7 @@ struct Workspace {
   std::span<float> attended;    // [batch, heads * head_width]
   std::span<float> gate, up;    // [batch, ffn]
   std::span<float> projected;   // [batch, hidden]
+  std::span<float> gathered;    // [batch, hidden] tokens of one expert, of models with experts
   std::span<float> cosine, sine;  // [2 where local layers have angles of their own][batch, rope_rotated / 2]
   std::span<float> logits;      // [vocabulary]
   std::span<float> chunk;       // [batch, kHeadChunk]
@@ -185,5 +192,8 @@ extern const Architecture kOlmo2Architecture;
 extern const Architecture kGraniteArchitecture;
 extern const Architecture kChatglmArchitecture;
 extern const Architecture kSmollm3Architecture;
+extern const Architecture kQwen2MoeArchitecture;
+extern const Architecture kQwen3MoeArchitecture;
+extern const Architecture kOlmoeArchitecture;
 
 }  // namespace camelgpt

@@ -88,6 +88,20 @@ Status find_matrix(const WeightBinder& binder, std::string_view name, uint32_t r
 
 }  // namespace
 
+Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns, Panel* panel) {
+  const GgufTensor* tensor = nullptr;
+  CAMELGPT_TRY(find_tensor(*binder, name, &tensor));
+  const uint64_t* d = tensor->dimensions;
+  const uint64_t all = static_cast<uint64_t>(count) * rows;
+  if (d[0] != columns || d[1] != rows || d[2] != count || d[3] != 1) return wrong_shape(name, *tensor, rows, columns);
+  const PanelKind kind = panel_kind_of(tensor->type);
+  const CheckedSize bytes = panel_bytes(kind, all, columns);
+  if (all > UINT32_MAX || !bytes.fits_memory()) return out_of_memory("the experts", bytes.value);
+  *panel = panel_reserve(kind, static_cast<uint32_t>(all), columns, binder->arena);
+  binder->macs += all * columns;
+  return add_target(binder, *tensor, *panel, nullptr);
+}
+
 Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));

@@ -48,6 +48,8 @@ bool binder_has_neurons(const WeightBinder& binder, std::string_view name);
 // A matrix tensor [rows, columns] that must exist with this shape.
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
                   PanelOrder order = PanelOrder::kGroups);
+// A tensor [columns, rows, count] of several matrices, as one matrix [count * rows, columns].
+Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns, Panel* panel);
 // Some rows of such a tensor, as a matrix of their own.
 Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel);
 // The same for the output head, or the embedding that serves as one.

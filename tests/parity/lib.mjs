@@ -1,16 +1,16 @@
-// What the tests of this folder share: the texts for evaluation, what to compare on them, and calls of the references in Python
-// and of other processes.
+// What the tests of this folder share: the texts for evaluation, what to compare on them, and calls of the references in Python.
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-import { v8Flags } from "../../scripts/lib/node.mjs";
+import { flagWithoutFma, v8Flags } from "../../scripts/lib/node.mjs";
 import { ensurePython } from "../../scripts/lib/python.mjs";
 import { repositoryRoot, run } from "../../scripts/lib/run.mjs";
+import { askProcess } from "./ask-process.mjs";
 import { measure } from "./measure.mjs";
+
+export { askProcess };
 
 /** The flavours whose results must not differ from a reference. */
 export const flavours = ["simd", "relaxed"];
@@ -21,25 +21,13 @@ export const configurations = flavours.flatMap((flavour) => threadCounts.map((th
   { name: threads === 1 ? flavour : `${flavour} on ${threads} threads`, flavour, threads })));
 
 /** What to run on a part of it: this machine made to look like others, in processes of their own. */
-export const flaggedConfigurations = v8Flags.flatMap((flag) => flavours.map((flavour) => (
+export const flaggedConfigurations = v8Flags.flatMap((flag) => (flag === flagWithoutFma ? ["simd"] : flavours).map((flavour) => (
   { name: `${flavour} with ${flag}`, flavour, threads: 1, command: [process.execPath, flag] })));
 
 /** What the package computes in a configuration: see measure.mjs. */
 export function measureWith({ flavour, threads, command }, request) {
   const whole = { flavour, threads, ...request };
   return command ? askProcess("measure-process.mjs", whole, { command }) : measure(whole);
-}
-
-/** The answer of a script of this folder, run by `command`, to one request. */
-export async function askProcess(script, request, { command = [process.execPath], args = [] } = {}) {
-  const [execPath, ...execArgv] = command;
-  const child = fork(new URL(script, import.meta.url), args, { execPath, execArgv });
-  const ended = once(child, "exit").then(([code, signal]) => assert.fail(`${script} ended with ${signal ?? `exit code ${code}`}`));
-  child.send(request);
-  const [answer] = await Promise.race([once(child, "message"), ended]);
-  ended.catch(() => {}); // it ends because we disconnect
-  child.disconnect();
-  return answer;
 }
 
 const dataFolder = resolve(repositoryRoot, process.env.CAMELGPT_DATA ?? "../shared/data");

@@ -1,5 +1,5 @@
 // What native llama.cpp makes of models, through node-llama-cpp, as a child process: the folder of its modules is the argument.
-//   {models: [{path, encoder, tokens: [id…], maxTokens}…]} → an answer for each:
+//   {models: [{path, encoder, tokens: [id…], maxTokens}…]} → {release, answers}: llama.cpp's version, and for each model
 //     {logprobs: [of each token but the first], greedy: {tokens, gaps: [between the two best logits before each]}}
 //     {embedding: [number…]} for an encoder
 //     {error: text} where llama.cpp refuses the file
@@ -78,6 +78,6 @@ async function answer(request) {
 process.on("message", async ({ models }) => {
   const answers = [];
   for (const model of models) answers.push(await answer(model));
-  process.send(answers);
+  process.send({ release: llama.llamaCppRelease.release, answers });
 });
 process.on("disconnect", () => process.exit(0));

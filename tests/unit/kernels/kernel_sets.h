@@ -18,7 +18,7 @@ namespace camelgpt {
 template <typename Body>
 void for_each_dot(Body body) {
 #if defined(__wasm_simd128__)
-  // Where multiply-add is not fused, no set but simd's may run: select.cpp says why.
+  // Where multiply-add is not fused, no set but simd's may run: web/features.ts says why.
   if (relaxed_madd_is_fused()) body();
 #else
   for (const DotBehaviour behaviour : {DotBehaviour::kUnsigned, DotBehaviour::kSigned, DotBehaviour::kSaturating}) {

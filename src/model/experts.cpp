@@ -1,0 +1,148 @@
+#include "model/experts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "model/sparse_ffn.h"
+#include "nn/linear.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kMaxExperts = 4096;
+
+// Which tokens go through some expert, and how much of what it makes of each is added.
+struct Share {
+  uint32_t count = 0;
+  uint32_t tokens[kMaxBatch];
+  float weights[kMaxBatch];
+};
+
+// One expert's matrices, as rows of the panels of all.
+struct Expert {
+  const Panel &gate, &up, &down;
+  uint32_t index;  // in the panels
+  uint32_t ffn;
+};
+
+// weights [tokens, experts] = the router's probabilities of the experts that are chosen, zero for the others.
+void route(const ModelConfig& c, const Panel& router, const Activations& input, float* weights) {
+  const size_t stride = padded_rows(c.experts);
+  linear_rows(router, 0, c.experts, input, weights, stride);
+  for (uint32_t t = 0; t < input.tokens; ++t) {
+    float* own = weights + t * stride;
+    const float highest = own[kernels().argmax(own, c.experts)];
+    float total = 0;
+    for (uint32_t e = 0; e < c.experts; ++e) total += own[e] = std::exp(own[e] - highest);
+    // The chosen ones become negative, so that the next best is found; then the signs turn.
+    float chosen = 0;
+    for (uint32_t i = 0; i < c.experts_used; ++i) {
+      float& best = own[kernels().argmax(own, c.experts)];
+      chosen += best;
+      best = -best;
+    }
+    const float scale = -1 / (c.experts_renormalised ? chosen : total);
+    for (uint32_t e = 0; e < c.experts; ++e) own[e] = own[e] < 0 ? own[e] * scale : 0;
+  }
+}
+
+// projected += the expert's output for the tokens of the share. normed [tokens, stride]
+void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert, const float* normed, size_t stride, const Share& share,
+                Workspace* w) {
+  const size_t hidden = padded_rows(c.hidden), ffn = padded_rows(expert.ffn);
+  float *gathered = w->gathered.data(), *gate = w->gate.data(), *up = w->up.data();
+  const bool alone = share.count == 1;
+  float* rows = alone ? w->threads[worker.index].gathered.data() : gathered;
+  const Activations& input = quantize_input(worker, rows, hidden, share.count, c.hidden, Precision::k16, w, [&](Range part) {
+    for (uint32_t i = part.first; i < part.end; ++i) std::copy_n(normed + share.tokens[i] * stride, c.hidden, rows + i * hidden);
+  });
+  const uint32_t first = expert.index * expert.ffn;
+  worker.each(expert.ffn, kPanelRows, [&](Range part) {
+    linear_rows(expert.gate, first + part.first, part.size(), input, gate + part.first, ffn);
+    linear_rows(expert.up, first + part.first, part.size(), input, up + part.first, ffn);
+    for (uint32_t i = 0; i < share.count; ++i) activate_gate(c.activation, gate + i * ffn + part.first, up + i * ffn + part.first, part.size());
+  });
+  worker.barrier();
+  const Activations& neurons = quantize_input(worker, gate, ffn, share.count, expert.ffn, coarse_precision(expert.down), w);
+  worker.each(c.hidden, kPanelRows, [&](Range part) {
+    float* made = gathered + part.first;  // its rows have been read
+    linear_rows(expert.down, expert.index * c.hidden + part.first, part.size(), neurons, made, hidden);
+    for (uint32_t i = 0; i < share.count; ++i) {
+      scale_values(made + i * hidden, part.size(), share.weights[i]);
+      kernels().add(w->projected.data() + share.tokens[i] * hidden + part.first, made + i * hidden, part.size());
+    }
+  });
+  worker.barrier();
+}
+
+// A tensor [columns, rows, experts], as one matrix.
+Status bind_stacked(WeightBinder* binder, const LayerTensorName& name, const ModelConfig& c, uint32_t rows, uint32_t columns, Panel* panel) {
+  CAMELGPT_TRY(bind_stack(binder, name, c.experts, rows, columns, panel));
+  binder->macs -= static_cast<uint64_t>(c.experts - c.experts_used) * rows * columns;
+  return {};
+}
+
+}  // namespace
+
+Status read_experts(const ConfigReader& reader, ModelConfig* config) {
+  ModelConfig& c = *config;
+  CAMELGPT_TRY(reader.optional_count("expert_count", kMaxExperts, &c.experts));
+  if (c.experts == 0) return {};
+  CAMELGPT_TRY(reader.count("expert_used_count", c.experts, &c.experts_used));
+  CAMELGPT_TRY(reader.optional_count("expert_feed_forward_length", kMaxWidth, &c.ffn));
+  CAMELGPT_TRY(reader.optional_count("expert_shared_feed_forward_length", kMaxWidth, &c.shared_ffn));
+  if (c.ffn % kPanelRows == 0 && c.hidden % kPanelRows == 0) return {};
+  Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Experts of this width are not supported.");
+  status = with_expected(status, "widths that are multiples of %u", kPanelRows);
+  return with_found(status, "%u and %u", c.ffn, c.hidden);
+}
+
+Status bind_experts(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
+  const ModelConfig& c = config;
+  const auto name = [layer](const char* suffix) { return LayerTensorName(layer, suffix); };
+  CAMELGPT_TRY(bind_panel(binder, name("ffn_gate_inp.weight"), c.experts, c.hidden, &out->router));
+  CAMELGPT_TRY(bind_stacked(binder, name("ffn_gate_exps.weight"), c, c.ffn, c.hidden, &out->gate));
+  CAMELGPT_TRY(bind_stacked(binder, name("ffn_up_exps.weight"), c, c.ffn, c.hidden, &out->up));
+  CAMELGPT_TRY(bind_stacked(binder, name("ffn_down_exps.weight"), c, c.hidden, c.ffn, &out->down));
+  if (c.shared_ffn == 0) return {};
+  CAMELGPT_TRY(bind_vector(binder, name("ffn_gate_inp_shexp.weight"), c.hidden, &out->shared_router));
+  CAMELGPT_TRY(bind_panel(binder, name("ffn_gate_shexp.weight"), c.shared_ffn, c.hidden, &out->shared_gate));
+  CAMELGPT_TRY(bind_panel(binder, name("ffn_up_shexp.weight"), c.shared_ffn, c.hidden, &out->shared_up));
+  return bind_panel(binder, name("ffn_down_shexp.weight"), c.hidden, c.shared_ffn, &out->shared_down);
+}
+
+void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, const Activations& input, Workspace* workspace) {
+  const ModelConfig& c = config;
+  Workspace* w = workspace;
+  const uint32_t tokens = input.tokens;
+  const float* normed = input.x;
+  const size_t stride = input.stride, hidden = padded_rows(c.hidden), experts = padded_rows(c.experts);
+  float* weights = w->threads[worker.index].routes.data();
+  route(c, layer.router, input, weights);  // each thread for itself
+  worker.each(c.hidden, kPanelRows, [&](Range part) {
+    for (uint32_t t = 0; t < tokens; ++t) std::memset(w->projected.data() + t * hidden + part.first, 0, part.size() * sizeof(float));
+  });
+  worker.barrier();  // the quantised input is overwritten from here on
+  for (uint32_t e = 0; e < c.experts; ++e) {
+    Share share;
+    for (uint32_t t = 0; t < tokens; ++t) {
+      const float weight = weights[t * experts + e];
+      if (weight == 0) continue;
+      share.tokens[share.count] = t;
+      share.weights[share.count++] = weight;
+    }
+    if (share.count > 0) run_expert(worker, c, {layer.gate, layer.up, layer.down, e, c.ffn}, normed, stride, share, w);
+  }
+  if (c.shared_ffn == 0) return;
+  Share all;
+  for (; all.count < tokens; ++all.count) {
+    all.tokens[all.count] = all.count;
+    float sum = 0;
+    for (uint32_t i = 0; i < c.hidden; ++i) sum += normed[all.count * stride + i] * layer.shared_router[i];
+    all.weights[all.count] = 1 / (1 + std::exp(-sum));
+  }
+  run_expert(worker, c, {layer.shared_gate, layer.shared_up, layer.shared_down, 0, c.shared_ffn}, normed, stride, all, w);
+}
+
+}  // namespace camelgpt

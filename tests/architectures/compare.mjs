@@ -1,0 +1,80 @@
+// A small model and what llama.cpp answered about it go in; how far our log-probabilities are from its own comes out.
+import assert from "node:assert/strict";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { start, textTokens } from "./make-models.mjs";
+
+const length = 48; // longer than the sliding windows
+export const maxTokens = 16;
+
+/**
+ * The largest difference of a log-probability, as a share of the largest log-probability. For F32 most of it is our 16-bit cache
+ * and llama.cpp's 16-bit table of gelu; for other types it rounds the activations of each product to 16 or 8 bits, as we do some
+ * for Q4_0.
+ */
+export const bounds = { F32: 1e-3, F16: 5e-3, Q8_0: 0.05, Q4_0: 0.1 };
+
+/** What all models are asked about: the beginning, then random tokens with a text. */
+export const tokens = [start, ...randomTokens(length - 1)];
+
+function randomTokens(count) {
+  let state = 1;
+  return Array.from({ length: count }, () => (state = (state * 48271) % 0x7fffffff) % textTokens);
+}
+
+/** What the engine computes for a row, or {unsupported: why} where it does not know the architecture. */
+async function askOurs({ path, encoder }) {
+  const model = await loadIfKnown(path);
+  if (model.unsupported) return model;
+  try {
+    assert.ok(!encoder, "encoders load now: say here how to ask for the mean embedding");
+    const { logprobs } = await model.score(tokens, { logprobs: true });
+    const greedy = await model.stream(tokens, { maxTokens, temperature: 0, ignoreEos: true });
+    return { logprobs, greedy: { tokens: greedy.tokens } };
+  } finally {
+    await model.dispose();
+  }
+}
+
+async function loadIfKnown(path) {
+  try {
+    return await CamelGPTInference.load(path, { epdp: "off", threads: 1 });
+  } catch (error) {
+    if (error.code !== "unsupported-architecture") throw error;
+    return { unsupported: error.message };
+  }
+}
+
+/**
+ * A test's body: the engine gives what llama.cpp answered for this row (see ask-llama-cpp.mjs). Gives compare's result; skips the test
+ * and gives nothing where the engine does not know the architecture.
+ */
+export async function expectReference(t, row, reference) {
+  const ours = await askOurs(row);
+  if (ours.unsupported) return t.skip(ours.unsupported);
+  const result = compare(row, reference, ours, bounds[row.type]);
+  const { error, scale, share } = result;
+  t.diagnostic(`${row.name}, ${row.type}: largest error ${error.toExponential(1)} of ${scale.toFixed(1)}, ${share.toExponential(1)}`);
+  return result;
+}
+
+/** `{error, scale, share}`: the largest difference, the largest number of the reference, and one by the other, which is at most `bound`. */
+export function compare({ encoder }, reference, answer, bound) {
+  const values = encoder ? "embedding" : "logprobs";
+  assert.equal(answer[values].length, reference[values].length);
+  const error = largest(reference[values].map((value, i) => value - answer[values][i]));
+  const scale = largest(reference[values]);
+  const share = error / scale;
+  assert.ok(share <= bound, `the largest error is ${error} of ${scale}`);
+  if (!encoder) expectGreedy(reference.greedy, answer.greedy.tokens, error);
+  return { error, scale, share };
+}
+
+const largest = (values) => Math.max(...values.map(Math.abs));
+
+/** From where they part both continue something else. Two logits may each be off by the error. */
+function expectGreedy({ tokens, gaps }, others, error) {
+  const place = tokens.findIndex((token, step) => token !== others[step]);
+  if (place >= 0) assert.ok(gaps[place] <= 2 * error, `token ${place}: ${others} instead of ${tokens}`);
+}

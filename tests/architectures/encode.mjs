@@ -1,0 +1,53 @@
+// A tensor's name goes in, its numbers come out, the same on every machine; numbers go in, blocks of a tensor type come out.
+import { createHash } from "node:crypto";
+import { blockTypes, randomNumbers, toHalf } from "../bench/models/blocks.mjs";
+
+const made = new Map(); // most models have tensors of the same names
+
+/** Numbers of mean 0 and standard deviation 1; fewer are the first of more. */
+export function randomValues(name, count) {
+  if (!(made.get(name)?.length >= count)) made.set(name, makeValues(name, count));
+  return made.get(name).subarray(0, count);
+}
+
+/** Sums of four uniform numbers, which unlike logarithms are exact everywhere. */
+function makeValues(name, count) {
+  const random = randomNumbers(createHash("sha256").update(name).digest().readUIntBE(0, 3));
+  const scale = Math.sqrt(3) / 2 ** 32;
+  return Float32Array.from({ length: count }, () => (random() + random() + random() + random() - 2 ** 33) * scale);
+}
+
+const encoders = {
+  F16: ([value], block) => block.writeUInt16LE(toHalf(value)),
+  // value = scale · q, q from -127 to 127
+  Q8_0(values, block) {
+    const scale = writeScale(Math.abs(largest(values)) / 127, block);
+    values.forEach((value, i) => block.writeInt8(clamp(Math.round(value * scale), -127, 127), 2 + i));
+  },
+  // value = scale · (q - 8), q from 0 to 15: the largest value is -8 times the scale. Low halves of bytes come first.
+  Q4_0(values, block) {
+    const scale = writeScale(largest(values) / -8, block);
+    const quants = values.map((value) => clamp(Math.round(value * scale) + 8, 0, 15));
+    for (let i = 0; i < 16; ++i) block[2 + i] = quants[i] | (quants[i + 16] << 4);
+  },
+};
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const largest = (values) => values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+
+/** Writes a block's scale, and gives what to multiply its values with. */
+function writeScale(scale, block) {
+  block.writeUInt16LE(toHalf(scale));
+  return scale === 0 ? 0 : 1 / scale;
+}
+
+/** A Float32Array as blocks of a type of `blockTypes`: F32, F16, Q8_0 or Q4_0. */
+export function encode(values, type) {
+  if (type === "F32") return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  const { elements, bytes } = blockTypes[type];
+  const blocks = Buffer.alloc((values.length / elements) * bytes);
+  for (let i = 0, at = 0; i < values.length; i += elements, at += bytes) {
+    encoders[type](values.subarray(i, i + elements), blocks.subarray(at, at + bytes));
+  }
+  return blocks;
+}

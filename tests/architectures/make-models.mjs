@@ -1,0 +1,204 @@
+// Rows of the table of architectures go in, a small GGUF file of random weights for each comes out.
+//   node tests/architectures/make-models.mjs OUT [names…]
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Problem, isMain, runMain } from "../../scripts/lib/run.mjs";
+import { blockTypes } from "../bench/models/blocks.mjs";
+import { paddingAfter, type, writeHeader } from "../bench/models/gguf.mjs";
+import { encode, randomValues } from "./encode.mjs";
+import { rows } from "./rows.mjs";
+
+export const contextLength = 256;
+const vocabulary = 300;
+const spread = 3; // standard deviation of the logits, in nats
+
+/** The bytes of a row's file. Weights depend on their tensor's name alone, so a row may change without the others. */
+export function makeModel(model) {
+  const file = { model, tensors: [] };
+  addTensors(file);
+  const parts = file.tensors.flatMap(({ data }) => [data, Buffer.alloc(paddingAfter(data.length))]);
+  const header = writeHeader({ ...keysOf(model), ...vocabularyOf(model) }, file.tensors.map((tensor) => (
+    { ...tensor, type: blockTypes[tensor.type].id, bytes: tensor.data.length })));
+  return Buffer.concat([header, ...parts]);
+}
+
+// ---------------------------------------------------------------------------------------------------------- metadata
+
+function entry(value) {
+  if (typeof value === "boolean") return { type: type.bool, value: Number(value) };
+  if (typeof value === "string") return { type: type.string, value: latin1(value) };
+  return typeof value === "number" ? { type: type.u32, value } : { type: type.f32, value: value.real };
+}
+
+const latin1 = (text) => Buffer.from(text).toString("latin1"); // as gguf.mjs wants texts
+const listOf = (element, value) => ({ type: type.array, element, value });
+
+function keysOf(model) {
+  const { architecture, norm } = model;
+  const keys = {
+    block_count: model.layers,
+    context_length: contextLength,
+    embedding_length: model.hidden,
+    feed_forward_length: model.ffn,
+    "attention.head_count": model.heads,
+    "attention.head_count_kv": model.kvHeads,
+    [`attention.layer_norm_${norm === "rms" ? "rms_" : ""}epsilon`]: { real: 1e-5 },
+    ...model.keys,
+  };
+  const entries = Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, entry(value)]);
+  return { "general.architecture": entry(architecture), ...Object.fromEntries(entries) };
+}
+
+// Single bytes in GPT-2's alphabet, four merges, then control tokens: the end, the beginning, and others.
+const merges = ["Ġ t", "h e", "i n", "e r"];
+export const textTokens = 256 + merges.length;
+const end = textTokens;
+export const start = textTokens + 1;
+
+function vocabularyOf({ encoder }) {
+  let others = 0x100;
+  const letters = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPrintable(byte) ? byte : others++));
+  const texts = [...letters, ...merges.map((merge) => merge.replace(" ", ""))];
+  const controls = ["<|endoftext|>", "<|begin|>"];
+  const unused = Array.from({ length: vocabulary - texts.length - controls.length }, (_, i) => `<|unused${i}|>`);
+  const tokens = [...texts, ...controls, ...unused];
+  return {
+    "tokenizer.ggml.model": entry("gpt2"),
+    "tokenizer.ggml.pre": entry("gpt-2"),
+    "tokenizer.ggml.tokens": listOf(type.string, tokens.map(latin1)),
+    "tokenizer.ggml.token_type": listOf(type.i32, tokens.map((_, id) => (id < textTokens ? 1 : 3))),
+    "tokenizer.ggml.merges": listOf(type.string, merges.map(latin1)),
+    "tokenizer.ggml.bos_token_id": entry(start),
+    "tokenizer.ggml.eos_token_id": entry(end),
+    ...(encoder && { "tokenizer.ggml.token_type_count": entry(2) }),
+  };
+}
+
+function isPrintable(byte) {
+  return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+}
+
+// ----------------------------------------------------------------------------------------------------------- tensors
+
+function addVector(file, name, values) {
+  file.tensors.push({ name, shape: [values.length], type: "F32", data: encode(Float32Array.from(values), "F32") });
+}
+
+/**
+ * @param shape [columns, rows, experts?]
+ * By default what comes out is somewhat larger than what goes in: attention is sharp, and each layer counts.
+ */
+function addMatrix(file, name, shape, { size = 1.4 / Math.sqrt(shape[0]), type = file.model.type } = {}) {
+  const count = shape.reduce((product, dimension) => product * dimension, 1);
+  const values = randomValues(name, count).map((value) => value * size);
+  file.tensors.push({ name, shape, type, data: encode(values, type) });
+}
+
+function addBias(file, name, size) {
+  addVector(file, `${name}.bias`, randomValues(`${name}.bias`, size).map((value) => 0.3 * value));
+}
+
+function addLinear(file, name, rows, columns, bias = false) {
+  addMatrix(file, `${name}.weight`, [columns, rows]);
+  if (bias) addBias(file, name, rows);
+}
+
+function addNorm(file, name, size, gain = 1) {
+  addVector(file, `${name}.weight`, randomValues(`${name}.weight`, size).map((value) => gain * (1 + 0.2 * value)));
+  if (file.model.norm === "layer") addBias(file, name, size);
+}
+
+function addTensors(file) {
+  const { model } = file;
+  const { hidden } = model;
+  addMatrix(file, "token_embd.weight", [hidden, vocabulary], { size: model.embedding });
+  if (model.positions) addMatrix(file, "position_embd.weight", [hidden, contextLength], { size: model.embedding, type: "F32" });
+  if (model.encoder) {
+    addMatrix(file, "token_types.weight", [hidden, 2], { size: model.embedding, type: "F32" });
+    addNorm(file, "token_embd_norm", hidden);
+  } else {
+    addNorm(file, "output_norm", hidden, outputGain(model));
+  }
+  if (!model.tied) addMatrix(file, "output.weight", [hidden, vocabulary], { size: spread / Math.sqrt(hidden) });
+  for (const [name, values] of Object.entries(model.extra)) addVector(file, name, values);
+  for (let layer = 0; layer < model.layers; ++layer) addBlock(file, `blk.${layer}`);
+}
+
+function addBlock(file, block) {
+  const { before, after, encoder, hidden } = file.model;
+  const parts = [
+    { add: addAttention, before: "attn_norm", after: "post_attention_norm", ofEncoder: "attn_output_norm" },
+    { add: addFfn, before: "ffn_norm", after: "post_ffw_norm", ofEncoder: "layer_output_norm" },
+  ];
+  for (const part of parts) {
+    if (before && !encoder) addNorm(file, `${block}.${part.before}`, hidden);
+    part.add(file, block);
+    if (after) addNorm(file, `${block}.${part.after}`, hidden);
+    if (encoder) addNorm(file, `${block}.${part.ofEncoder}`, hidden);
+  }
+}
+
+function addAttention(file, block) {
+  const { heads, kvHeads, headWidth, hidden, qkvBias, qkNorm, ffnBias } = file.model;
+  const q = heads * headWidth;
+  const kv = kvHeads * headWidth;
+  if (file.model.fusedQkv) {
+    addLinear(file, `${block}.attn_qkv`, q + 2 * kv, hidden, qkvBias);
+  } else {
+    for (const [name, rows] of [["attn_q", q], ["attn_k", kv], ["attn_v", kv]]) addLinear(file, `${block}.${name}`, rows, hidden, qkvBias);
+  }
+  if (qkNorm) {
+    addNorm(file, `${block}.attn_q_norm`, qkNorm === "head" ? headWidth : q);
+    addNorm(file, `${block}.attn_k_norm`, qkNorm === "head" ? headWidth : kv);
+  }
+  addLinear(file, `${block}.attn_output`, hidden, q, ffnBias);
+}
+
+function addFfn(file, block) {
+  const { experts, gate, ffn, hidden, ffnBias } = file.model;
+  if (experts > 0) return addExperts(file, block);
+  if (gate === "own") addLinear(file, `${block}.ffn_gate`, ffn, hidden);
+  addLinear(file, `${block}.ffn_up`, gate === "fused" ? 2 * ffn : ffn, hidden, ffnBias);
+  addLinear(file, `${block}.ffn_down`, hidden, ffn, ffnBias);
+}
+
+function addExperts(file, block) {
+  const { experts, ffn, hidden, sharedFfn } = file.model;
+  addMatrix(file, `${block}.ffn_gate_inp.weight`, [hidden, experts], { type: "F32" });
+  addMatrix(file, `${block}.ffn_gate_exps.weight`, [hidden, ffn, experts]);
+  addMatrix(file, `${block}.ffn_up_exps.weight`, [hidden, ffn, experts]);
+  addMatrix(file, `${block}.ffn_down_exps.weight`, [ffn, hidden, experts]);
+  if (sharedFfn === 0) return;
+  addMatrix(file, `${block}.ffn_gate_inp_shexp.weight`, [hidden], { size: 1 / Math.sqrt(hidden), type: "F32" });
+  addLinear(file, `${block}.ffn_gate_shexp`, sharedFfn, hidden);
+  addLinear(file, `${block}.ffn_up_shexp`, sharedFfn, hidden);
+  addLinear(file, `${block}.ffn_down_shexp`, hidden, sharedFfn);
+}
+
+/** A norm's output is about 1: the head, which may be the embedding, then gives logits of the wanted spread. */
+function outputGain({ embedding, hidden, tied, logitGain }) {
+  return logitGain * (tied ? spread / (embedding * Math.sqrt(hidden)) : 1);
+}
+
+// ------------------------------------------------------------------------------------------------------------- files
+
+/** Writes <name>.gguf for each row into a folder; gives the rows with `path` and `hash`, by which goldens know their file. */
+export function makeModels(folder, chosen = rows) {
+  mkdirSync(folder, { recursive: true });
+  return chosen.map((row) => {
+    const path = join(folder, `${row.name}.gguf`);
+    const bytes = makeModel(row);
+    writeFileSync(path, bytes);
+    return { ...row, path, hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16) };
+  });
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(([folder, ...names]) => {
+    if (!folder) throw new Problem("say in which folder to write the files");
+    const unknown = names.filter((name) => !rows.some((row) => row.name === name));
+    if (unknown.length > 0) throw new Problem(`no such rows: ${unknown.join(", ")}; there are: ${rows.map(({ name }) => name).join(", ")}`);
+    makeModels(folder, names.length > 0 ? rows.filter(({ name }) => names.includes(name)) : rows);
+  });
+}

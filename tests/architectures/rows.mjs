@@ -1,0 +1,92 @@
+// The table of small models: every architecture with the tensors and keys that llama.cpp asks for, and sizes at which a mistake
+// shows. make-models.mjs writes the files.
+
+/** A key of the file that is a float, though its value may look like an integer. */
+export const real = (value) => ({ real: value });
+
+const usual = {
+  keys: {}, // "<architecture>.<key>", beyond those that all files have
+  type: "F32", // of matrices; vectors, positions and routers stay F32
+  layers: 3,
+  hidden: 128,
+  heads: 4,
+  kvHeads: 2,
+  headWidth: 32,
+  ffn: 160,
+  experts: 0,
+  sharedFfn: 0, // of the expert that always takes part
+  norm: "rms", // or "layer", with a bias
+  before: true, // norms before attention and feed-forward network
+  after: false, // norms after them, before their sums
+  qkNorm: "", // "head": one for all heads, "all": across them
+  qkvBias: false,
+  fusedQkv: false,
+  gate: "own", // or "fused" with ffn_up, or "" for none
+  ffnBias: false, // and of attn_output
+  tied: true,
+  positions: false,
+  encoder: false, // norms are after the sums then, and there are token types
+  embedding: 0.2, // size of the embedding's numbers
+  logitGain: 1, // what the norm before the head makes up for
+  extra: {}, // vectors: name → values
+};
+
+// A family is a row of docs/models.md.
+const row = (name, architecture, differences = {}) => ({ ...usual, name, architecture, family: architecture, ...differences });
+
+const base = (value) => ({ "rope.freq_base": real(value) });
+const heads = { "attention.key_length": 32, "attention.value_length": 32 }; // where they are wider than hidden / heads
+const experts = { expert_count: 4, expert_used_count: 2 };
+const expertsOf96 = { ...experts, expert_feed_forward_length: 96 };
+// The embedding is multiplied with √hidden.
+const gemma = { hidden: 96, embedding: 0.03 };
+// Five layers with the window and the base 10000, one without and with the base in the file.
+const gemma3 = {
+  ...gemma, keys: { ...heads, ...base(1e6), "attention.sliding_window": 16 }, layers: 6, after: true, qkNorm: "head",
+};
+// llama.cpp does not apply phi3's window, so this one is longer than the context.
+const phi3 = {
+  keys: { "rope.dimension_count": 32, "attention.sliding_window": 2047, "rope.scaling.original_context_length": 256 },
+  fusedQkv: true, gate: "fused", tied: false,
+};
+const encoder = { "attention.causal": false, pooling_type: 1 };
+
+export const rows = [
+  row("llama", "llama"),
+  row("llama-f16", "llama", { type: "F16" }),
+  row("llama-q8_0", "llama", { type: "Q8_0" }),
+  row("llama-q4_0", "llama", { type: "Q4_0" }),
+  row("llama-untied", "llama", { tied: false }),
+  row("llama-rope-freqs", "llama", { extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) } }),
+  row("llama-rope-linear", "llama", { keys: { "rope.scaling.type": "linear", "rope.scaling.factor": real(2) } }),
+  row("llama-moe", "llama", { family: "llama with experts", keys: experts, experts: 4, tied: false }),
+  row("qwen2", "qwen2", { keys: base(1e6), qkvBias: true }),
+  row("qwen2-q8_0", "qwen2", { keys: base(1e6), qkvBias: true, type: "Q8_0" }),
+  row("qwen3", "qwen3", { keys: { ...heads, ...base(1e6) }, hidden: 96, qkNorm: "head" }),
+  row("gemma", "gemma", { ...gemma, keys: heads, kvHeads: 1 }),
+  row("gemma2", "gemma2", {
+    ...gemma, after: true,
+    keys: { ...heads, "attention.sliding_window": 16, attn_logit_softcapping: real(5), final_logit_softcapping: real(10) },
+  }),
+  row("gemma3", "gemma3", gemma3),
+  row("gemma3-q4_0", "gemma3", { ...gemma3, type: "Q4_0" }),
+  row("phi3", "phi3", phi3),
+  row("phi3-q8_0", "phi3", { ...phi3, type: "Q8_0" }),
+  row("gpt2", "gpt2", { norm: "layer", kvHeads: 4, fusedQkv: true, qkvBias: true, gate: "", ffnBias: true, positions: true }),
+  row("stablelm", "stablelm", {
+    keys: { "rope.dimension_count": 8, use_parallel_residual: false }, norm: "layer", qkvBias: true, tied: false,
+  }),
+  row("olmo2", "olmo2", { keys: base(5e5), before: false, after: true, qkNorm: "all", tied: false }),
+  row("granite", "granite", {
+    keys: { embedding_scale: real(3), residual_scale: real(0.6), "attention.scale": real(0.3), logit_scale: real(2) }, logitGain: 2,
+  }),
+  row("chatglm", "chatglm", { keys: { "rope.dimension_count": 16 }, fusedQkv: true, qkvBias: true, gate: "fused", tied: false }),
+  row("smollm3", "smollm3", { keys: base(5e6), layers: 4 }), // the fourth has no rope
+  row("qwen2moe", "qwen2moe", {
+    keys: { ...expertsOf96, expert_shared_feed_forward_length: 128 }, ffn: 96, experts: 4, sharedFfn: 128, qkvBias: true, tied: false,
+  }),
+  row("qwen3moe", "qwen3moe", { keys: { ...expertsOf96, ...heads }, hidden: 96, ffn: 96, experts: 4, qkNorm: "head", tied: false }),
+  row("olmoe", "olmoe", { keys: experts, experts: 4, kvHeads: 4, qkNorm: "all", tied: false }),
+  row("bert", "bert", { keys: encoder, norm: "layer", kvHeads: 4, qkvBias: true, gate: "", ffnBias: true, positions: true, encoder: true }),
+  row("nomic-bert", "nomic-bert", { keys: { ...encoder, ...base(1000) }, norm: "layer", kvHeads: 4, fusedQkv: true, encoder: true }),
+];

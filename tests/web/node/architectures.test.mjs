@@ -1,0 +1,26 @@
+// Small models of random weights, one or more of each architecture: our log-probabilities and greedy tokens, and those that
+// llama.cpp gave. The parity test asks it again. An architecture that the engine does not know is skipped, unless docs/models.md
+// lists it.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { expectReference } from "../../architectures/compare.mjs";
+import { goldenOf, readGoldens } from "../../architectures/goldens.mjs";
+import { makeModels } from "../../architectures/make-models.mjs";
+import { entriesOf, entryOf, tableInDocs } from "../../architectures/models-table.mjs";
+
+test("each architecture gives what llama.cpp gave", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "camelgpt-architectures-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const goldens = readGoldens();
+  const listed = entriesOf(tableInDocs());
+  for (const row of makeModels(folder)) {
+    await t.test(row.name, async (t) => {
+      const result = await expectReference(t, row, goldenOf(row, goldens));
+      assert.ok(result || !listed.includes(entryOf(row)), "docs/models.md lists it");
+    });
+  }
+});
