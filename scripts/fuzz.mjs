@@ -1,9 +1,11 @@
 // Seconds go in, what libFuzzer found with each tests/fuzz/fuzz_*.cpp comes out. Inputs that break something are kept in
 // build/fuzz/found/; seeds come from tests/fuzz/seeds/<fuzzer>/, and what is learnt stays in build/fuzz/corpus/.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { makeModels } from "../tests/architectures/make-models.mjs";
+import { rows } from "../tests/architectures/rows.mjs";
 import { buildNative } from "./lib/cmake.mjs";
 import { Problem, capture, isMain, repositoryRoot, runMain, say } from "./lib/run.mjs";
 import { ensureToolchain } from "./setup.mjs";
@@ -15,21 +17,24 @@ export async function fuzz({ seconds = 60, names = [] } = {}) {
   const fuzzers = known.map((name) => name.replace(/\.cpp$/, "")).filter((name) => names.length === 0 || names.includes(name));
   if (fuzzers.length === 0) throw new Problem(names.length > 0 ? `no fuzzer called ${names.join(", ")}` : "tests/fuzz has no fuzz_*.cpp");
   const folder = await buildNative("fuzz");
+  const models = join(folder, "models");
+  rmSync(models, { recursive: true, force: true });
+  makeModels(models, rows.filter(({ encoder }) => !encoder));
   const broken = [];
   for (const fuzzer of fuzzers) {
-    if (!(await runFuzzer(fuzzer, folder, join(sources, "seeds", fuzzer), seconds))) broken.push(fuzzer);
+    if (!(await runFuzzer(fuzzer, folder, join(sources, "seeds", fuzzer), seconds, models))) broken.push(fuzzer);
   }
   if (broken.length > 0) throw new Problem(`broken by fuzzing: ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
 }
 
-async function runFuzzer(fuzzer, folder, seeds, seconds) {
+async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
   const corpus = join(folder, "corpus", fuzzer);
   const found = join(folder, "found");
   for (const each of [corpus, found]) await mkdir(each, { recursive: true });
   const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"];
   const result = capture(join(folder, fuzzer), [
     ...limits, `-artifact_prefix=${found}/${fuzzer}-`, corpus, ...(existsSync(seeds) ? [seeds] : []),
-  ]);
+  ], { env: { ...process.env, CAMELGPT_FUZZ_MODELS: models } });
   const runs = /number_of_executed_units:\s*(\d+)/.exec(result.stderr)?.[1] ?? "0";
   const coverage = [...result.stderr.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "0";
   say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${result.ok ? "nothing found" : "BROKEN"}`);

@@ -49,10 +49,14 @@ Status session_detokenize(Session* session, size_t token_count, bool keep_contro
   CAMELGPT_TRY(check_tokens(*session, token_count));
   session->output.clear();
   Detokenizer detokenizer;
+  bool begins = session->tokenizer.add_space_prefix;  // the space before the text is not part of it
   for (size_t i = 0; i < token_count; ++i) {
     const int32_t token = session->tokens[i];
     if (!keep_control && tokenizer_is_control(session->tokenizer, token)) continue;
-    CAMELGPT_TRY(detokenizer.put(tokenizer_piece(session->tokenizer, token), &session->output));
+    std::string_view piece = tokenizer_piece(session->tokenizer, token);
+    if (begins && !piece.empty() && piece.front() == ' ') piece.remove_prefix(1);
+    begins = begins && tokenizer_is_control(session->tokenizer, token);
+    CAMELGPT_TRY(detokenizer.put(piece, &session->output));
   }
   return detokenizer.finish(&session->output);
 }

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <functional>
 
+#include "base/utf8.h"
 #include "tokenize/vocabulary.h"
 
 namespace camelgpt {
@@ -24,13 +25,28 @@ size_t find_merge(const Buffer<MergeSlot>& slots, uint32_t left, uint32_t right)
   }
 }
 
+// The higher a score, the lower its rank.
+uint32_t rank_of(float score) {
+  const uint32_t bits = std::bit_cast<uint32_t>(score);
+  return (bits & 0x80000000u) != 0 ? bits : ~(bits | 0x80000000u);
+}
+
 // Finds the merge of a symbol with its right neighbour, if they have one.
-void look_up_merge(const Tokenizer& tokenizer, BpeSymbol* symbols, uint32_t index) {
+void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol* symbols, uint32_t index) {
   BpeSymbol& symbol = symbols[index];
   symbol.rank = kNoRank;
   if (symbol.next == kNoSymbol) return;
+  const BpeSymbol& next = symbols[symbol.next];
+  if (tokenizer.sentence_piece) {
+    const size_t end = next.next == kNoSymbol ? piece.size() : symbols[next.next].start;
+    const int32_t both = pieces_find(tokenizer, piece.substr(symbol.start, end - symbol.start), PieceKind::kMerged);
+    if (both == kNoToken) return;
+    symbol.rank = rank_of(tokenizer.scores[static_cast<size_t>(both)]);
+    symbol.result = static_cast<uint32_t>(both);
+    return;
+  }
   const MergeSlot& merge =
-      tokenizer.merge_slots[find_merge(tokenizer.merge_slots, symbol.token, symbols[symbol.next].token)];
+      tokenizer.merge_slots[find_merge(tokenizer.merge_slots, static_cast<uint32_t>(symbol.token), static_cast<uint32_t>(next.token))];
   if (merge.rank == 0) return;
   symbol.rank = merge.rank;
   symbol.result = merge.result;
@@ -54,8 +70,24 @@ bool make_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<Bpe
     int32_t token = tokenizer.byte_tokens[static_cast<uint8_t>(byte)];
     if (token == kNoToken && has_unknown) token = tokenizer.unknown_token;
     if (token == kNoToken) continue;
-    (*symbols)[count] = {static_cast<uint32_t>(token), count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0};
+    (*symbols)[count] = {token, 0, count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0};
     ++count;
+  }
+  symbols->shrink(count);
+  if (count > 0) symbols->back().next = kNoSymbol;
+  return true;
+}
+
+// The characters of `piece` as a chain of symbols.
+bool make_character_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<BpeSymbol>* symbols) {
+  symbols->clear();
+  if (!symbols->resize(piece.size())) return false;
+  uint32_t count = 0;
+  for (size_t start = 0; start < piece.size(); ++count) {
+    const size_t length = utf8_decode(piece.substr(start)).length;
+    const int32_t token = pieces_find(tokenizer, piece.substr(start, length), PieceKind::kMerged);
+    (*symbols)[count] = {token, static_cast<uint32_t>(start), count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0};
+    start += length;
   }
   symbols->shrink(count);
   if (count > 0) symbols->back().next = kNoSymbol;
@@ -67,19 +99,19 @@ void merge_with_next(BpeSymbol* symbols, uint32_t index) {
   BpeSymbol& symbol = symbols[index];
   BpeSymbol& gone = symbols[symbol.next];
   gone.rank = kNoRank;
-  symbol.token = symbol.result;
+  symbol.token = static_cast<int32_t>(symbol.result);
   symbol.next = gone.next;
   if (symbol.next != kNoSymbol) symbols[symbol.next].previous = index;
 }
 
 // Does the merges, lowest rank first and among equal ones from left to right, until there are none.
-bool merge_symbols(const Tokenizer& tokenizer, BpeWorkspace* workspace) {
+bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace) {
   BpeSymbol* symbols = workspace->symbols.data();
   const uint32_t count = static_cast<uint32_t>(workspace->symbols.size());
   Buffer<uint64_t>& queue = workspace->queue;
   queue.clear();
   for (uint32_t i = 0; i < count; ++i) {
-    look_up_merge(tokenizer, symbols, i);
+    look_up_merge(tokenizer, piece, symbols, i);
     if (symbols[i].rank != kNoRank && !queue.push_back(queue_entry(symbols[i].rank, i))) return false;
   }
   std::make_heap(queue.begin(), queue.end(), std::greater<>());
@@ -89,17 +121,27 @@ bool merge_symbols(const Tokenizer& tokenizer, BpeWorkspace* workspace) {
     std::pop_heap(queue.begin(), queue.end(), std::greater<>());
     queue.shrink(queue.size() - 1);
     const uint32_t index = static_cast<uint32_t>(entry);
-    // A pair that has changed since has another rank, for each pair has its own.
+    // A pair that has changed since has another rank, or the same score: then it is its turn all the same.
     if (symbols[index].rank != entry >> 32) continue;
 
     merge_with_next(symbols, index);
     for (const uint32_t changed : {symbols[index].previous, index}) {
       if (changed == kNoSymbol) continue;
-      look_up_merge(tokenizer, symbols, changed);
+      look_up_merge(tokenizer, piece, symbols, changed);
       if (symbols[changed].rank == kNoRank) continue;
       if (!queue.push_back(queue_entry(symbols[changed].rank, changed))) return false;
       std::push_heap(queue.begin(), queue.end(), std::greater<>());
     }
+  }
+  return true;
+}
+
+// A character without a token: its bytes, as far as they have tokens, or else the unknown token.
+bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens) {
+  for (const char byte : character) {
+    const int32_t token = tokenizer.byte_tokens[static_cast<uint8_t>(byte)];
+    if (token == kNoToken) return tokenizer.unknown_token == kNoToken || tokens->push_back(tokenizer.unknown_token);
+    if (!tokens->push_back(token)) return false;
   }
   return true;
 }
@@ -120,11 +162,16 @@ Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspa
     if (whole != kNoToken) return tokens->push_back(whole) ? Status{} : out_of_memory("tokens", tokens->size());
   }
   Buffer<BpeSymbol>& symbols = workspace->symbols;
-  if (!make_symbols(tokenizer, piece, &symbols) || !merge_symbols(tokenizer, workspace)) {
+  const bool made = tokenizer.sentence_piece ? make_character_symbols(tokenizer, piece, &symbols) : make_symbols(tokenizer, piece, &symbols);
+  if (!made || !merge_symbols(tokenizer, piece, workspace)) {
     return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
   }
   for (uint32_t i = symbols.empty() ? kNoSymbol : 0; i != kNoSymbol; i = symbols[i].next) {
-    if (!tokens->push_back(static_cast<int32_t>(symbols[i].token))) return out_of_memory("tokens", tokens->size());
+    const int32_t token = symbols[i].token;
+    const size_t end = symbols[i].next == kNoSymbol ? piece.size() : symbols[symbols[i].next].start;
+    const bool kept = token != kNoToken ? tokens->push_back(token)
+                                        : append_bytes(tokenizer, piece.substr(symbols[i].start, end - symbols[i].start), tokens);
+    if (!kept) return out_of_memory("tokens", tokens->size());
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// Byte-pair merging: the bytes of one piece of text go in, its tokens come out.
+// Byte-pair merging: one piece of text goes in, its tokens come out. GPT-2's way begins with bytes and merges pairs of tokens that are
+// in a list; SentencePiece's begins with characters and merges what together is a token, and knows all else by its bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@ namespace camelgpt {
 
 // A token of the piece that is being merged, with links to its neighbours.
 struct BpeSymbol {
-  uint32_t token;
+  int32_t token;            // kNoToken for a character that SentencePiece has none for
+  uint32_t start;           // of its text in the piece
   uint32_t previous, next;  // kNoSymbol at the ends
   uint32_t rank;            // of the merge with `next`; kNoRank where there is none, or the symbol was merged away
   uint32_t result;          // of that merge

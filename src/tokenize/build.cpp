@@ -1,5 +1,7 @@
 // The metadata tokenizer.ggml.* go in, the tables of a Tokenizer come out.
+#include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -42,11 +44,13 @@ constexpr PreTokenizerName kPreTokenizers[] = {
 Status read_names(const GgufHeader& header, Tokenizer* tokenizer) {
   std::string_view model;
   CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.model", &model));
+  tokenizer->sentence_piece = model == "llama";
+  if (tokenizer->sentence_piece) return {};
   if (model != "gpt2") {
     Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
-    status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE)");
+    status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE) or llama (SentencePiece BPE)");
     status = with_found(status, "\"%s\"", Printable(model).text);
-    return with_hint(status, "Choose a model with a byte-level BPE tokenizer: SmolLM, Llama 3, Qwen 2 and GPT-2 have one.");
+    return with_hint(status, "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma and GPT-2 have one.");
   }
 
   if (gguf_find(header, "tokenizer.ggml.pre") == nullptr) return {};  // files older than the key: GPT-2 had no name for it
@@ -113,6 +117,58 @@ size_t decode_token(uint8_t type, std::string_view written, char* bytes, PieceKi
   return *kind == PieceKind::kMerged ? size : written.size();
 }
 
+// A token of SentencePiece: "<0x0A>" is a byte, in others a mark stands for each space.
+size_t decode_sentence_token(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
+  *kind = type == kTokenNormal || type == kTokenUnused ? PieceKind::kMerged : PieceKind::kPlain;
+  if (type == kTokenByte) {
+    const auto digit = [&](size_t at) { return written[at] <= '9' ? written[at] - '0' : (written[at] | 32) - 'a' + 10; };
+    if (written.size() != 6) return kOutsideAlphabet;
+    const int high = digit(3), low = digit(4);
+    if (high < 0 || high > 15 || low < 0 || low > 15) return kOutsideAlphabet;
+    if (bytes != nullptr) *bytes = static_cast<char>(high * 16 + low);
+    return 1;
+  }
+  size_t size = 0;
+  for (size_t at = 0; at < written.size();) {
+    const bool mark = type != kTokenControl && written.substr(at, kSpaceMark.size()) == kSpaceMark;
+    if (bytes != nullptr) bytes[size] = mark ? ' ' : written[at];
+    ++size;
+    at += mark ? kSpaceMark.size() : 1;
+  }
+  return size;
+}
+
+Status bad_byte_token(uint32_t token, std::string_view written) {
+  Status status = make_error(ErrorCode::kBadMetadata, "Token %u is said to be a byte, but is none.", token);
+  status = with_expected(status, "<0x00> to <0xFF>");
+  status = with_found(status, "\"%s\"", Printable(written).text);
+  return with_hint(status, kConvertHint);
+}
+
+Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
+  constexpr std::string_view kKey = "tokenizer.ggml.scores";
+  const GgufEntry* scores;
+  CAMELGPT_TRY(gguf_get_array(header, kKey, GgufType::kF32, &scores));
+  if (scores->count != tokenizer->vocabulary_size) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The vocabulary has another length than its list of scores.");
+    status = with_expected(status, "%u scores", tokenizer->vocabulary_size);
+    status = with_found(status, "%llu", static_cast<unsigned long long>(scores->count));
+    return with_hint(status, kConvertHint);
+  }
+  if (!tokenizer->scores.resize(tokenizer->vocabulary_size)) return out_of_memory("the vocabulary", tokenizer->vocabulary_size * sizeof(float));
+  for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
+    const float score = static_cast<float>(gguf_number_at(header, *scores, token));
+    if (!std::isfinite(score)) {
+      Status status = make_error(ErrorCode::kBadMetadata, "The score of token %u is not a number.", token);
+      status = with_expected(status, "a finite number");
+      status = with_found(status, "%g", static_cast<double>(score));
+      return with_hint(status, kConvertHint);
+    }
+    tokenizer->scores[token] = score;
+  }
+  return {};
+}
+
 Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   const GgufEntry* tokens;
   CAMELGPT_TRY(gguf_get_array(header, "tokenizer.ggml.tokens", GgufType::kString, &tokens));
@@ -125,12 +181,15 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   tokenizer->vocabulary_size = static_cast<uint32_t>(tokens->count);
   CAMELGPT_TRY(read_types(header, tokenizer));
 
+  const auto decode = tokenizer->sentence_piece ? decode_sentence_token : decode_token;
   PieceKind kind;
   std::string_view written;
   uint64_t bytes = 0;  // at most what the header has, so below 2^32
   GgufStringCursor measured(header, *tokens);
   for (uint32_t token = 0; measured.next(&written); ++token) {
-    bytes += decode_token(tokenizer->token_type[token], written, nullptr, &kind);
+    const size_t size = decode(tokenizer->token_type[token], written, nullptr, &kind);
+    if (size == kOutsideAlphabet) return bad_byte_token(token, written);
+    bytes += size;
   }
   static_assert(kGgufMaxHeaderBytes < UINT32_MAX);
   if (!tokenizer->piece_bytes.resize(static_cast<size_t>(bytes)) ||
@@ -141,12 +200,21 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   GgufStringCursor cursor(header, *tokens);
   for (uint32_t token = 0; cursor.next(&written); ++token) {
     const uint32_t start = tokenizer->piece_start[token];
-    const size_t size = decode_token(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
+    const size_t size = decode(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
     tokenizer->piece_start[token + 1] = start + static_cast<uint32_t>(size);
     // Empty tokens fill gaps in some vocabularies; no text leads to them.
-    if (size > 0) pieces_insert(tokenizer, token, kind);
+    const bool is_byte = tokenizer->sentence_piece && tokenizer->token_type[token] == kTokenByte;
+    if (size > 0 && !is_byte) pieces_insert(tokenizer, token, kind);
   }
-
+  if (tokenizer->sentence_piece) {
+    std::fill_n(tokenizer->byte_tokens, 256, kNoToken);
+    for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
+      if (tokenizer->token_type[token] != kTokenByte) continue;
+      tokenizer->byte_tokens[static_cast<uint8_t>(tokenizer->piece_bytes[tokenizer->piece_start[token]])] = static_cast<int32_t>(token);
+    }
+    CAMELGPT_TRY(read_scores(header, tokenizer));
+    return specials_build(tokenizer);
+  }
   for (int byte = 0; byte < 256; ++byte) {
     const char bytes_of_token = static_cast<char>(byte);
     tokenizer->byte_tokens[byte] = pieces_find(*tokenizer, {&bytes_of_token, 1}, PieceKind::kMerged);
@@ -228,13 +296,23 @@ Status read_flag(const GgufHeader& header, std::string_view key, bool by_default
 }
 
 Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
+  if (tokenizer->sentence_piece && tokenizer->vocabulary_size > 2) {  // what files leave out
+    tokenizer->unknown_token = 0;
+    tokenizer->bos_token = 1;
+    tokenizer->eos_token = 2;
+  }
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.bos_token_id", *tokenizer, &tokenizer->bos_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eos_token_id", *tokenizer, &tokenizer->eos_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eot_token_id", *tokenizer, &tokenizer->eot_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.padding_token_id", *tokenizer, &tokenizer->pad_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.unknown_token_id", *tokenizer, &tokenizer->unknown_token));
-  const bool adds_bos = tokenizer->pre == PreTokenizer::kLlamaBpe;
+  const bool adds_bos = tokenizer->sentence_piece || tokenizer->pre == PreTokenizer::kLlamaBpe;
   CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
+  if (tokenizer->sentence_piece) {
+    tokenizer->add_space_prefix = true;
+    constexpr std::string_view kKey = "tokenizer.ggml.add_space_prefix";
+    if (gguf_find(header, kKey) != nullptr) CAMELGPT_TRY(gguf_get_bool(header, kKey, &tokenizer->add_space_prefix));
+  }
   return read_flag(header, "tokenizer.ggml.add_eos_token", false, tokenizer->eos_token, &tokenizer->add_eos);
 }
 
@@ -244,7 +322,7 @@ Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   Tokenizer built;
   CAMELGPT_TRY(read_names(header, &built));
   CAMELGPT_TRY(read_tokens(header, &built));
-  CAMELGPT_TRY(read_merges(header, &built));
+  if (!built.sentence_piece) CAMELGPT_TRY(read_merges(header, &built));
   CAMELGPT_TRY(read_special_ids(header, &built));
   *tokenizer = std::move(built);
   return {};

@@ -1,5 +1,6 @@
 #include "tokenize/tokenizer.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/utf8.h"
@@ -34,6 +35,22 @@ Status append_token(int32_t token, Buffer<int32_t>* tokens) {
   return tokens->push_back(token) ? Status{} : out_of_memory("tokens", tokens->size());
 }
 
+// Text without special tokens, which begins here, as SentencePiece sees it.
+Status encode_sentence(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace, Buffer<char>* spaced,
+                       Buffer<int32_t>* tokens) {
+  if (text.empty()) return {};
+  spaced->clear();
+  bool kept = !tokenizer.add_space_prefix || spaced->push_back(' ');
+  // The mark itself cannot be told from a space.
+  for (size_t at = 0; kept && at < text.size();) {
+    const size_t mark = std::min(text.find(kSpaceMark, at), text.size());
+    kept = spaced->append(text.data() + at, mark - at) && (mark == text.size() || spaced->push_back(' '));
+    at = mark + kSpaceMark.size();
+  }
+  if (!kept) return out_of_memory("the text", text.size());
+  return bpe_encode(tokenizer, {spaced->data(), spaced->size()}, workspace, tokens);
+}
+
 // Text without special tokens.
 Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace, Buffer<int32_t>* tokens) {
   for (size_t start = 0; start < text.size();) {
@@ -46,11 +63,15 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
 
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
   BpeWorkspace workspace;
+  Buffer<char> spaced;
   if (options.add_special && tokenizer.add_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
   for (size_t start = 0; start < text.size();) {
     SpecialMatch special = {text.size(), 0, kNoToken};
     if (options.parse_special) special = specials_find(tokenizer, text, start);
-    CAMELGPT_TRY(encode_plain(tokenizer, text.substr(start, special.position - start), &workspace, tokens));
+    const std::string_view plain = text.substr(start, special.position - start);
+    // What follows a special token begins anew.
+    CAMELGPT_TRY(tokenizer.sentence_piece ? encode_sentence(tokenizer, plain, &workspace, &spaced, tokens)
+                                          : encode_plain(tokenizer, plain, &workspace, tokens));
     if (special.token != kNoToken) CAMELGPT_TRY(append_token(special.token, tokens));
     start = special.position + special.length;
   }
@@ -67,7 +88,8 @@ uint64_t bytes_of(const Buffer<T>& buffer) {
 
 uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
   return bytes_of(tokenizer.piece_bytes) + bytes_of(tokenizer.piece_start) + bytes_of(tokenizer.token_type) +
-         bytes_of(tokenizer.piece_slots) + bytes_of(tokenizer.merge_slots) + bytes_of(tokenizer.specials);
+         bytes_of(tokenizer.piece_slots) + bytes_of(tokenizer.merge_slots) + bytes_of(tokenizer.specials) +
+         bytes_of(tokenizer.scores);
 }
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,

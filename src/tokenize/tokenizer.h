@@ -33,6 +33,8 @@ struct MergeSlot {
 
 // Everything that encoding and decoding need; built once, then read-only. The header may be freed after building.
 struct Tokenizer {
+  bool sentence_piece = false;    // merges go by the scores of their results, and spaces are letters (Kudo and Richardson 2018)
+  bool add_space_prefix = false;  // texts, and what follows a special token, begin with a space
   PreTokenizer pre = PreTokenizer::kGpt2;
   uint32_t vocabulary_size = 0;
   int32_t bos_token = kNoToken;
@@ -51,6 +53,7 @@ struct Tokenizer {
   Buffer<uint32_t> piece_slots;   // [power of two] bytes → token, see vocabulary.h
   Buffer<MergeSlot> merge_slots;  // [power of two] pair of tokens → merge, see bpe.h
   Buffer<uint32_t> specials;      // tokens that are recognised where they are written out, sorted by their bytes
+  Buffer<float> scores;           // [vocabulary_size] of SentencePiece: the highest is merged first
   uint8_t special_starts[256] = {};  // whether any of them starts with this byte
   int32_t byte_tokens[256] = {};     // the token of each single byte, or kNoToken
 };

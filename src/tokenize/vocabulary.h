@@ -15,6 +15,9 @@ inline constexpr size_t kOutsideAlphabet = SIZE_MAX;
 // null (never more than written.size()); kOutsideAlphabet if one of its characters stands for no byte.
 size_t alphabet_decode(std::string_view written, char* bytes);
 
+// What SentencePiece writes for a space in its tokens: U+2581.
+inline constexpr std::string_view kSpaceMark = "\xe2\x96\x81";
+
 // The same bytes can be two tokens: one that merges lead to, and one of plain text (control, user-defined…), which they
 // never lead to. The table keeps both.
 enum class PieceKind : uint32_t { kMerged = 0, kPlain = 1 };

@@ -18,6 +18,15 @@ export const bounds = { F32: 1e-3, F16: 5e-3, Q8_0: 0.05, Q4_0: 0.1 };
 /** What all models are asked about: the beginning, then random tokens with a text. */
 export const tokens = [start, ...randomTokens(length - 1)];
 
+/** What all are asked to cut into tokens. */
+export const texts = [
+  "the hand of the king is on the other side",
+  "  two  spaces, and a\nnew line\tand a tab ",
+  "naïve café, été 2024 — 100 % of it ▁ 日本語 🦙",
+  " andandand ingother thethe in inn </s> <s> <unk> <0x41>",
+  "a", " ", "",
+];
+
 function randomTokens(count) {
   let state = 1;
   return Array.from({ length: count }, () => (state = (state * 48271) % 0x7fffffff) % textTokens);
@@ -31,7 +40,9 @@ async function askOurs({ path, encoder }) {
     assert.ok(!encoder, "encoders load now: say here how to ask for the mean embedding");
     const { logprobs } = await model.score(tokens, { logprobs: true });
     const greedy = await model.stream(tokens, { maxTokens, temperature: 0, ignoreEos: true });
-    return { logprobs, greedy: { tokens: greedy.tokens } };
+    const options = { addSpecial: false, parseSpecial: false };
+    const ids = await Promise.all(texts.map((text) => model.tokenize(text, options)));
+    return { logprobs, greedy: { tokens: greedy.tokens }, ids };
   } finally {
     await model.dispose();
   }
@@ -67,6 +78,7 @@ export function compare({ encoder }, reference, answer, bound) {
   const scale = largest(reference[values]);
   const share = error / scale;
   assert.ok(share <= bound, `the largest error is ${error} of ${scale}`);
+  if (reference.ids) assert.deepEqual(answer.ids, reference.ids, "the tokens of the texts");
   if (!encoder) expectGreedy(reference.greedy, answer.greedy.tokens, error);
   return { error, scale, share };
 }

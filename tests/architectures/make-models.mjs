@@ -56,7 +56,8 @@ export const textTokens = 256 + merges.length;
 const end = textTokens;
 export const start = textTokens + 1;
 
-function vocabularyOf({ encoder }) {
+function vocabularyOf({ encoder, sentencePiece }) {
+  if (sentencePiece) return sentencePieceVocabulary();
   let others = 0x100;
   const letters = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPrintable(byte) ? byte : others++));
   const texts = [...letters, ...merges.map((merge) => merge.replace(" ", ""))];
@@ -72,6 +73,26 @@ function vocabularyOf({ encoder }) {
     "tokenizer.ggml.bos_token_id": entry(start),
     "tokenizer.ggml.eos_token_id": entry(end),
     ...(encoder && { "tokenizer.ggml.token_type_count": entry(2) }),
+  };
+}
+
+// Characters and what they merge to; the first ones go first. "on" and "nd" compete, "é" is a letter, other characters are bytes.
+const pieces = `the ▁the in er ▁a an on nd ▁t he re at ▁an ▁and ing ng is ▁is th or ▁of of ▁s st es ▁b be ed ll ▁▁ ▁ e t a o i n s r h d l é`.split(" ");
+
+function sentencePieceVocabulary() {
+  const controls = ["<unk>", "<s>", "</s>"];
+  const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const known = pieces.slice(0, vocabulary - controls.length - bytes.length);
+  const tokens = [...controls, ...bytes, ...known];
+  const types = [2, 3, 3, ...bytes.map(() => 6), ...known.map(() => 1)];
+  return {
+    "tokenizer.ggml.model": entry("llama"),
+    "tokenizer.ggml.tokens": listOf(type.string, tokens.map(latin1)),
+    "tokenizer.ggml.scores": listOf(type.f32, tokens.map((_, id) => Math.min(0, controls.length + bytes.length - id))),
+    "tokenizer.ggml.token_type": listOf(type.i32, types),
+    "tokenizer.ggml.bos_token_id": entry(1),
+    "tokenizer.ggml.eos_token_id": entry(2),
+    "tokenizer.ggml.unknown_token_id": entry(0),
   };
 }
 

@@ -25,6 +25,8 @@ const usual = {
   ffnBias: false, // and of attn_output
   tied: true,
   positions: false,
+  sentencePiece: false, // instead of byte-level BPE
+  tokenizes: false, // whether texts are cut into tokens too
   encoder: false, // norms are after the sums then, and there are token types
   embedding: 0.2, // size of the embedding's numbers
   logitGain: 1, // what the norm before the head makes up for
@@ -52,10 +54,11 @@ const phi3 = {
 const encoder = { "attention.causal": false, pooling_type: 1 };
 
 export const rows = [
-  row("llama", "llama"),
+  row("llama", "llama", { tokenizes: true }),
   row("llama-f16", "llama", { type: "F16" }),
   row("llama-q8_0", "llama", { type: "Q8_0" }),
   row("llama-q4_0", "llama", { type: "Q4_0" }),
+  row("llama-sentencepiece", "llama", { sentencePiece: true, tokenizes: true }),
   row("llama-untied", "llama", { tied: false }),
   row("llama-rope-freqs", "llama", { extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) } }),
   row("llama-rope-linear", "llama", { keys: { "rope.scaling.type": "linear", "rope.scaling.factor": real(2) } }),

@@ -1,18 +1,40 @@
 // A whole model file with some bytes changed, through load, prompt and a few steps: whatever the bytes, an error or an answer.
+// The files are one made here and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "camelgpt.h"
 #include "tiny_llama.h"
 
 using namespace camelgpt;
 
-// The input is a list of changes of four bytes: a position (24 bits) and the new value.
+static std::vector<std::vector<uint8_t>> read_models() {
+  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file()};
+  const char* folder = std::getenv("CAMELGPT_FUZZ_MODELS");
+  if (folder == nullptr) return models;
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  for (const auto& path : paths) {
+    std::ifstream file(path, std::ios::binary);
+    models.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  return models;
+}
+
+// The input is a byte that chooses the file, then a list of changes of four bytes: a position (24 bits) and the new value. In
+// every other change the position is in the first 16 KB: the header, where most mistakes can be made.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::vector<uint8_t> original = TinyLlama(TensorType::kQ4_0).writer.file();
-  std::vector<uint8_t> file = original;
-  for (size_t i = 0; i + 4 <= size && i < 400; i += 4) {
-    file[(data[i] | data[i + 1] << 8 | data[i + 2] << 16) % file.size()] = data[i + 3];
+  static const std::vector<std::vector<uint8_t>> models = read_models();
+  if (size == 0) return 0;
+  std::vector<uint8_t> file = models[data[0] % models.size()];
+  for (size_t i = 1; i + 4 <= size && i < 400; i += 4) {
+    const size_t position = data[i] | data[i + 1] << 8 | data[i + 2] << 16;
+    file[(i % 8 == 1 ? position % 16384 : position) % file.size()] = data[i + 3];
   }
   Session* session = session_create();
   Status status;

@@ -98,7 +98,7 @@ void reserve(PanelKind kind, Bench* b, Arena* from) {
 
 const float* take_input() { return bench->inputs.data() + next_input++ % kInputs * bench->config.hidden; }
 
-// What arch_llama.cpp does for one token.
+// What decoder.cpp does for one token.
 void dense_ffn(const DecoderLayer& layer, float* x) {
   const ModelConfig& c = bench->config;
   Workspace* w = &bench->workspace;

@@ -8,7 +8,7 @@ const kinds = {
   Q6_K: "byte super 16",
 };
 
-// The inputs of coarse matrices have 8 bits where the weights are nibbles; see coarse_precision in src/model/arch_llama.cpp.
+// The inputs of coarse matrices have 8 bits where the weights are nibbles; see coarse_precision in src/model/model.h.
 const kernelOf = ({ type, isCoarse }) => kernelName(kinds[type], isCoarse && /^nibble(?! table)/.test(kinds[type]) ? 8 : 16);
 
 /** The kernels that a model's matrices need. */

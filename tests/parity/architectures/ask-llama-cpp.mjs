@@ -1,6 +1,7 @@
 // What native llama.cpp makes of models, through node-llama-cpp, as a child process: the folder of its modules is the argument.
-//   {models: [{path, encoder, tokens: [id…], maxTokens}…]} → {release, answers}: llama.cpp's version, and for each model
+//   {models: [{path, encoder, tokens: [id…], maxTokens, texts}…]} → {release, answers}: llama.cpp's version, and for each model
 //     {logprobs: [of each token but the first], greedy: {tokens, gaps: [between the two best logits before each]}}
+//     and, where there are texts, {ids: [[id…]…]} of them
 //     {embedding: [number…]} for an encoder
 //     {error: text} where llama.cpp refuses the file
 import { join } from "node:path";
@@ -68,8 +69,9 @@ async function answer(request) {
   try {
     const model = await llama.loadModel({ modelPath: request.path, ...modelOptions });
     const result = request.encoder ? await embed(model, request) : await decode(model, request);
+    const ids = request.texts?.map((text) => [...model.tokenize(text)]);
     await model.dispose();
-    return result;
+    return { ...result, ids };
   } catch (error) {
     return { error: String(error) };
   }

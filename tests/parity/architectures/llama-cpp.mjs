@@ -1,13 +1,13 @@
 // Small models go in, what the llama.cpp of the benchmarks makes of each comes out.
 import assert from "node:assert/strict";
 import { ensurePeers } from "../../../scripts/lib/peers.mjs";
-import { maxTokens, tokens } from "../../architectures/compare.mjs";
+import { maxTokens, texts, tokens } from "../../architectures/compare.mjs";
 import { askProcess } from "../ask-process.mjs";
 
 /** `{version, answers}`: see ask-llama-cpp.mjs. Each model must load. */
 export async function askLlamaCpp(rows) {
   const { modules, versions } = await ensurePeers();
-  const models = rows.map(({ path, encoder }) => ({ path, encoder, tokens, maxTokens }));
+  const models = rows.map(({ path, encoder, tokenizes }) => ({ path, encoder, tokens, maxTokens, ...(tokenizes && { texts }) }));
   const { release, answers } = await askProcess("architectures/ask-llama-cpp.mjs", { models }, { args: [modules] });
   answers.forEach(({ error }, i) => assert.equal(error, undefined, `llama.cpp loads ${rows[i].name}`));
   return { version: `llama.cpp ${release} (node-llama-cpp ${versions["node-llama-cpp"]})`, answers };
