@@ -180,6 +180,7 @@ struct Engine {
   bool setPruning(double head_rows, double margin, double kv_tokens, double ffn, bool drafts, double max_kl) {
     return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(margin), count_of(kv_tokens), static_cast<float>(ffn), drafts, static_cast<float>(max_kl)}));
   }
+  bool setTrainedFfn(double ffn) { return keep(session_set_trained_ffn(session, static_cast<float>(ffn))); }
   bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
   // Parts left, or -1 with an error.
   double calibrateContinue() {
@@ -189,6 +190,7 @@ struct Engine {
   bool sidecar() { return keep(session_sidecar(session)); }
   bool useSidecar(uint32_t size) { return keep(session_use_sidecar(session, size)); }
   void pruneReport() { report_ = session_prune_report(session); }
+  bool reportHasLargeHead() const { return report_.has_large_head; }
   bool reportCalibrated() const { return report_.calibrated; }
   double reportHeadRows() const { return report_.head_rows; }
   double reportKvTokens() const { return report_.kv_tokens; }
@@ -326,11 +328,13 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(topTokensCount)
       CAMELGPT_BIND(setPruneMode)
       CAMELGPT_BIND(setPruning)
+      CAMELGPT_BIND(setTrainedFfn)
       CAMELGPT_BIND(calibrateBegin)
       CAMELGPT_BIND(calibrateContinue)
       CAMELGPT_BIND(sidecar)
       CAMELGPT_BIND(useSidecar)
       CAMELGPT_BIND(pruneReport)
+      CAMELGPT_BIND(reportHasLargeHead)
       CAMELGPT_BIND(reportCalibrated)
       CAMELGPT_BIND(reportHeadRows)
       CAMELGPT_BIND(reportKvTokens)

@@ -223,6 +223,11 @@ Status session_calibrate_begin(Session* session, size_t token_count);
 Status session_calibrate_continue(Session* session, uint32_t* left);
 inline constexpr uint32_t kLeastCalibrationTokens = 256;
 
+// Says that the model was trained to answer with this part of its neurons (PruneOptions::ffn), which the sidecar then tells: the modes
+// keep no more of them where memory was taken for it. 0: it was not. Goes before a calibration, or stands alone where the head is too
+// small to be pruned.
+Status session_set_trained_ffn(Session* session, float ffn);
+
 // What a calibration has learnt, as bytes of a file model.epdp, into session_output.
 Status session_sidecar(Session* session);
 // Instead of calibrating: takes such a file, the first `size` bytes of the text buffer. session_calibrate_continue then packs it.
@@ -232,6 +237,7 @@ Status session_use_sidecar(Session* session, size_t size);
 // What was left out since the generation began.
 struct PruneReport {
   bool calibrated;
+  bool has_large_head;      // whether the output head is large enough to be pruned
   uint32_t head_rows;       // of the output head that a step scores exactly now
   uint32_t kv_tokens;       // positions that attention may read in the last step
   float ffn_kept;           // part of the FFN's neurons that were computed, 0 to 1: all of them unless the gate is a ReLU or they

@@ -2,7 +2,7 @@
 import type { Engine } from "./engine.js";
 import { asCamelGPTError, throwIfAborted } from "./errors.js";
 import { pacer, pause } from "./pause.js";
-import type { SidecarParams } from "./protocol.js";
+import type { CalibrateParams, SidecarParams } from "./protocol.js";
 import type { Calibration } from "./types.js";
 
 export interface CalibrationContext {
@@ -11,14 +11,18 @@ export interface CalibrationContext {
   onProgress?: ((done: number) => void) | undefined;
 }
 
-/** Errors: `bad-input` where the text is too short or the model has nothing to prune, `bad-state` where there is no room. */
-export async function calibrate(engine: Engine, text: string, context: CalibrationContext): Promise<Calibration> {
+/**
+ * `ffn`: the part of its neurons that the model was trained to answer with; where the head is too small to be pruned, that is all there
+ * is to say. Errors: `bad-input` where the text is too short or the model has nothing to prune, `bad-state` where there is no room.
+ */
+export async function calibrate(engine: Engine, { text, ffn }: CalibrateParams, context: CalibrationContext): Promise<Calibration> {
   throwIfAborted(context.signal);
-  engine.calibrateBegin(engine.tokenize(text === "" ? await ownText() : text, true, true));
-  await finish(engine, context);
-  const { costs } = engine.pruneReport();
-  if (!costs) throw new Error("a calibration ended without a result");
-  return { sidecar: engine.sidecar(), costs };
+  engine.setTrainedFfn(ffn === 1 ? 0 : ffn);
+  if (ffn === 1 || engine.hasLargeHead()) {
+    engine.calibrateBegin(engine.tokenize(text === "" ? await ownText() : text, true, true));
+    await finish(engine, context);
+  }
+  return { sidecar: engine.sidecar(), costs: engine.pruneReport().costs };
 }
 
 async function ownText(): Promise<string> {

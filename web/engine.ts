@@ -308,6 +308,19 @@ export class Engine {
     }
   }
 
+  /** Part of the neurons that the model was trained to answer with, for the sidecar; 1: all. */
+  setTrainedFfn(ffn: number): void {
+    this.#check(() => this.#bound.setTrainedFfn(ffn));
+  }
+
+  /** Whether the output head is large enough to be pruned. */
+  hasLargeHead(): boolean {
+    return this.#run(() => {
+      this.#bound.pruneReport();
+      return this.#bound.reportHasLargeHead();
+    });
+  }
+
   calibrateBegin(tokens: readonly number[]): void {
     this.#putTokens(tokens);
     this.#check(() => this.#bound.calibrateBegin(tokens.length));
@@ -351,7 +364,7 @@ export class Engine {
         meanKl: meanKl < 0 ? null : meanKl,
         drafted: bound.reportDrafted(),
         accepted: bound.reportAccepted(),
-        costs: calibrated ? { exact: cost("exact"), balanced: cost("balanced"), aggressive: cost("aggressive") } : null,
+        costs: calibrated && bound.reportHasLargeHead() ? { exact: cost("exact"), balanced: cost("balanced"), aggressive: cost("aggressive") } : null,
       };
     });
   }

@@ -160,10 +160,10 @@ export class Host {
       return score(engine, params, contextLength, signal);
     },
 
-    calibrate: async ({ text }, { signal, onEvent }) => {
+    calibrate: async (params, { signal, onEvent }) => {
       const { engine } = this.#loaded();
       this.#idleCalibration = undefined;
-      return calibrate(engine, text, { signal, onProgress: onEvent });
+      return calibrate(engine, params, { signal, onProgress: onEvent });
     },
 
     report: async () => this.#loaded().engine.pruneReport(),

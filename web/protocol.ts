@@ -72,6 +72,8 @@ export interface ScoreParams {
 export interface CalibrateParams {
   /** To learn from; empty: the engine's own text. */
   text: string;
+  /** Part of the neurons that the model was trained to answer with. */
+  ffn: number;
 }
 
 /** Every call: what goes in, what comes while it runs, what comes out. */

@@ -217,7 +217,8 @@ export interface PruneNumbers {
 export interface Calibration {
   /** To be kept beside the model, as a file with the ending .epdp. */
   sidecar: Uint8Array;
-  costs: EpdpCosts;
+  /** Null where the output head is too small to be pruned. */
+  costs: EpdpCosts | null;
 }
 
 /** An event of a load, in the shape of transformers.js. */

@@ -10,7 +10,7 @@ import {
   throwIfAborted,
 } from "../../web/errors.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
-import { readSidecar } from "../../web/load/sidecar.js";
+import { readSidecar, trainedFfn } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
 import type { Calibration, EpdpMode, EpdpNumbers, GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
@@ -193,8 +193,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * Errors: `bad-state` where the model was loaded without the option `epdp` or with `"off"`, `bad-input`, `aborted`.
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
-    const { text, signal, onProgress } = calibrateOptions(options);
-    return this.#call("calibrate", { text }, { signal, onEvent: onProgress });
+    const { text, ffn, signal, onProgress } = calibrateOptions(options);
+    return this.#call("calibrate", { text, ffn }, { signal, onEvent: onProgress });
   }
 
   /**
@@ -239,7 +239,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       this.#backend = await this.#startBackend();
       const params: LoadParams = {
         location,
-        memory: memoryOptions(this.#options, this.#epdp),
+        memory: memoryOptions(this.#options, this.#epdp, trainedFfn(sidecar)),
         epdp: this.#epdp,
         sidecar,
         engine: engineOptions(this.#options),

@@ -223,6 +223,11 @@ export interface ScoreOptions extends TokenizeOptions {
 export interface CalibrateOptions {
   /** Some thousand tokens of what the model will write and read. */
   text?: string;
+  /**
+   * Part of its neurons that the model was trained to answer with: the sidecar says so, and the modes then keep no more of them.
+   * @default 1
+   */
+  ffn?: number;
   signal?: AbortSignal;
   /** Hears how much is done, 0 to 1. */
   onProgress?: (done: number) => void;
@@ -289,7 +294,7 @@ const scoreRules = {
   logprobs: flag,
   against: oneOf("dense"),
 };
-const calibrateRules = { text, signal, onProgress: callback };
+const calibrateRules = { text, ffn: number(0, 1, { above: true }), signal, onProgress: callback };
 const epdpRules = { headRows: integer(0, largest), margin: number(0, 100), kvTokens: integer(0, largest), ffn: number(0, 1, { above: true }), drafts: flag, maxKl: number(0, 10) };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -316,15 +321,20 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
   return checkOptions("load", options, loadRules);
 }
 
-export function memoryOptions({ contextLength = 0, kvCache = "q16" }: LoadOptions, epdp: EpdpMode | EpdpNumbers): MemoryOptions {
-  const { headRows = 0, kvTokens = 0, ffn = 1 } = typeof epdp === "string" ? {} : epdp;
+/** `trained`: the part of the neurons that the modes keep. */
+export function memoryOptions(
+  { contextLength = 0, kvCache = "q16" }: LoadOptions,
+  epdp: EpdpMode | EpdpNumbers,
+  trained: number,
+): MemoryOptions {
   const mode = typeof epdp === "string" && epdp !== "off";
+  const { headRows = 0, kvTokens = 0, ffn = mode ? trained : 1 } = typeof epdp === "string" ? {} : epdp;
   return { contextLength, kvCache, headRows: mode || headRows > 0, kvTokens: mode || kvTokens > 0, ffn };
 }
 
 /** Whether a sidecar or a calibration is of use. */
 export function prunesHead(epdp: EpdpMode | EpdpNumbers): boolean {
-  return memoryOptions({}, epdp).headRows;
+  return memoryOptions({}, epdp, 1).headRows;
 }
 
 export function engineOptions(options: LoadOptions): EngineOptions {
@@ -396,9 +406,9 @@ export function scoreParams(input: string | readonly number[], options: ScoreOpt
   return { text: input, addSpecial, parseSpecial, window: contextLength, maxTokens, logprobs, compare: against === "dense" };
 }
 
-export function calibrateOptions(options: CalibrateOptions | undefined): Omit<CalibrateOptions, "text"> & { text: string } {
-  const { text: input = "", ...rest } = checkOptions("calibration", options, calibrateRules);
-  return { text: input, ...rest };
+export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { text: string; ffn: number } {
+  const { text: input = "", ffn = 1, ...rest } = checkOptions("calibration", options, calibrateRules);
+  return { text: input, ffn, ...rest };
 }
 
 function randomSeed(): number {

@@ -20,7 +20,7 @@ struct Header {
   uint32_t hidden, vocabulary, rank;
   float tail_shift;
   MeasuredCost costs[kMeasuredCosts];
-  uint32_t reserved;       // 0
+  float ffn;               // Sidecar::ffn
 };
 static_assert(sizeof(Header) == 80);
 constexpr size_t kChecked = 16;  // the checksum's end
@@ -74,6 +74,7 @@ Status sidecar_write(const Model& model, const Sidecar& sidecar, Buffer<char>* o
   header.rank = sidecar.directions.rank;
   header.tail_shift = sidecar.tail_shift;
   std::copy_n(sidecar.costs, kMeasuredCosts, header.costs);
+  header.ffn = sidecar.ffn;
   const size_t begin = out->size();
   bool kept = out->append(reinterpret_cast<const char*>(&header), sizeof header);
   const HeadDirections& d = sidecar.directions;
@@ -100,7 +101,8 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar*
     status = with_found(status, "version %u", header.version);
     return with_hint(status, "Make it again with camelgpt calibrate.");
   }
-  const CheckedSize numbers = CheckedSize(header.hidden) * (CheckedSize(header.rank) * 2 + CheckedSize(1));
+  const CheckedSize rows = header.rank == 0 ? CheckedSize(0) : CheckedSize(header.rank) * 2 + CheckedSize(1);
+  const CheckedSize numbers = CheckedSize(header.hidden) * rows;
   const CheckedSize size = numbers * sizeof(float) + CheckedSize(sizeof header);
   if (!size.fits_memory() || bytes.size() < size.value) {
     Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
@@ -122,6 +124,9 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar*
   d.rank = header.rank;
   sidecar->tail_shift = header.tail_shift;
   std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
+  if (!(header.ffn >= 0 && header.ffn <= 1)) return damaged("a part of the neurons that cannot be");
+  sidecar->ffn = header.ffn;
+  if (header.rank == 0) return {};
   const size_t hidden = header.hidden, each = hidden * header.rank;
   const uint8_t* at = bytes.data() + sizeof header;
   for (const auto& [matrix, count] : {std::pair(&d.centre, hidden), std::pair(&d.to_rows, each), std::pair(&d.to_states, each)}) {

@@ -11,7 +11,8 @@
 namespace camelgpt {
 
 struct Sidecar {
-  HeadDirections directions;
+  HeadDirections directions;  // rank 0 where the head is too small to be pruned
+  float ffn = 0;              // part of the neurons that the model was trained to answer with (PruneOptions::ffn): modes take it
   float tail_shift = 0;
   MeasuredCost costs[kMeasuredCosts] = {};
 };

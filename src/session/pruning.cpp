@@ -172,6 +172,18 @@ void pruning_dense_logits(Session* session, uint32_t output) {
   model_logits(s->model, output, &s->workspace);
 }
 
+namespace {
+
+// Modes leave out what the model was trained to do without, where there is room for the rest.
+void take_trained_ffn(Session* s) {
+  Pruning& p = s->pruning;
+  const float ffn = p.calibration.result.ffn;
+  const uint32_t kept = kept_neurons(s->model.config, ffn);
+  p.options.ffn = p.by_mode && kept != 0 && kept == p.neurons.kept ? ffn : 0;
+}
+
+}  // namespace
+
 Status session_set_pruning(Session* session, const PruneOptions& options) {
   if (session->state != LoadState::kReady) return not_ready();
   CAMELGPT_TRY(check_prune_options(options, session->model.config));
@@ -181,6 +193,7 @@ Status session_set_pruning(Session* session, const PruneOptions& options) {
   if (options.head_rows != 0 && !p.head_reserved) return not_reserved();
   if (kept != p.neurons.kept && kept != 0) return not_reserved();
   session->pruning.options = options;
+  session->pruning.by_mode = false;
   if (kept == 0) session->pruning.options.ffn = 0;
   pruning_restart(0, 0, &session->pruning);
   return session_set_drafts(session, options.drafts);
@@ -188,14 +201,18 @@ Status session_set_pruning(Session* session, const PruneOptions& options) {
 
 Status session_set_prune_mode(Session* session, PruneMode mode) {
   if (session->state != LoadState::kReady) return not_ready();
-  return session_set_pruning(session, prune_options(mode, session->model.config));
+  CAMELGPT_TRY(session_set_pruning(session, prune_options(mode, session->model.config)));
+  session->pruning.by_mode = mode != PruneMode::kOff;
+  take_trained_ffn(session);
+  return {};
 }
 
 PruneReport session_prune_report(const Session* session) {
   const Pruning& p = session->pruning;
   const ModelConfig& c = session->model.config;
   PruneReport report{};
-  report.calibrated = p.head.packed;
+  report.has_large_head = pruned_head_rank(c) != 0;
+  report.calibrated = p.head.packed || p.calibration.result.ffn != 0;
   const bool prunes = p.head.packed && p.options.head_rows != 0;
   report.head_rows = head_rows_now(p, c.vocabulary);
   if (report.head_rows == 0) report.head_rows = c.vocabulary;
@@ -243,8 +260,9 @@ Status session_calibrate_begin(Session* session, size_t token_count) {
 Status session_calibrate_continue(Session* session, uint32_t* left) {
   Session* s = session;
   *left = 0;
-  CAMELGPT_TRY(can_calibrate(*s));
   Pruning& p = s->pruning;
+  if (p.calibration.stage == Calibration::Stage::kDone && p.calibration.result.ffn != 0) return {};
+  CAMELGPT_TRY(can_calibrate(*s));
   if (p.calibration.stage == Calibration::Stage::kDone) return {};
   s->generating = s->scoring = false;
   if (p.calibration.stage == Calibration::Stage::kStates) {
@@ -261,9 +279,20 @@ Status session_calibrate_continue(Session* session, uint32_t* left) {
   return {};
 }
 
+Status session_set_trained_ffn(Session* session, float ffn) {
+  if (session->state != LoadState::kReady) return not_ready();
+  PruneOptions options;
+  options.ffn = ffn;
+  CAMELGPT_TRY(check_prune_options(options, session->model.config));
+  session->pruning.calibration.result.ffn = ffn;
+  return {};
+}
+
 Status session_sidecar(Session* session) {
-  CAMELGPT_TRY(can_calibrate(*session));
-  if (!session->pruning.head.packed) {
+  const bool knows_head = session->pruning.head.packed, knows_ffn = session->pruning.calibration.result.ffn != 0;
+  const bool no_head = pruned_head_rank(session->model.config) == 0;
+  if (!(no_head && knows_ffn)) CAMELGPT_TRY(can_calibrate(*session));
+  if (!knows_head && !(no_head && knows_ffn)) {
     Status status = make_error(ErrorCode::kBadState, "There is no sidecar yet.");
     return with_hint(status, "Calibrate first.");
   }
@@ -272,7 +301,8 @@ Status session_sidecar(Session* session) {
 }
 
 Status session_use_sidecar(Session* session, size_t size) {
-  CAMELGPT_TRY(can_calibrate(*session));
+  const bool no_head = session->state == LoadState::kReady && pruned_head_rank(session->model.config) == 0;
+  if (!no_head) CAMELGPT_TRY(can_calibrate(*session));
   if (size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
   Pruning& p = session->pruning;
   Sidecar sidecar;
@@ -281,7 +311,8 @@ Status session_use_sidecar(Session* session, size_t size) {
   p.calibration.result = std::move(sidecar);
   p.text.release();
   p.text_next = 0;
-  return calibration_resume(session->model, &p.head, &p.calibration);
+  take_trained_ffn(session);
+  return no_head ? Status{} : calibration_resume(session->model, &p.head, &p.calibration);
 }
 
 }  // namespace camelgpt

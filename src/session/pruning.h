@@ -13,6 +13,7 @@ struct MemoryOptions;
 struct Pruning {
   bool head_reserved = false;  // memory was taken for a pruned head
   PruneOptions options;
+  bool by_mode = false;       // the options are those of a mode
   PrunedHead head;
   PromptNeurons neurons;
   uint32_t prompt_end = 0;    // position before which tokens are the prompt, by which neurons are chosen

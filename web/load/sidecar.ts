@@ -5,8 +5,22 @@ import { type Fetch, openUrl } from "./http.js";
 import type { Location, ResolveMeans } from "./resolve.js";
 import { type ByteSource, fileName } from "./source.js";
 
+// docs/formats.md
+const version = 2;
+const headerBytes = 80;
+const ffnAt = 76;
+
 /** What has more bytes is no sidecar. */
 const largest = 64 << 20;
+
+/** The part of the neurons that a model was trained to answer with, as its sidecar says: memory depends on it. The engine checks the rest. */
+export function trainedFfn(sidecar: SidecarParams | undefined): number {
+  const { bytes } = sidecar ?? {};
+  if (!bytes || bytes.length < headerBytes) return 1;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
+  const ffn = view.getUint32(4, true) === version ? view.getFloat32(ffnAt, true) : 0;
+  return ffn > 0 && ffn < 1 ? ffn : 1;
+}
 
 /** Errors: those of reading, for one that was named. */
 export async function readSidecar(

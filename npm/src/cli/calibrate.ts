@@ -10,6 +10,7 @@ export const calibrate: Command = {
   usage: "[--model] M [--file F] [--out F] [options]",
   flags: {
     file: { takes: "text", value: "F", help: "UTF-8 text like that to come; - reads standard input (default: a text of its own)" },
+    ffn: { takes: "number", value: "N", help: "part of its neurons that the model was trained to answer with, above 0 to 1 (default 1)" },
     out: { takes: "text", value: "F", help: "where the sidecar goes (default: beside the model, with the ending .epdp)" },
     ...modelFlags,
   },
@@ -27,7 +28,7 @@ export const calibrate: Command = {
       flags,
       signal,
       async (loaded) => {
-        const { sidecar, costs } = await loaded.calibrate({ text, signal, onProgress });
+        const { sidecar, costs } = await loaded.calibrate({ text, ffn: flags.number("ffn"), signal, onProgress });
         await writeFile(out, sidecar);
         if (!quiet) process.stderr.write("\r\x1b[K");
         if (flags.json) {
@@ -35,7 +36,7 @@ export const calibrate: Command = {
           return;
         }
         process.stdout.write(`${out}: ${sidecar.length} bytes\n`);
-        for (const [mode, { headRows, kl, top1 }] of Object.entries(costs)) {
+        for (const [mode, { headRows, kl, top1 }] of Object.entries(costs ?? {})) {
           process.stdout.write(`${mode}: ${headRows} rows of the head, KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %\n`);
         }
       },

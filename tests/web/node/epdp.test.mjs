@@ -140,6 +140,27 @@ describe("dynamic pruning", () => {
     await model.dispose();
   });
 
+  test("a sidecar says with how many of its neurons a model was trained to answer, and the modes keep those", async () => {
+    const path = join(import.meta.dirname, "../../../models/reglu-tiny/reglu-tiny.gguf");
+    const plain = await CamelGPTInference.load(path);
+    await rejectsWith("bad-state", plain.calibrate()); // its head is too small to be pruned, and nothing else is known
+    const { sidecar, costs } = await plain.calibrate({ ffn: 0.5 });
+    assert.deepEqual([sidecar.length, costs], [80, null]);
+    const model = await CamelGPTInference.load(path, { epdp: "balanced", sidecar });
+    const { kl, top1 } = await model.score(text.repeat(4), { against: "dense" });
+    assert.ok(kl > 0 && kl < 0.05 && top1 > 0.8, `${kl} ${top1}`);
+    await model.generateText(text, { maxTokens: 24, ignoreEos: true });
+    const report = await model.report();
+    assert.ok(report.calibrated && report.ffnKept < 0.75, JSON.stringify(report));
+    const [kept, cut] = [await CamelGPTInference.load(path, { epdp: "off", sidecar }), Uint8Array.from(sidecar)];
+    await kept.generateText(text, { maxTokens: 4 });
+    assert.ok((await kept.report()).meanKl === null);
+    cut[76] ^= 1;
+    await rejectsWith("bad-format", CamelGPTInference.load(path, { epdp: "balanced", sidecar: cut }));
+    await rejectsWith("bad-input", CamelGPTInference.load(modelPath, { epdp: "balanced", sidecar }));
+    for (const each of [plain, model, kept]) await each.dispose();
+  });
+
   test("a model in a worker calibrates itself between calls", async () => {
     const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact" });
     const options = { maxTokens: 24 };
