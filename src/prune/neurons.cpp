@@ -1,6 +1,7 @@
 #include "prune/neurons.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -70,10 +71,10 @@ void column_norms(const Panel& down, std::span<float> row, std::span<float> norm
 
 // The `chosen.size()` most important neurons, rising.
 void choose(std::span<const float> importance, std::span<const float> norms, std::span<uint32_t> weights, std::span<uint32_t> chosen) {
-  // Numbers that are not negative are in the order of their bits.
+  // Numbers that are not negative are in the order of their bits; what is no number (weights can be huge) counts as zero.
   for (size_t n = 0; n < weights.size(); ++n) {
     const float weight = importance[n] * norms[n];
-    std::memcpy(&weights[n], &weight, sizeof weight);
+    weights[n] = weight > 0 ? std::bit_cast<uint32_t>(weight) : 0;
   }
   // The highest threshold that enough of them reach, bit by bit.
   uint32_t threshold = 0;

@@ -69,9 +69,10 @@ bool limits_attention(const Session& s) {
 
 bool chooses_neurons(const Pruning& p) { return p.options.ffn != 0 && p.neurons.kept != 0; }
 
-// After drift all neurons are computed.
+// Before a prompt has told which, and after drift, all neurons are computed.
 bool limits_neurons(const Session& s) {
-  return chooses_neurons(s.pruning) && s.cache.length >= s.pruning.prompt_end && s.pruning.guard.widened == 0;
+  const Pruning& p = s.pruning;
+  return chooses_neurons(p) && p.neurons.seen > 0 && s.cache.length >= p.prompt_end && p.guard.widened == 0;
 }
 
 // Evaluates the next tokens of the text that is learnt from.

@@ -162,6 +162,23 @@ TEST_CASE("a plan lasts while a text goes on, and drift ends it") {
   CHECK(report.ffn_kept > 0.55f);  // since then all neurons are computed
 }
 
+TEST_CASE("neurons whose importance is no number do no harm") {
+  TestSession session;
+  REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
+  set_ffn(session, 0.25f);
+  configure(session);
+  prefill(session, text(12));
+  PromptNeurons& neurons = session.session->pruning.neurons;
+  std::fill(neurons.importance.begin(), neurons.importance.begin() + kFfn / 2, 0.0f);
+  std::fill(neurons.norms.begin(), neurons.norms.end(), INFINITY);  // of columns that are large enough; zero times that is no number
+  neurons.knows_norms = true;
+  step(session);
+  step(session);
+  REQUIRE(neurons.packed);
+  for (size_t i = 1; i < neurons.kept; ++i) CHECK(neurons.chosen[i - 1] < neurons.chosen[i]);
+  CHECK(neurons.chosen[neurons.kept - 1] < kFfn);
+}
+
 TEST_CASE("parts that there is no room for are errors") {
   TestSession plain, session;
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
