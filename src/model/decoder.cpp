@@ -228,18 +228,20 @@ void rotate_queries(const Pass& pass, uint32_t index, uint32_t first, Range head
   for (uint32_t t = 0; t < tokens; ++t) rotate(pass, index, pass.w->query.data() + t * query, heads, first + t);
 }
 
-// Norms all heads of each token together, where the model does.
+// Norms all heads of each token together.
 void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, uint32_t queries) {
   const ModelConfig& c = pass.config;
-  if (!c.norms_all_heads) return;
-  pass.worker.barrier();
-  const auto norm = [&](const Norm& norm, uint32_t width, uint32_t tokens, float* x) {
-    pass.worker.each(tokens, 1, [&](Range part) {
-      for (uint32_t t = part.first; t < part.end; ++t) normalize(c, norm, x + static_cast<size_t>(t) * width, width, x + static_cast<size_t>(t) * width);
-    });
+  const auto norm = [&](const Norm& norm, uint32_t width, Range tokens, float* x) {
+    for (uint32_t t = tokens.first; t < tokens.end; ++t) {
+      float* row = x + static_cast<size_t>(t) * width;
+      normalize(c, norm, row, width, row);
+    }
   };
-  norm(layer.key_norm, c.kv_heads * c.head_width, keys, pass.w->key.data());
-  norm(layer.query_norm, c.heads * c.head_width, queries, pass.w->query.data());
+  pass.worker.barrier();
+  pass.worker.each(keys + queries, 1, [&](Range part) {
+    norm(layer.key_norm, c.kv_heads * c.head_width, part_within(part, 0, keys), pass.w->key.data());
+    norm(layer.query_norm, c.heads * c.head_width, part_within(part, keys, queries), pass.w->query.data());
+  });
   pass.worker.barrier();
 }
 
@@ -307,21 +309,17 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   const uint32_t queries = tokens - first;
   const size_t hidden = padded_rows(c.hidden);
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
+  // What one head's thread has made it can finish, unless all heads are normed together.
+  const auto finish = [&](Range part) {
+    store_keys_and_values(pass, index, part, tokens);
+    rotate_queries(pass, index, first, part_within(part, keys_and_values, c.heads), queries);
+  };
   if (first == 0) {
-    // What one head's thread has made it can finish, unless all heads are normed together.
-    const auto finish = [&](Range part) {
-      store_keys_and_values(pass, index, part, tokens);
-      rotate_queries(pass, index, 0, part_within(part, keys_and_values, c.heads), tokens);
-    };
     pass.worker.each(keys_and_values + c.heads, 1, [&](Range part) {
       project_keys_and_values(pass, layer, part, input);
       project_queries(pass, layer, part_within(part, keys_and_values, c.heads), input);
       if (!c.norms_all_heads) finish(part);
     });
-    if (c.norms_all_heads) {
-      norm_all_heads(pass, layer, tokens, tokens);
-      pass.worker.each(keys_and_values + c.heads, 1, finish);
-    }
   } else {
     pass.worker.each(keys_and_values, 1, [&](Range part) {
       project_keys_and_values(pass, layer, part, input);
@@ -338,14 +336,13 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
         if (!c.norms_all_heads) rotate_queries(pass, index, first, heads, queries);
       });
     }
-    if (c.norms_all_heads) {
-      norm_all_heads(pass, layer, tokens, queries);
-      pass.worker.each(keys_and_values, 1, [&](Range part) { store_keys_and_values(pass, index, part, tokens); });
-      pass.worker.each(c.heads, 1, [&](Range heads) { rotate_queries(pass, index, first, heads, queries); });
-    }
-    if (queries == 0) return pass.worker.barrier();
+  }
+  if (c.norms_all_heads) {
+    norm_all_heads(pass, layer, tokens, queries);
+    pass.worker.each(keys_and_values + c.heads, 1, finish);
   }
   pass.worker.barrier();
+  if (queries == 0) return;
   add_product(pass, layer.output, layer.output_bias, layer.post_attention_norm,
               attend_and_quantize(pass, index, first, queries, coarse_precision(layer.output)));
 }

@@ -33,8 +33,8 @@ function randomTokens(count) {
 }
 
 /** What the engine computes for a row, or {unsupported: why} where it does not know the architecture. */
-async function askOurs({ path, encoder }) {
-  const model = await loadIfKnown(path);
+async function askOurs({ path, encoder }, threads = 1) {
+  const model = await loadIfKnown(path, threads);
   if (model.unsupported) return model;
   try {
     assert.ok(!encoder, "encoders load now: say here how to ask for the mean embedding");
@@ -48,9 +48,9 @@ async function askOurs({ path, encoder }) {
   }
 }
 
-async function loadIfKnown(path) {
+async function loadIfKnown(path, threads) {
   try {
-    return await CamelGPTInference.load(path, { epdp: "off", threads: 1 });
+    return await CamelGPTInference.load(path, { epdp: "off", threads });
   } catch (error) {
     if (error.code !== "unsupported-architecture") throw error;
     return { unsupported: error.message };
@@ -68,6 +68,13 @@ export async function expectReference(t, row, reference) {
   const { error, scale, share } = result;
   t.diagnostic(`${row.name}, ${row.type}: largest error ${error.toExponential(1)} of ${scale.toFixed(1)}, ${share.toExponential(1)}`);
   return result;
+}
+
+/** A test's body: several threads give the same bits as one. */
+export async function expectSameOnThreads(t, row) {
+  const alone = await askOurs(row);
+  if (alone.unsupported) return t.skip(alone.unsupported);
+  for (const threads of [2, 3]) assert.deepEqual(await askOurs(row, threads), alone, `${threads} threads`);
 }
 
 /** `{error, scale, share}`: the largest difference, the largest number of the reference, and one by the other, which is at most `bound`. */

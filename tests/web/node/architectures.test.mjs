@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { expectReference } from "../../architectures/compare.mjs";
+import { expectReference, expectSameOnThreads } from "../../architectures/compare.mjs";
 import { goldenOf, readGoldens } from "../../architectures/goldens.mjs";
 import { makeModels } from "../../architectures/make-models.mjs";
 import { entriesOf, entryOf, tableInDocs } from "../../architectures/models-table.mjs";
@@ -22,5 +22,6 @@ test("each architecture gives what llama.cpp gave", async (t) => {
       const result = await expectReference(t, row, goldenOf(row, goldens));
       assert.ok(result || !listed.includes(entryOf(row)), "docs/models.md lists it");
     });
+    await t.test(`${row.name} on threads`, (t) => expectSameOnThreads(t, row));
   }
 });
