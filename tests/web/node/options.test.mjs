@@ -1,5 +1,6 @@
 // Options: what is unknown or outside its range is refused with a name, a range and a finding.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 
 import { CamelGPTError, CamelGPTInference } from "@gpt-research/camelgpt-inference";
@@ -135,6 +136,19 @@ describe("options", () => {
     assert.match(await relaxed.generateText("The capital of France is", 6), /Paris/);
     await relaxed.dispose();
     assert.equal((await model.info()).engine.flavour, "relaxed");
+  });
+
+  test("without fused multiply-add the simd build runs", { skip: !hasRelaxedSimd || process.arch !== "x64" }, () => {
+    const program = `
+      import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+      const model = await CamelGPTInference.load(${JSON.stringify(modelPath)}, { contextLength: 64 });
+      const { flavour } = (await model.info()).engine;
+      await model.dispose();
+      const { code } = await CamelGPTInference.load(${JSON.stringify(modelPath)}, { flavour: "relaxed" }).catch((error) => error);
+      console.log(flavour, code);`;
+    const args = ["--no-enable-avx", "--input-type=module", "--eval", program]; // V8 has no FMA without AVX
+    const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: "utf8" });
+    assert.equal(stdout.trim(), "simd unsupported-environment", stderr);
   });
 
   test("an error is data in JSON", () => {
