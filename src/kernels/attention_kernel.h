@@ -190,7 +190,7 @@ struct AttentionKernel {
   template <class Element>
   static void attend_stored(const AttentionArguments& a) {
     const uint32_t width = a.head_width;
-    const uint32_t last = a.position + a.tokens;  // positions that anyone sees
+    const uint32_t last = a.seen != 0 ? a.seen : a.position + a.tokens;  // positions that anyone sees
     const uint32_t rows = a.tokens * a.group;     // of queries
     const auto block_rows = [&](uint32_t first) { return std::min<uint32_t>(rows - first, kRowBlock); };
     Row* row_of = static_cast<Row*>(a.scratch);
@@ -222,7 +222,7 @@ struct AttentionKernel {
         const float* key_scales = a.key_scales + first_row + start;
         const float* value_scales = a.value_scales + first_row + start;
         const auto seen = [&](uint32_t r) {
-          const uint32_t end = a.position + r / a.group + 1;
+          const uint32_t end = a.seen != 0 ? a.seen : a.position + r / a.group + 1;
           return end <= start ? 0 : std::min(end - start, kAttentionTile);
         };
         const auto from = [&](uint32_t r) {  // what lies before the window
@@ -231,7 +231,7 @@ struct AttentionKernel {
         };
         if (a.window != 0 && a.position >= start + kAttentionTile + a.window - 1) continue;
         // Blocks before the first one see nothing of this tile.
-        const uint32_t first = (start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
+        const uint32_t first = (a.seen == 0 && start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
         for (uint32_t r = first; r < rows; r += kRowBlock) {
           with_rows(block_rows(r), [&](auto count) {
             constexpr int kRows = decltype(count)::value;

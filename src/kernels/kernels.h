@@ -90,8 +90,8 @@ using ColumnsFunction = void (*)(const Panel& weights, std::span<const uint32_t>
 // What Kernels::list_positive may write behind the end of its list.
 inline constexpr uint32_t kListSlack = 4;
 
-// Softmax attention of some query tokens over keys and values, causal: the token at position p sees positions 0..p. Heads
-// are grouped: query heads h * group .. h * group + group - 1 share key/value head h.
+// Softmax attention of some query tokens over keys and values. The token at position p sees positions 0..p, or all see the same
+// where `seen` says how many. Heads are grouped: query heads h * group .. h * group + group - 1 share key/value head h.
 struct AttentionArguments {
   const float* q;           // [tokens, q_stride], heads of head_width each, rotated
   size_t q_stride;
@@ -112,6 +112,7 @@ struct AttentionArguments {
   float scale;              // of the scores, usually 1 / sqrt(head_width)
   float softcap;            // what scores come near to at most (Kernels::softcap); 0: no limit
   uint32_t window;          // positions that a token sees at most, up to its own; 0: all
+  uint32_t seen;            // positions that each token sees, before and after its own; 0: those up to its own
   float* out;               // [tokens, out_stride]
   size_t out_stride;
   void* scratch;            // attention_scratch_bytes(...), aligned for floats

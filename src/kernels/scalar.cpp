@@ -297,7 +297,7 @@ void each_visited(const AttentionArguments& a, uint32_t seen, Body body) {
 void attend(const AttentionArguments& a) {
   const uint32_t width = a.head_width;
   for (uint32_t t = 0; t < a.tokens; ++t) {
-    const uint32_t seen = a.position + t + 1;
+    const uint32_t seen = a.seen != 0 ? a.seen : a.position + t + 1;
     for (uint32_t h = a.kv_head_first * a.group; h < (a.kv_head_first + a.kv_head_count) * a.group; ++h) {
       const size_t head = static_cast<size_t>(h / a.group) * a.room;
       float* out = a.out + t * a.out_stride + h * width;

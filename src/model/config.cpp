@@ -65,6 +65,19 @@ Status read_activation(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
+constexpr uint64_t kMaxTokenTypes = 256;
+
+Status read_pooling(const ConfigReader& reader, ModelConfig* config) {
+  uint64_t type = 0;  // not said
+  if (reader.has("pooling_type")) CAMELGPT_TRY(gguf_get_u64(reader.header, Key(reader.architecture, "pooling_type").view(), 0, 4, &type));
+  if (type == 4) {
+    const Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Models that rank pairs of texts are not supported.");
+    return with_found(status, "pooling_type 4");
+  }
+  if (type != 0) config->pooling = static_cast<Pooling>(type);
+  return {};
+}
+
 Status read_vocabulary(const ConfigReader& reader, ModelConfig* config) {
   const GgufTensor* embedding = gguf_find_tensor(reader.header, "token_embd.weight");
   if (embedding == nullptr || embedding->dimensions[1] > kMaxVocabularyRows) {
@@ -135,7 +148,17 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.positive(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", &config->norm_epsilon));
   CAMELGPT_TRY(read_activation(reader, config));
   CAMELGPT_TRY(read_vocabulary(reader, config));
+  CAMELGPT_TRY(read_pooling(reader, config));
   return config->rope == RopeStyle::kNone ? Status{} : read_rope(reader, config);
+}
+
+Status read_encoder_config(const ConfigReader& reader, ModelConfig* config) {
+  config->causal = false;
+  config->norm = NormKind::kLayer;
+  config->has_head = gguf_find_tensor(reader.header, "mlm_dense.weight") != nullptr;
+  const GgufTensor* types = gguf_find_tensor(reader.header, "token_types.weight");
+  if (types != nullptr && types->dimensions[1] <= kMaxTokenTypes) config->token_types = static_cast<uint32_t>(types->dimensions[1]);
+  return read_decoder_config(reader, config);
 }
 
 }  // namespace camelgpt

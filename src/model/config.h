@@ -29,6 +29,9 @@ enum class RopeStyle : uint8_t {
   kNone,    // none: positions have vectors of their own, which are added to the tokens'
 };
 
+// Which hidden states stand for a text, with the numbers of <architecture>.pooling_type.
+enum class Pooling : uint8_t { kOfModel = 0, kMean = 1, kFirst = 2, kLast = 3 };
+
 struct ModelConfig {
   uint32_t layers = 0;
   uint32_t hidden = 0;           // width of the residual stream
@@ -43,9 +46,14 @@ struct ModelConfig {
   uint32_t shared_ffn = 0;       // width of an expert that all tokens go through; 0: none
   bool experts_renormalised = false;  // whether the probabilities of those used add up to one
   uint32_t vocabulary = 0;
+  bool has_head = true;          // otherwise hidden states are all it gives
+  Pooling pooling = Pooling::kMean;
+  uint32_t token_types = 0;      // rows of the embedding of token types
+  uint32_t answer_block = 32;    // masks that a masked model decides together
   uint32_t context_length = 0;   // positions that the model was trained for
   NormKind norm = NormKind::kRms;
   float norm_epsilon = 1e-5f;
+  bool causal = true;            // a token sees those up to its own; otherwise all, before and after it
   bool norms_all_heads = false;  // queries and keys are normed over all heads together, otherwise each head alone
   RopeStyle rope = RopeStyle::kPairs;
   uint32_t rope_rotated = 0;     // values of a head that are rotated
@@ -90,5 +98,7 @@ struct ConfigReader {
 // Reads the keys that decoder models share. config->norm says which epsilon is read; the vocabulary is that of the embedding tensor.
 // Experts are not read here.
 Status read_decoder_config(const ConfigReader& reader, ModelConfig* config);
+// The same for encoders in the manner of BERT.
+Status read_encoder_config(const ConfigReader& reader, ModelConfig* config);
 
 }  // namespace camelgpt

@@ -34,6 +34,7 @@ struct LayerBinder {
   Status attention(DecoderLayer* out) const {
     const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
     if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
+    if (tensors.encoder) CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
     if (tensors.fused_qkv) {
       const uint32_t all = query + 2 * key;
       CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {0, query}, all, c.hidden, &out->query));
@@ -66,6 +67,7 @@ struct LayerBinder {
   Status ffn(DecoderLayer* out) const {
     if (tensors.pre_norms) CAMELGPT_TRY(norm("ffn_norm.weight", "ffn_norm.bias", c.hidden, &out->ffn_norm));
     if (tensors.post_norms) CAMELGPT_TRY(norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm));
+    if (tensors.encoder) CAMELGPT_TRY(norm("layer_output_norm.weight", "layer_output_norm.bias", c.hidden, &out->ffn_end_norm));
     if (c.experts != 0) return bind_experts(binder, c, layer, out);
     if (!c.gated) {  // what is called up there has the activation
       CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &out->gate));
@@ -93,6 +95,10 @@ struct Pass {
   KvCache* cache;
   Workspace* w;
   ThreadWorkspace* own;
+  // The tokens that are evaluated now.
+  float* x;           // [tokens, hidden] of the residual stream
+  uint32_t position;  // of the first one
+  uint32_t seen;      // positions that all of them see; 0: those up to their own
 };
 
 // The norm of x, quantised for the products that follow.
@@ -102,7 +108,7 @@ const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_
   float* normed = tokens == 1 ? pass.own->normed.data() : pass.w->normed.data();
   return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w, [&](Range part) {
     for (uint32_t t = part.first; t < part.end; ++t) {
-      normalize(c, norm, pass.w->x.data() + t * stride, c.hidden, normed + t * stride);
+      normalize(c, norm, pass.x + t * stride, c.hidden, normed + t * stride);
     }
   });
 }
@@ -118,7 +124,7 @@ void add_values(const Pass& pass, uint32_t token, Range part) {
   const size_t at = token * padded_rows(pass.config.hidden) + part.first;
   float* values = pass.w->projected.data() + at;
   if (pass.config.residual_scale != 1) scale_values(values, part.size(), pass.config.residual_scale);
-  kernels().add(pass.w->x.data() + at, values, part.size());
+  kernels().add(pass.x + at, values, part.size());
 }
 
 // x += the norm of what was projected
@@ -152,8 +158,8 @@ void add_product(const Pass& pass, const Panel& weights, const float* bias, cons
 void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, uint32_t token) {
   const ModelConfig& c = pass.config;
   if (c.rope == RopeStyle::kNone || (c.rope_period != 0 && layer % c.rope_period == c.rope_period - 1)) return;
-  const size_t set = c.local_rope_base != 0 && is_local(c, layer) ? kMaxBatch : 0;
-  const size_t angles = (set + token) * (c.rope_rotated / 2);
+  const size_t set = c.local_rope_base != 0 && is_local(c, layer) ? pass.w->cosine.size() / 2 : 0;
+  const size_t angles = set + static_cast<size_t>(pass.position - pass.cache->length + token) * (c.rope_rotated / 2);
   const auto rope = c.rope == RopeStyle::kPairs ? kernels().rope : kernels().rope_halves;
   rope(x + static_cast<size_t>(heads.first) * c.head_width, heads.size(), c.head_width, c.rope_rotated, pass.w->cosine.data() + angles,
        pass.w->sine.data() + angles);
@@ -202,7 +208,7 @@ void store_keys_and_values(const Pass& pass, uint32_t index, Range part, uint32_
   const auto store = [&](float* x, Range heads, auto cache_store) {
     for (uint32_t t = 0; t < tokens; ++t) {
       for (uint32_t h = heads.first; h < heads.end; ++h) {
-        cache_store(c, index, h, pass.cache->length + t, x + static_cast<size_t>(t) * key + h * c.head_width, pass.cache);
+        cache_store(c, index, h, pass.position + t, x + static_cast<size_t>(t) * key + h * c.head_width, pass.cache);
       }
     }
   };
@@ -255,7 +261,7 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
   arguments.q = pass.w->query.data() + tokens.first * query;
   arguments.q_stride = query;
   cache_layer(c, index, *pass.cache, &arguments);
-  arguments.position = pass.cache->length + first + tokens.first;
+  arguments.position = pass.position + first + tokens.first;
   arguments.tokens = tokens.size();
   arguments.head_width = c.head_width;
   arguments.group = group;
@@ -264,6 +270,7 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
   arguments.scale = c.attention_scale != 0 ? c.attention_scale : 1.0f / std::sqrt(static_cast<float>(c.head_width));
   arguments.softcap = c.attention_softcap;
   arguments.window = is_local(c, index) ? c.window : 0;
+  arguments.seen = pass.seen;
   arguments.out = pass.w->attended.data() + tokens.first * query;
   arguments.out_stride = query;
   arguments.scratch = pass.own->attention.data();
@@ -301,11 +308,26 @@ const Activations& attend_and_quantize(const Pass& pass, uint32_t index, uint32_
   });
 }
 
-// Attention of one layer. Keys and values are made for all tokens; the rest only for the tokens from `first` on, which then are
-// the only ones in the residual stream.
-void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first) {
+// x = the norm of x, where there is one.
+void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
+  if (norm.weight == nullptr) return;
+  const ModelConfig& c = pass.config;
+  pass.worker.each(tokens, 1, [&](Range part) {
+    for (uint32_t t = part.first; t < part.end; ++t) {
+      float* x = pass.x + t * padded_rows(c.hidden);
+      normalize(c, norm, x, c.hidden, x);
+    }
+  });
+  pass.worker.barrier();
+}
+
+// Attention of one layer. Keys and values are made for all tokens, unless the cache has them already; the rest only for the tokens
+// from `first` on, which then are the only ones in the residual stream.
+void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first,
+                     bool has_keys = false) {
   const ModelConfig& c = pass.config;
   const uint32_t keys_and_values = 2 * c.kv_heads;
+  const uint32_t done = has_keys ? keys_and_values : 0;
   const uint32_t queries = tokens - first;
   const size_t hidden = padded_rows(c.hidden);
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
@@ -315,7 +337,8 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
     rotate_queries(pass, index, first, part_within(part, keys_and_values, c.heads), queries);
   };
   if (first == 0) {
-    pass.worker.each(keys_and_values + c.heads, 1, [&](Range part) {
+    pass.worker.each(keys_and_values + c.heads - done, 1, [&](Range part) {
+      part = {part.first + done, part.end + done};
       project_keys_and_values(pass, layer, part, input);
       project_queries(pass, layer, part_within(part, keys_and_values, c.heads), input);
       if (!c.norms_all_heads) finish(part);
@@ -326,8 +349,7 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
       if (!c.norms_all_heads) store_keys_and_values(pass, index, part, tokens);
     });
     pass.worker.barrier();
-    float* x = pass.w->x.data();
-    if (pass.worker.index == 0) std::memmove(x, x + first * hidden, queries * hidden * sizeof(float));
+    if (pass.worker.index == 0) std::memmove(pass.x, pass.x + first * hidden, queries * hidden * sizeof(float));
     if (queries > 0) {
       const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries, c.hidden,
                                                Precision::k16, pass.w);
@@ -338,13 +360,14 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
     }
   }
   if (c.norms_all_heads) {
-    norm_all_heads(pass, layer, tokens, queries);
-    pass.worker.each(keys_and_values + c.heads, 1, finish);
+    norm_all_heads(pass, layer, has_keys ? 0 : tokens, queries);
+    pass.worker.each(keys_and_values + c.heads - done, 1, [&](Range part) { finish({part.first + done, part.end + done}); });
   }
   pass.worker.barrier();
   if (queries == 0) return;
   add_product(pass, layer.output, layer.output_bias, layer.post_attention_norm,
               attend_and_quantize(pass, index, first, queries, coarse_precision(layer.output)));
+  normalize_stream(pass, layer.attention_end_norm, queries);
 }
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
@@ -374,6 +397,29 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   if (gathers) add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
   add_product(pass, layer.down, layer.down_bias, layer.post_ffn_norm,
               quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
+  normalize_stream(pass, layer.ffn_end_norm, tokens);
+}
+
+// All layers, where tokens see what comes after them: in each layer all keys come before the first query.
+void forward_both_ways(const Pass& all, const Model& model, uint32_t tokens) {
+  const auto each_batch = [&](auto body) {
+    for (uint32_t first = 0; first < tokens; first += kMaxBatch) {
+      Pass pass = all;
+      pass.x += first * padded_rows(all.config.hidden);
+      pass.position += first;
+      pass.seen = all.position + tokens;
+      body(pass, std::min(kMaxBatch, tokens - first));
+    }
+  };
+  const bool apart = tokens > kMaxBatch;
+  for (uint32_t l = 0; l < all.config.layers; ++l) {
+    const DecoderLayer& layer = model.layers[l];
+    if (apart) each_batch([&](const Pass& pass, uint32_t count) { attention_block(pass, layer, l, count, count); });
+    each_batch([&](const Pass& pass, uint32_t count) {
+      attention_block(pass, layer, l, count, 0, apart);
+      ffn_block(pass, layer, l, count);
+    });
+  }
 }
 
 // The angles of the tokens' positions, and those of local layers behind them.
@@ -382,17 +428,30 @@ void make_angles(const Model& model, uint32_t position, uint32_t tokens, Workspa
   if (c.rope == RopeStyle::kNone) return;
   rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens, w->cosine.data(), w->sine.data());
   if (c.local_rope_base == 0) return;
-  const size_t at = static_cast<size_t>(kMaxBatch) * (c.rope_rotated / 2);
+  const size_t at = w->cosine.size() / 2;
   rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + at, w->sine.data() + at);
+}
+
+// What a masked language model of an encoder has before and after the head.
+Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model) {
+  if (!c.has_head) return {};
+  CAMELGPT_TRY(bind_panel(binder, "mlm_dense.weight", c.hidden, c.hidden, &model->head_dense));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_dense.bias", c.hidden, &model->head_dense_bias));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_norm.weight", c.hidden, &model->head_norm.weight));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_norm.bias", c.hidden, &model->head_norm.bias));
+  return bind_vector(binder, "mlm_output.bias", c.vocabulary, &model->head_bias);
 }
 
 }  // namespace
 
 Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
-  if (binder_has(*binder, "output.weight")) {
+  if (!c.has_head) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
     binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking a row up multiplies nothing
+  } else if (binder_has(*binder, "output.weight")) {
+    CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
+    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;
     CAMELGPT_TRY(bind_head(binder, "output.weight", c.vocabulary, c.hidden, &model->head));
   } else {
     CAMELGPT_TRY(bind_head(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
@@ -402,8 +461,18 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
     CAMELGPT_TRY(bind_panel(binder, "position_embd.weight", c.context_length, c.hidden, &model->positions));
     binder->macs -= static_cast<uint64_t>(c.context_length) * c.hidden;
   }
-  CAMELGPT_TRY(bind_vector(binder, "output_norm.weight", c.hidden, &model->final_norm.weight));
-  if (c.norm == NormKind::kLayer) CAMELGPT_TRY(bind_optional_vector(binder, "output_norm.bias", c.hidden, &model->final_norm.bias));
+  const auto norm = [&](const char* weight, const char* bias, Norm* out) {
+    CAMELGPT_TRY(bind_vector(binder, weight, c.hidden, &out->weight));
+    return c.norm == NormKind::kLayer ? bind_optional_vector(binder, bias, c.hidden, &out->bias) : Status{};
+  };
+  if (tensors.encoder) {
+    CAMELGPT_TRY(bind_panel(binder, "token_types.weight", c.token_types, c.hidden, &model->token_types));
+    binder->macs -= static_cast<uint64_t>(c.token_types) * c.hidden;
+    CAMELGPT_TRY(norm("token_embd_norm.weight", "token_embd_norm.bias", &model->embedding_norm));
+    CAMELGPT_TRY(bind_masked_head(binder, c, model));
+  } else {
+    CAMELGPT_TRY(norm("output_norm.weight", "output_norm.bias", &model->final_norm));
+  }
   CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
   for (uint32_t l = 0; l < c.layers; ++l) {
@@ -423,7 +492,8 @@ void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32
   make_angles(model, cache->length, count, w);
   embed_tokens(model, tokens, cache->length, w);
   parallel([&](const Worker& worker) {
-    const Pass pass{c, worker, limits, cache, w, &w->threads[worker.index]};
+    const Pass pass{c, worker, limits, cache, w, &w->threads[worker.index], w->x.data(), cache->length, 0};
+    if (!c.causal) return forward_both_ways(pass, model, count);
     for (uint32_t l = 0; l < c.layers; ++l) {
       const uint32_t wanted = l + 1 == c.layers ? outputs : count;
       attention_block(pass, model.layers[l], l, count, count - wanted);
@@ -431,7 +501,7 @@ void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32
     }
   });
   const size_t stride = padded_rows(c.hidden);
-  for (uint32_t t = 0; t < outputs; ++t) {
+  for (uint32_t t = 0; t < (c.causal ? outputs : count); ++t) {
     float* x = w->x.data() + t * stride;
     normalize(c, model.final_norm, x, c.hidden, x);
     if (c.logit_scale != 1) scale_values(x, c.hidden, c.logit_scale);

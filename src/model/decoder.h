@@ -1,4 +1,4 @@
-// The decoder that most architectures are a form of: blocks of causal attention and a feed-forward network around a residual
+// The decoder that most architectures are a form of: blocks of attention and a feed-forward network around a residual
 // stream. An architecture reads its configuration, says which tensors it has, and takes the graph from here.
 #pragma once
 
@@ -14,6 +14,8 @@ struct DecoderTensors {
   bool pre_norms = true;         // attn_norm and ffn_norm, before a block
   bool post_norms = false;       // post_attention_norm and post_ffw_norm, of what a block adds
   bool fused_gate = false;       // ffn_up holds gate and up
+  bool encoder = false;          // norms of the stream after each block (attn_output_norm, layer_output_norm) and of the embedding;
+                                 // types of tokens; of the head see mlm_dense
   const char* rope_factors = "rope_freqs.weight";  // taken where the file has it
 };
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "model/sparse_ffn.h"
 #include "nn/linear.h"
 
 namespace camelgpt {
@@ -14,7 +15,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,    &kQwen2Architecture, &kQwen3Architecture,  &kGemmaArchitecture,  &kGemma2Architecture,
     &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
     &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture, &kQwen2MoeArchitecture,
-    &kQwen3MoeArchitecture, &kOlmoeArchitecture,
+    &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kBertArchitecture, &kNomicBertArchitecture, &kCamelGptArchitecture,
 };
 
 // The names of all of them, for messages.
@@ -65,7 +66,8 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
   const uint32_t widest_ffn = std::max(config.ffn, config.shared_ffn);
   const uint64_t ffn = padded_rows(widest_ffn);
-  workspace->x = arena->take<float>(kMaxBatch * hidden);
+  const uint64_t tokens = forward_tokens(config, context);
+  workspace->x = arena->take<float>(tokens * hidden);
   workspace->normed = arena->take<float>(kMaxBatch * hidden);
   workspace->query = arena->take<float>(kMaxBatch * query);
   workspace->key = arena->take<float>(kMaxBatch * key);
@@ -74,7 +76,7 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   workspace->gate = arena->take<float>(kMaxBatch * ffn);
   workspace->up = arena->take<float>(kMaxBatch * ffn);
   workspace->projected = arena->take<float>(kMaxBatch * hidden);
-  const uint64_t angles = kMaxBatch * static_cast<uint64_t>(config.rope_rotated / 2) * (config.local_rope_base != 0 ? 2 : 1);
+  const uint64_t angles = tokens * (config.rope_rotated / 2) * (config.local_rope_base != 0 ? 2 : 1);
   workspace->cosine = arena->take<float>(angles);
   workspace->sine = arena->take<float>(angles);
   if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
@@ -104,9 +106,10 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
 
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
                    Workspace* workspace, const StepLimits& limits) {
-  assert(!tokens.empty() && tokens.size() <= kMaxBatch && tokens.size() <= cache->context - cache->length);
+  assert(!tokens.empty() && tokens.size() <= forward_tokens(model.config, cache->context));
+  assert(tokens.size() <= cache->context - cache->length);
   assert(outputs <= tokens.size());
-  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 ? limits : StepLimits{}, cache, workspace);
+  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 && model.config.causal ? limits : StepLimits{}, cache, workspace);
 }
 
 namespace {
@@ -123,17 +126,38 @@ void head_rows(const Model& model, Range rows, const Activations& input, ThreadW
   }
 }
 
+// workspace->normed [hidden] = norm(gelu(dense * x + bias))
+void transform_output(const Model& model, const float* x, Workspace* workspace) {
+  const ModelConfig& c = model.config;
+  float* y = workspace->normed.data();
+  parallel([&](const Worker& worker) {
+    ThreadWorkspace& own = workspace->threads[worker.index];
+    const Activations& input = quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
+    worker.each(c.hidden, kPanelRows, [&](Range rows) {
+      linear_part(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
+      kernels().add(y + rows.first, model.head_dense_bias + rows.first, rows.size());
+      activate_gate(c.activation, y + rows.first, nullptr, rows.size());
+    });
+  });
+  normalize(c, model.head_norm, y, c.hidden, y);
+}
+
 }  // namespace
 
 void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
+  float* x = workspace->x.data() + output * stride;
+  if (model.head_dense.data != nullptr) {
+    transform_output(model, x, workspace);
+    x = workspace->normed.data();
+  }
   parallel([&](const Worker& worker) {
-    const Activations& input =
-        quantize_input(worker, workspace->x.data() + output * stride, stride, 1, c.hidden, Precision::k16, workspace);
+    const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, Precision::k16, workspace);
     worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
       float* logits = workspace->logits.data() + rows.first;
       head_rows(model, rows, input, &workspace->threads[worker.index], logits, padded_rows(c.vocabulary));
+      if (model.head_bias != nullptr) kernels().add(logits, model.head_bias + rows.first, rows.size());
       if (c.logit_softcap != 0) kernels().softcap(logits, rows.size(), c.logit_softcap);
     });
   });
@@ -194,9 +218,14 @@ void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t 
   for (size_t t = 0; t < tokens.size(); ++t, x += stride) {
     panel_row(model.embedding, static_cast<uint32_t>(tokens[t]), x);
     if (c.embedding_scale != 1) scale_values(x, c.hidden, c.embedding_scale);
-    if (model.positions.data == nullptr) continue;
-    panel_row(model.positions, position + static_cast<uint32_t>(t), workspace->normed.data());
-    kernels().add(x, workspace->normed.data(), c.hidden);
+    const auto add_row = [&](const Panel& rows, uint32_t row) {
+      if (rows.data == nullptr) return;
+      panel_row(rows, row, workspace->normed.data());
+      kernels().add(x, workspace->normed.data(), c.hidden);
+    };
+    add_row(model.positions, position + static_cast<uint32_t>(t));
+    add_row(model.token_types, 0);
+    if (model.embedding_norm.weight != nullptr) normalize(c, model.embedding_norm, x, c.hidden, x);
   }
 }
 

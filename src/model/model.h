@@ -1,6 +1,7 @@
 // A model in memory and one evaluation of it: tokens → hidden states → logits.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -30,6 +31,7 @@ struct DecoderLayer {
   Panel output;                 // [hidden, heads * head_width]
   const float* output_bias = nullptr;
   Norm post_attention_norm;     // [hidden] of what is added to the residual stream
+  Norm attention_end_norm;      // [hidden] of the stream after that
   Norm ffn_norm;                // [hidden]
   Panel gate, up;               // [ffn, hidden]; no up where config.gated is false
   Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
@@ -39,6 +41,7 @@ struct DecoderLayer {
   Panel shared_gate, shared_up, shared_down;
   const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
   Norm post_ffn_norm;           // [hidden]
+  Norm ffn_end_norm;            // [hidden]
 };
 
 struct Architecture;
@@ -49,14 +52,21 @@ struct Model {
   Panel embedding;                        // [vocabulary, hidden]
   Panel head;                             // [vocabulary, hidden]; the embedding itself where they are tied
   Panel positions;                        // [context_length, hidden]; of models without rope
+  Panel token_types;                      // [any, hidden]; the first is added to all tokens
+  Norm embedding_norm;                    // [hidden] of these sums
   Norm final_norm;                        // [hidden]
+  // What goes before and after the head of an encoder: head * norm(gelu(dense * x + bias)) + bias.
+  Panel head_dense;                       // [hidden, hidden]
+  const float* head_dense_bias = nullptr;  // [hidden]
+  Norm head_norm;                         // [hidden]
+  const float* head_bias = nullptr;       // [vocabulary]
   const float* rope_factors = nullptr;    // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
   uint64_t parameters = 0;
   uint64_t macs_per_token = 0;            // in matrices, for one decoded token
 };
 
-// Tokens that are evaluated together, at most.
+// Tokens whose matrix products are made together, at most.
 inline constexpr uint32_t kMaxBatch = 64;
 // Rows of the head that are scored together, see model_score_rows.
 inline constexpr uint32_t kHeadChunk = 1024;
@@ -83,7 +93,7 @@ struct NeuronCount {
 
 // Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
 struct Workspace {
-  std::span<float> x;           // [batch, hidden] the residual stream; after a forward pass the outputs
+  std::span<float> x;           // [forward_tokens(), hidden] the residual stream; after a forward pass the outputs
   std::span<float> normed;      // [batch, hidden]
   std::span<float> query;       // [batch, heads * head_width]
   std::span<float> key, value;  // [batch, kv_heads * head_width]
@@ -91,7 +101,7 @@ struct Workspace {
   std::span<float> gate, up;    // [batch, ffn]
   std::span<float> projected;   // [batch, hidden]
   std::span<float> gathered;    // [batch, hidden] tokens of one expert, of models with experts
-  std::span<float> cosine, sine;  // [2 where local layers have angles of their own][batch, rope_rotated / 2]
+  std::span<float> cosine, sine;  // [2 where local layers have angles of their own][forward_tokens(), rope_rotated / 2]
   std::span<float> logits;      // [vocabulary]
   std::span<float> chunk;       // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
@@ -111,7 +121,7 @@ struct Architecture {
   // Names all tensors to the binder and fills in the model's weights.
   Status (*bind)(WeightBinder* binder, Model* model);
   // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden states of
-  // the last `outputs` tokens in workspace->x, from its first row on.
+  // the last `outputs` tokens in workspace->x, from its first row on; those of all where tokens see what comes after them.
   void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
                   KvCache* cache, Workspace* workspace);
 };
@@ -123,8 +133,14 @@ Status model_open(const GgufHeader& header, Model* model);
 Status model_bind(WeightBinder* binder, Model* model);
 void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace);
 
-// Evaluates 1 .. kMaxBatch tokens after what the cache holds; the cache must have room for them. Hidden states are made for the
-// last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer.
+// Tokens that one forward pass takes at most: all that may have to see one another.
+inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
+  return config.causal ? kMaxBatch : std::max(kMaxBatch, context);
+}
+
+// Evaluates 1 .. forward_tokens() tokens after what the cache holds; the cache must have room for them. Hidden states are made for
+// the last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer. Where the model is not causal,
+// each token sees all that the cache holds then, and there are hidden states of all.
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
                    Workspace* workspace, const StepLimits& limits = {});
 
@@ -195,5 +211,8 @@ extern const Architecture kSmollm3Architecture;
 extern const Architecture kQwen2MoeArchitecture;
 extern const Architecture kQwen3MoeArchitecture;
 extern const Architecture kOlmoeArchitecture;
+extern const Architecture kBertArchitecture;
+extern const Architecture kNomicBertArchitecture;
+extern const Architecture kCamelGptArchitecture;
 
 }  // namespace camelgpt

@@ -64,7 +64,7 @@ Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t 
   CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), config.ffn, config.hidden, &out->gate));
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
   const bool relu = config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu;
-  const bool skips = relu && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
+  const bool skips = relu && config.causal && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
   CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
   CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down, skips ? PanelOrder::kColumns : PanelOrder::kGroups));
   // Biases of neurons that are packed would have to be packed too: no gated model that prunes has any.

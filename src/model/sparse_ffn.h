@@ -7,8 +7,8 @@
 
 namespace camelgpt {
 
-// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down: the latter two neuron by neuron where the gate is a ReLU and their types allow it,
-// otherwise in groups.
+// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down: the latter two neuron by neuron where the gate is a ReLU, their types allow it and tokens
+// come one by one, otherwise in groups.
 Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
 
 // gate = activation(gate) * up; an up that is null is one, which GELU alone is asked for
