@@ -21,6 +21,7 @@
 
 #include "base/status.h"
 #include "kernels/kv_layout.h"
+#include "model/config.h"
 #include "prune/options.h"
 
 namespace camelgpt {
@@ -89,13 +90,21 @@ Status session_allocate(Session* session, const MemoryOptions& options);
 
 // ------------------------------------------------------------------------------------------------------- inspection
 
+// What a model is for.
+enum class ModelKind : uint8_t {
+  kCausal,   // says what comes next
+  kMasked,   // says what stands in place of masks, and answers so too
+  kEncoder,  // gives hidden states alone
+};
+
 // What the model is. The state is kPlanned or later.
 struct ModelInfo {
+  ModelKind kind;
   std::string_view architecture;  // as general.architecture says
   uint64_t parameters;            // weights in all tensors
   uint32_t layers, hidden, heads, kv_heads, head_width, ffn, vocabulary;
   uint64_t macs_per_token;        // multiply-adds of one decode step in matrices (attention's own excluded); 0 before session_allocate
-  int32_t bos_token, eos_token;   // -1 where the model has none
+  int32_t bos_token, eos_token, mask_token;  // -1 where the model has none
 };
 Status session_model_info(const Session* session, ModelInfo* info);
 
@@ -103,7 +112,7 @@ Status session_model_info(const Session* session, ModelInfo* info);
 Status session_metadata_json(Session* session);
 Status session_tensors_json(Session* session);
 // A string value of the metadata into session_output; empty where the key is absent. The key is the text (see below), one of
-// those that are kept: general.name, general.architecture, tokenizer.chat_template.
+// those that are kept: general.name, general.architecture, tokenizer.chat_template, camelgpt.tasks.
 Status session_metadata_string(Session* session, size_t key_size);
 
 // Name of the kernels in use, for example "relaxed dot32".
@@ -144,6 +153,7 @@ struct GenerationOptions {
   uint64_t seed = 0;               // the same seed gives the same text
   bool ignore_eos = false;         // forbid the end tokens
   uint32_t logprobs = 0;           // how many most probable tokens to report for each step, at most kMaxLogprobs
+  uint32_t steps = 3;              // in which a masked model decides a block of its answer, at least 1
 };
 inline constexpr uint32_t kMaxLogprobs = 20;
 
@@ -155,7 +165,8 @@ Status session_add_stop(Session* session, size_t text_size);
 Status session_add_logit_bias(Session* session, int32_t token, float bias);
 
 // Starts a generation after the first `token_count` tokens of the token buffer. What the cache already holds of them is kept.
-// kContextOverflow where they leave no room for one more token; kBadInput where there is none or an id is not in the vocabulary.
+// kContextOverflow where they leave no room for one more token; kBadInput where there is none or an id is not in the vocabulary;
+// kUnsupportedTask for encoders.
 Status session_prompt(Session* session, size_t token_count);
 // Prompt tokens that the cache already held.
 uint32_t session_reused_tokens(const Session* session);
@@ -189,6 +200,28 @@ struct TokenProbability {
 };
 TokenProbability session_last_token(const Session* session);
 std::span<const TokenProbability> session_top_tokens(const Session* session);
+
+// The following are for masked models; for others they are kUnsupportedTask.
+
+// Evaluates the first `token_count` tokens of the token buffer, masks among them: all see one another; but the first
+// `prompt_count` see only themselves, as the prompt of an answer does (0: there is no prompt).
+Status session_predict_begin(Session* session, size_t token_count, size_t prompt_count);
+// What may stand at a position behind the prompt: session_top_tokens has the `top` most probable tokens (at most kMaxLogprobs),
+// session_last_token the probability of `token`.
+Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top);
+// Decides all masks among the first `token_count` tokens of the token buffer in GenerationOptions::steps, and puts what they
+// became in their place.
+Status session_fill(Session* session, size_t token_count);
+
+// ----------------------------------------------------------------------------------------------------------- embedding
+
+// Starts to evaluate the first `token_count` tokens of the token buffer as a text, whose vector is the mean of the hidden states of its
+// tokens, or that of the first or last one. `normalize`: it gets the length 1.
+Status session_embed_begin(Session* session, size_t token_count, Pooling pooling, bool normalize);
+// Evaluates some more. *left is what remains. Models that see both ways take all tokens at once.
+Status session_embed_continue(Session* session, uint32_t max_tokens, uint32_t* left);
+// The vector [hidden], when nothing is left.
+std::span<const float> session_embedding(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- scoring
 

@@ -21,6 +21,7 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kContextOverflow: return "context-overflow";
     case ErrorCode::kBadOption: return "bad-option";
     case ErrorCode::kBadInput: return "bad-input";
+    case ErrorCode::kUnsupportedTask: return "unsupported-task";
     case ErrorCode::kBadState: return "bad-state";
   }
   return "internal";

@@ -23,6 +23,7 @@ enum class ErrorCode : uint8_t {
   kContextOverflow,          // more tokens than the context holds
   kBadOption,                // an option outside its range
   kBadInput,                 // text or token ids that cannot be processed
+  kUnsupportedTask,          // something that models of this kind do not do
   kBadState,                 // a call that is not possible now (before loading ended, for example)
 };
 

@@ -29,10 +29,6 @@ Status bad_option(const char* name, const char* range, uint32_t found) {
   return found == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", found);
 }
 
-bool is_end_token(const Session& s, int32_t token) {
-  return std::find(s.end_tokens.begin(), s.end_tokens.end(), token) != s.end_tokens.end();
-}
-
 // How many of three drafts have to be right for verifying them to pay: a batch of four takes 2.4 times as long as a single token
 // where there is no dot product of bytes, and 1.9 times as long where there is one. A little more, since guesses are uncertain.
 constexpr float kLeastAccepted = 1.8f;
@@ -94,6 +90,14 @@ void report_probabilities(Session* s, int32_t token) {
   for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {top[i].token, top[i].logprob};
 }
 
+Status next_token(Session* s, int32_t* token) {
+  if (s->generated > 0) evaluate_last(s);
+  *token = sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
+  if (*token < 0) return no_token();
+  report_probabilities(s, *token);
+  return {};
+}
+
 // The text of the answer's end: what was held back for unfinished characters and stop strings.
 Status finish_text(Session* s) {
   s->generating = false;
@@ -104,17 +108,52 @@ Status finish_text(Session* s) {
   return found ? Status{} : stop_strings_finish(&s->stops, &s->output);
 }
 
+// How many of the first tokens in the buffer the cache holds as a prompt would leave them.
+uint32_t same_beginning(const Session& s, uint32_t count) {
+  // The last token is evaluated anew: its logits are needed. Where tokens see what comes after them, it is all or nothing.
+  const bool causal = s.model.config.causal;
+  if (!causal && s.prompt_length != count) return 0;
+  uint32_t same = 0;
+  const uint32_t limit = std::min(s.cache.length, causal ? count - 1 : count);
+  while (same < limit && s.history[same] == s.tokens[same]) ++same;
+  return causal || same == count ? same : 0;
+}
+
 }  // namespace
+
+bool is_end_token(const Session& session, int32_t token) {
+  return std::find(session.end_tokens.begin(), session.end_tokens.end(), token) != session.end_tokens.end();
+}
+
+Status no_token() {
+  Status status = make_error(ErrorCode::kBadState, "No token can come next: all are forbidden, or the model's numbers broke.");
+  return with_hint(status, "Remove logit biases of minus infinity; if there are none, the model file is damaged.");
+}
+
+Status does_not_fit(const Session& session, size_t tokens, size_t most) {
+  if (tokens == 0) {
+    Status status = make_error(ErrorCode::kBadInput, "The text is empty.");
+    status = with_expected(status, "at least one token");
+    return with_hint(status, "Give the model some text.");
+  }
+  Status status = make_error(ErrorCode::kContextOverflow, "The text is longer than the context.");
+  status = with_expected(status, "at most %zu tokens", most);
+  status = with_found(status, "%zu tokens", tokens);
+  return with_hint(status, "Shorten the text, or load the model with a larger contextLength (at most %u).",
+                   session.model.config.context_length);
+}
 
 Status session_configure(Session* session, const GenerationOptions& options) {
   if (session->state != LoadState::kReady) return not_ready();
   if (options.max_tokens == 0 || options.max_tokens == UINT32_MAX) {
     return bad_option("maxTokens", "a whole number of at least 1", options.max_tokens);
   }
+  if (options.steps == 0 || options.steps == UINT32_MAX) return bad_option("steps", "a whole number of at least 1", options.steps);
   if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
   CAMELGPT_TRY(sampler_configure(&session->sampler, sampler_options(options)));
   session->options = options;
   stop_strings_clear(&session->stops);
+  if (!session->model.config.causal) CAMELGPT_TRY(forbid_unspeakable(session));
   if (options.ignore_eos) {
     for (const int32_t token : session->end_tokens) {
       CAMELGPT_TRY(sampler_add_bias(&session->sampler, token, -HUGE_VALF));
@@ -136,24 +175,13 @@ Status session_add_logit_bias(Session* session, int32_t token, float bias) {
 Status session_prompt(Session* session, size_t token_count) {
   Session* s = session;
   if (s->state != LoadState::kReady) return not_ready();
+  if (model_kind(*s) == ModelKind::kEncoder) {
+    const Status status = make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it cannot generate text.");
+    return with_hint(status, "Call embed for the vector of a text, or choose a language model.");
+  }
   CAMELGPT_TRY(check_tokens(*s, token_count));
-  if (token_count == 0) {
-    Status status = make_error(ErrorCode::kBadInput, "The prompt is empty.");
-    status = with_expected(status, "at least one token");
-    return with_hint(status, "Give the model some text to go on from.");
-  }
-  if (token_count >= s->cache.context) {
-    Status status = make_error(ErrorCode::kContextOverflow, "The prompt is longer than the context.");
-    status = with_expected(status, "at most %u tokens", s->cache.context - 1);
-    status = with_found(status, "%zu tokens", token_count);
-    return with_hint(status, "Shorten the prompt, or load the model with a larger contextLength (at most %u).",
-                     s->model.config.context_length);
-  }
-  // The last token is evaluated anew in any case: its logits are needed.
-  uint32_t same = 0;
-  const uint32_t limit = std::min(s->cache.length, static_cast<uint32_t>(token_count) - 1);
-  while (same < limit && s->history[same] == s->tokens[same]) ++same;
-  s->cache.length = s->reused = same;
+  if (token_count == 0 || token_count >= s->cache.context) return does_not_fit(*s, token_count, s->cache.context - 1);
+  s->cache.length = s->reused = same_beginning(*s, static_cast<uint32_t>(token_count));
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   for (size_t i = 0; i < token_count; ++i) sampler_accept(&s->sampler, s->tokens[i]);
@@ -165,7 +193,9 @@ Status session_prompt(Session* session, size_t token_count) {
   s->top_count = 0;
   pruning_restart(s->history_length, s->reused, &s->pruning);
   s->workspace.neurons = {};
-  s->scoring = false;
+  s->scoring = s->predicting = false;
+  s->pending = 0;
+  s->prompt_length = s->model.config.causal ? 0 : s->history_length;
   s->generating = true;
   return {};
 }
@@ -176,6 +206,9 @@ Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left) {
   Session* s = session;
   if (!s->generating) return make_error(ErrorCode::kBadState, "There is no prompt to evaluate.");
   uint32_t budget = std::max(1u, max_tokens);
+  if (!s->model.config.causal && s->cache.length < s->history_length) {
+    pruning_forward(s, s->history.first(s->history_length), 0);
+  }
   while (s->cache.length < s->history_length && budget > 0) {
     const uint32_t count = std::min({s->history_length - s->cache.length, budget, kMaxBatch});
     evaluate(s, count);
@@ -192,17 +225,16 @@ Status session_step(Session* session, StepResult* result) {
   if (!s->generating) return make_error(ErrorCode::kBadState, "There is no generation to go on with.");
   if (s->history_length >= s->cache.context) return make_error(ErrorCode::kBadState, "The context is full.");
   // The token of the last step is evaluated only now: the last one of an answer never is.
-  if (s->generated == 0 ? s->cache.length < s->history_length : s->cache.length + 1 < s->history_length) {
+  const bool causal = s->model.config.causal;
+  if (s->cache.length + (s->generated > 0) < (causal ? s->history_length : s->prompt_length)) {
     return make_error(ErrorCode::kBadState, "The prompt is not evaluated yet.");
   }
-  if (s->generated > 0) evaluate_last(s);
-  const int32_t token = sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
-  if (token < 0) {
+  int32_t token = kNoToken;
+  const Status chosen = causal ? next_token(s, &token) : masked_next(s, &token);
+  if (!chosen.ok()) {
     s->generating = false;
-    Status status = make_error(ErrorCode::kBadState, "No token can follow: all are forbidden, or the model's numbers broke.");
-    return with_hint(status, "Remove logit biases of minus infinity; if there are none, the model file is damaged.");
+    return chosen;
   }
-  report_probabilities(s, token);
   if (is_end_token(*s, token) && !s->options.ignore_eos) {
     *result = StepResult::kStop;
     return finish_text(s);
@@ -229,6 +261,7 @@ Status session_step(Session* session, StepResult* result) {
 
 Status session_set_drafts(Session* session, bool use) {
   if (session->state != LoadState::kReady) return not_ready();
+  use = use && session->model.config.causal;
   if (use && !session->uses_drafts) drafts_begin(&session->drafts, session->history.first(session->history_length));
   session->uses_drafts = use;
   return {};

@@ -26,6 +26,7 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
   const ModelConfig& c = session->model.config;
   *info = {};
+  info->kind = model_kind(*session);
   info->architecture = {session->architecture.data(), session->architecture.size()};
   info->parameters = session->model.parameters;
   info->layers = c.layers;
@@ -38,7 +39,14 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   info->macs_per_token = session->model.macs_per_token;
   info->bos_token = session->tokenizer.bos_token;
   info->eos_token = session->tokenizer.eos_token;
+  info->mask_token = session->tokenizer.mask_token;
   return {};
+}
+
+ModelKind model_kind(const Session& session) {
+  const ModelConfig& c = session.model.config;
+  if (c.has_head && c.causal) return ModelKind::kCausal;
+  return c.has_head && session.tokenizer.mask_token != kNoToken ? ModelKind::kMasked : ModelKind::kEncoder;
 }
 
 Status session_metadata_json(Session* session) {
@@ -78,10 +86,11 @@ Status session_metadata_string(Session* session, size_t key_size) {
   const Buffer<char>* kept = key == "general.architecture"      ? &session->architecture
                              : key == "general.name"            ? &session->name
                              : key == "tokenizer.chat_template" ? &session->chat_template
+                             : key == "camelgpt.tasks"          ? &session->tasks
                                                                 : nullptr;
   session->output.clear();
   if (kept == nullptr) {
-    return make_error(ErrorCode::kBadInput, "Only general.architecture, general.name and tokenizer.chat_template are kept.");
+    return make_error(ErrorCode::kBadInput, "Only general.architecture, general.name, tokenizer.chat_template and camelgpt.tasks are kept.");
   }
   if (!session->output.append(kept->data(), kept->size())) return out_of_memory("metadata", kept->size());
   return {};

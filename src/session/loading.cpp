@@ -50,6 +50,7 @@ Status read_header(Session* s) {
   CAMELGPT_TRY(keep_string(header, "general.architecture", &s->architecture));
   CAMELGPT_TRY(keep_string(header, "general.name", &s->name));
   CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));
+  CAMELGPT_TRY(keep_string(header, "camelgpt.tasks", &s->tasks));
   s->state = LoadState::kPlanned;
   MemoryPlan plan;
   return session_plan(s, {}, &plan);  // shapes are checked before a byte of weights arrives
@@ -64,6 +65,8 @@ struct ModelParts {
   Drafts& drafts;
   Pruning& pruning;
   std::span<int32_t>& history;
+  std::span<MaskChoice>& choices;
+  std::span<float>& logprobs;
 };
 
 // Takes everything that the model needs from the arena, in one order for measuring and for real.
@@ -87,6 +90,10 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   sampler_reserve(&parts.sampler, config.vocabulary, arena);
   drafts_reserve(&parts.drafts, context, arena);
   parts.history = arena->take<int32_t>(context);
+  if (!config.causal) {
+    parts.choices = arena->take<MaskChoice>(context);
+    parts.logprobs = arena->take<float>(context);
+  }
   plan->workspace_bytes = taken();
   pruning_reserve(parts.model, binder->ffn_kinds.span(), options, arena, &parts.pruning);
   plan->prune_bytes = taken();
@@ -205,9 +212,11 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   Drafts drafts;
   Pruning pruning;
   std::span<int32_t> history;
+  std::span<MaskChoice> choices;
+  std::span<float> logprobs;
   WeightBinder binder{};
   CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, options,
-                             {model, cache, workspace, sampler, drafts, pruning, history}, &binder, plan));
+                             {model, cache, workspace, sampler, drafts, pruning, history, choices, logprobs}, &binder, plan));
   plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
   plan->staging_bytes = session->staging.size();
   plan->total_bytes = measuring.used().value + plan->tokenizer_bytes + plan->staging_bytes;
@@ -222,8 +231,8 @@ Status session_allocate(Session* session, const MemoryOptions& options) {
   const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes + plan.prune_bytes;
   if (!s.arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
-  const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options,
-                                        {s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history}, &binder, &plan);
+  const ModelParts parts{s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history, s.choices, s.logprobs};
+  const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options, parts, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;
   weight_stream_begin(&binder, &session->weights);

@@ -64,7 +64,7 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
 
 bool limits_attention(const Session& s) {
   const uint32_t kv_tokens = drift_kv_tokens(s.pruning.options, s.pruning.guard);
-  return kv_tokens != 0 && s.cache.length >= kv_tokens;
+  return kv_tokens != 0 && s.model.config.causal && s.cache.length >= kv_tokens;
 }
 
 bool chooses_neurons(const Pruning& p) { return p.options.ffn != 0 && p.neurons.kept != 0; }
@@ -124,8 +124,9 @@ void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t
   const uint32_t count = static_cast<uint32_t>(tokens.size());
   StepLimits limits;
   limits.kv_tokens = drift_kv_tokens(p.options, p.guard);
+  const bool is_step = count == 1 || !s->model.config.causal;
   p.limited = count == 1 && limits_attention(*s);
-  p.light = count == 1 && limits_neurons(*s);
+  p.light = is_step && limits_neurons(*s);
   if (p.light) {
     prompt_neurons_pack(s->model, &p.neurons);
     return model_forward(p.neurons.light, tokens, outputs, &s->cache, &s->workspace, limits);

@@ -57,6 +57,10 @@ uint32_t scored_together(const Session& s) {
 Status session_score_begin(Session* session, size_t token_count, bool compare) {
   Session* s = session;
   if (s->state != LoadState::kReady) return not_ready();
+  if (model_kind(*s) != ModelKind::kCausal) {
+    const Status status = make_error(ErrorCode::kUnsupportedTask, "Only models that say what comes next give a text a probability.");
+    return with_hint(status, "Masked models have fillMask and classify, encoders have embed.");
+  }
   CAMELGPT_TRY(check_tokens(*s, token_count));
   if (token_count == 0 || token_count > s->cache.context) {
     Status status = make_error(ErrorCode::kContextOverflow, "The window does not fit the context.");
@@ -64,7 +68,7 @@ Status session_score_begin(Session* session, size_t token_count, bool compare) {
     status = with_found(status, "%zu tokens", token_count);
     return with_hint(status, "Score in smaller windows, or load the model with a larger contextLength.");
   }
-  s->generating = false;
+  s->generating = s->predicting = false;
   s->scores.clear();
   if (!s->scores.resize(token_count - 1)) return out_of_memory("the scores", token_count * sizeof(TokenScore));
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "generate/drafts.h"
+#include "generate/masked.h"
 #include "generate/sampler.h"
 #include "gguf/gguf.h"
 #include "model/model.h"
@@ -36,7 +37,7 @@ struct Session {
   Tokenizer tokenizer;
   Buffer<int32_t> end_tokens;       // tokens that end an answer
   // Strings that outlive the header.
-  Buffer<char> architecture, name, chat_template;
+  Buffer<char> architecture, name, chat_template, tasks;
 
   // Text and tokens that cross the border.
   Buffer<char> text;
@@ -62,7 +63,19 @@ struct Session {
   TokenProbability top_tokens[kMaxLogprobs];
   uint32_t top_count = 0;
 
+  // Masked models.
+  std::span<MaskChoice> choices;    // [context]
+  std::span<float> logprobs;        // [context] of the tokens that were masks
+  uint32_t prompt_length = 0;       // tokens in the cache that were evaluated as a prompt
+  uint32_t pending = 0;             // decided tokens behind the history
+  bool predicting = false;          // between session_predict_begin and another use of the cache
+
   Pruning pruning;
+
+  // Embedding.
+  Buffer<float> embedding;          // [padded hidden]
+  Pooling pooling = Pooling::kMean;
+  bool normalizes = false;
 
   // Scoring.
   Buffer<TokenScore> scores;
@@ -75,6 +88,21 @@ inline Status not_ready() {
   status = with_expected(status, "a finished load");
   return with_hint(status, "Wait for loading to end before using the model.");
 }
+
+// What the model is for.
+ModelKind model_kind(const Session& session);
+
+bool is_end_token(const Session& session, int32_t token);
+
+// All tokens are forbidden.
+Status no_token();
+// kContextOverflow, or kBadInput where there is no token.
+Status does_not_fit(const Session& session, size_t tokens, size_t most);
+
+// The next token of a masked model's answer. Decides a block of them where none is pending.
+Status masked_next(Session* session, int32_t* token);
+// No mask becomes a control token other than an end.
+Status forbid_unspeakable(Session* session);
 
 // kBadInput where one of the first `count` ids of the token buffer is not in the vocabulary, or `count` is not in the buffer.
 Status check_tokens(const Session& session, size_t count);

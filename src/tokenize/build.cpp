@@ -306,6 +306,7 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eot_token_id", *tokenizer, &tokenizer->eot_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.padding_token_id", *tokenizer, &tokenizer->pad_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.unknown_token_id", *tokenizer, &tokenizer->unknown_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.mask_token_id", *tokenizer, &tokenizer->mask_token));
   const bool adds_bos = tokenizer->sentence_piece || tokenizer->pre == PreTokenizer::kLlamaBpe;
   CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
   if (tokenizer->sentence_piece) {

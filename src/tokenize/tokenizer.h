@@ -42,6 +42,7 @@ struct Tokenizer {
   int32_t eot_token = kNoToken;   // end of turn, where the file names one
   int32_t pad_token = kNoToken;
   int32_t unknown_token = kNoToken;
+  int32_t mask_token = kNoToken;  // of masked language models
   bool add_bos = false;
   bool add_eos = false;
   bool ignore_merges = false;     // a piece that is a token as it stands is not merged from bytes (Llama 3)

@@ -22,21 +22,23 @@ struct TinyLlama {
 
   std::string activation;  // of the gate
 
-  // rows: of the embedding; those past the vocabulary are tokens without a text.
+  // rows: of the embedding; those past the vocabulary are tokens without a text. A masked model is a "camelgpt", whose mask is kStart.
   explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext,
-                     uint32_t rows = kVocabulary, const std::string& activation = "silu")
+                     uint32_t rows = kVocabulary, const std::string& activation = "silu", const std::string& architecture = "llama")
       : activation(activation) {
-    writer.add_string("general.architecture", "llama");
+    const auto key = [&](const char* name) { return architecture + "." + name; };
+    writer.add_string("general.architecture", architecture);
     writer.add_string("general.name", "Tiny");
-    writer.add("llama.block_count", kLayers);
-    writer.add("llama.context_length", context);
-    writer.add("llama.embedding_length", kHidden);
-    writer.add("llama.feed_forward_length", kFfn);
-    writer.add("llama.attention.head_count", kHeads);
-    writer.add("llama.attention.head_count_kv", kKvHeads);
-    writer.add("llama.attention.layer_norm_rms_epsilon", kEpsilon);
-    writer.add("llama.rope.freq_base", kBase);
-    if (activation != "silu") writer.add_string("llama.hidden_activation", activation);
+    writer.add(key("block_count"), kLayers);
+    writer.add(key("context_length"), context);
+    writer.add(key("embedding_length"), kHidden);
+    writer.add(key("feed_forward_length"), kFfn);
+    writer.add(key("attention.head_count"), kHeads);
+    writer.add(key("attention.head_count_kv"), kKvHeads);
+    writer.add(key("attention.layer_norm_rms_epsilon"), kEpsilon);
+    writer.add(key("rope.freq_base"), kBase);
+    if (activation != "silu") writer.add_string(key("hidden_activation"), activation);
+    if (architecture == "camelgpt") writer.add("tokenizer.ggml.mask_token_id", kStart);
     add_vocabulary();
     add("token_embd.weight", kHidden, rows, type, 1.0f);
     if (!tied) add("output.weight", kHidden, rows, type);
@@ -58,6 +60,16 @@ struct TinyLlama {
 
   // Logits after the last token, in doubles, by the definition of the graph.
   std::vector<double> logits(const std::vector<int32_t>& tokens) const {
+    return logits_where(tokens, tokens.size() - 1, [](size_t t) { return t + 1; });
+  }
+  // Logits of a masked model at a position: tokens of the prompt see the prompt, the others see all.
+  std::vector<double> masked_logits(const std::vector<int32_t>& tokens, size_t prompt, size_t position) const {
+    return logits_where(tokens, position, [&](size_t t) { return t < prompt ? prompt : tokens.size(); });
+  }
+
+ private:
+  template <typename Seen>
+  std::vector<double> logits_where(const std::vector<int32_t>& tokens, size_t position, Seen seen) const {
     const size_t count = tokens.size();
     std::vector<std::vector<double>> x(count);
     for (size_t t = 0; t < count; ++t) x[t] = row("token_embd.weight", static_cast<size_t>(tokens[t]), kHidden);
@@ -74,14 +86,14 @@ struct TinyLlama {
         std::vector<double> attended(kHeads * kWidth);
         for (uint32_t h = 0; h < kHeads; ++h) {
           const size_t at = h * kWidth, kv = h / (kHeads / kKvHeads) * kWidth;
-          std::vector<double> scores(t + 1);
+          std::vector<double> scores(seen(t));
           double total = 0, highest = -HUGE_VAL;
-          for (size_t p = 0; p <= t; ++p) {
+          for (size_t p = 0; p < scores.size(); ++p) {
             for (uint32_t i = 0; i < kWidth; ++i) scores[p] += q[t][at + i] * k[p][kv + i] / std::sqrt(kWidth);
             highest = std::fmax(highest, scores[p]);
           }
           for (double& score : scores) total += score = std::exp(score - highest);
-          for (size_t p = 0; p <= t; ++p) {
+          for (size_t p = 0; p < scores.size(); ++p) {
             for (uint32_t i = 0; i < kWidth; ++i) attended[at + i] += scores[p] / total * v[p][kv + i];
           }
         }
@@ -97,10 +109,9 @@ struct TinyLlama {
       }
     }
     const std::string head = weights.count("output.weight") != 0 ? "output.weight" : "token_embd.weight";
-    return product(head, norm(x.back(), "output_norm.weight"));
+    return product(head, norm(x[position], "output_norm.weight"));
   }
 
- private:
   // Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control tokens.
   void add_vocabulary() {
     std::vector<std::string> tokens;
