@@ -41,7 +41,7 @@ struct BoundOptions {
   double maxTokens, temperature, topK, topP, minP, typicalP, repeatPenalty, repeatLast, presencePenalty, frequencyPenalty;
   double seedLow, seedHigh;
   bool ignoreEos;
-  double logprobs;
+  double logprobs, steps;
 };
 
 // Counts arrive as doubles: what is not a whole number of 32 bits becomes the largest one, which every check rejects.
@@ -117,6 +117,9 @@ struct Engine {
   uint32_t infoVocabulary() const { return info_.vocabulary; }
   int32_t infoBosToken() const { return info_.bos_token; }
   int32_t infoEosToken() const { return info_.eos_token; }
+  int32_t infoMaskToken() const { return info_.mask_token; }
+  // 0 causal, 1 masked, 2 encoder.
+  uint32_t infoKind() const { return static_cast<uint32_t>(info_.kind); }
   bool metadataJson() { return keep(session_metadata_json(session)); }
   bool tensorsJson() { return keep(session_tensors_json(session)); }
   bool metadataString(uint32_t key_size) { return keep(session_metadata_string(session, key_size)); }
@@ -150,6 +153,7 @@ struct Engine {
     options.seed = static_cast<uint64_t>(count_of(o.seedHigh)) << 32 | count_of(o.seedLow);
     options.ignore_eos = o.ignoreEos;
     options.logprobs = count_of(o.logprobs);
+    options.steps = count_of(o.steps);
     return keep(session_configure(session, options));
   }
   bool addStop(uint32_t text_size) { return keep(session_add_stop(session, text_size)); }
@@ -173,6 +177,26 @@ struct Engine {
   // Pairs of a 32-bit id and a 32-bit float.
   double topTokensAddress() const { return address(session_top_tokens(session).data()); }
   uint32_t topTokensCount() const { return static_cast<uint32_t>(session_top_tokens(session).size()); }
+
+  // --- masks ---
+  bool predictBegin(uint32_t token_count, uint32_t prompt_count) {
+    return keep(session_predict_begin(session, token_count, prompt_count));
+  }
+  bool predict(uint32_t position, int32_t token, uint32_t top) { return keep(session_predict(session, position, token, top)); }
+  bool fill(uint32_t token_count) { return keep(session_fill(session, token_count)); }
+
+  // --- embedding ---
+  // 0 as the model says, 1 mean, 2 first, 3 last.
+  bool embedBegin(uint32_t token_count, uint32_t pooling, bool normalize) {
+    return keep(session_embed_begin(session, token_count, static_cast<Pooling>(pooling & 3), normalize));
+  }
+  double embedContinue(uint32_t max_tokens) {
+    uint32_t left = 0;
+    return keep(session_embed_continue(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
+  }
+  // 32-bit floats.
+  double embeddingAddress() const { return address(session_embedding(session).data()); }
+  uint32_t embeddingCount() const { return static_cast<uint32_t>(session_embedding(session).size()); }
 
   // --- pruning ---
   // 0 off, 1 exact, 2 balanced, 3 aggressive.
@@ -263,7 +287,8 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       .field("seedLow", &BoundOptions::seedLow)
       .field("seedHigh", &BoundOptions::seedHigh)
       .field("ignoreEos", &BoundOptions::ignoreEos)
-      .field("logprobs", &BoundOptions::logprobs);
+      .field("logprobs", &BoundOptions::logprobs)
+      .field("steps", &BoundOptions::steps);
 #define CAMELGPT_BIND(name) .function(#name, &Engine::name)
   emscripten::class_<Engine>("Engine")
       .constructor<>()
@@ -303,6 +328,8 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(infoVocabulary)
       CAMELGPT_BIND(infoBosToken)
       CAMELGPT_BIND(infoEosToken)
+      CAMELGPT_BIND(infoMaskToken)
+      CAMELGPT_BIND(infoKind)
       CAMELGPT_BIND(metadataJson)
       CAMELGPT_BIND(tensorsJson)
       CAMELGPT_BIND(metadataString)
@@ -326,6 +353,13 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(lastLogprob)
       CAMELGPT_BIND(topTokensAddress)
       CAMELGPT_BIND(topTokensCount)
+      CAMELGPT_BIND(predictBegin)
+      CAMELGPT_BIND(predict)
+      CAMELGPT_BIND(fill)
+      CAMELGPT_BIND(embedBegin)
+      CAMELGPT_BIND(embedContinue)
+      CAMELGPT_BIND(embeddingAddress)
+      CAMELGPT_BIND(embeddingCount)
       CAMELGPT_BIND(setPruneMode)
       CAMELGPT_BIND(setPruning)
       CAMELGPT_BIND(setTrainedFfn)

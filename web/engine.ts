@@ -4,7 +4,17 @@ import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
 import type { Flavour } from "./features.js";
 import type { ThreadStart } from "./threads.js";
-import type { EpdpMode, EpdpNumbers, KvCacheType, MemoryPlan, ModelNumbers, PruneNumbers, TokenLogprob } from "./types.js";
+import type {
+  EpdpMode,
+  EpdpNumbers,
+  KvCacheType,
+  MemoryPlan,
+  ModelKind,
+  ModelNumbers,
+  Pooling,
+  PruneNumbers,
+  TokenLogprob,
+} from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
 
@@ -23,6 +33,8 @@ export interface SamplingOptions {
   seed: number;
   ignoreEos: boolean;
   logprobs: number;
+  /** In which a masked model decides a block of its answer. */
+  steps: number;
 }
 
 /** What the model thought of one given token, and what the dense model did where the two are compared. */
@@ -42,6 +54,12 @@ export type LoadState = (typeof loadStates)[number];
 /** In the order of the core's `StepResult`. */
 const stepResults = ["continue", "stop", "length"] as const;
 export type StepResult = (typeof stepResults)[number];
+
+/** In the order of the core's `ModelKind`. */
+const modelKinds: readonly ModelKind[] = ["causal", "masked", "encoder"];
+
+/** In the order of the core's `Pooling`; the first is what the model says. */
+const poolings: readonly (Pooling | undefined)[] = [undefined, "mean", "first", "last"];
 
 /** In the order of the core's `PruneMode`. */
 const pruneModes: readonly EpdpMode[] = ["off", "exact", "balanced", "aggressive"];
@@ -189,6 +207,7 @@ export class Engine {
     this.#check(() => bound.info());
     const orNull = (token: number) => (token < 0 ? null : token);
     return this.#run(() => ({
+      kind: modelKinds[bound.infoKind()] ?? "causal",
       parameters: bound.infoParameters(),
       layers: bound.infoLayers(),
       hidden: bound.infoHidden(),
@@ -200,6 +219,7 @@ export class Engine {
       macsPerToken: bound.infoMacsPerToken(),
       bosToken: orNull(bound.infoBosToken()),
       eosToken: orNull(bound.infoEosToken()),
+      maskToken: orNull(bound.infoMaskToken()),
     }));
   }
 
@@ -227,10 +247,7 @@ export class Engine {
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): number[] {
     const size = this.#putText(text);
     this.#check(() => this.#bound.tokenize(size, addSpecial, parseSpecial));
-    return this.#run(() => {
-      const address = this.#bound.tokensAddress();
-      return Array.from(new Int32Array(this.#module.HEAPU8.buffer, address, this.#bound.tokensCount()));
-    });
+    return this.#tokens();
   }
 
   detokenize(tokens: readonly number[], keepControl: boolean): string {
@@ -296,6 +313,46 @@ export class Engine {
       }));
     });
     return pairs.map(({ token, logprob }) => ({ token, text: this.piece(token), logprob }));
+  }
+
+  // --- masks ---
+
+  /** Evaluates tokens, masks among them. All see one another, but the first `prompt` of them only themselves. */
+  predictBegin(tokens: readonly number[], prompt: number): void {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.predictBegin(tokens.length, prompt));
+  }
+
+  /** What may stand at a position: `topTokens` are the most probable ones. The log-probability of `token`. */
+  predict(position: number, { token = -1, top = 0 }: { token?: number; top?: number }): number {
+    this.#check(() => this.#bound.predict(position, token, top));
+    return this.lastLogprob;
+  }
+
+  /** The tokens with all masks decided, in the steps that `configure` was told. */
+  fill(tokens: readonly number[]): number[] {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.fill(tokens.length));
+    return this.#tokens();
+  }
+
+  // --- embedding ---
+
+  embedBegin(tokens: readonly number[], pooling: Pooling | undefined, normalize: boolean): void {
+    this.#putTokens(tokens);
+    this.#check(() => this.#bound.embedBegin(tokens.length, poolings.indexOf(pooling), normalize));
+  }
+
+  /** Evaluates some more. Says how many tokens are left. */
+  embedContinue(maxTokens: number): number {
+    return this.#checkNumber(() => this.#bound.embedContinue(maxTokens));
+  }
+
+  /** A copy. */
+  embedding(): Float32Array {
+    return this.#run(() =>
+      new Float32Array(this.#module.HEAPU8.buffer, this.#bound.embeddingAddress(), this.#bound.embeddingCount()).slice(),
+    );
   }
 
   // --- dynamic pruning ---
@@ -448,6 +505,13 @@ export class Engine {
 
   #output(): string {
     return this.#run(() => decoder.decode(this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize()).slice()));
+  }
+
+  #tokens(): number[] {
+    return this.#run(() => {
+      const address = this.#bound.tokensAddress();
+      return Array.from(new Int32Array(this.#module.HEAPU8.buffer, address, this.#bound.tokensCount()));
+    });
   }
 
   #putText(text: string): number {

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "bad-option"
   | "bad-input"
   | "bad-state"
+  | "unsupported-task"
   | "internal"
   //
   | "aborted"

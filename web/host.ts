@@ -1,11 +1,14 @@
 // The side of the engine: answers the calls of the protocol, one after the other, with one model. It runs in a worker, or on
 // the caller's own thread, and does not know which.
 import { calibrate, IdleCalibration, useSidecar } from "./calibration.js";
+import { classify } from "./classification.js";
+import { embed } from "./embedding.js";
 import { Engine } from "./engine.js";
 import { CamelGPTError, describe, disposedError } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
 import { openUrl } from "./load/http.js";
+import { fillMasks } from "./masks.js";
 import { loadHeader, loadModel } from "./load/loader.js";
 import type { ByteSource } from "./load/source.js";
 import { pause } from "./pause.js";
@@ -158,6 +161,15 @@ export class Host {
     score: async (params, { signal }) => {
       const { engine, contextLength } = this.#loaded();
       return score(engine, params, contextLength, signal);
+    },
+
+    fill: async (params, { signal }) => fillMasks(this.#loaded().engine, params, signal),
+
+    classify: async (params, { signal }) => classify(this.#loaded().engine, params, signal),
+
+    embed: async (params, { signal }) => {
+      const { engine, contextLength } = this.#loaded();
+      return embed(engine, params, contextLength, signal);
     },
 
     calibrate: async (params, { signal, onEvent }) => {

@@ -5,7 +5,20 @@ import type { Build, Flavour } from "./features.js";
 import type { Location } from "./load/resolve.js";
 import type { ByteSource } from "./load/source.js";
 import type { ThreadStart } from "./threads.js";
-import type { Calibration, EpdpMode, EpdpNumbers, Generated, Inspection, ModelInfo, ProgressEvent, PruneNumbers, Score } from "./types.js";
+import type {
+  Calibration,
+  Classification,
+  EpdpMode,
+  EpdpNumbers,
+  FilledMasks,
+  Generated,
+  Inspection,
+  ModelInfo,
+  Pooling,
+  ProgressEvent,
+  PruneNumbers,
+  Score,
+} from "./types.js";
 
 /** How the engine is to be made. */
 export interface EngineOptions {
@@ -76,6 +89,29 @@ export interface CalibrateParams {
   ffn: number;
 }
 
+export interface FillParams {
+  text: string;
+  /** Candidates of a mask. */
+  top: number;
+  steps: number;
+}
+
+export interface ClassifyParams {
+  text: string;
+  labels: readonly string[];
+  /** With `{text}` and `{labels}`; undefined: the model's own for these labels, or a general one. */
+  template: string | undefined;
+}
+
+export interface EmbedParams {
+  /** Texts, or their token ids. */
+  texts: readonly (string | readonly number[])[];
+  pooling: Pooling | undefined;
+  normalize: boolean;
+  /** Cut texts that do not fit. */
+  truncate: boolean;
+}
+
 /** Every call: what goes in, what comes while it runs, what comes out. */
 export interface Calls {
   load: { params: LoadParams; event: ProgressEvent; value: LoadedModel };
@@ -86,6 +122,9 @@ export interface Calls {
   /** The events are pieces of the text, in order. */
   generate: { params: GenerateParams; event: string; value: Generated };
   score: { params: ScoreParams; event: never; value: Score };
+  fill: { params: FillParams; event: never; value: FilledMasks };
+  classify: { params: ClassifyParams; event: never; value: Classification };
+  embed: { params: EmbedParams; event: never; value: Float32Array[] };
   /** The events say how much is done, 0 to 1. */
   calibrate: { params: CalibrateParams; event: number; value: Calibration };
   report: { params: Record<string, never>; event: never; value: PruneNumbers };

@@ -40,8 +40,15 @@ export interface EngineInfo {
   notes: string[];
 }
 
+/**
+ * What a model is for. `causal`: says what comes next. `masked`: says what stands in place of masks, and answers so too. `encoder`: gives
+ * vectors alone.
+ */
+export type ModelKind = "causal" | "masked" | "encoder";
+
 /** The numbers of a model. */
 export interface ModelNumbers {
+  kind: ModelKind;
   /** Weights in all tensors. */
   parameters: number;
   layers: number;
@@ -56,6 +63,7 @@ export interface ModelNumbers {
   /** Token ids; null where the model has none. */
   bosToken: number | null;
   eosToken: number | null;
+  maskToken: number | null;
 }
 
 /** What a model is. */
@@ -153,6 +161,33 @@ export interface Score {
   top1?: number;
   /** Likewise: the perplexity over that of the dense model. */
   perplexityRatio?: number;
+}
+
+/** Which hidden states stand for a text: their mean, or that of its first or last token. */
+export type Pooling = "mean" | "first" | "last";
+
+/** What may stand in a place, and how probable that is, 0 to 1. */
+export interface Candidate {
+  token: number;
+  text: string;
+  probability: number;
+}
+
+/** What may stand in place of masks. */
+export interface FilledMasks {
+  /** Of the first mask, the most probable ones first; each mask alone, as if the others stayed masks. */
+  candidates: Candidate[];
+  /** The same of each mask. */
+  masks: Candidate[][];
+  /** The text with all masks decided, one depending on the other. */
+  text: string;
+}
+
+/** Which of some labels fits a text. */
+export interface Classification {
+  label: string;
+  /** All labels, the most probable first. The probabilities add up to 1. */
+  candidates: { text: string; probability: number }[];
 }
 
 /** How much dynamic pruning leaves out. */

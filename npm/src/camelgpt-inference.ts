@@ -13,16 +13,32 @@ import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar, trainedFfn } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
-import type { Calibration, EpdpMode, EpdpNumbers, GenerationResult, Inspection, ModelInfo, Score } from "../../web/types.js";
+import type {
+  Calibration,
+  Classification,
+  EpdpMode,
+  EpdpNumbers,
+  FilledMasks,
+  GenerationResult,
+  Inspection,
+  ModelInfo,
+  Score,
+} from "../../web/types.js";
 import { checkMessages } from "./check-messages.js";
 import {
   type CalibrateOptions,
   calibrateOptions,
   type ChatOptions,
+  type ClassifyOptions,
+  classifyParams,
   checkLoadOptions,
   type DetokenizeOptions,
   detokenizeParams,
+  type EmbedOptions,
+  embedParams,
   engineOptions,
+  type FillMaskOptions,
+  fillParams,
   type GenerateOptions,
   generateParams,
   type LoadOptions,
@@ -176,6 +192,40 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return this.#call("score", scoreParams(text, options), { signal: options?.signal });
   }
 
+  /**
+   * What may stand in place of the masks of a text (`[MASK]`, as the model writes it).
+   * Errors: `unsupported-task` unless the model is a masked one, `bad-input`, `context-overflow`.
+   */
+  async fillMask(text: string, options?: FillMaskOptions): Promise<FilledMasks> {
+    return this.#call("fill", fillParams(text, options), { signal: options?.signal });
+  }
+
+  /**
+   * Which of some labels fits a text: how probable each is as the model's answer.
+   * Errors: `unsupported-task` for encoders, `bad-option`, `context-overflow`.
+   */
+  async classify(text: string, options: ClassifyOptions): Promise<Classification> {
+    return this.#call("classify", classifyParams(text, options), { signal: options?.signal });
+  }
+
+  /**
+   * The vector of a text, or of each of several: near to one another where they mean the same.
+   * Errors: `bad-input`, `context-overflow`.
+   *
+   * @param text Text, or token ids.
+   */
+  embed(text: string | readonly number[], options?: EmbedOptions): Promise<Float32Array>;
+  embed(texts: readonly (string | readonly number[])[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embed(
+    text: string | readonly number[] | readonly (string | readonly number[])[],
+    options?: EmbedOptions,
+  ): Promise<Float32Array | Float32Array[]> {
+    const isOne = typeof text === "string" || typeof text[0] === "number";
+    const texts = (isOne ? [text] : text) as readonly (string | readonly number[])[];
+    const vectors = await this.#call("embed", embedParams(texts, options), { signal: options?.signal });
+    return isOne ? (vectors[0] as Float32Array) : vectors;
+  }
+
   /** What the model is, what it occupies, and what runs it. */
   async info(): Promise<ModelInfo> {
     return (await this.#loaded()).info;
@@ -232,9 +282,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     signal?.addEventListener("abort", forward, { once: true });
     this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
     try {
-      const { location, open } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
+      const { location, open, sidecar: found } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
       const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
-      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, location, { headers, fetch }, this.#means);
+      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { headers, fetch }, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       this.#backend = await this.#startBackend();
       const params: LoadParams = {
@@ -296,8 +346,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   async #renderChat(messages: readonly ChatMessage[], own: string | undefined, signal: AbortSignal): Promise<string> {
     throwIfAborted(signal);
-    const { chatTemplate, bosText, eosText } = await orAborted(this.#loaded(), signal);
+    const { info, chatTemplate, bosText, eosText } = await orAborted(this.#loaded(), signal);
     const template = own ?? chatTemplate;
+    if (!template && info.kind !== "causal") {
+      const masked = info.kind === "masked";
+      throw new CamelGPTError("unsupported-task", `This model is ${masked ? "a masked one" : "an encoder"}: it was not made for conversations.`, {
+        hint: masked ? "Call generateText, fillMask or classify." : "Call embed.",
+      });
+    }
     if (!template) {
       throw new CamelGPTError("no-chat-template", "The model has no chat template.", {
         expected: "tokenizer.chat_template in the model's metadata",

@@ -2,6 +2,9 @@
 import { readFile } from "node:fs/promises";
 
 import { calibrate } from "./cli/calibrate.js";
+import { classify } from "./cli/classify.js";
+import { embed } from "./cli/embed.js";
+import { fillMask } from "./cli/fill-mask.js";
 import { generate } from "./cli/generate.js";
 import { inspect } from "./cli/inspect.js";
 import { score } from "./cli/score.js";
@@ -9,7 +12,7 @@ import { tokenize } from "./cli/tokenize.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
-const commands: Record<string, Command> = { generate, score, tokenize, inspect, calibrate };
+const commands: Record<string, Command> = { generate, score, tokenize, "fill-mask": fillMask, classify, embed, inspect, calibrate };
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 

@@ -1,9 +1,11 @@
 // The options of the package: their types with defaults, and the completed forms that the engine takes.
-import type { EngineOptions, GenerateParams, ScoreParams } from "../../web/protocol.js";
+import { CamelGPTError } from "../../web/errors.js";
+import { greedy } from "../../web/generation.js";
+import type { ClassifyParams, EmbedParams, EngineOptions, FillParams, GenerateParams, ScoreParams } from "../../web/protocol.js";
 import type { Fetch } from "../../web/load/http.js";
 import type { Build, Flavour } from "../../web/features.js";
-import type { MemoryOptions } from "../../web/engine.js";
-import type { EpdpMode, EpdpNumbers, KvCacheType, ProgressEvent } from "../../web/types.js";
+import type { MemoryOptions, SamplingOptions } from "../../web/engine.js";
+import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent } from "../../web/types.js";
 import {
   checkOptions,
   checkPrompt,
@@ -157,6 +159,11 @@ export interface GenerateOptions {
    * @default 0: none
    */
   logprobs?: number;
+  /**
+   * In how many steps a masked model decides a block of its answer, the surest tokens first. Others choose one token after the other.
+   * @default 3
+   */
+  steps?: number;
   /** Aborts this call. */
   signal?: AbortSignal;
   /**
@@ -220,6 +227,50 @@ export interface ScoreOptions extends TokenizeOptions {
   against?: "dense";
 }
 
+export interface FillMaskOptions {
+  /**
+   * Candidates of each mask, at most 20.
+   * @default 5
+   */
+  topK?: number;
+  /**
+   * In which all masks are decided, the surest ones first.
+   * @default 3
+   */
+  steps?: number;
+  signal?: AbortSignal;
+}
+
+export interface ClassifyOptions {
+  /** What the text may be: 2 to 64 labels. */
+  labels: readonly string[];
+  /**
+   * What the model is asked: a text with `{text}` in it, and `{labels}` if you like; the label is what comes next.
+   * @default the one that the model was trained with for these labels, or a general question
+   */
+  template?: string;
+  signal?: AbortSignal;
+}
+
+export interface EmbedOptions {
+  /**
+   * Which hidden states stand for a text.
+   * @default what the model's file says, or "mean"
+   */
+  pooling?: Pooling;
+  /**
+   * Give vectors of length 1, so that their dot product is the cosine of the angle between them.
+   * @default true
+   */
+  normalize?: boolean;
+  /**
+   * Cut texts that are longer than the context instead of failing.
+   * @default false
+   */
+  truncate?: boolean;
+  signal?: AbortSignal;
+}
+
 export interface CalibrateOptions {
   /** Some thousand tokens of what the model will write and read. */
   text?: string;
@@ -272,6 +323,7 @@ const samplingRules = {
   seed: integer(0, Number.MAX_SAFE_INTEGER),
   ignoreEos: flag,
   logprobs: integer(0, 20),
+  steps: integer(1, largest),
 };
 
 const generateRules = {
@@ -294,6 +346,13 @@ const scoreRules = {
   logprobs: flag,
   against: oneOf("dense"),
 };
+const fillRules = { topK: integer(1, 20), steps: integer(1, largest), signal };
+const classifyRules = {
+  labels: ofType("an array of 2 to 64 different texts, none of them empty", isLabels),
+  template: ofType("a text with {text} in it", (value) => text.test(value) && (value as string).includes("{text}")),
+  signal,
+};
+const embedRules = { pooling: oneOf("mean", "first", "last"), normalize: flag, truncate: flag, signal };
 const calibrateRules = { text, ffn: number(0, 1, { above: true }), signal, onProgress: callback };
 const epdpRules = { headRows: integer(0, largest), margin: number(0, 100), kvTokens: integer(0, largest), ffn: number(0, 1, { above: true }), drafts: flag, maxKl: number(0, 10) };
 
@@ -305,6 +364,10 @@ function isEpdp(value: unknown): boolean {
   if (!isRecord(value)) return oneOf("off", "exact", "balanced", "aggressive").test(value);
   checkOptions("epdp", value, epdpRules); // says what is wrong with it
   return true;
+}
+
+function isLabels(value: unknown): boolean {
+  return Array.isArray(value) && value.length >= 2 && texts.test(value) && new Set(value).size === value.length;
 }
 
 function isLogitBias(value: unknown): boolean {
@@ -355,21 +418,7 @@ export function generateParams(prompt: string | readonly number[], options: Gene
     prompt,
     addSpecial,
     parseSpecial,
-    sampling: {
-      maxTokens: checked.maxTokens ?? 256,
-      temperature: checked.temperature ?? 0,
-      topK: checked.topK ?? 40,
-      topP: checked.topP ?? 0.95,
-      minP: checked.minP ?? 0.05,
-      typicalP: checked.typicalP ?? 1,
-      repeatPenalty: checked.repeatPenalty ?? 1,
-      repeatLast: checked.repeatLast ?? 64,
-      presencePenalty: checked.presencePenalty ?? 0,
-      frequencyPenalty: checked.frequencyPenalty ?? 0,
-      seed: checked.seed ?? randomSeed(),
-      ignoreEos: checked.ignoreEos ?? false,
-      logprobs: checked.logprobs ?? 0,
-    },
+    sampling: samplingOptions(checked),
     stop: typeof stop === "string" ? [stop] : stop,
     logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
   };
@@ -409,6 +458,36 @@ export function scoreParams(input: string | readonly number[], options: ScoreOpt
 export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { text: string; ffn: number } {
   const { text: input = "", ffn = 1, ...rest } = checkOptions("calibration", options, calibrateRules);
   return { text: input, ffn, ...rest };
+}
+
+function samplingOptions(options: GenerateOptions): SamplingOptions {
+  const sampling: SamplingOptions = { ...greedy, seed: options.seed ?? randomSeed() };
+  for (const name of Object.keys(samplingRules) as (keyof SamplingOptions)[]) {
+    const value = options[name];
+    if (value !== undefined) Object.assign(sampling, { [name]: value });
+  }
+  return sampling;
+}
+
+export function fillParams(text: string, options: FillMaskOptions | undefined): FillParams {
+  const { topK = 5, steps = greedy.steps } = checkOptions("fill-mask", options, fillRules);
+  checkText(text);
+  return { text, top: topK, steps };
+}
+
+export function classifyParams(text: string, options: ClassifyOptions): ClassifyParams {
+  const { labels, template } = checkOptions("classification", options, classifyRules);
+  checkText(text);
+  if (labels === undefined) {
+    throw new CamelGPTError("bad-option", "The option labels is missing.", { expected: classifyRules.labels.expected, found: "none" });
+  }
+  return { text, labels, template };
+}
+
+export function embedParams(texts: EmbedParams["texts"], options: EmbedOptions | undefined): EmbedParams {
+  const { pooling, normalize = true, truncate = false } = checkOptions("embedding", options, embedRules);
+  texts.forEach(checkPrompt);
+  return { texts, pooling, normalize, truncate };
 }
 
 function randomSeed(): number {

@@ -1,6 +1,7 @@
-// What the caller named → where its bytes are. Nothing is opened here, and errors are those of a wrong name.
+// What the caller named → where its bytes are. Nothing but a release's manifest is opened here, and errors are those of a wrong name.
 import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { type Fetch, openUrl } from "./http.js";
+import { manifestName, readRelease } from "./release.js";
 import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
 
 /** What a model can be loaded from. */
@@ -15,6 +16,8 @@ export type Location =
 /** A location, and for `caller` the function that opens the bytes on this side. */
 export interface ResolvedSource {
   location: Location;
+  /** Path or URL of what its release has beside it. */
+  sidecar?: string | undefined;
   open?: (signal: AbortSignal | undefined) => Promise<ByteSource>;
 }
 
@@ -29,6 +32,8 @@ export interface ResolveMeans {
     cachedRelease(name: string): string;
     open(path: string): Promise<ByteSource>;
   };
+  /** Releases that come with the package: where their weights and sidecars are. */
+  packaged: Readonly<Record<string, () => { weights: URL; sidecar: URL }>>;
   /** What relative URLs are relative to; undefined where nothing is. */
   baseUrl(): string | undefined;
 }
@@ -42,8 +47,11 @@ export interface ResolveOptions {
   fetch: Fetch | undefined;
 }
 
+/** The release that comes with the package. */
+export const packagedRelease = "camelgpt-mini";
+
 /** Releases that are known by name. */
-export const knownReleases: readonly string[] = ["smollm2-135m"];
+export const knownReleases: readonly string[] = [packagedRelease, "smollm2-135m"];
 
 export async function resolveSource(
   source: ModelSource,
@@ -107,12 +115,18 @@ const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
 const hubFile = /^[\w.-]+\/[\w.-]+\/[^?#]+\.gguf$/i;
 
 async function resolveName(name: string, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+  if (/^https?:.*\/(camelgpt\.json)?$/i.test(name)) return releaseAtUrl(new URL(manifestName, name).href, options);
   if (/^(https?|blob|data):/i.test(name)) return fromUrl(name, options);
   if (/^file:/i.test(name)) {
     if (!means.files) throw noFiles(name);
     return { location: { kind: "path", path: means.files.fromUrl(new URL(name)) } };
   }
-  if ((await means.files?.kindOf(name)) === "file") return { location: { kind: "path", path: name } };
+  const kind = await means.files?.kindOf(name);
+  if (kind === "file") return { location: { kind: "path", path: name } };
+  if (means.files && kind === "folder" && (await means.files.kindOf(`${name}/${manifestName}`)) === "file") {
+    const { weights, sidecar } = await readRelease(await means.files.open(`${name}/${manifestName}`));
+    return { location: { kind: "path", path: `${name}/${weights}` }, sidecar: sidecar && `${name}/${sidecar}` };
+  }
   if (releaseName.test(name) && !/\.gguf$/i.test(name)) return resolveRelease(name, options, means);
   const [owner = "", repository, ...path] = name.split("/");
   // A misspelt path below a folder that exists is a path, and not a reason to ask the hub.
@@ -120,10 +134,9 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
     return fromUrl(joinUrl(options.hub, `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`), options);
   }
   if (means.files) {
-    const kind = await means.files.kindOf(name);
     throw new CamelGPTError("not-found", `There is no file ${excerpt(name)}.`, {
-      expected: "the path of a GGUF file, a URL, owner/repo/file.gguf, or the name of a release",
-      found: kind === "folder" ? "a folder" : "no such file",
+      expected: "the path of a GGUF file or of a release's folder, a URL, owner/repo/file.gguf, or the name of a release",
+      found: kind === "folder" ? `a folder without ${manifestName}` : "no such file",
       hint: `Check the path. Releases: ${knownReleases.join(", ")}.`,
     });
   }
@@ -138,11 +151,18 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
   }
 }
 
+async function releaseAtUrl(manifest: string, options: ResolveOptions): Promise<ResolvedSource> {
+  const { weights, sidecar } = await readRelease(await openUrl(manifest, options));
+  return { ...fromUrl(new URL(weights, manifest).href, options), sidecar: sidecar && new URL(sidecar, manifest).href };
+}
+
 async function resolveRelease(name: string, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
   if (means.files) {
     const path = means.files.cachedRelease(name);
     if ((await means.files.kindOf(path)) === "file") return { location: { kind: "path", path } };
   }
+  const packaged = means.packaged[name]?.();
+  if (packaged) return { ...(await resolveName(packaged.weights.href, options, means)), sidecar: packaged.sidecar.href };
   if (options.releases) return fromUrl(joinUrl(options.releases, `${name}.gguf`), options);
   if (!knownReleases.includes(name)) {
     throw new CamelGPTError("unknown-release", `There is no release with the name ${excerpt(name)}.`, {

@@ -1,9 +1,9 @@
 // The sidecar of a model: named by the user, or the file beside the model.
-import { CamelGPTError, excerpt } from "../errors.js";
 import type { SidecarParams } from "../protocol.js";
 import { type Fetch, openUrl } from "./http.js";
+import { readAll } from "./read-all.js";
 import type { Location, ResolveMeans } from "./resolve.js";
-import { type ByteSource, fileName } from "./source.js";
+import type { ByteSource } from "./source.js";
 
 // docs/formats.md
 const version = 2;
@@ -22,50 +22,27 @@ export function trainedFfn(sidecar: SidecarParams | undefined): number {
   return ffn > 0 && ffn < 1 ? ffn : 1;
 }
 
-/** Errors: those of reading, for one that was named. */
+/** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */
 export async function readSidecar(
   sidecar: string | URL | Uint8Array | undefined,
+  found: string | undefined,
   model: Location,
   options: { headers: Record<string, string>; fetch: Fetch | undefined },
   { files, baseUrl }: ResolveMeans,
 ): Promise<SidecarParams | undefined> {
-  if (sidecar === undefined) {
+  if (sidecar === undefined && found === undefined) {
     if (model.kind !== "path" || !files) return undefined;
     const path = model.path.replace(/(\.gguf)?$/i, ".epdp");
     if ((await files.kindOf(path)) !== "file") return undefined;
-    return { bytes: await readAll(await files.open(path)), name: fileName(path), named: false };
+    return { ...(await readFrom(await files.open(path))), named: false };
   }
-  if (typeof sidecar !== "string" && !("href" in sidecar)) return { bytes: sidecar, name: "the sidecar", named: true };
-  const name = String(sidecar);
-  if (files && /^file:/i.test(name)) return named(await files.open(files.fromUrl(new URL(name))));
-  if (files && !/^(https?|blob|data):/i.test(name)) return named(await files.open(name));
-  return named(await openUrl(new URL(name, baseUrl()).href, options));
+  if (sidecar !== undefined && typeof sidecar !== "string" && !("href" in sidecar)) return { bytes: sidecar, name: "the sidecar", named: true };
+  const name = String(sidecar ?? found);
+  if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))));
+  if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name));
+  return readFrom(await openUrl(new URL(name, baseUrl()).href, options));
 }
 
-async function named(source: ByteSource): Promise<SidecarParams> {
-  return { bytes: await readAll(source), name: source.name, named: true };
-}
-
-async function readAll(source: ByteSource): Promise<Uint8Array> {
-  try {
-    let bytes = new Uint8Array(source.size ? Math.min(source.size, largest) + 1 : 1 << 20);
-    let filled = 0;
-    for (;;) {
-      const count = await source.read(bytes.subarray(filled));
-      if (count === 0) return bytes.subarray(0, filled);
-      filled += count;
-      if (filled > largest) {
-        throw new CamelGPTError("bad-format", `${excerpt(source.name)} is no EPDP sidecar.`, {
-          expected: `at most ${largest} bytes`,
-          found: `more than ${largest}`,
-        });
-      }
-      if (filled < bytes.length) continue;
-      const grown = new Uint8Array(2 * bytes.length);
-      grown.set(bytes);
-      bytes = grown;
-    }
-  } finally {
-    await source.close();
-  }
+async function readFrom(source: ByteSource): Promise<SidecarParams> {
+  return { bytes: await readAll(source, largest, "an EPDP sidecar"), name: source.name, named: true };
 }

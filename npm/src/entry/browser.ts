@@ -1,5 +1,5 @@
 // The entry for browsers and bundlers.
-import type { ModelSource } from "../../../web/load/resolve.js";
+import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
 import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
@@ -8,6 +8,12 @@ import { linkOf } from "./browser-link.js";
 export * from "../exports.js";
 
 const means: CallerMeans = {
+  packaged: {
+    [packagedRelease]: () => ({
+      weights: new URL("./models/camelgpt-mini.gguf", import.meta.url),
+      sidecar: new URL("./models/camelgpt-mini.epdp", import.meta.url),
+    }),
+  },
   baseUrl: () => (typeof document === "undefined" ? globalThis.location?.href : document.baseURI),
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
   // Where there is no Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
@@ -29,9 +35,10 @@ export class CamelGPTInference extends CamelGPTInferenceBase {
    * Returns at once; the load starts with the first use.
    * Throws `bad-option` where an option is unknown or outside its range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream.
+   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream. Without one, the
+   * smallest release answers, which comes with the package.
    */
-  constructor(source: ModelSource, options?: LoadOptions) {
+  constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
     super(source, options, means);
   }
 }

@@ -1,5 +1,5 @@
 // The entry for Node, and for what behaves like it.
-import type { ModelSource } from "../../../web/load/resolve.js";
+import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
 import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
@@ -9,6 +9,12 @@ import { startWorker } from "./node-link.js";
 export * from "../exports.js";
 
 const means: CallerMeans = {
+  packaged: {
+    [packagedRelease]: () => ({
+      weights: new URL("./models/camelgpt-mini.gguf", import.meta.url),
+      sidecar: new URL("./models/camelgpt-mini.epdp", import.meta.url),
+    }),
+  },
   files: nodeFiles,
   baseUrl: () => undefined,
   inlineBackend: async () => (await import("./node-inline.js")).start(),
@@ -25,9 +31,10 @@ export class CamelGPTInference extends CamelGPTInferenceBase {
    * Returns at once; the load starts with the first use.
    * Throws `bad-option` where an option is unknown or outside its range.
    *
-   * @param source A path, a URL, `owner/repo/file.gguf`, the name of a release, a Blob, bytes, or a ReadableStream.
+   * @param source A path, a URL, `owner/repo/file.gguf`, the name of a release, a Blob, bytes, or a ReadableStream. Without one, the
+   * smallest release answers, which comes with the package.
    */
-  constructor(source: ModelSource, options?: LoadOptions) {
+  constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
     super(source, options, means);
   }
 }

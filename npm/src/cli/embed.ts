@@ -1,0 +1,27 @@
+// camelgpt embed: texts → their vectors.
+import { type Command, UsageError } from "./command.js";
+import { modelFlags, withModel } from "./model.js";
+import type { Pooling } from "../entry/node.js";
+
+export const embed: Command = {
+  summary: "the vectors of texts",
+  usage: '[--model M] --text "text" … [options]',
+  flags: {
+    text: { takes: "text", value: "T", many: true, help: "a text" },
+    pooling: { takes: "text", value: "P", help: "mean, first or last (default: what the model says)" },
+    "no-normalize": { takes: "nothing", help: "leave the vectors as long as they are" },
+    truncate: { takes: "nothing", help: "cut texts that are longer than the context" },
+    ...modelFlags,
+  },
+
+  async run(flags, signal) {
+    const texts = [...flags.texts("text"), ...flags.positionals];
+    if (texts.length === 0) throw new UsageError("The text is missing.", "Give it with --text.");
+    await withModel(flags, signal, async (model) => {
+      const pooling = flags.text("pooling") as Pooling | undefined;
+      const vectors = await model.embed(texts, { pooling, normalize: !flags.has("no-normalize"), truncate: flags.has("truncate"), signal });
+      const embeddings = vectors.map((vector) => Array.from(vector));
+      process.stdout.write(flags.json ? `${JSON.stringify({ embeddings })}\n` : embeddings.map((each) => `${each.join(" ")}\n`).join(""));
+    });
+  },
+};

@@ -1,0 +1,31 @@
+// camelgpt fill-mask: a text with masks → what may stand in their place.
+import { type Command } from "./command.js";
+import { textArgument } from "./input.js";
+import { modelFlags, withModel } from "./model.js";
+
+export const fillMask: Command = {
+  summary: "what may stand in place of [MASK]",
+  usage: '[--model M] [--text] "text with [MASK]" | - [options]',
+  flags: {
+    text: { takes: "text", value: "T", help: "the text; - reads standard input" },
+    "top-k": { takes: "number", help: "candidates of each mask (default 5)" },
+    steps: { takes: "number", help: "in which all masks are decided (default 3)" },
+    ...modelFlags,
+  },
+
+  async run(flags, signal) {
+    const text = await textArgument(flags, "text");
+    await withModel(flags, signal, async (model) => {
+      const filled = await model.fillMask(text, { topK: flags.number("top-k"), steps: flags.number("steps"), signal });
+      if (flags.json) {
+        process.stdout.write(`${JSON.stringify(filled)}\n`);
+        return;
+      }
+      process.stdout.write(`${filled.text}\n`);
+      filled.masks.forEach((candidates, i) => {
+        const list = candidates.map((each) => `${each.text} ${(100 * each.probability).toFixed(1)} %`).join(", ");
+        process.stdout.write(`mask ${i + 1}: ${list}\n`);
+      });
+    });
+  },
+};
