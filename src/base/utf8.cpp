@@ -32,6 +32,18 @@ Utf8Character utf8_decode(std::string_view text) {
   return {code_point, length, false};
 }
 
+uint32_t utf8_encode(uint32_t code_point, char* bytes) {
+  assert(code_point < 0x110000);
+  if (code_point < 0x80) {
+    bytes[0] = static_cast<char>(code_point);
+    return 1;
+  }
+  const uint32_t length = code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+  for (uint32_t i = length - 1; i > 0; --i, code_point >>= 6) bytes[i] = static_cast<char>(0x80 | (code_point & 0x3f));
+  bytes[0] = static_cast<char>((0xf00u >> length & 0xff) | code_point);
+  return length;
+}
+
 size_t utf8_validate(std::string_view text) {
   size_t position = 0;
   while (position < text.size()) {

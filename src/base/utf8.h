@@ -1,4 +1,4 @@
-// UTF-8: decode one character, find where text is not valid.
+// UTF-8: decode and encode one character, find where text is not valid.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,9 @@ struct Utf8Character {
 
 // The character at the start of `text`, which is not empty. Overlong forms, surrogates and values past U+10FFFF are invalid.
 Utf8Character utf8_decode(std::string_view text);
+
+// Writes a code point (not a surrogate) as 1 to 4 bytes; returns their number.
+uint32_t utf8_encode(uint32_t code_point, char* bytes);
 
 // The position of the first invalid byte, or text.size().
 size_t utf8_validate(std::string_view text);

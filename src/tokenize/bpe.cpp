@@ -37,7 +37,7 @@ void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol
   symbol.rank = kNoRank;
   if (symbol.next == kNoSymbol) return;
   const BpeSymbol& next = symbols[symbol.next];
-  if (tokenizer.sentence_piece) {
+  if (tokenizer.kind == TokenizerKind::kSentencePiece) {
     const size_t end = next.next == kNoSymbol ? piece.size() : symbols[next.next].start;
     const int32_t both = pieces_find(tokenizer, piece.substr(symbol.start, end - symbol.start), PieceKind::kMerged);
     if (both == kNoToken) return;
@@ -162,7 +162,8 @@ Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspa
     if (whole != kNoToken) return tokens->push_back(whole) ? Status{} : out_of_memory("tokens", tokens->size());
   }
   Buffer<BpeSymbol>& symbols = workspace->symbols;
-  const bool made = tokenizer.sentence_piece ? make_character_symbols(tokenizer, piece, &symbols) : make_symbols(tokenizer, piece, &symbols);
+  const bool made = tokenizer.kind == TokenizerKind::kSentencePiece ? make_character_symbols(tokenizer, piece, &symbols)
+                                                              : make_symbols(tokenizer, piece, &symbols);
   if (!made || !merge_symbols(tokenizer, piece, workspace)) {
     return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
   }

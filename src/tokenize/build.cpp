@@ -41,18 +41,29 @@ constexpr PreTokenizerName kPreTokenizers[] = {
     {"deepseek-r1-qwen", PreTokenizer::kQwen2},
 };
 
-Status read_names(const GgufHeader& header, Tokenizer* tokenizer) {
+struct KindName {
+  std::string_view name;
+  TokenizerKind kind;
+};
+constexpr KindName kKinds[] = {
+    {"gpt2", TokenizerKind::kBytePairs}, {"llama", TokenizerKind::kSentencePiece}, {"bert", TokenizerKind::kWordPiece},
+};
+
+Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
   std::string_view model;
   CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.model", &model));
-  tokenizer->sentence_piece = model == "llama";
-  if (tokenizer->sentence_piece) return {};
-  if (model != "gpt2") {
-    Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
-    status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE) or llama (SentencePiece BPE)");
-    status = with_found(status, "\"%s\"", Printable(model).text);
-    return with_hint(status, "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma and GPT-2 have one.");
+  for (const KindName& known : kKinds) {
+    if (known.name != model) continue;
+    tokenizer->kind = known.kind;
+    return {};
   }
+  Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
+  status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE), llama (SentencePiece BPE) or bert (WordPiece)");
+  status = with_found(status, "\"%s\"", Printable(model).text);
+  return with_hint(status, "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma, GPT-2 and BERT have one.");
+}
 
+Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   if (gguf_find(header, "tokenizer.ggml.pre") == nullptr) return {};  // files older than the key: GPT-2 had no name for it
   std::string_view wanted;
   CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &wanted));
@@ -115,6 +126,19 @@ size_t decode_token(uint8_t type, std::string_view written, char* bytes, PieceKi
     }
   }
   return *kind == PieceKind::kMerged ? size : written.size();
+}
+
+// A token of WordPiece: a mark stands for the space before those that begin a word.
+size_t decode_word_piece(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
+  *kind = type == kTokenNormal || type == kTokenUnused ? PieceKind::kMerged : PieceKind::kPlain;
+  const bool marked = written.starts_with(kSpaceMark);
+  if (marked) written.remove_prefix(kSpaceMark.size());
+  const size_t space = marked && *kind == PieceKind::kMerged ? 1 : 0;
+  if (bytes != nullptr) {
+    if (space > 0) *bytes++ = ' ';
+    if (!written.empty()) std::memcpy(bytes, written.data(), written.size());
+  }
+  return space + written.size();
 }
 
 // A token of SentencePiece: "<0x0A>" is a byte, in others a mark stands for each space.
@@ -181,7 +205,9 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   tokenizer->vocabulary_size = static_cast<uint32_t>(tokens->count);
   CAMELGPT_TRY(read_types(header, tokenizer));
 
-  const auto decode = tokenizer->sentence_piece ? decode_sentence_token : decode_token;
+  const bool is_sentence_piece = tokenizer->kind == TokenizerKind::kSentencePiece;
+  const bool is_word_piece = tokenizer->kind == TokenizerKind::kWordPiece;
+  const auto decode = is_sentence_piece ? decode_sentence_token : is_word_piece ? decode_word_piece : decode_token;
   PieceKind kind;
   std::string_view written;
   uint64_t bytes = 0;  // at most what the header has, so below 2^32
@@ -203,10 +229,12 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
     const size_t size = decode(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
     tokenizer->piece_start[token + 1] = start + static_cast<uint32_t>(size);
     // Empty tokens fill gaps in some vocabularies; no text leads to them.
-    const bool is_byte = tokenizer->sentence_piece && tokenizer->token_type[token] == kTokenByte;
-    if (size > 0 && !is_byte) pieces_insert(tokenizer, token, kind);
+    const bool is_byte = is_sentence_piece && tokenizer->token_type[token] == kTokenByte;
+    if (size == 0 || is_byte) continue;
+    pieces_insert(tokenizer, token, kind);
+    if (kind == PieceKind::kMerged) tokenizer->longest_piece = std::max(tokenizer->longest_piece, static_cast<uint32_t>(size));
   }
-  if (tokenizer->sentence_piece) {
+  if (is_sentence_piece) {
     std::fill_n(tokenizer->byte_tokens, 256, kNoToken);
     for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
       if (tokenizer->token_type[token] != kTokenByte) continue;
@@ -296,10 +324,17 @@ Status read_flag(const GgufHeader& header, std::string_view key, bool by_default
 }
 
 Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
-  if (tokenizer->sentence_piece && tokenizer->vocabulary_size > 2) {  // what files leave out
+  const bool is_sentence_piece = tokenizer->kind == TokenizerKind::kSentencePiece, is_word_piece = tokenizer->kind == TokenizerKind::kWordPiece;
+  if (is_sentence_piece && tokenizer->vocabulary_size > 2) {  // what files leave out
     tokenizer->unknown_token = 0;
     tokenizer->bos_token = 1;
     tokenizer->eos_token = 2;
+  }
+  if (is_word_piece) {
+    tokenizer->unknown_token = tokenizer_find(*tokenizer, "[UNK]");
+    tokenizer->bos_token = tokenizer_find(*tokenizer, "[CLS]");
+    tokenizer->eos_token = tokenizer_find(*tokenizer, "[SEP]");
+    tokenizer->mask_token = tokenizer_find(*tokenizer, "[MASK]");
   }
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.bos_token_id", *tokenizer, &tokenizer->bos_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eos_token_id", *tokenizer, &tokenizer->eos_token));
@@ -307,24 +342,45 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.padding_token_id", *tokenizer, &tokenizer->pad_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.unknown_token_id", *tokenizer, &tokenizer->unknown_token));
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.mask_token_id", *tokenizer, &tokenizer->mask_token));
-  const bool adds_bos = tokenizer->sentence_piece || tokenizer->pre == PreTokenizer::kLlamaBpe;
-  CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
-  if (tokenizer->sentence_piece) {
-    tokenizer->add_space_prefix = true;
-    constexpr std::string_view kKey = "tokenizer.ggml.add_space_prefix";
-    if (gguf_find(header, kKey) != nullptr) CAMELGPT_TRY(gguf_get_bool(header, kKey, &tokenizer->add_space_prefix));
+  if (is_word_piece) {  // what stands around each text is called by other names
+    CAMELGPT_TRY(read_id(header, "tokenizer.ggml.cls_token_id", *tokenizer, &tokenizer->bos_token));
+    CAMELGPT_TRY(read_id(header, "tokenizer.ggml.seperator_token_id", *tokenizer, &tokenizer->eos_token));
   }
-  return read_flag(header, "tokenizer.ggml.add_eos_token", false, tokenizer->eos_token, &tokenizer->add_eos);
+  const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->pre == PreTokenizer::kLlamaBpe;
+  CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
+  return read_flag(header, "tokenizer.ggml.add_eos_token", is_word_piece, tokenizer->eos_token, &tokenizer->add_eos);
+}
+
+// A flag that is left alone where the file does not have it.
+Status read_option(const GgufHeader& header, std::string_view key, bool* flag) {
+  return gguf_find(header, key) == nullptr ? Status{} : gguf_get_bool(header, key, flag);
+}
+
+Status read_text_options(const GgufHeader& header, Tokenizer* tokenizer) {
+  if (tokenizer->kind == TokenizerKind::kSentencePiece) {
+    tokenizer->add_space_prefix = true;
+    return read_option(header, "tokenizer.ggml.add_space_prefix", &tokenizer->add_space_prefix);
+  }
+  if (tokenizer->kind != TokenizerKind::kWordPiece) return {};
+  tokenizer->add_space_prefix = true;  // each word begins with a space, the first of a text too
+  tokenizer->lower_case = true;
+  CAMELGPT_TRY(read_option(header, "tokenizer.ggml.normalizer.lowercase", &tokenizer->lower_case));
+  tokenizer->strip_accents = tokenizer->lower_case;
+  CAMELGPT_TRY(read_option(header, "tokenizer.ggml.normalizer.strip_accents", &tokenizer->strip_accents));
+  return read_option(header, "tokenizer.camelgpt.strip_accents", &tokenizer->strip_accents);
 }
 
 }  // namespace
 
 Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   Tokenizer built;
-  CAMELGPT_TRY(read_names(header, &built));
+  CAMELGPT_TRY(read_kind(header, &built));
+  const bool has_merges = built.kind == TokenizerKind::kBytePairs;
+  if (has_merges) CAMELGPT_TRY(read_pre_tokenizer(header, &built));
   CAMELGPT_TRY(read_tokens(header, &built));
-  if (!built.sentence_piece) CAMELGPT_TRY(read_merges(header, &built));
+  if (has_merges) CAMELGPT_TRY(read_merges(header, &built));
   CAMELGPT_TRY(read_special_ids(header, &built));
+  CAMELGPT_TRY(read_text_options(header, &built));
   *tokenizer = std::move(built);
   return {};
 }

@@ -12,27 +12,26 @@ namespace {
 struct Character {
   uint32_t code_point;
   uint32_t length;  // bytes; 0 behind the end of the text
-  CharacterClass type;
+  uint32_t mask;    // of its class; none there
 
-  // At the end of the text no class is right; kOther is never asked for without a length.
-  bool is(CharacterClass wanted) const { return length > 0 && type == wanted; }
+  bool is(uint32_t classes) const { return (mask & classes) != 0; }
   bool is_line_end() const { return length > 0 && (code_point == '\r' || code_point == '\n'); }
 };
 
 Character character_at(std::string_view text, size_t position) {
-  if (position >= text.size()) return {0, 0, CharacterClass::kOther};
+  if (position >= text.size()) return {0, 0, 0};
   const uint8_t first = static_cast<uint8_t>(text[position]);
-  if (first < 0x80) return {first, 1, unicode_class(first)};
+  if (first < 0x80) return {first, 1, mask_of(unicode_class(first))};
   const Utf8Character decoded = utf8_decode(text.substr(position));
   assert(decoded.code_point != kInvalidCodePoint);
-  return {decoded.code_point, decoded.length, unicode_class(decoded.code_point)};
+  return {decoded.code_point, decoded.length, mask_of(unicode_class(decoded.code_point))};
 }
 
-// The end of the run of characters of one class that starts at `position`.
-size_t run_end(std::string_view text, size_t position, CharacterClass type) {
+// The end of the run of characters of these classes that starts at `position`.
+size_t run_end(std::string_view text, size_t position, uint32_t classes) {
   for (;;) {
     const Character character = character_at(text, position);
-    if (!character.is(type)) return position;
+    if (!character.is(classes)) return position;
     position += character.length;
   }
 }
@@ -55,12 +54,12 @@ size_t contraction_length(std::string_view text, bool any_case) {
 size_t space_end(std::string_view text, size_t start, bool number_ends_text) {
   size_t last = start, end = start;
   Character next = character_at(text, start);
-  while (next.is(CharacterClass::kSpace)) {
+  while (next.is(kSpaces)) {
     last = end;
     end += next.length;
     next = character_at(text, end);
   }
-  const bool text_ends = next.length == 0 || (number_ends_text && next.is(CharacterClass::kNumber));
+  const bool text_ends = next.length == 0 || (number_ends_text && next.is(kNumbers));
   return text_ends || last == start ? end : last;
 }
 
@@ -74,12 +73,13 @@ size_t gpt2_piece_end(std::string_view text, size_t start, bool numbers_apart) {
   if (contraction > 0) return start + contraction;
 
   const Character first = character_at(text, start);
-  if (numbers_apart && first.is(CharacterClass::kNumber)) return start + first.length;
+  if (numbers_apart && first.is(kNumbers)) return start + first.length;
   const size_t word_start = start + (first.code_point == ' ' ? 1 : 0);
   const Character word = character_at(text, word_start);
-  const bool is_word = word.length > 0 && !word.is(CharacterClass::kSpace) &&
-                       !(numbers_apart && word.is(CharacterClass::kNumber));
-  return is_word ? run_end(text, word_start + word.length, word.type) : space_end(text, start, numbers_apart);
+  for (const uint32_t classes : {kLetters, numbers_apart ? 0 : kNumbers, kOthers}) {
+    if (word.is(classes)) return run_end(text, word_start, classes);
+  }
+  return space_end(text, start, numbers_apart);
 }
 
 // Llama 3, and Qwen 2 with `\p{N}` in place of `\p{N}{1,3}`:
@@ -92,32 +92,32 @@ size_t llama_piece_end(std::string_view text, size_t start, uint32_t digits) {
   if (contraction > 0) return start + contraction;
 
   const Character first = character_at(text, start);
-  if (first.is(CharacterClass::kLetter)) return run_end(text, start + first.length, CharacterClass::kLetter);
-  if (first.is(CharacterClass::kNumber)) {
+  if (first.is(kLetters)) return run_end(text, start + first.length, kLetters);
+  if (first.is(kNumbers)) {
     size_t end = start + first.length;
     for (uint32_t i = 1; i < digits; ++i) {
       const Character next = character_at(text, end);
-      if (!next.is(CharacterClass::kNumber)) break;
+      if (!next.is(kNumbers)) break;
       end += next.length;
     }
     return end;
   }
 
   const Character second = character_at(text, start + first.length);
-  if (second.is(CharacterClass::kLetter) && !first.is_line_end()) {
-    return run_end(text, start + first.length + second.length, CharacterClass::kLetter);
+  if (second.is(kLetters) && !first.is_line_end()) {
+    return run_end(text, start + first.length + second.length, kLetters);
   }
 
   const size_t symbols = first.code_point == ' ' ? start + 1 : start;
-  if (character_at(text, symbols).is(CharacterClass::kOther)) {
-    size_t end = run_end(text, symbols, CharacterClass::kOther);
+  if (character_at(text, symbols).is(kOthers)) {
+    size_t end = run_end(text, symbols, kOthers);
     while (character_at(text, end).is_line_end()) ++end;
     return end;
   }
 
   // `\s*[\r\n]+` goes back from the end of the white space to the last line end in it.
   size_t after_line_end = start, end = start;
-  for (Character next = first; next.is(CharacterClass::kSpace); next = character_at(text, end)) {
+  for (Character next = first; next.is(kSpaces); next = character_at(text, end)) {
     end += next.length;
     if (next.is_line_end()) after_line_end = end;
   }

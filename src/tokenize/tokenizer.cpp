@@ -8,6 +8,7 @@
 #include "tokenize/pretokenize.h"
 #include "tokenize/special_tokens.h"
 #include "tokenize/vocabulary.h"
+#include "tokenize/word_piece.h"
 
 namespace camelgpt {
 namespace {
@@ -63,15 +64,21 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
 
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
   BpeWorkspace workspace;
-  Buffer<char> spaced;
+  Buffer<char> characters;
+  // What follows a special token begins anew.
+  const auto encode_part = [&](std::string_view plain) {
+    switch (tokenizer.kind) {
+      case TokenizerKind::kBytePairs: return encode_plain(tokenizer, plain, &workspace, tokens);
+      case TokenizerKind::kSentencePiece: return encode_sentence(tokenizer, plain, &workspace, &characters, tokens);
+      case TokenizerKind::kWordPiece: return word_piece_encode(tokenizer, plain, &characters, tokens);
+    }
+    return Status{};
+  };
   if (options.add_special && tokenizer.add_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
   for (size_t start = 0; start < text.size();) {
     SpecialMatch special = {text.size(), 0, kNoToken};
     if (options.parse_special) special = specials_find(tokenizer, text, start);
-    const std::string_view plain = text.substr(start, special.position - start);
-    // What follows a special token begins anew.
-    CAMELGPT_TRY(tokenizer.sentence_piece ? encode_sentence(tokenizer, plain, &workspace, &spaced, tokens)
-                                          : encode_plain(tokenizer, plain, &workspace, tokens));
+    CAMELGPT_TRY(encode_part(text.substr(start, special.position - start)));
     if (special.token != kNoToken) CAMELGPT_TRY(append_token(special.token, tokens));
     start = special.position + special.length;
   }
@@ -104,9 +111,11 @@ Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const
 
 std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return {};
-  const size_t index = static_cast<size_t>(token);
-  const uint32_t start = tokenizer.piece_start[index];
-  return {tokenizer.piece_bytes.data() + start, tokenizer.piece_start[index + 1] - start};
+  std::string_view piece = stored_piece(tokenizer, static_cast<uint32_t>(token));
+  constexpr std::string_view kWithoutSpace = ".,:;!?)]}";
+  const bool is_sign = tokenizer.kind == TokenizerKind::kWordPiece && piece.size() == 2 && piece[0] == ' ' &&
+                       kWithoutSpace.find(piece[1]) != std::string_view::npos;
+  return is_sign ? piece.substr(1) : piece;
 }
 
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
@@ -117,8 +126,11 @@ bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
 
 // Where a special and an ordinary token are written the same, the special one is meant.
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text) {
-  const int32_t plain = pieces_find(tokenizer, text, PieceKind::kPlain);
-  return plain != kNoToken ? plain : pieces_find(tokenizer, text, PieceKind::kMerged);
+  int32_t token = pieces_find(tokenizer, text, PieceKind::kPlain);
+  if (token == kNoToken) token = pieces_find(tokenizer, text, PieceKind::kMerged);
+  if (token != kNoToken || tokenizer.kind != TokenizerKind::kWordPiece || text.size() != 1) return token;
+  const char sign[] = {' ', text[0]};
+  return pieces_find(tokenizer, {sign, 2}, PieceKind::kMerged);
 }
 
 }  // namespace camelgpt

@@ -11,6 +11,13 @@
 
 namespace camelgpt {
 
+// How text becomes tokens; `tokenizer.ggml.model` names it.
+enum class TokenizerKind : uint8_t {
+  kBytePairs,      // "gpt2": pairs of bytes are merged in the order of a list
+  kSentencePiece,  // "llama": merges go by the scores of their results, and spaces are letters (Kudo and Richardson 2018)
+  kWordPiece,      // "bert": of each word the longest token that it begins with, and so on (Devlin et al. 2019)
+};
+
 // How text is cut before byte-pair merges; `tokenizer.ggml.pre` names it.
 enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2 };
 
@@ -33,8 +40,10 @@ struct MergeSlot {
 
 // Everything that encoding and decoding need; built once, then read-only. The header may be freed after building.
 struct Tokenizer {
-  bool sentence_piece = false;    // merges go by the scores of their results, and spaces are letters (Kudo and Richardson 2018)
+  TokenizerKind kind = TokenizerKind::kBytePairs;
   bool add_space_prefix = false;  // texts, and what follows a special token, begin with a space
+  bool lower_case = false;        // WordPiece sees small letters alone,
+  bool strip_accents = false;     // and these without accents
   PreTokenizer pre = PreTokenizer::kGpt2;
   uint32_t vocabulary_size = 0;
   int32_t bos_token = kNoToken;
@@ -42,7 +51,7 @@ struct Tokenizer {
   int32_t eot_token = kNoToken;   // end of turn, where the file names one
   int32_t pad_token = kNoToken;
   int32_t unknown_token = kNoToken;
-  int32_t mask_token = kNoToken;  // of masked language models
+  int32_t mask_token = kNoToken;  // of models that fill in masks
   bool add_bos = false;
   bool add_eos = false;
   bool ignore_merges = false;     // a piece that is a token as it stands is not merged from bytes (Llama 3)
@@ -55,6 +64,7 @@ struct Tokenizer {
   Buffer<MergeSlot> merge_slots;  // [power of two] pair of tokens → merge, see bpe.h
   Buffer<uint32_t> specials;      // tokens that are recognised where they are written out, sorted by their bytes
   Buffer<float> scores;           // [vocabulary_size] of SentencePiece: the highest is merged first
+  uint32_t longest_piece = 0;     // bytes of the longest token that text leads to
   uint8_t special_starts[256] = {};  // whether any of them starts with this byte
   int32_t byte_tokens[256] = {};     // the token of each single byte, or kNoToken
 };
@@ -75,7 +85,9 @@ struct EncodeOptions {
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
                         Buffer<int32_t>* tokens);
 
-// The bytes that a token stands for. Control tokens give their written form. An id outside the vocabulary gives "".
+// The bytes that a token stands for. Control tokens give their written form. An id outside the vocabulary gives "". Where words
+// are joined by spaces (SentencePiece, WordPiece), a token that begins one begins with the space; WordPiece puts none before the
+// signs that are written without one.
 std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token);
 
 // Whether the token is a control token or the unknown one (never part of the visible text of an answer).

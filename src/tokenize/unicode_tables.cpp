@@ -1,26 +1,61 @@
 #include "tokenize/unicode_tables.h"
 
+#include <cassert>
 #include <cstddef>
 
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kRangeStarts[] = {
 #include "tokenize/unicode_tables.inc"
-};
-static_assert(kRangeStarts[0] >> 2 == 0, "every code point lies in a range");
 
-constexpr CharacterClass class_at(uint32_t code_point) {
-  size_t low = 0, high = sizeof kRangeStarts / sizeof kRangeStarts[0];
+constexpr uint32_t varint_at(const uint8_t** bytes) {
+  uint32_t value = 0, shift = 0;
+  for (; (**bytes & 0x80) != 0; ++*bytes, shift += 7) value |= static_cast<uint32_t>(**bytes & 0x7f) << shift;
+  value |= static_cast<uint32_t>(*(*bytes)++) << shift;
+  return value;
+}
+
+// The block of runs that a code point is in.
+template <size_t blocks>
+constexpr size_t block_of(const uint32_t (&starts)[blocks], uint32_t code_point) {
+  size_t low = 0, high = blocks;
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;
-    if (kRangeStarts[middle] >> 2 <= code_point) {
-      low = middle;
-    } else {
-      high = middle;
-    }
+    (starts[middle] <= code_point ? low : high) = middle;
   }
-  return static_cast<CharacterClass>(kRangeStarts[low] & 3);
+  return low;
+}
+
+constexpr CharacterClass class_at(uint32_t code_point) {
+  const size_t block = block_of(kClassStarts, code_point);
+  const uint8_t* bytes = kClassBytes + kClassOffsets[block];
+  for (uint32_t end = kClassStarts[block];;) {
+    const uint8_t head = *bytes++;
+    end += (head & 15) != 0 ? head & 15u : varint_at(&bytes);
+    if (code_point < end) return static_cast<CharacterClass>(head >> 4);
+  }
+}
+
+// What a mapping gives for a code point: itself if it is in none of the runs.
+template <size_t size, size_t blocks>
+uint32_t mapped(const uint8_t (&table)[size], const uint32_t (&starts)[blocks], const uint16_t (&offsets)[blocks], uint32_t code_point) {
+  const size_t block = block_of(starts, code_point);
+  const uint8_t* bytes = table + offsets[block];
+  const uint8_t* end_of_block = table + (block + 1 < blocks ? offsets[block + 1] : size);
+  for (uint32_t end = starts[block], last = 0; bytes < end_of_block;) {
+    const uint32_t head = varint_at(&bytes);
+    const uint32_t start = end + (head >> 3);
+    const uint32_t count = (head & 1) != 0 ? varint_at(&bytes) : 1;
+    const uint32_t away = varint_at(&bytes);
+    const uint32_t target = last + ((away >> 1) ^ (0 - (away & 1)));
+    const uint32_t step = (head & 2) != 0 ? 2 : 1, together = (head & 4) != 0 ? 0 : step;
+    if (code_point < start) break;
+    end = start + (count - 1) * step + 1;
+    last = target + (count - 1) * together;
+    if (code_point >= end) continue;
+    return (code_point - start) % step == 0 ? target + (code_point - start) / step * together : code_point;
+  }
+  return code_point;
 }
 
 // Nearly all text is ASCII: its classes are looked up, not searched.
@@ -36,6 +71,37 @@ constexpr AsciiClasses kAscii;
 
 CharacterClass unicode_class(uint32_t code_point) {
   return code_point < 128 ? kAscii.of[code_point] : class_at(code_point);
+}
+
+uint32_t unicode_small(uint32_t code_point) {
+  if (code_point < 128) return code_point >= 'A' && code_point <= 'Z' ? code_point + ('a' - 'A') : code_point;
+  return mapped(kSmallBytes, kSmallStarts, kSmallOffsets, code_point);
+}
+
+uint32_t unicode_base(uint32_t code_point, uint32_t* parts) {
+  parts[0] = code_point;
+  if (code_point < 0xc0) return 1;  // nothing below is composed
+  if (code_point >= 0xac00 && code_point < 0xac00 + 19 * 21 * 28) {  // a syllable of Hangul: The Unicode Standard, 3.12
+    const uint32_t index = code_point - 0xac00;
+    parts[0] = 0x1100 + index / (21 * 28);
+    parts[1] = 0x1161 + index / 28 % 21;
+    parts[2] = 0x11a7 + index % 28;
+    return index % 28 == 0 ? 2 : 3;
+  }
+  if (unicode_class(code_point) == CharacterClass::kNonspacing) return 0;
+  // Each step gives what the decomposition begins with, and perhaps what stands behind that, in front of what is there.
+  uint32_t count = 1;
+  for (;;) {
+    const uint32_t first = mapped(kFirstBytes, kFirstStarts, kFirstOffsets, parts[0]);
+    if (first == parts[0]) return count;
+    const uint32_t second = mapped(kSecondBytes, kSecondStarts, kSecondOffsets, parts[0]);
+    if (second != parts[0]) {
+      assert(count < kMaxBaseParts);
+      for (uint32_t i = count++; i > 1; --i) parts[i] = parts[i - 1];
+      parts[1] = second;
+    }
+    parts[0] = first;
+  }
 }
 
 }  // namespace camelgpt

@@ -17,10 +17,12 @@ constexpr uint32_t kTagMask = ~((1u << 26) - 1);
 static_assert(kMaxVocabulary == kTokenMask + uint64_t{1});
 
 uint32_t hash_bytes(std::string_view bytes) {
-  uint32_t hash = 2166136261u;  // FNV-1a
-  for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 16777619u;
-  return hash ^ hash >> 15;
+  uint32_t hash = kEmptyPieceHash;
+  for (const char byte : bytes) hash = piece_hash(hash, byte);
+  return hash;
 }
+
+uint32_t mixed(uint32_t hash) { return hash ^ hash >> 15; }
 
 // The byte that a character of the alphabet stands for, or -1.
 int32_t alphabet_byte(uint32_t character) {
@@ -36,15 +38,14 @@ int32_t alphabet_byte(uint32_t character) {
 }
 
 // The slot that holds these bytes as this kind, or the empty one where they belong.
-size_t find_slot(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind) {
-  const uint32_t hash = hash_bytes(bytes);
+size_t find_slot(const Tokenizer& tokenizer, std::string_view bytes, uint32_t hash, PieceKind kind) {
   const uint32_t marks = (hash & kTagMask) | static_cast<uint32_t>(kind) << kKindShift | kUsed;
   const size_t mask = tokenizer.piece_slots.size() - 1;
   for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
     const uint32_t entry = tokenizer.piece_slots[slot];
     if (entry == 0) return slot;
     if ((entry & ~kTokenMask) != marks) continue;
-    if (tokenizer_piece(tokenizer, static_cast<int32_t>(entry & kTokenMask)) == bytes) return slot;
+    if (stored_piece(tokenizer, entry & kTokenMask) == bytes) return slot;
   }
 }
 
@@ -70,17 +71,26 @@ bool pieces_reserve(Tokenizer* tokenizer) {
 
 void pieces_insert(Tokenizer* tokenizer, uint32_t token, PieceKind kind) {
   assert(token <= kTokenMask);
-  const std::string_view bytes = tokenizer_piece(*tokenizer, static_cast<int32_t>(token));
-  const size_t slot = find_slot(*tokenizer, bytes, kind);
+  const std::string_view bytes = stored_piece(*tokenizer, token);
+  const uint32_t hash = mixed(hash_bytes(bytes));
+  const size_t slot = find_slot(*tokenizer, bytes, hash, kind);
   if (tokenizer->piece_slots[slot] != 0) return;
-  const uint32_t tag = hash_bytes(bytes) & kTagMask;
-  tokenizer->piece_slots[slot] = tag | static_cast<uint32_t>(kind) << kKindShift | kUsed | token;
+  tokenizer->piece_slots[slot] = (hash & kTagMask) | static_cast<uint32_t>(kind) << kKindShift | kUsed | token;
 }
 
 int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind) {
+  return pieces_find(tokenizer, bytes, hash_bytes(bytes), kind);
+}
+
+int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, uint32_t hash, PieceKind kind) {
   if (tokenizer.piece_slots.empty()) return kNoToken;
-  const uint32_t entry = tokenizer.piece_slots[find_slot(tokenizer, bytes, kind)];
+  const uint32_t entry = tokenizer.piece_slots[find_slot(tokenizer, bytes, mixed(hash), kind)];
   return entry == 0 ? kNoToken : static_cast<int32_t>(entry & kTokenMask);
+}
+
+std::string_view stored_piece(const Tokenizer& tokenizer, uint32_t token) {
+  const uint32_t start = tokenizer.piece_start[token];
+  return {tokenizer.piece_bytes.data() + start, tokenizer.piece_start[size_t{token} + 1] - start};
 }
 
 }  // namespace camelgpt

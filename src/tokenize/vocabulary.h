@@ -31,6 +31,14 @@ void pieces_insert(Tokenizer* tokenizer, uint32_t token, PieceKind kind);
 // The token of this kind with exactly these bytes, or kNoToken.
 int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind);
 
+// The same for bytes whose hash is known, from byte to byte: so all tokens that a text begins with are found in one go.
+inline constexpr uint32_t kEmptyPieceHash = 2166136261u;  // FNV-1a
+constexpr uint32_t piece_hash(uint32_t hash, char byte) { return (hash ^ static_cast<uint8_t>(byte)) * 16777619u; }
+int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, uint32_t hash, PieceKind kind);
+
+// The bytes of a token as the table has them: tokenizer_piece without its tidying.
+std::string_view stored_piece(const Tokenizer& tokenizer, uint32_t token);
+
 // The smallest power of two at which `count` entries fill at most three quarters of a hash table: one slot at least stays
 // empty, where every search ends.
 size_t hash_slots_for(size_t count);

@@ -103,21 +103,6 @@ TEST_CASE("pieces of numbers") {
   CHECK(cut(PreTokenizer::kLlamaBpe, "\xd9\xa1\xc2\xbd\xe2\x85\xa7""1") == "\xd9\xa1\xc2\xbd\xe2\x85\xa7|1");
 }
 
-TEST_CASE("classes of characters") {
-  for (const uint32_t c : {0x41, 0x7a, 0xaa, 0xe4, 0x3b1, 0x4e2d, 0x1c89 /* since 16.0 */, 0x20000, 0x2fa1d}) {
-    CHECK(unicode_class(c) == CharacterClass::kLetter);
-  }
-  for (const uint32_t c : {0x30, 0x39, 0xb2, 0xbd, 0x661, 0x2167, 0x3007, 0x1d7d8}) {
-    CHECK(unicode_class(c) == CharacterClass::kNumber);
-  }
-  for (const uint32_t c : {0x20, 0x09, 0x0d, 0x85, 0xa0, 0x1680, 0x200a, 0x2028, 0x202f, 0x205f, 0x3000}) {
-    CHECK(unicode_class(c) == CharacterClass::kSpace);
-  }
-  for (const uint32_t c : {0, 0x21, 0x5f, 0x1c, 0x200b, 0x301, 0x180e, 0xfeff, 0x1f600, 0xd800, 0xe000, 0x378, 0x10ffff}) {
-    CHECK(unicode_class(c) == CharacterClass::kOther);
-  }
-}
-
 std::string read_hard_text() {
   std::FILE* file = std::fopen("tests/data/tokenizer-hard.txt", "rb");
   REQUIRE_MESSAGE(file != nullptr, "run the tests in the root of the repository");
