@@ -16,7 +16,7 @@ export async function embed(
   const vectors: Float32Array[] = [];
   for (const text of texts) {
     throwIfAborted(signal);
-    let tokens = typeof text === "string" ? engine.tokenize(text, true, false) : text;
+    let tokens = typeof text === "string" ? engine.tokenize(text, true, true) : text;
     // What the tokenizer puts at the end stays there.
     if (truncate && tokens.length > contextLength) tokens = [...tokens.slice(0, contextLength - 1), ...tokens.slice(-1)];
     engine.embedBegin(tokens, pooling, normalize);
