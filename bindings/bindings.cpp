@@ -84,8 +84,8 @@ struct Engine {
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
-  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn) {
-    return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn), &plan_));
+  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights) {
+    return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights), &plan_));
   }
   double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
   double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
@@ -97,11 +97,15 @@ struct Engine {
   double planTotalBytes() const { return static_cast<double>(plan_.total_bytes); }
   uint32_t planContextLength() const { return plan_.context_length; }
   uint32_t planModelContextLength() const { return plan_.model_context_length; }
-  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn) {
-    return keep(session_allocate(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn)));
+  bool planHalves() const { return plan_.halves; }
+  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights) {
+    return keep(session_allocate(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights)));
   }
-  static MemoryOptions memory_options(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn) {
-    return {count_of(context_length), kv_bytes ? KvType::k8 : KvType::k16, head_rows, kv_tokens, static_cast<float>(ffn)};
+  // weights: 0 as fits, 1 exact, 2 halves.
+  static MemoryOptions memory_options(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn,
+                                      uint32_t weights) {
+    return {count_of(context_length), kv_bytes ? KvType::k8 : KvType::k16, head_rows, kv_tokens, static_cast<float>(ffn),
+            static_cast<FloatWeights>(weights % 3)};
   }
 
   // --- inspection ---
@@ -121,7 +125,7 @@ struct Engine {
   // 0 causal, 1 masked, 2 encoder.
   uint32_t infoKind() const { return static_cast<uint32_t>(info_.kind); }
   bool metadataJson() { return keep(session_metadata_json(session)); }
-  bool tensorsJson() { return keep(session_tensors_json(session)); }
+  bool tensorsJson() { return keep(session_tensors_json(session, plan_.halves)); }  // goes by the last plan
   bool metadataString(uint32_t key_size) { return keep(session_metadata_string(session, key_size)); }
 
   // --- text and tokens ---
@@ -315,6 +319,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(planTotalBytes)
       CAMELGPT_BIND(planContextLength)
       CAMELGPT_BIND(planModelContextLength)
+      CAMELGPT_BIND(planHalves)
       CAMELGPT_BIND(allocate)
       CAMELGPT_BIND(info)
       CAMELGPT_BIND(infoParameters)

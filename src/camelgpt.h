@@ -69,6 +69,14 @@ struct MemoryPlan {
   uint64_t total_bytes;        // the sum of the six parts in memory
   uint32_t context_length;     // positions in the cache
   uint32_t model_context_length;  // what the model was trained for
+  bool halves;                 // whether matrices of F32 are kept as halves, see FloatWeights
+};
+
+// How matrices of F32 are kept. As halves they take half of the memory; docs/accuracy.md says what that costs.
+enum class FloatWeights : uint8_t {
+  kAuto,   // as they are; as halves where only so the plan fits
+  kExact,  // as they are
+  kHalf,   // as halves; kBadTensor where a number is too large for one
 };
 
 // What memory depends on beside the model.
@@ -79,10 +87,13 @@ struct MemoryOptions {
   bool head_rows = false;
   bool kv_tokens = false;
   float ffn = 0;                  // so much, or less
+  FloatWeights weights = FloatWeights::kAuto;
+  uint64_t limit = SIZE_MAX;      // bytes that the plan and what comes beside it may take
 };
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
-// kBadOption where the context is larger than the model's. The state is kPlanned or later.
+// kBadOption where the context is larger than the model's, kOutOfMemory with the plan where it does not fit the limit. The state is
+// kPlanned.
 Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan);
 
 // Makes the one allocation of the plan. The state goes from kPlanned to kWeights.
@@ -110,7 +121,7 @@ Status session_model_info(const Session* session, ModelInfo* info);
 
 // JSON into session_output, as long as the header is in memory: from kPlanned until the weights are complete.
 Status session_metadata_json(Session* session);
-Status session_tensors_json(Session* session);
+Status session_tensors_json(Session* session, bool halves);  // halves: as the plan says
 // A string value of the metadata into session_output; empty where the key is absent. The key is the text (see below), one of
 // those that are kept: general.name, general.architecture, tokenizer.chat_template, camelgpt.tasks.
 Status session_metadata_string(Session* session, size_t key_size);

@@ -14,6 +14,7 @@ import type {
   Pooling,
   PruneNumbers,
   TokenLogprob,
+  WeightType,
 } from "./types.js";
 
 type BoundEngine = InstanceType<MainModule["Engine"]>;
@@ -64,11 +65,15 @@ const poolings: readonly (Pooling | undefined)[] = [undefined, "mean", "first", 
 /** In the order of the core's `PruneMode`. */
 const pruneModes: readonly EpdpMode[] = ["off", "exact", "balanced", "aggressive"];
 
+/** In the order of the core's `FloatWeights`. */
+const floatWeights = ["auto", "exact", "f16"] as const;
+
 /** What memory depends on beside the model. */
 export interface MemoryOptions {
   /** Positions of the cache; 0 means the model's own, at most 4,096. */
   contextLength: number;
   kvCache: KvCacheType;
+  weights: WeightType | "auto";
   /** What of `EpdpNumbers` there is to be room for. */
   headRows: boolean;
   kvTokens: boolean;
@@ -169,9 +174,9 @@ export class Engine {
   }
 
   /** Only before `allocate`. */
-  plan({ contextLength, kvCache, headRows, kvTokens, ffn }: MemoryOptions): MemoryPlan {
+  plan({ contextLength, kvCache, weights, headRows, kvTokens, ffn }: MemoryOptions): MemoryPlan {
     const bound = this.#bound;
-    this.#check(() => bound.plan(contextLength, kvCache === "q8", headRows, kvTokens, ffn));
+    this.#check(() => bound.plan(contextLength, kvCache === "q8", headRows, kvTokens, ffn, floatWeights.indexOf(weights)));
     return this.#run(() => ({
       fileBytes: bound.planFileBytes(),
       weightBytes: bound.planWeightBytes(),
@@ -183,11 +188,14 @@ export class Engine {
       totalBytes: bound.planTotalBytes(),
       contextLength: bound.planContextLength(),
       modelContextLength: bound.planModelContextLength(),
+      weights: bound.planHalves() ? "f16" : "exact",
     }));
   }
 
-  allocate({ contextLength, kvCache, headRows, kvTokens, ffn }: MemoryOptions): void {
-    this.#check(() => this.#bound.allocate(contextLength, kvCache === "q8", headRows, kvTokens, ffn));
+  allocate({ contextLength, kvCache, weights, headRows, kvTokens, ffn }: MemoryOptions): void {
+    this.#check(() =>
+      this.#bound.allocate(contextLength, kvCache === "q8", headRows, kvTokens, ffn, floatWeights.indexOf(weights)),
+    );
   }
 
   // --- inspection ---
@@ -229,7 +237,7 @@ export class Engine {
     return JSON.parse(this.#output()) as Record<string, unknown>;
   }
 
-  /** Only before the weights arrive. */
+  /** As the last plan keeps them. Only before the weights arrive. */
   tensors(): Record<string, unknown>[] {
     this.#check(() => this.#bound.tensorsJson());
     return JSON.parse(this.#output()) as Record<string, unknown>[];

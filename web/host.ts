@@ -83,6 +83,9 @@ export class Host {
       const { engine, notes } = started;
       try {
         const memoryPlan = await loadModel(engine, source, { memory, signal, onProgress: onEvent });
+        if (memory.weights === "auto" && memoryPlan.weights === "f16") {
+          notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
+        }
         await expectHelpers(started);
         engine.setPruning(params.epdp);
         if (params.sidecar) await useSidecar(engine, params.sidecar, notes, signal);
@@ -125,11 +128,12 @@ export class Host {
       const { engine, source } = await this.#open({ ...params, engine: { ...params.engine, threads: 1 } }, context);
       try {
         await loadHeader(engine, source, { memory, signal: context.signal, onProgress: context.onEvent });
+        const memoryPlan = engine.plan(memory);
         return {
           architecture: engine.metadataString("general.architecture"),
           parameters: engine.modelInfo().parameters,
           tensors: engine.tensors(),
-          memoryPlan: engine.plan(memory),
+          memoryPlan,
           metadata: engine.metadata(),
         };
       } finally {

@@ -4,6 +4,9 @@ import type { Flavour } from "./features.js";
 /** How keys and values are stored: as integers of 16 or of 8 bits, with a scale for each head and position. */
 export type KvCacheType = "q16" | "q8";
 
+/** How matrices of an F32 file are kept: as they are, or as halves, which take half of the memory. */
+export type WeightType = "exact" | "f16";
+
 /** What a model occupies, in bytes. Known as soon as the header of the file is. */
 export interface MemoryPlan {
   /** The file as its header describes it. */
@@ -26,6 +29,8 @@ export interface MemoryPlan {
   contextLength: number;
   /** Positions the model was trained for. */
   modelContextLength: number;
+  /** `f16`: matrices of F32 are kept as halves. */
+  weights: WeightType;
 }
 
 /** The code that runs the model, and why it is this one. */

@@ -29,6 +29,7 @@ export type {
   Timings,
   TokenLogprob,
   Usage,
+  WeightType,
 } from "../../web/types.js";
 export type {
   CalibrateOptions,

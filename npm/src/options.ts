@@ -5,7 +5,7 @@ import type { ClassifyParams, EmbedParams, EngineOptions, FillParams, GeneratePa
 import type { Fetch } from "../../web/load/http.js";
 import type { Build, Flavour } from "../../web/features.js";
 import type { MemoryOptions, SamplingOptions } from "../../web/engine.js";
-import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent } from "../../web/types.js";
+import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent, WeightType } from "../../web/types.js";
 import {
   checkOptions,
   checkPrompt,
@@ -35,6 +35,12 @@ export interface LoadOptions {
    * @default "q16"
    */
   kvCache?: KvCacheType;
+  /**
+   * How matrices of an F32 file are kept: `exact`, or `f16`, as halves, which take half of the memory. Numbers of 65,520 and above are
+   * a `bad-tensor` then. Other files are not changed.
+   * @default "exact" where that fits 4 GiB, otherwise "f16"; `info().memoryPlan.weights` says which
+   */
+  weights?: WeightType;
   /**
    * Threads to compute with; `auto` is one for each core, at most 4. They give the same numbers, sooner. Where an environment has
    * none (pages that are not cross-origin isolated, edge runtimes) 1 computes, and `info().engine.notes` says why.
@@ -293,6 +299,7 @@ const largest = 2 ** 31 - 1;
 const loadRules = {
   contextLength: integer(1, largest),
   kvCache: oneOf("q16", "q8"),
+  weights: oneOf("exact", "f16"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
   epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, ffn, drafts and maxKl', isEpdp),
@@ -386,13 +393,14 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
 
 /** `trained`: the part of the neurons that the modes keep. */
 export function memoryOptions(
-  { contextLength = 0, kvCache = "q16" }: LoadOptions,
+  { contextLength = 0, kvCache = "q16", weights }: LoadOptions,
   epdp: EpdpMode | EpdpNumbers,
   trained: number,
 ): MemoryOptions {
   const mode = typeof epdp === "string" && epdp !== "off";
   const { headRows = 0, kvTokens = 0, ffn = mode ? trained : 1 } = typeof epdp === "string" ? {} : epdp;
-  return { contextLength, kvCache, headRows: mode || headRows > 0, kvTokens: mode || kvTokens > 0, ffn };
+  const pruned = { headRows: mode || headRows > 0, kvTokens: mode || kvTokens > 0, ffn };
+  return { contextLength, kvCache, weights: weights ?? "auto", ...pruned };
 }
 
 /** Whether a sidecar or a calibration is of use. */

@@ -47,7 +47,7 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
   const CheckedSize page_rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(page_room(context));
   const CheckedSize page_bytes = page_rows * config.head_width * 2;
   const CheckedSize total = (bytes + rows * sizeof(float)) * 2 + page_bytes + page_rows * sizeof(float);
-  if (!total.fits_memory()) return out_of_memory("the key/value cache", total.value);
+  if (total.overflowed || !bytes.fits_memory()) return out_of_memory("the key/value cache", total.value);
   for (KvCache::Rows* part : {&cache->keys, &cache->values}) {
     part->stored = arena->take<uint8_t>(bytes.value);
     part->scales = arena->take<float>(rows.value);

@@ -56,8 +56,7 @@ Status model_bind(WeightBinder* binder, Model* model) {
   binder->macs = 0;
   CAMELGPT_TRY(model->architecture->bind(binder, model));
   const CheckedSize used = binder->arena->used();
-  if (!used.fits_address_space()) return out_of_memory("the weights", used.value);
-  return {};
+  return used.overflowed ? out_of_memory("the weights", used.value) : Status{};
 }
 
 void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace) {

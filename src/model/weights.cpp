@@ -38,11 +38,24 @@ Status add_target(WeightBinder* binder, const GgufTensor& tensor, const Panel& p
   return {};
 }
 
+// How a matrix of this type is kept.
+PanelKind kind_of(WeightBinder* binder, TensorType type) {
+  if (type != TensorType::kF32 || !binder->halves) return panel_kind_of(type);
+  binder->narrowed = true;
+  return PanelKind::kHalf;
+}
+
 Status non_finite(const GgufHeader& header, const WeightTarget& target) {
   const std::string_view name(reinterpret_cast<const char*>(header.bytes.data()) + target.name_position,
                               static_cast<size_t>(target.name_length));
-  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are not finite.",
-                             static_cast<int>(name.size()), name.data());
+  const int size = static_cast<int>(name.size());
+  if (target.type == TensorType::kF32 && target.panel.kind == PanelKind::kHalf) {
+    Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for halves.", size, name.data());
+    status = with_expected(status, "weights below 65520");
+    status = with_found(status, "a larger number, an infinity or NaN");
+    return with_hint(status, "Load the file with weights \"exact\", or choose one that is quantised.");
+  }
+  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are not finite.", size, name.data());
   status = with_expected(status, "finite weights and scales");
   status = with_found(status, "an infinity or NaN");
   return with_hint(status, "Download or convert the file again.");
@@ -75,7 +88,8 @@ bool binder_has(const WeightBinder& binder, std::string_view name) {
 
 bool binder_has_neurons(const WeightBinder& binder, std::string_view name) {
   const GgufTensor* tensor = gguf_find_tensor(*binder.header, name);
-  return tensor != nullptr && has_neuron_order(panel_kind_of(tensor->type));
+  if (tensor == nullptr) return false;
+  return has_neuron_order(panel_kind_of(tensor->type)) || (binder.halves && tensor->type == TensorType::kF32);
 }
 
 namespace {
@@ -94,7 +108,7 @@ Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, u
   const uint64_t* d = tensor->dimensions;
   const uint64_t all = static_cast<uint64_t>(count) * rows;
   if (d[0] != columns || d[1] != rows || d[2] != count || d[3] != 1) return wrong_shape(name, *tensor, rows, columns);
-  const PanelKind kind = panel_kind_of(tensor->type);
+  const PanelKind kind = kind_of(binder, tensor->type);
   const CheckedSize bytes = panel_bytes(kind, all, columns);
   if (all > UINT32_MAX || !bytes.fits_memory()) return out_of_memory("the experts", bytes.value);
   *panel = panel_reserve(kind, static_cast<uint32_t>(all), columns, binder->arena);
@@ -105,7 +119,7 @@ Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, u
 Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
-  const PanelKind kind = panel_kind_of(tensor->type);
+  const PanelKind kind = kind_of(binder, tensor->type);
   const CheckedSize bytes = panel_bytes(kind, part.size(), columns);
   if (!bytes.fits_memory()) return out_of_memory("a matrix", bytes.value);
   *panel = panel_reserve(kind, part.size(), columns, binder->arena);
@@ -119,7 +133,7 @@ Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, 
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel, PanelOrder order) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
-  const PanelKind kind = panel_kind_of(tensor->type);
+  const PanelKind kind = kind_of(binder, tensor->type);
   const bool groups = order == PanelOrder::kGroups;
   const CheckedSize bytes = groups ? panel_bytes(kind, rows, columns) : neuron_panel_bytes(kind, order, rows, columns);
   if (!bytes.fits_memory()) return out_of_memory("a matrix", bytes.value);

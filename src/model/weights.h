@@ -38,6 +38,8 @@ struct WeightBinder {
   Buffer<FfnKinds> ffn_kinds;    // of each layer
   uint64_t macs = 0;             // multiply-adds of all panels bound, once each
   bool head_by_rows = false;     // whether single rows of the output head will be read
+  bool halves = false;           // whether matrices of F32 become halves
+  bool narrowed = false;         // whether any did
 };
 
 bool binder_has(const WeightBinder& binder, std::string_view name);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/half.h"
+
 namespace camelgpt {
 namespace {
 
@@ -53,6 +55,22 @@ void transpose_words(const uint8_t* rows, uint32_t columns, uint8_t* group) {
     transpose<Words, 4>(rows + at, row_bytes, group + at * 8, 32);
     transpose<Words, 4>(rows + 4 * row_bytes + at, row_bytes, group + at * 8 + 16, 32);
   }
+}
+
+bool narrow_words(const uint8_t* rows, uint32_t columns, uint8_t* group) {
+  const size_t row_bytes = static_cast<size_t>(columns) * 4;
+  for (size_t at = 0; at < row_bytes; at += 32) {
+    uint16_t halves[64];
+    for (size_t i = 0; i < 64; ++i) {
+      float value;
+      std::memcpy(&value, rows + i / 8 * row_bytes + at + i % 8 * 4, 4);
+      halves[i] = float_to_half(value);
+    }
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(halves);
+    if (!halves_are_finite(bytes, sizeof halves)) return false;
+    transpose<Halves, 8>(bytes, 16, group + at * 4, 16);
+  }
+  return true;
 }
 
 bool halves_are_finite(const uint8_t* bytes, size_t count) {

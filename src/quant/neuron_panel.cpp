@@ -17,6 +17,12 @@ uint16_t load_half(const uint8_t* p) {
   return half;
 }
 
+float load_float(const uint8_t* p) {
+  float value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
 // Where a value is in bytes or halves, or the byte that has its nibble.
 struct Place {
   size_t at;
@@ -76,12 +82,15 @@ void put_unit(Panel* panel, uint32_t row, uint32_t unit, const uint8_t quants[kU
   }
 }
 
-bool put_halves(Panel* panel, uint64_t first, std::span<const uint8_t> numbers) {
+// F16, or F32 that becomes halves.
+bool put_halves(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> numbers) {
+  const size_t size = tensor_type_info(type).block_bytes;
   uint32_t row = static_cast<uint32_t>(first / panel->columns), column = static_cast<uint32_t>(first % panel->columns);
-  for (size_t at = 0; at + 2 <= numbers.size(); at += 2) {
+  for (size_t at = 0; at + size <= numbers.size(); at += size) {
     assert(row < panel->rows);
-    if (!half_is_finite(load_half(&numbers[at]))) return false;
-    std::memcpy(panel->data + value_place(*panel, row, column).at, &numbers[at], 2);
+    const uint16_t half = size == 2 ? load_half(&numbers[at]) : float_to_half(load_float(&numbers[at]));
+    if (!half_is_finite(half)) return false;
+    std::memcpy(panel->data + value_place(*panel, row, column).at, &half, 2);
     if (++column == panel->columns) {
       column = 0;
       ++row;
@@ -153,7 +162,7 @@ Panel neuron_panel_reserve(PanelKind kind, PanelOrder order, uint32_t rows, uint
 }
 
 bool neuron_panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
-  if (panel->kind == PanelKind::kHalf) return put_halves(panel, first, blocks);
+  if (panel->kind == PanelKind::kHalf) return put_halves(panel, type, first, blocks);
   const uint8_t offset = panel_layout(panel->kind).offset;
   const uint32_t block_bytes = tensor_type_info(type).block_bytes, per_row = panel->columns / kUnitColumns;
   for (size_t at = 0; at + block_bytes <= blocks.size(); at += block_bytes, ++first) {

@@ -141,9 +141,14 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
   const auto each = [&](auto put) { return for_each_block(panel, first, per_row, blocks, info.block_bytes, put); };
   switch (type) {
     case TensorType::kF32:
-      return each([](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+      return each([&panel](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
         float value;
         std::memcpy(&value, block, sizeof value);
+        if (panel.kind == PanelKind::kHalf) {
+          const uint16_t half = float_to_half(value);
+          store_half(group + (static_cast<size_t>(column) * kPanelRows + lane) * 2, half);
+          return half_is_finite(half);
+        }
         std::memcpy(group + (static_cast<size_t>(column) * kPanelRows + lane) * 4, block, 4);
         return std::isfinite(value);
       });
@@ -200,7 +205,7 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
 // Whether eight whole rows can go in at once.
 bool has_groups(TensorType type, uint32_t columns) {
   switch (type) {
-    case TensorType::kF32: return columns % 4 == 0;
+    case TensorType::kF32:
     case TensorType::kF16:
     case TensorType::kBF16: return columns % 8 == 0;
     default: return false;  // quantised formats move four bytes at a time already
@@ -210,6 +215,7 @@ bool has_groups(TensorType type, uint32_t columns) {
 bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const uint8_t> rows) {
   uint8_t* out = panel->data + static_cast<size_t>(group) * panel->group_bytes;
   if (type == TensorType::kF32) {
+    if (panel->kind == PanelKind::kHalf) return narrow_words(rows.data(), panel->columns, out);
     transpose_words(rows.data(), panel->columns, out);
     return floats_are_finite(rows.data(), rows.size());
   }
@@ -220,7 +226,7 @@ bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const ui
 }  // namespace
 
 bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
-  assert(panel->kind == panel_kind_of(type));
+  assert(panel->kind == panel_kind_of(type) || (panel->kind == PanelKind::kHalf && type == TensorType::kF32));
   if (panel->order != PanelOrder::kGroups) return neuron_panel_put(panel, type, first, blocks);
   if (!has_groups(type, panel->columns)) return put_blocks(*panel, type, first, blocks);
   const size_t number = tensor_type_info(type).block_bytes;

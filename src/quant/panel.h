@@ -91,7 +91,7 @@ constexpr PanelLayout panel_layout(PanelKind kind) {
   return {"float", false, false, false, 0, 0, 4, 0, 0, 0};
 }
 
-// The kind that holds a tensor type without loss.
+// The kind that holds a tensor type without loss. kHalf holds F32 too: rounded, see docs/accuracy.md.
 PanelKind panel_kind_of(TensorType type);
 
 // What lies together.
@@ -121,7 +121,7 @@ CheckedSize panel_bytes(PanelKind kind, uint64_t rows, uint64_t columns);
 Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* arena);
 
 // Writes `blocks` whole blocks of a tensor of `type`, starting with block `first` in row-major order. False where a scale or
-// value is not finite: the panel is then unusable.
+// value is not finite, as a half where it becomes one: the panel is then unusable.
 bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks);
 
 // Copies a row out of eight rows of the same kind and width that lie as a group to a row of the panel, which is in groups.

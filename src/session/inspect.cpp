@@ -55,7 +55,7 @@ Status session_metadata_json(Session* session) {
   return gguf_metadata_json(session->reader.header, 16, &session->output);
 }
 
-Status session_tensors_json(Session* session) {
+Status session_tensors_json(Session* session, bool halves) {
   if (session->state != LoadState::kPlanned && session->state != LoadState::kWeights) return not_ready();
   Buffer<char>* out = &session->output;
   out->clear();
@@ -64,6 +64,7 @@ Status session_tensors_json(Session* session) {
   for (size_t i = 0; i < header.tensors.size(); ++i) {
     const GgufTensor& tensor = header.tensors[i];
     const std::string_view name = gguf_name(header, tensor);
+    const bool narrowed = halves && tensor.type == TensorType::kF32 && tensor.dimension_count > 1;
     kept = kept && print(out, "%s{\"name\": \"", i == 0 ? "" : ", ");
     for (const char c : name) {  // names are text from a file: only plain characters go through
       const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
@@ -74,7 +75,7 @@ Status session_tensors_json(Session* session) {
       kept = kept && print(out, "%s%llu", d == 0 ? "" : ", ", static_cast<unsigned long long>(tensor.dimensions[d]));
     }
     kept = kept && print(out, "], \"bytes\": %llu, \"panel\": \"%s\"}", static_cast<unsigned long long>(tensor.bytes),
-                         panel_layout(panel_kind_of(tensor.type)).name);
+                         panel_layout(narrowed ? PanelKind::kHalf : panel_kind_of(tensor.type)).name);
   }
   kept = kept && print(out, "]");
   return kept ? Status{} : out_of_memory("the list of tensors", header.tensors.size() * 128);

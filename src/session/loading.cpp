@@ -34,28 +34,6 @@ Status collect_end_tokens(Session* s) {
   return kept ? Status{} : out_of_memory("the list of end tokens", 0);
 }
 
-// The header is complete: reads everything that the plan depends on.
-Status read_header(Session* s) {
-  const GgufHeader& header = s->reader.header;
-  s->file_bytes = header.data_position + header.data_bytes;
-  s->padding_left = header.data_position - header.bytes.size();
-  CAMELGPT_TRY(model_open(header, &s->model));
-  CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
-  if (s->tokenizer.vocabulary_size > s->model.config.vocabulary) {
-    Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer has more tokens than the embedding has rows.");
-    status = with_expected(status, "at most %u tokens", s->model.config.vocabulary);
-    return with_found(status, "%u", s->tokenizer.vocabulary_size);
-  }
-  CAMELGPT_TRY(collect_end_tokens(s));
-  CAMELGPT_TRY(keep_string(header, "general.architecture", &s->architecture));
-  CAMELGPT_TRY(keep_string(header, "general.name", &s->name));
-  CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));
-  CAMELGPT_TRY(keep_string(header, "camelgpt.tasks", &s->tasks));
-  s->state = LoadState::kPlanned;
-  MemoryPlan plan;
-  return session_plan(s, {}, &plan);  // shapes are checked before a byte of weights arrives
-}
-
 // All that takes memory from the arena.
 struct ModelParts {
   Model& model;
@@ -97,8 +75,74 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   plan->workspace_bytes = taken();
   pruning_reserve(parts.model, binder->ffn_kinds.span(), options, arena, &parts.pruning);
   plan->prune_bytes = taken();
+  plan->halves = binder->narrowed;
   const CheckedSize total = arena->used();
-  return total.fits_address_space() ? Status{} : out_of_memory("the model", total.value);
+  return total.overflowed ? out_of_memory("the model", total.value) : Status{};
+}
+
+// The plan at its context length, whether it fits or not.
+Status measure(const Session& s, const MemoryOptions& options, bool halves, MemoryPlan* plan) {
+  Arena measuring;
+  Model model = s.model;
+  KvCache cache;
+  Workspace workspace;
+  Sampler sampler;
+  Drafts drafts;
+  Pruning pruning;
+  std::span<int32_t> history;
+  std::span<MaskChoice> choices;
+  std::span<float> logprobs;
+  WeightBinder binder{};
+  binder.halves = halves;
+  CAMELGPT_TRY(reserve_model(s.reader.header, &measuring, plan->context_length, options,
+                             {model, cache, workspace, sampler, drafts, pruning, history, choices, logprobs}, &binder, plan));
+  plan->model_context_length = s.model.config.context_length;
+  plan->file_bytes = s.file_bytes;
+  plan->tokenizer_bytes = tokenizer_memory(s.tokenizer);
+  plan->staging_bytes = s.staging.size();
+  const CheckedSize total = measuring.used() + plan->tokenizer_bytes + plan->staging_bytes;
+  plan->total_bytes = total.value;
+  return total.overflowed ? out_of_memory("the model", total.value) : Status{};
+}
+
+// What there is beside the plan: the header while weights arrive, stacks, static data, gaps between allocations.
+constexpr uint64_t kBesidePlan = 4u << 20;
+
+bool fits(const Session& s, const MemoryPlan& plan, uint64_t limit) {
+  return (CheckedSize(plan.total_bytes) + s.reader.header.bytes.size() + kBesidePlan).fits(limit);
+}
+
+Status too_large(const MemoryPlan& plan, uint64_t limit) {
+  const auto megabytes = [](uint64_t bytes) { return static_cast<unsigned long long>(bytes / 1000000); };
+  Status status = make_error(ErrorCode::kOutOfMemory, "The model takes %llu MB, more than it can have.", megabytes(plan.total_bytes));
+  status = with_expected(status, "a plan below %llu MB", megabytes(limit));
+  const uint64_t others = plan.total_bytes - plan.weight_bytes - plan.cache_bytes;
+  status = with_found(status, "weights %llu MB, keys and values of %u positions %llu MB, others %llu MB", megabytes(plan.weight_bytes),
+                      plan.context_length, megabytes(plan.cache_bytes), megabytes(others));
+  return with_hint(status, "Choose a file of a smaller quantisation, a shorter contextLength, kvCache \"q8\", or weights \"f16\" for one of F32.");
+}
+
+// The header is complete: reads everything that the plan depends on, and checks shapes before a byte of weights arrives.
+Status read_header(Session* s) {
+  const GgufHeader& header = s->reader.header;
+  s->file_bytes = header.data_position + header.data_bytes;
+  s->padding_left = header.data_position - header.bytes.size();
+  CAMELGPT_TRY(model_open(header, &s->model));
+  CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
+  if (s->tokenizer.vocabulary_size > s->model.config.vocabulary) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer has more tokens than the embedding has rows.");
+    status = with_expected(status, "at most %u tokens", s->model.config.vocabulary);
+    return with_found(status, "%u", s->tokenizer.vocabulary_size);
+  }
+  CAMELGPT_TRY(collect_end_tokens(s));
+  CAMELGPT_TRY(keep_string(header, "general.architecture", &s->architecture));
+  CAMELGPT_TRY(keep_string(header, "general.name", &s->name));
+  CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));
+  CAMELGPT_TRY(keep_string(header, "camelgpt.tasks", &s->tasks));
+  s->state = LoadState::kPlanned;
+  MemoryPlan plan{};
+  plan.context_length = 1;
+  return measure(*s, {}, false, &plan);
 }
 
 Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) {
@@ -197,30 +241,15 @@ Status session_end_of_file(const Session* session) {
 
 Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan) {
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
-  *plan = {};
-  CAMELGPT_TRY(resolve_context(*session, options.context_length, &plan->context_length));
-  plan->model_context_length = session->model.config.context_length;
-  plan->file_bytes = session->file_bytes;
   if (session->state != LoadState::kPlanned) {
     return make_error(ErrorCode::kBadState, "The plan is asked for before memory is allocated.");
   }
-  Arena measuring;
-  Model model = session->model;
-  KvCache cache;
-  Workspace workspace;
-  Sampler sampler;
-  Drafts drafts;
-  Pruning pruning;
-  std::span<int32_t> history;
-  std::span<MaskChoice> choices;
-  std::span<float> logprobs;
-  WeightBinder binder{};
-  CAMELGPT_TRY(reserve_model(session->reader.header, &measuring, plan->context_length, options,
-                             {model, cache, workspace, sampler, drafts, pruning, history, choices, logprobs}, &binder, plan));
-  plan->tokenizer_bytes = tokenizer_memory(session->tokenizer);
-  plan->staging_bytes = session->staging.size();
-  plan->total_bytes = measuring.used().value + plan->tokenizer_bytes + plan->staging_bytes;
-  return {};
+  *plan = {};
+  CAMELGPT_TRY(resolve_context(*session, options.context_length, &plan->context_length));
+  CAMELGPT_TRY(measure(*session, options, options.weights == FloatWeights::kHalf, plan));
+  if (fits(*session, *plan, options.limit)) return {};
+  if (options.weights == FloatWeights::kAuto) CAMELGPT_TRY(measure(*session, options, true, plan));
+  return fits(*session, *plan, options.limit) ? Status{} : too_large(*plan, options.limit);
 }
 
 Status session_allocate(Session* session, const MemoryOptions& options) {
@@ -231,6 +260,7 @@ Status session_allocate(Session* session, const MemoryOptions& options) {
   const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes + plan.prune_bytes;
   if (!s.arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
+  binder.halves = plan.halves;
   const ModelParts parts{s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history, s.choices, s.logprobs};
   const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options, parts, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);

@@ -38,7 +38,7 @@ function planLines(plan: MemoryPlan): string[] {
   const megabytes = (name: string, bytes: number) => `${name.padEnd(14)} ${(bytes / 1e6).toFixed(1).padStart(8)} MB`;
   return [
     megabytes("file", plan.fileBytes),
-    megabytes("weights", plan.weightBytes),
+    `${megabytes("weights", plan.weightBytes)}${plan.weights === "f16" ? "  (those of F32 as halves)" : ""}`,
     `${megabytes("cache", plan.cacheBytes)}  (${plan.contextLength} of ${plan.modelContextLength} positions)`,
     megabytes("tokenizer", plan.tokenizerBytes),
     megabytes("workspace", plan.workspaceBytes),

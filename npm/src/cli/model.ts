@@ -12,6 +12,7 @@ export const sourceFlags: Record<string, Flag> = {
   header: { takes: "text", value: "'Name: value'", many: true, help: "sent with the request for a model at a URL" },
   context: { takes: "number", help: "positions of the cache (default: the model's, at most 4096)" },
   "kv-cache": { takes: "text", value: "T", help: "how keys and values are stored: q16 or q8 (default q16)" },
+  weights: { takes: "text", value: "W", help: "how F32 matrices are kept: exact or f16 (default: exact where that fits 4 GiB)" },
   flavour: { takes: "text", value: "F", help: "build of the engine: auto, simd or relaxed (default auto)" },
   "no-worker": { takes: "nothing", help: "run the engine on the main thread" },
 };
@@ -40,6 +41,7 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     threads: flags.number("threads"),
     // Any text may come from a command line: the options are checked where they are used.
     kvCache: flags.text("kv-cache") as LoadOptions["kvCache"],
+    weights: flags.text("weights") as LoadOptions["weights"],
     flavour: flags.text("flavour") as LoadOptions["flavour"],
     epdp: epdpOf(flags.text("epdp")),
     sidecar: flags.text("sidecar"),

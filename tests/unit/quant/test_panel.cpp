@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <vector>
 
+#include "base/half.h"
 #include "quant/blocks.h"
+#include "quant/neuron_panel.h"
 #include "quant/panel.h"
 #include "random_weights.h"
 
@@ -113,6 +116,45 @@ TEST_CASE("a panel of numbers refuses one that is not finite, wherever it is") {
           top[0] |= type == TensorType::kF16 ? 0 : 0x80;
           top[1] = static_cast<uint8_t>(sign | (type == TensorType::kF16 ? 0x7c : 0x7f));
           CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
+        }
+      }
+    }
+  }
+}
+
+// Numbers of a tensor of F32 as the halves nearest to them, in a panel of any order.
+static bool put_as_halves(PanelOrder order, uint32_t rows, uint32_t columns, const std::vector<float>& values, std::vector<float>* out) {
+  Arena arena;
+  const bool groups = order == PanelOrder::kGroups;
+  REQUIRE(arena.allocate(groups ? panel_bytes(PanelKind::kHalf, rows, columns) : neuron_panel_bytes(PanelKind::kHalf, order, rows, columns)));
+  Panel panel = groups ? panel_reserve(PanelKind::kHalf, rows, columns, &arena)
+                       : neuron_panel_reserve(PanelKind::kHalf, order, rows, columns, &arena);
+  const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size() * 4);
+  const size_t first = values.size() / 3;  // in two pieces, neither of them whole rows
+  if (!panel_put(&panel, TensorType::kF32, 0, bytes.first(first * 4))) return false;
+  if (!panel_put(&panel, TensorType::kF32, first, bytes.subspan(first * 4))) return false;
+  out->resize(values.size());
+  for (uint32_t r = 0; r < rows; ++r) panel_row(panel, r, out->data() + static_cast<size_t>(r) * columns);
+  return true;
+}
+
+TEST_CASE("a panel of halves takes numbers of 32 bits, rounded, and refuses those that are too large") {
+  for (const PanelOrder order : {PanelOrder::kGroups, PanelOrder::kRows, PanelOrder::kColumns}) {
+    for (const uint32_t columns : {256u, 3u}) {
+      CAPTURE(static_cast<int>(order));
+      const uint32_t rows = 29;
+      TestRandom random(columns);
+      std::vector<float> values(rows * columns), out;
+      for (float& value : values) value = std::ldexp(random.real(), static_cast<int>(random.next() % 40) - 28);  // subnormal halves too
+      REQUIRE(put_as_halves(order, rows, columns, values, &out));
+      for (size_t i = 0; i < values.size(); ++i) CHECK(out[i] == half_to_float(float_to_half(values[i])));
+      for (const size_t at : {size_t{0}, size_t{8 * columns}, values.size() - 1}) {
+        for (const float large : {65520.0f, -65520.0f, HUGE_VALF, NAN}) {
+          std::vector<float> wrong = values;
+          wrong[at] = large;
+          CHECK_FALSE(put_as_halves(order, rows, columns, wrong, &out));
+          wrong[at] = std::copysign(65519.0f, large);
+          CHECK(put_as_halves(order, rows, columns, wrong, &out));
         }
       }
     }

@@ -20,15 +20,18 @@ struct TestSession {
 };
 
 // Feeds a file in pieces; the status of the first call that fails, or of the end of the file.
-inline Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
-                   KvType kv_type = KvType::k16, bool prunes = false, float ffn = 0) {
+inline Status load(Session* session, const std::vector<uint8_t>& file, size_t piece, const MemoryOptions& options) {
   for (size_t at = 0; at < file.size(); at += piece) {
     const size_t size = std::min({piece, file.size() - at, session_staging(session).size()});
     std::memcpy(session_staging(session).data(), file.data() + at, size);
     CAMELGPT_TRY(session_feed(session, size));
-    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, {context, kv_type, prunes, prunes, ffn}));
+    if (session_load_state(session) == LoadState::kPlanned) CAMELGPT_TRY(session_allocate(session, options));
   }
   return session_end_of_file(session);
+}
+inline Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
+                   KvType kv_type = KvType::k16, bool prunes = false, float ffn = 0) {
+  return load(session, file, piece, MemoryOptions{context, kv_type, prunes, prunes, ffn});
 }
 
 inline void put_tokens(Session* session, const std::vector<int32_t>& tokens) {

@@ -72,7 +72,7 @@ describe("options", () => {
   test("options of a load are checked at once", async () => {
     const wrong = [
       { contextLength: 0 }, { contextLength: -5 }, { contextLength: NaN }, { contextLength: 1.5 }, { threads: 0 }, { threads: "2" }, { threads: 1.5 },
-      { flavour: "fast" }, { kvCache: "q4" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
+      { flavour: "fast" }, { kvCache: "q4" }, { weights: "f32" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
       { wasmModule: {} }, { wasmUrl: 3 }, { signal: {} }, 3, null, [],
     ];
     for (const options of wrong) await rejectsWith("bad-option", constructWith(options));
@@ -117,6 +117,12 @@ describe("options", () => {
     await q8.dispose();
     const { memoryPlan } = await CamelGPTInference.inspect(modelPath, { kvCache: "q8", contextLength: 128 });
     assert.equal(memoryPlan.cacheBytes, small.cacheBytes);
+  });
+
+  test("weights that are not of F32 stay as they are", async () => {
+    const { memoryPlan } = await CamelGPTInference.inspect(modelPath, { weights: "f16", contextLength: 128 });
+    assert.equal(memoryPlan.weights, "exact");
+    assert.equal(memoryPlan.weightBytes, (await model.info()).memoryPlan.weightBytes);
   });
 
   test("the flavour can be forced", async () => {

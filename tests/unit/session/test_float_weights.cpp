@@ -1,0 +1,99 @@
+// Files of F32 whose matrices become halves on the way in, and plans that do not fit.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "loaded_session.h"
+#include "tiny_llama.h"
+
+using namespace camelgpt;
+
+static MemoryPlan plan_of(const std::vector<uint8_t>& file, const MemoryOptions& options, Status* status = nullptr) {
+  TestSession session;
+  std::memcpy(session_staging(session).data(), file.data(), 20000);
+  REQUIRE(session_feed(session, 20000).ok());
+  MemoryPlan plan;
+  const Status planned = session_plan(session, options, &plan);
+  if (status != nullptr) *status = planned;
+  return plan;
+}
+
+static MemoryOptions with(FloatWeights weights, uint64_t limit = SIZE_MAX) {
+  MemoryOptions options;
+  options.weights = weights;
+  options.limit = limit;
+  return options;
+}
+
+static std::vector<float> logits_of(const std::vector<uint8_t>& file, FloatWeights weights, size_t piece = 1 << 16) {
+  TestSession session;
+  REQUIRE(load(session, file, piece, with(weights)).ok());
+  configure(session);
+  prefill(session, some_tokens(20));
+  return logits(session);
+}
+
+TEST_CASE("matrices of F32 become halves: half of the memory, logits that are close") {
+  for (const char* activation : {"silu", "relu"}) {  // neurons of relu lie one by one
+    CAPTURE(activation);
+    const std::vector<uint8_t> file =
+        TinyLlama(TensorType::kF32, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, activation).writer.file();
+    const MemoryPlan exact = plan_of(file, with(FloatWeights::kExact)), halves = plan_of(file, with(FloatWeights::kHalf));
+    CHECK_FALSE(exact.halves);
+    CHECK(halves.halves);
+    CHECK(halves.weight_bytes < 0.51 * static_cast<double>(exact.weight_bytes));
+    CHECK(exact.total_bytes - halves.total_bytes == exact.weight_bytes - halves.weight_bytes);
+    const std::vector<float> right = logits_of(file, FloatWeights::kExact), close = logits_of(file, FloatWeights::kHalf);
+    float largest = 0, difference = 0;
+    for (size_t i = 0; i < right.size(); ++i) {
+      largest = std::fmax(largest, std::fabs(right[i]));
+      difference = std::fmax(difference, std::fabs(right[i] - close[i]));
+    }
+    CHECK(difference > 0);
+    CHECK(difference < 2e-3f * largest);
+    CHECK(logits_of(file, FloatWeights::kHalf, 1000) == close);  // however the bytes arrive
+    CHECK(logits_of(file, FloatWeights::kAuto) == right);
+  }
+}
+
+TEST_CASE("files of other types stay as they are") {
+  for (const TensorType type : {TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0}) {
+    const std::vector<uint8_t> file = TinyLlama(type).writer.file();
+    const MemoryPlan plan = plan_of(file, with(FloatWeights::kHalf));
+    CHECK_FALSE(plan.halves);
+    CHECK(plan.weight_bytes == plan_of(file, {}).weight_bytes);
+  }
+}
+
+TEST_CASE("a number that no half holds is an error that names the tensor") {
+  GgufWriter writer = TinyLlama(TensorType::kF32).writer;
+  const float large = 65520;
+  std::memcpy(writer.tensors.back().data.data() + 400, &large, 4);
+  const std::vector<uint8_t> file = writer.file();
+  TestSession session;
+  const Status status = load(session, file, 1 << 16, with(FloatWeights::kHalf));
+  CHECK(status.code == ErrorCode::kBadTensor);
+  CHECK(std::string(status.message).find("blk.1.ffn_down.weight holds numbers that are too large for halves") != std::string::npos);
+  TestSession exact;
+  CHECK(load(exact, file).ok());
+}
+
+TEST_CASE("halves are taken without being asked for where only they fit; what does not fit is refused with its plan") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kF32).writer.file();
+  const MemoryPlan exact = plan_of(file, with(FloatWeights::kExact)), halves = plan_of(file, with(FloatWeights::kHalf));
+  const uint64_t beside = 8 << 20;  // more than is reckoned with beside a plan
+  CHECK_FALSE(plan_of(file, with(FloatWeights::kAuto, exact.total_bytes + beside)).halves);
+  const MemoryPlan chosen = plan_of(file, with(FloatWeights::kAuto, exact.total_bytes));
+  CHECK(chosen.halves);
+  CHECK(chosen.total_bytes == halves.total_bytes);
+  Status status;
+  plan_of(file, with(FloatWeights::kExact, exact.total_bytes), &status);
+  CHECK(status.code == ErrorCode::kOutOfMemory);
+  const MemoryPlan refused = plan_of(file, with(FloatWeights::kAuto, halves.total_bytes), &status);
+  CHECK(status.code == ErrorCode::kOutOfMemory);
+  CHECK(refused.total_bytes == halves.total_bytes);
+  CHECK(std::string(status.found).find("keys and values of 64 positions") != std::string::npos);
+  CHECK(std::string(status.hint).find("smaller quantisation, a shorter contextLength") != std::string::npos);
+}
