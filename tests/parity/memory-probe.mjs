@@ -1,11 +1,12 @@
 // A fresh process that loads a model, generates, and prints as JSON what that took: `{plan, load, generate, linear}`, bytes over
-// what the process held before. Arguments: the model, `worker` or `inline`. Inline, `linear` is the WebAssembly memory before
-// and after the generation.
+// what the process held before, and `{tokens, loadMs, decodeTokensPerSecond}`. Arguments: the model's path or URL, `worker` or
+// `inline`, how many tokens to generate, options of the load as JSON. Inline, `linear` is the WebAssembly memory before and after
+// the generation.
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { forgetPeak, memoryOf } from "./process-memory.mjs";
 
-const [modelPath, where] = process.argv.slice(2);
+const [source, where, maxTokens, options] = process.argv.slice(2);
 
 /** Keeps the memory that a WebAssembly instance is given within reach. */
 let memory;
@@ -17,14 +18,15 @@ WebAssembly.instantiate = (module, imports = {}) => {
 
 forgetPeak();
 const before = memoryOf().now;
-const model = await CamelGPTInference.load(modelPath, { worker: where === "worker" });
+const model = await CamelGPTInference.load(source, { ...JSON.parse(options), worker: where === "worker" });
 const load = memoryOf().peak - before;
 const linearBefore = memory?.buffer.byteLength;
-const { usage } = await model.stream("Once upon a time,", { maxTokens: 64, ignoreEos: true });
+const { usage, timings, tokens } = await model.stream("Once upon a time,", { maxTokens: Number(maxTokens), ignoreEos: true });
 const generate = memoryOf().peak - before;
 const { memoryPlan } = await model.info();
 console.log(JSON.stringify({
-  plan: memoryPlan, load, generate, tokens: usage.completionTokens,
+  plan: memoryPlan, load, generate, answer: tokens, tokens: usage.completionTokens,
+  loadMs: timings.loadMs, decodeTokensPerSecond: timings.decodeTokensPerSecond,
   linear: memory && { before: linearBefore, after: memory.buffer.byteLength },
 }));
 await model.dispose();

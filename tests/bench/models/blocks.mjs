@@ -6,7 +6,7 @@
  * with the scale 1) or a `fill` can be written; the others are those that published files have.
  */
 export const blockTypes = {
-  F32: { id: 0, elements: 1, bytes: 4 },
+  F32: { id: 0, elements: 1, bytes: 4, fill: fillFloats },
   F16: { id: 1, elements: 1, bytes: 2, fill: fillHalves },
   Q4_0: { id: 2, elements: 32, bytes: 18, spread: 4.64, scaleAt: 0 },
   Q4_1: { id: 3, elements: 32, bytes: 20 },
@@ -37,10 +37,15 @@ export function fillBlocks(name, target, columns, random) {
   }
 }
 
-function fillHalves(target, deviation, random) {
-  const most = deviation * Math.sqrt(3); // of a uniform distribution
-  for (let i = 0; i < target.length; i += 2) target.writeUInt16LE(toHalf(most * (random() / 2 ** 31 - 1)), i);
+function fillFloats(target, deviation, random) {
+  for (let i = 0; i < target.length; i += 4) target.writeFloatLE(uniform(deviation, random), i);
 }
+
+function fillHalves(target, deviation, random) {
+  for (let i = 0; i < target.length; i += 2) target.writeUInt16LE(toHalf(uniform(deviation, random)), i);
+}
+
+const uniform = (deviation, random) => deviation * Math.sqrt(3) * (random() / 2 ** 31 - 1);
 
 /** Bits of the 16-bit float nearest to a number smaller than 65,504. */
 export function toHalf(value) {

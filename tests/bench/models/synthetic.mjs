@@ -69,21 +69,26 @@ function metadataOf(name, shape, quantization) {
 async function writeModel(path, metadata, tensors) {
   const file = await open(path, "w");
   try {
-    await file.write(writeHeader(metadata, tensors));
-    const pools = new Map();
-    for (const [index, tensor] of tensors.entries()) {
-      for (const piece of pieces(tensor, index, pools)) await file.write(piece);
-      await file.write(Buffer.alloc(paddingAfter(tensor.bytes)));
-    }
+    for (const piece of modelBytes(metadata, tensors)) await file.write(piece);
   } finally {
     await file.close();
   }
 }
 
+/** A file of random weights, piece by piece. Tensors are `{name, shape, typeName, type, bytes}`; norms are ones. */
+export function* modelBytes(metadata, tensors) {
+  yield writeHeader(metadata, tensors);
+  const pools = new Map();
+  for (const [index, tensor] of tensors.entries()) {
+    yield* pieces(tensor, index, pools);
+    if (paddingAfter(tensor.bytes) > 0) yield Buffer.alloc(paddingAfter(tensor.bytes));
+  }
+}
+
 /** The bytes of one tensor: a pool of random blocks over and over, each tensor starting at another one. */
 function* pieces(tensor, index, pools) {
-  const { shape: [columns], typeName } = tensor;
-  if (typeName === "F32") return yield ones(columns);
+  const { name, shape: [columns], typeName } = tensor;
+  if (name.endsWith("norm.weight")) return yield ones(columns);
   const key = `${typeName} ${columns}`;
   if (!pools.has(key)) pools.set(key, makePool(typeName, columns));
   const pool = pools.get(key);

@@ -1,0 +1,58 @@
+// A model of random weights with exactly the shape of GEB-1.3B runs in Node and in Chromium within its memory plan: quantised, as
+// halves, and from a file of F32 whose matrices become halves on the way in. The files are made while they are sent.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { gebModel } from "../geb/model.mjs";
+import { serveModels } from "../geb/server.mjs";
+import { openBrowser, startSite } from "../web/lib/browser.mjs";
+import { checkPeak, downloadBytes, measureInChromium, measureInNode } from "./peak.mjs";
+import { canMeasure } from "./process-memory.mjs";
+
+const skip = canMeasure ? false : "resident memory is read from /proc, which this system does not have";
+const maxTokens = 16;
+const addressable = 2 ** 32;
+
+describe("a model of the shape of GEB-1.3B", { skip }, () => {
+  let server;
+  before(async () => {
+    const models = ["Q4_0", "Q8_0", "F16", "F32"].map((type) => [`/${type}.gguf`, gebModel(type)]);
+    server = await serveModels(Object.fromEntries(models));
+  });
+  after(() => server?.close());
+
+  const check = (t, result, beside = downloadBytes) => {
+    checkPeak(t, result, beside);
+    assert.ok(result.plan.totalBytes < addressable);
+    assert.equal(result.tokens, maxTokens);
+    const { loadMs, decodeTokensPerSecond } = result;
+    t.diagnostic(`${loadMs ? `loaded in ${(loadMs / 1000).toFixed(1)} s; ` : ""}${decodeTokensPerSecond.toFixed(1)} tokens/s`);
+  };
+
+  test("has 1,348 million parameters", () => assert.equal(Math.round(gebModel("F32").parameters / 1e6), 1348));
+
+  for (const type of ["Q4_0", "Q8_0", "F16"]) {
+    test(`${type} runs in Node`, async (t) => {
+      const result = await measureInNode(`${server.url}/${type}.gguf`, "worker", { maxTokens });
+      check(t, result);
+      assert.equal(result.plan.weights, "exact");
+    });
+  }
+
+  test("F32 becomes halves while it arrives, since 5.4 GB would not fit", async (t) => {
+    const result = await measureInNode(`${server.url}/F32.gguf`, "worker", { maxTokens });
+    check(t, result);
+    assert.equal(result.plan.weights, "f16");
+    assert.ok(result.plan.weightBytes < 0.51 * result.plan.fileBytes);
+  });
+
+  test("Q4_0 runs in Chromium", async (t) => {
+    const site = await startSite();
+    const browser = await openBrowser();
+    t.after(async () => {
+      await browser.close();
+      await site.close();
+    });
+    check(t, await measureInChromium(browser, site, `${server.url}/Q4_0.gguf`, { maxTokens }), 0);
+  });
+});
