@@ -1,4 +1,4 @@
-// A tensor's name goes in, its numbers come out, the same on every machine; numbers go in, blocks of a tensor type come out.
+// A tensor's name goes in, its numbers come out, the same on every machine; numbers go in, blocks of a tensor type come out, and back.
 import { createHash } from "node:crypto";
 import { blockTypes, randomNumbers, toHalf } from "../bench/models/blocks.mjs";
 
@@ -32,6 +32,22 @@ const encoders = {
   },
 };
 
+const decoders = {
+  F16: (block) => [fromHalf(block.readUInt16LE())],
+  Q8_0: (block) => Array.from({ length: 32 }, (_, i) => fromHalf(block.readUInt16LE()) * block.readInt8(2 + i)),
+  Q4_0(block) {
+    const quants = Array.from({ length: 32 }, (_, i) => (i < 16 ? block[2 + i] & 15 : block[2 + i - 16] >> 4));
+    return quants.map((quant) => fromHalf(block.readUInt16LE()) * (quant - 8));
+  },
+};
+
+/** The number that finite 16-bit floats with these bits are. */
+function fromHalf(bits) {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const largest = (values) => values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
 
@@ -50,4 +66,13 @@ export function encode(values, type) {
     encoders[type](values.subarray(i, i + elements), blocks.subarray(at, at + bytes));
   }
   return blocks;
+}
+
+/** Blocks of such a type as a Float32Array: exactly what they stand for. */
+export function decode(blocks, type) {
+  if (type === "F32") return new Float32Array(Uint8Array.from(blocks).buffer);
+  const { elements, bytes } = blockTypes[type];
+  const values = new Float32Array((blocks.length / bytes) * elements);
+  for (let i = 0, at = 0; at < blocks.length; i += elements, at += bytes) values.set(decoders[type](blocks.subarray(at, at + bytes)), i);
+  return values;
 }

@@ -6,16 +6,19 @@ import { join } from "node:path";
 import { Problem, isMain, runMain } from "../../scripts/lib/run.mjs";
 import { blockTypes } from "../bench/models/blocks.mjs";
 import { paddingAfter, type, writeHeader } from "../bench/models/gguf.mjs";
-import { encode, randomValues } from "./encode.mjs";
+import { decode, encode, randomValues } from "./encode.mjs";
 import { rows } from "./rows.mjs";
 
 export const contextLength = 256;
 const vocabulary = 300;
 const spread = 3; // standard deviation of the logits, in nats
 
-/** The bytes of a row's file. Weights depend on their tensor's name alone, so a row may change without the others. */
-export function makeModel(model) {
-  const file = { model, tensors: [] };
+/**
+ * The bytes of a row's file. Weights depend on their tensor's name alone, so a row may change without the others.
+ * @param asFloats the same weights, exactly, as F32
+ */
+export function makeModel(model, { asFloats = false } = {}) {
+  const file = { model, asFloats, tensors: [] };
   addTensors(file);
   const parts = file.tensors.flatMap(({ data }) => [data, Buffer.alloc(paddingAfter(data.length))]);
   const header = writeHeader({ ...keysOf(model), ...vocabularyOf(model) }, file.tensors.map((tensor) => (
@@ -112,8 +115,8 @@ function addVector(file, name, values) {
  */
 function addMatrix(file, name, shape, { size = 1.4 / Math.sqrt(shape[0]), type = file.model.type } = {}) {
   const count = shape.reduce((product, dimension) => product * dimension, 1);
-  const values = randomValues(name, count).map((value) => value * size);
-  file.tensors.push({ name, shape, type, data: encode(values, type) });
+  const data = encode(randomValues(name, count).map((value) => value * size), type);
+  file.tensors.push(file.asFloats ? { name, shape, type: "F32", data: encode(decode(data, type), "F32") } : { name, shape, type, data });
 }
 
 function addBias(file, name, size) {
@@ -204,14 +207,19 @@ function outputGain({ embedding, hidden, tied, logitGain }) {
 
 // ------------------------------------------------------------------------------------------------------------- files
 
-/** Writes <name>.gguf for each row into a folder; gives the rows with `path` and `hash`, by which goldens know their file. */
+/**
+ * Writes <name>.gguf for each row into a folder; gives the rows with `path` and `hash`, by which goldens know their file, and
+ * `floatsPath`, a file of the same weights as F32.
+ */
 export function makeModels(folder, chosen = rows) {
   mkdirSync(folder, { recursive: true });
   return chosen.map((row) => {
     const path = join(folder, `${row.name}.gguf`);
     const bytes = makeModel(row);
     writeFileSync(path, bytes);
-    return { ...row, path, hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16) };
+    const floatsPath = row.type === "F32" ? path : join(folder, `${row.name}.floats.gguf`);
+    if (floatsPath !== path) writeFileSync(floatsPath, makeModel(row, { asFloats: true }));
+    return { ...row, path, floatsPath, hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16) };
   });
 }
 

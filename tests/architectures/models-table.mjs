@@ -7,7 +7,7 @@ const markers = /(<!-- table: .*-->\n)([^]*?)(<!-- end of table -->)/;
 
 /** Models that people know. */
 const examples = {
-  llama: "SmolLM2, TinyLlama, Llama 3.2",
+  llama: "SmolLM2, TinyLlama, Llama 3.2, Mistral, MobileLLM",
   "llama with experts": "Mixtral",
   qwen2: "Qwen2, Qwen2.5",
   qwen3: "Qwen3",
@@ -19,7 +19,7 @@ const examples = {
   stablelm: "StableLM 2 1.6B",
   olmo2: "OLMo 2",
   granite: "Granite 3",
-  chatglm: "ChatGLM3, GLM-4",
+  chatglm: "GEB-1.3B, ChatGLM3, GLM-4",
   smollm3: "SmolLM3",
   qwen2moe: "Qwen1.5-MoE",
   qwen3moe: "Qwen3-30B-A3B",

@@ -62,7 +62,10 @@ export const rows = [
   row("llama-untied", "llama", { tied: false }),
   row("llama-rope-freqs", "llama", { extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) } }),
   row("llama-rope-linear", "llama", { keys: { "rope.scaling.type": "linear", "rope.scaling.factor": real(2) } }),
+  row("llama-deep", "llama", { layers: 12, hidden: 144, heads: 9, kvHeads: 3, headWidth: 16 }), // as MobileLLM
+  row("llama-window", "llama", { keys: { "attention.sliding_window": 16 } }), // Mistral's, which llama.cpp does not apply
   row("llama-moe", "llama", { family: "llama with experts", keys: experts, experts: 4, tied: false }),
+  row("llama-moe-q8_0", "llama", { family: "llama with experts", keys: experts, experts: 4, tied: false, type: "Q8_0" }),
   row("qwen2", "qwen2", { keys: base(1e6), qkvBias: true }),
   row("qwen2-q8_0", "qwen2", { keys: base(1e6), qkvBias: true, type: "Q8_0" }),
   row("qwen3", "qwen3", { keys: { ...heads, ...base(1e6) }, hidden: 96, qkNorm: "head" }),

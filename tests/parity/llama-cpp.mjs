@@ -22,10 +22,13 @@ async function answer(prompt, maxTokens) {
   return tokens;
 }
 
+// The samplers leave most tokens out unless they are told not to.
+const everyToken = { temperature: 1, topK: 0, topP: 1, minP: 0, yieldEogToken: true };
+
 async function gapAfter(prefix) {
   const sequence = context.getSequence();
   let gap;
-  for await (const { probabilities } of sequence.evaluateWithMetadata(prefix, { probabilities: true }, { temperature: 1, yieldEogToken: true })) {
+  for await (const { probabilities } of sequence.evaluateWithMetadata(prefix, { probabilities: true }, everyToken)) {
     const [best, second] = [...probabilities.values()].sort((a, b) => b - a);
     gap = Math.log(best / second);
     break;
