@@ -78,6 +78,33 @@ Status read_pooling(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
+// One number for all layers, or one for each: all the same, or 0 in layers with a short convolution.
+Status read_kv_heads(const ConfigReader& reader, ModelConfig* config) {
+  const Key key(reader.architecture, "attention.head_count_kv");
+  const GgufEntry* entry = gguf_find(reader.header, key.view());
+  config->kv_heads = config->heads;
+  if (entry == nullptr || entry->type != GgufType::kArray) {
+    return reader.optional_count("attention.head_count_kv", kMaxWidth, &config->kv_heads);
+  }
+  const bool numbers = entry->element_type != GgufType::kString && entry->count == config->layers;
+  int64_t heads = 0, different = 0;
+  for (uint64_t l = 0; numbers && l < entry->count; ++l) {
+    const int64_t here = gguf_integer_at(reader.header, *entry, l);
+    if (here == 0 && config->conv_length != 0) {
+      ++config->conv_layers;
+    } else {
+      different += heads != 0 && here != heads;
+      heads = here;
+    }
+  }
+  if (!numbers || different != 0 || heads < 1 || heads > kMaxWidth) {
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Key/value heads that differ from layer to layer are not supported.");
+    return with_expected(status, "%s one number, or the same for each of %u layers", key.text, config->layers);
+  }
+  config->kv_heads = static_cast<uint32_t>(heads);
+  return {};
+}
+
 Status read_vocabulary(const ConfigReader& reader, ModelConfig* config) {
   const GgufTensor* embedding = gguf_find_tensor(reader.header, "token_embd.weight");
   if (embedding == nullptr || embedding->dimensions[1] > kMaxVocabularyRows) {
@@ -127,8 +154,7 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.count("feed_forward_length", kMaxWidth, &config->ffn));
   CAMELGPT_TRY(reader.count("context_length", kMaxContext, &config->context_length));
   CAMELGPT_TRY(reader.count("attention.head_count", kMaxWidth, &config->heads));
-  config->kv_heads = config->heads;
-  CAMELGPT_TRY(reader.optional_count("attention.head_count_kv", kMaxWidth, &config->kv_heads));
+  CAMELGPT_TRY(read_kv_heads(reader, config));
   if (config->heads % config->kv_heads != 0) {
     Status status = make_error(ErrorCode::kBadMetadata, "The query heads cannot be shared out among the key/value heads.");
     status = with_expected(status, "attention.head_count a multiple of attention.head_count_kv");

@@ -37,6 +37,8 @@ struct ModelConfig {
   uint32_t hidden = 0;           // width of the residual stream
   uint32_t heads = 0;            // query heads
   uint32_t kv_heads = 0;         // key/value heads; heads is a multiple of it
+  uint32_t conv_layers = 0;      // layers with a short convolution in the place of attention (short_conv.h)
+  uint32_t conv_length = 0;      // positions that it reads; 0: there can be no such layer
   uint32_t head_width = 0;
   uint32_t ffn = 0;              // neurons of the feed-forward network
   bool gated = true;             // activation(gate) * up; otherwise activation(gate)

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "model/experts.h"
+#include "model/short_conv.h"
 #include "model/sparse_ffn.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
@@ -35,6 +36,7 @@ struct LayerBinder {
     const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
     if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
     if (tensors.encoder) CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
+    if (c.conv_layers != 0 && binder_has(*binder, name("shortconv.conv.weight"))) return bind_short_conv(binder, c, layer, out);
     if (tensors.fused_qkv) {
       const uint32_t all = query + 2 * key;
       CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {0, query}, all, c.hidden, &out->query));
@@ -370,6 +372,23 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   normalize_stream(pass, layer.attention_end_norm, queries);
 }
 
+// The same with a convolution.
+void conv_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens, uint32_t first) {
+  const ModelConfig& c = pass.config;
+  const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
+  pass.worker.each(c.hidden, kPanelRows, [&](Range channels) { short_conv(c, layer, channels, input, pass.cache, pass.w); });
+  pass.worker.barrier();
+  if (first == tokens) return;
+  const size_t hidden = padded_rows(c.hidden);
+  if (first > 0) {
+    if (pass.worker.index == 0) std::memmove(pass.x, pass.x + first * hidden, (tokens - first) * hidden * sizeof(float));
+    pass.worker.barrier();
+  }
+  add_product(pass, layer.output, nullptr, {},
+              quantize_input(pass.worker, pass.w->convolved.data() + first * hidden, hidden, tokens - first, c.hidden,
+                             coarse_precision(layer.output), pass.w));
+}
+
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
   const ModelConfig& c = pass.config;
   if (c.experts != 0) {
@@ -414,9 +433,9 @@ void forward_both_ways(const Pass& all, const Model& model, uint32_t tokens) {
   const bool apart = tokens > kMaxBatch;
   for (uint32_t l = 0; l < all.config.layers; ++l) {
     const DecoderLayer& layer = model.layers[l];
-    if (apart) each_batch([&](const Pass& pass, uint32_t count) { attention_block(pass, layer, l, count, count); });
+    if (apart) each_batch([&](const Pass& pass, uint32_t count) { attention_block(pass, layer, layer.state, count, count); });
     each_batch([&](const Pass& pass, uint32_t count) {
-      attention_block(pass, layer, l, count, 0, apart);
+      attention_block(pass, layer, layer.state, count, 0, apart);
       ffn_block(pass, layer, l, count);
     });
   }
@@ -471,18 +490,25 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
     CAMELGPT_TRY(norm("token_embd_norm.weight", "token_embd_norm.bias", &model->embedding_norm));
     CAMELGPT_TRY(bind_masked_head(binder, c, model));
   } else {
-    CAMELGPT_TRY(norm("output_norm.weight", "output_norm.bias", &model->final_norm));
+    CAMELGPT_TRY(norm(tensors.output_norm, "output_norm.bias", &model->final_norm));
   }
   CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
+  uint32_t convolutions = 0;
   for (uint32_t l = 0; l < c.layers; ++l) {
     DecoderLayer layer;
     const LayerBinder layer_binder{binder, tensors, c, l};
     CAMELGPT_TRY(layer_binder.attention(&layer));
     CAMELGPT_TRY(layer_binder.ffn(&layer));
+    const bool convolves = layer.conv_in.rows != 0;
+    layer.state = convolves ? convolutions : l - convolutions;
+    convolutions += convolves;
     if (!model->layers.empty()) model->layers[l] = layer;
   }
-  return {};
+  if (convolutions == c.conv_layers) return {};
+  Status status = make_error(ErrorCode::kBadMetadata, "The layers with a short convolution are not those without key/value heads.");
+  status = with_expected(status, "%u", c.conv_layers);
+  return with_found(status, "%u", convolutions);
 }
 
 void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
@@ -496,8 +522,13 @@ void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32
     if (!c.causal) return forward_both_ways(pass, model, count);
     for (uint32_t l = 0; l < c.layers; ++l) {
       const uint32_t wanted = l + 1 == c.layers ? outputs : count;
-      attention_block(pass, model.layers[l], l, count, count - wanted);
-      if (wanted > 0) ffn_block(pass, model.layers[l], l, wanted);
+      const DecoderLayer& layer = model.layers[l];
+      if (layer.conv != nullptr) {
+        conv_block(pass, layer, count, count - wanted);
+      } else {
+        attention_block(pass, layer, layer.state, count, count - wanted);
+      }
+      if (wanted > 0) ffn_block(pass, layer, l, wanted);
     }
   });
   const size_t stride = padded_rows(c.hidden);
@@ -506,7 +537,7 @@ void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32
     normalize(c, model.final_norm, x, c.hidden, x);
     if (c.logit_scale != 1) scale_values(x, c.hidden, c.logit_scale);
   }
-  cache->length += count;
+  cache_advance(c, count, cache);
 }
 
 }  // namespace camelgpt

@@ -17,6 +17,7 @@ struct DecoderTensors {
   bool encoder = false;          // norms of the stream after each block (attn_output_norm, layer_output_norm) and of the embedding;
                                  // types of tokens; of the head see mlm_dense
   const char* rope_factors = "rope_freqs.weight";  // taken where the file has it
+  const char* output_norm = "output_norm.weight";
 };
 
 // As Architecture::bind and Architecture::forward.

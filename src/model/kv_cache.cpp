@@ -1,5 +1,8 @@
 #include "model/kv_cache.h"
 
+#include <algorithm>
+#include <cassert>
+
 namespace camelgpt {
 namespace {
 
@@ -38,13 +41,25 @@ void sum_up_page(const ModelConfig& config, uint32_t layer, uint32_t head, uint3
   scatter<key_index>(quants, 2 * width, page, cache->pages.data() + first * 2 * width);
 }
 
+// How many positions at the end of a page are kept for good: what a convolution reads beside its own.
+uint32_t kept_of_page(const ModelConfig& config) { return config.conv_length - 1; }
+
+bool is_kept(const ModelConfig& config, uint32_t position) {
+  return position % kAttentionTile >= kAttentionTile - kept_of_page(config);
+}
+
+uint64_t conv_rows(const ModelConfig& config, uint64_t room) {
+  return kRecentInputs + room / kAttentionTile * kept_of_page(config);
+}
+
 }  // namespace
 
 Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
   const uint64_t room = kv_room(context);
-  const CheckedSize rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(room);
+  const uint32_t layers = config.layers - config.conv_layers;
+  const CheckedSize rows = CheckedSize(layers) * config.kv_heads * CheckedSize(room);
   const CheckedSize bytes = rows * config.head_width * kv_element_bytes(type);
-  const CheckedSize page_rows = CheckedSize(config.layers) * config.kv_heads * CheckedSize(page_room(context));
+  const CheckedSize page_rows = CheckedSize(layers) * config.kv_heads * CheckedSize(page_room(context));
   const CheckedSize page_bytes = page_rows * config.head_width * 2;
   const CheckedSize total = (bytes + rows * sizeof(float)) * 2 + page_bytes + page_rows * sizeof(float);
   if (total.overflowed || !bytes.fits_memory()) return out_of_memory("the key/value cache", total.value);
@@ -55,6 +70,13 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
   cache->pages = arena->take<int8_t>(page_bytes.value);
   cache->page_scales = arena->take<float>(page_rows.value);
   cache->page_room = static_cast<uint32_t>(page_room(context));
+  if (config.conv_layers != 0) {
+    const CheckedSize inputs = CheckedSize(config.conv_layers) * conv_rows(config, room) * config.hidden;
+    if (!(inputs * sizeof(float)).fits_memory()) return out_of_memory("inputs of convolutions", inputs.value);
+    cache->conv = arena->take<float>(inputs.value);
+    cache->conv_positions = arena->take<uint32_t>(kRecentInputs);
+    std::fill(cache->conv_positions.begin(), cache->conv_positions.end(), UINT32_MAX);
+  }
   cache->type = type;
   cache->room = static_cast<uint32_t>(room);
   cache->context = context;
@@ -71,6 +93,30 @@ void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, u
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
                        KvCache* cache) {
   store<value_index>(config, layer, head, position, value, value_limits(cache->type), *cache, &cache->values);
+}
+
+float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache) {
+  const uint32_t kept = kept_of_page(config);
+  const uint32_t row = is_kept(config, position)
+                           ? kRecentInputs + position / kAttentionTile * kept + position % kAttentionTile - (kAttentionTile - kept)
+                           : position % kRecentInputs;
+  return cache->conv.data() + (layer * conv_rows(config, cache->room) + row) * config.hidden;
+}
+
+void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache) {
+  for (uint32_t end = cache->length + count; cache->length < end; ++cache->length) {
+    if (config.conv_layers != 0) cache->conv_positions[cache->length % kRecentInputs] = cache->length;
+  }
+}
+
+uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache) {
+  assert(length <= cache->length);
+  cache->length = length;
+  if (config.conv_layers == 0) return length;
+  for (uint32_t p = length - std::min(length, kept_of_page(config)); p < length; ++p) {
+    if (!is_kept(config, p) && cache->conv_positions[p % kRecentInputs] != p) cache->length = length / kAttentionTile * kAttentionTile;
+  }
+  return cache->length;
 }
 
 void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {

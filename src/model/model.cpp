@@ -15,7 +15,8 @@ constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,    &kQwen2Architecture, &kQwen3Architecture,  &kGemmaArchitecture,  &kGemma2Architecture,
     &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
     &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture, &kQwen2MoeArchitecture,
-    &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kBertArchitecture, &kNomicBertArchitecture, &kCamelGptArchitecture,
+    &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kLfm2Architecture, &kBertArchitecture, &kNomicBertArchitecture,
+    &kCamelGptArchitecture,
 };
 
 // The names of all of them, for messages.
@@ -72,6 +73,11 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   workspace->key = arena->take<float>(kMaxBatch * key);
   workspace->value = arena->take<float>(kMaxBatch * key);
   workspace->attended = arena->take<float>(kMaxBatch * query);
+  if (config.conv_layers != 0) {
+    for (std::span<float>* part : {&workspace->conv_before, &workspace->conv_in, &workspace->convolved}) {
+      *part = arena->take<float>(kMaxBatch * hidden);
+    }
+  }
   workspace->gate = arena->take<float>(kMaxBatch * ffn);
   workspace->up = arena->take<float>(kMaxBatch * ffn);
   workspace->projected = arena->take<float>(kMaxBatch * hidden);

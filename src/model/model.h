@@ -28,10 +28,13 @@ struct DecoderLayer {
   Panel key, value;             // [kv_heads * head_width, hidden]
   const float *query_bias = nullptr, *key_bias = nullptr, *value_bias = nullptr;
   Norm query_norm, key_norm;    // [head_width], or all heads where config.norms_all_heads
-  Panel output;                 // [hidden, heads * head_width]
+  Panel output;                 // [hidden, heads * head_width], or of the convolution [hidden, hidden]
   const float* output_bias = nullptr;
   Norm post_attention_norm;     // [hidden] of what is added to the residual stream
   Norm attention_end_norm;      // [hidden] of the stream after that
+  Panel conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
+  const float* conv = nullptr;  // [hidden, conv_length]
+  uint32_t state = 0;           // which of the layers of its kind, for the cache
   Norm ffn_norm;                // [hidden]
   Panel gate, up;               // [ffn, hidden]; no up where config.gated is false
   Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
@@ -98,6 +101,7 @@ struct Workspace {
   std::span<float> query;       // [batch, heads * head_width]
   std::span<float> key, value;  // [batch, kv_heads * head_width]
   std::span<float> attended;    // [batch, heads * head_width]
+  std::span<float> conv_before, conv_in, convolved;  // [batch, hidden] of models with convolutions
   std::span<float> gate, up;    // [batch, ffn]
   std::span<float> projected;   // [batch, hidden]
   std::span<float> gathered;    // [batch, hidden] tokens of one expert, of models with experts
@@ -214,5 +218,6 @@ extern const Architecture kOlmoeArchitecture;
 extern const Architecture kBertArchitecture;
 extern const Architecture kNomicBertArchitecture;
 extern const Architecture kCamelGptArchitecture;
+extern const Architecture kLfm2Architecture;
 
 }  // namespace camelgpt

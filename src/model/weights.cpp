@@ -148,16 +148,16 @@ Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uin
   return bind_panel(binder, name, rows, columns, panel, by_rows ? PanelOrder::kRows : PanelOrder::kGroups);
 }
 
-Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector) {
+Status bind_table(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, const float** table) {
   const GgufTensor* tensor = nullptr;
-  CAMELGPT_TRY(find_tensor(*binder, name, &tensor));
-  if (tensor->dimensions[0] != count || tensor->dimensions[1] != 1 || tensor->dimensions[2] != 1 ||
-      tensor->dimensions[3] != 1) {
-    return wrong_shape(name, *tensor, 1, count);
-  }
-  float* memory = binder->arena->take<float>(count).data();
-  *vector = memory;
+  CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
+  float* memory = binder->arena->take<float>(static_cast<uint64_t>(rows) * columns).data();
+  *table = memory;
   return add_target(binder, *tensor, Panel{}, memory);
+}
+
+Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector) {
+  return bind_table(binder, name, 1, count, vector);
 }
 
 Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector) {

@@ -58,6 +58,8 @@ Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, 
 Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
 // A tensor of `count` numbers that must exist; any type, kept as floats.
 Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
+// The same of a tensor [columns, rows], row by row.
+Status bind_table(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, const float** table);
 // One that may be missing: null then.
 Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
 

@@ -181,7 +181,7 @@ Status session_prompt(Session* session, size_t token_count) {
   }
   CAMELGPT_TRY(check_tokens(*s, token_count));
   if (token_count == 0 || token_count >= s->cache.context) return does_not_fit(*s, token_count, s->cache.context - 1);
-  s->cache.length = s->reused = same_beginning(*s, static_cast<uint32_t>(token_count));
+  s->reused = cache_cut(s->model.config, same_beginning(*s, static_cast<uint32_t>(token_count)), &s->cache);
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   for (size_t i = 0; i < token_count; ++i) sampler_accept(&s->sampler, s->tokens[i]);

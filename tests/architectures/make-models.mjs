@@ -31,6 +31,7 @@ export function makeModel(model, { asFloats = false } = {}) {
 function entry(value) {
   if (typeof value === "boolean") return { type: type.bool, value: Number(value) };
   if (typeof value === "string") return { type: type.string, value: latin1(value) };
+  if (Array.isArray(value)) return listOf(type.i32, value);
   return typeof value === "number" ? { type: type.u32, value } : { type: type.f32, value: value.real };
 }
 
@@ -142,17 +143,18 @@ function addTensors(file) {
     addMatrix(file, "token_types.weight", [hidden, 2], { size: model.embedding, type: "F32" });
     addNorm(file, "token_embd_norm", hidden);
   } else {
-    addNorm(file, "output_norm", hidden, outputGain(model));
+    addNorm(file, model.outputNorm, hidden, outputGain(model));
   }
   if (!model.tied) addMatrix(file, "output.weight", [hidden, vocabulary], { size: spread / Math.sqrt(hidden) });
   for (const [name, values] of Object.entries(model.extra)) addVector(file, name, values);
-  for (let layer = 0; layer < model.layers; ++layer) addBlock(file, `blk.${layer}`);
+  for (let layer = 0; layer < model.layers; ++layer) addBlock(file, layer);
 }
 
-function addBlock(file, block) {
-  const { before, after, encoder, hidden } = file.model;
+function addBlock(file, layer) {
+  const { before, after, encoder, hidden, convolutions } = file.model;
+  const block = `blk.${layer}`;
   const parts = [
-    { add: addAttention, before: "attn_norm", after: "post_attention_norm", ofEncoder: "attn_output_norm" },
+    { add: convolutions.includes(layer) ? addConvolution : addAttention, before: "attn_norm", after: "post_attention_norm", ofEncoder: "attn_output_norm" },
     { add: addFfn, before: "ffn_norm", after: "post_ffw_norm", ofEncoder: "layer_output_norm" },
   ];
   for (const part of parts) {
@@ -177,6 +179,13 @@ function addAttention(file, block) {
     addNorm(file, `${block}.attn_k_norm`, qkNorm === "head" ? headWidth : kv);
   }
   addLinear(file, `${block}.attn_output`, hidden, q, ffnBias);
+}
+
+function addConvolution(file, block) {
+  const { hidden, keys } = file.model;
+  addLinear(file, `${block}.shortconv.in_proj`, 3 * hidden, hidden);
+  addMatrix(file, `${block}.shortconv.conv.weight`, [keys["shortconv.l_cache"], hidden], { type: "F32", size: 1 });
+  addLinear(file, `${block}.shortconv.out_proj`, hidden, hidden);
 }
 
 function addFfn(file, block) {

@@ -24,6 +24,7 @@ const examples = {
   qwen2moe: "Qwen1.5-MoE",
   qwen3moe: "Qwen3-30B-A3B",
   olmoe: "OLMoE",
+  lfm2: "LFM2 350M to 2.6B",
   bert: "all-MiniLM, bge-small",
   "nomic-bert": "nomic-embed-text",
 };

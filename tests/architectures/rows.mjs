@@ -27,6 +27,8 @@ const usual = {
   positions: false,
   sentencePiece: false, // instead of byte-level BPE
   tokenizes: false, // whether texts are cut into tokens too
+  convolutions: [], // layers with a short convolution in the place of attention
+  outputNorm: "output_norm",
   encoder: false, // norms are after the sums then, and there are token types
   embedding: 0.2, // size of the embedding's numbers
   logitGain: 1, // what the norm before the head makes up for
@@ -50,6 +52,11 @@ const gemma3 = {
 const phi3 = {
   keys: { "rope.dimension_count": 32, "attention.sliding_window": 2047, "rope.scaling.original_context_length": 256 },
   fusedQkv: true, gate: "fused", tied: false,
+};
+// Four layers convolve over three positions, the first and the last one too.
+const lfm2 = {
+  keys: { ...base(1e6), "shortconv.l_cache": 3, "attention.head_count_kv": [0, 0, 2, 0, 2, 0] },
+  layers: 6, convolutions: [0, 1, 3, 5], qkNorm: "head", outputNorm: "token_embd_norm",
 };
 const encoder = { "attention.causal": false, pooling_type: 1 };
 
@@ -93,6 +100,8 @@ export const rows = [
   }),
   row("qwen3moe", "qwen3moe", { keys: { ...expertsOf96, ...heads }, hidden: 96, ffn: 96, experts: 4, qkNorm: "head", tied: false }),
   row("olmoe", "olmoe", { keys: experts, experts: 4, kvHeads: 4, qkNorm: "all", tied: false }),
+  row("lfm2", "lfm2", lfm2),
+  row("lfm2-q8_0", "lfm2", { ...lfm2, type: "Q8_0" }),
   row("bert", "bert", { keys: encoder, norm: "layer", kvHeads: 4, qkvBias: true, gate: "", ffnBias: true, positions: true, encoder: true }),
   row("nomic-bert", "nomic-bert", { keys: { ...encoder, ...base(1000) }, norm: "layer", kvHeads: 4, fusedQkv: true, encoder: true }),
 ];

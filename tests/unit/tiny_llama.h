@@ -12,6 +12,29 @@
 
 namespace camelgpt {
 
+// Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control tokens.
+inline void add_byte_vocabulary(GgufWriter* writer) {
+  std::vector<std::string> tokens;
+  std::vector<int32_t> types(258, 1);
+  uint32_t next = 0x100;
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    const bool itself = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    const uint32_t c = itself ? byte : next++;
+    tokens.push_back(c < 0x80 ? std::string(1, static_cast<char>(c))
+                              : std::string{static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 63))});
+  }
+  tokens.push_back("<|end|>");
+  tokens.push_back("<|start|>");
+  types[256] = types[257] = 3;
+  writer->add_string("tokenizer.ggml.model", "gpt2");
+  writer->add_string("tokenizer.ggml.pre", "gpt-2");
+  writer->add_strings("tokenizer.ggml.tokens", tokens);
+  writer->add_numbers<int32_t>("tokenizer.ggml.token_type", types);
+  writer->add_strings("tokenizer.ggml.merges", {});
+  writer->add("tokenizer.ggml.bos_token_id", uint32_t{257});
+  writer->add("tokenizer.ggml.eos_token_id", uint32_t{256});
+}
+
 struct TinyLlama {
   static constexpr uint32_t kLayers = 2, kHidden = 256, kHeads = 4, kKvHeads = 2, kWidth = 64, kFfn = 512, kContext = 64;
   static constexpr uint32_t kBytes = 256, kEnd = 256, kStart = 257, kVocabulary = 258;
@@ -39,7 +62,7 @@ struct TinyLlama {
     writer.add(key("rope.freq_base"), kBase);
     if (activation != "silu") writer.add_string(key("hidden_activation"), activation);
     if (architecture == "camelgpt") writer.add("tokenizer.ggml.mask_token_id", kStart);
-    add_vocabulary();
+    add_byte_vocabulary(&writer);
     add("token_embd.weight", kHidden, rows, type, 1.0f);
     if (!tied) add("output.weight", kHidden, rows, type);
     add_norm("output_norm.weight");
@@ -110,29 +133,6 @@ struct TinyLlama {
     }
     const std::string head = weights.count("output.weight") != 0 ? "output.weight" : "token_embd.weight";
     return product(head, norm(x[position], "output_norm.weight"));
-  }
-
-  // Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control tokens.
-  void add_vocabulary() {
-    std::vector<std::string> tokens;
-    std::vector<int32_t> types(kVocabulary, 1);
-    uint32_t next = 0x100;
-    for (uint32_t byte = 0; byte < kBytes; ++byte) {
-      const bool itself = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-      const uint32_t c = itself ? byte : next++;
-      tokens.push_back(c < 0x80 ? std::string(1, static_cast<char>(c))
-                                : std::string{static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 63))});
-    }
-    tokens.push_back("<|end|>");
-    tokens.push_back("<|start|>");
-    types[kEnd] = types[kStart] = 3;
-    writer.add_string("tokenizer.ggml.model", "gpt2");
-    writer.add_string("tokenizer.ggml.pre", "gpt-2");
-    writer.add_strings("tokenizer.ggml.tokens", tokens);
-    writer.add_numbers<int32_t>("tokenizer.ggml.token_type", types);
-    writer.add_strings("tokenizer.ggml.merges", {});
-    writer.add("tokenizer.ggml.bos_token_id", kStart);
-    writer.add("tokenizer.ggml.eos_token_id", kEnd);
   }
 
   void add(const std::string& name, uint32_t columns, uint32_t rows, TensorType type, float size = 0.06f, float shift = 0) {

@@ -1,0 +1,131 @@
+// Models in which layers with a short convolution and layers with attention take turns.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "gguf_writer.h"
+#include "model/short_conv.h"
+#include "random_weights.h"
+#include "session/loaded_session.h"
+#include "tiny_llama.h"
+
+using namespace camelgpt;
+
+// Three layers; the one in the middle has attention.
+struct TinyLfm2 {
+  static constexpr uint32_t kLayers = 3, kHidden = 64, kHeads = 4, kKvHeads = 2, kWidth = 16, kFfn = 96, kContext = 320, kLength = 3;
+  GgufWriter writer;
+
+  explicit TinyLfm2(const std::vector<int32_t>& kv_heads = {0, kKvHeads, 0}) {
+    writer.add_string("general.architecture", "lfm2");
+    writer.add("lfm2.block_count", kLayers);
+    writer.add("lfm2.context_length", kContext);
+    writer.add("lfm2.embedding_length", kHidden);
+    writer.add("lfm2.feed_forward_length", kFfn);
+    writer.add("lfm2.attention.head_count", kHeads);
+    writer.add_numbers<int32_t>("lfm2.attention.head_count_kv", kv_heads);
+    writer.add("lfm2.attention.layer_norm_rms_epsilon", 1e-5f);
+    writer.add("lfm2.shortconv.l_cache", kLength);
+    add_byte_vocabulary(&writer);
+    add("token_embd.weight", {kHidden, TinyLlama::kVocabulary}, 1);
+    add("token_embd_norm.weight", {kHidden}, 1);
+    for (uint32_t l = 0; l < kLayers; ++l) {
+      const std::string block = "blk." + std::to_string(l) + ".";
+      add(block + "attn_norm.weight", {kHidden}, 1);
+      add(block + "ffn_norm.weight", {kHidden}, 1);
+      if (l == 1) {
+        add(block + "attn_q.weight", {kHidden, kHidden});
+        add(block + "attn_k.weight", {kHidden, kKvHeads * kWidth});
+        add(block + "attn_v.weight", {kHidden, kKvHeads * kWidth});
+        add(block + "attn_q_norm.weight", {kWidth}, 1);
+        add(block + "attn_k_norm.weight", {kWidth}, 1);
+        add(block + "attn_output.weight", {kHidden, kHidden});
+      } else {
+        add(block + "shortconv.in_proj.weight", {kHidden, 3 * kHidden});
+        add(block + "shortconv.conv.weight", {kLength, kHidden}, 2);
+        add(block + "shortconv.out_proj.weight", {kHidden, kHidden});
+      }
+      add(block + "ffn_gate.weight", {kHidden, kFfn});
+      add(block + "ffn_up.weight", {kHidden, kFfn});
+      add(block + "ffn_down.weight", {kFfn, kHidden});
+    }
+  }
+
+  void add(const std::string& name, const std::vector<uint64_t>& dimensions, float size = 0.2f) {
+    uint64_t count = 1;
+    for (const uint64_t dimension : dimensions) count *= dimension;
+    writer.add_tensor(name, dimensions, TensorType::kF32, random_tensor(TensorType::kF32, count, writer.tensors.size() + 1, size));
+  }
+};
+
+// Logits after these tokens in a session that has seen nothing else.
+static std::vector<float> fresh(const std::vector<uint8_t>& file, const std::vector<int32_t>& tokens, uint32_t slice = 64) {
+  TestSession session;
+  REQUIRE(load(session, file).ok());
+  configure(session);
+  prefill(session, tokens, slice);
+  return logits(session);
+}
+
+TEST_CASE("a short convolution gives the same for one token as for many") {
+  const std::vector<uint8_t> file = TinyLfm2().writer.file();
+  const std::vector<int32_t> tokens = some_tokens(150);
+  const std::vector<float> together = fresh(file, tokens);
+  for (const uint32_t slice : {1u, 7u, 32u}) CHECK(fresh(file, tokens, slice) == together);
+}
+
+TEST_CASE("a cache with convolutions can be cut back to any length") {
+  const std::vector<uint8_t> file = TinyLfm2().writer.file();
+  const std::vector<int32_t> tokens = some_tokens(300);
+  TestSession session;
+  REQUIRE(load(session, file).ok());
+  configure(session);
+  for (const uint32_t kept : {299u, 298u, 290u, 257u, 256u, 200u, 130u, 33u, 32u, 31u, 2u, 1u, 0u}) {
+    CAPTURE(kept);
+    prefill(session, tokens);  // all of it again, with what the cut before left
+    std::vector<int32_t> others(tokens.begin(), tokens.begin() + kept);
+    for (uint32_t i = 0; i < 9; ++i) others.push_back(static_cast<int32_t>(i));
+    prefill(session, others);
+    // What is near, or where a page begins, can be gone on from at once.
+    const uint32_t reused = session_reused_tokens(session);
+    CHECK(reused <= kept + 1);
+    CHECK(reused + kAttentionTile > kept);
+    if (kept >= 200 || kept % kAttentionTile == 0) CHECK(reused >= kept);
+    CHECK(logits(session) == fresh(file, others));
+  }
+}
+
+TEST_CASE("only layers with attention have keys and values, only the others inputs of convolutions") {
+  const std::vector<uint8_t> file = TinyLfm2().writer.file();
+  TestSession session;
+  std::memcpy(session_staging(session).data(), file.data(), 20000);
+  REQUIRE(session_feed(session, 20000).ok());
+  MemoryPlan plan;
+  REQUIRE(session_plan(session, {}, &plan).ok());
+  const uint64_t rows = 2 * TinyLfm2::kKvHeads * TinyLfm2::kContext;
+  const uint64_t pages = TinyLfm2::kKvHeads * 16 * (2 * TinyLfm2::kWidth + sizeof(float));
+  const uint64_t inputs = 2 * (kRecentInputs + TinyLfm2::kContext / kAttentionTile * (TinyLfm2::kLength - 1)) * TinyLfm2::kHidden;
+  CHECK(plan.cache_bytes == rows * (TinyLfm2::kWidth * 2 + sizeof(float)) + pages + (inputs + kRecentInputs) * sizeof(float));
+}
+
+TEST_CASE("layers that are not what the key/value heads say are refused") {
+  const auto refused = [](const TinyLfm2& model, ErrorCode code, const char* text) {
+    TestSession session;
+    const Status status = load(session, model.writer.file());
+    CAPTURE(status.message);
+    CHECK(status.code == code);
+    CHECK(std::string(status.message).find(text) != std::string::npos);
+  };
+  const auto number = static_cast<int32_t>(TinyLfm2::kKvHeads);
+  refused(TinyLfm2({0, number, number}), ErrorCode::kBadMetadata, "short convolution are not those");
+  refused(TinyLfm2({0, 0, 0}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
+  refused(TinyLfm2({0, number, 1}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
+  refused(TinyLfm2({0, number}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
+  refused(TinyLfm2({0, -1, 0}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
+  TinyLfm2 shape;
+  for (GgufWriter::Tensor& tensor : shape.writer.tensors) {
+    if (tensor.name == "blk.2.shortconv.conv.weight") tensor.dimensions = {TinyLfm2::kHidden, TinyLfm2::kLength};
+  }
+  refused(shape, ErrorCode::kBadTensor, "blk.2.shortconv.conv.weight has the wrong shape");
+}
