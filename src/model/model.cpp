@@ -15,8 +15,8 @@ constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,    &kQwen2Architecture, &kQwen3Architecture,  &kGemmaArchitecture,  &kGemma2Architecture,
     &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
     &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture, &kQwen2MoeArchitecture,
-    &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kLfm2Architecture, &kBertArchitecture, &kNomicBertArchitecture,
-    &kCamelGptArchitecture,
+    &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kLfm2Architecture, &kMinicpmArchitecture, &kBertArchitecture,
+    &kNomicBertArchitecture, &kCamelGptArchitecture,
 };
 
 // The names of all of them, for messages.

@@ -219,5 +219,6 @@ extern const Architecture kBertArchitecture;
 extern const Architecture kNomicBertArchitecture;
 extern const Architecture kCamelGptArchitecture;
 extern const Architecture kLfm2Architecture;
+extern const Architecture kMinicpmArchitecture;
 
 }  // namespace camelgpt

@@ -19,6 +19,7 @@ const examples = {
   stablelm: "StableLM 2 1.6B",
   olmo2: "OLMo 2",
   granite: "Granite 3",
+  minicpm: "MiniCPM",
   chatglm: "GEB-1.3B, ChatGLM3, GLM-4",
   smollm3: "SmolLM3",
   qwen2moe: "Qwen1.5-MoE",

@@ -93,6 +93,9 @@ export const rows = [
   row("granite", "granite", {
     keys: { embedding_scale: real(3), residual_scale: real(0.6), "attention.scale": real(0.3), logit_scale: real(2) }, logitGain: 2,
   }),
+  row("minicpm", "minicpm", {
+    keys: { embedding_scale: real(3), residual_scale: real(0.6), logit_scale: real(2) }, logitGain: 2,
+  }),
   row("chatglm", "chatglm", { keys: { "rope.dimension_count": 16 }, fusedQkv: true, qkvBias: true, gate: "fused", tied: false }),
   row("smollm3", "smollm3", { keys: base(5e6), layers: 4 }), // the fourth has no rope
   row("qwen2moe", "qwen2moe", {
