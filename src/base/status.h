@@ -34,7 +34,7 @@ const char* error_code_name(ErrorCode code);
 struct [[nodiscard]] Status {
   ErrorCode code = ErrorCode::kOk;
   char message[160];   // one sentence: what went wrong
-  char expected[128];  // what would have been right
+  char expected[256];  // what would have been right
   char found[128];     // what was there
   char hint[160];      // what the user can do
 

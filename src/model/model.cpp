@@ -21,7 +21,7 @@ constexpr const Architecture* kArchitectures[] = {
 
 // The names of all of them, for messages.
 struct ArchitectureNames {
-  char text[256];
+  char text[240];  // fits what a Status says was expected
   ArchitectureNames() {
     size_t size = 0;
     for (const Architecture* architecture : kArchitectures) {

@@ -558,11 +558,72 @@ TEST_CASE("a file whose tensors do not make the model is refused by name") {
   GgufWriter infinite = writer;
   infinite.tensors.back().data[101] = 0x7c;
   refused(infinite, ErrorCode::kBadTensor, "ffn_down");
-  GgufWriter other;
-  other.add_string("general.architecture", "mamba");
-  refused(other, ErrorCode::kUnsupportedArchitecture, "architecture");
   GgufWriter nothing;
   refused(nothing, ErrorCode::kMissingMetadata, "general.architecture");
+}
+
+TEST_CASE("the error for an architecture that there is none of lists those that there are") {
+  GgufWriter writer;
+  writer.add_string("general.architecture", "mamba");
+  TestSession session;
+  const Status status = load(session, writer.file());
+  CHECK(status.code == ErrorCode::kUnsupportedArchitecture);
+  CHECK(std::string(status.found) == "mamba");
+  const std::string expected = std::string(status.expected) + ",";
+  for (const char* name : {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "stablelm", "olmo2", "granite", "chatglm",
+                           "smollm3", "qwen2moe", "qwen3moe", "olmoe", "lfm2", "minicpm"}) {
+    CAPTURE(name);
+    CHECK(expected.find(std::string(" ") + name + ",") != std::string::npos);
+  }
+  CHECK(expected.size() < sizeof status.expected - 16);  // or the list is cut off
+}
+
+TEST_CASE("a key that a model needs is asked for by name, and an impossible one is refused") {
+  const auto refused = [](const char* key, uint32_t value, ErrorCode code) {
+    CAPTURE(key);
+    GgufWriter writer = TinyLlama(TensorType::kQ8_0).writer;
+    // In the file as it is: the same key with another last letter is another key.
+    const std::string text(key);
+    const auto at = std::search(writer.entries.begin(), writer.entries.end(), text.begin(), text.end());
+    REQUIRE(at != writer.entries.end());
+    if (code == ErrorCode::kMissingMetadata) {
+      *(at + static_cast<ptrdiff_t>(text.size()) - 1) = 'X';
+    } else {
+      std::memcpy(&*at + text.size() + 4, &value, 4);  // behind the type
+    }
+    TestSession session;
+    const Status status = load(session, writer.file());
+    CAPTURE(status.message);
+    CHECK(status.code == code);
+    return std::string(status.message) + status.expected;
+  };
+  for (const char* key : {"llama.block_count", "llama.context_length", "llama.embedding_length", "llama.feed_forward_length",
+                          "llama.attention.head_count", "llama.attention.layer_norm_rms_epsilon"}) {
+    CHECK(refused(key, 0, ErrorCode::kMissingMetadata).find(key) != std::string::npos);
+    if (std::string(key).find("epsilon") == std::string::npos) {
+      CHECK(refused(key, 0, ErrorCode::kBadMetadata).find(key) != std::string::npos);
+    }
+  }
+  refused("llama.attention.head_count_kv", 3, ErrorCode::kBadMetadata);           // does not divide the heads
+  refused("llama.attention.head_count", 6, ErrorCode::kUnsupportedArchitecture);  // heads of 256 / 6
+  refused("llama.embedding_length", 128, ErrorCode::kBadTensor);                  // is not what the tensors have
+}
+
+TEST_CASE("a vocabulary that does not match the embedding is refused") {
+  TestSession session;
+  const Status status = load(session, TinyLlama(TensorType::kQ8_0, true, false, TinyLlama::kContext, TinyLlama::kVocabulary - 1).writer.file());
+  CHECK(status.code == ErrorCode::kBadMetadata);
+  CHECK(std::string(status.message) == "The tokenizer has more tokens than the embedding has rows.");
+  CHECK(std::string(status.expected) == "at most 257 tokens");
+  CHECK(std::string(status.found) == "258");
+  GgufWriter head = TinyLlama(TensorType::kQ8_0, false).writer;
+  for (GgufWriter::Tensor& tensor : head.tensors) {
+    if (tensor.name == "output.weight") tensor.dimensions[1] -= 1;
+  }
+  TestSession other;
+  const Status of_head = load(other, head.file());
+  CHECK(of_head.code == ErrorCode::kBadTensor);
+  CHECK(std::string(of_head.message).find("output.weight has the wrong shape") != std::string::npos);
 }
 
 TEST_CASE("prompts that do not fit and tokens that do not exist are refused") {
