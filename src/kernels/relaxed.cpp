@@ -72,11 +72,4 @@ RelaxedDot probe_relaxed_dot() {
   return is_unsigned ? RelaxedDot::kUnsigned : is_signed ? RelaxedDot::kSigned : RelaxedDot::kOther;
 }
 
-bool relaxed_madd_is_fused() {
-  // (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24: the last term survives only without a rounding in between.
-  static const volatile float kFactor = 1.0f + 0x1p-12f, kAddend = -(1.0f + 0x1p-11f);
-  const v128_t factor = wasm_f32x4_splat(kFactor);
-  return wasm_f32x4_extract_lane(wasm_f32x4_relaxed_madd(factor, factor, wasm_f32x4_splat(kAddend)), 0) != 0.0f;
-}
-
 }  // namespace camelgpt

@@ -14,7 +14,5 @@ extern const Kernels kRelaxedSplitKernels;     // right everywhere
 // What this machine's 32-bit int8 dot does with bit 7 of its second operand.
 enum class RelaxedDot : uint8_t { kUnsigned, kSigned, kOther };
 RelaxedDot probe_relaxed_dot();
-// Whether multiply-add rounds once.
-bool relaxed_madd_is_fused();
 
 }  // namespace camelgpt

@@ -18,8 +18,7 @@ namespace camelgpt {
 template <typename Body>
 void for_each_dot(Body body) {
 #if defined(__wasm_simd128__)
-  // Where multiply-add is not fused, no set but simd's may run: web/features.ts says why.
-  if (relaxed_madd_is_fused()) body();
+  body();
 #else
   for (const DotBehaviour behaviour : {DotBehaviour::kUnsigned, DotBehaviour::kSigned, DotBehaviour::kSaturating}) {
     native_dot_behaviour = behaviour;
