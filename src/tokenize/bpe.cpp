@@ -136,7 +136,8 @@ bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorksp
   return true;
 }
 
-// A character without a token: its bytes, as far as they have tokens, or else the unknown token.
+}  // namespace
+
 bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens) {
   for (const char byte : character) {
     const int32_t token = tokenizer.byte_tokens[static_cast<uint8_t>(byte)];
@@ -145,8 +146,6 @@ bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer
   }
   return true;
 }
-
-}  // namespace
 
 bool merges_reserve(Tokenizer* tokenizer, size_t count) { return tokenizer->merge_slots.resize(hash_slots_for(count)); }
 

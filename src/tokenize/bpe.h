@@ -33,4 +33,8 @@ void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge);
 // Appends the tokens of `piece` (not empty, shorter than 2^32 - 1 bytes). The time is n log n for n bytes.
 Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace, Buffer<int32_t>* tokens);
 
+// Appends the tokens of the bytes of a character that has no token, as far as there are any, or else the unknown token. False: no
+// memory.
+[[nodiscard]] bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens);
+
 }  // namespace camelgpt

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tokenize/bpe.h"
+#include "tokenize/sentence_text.h"
 #include "tokenize/special_tokens.h"
 #include "tokenize/tokenizer.h"
 #include "tokenize/vocabulary.h"
@@ -46,7 +47,10 @@ struct KindName {
   TokenizerKind kind;
 };
 constexpr KindName kKinds[] = {
-    {"gpt2", TokenizerKind::kBytePairs}, {"llama", TokenizerKind::kSentencePiece}, {"bert", TokenizerKind::kWordPiece},
+    {"gpt2", TokenizerKind::kBytePairs},
+    {"llama", TokenizerKind::kSentencePiece},
+    {"t5", TokenizerKind::kUnigram},
+    {"bert", TokenizerKind::kWordPiece},
 };
 
 Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
@@ -58,9 +62,9 @@ Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
     return {};
   }
   Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
-  status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE), llama (SentencePiece BPE) or bert (WordPiece)");
+  status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE), llama (SentencePiece BPE), t5 (unigram), bert (WordPiece)");
   status = with_found(status, "\"%s\"", Printable(model).text);
-  return with_hint(status, "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma, GPT-2 and BERT have one.");
+  return with_hint(status, "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma, GPT-2, BERT and T5 have one.");
 }
 
 Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
@@ -162,6 +166,23 @@ size_t decode_sentence_token(uint8_t type, std::string_view written, char* bytes
   return size;
 }
 
+// A token of a unigram model: the same, but no text leads to those that are not used.
+size_t decode_unigram_token(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
+  const size_t size = decode_sentence_token(type, written, bytes, kind);
+  if (type == kTokenUnused) *kind = PieceKind::kPlain;
+  return size;
+}
+
+auto decoder_of(TokenizerKind kind) {
+  switch (kind) {
+    case TokenizerKind::kBytePairs: break;
+    case TokenizerKind::kSentencePiece: return decode_sentence_token;
+    case TokenizerKind::kUnigram: return decode_unigram_token;
+    case TokenizerKind::kWordPiece: return decode_word_piece;
+  }
+  return decode_token;
+}
+
 Status bad_byte_token(uint32_t token, std::string_view written) {
   Status status = make_error(ErrorCode::kBadMetadata, "Token %u is said to be a byte, but is none.", token);
   status = with_expected(status, "<0x00> to <0xFF>");
@@ -189,6 +210,7 @@ Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
       return with_hint(status, kConvertHint);
     }
     tokenizer->scores[token] = score;
+    if (tokenizer->token_type[token] == kTokenNormal) tokenizer->lowest_score = std::min(tokenizer->lowest_score, score);
   }
   return {};
 }
@@ -205,9 +227,8 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   tokenizer->vocabulary_size = static_cast<uint32_t>(tokens->count);
   CAMELGPT_TRY(read_types(header, tokenizer));
 
-  const bool is_sentence_piece = tokenizer->kind == TokenizerKind::kSentencePiece;
-  const bool is_word_piece = tokenizer->kind == TokenizerKind::kWordPiece;
-  const auto decode = is_sentence_piece ? decode_sentence_token : is_word_piece ? decode_word_piece : decode_token;
+  const auto decode = decoder_of(tokenizer->kind);
+  const bool has_scores = tokenizer->kind == TokenizerKind::kSentencePiece || tokenizer->kind == TokenizerKind::kUnigram;
   PieceKind kind;
   std::string_view written;
   uint64_t bytes = 0;  // at most what the header has, so below 2^32
@@ -229,12 +250,14 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
     const size_t size = decode(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
     tokenizer->piece_start[token + 1] = start + static_cast<uint32_t>(size);
     // Empty tokens fill gaps in some vocabularies; no text leads to them.
-    const bool is_byte = is_sentence_piece && tokenizer->token_type[token] == kTokenByte;
+    const bool is_byte = has_scores && tokenizer->token_type[token] == kTokenByte;
     if (size == 0 || is_byte) continue;
     pieces_insert(tokenizer, token, kind);
-    if (kind == PieceKind::kMerged) tokenizer->longest_piece = std::max(tokenizer->longest_piece, static_cast<uint32_t>(size));
+    if (kind != PieceKind::kMerged) continue;
+    tokenizer->longest_piece = std::max(tokenizer->longest_piece, static_cast<uint32_t>(size));
+    if (stored_piece(*tokenizer, token).find(' ', 1) != std::string_view::npos) tokenizer->crosses_spaces = true;
   }
-  if (is_sentence_piece) {
+  if (has_scores) {
     std::fill_n(tokenizer->byte_tokens, 256, kNoToken);
     for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
       if (tokenizer->token_type[token] != kTokenByte) continue;
@@ -324,7 +347,13 @@ Status read_flag(const GgufHeader& header, std::string_view key, bool by_default
 }
 
 Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
-  const bool is_sentence_piece = tokenizer->kind == TokenizerKind::kSentencePiece, is_word_piece = tokenizer->kind == TokenizerKind::kWordPiece;
+  const bool is_sentence_piece = tokenizer->kind == TokenizerKind::kSentencePiece;
+  const bool is_unigram = tokenizer->kind == TokenizerKind::kUnigram;
+  const bool is_word_piece = tokenizer->kind == TokenizerKind::kWordPiece;
+  if (is_unigram && tokenizer->vocabulary_size > 2) {  // what files of T5 leave out
+    tokenizer->eos_token = 1;
+    tokenizer->unknown_token = 2;
+  }
   if (is_sentence_piece && tokenizer->vocabulary_size > 2) {  // what files leave out
     tokenizer->unknown_token = 0;
     tokenizer->bos_token = 1;
@@ -348,7 +377,7 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   }
   const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->pre == PreTokenizer::kLlamaBpe;
   CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
-  return read_flag(header, "tokenizer.ggml.add_eos_token", is_word_piece, tokenizer->eos_token, &tokenizer->add_eos);
+  return read_flag(header, "tokenizer.ggml.add_eos_token", is_unigram || is_word_piece, tokenizer->eos_token, &tokenizer->add_eos);
 }
 
 // A flag that is left alone where the file does not have it.
@@ -356,10 +385,34 @@ Status read_option(const GgufHeader& header, std::string_view key, bool* flag) {
   return gguf_find(header, key) == nullptr ? Status{} : gguf_get_bool(header, key, flag);
 }
 
+// What characters are replaced by; many files have no such rules.
+Status read_charsmap(const GgufHeader& header, Tokenizer* tokenizer) {
+  constexpr std::string_view kKey = "tokenizer.ggml.precompiled_charsmap";
+  const GgufEntry* map = gguf_find(header, kKey);
+  if (map == nullptr) return {};
+  const bool is_signed = map->type == GgufType::kArray && map->element_type == GgufType::kI8;
+  CAMELGPT_TRY(gguf_get_array(header, kKey, is_signed ? GgufType::kI8 : GgufType::kU8, &map));
+  if (map->count == 0) return {};
+  if (!tokenizer->charsmap.append(header.bytes.data() + map->value_position, static_cast<size_t>(map->count))) {
+    return out_of_memory("the tokenizer's rules", map->count);
+  }
+  if (charsmap_is_sound(tokenizer->charsmap)) return {};
+  Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer's rules for characters are damaged.");
+  status = with_expected(status, "a double array, its size in front, and replacements behind it");
+  status = with_found(status, "%llu bytes", static_cast<unsigned long long>(map->count));
+  return with_hint(status, kConvertHint);
+}
+
 Status read_text_options(const GgufHeader& header, Tokenizer* tokenizer) {
   if (tokenizer->kind == TokenizerKind::kSentencePiece) {
     tokenizer->add_space_prefix = true;
     return read_option(header, "tokenizer.ggml.add_space_prefix", &tokenizer->add_space_prefix);
+  }
+  if (tokenizer->kind == TokenizerKind::kUnigram) {
+    tokenizer->add_space_prefix = true;
+    CAMELGPT_TRY(read_option(header, "tokenizer.ggml.add_space_prefix", &tokenizer->add_space_prefix));
+    CAMELGPT_TRY(read_option(header, "tokenizer.ggml.remove_extra_whitespaces", &tokenizer->remove_extra_spaces));
+    return read_charsmap(header, tokenizer);
   }
   if (tokenizer->kind != TokenizerKind::kWordPiece) return {};
   tokenizer->add_space_prefix = true;  // each word begins with a space, the first of a text too

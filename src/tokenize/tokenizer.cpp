@@ -6,7 +6,9 @@
 #include "base/utf8.h"
 #include "tokenize/bpe.h"
 #include "tokenize/pretokenize.h"
+#include "tokenize/sentence_text.h"
 #include "tokenize/special_tokens.h"
+#include "tokenize/unigram.h"
 #include "tokenize/vocabulary.h"
 #include "tokenize/word_piece.h"
 
@@ -64,12 +66,16 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
 
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
   BpeWorkspace workspace;
+  Buffer<UnigramNode> nodes;
   Buffer<char> characters;
   // What follows a special token begins anew.
   const auto encode_part = [&](std::string_view plain) {
     switch (tokenizer.kind) {
       case TokenizerKind::kBytePairs: return encode_plain(tokenizer, plain, &workspace, tokens);
       case TokenizerKind::kSentencePiece: return encode_sentence(tokenizer, plain, &workspace, &characters, tokens);
+      case TokenizerKind::kUnigram:
+        if (!make_sentence(tokenizer, plain, &characters)) return out_of_memory("the text", plain.size());
+        return unigram_encode(tokenizer, {characters.data(), characters.size()}, &nodes, tokens);
       case TokenizerKind::kWordPiece: return word_piece_encode(tokenizer, plain, &characters, tokens);
     }
     return Status{};
@@ -96,7 +102,7 @@ uint64_t bytes_of(const Buffer<T>& buffer) {
 uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
   return bytes_of(tokenizer.piece_bytes) + bytes_of(tokenizer.piece_start) + bytes_of(tokenizer.token_type) +
          bytes_of(tokenizer.piece_slots) + bytes_of(tokenizer.merge_slots) + bytes_of(tokenizer.specials) +
-         bytes_of(tokenizer.scores);
+         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap);
 }
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,

@@ -15,6 +15,7 @@ namespace camelgpt {
 enum class TokenizerKind : uint8_t {
   kBytePairs,      // "gpt2": pairs of bytes are merged in the order of a list
   kSentencePiece,  // "llama": merges go by the scores of their results, and spaces are letters (Kudo and Richardson 2018)
+  kUnigram,        // "t5": of all ways to write a text the one with the highest sum of scores (Kudo 2018)
   kWordPiece,      // "bert": of each word the longest token that it begins with, and so on (Devlin et al. 2019)
 };
 
@@ -42,6 +43,7 @@ struct MergeSlot {
 struct Tokenizer {
   TokenizerKind kind = TokenizerKind::kBytePairs;
   bool add_space_prefix = false;  // texts, and what follows a special token, begin with a space
+  bool remove_extra_spaces = false;  // of a unigram model: spaces around a text are left out, and several are one
   bool lower_case = false;        // WordPiece sees small letters alone,
   bool strip_accents = false;     // and these without accents
   PreTokenizer pre = PreTokenizer::kGpt2;
@@ -63,7 +65,10 @@ struct Tokenizer {
   Buffer<uint32_t> piece_slots;   // [power of two] bytes → token, see vocabulary.h
   Buffer<MergeSlot> merge_slots;  // [power of two] pair of tokens → merge, see bpe.h
   Buffer<uint32_t> specials;      // tokens that are recognised where they are written out, sorted by their bytes
-  Buffer<float> scores;           // [vocabulary_size] of SentencePiece: the highest is merged first
+  Buffer<float> scores;           // [vocabulary_size] of SentencePiece: the highest is merged first; of unigram: log-probabilities
+  float lowest_score = 0;         // of the normal tokens
+  bool crosses_spaces = false;    // whether text leads to tokens with a space behind their first byte
+  Buffer<uint8_t> charsmap;       // of unigram: what characters are replaced by, see sentence_text.h
   uint32_t longest_piece = 0;     // bytes of the longest token that text leads to
   uint8_t special_starts[256] = {};  // whether any of them starts with this byte
   int32_t byte_tokens[256] = {};     // the token of each single byte, or kNoToken

@@ -93,7 +93,7 @@ TEST_CASE("tokenizer knows the names of pre-tokenizers") {
     check_error(VocabularyWriter(name).try_build(), ErrorCode::kUnsupportedTokenizer);
   }
   VocabularyWriter other;
-  other.model = "t5";
+  other.model = "rwkv";
   check_error(other.try_build(), ErrorCode::kUnsupportedTokenizer);
   other.model = "";
   CHECK(other.try_build().code == ErrorCode::kMissingMetadata);

@@ -1,0 +1,106 @@
+#include "tokenize/sentence_text.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/utf8.h"
+#include "tokenize/vocabulary.h"
+
+namespace camelgpt {
+namespace {
+
+// SentencePiece's own rules are for at most 20 bytes and give at most 33; longer ones would make texts grow without bounds.
+constexpr size_t kMaxRuleLength = 64;
+constexpr size_t kMaxReplacement = 256;
+
+// A double array in the form of darts-clone: the children of a node lie around its offset, at the exclusive or with their byte.
+struct DoubleArray {
+  const uint8_t* units;
+  uint32_t count;
+
+  uint32_t operator[](uint32_t index) const {
+    uint32_t unit;
+    std::memcpy(&unit, units + size_t{index} * sizeof unit, sizeof unit);
+    return unit;
+  }
+  static uint32_t offset(uint32_t unit) { return (unit >> 10) << ((unit & 0x200) >> 6); }
+  static uint32_t label(uint32_t unit) { return unit & 0x800000ff; }  // bit 31: a value, which is no child
+  static bool has_value(uint32_t unit) { return (unit & 0x100) != 0; }
+  static uint32_t value(uint32_t unit) { return unit & 0x7fffffff; }
+};
+
+uint32_t array_bytes(const Buffer<uint8_t>& charsmap) {
+  uint32_t bytes;
+  std::memcpy(&bytes, charsmap.data(), sizeof bytes);
+  return bytes;
+}
+
+// The text at `position` of the replacements, which ends at a zero; null where there is none.
+const char* replacement_at(const Buffer<uint8_t>& charsmap, size_t position, size_t* size) {
+  const size_t start = sizeof(uint32_t) + array_bytes(charsmap);
+  if (position >= charsmap.size() - start) return nullptr;
+  const uint8_t* text = charsmap.data() + start + position;
+  const void* end = std::memchr(text, 0, std::min(kMaxReplacement, charsmap.size() - start - position));
+  if (end == nullptr) return nullptr;
+  *size = static_cast<size_t>(static_cast<const uint8_t*>(end) - text);
+  return reinterpret_cast<const char*>(text);
+}
+
+}  // namespace
+
+bool charsmap_is_sound(const Buffer<uint8_t>& charsmap) {
+  if (charsmap.size() < 2 * sizeof(uint32_t)) return false;
+  const uint32_t bytes = array_bytes(charsmap);
+  return bytes > 0 && bytes % sizeof(uint32_t) == 0 && bytes <= charsmap.size() - sizeof(uint32_t);
+}
+
+size_t replace_prefix(const Tokenizer& tokenizer, std::string_view text, std::string_view* replacement) {
+  const Buffer<uint8_t>& charsmap = tokenizer.charsmap;
+  size_t length = 0;
+  if (!charsmap.empty()) {
+    const uint32_t bytes = array_bytes(charsmap);
+    const DoubleArray array = {charsmap.data() + sizeof bytes, static_cast<uint32_t>(bytes / sizeof(uint32_t))};
+    uint32_t node = DoubleArray::offset(array[0]);
+    for (size_t i = 0; i < std::min(text.size(), kMaxRuleLength); ++i) {
+      const uint8_t byte = static_cast<uint8_t>(text[i]);
+      node ^= byte;
+      if (byte == 0 || node >= array.count) break;
+      const uint32_t unit = array[node];
+      if (DoubleArray::label(unit) != byte) break;
+      node ^= DoubleArray::offset(unit);
+      if (node >= array.count) break;
+      if (!DoubleArray::has_value(unit)) continue;
+      size_t size = 0;
+      const char* found = replacement_at(charsmap, DoubleArray::value(array[node]), &size);
+      if (found == nullptr) continue;
+      *replacement = {found, size};
+      length = i + 1;
+    }
+  }
+  if (length > 0) return length;
+  length = utf8_decode(text).length;
+  *replacement = text.substr(0, length);
+  return length;
+}
+
+bool make_sentence(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* sentence) {
+  sentence->clear();
+  if (text.empty()) return true;
+  const bool merges = tokenizer.remove_extra_spaces;
+  if (tokenizer.add_space_prefix && !sentence->push_back(' ')) return false;
+  bool after_space = merges;  // where no further one is wanted
+  for (size_t at = 0; at < text.size();) {
+    std::string_view part;
+    at += replace_prefix(tokenizer, text.substr(at), &part);
+    const bool is_mark = part == kSpaceMark;
+    for (const char c : is_mark ? " " : part) {
+      if (c == ' ' && after_space && !is_mark) continue;
+      if (!sentence->push_back(c)) return false;
+      after_space = merges && c == ' ' && !is_mark;
+    }
+  }
+  while (merges && !sentence->empty() && sentence->back() == ' ') sentence->shrink(sentence->size() - 1);
+  return true;
+}
+
+}  // namespace camelgpt
