@@ -105,6 +105,14 @@ Status read_kv_heads(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
+// Weights that layers share (Liu et al. 2024, "MobileLLM"; Hillier et al. 2024, "Super Tiny Language Models").
+Status read_sharing(const ConfigReader& reader, ModelConfig* config) {
+  CAMELGPT_TRY(reader.optional_count("block_repeat", kMaxLayers / config->layers, &config->block_repeat));
+  config->layers *= config->block_repeat;
+  if (!reader.has("ffn_sharing")) return {};
+  return gguf_get_bool(reader.header, Key(reader.architecture, "ffn_sharing").view(), &config->ffn_sharing);
+}
+
 Status read_vocabulary(const ConfigReader& reader, ModelConfig* config) {
   const GgufTensor* embedding = gguf_find_tensor(reader.header, "token_embd.weight");
   if (embedding == nullptr || embedding->dimensions[1] > kMaxVocabularyRows) {
@@ -150,6 +158,7 @@ Status ConfigReader::optional_positive(const char* name, float* value) const {
 
 Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.count("block_count", kMaxLayers, &config->layers));
+  CAMELGPT_TRY(read_sharing(reader, config));
   CAMELGPT_TRY(reader.count("embedding_length", kMaxWidth, &config->hidden));
   CAMELGPT_TRY(reader.count("feed_forward_length", kMaxWidth, &config->ffn));
   CAMELGPT_TRY(reader.count("context_length", kMaxContext, &config->context_length));

@@ -32,8 +32,20 @@ enum class RopeStyle : uint8_t {
 // Which hidden states stand for a text, with the numbers of <architecture>.pooling_type.
 enum class Pooling : uint8_t { kOfModel = 0, kMean = 1, kFirst = 2, kLast = 3 };
 
+// Models that read and write bytes: a token is a chunk of them (model/byte_level.h).
+struct ByteConfig {
+  uint32_t length = 0;          // bytes of a chunk, at most; 0: tokens are those of a vocabulary
+  uint32_t width = 0;           // of a byte's embedding
+  uint32_t heads = 0;           // of all blocks
+  uint32_t embedder_blocks = 0, head_blocks = 0;
+  uint32_t widest = 0;          // of what goes through the blocks
+  uint32_t widest_ffn = 0;
+};
+
 struct ModelConfig {
-  uint32_t layers = 0;
+  uint32_t layers = 0;           // that are executed; each has keys and values of its own
+  uint32_t block_repeat = 1;     // so many in succession have the same weights, which are stored once
+  bool ffn_sharing = false;      // all layers have the feed-forward matrices of the first one, which are stored once
   uint32_t hidden = 0;           // width of the residual stream
   uint32_t heads = 0;            // query heads
   uint32_t kv_heads = 0;         // key/value heads; heads is a multiple of it
@@ -71,7 +83,11 @@ struct ModelConfig {
   float attention_softcap = 0;   // see Kernels::softcap; 0: none
   float logit_scale = 1;
   float logit_softcap = 0;       // 0: none
+  ByteConfig bytes;              // vocabulary is that of bytes then
 };
+
+// How many logits a token has.
+inline uint32_t logit_count(const ModelConfig& c) { return c.bytes.length == 0 ? c.vocabulary : c.bytes.length * c.vocabulary; }
 
 inline bool is_local(const ModelConfig& c, uint32_t layer) {
   return c.window != 0 && (c.window_period == 0 || layer % c.window_period != c.window_period - 1);

@@ -66,10 +66,13 @@ struct LayerBinder {
     return norm("post_attention_norm.weight", "post_attention_norm.bias", c.hidden, &out->post_attention_norm);
   }
 
-  Status ffn(DecoderLayer* out) const {
+  Status ffn_norms(DecoderLayer* out) const {
     if (tensors.pre_norms) CAMELGPT_TRY(norm("ffn_norm.weight", "ffn_norm.bias", c.hidden, &out->ffn_norm));
-    if (tensors.post_norms) CAMELGPT_TRY(norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm));
     if (tensors.encoder) CAMELGPT_TRY(norm("layer_output_norm.weight", "layer_output_norm.bias", c.hidden, &out->ffn_end_norm));
+    return tensors.post_norms ? norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm) : Status{};
+  }
+
+  Status ffn(DecoderLayer* out) const {
     if (c.experts != 0) return bind_experts(binder, c, layer, out);
     if (!c.gated) {  // what is called up there has the activation
       CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &out->gate));
@@ -493,13 +496,32 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
     CAMELGPT_TRY(norm(tensors.output_norm, "output_norm.bias", &model->final_norm));
   }
   CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
+  return decoder_bind_layers(tensors, binder, model);
+}
+
+Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+  const ModelConfig& c = model->config;
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
+  DecoderLayer layer;  // what it shares with the one before it stays
+  uint64_t block_macs = 0, ffn_macs = 0;
   uint32_t convolutions = 0;
   for (uint32_t l = 0; l < c.layers; ++l) {
-    DecoderLayer layer;
-    const LayerBinder layer_binder{binder, tensors, c, l};
-    CAMELGPT_TRY(layer_binder.attention(&layer));
-    CAMELGPT_TRY(layer_binder.ffn(&layer));
+    const LayerBinder layer_binder{binder, tensors, c, l / c.block_repeat};
+    const bool repeats = l % c.block_repeat != 0, shares_ffn = repeats || (l > 0 && c.ffn_sharing);
+    if (!shares_ffn) layer = {};
+    const uint64_t before = binder->macs;
+    if (!repeats) {
+      CAMELGPT_TRY(layer_binder.attention(&layer));
+      CAMELGPT_TRY(layer_binder.ffn_norms(&layer));
+      const uint64_t before_ffn = binder->macs;
+      if (!shares_ffn) CAMELGPT_TRY(layer_binder.ffn(&layer));
+      if (!shares_ffn) ffn_macs = binder->macs - before_ffn;
+      block_macs = before_ffn - before + ffn_macs;
+    }
+    binder->macs = before + block_macs;
+    if (shares_ffn && binder->ffn_kinds.size() == l && !binder->ffn_kinds.push_back(binder->ffn_kinds.back())) {
+      return out_of_memory("the list of layers", sizeof(FfnKinds));
+    }
     const bool convolves = layer.conv_in.rows != 0;
     layer.state = convolves ? convolutions : l - convolutions;
     convolutions += convolves;
@@ -513,10 +535,13 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
 
 void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
                      KvCache* cache, Workspace* w) {
-  const ModelConfig& c = model.config;
-  const uint32_t count = static_cast<uint32_t>(tokens.size());
-  make_angles(model, cache->length, count, w);
   embed_tokens(model, tokens, cache->length, w);
+  decoder_layers(model, static_cast<uint32_t>(tokens.size()), outputs, limits, cache, w);
+}
+
+void decoder_layers(const Model& model, uint32_t count, uint32_t outputs, const StepLimits& limits, KvCache* cache, Workspace* w) {
+  const ModelConfig& c = model.config;
+  make_angles(model, cache->length, count, w);
   parallel([&](const Worker& worker) {
     const Pass pass{c, worker, limits, cache, w, &w->threads[worker.index], w->x.data(), cache->length, 0};
     if (!c.causal) return forward_both_ways(pass, model, count);

@@ -24,5 +24,8 @@ struct DecoderTensors {
 Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model);
 void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
                      KvCache* cache, Workspace* workspace);
+// The parts of these two that begin behind the embedding: without it and the head, and with workspace->x as `count` tokens.
+Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, Model* model);
+void decoder_layers(const Model& model, uint32_t count, uint32_t outputs, const StepLimits& limits, KvCache* cache, Workspace* workspace);
 
 }  // namespace camelgpt
