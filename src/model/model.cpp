@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "model/byte_level.h"
 #include "model/sparse_ffn.h"
 #include "nn/linear.h"
 
@@ -16,7 +17,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
     &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture, &kQwen2MoeArchitecture,
     &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kLfm2Architecture, &kMinicpmArchitecture, &kBertArchitecture,
-    &kNomicBertArchitecture, &kCamelGptArchitecture,
+    &kNomicBertArchitecture, &kCamelGptArchitecture, &kStlmArchitecture,
 };
 
 // The names of all of them, for messages.
@@ -85,9 +86,11 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   workspace->cosine = arena->take<float>(angles);
   workspace->sine = arena->take<float>(angles);
   if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
-  workspace->logits = arena->take<float>(padded_rows(config.vocabulary));
+  workspace->logits = arena->take<float>(padded_rows(logit_count(config)));
   workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
-  const uint64_t columns = std::max<uint64_t>(std::max<uint64_t>(config.hidden, widest_ffn), query);
+  if (config.bytes.length != 0) workspace->bytes = byte_workspace_reserve(config, arena);
+  const ByteConfig& bytes = config.bytes;
+  const uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, query, bytes.widest, bytes.widest_ffn});
   const Activations batch = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
   workspace->threads = arena->take<ThreadWorkspace>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
@@ -150,6 +153,7 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
 }  // namespace
 
 void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
+  if (model.bytes != nullptr) return byte_logits(model, output, workspace);
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
   float* x = workspace->x.data() + output * stride;
@@ -170,6 +174,7 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
 
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best) {
+  if (model.bytes != nullptr) return byte_score(model, targets, workspace, logprobs, best);
   const Kernels& k = kernels();
   const ModelConfig& c = model.config;
   const uint32_t tokens = static_cast<uint32_t>(targets.size());
@@ -236,7 +241,7 @@ void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t 
 
 void normalize(const ModelConfig& config, const Norm& norm, const float* x, uint32_t count, float* y) {
   if (norm.weight == nullptr) {
-    std::copy_n(x, count, y);
+    if (x != y) std::copy_n(x, count, y);
   } else if (config.norm == NormKind::kRms) {
     kernels().rms_norm(x, norm.weight, count, config.norm_epsilon, y);
   } else {

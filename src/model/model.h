@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/arena.h"
+#include "base/chunk_table.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "model/kv_cache.h"
@@ -48,6 +49,8 @@ struct DecoderLayer {
 };
 
 struct Architecture;
+struct ByteWeights;    // of models that read bytes, see model/byte_level.h
+struct ByteWorkspace;
 
 struct Model {
   const Architecture* architecture = nullptr;
@@ -65,6 +68,8 @@ struct Model {
   const float* head_bias = nullptr;       // [vocabulary]
   const float* rope_factors = nullptr;    // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
+  const ByteWeights* bytes = nullptr;     // where config.bytes.length is not 0
+  const ChunkTable* chunks = nullptr;     // likewise: what the tokens stand for
   uint64_t parameters = 0;
   uint64_t macs_per_token = 0;            // in matrices, for one decoded token
 };
@@ -106,9 +111,10 @@ struct Workspace {
   std::span<float> projected;   // [batch, hidden]
   std::span<float> gathered;    // [batch, hidden] tokens of one expert, of models with experts
   std::span<float> cosine, sine;  // [2 where local layers have angles of their own][forward_tokens(), rope_rotated / 2]
-  std::span<float> logits;      // [vocabulary]
+  std::span<float> logits;      // [logit_count(config)]
   std::span<float> chunk;       // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
+  ByteWorkspace* bytes = nullptr;  // of models that read bytes
   NeuronCount neurons;          // of single tokens so far
   std::span<float> importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
 };
@@ -220,5 +226,6 @@ extern const Architecture kNomicBertArchitecture;
 extern const Architecture kCamelGptArchitecture;
 extern const Architecture kLfm2Architecture;
 extern const Architecture kMinicpmArchitecture;
+extern const Architecture kStlmArchitecture;
 
 }  // namespace camelgpt

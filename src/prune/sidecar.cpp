@@ -53,7 +53,7 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
   Buffer<float> row;
   const uint32_t columns = std::max({c.hidden, c.ffn, c.heads * c.head_width});
   if (!row.resize(columns)) return out_of_memory("a fingerprint of the model", columns * sizeof(float));
-  uint64_t hash = hash_bytes(model.final_norm.weight, c.hidden * sizeof(float));
+  uint64_t hash = hash_bytes(model.final_norm.weight, model.final_norm.weight == nullptr ? 0 : c.hidden * sizeof(float));
   hash = hash_rows(model.head, 256, row.data(), hash);
   for (const DecoderLayer& l : model.layers) {
     for (const Panel* panel : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {

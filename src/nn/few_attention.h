@@ -1,0 +1,16 @@
+// Attention over a handful of positions, all of which every query sees: floats throughout, no cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace camelgpt {
+
+// Positions that can be seen.
+inline constexpr uint32_t kMaxFew = 16;
+
+// One head of one query: out [width] = softmax over `count` keys of q · k / sqrt(width), times the values. Keys and values are `stride`
+// apart; width is a multiple of 4.
+void attend_to_few(const float* q, const float* keys, const float* values, size_t stride, uint32_t count, uint32_t width, float* out);
+
+}  // namespace camelgpt
