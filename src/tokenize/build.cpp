@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tokenize/bpe.h"
+#include "tokenize/chunks.h"
 #include "tokenize/sentence_text.h"
 #include "tokenize/special_tokens.h"
 #include "tokenize/tokenizer.h"
@@ -427,6 +428,11 @@ Status read_text_options(const GgufHeader& header, Tokenizer* tokenizer) {
 
 Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   Tokenizer built;
+  if (has_chunks(header)) {
+    CAMELGPT_TRY(chunk_tokenizer_build(header, &built));
+    *tokenizer = std::move(built);
+    return {};
+  }
   CAMELGPT_TRY(read_kind(header, &built));
   const bool has_merges = built.kind == TokenizerKind::kBytePairs;
   if (has_merges) CAMELGPT_TRY(read_pre_tokenizer(header, &built));

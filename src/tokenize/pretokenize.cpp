@@ -124,6 +124,15 @@ size_t llama_piece_end(std::string_view text, size_t start, uint32_t digits) {
   return after_line_end > start ? after_line_end : space_end(text, start, false);
 }
 
+// \s*\S* : a word with the white space before it.
+size_t word_end(std::string_view text, size_t start) {
+  size_t end = run_end(text, start, CharacterClass::kSpace);
+  for (Character next = character_at(text, end); next.length > 0 && next.type != CharacterClass::kSpace; next = character_at(text, end)) {
+    end += next.length;
+  }
+  return end;
+}
+
 }  // namespace
 
 size_t piece_end(PreTokenizer pre, std::string_view text, size_t start) {
@@ -133,6 +142,7 @@ size_t piece_end(PreTokenizer pre, std::string_view text, size_t start) {
     case PreTokenizer::kSmolLm: return gpt2_piece_end(text, start, true);
     case PreTokenizer::kLlamaBpe: return llama_piece_end(text, start, 3);
     case PreTokenizer::kQwen2: return llama_piece_end(text, start, 1);
+    case PreTokenizer::kWhitespace: return word_end(text, start);
   }
   return text.size();
 }

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "tokenize/bpe.h"
+#include "tokenize/chunks.h"
 #include "tokenize/pretokenize.h"
 #include "tokenize/sentence_text.h"
 #include "tokenize/special_tokens.h"
@@ -64,7 +65,39 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
   return {};
 }
 
+// *full: an id was wanted where all are in use.
+Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+  *full = false;
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = piece_end(tokenizer.pre, text, start);
+    while (start < end) {
+      const std::string_view chunk = first_chunk(text.substr(start, end - start), tokenizer.chunks.length);
+      const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
+      *full = token < 0;
+      if (*full) return {};
+      CAMELGPT_TRY(append_token(token, tokens));
+      start += chunk.size();
+    }
+  }
+  return {};
+}
+
+Status encode_chunks(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept, Buffer<int32_t>* tokens) {
+  const size_t before = tokens->size();
+  bool full = false;
+  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  if (!full) return {};
+  tokens->shrink(before);
+  chunks_sweep(kept, &tokenizer.chunks);
+  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  if (!full) return {};
+  Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
+  status = with_expected(status, "about %zu at most", tokenizer.chunks.chunks.size() - kept.size());
+  return with_hint(status, "Cut the text into parts.");
+}
+
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
+  if (tokenizer.chunks.in_use()) return encode_chunks(tokenizer, text, options.kept, tokens);
   BpeWorkspace workspace;
   Buffer<UnigramNode> nodes;
   Buffer<char> characters;
@@ -102,7 +135,8 @@ uint64_t bytes_of(const Buffer<T>& buffer) {
 uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
   return bytes_of(tokenizer.piece_bytes) + bytes_of(tokenizer.piece_start) + bytes_of(tokenizer.token_type) +
          bytes_of(tokenizer.piece_slots) + bytes_of(tokenizer.merge_slots) + bytes_of(tokenizer.specials) +
-         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap);
+         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap) + bytes_of(tokenizer.chunks.chunks) +
+         bytes_of(tokenizer.chunks.slots);
 }
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
@@ -116,6 +150,7 @@ Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const
 }
 
 std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
+  if (tokenizer.chunks.in_use()) return chunks_bytes(tokenizer.chunks, token);
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return {};
   std::string_view piece = stored_piece(tokenizer, static_cast<uint32_t>(token));
   constexpr std::string_view kWithoutSpace = ".,:;!?)]}";
@@ -125,6 +160,7 @@ std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
 }
 
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
+  if (tokenizer.chunks.in_use()) return token == kEndChunk;
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return false;
   const uint8_t type = tokenizer.token_type[static_cast<size_t>(token)];
   return type == kTokenControl || type == kTokenUnknown;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/buffer.h"
+#include "base/chunk_table.h"
 #include "base/status.h"
 #include "gguf/gguf.h"
 
@@ -20,7 +21,7 @@ enum class TokenizerKind : uint8_t {
 };
 
 // How text is cut before byte-pair merges; `tokenizer.ggml.pre` names it.
-enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2 };
+enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2, kWhitespace };
 
 inline constexpr int32_t kNoToken = -1;
 
@@ -41,6 +42,8 @@ struct MergeSlot {
 
 // Everything that encoding and decoding need; built once, then read-only. The header may be freed after building.
 struct Tokenizer {
+  // Of models that read bytes: a token is a piece of a word, and gets its id where it turns up first. There is no vocabulary then.
+  mutable ChunkTable chunks;
   TokenizerKind kind = TokenizerKind::kBytePairs;
   bool add_space_prefix = false;  // texts, and what follows a special token, begin with a space
   bool remove_extra_spaces = false;  // of a unigram model: spaces around a text are left out, and several are one
@@ -83,6 +86,7 @@ uint64_t tokenizer_memory(const Tokenizer& tokenizer);
 struct EncodeOptions {
   bool add_special = true;    // put BOS (and EOS) where the model's metadata asks for it
   bool parse_special = true;  // recognise control and user-defined tokens written out in the text
+  std::span<const int32_t> kept = {};  // chunks whose ids stay when there are no free ones
 };
 
 // Appends the ids of `text` (UTF-8; anything else is kBadInput with the position) to *tokens. Bytes that the vocabulary has

@@ -1,0 +1,99 @@
+#include "tokenize/chunks.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "gguf_writer.h"
+
+using namespace camelgpt;
+
+namespace {
+
+struct ChunkTokenizer {
+  GgufReader reader;
+  Tokenizer tokenizer;
+  Status status;
+
+  explicit ChunkTokenizer(const char* words, uint32_t length = 12) {
+    GgufWriter writer;
+    writer.add_string("tokenizer.ggml.model", "bytes");
+    if (words != nullptr) writer.add_string("tokenizer.ggml.pre", words);
+    writer.add("tokenizer.ggml.chunk_length", length);
+    const std::vector<uint8_t> file = writer.file();
+    size_t used = 0;
+    REQUIRE(reader.append(file, &used).ok());
+    status = tokenizer_build(reader.header, &tokenizer);
+  }
+
+  std::vector<std::string> chunks(std::string_view text) const {
+    Buffer<int32_t> tokens;
+    REQUIRE(tokenizer_encode(tokenizer, text, {}, &tokens).ok());
+    std::vector<std::string> all;
+    for (const int32_t token : tokens) all.emplace_back(tokenizer_piece(tokenizer, token));
+    return all;
+  }
+};
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("text is cut into words, and long ones into chunks") {
+  const ChunkTokenizer gpt2("gpt-2");
+  REQUIRE(gpt2.status.ok());
+  CHECK(gpt2.chunks("Once upon a time, there's") == Texts{"Once", " upon", " a", " time", ",", " there", "'s"});
+  CHECK(gpt2.chunks(" internationalisation") == Texts{" internation", "alisation"});
+  CHECK(gpt2.chunks("!!!!!!!!!!!!'s") == Texts{"!!!!!!!!!!!!", "'", "s"});  // the word decides first
+  CHECK(gpt2.chunks("").empty());
+  const ChunkTokenizer spaces("whitespace");
+  CHECK(spaces.chunks("Once  upon a time,\nthere's ") == Texts{"Once", "  upon", " a", " time,", "\nthere's", " "});
+  CHECK(ChunkTokenizer(nullptr).chunks("a b") == Texts{"a", " b"});
+}
+
+TEST_CASE("characters stay whole in chunks where they fit") {
+  CHECK(ChunkTokenizer("gpt-2", 4).chunks("n\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\xa6\x99") == Texts{"n\xc3\xa4", "\xc3\xb6\xc3\xbc", "\xf0\x9f\xa6\x99"});
+  CHECK(ChunkTokenizer("gpt-2", 2).chunks("\xf0\x9f\xa6\x99") == Texts{"\xf0\x9f", "\xa6\x99"});
+}
+
+TEST_CASE("equal chunks have one id, and the end has its own") {
+  const ChunkTokenizer made("gpt-2");
+  Buffer<int32_t> tokens;
+  REQUIRE(tokenizer_encode(made.tokenizer, " a b a", {}, &tokens).ok());
+  CHECK(tokens[0] == tokens[2]);
+  CHECK(tokens[0] != tokens[1]);
+  CHECK(made.tokenizer.eos_token == kEndChunk);
+  CHECK(tokenizer_is_control(made.tokenizer, kEndChunk));
+  CHECK_FALSE(tokenizer_is_control(made.tokenizer, tokens[0]));
+  CHECK(tokenizer_piece(made.tokenizer, kEndChunk).empty());
+  CHECK(tokenizer_memory(made.tokenizer) > (1u << 20));
+}
+
+TEST_CASE("a full table is swept, but for what is kept") {
+  const ChunkTokenizer made("whitespace");
+  Buffer<int32_t> first, tokens;
+  REQUIRE(tokenizer_encode(made.tokenizer, " first words", {}, &first).ok());
+  const auto words = [](int from, int end) {
+    std::string text;
+    for (int i = from; i < end; ++i) text += " " + std::to_string(i);
+    return text;
+  };
+  for (int from = 0; from < 200000; from += 40000) {
+    tokens.clear();
+    REQUIRE(tokenizer_encode(made.tokenizer, words(from, from + 40000), {.kept = first.span()}, &tokens).ok());
+    CHECK(tokenizer_piece(made.tokenizer, tokens.back()) == " " + std::to_string(from + 39999));
+  }
+  CHECK(tokenizer_piece(made.tokenizer, first[0]) == " first");
+  CHECK(tokenizer_piece(made.tokenizer, first[1]) == " words");
+  tokens.clear();
+  const Status status = tokenizer_encode(made.tokenizer, words(0, 70000), {}, &tokens);
+  CHECK(status.code == ErrorCode::kBadInput);
+  CHECK(tokens.empty());
+}
+
+TEST_CASE("a tokenizer of chunks that cannot be is refused") {
+  CHECK(ChunkTokenizer("bert").status.code == ErrorCode::kUnsupportedTokenizer);
+  CHECK(ChunkTokenizer("gpt-2", 1).status.code == ErrorCode::kBadMetadata);
+  CHECK(ChunkTokenizer("gpt-2", 16).status.code == ErrorCode::kBadMetadata);
+}
