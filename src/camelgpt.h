@@ -11,6 +11,9 @@
 //     while (session_step(...) says kContinue) { show session_output(session); }
 //     session_destroy(session);
 //
+// Where a model reads and writes bytes, a token is a chunk of them, and its id stands for it as long as it is in the history or was in
+// use of late.
+//
 // A Session is used by one thread at a time.
 #pragma once
 
@@ -253,6 +256,10 @@ Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* l
 // One for each token of the window but the first. Valid until the next call.
 std::span<const TokenScore> session_scores(const Session* session);
 
+// Bytes that the tokens of the window but the first, or of the last generation's answer, stand for; -1 where tokens are not chunks
+// of bytes.
+int64_t session_bytes(const Session* session);
+
 // ------------------------------------------------------------------------------------------------------------- pruning
 
 // EPDP: steps leave out what cannot matter now. Until a calibration or a sidecar has told what that is, they are dense.
@@ -297,7 +304,7 @@ struct PruneReport {
 };
 PruneReport session_prune_report(const Session* session);
 
-// For tests and tools: the logits after the last evaluated token (prefill or step). [vocabulary]
+// For tests and tools: the logits after the last evaluated token (prefill or step). [vocabulary], or that for each byte of a chunk
 std::span<const float> session_logits(const Session* session);
 
 }  // namespace camelgpt

@@ -80,10 +80,20 @@ void extend_history(Session* s, int32_t token) {
   s->history[at] = token;
 }
 
+// The sampler is told of tokens of a vocabulary alone.
+void accept(Session* s, int32_t token) {
+  if (!reads_bytes(*s)) sampler_accept(&s->sampler, token);
+}
+
 void report_probabilities(Session* s, int32_t token) {
   s->top_count = s->options.logprobs;
   s->last_token = {token, std::numeric_limits<float>::quiet_NaN()};
   if (s->top_count == 0) return;
+  if (reads_bytes(*s)) {  // too many chunks are possible to rank them
+    s->top_count = 0;
+    s->last_token.logprob = chunk_log_probability(*s, token);
+    return;
+  }
   LogProbability top[kMaxLogprobs];
   s->last_token.logprob = sampler_log_probabilities(
       &s->sampler, s->workspace.logits.first(s->model.config.vocabulary), token, {top, s->top_count});
@@ -92,7 +102,7 @@ void report_probabilities(Session* s, int32_t token) {
 
 Status next_token(Session* s, int32_t* token) {
   if (s->generated > 0) evaluate_last(s);
-  *token = sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
+  *token = reads_bytes(*s) ? choose_chunk(s) : sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
   if (*token < 0) return no_token();
   report_probabilities(s, *token);
   return {};
@@ -153,6 +163,7 @@ Status session_configure(Session* session, const GenerationOptions& options) {
   CAMELGPT_TRY(sampler_configure(&session->sampler, sampler_options(options)));
   session->options = options;
   stop_strings_clear(&session->stops);
+  if (reads_bytes(*session)) return configure_chunks(session);
   if (!session->model.config.causal) CAMELGPT_TRY(forbid_unspeakable(session));
   if (options.ignore_eos) {
     for (const int32_t token : session->end_tokens) {
@@ -169,6 +180,7 @@ Status session_add_stop(Session* session, size_t text_size) {
 
 Status session_add_logit_bias(Session* session, int32_t token, float bias) {
   if (session->state != LoadState::kReady) return not_ready();
+  if (reads_bytes(*session)) return no_option_of_chunks("logitBias");
   return sampler_add_bias(&session->sampler, token, bias);
 }
 
@@ -184,7 +196,7 @@ Status session_prompt(Session* session, size_t token_count) {
   s->reused = cache_cut(s->model.config, same_beginning(*s, static_cast<uint32_t>(token_count)), &s->cache);
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
-  for (size_t i = 0; i < token_count; ++i) sampler_accept(&s->sampler, s->tokens[i]);
+  for (size_t i = 0; i < token_count; ++i) accept(s, s->tokens[i]);
   s->detokenizer = Detokenizer();
   s->stops.held.clear();
   s->generated = 0;
@@ -239,7 +251,7 @@ Status session_step(Session* session, StepResult* result) {
     *result = StepResult::kStop;
     return finish_text(s);
   }
-  sampler_accept(&s->sampler, token);
+  accept(s, token);
   extend_history(s, token);
   ++s->generated;
 
@@ -277,7 +289,7 @@ std::span<const TokenProbability> session_top_tokens(const Session* session) {
 
 std::span<const float> session_logits(const Session* session) {
   if (session->state != LoadState::kReady) return {};
-  return session->workspace.logits.first(session->model.config.vocabulary);
+  return session->workspace.logits.first(logit_count(session->model.config));
 }
 
 }  // namespace camelgpt

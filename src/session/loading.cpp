@@ -134,6 +134,12 @@ Status read_header(Session* s) {
     status = with_expected(status, "at most %u tokens", s->model.config.vocabulary);
     return with_found(status, "%u", s->tokenizer.vocabulary_size);
   }
+  if (s->tokenizer.chunks.length != s->model.config.bytes.length) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The model and its tokenizer differ in what a token is.");
+    status = with_expected(status, "chunks of at most %u bytes (0: tokens of a vocabulary)", s->model.config.bytes.length);
+    return with_found(status, "%u", s->tokenizer.chunks.length);
+  }
+  if (s->tokenizer.chunks.in_use()) s->model.chunks = &s->tokenizer.chunks;
   CAMELGPT_TRY(collect_end_tokens(s));
   CAMELGPT_TRY(keep_string(header, "general.architecture", &s->architecture));
   CAMELGPT_TRY(keep_string(header, "general.name", &s->name));

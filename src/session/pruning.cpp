@@ -204,7 +204,7 @@ Status session_set_pruning(Session* session, const PruneOptions& options) {
 Status session_set_prune_mode(Session* session, PruneMode mode) {
   if (session->state != LoadState::kReady) return not_ready();
   CAMELGPT_TRY(session_set_pruning(session, prune_options(mode, session->model.config)));
-  session->pruning.by_mode = mode != PruneMode::kOff;
+  session->pruning.by_mode = mode != PruneMode::kOff && !reads_bytes(*session);
   take_trained_ffn(session);
   return {};
 }

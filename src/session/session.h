@@ -104,6 +104,16 @@ Status masked_next(Session* session, int32_t* token);
 // No mask becomes a control token other than an end.
 Status forbid_unspeakable(Session* session);
 
+// Whether the model's tokens are chunks of bytes. What is different then is in chunks.cpp.
+inline bool reads_bytes(const Session& session) { return session.model.config.bytes.length != 0; }
+Status no_option_of_chunks(const char* name);
+// What session_configure does beside checking options.
+Status configure_chunks(Session* session);
+// As sampler_choose: byte by byte, until one ends the chunk.
+int32_t choose_chunk(Session* session);
+// The log-probability of a chunk by the logits in the workspace.
+float chunk_log_probability(const Session& session, int32_t token);
+
 // kBadInput where one of the first `count` ids of the token buffer is not in the vocabulary, or `count` is not in the buffer.
 Status check_tokens(const Session& session, size_t count);
 

@@ -1,4 +1,6 @@
 // Text ↔ tokens.
+#include <algorithm>
+
 #include "session/session.h"
 
 namespace camelgpt {
@@ -27,6 +29,13 @@ Status check_tokens(const Session& session, size_t count) {
   }
   for (size_t i = 0; i < count; ++i) {
     const int32_t token = session.tokens[i];
+    if (session.tokenizer.chunks.in_use()) {
+      if (chunks_has(session.tokenizer.chunks, token)) continue;
+      Status status = make_error(ErrorCode::kBadInput, "Token %zu stands for no bytes.", i);
+      status = with_expected(status, "ids that this model gave");
+      status = with_found(status, "%d", token);
+      return with_hint(status, "Ids of chunks that were not used for long are given to others: tokenize the text again.");
+    }
     if (token < 0 || static_cast<uint32_t>(token) >= session.model.config.vocabulary) {
       Status status = make_error(ErrorCode::kBadInput, "Token %zu is not in the vocabulary.", i);
       status = with_expected(status, "0 to %u", session.model.config.vocabulary - 1);
@@ -40,8 +49,8 @@ Status session_tokenize(Session* session, size_t text_size, bool add_special, bo
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
   if (text_size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
   session->tokens.clear();
-  return tokenizer_encode(session->tokenizer, {session->text.data(), text_size}, {add_special, parse_special},
-                          &session->tokens);
+  const std::span<const int32_t> kept = session->history.first(std::max(session->history_length, session->cache.length));
+  return tokenizer_encode(session->tokenizer, {session->text.data(), text_size}, {add_special, parse_special, kept}, &session->tokens);
 }
 
 Status session_detokenize(Session* session, size_t token_count, bool keep_control) {

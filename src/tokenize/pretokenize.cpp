@@ -126,11 +126,7 @@ size_t llama_piece_end(std::string_view text, size_t start, uint32_t digits) {
 
 // \s*\S* : a word with the white space before it.
 size_t word_end(std::string_view text, size_t start) {
-  size_t end = run_end(text, start, CharacterClass::kSpace);
-  for (Character next = character_at(text, end); next.length > 0 && next.type != CharacterClass::kSpace; next = character_at(text, end)) {
-    end += next.length;
-  }
-  return end;
+  return run_end(text, run_end(text, start, kSpaces), ~kSpaces);
 }
 
 }  // namespace

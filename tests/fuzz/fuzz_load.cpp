@@ -1,5 +1,5 @@
 // A whole model file with some bytes changed, through load, prompt and a few steps: whatever the bytes, an error or an answer.
-// The files are one made here and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
+// The files are two made here and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -9,11 +9,12 @@
 
 #include "camelgpt.h"
 #include "tiny_llama.h"
+#include "tiny_stlm.h"
 
 using namespace camelgpt;
 
 static std::vector<std::vector<uint8_t>> read_models() {
-  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file()};
+  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file(), TinyStlm().writer.file()};
   const char* folder = std::getenv("CAMELGPT_FUZZ_MODELS");
   if (folder == nullptr) return models;
   std::vector<std::filesystem::path> paths;
