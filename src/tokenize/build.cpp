@@ -34,13 +34,46 @@ struct Printable {
 struct PreTokenizerName {
   std::string_view name;
   PreTokenizer pre;
+  // Merges do not lead to all of the tokens, and texts begin with BOS even where the file does not say so.
+  bool has_whole_words = false;
 };
 constexpr PreTokenizerName kPreTokenizers[] = {
-    {"gpt-2", PreTokenizer::kGpt2},         {"gpt2", PreTokenizer::kGpt2},
-    {"default", PreTokenizer::kGpt2},       {"smollm", PreTokenizer::kSmolLm},
-    {"llama-bpe", PreTokenizer::kLlamaBpe}, {"llama3", PreTokenizer::kLlamaBpe},
-    {"llama-v3", PreTokenizer::kLlamaBpe},  {"qwen2", PreTokenizer::kQwen2},
+    {"gpt-2", PreTokenizer::kGpt2},
+    {"gpt2", PreTokenizer::kGpt2},
+    {"default", PreTokenizer::kGpt2},
+    {"phi-2", PreTokenizer::kGpt2},
+    {"olmo", PreTokenizer::kGpt2},
+    {"mpt", PreTokenizer::kGpt2},
+    {"jais", PreTokenizer::kGpt2},
+    {"exaone4", PreTokenizer::kGpt2},
+    {"granite-docling", PreTokenizer::kGpt2},
+    {"smollm", PreTokenizer::kSmolLm},
+    {"starcoder", PreTokenizer::kSmolLm},
+    {"refact", PreTokenizer::kSmolLm},  // Granite 3
+    {"command-r", PreTokenizer::kSmolLm},
+    {"codeshell", PreTokenizer::kSmolLm},
+    {"exaone", PreTokenizer::kSmolLm},
+    {"minerva-7b", PreTokenizer::kSmolLm},
+    {"llama-bpe", PreTokenizer::kLlamaBpe, true},
+    {"llama3", PreTokenizer::kLlamaBpe, true},
+    {"llama-v3", PreTokenizer::kLlamaBpe, true},
+    {"lfm2", PreTokenizer::kLlamaBpe, true},
+    {"falcon3", PreTokenizer::kLlamaBpe, true},
+    {"falcon-h1", PreTokenizer::kLlamaBpe, true},
+    {"pixtral", PreTokenizer::kLlamaBpe, true},
+    {"dbrx", PreTokenizer::kLlamaBpe},  // OLMo 2, Phi 4
+    {"smaug-bpe", PreTokenizer::kLlamaBpe},
+    {"chatglm-bpe", PreTokenizer::kLlamaBpe},
+    {"glm4", PreTokenizer::kLlamaBpe},
+    {"qwen2", PreTokenizer::kQwen2},
     {"deepseek-r1-qwen", PreTokenizer::kQwen2},
+    {"stablelm2", PreTokenizer::kQwen2},
+    {"hunyuan", PreTokenizer::kQwen2},
+    {"megrez", PreTokenizer::kQwen2},
+    {"qwen35", PreTokenizer::kQwen35},
+    {"gpt-4o", PreTokenizer::kGpt4o},  // Phi 4 mini
+    {"llama4", PreTokenizer::kGpt4o},
+    {"tekken", PreTokenizer::kTekken, true},  // Mistral Nemo
 };
 
 struct KindName {
@@ -75,14 +108,13 @@ Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   for (const PreTokenizerName& known : kPreTokenizers) {
     if (known.name != wanted) continue;
     tokenizer->pre = known.pre;
-    // Llama 3's merges do not lead to all of its tokens, and its texts begin with BOS even where the file does not say so.
-    tokenizer->ignore_merges = known.pre == PreTokenizer::kLlamaBpe;
+    tokenizer->ignore_merges = known.has_whole_words;
     return {};
   }
   Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into words is not supported.");
-  status = with_expected(status, "tokenizer.ggml.pre gpt-2, smollm, llama-bpe or qwen2");
+  status = with_expected(status, "tokenizer.ggml.pre of one of the kinds gpt-2, smollm, llama-bpe, qwen2, gpt-4o, tekken");
   status = with_found(status, "\"%s\"", Printable(wanted).text);
-  return with_hint(status, "Choose a model of the families GPT-2, SmolLM, Llama 3 or Qwen 2.");
+  return with_hint(status, "Choose a model of the families GPT-2, SmolLM, Llama 3, Qwen, OLMo, Granite or GLM.");
 }
 
 // --- vocabulary ---
@@ -376,7 +408,7 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
     CAMELGPT_TRY(read_id(header, "tokenizer.ggml.cls_token_id", *tokenizer, &tokenizer->bos_token));
     CAMELGPT_TRY(read_id(header, "tokenizer.ggml.seperator_token_id", *tokenizer, &tokenizer->eos_token));
   }
-  const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->pre == PreTokenizer::kLlamaBpe;
+  const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->ignore_merges;
   CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
   return read_flag(header, "tokenizer.ggml.add_eos_token", is_unigram || is_word_piece, tokenizer->eos_token, &tokenizer->add_eos);
 }

@@ -82,20 +82,76 @@ size_t gpt2_piece_end(std::string_view text, size_t start, bool numbers_apart) {
   return space_end(text, start, numbers_apart);
 }
 
-// Llama 3, and Qwen 2 with `\p{N}` in place of `\p{N}{1,3}`:
-//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+// The patterns of the kind that Llama 3 has: an apostrophe's ending, a word, a number, signs, line ends, spaces. With C the classes
+// of `letters`:
+//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[C]+|\p{N}{1,digits}| ?[^\s C \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
-// Qwen 2's tokenizer also normalises text to NFC first. That is left out here, as in llama.cpp: it would need tables of
+// Some of the tokenizers also normalise text to NFC first. That is left out here, as in llama.cpp: it would need tables of
 // composition, and text that people type is in NFC already.
-size_t llama_piece_end(std::string_view text, size_t start, uint32_t digits) {
-  const size_t contraction = contraction_length(text.substr(start), true);
+struct WordPattern {
+  uint32_t letters = kLetters;
+  uint32_t digits = 3;             // at most so many in one piece
+  bool ends_stand_alone = true;    // 's and the like are pieces
+  bool ends_belong_to_words = false;
+  bool cuts_at_capitals = false;   // a word is capitals then small letters, see cased_word_end
+  bool slash_ends_signs = false;   // [\r\n/]* behind signs
+};
+
+constexpr WordPattern pattern_of(PreTokenizer pre) {
+  switch (pre) {
+    case PreTokenizer::kQwen2: return {.digits = 1};
+    case PreTokenizer::kQwen35: return {.letters = kLetters | kMarks, .digits = 1};
+    case PreTokenizer::kGpt4o:
+      return {.ends_stand_alone = false, .ends_belong_to_words = true, .cuts_at_capitals = true, .slash_ends_signs = true};
+    case PreTokenizer::kTekken: return {.digits = 1, .ends_stand_alone = false, .cuts_at_capitals = true, .slash_ends_signs = true};
+    default: return {};
+  }
+}
+
+// [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ or, where that is nothing and `capitals_alone` is set, the former alone,
+// at least one. The end, or `start` if there is neither.
+size_t cased_word_end(std::string_view text, size_t start, bool capitals_alone) {
+  constexpr uint32_t kBoth = mask_of(CharacterClass::kLetter) | kMarks;
+  constexpr uint32_t kCapitals = kBoth | mask_of(CharacterClass::kCapital), kSmalls = kBoth | mask_of(CharacterClass::kSmall);
+  size_t end = start, last_both = start;  // behind the last that is in both
+  for (Character next = character_at(text, end); next.is(kCapitals); next = character_at(text, end)) {
+    end += next.length;
+    if (next.is(kBoth)) last_both = end;
+  }
+  const size_t small_end = run_end(text, end, kSmalls);
+  if (small_end > end) return small_end;
+  return capitals_alone ? end : last_both;
+}
+
+// The end of a word that may begin with one character that is neither letter, number nor line end, or `start`.
+size_t word_end(const WordPattern& pattern, std::string_view text, size_t start) {
+  const Character first = character_at(text, start);
+  const bool may_lead = first.length > 0 && !first.is(kLetters | kNumbers) && !first.is_line_end();
+  const size_t behind = start + first.length;
+  size_t end = start;
+  if (!pattern.cuts_at_capitals) {
+    if (may_lead) end = run_end(text, behind, pattern.letters);
+    if (!may_lead || end == behind) end = run_end(text, start, pattern.letters);
+    return end;
+  }
+  for (const bool capitals_alone : {false, true}) {
+    if (may_lead) end = cased_word_end(text, behind, capitals_alone);
+    if (!may_lead || end == behind) end = cased_word_end(text, start, capitals_alone);
+    if (end > start) break;
+  }
+  return end > start && pattern.ends_belong_to_words ? end + contraction_length(text.substr(end), true) : end;
+}
+
+size_t pattern_piece_end(const WordPattern& pattern, std::string_view text, size_t start) {
+  const size_t contraction = pattern.ends_stand_alone ? contraction_length(text.substr(start), true) : 0;
   if (contraction > 0) return start + contraction;
+  const size_t word = word_end(pattern, text, start);
+  if (word > start) return word;
 
   const Character first = character_at(text, start);
-  if (first.is(kLetters)) return run_end(text, start + first.length, kLetters);
   if (first.is(kNumbers)) {
     size_t end = start + first.length;
-    for (uint32_t i = 1; i < digits; ++i) {
+    for (uint32_t i = 1; i < pattern.digits; ++i) {
       const Character next = character_at(text, end);
       if (!next.is(kNumbers)) break;
       end += next.length;
@@ -103,15 +159,14 @@ size_t llama_piece_end(std::string_view text, size_t start, uint32_t digits) {
     return end;
   }
 
-  const Character second = character_at(text, start + first.length);
-  if (second.is(kLetters) && !first.is_line_end()) {
-    return run_end(text, start + first.length + second.length, kLetters);
-  }
-
-  const size_t symbols = first.code_point == ' ' ? start + 1 : start;
-  if (character_at(text, symbols).is(kOthers)) {
-    size_t end = run_end(text, symbols, kOthers);
-    while (character_at(text, end).is_line_end()) ++end;
+  const uint32_t sign_classes = kOthers & ~pattern.letters;
+  const size_t signs = first.code_point == ' ' ? start + 1 : start;
+  if (character_at(text, signs).is(sign_classes)) {
+    size_t end = run_end(text, signs, sign_classes);
+    for (Character next = character_at(text, end); next.is_line_end() || (pattern.slash_ends_signs && next.code_point == '/');
+         next = character_at(text, end)) {
+      ++end;
+    }
     return end;
   }
 
@@ -133,14 +188,10 @@ size_t word_end(std::string_view text, size_t start) {
 
 size_t piece_end(PreTokenizer pre, std::string_view text, size_t start) {
   assert(start < text.size());
-  switch (pre) {
-    case PreTokenizer::kGpt2: return gpt2_piece_end(text, start, false);
-    case PreTokenizer::kSmolLm: return gpt2_piece_end(text, start, true);
-    case PreTokenizer::kLlamaBpe: return llama_piece_end(text, start, 3);
-    case PreTokenizer::kQwen2: return llama_piece_end(text, start, 1);
-    case PreTokenizer::kWhitespace: return word_end(text, start);
-  }
-  return text.size();
+  const bool numbers_apart = pre == PreTokenizer::kSmolLm;
+  if (pre == PreTokenizer::kGpt2 || numbers_apart) return gpt2_piece_end(text, start, numbers_apart);
+  if (pre == PreTokenizer::kWhitespace) return word_end(text, start);
+  return pattern_piece_end(pattern_of(pre), text, start);
 }
 
 }  // namespace camelgpt

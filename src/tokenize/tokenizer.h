@@ -21,7 +21,7 @@ enum class TokenizerKind : uint8_t {
 };
 
 // How text is cut before byte-pair merges; `tokenizer.ggml.pre` names it.
-enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2, kWhitespace };
+enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2, kQwen35, kGpt4o, kTekken, kWhitespace };
 
 inline constexpr int32_t kNoToken = -1;
 
@@ -59,7 +59,7 @@ struct Tokenizer {
   int32_t mask_token = kNoToken;  // of models that fill in masks
   bool add_bos = false;
   bool add_eos = false;
-  bool ignore_merges = false;     // a piece that is a token as it stands is not merged from bytes (Llama 3)
+  bool ignore_merges = false;     // a piece that is a token as it stands is not merged from bytes (Llama 3, Tekken)
   Buffer<char> piece_bytes;       // [sum of lengths] the bytes that each token stands for, one after the other
   Buffer<uint32_t> piece_start;   // [vocabulary_size + 1] where each token's bytes begin in piece_bytes
   Buffer<uint8_t> token_type;     // [vocabulary_size] 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte

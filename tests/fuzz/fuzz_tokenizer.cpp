@@ -4,6 +4,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,8 @@ GgufReader read(const GgufWriter& writer) {
   return reader;
 }
 
-constexpr const char* kPreTokenizers[] = {"gpt-2", "smollm", "llama-bpe", "qwen2"};
+constexpr const char* kPreTokenizers[] = {"gpt-2", "smollm", "llama-bpe", "qwen2", "qwen35", "gpt-4o", "tekken"};
+constexpr size_t kPreTokenizerCount = std::size(kPreTokenizers);
 
 Tokenizer good_tokenizer(const char* pre) {
   std::vector<std::string> tokens, merges;
@@ -102,9 +105,12 @@ std::string detokenize(const Tokenizer& tokenizer, std::span<const int32_t> toke
 }
 
 void check_good_vocabulary(FuzzedDataProvider& data) {
-  static const Tokenizer tokenizers[] = {good_tokenizer(kPreTokenizers[0]), good_tokenizer(kPreTokenizers[1]),
-                                         good_tokenizer(kPreTokenizers[2]), good_tokenizer(kPreTokenizers[3])};
-  const Tokenizer& tokenizer = tokenizers[data.ConsumeIntegralInRange<size_t>(0, 3)];
+  static const std::vector<Tokenizer> tokenizers = [] {
+    std::vector<Tokenizer> all;
+    for (const char* pre : kPreTokenizers) all.push_back(good_tokenizer(pre));
+    return all;
+  }();
+  const Tokenizer& tokenizer = tokenizers[data.ConsumeIntegralInRange<size_t>(0, kPreTokenizerCount - 1)];
   const EncodeOptions options = {.parse_special = data.ConsumeBool()};
 
   // Any tokens.
@@ -131,16 +137,26 @@ void check_good_vocabulary(FuzzedDataProvider& data) {
 
 void check_any_vocabulary(FuzzedDataProvider& data) {
   GgufWriter writer;
-  writer.add_string("tokenizer.ggml.model", data.ConsumeIntegral<uint8_t>() == 0 ? "bert" : "gpt2");
-  const size_t pre = data.ConsumeIntegralInRange<size_t>(0, 5);
-  if (pre < 4) writer.add_string("tokenizer.ggml.pre", kPreTokenizers[pre]);
-  if (pre == 4) writer.add_string("tokenizer.ggml.pre", data.ConsumeRandomLengthString(20));
-  for (const char* key : {"bos", "eos", "eot", "padding", "unknown"}) {
+  writer.add_string("tokenizer.ggml.model", data.PickValueInArray({"gpt2", "llama", "t5", "bert", "rwkv"}));
+  const size_t pre = data.ConsumeIntegralInRange<size_t>(0, kPreTokenizerCount + 1);
+  if (pre < kPreTokenizerCount) writer.add_string("tokenizer.ggml.pre", kPreTokenizers[pre]);
+  if (pre == kPreTokenizerCount) writer.add_string("tokenizer.ggml.pre", data.ConsumeRandomLengthString(20));
+  for (const char* key : {"bos", "eos", "eot", "padding", "unknown", "mask", "cls", "seperator"}) {
     if (!data.ConsumeBool()) continue;
     writer.add("tokenizer.ggml." + std::string(key) + "_token_id", data.ConsumeIntegralInRange<int32_t>(-1, 40));
   }
-  if (data.ConsumeBool()) writer.add("tokenizer.ggml.add_bos_token", data.ConsumeBool());
-  if (data.ConsumeBool()) writer.add("tokenizer.ggml.add_eos_token", data.ConsumeBool());
+  for (const char* key : {"add_bos_token", "add_eos_token", "add_space_prefix", "remove_extra_whitespaces", "normalizer.lowercase",
+                          "normalizer.strip_accents"}) {
+    if (data.ConsumeBool()) writer.add("tokenizer.ggml." + std::string(key), data.ConsumeBool());
+  }
+  if (data.ConsumeBool()) {  // rules for characters: a double array of some units, then what they give
+    std::vector<uint8_t> rules = data.ConsumeBytes<uint8_t>(data.ConsumeIntegralInRange<size_t>(0, 600));
+    if (rules.size() >= 8 && data.ConsumeBool()) {
+      const uint32_t bytes = static_cast<uint32_t>(rules.size() / 8 * 4);
+      std::memcpy(rules.data(), &bytes, sizeof bytes);
+    }
+    writer.add_numbers("tokenizer.ggml.precompiled_charsmap", rules);
+  }
 
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
@@ -160,6 +176,11 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   writer.add_strings("tokenizer.ggml.tokens", tokens);
   if (data.ConsumeBool()) writer.add_numbers("tokenizer.ggml.token_type", types);
   if (data.ConsumeIntegral<uint8_t>() != 0) writer.add_strings("tokenizer.ggml.merges", merges);
+  if (data.ConsumeIntegral<uint8_t>() != 0) {
+    std::vector<float> scores;
+    for (size_t i = 0; i < tokens.size(); ++i) scores.push_back(-static_cast<float>(data.ConsumeIntegral<uint8_t>()) / 8);
+    writer.add_numbers("tokenizer.ggml.scores", scores);
+  }
 
   Tokenizer tokenizer;
   const Status built = tokenizer_build(read(writer).header, &tokenizer);
@@ -176,7 +197,9 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   const std::string decoded = detokenize(tokenizer, encoded.span());
   require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
   for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
-    const std::string_view piece = tokenizer_piece(tokenizer, token);
+    // Those that are a byte of SentencePiece are no text.
+    const bool is_byte = tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
+    const std::string_view piece = is_byte ? std::string_view() : tokenizer_piece(tokenizer, token);
     const int32_t found = tokenizer_find(tokenizer, piece);
     require(piece.empty() || (found != kNoToken && tokenizer_piece(tokenizer, found) == piece), "each token is found");
   }

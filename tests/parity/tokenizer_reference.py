@@ -42,6 +42,21 @@ PRE_TOKENIZERS = {
     "llama-bpe": Sequence([split(LLAMA), BYTES]),
     "qwen2": Sequence([split(QWEN), BYTES]),
 }
+# Patterns of further families, for the lengths of pieces alone.
+ENDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+CAPITALS, SMALLS = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+
+
+def cased(ends, digits):
+    words = "|".join(rf"[^\r\n\p{{L}}\p{{N}}]?{CAPITALS}{first}{SMALLS}{second}{ends}" for first, second in ("*+", "+*"))
+    return rf"{words}|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+MORE_PIECES = {
+    "qwen35": Sequence([split(QWEN.replace(r"\p{L}+", r"[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")), BYTES]),
+    "gpt-4o": Sequence([split(cased(f"{ENDS}?", r"\p{N}{1,3}")), BYTES]),
+    "tekken": Sequence([split(cased("", r"\p{N}")), BYTES]),
+}
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
 
 
@@ -115,7 +130,7 @@ def print_pieces(path):
     print(f"// Made by tests/parity/tokenizer_reference.py with tokenizers {tokenizers.__version__}:")
     print(f"// the lengths in bytes of the pieces that tests/data/{Path(path).name} is cut into.")
     print("#pragma once\n\n#include <cstdint>\n\nnamespace camelgpt {\n")
-    for pre, cutter in PRE_TOKENIZERS.items():
+    for pre, cutter in (PRE_TOKENIZERS | MORE_PIECES).items():
         # In the alphabet for bytes each character is one byte.
         lengths = [len(piece) for piece, _ in cutter.pre_tokenize_str(text)]
         assert sum(lengths) == len(text.encode())

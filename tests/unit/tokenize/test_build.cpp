@@ -86,10 +86,16 @@ TEST_CASE("tokenizer passes over merges of tokens that it does not have") {
 TEST_CASE("tokenizer knows the names of pre-tokenizers") {
   const auto pre_of = [](std::string_view name) { return VocabularyWriter(name).build().pre; };
   for (const char* name : {"", "gpt-2", "gpt2", "default"}) CHECK(pre_of(name) == PreTokenizer::kGpt2);
-  CHECK(pre_of("smollm") == PreTokenizer::kSmolLm);
-  for (const char* name : {"llama-bpe", "llama3", "llama-v3"}) CHECK(pre_of(name) == PreTokenizer::kLlamaBpe);
-  for (const char* name : {"qwen2", "deepseek-r1-qwen"}) CHECK(pre_of(name) == PreTokenizer::kQwen2);
-  for (const char* name : {"tekken", "LLAMA3", "qwen2\n"}) {
+  for (const char* name : {"smollm", "refact", "command-r"}) CHECK(pre_of(name) == PreTokenizer::kSmolLm);
+  for (const char* name : {"llama-bpe", "llama3", "lfm2", "dbrx", "chatglm-bpe"}) CHECK(pre_of(name) == PreTokenizer::kLlamaBpe);
+  for (const char* name : {"qwen2", "deepseek-r1-qwen", "stablelm2"}) CHECK(pre_of(name) == PreTokenizer::kQwen2);
+  CHECK(pre_of("gpt-4o") == PreTokenizer::kGpt4o);
+  CHECK(pre_of("tekken") == PreTokenizer::kTekken);
+  // Only some of those with Llama 3's pattern have its whole words, too.
+  CHECK(VocabularyWriter("lfm2").build().ignore_merges);
+  CHECK(!VocabularyWriter("dbrx").build().ignore_merges);
+  CHECK(!VocabularyWriter("chatglm-bpe").build().ignore_merges);
+  for (const char* name : {"tekken2", "LLAMA3", "qwen2\n"}) {
     check_error(VocabularyWriter(name).try_build(), ErrorCode::kUnsupportedTokenizer);
   }
   VocabularyWriter other;

@@ -124,12 +124,27 @@ void check_goldens(PreTokenizer pre, const std::string& text, const uint8_t (&le
   CHECK(start == text.size());
 }
 
+TEST_CASE("words are cut where a capital follows a small letter") {
+  CHECK(cut(PreTokenizer::kGpt4o, "helloWorld HTTPServer it's IT'S x1234") == "hello|World| HTTPServer| it's| IT'S| x|123|4");
+  CHECK(cut(PreTokenizer::kTekken, "helloWorld HTTPServer it's x12") == "hello|World| HTTPServer| it|'s| x|1|2");
+  // Letters without case are both; a capital behind the last of them begins anew.
+  CHECK(cut(PreTokenizer::kGpt4o, "AB\xe4\xb8\xad""CD") == "AB\xe4\xb8\xad|CD");
+  CHECK(cut(PreTokenizer::kGpt4o, "\xe4\xb8\xad""Ab ABC") == "\xe4\xb8\xad""Ab| ABC");
+  // A mark before capitals alone is a word of its own, since a small one is looked for first.
+  CHECK(cut(PreTokenizer::kGpt4o, "\xcc\x81""AB") == "\xcc\x81|AB");
+  CHECK(cut(PreTokenizer::kGpt4o, " //\n/x (A") == " //\n/|x| (|A");
+  CHECK(cut(PreTokenizer::kQwen35, "e\xcc\x81t !\xcc\x81") == "e\xcc\x81t| !|\xcc\x81");
+}
+
 TEST_CASE("pieces of a hard text are those of the reference's regular expressions") {
   const std::string text = read_hard_text();
   check_goldens(PreTokenizer::kGpt2, text, kGpt2Pieces);
   check_goldens(PreTokenizer::kSmolLm, text, kSmollmPieces);
   check_goldens(PreTokenizer::kLlamaBpe, text, kLlamaBpePieces);
   check_goldens(PreTokenizer::kQwen2, text, kQwen2Pieces);
+  check_goldens(PreTokenizer::kQwen35, text, kQwen35Pieces);
+  check_goldens(PreTokenizer::kGpt4o, text, kGpt4oPieces);
+  check_goldens(PreTokenizer::kTekken, text, kTekkenPieces);
 }
 
 }  // namespace

@@ -1,0 +1,14 @@
+// Sorting in place without recursion, n log n at worst, in less code than std::sort takes.
+#pragma once
+
+#include <algorithm>
+
+namespace camelgpt {
+
+template <typename Iterator, typename Less>
+void heap_sort(Iterator begin, Iterator end, Less less) {
+  std::make_heap(begin, end, less);
+  std::sort_heap(begin, end, less);
+}
+
+}  // namespace camelgpt
