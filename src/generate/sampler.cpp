@@ -16,6 +16,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/heap_sort.h"
 #include "generate/random.h"
 
 namespace camelgpt {
@@ -230,7 +231,7 @@ size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, M
   // A bucket that reaches the target has a member. The last one may have none: then rounding alone kept the sum below it.
   if (members == 0) return count;
   const std::span<uint32_t> order = sampler->order.first(members);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+  heap_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     const double key_a = key(a), key_b = key(b);
     return key_a < key_b || (key_a == key_b && a < b);
   });
@@ -360,7 +361,7 @@ int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
   size_t count;
   if (options.top_k > 0 && options.top_k < logits.size()) {
     count = select_best(logits, options.top_k, candidates);
-    std::sort(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(count),
+    heap_sort(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(count),
               [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
   } else {
     count = collect_finite(logits, candidates);
@@ -392,7 +393,7 @@ float sampler_log_probabilities(Sampler* sampler, std::span<const float> logits,
 
   const size_t count = select_best(logits, std::min(top.size(), logits.size()), sampler->candidates);
   const std::span<Candidate> selected = sampler->candidates.first(count);
-  std::sort(selected.begin(), selected.end(), is_better);
+  heap_sort(selected.begin(), selected.end(), is_better);
   for (size_t i = 0; i < count; ++i) top[i] = {selected[i].token, logprob_of(selected[i].logit)};
   const float logit = logits[static_cast<size_t>(token)];
   return std::isfinite(logit) ? logprob_of(logit) : -kInfinity;

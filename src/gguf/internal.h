@@ -10,6 +10,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/heap_sort.h"
 #include "gguf/gguf.h"
 
 namespace camelgpt {
@@ -73,14 +74,13 @@ inline Status gguf_wait(bool* starved) {
 // A metadata key or tensor name (`label`), the `index`-th from 1, says at `position` that it is `length` bytes long.
 Status gguf_check_length(const char* label, uint64_t index, uint64_t length, uint64_t limit, uint64_t position);
 
-// Fills `order` with the indices 0 to count - 1, sorted by label. In place, without recursion, n log n at worst.
+// Fills `order` with the indices 0 to count - 1, sorted by label.
 template <typename Label>
 [[nodiscard]] bool gguf_sort_labels(Buffer<uint32_t>& order, size_t count, Label label) {
   if (!order.resize(count)) return false;
   for (size_t i = 0; i < count; ++i) order[i] = static_cast<uint32_t>(i);
   const auto less = [&](uint32_t a, uint32_t b) { return label(a) < label(b); };
-  std::make_heap(order.begin(), order.end(), less);
-  std::sort_heap(order.begin(), order.end(), less);
+  heap_sort(order.begin(), order.end(), less);
   return true;
 }
 

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
 
 #include "base/utf8.h"
 #include "gguf/internal.h"
@@ -12,6 +11,29 @@ namespace camelgpt {
 namespace {
 
 // Appends to a buffer and remembers whether memory ran out, so that one check at the end is enough.
+// What %g has written. Exact for up to 15 digits and small exponents, and nearly so for others.
+double read_back(const char* text) {
+  const bool negative = *text == '-';
+  double digits = 0;
+  int exponent = 0;
+  bool fraction = false;
+  for (text += negative ? 1 : 0; *text != '\0' && *text != 'e'; ++text) {
+    if (*text == '.') {
+      fraction = true;
+    } else {
+      digits = digits * 10 + (*text - '0');
+      exponent -= fraction ? 1 : 0;
+    }
+  }
+  if (*text == 'e') {
+    int written = 0;
+    for (const char* at = text + 2; *at != '\0'; ++at) written = written * 10 + (*at - '0');
+    exponent += text[1] == '-' ? -written : written;
+  }
+  const double value = exponent < 0 ? digits / std::pow(10.0, -exponent) : digits * std::pow(10.0, exponent);
+  return negative ? -value : value;
+}
+
 struct JsonWriter {
   Buffer<char>* json;
   bool ok = true;
@@ -70,8 +92,8 @@ struct JsonWriter {
     for (int digits = single ? 6 : 15; digits <= enough; ++digits) {
       std::snprintf(text, sizeof text, "%.*g", digits, value);
       if (digits == enough) break;
-      const double back = single ? double{std::strtof(text, nullptr)} : std::strtod(text, nullptr);
-      if (back == value) break;
+      const double back = read_back(text);
+      if (single ? static_cast<float>(back) == static_cast<float>(value) : back == value) break;
     }
     raw(text);
   }

@@ -158,10 +158,7 @@ Status gguf_end_tensors(GgufReader& reader) {
   const auto before = [](const GgufTensor& a, const GgufTensor& b) {
     return a.offset != b.offset ? a.offset < b.offset : a.name_position < b.name_position;
   };
-  if (!std::is_sorted(tensors.begin(), tensors.end(), before)) {
-    std::make_heap(tensors.begin(), tensors.end(), before);
-    std::sort_heap(tensors.begin(), tensors.end(), before);
-  }
+  if (!std::is_sorted(tensors.begin(), tensors.end(), before)) heap_sort(tensors.begin(), tensors.end(), before);
 
   const auto name = [&](uint32_t i) { return gguf_name(header, tensors[i]); };
   if (!gguf_sort_labels(header.tensors_by_name, tensors.size(), name)) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/heap_sort.h"
 #include "quant/blocks.h"
 
 namespace camelgpt {
@@ -171,7 +172,7 @@ LayerTensorName::LayerTensorName(uint32_t layer, const char* suffix) {
 
 void weight_stream_begin(WeightBinder* binder, WeightStream* stream) {
   stream->targets.swap(binder->targets);
-  std::sort(stream->targets.begin(), stream->targets.end(),
+  heap_sort(stream->targets.begin(), stream->targets.end(),
             [](const WeightTarget& a, const WeightTarget& b) { return a.offset < b.offset; });
   stream->total = binder->header->data_bytes;
   stream->position = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/heap_sort.h"
 #include "base/utf8.h"
 
 namespace camelgpt {
@@ -69,8 +70,7 @@ Status specials_build(Tokenizer* tokenizer) {
                           .compare(tokenizer_piece(*tokenizer, static_cast<int32_t>(b)));
     return order != 0 ? order < 0 : a < b;
   };
-  std::make_heap(specials.begin(), specials.end(), comes_before);  // not std::sort, which recurses
-  std::sort_heap(specials.begin(), specials.end(), comes_before);
+  heap_sort(specials.begin(), specials.end(), comes_before);
   // Of equal ones the first in the vocabulary stays.
   const auto is_equal = [tokenizer](uint32_t a, uint32_t b) {
     return tokenizer_piece(*tokenizer, static_cast<int32_t>(a)) == tokenizer_piece(*tokenizer, static_cast<int32_t>(b));
