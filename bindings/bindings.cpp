@@ -241,6 +241,7 @@ struct Engine {
     uint32_t left = 0;
     return keep(session_score_continue(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
   }
+  double bytes() const { return static_cast<double>(session_bytes(session)); }
   // TokenScore: 32-bit floats and ids.
   double scoresAddress() const { return address(session_scores(session).data()); }
   uint32_t scoresCount() const { return static_cast<uint32_t>(session_scores(session).size()); }
@@ -388,6 +389,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(reportCost)
       CAMELGPT_BIND(scoreBegin)
       CAMELGPT_BIND(scoreContinue)
+      CAMELGPT_BIND(bytes)
       CAMELGPT_BIND(scoresAddress)
       CAMELGPT_BIND(scoresCount)
       CAMELGPT_BIND(logitsAddress)

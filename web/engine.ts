@@ -447,6 +447,12 @@ export class Engine {
     return this.#checkNumber(() => this.#bound.scoreContinue(maxTokens));
   }
 
+  /** Bytes that the scored tokens, or those of the last answer, stand for, where tokens are chunks of bytes. */
+  bytes(): number | undefined {
+    const bytes = this.#run(() => this.#bound.bytes());
+    return bytes < 0 ? undefined : bytes;
+  }
+
   /** One for each token of the window but the first. */
   scores(): TokenScore[] {
     return this.#run(() => {

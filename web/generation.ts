@@ -76,12 +76,13 @@ export async function generate(
     if (signal?.aborted) finishReason ??= "abort";
   }
   const end = performance.now();
+  const bytes = engine.bytes();
 
   return {
     text,
     tokens,
     finishReason,
-    usage: { promptTokens: promptTokens.length, completionTokens: tokens.length },
+    usage: { promptTokens: promptTokens.length, completionTokens: tokens.length, ...(bytes !== undefined && { bytes }) },
     timings: {
       loadMs,
       prefillMs: prefilled - begin,

@@ -29,6 +29,7 @@ export async function score(
   const all = typeof text === "string" ? engine.tokenize(text, params.addSpecial, params.parseSpecial) : text;
   const tokens = maxTokens > 0 ? all.slice(0, maxTokens) : all;
   const scores: TokenScore[] = [];
+  let bytes: number | undefined;
   const pace = pacer();
   for (let begin = 0; tokens.length - begin > 1; begin += window) {
     engine.scoreBegin(tokens.slice(begin, begin + window), params.compare);
@@ -37,6 +38,8 @@ export async function score(
       throwIfAborted(signal);
     }
     for (const each of engine.scores()) scores.push(each);
+    const ofWindow = engine.bytes();
+    if (ofWindow !== undefined) bytes = (bytes ?? 0) + ofWindow;
   }
   if (scores.length === 0) {
     throw new CamelGPTError("bad-input", "The text is too short to be scored.", {
@@ -45,16 +48,18 @@ export async function score(
     });
   }
   const mean = (of: (score: TokenScore) => number) => scores.reduce((sum, each) => sum + of(each), 0) / scores.length;
-  const nll = -mean(({ logprob }) => logprob);
+  const ofToken = -mean(({ logprob }) => logprob);
+  const nll = bytes === undefined ? ofToken : (ofToken * scores.length) / bytes;
   return {
     tokens: scores.length,
+    ...(bytes !== undefined && { bytes }),
     nll,
     perplexity: Math.exp(nll),
     ...(params.logprobs && { logprobs: scores.map(({ logprob }) => logprob), best: scores.map(({ best }) => best) }),
     ...(params.compare && {
       kl: mean(({ kl }) => kl),
       top1: mean(({ best, denseBest }) => (best === denseBest ? 1 : 0)),
-      perplexityRatio: Math.exp(nll + mean(({ denseLogprob }) => denseLogprob)),
+      perplexityRatio: Math.exp(ofToken + mean(({ denseLogprob }) => denseLogprob)),
     }),
   };
 }

@@ -116,6 +116,8 @@ export type FinishReason = "stop" | "length" | "abort" | "error";
 export interface Usage {
   promptTokens: number;
   completionTokens: number;
+  /** Bytes of the completion, where a model reads and writes bytes and its tokens are chunks of them. */
+  bytes?: number;
 }
 
 export interface Timings {
@@ -152,7 +154,9 @@ export interface GenerationResult extends Generated {
 export interface Score {
   /** Tokens scored: every token of a window but its first. */
   tokens: number;
-  /** Mean negative log-likelihood, in nats a token. */
+  /** Bytes of these, where a model reads bytes and its tokens are chunks of them. */
+  bytes?: number;
+  /** Mean negative log-likelihood, in nats a token; a byte, where `bytes` is there. */
   nll: number;
   /** `exp(nll)`. */
   perplexity: number;

@@ -39,7 +39,7 @@ def pad_heads(matrix, heads, width, padded, axis=0):
     return np.moveaxis(wide.reshape(heads * padded, -1), 0, axis)
 
 
-def write(path, config, weights, kind="f32", words="gpt-2", name="STLM"):
+def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None):
     """config: hidden_dim, context_window, byte_context_window, byte_embedding_dim, core_model as the reference has them."""
     core, attention = config["core_model"], config["core_model"]["attn"]
     hidden, layer_count, heads = config["hidden_dim"], core["num_layers"], attention["num_heads"]
@@ -56,6 +56,8 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM"):
 
     writer = gguf.GGUFWriter(path, "stlm")
     writer.add_name(name)
+    if license:
+        writer.add_license(license)
     writer.add_file_type(FILE_TYPES[kind])
     writer.add_context_length(config["context_window"])
     writer.add_embedding_length(hidden)

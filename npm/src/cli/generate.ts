@@ -88,7 +88,7 @@ async function printText(stream: TextStream): Promise<void> {
   process.stdout.write("\n");
   const { usage, timings, finishReason, engine } = await stream;
   const parts = [
-    `${usage.completionTokens} tokens`,
+    usage.bytes === undefined ? `${usage.completionTokens} tokens` : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
     `prompt ${usage.promptTokens} tokens at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,

@@ -31,8 +31,9 @@ export const score: Command = {
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return;
       }
-      const { perplexity, nll, tokens, kl, top1, perplexityRatio } = result;
-      process.stdout.write(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} nats, ${tokens} tokens)\n`);
+      const { perplexity, nll, tokens, bytes, kl, top1, perplexityRatio } = result;
+      const counted = bytes === undefined ? `nats, ${tokens} tokens` : `nats a byte, ${tokens} chunks of ${bytes} bytes`;
+      process.stdout.write(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} ${counted})\n`);
       if (kl === undefined || top1 === undefined || perplexityRatio === undefined) return;
       const cost = `KL ${kl.toFixed(5)} nats a token, top-1 ${(100 * top1).toFixed(2)} %, perplexity × ${perplexityRatio.toFixed(5)}`;
       process.stdout.write(`against the dense model: ${cost}\n`);

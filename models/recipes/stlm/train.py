@@ -1,0 +1,301 @@
+"""Trains a small model that reads and writes bytes, and writes it as a GGUF file.
+
+Text → chunks of bytes → the graph of convert.py's models, smaller → Q8_0. See README.md.
+Usage: train.py --data FOLDER --out stlm-tiny.gguf [--minutes N] [--threads N]
+"""
+import argparse
+import json
+import math
+import re
+import time
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import pre_tokenizers
+from torch import nn
+
+import stlm_gguf
+from stlm_gguf import END, EPSILON, PAD, ROPE_BASE, VOCABULARY
+
+LENGTH, WIDTH, BYTE_HEADS = 12, 96, 8  # of a chunk; of a byte
+EMBEDDER, HEAD_BLOCKS = (96, 192), 3   # widths of the embedder's blocks; blocks of the head
+HIDDEN, HEADS, GROUP, LAYERS, FFN, CONTEXT = 192, 6, 3, 6, 768, 128
+
+
+# ------------------------------------------------------------------------------------------------------------------ text
+
+def articles(path):
+    """The articles of a WikiText file, with its tokenisation undone where that is unambiguous."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r" @(.)@ ", r"\1", text)
+    text = re.sub(r" ([.,;:!?)\]%]|'s\b|n't\b)", r"\1", text)
+    text = re.sub(r"([(\[]) ", r"\1", text)
+    text = re.sub(r'" ([^"\n]*?) "', r'"\1"', text)
+    parts = re.split(r"\n(?= = [^=])", "\n" + text)
+    return ["\n".join(line.strip() for line in part.split("\n") if line.strip()) + "\n" for part in parts if part.strip()]
+
+
+def instructions(path):
+    tasks = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [f"{task['instruction']}\n{one['input']}\n{one['output']}\n".replace("\n\n", "\n") for task in tasks for one in task["instances"]]
+
+
+CUTTER = pre_tokenizers.ByteLevel(add_prefix_space=False)  # with GPT-2's expression
+
+
+def chunks_of(text):
+    """The chunks of a text, as src/tokenize/chunks.cpp cuts them, without the end."""
+    chunks = []
+    for _, (first, last) in CUTTER.pre_tokenize_str(text):
+        word = text[first:last].encode()
+        while len(word) > LENGTH:
+            end = LENGTH
+            while word[end] & 0xC0 == 0x80:
+                end -= 1
+            chunks.append(word[:end])
+            word = word[end:]
+        chunks.append(word)
+    return chunks
+
+
+def encode(texts):
+    """[chunks, LENGTH] symbols; each text begins with the end of another."""
+    rows = []
+    for text in texts:
+        rows.append([END] + [PAD] * (LENGTH - 1))
+        rows += [list(chunk) + [PAD] * (LENGTH - len(chunk)) for chunk in chunks_of(text)]
+    return torch.tensor(rows, dtype=torch.long)
+
+
+# ----------------------------------------------------------------------------------------------------------------- model
+
+class RmsNorm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPSILON) * self.weight
+
+
+def linear(columns, rows, gain=1.0):
+    layer = nn.Linear(columns, rows, bias=False)
+    nn.init.normal_(layer.weight, std=gain * columns ** -0.5)
+    return layer
+
+
+def attend(x, qkv, heads, kv_heads, rotation=None):
+    """x [batch, length, width]; causal with a rotation."""
+    batch, length, width = x.shape
+    head = width // heads
+    q, k, v = (part.view(batch, length, -1, head).transpose(1, 2) for part in qkv(x).split([width, kv_heads * head, kv_heads * head], -1))
+    if rotation is not None:
+        q, k = (rotate(part, *rotation) for part in (q, k))
+    k, v = (part.repeat_interleave(heads // kv_heads, 1) for part in (k, v))
+    return F.scaled_dot_product_attention(q, k, v, is_causal=rotation is not None).transpose(1, 2).reshape(batch, length, width)
+
+
+def rotate(x, cosine, sine):
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.stack((a * cosine - b * sine, a * sine + b * cosine), -1).flatten(-2)
+
+
+class ByteBlock(nn.Module):
+    """The network has no sum around it, so what it gives is as large as what it takes."""
+
+    def __init__(self, width, out, ffn):
+        super().__init__()
+        self.attn_norm, self.ffn_norm = RmsNorm(width), RmsNorm(width)
+        self.attn = nn.ModuleDict({"c_attn": linear(width, 3 * width), "c_proj": linear(width, width, 0.5)})
+        self.ffn = nn.ModuleDict({"linear_1": linear(width, ffn), "linear_2": linear(ffn, out, 1.7)})
+
+    def forward(self, x):
+        x = x + self.attn["c_proj"](attend(self.attn_norm(x), self.attn["c_attn"], BYTE_HEADS, BYTE_HEADS))
+        return self.ffn["linear_2"](F.gelu(self.ffn["linear_1"](self.ffn_norm(x))))
+
+
+class Layer(nn.Module):
+    def __init__(self, ffn):
+        super().__init__()
+        self.attn_norm, self.ffn_norm = RmsNorm(HIDDEN), RmsNorm(HIDDEN)
+        self.attn = nn.ModuleDict({"c_attn": linear(HIDDEN, HIDDEN + 2 * HIDDEN // GROUP), "c_proj": linear(HIDDEN, HIDDEN, (2 * LAYERS) ** -0.5)})
+        self.ffn = ffn  # of all layers
+
+    def forward(self, x, rotation):
+        x = x + self.attn["c_proj"](attend(self.attn_norm(x), self.attn["c_attn"], HEADS, HEADS // GROUP, rotation))
+        n = self.ffn_norm(x)
+        return x + self.ffn["linear_2"](F.silu(self.ffn["linear_1"](n)) * self.ffn["linear_3"](n))
+
+
+class Positions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pe = nn.Embedding(LENGTH, WIDTH)
+        nn.init.normal_(self.pe.weight, std=0.5)
+
+
+class Stlm(nn.Module):
+    """Modules have the reference's names."""
+
+    def __init__(self):
+        super().__init__()
+        widths = [*EMBEDDER, HIDDEN]
+        byte_embedder = nn.Embedding(VOCABULARY, WIDTH)
+        nn.init.normal_(byte_embedder.weight, std=0.5)
+        self.embedder = nn.ModuleDict({
+            "byte_token_embedder": byte_embedder, "pos_encoder": Positions(),
+            "transformer": nn.ModuleList(ByteBlock(widths[i], widths[i + 1], 4 * widths[i]) for i in range(len(EMBEDDER)))})
+        ffn = nn.ModuleDict({"linear_1": linear(HIDDEN, FFN), "linear_3": linear(HIDDEN, FFN), "linear_2": linear(FFN, HIDDEN, (2 * LAYERS) ** -0.5)})
+        self.core = nn.ModuleDict({"transformer": nn.ModuleDict({"h": nn.ModuleList(Layer(ffn) for _ in range(LAYERS))})})
+        self.head = nn.ModuleDict({
+            "projection": linear(HIDDEN, LENGTH * WIDTH, 0.5), "pos_encoder": Positions(),
+            "transformer": nn.ModuleList(ByteBlock(WIDTH, WIDTH, 4 * WIDTH) for _ in range(HEAD_BLOCKS)),
+            "lm_head": linear(WIDTH, VOCABULARY)})
+        width = HIDDEN // HEADS
+        angles = torch.arange(CONTEXT)[:, None] * ROPE_BASE ** (-torch.arange(0, width, 2) / width)
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
+
+    def forward(self, symbols):
+        """[batch, context, LENGTH] → the logits of the next chunk's symbols [batch, context, LENGTH, VOCABULARY]."""
+        batch, context, _ = symbols.shape
+        # Words come again and again: each is embedded once.
+        unique, places = symbols.flatten(0, 1).unique(dim=0, return_inverse=True)
+        x = self.embedder["byte_token_embedder"](unique) + self.embedder["pos_encoder"].pe.weight
+        for block in self.embedder["transformer"]:
+            x = block(x)
+        x = x.mean(1)[places].view(batch, context, HIDDEN)
+        for layer in self.core["transformer"]["h"]:
+            x = layer(x, (self.cosine[:context], self.sine[:context]))
+        y = self.head["projection"](x).view(batch * context, LENGTH, WIDTH)
+        y = y + (y + self.head["pos_encoder"].pe.weight)
+        for block in self.head["transformer"]:
+            y = block(y)
+        return self.head["lm_head"](y).view(batch, context, LENGTH, VOCABULARY)
+
+
+def counted(symbols):
+    """Which symbols a chunk is predicted by: its bytes and what ends it."""
+    ended = (symbols >= PAD).long().cumsum(-1)
+    return ended - (symbols >= PAD).long() == 0
+
+
+def loss_of(model, inputs, targets):
+    """The sum of the negative log-likelihoods, in nats."""
+    logits = model(inputs)
+    mask = counted(targets)
+    return F.cross_entropy(logits[mask], targets[mask], reduction="sum")
+
+
+# -------------------------------------------------------------------------------------------------------------- training
+
+def bytes_in(symbols):
+    return (symbols < PAD).sum().item()
+
+
+@torch.no_grad()
+def bits_per_byte(model, symbols, limit=1 << 30):
+    """Over windows without overlap, all chunks of each but the first."""
+    model.eval()
+    nll, count = 0.0, 0
+    for at in range(0, min(len(symbols), limit) - 1, CONTEXT * 8):
+        piece = symbols[at:at + CONTEXT * 8]
+        piece = piece[:len(piece) // CONTEXT * CONTEXT].view(-1, CONTEXT, LENGTH)
+        if len(piece) > 0:
+            nll += loss_of(model, piece[:, :-1], piece[:, 1:]).item()
+            count += bytes_in(piece[:, 1:])
+    model.train()
+    return nll / count / math.log(2)
+
+
+def train(model, symbols, held_out, options):
+    generator = torch.Generator().manual_seed(options.seed)
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}],
+                                  lr=options.rate, betas=(0.9, 0.98))
+    started, step, last = time.time(), 0, 0.0
+    while True:
+        progress = (time.time() - started) / 60 / options.minutes
+        if progress >= 1:
+            break
+        rate = options.rate * min(1, (step + 1) / 50) * (1 - progress) ** 0.7
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        starts = torch.randint(len(symbols) - CONTEXT - 1, (options.batch,), generator=generator)
+        rows = torch.stack([symbols[s:s + CONTEXT + 1] for s in starts.tolist()])
+        loss = loss_of(model, rows[:, :-1], rows[:, 1:]) / bytes_in(rows[:, 1:])
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if time.time() - last > 120:
+            last = time.time()
+            print(f"step {step} loss {loss.item() / math.log(2):.3f} held-out {bits_per_byte(model, held_out, 4096):.3f} bits a byte, "
+                  f"{last - started:.0f} s", flush=True)
+        step += 1
+    print(f"{step} steps of {options.batch * CONTEXT} chunks", flush=True)
+
+
+@torch.no_grad()
+def sample(model, text, count):
+    """Goes on greedily, as the engine does."""
+    model.eval()
+    rows = encode([text])
+    for _ in range(count):
+        logits = model(rows[None, -CONTEXT:])[0, -1]
+        logits[0, PAD] = -math.inf
+        symbols = logits.argmax(-1).tolist()
+        chunk = []
+        for symbol in symbols:
+            if symbol >= PAD:
+                break
+            chunk.append(symbol)
+        if not chunk:
+            break
+        rows = torch.cat([rows, torch.tensor([chunk + [PAD] * (LENGTH - len(chunk))])])
+    model.train()
+    return bytes(s for s in rows.flatten().tolist() if s < 256).decode(errors="replace")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True, help="folder with wikitext2-valid.txt, wikitext2-test.txt and instructions.jsonl")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+
+    test = articles(options.data / "wikitext2-test.txt")
+    border = len(test) * 3 // 4
+    texts = articles(options.data / "wikitext2-valid.txt") + test[:border] + instructions(options.data / "instructions.jsonl")
+    symbols, held_out = encode(texts), encode(test[border:])
+    model = Stlm()
+    print(f"{len(symbols)} chunks of {bytes_in(symbols)} bytes, {len(held_out)} held out, "
+          f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
+    train(model, symbols, held_out, options)
+
+    with torch.no_grad():  # measured as it is stored
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 2 and ".pe." not in name:
+                quantised = gguf.quants.quantize(parameter.numpy(), gguf.GGMLQuantizationType.Q8_0)
+                parameter.copy_(torch.from_numpy(gguf.quants.dequantize(quantised, gguf.GGMLQuantizationType.Q8_0).copy()))
+    print(f"held out, as stored: {bits_per_byte(model, held_out):.4f} bits a byte")
+    print(sample(model, "The city was", 40))
+    config = {"core_model": {"num_layers": LAYERS, "ffn": {"ffn_type": "swiglu", "ffn_dim": FFN}, "attn": {"num_heads": HEADS, "group_size": GROUP}},
+              "hidden_dim": HIDDEN, "context_window": CONTEXT, "byte_context_window": LENGTH, "byte_embedding_dim": WIDTH}
+    weights = {name: values.numpy() for name, values in model.state_dict().items()}
+    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny", license="CC-BY-SA-4.0")
+    print(f"{parameters} parameters stored, {options.out.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
