@@ -22,54 +22,55 @@ struct ByteTensorName {
   operator std::string_view() const { return text; }
 };
 
-// Rows of a block's matrix.
-Status rows_of(const GgufHeader& header, const ByteTensorName& name, uint32_t* rows) {
+// Rows of a block's matrix; 0 where binding it will fail.
+uint32_t rows_of(const GgufHeader& header, const ByteTensorName& name) {
   const GgufTensor* tensor = gguf_find_tensor(header, name);
-  if (tensor == nullptr || tensor->dimensions[1] > kMaxWidth) {
-    Status status = make_error(ErrorCode::kBadTensor, "The file has no usable tensor %s.", name.text);
-    status = with_expected(status, "a matrix of at most %u rows", kMaxWidth);
-    return with_found(status, tensor == nullptr ? "none" : "more");
-  }
-  *rows = static_cast<uint32_t>(tensor->dimensions[1]);
-  return {};
+  return tensor == nullptr || tensor->dimensions[1] > kMaxWidth ? 0 : static_cast<uint32_t>(tensor->dimensions[1]);
 }
 
-// Notes the widths of the blocks, the first of which takes c->width.
-Status read_widths(const GgufHeader& header, const char* end, uint32_t blocks, ByteConfig* c) {
-  uint32_t width = c->width, ffn = 0;
+// Notes the widths of the blocks, the first of which takes c->width. False where heads do not fit one.
+bool read_widths(const GgufHeader& header, const char* end, uint32_t blocks, ByteConfig* c) {
+  uint32_t width = c->width;
   for (uint32_t i = 0; i < blocks; ++i) {
-    if (width % c->heads != 0 || width / c->heads % 4 != 0 || width % kPanelRows != 0) {
-      Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Heads of bytes of this width are not supported.");
-      status = with_expected(status, "a multiple of 4 for each of %u heads, and of %u for all", c->heads, kPanelRows);
-      return with_found(status, "%u for all", width);
-    }
+    if (width % (c->heads * 4) != 0 || width % kPanelRows != 0) return false;
     c->widest = std::max(c->widest, width);
-    CAMELGPT_TRY(rows_of(header, ByteTensorName(end, i, "ffn_up.weight"), &ffn));
-    CAMELGPT_TRY(rows_of(header, ByteTensorName(end, i, "ffn_down.weight"), &width));
-    c->widest_ffn = std::max(c->widest_ffn, ffn);
+    c->widest_ffn = std::max(c->widest_ffn, rows_of(header, ByteTensorName(end, i, "ffn_up.weight")));
+    width = rows_of(header, ByteTensorName(end, i, "ffn_down.weight"));
   }
-  return {};
+  return true;
 }
 
 Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32_t width, uint32_t last_width, std::span<ByteBlock>* out) {
   *out = binder->arena->take<ByteBlock>(count);
   for (uint32_t i = 0; i < count; ++i) {
-    const auto name = [&](const char* suffix) { return ByteTensorName(end, i, suffix); };
-    uint32_t ffn = 0, next = last_width;
-    CAMELGPT_TRY(rows_of(*binder->header, name("ffn_up.weight"), &ffn));
-    if (i + 1 < count) CAMELGPT_TRY(rows_of(*binder->header, name("ffn_down.weight"), &next));
     ByteBlock block;
-    CAMELGPT_TRY(bind_vector(binder, name("attn_norm.weight"), width, &block.attention_norm));
-    CAMELGPT_TRY(bind_panel(binder, name("attn_qkv.weight"), 3 * width, width, &block.qkv));
-    CAMELGPT_TRY(bind_panel(binder, name("attn_output.weight"), width, width, &block.output));
-    CAMELGPT_TRY(bind_vector(binder, name("ffn_norm.weight"), width, &block.ffn_norm));
-    CAMELGPT_TRY(bind_panel(binder, name("ffn_up.weight"), ffn, width, &block.up));
-    CAMELGPT_TRY(bind_panel(binder, name("ffn_down.weight"), next, ffn, &block.down));
+    const uint32_t ffn = rows_of(*binder->header, ByteTensorName(end, i, "ffn_up.weight"));
+    const uint32_t next = i + 1 == count ? last_width : rows_of(*binder->header, ByteTensorName(end, i, "ffn_down.weight"));
+    const struct {
+      const char* name;
+      uint32_t rows, columns;
+      Panel* panel;
+    } matrices[] = {{"attn_qkv.weight", 3 * width, width, &block.qkv},
+                    {"attn_output.weight", width, width, &block.output},
+                    {"ffn_up.weight", ffn, width, &block.up},
+                    {"ffn_down.weight", next, ffn, &block.down}};
+    for (const auto& m : matrices) CAMELGPT_TRY(bind_panel(binder, ByteTensorName(end, i, m.name), m.rows, m.columns, m.panel));
+    CAMELGPT_TRY(bind_vector(binder, ByteTensorName(end, i, "attn_norm.weight"), width, &block.attention_norm));
+    CAMELGPT_TRY(bind_vector(binder, ByteTensorName(end, i, "ffn_norm.weight"), width, &block.ffn_norm));
     if (!out->empty()) (*out)[i] = block;
     width = next;
   }
   return {};
 }
+
+// Some work on a range, whatever it is: what shares it out is compiled once.
+struct RangeWork {
+  const void* context;
+  void (*run)(const void* context, Range part);
+
+  template <typename Body>
+  RangeWork(const Body& body) : context(&body), run([](const void* c, Range part) { (*static_cast<const Body*>(c))(part); }) {}
+};
 
 // One thread's part. All run the same code and meet at barriers, as in the decoder.
 struct BytePass {
@@ -81,51 +82,63 @@ struct BytePass {
   size_t stride = padded_rows(config.bytes.widest);
   size_t ffn_stride = padded_rows(config.bytes.widest_ffn);
 
-  const Activations& quantized(std::span<float> x, size_t x_stride, uint32_t columns) const {
-    return quantize_input(worker, x.data(), x_stride, rows, columns, Precision::k16, w);
+  // Returns when all of it is done.
+  __attribute__((noinline)) void each(uint32_t total, uint32_t unit, RangeWork work) const {
+    worker.each(total, unit, [&](Range part) { work.run(work.context, part); });
+    worker.barrier();
+  }
+  __attribute__((noinline)) const Activations& quantized(const float* x, size_t x_stride, uint32_t tokens, uint32_t columns) const {
+    return quantize_input(worker, x, x_stride, tokens, columns, Precision::k16, w);
   }
   const Activations& normed(const float* weight, uint32_t width) const {
-    return quantize_input(worker, b.normed.data(), stride, rows, width, Precision::k16, w, [&](Range part) {
+    each(rows, 1, [&](Range part) {
       for (uint32_t t = part.first; t < part.end; ++t) {
         kernels().rms_norm(b.x.data() + t * stride, weight, width, config.norm_epsilon, b.normed.data() + t * stride);
       }
     });
+    return quantized(b.normed.data(), stride, rows, width);
   }
+  // Of what is in qkv.
   const Activations& attended(uint32_t width) const {
-    const uint32_t length = config.bytes.length, heads = config.bytes.heads, head_width = width / heads;
+    const uint32_t length = config.bytes.length, head_width = width / config.bytes.heads;
     const size_t qkv_stride = 3 * stride;
-    return quantize_input(worker, b.attended.data(), stride, rows, width, Precision::k16, w, [&](Range part) {
+    each(rows, 1, [&](Range part) {
       for (uint32_t t = part.first; t < part.end; ++t) {
         const float* q = b.qkv.data() + t * qkv_stride;
         const float* first = b.qkv.data() + t / length * length * qkv_stride;
         for (uint32_t at = 0; at < width; at += head_width) {
-          attend_to_few(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width, b.attended.data() + t * stride + at);
+          attend_to_few(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width, b.normed.data() + t * stride + at);
+        }
+      }
+    });
+    return quantized(b.normed.data(), stride, rows, width);
+  }
+
+  enum class Then { kNothing, kAdd, kGelu };
+  // y = weights * input, which is added to x, or goes through GELU.
+  __attribute__((noinline)) void product(const Panel& weights, const Activations& input, float* y, size_t y_stride, Then then) const {
+    each(weights.rows, kPanelRows, [&](Range part) {
+      linear_part(weights, part, input, y, y_stride);
+      for (uint32_t t = 0; t < rows && then != Then::kNothing; ++t) {
+        float* values = y + t * y_stride + part.first;
+        if (then == Then::kGelu) {
+          gelu(values, part.size());
+        } else {
+          kernels().add(b.x.data() + t * stride + part.first, values, part.size());
         }
       }
     });
   }
+  void run(std::span<const ByteBlock> blocks) const {
+    for (const ByteBlock& block : blocks) {
+      const uint32_t width = block.qkv.columns;
+      product(block.qkv, normed(block.attention_norm, width), b.qkv.data(), 3 * stride, Then::kNothing);
+      product(block.output, attended(width), b.qkv.data(), stride, Then::kAdd);  // queries, keys and values were used
+      product(block.up, normed(block.ffn_norm, width), b.neurons.data(), ffn_stride, Then::kGelu);
+      product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.rows), b.x.data(), stride, Then::kNothing);
+    }
+  }
 };
-
-void run_block(const BytePass& p, const ByteBlock& block) {
-  const uint32_t width = block.qkv.columns, ffn = block.up.rows;
-  const auto product = [&p](const Panel& weights, const Activations& input, std::span<float> y, size_t y_stride, auto finish) {
-    p.worker.each(weights.rows, kPanelRows, [&](Range part) {
-      linear_part(weights, part, input, y.data(), y_stride);
-      for (uint32_t t = 0; t < p.rows; ++t) finish(t, part);
-    });
-    p.worker.barrier();
-  };
-  const auto nothing = [](uint32_t, Range) {};
-  product(block.qkv, p.normed(block.attention_norm, width), p.b.qkv, 3 * p.stride, nothing);
-  product(block.output, p.attended(width), p.b.projected, p.stride, [&p](uint32_t t, Range part) {
-    const size_t at = t * p.stride + part.first;
-    kernels().add(p.b.x.data() + at, p.b.projected.data() + at, part.size());
-  });
-  product(block.up, p.normed(block.ffn_norm, width), p.b.neurons, p.ffn_stride, [&p](uint32_t t, Range part) {
-    gelu(p.b.neurons.data() + t * p.ffn_stride + part.first, part.size());
-  });
-  product(block.down, p.quantized(p.b.neurons, p.ffn_stride, ffn), p.b.x, p.stride, nothing);
-}
 
 // Chunks that are processed together.
 uint32_t chunks_at_once(const ByteConfig& c) { return kMaxBatch / c.length; }
@@ -135,26 +148,22 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
   const ModelConfig& c = model.config;
   const ByteWeights& weights = *model.bytes;
   const uint32_t width = c.bytes.width, all = c.bytes.length * width;
-  ByteWorkspace& b = *w->bytes;
   parallel([&](const Worker& worker) {
-    const BytePass p{c, worker, w, b, count * c.bytes.length};
+    const BytePass p{c, worker, w, *w->bytes, count * c.bytes.length};
     const size_t hidden = padded_rows(c.hidden);
-    const Activations& input = quantize_input(worker, w->x.data() + first * hidden, hidden, count, c.hidden, Precision::k16, w);
-    worker.each(all, kPanelRows, [&](Range part) { linear_part(weights.projection, part, input, b.qkv.data(), all); });
-    worker.barrier();
-    worker.each(p.rows, 1, [&](Range part) {
-      for (uint32_t t = part.first; t < part.end; ++t) {
-        const float* projected = b.qkv.data() + static_cast<size_t>(t) * width;
-        const float* position = weights.head_positions + static_cast<size_t>(t % c.bytes.length) * width;
-        for (uint32_t i = 0; i < width; ++i) b.x[t * p.stride + i] = projected[i] + (projected[i] + position[i]);
+    const Activations& input = p.quantized(w->x.data() + first * hidden, hidden, count, c.hidden);
+    p.each(all, kPanelRows, [&](Range part) {
+      linear_part(weights.projection, part, input, p.b.qkv.data(), all);
+      for (uint32_t i = 0; i < count; ++i) {
+        for (uint32_t at = part.first; at < part.end; ++at) {
+          const float projected = p.b.qkv[i * all + at];
+          p.b.x[(i * c.bytes.length + at / width) * p.stride + at % width] = projected + (projected + weights.head_positions[at]);
+        }
       }
     });
-    worker.barrier();
-    for (const ByteBlock& block : weights.head_blocks) run_block(p, block);
-    const Activations& last = p.quantized(b.x, p.stride, width);
-    worker.each(kByteVocabulary, kPanelRows, [&](Range part) {
-      linear_part(weights.head, part, last, b.logits.data(), padded_rows(kByteVocabulary));
-    });
+    p.run(weights.head_blocks);
+    p.product(weights.head, p.quantized(p.b.x.data(), p.stride, p.rows, width), p.b.logits.data(), padded_rows(kByteVocabulary),
+              BytePass::Then::kNothing);
   });
 }
 
@@ -162,19 +171,24 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
 
 Status read_byte_config(const ConfigReader& reader, ModelConfig* config) {
   ByteConfig& c = config->bytes;
-  CAMELGPT_TRY(reader.count("chunk_length", kMaxChunkLength, &c.length));
-  CAMELGPT_TRY(reader.count("byte.embedding_length", kMaxWidth, &c.width));
-  CAMELGPT_TRY(reader.count("byte.head_count", kMaxWidth, &c.heads));
-  CAMELGPT_TRY(reader.count("byte.embedder_block_count", kMaxLayers, &c.embedder_blocks));
-  CAMELGPT_TRY(reader.count("byte.head_block_count", kMaxLayers, &c.head_blocks));
-  if (config->vocabulary != kByteVocabulary || c.length < 2) {
-    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Chunks of bytes of this form are not supported.");
-    status = with_expected(status, "%u symbols (bytes, pad, end), and 2 to %u of them", kByteVocabulary, kMaxChunkLength);
-    return with_found(status, "%u, and %u", config->vocabulary, c.length);
-  }
+  const struct {
+    const char* name;
+    uint32_t limit;
+    uint32_t* value;
+  } counts[] = {{"chunk_length", kMaxChunkLength, &c.length},
+                {"byte.embedding_length", kMaxWidth, &c.width},
+                {"byte.head_count", kMaxWidth, &c.heads},
+                {"byte.embedder_block_count", kMaxLayers, &c.embedder_blocks},
+                {"byte.head_block_count", kMaxLayers, &c.head_blocks}};
+  for (const auto& count : counts) CAMELGPT_TRY(reader.count(count.name, count.limit, count.value));
   c.widest = std::max(c.width, config->hidden);
-  CAMELGPT_TRY(read_widths(reader.header, kEmbedder, c.embedder_blocks, &c));
-  return read_widths(reader.header, kHead, c.head_blocks, &c);
+  if (config->vocabulary == kByteVocabulary && c.length > 1 && read_widths(reader.header, kEmbedder, c.embedder_blocks, &c) &&
+      read_widths(reader.header, kHead, c.head_blocks, &c)) {
+    return {};
+  }
+  Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Chunks of bytes of this form are not supported.");
+  status = with_expected(status, "%u symbols, chunks of 2 or more, and heads of 4, 8, 12 ... in widths of 8, 16, 24 ...", kByteVocabulary);
+  return with_found(status, "%u symbols, chunks of %u, %u heads", config->vocabulary, c.length, c.heads);
 }
 
 Status bind_bytes(WeightBinder* binder, Model* model) {
@@ -201,11 +215,8 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
 
 ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena) {
   const uint64_t widest = padded_rows(config.bytes.widest);
-  ByteWorkspace b;
-  for (std::span<float>* part : {&b.x, &b.normed, &b.attended, &b.projected}) *part = arena->take<float>(kMaxBatch * widest);
-  b.qkv = arena->take<float>(kMaxBatch * 3 * widest);
-  b.neurons = arena->take<float>(kMaxBatch * static_cast<uint64_t>(padded_rows(config.bytes.widest_ffn)));
-  b.logits = arena->take<float>(kMaxBatch * static_cast<uint64_t>(padded_rows(kByteVocabulary)));
+  const auto take = [arena](uint64_t width) { return arena->take<float>(kMaxBatch * width); };
+  const ByteWorkspace b = {take(widest), take(widest), take(3 * widest), take(padded_rows(config.bytes.widest_ffn)), take(padded_rows(kByteVocabulary))};
   const std::span<ByteWorkspace> place = arena->take<ByteWorkspace>(1);
   if (!place.empty()) place[0] = b;
   return place.data();
@@ -213,33 +224,28 @@ ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena) {
 
 void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace* w) {
   const ModelConfig& c = model.config;
-  const uint32_t length = c.bytes.length, width = c.bytes.width;
+  const uint32_t length = c.bytes.length;
   const size_t hidden = padded_rows(c.hidden);
-  ByteWorkspace& b = *w->bytes;
   for (size_t first = 0; first < tokens.size();) {
     const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), tokens.size() - first));
     parallel([&](const Worker& worker) {
-      const BytePass p{c, worker, w, b, count * length};
-      worker.each(count, 1, [&](Range part) {
-        for (uint32_t i = part.first; i < part.end; ++i) {
-          const std::string_view bytes = chunks_bytes(*model.chunks, tokens[first + i]);
-          for (uint32_t at = 0; at < length; ++at) {
-            const uint32_t symbol = at < bytes.size()          ? static_cast<uint8_t>(bytes[at])
-                                    : at == 0 && bytes.empty() ? kEndByte
-                                                               : kPadByte;
-            float* x = b.x.data() + (i * length + at) * p.stride;
-            panel_row(model.bytes->embedding, symbol, x);
-            kernels().add(x, model.bytes->positions + static_cast<size_t>(at) * width, width);
-          }
+      const BytePass p{c, worker, w, *w->bytes, count * length};
+      p.each(p.rows, 1, [&](Range part) {
+        for (uint32_t t = part.first; t < part.end; ++t) {
+          const uint32_t at = t % length;
+          const std::string_view bytes = chunks_bytes(*model.chunks, tokens[first + t / length]);
+          const uint32_t symbol = at < bytes.size() ? static_cast<uint8_t>(bytes[at]) : at == 0 ? kEndByte : kPadByte;
+          float* x = p.b.x.data() + t * p.stride;
+          panel_row(model.bytes->embedding, symbol, x);
+          kernels().add(x, model.bytes->positions + at * c.bytes.width, c.bytes.width);
         }
       });
-      worker.barrier();
-      for (const ByteBlock& block : model.bytes->embedder) run_block(p, block);
-      worker.each(count, 1, [&](Range part) {
+      p.run(model.bytes->embedder);
+      p.each(count, 1, [&](Range part) {
         for (uint32_t i = part.first; i < part.end; ++i) {
           float* mean = w->x.data() + (first + i) * hidden;
           std::fill_n(mean, c.hidden, 0.0f);
-          for (uint32_t at = 0; at < length; ++at) kernels().add(mean, b.x.data() + (i * length + at) * p.stride, c.hidden);
+          for (uint32_t at = 0; at < length; ++at) kernels().add(mean, p.b.x.data() + (i * length + at) * p.stride, c.hidden);
           scale_values(mean, c.hidden, 1.0f / static_cast<float>(length));
         }
       });

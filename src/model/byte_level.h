@@ -34,13 +34,11 @@ struct ByteWeights {
 
 // Rows are the positions of some chunks, kMaxBatch of them at most, and as far apart as the widest need.
 struct ByteWorkspace {
-  std::span<float> x;         // [rows, widest]
-  std::span<float> normed;    // [rows, widest]
-  std::span<float> qkv;       // [rows, 3 * widest]
-  std::span<float> attended;  // [rows, widest]
-  std::span<float> projected; // [rows, widest]
-  std::span<float> neurons;   // [rows, widest_ffn]
-  std::span<float> logits;    // [rows, kByteVocabulary]
+  std::span<float> x;        // [rows, widest]
+  std::span<float> normed;   // [rows, widest] of x, or what attention gives
+  std::span<float> qkv;      // [rows, 3 * widest]
+  std::span<float> neurons;  // [rows, widest_ffn]
+  std::span<float> logits;   // [rows, kByteVocabulary]
 };
 
 // config->bytes. The widths of blocks are those of their tensors.

@@ -14,9 +14,11 @@ Status no_option_of_chunks(const char* name) {
 
 Status configure_chunks(Session* session) {
   const GenerationOptions& o = session->options;
-  if (o.repeat_penalty != 1) return no_option_of_chunks("repeatPenalty");
-  if (o.presence_penalty != 0) return no_option_of_chunks("presencePenalty");
-  if (o.frequency_penalty != 0) return no_option_of_chunks("frequencyPenalty");
+  const char* penalty = o.repeat_penalty != 1      ? "repeatPenalty"
+                        : o.presence_penalty != 0  ? "presencePenalty"
+                        : o.frequency_penalty != 0 ? "frequencyPenalty"
+                                                   : nullptr;
+  if (penalty != nullptr) return no_option_of_chunks(penalty);
   return o.ignore_eos ? sampler_add_bias(&session->sampler, kEndByte, -HUGE_VALF) : Status{};
 }
 

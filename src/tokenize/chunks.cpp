@@ -2,11 +2,38 @@
 
 #include <cstdint>
 
+#include "tokenize/pretokenize.h"
+
 namespace camelgpt {
 namespace {
 
 constexpr uint32_t kCapacity = 1u << 16;  // chunks that have ids at a time: 1.5 MiB with the hash table
 constexpr uint32_t kSymbols = 258;        // bytes, pad, end
+
+// The beginning of a word: between characters where that is possible.
+std::string_view first_chunk(std::string_view word, uint32_t length) {
+  if (word.size() <= length) return word;
+  size_t end = length;
+  while (end > 0 && (static_cast<uint8_t>(word[end]) & 0xc0) == 0x80) --end;  // a byte within a character
+  return word.substr(0, end == 0 ? length : end);
+}
+
+// *full: an id was wanted where all are in use.
+Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+  *full = false;
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = piece_end(tokenizer.pre, text, start);
+    while (start < end) {
+      const std::string_view chunk = first_chunk(text.substr(start, end - start), tokenizer.chunks.length);
+      const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
+      *full = token < 0;
+      if (*full) return {};
+      if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
+      start += chunk.size();
+    }
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -32,11 +59,18 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   return reserved ? Status{} : out_of_memory("chunks", kCapacity * sizeof(ChunkTable::Chunk));
 }
 
-std::string_view first_chunk(std::string_view word, uint32_t length) {
-  if (word.size() <= length) return word;
-  size_t end = length;
-  while (end > 0 && (static_cast<uint8_t>(word[end]) & 0xc0) == 0x80) --end;  // a byte within a character
-  return word.substr(0, end == 0 ? length : end);
+Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept, Buffer<int32_t>* tokens) {
+  const size_t before = tokens->size();
+  bool full = false;
+  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  if (!full) return {};
+  tokens->shrink(before);
+  chunks_sweep(kept, &tokenizer.chunks);
+  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  if (!full) return {};
+  Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
+  status = with_expected(status, "about %zu at most", tokenizer.chunks.chunks.size() - kept.size());
+  return with_hint(status, "Cut the text into parts.");
 }
 
 }  // namespace camelgpt

@@ -1,7 +1,6 @@
 // Text to chunks of bytes: words, and those that are too long in several parts.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include "tokenize/tokenizer.h"
@@ -14,7 +13,7 @@ bool has_chunks(const GgufHeader& header);
 // Reads tokenizer.ggml.pre and tokenizer.ggml.chunk_length, and makes the table of chunks.
 Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer);
 
-// The beginning of a word, of at most `length` bytes (2 or more): between characters where that is possible.
-std::string_view first_chunk(std::string_view word, uint32_t length);
+// As tokenizer_encode. Where the table of chunks is full, all but `kept` may lose their ids.
+Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept, Buffer<int32_t>* tokens);
 
 }  // namespace camelgpt

@@ -65,39 +65,8 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
   return {};
 }
 
-// *full: an id was wanted where all are in use.
-Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
-  *full = false;
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = piece_end(tokenizer.pre, text, start);
-    while (start < end) {
-      const std::string_view chunk = first_chunk(text.substr(start, end - start), tokenizer.chunks.length);
-      const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
-      *full = token < 0;
-      if (*full) return {};
-      CAMELGPT_TRY(append_token(token, tokens));
-      start += chunk.size();
-    }
-  }
-  return {};
-}
-
-Status encode_chunks(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept, Buffer<int32_t>* tokens) {
-  const size_t before = tokens->size();
-  bool full = false;
-  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
-  if (!full) return {};
-  tokens->shrink(before);
-  chunks_sweep(kept, &tokenizer.chunks);
-  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
-  if (!full) return {};
-  Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
-  status = with_expected(status, "about %zu at most", tokenizer.chunks.chunks.size() - kept.size());
-  return with_hint(status, "Cut the text into parts.");
-}
-
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
-  if (tokenizer.chunks.in_use()) return encode_chunks(tokenizer, text, options.kept, tokens);
+  if (tokenizer.chunks.in_use()) return chunks_encode(tokenizer, text, options.kept, tokens);
   BpeWorkspace workspace;
   Buffer<UnigramNode> nodes;
   Buffer<char> characters;
