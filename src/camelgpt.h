@@ -263,7 +263,7 @@ int64_t session_bytes(const Session* session);
 // ------------------------------------------------------------------------------------------------------------- pruning
 
 // EPDP: steps leave out what cannot matter now. Until a calibration or a sidecar has told what that is, they are dense.
-// kBadOption names the option and its range; kBadState where the model was loaded without room for it.
+// kBadOption names the option and its range; kBadState where the model was loaded without room for it. Models that read bytes stay dense.
 Status session_set_pruning(Session* session, const PruneOptions& options);
 Status session_set_prune_mode(Session* session, PruneMode mode);
 

@@ -40,23 +40,39 @@ bool read_widths(const GgufHeader& header, const char* end, uint32_t blocks, Byt
   return true;
 }
 
+// A tensor that goes to a panel, or else is kept as floats: a vector where it has no rows.
+struct ByteTensor {
+  const char* name;
+  uint32_t rows, columns;
+  Panel* panel;
+  const float** values;
+};
+
+// All of them, whose names begin alike.
+Status bind_tensors(WeightBinder* binder, const char* prefix, std::span<const ByteTensor> tensors) {
+  for (const ByteTensor& t : tensors) {
+    char name[96];
+    std::snprintf(name, sizeof name, "%s%s.weight", prefix, t.name);
+    CAMELGPT_TRY(t.panel != nullptr ? bind_panel(binder, name, t.rows, t.columns, t.panel)
+                 : t.rows == 0      ? bind_vector(binder, name, t.columns, t.values)
+                                    : bind_table(binder, name, t.rows, t.columns, t.values));
+  }
+  return {};
+}
+
 Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32_t width, uint32_t last_width, std::span<ByteBlock>* out) {
   *out = binder->arena->take<ByteBlock>(count);
   for (uint32_t i = 0; i < count; ++i) {
     ByteBlock block;
     const uint32_t ffn = rows_of(*binder->header, ByteTensorName(end, i, "ffn_up.weight"));
     const uint32_t next = i + 1 == count ? last_width : rows_of(*binder->header, ByteTensorName(end, i, "ffn_down.weight"));
-    const struct {
-      const char* name;
-      uint32_t rows, columns;
-      Panel* panel;
-    } matrices[] = {{"attn_qkv.weight", 3 * width, width, &block.qkv},
-                    {"attn_output.weight", width, width, &block.output},
-                    {"ffn_up.weight", ffn, width, &block.up},
-                    {"ffn_down.weight", next, ffn, &block.down}};
-    for (const auto& m : matrices) CAMELGPT_TRY(bind_panel(binder, ByteTensorName(end, i, m.name), m.rows, m.columns, m.panel));
-    CAMELGPT_TRY(bind_vector(binder, ByteTensorName(end, i, "attn_norm.weight"), width, &block.attention_norm));
-    CAMELGPT_TRY(bind_vector(binder, ByteTensorName(end, i, "ffn_norm.weight"), width, &block.ffn_norm));
+    const ByteTensor tensors[] = {{"attn_norm", 0, width, nullptr, &block.attention_norm},
+                                  {"attn_qkv", 3 * width, width, &block.qkv, nullptr},
+                                  {"attn_output", width, width, &block.output, nullptr},
+                                  {"ffn_norm", 0, width, nullptr, &block.ffn_norm},
+                                  {"ffn_up", ffn, width, &block.up, nullptr},
+                                  {"ffn_down", next, ffn, &block.down, nullptr}};
+    CAMELGPT_TRY(bind_tensors(binder, ByteTensorName(end, i, "").text, tensors));
     if (!out->empty()) (*out)[i] = block;
     width = next;
   }
@@ -193,20 +209,22 @@ Status read_byte_config(const ConfigReader& reader, ModelConfig* config) {
 
 Status bind_bytes(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
-  const ByteConfig& bytes = c.bytes;
-  ByteWeights weights;
-  const uint64_t before = binder->macs;
-  CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", kByteVocabulary, bytes.width, &weights.embedding));
+  const uint32_t length = c.bytes.length, width = c.bytes.width, projected = length * width;
   const bool tied = !binder_has(*binder, "output.weight");
-  if (!tied) binder->macs = before;  // looking a row up multiplies nothing
-  CAMELGPT_TRY(bind_table(binder, "position_embd.weight", bytes.length, bytes.width, &weights.positions));
-  CAMELGPT_TRY(bind_blocks(binder, kEmbedder, bytes.embedder_blocks, bytes.width, c.hidden, &weights.embedder));
-  CAMELGPT_TRY(bind_table(binder, "dec.position_embd.weight", bytes.length, bytes.width, &weights.head_positions));
-  CAMELGPT_TRY(bind_blocks(binder, kHead, bytes.head_blocks, bytes.width, bytes.width, &weights.head_blocks));
-  weights.head = weights.embedding;
-  if (!tied) CAMELGPT_TRY(bind_panel(binder, "output.weight", kByteVocabulary, bytes.width, &weights.head));
-  binder->macs = before + (binder->macs - before) * bytes.length;  // at each position
-  CAMELGPT_TRY(bind_panel(binder, "dec.projection.weight", bytes.length * bytes.width, c.hidden, &weights.projection));
+  const uint64_t before = binder->macs;
+  ByteWeights weights;
+  const ByteTensor tensors[] = {{"token_embd", kByteVocabulary, width, &weights.embedding, nullptr},
+                                {"position_embd", length, width, nullptr, &weights.positions},
+                                {"dec.position_embd", length, width, nullptr, &weights.head_positions},
+                                {"dec.projection", projected, c.hidden, &weights.projection, nullptr},
+                                {"output", kByteVocabulary, width, &weights.head, nullptr}};
+  CAMELGPT_TRY(bind_tensors(binder, "", std::span(tensors).first(tied ? 4 : 5)));
+  if (tied) weights.head = weights.embedding;
+  CAMELGPT_TRY(bind_blocks(binder, kEmbedder, c.bytes.embedder_blocks, width, c.hidden, &weights.embedder));
+  CAMELGPT_TRY(bind_blocks(binder, kHead, c.bytes.head_blocks, width, width, &weights.head_blocks));
+  // The projection is of a whole chunk, all else is done at each position, and looking a byte up multiplies nothing.
+  const uint64_t projection = static_cast<uint64_t>(projected) * c.hidden, embedding = tied ? 0 : kByteVocabulary * static_cast<uint64_t>(width);
+  binder->macs = before + projection + (binder->macs - before - projection - embedding) * length;
   const std::span<ByteWeights> place = binder->arena->take<ByteWeights>(1);
   if (!place.empty()) place[0] = weights;
   model->bytes = place.data();

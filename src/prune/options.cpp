@@ -9,7 +9,6 @@ constexpr float kExactMargin = 10, kBalancedMargin = 8, kAggressiveMargin = 6;
 }  // namespace
 
 PruneOptions prune_options(PruneMode mode, const ModelConfig& config) {
-  if (config.bytes.length != 0) return {};
   switch (mode) {
     case PruneMode::kOff: break;
     case PruneMode::kExact: return {config.vocabulary / 16, kExactMargin, 0, 0, true, 0.02f};
@@ -20,10 +19,6 @@ PruneOptions prune_options(PruneMode mode, const ModelConfig& config) {
 }
 
 Status check_prune_options(const PruneOptions& options, const ModelConfig& config) {
-  if (config.bytes.length != 0 && (options.head_rows != 0 || options.kv_tokens != 0 || (options.ffn != 0 && options.ffn < 1))) {
-    Status status = make_error(ErrorCode::kBadOption, "Models that read bytes are not pruned.");
-    return with_hint(status, "Leave the option epdp out.");
-  }
   if (options.head_rows > config.vocabulary) {
     Status status = make_error(ErrorCode::kBadOption, "epdp.headRows is out of range.");
     status = with_expected(status, "0 (all) to %u, the rows of the head", config.vocabulary);

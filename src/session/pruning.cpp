@@ -188,6 +188,7 @@ void take_trained_ffn(Session* s) {
 
 Status session_set_pruning(Session* session, const PruneOptions& options) {
   if (session->state != LoadState::kReady) return not_ready();
+  if (reads_bytes(*session)) return {};  // there is nothing to leave out
   CAMELGPT_TRY(check_prune_options(options, session->model.config));
   const Pruning& p = session->pruning;
   const uint32_t kept = kept_neurons(session->model.config, options.ffn);

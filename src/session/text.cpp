@@ -29,18 +29,12 @@ Status check_tokens(const Session& session, size_t count) {
   }
   for (size_t i = 0; i < count; ++i) {
     const int32_t token = session.tokens[i];
-    if (session.tokenizer.chunks.in_use()) {
-      if (chunks_has(session.tokenizer.chunks, token)) continue;
-      Status status = make_error(ErrorCode::kBadInput, "Token %zu stands for no bytes.", i);
-      status = with_expected(status, "ids that this model gave");
-      status = with_found(status, "%d", token);
-      return with_hint(status, "Ids of chunks that were not used for long are given to others: tokenize the text again.");
-    }
-    if (token < 0 || static_cast<uint32_t>(token) >= session.model.config.vocabulary) {
-      Status status = make_error(ErrorCode::kBadInput, "Token %zu is not in the vocabulary.", i);
-      status = with_expected(status, "0 to %u", session.model.config.vocabulary - 1);
-      return with_found(status, "%d", token);
-    }
+    const ChunkTable& chunks = session.tokenizer.chunks;
+    const uint32_t count = session.model.config.vocabulary;
+    if (chunks.in_use() ? chunks_has(chunks, token) : token >= 0 && static_cast<uint32_t>(token) < count) continue;
+    Status status = make_error(ErrorCode::kBadInput, "Token %zu is not in the vocabulary.", i);
+    status = chunks.in_use() ? with_expected(status, "an id that this model gave a chunk, of late") : with_expected(status, "0 to %u", count - 1);
+    return with_found(status, "%d", token);
   }
   return {};
 }

@@ -456,22 +456,21 @@ Status read_text_options(const GgufHeader& header, Tokenizer* tokenizer) {
   return read_option(header, "tokenizer.camelgpt.strip_accents", &tokenizer->strip_accents);
 }
 
+Status read_vocabulary(const GgufHeader& header, Tokenizer* tokenizer) {
+  CAMELGPT_TRY(read_kind(header, tokenizer));
+  const bool has_merges = tokenizer->kind == TokenizerKind::kBytePairs;
+  if (has_merges) CAMELGPT_TRY(read_pre_tokenizer(header, tokenizer));
+  CAMELGPT_TRY(read_tokens(header, tokenizer));
+  if (has_merges) CAMELGPT_TRY(read_merges(header, tokenizer));
+  CAMELGPT_TRY(read_special_ids(header, tokenizer));
+  return read_text_options(header, tokenizer);
+}
+
 }  // namespace
 
 Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   Tokenizer built;
-  if (has_chunks(header)) {
-    CAMELGPT_TRY(chunk_tokenizer_build(header, &built));
-    *tokenizer = std::move(built);
-    return {};
-  }
-  CAMELGPT_TRY(read_kind(header, &built));
-  const bool has_merges = built.kind == TokenizerKind::kBytePairs;
-  if (has_merges) CAMELGPT_TRY(read_pre_tokenizer(header, &built));
-  CAMELGPT_TRY(read_tokens(header, &built));
-  if (has_merges) CAMELGPT_TRY(read_merges(header, &built));
-  CAMELGPT_TRY(read_special_ids(header, &built));
-  CAMELGPT_TRY(read_text_options(header, &built));
+  CAMELGPT_TRY((has_chunks(header) ? chunk_tokenizer_build : read_vocabulary)(header, &built));
   *tokenizer = std::move(built);
   return {};
 }

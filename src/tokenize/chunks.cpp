@@ -47,8 +47,7 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   if (gguf_find(header, "tokenizer.ggml.pre") != nullptr) CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &pre));
   if (pre != "gpt-2" && pre != "whitespace") {
     Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into chunks of bytes is not supported.");
-    status = with_expected(status, "tokenizer.ggml.pre gpt-2 or whitespace");
-    return with_hint(status, "Convert the model again.");
+    return with_expected(status, "tokenizer.ggml.pre gpt-2 or whitespace");
   }
   uint64_t length = 0;
   CAMELGPT_TRY(gguf_get_u64(header, "tokenizer.ggml.chunk_length", 2, kMaxChunkLength, &length));

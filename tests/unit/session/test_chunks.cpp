@@ -162,7 +162,11 @@ TEST_CASE("ids and options that chunks cannot have are refused") {
   for (const PruneMode mode : {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive}) CHECK(session_set_prune_mode(session, mode).ok());
   PruneOptions prune;
   prune.kv_tokens = 32;
-  CHECK(session_set_pruning(session, prune).code == ErrorCode::kBadOption);
+  CHECK(session_set_pruning(session, prune).ok());
+  put_tokens(session, {tokens[0], tokens[0]});
+  REQUIRE(session_score_begin(session, 2, true).ok());
+  uint32_t left = 0;
+  CHECK(session_score_continue(session, 1, &left).ok());
   CHECK_FALSE(session_prune_report(session).has_large_head);
   CHECK(session_prune_report(session).head_rows == TinyStlm::kVocabulary);
 }
