@@ -145,7 +145,7 @@ Status read_header(Session* s) {
   s->state = LoadState::kPlanned;
   MemoryPlan plan{};
   plan.context_length = 1;
-  return measure(*s, {}, false, &plan);
+  return measure(*s, {}, true, &plan);
 }
 
 Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) {
@@ -249,9 +249,10 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   }
   *plan = {};
   CAMELGPT_TRY(resolve_context(*session, options.context_length, &plan->context_length));
-  CAMELGPT_TRY(measure(*session, options, options.weights == FloatWeights::kHalf, plan));
-  if (fits(*session, *plan, options.limit)) return {};
-  if (options.weights == FloatWeights::kAuto) CAMELGPT_TRY(measure(*session, options, true, plan));
+  Status measured = measure(*session, options, options.weights == FloatWeights::kHalf, plan);
+  const bool right = measured.ok() && fits(*session, *plan, options.limit);
+  if (!right && options.weights == FloatWeights::kAuto) measured = measure(*session, options, true, plan);
+  CAMELGPT_TRY(measured);
   return fits(*session, *plan, options.limit) ? Status{} : too_large(*plan, options.limit);
 }
 

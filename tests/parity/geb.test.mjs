@@ -43,6 +43,7 @@ describe("a model of the shape of GEB-1.3B", { skip }, () => {
     const result = await measureInNode(`${server.url}/F32.gguf`, "worker", { maxTokens });
     check(t, result);
     assert.equal(result.plan.weights, "f16");
+    assert.match(result.notes.join(), /kept as halves/);
     assert.ok(result.plan.weightBytes < 0.51 * result.plan.fileBytes);
   });
 

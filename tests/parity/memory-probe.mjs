@@ -1,4 +1,4 @@
-// A fresh process that loads a model, generates, and prints as JSON what that took: `{plan, load, generate, linear}`, bytes over
+// A fresh process that loads a model, generates, and prints as JSON what that took: `{plan, notes, load, generate, linear}`, bytes over
 // what the process held before, and `{tokens, loadMs, decodeTokensPerSecond}`. Arguments: the model's path or URL, `worker` or
 // `inline`, how many tokens to generate, options of the load as JSON. Inline, `linear` is the WebAssembly memory before and after
 // the generation.
@@ -21,11 +21,11 @@ const before = memoryOf().now;
 const model = await CamelGPTInference.load(source, { ...JSON.parse(options), worker: where === "worker" });
 const load = memoryOf().peak - before;
 const linearBefore = memory?.buffer.byteLength;
-const { usage, timings, tokens } = await model.stream("Once upon a time,", { maxTokens: Number(maxTokens), ignoreEos: true });
+const { usage, timings } = await model.stream("Once upon a time,", { maxTokens: Number(maxTokens), ignoreEos: true });
 const generate = memoryOf().peak - before;
-const { memoryPlan } = await model.info();
+const { memoryPlan, engine } = await model.info();
 console.log(JSON.stringify({
-  plan: memoryPlan, load, generate, answer: tokens, tokens: usage.completionTokens,
+  plan: memoryPlan, notes: engine.notes, load, generate, tokens: usage.completionTokens,
   loadMs: timings.loadMs, decodeTokensPerSecond: timings.decodeTokensPerSecond,
   linear: memory && { before: linearBefore, after: memory.buffer.byteLength },
 }));

@@ -10,7 +10,7 @@ import { forgetPeak, memoryOf } from "./process-memory.mjs";
 /** For a thread, its JavaScript, and the compiled engine: the same for every model. */
 const runtimeBytes = 60e6;
 /** Node's fetch leaves chunks of a download behind until they are collected. */
-export const downloadBytes = 100e6;
+export const downloadBytes = 140e6;
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 

@@ -1,14 +1,44 @@
-// Models that do not fit: the header says so, and nothing but the header is downloaded. The file of 5.4 GB is made while it is sent.
+// Files of F32: as they are, as halves, and where neither fits: the header says so, and nothing but the header is downloaded. The file
+// of 5.4 GB is made while it is sent.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
+import { tokens } from "../../architectures/compare.mjs";
+import { makeModels } from "../../architectures/make-models.mjs";
+import { rows } from "../../architectures/rows.mjs";
 import { gebModel } from "../../geb/model.mjs";
 import { serveModels } from "../../geb/server.mjs";
 import { rejectsWith } from "../lib/model.mjs";
 
 const path = "/geb-f32.gguf";
+
+test("matrices of F32 become halves where they are asked for", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "camelgpt-halves-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [{ path: file }] = makeModels(folder, rows.filter(({ name }) => name === "llama"));
+  const ask = async (weights) => {
+    const model = await CamelGPTInference.load(file, { weights, epdp: "off" });
+    const { memoryPlan, engine } = await model.info();
+    const { logprobs } = await model.score(tokens, { logprobs: true });
+    await model.dispose();
+    return { memoryPlan, notes: engine.notes, logprobs };
+  };
+  const [plain, exact, halves] = [await ask(undefined), await ask("exact"), await ask("f16")];
+  assert.deepEqual(plain, exact);
+  assert.equal(exact.memoryPlan.weights, "exact");
+  assert.equal(halves.memoryPlan.weights, "f16");
+  assert.deepEqual(halves.notes, plain.notes); // it was asked for
+  assert.ok(halves.memoryPlan.weightBytes < 0.52 * exact.memoryPlan.weightBytes);
+  const largest = (values) => Math.max(...values.map(Math.abs));
+  const share = largest(exact.logprobs.map((value, i) => value - halves.logprobs[i])) / largest(exact.logprobs);
+  t.diagnostic(`largest error ${share.toExponential(1)} of the largest log-probability`);
+  assert.ok(share > 0 && share < 2e-3);
+});
 
 describe("a file of F32 with 1.3 billion parameters", () => {
   const model = gebModel("F32", { contextLength: 131_072 });
