@@ -257,7 +257,10 @@ Status session_step(Session* session, StepResult* result) {
 
   s->fresh.clear();
   if (!tokenizer_is_control(s->tokenizer, token)) {
-    CAMELGPT_TRY(s->detokenizer.put(tokenizer_piece(s->tokenizer, token), &s->fresh));
+    std::string_view piece = tokenizer_piece(s->tokenizer, token);
+    // An answer of its own begins with a word, not with the space between it and the prompt.
+    if (!causal && s->generated == 1 && piece.starts_with(' ')) piece.remove_prefix(1);
+    CAMELGPT_TRY(s->detokenizer.put(piece, &s->fresh));
   }
   bool found = false;
   CAMELGPT_TRY(stop_strings_put(&s->stops, {s->fresh.data(), s->fresh.size()}, &s->output, &found));

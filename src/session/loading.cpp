@@ -129,12 +129,15 @@ Status read_header(Session* s) {
   s->padding_left = header.data_position - header.bytes.size();
   CAMELGPT_TRY(model_open(header, &s->model));
   CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
-  const ModelConfig& config = s->model.config;
-  const uint32_t length = s->tokenizer.chunks.length;
-  if (s->tokenizer.vocabulary_size > config.vocabulary || length != config.bytes.length) {
-    Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer does not fit the embedding.");
-    status = with_expected(status, "at most %u tokens, chunks of %u bytes (0: none)", config.vocabulary, config.bytes.length);
-    return with_found(status, "%u tokens, chunks of %u bytes", s->tokenizer.vocabulary_size, length);
+  if (s->tokenizer.vocabulary_size > s->model.config.vocabulary) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer has more tokens than the embedding has rows.");
+    status = with_expected(status, "at most %u tokens", s->model.config.vocabulary);
+    return with_found(status, "%u", s->tokenizer.vocabulary_size);
+  }
+  if (s->tokenizer.chunks.length != s->model.config.bytes.length) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The model and its tokenizer differ in what a token is.");
+    status = with_expected(status, "chunks of at most %u bytes (0: tokens of a vocabulary)", s->model.config.bytes.length);
+    return with_found(status, "%u", s->tokenizer.chunks.length);
   }
   if (s->tokenizer.chunks.in_use()) s->model.chunks = &s->tokenizer.chunks;
   CAMELGPT_TRY(collect_end_tokens(s));

@@ -406,11 +406,12 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(read_id(header, "tokenizer.ggml.mask_token_id", *tokenizer, &tokenizer->mask_token));
   if (is_word_piece) {  // what stands around each text is called by other names
     CAMELGPT_TRY(read_id(header, "tokenizer.ggml.cls_token_id", *tokenizer, &tokenizer->bos_token));
-    CAMELGPT_TRY(read_id(header, "tokenizer.ggml.seperator_token_id", *tokenizer, &tokenizer->eos_token));
   }
   const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->ignore_merges;
   CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
-  return read_flag(header, "tokenizer.ggml.add_eos_token", is_unigram || is_word_piece, tokenizer->eos_token, &tokenizer->add_eos);
+  CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_eos_token", is_unigram || is_word_piece, tokenizer->eos_token, &tokenizer->add_eos));
+  if (!is_word_piece || !tokenizer->add_eos) return {};
+  return read_id(header, "tokenizer.ggml.seperator_token_id", *tokenizer, &tokenizer->eos_token);
 }
 
 // A flag that is left alone where the file does not have it.
