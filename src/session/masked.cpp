@@ -28,17 +28,8 @@ void evaluate_part(Session* s, uint32_t first, uint32_t count) {
   s->pruning.light_steps += s->pruning.light ? count : 0;
 }
 
-// Behind the end of an answer there is nothing to predict.
-void end_answer(Session* s, uint32_t first, uint32_t count) {
-  const auto begin = s->history.begin() + first, end = begin + count;
-  const auto stop = std::find_if(begin, end, [&](int32_t token) { return is_end_token(*s, token); });
-  if (stop == end) return;
-  const int32_t token = *stop;
-  std::replace(stop, end, s->tokenizer.mask_token, token);
-}
-
 // Decides all masks of a part of the history in so many steps. What the cache held before it stays.
-Status fill_masks(Session* s, uint32_t first, uint32_t count, uint32_t steps, bool is_answer) {
+Status fill_masks(Session* s, uint32_t first, uint32_t count, uint32_t steps) {
   const std::span<int32_t> part = s->history.subspan(first, count);
   const int32_t mask = s->tokenizer.mask_token;
   const uint32_t masks = static_cast<uint32_t>(std::count(part.begin(), part.end(), mask));
@@ -58,7 +49,6 @@ Status fill_masks(Session* s, uint32_t first, uint32_t count, uint32_t steps, bo
       part[choice.position] = choice.token;
       s->logprobs[first + choice.position] = choice.logprob;
     }
-    if (is_answer) end_answer(s, first, count);
   }
   s->cache.length = first;
   return {};
@@ -86,7 +76,7 @@ Status masked_next(Session* session, int32_t* token) {
     const uint32_t count =
         std::min({s->model.config.answer_block, s->options.max_tokens - s->generated, s->cache.context - first});
     std::fill_n(s->history.begin() + first, count, s->tokenizer.mask_token);
-    CAMELGPT_TRY(fill_masks(s, first, count, s->options.steps, true));
+    CAMELGPT_TRY(fill_masks(s, first, count, s->options.steps));
     s->pending = count;
   }
   --s->pending;
@@ -140,7 +130,7 @@ Status session_fill(Session* session, size_t token_count) {
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
   CAMELGPT_TRY(begin_text(s, token_count));
   s->predicting = false;
-  CAMELGPT_TRY(fill_masks(s, 0, s->history_length, s->options.steps, false));
+  CAMELGPT_TRY(fill_masks(s, 0, s->history_length, s->options.steps));
   std::copy_n(s->history.begin(), token_count, s->tokens.begin());
   return {};
 }
