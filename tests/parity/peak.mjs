@@ -9,7 +9,7 @@ import { forgetPeak, memoryOf } from "./process-memory.mjs";
 
 /** For a thread, its JavaScript, and the compiled engine: the same for every model. */
 const runtimeBytes = 60e6;
-/** Node's fetch leaves chunks of a download behind until they are collected. */
+/** Chunks of a download that are left behind until they are collected, the most by Node's fetch. */
 export const downloadBytes = 140e6;
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
