@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { cacheFolder, ensureFolder } from "./cache.mjs";
 import { Problem, capture, run, say } from "./run.mjs";
 
-const packages = ["numpy==2.2.6", "gguf==0.19.0", "tokenizers==0.23.3"];
+const packages = ["numpy==2.2.6", "gguf==0.19.0", "tokenizers==0.23.3", "sentencepiece==0.2.3"];
 
-/** The path of an interpreter that has numpy, gguf and tokenizers. */
+/** The path of an interpreter that has numpy, gguf, tokenizers and sentencepiece. */
 export async function ensurePython() {
   const pins = createHash("sha256").update(packages.join()).digest("hex").slice(0, 8);
   const folder = await ensureFolder(cacheFolder("python", `parity-${pins}`), makeEnvironment);
@@ -20,7 +20,7 @@ async function makeEnvironment(folder) {
   await run("python3", ["-m", "venv", "--without-pip", folder]);
   const pip = ["-m", "pip", "--python", pythonOf(folder), "--disable-pip-version-check", "--quiet"];
   await run("python3", [...pip, "install", "--only-binary", ":all:", ...packages]);
-  const { ok, stderr } = capture(pythonOf(folder), ["-c", "import numpy, gguf, tokenizers"]);
+  const { ok, stderr } = capture(pythonOf(folder), ["-c", "import numpy, gguf, tokenizers, sentencepiece"]);
   if (!ok) throw new Problem(`the Python packages do not work: ${stderr.trim().split("\n").at(-1)}`);
 }
 
