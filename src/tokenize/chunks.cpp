@@ -53,7 +53,9 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(gguf_get_u64(header, "tokenizer.ggml.chunk_length", 2, kMaxChunkLength, &length));
   tokenizer->pre = pre == "gpt-2" ? PreTokenizer::kGpt2 : PreTokenizer::kWhitespace;
   tokenizer->vocabulary_size = kSymbols;
-  tokenizer->eos_token = kEndChunk;
+  tokenizer->bos_token = tokenizer->eos_token = kEndChunk;
+  constexpr std::string_view kAddBos = "tokenizer.ggml.add_bos_token";
+  if (gguf_find(header, kAddBos) != nullptr) CAMELGPT_TRY(gguf_get_bool(header, kAddBos, &tokenizer->add_bos));
   const bool reserved = chunks_reserve(kCapacity, static_cast<uint32_t>(length), &tokenizer->chunks);
   return reserved ? Status{} : out_of_memory("chunks", kCapacity * sizeof(ChunkTable::Chunk));
 }

@@ -10,7 +10,7 @@ namespace camelgpt {
 // Whether the model reads bytes: tokenizer.ggml.model is "bytes".
 bool has_chunks(const GgufHeader& header);
 
-// Reads tokenizer.ggml.pre and tokenizer.ggml.chunk_length, and makes the table of chunks.
+// Reads tokenizer.ggml.pre, chunk_length and add_bos_token, and makes the table of chunks.
 Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer);
 
 // As tokenizer_encode. Where the table of chunks is full, all but `kept` may lose their ids.

@@ -66,7 +66,6 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
 }
 
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
-  if (tokenizer.chunks.in_use()) return chunks_encode(tokenizer, text, options.kept, tokens);
   BpeWorkspace workspace;
   Buffer<UnigramNode> nodes;
   Buffer<char> characters;
@@ -83,6 +82,7 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
     return Status{};
   };
   if (options.add_special && tokenizer.add_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
+  if (tokenizer.chunks.in_use()) return chunks_encode(tokenizer, text, options.kept, tokens);
   for (size_t start = 0; start < text.size();) {
     SpecialMatch special = {text.size(), 0, kNoToken};
     if (options.parse_special) special = specials_find(tokenizer, text, start);

@@ -39,7 +39,7 @@ def pad_heads(matrix, heads, width, padded, axis=0):
     return np.moveaxis(wide.reshape(heads * padded, -1), 0, axis)
 
 
-def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None):
+def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None, begins=False):
     """config: hidden_dim, context_window, byte_context_window, byte_embedding_dim, core_model as the reference has them."""
     core, attention = config["core_model"], config["core_model"]["attn"]
     hidden, layer_count, heads = config["hidden_dim"], core["num_layers"], attention["num_heads"]
@@ -84,6 +84,7 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license
     writer.add_tokenizer_model("bytes")
     writer.add_tokenizer_pre(words)
     writer.add_uint32("tokenizer.ggml.chunk_length", config["byte_context_window"])
+    writer.add_add_bos_token(begins)  # with the end of another text
 
     parameters = 0
 

@@ -293,7 +293,7 @@ def main():
     config = {"core_model": {"num_layers": LAYERS, "ffn": {"ffn_type": "swiglu", "ffn_dim": FFN}, "attn": {"num_heads": HEADS, "group_size": GROUP}},
               "hidden_dim": HIDDEN, "context_window": CONTEXT, "byte_context_window": LENGTH, "byte_embedding_dim": WIDTH}
     weights = {name: values.numpy() for name, values in model.state_dict().items()}
-    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny", license="CC-BY-SA-4.0")
+    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny", license="CC-BY-SA-4.0", begins=True)
     print(f"{parameters} parameters stored, {options.out.stat().st_size} bytes")
 
 

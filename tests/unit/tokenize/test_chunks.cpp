@@ -16,11 +16,12 @@ struct ChunkTokenizer {
   Tokenizer tokenizer;
   Status status;
 
-  explicit ChunkTokenizer(const char* words, uint32_t length = 12) {
+  explicit ChunkTokenizer(const char* words, uint32_t length = 12, bool begins = false) {
     GgufWriter writer;
     writer.add_string("tokenizer.ggml.model", "bytes");
     if (words != nullptr) writer.add_string("tokenizer.ggml.pre", words);
     writer.add("tokenizer.ggml.chunk_length", length);
+    if (begins) writer.add("tokenizer.ggml.add_bos_token", true);
     const std::vector<uint8_t> file = writer.file();
     size_t used = 0;
     REQUIRE(reader.append(file, &used).ok());
@@ -55,6 +56,15 @@ TEST_CASE("text is cut into words, and long ones into chunks") {
 TEST_CASE("characters stay whole in chunks where they fit") {
   CHECK(ChunkTokenizer("gpt-2", 4).chunks("n\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\xa6\x99") == Texts{"n\xc3\xa4", "\xc3\xb6\xc3\xbc", "\xf0\x9f\xa6\x99"});
   CHECK(ChunkTokenizer("gpt-2", 2).chunks("\xf0\x9f\xa6\x99") == Texts{"\xf0\x9f", "\xa6\x99"});
+}
+
+TEST_CASE("texts begin with the end of another where the file says so") {
+  const ChunkTokenizer made("gpt-2", 12, true);
+  Buffer<int32_t> tokens;
+  REQUIRE(tokenizer_encode(made.tokenizer, "a", {}, &tokens).ok());
+  REQUIRE(tokenizer_encode(made.tokenizer, "", {}, &tokens).ok());
+  REQUIRE(tokenizer_encode(made.tokenizer, "a", {.add_special = false}, &tokens).ok());
+  CHECK(std::vector<int32_t>(tokens.begin(), tokens.end()) == std::vector<int32_t>{kEndChunk, 1, kEndChunk, 1});
 }
 
 TEST_CASE("equal chunks have one id, and the end has its own") {
