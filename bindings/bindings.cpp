@@ -122,6 +122,7 @@ struct Engine {
   int32_t infoBosToken() const { return info_.bos_token; }
   int32_t infoEosToken() const { return info_.eos_token; }
   int32_t infoMaskToken() const { return info_.mask_token; }
+  bool infoWantsComposedText() const { return info_.wants_composed_text; }
   // 0 causal, 1 masked, 2 encoder.
   uint32_t infoKind() const { return static_cast<uint32_t>(info_.kind); }
   bool metadataJson() { return keep(session_metadata_json(session)); }
@@ -336,6 +337,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(infoEosToken)
       CAMELGPT_BIND(infoMaskToken)
       CAMELGPT_BIND(infoKind)
+      CAMELGPT_BIND(infoWantsComposedText)
       CAMELGPT_BIND(metadataJson)
       CAMELGPT_BIND(tensorsJson)
       CAMELGPT_BIND(metadataString)

@@ -119,6 +119,7 @@ struct ModelInfo {
   uint32_t layers, hidden, heads, kv_heads, head_width, ffn, vocabulary;
   uint64_t macs_per_token;        // multiply-adds of one decode step in matrices (attention's own excluded); 0 before session_allocate
   int32_t bos_token, eos_token, mask_token;  // -1 where the model has none
+  bool wants_composed_text;       // texts are to come in Unicode's normalization form C: session_tokenize does not compose
 };
 Status session_model_info(const Session* session, ModelInfo* info);
 

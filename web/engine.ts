@@ -253,7 +253,7 @@ export class Engine {
   // --- text and tokens ---
 
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): number[] {
-    const size = this.#putText(text);
+    const size = this.#putText(this.#wantsComposedText() ? text.normalize("NFC") : text);
     this.#check(() => this.#bound.tokenize(size, addSpecial, parseSpecial));
     return this.#tokens();
   }
@@ -519,6 +519,11 @@ export class Engine {
 
   #output(): string {
     return this.#run(() => decoder.decode(this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize()).slice()));
+  }
+
+  #wantsComposedText(): boolean {
+    this.#check(() => this.#bound.info());
+    return this.#run(() => this.#bound.infoWantsComposedText());
   }
 
   #tokens(): number[] {

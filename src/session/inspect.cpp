@@ -40,6 +40,7 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   info->bos_token = session->tokenizer.bos_token;
   info->eos_token = session->tokenizer.eos_token;
   info->mask_token = session->tokenizer.mask_token;
+  info->wants_composed_text = session->tokenizer.kind == TokenizerKind::kWordPiece && !session->tokenizer.strip_accents;
   return {};
 }
 

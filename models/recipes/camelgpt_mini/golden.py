@@ -85,8 +85,8 @@ def golden(path):
     tokenizer = make_tokenizer(tokens)
     encoder = Encoder(tokenizer)
     templates = {task["name"]: task["template"] for task in TASKS}
-    found = {"tokenizer": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TOKENIZER_TEXTS], "responses": [], "masked": [],
-             "labels": []}
+    found = {"kept_neurons": {"all": FFN, "half": KEPT}, "never_generated": [PAD, MASK], "tokenizer": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TOKENIZER_TEXTS],
+             "responses": [], "masked": [], "labels": []}
     for task, texts, count in RESPONSES:
         text = templates[task].format(**texts)
         prompt = encoder.prompt(task, **texts)

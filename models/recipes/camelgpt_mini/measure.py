@@ -13,7 +13,7 @@ from corpus import load, read_topics
 from export import read_gguf
 from model import FFN, KEPT
 from tasks import Encoder, answer_f1, bleu, context_around, generate, label_probabilities, masked_loss, words
-from vocabulary import make_tokenizer, words_of
+from vocabulary import UNK, make_tokenizer, words_of
 
 BLOCKS = {"de": 48, "fr": 48, "answer": 16}  # masks of a response
 
@@ -25,35 +25,53 @@ def accuracy(model, encoder, task, rows, kept):
     return 100 * (probabilities.argmax(1) == labels).float().mean().item(), loss
 
 
-def measure(model, encoder, held, quick=False):
+def measure(model, encoder, held, steps=(1, 3, 8), counts=(("half", KEPT), ("all", FFN)), sentences=None):
+    """What main() writes. With all neurons, too, only 3 steps are taken; `sentences` of the translations are judged."""
     model.eval()
     found = {}
     for task in ("sentiment", "topic"):
-        for kept in (KEPT,) if quick else (KEPT, FFN):
-            part, loss = accuracy(model, encoder, task, held[task], kept)
-            found[f"{task} accuracy, {kept} neurons"], found[f"{task} loss, {kept} neurons"] = part, loss
-    for steps in (3,) if quick else (1, 3, 8):
-        for kept in (KEPT,) if quick or steps != 3 else (KEPT, FFN):
-            suffix = f", {steps} steps, {kept} neurons"
-            for language in ("de", "fr"):
-                pairs = held["pairs"][language][:100 if quick else None]
-                prompts = [encoder.prompt(f"translate-{language}", text=a) for a, _ in pairs]
-                out = generate(model, prompts, BLOCKS[language], steps, kept)
-                found[f"BLEU en-{language}{suffix}"] = bleu([words_of(words(encoder.tokenizer, ids)) for ids in out],
-                                                            [words_of(b) for _, b in pairs])
-            questions = held["questions"]
-            prompts = [encoder.prompt("answer", context=context_around(c, s, a), question=q) for c, q, s, a in questions]
-            out = generate(model, prompts, BLOCKS["answer"], steps, kept)
-            scores = [answer_f1(words(encoder.tokenizer, ids), a) for ids, (_, _, _, a) in zip(out, questions)]
-            found[f"answer F1{suffix}"] = 100 * sum(scores) / len(scores)
-    if not quick:
-        texts = {"sentiment": [t for t, _ in held["sentiment"]], "topic": [t for t, _ in held["topic"]],
-                 "captions en": [a for a, _ in held["pairs"]["de"]], "captions de": [b for _, b in held["pairs"]["de"]],
-                 "captions fr": [b for _, b in held["pairs"]["fr"]], "wikitext": held["wiki"]}
-        for name, rows in texts.items():
-            loss, count = masked_loss(model, [encoder.text(text, 128) for text in rows], torch.Generator().manual_seed(1))
-            found[f"perplexity of masked tokens, {name}"], found[f"masked tokens, {name}"] = math.exp(loss), count
+        scores = {name: accuracy(model, encoder, task, held[task], kept) for name, kept in counts}
+        found[task] = {"texts": len(held[task]), "accuracy": {name: score for name, (score, _) in scores.items()},
+                       "loss": {name: loss for name, (_, loss) in scores.items()}}
+    runs = [(str(count), count, KEPT) for count in steps]
+    if len(counts) > 1:
+        runs.append(("3, all neurons", 3, FFN))
+    for language, pairs in held["pairs"].items():
+        pairs, masks = pairs[:sentences], BLOCKS[language]
+        prompts = [encoder.prompt(f"translate-{language}", text=a) for a, _ in pairs]
+        references = [words_of(b) for _, b in pairs]
+        found[f"translate-{language}"] = {"sentences": len(pairs), "masks": masks, "bleu": {}}
+        for name, count, kept in runs:
+            out = generate(model, prompts, masks, count, kept)
+            found[f"translate-{language}"]["bleu"][name] = bleu([words_of(words(encoder.tokenizer, ids)) for ids in out], references)
+    questions = held["questions"]
+    prompts = [encoder.prompt("answer", context=context_around(c, s, a), question=q) for c, q, s, a in questions]
+    found["answer"] = {"questions": len(questions), "masks": BLOCKS["answer"], "f1": {}}
+    for name, count, kept in runs:
+        out = generate(model, prompts, BLOCKS["answer"], count, kept)
+        scores = [answer_f1(words(encoder.tokenizer, ids), a) for ids, (_, _, _, a) in zip(out, questions)]
+        found["answer"]["f1"][name] = 100 * sum(scores) / len(scores)
     return found
+
+
+def perplexities(model, encoder, held):
+    """Of the tokens of held-out texts when 15 % are masked at a time; the part of the tokens that is unknown."""
+    texts = {"sentiment": [text for text, _ in held["sentiment"]], "topic": [text for text, _ in held["topic"]],
+             "captions en": [a for a, _ in held["pairs"]["de"]], "captions de": [b for _, b in held["pairs"]["de"]],
+             "captions fr": [b for _, b in held["pairs"]["fr"]], "wikitext": held["wiki"]}
+    found = {}
+    for name, rows in texts.items():
+        rows = [encoder.text(text, 128) for text in rows]
+        loss, count = masked_loss(model, rows, torch.Generator().manual_seed(1))
+        tokens = [token for row in rows for token in row]
+        found[name] = {"perplexity": math.exp(loss), "masked tokens": count, "unknown tokens": tokens.count(UNK) / len(tokens)}
+    return found
+
+
+def rounded(found):
+    if isinstance(found, dict):
+        return {name: rounded(value) for name, value in found.items()}
+    return round(found, 4) if isinstance(found, float) else found
 
 
 def main():
@@ -67,13 +85,10 @@ def main():
     encoder = Encoder(make_tokenizer(tokens))
     _, held = load(options.data, False)
     found = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": options.model.stat().st_size,
-             **measure(model, encoder, held)}
+             **measure(model, encoder, held), "masked words": perplexities(model, encoder, held)}
     as_they_are = read_topics(options.data / "ag-news/dev.csv", clean=False)
-    found[f"topic accuracy, {KEPT} neurons, texts not cleaned"], _ = accuracy(model, encoder, "topic", as_they_are, KEPT)
-    for name in ("sentiment", "topic"):
-        found[f"{name} texts"] = len(held[name])
-    found["translated sentences"], found["questions"] = len(held["pairs"]["de"]), len(held["questions"])
-    options.results.write_text(json.dumps({name: round(value, 4) for name, value in found.items()}, indent=2) + "\n", encoding="utf-8")
+    found["topic"]["accuracy, texts not cleaned"] = accuracy(model, encoder, "topic", as_they_are, KEPT)[0]
+    options.results.write_text(json.dumps(rounded(found), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class Trainer:
             losses = torch.where(labels, -(logs[:, self.labels[name]] * soft[row]).sum(1), losses)
         weights, answers = weights[masked], answers[masked]
         if name == "masked":
-            return losses.mean()
+            return losses.sum() / max(1, len(losses))
         main = (losses * weights)[answers].sum() / weights[answers].sum()
         rest = (losses * weights)[~answers].sum() / max(1, int((~answers).sum()))
         return main + rest
@@ -161,7 +161,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True, help="the folder that README.md describes")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--vocabulary", type=Path, help="file for the tokens, and one beside it for what the teachers say: made where there is none")
+    parser.add_argument("--vocabulary", type=Path,
+                        help="file for the tokens, and one beside it for what the teachers say: made where there is none")
     parser.add_argument("--choose", action="store_true", help="judge by slices of the training sets; for trying settings")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--minutes", type=float, default=1e9, help="an end to the training, and its rate to zero, by the clock")
@@ -202,8 +203,9 @@ def main():
     print({name: (len(rows), sum(len(row[0]) + len(row[1]) for row in rows)) for name, rows in data.items()}, flush=True)
 
     def report(model):
-        found = measure(model, encoder, held, quick=True)
-        return " ".join(f"{name} {value:.2f}" for name, value in found.items())
+        found = measure(model, encoder, held, steps=(3,), counts=(("half", KEPT),), sentences=100)
+        return " ".join(f"{task} {name} {value:.2f}" for task, scores in found.items() for scores in scores.values()
+                        if isinstance(scores, dict) for name, value in scores.items())
 
     model = Trainer(model, encoder, data, options).train(report)
     write_gguf(options.out, model, tokens)
