@@ -12,6 +12,7 @@ import { build } from "esbuild";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const engine = join(folder, "../build/wasm");
+const release = join(folder, "../models/camelgpt-mini");
 const dist = join(folder, "dist");
 
 /** Upper limits, in bytes: each .wasm raw, the JavaScript of the browser entry with gzip. */
@@ -22,6 +23,9 @@ const browserLimit = 25_000;
 const bundledPackages = ["@huggingface/jinja", "wasm-feature-detect"];
 
 const builds = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
+/** The release that answers where no model is named: read when it is wanted. */
+const releaseFiles = ["camelgpt-mini.gguf", "camelgpt-mini.epdp", "README.md"];
+
 const wasmFiles = builds.map((name) => `camelgpt-${name}.wasm`);
 
 const shared = {
@@ -46,6 +50,8 @@ async function make() {
   await rm(dist, { recursive: true, force: true });
   await mkdir(join(dist, "wasm"), { recursive: true });
   for (const name of wasmFiles) await copyFile(join(engine, name), join(dist, "wasm", name));
+  await mkdir(join(dist, "models"));
+  for (const name of releaseFiles) await copyFile(join(release, name), join(dist, "models", name));
 
   const entry = (name) => `src/entry/${name}.ts`;
   // Size does not matter in Node, and a stack trace that can be read does.

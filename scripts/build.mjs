@@ -12,7 +12,7 @@ export async function build(tools) {
 }
 
 // What npm/dist is made of.
-const packageInputs = ["web", "npm/src", "npm/build.mjs", "npm/package.json", "npm/tsconfig.json", "build/wasm", "package-lock.json"];
+const packageInputs = ["web", "npm/src", "npm/build.mjs", "npm/package.json", "npm/tsconfig.json", "build/wasm", "models/camelgpt-mini", "package-lock.json"];
 const packageStamp = "npm/dist/.built";
 
 /** When the newest file below `path` was changed; build/wasm/cmake, which has intermediate files, is passed over. */

@@ -76,7 +76,7 @@ function metadataOf(typeName, contextLength) {
     "chatglm.rope.dimension_count": count(shape.hidden / shape.heads / 2),
     "chatglm.rope.freq_base": real(10_000),
     "tokenizer.ggml.model": text("gpt2"),
-    "tokenizer.ggml.pre": text("llama-bpe"),
+    "tokenizer.ggml.pre": text("chatglm-bpe"),
     "tokenizer.ggml.tokens": list(type.string, tokens.map(latin1)),
     "tokenizer.ggml.token_type": list(type.i32, tokens.map((_, id) => (id < firstControl ? 1 : 3))),
     "tokenizer.ggml.merges": list(type.string, merges.map(latin1)),

@@ -16,7 +16,7 @@ export const calibrate: Command = {
   },
 
   async run(flags, signal) {
-    const model = flags.text("model") ?? flags.positionals[0] ?? defaultModel;
+    const model = flags.text("model") ?? flags.positionals[0] ?? (await defaultModel());
     const path = await modelPath(model);
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
     if (out === undefined) throw new UsageError("Where is the sidecar to go?", "Name a file with --out.");

@@ -1,10 +1,17 @@
 // The flags that say which model and how, the same for all commands; and what loading one costs.
 import { describe } from "../../../web/errors.js";
 import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entry/node.js";
+import { packagedRelease } from "../../../web/load/resolve.js";
 import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
 
-export const defaultModel = "smollm2-135m";
+/** Taken where it is on this machine; otherwise the release that comes with the package. */
+const preferredModel = "smollm2-135m";
+
+export async function defaultModel(): Promise<string> {
+  const isHere = (await nodeFiles.kindOf(nodeFiles.cachedRelease(preferredModel))) === "file";
+  return isHere ? preferredModel : packagedRelease;
+}
 
 export const sourceFlags: Record<string, Flag> = {
   releases: { takes: "text", value: "URL", help: "base URL of named releases" },
@@ -18,7 +25,7 @@ export const sourceFlags: Record<string, Flag> = {
 };
 
 export const modelFlags: Record<string, Flag> = {
-  model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${defaultModel})` },
+  model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${preferredModel} if it is on this machine, else ${packagedRelease})` },
   ...sourceFlags,
   threads: { takes: "number", help: "threads to compute with (default: one for each core, at most 4)" },
   epdp: { takes: "text", value: "MODE", help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default: balanced where there is a sidecar)" },
@@ -63,9 +70,9 @@ export async function withModel(
   flags: Flags,
   signal: AbortSignal,
   work: (model: CamelGPTInference) => Promise<void>,
-  { source = flags.text("model") ?? defaultModel, ...own }: LoadOptions & { source?: string } = {},
+  { source = flags.text("model"), ...own }: LoadOptions & { source?: string | undefined } = {},
 ): Promise<void> {
-  const model = await CamelGPTInference.load(source, { ...loadOptions(flags, signal), ...own });
+  const model = await CamelGPTInference.load(source ?? (await defaultModel()), { ...loadOptions(flags, signal), ...own });
   try {
     await work(model);
   } finally {

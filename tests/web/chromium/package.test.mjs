@@ -55,6 +55,26 @@ describe("the package in Chromium", () => {
     for (const text of texts) assert.match(text, /Paris/);
   });
 
+  test("answers where no model is named: CamelGPT-mini comes with the package", async () => {
+    const { info, label, text, filled, vector, mode } = await page.evaluate(async () => {
+      const model = new window.camelgpt.CamelGPTInference();
+      const info = await model.info();
+      const { label } = await model.classify("A warm and funny story.", { labels: ["negative", "positive"] });
+      const text = await model.generateText("a dog runs through the water . german :", { maxTokens: 8, ignoreEos: true });
+      const { candidates } = await model.fillMask("a man in a [MASK] shirt");
+      const vector = await model.embed("a dog");
+      const { mode } = await model.report();
+      await model.dispose();
+      return { info, label, text, filled: candidates.length, vector: vector.length, mode };
+    });
+    assert.equal(info.parameters, 56_000);
+    assert.equal(label, "positive");
+    assert.ok(text.length > 0);
+    assert.equal(filled, 5);
+    assert.equal(vector, 32);
+    assert.equal(mode, "balanced", "its sidecar is found");
+  });
+
   test("runs on the page's thread on request, which still hears an abort", async () => {
     const { worker, finishReason, count } = await page.evaluate(async () => {
       const model = await window.camelgpt.CamelGPTInference.load(window.url, { worker: false, contextLength: 1024 });

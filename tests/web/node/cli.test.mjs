@@ -232,8 +232,31 @@ describe("camelgpt", () => {
   });
 
   test("a release that is not there says how to get it", async () => {
-    const { error } = await json(["generate", "--prompt", "a"], 1, { env: { XDG_CACHE_HOME: folder } });
+    const { error } = await json(["generate", "--model", "smollm2-135m", "--prompt", "a"], 1, { env: { XDG_CACHE_HOME: folder } });
     assert.equal(error.code, "not-found");
     assert.match(error.hint, /npm start/);
+  });
+
+  test("without a model on the machine the one in the package answers", async () => {
+    const nowhere = { env: { XDG_CACHE_HOME: folder } };
+    const { usage, epdp } = await json(["generate", "--prompt", "a dog runs . german :", "--max-tokens", "6", "--steps", "2"], 0, nowhere);
+    assert.ok(usage.completionTokens >= 1 && usage.completionTokens <= 6);
+    assert.equal(epdp.mode, "balanced");
+    const labels = await json(["classify", "--labels", "negative,positive", "A warm and funny story."], 0, nowhere);
+    assert.equal(labels.label, labels.candidates[0].text);
+    assert.deepEqual(labels.candidates.map(({ text }) => text).sort(), ["negative", "positive"]);
+    const { candidates, masks, text } = await json(["fill-mask", "--text", "a man in a [MASK] shirt and a [MASK]", "--top-k", "3"], 0, nowhere);
+    assert.equal(candidates.length, 3);
+    assert.equal(masks.length, 2);
+    assert.deepEqual(Object.keys(candidates[0]), ["token", "text", "probability"]);
+    assert.ok(text.startsWith("a man in a"), text);
+    const { embeddings } = await json(["embed", "--text", "one text", "--text", "another"], 0, nowhere);
+    assert.deepEqual(embeddings.map(({ length }) => length), [32, 32]);
+  });
+
+  test("what a command lacks is a line about its usage", async () => {
+    const { error } = await json(["classify", "some text"], 2);
+    assert.match(error.message, /labels/);
+    assert.equal((await json(["embed"], 2)).error.code, "bad-option");
   });
 });
