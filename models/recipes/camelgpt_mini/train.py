@@ -1,7 +1,7 @@
 """Trains CamelGPT-mini, 56,000 parameters, by masked language modelling on prompts and responses, and writes it as GGUF.
 
 Texts → a WordPiece vocabulary chosen for the tasks → a bidirectional transformer → Q8_0. See README.md.
-Usage: train.py --data FOLDER --out camelgpt-mini.gguf [--steps N] [--minutes M] [--choose] [--vocabulary FILE]
+Usage: train.py --data FOLDER --out camelgpt-mini.gguf [--steps N] [--minutes M] [--until P] [--choose] [--vocabulary FILE]
 """
 import argparse
 import copy
@@ -134,7 +134,7 @@ class Trainer:
         step = 0
         while True:
             progress = max(step / o.steps, (time.time() - started) / 60 / o.minutes)
-            if progress >= 1:
+            if progress >= o.until:
                 break
             for group in optimizer.param_groups:
                 group["lr"] = o.rate * min(1, (step + 1) / 200) * (1 - progress)
@@ -166,6 +166,7 @@ def main():
     parser.add_argument("--choose", action="store_true", help="judge by slices of the training sets; for trying settings")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--minutes", type=float, default=1e9, help="an end to the training, and its rate to zero, by the clock")
+    parser.add_argument("--until", type=float, default=0.74, help="part of the schedule after which the training ends")
     parser.add_argument("--tokens", type=int, default=1536, help="of each of the three batches of a step")
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--decay", type=float, default=0.05)
