@@ -1,0 +1,167 @@
+// The tensors of a decoder → its weights.
+#include "model/decoder.h"
+#include "model/experts.h"
+#include "model/short_conv.h"
+#include "model/sparse_ffn.h"
+
+namespace camelgpt {
+namespace {
+
+// Binds tensors of one layer.
+struct LayerBinder {
+  WeightBinder* binder;
+  const DecoderTensors& tensors;
+  const ModelConfig& c;
+  uint32_t layer;
+
+  LayerTensorName name(const char* suffix) const { return {layer, suffix}; }
+  Status panel(const char* suffix, uint32_t rows, uint32_t columns, Panel* out) const {
+    return bind_panel(binder, name(suffix), rows, columns, out);
+  }
+  Status bias(const char* suffix, uint32_t count, bool required, const float** out) const {
+    return required ? bind_vector(binder, name(suffix), count, out) : bind_optional_vector(binder, name(suffix), count, out);
+  }
+  Status norm(const char* weight, const char* bias, uint32_t count, Norm* out) const {
+    CAMELGPT_TRY(bind_vector(binder, name(weight), count, &out->weight));
+    return c.norm == NormKind::kLayer ? bind_optional_vector(binder, name(bias), count, &out->bias) : Status{};
+  }
+
+  Status attention(DecoderLayer* out) const {
+    const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
+    if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
+    if (tensors.encoder) CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
+    if (c.conv_layers != 0 && binder_has(*binder, name("shortconv.conv.weight"))) return bind_short_conv(binder, c, layer, out);
+    if (tensors.fused_qkv) {
+      const uint32_t all = query + 2 * key;
+      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {0, query}, all, c.hidden, &out->query));
+      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {query, query + key}, all, c.hidden, &out->key));
+      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {query + key, all}, all, c.hidden, &out->value));
+      CAMELGPT_TRY(bias("attn_qkv.bias", all, tensors.qkv_bias, &out->query_bias));
+      if (out->query_bias != nullptr) {
+        out->key_bias = out->query_bias + query;
+        out->value_bias = out->key_bias + key;
+      }
+    } else {
+      CAMELGPT_TRY(panel("attn_q.weight", query, c.hidden, &out->query));
+      CAMELGPT_TRY(panel("attn_k.weight", key, c.hidden, &out->key));
+      CAMELGPT_TRY(panel("attn_v.weight", key, c.hidden, &out->value));
+      CAMELGPT_TRY(bias("attn_q.bias", query, tensors.qkv_bias, &out->query_bias));
+      CAMELGPT_TRY(bias("attn_k.bias", key, tensors.qkv_bias, &out->key_bias));
+      CAMELGPT_TRY(bias("attn_v.bias", key, tensors.qkv_bias, &out->value_bias));
+    }
+    if (tensors.head_norms) {
+      const bool all = c.norms_all_heads;
+      CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? query : c.head_width, &out->query_norm));
+      CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? key : c.head_width, &out->key_norm));
+    }
+    CAMELGPT_TRY(panel("attn_output.weight", c.hidden, query, &out->output));
+    CAMELGPT_TRY(bias("attn_output.bias", c.hidden, false, &out->output_bias));
+    if (!tensors.post_norms) return {};
+    return norm("post_attention_norm.weight", "post_attention_norm.bias", c.hidden, &out->post_attention_norm);
+  }
+
+  Status ffn_norms(DecoderLayer* out) const {
+    if (tensors.pre_norms) CAMELGPT_TRY(norm("ffn_norm.weight", "ffn_norm.bias", c.hidden, &out->ffn_norm));
+    if (tensors.encoder) CAMELGPT_TRY(norm("layer_output_norm.weight", "layer_output_norm.bias", c.hidden, &out->ffn_end_norm));
+    return tensors.post_norms ? norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm) : Status{};
+  }
+
+  Status ffn(DecoderLayer* out) const {
+    if (c.experts != 0) return bind_experts(binder, c, layer, out);
+    if (!c.gated) {  // what is called up there has the activation
+      CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &out->gate));
+      CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->gate_bias));
+    } else if (tensors.fused_gate) {
+      CAMELGPT_TRY(bind_panel_rows(binder, name("ffn_up.weight"), {0, c.ffn}, 2 * c.ffn, c.hidden, &out->gate));
+      CAMELGPT_TRY(bind_panel_rows(binder, name("ffn_up.weight"), {c.ffn, 2 * c.ffn}, 2 * c.ffn, c.hidden, &out->up));
+    } else {
+      CAMELGPT_TRY(bias("ffn_gate.bias", c.ffn, false, &out->gate_bias));
+      CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->up_bias));
+      CAMELGPT_TRY(bias("ffn_down.bias", c.hidden, false, &out->down_bias));
+      return bind_gated_ffn(binder, c, layer, out);
+    }
+    CAMELGPT_TRY(panel("ffn_down.weight", c.hidden, c.ffn, &out->down));
+    return bias("ffn_down.bias", c.hidden, false, &out->down_bias);
+  }
+};
+
+// What a masked language model of an encoder has before and after the head.
+Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model) {
+  if (!c.has_head) return {};
+  CAMELGPT_TRY(bind_panel(binder, "mlm_dense.weight", c.hidden, c.hidden, &model->head_dense));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_dense.bias", c.hidden, &model->head_dense_bias));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_norm.weight", c.hidden, &model->head_norm.weight));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_norm.bias", c.hidden, &model->head_norm.bias));
+  return bind_vector(binder, "mlm_output.bias", c.vocabulary, &model->head_bias);
+}
+
+}  // namespace
+
+Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+  const ModelConfig& c = model->config;
+  if (!c.has_head) {
+    CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
+    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking a row up multiplies nothing
+  } else if (binder_has(*binder, "output.weight")) {
+    CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
+    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;
+    CAMELGPT_TRY(bind_head(binder, "output.weight", c.vocabulary, c.hidden, &model->head));
+  } else {
+    CAMELGPT_TRY(bind_head(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
+    model->head = model->embedding;
+  }
+  if (c.rope == RopeStyle::kNone) {
+    CAMELGPT_TRY(bind_panel(binder, "position_embd.weight", c.context_length, c.hidden, &model->positions));
+    binder->macs -= static_cast<uint64_t>(c.context_length) * c.hidden;
+  }
+  const auto norm = [&](const char* weight, const char* bias, Norm* out) {
+    CAMELGPT_TRY(bind_vector(binder, weight, c.hidden, &out->weight));
+    return c.norm == NormKind::kLayer ? bind_optional_vector(binder, bias, c.hidden, &out->bias) : Status{};
+  };
+  if (tensors.encoder) {
+    CAMELGPT_TRY(bind_panel(binder, "token_types.weight", c.token_types, c.hidden, &model->token_types));
+    binder->macs -= static_cast<uint64_t>(c.token_types) * c.hidden;
+    CAMELGPT_TRY(norm("token_embd_norm.weight", "token_embd_norm.bias", &model->embedding_norm));
+    CAMELGPT_TRY(bind_masked_head(binder, c, model));
+  } else {
+    CAMELGPT_TRY(norm(tensors.output_norm, "output_norm.bias", &model->final_norm));
+  }
+  CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
+  return decoder_bind_layers(tensors, binder, model);
+}
+
+Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+  const ModelConfig& c = model->config;
+  model->layers = binder->arena->take<DecoderLayer>(c.layers);
+  DecoderLayer layer;  // what it shares with the one before it stays
+  uint64_t block_macs = 0, ffn_macs = 0;
+  uint32_t convolutions = 0;
+  for (uint32_t l = 0; l < c.layers; ++l) {
+    const LayerBinder layer_binder{binder, tensors, c, l / c.block_repeat};
+    const bool repeats = l % c.block_repeat != 0, shares_ffn = repeats || (l > 0 && c.ffn_sharing);
+    if (!shares_ffn) layer = {};
+    const uint64_t before = binder->macs;
+    if (!repeats) {
+      CAMELGPT_TRY(layer_binder.attention(&layer));
+      CAMELGPT_TRY(layer_binder.ffn_norms(&layer));
+      const uint64_t before_ffn = binder->macs;
+      if (!shares_ffn) CAMELGPT_TRY(layer_binder.ffn(&layer));
+      if (!shares_ffn) ffn_macs = binder->macs - before_ffn;
+      block_macs = before_ffn - before + ffn_macs;
+    }
+    binder->macs = before + block_macs;
+    if (shares_ffn && binder->ffn_kinds.size() == l && !binder->ffn_kinds.push_back(binder->ffn_kinds.back())) {
+      return out_of_memory("the list of layers", sizeof(FfnKinds));
+    }
+    const bool convolves = layer.conv_in.rows != 0;
+    layer.state = convolves ? convolutions : l - convolutions;
+    convolutions += convolves;
+    if (!model->layers.empty()) model->layers[l] = layer;
+  }
+  if (convolutions == c.conv_layers) return {};
+  Status status = make_error(ErrorCode::kBadMetadata, "The layers with a short convolution are not those without key/value heads.");
+  status = with_expected(status, "%u", c.conv_layers);
+  return with_found(status, "%u", convolutions);
+}
+
+}  // namespace camelgpt
