@@ -166,7 +166,7 @@ def main():
     parser.add_argument("--choose", action="store_true", help="judge by slices of the training sets; for trying settings")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--minutes", type=float, default=1e9, help="an end to the training, and its rate to zero, by the clock")
-    parser.add_argument("--until", type=float, default=0.74, help="part of the schedule after which the training ends")
+    parser.add_argument("--until", type=float, default=1, help="part of the schedule after which the training ends")
     parser.add_argument("--tokens", type=int, default=1536, help="of each of the three batches of a step")
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--decay", type=float, default=0.05)
