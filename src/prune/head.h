@@ -31,7 +31,7 @@ struct PrunedHead {
   std::span<HeadThread> threads;
 };
 
-// The rank for a model, 0 where pruning the head would not pay.
+// The rank for a model, 0 where pruning the head would not pay, or where it does not score steps over a vocabulary.
 uint32_t pruned_head_rank(const ModelConfig& config);
 // Takes memory from the arena, or only adds it up while the arena measures.
 void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* head);

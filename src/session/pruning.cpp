@@ -26,7 +26,7 @@ Status not_reserved() {
 }
 
 Status not_worth_it(const Session& s) {
-  Status status = make_error(ErrorCode::kBadInput, "There is nothing to prune in this model: its output head is too small.");
+  Status status = make_error(ErrorCode::kBadInput, "There is nothing to prune in this model: its output head is too small, or is not one of steps.");
   status = with_expected(status, "at least 8192 tokens and a width of 256");
   return with_found(status, "%u tokens, width %u", s.model.config.vocabulary, s.model.config.hidden);
 }

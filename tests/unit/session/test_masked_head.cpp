@@ -7,6 +7,7 @@
 #include <string>
 
 #include "camelgpt.h"
+#include "prune/head.h"
 #include "session/loaded_session.h"
 #include "tiny_llama.h"
 
@@ -161,6 +162,22 @@ TEST_CASE("a head for masks is a transformation, the embedding and a bias") {
     const Vector expected = bert.logits(states[position]);
     const std::span<const float> found = session_logits(session);
     for (size_t i = 0; i < expected.size(); ++i) CHECK(static_cast<double>(found[i]) == doctest::Approx(expected[i]).epsilon(0.005));
+  }
+}
+
+TEST_CASE("only heads that score the steps of a decoder are pruned") {
+  ModelConfig config;
+  config.layers = 6;
+  config.hidden = 384;
+  config.heads = config.kv_heads = 12;
+  config.head_width = 32;
+  config.ffn = 1536;
+  config.vocabulary = 30522;
+  CHECK(pruned_head_rank(config) != 0);
+  for (auto change : {+[](ModelConfig* c) { c->causal = false; }, +[](ModelConfig* c) { c->has_head = false; }, +[](ModelConfig* c) { c->bytes.length = 12; }}) {
+    ModelConfig changed = config;
+    change(&changed);
+    CHECK(pruned_head_rank(changed) == 0);
   }
 }
 
