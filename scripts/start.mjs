@@ -12,8 +12,6 @@ import { ensureToolchain } from "./setup.mjs";
 
 const defaultModel = "smollm2-135m";
 const defaultPrompt = "What is the capital of France?";
-// The system message that this model's template puts in by itself leads its greedy answer to that question into French verse.
-const systemMessage = "You are a helpful assistant.";
 
 /** `{once, port, generateArguments, needsModel}` from what follows `npm start --`. */
 export function parseStart(args) {
@@ -32,7 +30,6 @@ export function parseStart(args) {
   const generateArguments = [
     ...(namesModel ? [] : ["--model", defaultModel]),
     ...(raw || rest.includes("--chat") ? [] : ["--chat"]),
-    ...(raw || namesModel || rest.some((arg) => arg.startsWith("--system")) ? [] : ["--system", systemMessage]),
     ...(rest.length === 0 ? ["--prompt", defaultPrompt] : rest),
   ];
   return { once, port, generateArguments, needsModel: !once || !namesModel };
