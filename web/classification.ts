@@ -27,13 +27,21 @@ export async function classify(
   const prompt = engine.tokenize(pattern.replace("{labels}", () => labels.join(", ")).replace("{text}", () => text), true, true);
   const pace = pacer();
   const means: number[] = [];
+  let evaluated = 0; // masks behind the prompt
   for (const label of labels) {
     // As it stands behind the prompt: with a space before it.
     const answer = engine.tokenize(kind === "masked" ? label : ` ${label}`, false, false);
     if (answer.length === 0) {
       throw new CamelGPTError("bad-input", "A label has no token.", { expected: "labels that are words", found: excerpt(label) });
     }
-    const logprobs = kind === "masked" ? maskedLogprobs(engine, prompt, answer, maskToken ?? 0) : await causalLogprobs(engine, prompt, answer, pace);
+    if (kind === "masked" && answer.length !== evaluated) {
+      evaluated = answer.length;
+      engine.predictBegin([...prompt, ...answer.map(() => maskToken ?? 0)], prompt.length);
+    }
+    const logprobs =
+      kind === "masked"
+        ? answer.map((token, i) => engine.predict(prompt.length + i, { token }))
+        : await causalLogprobs(engine, prompt, answer, pace);
     means.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
     await pace();
     throwIfAborted(signal);
@@ -45,11 +53,6 @@ export async function classify(
     .map((label, i) => ({ text: label, probability: (weights[i] ?? 0) / total }))
     .sort((a, b) => b.probability - a.probability);
   return { label: candidates[0]?.text ?? "", candidates };
-}
-
-function maskedLogprobs(engine: Engine, prompt: number[], answer: number[], mask: number): number[] {
-  engine.predictBegin([...prompt, ...answer.map(() => mask)], prompt.length);
-  return answer.map((token, i) => engine.predict(prompt.length + i, { token }));
 }
 
 async function causalLogprobs(engine: Engine, prompt: number[], answer: number[], pace: () => Promise<void> | undefined): Promise<number[]> {

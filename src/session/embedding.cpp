@@ -39,19 +39,12 @@ void finish(Session* s, uint32_t tokens) {
 Status session_embed_begin(Session* session, size_t token_count, Pooling pooling, bool normalize) {
   Session* s = session;
   if (s->state != LoadState::kReady) return not_ready();
-  CAMELGPT_TRY(check_tokens(*s, token_count));
-  if (token_count == 0 || token_count > s->cache.context) return does_not_fit(*s, token_count, s->cache.context);
+  CAMELGPT_TRY(begin_text(s, token_count));
   const size_t padded = padded_rows(s->model.config.hidden);
   if (!s->embedding.resize(padded)) return out_of_memory("the embedding", padded * sizeof(float));
   std::fill(s->embedding.begin(), s->embedding.end(), 0.0f);
-  std::copy_n(s->tokens.begin(), token_count, s->history.begin());
-  s->history_length = static_cast<uint32_t>(token_count);
-  s->cache.length = 0;
-  s->prompt_length = 0;
   s->pooling = pooling == Pooling::kOfModel ? s->model.config.pooling : pooling;
   s->normalizes = normalize;
-  s->generating = s->scoring = s->predicting = false;
-  pruning_restart(s->history_length, 0, &s->pruning);
   return {};
 }
 

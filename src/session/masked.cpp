@@ -54,19 +54,20 @@ Status fill_masks(Session* s, uint32_t first, uint32_t count, uint32_t steps) {
   return {};
 }
 
-Status begin_text(Session* s, size_t token_count) {
+}  // namespace
+
+Status begin_text(Session* session, size_t token_count) {
+  Session* s = session;
   CAMELGPT_TRY(check_tokens(*s, token_count));
   if (token_count == 0 || token_count > s->cache.context) return does_not_fit(*s, token_count, s->cache.context);
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   s->cache.length = 0;
   s->prompt_length = 0;
-  s->generating = s->scoring = false;
+  s->generating = s->scoring = s->predicting = false;
   pruning_restart(s->history_length, 0, &s->pruning);
   return {};
 }
-
-}  // namespace
 
 Status masked_next(Session* session, int32_t* token) {
   Session* s = session;
@@ -129,7 +130,6 @@ Status session_fill(Session* session, size_t token_count) {
   if (s->state != LoadState::kReady) return not_ready();
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
   CAMELGPT_TRY(begin_text(s, token_count));
-  s->predicting = false;
   CAMELGPT_TRY(fill_masks(s, 0, s->history_length, s->options.steps));
   std::copy_n(s->history.begin(), token_count, s->tokens.begin());
   return {};

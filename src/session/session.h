@@ -99,6 +99,9 @@ Status no_token();
 // kContextOverflow, or kBadInput where there is no token.
 Status does_not_fit(const Session& session, size_t tokens, size_t most);
 
+// The first tokens of the token buffer become the history, with an empty cache. Errors: those of check_tokens and does_not_fit.
+Status begin_text(Session* session, size_t token_count);
+
 // The next token of a masked model's answer. Decides a block of them where none is pending.
 Status masked_next(Session* session, int32_t* token);
 // No mask becomes a control token other than an end.
