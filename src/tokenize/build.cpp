@@ -467,11 +467,30 @@ Status read_vocabulary(const GgufHeader& header, Tokenizer* tokenizer) {
   return read_text_options(header, tokenizer);
 }
 
+// Tokens of GPT-2's kind whose borders are those of a model's chunks. No text may lose a byte to them.
+Status read_chunk_borders(const GgufHeader& header, Tokenizer* tokenizer) {
+  if (gguf_find(header, "tokenizer.ggml.tokens") == nullptr) return {};
+  CAMELGPT_TRY(read_tokens(header, tokenizer));
+  for (int byte = 0; byte < 256; ++byte) {
+    if (tokenizer->byte_tokens[byte] != kNoToken) continue;
+    Status status = make_error(ErrorCode::kBadMetadata, "The tokens that text is cut into lack a byte.");
+    status = with_expected(status, "a token for each of the 256 bytes");
+    status = with_found(status, "none for 0x%02x", static_cast<unsigned>(byte));
+    return with_hint(status, kConvertHint);
+  }
+  return read_merges(header, tokenizer);
+}
+
 }  // namespace
 
 Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   Tokenizer built;
-  CAMELGPT_TRY((has_chunks(header) ? chunk_tokenizer_build : read_vocabulary)(header, &built));
+  if (has_chunks(header)) {
+    CAMELGPT_TRY(read_chunk_borders(header, &built));
+    CAMELGPT_TRY(chunk_tokenizer_build(header, &built));
+  } else {
+    CAMELGPT_TRY(read_vocabulary(header, &built));
+  }
   *tokenizer = std::move(built);
   return {};
 }

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 
+#include "tokenize/bpe.h"
 #include "tokenize/pretokenize.h"
+#include "tokenize/vocabulary.h"
 
 namespace camelgpt {
 namespace {
@@ -18,18 +20,34 @@ std::string_view first_chunk(std::string_view word, uint32_t length) {
   return word.substr(0, end == 0 ? length : end);
 }
 
-// *full: an id was wanted where all are in use.
+// Of a text without borders. *full: an id was wanted where all are in use.
+Status append_chunks_of(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+  while (!text.empty()) {
+    const std::string_view chunk = first_chunk(text, tokenizer.chunks.length);
+    const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
+    *full = token < 0;
+    if (*full) return {};
+    if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
+    text.remove_prefix(chunk.size());
+  }
+  return {};
+}
+
 Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
   *full = false;
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = piece_end(tokenizer.pre, text, start);
-    while (start < end) {
-      const std::string_view chunk = first_chunk(text.substr(start, end - start), tokenizer.chunks.length);
-      const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
-      *full = token < 0;
-      if (*full) return {};
-      if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
-      start += chunk.size();
+  BpeWorkspace workspace;
+  Buffer<int32_t> parts;
+  for (size_t start = 0; start < text.size() && !*full;) {
+    const std::string_view word = text.substr(start, piece_end(tokenizer.pre, text, start) - start);
+    start += word.size();
+    if (tokenizer.merge_slots.empty()) {
+      CAMELGPT_TRY(append_chunks_of(tokenizer, word, tokens, full));
+      continue;
+    }
+    parts.clear();
+    CAMELGPT_TRY(bpe_encode(tokenizer, word, &workspace, &parts));
+    for (size_t i = 0; i < parts.size() && !*full; ++i) {
+      CAMELGPT_TRY(append_chunks_of(tokenizer, stored_piece(tokenizer, static_cast<uint32_t>(parts[i])), tokens, full));
     }
   }
   return {};

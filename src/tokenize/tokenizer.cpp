@@ -137,6 +137,7 @@ bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
 
 // Where a special and an ordinary token are written the same, the special one is meant.
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text) {
+  if (tokenizer.chunks.in_use()) return kNoToken;
   int32_t token = pieces_find(tokenizer, text, PieceKind::kPlain);
   if (token == kNoToken) token = pieces_find(tokenizer, text, PieceKind::kMerged);
   if (token != kNoToken || tokenizer.kind != TokenizerKind::kWordPiece || text.size() != 1) return token;

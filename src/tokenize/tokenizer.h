@@ -42,7 +42,8 @@ struct MergeSlot {
 
 // Everything that encoding and decoding need; built once, then read-only. The header may be freed after building.
 struct Tokenizer {
-  // Of models that read bytes: a token is a piece of a word, and gets its id where it turns up first. There is no vocabulary then.
+  // Of models that read bytes: a token is a piece of a word, and gets its id where it turns up first. The tables below say at most where
+  // words are cut then.
   mutable ChunkTable chunks;
   TokenizerKind kind = TokenizerKind::kBytePairs;
   bool add_space_prefix = false;  // texts, and what follows a special token, begin with a space

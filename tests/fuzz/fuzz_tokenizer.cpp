@@ -1,5 +1,5 @@
 // Any text with a good vocabulary: its tokens give the text back, whatever the tokens are they become valid UTF-8, and text
-// that is not UTF-8 is refused. Any vocabulary: it is refused with a typed error, or encodes what comes.
+// that is not UTF-8 is refused; so it is with chunks of bytes. Any vocabulary: it is refused with a typed error, or encodes what comes.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <cstdio>
@@ -48,7 +48,10 @@ GgufReader read(const GgufWriter& writer) {
 constexpr const char* kPreTokenizers[] = {"gpt-2", "smollm", "llama-bpe", "qwen2", "qwen35", "gpt-4o", "tekken"};
 constexpr size_t kPreTokenizerCount = std::size(kPreTokenizers);
 
-Tokenizer good_tokenizer(const char* pre) {
+constexpr uint32_t kChunkLength = 3;
+
+// With `model` "bytes" texts become chunks.
+Tokenizer good_tokenizer(const char* pre, const char* model = "gpt2") {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
   for (uint32_t byte = 0; byte < 256; ++byte) tokens.push_back(in_alphabet(byte));
@@ -74,7 +77,8 @@ Tokenizer good_tokenizer(const char* pre) {
     types.push_back(types.size() % 2 == 0 ? kTokenControl : kTokenUserDefined);
   }
   GgufWriter writer;
-  writer.add_string("tokenizer.ggml.model", "gpt2");
+  writer.add_string("tokenizer.ggml.model", model);
+  writer.add("tokenizer.ggml.chunk_length", kChunkLength);
   writer.add_string("tokenizer.ggml.pre", pre);
   writer.add_strings("tokenizer.ggml.tokens", tokens);
   writer.add_numbers("tokenizer.ggml.token_type", types);
@@ -133,6 +137,22 @@ void check_good_vocabulary(FuzzedDataProvider& data) {
   require(status.ok(), "UTF-8 is taken");
   require(join(tokenizer, tokens.span()) == text, "the pieces are the text");
   require(detokenize(tokenizer, tokens.span()) == text, "the text comes back");
+}
+
+void check_chunks(FuzzedDataProvider& data) {
+  static const Tokenizer tokenizer = good_tokenizer("gpt-2", "bytes");
+  Buffer<int32_t> tokens;
+  const std::string text = data.ConsumeRemainingBytesAsString();
+  const Status status = tokenizer_encode(tokenizer, text, {}, &tokens);
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is taken if it is UTF-8");
+  if (!status.ok()) return require_error(status);
+  std::string joined;
+  for (const int32_t token : tokens) {
+    const std::string_view chunk = tokenizer_piece(tokenizer, token);
+    require(!chunk.empty() && chunk.size() <= kChunkLength, "the length of a chunk");
+    joined += chunk;
+  }
+  require(joined == text, "the chunks are the text");
 }
 
 void check_any_vocabulary(FuzzedDataProvider& data) {
@@ -209,10 +229,7 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   FuzzedDataProvider data(bytes, size);
-  if (data.ConsumeBool()) {
-    check_good_vocabulary(data);
-  } else {
-    check_any_vocabulary(data);
-  }
+  constexpr void (*kChecks[])(FuzzedDataProvider&) = {check_good_vocabulary, check_any_vocabulary, check_chunks};
+  data.PickValueInArray(kChecks)(data);
   return 0;
 }

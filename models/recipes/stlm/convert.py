@@ -1,6 +1,6 @@
 """Checkpoint of LeonGuertler/SuperTinyLanguageModels (byte level) → GGUF. See README.md.
 
-Usage: convert.py CHECKPOINT --out model.gguf [--type f32|f16|q8_0] [--words gpt-2|whitespace]
+Usage: convert.py CHECKPOINT --out model.gguf [--type f32|f16|q8_0] [--words gpt-2|whitespace] [--vocabulary tokenizer.json]
        convert.py --random 10m|50m|100m --out model.gguf [--ffn-sharing] [--block-repeat N]
 """
 import argparse
@@ -126,7 +126,8 @@ def main():
     parser.add_argument("checkpoint", type=Path, nargs="?", help="a .pt of the reference's trainer, or .safetensors with .json beside it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--type", choices=stlm_gguf.TYPES, default="f32", help="of matrices")
-    parser.add_argument("--words", choices=("gpt-2", "whitespace"), default="gpt-2", help="where texts are cut into chunks")
+    parser.add_argument("--words", choices=("gpt-2", "whitespace"), default="gpt-2", help="where texts are cut into words")
+    parser.add_argument("--vocabulary", type=Path, help="tokenizer.json of GPT-2: words are cut at the borders of its tokens, as the reference does")
     parser.add_argument("--config", type=Path, help="the configuration as JSON, where the checkpoint has none that can be read")
     parser.add_argument("--random", choices=SIZES, help="random weights instead of a checkpoint")
     parser.add_argument("--ffn-sharing", action="store_true", help="of random weights: one feed-forward network for all layers")
@@ -140,8 +141,10 @@ def main():
     else:
         config, weights = read_checkpoint(options.checkpoint, options.config)
         name = options.checkpoint.stem
+    if options.vocabulary and options.words != "gpt-2":
+        parser.error("--vocabulary cuts the words of --words gpt-2")
     check(config, weights)
-    parameters = stlm_gguf.write(options.out, config, weights, options.type, options.words, name)
+    parameters = stlm_gguf.write(options.out, config, weights, options.type, options.words, name, vocabulary=options.vocabulary)
     print(f"{parameters} parameters, {options.out.stat().st_size} bytes")
 
 

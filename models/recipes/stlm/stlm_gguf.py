@@ -2,6 +2,8 @@
 
 docs/formats.md has the keys and the tensors.
 """
+import json
+
 import gguf
 import numpy as np
 
@@ -39,7 +41,18 @@ def pad_heads(matrix, heads, width, padded, axis=0):
     return np.moveaxis(wide.reshape(heads * padded, -1), 0, axis)
 
 
-def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None, begins=False):
+def add_vocabulary(writer, path):
+    """The tokens and merges of a tokenizer.json with byte-level BPE: texts are cut at the borders of these tokens."""
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    model, added = tokenizer["model"], {token["content"] for token in tokenizer["added_tokens"]}
+    if model["type"] != "BPE" or (tokenizer["pre_tokenizer"] or {}).get("type") != "ByteLevel":
+        raise ValueError(f"{path} has another tokenizer than GPT-2's")
+    tokens = sorted((token for token in model["vocab"] if token not in added), key=model["vocab"].get)
+    writer.add_token_list(tokens)
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]])
+
+
+def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None, begins=False, vocabulary=None):
     """config: hidden_dim, context_window, byte_context_window, byte_embedding_dim, core_model as the reference has them."""
     core, attention = config["core_model"], config["core_model"]["attn"]
     hidden, layer_count, heads = config["hidden_dim"], core["num_layers"], attention["num_heads"]
@@ -85,6 +98,8 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license
     writer.add_tokenizer_pre(words)
     writer.add_uint32("tokenizer.ggml.chunk_length", config["byte_context_window"])
     writer.add_add_bos_token(begins)  # with the end of another text
+    if vocabulary is not None:
+        add_vocabulary(writer, vocabulary)
 
     parameters = 0
 

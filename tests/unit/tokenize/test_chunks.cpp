@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gguf_writer.h"
+#include "vocabularies.h"
 
 using namespace camelgpt;
 
@@ -51,6 +52,31 @@ TEST_CASE("text is cut into words, and long ones into chunks") {
   const ChunkTokenizer spaces("whitespace");
   CHECK(spaces.chunks("Once  upon a time,\nthere's ") == Texts{"Once", "  upon", " a", " time,", "\nthere's", " "});
   CHECK(ChunkTokenizer(nullptr).chunks("a b") == Texts{"a", " b"});
+}
+
+TEST_CASE("words are cut at the borders of tokens where the file has merges") {
+  const auto made = [](bool all_bytes) {
+    VocabularyWriter writer("gpt-2", all_bytes);
+    writer.model = "bytes";
+    writer.extra.add("tokenizer.ggml.chunk_length", uint32_t{4});
+    return writer;
+  };
+  VocabularyWriter writer = made(true);
+  writer.add_merge("l", "l");
+  writer.add_merge("a", "m");
+  writer.add_merge("ll", "am");
+  writer.add_merge("llam", "a");
+  writer.add_written("<|endoftext|>", kTokenControl);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode_to_pieces(tokenizer, "llama slam") == "llam|a| |s|l|am");  // "llama" is a token longer than a chunk
+  CHECK(encode_to_pieces(tokenizer, "\xc3\xa4") == "\xc3|\xa4");        // no merge joins them
+  CHECK(encode_to_pieces(tokenizer, "<|endoftext|>") == "<|||e|n|d|o|f|t|e|x|t|||>");
+  CHECK(tokenizer_find(tokenizer, "<|endoftext|>") == kNoToken);
+  CHECK(tokenizer.vocabulary_size == 258);
+
+  VocabularyWriter lacking = made(false);
+  for (int byte = 1; byte < 256; ++byte) lacking.add_token(std::string(1, static_cast<char>(byte)));
+  check_error(lacking.try_build(), ErrorCode::kBadMetadata);
 }
 
 TEST_CASE("characters stay whole in chunks where they fit") {
