@@ -12,9 +12,11 @@ namespace {
 constexpr uint32_t kUnreached = UINT32_MAX;
 
 // A character without a token scores that much less than the worst of them.
-constexpr double kUnknownPenalty = 10;
+constexpr float kUnknownPenalty = 10;
 
-void offer(UnigramNode* node, double score, int32_t token, uint32_t start) {
+// Sums are floats from the beginning of the sentence on, as SentencePiece's: where two ways have the same score, or in long texts nearly so,
+// rounding decides.
+void offer(UnigramNode* node, float score, int32_t token, uint32_t start) {
   if (node->start == kUnreached || score > node->score) *node = {score, token, start, 0};
 }
 
@@ -23,12 +25,12 @@ size_t part_end(const Tokenizer& tokenizer, std::string_view sentence, size_t st
   return tokenizer.crosses_spaces ? sentence.size() : std::min(sentence.find(' ', start + 1), sentence.size());
 }
 
+// The way to the first node has its score already.
 void find_best_ways(const Tokenizer& tokenizer, std::string_view part, UnigramNode* nodes) {
-  nodes[0].score = 0;
   const uint32_t longest = std::min(tokenizer.longest_piece, kMaxUnigramLength);
   for (uint32_t start = 0; start < part.size();) {
     const uint32_t length = utf8_decode(part.substr(start)).length;
-    const double score = nodes[start].score;
+    const float score = nodes[start].score;
     bool has_character = false;
     uint32_t hash = kEmptyPieceHash;
     const uint32_t limit = static_cast<uint32_t>(std::min<size_t>(part.size() - start, longest));
@@ -36,10 +38,10 @@ void find_best_ways(const Tokenizer& tokenizer, std::string_view part, UnigramNo
       hash = piece_hash(hash, part[start + size - 1]);
       const int32_t token = pieces_find(tokenizer, part.substr(start, size), hash, PieceKind::kMerged);
       if (token == kNoToken) continue;
-      offer(&nodes[start + size], score + static_cast<double>(tokenizer.scores[static_cast<size_t>(token)]), token, start);
+      offer(&nodes[start + size], score + tokenizer.scores[static_cast<size_t>(token)], token, start);
       has_character = has_character || size == length;
     }
-    if (!has_character) offer(&nodes[start + length], score + static_cast<double>(tokenizer.lowest_score) - kUnknownPenalty, kNoToken, start);
+    if (!has_character) offer(&nodes[start + length], score + (tokenizer.lowest_score - kUnknownPenalty), kNoToken, start);
     start += length;
   }
 }
@@ -48,13 +50,16 @@ void find_best_ways(const Tokenizer& tokenizer, std::string_view part, UnigramNo
 
 Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes, Buffer<int32_t>* tokens) {
   bool after_unknown = false;  // several in a row are one unknown token
+  float score = 0;
   for (size_t start = 0; start < sentence.size();) {
     const size_t end = part_end(tokenizer, sentence, start);
     const std::string_view part = sentence.substr(start, end - start);
     nodes->clear();
     if (!nodes->resize(part.size() + 1)) return out_of_memory("cutting a text into tokens", part.size() * sizeof(UnigramNode));
     std::fill(nodes->begin(), nodes->end(), UnigramNode{0, kNoToken, kUnreached, 0});
+    (*nodes)[0].score = score;
     find_best_ways(tokenizer, part, nodes->data());
+    score = nodes->back().score;
 
     for (uint32_t at = static_cast<uint32_t>(part.size()); at > 0; at = (*nodes)[at].start) (*nodes)[(*nodes)[at].start].end = at;
     for (uint32_t at = 0; at < part.size(); at = (*nodes)[at].end) {

@@ -12,7 +12,7 @@ inline constexpr uint32_t kMaxUnigramLength = 2048;
 
 // The best way to the end of a part of the sentence.
 struct UnigramNode {
-  double score;
+  float score;     // from the beginning of the sentence on
   int32_t token;   // its last token, or kNoToken for a character that there is none for
   uint32_t start;  // where that begins; kUnreached while no way leads here
   uint32_t end;    // on the best way through the whole: where the token that begins here ends

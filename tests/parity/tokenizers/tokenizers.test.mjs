@@ -65,11 +65,10 @@ describe("token ids with real vocabularies are those of the reference", () => {
       }
       writeFileSync(checked, JSON.stringify(ids));
       await run(python, [script, kind, source, "--check", checked, "--out", out]);
-      const { tokens, ties, wrong } = JSON.parse(readFileSync(out, "utf8"));
-      t.diagnostic(`${texts.length} texts, ${tokens} tokens, ${ties.length} texts with another choice of the same score`);
+      const { tokens, wrong } = JSON.parse(readFileSync(out, "utf8"));
+      t.diagnostic(`${texts.length} texts, ${tokens} tokens`);
       for (const { index, expected, found } of wrong.slice(0, 5)) t.diagnostic(`${JSON.stringify(texts[index].slice(0, 60))}: ${found} instead of ${expected}`);
       assert.equal(wrong.length, 0);
-      assert.ok(ties.length < texts.length / 100);
     });
   }
 });

