@@ -244,7 +244,7 @@ export class Host {
   ): Promise<ByteSource> {
     switch (location.kind) {
       case "url":
-        return openUrl(location.url, { headers: location.headers, signal });
+        return openUrl(location.url, { ...location.http, signal });
       case "path":
         if (this.#means.openPath) return this.#means.openPath(location.path);
         break;

@@ -37,6 +37,7 @@ import {
   type EmbedOptions,
   embedParams,
   engineOptions,
+  httpSettings,
   type FillMaskOptions,
   fillParams,
   type GenerateOptions,
@@ -275,16 +276,17 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
     const { signal, onProgress: onEvent, epdp, sidecar: named } = this.#options;
-    const { headers = {}, hub = defaultHub, releases, fetch } = this.#options;
+    const { hub = defaultHub, releases, fetch } = this.#options;
+    const http = httpSettings(this.#options);
     throwIfAborted(signal);
     const abort = new AbortController();
     const forward = () => abort.abort(signal?.reason);
     signal?.addEventListener("abort", forward, { once: true });
     this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
     try {
-      const { location, open, sidecar: found } = await resolveSource(this.#source, { headers, hub, releases, fetch }, this.#means);
+      const { location, open, sidecar: found } = await resolveSource(this.#source, { http, hub, releases, fetch }, this.#means);
       const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
-      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { headers, fetch }, this.#means);
+      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { ...http, fetch }, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       this.#backend = await this.#startBackend();
       const params: LoadParams = {

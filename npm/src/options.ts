@@ -2,7 +2,7 @@
 import { CamelGPTError } from "../../web/errors.js";
 import { greedy } from "../../web/generation.js";
 import type { ClassifyParams, EmbedParams, EngineOptions, FillParams, GenerateParams, ScoreParams } from "../../web/protocol.js";
-import type { Fetch } from "../../web/load/http.js";
+import type { Fetch, HttpSettings } from "../../web/load/http.js";
 import type { Build, Flavour } from "../../web/features.js";
 import type { MemoryOptions, SamplingOptions } from "../../web/engine.js";
 import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent, WeightType } from "../../web/types.js";
@@ -66,8 +66,19 @@ export interface LoadOptions {
    * @default for a model that is a file, the file beside it with the ending .epdp, if there is one
    */
   sidecar?: string | URL | Uint8Array;
-  /** Sent with the request for a model at a URL, for private weights. */
+  /** Sent with the requests for a model at a URL, for private weights. */
   headers?: Record<string, string>;
+  /**
+   * Attempts to go on with a download that breaks off, one after the other with growing pauses; 0: none. What has arrived is not asked for
+   * again where the server has ranges. A megabyte that arrives gives all of them back.
+   * @default 5
+   */
+  retries?: number;
+  /**
+   * Milliseconds without an answer or a byte after which a connection counts as broken.
+   * @default 30000
+   */
+  timeout?: number;
   /**
    * Base URL for sources of the form `owner/repo/file.gguf`.
    * @default "https://huggingface.co"
@@ -305,6 +316,8 @@ const loadRules = {
   epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, ffn, drafts and maxKl', isEpdp),
   sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
+  retries: integer(0, 1000),
+  timeout: integer(1, largest),
   hub: text,
   releases: text,
   onProgress: callback,
@@ -411,6 +424,10 @@ export function prunesHead(epdp: EpdpMode | EpdpNumbers): boolean {
 export function engineOptions(options: LoadOptions): EngineOptions {
   const { flavour = "auto", threads = "auto", wasmModule, wasmUrl } = options;
   return { flavour, threads, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
+}
+
+export function httpSettings({ headers = {}, retries = 5, timeout = 30_000 }: LoadOptions): HttpSettings {
+  return { headers, retries, timeout };
 }
 
 function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<EngineOptions["wasmUrl"]> {

@@ -1,6 +1,6 @@
 // What the caller named → where its bytes are. Nothing but a release's manifest is opened here, and errors are those of a wrong name.
 import { CamelGPTError, describe, excerpt } from "../errors.js";
-import { type Fetch, openUrl } from "./http.js";
+import { type Fetch, type HttpSettings, openUrl } from "./http.js";
 import { manifestName, readRelease } from "./release.js";
 import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
 
@@ -10,7 +10,7 @@ export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer | Reada
 /** A place that the thread of the engine opens by itself; `caller` stands for bytes that it must ask the caller for. */
 export type Location =
   | { kind: "path"; path: string }
-  | { kind: "url"; url: string; headers: Record<string, string> }
+  | { kind: "url"; url: string; http: HttpSettings }
   | { kind: "caller"; name: string };
 
 /** A location, and for `caller` the function that opens the bytes on this side. */
@@ -39,7 +39,7 @@ export interface ResolveMeans {
 }
 
 export interface ResolveOptions {
-  headers: Record<string, string>;
+  http: HttpSettings;
   /** Base URL of named releases. */
   releases: string | undefined;
   /** Base URL of the model hub. */
@@ -105,10 +105,10 @@ function openStream(stream: ReadableStream<Uint8Array>): ByteSource {
 }
 
 function fromUrl(url: string, options: ResolveOptions): ResolvedSource {
-  const { fetch, headers } = options;
+  const { fetch, http } = options;
   // A function cannot be sent to the engine's thread: with the caller's own fetch the bytes come from here.
-  if (fetch) return fromCaller(fileName(url), (signal) => openUrl(url, { headers, fetch, signal }));
-  return { location: { kind: "url", url, headers } };
+  if (fetch) return fromCaller(fileName(url), (signal) => openUrl(url, { ...http, fetch, signal }));
+  return { location: { kind: "url", url, http } };
 }
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -152,7 +152,7 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
 }
 
 async function releaseAtUrl(manifest: string, options: ResolveOptions): Promise<ResolvedSource> {
-  const { weights, sidecar } = await readRelease(await openUrl(manifest, options));
+  const { weights, sidecar } = await readRelease(await openUrl(manifest, { ...options.http, fetch: options.fetch }));
   return { ...fromUrl(new URL(weights, manifest).href, options), sidecar: sidecar && new URL(sidecar, manifest).href };
 }
 

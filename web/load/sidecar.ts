@@ -1,6 +1,6 @@
 // The sidecar of a model: named by the user, or the file beside the model.
 import type { SidecarParams } from "../protocol.js";
-import { type Fetch, openUrl } from "./http.js";
+import { type HttpOptions, openUrl } from "./http.js";
 import { readAll } from "./read-all.js";
 import type { Location, ResolveMeans } from "./resolve.js";
 import type { ByteSource } from "./source.js";
@@ -27,7 +27,7 @@ export async function readSidecar(
   sidecar: string | URL | Uint8Array | undefined,
   found: string | undefined,
   model: Location,
-  options: { headers: Record<string, string>; fetch: Fetch | undefined },
+  http: HttpOptions,
   { files, baseUrl }: ResolveMeans,
 ): Promise<SidecarParams | undefined> {
   if (sidecar === undefined && found === undefined) {
@@ -40,7 +40,7 @@ export async function readSidecar(
   const name = String(sidecar ?? found);
   if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))));
   if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name));
-  return readFrom(await openUrl(new URL(name, baseUrl()).href, options));
+  return readFrom(await openUrl(new URL(name, baseUrl()).href, http));
 }
 
 async function readFrom(source: ByteSource): Promise<SidecarParams> {

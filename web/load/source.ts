@@ -69,13 +69,13 @@ const streamChunk = 1 << 20;
 
 /**
  * Reads a stream: through one buffer of its own where the stream can fill it (a quarter of the chunks, half the time),
- * otherwise chunk by chunk. `onError` turns what the stream throws into a typed error; it gets the bytes read so far.
+ * otherwise chunk by chunk. `onError` turns what the stream throws into what is thrown; it gets the bytes read so far.
  */
 export function streamSource(
   stream: ReadableStream<Uint8Array>,
   name: string,
   size: number | undefined,
-  onError: (error: unknown, received: number) => CamelGPTError,
+  onError: (error: unknown, received: number) => unknown,
 ): ByteSource {
   let received = 0;
   const reader = byobReader(stream);

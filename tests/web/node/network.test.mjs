@@ -1,0 +1,133 @@
+// Downloads over connections that break: they go on where that is safe, and otherwise end in a typed error.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTError, CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { repositoryRoot } from "../../../scripts/lib/run.mjs";
+import { startFaultyServer } from "../lib/faulty-server.mjs";
+import { modelPath, rejectsWith } from "../lib/model.mjs";
+
+const mini = readFileSync(join(repositoryRoot, "models/camelgpt-mini/camelgpt-mini.gguf"));
+const labels = ["negative", "positive"];
+
+async function probabilities(source, options) {
+  const model = await CamelGPTInference.load(source, { worker: false, epdp: "off", ...options });
+  try {
+    return (await model.classify("A warm and funny story.", { labels })).candidates;
+  } finally {
+    await model.dispose();
+  }
+}
+
+describe("a bad network", () => {
+  let server;
+  let expected;
+  before(async () => {
+    server = await startFaultyServer(mini);
+    expected = await probabilities(mini);
+  });
+  after(() => server.close());
+
+  const survives = async (faults, options, settings) => {
+    const { url, script } = server.serve(faults, settings);
+    assert.deepEqual(await probabilities(url, { timeout: 500, ...options }), expected);
+    return script;
+  };
+  const fails = (code, faults, options, settings) =>
+    rejectsWith(code, probabilities(server.serve(faults, settings).url, { timeout: 500, ...options }));
+
+  test("a connection that ends, is reset or falls silent: the rest comes over another one", async () => {
+    for (const kind of ["close", "reset", "stall"]) {
+      const script = await survives([{ kind, at: 30_000 }, { kind, at: 60_000 }]);
+      assert.equal(script.requests, 3, kind);
+      assert.equal(script.missing[0], mini.length);
+      assert.ok(script.missing[2] < mini.length, `${kind}: the third request asks for a part`);
+    }
+  });
+
+  test("a server that is busy, or not there, at first", async () => {
+    await survives([{ kind: "busy" }, { kind: "refuse" }]);
+    await survives([{ kind: "close", at: 1000 }, { kind: "busy" }, { kind: "refuse" }, { kind: "close", at: 2000 }]);
+    assert.match((await fails("http-error", Array(9).fill({ kind: "busy" }))).found, /503/);
+    await fails("network", Array(9).fill({ kind: "refuse" }));
+  });
+
+  test("a server without ranges sends all of it again", async () => {
+    const script = await survives([{ kind: "close", at: 50_000 }], {}, { ranges: false });
+    assert.equal(script.requests, 2);
+  });
+
+  test("a file that is another one by then is not mixed with the first", async () => {
+    assert.match((await fails("network", [{ kind: "close", at: 50_000 }, { kind: "change" }])).found, /another version/);
+    assert.match((await fails("network", [{ kind: "close", at: 50_000 }, { kind: "change" }], {}, { ranges: false })).found, /another version/);
+    assert.match((await fails("network", [{ kind: "close", at: 50_000 }], {}, { validator: false })).found, /no ETag/);
+  });
+
+  test("other answers in between are typed errors", async () => {
+    await fails("not-a-model", [{ kind: "close", at: 50_000 }, { kind: "html" }]);
+    assert.match((await fails("network", [{ kind: "close", at: 50_000 }, { kind: "shift" }])).found, /another part/);
+    await survives([{ kind: "lie" }]); // all of the file is there all the same
+    await fails("network", Array(99).fill({ kind: "loop" }));
+  });
+
+  test("the options retries and timeout", async () => {
+    await fails("network", [{ kind: "close", at: 50_000 }], { retries: 0 });
+    await fails("network", Array(3).fill({ kind: "close", at: 50_000 }), { retries: 2 });
+    await survives(Array(2).fill({ kind: "close", at: 50_000 }), { retries: 2 });
+    await rejectsWith("bad-option", probabilities(mini, { retries: -1 }));
+    await rejectsWith("bad-option", probabilities(mini, { timeout: 0 }));
+  });
+
+  test("an abort is heard between two attempts", async () => {
+    const abort = new AbortController();
+    const load = fails("aborted", Array(20).fill({ kind: "close", at: 50_000 }), { retries: 20, signal: abort.signal });
+    setTimeout(() => abort.abort(), 400);
+    await load;
+  });
+
+  test("200 faults at random places: the same answer, or a typed error", async (t) => {
+    let state = 7;
+    const random = (limit) => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % limit;
+    const harmless = ["close", "reset", "stall", "busy", "refuse"];
+    const others = ["html", "shift", "change", "lie", "loop"];
+    const runs = Array.from({ length: 100 }, (_, i) => {
+      const kinds = [harmless[random(harmless.length)], i % 2 === 0 ? harmless[random(harmless.length)] : others[random(others.length)]];
+      return { kinds, faults: kinds.map((kind) => ({ kind, at: random(mini.length) })), settings: { ranges: random(5) > 0, validator: random(8) > 0 } };
+    });
+    const ends = { answered: 0 };
+    const run = async ({ kinds, faults, settings }) => {
+      try {
+        assert.deepEqual(await probabilities(server.serve(faults, settings).url, { timeout: 300 }), expected);
+        ends.answered++;
+      } catch (error) {
+        assert.ok(error instanceof CamelGPTError, `${kinds}: ${error.stack}`);
+        assert.ok(["network", "http-error", "not-a-model"].includes(error.code), `${kinds}: ${error.code} ${error.message}`);
+        const isSafe = kinds.every((kind) => harmless.includes(kind)) && settings.validator;
+        assert.ok(!isSafe, `${kinds} should have been survived: ${error.message}`);
+        ends[error.code] = (ends[error.code] ?? 0) + 1;
+      }
+    };
+    const queue = [...runs];
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      while (queue.length > 0) await run(queue.shift());
+    }));
+    t.diagnostic(JSON.stringify(ends));
+    assert.ok(ends.answered >= 40);
+  });
+});
+
+test("a large file over twelve connections: hardly a byte comes twice", async (t) => {
+  const file = readFileSync(modelPath);
+  const server = await startFaultyServer(file);
+  t.after(() => server.close());
+  const { url, script } = server.serve(Array.from({ length: 11 }, (_, i) => ({ kind: "close", at: (i + 1) * 8_000_000 + i })));
+  const model = await CamelGPTInference.load(url, { contextLength: 64 });
+  t.after(() => model.dispose());
+  assert.match(await model.generateText("The capital of France is", 6), /Paris/);
+  assert.equal(script.requests, 12);
+  t.diagnostic(`${script.sent} bytes sent of ${file.length}`);
+  assert.ok(script.sent <= 1.05 * file.length);
+});
