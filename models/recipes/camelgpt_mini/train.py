@@ -1,7 +1,7 @@
 """Trains CamelGPT-mini, 56,000 parameters, by masked language modelling on prompts and responses, and writes it as GGUF.
 
 Texts → a WordPiece vocabulary chosen for the tasks → a bidirectional transformer → Q8_0. See README.md.
-Usage: train.py --data FOLDER --out camelgpt-mini.gguf [--steps N] [--minutes M] [--until P] [--choose] [--vocabulary FILE]
+Usage: train.py --data FOLDER --out camelgpt-mini.gguf [--steps N] [--until N] [--choose] [--vocabulary FILE]
 """
 import argparse
 import copy
@@ -132,12 +132,9 @@ class Trainer:
         chances = np.array([0.3, 0.3, 0.12, 0.03, 0.25])
         started, seen = time.time(), Counter()
         step = 0
-        while True:
-            progress = max(step / o.steps, (time.time() - started) / 60 / o.minutes)
-            if progress >= o.until:
-                break
+        while step < min(o.until, o.steps):
             for group in optimizer.param_groups:
-                group["lr"] = o.rate * min(1, (step + 1) / 200) * (1 - progress)
+                group["lr"] = o.rate * min(1, (step + 1) / 200) * (1 - step / o.steps)
             other = others[self.random.choice(len(others), p=chances)]
             for name, weight in (("sentiment", o.sentiment), ("topic", o.topic), (other, o.other)):
                 kept = KEPT if self.random.random() < 0.75 else FFN
@@ -151,7 +148,7 @@ class Trainer:
                 fade = min(0.999, (step + 1) / (step + 10))
                 torch._foreach_lerp_(list(average.parameters()), list(self.model.parameters()), 1 - fade)
             step += 1
-            if step % o.report == 0 or step == o.steps:
+            if step % o.report == 0 or step == min(o.until, o.steps):
                 losses = " ".join(f"{name} {loss:.3f}" for name, loss in seen.items())
                 print(f"step {step} {time.time() - started:.0f} s {losses} {report(average)}", flush=True)
         return average
@@ -164,9 +161,8 @@ def main():
     parser.add_argument("--vocabulary", type=Path,
                         help="file for the tokens, and one beside it for what the teachers say: made where there is none")
     parser.add_argument("--choose", action="store_true", help="judge by slices of the training sets; for trying settings")
-    parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--minutes", type=float, default=1e9, help="an end to the training, and its rate to zero, by the clock")
-    parser.add_argument("--until", type=float, default=1, help="part of the schedule after which the training ends")
+    parser.add_argument("--steps", type=int, default=12000, help="of the schedule: its rate falls to zero")
+    parser.add_argument("--until", type=int, default=9500, help="steps after which the training ends")
     parser.add_argument("--tokens", type=int, default=1536, help="of each of the three batches of a step")
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--decay", type=float, default=0.05)
