@@ -19,24 +19,22 @@ export async function calibrate(engine: Engine, { text, ffn }: CalibrateParams, 
   throwIfAborted(context.signal);
   engine.setTrainedFfn(ffn === 1 ? 0 : ffn);
   if (ffn === 1 || engine.hasLargeHead()) {
-    engine.calibrateBegin(engine.tokenize(text === "" ? await ownText() : text, true, true));
+    engine.calibrateBegin(engine.tokenize(text, true, true));
     await finish(engine, context);
   }
   return { sidecar: engine.sidecar(), costs: engine.pruneReport().costs };
 }
 
-async function ownText(): Promise<string> {
-  return (await import("./calibration-text.js")).calibrationText;
-}
-
-/** Calibrates in the time between calls, with a text of our own. */
+/** Calibrates in the time between calls. */
 export class IdleCalibration {
   readonly #engine: Engine;
+  readonly #text: string;
   #state: "to begin" | "begun" | "ended" = "to begin";
   #runs = false;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, text: string) {
     this.#engine = engine;
+    this.#text = text;
   }
 
   /** Goes on as long as nothing else is to be done. Never rejects: a model that cannot be calibrated stays dense. */
@@ -44,13 +42,12 @@ export class IdleCalibration {
     if (this.#runs || this.#state === "ended") return;
     this.#runs = true;
     try {
-      const text = await ownText();
       for (;;) {
         await pause(); // calls come in here
         if (!isIdle()) return;
         if (this.#state === "to begin") {
           this.#state = "begun";
-          this.#engine.calibrateBegin(this.#engine.tokenize(text, true, true));
+          this.#engine.calibrateBegin(this.#engine.tokenize(this.#text, true, true));
         } else if (this.#engine.calibrateContinue() === 0) {
           this.#state = "ended";
           return;

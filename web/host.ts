@@ -111,8 +111,8 @@ export class Host {
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
         this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs };
-        if (this.#inWorker && params.memory.headRows && !engine.pruneReport().calibrated) {
-          this.#idleCalibration = new IdleCalibration(engine);
+        if (this.#inWorker && params.calibrationText !== undefined && !engine.pruneReport().calibrated) {
+          this.#idleCalibration = new IdleCalibration(engine, params.calibrationText);
         }
         const total = memoryPlan.fileBytes;
         onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });

@@ -36,6 +36,8 @@ export interface LoadParams {
   epdp: EpdpMode | EpdpNumbers;
   /** What an earlier calibration has learnt. */
   sidecar?: SidecarParams | undefined;
+  /** What to calibrate with in idle time, where that is wanted. */
+  calibrationText: string | undefined;
   engine: EngineOptions;
 }
 
@@ -83,7 +85,7 @@ export interface ScoreParams {
 }
 
 export interface CalibrateParams {
-  /** To learn from; empty: the engine's own text. */
+  /** To learn from. */
   text: string;
   /** Part of the neurons that the model was trained to answer with. */
   ffn: number;

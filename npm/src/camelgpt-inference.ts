@@ -56,6 +56,11 @@ import { textOf, TextStream } from "./text-stream.js";
 
 const defaultHub = "https://huggingface.co";
 
+/** In a file of its own: most do without it. */
+async function ownCalibrationText(): Promise<string> {
+  return (await import("../../web/calibration-text.js")).calibrationText;
+}
+
 /**
  * One language model.
  *
@@ -245,7 +250,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
     const { text, ffn, signal, onProgress } = calibrateOptions(options);
-    return this.#call("calibrate", { text, ffn }, { signal, onEvent: onProgress });
+    return this.#call("calibrate", { text: text || (await ownCalibrationText()), ffn }, { signal, onEvent: onProgress });
   }
 
   /**
@@ -294,6 +299,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
         memory: memoryOptions(this.#options, this.#epdp, trainedFfn(sidecar)),
         epdp: this.#epdp,
         sidecar,
+        calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),
       };
       const context = { signal: abort.signal, onEvent, openCaller: open && (() => open(abort.signal)) };

@@ -480,9 +480,9 @@ export function scoreParams(input: string | readonly number[], options: ScoreOpt
   return { text: input, addSpecial, parseSpecial, window: contextLength, maxTokens, logprobs, compare: against === "dense" };
 }
 
-export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { text: string; ffn: number } {
-  const { text: input = "", ffn = 1, ...rest } = checkOptions("calibration", options, calibrateRules);
-  return { text: input, ffn, ...rest };
+export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { ffn: number } {
+  const { ffn = 1, ...rest } = checkOptions("calibration", options, calibrateRules);
+  return { ffn, ...rest };
 }
 
 function samplingOptions(options: GenerateOptions): SamplingOptions {
