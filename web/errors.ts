@@ -25,6 +25,7 @@ export type ErrorCode =
   | "engine-failed"
   | "engine-unavailable"
   | "http-error"
+  | "integrity"
   | "network"
   | "no-chat-template"
   | "not-a-model"

@@ -8,6 +8,7 @@ import { CamelGPTError, describe, disposedError } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
 import { openUrl } from "./load/http.js";
+import { checkedSource } from "./load/integrity.js";
 import { fillMasks } from "./masks.js";
 import { loadHeader, loadModel } from "./load/loader.js";
 import type { ByteSource } from "./load/source.js";
@@ -244,13 +245,16 @@ export class Host {
   ): Promise<ByteSource> {
     switch (location.kind) {
       case "url":
-        return openUrl(location.url, { ...location.http, signal });
+        return checkedSource(await openUrl(location.url, { ...location.http, signal }), location.check);
       case "path":
-        if (this.#means.openPath) return this.#means.openPath(location.path);
+        if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);
         break;
       case "caller":
-        // Only the location knows the name: bytes that come from another thread have none.
-        if (openCaller) return { ...(await openCaller()), name: location.name };
+        if (openCaller) {
+          const source = await openCaller();
+          // Only the location knows the name: bytes that come from another thread have none.
+          return { name: location.name, size: source.size, read: (target) => source.read(target), close: () => source.close() };
+        }
     }
     throw new CamelGPTError("unsupported-environment", "This runtime cannot open the model's source.", {
       expected: "a source that this runtime can read",

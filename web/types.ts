@@ -79,6 +79,19 @@ export interface ModelInfo extends ModelNumbers {
   name: string;
   memoryPlan: MemoryPlan;
   engine: EngineInfo;
+  /** The release that the model came with: its manifest was read, and its files were verified by it. */
+  release?: ReleaseInfo;
+}
+
+/** What the manifest of a release says. */
+export interface ReleaseInfo {
+  name: string;
+  version: string;
+  license: string;
+  /** The public key (Ed25519, hexadecimal) of whoever signed it; null where nobody did, or where that cannot be checked here. */
+  signedBy: string | null;
+  /** Whether that key is pinned in the package, or one of the option `trustedKeys`. */
+  trusted: boolean;
 }
 
 /** One tensor of a file, as the core lists it. */

@@ -9,6 +9,7 @@ import {
   orAborted,
   throwIfAborted,
 } from "../../web/errors.js";
+import type { Release } from "../../web/load/release.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar, trainedFfn } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
@@ -44,6 +45,7 @@ import {
   generateParams,
   type LoadOptions,
   memoryOptions,
+  resolveOptions,
   prunesHead,
   type ScoreOptions,
   scoreParams,
@@ -52,9 +54,8 @@ import {
   tokenizeParams,
 } from "./options.js";
 import { type EpdpReport, epdpReport } from "./report.js";
+import { releaseInfo, signatureNote, type Verification, verifyRelease } from "./release.js";
 import { textOf, TextStream } from "./text-stream.js";
-
-const defaultHub = "https://huggingface.co";
 
 /** In a file of its own: most do without it. */
 async function ownCalibrationText(): Promise<string> {
@@ -82,6 +83,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   #backend: Backend | undefined;
   /** What runs; known as soon as it is known whether there is a sidecar. */
   #epdp: EpdpMode | EpdpNumbers = "off";
+  #release: Release | undefined;
   #loading: Promise<LoadedModel> | undefined;
 
   /** Returns at once; see the constructor of the derived class. */
@@ -101,6 +103,20 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     options?: LoadOptions,
   ): Promise<T> {
     return new this(source, options).load();
+  }
+
+  /**
+   * Reads all files of a release, a folder or URL with a `camelgpt.json`, and compares them with what that says. Nothing is loaded.
+   * Errors: `integrity` where a file or the manifest is another than was published, `bad-format`, `bad-input` where the source is no release, and
+   * those of reading.
+   */
+  static async verify(
+    this: new (source: ModelSource, options?: LoadOptions) => CamelGPTInferenceBase,
+    source: string | URL,
+    options?: LoadOptions,
+  ): Promise<Verification> {
+    const model = new this(source, options);
+    return verifyRelease(String(source), model.#options, model.#means);
   }
 
   /** What the header of a model says: metadata, tensors, and the memory it would take. Its weights are not read. */
@@ -280,18 +296,17 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, epdp, sidecar: named } = this.#options;
-    const { hub = defaultHub, releases, fetch } = this.#options;
-    const http = httpSettings(this.#options);
+    const { signal, onProgress: onEvent, epdp, fetch, sidecar: named } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();
     const forward = () => abort.abort(signal?.reason);
     signal?.addEventListener("abort", forward, { once: true });
     this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
     try {
-      const { location, open, sidecar: found } = await resolveSource(this.#source, { http, hub, releases, fetch }, this.#means);
+      const { location, open, release, sidecar: found } = await resolveSource(this.#source, resolveOptions(this.#options), this.#means);
+      this.#release = release;
       const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
-      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { ...http, fetch }, this.#means);
+      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { ...httpSettings(this.#options), fetch }, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       this.#backend = await this.#startBackend();
       const params: LoadParams = {
@@ -327,7 +342,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     const { worker = true } = this.#options;
     const { notes } = model.info.engine;
     if (worker && !model.info.engine.worker) notes.push("This runtime has no workers; the engine runs on the caller's thread.");
-    return model;
+    if (!this.#release) return model;
+    const release = releaseInfo(this.#release, this.#options.trustedKeys);
+    if (!release.trusted) notes.push(signatureNote(this.#release, release));
+    return { ...model, info: { ...model.info, release } };
   }
 
   /** One call on the loaded model. Its signal ends the wait for the load too, but not the load itself. */

@@ -7,12 +7,14 @@ import { embed } from "./cli/embed.js";
 import { fillMask } from "./cli/fill-mask.js";
 import { generate } from "./cli/generate.js";
 import { inspect } from "./cli/inspect.js";
+import { release } from "./cli/release.js";
 import { score } from "./cli/score.js";
 import { tokenize } from "./cli/tokenize.js";
+import { verify } from "./cli/verify.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
-const commands: Record<string, Command> = { generate, score, tokenize, "fill-mask": fillMask, classify, embed, inspect, calibrate };
+const commands: Record<string, Command> = { generate, score, tokenize, "fill-mask": fillMask, classify, embed, inspect, calibrate, release, verify };
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 

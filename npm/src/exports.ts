@@ -23,6 +23,7 @@ export type {
   ModelKind,
   Pooling,
   ProgressEvent,
+  ReleaseInfo,
   Score,
   StepLogprobs,
   TensorInfo,
@@ -43,5 +44,6 @@ export type {
   ScoreOptions,
   TokenizeOptions,
 } from "./options.js";
+export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";
 export type { TextStream } from "./text-stream.js";

@@ -3,6 +3,7 @@ import { CamelGPTError } from "../../web/errors.js";
 import { greedy } from "../../web/generation.js";
 import type { ClassifyParams, EmbedParams, EngineOptions, FillParams, GenerateParams, ScoreParams } from "../../web/protocol.js";
 import type { Fetch, HttpSettings } from "../../web/load/http.js";
+import type { ResolveOptions } from "../../web/load/resolve.js";
 import type { Build, Flavour } from "../../web/features.js";
 import type { MemoryOptions, SamplingOptions } from "../../web/engine.js";
 import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent, WeightType } from "../../web/types.js";
@@ -86,6 +87,8 @@ export interface LoadOptions {
   hub?: string;
   /** Base URL of named releases: the release `name` is at `<releases>/<name>.gguf`. */
   releases?: string;
+  /** Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases count as trusted, beside the one that comes with the package. */
+  trustedKeys?: readonly string[];
   /** Hears of each step of the load, in the shape of transformers.js. */
   onProgress?: (event: ProgressEvent) => void;
   /** Aborts the load. */
@@ -307,6 +310,8 @@ const address = ofType("a URL", (value) => (typeof value === "string" && value !
 const record = ofType("an object", (value) => typeof value === "object" && value !== null);
 const largest = 2 ** 31 - 1;
 
+const isKeys = (value: unknown) => Array.isArray(value) && value.every((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
+
 const loadRules = {
   contextLength: integer(1, largest),
   kvCache: oneOf("q16", "q8"),
@@ -320,6 +325,7 @@ const loadRules = {
   timeout: integer(1, largest),
   hub: text,
   releases: text,
+  trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   onProgress: callback,
   signal,
   worker: flag,
@@ -424,6 +430,11 @@ export function prunesHead(epdp: EpdpMode | EpdpNumbers): boolean {
 export function engineOptions(options: LoadOptions): EngineOptions {
   const { flavour = "auto", threads = "auto", wasmModule, wasmUrl } = options;
   return { flavour, threads, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
+}
+
+export function resolveOptions(options: LoadOptions): ResolveOptions {
+  const { hub = "https://huggingface.co", releases, fetch } = options;
+  return { http: httpSettings(options), hub, releases, fetch };
 }
 
 export function httpSettings({ headers = {}, retries = 5, timeout = 30_000 }: LoadOptions): HttpSettings {

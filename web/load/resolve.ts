@@ -1,7 +1,8 @@
 // What the caller named → where its bytes are. Nothing but a release's manifest is opened here, and errors are those of a wrong name.
 import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { type Fetch, type HttpSettings, openUrl } from "./http.js";
-import { manifestName, readRelease } from "./release.js";
+import { checkedSource, type FileCheck } from "./integrity.js";
+import { manifestName, readRelease, type Release, type ReleaseFile } from "./release.js";
 import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
 
 /** What a model can be loaded from. */
@@ -9,15 +10,16 @@ export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer | Reada
 
 /** A place that the thread of the engine opens by itself; `caller` stands for bytes that it must ask the caller for. */
 export type Location =
-  | { kind: "path"; path: string }
-  | { kind: "url"; url: string; http: HttpSettings }
+  | { kind: "path"; path: string; check?: FileCheck }
+  | { kind: "url"; url: string; http: HttpSettings; check?: FileCheck }
   | { kind: "caller"; name: string };
 
 /** A location, and for `caller` the function that opens the bytes on this side. */
 export interface ResolvedSource {
   location: Location;
-  /** Path or URL of what its release has beside it. */
-  sidecar?: string | undefined;
+  release?: Release;
+  /** Path or URL of what its release has beside it, and what it has to be. */
+  sidecar?: { name: string; check?: FileCheck } | undefined;
   open?: (signal: AbortSignal | undefined) => Promise<ByteSource>;
 }
 
@@ -104,18 +106,19 @@ function openStream(stream: ReadableStream<Uint8Array>): ByteSource {
   );
 }
 
-function fromUrl(url: string, options: ResolveOptions): ResolvedSource {
+function fromUrl(url: string, options: ResolveOptions, check?: FileCheck): ResolvedSource {
   const { fetch, http } = options;
   // A function cannot be sent to the engine's thread: with the caller's own fetch the bytes come from here.
-  if (fetch) return fromCaller(fileName(url), (signal) => openUrl(url, { ...http, fetch, signal }));
-  return { location: { kind: "url", url, http } };
+  if (fetch) return fromCaller(fileName(url), async (signal) => checkedSource(await openUrl(url, { ...http, fetch, signal }), check));
+  return { location: { kind: "url", url, http, ...(check && { check }) } };
 }
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
 const hubFile = /^[\w.-]+\/[\w.-]+\/[^?#]+\.gguf$/i;
 
 async function resolveName(name: string, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
-  if (/^https?:.*\/(camelgpt\.json)?$/i.test(name)) return releaseAtUrl(new URL(manifestName, name).href, options);
+  const found = await findRelease(name, options, means);
+  if (found) return fromRelease(found, options);
   if (/^(https?|blob|data):/i.test(name)) return fromUrl(name, options);
   if (/^file:/i.test(name)) {
     if (!means.files) throw noFiles(name);
@@ -123,10 +126,6 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
   }
   const kind = await means.files?.kindOf(name);
   if (kind === "file") return { location: { kind: "path", path: name } };
-  if (means.files && kind === "folder" && (await means.files.kindOf(`${name}/${manifestName}`)) === "file") {
-    const { weights, sidecar } = await readRelease(await means.files.open(`${name}/${manifestName}`));
-    return { location: { kind: "path", path: `${name}/${weights}` }, sidecar: sidecar && `${name}/${sidecar}` };
-  }
   if (releaseName.test(name) && !/\.gguf$/i.test(name)) return resolveRelease(name, options, means);
   const [owner = "", repository, ...path] = name.split("/");
   // A misspelt path below a folder that exists is a path, and not a reason to ask the hub.
@@ -151,9 +150,33 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
   }
 }
 
-async function releaseAtUrl(manifest: string, options: ResolveOptions): Promise<ResolvedSource> {
-  const { weights, sidecar } = await readRelease(await openUrl(manifest, { ...options.http, fetch: options.fetch }));
-  return { ...fromUrl(new URL(weights, manifest).href, options), sidecar: sidecar && new URL(sidecar, manifest).href };
+/** A release, and where its files are. */
+export interface FoundRelease {
+  release: Release;
+  /** Path or URL of a file; `isUrl` says which. */
+  nameOf(file: ReleaseFile): string;
+  isUrl: boolean;
+}
+
+/** Undefined where the name is not that of a release's folder or manifest. Errors: those of {@link readRelease}. */
+export async function findRelease(name: string, options: ResolveOptions, { files }: ResolveMeans): Promise<FoundRelease | undefined> {
+  if (/^https?:.*\/(camelgpt\.json)?$/i.test(name)) {
+    const manifest = new URL(manifestName, name).href;
+    const release = await readRelease(await openUrl(manifest, { ...options.http, fetch: options.fetch }));
+    return { release, nameOf: ({ path }) => new URL(path, manifest).href, isUrl: true };
+  }
+  if (!files || /^(https?|blob|data|file):/i.test(name)) return undefined;
+  const folder = name.endsWith(`/${manifestName}`) ? name.slice(0, -manifestName.length - 1) : name;
+  if ((await files.kindOf(folder)) !== "folder" || (await files.kindOf(`${folder}/${manifestName}`)) !== "file") return undefined;
+  const release = await readRelease(await files.open(`${folder}/${manifestName}`));
+  return { release, nameOf: ({ path }) => `${folder}/${path}`, isUrl: false };
+}
+
+function fromRelease({ release, nameOf, isUrl }: FoundRelease, options: ResolveOptions): ResolvedSource {
+  const { weights, sidecar } = release;
+  const { check } = weights;
+  const source: ResolvedSource = isUrl ? fromUrl(nameOf(weights), options, check) : { location: { kind: "path", path: nameOf(weights), check } };
+  return { ...source, release, sidecar: sidecar && { name: nameOf(sidecar), check: sidecar.check } };
 }
 
 async function resolveRelease(name: string, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
@@ -162,7 +185,7 @@ async function resolveRelease(name: string, options: ResolveOptions, means: Reso
     if ((await means.files.kindOf(path)) === "file") return { location: { kind: "path", path } };
   }
   const packaged = means.packaged[name]?.();
-  if (packaged) return { ...(await resolveName(packaged.weights.href, options, means)), sidecar: packaged.sidecar.href };
+  if (packaged) return { ...(await resolveName(packaged.weights.href, options, means)), sidecar: { name: packaged.sidecar.href } };
   if (options.releases) return fromUrl(joinUrl(options.releases, `${name}.gguf`), options);
   if (!knownReleases.includes(name)) {
     throw new CamelGPTError("unknown-release", `There is no release with the name ${excerpt(name)}.`, {

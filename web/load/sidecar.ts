@@ -1,6 +1,7 @@
 // The sidecar of a model: named by the user, or the file beside the model.
 import type { SidecarParams } from "../protocol.js";
 import { type HttpOptions, openUrl } from "./http.js";
+import { checkedSource, type FileCheck } from "./integrity.js";
 import { readAll } from "./read-all.js";
 import type { Location, ResolveMeans } from "./resolve.js";
 import type { ByteSource } from "./source.js";
@@ -25,7 +26,7 @@ export function trainedFfn(sidecar: SidecarParams | undefined): number {
 /** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */
 export async function readSidecar(
   sidecar: string | URL | Uint8Array | undefined,
-  found: string | undefined,
+  found: { name: string; check?: FileCheck } | undefined,
   model: Location,
   http: HttpOptions,
   { files, baseUrl }: ResolveMeans,
@@ -37,12 +38,13 @@ export async function readSidecar(
     return { ...(await readFrom(await files.open(path))), named: false };
   }
   if (sidecar !== undefined && typeof sidecar !== "string" && !("href" in sidecar)) return { bytes: sidecar, name: "the sidecar", named: true };
-  const name = String(sidecar ?? found);
-  if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))));
-  if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name));
-  return readFrom(await openUrl(new URL(name, baseUrl()).href, http));
+  const { name, check } = sidecar === undefined && found ? found : { name: String(sidecar) };
+  if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))), check);
+  if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name), check);
+  return readFrom(await openUrl(new URL(name, baseUrl()).href, http), check);
 }
 
-async function readFrom(source: ByteSource): Promise<SidecarParams> {
+async function readFrom(file: ByteSource, check?: FileCheck): Promise<SidecarParams> {
+  const source = checkedSource(file, check);
   return { bytes: await readAll(source, largest, "an EPDP sidecar"), name: source.name, named: true };
 }

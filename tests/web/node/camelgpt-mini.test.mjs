@@ -121,11 +121,11 @@ describe("CamelGPT-mini", () => {
   test("a folder that is no release, and a manifest that leads elsewhere, are refused", async () => {
     await rejectsWith("not-found", CamelGPTInference.load(join(repository, "tests/web")));
     const at = (manifest) => `data:application/json,${encodeURIComponent(JSON.stringify(manifest))}`;
-    const fetch = async (url) => globalThis.fetch(at({ files: [{ role: "weights", path: url.includes("up") ? "../secret.gguf" : "/etc/passwd" }] }));
+    const fetch = async (url) => globalThis.fetch(at({ format: 1, files: [{ role: "weights", path: url.includes("up") ? "../secret.gguf" : "/etc/passwd" }] }));
     for (const name of ["up", "root"]) {
-      await rejectsWith("bad-format", CamelGPTInference.load(`http://127.0.0.1:1/${name}/`, { fetch }));
+      assert.match((await rejectsWith("bad-format", CamelGPTInference.load(`http://127.0.0.1:1/${name}/`, { fetch }))).found, /the path/);
     }
-    await rejectsWith("bad-format", CamelGPTInference.load("http://127.0.0.1:1/empty/", { fetch: async () => globalThis.fetch(at({})) }));
+    await rejectsWith("bad-format", CamelGPTInference.load("http://127.0.0.1:1/empty/", { fetch: async () => globalThis.fetch(at({ format: 1 })) }));
   });
 
   test("what it was not made for is an error that says what to call", async () => {

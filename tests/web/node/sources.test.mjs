@@ -69,7 +69,8 @@ describe("sources", () => {
       return fetch(`${server.url}/model.gguf`, init);
     };
     await answers("https://model.invalid/x.gguf", { fetch: own });
-    assert.deepEqual(seen, ["https://model.invalid/x.gguf"]);
+    await answers("https://model.invalid/x.gguf", { fetch: own, worker: false });
+    assert.deepEqual(seen, ["https://model.invalid/x.gguf", "https://model.invalid/x.gguf"]);
   });
   test("owner/repo/file.gguf from a hub, with headers", async () => {
     await answers("owner/repo/model.gguf", { hub: `${server.url}/`, headers: { "x-test": "1" } });

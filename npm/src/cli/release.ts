@@ -1,0 +1,118 @@
+// camelgpt release: a folder with a model → its manifest camelgpt.json, signed where there is a key.
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { open, readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, extname, join, resolve } from "node:path";
+
+import { CamelGPTError, describe } from "../../../web/errors.js";
+import type { Signature } from "../../../web/load/integrity.js";
+import { manifestName, pieceBytes, signedText } from "../../../web/load/release.js";
+import { CamelGPTInference } from "../entry/node.js";
+import { type Command, UsageError } from "./command.js";
+
+const roles: Record<string, string> = { ".gguf": "weights", ".epdp": "sidecar" };
+
+export const release: Command = {
+  summary: "write the manifest of a folder with a model, with hashes and a signature",
+  usage: "FOLDER --version V [--license L] [--key F]",
+  flags: {
+    version: { takes: "text", value: "V", help: "the release's version, for example 1.0.0" },
+    license: { takes: "text", value: "L", help: "licence of the weights (default: what the model file says)" },
+    name: { takes: "text", value: "N", help: "the release's name (default: the folder's)" },
+    key: { takes: "text", value: "F", help: "private key, Ed25519 in PEM (openssl genpkey -algorithm ed25519); without one the release is not signed" },
+  },
+
+  async run(flags) {
+    const folder = flags.positionals[0];
+    const version = flags.text("version");
+    if (folder === undefined || version === undefined) throw new UsageError("The folder and --version are wanted.", "camelgpt release FOLDER --version 1.0.0");
+    const key = flags.text("key");
+    const files = await describeFiles(folder);
+    const weights = files.find(({ role }) => role === "weights");
+    if (!weights) {
+      throw new CamelGPTError("not-found", `There is no model in ${folder}.`, { expected: "a file *.gguf", found: files.map(({ path }) => path).join(", ") || "none" });
+    }
+    const { parameters, metadata } = await CamelGPTInference.inspect(join(folder, weights.path), { worker: false });
+    const license = flags.text("license") ?? metadata["general.license"];
+    if (typeof license !== "string") throw new UsageError("The model does not name its licence.", "Name it with --license.");
+    const manifest: Record<string, unknown> = { format: 1, name: flags.text("name") ?? basename(resolve(folder)), version, license, parameters, files };
+    if (key !== undefined) manifest["signature"] = signatureOf(manifest, await privateKey(key));
+    const path = join(folder, manifestName);
+    await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+    const { publicKey = null } = (manifest["signature"] ?? {}) as Partial<Signature>;
+    if (flags.json) process.stdout.write(`${JSON.stringify({ manifest: path, files: files.map(({ path, bytes }) => ({ path, bytes })), signedBy: publicKey })}\n`);
+    else {
+      for (const { path, bytes, role } of files) process.stdout.write(`${role.padEnd(8)} ${path}: ${bytes} bytes\n`);
+      process.stdout.write(`${path}: ${publicKey ? `signed by ${publicKey}` : "not signed"}\n`);
+    }
+  },
+};
+
+interface FileEntry {
+  role: string;
+  path: string;
+  bytes: number;
+  /** Of the whole file. */
+  sha256: string;
+  pieceBytes?: number;
+  pieces?: string[];
+}
+
+async function describeFiles(folder: string): Promise<FileEntry[]> {
+  let names: string[];
+  try {
+    names = (await readdir(folder)).sort();
+  } catch (error) {
+    throw new CamelGPTError("not-found", `${folder} cannot be read: ${describe(error)}`, { expected: "a folder with a model", cause: error });
+  }
+  const files: FileEntry[] = [];
+  for (const path of names) {
+    const role = roles[extname(path)];
+    if (role === undefined) continue;
+    if (files.some((file) => file.role === role)) throw new UsageError(`${folder} has more than one file with the role ${role}.`, "A release has one model.");
+    files.push({ role, path, ...(await hashesOf(join(folder, path))) });
+  }
+  return files;
+}
+
+async function hashesOf(path: string): Promise<Pick<FileEntry, "bytes" | "sha256" | "pieceBytes" | "pieces">> {
+  const file = await open(path, "r");
+  try {
+    const whole = createHash("sha256");
+    const pieces: string[] = [];
+    const buffer = Buffer.alloc(pieceBytes);
+    let bytes = 0;
+    for (;;) {
+      let filled = 0;
+      for (let count = -1; count !== 0 && filled < pieceBytes; filled += count) {
+        count = (await file.read(buffer, filled, pieceBytes - filled, null)).bytesRead;
+      }
+      if (filled === 0) break;
+      const piece = buffer.subarray(0, filled);
+      whole.update(piece);
+      pieces.push(createHash("sha256").update(piece).digest("hex"));
+      bytes += filled;
+    }
+    return { bytes, sha256: whole.digest("hex"), ...(pieces.length > 1 && { pieceBytes, pieces }) };
+  } finally {
+    await file.close();
+  }
+}
+
+async function privateKey(path: string): Promise<KeyObject> {
+  let key: KeyObject | undefined;
+  try {
+    key = createPrivateKey(await readFile(path));
+  } catch (error) {
+    throw new CamelGPTError("bad-input", `${path} is no private key: ${describe(error)}`, { expected: "Ed25519 in PEM", cause: error });
+  }
+  if (key.asymmetricKeyType === "ed25519") return key;
+  throw new CamelGPTError("bad-input", `${path} is a key of another kind.`, { expected: "Ed25519", found: key.asymmetricKeyType });
+}
+
+function signatureOf(manifest: Record<string, unknown>, key: KeyObject): Signature {
+  const { x = "" } = createPublicKey(key).export({ format: "jwk" });
+  return {
+    publicKey: Buffer.from(x, "base64url").toString("hex"),
+    value: sign(null, Buffer.from(signedText(manifest)), key).toString("hex"),
+  };
+}

@@ -1,0 +1,27 @@
+// camelgpt verify: whether the files of a release are those that were published.
+import { CamelGPTInference } from "../entry/node.js";
+import { type Command, UsageError } from "./command.js";
+import { loadOptions, sourceFlags } from "./model.js";
+
+export const verify: Command = {
+  summary: "compare the files of a release with its manifest, and its signature",
+  usage: "RELEASE [options]",
+  flags: {
+    trust: { takes: "text", value: "KEY", many: true, help: "public key of a publisher that you trust, 64 hexadecimal digits" },
+    header: sourceFlags["header"]!,
+  },
+
+  async run(flags, signal) {
+    const source = flags.positionals[0];
+    if (source === undefined) throw new UsageError("The release is missing.", "camelgpt verify FOLDER, or a URL that ends with /");
+    const { headers } = loadOptions(flags, signal);
+    const found = await CamelGPTInference.verify(source, { headers, signal, trustedKeys: flags.texts("trust") });
+    if (flags.json) {
+      process.stdout.write(`${JSON.stringify(found)}\n`);
+      return;
+    }
+    const { name, version, license, files, signedBy, note } = found;
+    for (const { path, bytes } of files) process.stdout.write(`${path}: ${bytes} bytes, as published\n`);
+    process.stdout.write(`${name} ${version} (${license}): ${note || `signed by ${signedBy}, which is trusted`}\n`);
+  },
+};

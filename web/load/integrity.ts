@@ -1,0 +1,95 @@
+// Whether bytes are those that a release's manifest promised: SHA-256 of each piece before it is used, Ed25519 of the manifest.
+import { CamelGPTError } from "../errors.js";
+import type { ByteSource } from "./source.js";
+
+/** What a file has to be. */
+export interface FileCheck {
+  bytes: number;
+  /** All pieces but the last have as many bytes. */
+  pieceBytes: number;
+  /** SHA-256 of each piece, as hexadecimal digits. */
+  pieces: readonly string[];
+}
+
+export interface Signature {
+  /** Ed25519, as hexadecimal digits. */
+  publicKey: string;
+  value: string;
+}
+
+/**
+ * Gives the bytes of `source` on, piece by piece, as soon as each is known to be right; without a check as they come. Errors: `integrity`,
+ * and those of reading.
+ */
+export function checkedSource(source: ByteSource, check: FileCheck | undefined): ByteSource {
+  if (!check) return source;
+  if (source.size !== undefined && source.size !== check.bytes) {
+    throw differs(source.name, `${check.bytes} bytes`, `${source.size} bytes`);
+  }
+  const buffer = new Uint8Array(Math.min(check.pieceBytes, check.bytes));
+  let piece = 0;
+  let rest = buffer.subarray(0, 0);
+  const nextPiece = async (): Promise<void> => {
+    const expected = check.pieces[piece];
+    const wanted = Math.min(check.pieceBytes, check.bytes - piece * check.pieceBytes);
+    if (expected === undefined || wanted <= 0) return;
+    for (let filled = 0; filled < wanted; ) {
+      const count = await source.read(buffer.subarray(filled, wanted));
+      if (count === 0) throw differs(source.name, `${check.bytes} bytes`, `${piece * check.pieceBytes + filled} bytes`);
+      filled += count;
+    }
+    const found = toHex(new Uint8Array(await subtle().digest("SHA-256", buffer.subarray(0, wanted))));
+    if (found !== expected) throw differs(source.name, `SHA-256 ${expected} of piece ${piece + 1}`, found);
+    piece++;
+    rest = buffer.subarray(0, wanted);
+  };
+  return {
+    name: source.name,
+    size: check.bytes,
+    async read(target) {
+      if (rest.length === 0) await nextPiece();
+      const part = rest.subarray(0, target.length);
+      target.set(part);
+      rest = rest.subarray(part.length);
+      return part.length;
+    },
+    close: () => source.close(),
+  };
+}
+
+/** Whether the signature of its public key fits the text. Undefined where this environment cannot tell. */
+export async function isSigned(text: string, { publicKey, value }: Signature): Promise<boolean | undefined> {
+  let key: CryptoKey;
+  try {
+    key = await subtle().importKey("raw", fromHex(publicKey), "Ed25519", false, ["verify"]);
+  } catch (error) {
+    // The digits that are no key are known only where there is Ed25519.
+    return (error as Error).name === "DataError" ? false : undefined;
+  }
+  return subtle().verify("Ed25519", key, fromHex(value), new TextEncoder().encode(text));
+}
+
+function subtle(): SubtleCrypto {
+  const found = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  if (found) return found;
+  throw new CamelGPTError("unsupported-environment", "The files of a release cannot be verified here.", {
+    expected: "crypto.subtle, which pages have on https: and localhost",
+    hint: "Serve the page over https, or load the .gguf file by its own address, unverified.",
+  });
+}
+
+function differs(name: string, expected: string, found: string): CamelGPTError {
+  return new CamelGPTError("integrity", `${name} is not the file of its release.`, {
+    expected,
+    found,
+    hint: "It was damaged or changed on the way: load it again, or ask whoever published the release.",
+  });
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
