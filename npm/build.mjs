@@ -26,6 +26,9 @@ const builds = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
 /** The release that answers where no model is named: read when it is wanted. */
 const releaseFiles = ["camelgpt-mini.gguf", "camelgpt-mini.epdp", "README.md"];
 
+/** The same under an ending by which bundlers of edge functions know bytes. */
+const edgeFiles = ["camelgpt-mini.gguf", "camelgpt-mini.epdp"];
+
 const wasmFiles = builds.map((name) => `camelgpt-${name}.wasm`);
 
 const shared = {
@@ -50,8 +53,10 @@ async function make() {
   await rm(dist, { recursive: true, force: true });
   await mkdir(join(dist, "wasm"), { recursive: true });
   for (const name of wasmFiles) await copyFile(join(engine, name), join(dist, "wasm", name));
+  await writeFile(join(dist, "wasm/multiply-add.wasm"), await multiplyAdd());
   await mkdir(join(dist, "models"));
   for (const name of releaseFiles) await copyFile(join(release, name), join(dist, "models", name));
+  for (const name of edgeFiles) await copyFile(join(release, name), join(dist, "models", `${name}.bin`));
 
   const entry = (name) => `src/entry/${name}.ts`;
   // Size does not matter in Node, and a stack trace that can be read does.
@@ -60,6 +65,8 @@ async function make() {
   // Workers are one file each: Vite's default form of a worker cannot load chunks.
   await build({ ...browser, entryPoints: { worker: entry("browser-worker") } });
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
+  // Bundlers of edge functions turn these imports into modules and bytes.
+  await build({ ...browser, entryPoints: { edge: entry("edge") }, external: ["*.wasm", "*.bin"] });
   await build({ ...browser, entryPoints: { browser: entry("browser") }, splitting: true, chunkNames: "browser-[name]-[hash]" });
   await build({ ...node, entryPoints: { node: entry("node"), cli: "src/cli.ts" }, splitting: true, chunkNames: "node-[name]-[hash]" });
 
@@ -67,6 +74,12 @@ async function make() {
   if (existsSync(licence)) await copyFile(licence, join(folder, "LICENSE"));
   await writeFile(join(dist, "THIRD_PARTY_LICENSES.txt"), await licences());
   declarations();
+}
+
+/** The probe that edge functions import, since nothing is compiled from bytes there. */
+async function multiplyAdd() {
+  const { outputFiles } = await build({ ...shared, entryPoints: ["../web/multiply-add.ts"], write: false });
+  return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).multiplyAdd;
 }
 
 function declarations() {

@@ -209,7 +209,7 @@ export class Host {
   }
 
   async #start(options: LoadParams["engine"]): Promise<Started> {
-    const flavour = await chooseFlavour(options.flavour);
+    const flavour = await chooseFlavour(options.flavour, this.#means.probe);
     const choice = await chooseThreads(options.threads, this.#means.threads);
     const { engine, note } = await this.#createEngine(flavour, options, choice);
     const threads = engine.setThreads(choice.count);

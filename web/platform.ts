@@ -14,6 +14,8 @@ export interface ThreadMeans {
 
 /** The means of the thread that runs the engine. */
 export interface EngineMeans {
+  /** `multiplyAdd`, compiled, where nothing may be compiled from bytes. */
+  probe?: WebAssembly.Module;
   /** The compiled module of one build. Errors: `engine-unavailable`. */
   loadWasm(build: Build, options: EngineOptions): Promise<WebAssembly.Module>;
   /** Missing where there are no threads. */

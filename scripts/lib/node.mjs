@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { cacheFolder, ensureFolder } from "./cache.mjs";
 import { run, say } from "./run.mjs";
 
-const pinned = { 20: "20.20.2", 24: "24.21.0" };
+const pinned = { 20: "20.20.2", 22: "22.23.3", 24: "24.21.0" };
 
 /** Flags of Node 24 with which this machine stands for ones that lack some instructions. */
 export const flagWithoutFma = "--no-enable-avx"; // with it there is no relaxed flavour

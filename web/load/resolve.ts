@@ -18,9 +18,16 @@ export type Location =
 export interface ResolvedSource {
   location: Location;
   release?: Release;
-  /** Path or URL of what its release has beside it, and what it has to be. */
-  sidecar?: { name: string; check?: FileCheck } | undefined;
+  sidecar?: FoundSidecar | undefined;
   open?: (signal: AbortSignal | undefined) => Promise<ByteSource>;
+}
+
+/** The sidecar of a release: `name` is its path or URL where its bytes are not at hand. */
+export interface FoundSidecar {
+  name: string;
+  bytes?: Uint8Array;
+  /** What it has to be. */
+  check?: FileCheck;
 }
 
 /** What resolving needs of a runtime. */
@@ -34,8 +41,8 @@ export interface ResolveMeans {
     cachedRelease(name: string): string;
     open(path: string): Promise<ByteSource>;
   };
-  /** Releases that come with the package: where their weights and sidecars are. */
-  packaged: Readonly<Record<string, () => { weights: URL; sidecar: URL }>>;
+  /** Releases that come with the package: where their weights and sidecars are, or these themselves. */
+  packaged: Readonly<Record<string, () => Promise<{ weights: URL | ArrayBuffer; sidecar: URL | ArrayBuffer }>>>;
   /** What relative URLs are relative to; undefined where nothing is. */
   baseUrl(): string | undefined;
 }
@@ -184,8 +191,12 @@ async function resolveRelease(name: string, options: ResolveOptions, means: Reso
     const path = means.files.cachedRelease(name);
     if ((await means.files.kindOf(path)) === "file") return { location: { kind: "path", path } };
   }
-  const packaged = means.packaged[name]?.();
-  if (packaged) return { ...(await resolveName(packaged.weights.href, options, means)), sidecar: { name: packaged.sidecar.href } };
+  const packaged = await means.packaged[name]?.();
+  if (packaged) {
+    const { weights, sidecar } = packaged;
+    const found = "href" in sidecar ? { name: sidecar.href } : { name: "the sidecar", bytes: new Uint8Array(sidecar) };
+    return { ...(await resolveSource(weights, options, means)), sidecar: found };
+  }
   if (options.releases) return fromUrl(joinUrl(options.releases, `${name}.gguf`), options);
   if (!knownReleases.includes(name)) {
     throw new CamelGPTError("unknown-release", `There is no release with the name ${excerpt(name)}.`, {

@@ -3,7 +3,7 @@ import type { SidecarParams } from "../protocol.js";
 import { type HttpOptions, openUrl } from "./http.js";
 import { checkedSource, type FileCheck } from "./integrity.js";
 import { readAll } from "./read-all.js";
-import type { Location, ResolveMeans } from "./resolve.js";
+import type { FoundSidecar, Location, ResolveMeans } from "./resolve.js";
 import type { ByteSource } from "./source.js";
 
 // docs/formats.md
@@ -26,7 +26,7 @@ export function trainedFfn(sidecar: SidecarParams | undefined): number {
 /** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */
 export async function readSidecar(
   sidecar: string | URL | Uint8Array | undefined,
-  found: { name: string; check?: FileCheck } | undefined,
+  found: FoundSidecar | undefined,
   model: Location,
   http: HttpOptions,
   { files, baseUrl }: ResolveMeans,
@@ -37,11 +37,16 @@ export async function readSidecar(
     if ((await files.kindOf(path)) !== "file") return undefined;
     return { ...(await readFrom(await files.open(path))), named: false };
   }
-  if (sidecar !== undefined && typeof sidecar !== "string" && !("href" in sidecar)) return { bytes: sidecar, name: "the sidecar", named: true };
-  const { name, check } = sidecar === undefined && found ? found : { name: String(sidecar) };
+  if (sidecar !== undefined && typeof sidecar !== "string" && !("href" in sidecar)) return fromBytes(sidecar);
+  const { name, bytes, check }: FoundSidecar = sidecar === undefined && found ? found : { name: String(sidecar) };
+  if (bytes) return fromBytes(bytes);
   if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))), check);
   if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name), check);
   return readFrom(await openUrl(new URL(name, baseUrl()).href, http), check);
+}
+
+function fromBytes(bytes: Uint8Array): SidecarParams {
+  return { bytes, name: "the sidecar", named: true };
 }
 
 async function readFrom(file: ByteSource, check?: FileCheck): Promise<SidecarParams> {

@@ -10,7 +10,7 @@ export * from "../exports.js";
 
 const means: CallerMeans = {
   packaged: {
-    [packagedRelease]: () => ({
+    [packagedRelease]: async () => ({
       weights: new URL("./models/camelgpt-mini.gguf", import.meta.url),
       sidecar: new URL("./models/camelgpt-mini.epdp", import.meta.url),
     }),

@@ -1,0 +1,121 @@
+// One script in every runtime, from the packed package: the same texts wherever the same flavour runs.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import { build } from "esbuild";
+
+import { nodeOfMajor } from "../../scripts/lib/node.mjs";
+import { ensureRuntimes } from "../../scripts/lib/peers.mjs";
+import { repositoryRoot } from "../../scripts/lib/run.mjs";
+import { serve } from "../../scripts/serve.mjs";
+
+const here = join(repositoryRoot, "tests/runtimes");
+let folder;
+let server;
+let modules;
+/** What the first runtime of each flavour answered. */
+const answers = {};
+
+before(async () => {
+  ({ modules } = await ensureRuntimes());
+  folder = mkdtempSync(join(tmpdir(), "camelgpt-runtimes-"));
+  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], { cwd: join(repositoryRoot, "npm"), encoding: "utf8" });
+  assert.equal(packed.status, 0, packed.stderr);
+  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  const installed = spawnSync("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`], { cwd: folder, encoding: "utf8" });
+  assert.equal(installed.status, 0, installed.stderr);
+  for (const name of ["script.mjs", "main.mjs", "edge.mjs"]) copyFileSync(join(here, name), join(folder, name));
+  server = await serve({ mounts: { "/reglu/": join(repositoryRoot, "models/reglu-tiny"), "/mini/": join(repositoryRoot, "models/camelgpt-mini") } });
+});
+after(async () => {
+  await server?.close();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+const wanted = (flavour) => ({ model: `${server.url}/reglu/reglu-tiny.gguf`, release: `${server.url}/mini/`, flavour });
+
+function check(answer, flavour, t) {
+  const { threads, worker, ...rest } = answer;
+  t.diagnostic(`${flavour}, ${threads} threads, ${worker ? "in a worker" : "on the caller's thread"}: ${JSON.stringify(rest.drawn)}`);
+  assert.equal(rest.flavour, flavour);
+  assert.equal(rest.loaded, "ready");
+  assert.equal(rest.streamed, rest.text);
+  assert.equal(rest.aborted, "abort");
+  assert.equal(rest.gone, "disposed");
+  assert.equal(rest.label, "positive");
+  assert.equal(rest.trusted, true);
+  assert.equal(rest.wrong, "not-found");
+  answers[flavour] ??= rest;
+  assert.deepEqual(rest, answers[flavour]);
+}
+
+/** Not spawnSync: the server of the models is in this process. */
+function runIn(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: folder, timeout: 120_000 });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (data) => (stdout += data));
+    child.stderr.on("data", (data) => (stderr += data));
+    child.on("close", (status) => (status === 0 ? resolve(JSON.parse(stdout)) : reject(new Error(`${command} ${args.join(" ")}: ${status}\n${stdout}${stderr}`))));
+  });
+}
+
+for (const major of [24, 22, 20]) {
+  test(`Node ${major}`, async (t) => {
+    const node = await nodeOfMajor(major);
+    for (const flavour of major === 20 ? ["simd"] : ["simd", "relaxed"]) check(await runIn(node, ["main.mjs", JSON.stringify(wanted(flavour))]), flavour, t);
+  });
+}
+
+test("Deno", async (t) => {
+  const deno = join(modules, "@deno/linux-x64-glibc/deno");
+  for (const flavour of ["simd", "relaxed"]) {
+    check(await runIn(deno, ["run", "--allow-read", "--allow-net", "--allow-env", "--allow-sys", "--node-modules-dir=manual", "main.mjs", JSON.stringify(wanted(flavour))]), flavour, t);
+  }
+});
+
+test("Bun", async (t) => {
+  const bun = join(modules, "@oven/bun-linux-x64/bin/bun");
+  check(await runIn(bun, ["main.mjs", JSON.stringify(wanted("simd"))]), "simd", t);
+});
+
+test("workerd", async (t) => {
+  const { Miniflare } = await import(pathToFileURL(createRequire(join(modules, "x.js")).resolve("miniflare")));
+  const bundle = join(folder, "bundle.mjs");
+  // As the tools of edge functions do: the condition workerd, and .wasm and .bin left to the runtime.
+  const { metafile } = await build({
+    entryPoints: [join(folder, "edge.mjs")], outfile: bundle, bundle: true, format: "esm", target: "es2022", conditions: ["workerd"], metafile: true,
+    external: ["*.wasm", "*.bin"], logLevel: "warning",
+  });
+  const entry = Object.keys(metafile.inputs).find((name) => name.endsWith("dist/edge.js"));
+  assert.ok(entry, "the condition workerd leads to the edge entry");
+  const dist = dirname(join(process.cwd(), entry));
+  const asset = (type, path) => ({ type, path: join(folder, path), contents: readFileSync(join(dist, path)) });
+  const edge = new Miniflare({
+    host: "127.0.0.1",
+    compatibilityDate: "2026-07-01",
+    modulesRoot: folder,
+    modules: [
+      { type: "ESModule", path: bundle },
+      ...["camelgpt-simd", "camelgpt-relaxed", "multiply-add"].map((name) => asset("CompiledWasm", `wasm/${name}.wasm`)),
+      ...["gguf", "epdp"].map((name) => asset("Data", `models/camelgpt-mini.${name}.bin`)),
+    ],
+  });
+  try {
+    for (const flavour of ["simd", "relaxed"]) {
+      const response = await edge.dispatchFetch(`http://edge/?${new URLSearchParams(wanted(flavour))}`);
+      const text = await response.text();
+      assert.equal(response.status, 200, text);
+      check(JSON.parse(text), flavour, t);
+    }
+  } finally {
+    await edge.dispose();
+  }
+});

@@ -1,0 +1,40 @@
+// What a user does, the same in every runtime: the class and two addresses go in, what came out of each call goes out.
+
+const messages = [{ role: "user", content: "The city" }];
+const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfor %}";
+
+/** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini. */
+export async function tryPackage(CamelGPTInference, { model: url, release, flavour }) {
+  const progress = [];
+  const model = await CamelGPTInference.load(url, { flavour, contextLength: 256, onProgress: ({ status }) => progress.push(status) });
+  const { engine } = await model.info();
+  const text = await model.generateText("The city was", 12);
+  const drawn = await model.generateText("The city was", { maxTokens: 16, temperature: 1, seed: 5 });
+  let streamed = "";
+  for await (const part of model.stream("The city was", { maxTokens: 12 })) streamed += part;
+  const abort = new AbortController();
+  const cut = model.stream("The city was", { maxTokens: 240, signal: abort.signal, ignoreEos: true });
+  for await (const part of cut) {
+    if (part) abort.abort();
+  }
+  const { finishReason: aborted } = await cut;
+  const chat = await model.chat(messages, { chatTemplate, maxTokens: 6 });
+  const { perplexity } = await model.score("The city was built in the north of the country.");
+  await model.dispose();
+  const gone = await model.generateText("The", 1).catch((error) => error.code);
+
+  const mini = await CamelGPTInference.load(release, { flavour });
+  const { label } = await mini.classify("A warm and funny story.", { labels: ["negative", "positive"] });
+  const vector = await mini.embed("a dog runs through the water");
+  const { trusted } = (await mini.info()).release;
+  await mini.dispose();
+
+  const packaged = new CamelGPTInference(undefined, { flavour });
+  const offline = await packaged.generateText("a dog runs through the water . german :", 8);
+  await packaged.dispose();
+  const wrong = await CamelGPTInference.load(`${url}.none`, { flavour }).catch((error) => error.code);
+  return {
+    flavour: engine.flavour, threads: engine.threads, worker: engine.worker, loaded: progress.at(-1),
+    text, drawn, streamed, aborted, chat: chat.text ?? String(chat), perplexity, gone, label, vector: [...vector], trusted, offline, wrong,
+  };
+}
