@@ -6,24 +6,18 @@ declare const setImmediate: ((callback: () => void) => unknown) | undefined;
 /** Longest stretch of work, in milliseconds, after which a loop should pause. A frame of a 120 Hz screen. */
 const longestStretch = 8;
 
-let waiting: Array<() => void> = [];
-let channel: MessageChannel | undefined;
-
 function postTask(task: () => void): void {
   if (typeof setImmediate === "function") {
     setImmediate(task);
     return;
   }
-  if (!channel) {
-    channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      const tasks = waiting;
-      waiting = [];
-      for (const each of tasks) each();
-    };
-  }
-  waiting.push(task);
-  channel.port2.postMessage(0);
+  // A new one each time: on edge runtimes it belongs to the request that made it.
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    task();
+  };
+  port2.postMessage(0);
 }
 
 /** Resolves after the tasks that wait already (messages, input, painting) had a chance to run. */

@@ -79,7 +79,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   readonly #options: LoadOptions;
   readonly #means: CallerMeans;
   /** What `dispose` aborts: a load in progress. */
-  readonly #life = new AbortController();
+  // No AbortController: on edge runtimes one belongs to the request that made it, and a model may serve many.
+  #disposed = false;
+  #endLoad: (() => void) | undefined;
   #backend: Backend | undefined;
   /** What runs; known as soon as it is known whether there is a sidecar. */
   #epdp: EpdpMode | EpdpNumbers = "off";
@@ -274,8 +276,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * With a worker the memory is free at once; on the caller's own thread when the garbage collector comes.
    */
   async dispose(): Promise<void> {
-    if (this.#life.signal.aborted) return;
-    this.#life.abort(disposedError());
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#endLoad?.();
     await this.#backend?.dispose();
   }
 
@@ -286,7 +289,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   // --- how ---
 
   #loaded(): Promise<LoadedModel> {
-    if (this.#life.signal.aborted) return Promise.reject(disposedError());
+    if (this.#disposed) return Promise.reject(disposedError());
     if (!this.#loading) {
       this.#loading = this.#open("load").then((model) => this.#withNotes(model));
       this.#loading.catch(() => {}); // each call that waits hears of it
@@ -301,7 +304,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     const abort = new AbortController();
     const forward = () => abort.abort(signal?.reason);
     signal?.addEventListener("abort", forward, { once: true });
-    this.#life.signal.addEventListener("abort", () => abort.abort(), { once: true });
+    this.#endLoad = () => abort.abort();
     try {
       const { location, open, release, sidecar: found } = await resolveSource(this.#source, resolveOptions(this.#options), this.#means);
       this.#release = release;
@@ -322,11 +325,12 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       return await this.#backend.call(name, params, context as CallContext<K>);
     } catch (error) {
       await this.#backend?.dispose(); // a worker without a model is of no use
-      if (this.#life.signal.aborted) throw disposedError();
+      if (this.#disposed) throw disposedError();
       if (signal?.aborted) throw abortedError(signal);
       throw asCamelGPTError(error);
     } finally {
       signal?.removeEventListener("abort", forward);
+      this.#endLoad = undefined;
     }
   }
 
@@ -356,7 +360,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): Promise<Calls[K]["value"]> {
     throwIfAborted(context.signal);
     await orAborted(this.#loaded(), context.signal);
-    if (!this.#backend || this.#life.signal.aborted) throw disposedError();
+    if (!this.#backend || this.#disposed) throw disposedError();
     return this.#backend.call(name, params, context);
   }
 

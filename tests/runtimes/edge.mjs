@@ -1,10 +1,15 @@
-// The script in an edge function: the address's query has what it needs.
+// The script in an edge function: the address's query has what it needs. /shared asks a model that all requests have in common.
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { tryPackage } from "./script.mjs";
+
+const shared = new CamelGPTInference();
 
 export default {
   async fetch(request) {
     try {
+      if (new URL(request.url).pathname === "/shared") {
+        return Response.json(await shared.classify(await request.text(), { labels: ["negative", "positive"] }));
+      }
       return Response.json(await tryPackage(CamelGPTInference, Object.fromEntries(new URL(request.url).searchParams)));
     } catch (error) {
       return new Response(error.stack, { status: 500 });

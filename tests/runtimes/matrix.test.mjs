@@ -115,6 +115,12 @@ test("workerd", async (t) => {
       assert.equal(response.status, 200, text);
       check(JSON.parse(text), flavour, t);
     }
+    const ask = async (body) => (await edge.dispatchFetch("http://edge/shared", { method: "POST", body })).json();
+    const reviews = ["A warm and funny story.", "A dull and tedious film.", "A warm and funny story."];
+    const labels = async () => (await Promise.all(reviews.map(ask))).map(({ label }) => label);
+    const expected = ["positive", "negative", "positive"];
+    assert.deepEqual(await labels(), expected, "requests at once");
+    assert.deepEqual(await labels(), expected, "later ones");
   } finally {
     await edge.dispose();
   }
