@@ -1,12 +1,11 @@
 """Trains a small model that reads and writes bytes, and writes it as a GGUF file.
 
-Text → chunks of bytes → the graph of convert.py's models, smaller → Q8_0. See README.md.
-Usage: train.py --data FOLDER --out stlm-tiny.gguf [--minutes N] [--threads N]
+Captions → chunks of bytes → the graph of convert.py's models, smaller → Q8_0. See README.md.
+Usage: train.py --data FOLDER --out stlm-tiny.gguf [--steps N] [--threads N]
 """
 import argparse
-import json
 import math
-import re
+import random
 import time
 from pathlib import Path
 
@@ -20,27 +19,15 @@ from torch import nn
 import stlm_gguf
 from stlm_gguf import END, EPSILON, PAD, ROPE_BASE, VOCABULARY
 
-LENGTH, WIDTH, BYTE_HEADS = 12, 96, 8  # of a chunk; of a byte
-EMBEDDER, HEAD_BLOCKS = (96, 192), 3   # widths of the embedder's blocks; blocks of the head
+LENGTH, WIDTH, BYTE_HEADS = 12, 64, 8  # of a chunk; of a byte
+EMBEDDER, HEAD_BLOCKS = (64, 192), 2   # widths of the embedder's blocks; blocks of the head
 HIDDEN, HEADS, GROUP, LAYERS, FFN, CONTEXT = 192, 6, 3, 6, 768, 128
 
 
 # ------------------------------------------------------------------------------------------------------------------ text
 
-def articles(path):
-    """The articles of a WikiText file, with its tokenisation undone where that is unambiguous."""
-    text = path.read_text(encoding="utf-8")
-    text = re.sub(r" @(.)@ ", r"\1", text)
-    text = re.sub(r" ([.,;:!?)\]%]|'s\b|n't\b)", r"\1", text)
-    text = re.sub(r"([(\[]) ", r"\1", text)
-    text = re.sub(r'" ([^"\n]*?) "', r'"\1"', text)
-    parts = re.split(r"\n(?= = [^=])", "\n" + text)
-    return ["\n".join(line.strip() for line in part.split("\n") if line.strip()) + "\n" for part in parts if part.strip()]
-
-
-def instructions(path):
-    tasks = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [f"{task['instruction']}\n{one['input']}\n{one['output']}\n".replace("\n\n", "\n") for task in tasks for one in task["instances"]]
+def captions(path):
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 CUTTER = pre_tokenizers.ByteLevel(add_prefix_space=False)  # with GPT-2's expression
@@ -153,7 +140,7 @@ class Stlm(nn.Module):
         self.head = nn.ModuleDict({
             "projection": linear(HIDDEN, LENGTH * WIDTH, 0.5), "pos_encoder": Positions(),
             "transformer": nn.ModuleList(ByteBlock(WIDTH, WIDTH, 4 * WIDTH) for _ in range(HEAD_BLOCKS)),
-            "lm_head": linear(WIDTH, VOCABULARY)})
+            "lm_head": linear(WIDTH, VOCABULARY, 0.2)})
         width = HIDDEN // HEADS
         angles = torch.arange(CONTEXT)[:, None] * ROPE_BASE ** (-torch.arange(0, width, 2) / width)
         self.register_buffer("cosine", angles.cos(), persistent=False)
@@ -217,12 +204,9 @@ def train(model, symbols, held_out, options):
     vectors = [p for p in model.parameters() if p.dim() < 2]
     optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}],
                                   lr=options.rate, betas=(0.9, 0.98))
-    started, step, last = time.time(), 0, 0.0
-    while True:
-        progress = (time.time() - started) / 60 / options.minutes
-        if progress >= 1:
-            break
-        rate = options.rate * min(1, (step + 1) / 50) * (1 - progress) ** 0.7
+    started = time.time()
+    for step in range(options.steps):
+        rate = options.rate * min(1, (step + 1) / 50) * (1 - step / options.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
         starts = torch.randint(len(symbols) - CONTEXT - 1, (options.batch,), generator=generator)
@@ -232,12 +216,9 @@ def train(model, symbols, held_out, options):
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if time.time() - last > 120:
-            last = time.time()
-            print(f"step {step} loss {loss.item() / math.log(2):.3f} held-out {bits_per_byte(model, held_out, 4096):.3f} bits a byte, "
-                  f"{last - started:.0f} s", flush=True)
-        step += 1
-    print(f"{step} steps of {options.batch * CONTEXT} chunks", flush=True)
+        if (step + 1) % 250 == 0:
+            print(f"step {step + 1} loss {loss.item() / math.log(2):.3f} held-out {bits_per_byte(model, held_out, 4096):.3f} bits a byte, "
+                  f"{time.time() - started:.0f} s: {sample(model, 'A man', 24)}", flush=True)
 
 
 @torch.no_grad()
@@ -263,24 +244,23 @@ def sample(model, text, count):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True, help="folder with wikitext2-valid.txt, wikitext2-test.txt and instructions.jsonl")
+    parser.add_argument("--data", type=Path, required=True, help="folder with multi30k/{train,val,test_2016_flickr}.en")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--batch", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--batch", type=int, default=3)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
 
-    test = articles(options.data / "wikitext2-test.txt")
-    border = len(test) * 3 // 4
-    texts = articles(options.data / "wikitext2-valid.txt") + test[:border] + instructions(options.data / "instructions.jsonl")
-    symbols, held_out = encode(texts), encode(test[border:])
+    learned, *others = (captions(options.data / f"multi30k/{part}.en") for part in ("train", "val", "test_2016_flickr"))
+    random.Random(options.seed).shuffle(learned)
+    symbols = encode(learned)
+    held_out, test = (encode(texts) for texts in others)
     model = Stlm()
-    print(f"{len(symbols)} chunks of {bytes_in(symbols)} bytes, {len(held_out)} held out, "
-          f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
+    print(f"{len(symbols)} chunks of {bytes_in(symbols)} bytes, {sum(p.numel() for p in model.parameters())} parameters", flush=True)
     train(model, symbols, held_out, options)
 
     with torch.no_grad():  # measured as it is stored
@@ -288,12 +268,13 @@ def main():
             if parameter.dim() == 2 and ".pe." not in name:
                 quantised = gguf.quants.quantize(parameter.numpy(), gguf.GGMLQuantizationType.Q8_0)
                 parameter.copy_(torch.from_numpy(gguf.quants.dequantize(quantised, gguf.GGMLQuantizationType.Q8_0).copy()))
-    print(f"held out, as stored: {bits_per_byte(model, held_out):.4f} bits a byte")
-    print(sample(model, "The city was", 40))
+    print(f"as stored: {bits_per_byte(model, held_out):.4f} bits a byte of val, {bits_per_byte(model, test):.4f} of test_2016_flickr")
+    for text in ("A", "Two men", "A little girl", "The dog"):
+        print(sample(model, text, 40))
     config = {"core_model": {"num_layers": LAYERS, "ffn": {"ffn_type": "swiglu", "ffn_dim": FFN}, "attn": {"num_heads": HEADS, "group_size": GROUP}},
               "hidden_dim": HIDDEN, "context_window": CONTEXT, "byte_context_window": LENGTH, "byte_embedding_dim": WIDTH}
     weights = {name: values.numpy() for name, values in model.state_dict().items()}
-    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny", license="CC-BY-SA-4.0", begins=True)
+    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny", license="CC-BY-NC-SA-4.0", begins=True)
     print(f"{parameters} parameters stored, {options.out.stat().st_size} bytes")
 
 

@@ -1,10 +1,12 @@
 // A model that reads and writes bytes: tokens are chunks of them, usage and scores count bytes.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { makeStlm } from "../../architectures/stlm.mjs";
+import { repository } from "../lib/model.mjs";
 
 const text = "Once upon a time there lived a naïve camel, 🐪 and internationalisation.";
 const load = (options) => CamelGPTInference.load(new Uint8Array(makeStlm()), options);
@@ -52,4 +54,18 @@ test("options that need a vocabulary are refused", async (t) => {
   for (const option of [{ repeatPenalty: 1.2 }, { presencePenalty: 1 }, { logitBias: { 5: 1 } }]) {
     await assert.rejects(model.generateText(text, { maxTokens: 2, ...option }), { code: "bad-option" });
   }
+});
+
+test("the small one in the repository knows captions", async (t) => {
+  const model = await CamelGPTInference.load(join(repository, "models/stlm-tiny"));
+  t.after(() => model.dispose());
+  const bits = async (caption) => (await model.score(caption)).nll / Math.LN2;
+  const [right, shuffled] = [await bits("A man in a blue shirt is standing on a street."), await bits("street a blue on in A is a shirt man standing.")];
+  t.diagnostic(`${right.toFixed(2)} and ${shuffled.toFixed(2)} bits a byte`);
+  assert.ok(right < 2.7 && shuffled > right + 1, `${right} ${shuffled}`);
+  const { text, usage, finishReason } = await model.stream("A man in", { maxTokens: 40 });
+  t.diagnostic(text);
+  assert.match(text, /^ an? [a-z ]+/);
+  assert.equal(finishReason, "stop");
+  assert.equal(usage.bytes, text.length);
 });
