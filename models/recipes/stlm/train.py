@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import gguf
-import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import pre_tokenizers
