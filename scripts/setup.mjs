@@ -83,6 +83,18 @@ export async function ensureArm64() {
   ];
 }
 
+/** The path of a Firefox for the tests of runtimes. */
+export async function ensureFirefox() {
+  await ensureSystemPackages({ "firefox-esr": () => findFirefox() });
+  return findFirefox();
+}
+
+function findFirefox() {
+  const named = process.env.FIREFOX_PATH;
+  if (named && existsSync(named)) return named;
+  return findProgram("firefox-esr") ?? findProgram("firefox");
+}
+
 async function ensureSystemPackages(wanted) {
   const listMissing = () => Object.keys(wanted).filter((name) => !wanted[name]());
   const missing = listMissing();

@@ -13,7 +13,9 @@ import { build } from "esbuild";
 import { nodeOfMajor } from "../../scripts/lib/node.mjs";
 import { ensureRuntimes } from "../../scripts/lib/peers.mjs";
 import { repositoryRoot } from "../../scripts/lib/run.mjs";
+import { ensureFirefox } from "../../scripts/setup.mjs";
 import { serve } from "../../scripts/serve.mjs";
+import { openBrowser, strictPolicy } from "../web/lib/browser.mjs";
 
 const here = join(repositoryRoot, "tests/runtimes");
 let folder;
@@ -40,6 +42,8 @@ after(async () => {
 });
 
 const wanted = (flavour) => ({ model: `${server.url}/reglu/reglu-tiny.gguf`, release: `${server.url}/mini/`, flavour });
+
+const load = (name) => import(pathToFileURL(createRequire(join(modules, "x.js")).resolve(name)));
 
 function check(answer, flavour, t) {
   const { threads, worker, ...rest } = answer;
@@ -86,8 +90,51 @@ test("Bun", async (t) => {
   check(await runIn(bun, ["main.mjs", JSON.stringify(wanted("simd"))]), "simd", t);
 });
 
+/** In a page under a strict policy: isolated or not, with a worker or without. */
+async function tryPages(browser, flavours, t) {
+  const mounts = {
+    "/package/": join(folder, "node_modules/@gpt-research/camelgpt-inference/dist"), "/script/": here,
+    "/reglu/": join(repositoryRoot, "models/reglu-tiny"), "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
+  };
+  try {
+    for (const isolated of [true, false]) {
+      const site = await serve({ mounts, isolated, headers: { "content-security-policy": strictPolicy } });
+      try {
+        const page = await browser.newPage();
+        await page.goto(`${site.url}/demo/`);
+        for (const worker of [true, false]) {
+          for (const flavour of flavours) {
+            const answer = await page.evaluate(async (options) => {
+              const { CamelGPTInference } = await import("/package/browser.js");
+              const { tryPackage } = await import("/script/script.mjs");
+              const at = (path) => new URL(path, location.href).href;
+              return tryPackage(CamelGPTInference, { model: at("/reglu/reglu-tiny.gguf"), release: at("/mini/"), ...options });
+            }, { flavour, worker });
+            assert.equal(answer.worker, worker);
+            if (!isolated || !worker) assert.equal(answer.threads, 1);
+            check(answer, flavour, t);
+          }
+        }
+        await page.close();
+      } finally {
+        await site.close();
+      }
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+test("Chromium", async (t) => tryPages(await openBrowser(), ["simd", "relaxed"], t));
+
+test("Firefox", async (t) => {
+  const executablePath = await ensureFirefox();
+  const { default: puppeteer } = await load("puppeteer-core");
+  await tryPages(await puppeteer.launch({ browser: "firefox", executablePath, headless: true }), ["simd", "relaxed"], t);
+});
+
 test("workerd", async (t) => {
-  const { Miniflare } = await import(pathToFileURL(createRequire(join(modules, "x.js")).resolve("miniflare")));
+  const { Miniflare } = await load("miniflare");
   const bundle = join(folder, "bundle.mjs");
   // As the tools of edge functions do: the condition workerd, and .wasm and .bin left to the runtime.
   const { metafile } = await build({

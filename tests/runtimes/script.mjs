@@ -3,10 +3,10 @@
 const messages = [{ role: "user", content: "The city" }];
 const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfor %}";
 
-/** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini. */
-export async function tryPackage(CamelGPTInference, { model: url, release, flavour }) {
+/** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are options of a load. */
+export async function tryPackage(CamelGPTInference, { model: url, release, ...options }) {
   const progress = [];
-  const model = await CamelGPTInference.load(url, { flavour, contextLength: 256, onProgress: ({ status }) => progress.push(status) });
+  const model = await CamelGPTInference.load(url, { ...options, contextLength: 256, onProgress: ({ status }) => progress.push(status) });
   const { engine } = await model.info();
   const text = await model.generateText("The city was", 12);
   const drawn = await model.generateText("The city was", { maxTokens: 16, temperature: 1, seed: 5 });
@@ -23,16 +23,16 @@ export async function tryPackage(CamelGPTInference, { model: url, release, flavo
   await model.dispose();
   const gone = await model.generateText("The", 1).catch((error) => error.code);
 
-  const mini = await CamelGPTInference.load(release, { flavour });
+  const mini = await CamelGPTInference.load(release, options);
   const { label } = await mini.classify("A warm and funny story.", { labels: ["negative", "positive"] });
   const vector = await mini.embed("a dog runs through the water");
   const { trusted } = (await mini.info()).release;
   await mini.dispose();
 
-  const packaged = new CamelGPTInference(undefined, { flavour });
+  const packaged = new CamelGPTInference(undefined, options);
   const offline = await packaged.generateText("a dog runs through the water . german :", 8);
   await packaged.dispose();
-  const wrong = await CamelGPTInference.load(`${url}.none`, { flavour }).catch((error) => error.code);
+  const wrong = await CamelGPTInference.load(`${url}.none`, options).catch((error) => error.code);
   return {
     flavour: engine.flavour, threads: engine.threads, worker: engine.worker, loaded: progress.at(-1),
     text, drawn, streamed, aborted, chat: chat.text ?? String(chat), perplexity, gone, label, vector: [...vector], trusted, offline, wrong,

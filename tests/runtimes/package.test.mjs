@@ -1,0 +1,32 @@
+// The packed package as tools see it that look packages over.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { ensureRuntimes } from "../../scripts/lib/peers.mjs";
+import { repositoryRoot } from "../../scripts/lib/run.mjs";
+
+let folder;
+let tarball;
+let modules;
+before(async () => {
+  ({ modules } = await ensureRuntimes());
+  folder = mkdtempSync(join(tmpdir(), "camelgpt-package-"));
+  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], { cwd: join(repositoryRoot, "npm"), encoding: "utf8" });
+  assert.equal(packed.status, 0, packed.stderr);
+  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+for (const [name, program, args] of [
+  ["the types are right for each way to resolve ES modules", "attw", ["--profile", "esm-only"]],
+  ["publint has nothing to say", "publint", ["--strict"]],
+]) {
+  test(name, () => {
+    const result = spawnSync(join(modules, ".bin", program), [...args, tarball], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
+  });
+}
