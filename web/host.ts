@@ -7,6 +7,7 @@ import { Engine } from "./engine.js";
 import { CamelGPTError, describe, disposedError } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
+import { type FileStore, keptSource, openCached } from "./load/cache.js";
 import { openUrl } from "./load/http.js";
 import { checkedSource } from "./load/integrity.js";
 import { fillMasks } from "./masks.js";
@@ -80,13 +81,14 @@ export class Host {
       const begin = performance.now();
       const { memory } = params;
       const { signal, onEvent } = context;
-      const { source, ...started } = await this.#open(params, context);
+      const { source, warnings, ...started } = await this.#open(params, context);
       const { engine, notes } = started;
       try {
         const memoryPlan = await loadModel(engine, source, { memory, signal, onProgress: onEvent });
         if (memory.weights === "auto" && memoryPlan.weights === "f16") {
           notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
         }
+        notes.push(...warnings);
         await expectHelpers(started);
         engine.setPruning(params.epdp);
         if (params.sidecar) await useSidecar(engine, params.sidecar, notes, signal);
@@ -189,19 +191,20 @@ export class Host {
   async #open(
     { engine: options, location }: LoadParams,
     { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
-  ): Promise<Started & { source: ByteSource }> {
+  ): Promise<Started & { source: ByteSource; warnings: string[] }> {
     // Both at once: the engine compiles while the server answers.
     const starting = this.#start(options);
     starting.catch(() => {}); // where both fail, the source says why
     let source: ByteSource;
+    const warnings: string[] = [];
     try {
-      source = await this.#openSource(location, signal, openCaller);
+      source = await this.#openSource(location, signal, openCaller, (note) => warnings.push(note));
     } catch (error) {
       starting.then(end, () => {});
       throw error;
     }
     try {
-      return { ...(await starting), source };
+      return { ...(await starting), source, warnings };
     } catch (error) {
       await source.close();
       throw error;
@@ -242,10 +245,11 @@ export class Host {
     location: LoadParams["location"],
     signal: AbortSignal | undefined,
     openCaller: CallContext<"load">["openCaller"],
+    warn: (note: string) => void,
   ): Promise<ByteSource> {
     switch (location.kind) {
       case "url":
-        return checkedSource(await openUrl(location.url, { ...location.http, signal }), location.check);
+        return this.#openUrl(location, signal, warn);
       case "path":
         if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);
         break;
@@ -260,6 +264,26 @@ export class Host {
       expected: "a source that this runtime can read",
       found: location.kind,
     });
+  }
+
+  async #openUrl(
+    { url, http, check, cache }: Extract<LoadParams["location"], { kind: "url" }>,
+    signal: AbortSignal | undefined,
+    warn: (note: string) => void,
+  ): Promise<ByteSource> {
+    let store: FileStore | undefined;
+    if (cache !== "off") {
+      try {
+        store = await this.#means.openStore?.();
+        const kept = store && cache === "use" ? await openCached(store, url, check) : undefined;
+        if (kept) return kept;
+      } catch (error) {
+        warn(`Kept downloads cannot be used: ${describe(error)}.`);
+        store = undefined;
+      }
+    }
+    const download = checkedSource(await openUrl(url, { ...http, signal }), check);
+    return store ? keptSource(download, store, url, warn) : download;
   }
 
   #loaded(): Model {

@@ -1,4 +1,5 @@
 // What the code here needs of a runtime. Each entry of the package brings its own.
+import type { FileStore } from "./load/cache.js";
 import type { CallContext, CallName, Calls, EngineOptions, FromWorker, ToWorker } from "./protocol.js";
 import type { Build } from "./features.js";
 import type { ResolveMeans } from "./load/resolve.js";
@@ -20,6 +21,8 @@ export interface EngineMeans {
   loadWasm(build: Build, options: EngineOptions): Promise<WebAssembly.Module>;
   /** Missing where there are no threads. */
   threads?: ThreadMeans;
+  /** Where downloads are kept; undefined where they cannot be. */
+  openStore?(): Promise<FileStore | undefined>;
   /** Opens a path. Missing where there is no file system. */
   openPath?(path: string): Promise<ByteSource>;
 }
@@ -48,6 +51,8 @@ export interface WorkerPort {
 
 /** The means of the thread that calls. */
 export interface CallerMeans extends ResolveMeans {
+  /** As that of the engine's thread. */
+  openStore?(): Promise<FileStore | undefined>;
   /** Starts the worker. Missing where the runtime has none. */
   spawnWorker?(workerUrl: string | undefined): WorkerLink;
   /** The engine on this thread. Its code is loaded only where it is wanted. */

@@ -9,6 +9,7 @@ import {
   orAborted,
   throwIfAborted,
 } from "../../web/errors.js";
+import { type CachedFile, deleteCached, listCached } from "../../web/load/cache.js";
 import type { Release } from "../../web/load/release.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar, trainedFfn } from "../../web/load/sidecar.js";
@@ -119,6 +120,18 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): Promise<Verification> {
     const model = new this(source, options);
     return verifyRelease(String(source), model.#options, model.#means);
+  }
+
+  /** Downloads that are kept, see the option `cache`: where they came from, without query, and how large they are. */
+  static async listCached(this: new (source: ModelSource) => CamelGPTInferenceBase): Promise<CachedFile[]> {
+    const store = await new this("").#means.openStore?.();
+    return store ? listCached(store) : [];
+  }
+
+  /** Removes the kept download of an address; without one all of them. */
+  static async deleteCached(this: new (source: ModelSource) => CamelGPTInferenceBase, url?: string | URL): Promise<void> {
+    const store = await new this("").#means.openStore?.();
+    if (store) await deleteCached(store, url === undefined ? undefined : new URL(url).href);
   }
 
   /** What the header of a model says: metadata, tensors, and the memory it would take. Its weights are not read. */

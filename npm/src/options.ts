@@ -87,6 +87,12 @@ export interface LoadOptions {
   hub?: string;
   /** Base URL of named releases: the release `name` is at `<releases>/<name>.gguf`. */
   releases?: string;
+  /**
+   * Whether a model that is downloaded is kept (browsers: the origin's private file system; Node, Deno, Bun: the user's cache folder) and taken
+   * from there the next time, without asking the server. `"reload"` downloads it again. Not with a `fetch` of one's own.
+   * @default true for https:
+   */
+  cache?: boolean | "reload";
   /** Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases count as trusted, beside the one that comes with the package. */
   trustedKeys?: readonly string[];
   /** Hears of each step of the load, in the shape of transformers.js. */
@@ -325,6 +331,7 @@ const loadRules = {
   timeout: integer(1, largest),
   hub: text,
   releases: text,
+  cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   onProgress: callback,
   signal,
@@ -433,8 +440,8 @@ export function engineOptions(options: LoadOptions): EngineOptions {
 }
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch } = options;
-  return { http: httpSettings(options), hub, releases, fetch };
+  const { hub = "https://huggingface.co", releases, fetch, cache } = options;
+  return { http: httpSettings(options), hub, releases, fetch, cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache };
 }
 
 export function httpSettings({ headers = {}, retries = 5, timeout = 30_000 }: LoadOptions): HttpSettings {

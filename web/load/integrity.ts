@@ -38,7 +38,7 @@ export function checkedSource(source: ByteSource, check: FileCheck | undefined):
       if (count === 0) throw differs(source.name, `${check.bytes} bytes`, `${piece * check.pieceBytes + filled} bytes`);
       filled += count;
     }
-    const found = toHex(new Uint8Array(await subtle().digest("SHA-256", buffer.subarray(0, wanted))));
+    const found = await sha256(buffer.subarray(0, wanted));
     if (found !== expected) throw differs(source.name, `SHA-256 ${expected} of piece ${piece + 1}`, found);
     piece++;
     rest = buffer.subarray(0, wanted);
@@ -86,8 +86,10 @@ function differs(name: string, expected: string, found: string): CamelGPTError {
   });
 }
 
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** As hexadecimal digits. Errors: `unsupported-environment`. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const hash = new Uint8Array(await subtle().digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function fromHex(digits: string): Uint8Array<ArrayBuffer> {

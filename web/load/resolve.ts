@@ -11,8 +11,11 @@ export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer | Reada
 /** A place that the thread of the engine opens by itself; `caller` stands for bytes that it must ask the caller for. */
 export type Location =
   | { kind: "path"; path: string; check?: FileCheck }
-  | { kind: "url"; url: string; http: HttpSettings; check?: FileCheck }
+  | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; check?: FileCheck }
   | { kind: "caller"; name: string };
+
+/** Whether a download is kept, and an earlier one used. */
+export type CacheUse = "use" | "reload" | "off";
 
 /** A location, and for `caller` the function that opens the bytes on this side. */
 export interface ResolvedSource {
@@ -54,6 +57,8 @@ export interface ResolveOptions {
   /** Base URL of the model hub. */
   hub: string;
   fetch: Fetch | undefined;
+  /** Undefined: for https: alone. */
+  cache: CacheUse | undefined;
 }
 
 /** The release that comes with the package. */
@@ -114,10 +119,10 @@ function openStream(stream: ReadableStream<Uint8Array>): ByteSource {
 }
 
 function fromUrl(url: string, options: ResolveOptions, check?: FileCheck): ResolvedSource {
-  const { fetch, http } = options;
+  const { fetch, http, cache = /^https:/i.test(url) ? "use" : "off" } = options;
   // A function cannot be sent to the engine's thread: with the caller's own fetch the bytes come from here.
   if (fetch) return fromCaller(fileName(url), async (signal) => checkedSource(await openUrl(url, { ...http, fetch, signal }), check));
-  return { location: { kind: "url", url, http, ...(check && { check }) } };
+  return { location: { kind: "url", url, http, cache, ...(check && { check }) } };
 }
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;

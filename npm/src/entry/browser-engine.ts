@@ -1,5 +1,6 @@
 // How the thread of the engine gets its WebAssembly where there is fetch.
 import { CamelGPTError, describe } from "../../../web/errors.js";
+import { openFileSystem } from "../../../web/load/opfs.js";
 import type { EngineMeans } from "../../../web/platform.js";
 import { linkOf } from "./browser-link.js";
 import { wasmAddress } from "./wasm-address.js";
@@ -10,6 +11,8 @@ export const browserEngine = (spawn: () => Worker): EngineMeans => ({
   ...(typeof Worker === "function" && {
     threads: { cores: () => navigator.hardwareConcurrency, spawn: () => linkOf(spawn()) },
   }),
+
+  openStore: openFileSystem,
 
   async loadWasm(build, options) {
     const address = wasmAddress(build, options.wasmUrl, {

@@ -6,10 +6,12 @@ import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { EngineMeans } from "../../../web/platform.js";
 import { openFile } from "./node-files.js";
 import { startWorker } from "./node-link.js";
+import { openStore } from "./node-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
 export const nodeEngine: EngineMeans = {
   openPath: openFile,
+  openStore,
   threads: { cores: availableParallelism, spawn: () => startWorker(new URL("./node-worker.js", import.meta.url)) },
 
   async loadWasm(build, options) {

@@ -30,11 +30,14 @@ export const nodeFiles: NonNullable<ResolveMeans["files"]> = {
     }
   },
 
-  cachedRelease: (name) =>
-    join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "camelgpt", "models", `${name}.gguf`),
+  cachedRelease: (name) => join(cacheFolder("models"), `${name}.gguf`),
 
   open: openFile,
 };
+
+export function cacheFolder(name: string): string {
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "camelgpt", name);
+}
 
 /** Reads straight into the engine's memory, so that no copy of the file is made. */
 export async function openFile(path: string): Promise<ByteSource> {

@@ -5,6 +5,7 @@ import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { nodeFiles } from "./node-files.js";
 import { startWorker } from "./node-link.js";
+import { openStore } from "./node-store.js";
 
 export * from "../exports.js";
 
@@ -18,6 +19,7 @@ const means: CallerMeans = {
   files: nodeFiles,
   baseUrl: () => undefined,
   inlineBackend: async () => (await import("./node-inline.js")).start(),
+  openStore,
   spawnWorker,
 };
 

@@ -1,0 +1,42 @@
+// A folder as a store for downloads.
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { FileStore } from "../../../web/load/cache.js";
+import { cacheFolder, openFile } from "./node-files.js";
+
+export async function openStore(): Promise<FileStore> {
+  const folder = cacheFolder("downloads");
+  await mkdir(folder, { recursive: true });
+  return {
+    async open(name) {
+      const path = join(folder, name);
+      const isThere = await stat(path).then(
+        () => true,
+        () => false,
+      );
+      return isThere ? openFile(path) : undefined;
+    },
+    async create(name) {
+      const path = join(folder, name);
+      const file = await open(`${path}.part`, "w");
+      let isOpen = true;
+      return {
+        async write(bytes) {
+          for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+        },
+        async close() {
+          if (!isOpen) return;
+          isOpen = false;
+          await file.close();
+          await rename(`${path}.part`, path);
+        },
+      };
+    },
+    async remove(name) {
+      await rm(join(folder, name), { force: true });
+      await rm(join(folder, `${name}.part`), { force: true });
+    },
+    names: () => readdir(folder),
+  };
+}

@@ -1,0 +1,106 @@
+// Downloads that are kept in the origin's private file system: in a real Chromium, from a worker and from the page's own thread.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
+
+describe("kept downloads in Chromium", () => {
+  let site;
+  let browser;
+  let context;
+  before(async () => {
+    site = await startSite({ policy: strictPolicy });
+    browser = await openBrowser();
+    context = await browser.newContext();
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  async function openPage() {
+    const page = await context.newPage();
+    page.requests = 0;
+    context.on("request", (request) => (page.requests += request.url().endsWith("/models/smollm2-135m.gguf") ? 1 : 0));
+    await page.goto(`${site.url}/demo/`);
+    await page.evaluate(async () => {
+      window.camelgpt = await import("/npm/dist/browser.js");
+      window.url = new URL("/models/smollm2-135m.gguf", location.href).href;
+      /** What a user waits for: from the call to the first token. */
+      window.load = async (options) => {
+        const start = performance.now();
+        const model = await window.camelgpt.CamelGPTInference.load(window.url, { cache: true, contextLength: 64, ...options });
+        let text = "";
+        let milliseconds;
+        for await (const part of model.stream("The capital of France is", { maxTokens: 6 })) {
+          milliseconds ??= performance.now() - start;
+          text += part;
+        }
+        const { notes } = (await model.info()).engine;
+        await model.dispose();
+        return { text, milliseconds, notes };
+      };
+    });
+    return page;
+  }
+
+  test("the second load asks nobody, in a worker and on the page's thread", async (t) => {
+    const page = await openPage();
+    const first = await page.evaluate(() => window.load());
+    assert.match(first.text, /Paris/);
+    assert.equal(page.requests, 1);
+    const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
+    assert.deepEqual(listed, [{ url: `${site.url}/models/smollm2-135m.gguf`, bytes: 98_362_432 }]);
+    for (const options of [{}, { threads: 1 }, { worker: false }]) {
+      const again = await page.evaluate((given) => window.load(given), options);
+      assert.equal(again.text, first.text);
+      t.diagnostic(`${JSON.stringify(options)}: first token after ${again.milliseconds.toFixed(0)} ms, from the network ${first.milliseconds.toFixed(0)} ms`);
+    }
+    assert.equal(page.requests, 1);
+    await page.reload();
+    await page.close();
+
+    const other = await openPage();
+    assert.equal((await other.evaluate(() => window.load())).text, first.text);
+    assert.equal(other.requests, 0, "another page of the origin has it too");
+    await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
+    assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
+    await other.evaluate(() => window.load({ worker: false }));
+    assert.equal(other.requests, 1);
+    assert.match((await other.evaluate(() => window.load())).text, /Paris/);
+    assert.equal(other.requests, 1, "what the page's thread kept serves a worker");
+    await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached(window.url));
+    await other.close();
+  });
+
+  test("two pages at once", async () => {
+    const pages = [await openPage(), await openPage()];
+    for (const { text } of await Promise.all(pages.map((page) => page.evaluate(() => window.load())))) assert.match(text, /Paris/);
+    const before = pages[0].requests;
+    assert.match((await pages[1].evaluate(() => window.load())).text, /Paris/);
+    assert.equal(pages[0].requests, before);
+    assert.equal((await pages[0].evaluate(() => window.camelgpt.CamelGPTInference.listCached())).length, 1);
+    await pages[0].evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
+    for (const page of pages) await page.close();
+  });
+
+  test("where there is no room the model answers all the same, with a note", async () => {
+    const page = await openPage();
+    const session = await context.newCDPSession(page);
+    for (const worker of [true, false]) {
+      await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 20_000_000 });
+      const { text, notes } = await page.evaluate((given) => window.load({ worker: given }), worker);
+      assert.match(text, /Paris/);
+      assert.ok(notes.some((note) => /could not be kept/.test(note)), notes.join());
+      assert.deepEqual(await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
+    }
+    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url });
+    const left = await page.evaluate(async () => {
+      const names = [];
+      for await (const name of (await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt")).keys()) names.push(name);
+      return names;
+    });
+    assert.deepEqual(left, []);
+    await page.close();
+  });
+});

@@ -1,0 +1,136 @@
+// Downloads that are kept: used again without the network, checked, and never in parts.
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { startFaultyServer } from "../lib/faulty-server.mjs";
+import { rejectsWith, repository } from "../lib/model.mjs";
+
+const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf")); // of four pieces
+
+describe("kept downloads", () => {
+  const given = process.env.XDG_CACHE_HOME;
+  let server;
+  let folder;
+  before(async () => {
+    server = await startFaultyServer(file);
+  });
+  beforeEach(() => {
+    if (folder) rmSync(folder, { recursive: true });
+    folder = mkdtempSync(join(tmpdir(), "camelgpt-cache-"));
+    process.env.XDG_CACHE_HOME = folder;
+  });
+  after(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+    if (given === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = given;
+  });
+
+  const kept = () => readdirSync(join(folder, "camelgpt/downloads")).sort();
+  const keptFile = () => join(folder, "camelgpt/downloads", kept().find((name) => name.endsWith(".bin")));
+
+  async function load(url, options) {
+    const model = await CamelGPTInference.load(url, { worker: false, cache: true, timeout: 500, retries: 0, ...options });
+    const { engine } = await model.info();
+    const text = await model.generateText("The city was", 6);
+    await model.dispose();
+    return { text, notes: engine.notes };
+  }
+
+  test("the second load asks nobody, in the worker either", async () => {
+    const { url, script } = server.serve([]);
+    const first = await load(url);
+    assert.equal(script.requests, 1);
+    assert.deepEqual(await load(url), first);
+    assert.equal((await load(`${url}#part`, { worker: true })).text, first.text);
+    assert.equal(script.requests, 1);
+    assert.equal(kept().length, 2);
+    assert.deepEqual(await CamelGPTInference.listCached(), [{ url, bytes: file.length }]);
+    await load(url, { cache: "reload" });
+    assert.equal(script.requests, 2);
+    assert.equal(kept().length, 2, "one copy");
+    await load(url, { cache: false });
+    await load(url, { cache: undefined }); // http: is not kept by itself
+    assert.equal(script.requests, 4);
+    await CamelGPTInference.deleteCached(`${url}x`);
+    assert.equal(kept().length, 2);
+    await CamelGPTInference.deleteCached(url);
+    assert.deepEqual(kept(), []);
+    assert.deepEqual(await CamelGPTInference.listCached(), []);
+  });
+
+  test("a download that is cut off, or ended, leaves nothing", async () => {
+    await rejectsWith("network", load(server.serve([{ kind: "close", at: 2_000_000 }]).url));
+    assert.deepEqual(kept(), []);
+    const abort = new AbortController();
+    const onProgress = ({ loaded }) => loaded > 1_500_000 && abort.abort();
+    await rejectsWith("aborted", load(server.serve([{ kind: "stall", at: 3_000_000 }]).url, { signal: abort.signal, onProgress, timeout: 20_000 }));
+    assert.deepEqual(kept(), []);
+    const { url } = server.serve([]);
+    await CamelGPTInference.inspect(url, { cache: true });
+    assert.deepEqual(kept(), []);
+  });
+
+  test("a download that went on after a break is kept whole", async () => {
+    const { url, script } = server.serve([{ kind: "close", at: 2_000_000 }]);
+    const { text } = await load(url, { retries: 3 });
+    assert.equal(script.requests, 2);
+    assert.equal((await load(url)).text, text);
+    assert.equal(script.requests, 2);
+  });
+
+  test("a damaged copy is an error once, and never used", async () => {
+    const { url, script } = server.serve([]);
+    const { text } = await load(url);
+    const damaged = readFileSync(keptFile());
+    damaged[2_500_000] ^= 4;
+    writeFileSync(keptFile(), damaged);
+    assert.match((await rejectsWith("integrity", load(url))).hint, /removed/);
+    assert.deepEqual(kept(), []);
+    assert.equal((await load(url)).text, text);
+    truncateSync(keptFile(), 1_000_000);
+    assert.equal((await load(url)).text, text, "one of another size is not taken at all");
+    rmSync(keptFile());
+    assert.equal((await load(url)).text, text);
+    const entry = join(folder, "camelgpt/downloads", kept().find((name) => name.endsWith(".json")));
+    for (const content of ["", "{", "null", '{"format": 2}', "[]"]) {
+      writeFileSync(entry, content);
+      assert.equal((await load(url)).text, text, content);
+    }
+    assert.equal(script.requests, 9);
+    assert.deepEqual(await CamelGPTInference.listCached(), [{ url, bytes: file.length }]);
+  });
+
+  test("a store that cannot be written costs a note, and nothing else", async () => {
+    writeFileSync(join(folder, "camelgpt"), "a file where a folder should be");
+    const { notes, text } = await load(server.serve([]).url);
+    assert.ok(text.length > 0);
+    assert.ok(notes.some((note) => /Kept downloads cannot be used/.test(note)), notes.join());
+  });
+
+  test("two loads at once keep one copy", async () => {
+    const { url } = server.serve([]);
+    const texts = await Promise.all([load(url), load(url), load(url, { worker: true })]);
+    assert.equal(new Set(texts.map(({ text }) => text)).size, 1);
+    assert.equal((await load(url)).text, texts[0].text);
+    assert.equal(kept().filter((name) => name.endsWith(".json")).length, 1);
+  });
+
+  test("what a killed load left is removed, a day later", async () => {
+    await load(server.serve([]).url);
+    const [old, young] = [2 * 24 * 3600 * 1000, 1000].map((age) => `${"0".repeat(64)}-${Date.now() - age}-x.bin`);
+    for (const name of [old, young, `${old}.part`]) writeFileSync(join(folder, "camelgpt/downloads", name), "bytes");
+    await load(server.serve([]).url);
+    assert.deepEqual(kept().filter((name) => name.startsWith("000000")), [young]);
+    assert.equal(kept().length, 5);
+  });
+
+  test("the option is checked", async () => {
+    await rejectsWith("bad-option", load("http://127.0.0.1:1/x.gguf", { cache: "yes" }));
+  });
+});

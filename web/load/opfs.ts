@@ -1,0 +1,67 @@
+// The origin private file system of browsers as a store for downloads.
+import type { FileStore, FileWriter } from "./cache.js";
+import { blobSource } from "./source.js";
+
+/** What TypeScript's library has for workers alone. */
+interface SyncHandle {
+  write(bytes: Uint8Array, options: { at: number }): number;
+  flush(): void;
+  close(): void;
+}
+type Handle = FileSystemFileHandle & { createSyncAccessHandle?(): Promise<SyncHandle> };
+
+/** Undefined where there is none: insecure pages, some private modes, older browsers. */
+export async function openFileSystem(): Promise<FileStore | undefined> {
+  let folder: FileSystemDirectoryHandle;
+  try {
+    folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt", { create: true });
+  } catch {
+    return undefined;
+  }
+  const isMissing = (error: unknown) => (error as Error).name === "NotFoundError";
+  return {
+    async open(name) {
+      try {
+        return blobSource(await (await folder.getFileHandle(name)).getFile(), name);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    },
+    create: async (name) => writerOf(await folder.getFileHandle(name, { create: true })),
+    async remove(name) {
+      try {
+        await folder.removeEntry(name);
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    },
+    async names() {
+      const names: string[] = [];
+      const keys = (folder as unknown as { keys(): AsyncIterable<string> }).keys();
+      for await (const name of keys) names.push(name);
+      return names;
+    },
+  };
+}
+
+/** Synchronous handles are faster, and only workers have them. */
+async function writerOf(file: Handle): Promise<FileWriter> {
+  const handle = await file.createSyncAccessHandle?.();
+  if (!handle) {
+    const stream = await file.createWritable();
+    return { write: (bytes) => stream.write(bytes as Uint8Array<ArrayBuffer>), close: () => stream.close() };
+  }
+  let at = 0;
+  return {
+    async write(bytes) {
+      const written = handle.write(bytes, { at });
+      if (written !== bytes.length) throw new Error("the disk is full");
+      at += written;
+    },
+    async close() {
+      handle.flush();
+      handle.close();
+    },
+  };
+}
