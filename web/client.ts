@@ -61,6 +61,10 @@ export class WorkerBackend implements Backend {
     });
   }
 
+  get isDead(): boolean {
+    return this.#ended?.code === "worker-failed";
+  }
+
   dispose(): Promise<void> {
     return this.#end(disposedError());
   }
@@ -128,7 +132,7 @@ export class WorkerBackend implements Backend {
 
 function workerFailed(reason: unknown): CamelGPTError {
   return new CamelGPTError("worker-failed", `The engine's worker ended: ${describe(reason)}`, {
-    hint: "Load the model anew. If the worker never started: is its file served, and does the Content-Security-Policy allow it (worker-src)?",
+    hint: "A model that was loaded is loaded anew by the next call. If the worker never started: is its file served, and does the Content-Security-Policy allow it (worker-src)?",
     cause: reason,
   });
 }

@@ -5,6 +5,7 @@ import type { Backend, EngineMeans } from "./platform.js";
 export function inlineBackend(means: EngineMeans): Backend {
   const host = new Host(means, false);
   return {
+    isDead: false,
     call: (name, params, context = {}) => host.call(name, params, context),
     dispose: async () => host.dispose(),
   };

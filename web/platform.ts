@@ -29,6 +29,8 @@ export interface EngineMeans {
 
 /** Something that answers calls. After `dispose` every call, pending ones too, rejects with `disposed`. */
 export interface Backend {
+  /** Whether it died: it can answer no more, and nobody disposed of it. */
+  readonly isDead: boolean;
   call<K extends CallName>(name: K, params: Calls[K]["params"], context?: CallContext<K>): Promise<Calls[K]["value"]>;
   dispose(): Promise<void>;
 }

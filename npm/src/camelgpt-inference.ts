@@ -87,6 +87,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /** What runs; known as soon as it is known whether there is a sidecar. */
   #epdp: EpdpMode | EpdpNumbers = "off";
   #release: Release | undefined;
+  /** Whether a load has ended well: then the death of its worker is no failure of the load. */
+  #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
 
   /** Returns at once; see the constructor of the derived class. */
@@ -147,7 +149,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /**
    * Loads the model now, unless that was done. Every other method does it by itself.
    * Errors: everything that a source, a network, a file and an environment can be at fault with. A failed load is final for this
-   * object: make a new one to try again.
+   * object: make a new one to try again. Where the worker of a loaded model dies, what was pending rejects with `worker-failed`, and the
+   * next call loads it anew.
    */
   async load(): Promise<this> {
     await this.#loaded();
@@ -303,8 +306,12 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   #loaded(): Promise<LoadedModel> {
     if (this.#disposed) return Promise.reject(disposedError());
-    if (!this.#loading) {
-      this.#loading = this.#open("load").then((model) => this.#withNotes(model));
+    if (!this.#loading || (this.#isReady && this.#backend?.isDead)) {
+      this.#isReady = false;
+      this.#loading = this.#open("load").then((model) => {
+        this.#isReady = true;
+        return this.#withNotes(model);
+      });
       this.#loading.catch(() => {}); // each call that waits hears of it
     }
     return this.#loading;

@@ -1,8 +1,11 @@
 // The life of a model: lazy loading, failure, disposal, worker or not, and the end of the process.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
@@ -169,6 +172,30 @@ describe("the life of a model", () => {
 
   test("a worker that cannot start is an error, not a wait", async () => {
     await rejectsWith("worker-failed", CamelGPTInference.load(modelPath, { workerUrl: "file:///nowhere/worker.js" }));
+  });
+
+  test("where the worker dies, what is pending rejects, and the next call begins anew", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "camelgpt-death-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const [script, sign] = [join(folder, "worker.mjs"), join(folder, "die")];
+    const worker = new URL("../../../npm/dist/node-worker.js", import.meta.url).href;
+    writeFileSync(script, `import "${worker}"; import { existsSync, rmSync } from "node:fs";
+      setInterval(() => existsSync(${JSON.stringify(sign)}) && (rmSync(${JSON.stringify(sign)}), process.exit(3)), 5);`);
+    const model = await CamelGPTInference.load(modelPath, { ...options, workerUrl: pathToFileURL(script).href });
+    t.after(() => model.dispose());
+    const question = "The capital of France is";
+    const expected = await model.generateText(question, 6);
+
+    const pending = [1, 2].map(() => model.generateText(question, { maxTokens: 100, ignoreEos: true }));
+    writeFileSync(sign, "");
+    for (const each of pending) await rejectsWith("worker-failed", each);
+    assert.equal(await model.generateText(question, 6), expected);
+
+    writeFileSync(sign, ""); // while nothing is asked
+    while (existsSync(sign)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const answers = await Promise.all([model.generateText(question, 6), model.generateText(question, 6)]);
+    assert.deepEqual(answers, [expected, expected]);
   });
 
   test("a script that forgets to dispose ends all the same", () => {
