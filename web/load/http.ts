@@ -60,6 +60,7 @@ class Download implements ByteSource {
   /** ETag or date of the file; undefined where a later connection could not be compared with the first. */
   #validator: string | undefined;
   #answered = false;
+  #isClosed = false;
   #control: AbortController | undefined;
   #body: ByteSource | undefined;
   #failures = 0;
@@ -86,6 +87,11 @@ class Download implements ByteSource {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#drop();
+  }
+
+  async #drop(): Promise<void> {
     const [body, control] = [this.#body, this.#control];
     this.#body = this.#control = undefined;
     await body?.close();
@@ -99,8 +105,9 @@ class Download implements ByteSource {
       try {
         return await orAborted(attempt(), signal);
       } catch (error) {
-        await this.close();
+        await this.#drop();
         if (signal?.aborted) throw abortedError(signal);
+        if (this.#isClosed) throw error; // while it was read ahead
         if (error instanceof CamelGPTError) throw error;
         if (this.#received >= this.#receivedAtFailure + someWay) this.#failures = 0;
         this.#receivedAtFailure = this.#received;

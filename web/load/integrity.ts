@@ -26,34 +26,48 @@ export function checkedSource(source: ByteSource, check: FileCheck | undefined):
   if (source.size !== undefined && source.size !== check.bytes) {
     throw differs(source.name, `${check.bytes} bytes`, `${source.size} bytes`);
   }
-  const buffer = new Uint8Array(Math.min(check.pieceBytes, check.bytes));
+  // While one piece is given on the next one is read and hashed.
+  const none = new Uint8Array(0);
+  const buffers = [none, none];
   let piece = 0;
-  let rest = buffer.subarray(0, 0);
-  const nextPiece = async (): Promise<void> => {
+  let ahead: Promise<Uint8Array> | undefined;
+  let rest: Uint8Array = none;
+  const nextPiece = async (): Promise<Uint8Array> => {
     const expected = check.pieces[piece];
-    const wanted = Math.min(check.pieceBytes, check.bytes - piece * check.pieceBytes);
-    if (expected === undefined || wanted <= 0) return;
+    const at = piece * check.pieceBytes;
+    const wanted = Math.min(check.pieceBytes, check.bytes - at);
+    if (expected === undefined || wanted <= 0) return none;
+    const which = piece++ % 2;
+    const buffer = buffers[which]?.length ? buffers[which] : new Uint8Array(wanted);
+    buffers[which] = buffer;
     for (let filled = 0; filled < wanted; ) {
       const count = await source.read(buffer.subarray(filled, wanted));
-      if (count === 0) throw differs(source.name, `${check.bytes} bytes`, `${piece * check.pieceBytes + filled} bytes`);
+      if (count === 0) throw differs(source.name, `${check.bytes} bytes`, `${at + filled} bytes`);
       filled += count;
     }
-    const found = await sha256(buffer.subarray(0, wanted));
-    if (found !== expected) throw differs(source.name, `SHA-256 ${expected} of piece ${piece + 1}`, found);
-    piece++;
-    rest = buffer.subarray(0, wanted);
+    const bytes = buffer.subarray(0, wanted);
+    const found = await sha256(bytes);
+    if (found !== expected) throw differs(source.name, `SHA-256 ${expected} of piece ${at / check.pieceBytes + 1}`, found);
+    return bytes;
   };
   return {
     name: source.name,
     size: check.bytes,
     async read(target) {
-      if (rest.length === 0) await nextPiece();
+      if (rest.length === 0) {
+        rest = await (ahead ?? nextPiece());
+        ahead = nextPiece();
+        ahead.catch(() => {}); // whoever reads on hears of it
+      }
       const part = rest.subarray(0, target.length);
       target.set(part);
       rest = rest.subarray(part.length);
       return part.length;
     },
-    close: () => source.close(),
+    async close() {
+      await source.close();
+      await ahead?.catch(() => {});
+    },
   };
 }
 

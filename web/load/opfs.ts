@@ -1,14 +1,18 @@
 // The origin private file system of browsers as a store for downloads.
 import type { FileStore, FileWriter } from "./cache.js";
-import { blobSource } from "./source.js";
+import { blobSource, type ByteSource } from "./source.js";
 
 /** What TypeScript's library has for workers alone. */
 interface SyncHandle {
+  /** Missing where a handle is always exclusive. */
+  readonly mode?: string;
+  getSize(): number;
+  read(target: Uint8Array, options: { at: number }): number;
   write(bytes: Uint8Array, options: { at: number }): number;
   flush(): void;
   close(): void;
 }
-type Handle = FileSystemFileHandle & { createSyncAccessHandle?(): Promise<SyncHandle> };
+type Handle = FileSystemFileHandle & { createSyncAccessHandle?(options?: { mode: string }): Promise<SyncHandle> };
 
 /** Undefined where there is none: insecure pages, some private modes, older browsers. */
 export async function openFileSystem(): Promise<FileStore | undefined> {
@@ -22,7 +26,8 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
   return {
     async open(name) {
       try {
-        return blobSource(await (await folder.getFileHandle(name)).getFile(), name);
+        const file = await folder.getFileHandle(name);
+        return (await handleSource(file)) ?? blobSource(await file.getFile(), name);
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;
@@ -41,6 +46,31 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
       const keys = (folder as unknown as { keys(): AsyncIterable<string> }).keys();
       for await (const name of keys) names.push(name);
       return names;
+    },
+  };
+}
+
+/** Reads without a detour by another process: in workers, where other readers are let in at the same time. */
+async function handleSource(file: Handle): Promise<ByteSource | undefined> {
+  const handle = await file.createSyncAccessHandle?.({ mode: "read-only" }).catch(() => undefined);
+  if (!handle) return undefined;
+  if (handle.mode !== "read-only") {
+    handle.close();
+    return undefined;
+  }
+  let at = 0;
+  let isOpen = true;
+  return {
+    name: file.name,
+    size: handle.getSize(),
+    async read(target) {
+      const count = isOpen ? handle.read(target, { at }) : 0;
+      at += count;
+      return count;
+    },
+    async close() {
+      if (isOpen) handle.close();
+      isOpen = false;
     },
   };
 }
