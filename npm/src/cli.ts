@@ -1,6 +1,7 @@
 // The command `camelgpt`: finds the command that is meant, runs it, and turns what goes wrong into a line and an exit code.
 import { readFile } from "node:fs/promises";
 
+import { cache } from "./cli/cache.js";
 import { calibrate } from "./cli/calibrate.js";
 import { classify } from "./cli/classify.js";
 import { embed } from "./cli/embed.js";
@@ -14,7 +15,7 @@ import { verify } from "./cli/verify.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
-const commands: Record<string, Command> = { generate, score, tokenize, "fill-mask": fillMask, classify, embed, inspect, calibrate, release, verify };
+const commands: Record<string, Command> = { generate, score, tokenize, "fill-mask": fillMask, classify, embed, inspect, calibrate, release, verify, cache };
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 

@@ -1,5 +1,6 @@
 // Downloads that are kept: used again without the network, checked, and never in parts.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -128,6 +129,20 @@ describe("kept downloads", () => {
     await load(server.serve([]).url);
     assert.deepEqual(kept().filter((name) => name.startsWith("000000")), [young]);
     assert.equal(kept().length, 5);
+  });
+
+  test("the command lists and removes", async () => {
+    const { url } = server.serve([]);
+    await load(url);
+    const camelgpt = (...args) => spawnSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), "cache", ...args], { encoding: "utf8" });
+    assert.deepEqual(JSON.parse(camelgpt("--json").stdout), { files: [{ url, bytes: file.length }] });
+    assert.match(camelgpt().stdout, /3\.8 MB {2}http/);
+    assert.match(camelgpt("--delete", `${url}.other`).stdout, /3\.8 MB/);
+    assert.equal(camelgpt("--delete", "here").status, 2);
+    assert.equal(camelgpt("--delete", url).stdout, "nothing is kept\n");
+    await load(url);
+    assert.deepEqual(JSON.parse(camelgpt("--clear", "--json").stdout), { files: [] });
+    assert.deepEqual(kept(), []);
   });
 
   test("the option is checked", async () => {

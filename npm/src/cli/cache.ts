@@ -1,0 +1,24 @@
+// camelgpt cache: the downloads that are kept.
+import { CamelGPTInference } from "../entry/node.js";
+import { type Command, UsageError } from "./command.js";
+
+export const cache: Command = {
+  summary: "list the downloads that are kept, or remove them",
+  usage: "[--delete URL] [--clear]",
+  flags: {
+    delete: { takes: "text", value: "URL", many: true, help: "remove the download of this address" },
+    clear: { takes: "nothing", help: "remove all" },
+  },
+
+  async run(flags) {
+    for (const url of flags.texts("delete")) {
+      if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not an address.`);
+      await CamelGPTInference.deleteCached(url);
+    }
+    if (flags.has("clear")) await CamelGPTInference.deleteCached();
+    const files = await CamelGPTInference.listCached();
+    if (flags.json) process.stdout.write(`${JSON.stringify({ files })}\n`);
+    else if (files.length === 0) process.stdout.write("nothing is kept\n");
+    for (const { url, bytes } of flags.json ? [] : files) process.stdout.write(`${(bytes / 1e6).toFixed(1).padStart(8)} MB  ${url}\n`);
+  },
+};
