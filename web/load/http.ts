@@ -1,6 +1,6 @@
 // A URL → its bytes, through broken connections, or an error that says what the server did instead.
 import { abortedError, CamelGPTError, describe, excerpt, orAborted, throwIfAborted } from "../errors.js";
-import { type ByteSource, fileName, streamSource } from "./source.js";
+import { type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
 
 /** The part of `fetch` that is used here. */
 export type Fetch = (url: string, init: { headers: Record<string, string>; signal?: AbortSignal }) => Promise<Response>;
@@ -128,7 +128,11 @@ class Download implements ByteSource {
     this.#control = new AbortController();
     const { signal } = this.#control;
     const response = await inTime(request(url, { headers: from > 0 ? { ...headers, range: `bytes=${from}-` } : headers, signal }), timeout);
-    if (from > 0 && response.status === 416) throw await this.#changed(response, "no bytes where the rest of the file should be");
+    if (from > 0 && response.status === 416) {
+      // The first answer announced more than there is.
+      if (response.headers.get("content-range") === `bytes */${from}`) return this.#end(response);
+      throw await this.#changed(response, "no bytes where the rest of the file should be");
+    }
     if (!response.ok) throw await refused(url, response);
     await rejectHtml(url, response);
     if (!response.body) {
@@ -155,6 +159,13 @@ class Download implements ByteSource {
     this.#answered = true;
     this.#body = body;
     return body;
+  }
+
+  async #end(response: Response): Promise<ByteSource> {
+    await response.body?.cancel().catch(() => {});
+    this.size = this.#received;
+    this.#body = bytesSource(new Uint8Array(0));
+    return this.#body;
   }
 
   async #changed(response: Response, found: string): Promise<CamelGPTError> {
