@@ -40,15 +40,24 @@ const dayMilliseconds = 24 * 3600 * 1000;
 const largestRest = 1 << 12;
 
 async function keyOf(url: string): Promise<string> {
-  return sha256(new TextEncoder().encode(url.split("#", 1)[0]));
+  return sha256(new TextEncoder().encode(new URL(url).href.split("#", 1)[0]));
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { format, url, file, bytes, pieceBytes: size, pieces } = value as Partial<Entry>;
+  const isCount = (number: unknown) => Number.isSafeInteger(number) && (number as number) > 0;
+  return (
+    format === 1 && typeof url === "string" && /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) && isCount(bytes) && isCount(size) && size! <= pieceBytes &&
+    Array.isArray(pieces) && pieces.length === Math.ceil(bytes! / size!)
+  );
 }
 
 async function entryOf(store: FileStore, key: string): Promise<Entry | undefined> {
   const source = await store.open(`${key}.json`);
   if (!source) return undefined;
   try {
-    const entry = JSON.parse(new TextDecoder().decode(await readAll(source, largestEntry, "an entry of the cache"))) as Entry;
-    if (entry.format === 1) return entry;
+    const entry = JSON.parse(new TextDecoder().decode(await readAll(source, largestEntry, "an entry of the cache"))) as unknown;
+    if (isEntry(entry)) return entry;
   } catch {
     // Cut off while it was written, or not ours.
   }

@@ -99,11 +99,13 @@ describe("kept downloads", () => {
     rmSync(keptFile());
     assert.equal((await load(url)).text, text);
     const entry = join(folder, "camelgpt/downloads", kept().find((name) => name.endsWith(".json")));
-    for (const content of ["", "{", "null", '{"format": 2}', "[]"]) {
+    const { file: name, ...rest } = JSON.parse(readFileSync(entry, "utf8"));
+    const elsewhere = JSON.stringify({ ...rest, file: "../../../etc/passwd" });
+    for (const content of ["", "{", "null", '{"format": 2}', "[]", elsewhere, JSON.stringify({ ...rest, file: name, pieces: [] })]) {
       writeFileSync(entry, content);
       assert.equal((await load(url)).text, text, content);
     }
-    assert.equal(script.requests, 9);
+    assert.equal(script.requests, 11);
     assert.deepEqual(await CamelGPTInference.listCached(), [{ url, bytes: file.length }]);
   });
 
