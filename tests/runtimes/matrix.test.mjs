@@ -108,7 +108,7 @@ async function tryPages(browser, flavours, t) {
               const { CamelGPTInference } = await import("/package/browser.js");
               const { tryPackage } = await import("/script/script.mjs");
               const at = (path) => new URL(path, location.href).href;
-              return tryPackage(CamelGPTInference, { model: at("/reglu/reglu-tiny.gguf"), release: at("/mini/"), ...options });
+              return tryPackage(CamelGPTInference, { model: at("/reglu/reglu-tiny.gguf"), release: "/mini/", ...options }); // relative, too
             }, { flavour, worker });
             assert.equal(answer.worker, worker);
             if (!isolated || !worker) assert.equal(answer.threads, 1);

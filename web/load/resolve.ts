@@ -151,8 +151,9 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
       hint: `Check the path. Releases: ${knownReleases.join(", ")}.`,
     });
   }
+  let url: string;
   try {
-    return fromUrl(new URL(name, means.baseUrl()).href, options);
+    url = new URL(name, means.baseUrl()).href;
   } catch (error) {
     throw new CamelGPTError("bad-option", `${excerpt(name)} is not an address.`, {
       expected: "a URL, owner/repo/file.gguf, or the name of a release",
@@ -160,6 +161,7 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
       cause: error,
     });
   }
+  return /^https?:/.test(url) ? resolveName(url, options, means) : fromUrl(url, options);
 }
 
 /** A release, and where its files are. */
