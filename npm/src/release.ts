@@ -46,11 +46,11 @@ export async function verifyRelease(name: string, options: LoadOptions, means: C
     const address = found.nameOf(file);
     const source = found.isUrl ? await openUrl(address, { ...httpSettings(options), fetch, signal }) : await means.files?.open(address);
     if (!source) throw new CamelGPTError("internal", "A release in a folder, without a file system.");
+    const checked = checkedSource(source, file.check);
     try {
-      const checked = checkedSource(source, file.check);
       while ((await checked.read(scratch)) > 0) throwIfAborted(signal);
     } finally {
-      await source.close();
+      await checked.close();
     }
   }
   const info = releaseInfo(release, trustedKeys);

@@ -18,12 +18,13 @@ export interface Signature {
 }
 
 /**
- * Gives the bytes of `source` on, piece by piece, as soon as each is known to be right; without a check as they come. Errors: `integrity`,
- * and those of reading.
+ * Gives the bytes of `source` on, piece by piece, as soon as each is known to be right; without a check as they come. Closing it closes
+ * `source`. Errors: `integrity`, and those of reading.
  */
 export function checkedSource(source: ByteSource, check: FileCheck | undefined): ByteSource {
   if (!check) return source;
   if (source.size !== undefined && source.size !== check.bytes) {
+    void source.close(); // nobody else will: this function takes it over
     throw differs(source.name, `${check.bytes} bytes`, `${source.size} bytes`);
   }
   // While one piece is given on the next one is read and hashed.
