@@ -7,7 +7,10 @@ export function linkOf(worker: Worker): WorkerLink {
     post: (message, transfer) => worker.postMessage(message, transfer),
     listen(onMessage, onDeath) {
       worker.onmessage = (event: MessageEvent<FromWorker>) => onMessage(event.data);
-      worker.onerror = (event) => onDeath(event.message || "its script could not be loaded");
+      worker.onerror = (event) => {
+        event.preventDefault(); // or a helping thread's error would go on to whoever started this one, as its own
+        onDeath(event.message || "its script could not be loaded");
+      };
       worker.onmessageerror = () => onDeath("a message could not be read");
     },
     setBusy() {},

@@ -11,5 +11,15 @@ serveWorker(
     },
   },
   // By its own address, whatever a bundler or the caller made of it.
-  browserEngine(() => new Worker(globalThis.location.href, { type: "module" })),
+  browserEngine(() => new Worker(globalThis.location.href, { type: ownType() })),
 );
+
+/** Turbopack starts classic workers whatever they are asked for; a module may not call `importScripts`. */
+function ownType(): WorkerType {
+  try {
+    (globalThis as unknown as { importScripts(): void }).importScripts();
+    return "classic";
+  } catch {
+    return "module";
+  }
+}

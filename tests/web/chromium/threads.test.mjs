@@ -58,6 +58,12 @@ describe("threads in Chromium", { skip }, () => {
     assert.deepEqual((await resultsOf(false, { threads: 1 })).engine.notes, []);
   });
 
+  test("helping threads that fail leave one, and the engine says so", async () => {
+    const { engine } = await resultsOf(true, { threads: 2, workerUrl: "/tests/web/lib/no-helpers.js" });
+    assert.equal(engine.threads, 1);
+    assert.match(engine.notes.join(), /could not be started \(.*no helpers here.* so 1 thread computes/);
+  });
+
   test("the page's own thread computes alone, and the engine says so", async () => {
     const { engine } = await resultsOf(true, { threads: 2, worker: false });
     assert.equal(engine.threads, 1);

@@ -1,6 +1,9 @@
 // A real Chromium, and the repository's own server for it to visit.
+import { join } from "node:path";
+
 import { chromium } from "playwright-core";
 
+import { repositoryRoot } from "../../../scripts/lib/run.mjs";
 import { serve } from "../../../scripts/serve.mjs";
 import { modelPath } from "./model.mjs";
 
@@ -13,6 +16,7 @@ export function startSite({ policy, isolated } = {}) {
     port: 0,
     isolated,
     models: { "smollm2-135m": modelPath },
+    mounts: { "/tests/web/lib/": join(repositoryRoot, "tests/web/lib") },
     headers: policy ? { "content-security-policy": policy } : {},
   });
 }
