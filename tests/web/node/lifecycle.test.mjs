@@ -17,12 +17,26 @@ const flavour = hasRelaxedSimd ? "relaxed" : "simd";
 /** A source that never gives a byte. */
 const silentStream = () => new ReadableStream({ pull: () => new Promise(() => {}) });
 
-function runScript(source) {
-  const script = `import { CamelGPTInference } from "@gpt-research/camelgpt-inference";\n${source}`;
-  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: repository, encoding: "utf8", timeout: 60_000 });
+const runScript = (source) => runModule(`import { CamelGPTInference } from "@gpt-research/camelgpt-inference";\n${source}`);
+
+function runModule(source) {
+  return spawnSync(process.execPath, ["--input-type=module", "-e", source], { cwd: repository, encoding: "utf8", timeout: 60_000 });
 }
 
 describe("the life of a model", () => {
+  for (const entry of ["node", "browser"]) {
+    test(`importing the ${entry} entry and making a model touch nothing, so a server can render with it`, () => {
+      const { status, stderr } = runModule(`
+        import assert from "node:assert/strict";
+        const state = () => ({ globals: Reflect.ownKeys(globalThis), open: process.getActiveResourcesInfo() });
+        const before = state();
+        const { CamelGPTInference } = await import("./npm/dist/${entry}.js");
+        new CamelGPTInference();
+        assert.deepEqual(state(), before);`);
+      assert.equal(status, 0, stderr);
+    });
+  }
+
   test("the constructor loads nothing; the first call does, once", async () => {
     const events = [];
     const model = new CamelGPTInference(modelPath, { ...options, onProgress: (event) => events.push(event) });

@@ -1,0 +1,30 @@
+"use client";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+import { useState } from "react";
+
+// Loads with the first use, so nothing happens on the server. The small model that comes with the package; or the URL of another.
+const model = new CamelGPTInference();
+
+export default function Page() {
+  const [text, setText] = useState("");
+  const [engine, setEngine] = useState("");
+
+  async function generate(event) {
+    event.preventDefault();
+    setText("");
+    const answer = model.stream(event.target.prompt.value, { maxTokens: 12 });
+    for await (const piece of answer) setText((before) => before + piece);
+    const { flavour, threads, worker } = (await answer).engine;
+    setEngine(`${flavour}, threads: ${threads}, ${worker ? "in a worker" : "on the page's thread"}`);
+  }
+
+  return (
+    <form onSubmit={generate}>
+      <input name="prompt" defaultValue="a dog runs through the water . german :" size="50" />
+      <button>Generate</button>
+      <p><output>{text}</output></p>
+      <small>{engine}</small>
+    </form>
+  );
+}

@@ -1,0 +1,7 @@
+/** Pages that are served with these may have threads. */
+const headers = [
+  { key: "cross-origin-opener-policy", value: "same-origin" },
+  { key: "cross-origin-embedder-policy", value: "require-corp" },
+];
+
+export default { headers: async () => [{ source: "/:path*", headers }] };
