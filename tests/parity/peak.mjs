@@ -9,8 +9,8 @@ import { forgetPeak, memoryOf } from "./process-memory.mjs";
 
 /** For a thread, its JavaScript, and the compiled engine: the same for every model. */
 const runtimeBytes = 60e6;
-/** Chunks of a download that are left behind until they are collected, the most by Node's fetch. */
-export const downloadBytes = 140e6;
+/** The code of a download, and chunks of it that are left behind until they are collected; the most by Node's fetch. */
+export const downloadBytes = 60e6;
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -36,9 +36,9 @@ export async function measureInNode(source, where, { maxTokens = 64, options = {
   return JSON.parse(stdout);
 }
 
-/** The same for all renderers of a browser: `{plan, load, generate, tokens, decodeTokensPerSecond}`. */
-export async function measureInChromium(browser, site, source, { maxTokens = 64, options = {} } = {}) {
-  const page = await browser.newPage();
+/** The same for all renderers of a browser: `{plan, load, generate, tokens, decodeTokensPerSecond}`. `context` is where the page is opened. */
+export async function measureInChromium(browser, site, source, { maxTokens = 64, options = {}, context = browser } = {}) {
+  const page = await context.newPage();
   await page.goto(`${site.url}/demo/`);
   await page.waitForTimeout(1000); // until the page's own start-up has ended
   const session = await browser.newBrowserCDPSession();
