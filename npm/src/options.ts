@@ -88,7 +88,7 @@ export interface LoadOptions {
   /** Base URL of named releases: the release `name` is at `<releases>/<name>.gguf`. */
   releases?: string;
   /**
-   * Whether a model that is downloaded is kept (browsers: the origin's private file system; Node, Deno, Bun: the user's cache folder) and taken
+   * Whether a model that is downloaded is kept (browsers: the origin's private file system, or the Cache API; Node, Deno, Bun: the user's cache folder) and taken
    * from there the next time, without asking the server. `"reload"` downloads it again. Not with a `fetch` of one's own.
    * @default true for https:
    */

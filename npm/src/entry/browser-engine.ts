@@ -1,8 +1,8 @@
 // How the thread of the engine gets its WebAssembly where there is fetch.
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import { openFileSystem } from "../../../web/load/opfs.js";
 import type { EngineMeans } from "../../../web/platform.js";
 import { linkOf } from "./browser-link.js";
+import { openStore } from "./browser-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
 /** `spawn` starts a worker with the engine's script. */
@@ -12,7 +12,7 @@ export const browserEngine = (spawn: () => Worker): EngineMeans => ({
     threads: { cores: () => navigator.hardwareConcurrency, spawn: () => linkOf(spawn()) },
   }),
 
-  openStore: openFileSystem,
+  openStore,
 
   async loadWasm(build, options) {
     const address = wasmAddress(build, options.wasmUrl, {

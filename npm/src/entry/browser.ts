@@ -1,10 +1,10 @@
 // The entry for browsers and bundlers.
-import { openFileSystem } from "../../../web/load/opfs.js";
 import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
 import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { linkOf } from "./browser-link.js";
+import { openStore } from "./browser-store.js";
 
 export * from "../exports.js";
 
@@ -16,7 +16,7 @@ const means: CallerMeans = {
     }),
   },
   baseUrl: () => (typeof document === "undefined" ? globalThis.location?.href : document.baseURI),
-  openStore: openFileSystem,
+  openStore,
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
   // Where there is no Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
   ...(typeof Worker === "function" && { spawnWorker }),

@@ -1,16 +1,37 @@
-// Downloads that are kept in the origin's private file system: in a real Chromium, from a worker and from the page's own thread.
+// Downloads that are kept in the origin's private file system, or in the Cache API of a browser that has none: in a real Chromium, from a
+// worker and from the page's own thread.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
 
-describe("kept downloads in Chromium", () => {
+/** Names of what is kept, under the rules of each store. */
+const stores = [
+  {
+    name: "the file system",
+    async left() {
+      const names = [];
+      for await (const name of (await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt")).keys()) names.push(name);
+      return names;
+    },
+  },
+  {
+    name: "the Cache API",
+    flags: ["--disable-blink-features=FileSystemAccessOriginPrivate"],
+    async left() {
+      if (navigator.storage.getDirectory) throw new Error("this browser has a file system");
+      return (await (await caches.open("camelgpt")).keys()).map(({ url }) => url);
+    },
+  },
+];
+
+for (const { name, flags, left } of stores) describe(`kept downloads in Chromium, in ${name}`, () => {
   let site;
   let browser;
   let context;
   before(async () => {
     site = await startSite({ policy: strictPolicy });
-    browser = await openBrowser();
+    browser = await openBrowser(flags);
     context = await browser.newContext();
   });
   after(async () => {
@@ -95,12 +116,7 @@ describe("kept downloads in Chromium", () => {
       assert.deepEqual(await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
     }
     await session.send("Storage.overrideQuotaForOrigin", { origin: site.url });
-    const left = await page.evaluate(async () => {
-      const names = [];
-      for await (const name of (await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt")).keys()) names.push(name);
-      return names;
-    });
-    assert.deepEqual(left, []);
+    assert.deepEqual(await page.evaluate(left), []);
     await page.close();
   });
 });

@@ -21,7 +21,8 @@ export function startSite({ policy, isolated } = {}) {
   });
 }
 
-export function openBrowser() {
+/** `more`: arguments of the command line. */
+export function openBrowser(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
     args: [
@@ -32,6 +33,7 @@ export function openBrowser() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }
