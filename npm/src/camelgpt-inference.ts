@@ -132,8 +132,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Removes the kept download of an address; without one all of them. */
   static async deleteCached(this: new (source: ModelSource) => CamelGPTInferenceBase, url?: string | URL): Promise<void> {
-    const store = await new this("").#means.openStore?.();
-    if (store) await deleteCached(store, url === undefined ? undefined : new URL(url).href);
+    const means = new this("").#means;
+    const store = await means.openStore?.();
+    if (store) await deleteCached(store, url === undefined ? undefined : new URL(url, means.baseUrl()).href);
   }
 
   /** What the header of a model says: metadata, tensors, and the memory it would take. Its weights are not read. */

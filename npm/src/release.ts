@@ -32,7 +32,7 @@ export function signatureNote({ signature }: Release, { trusted, signedBy }: Rel
 
 export async function verifyRelease(name: string, options: LoadOptions, means: CallerMeans): Promise<Verification> {
   const { fetch, signal, trustedKeys } = options;
-  const found = await findRelease(name, resolveOptions(options), means);
+  const found = await findRelease(means.files ? name : absolute(name, means.baseUrl()), resolveOptions(options), means);
   if (!found) {
     throw new CamelGPTError("bad-input", `${excerpt(name)} is no release.`, {
       expected: "a folder, or a URL that ends with /, with camelgpt.json in it",
@@ -55,4 +55,12 @@ export async function verifyRelease(name: string, options: LoadOptions, means: C
   }
   const info = releaseInfo(release, trustedKeys);
   return { ...info, files: files.map(({ path, check }) => ({ path, bytes: check.bytes })), note: signatureNote(release, info) };
+}
+
+function absolute(address: string, base: string | undefined): string {
+  try {
+    return new URL(address, base).href;
+  } catch {
+    return address; // is no release either
+  }
 }

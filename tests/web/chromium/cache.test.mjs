@@ -90,7 +90,8 @@ for (const { name, flags, left } of stores) describe(`kept downloads in Chromium
     assert.equal(other.requests, 1);
     assert.match((await other.evaluate(() => window.load())).text, /Paris/);
     assert.equal(other.requests, 1, "what the page's thread kept serves a worker");
-    await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached(window.url));
+    await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached("/models/smollm2-135m.gguf"));
+    assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
     await other.close();
   });
 
