@@ -1,0 +1,80 @@
+// A page of http: that is not of this machine, where browsers have no hashes, no storage and no shared memory: a plain file works, in a
+// worker and on the page's thread; a release, which could not be verified, is refused with the reason.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { repositoryRoot } from "../../../scripts/lib/run.mjs";
+import { serve } from "../../../scripts/serve.mjs";
+import { openBrowser, strictPolicy } from "../lib/browser.mjs";
+
+describe("an insecure page", () => {
+  let site;
+  let browser;
+  let page;
+  before(async () => {
+    const models = join(repositoryRoot, "models");
+    site = await serve({ mounts: { "/release/": join(models, "camelgpt-mini"), "/reglu/": join(models, "reglu-tiny") }, headers: { "content-security-policy": strictPolicy } });
+    browser = await openBrowser(["--host-resolver-rules=MAP insecure.test 127.0.0.1"]);
+    page = await browser.newPage();
+    await page.goto(`http://insecure.test:${new URL(site.url).port}/demo/`);
+    assert.deepEqual(
+      await page.evaluate(() => [isSecureContext, typeof crypto.subtle, typeof navigator.storage, typeof caches]),
+      [false, "undefined", "undefined", "undefined"],
+    );
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  for (const worker of [true, false]) {
+    const where = worker ? "in a worker" : "on the page's thread";
+
+    test(`loads a file and generates ${where}; nothing is kept, though it was asked for`, async () => {
+      const result = await page.evaluate(async (worker) => {
+        const { CamelGPTInference } = await import("/npm/dist/browser.js");
+        const model = await CamelGPTInference.load("/reglu/reglu-tiny.gguf", { worker, cache: true, contextLength: 256 });
+        const { engine } = await model.info();
+        const text = await model.generateText("The city was", { maxTokens: 8, temperature: 1 });
+        await model.dispose();
+        await CamelGPTInference.deleteCached();
+        return { engine, text, kept: await CamelGPTInference.listCached() };
+      }, worker);
+      assert.ok(result.text.length > 0);
+      assert.equal(result.engine.worker, worker);
+      assert.equal(result.engine.threads, 1);
+      assert.deepEqual(result.kept, []);
+    });
+
+    test(`the model of the package answers ${where}`, async () => {
+      const { label } = await page.evaluate(async (worker) => {
+        const { CamelGPTInference } = await import("/npm/dist/browser.js");
+        const model = new CamelGPTInference(undefined, { worker });
+        const answer = await model.classify("A warm and funny story.", { labels: ["negative", "positive"] });
+        await model.dispose();
+        return answer;
+      }, worker);
+      assert.equal(label, "positive");
+    });
+
+    test(`a release is unsupported-environment, with what to do, ${where}`, async () => {
+      const error = await page.evaluate(async (worker) => {
+        const { CamelGPTInference } = await import("/npm/dist/browser.js");
+        return CamelGPTInference.load("/release/", { worker }).catch(({ name, code, message, hint }) => ({ name, code, message, hint }));
+      }, worker);
+      assert.equal(error.name, "CamelGPTError", JSON.stringify(error));
+      assert.equal(error.code, "unsupported-environment");
+      assert.match(error.message, /cannot be verified/);
+      assert.match(error.hint, /https/);
+    });
+  }
+
+  test("verify is unsupported-environment too", async () => {
+    const code = await page.evaluate(async () => {
+      const { CamelGPTInference } = await import("/npm/dist/browser.js");
+      return CamelGPTInference.verify("/release/").catch((error) => error.code);
+    });
+    assert.equal(code, "unsupported-environment");
+  });
+});
