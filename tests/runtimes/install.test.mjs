@@ -48,7 +48,7 @@ test("the README's lines print text in Node", () => {
 test("the README's lines print text in a page built by Vite", async () => {
   writeFileSync(join(folder, "index.html"), '<!doctype html><title>Stranger</title><script type="module" src="/main.ts"></script>');
   writeFileSync(join(folder, "main.ts"), `${lines}\nconsole.log("the end");\n`);
-  run("npm", ["install", "--no-audit", "--no-fund", "vite@8.3.4"]);
+  run("npm", ["install", "--no-audit", "--no-fund", "vite@8.3.8"]);
   run(join(folder, "node_modules/.bin/vite"), ["build"]);
   const server = await serve({ mounts: { "/app/": join(folder, "dist"), "/assets/": join(folder, "dist/assets") } });
   const browser = await openBrowser();
