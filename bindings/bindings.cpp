@@ -83,6 +83,14 @@ struct Engine {
   uint32_t stagingSize() { return static_cast<uint32_t>(session_staging(session).size()); }
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
+  bool loadEagerly() { return keep(session_load_eagerly(session)); }
+  double wantedFrom() const { return static_cast<double>(session_wanted(session).from); }
+  double wantedTo() const { return static_cast<double>(session_wanted(session).to); }
+  bool isWhole() const { return session_is_whole(session); }
+  uint32_t missingCount() const { return static_cast<uint32_t>(session_missing(session).size()); }
+  // Pairs of 64-bit positions.
+  double missingAddress() const { return address(session_missing(session).data()); }
+  bool feedRows(double from, uint32_t size) { return keep(session_feed_rows(session, static_cast<uint64_t>(from), size)); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
   bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights) {
     return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights), &plan_));
@@ -172,7 +180,7 @@ struct Engine {
     uint32_t left = 0;
     return keep(session_prefill(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
   }
-  // 0 continue, 1 stop, 2 length, or -1 with an error.
+  // 0 continue, 1 stop, 2 length, 3 missing, or -1 with an error.
   int32_t step() {
     StepResult result = StepResult::kContinue;
     return keep(session_step(session, &result)) ? static_cast<int32_t>(result) : -1;
@@ -309,6 +317,13 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
       CAMELGPT_BIND(stagingSize)
       CAMELGPT_BIND(feed)
       CAMELGPT_BIND(endOfFile)
+      CAMELGPT_BIND(loadEagerly)
+      CAMELGPT_BIND(wantedFrom)
+      CAMELGPT_BIND(wantedTo)
+      CAMELGPT_BIND(isWhole)
+      CAMELGPT_BIND(missingCount)
+      CAMELGPT_BIND(missingAddress)
+      CAMELGPT_BIND(feedRows)
       CAMELGPT_BIND(fileBytes)
       CAMELGPT_BIND(plan)
       CAMELGPT_BIND(planFileBytes)

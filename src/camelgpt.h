@@ -22,6 +22,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/file_range.h"
 #include "base/status.h"
 #include "kernels/kv_layout.h"
 #include "model/config.h"
@@ -42,7 +43,7 @@ enum class LoadState : uint8_t {
   kHeader,   // the header is arriving
   kPlanned,  // the header is complete and the model is known: ask session_plan, then call session_allocate
   kWeights,  // tensor data are arriving
-  kReady,    // every tensor is in place
+  kReady,    // every tensor is in place, or after session_load_eagerly all that steps cannot do without
   kFailed,   // an earlier call failed; the session can only be destroyed
 };
 LoadState session_load_state(const Session* session);
@@ -101,6 +102,22 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
 
 // Makes the one allocation of the plan. The state goes from kPlanned to kWeights.
 Status session_allocate(Session* session, const MemoryOptions& options);
+
+// Eager loading: text before the whole file is there. The embedding and the output head come last; what single steps need of them, some
+// rows, can be fed before. Only where EPDP was given room for a pruned head; elsewhere nothing changes.
+
+// The state is kWeights. From then on session_wanted says which bytes come next.
+Status session_load_eagerly(Session* session);
+
+// The bytes of the file that session_feed takes next. A new place begins with a call of its own. Nothing (from = to): no more are needed.
+FileRange session_wanted(const Session* session);
+// Whether all weights are there. Before that a model that is ready does nothing but generate: all else is kBadState.
+bool session_is_whole(const Session* session);
+// Where a call of session_prefill or session_step could not go on: the rows that it needs, which may be read and fed in any order and
+// together with other rows beside them. The call is then to be repeated. None: it needs the rest of the weights.
+std::span<const FileRange> session_missing(const Session* session);
+// Takes the first `size` bytes of the staging buffer as whole rows that lie at `from` in the file. kBadInput where they are none.
+Status session_feed_rows(Session* session, uint64_t from, size_t size);
 
 // ------------------------------------------------------------------------------------------------------- inspection
 
@@ -185,7 +202,8 @@ Status session_add_logit_bias(Session* session, int32_t token, float bias);
 Status session_prompt(Session* session, size_t token_count);
 // Prompt tokens that the cache already held.
 uint32_t session_reused_tokens(const Session* session);
-// Evaluates at most `max_tokens` of the prompt. *left is what remains: call again until it is 0.
+// Evaluates at most `max_tokens` of the prompt. *left is what remains: call again until it is 0. Where it is as much as before,
+// session_missing says why.
 Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left);
 
 // Drafts: tokens that followed when the text went as it goes now, evaluated together with the last token where they are likely
@@ -203,6 +221,7 @@ enum class StepResult : uint8_t {
   kContinue = 0,
   kStop = 1,    // the end token or a stop string
   kLength = 2,  // max_tokens or the context is reached
+  kMissing = 3,  // nothing was chosen: weights are missing, see session_missing
 };
 // Chooses one token and shows its text in session_output: whole characters that cannot be part of a stop string any more,
 // possibly none. With kStop or kLength the output is the rest of the text.

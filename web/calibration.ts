@@ -62,21 +62,14 @@ export class IdleCalibration {
 }
 
 /** One that nobody named and that does not fit becomes a note. */
-export async function useSidecar(
-  engine: Engine,
-  { bytes, name, named }: SidecarParams,
-  notes: string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export function useSidecar(engine: Engine, { bytes, name, named }: SidecarParams, notes: string[]): void {
   try {
     engine.useSidecar(bytes);
   } catch (error) {
     if (named) throw error;
     const { message, expected, found } = asCamelGPTError(error);
     notes.push(`${name} is not used: ${message} (expected ${expected}, found ${found})`);
-    return;
   }
-  await finish(engine, { signal });
 }
 
 async function finish(engine: Engine, { signal, onProgress }: CalibrationContext): Promise<void> {

@@ -53,7 +53,7 @@ const loadStates = ["header", "planned", "weights", "ready", "failed"] as const;
 export type LoadState = (typeof loadStates)[number];
 
 /** In the order of the core's `StepResult`. */
-const stepResults = ["continue", "stop", "length"] as const;
+const stepResults = ["continue", "stop", "length", "missing"] as const;
 export type StepResult = (typeof stepResults)[number];
 
 /** In the order of the core's `ModelKind`. */
@@ -67,6 +67,12 @@ const pruneModes: readonly EpdpMode[] = ["off", "exact", "balanced", "aggressive
 
 /** In the order of the core's `FloatWeights`. */
 const floatWeights = ["auto", "exact", "f16"] as const;
+
+/** Bytes of a file: from one position to before another. */
+export interface FileRange {
+  from: number;
+  to: number;
+}
 
 /** What memory depends on beside the model. */
 export interface MemoryOptions {
@@ -198,6 +204,38 @@ export class Engine {
     );
   }
 
+  /** From now on `wanted` says which bytes are to be fed next. */
+  loadEagerly(): void {
+    this.#check(() => this.#bound.loadEagerly());
+  }
+
+  /** Bytes of the file that `feed` takes next; undefined where that is all, or not known before the header is. */
+  wanted(): FileRange | undefined {
+    const [from, to] = this.#run(() => [this.#bound.wantedFrom(), this.#bound.wantedTo()]);
+    return from < to ? { from, to } : undefined;
+  }
+
+  /** Whether all weights are there. A model that is ready before generates, and does nothing else. */
+  get isWhole(): boolean {
+    return this.#run(() => this.#bound.isWhole());
+  }
+
+  /** Bytes of the file that the last `prefill` or `step` waits for; none: all that is still wanted. */
+  missing(): FileRange[] {
+    return this.#run(() => {
+      const count = this.#bound.missingCount();
+      const view = this.#view(this.#bound.missingAddress(), count * 16);
+      const at = (position: number) => Number(view.getBigUint64(position, true));
+      return Array.from({ length: count }, (_, i) => ({ from: at(i * 16), to: at(i * 16 + 8) }));
+    });
+  }
+
+  /** Rows that `missing` named, and those beside them. At most as many bytes as `staging` has. */
+  feedRows(from: number, bytes: Uint8Array): void {
+    this.staging().set(bytes);
+    this.#check(() => this.#bound.feedRows(from, bytes.length));
+  }
+
   // --- inspection ---
 
   /** The kernels in use, for example "relaxed dot32". */
@@ -291,7 +329,7 @@ export class Engine {
     return this.#run(() => this.#bound.reusedTokens());
   }
 
-  /** Evaluates some of the prompt. Says how many tokens are left. */
+  /** Evaluates some of the prompt. Says how many tokens are left. As many as before: `missing` says why. */
   prefill(maxTokens: number): number {
     return this.#checkNumber(() => this.#bound.prefill(maxTokens));
   }
@@ -401,7 +439,6 @@ export class Engine {
     return this.#run(() => this.#bytes(this.#bound.outputAddress(), this.#bound.outputSize()).slice());
   }
 
-  /** `calibrateContinue` then packs it. */
   useSidecar(bytes: Uint8Array): void {
     this.#putBytes(bytes, "the sidecar");
     this.#check(() => this.#bound.useSidecar(bytes.length));

@@ -1,6 +1,7 @@
 // A prompt → its continuation, piece by piece. The loop that drives the core.
 import type { Engine, SamplingOptions } from "./engine.js";
-import { throwIfAborted } from "./errors.js";
+import { CamelGPTError, orAborted, throwIfAborted } from "./errors.js";
+import type { Rest } from "./load/rest.js";
 import { pacer } from "./pause.js";
 import type { GenerateParams } from "./protocol.js";
 import type { FinishReason, Generated, StepLogprobs } from "./types.js";
@@ -30,6 +31,8 @@ export interface GenerationContext {
   loadMs: number;
   signal?: AbortSignal | undefined;
   onText(piece: string): void;
+  /** The weights that are still arriving, if any. */
+  rest?: Rest | undefined;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface GenerationContext {
 export async function generate(
   engine: Engine,
   params: GenerateParams,
-  { loadMs, signal, onText }: GenerationContext,
+  { loadMs, signal, onText, rest }: GenerationContext,
 ): Promise<Generated> {
   throwIfAborted(signal);
   const { prompt, sampling } = params;
@@ -54,16 +57,30 @@ export async function generate(
   let text = "";
   let finishReason: FinishReason | undefined;
 
+  const missing = async () => {
+    if (!rest) throw new CamelGPTError("internal", "The engine waits for weights that nobody brings.");
+    await orAborted(rest.missing(), signal).catch((error: unknown) => {
+      if (!signal?.aborted) throw error;
+    });
+  };
   const begin = performance.now();
-  let left = promptTokens.length;
+  let left = promptTokens.length - reused;
   while (left > 0 && !finishReason) {
+    const before = left;
     left = engine.prefill(prefillSlice);
+    if (left === before) await missing();
     await pace();
     if (signal?.aborted) finishReason = "abort";
   }
   const prefilled = performance.now();
   while (!finishReason) {
     const step = engine.step();
+    if (step.result === "missing") {
+      await missing();
+      if (signal?.aborted) finishReason = "abort";
+      continue;
+    }
+    void rest?.whole(); // after the first token nothing is more urgent
     const token = engine.lastToken;
     tokens.push(token);
     logprobs?.push({ token, text: engine.piece(token), logprob: engine.lastLogprob, top: engine.topTokens() });

@@ -4,7 +4,7 @@ import { calibrate, IdleCalibration, useSidecar } from "./calibration.js";
 import { classify } from "./classification.js";
 import { embed } from "./embedding.js";
 import { Engine } from "./engine.js";
-import { CamelGPTError, describe, disposedError } from "./errors.js";
+import { CamelGPTError, describe, disposedError, orAborted } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
 import { type FileStore, keptSource, openCached } from "./load/cache.js";
@@ -12,6 +12,7 @@ import { openUrl } from "./load/http.js";
 import { checkedSource } from "./load/integrity.js";
 import { fillMasks } from "./masks.js";
 import { loadHeader, loadModel } from "./load/loader.js";
+import type { Rest } from "./load/rest.js";
 import type { ByteSource } from "./load/source.js";
 import { pause } from "./pause.js";
 import type { EngineMeans } from "./platform.js";
@@ -31,6 +32,8 @@ interface Started {
 interface Model extends Started {
   contextLength: number;
   loadMs: number;
+  /** What is still to come of the weights. */
+  rest?: Rest | undefined;
 }
 
 type Handlers = {
@@ -72,6 +75,7 @@ export class Host {
 
   dispose(): void {
     this.#disposed = true;
+    void this.#model?.rest?.end();
     if (this.#model) end(this.#model);
     this.#model = undefined;
   }
@@ -83,19 +87,22 @@ export class Host {
       const { signal, onEvent } = context;
       const { source, warnings, ...started } = await this.#open(params, context);
       const { engine, notes } = started;
+      let rest: Rest | undefined;
       try {
-        const memoryPlan = await loadModel(engine, source, { memory, signal, onProgress: onEvent });
+        const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, { memory, eager: params.eager, signal, onProgress: onEvent });
+        rest = loaded.rest;
         if (memory.weights === "auto" && memoryPlan.weights === "f16") {
           notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
         }
         notes.push(...warnings);
         await expectHelpers(started);
         engine.setPruning(params.epdp);
-        if (params.sidecar) await useSidecar(engine, params.sidecar, notes, signal);
+        if (params.sidecar) useSidecar(engine, params.sidecar, notes);
+        if (rest && !engine.pruneReport().calibrated) await rest.whole(); // no step could do with less
         if (this.#disposed) throw disposedError();
         const info = engine.modelInfo();
         const loadMs = performance.now() - begin;
-        const loaded: LoadedModel = {
+        const model: LoadedModel = {
           info: {
             architecture: engine.metadataString("general.architecture"),
             name: engine.metadataString("general.name"),
@@ -113,14 +120,15 @@ export class Host {
           bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
-        this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs };
+        this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs, rest };
         if (this.#inWorker && params.calibrationText !== undefined && !engine.pruneReport().calibrated) {
           this.#idleCalibration = new IdleCalibration(engine, params.calibrationText);
         }
         const total = memoryPlan.fileBytes;
-        onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
-        return loaded;
+        if (!rest) onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
+        return model;
       } catch (error) {
+        void rest?.end();
         end(started);
         throw error;
       }
@@ -161,26 +169,26 @@ export class Host {
     },
 
     generate: async (params, { signal, onEvent }) => {
-      const { engine, loadMs } = this.#loaded();
-      return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece) });
+      const { engine, loadMs, rest } = this.#loaded();
+      return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), rest });
     },
 
     score: async (params, { signal }) => {
-      const { engine, contextLength } = this.#loaded();
+      const { engine, contextLength } = await this.#whole(signal);
       return score(engine, params, contextLength, signal);
     },
 
-    fill: async (params, { signal }) => fillMasks(this.#loaded().engine, params, signal),
+    fill: async (params, { signal }) => fillMasks((await this.#whole(signal)).engine, params, signal),
 
-    classify: async (params, { signal }) => classify(this.#loaded().engine, params, signal),
+    classify: async (params, { signal }) => classify((await this.#whole(signal)).engine, params, signal),
 
     embed: async (params, { signal }) => {
-      const { engine, contextLength } = this.#loaded();
+      const { engine, contextLength } = await this.#whole(signal);
       return embed(engine, params, contextLength, signal);
     },
 
     calibrate: async (params, { signal, onEvent }) => {
-      const { engine } = this.#loaded();
+      const { engine } = await this.#whole(signal);
       this.#idleCalibration = undefined;
       return calibrate(engine, params, { signal, onProgress: onEvent });
     },
@@ -189,7 +197,7 @@ export class Host {
   };
 
   async #open(
-    { engine: options, location }: LoadParams,
+    { engine: options, location, eager }: LoadParams,
     { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
   ): Promise<Started & { source: ByteSource; warnings: string[] }> {
     // Both at once: the engine compiles while the server answers.
@@ -198,7 +206,7 @@ export class Host {
     let source: ByteSource;
     const warnings: string[] = [];
     try {
-      source = await this.#openSource(location, signal, openCaller, (note) => warnings.push(note));
+      source = await this.#openSource(location, eager, signal, openCaller, (note) => warnings.push(note));
     } catch (error) {
       starting.then(end, () => {});
       throw error;
@@ -243,13 +251,14 @@ export class Host {
 
   async #openSource(
     location: LoadParams["location"],
+    eager: boolean,
     signal: AbortSignal | undefined,
     openCaller: CallContext<"load">["openCaller"],
     warn: (note: string) => void,
   ): Promise<ByteSource> {
     switch (location.kind) {
       case "url":
-        return this.#openUrl(location, signal, warn);
+        return this.#openUrl(location, eager && !location.check, signal, warn);
       case "path":
         if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);
         break;
@@ -268,6 +277,7 @@ export class Host {
 
   async #openUrl(
     { url, http, check, cache }: Extract<LoadParams["location"], { kind: "url" }>,
+    eager: boolean,
     signal: AbortSignal | undefined,
     warn: (note: string) => void,
   ): Promise<ByteSource> {
@@ -282,8 +292,14 @@ export class Host {
         store = undefined;
       }
     }
-    const download = checkedSource(await openUrl(url, { ...http, signal }), check);
+    const download = checkedSource(await openUrl(url, { ...http, signal, ranges: eager }), check);
     return store ? keptSource(download, store, url, warn) : download;
+  }
+
+  /** For calls that need all weights. */
+  async #whole(signal: AbortSignal | undefined): Promise<Model> {
+    await orAborted(Promise.resolve(this.#loaded().rest?.whole()), signal);
+    return this.#loaded();
   }
 
   #loaded(): Model {

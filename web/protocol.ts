@@ -34,6 +34,8 @@ export interface LoadParams {
   location: Location;
   memory: MemoryOptions;
   epdp: EpdpMode | EpdpNumbers;
+  /** Whether the model may answer before all of its weights are there. */
+  eager: boolean;
   /** What an earlier calibration has learnt. */
   sidecar?: SidecarParams | undefined;
   /** What to calibrate with in idle time, where that is wanted. */

@@ -12,7 +12,7 @@ import {
 import { type CachedFile, deleteCached, listCached } from "../../web/load/cache.js";
 import type { Release } from "../../web/load/release.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
-import { readSidecar, trainedFfn } from "../../web/load/sidecar.js";
+import { readSidecar, sidecarFacts } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
 import type {
@@ -320,7 +320,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, epdp, fetch, sidecar: named } = this.#options;
+    const { signal, onProgress: onEvent, epdp, eager = true, fetch, sidecar: named } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();
     const forward = () => abort.abort(signal?.reason);
@@ -332,11 +332,13 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
       const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { ...httpSettings(this.#options), fetch }, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
+      const facts = sidecarFacts(sidecar);
       this.#backend = await this.#startBackend();
       const params: LoadParams = {
         location,
-        memory: memoryOptions(this.#options, this.#epdp, trainedFfn(sidecar)),
+        memory: memoryOptions(this.#options, this.#epdp, facts.ffn),
         epdp: this.#epdp,
+        eager: eager && facts.hasHead && prunesHead(this.#epdp),
         sidecar,
         calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),

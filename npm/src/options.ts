@@ -67,6 +67,13 @@ export interface LoadOptions {
    * @default for a model that is a file, the file beside it with the ending .epdp, if there is one
    */
   sidecar?: string | URL | Uint8Array;
+  /**
+   * Whether a model that is downloaded answers before all of it is there: where a sidecar tells which rows of the output head a token needs
+   * and the server gives parts of files, the layers come first, then these rows, and the rest while the answer goes on. Greedy answers are
+   * the same, only sooner; all other calls wait for the whole. Not for releases whose files are verified, nor with a `fetch` of one's own.
+   * @default true
+   */
+  eager?: boolean;
   /** Sent with the requests for a model at a URL, for private weights. */
   headers?: Record<string, string>;
   /**
@@ -331,6 +338,7 @@ const loadRules = {
   timeout: integer(1, largest),
   hub: text,
   releases: text,
+  eager: flag,
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   onProgress: callback,

@@ -1,17 +1,9 @@
 #include "model/weights.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <cstring>
-
-#include "base/heap_sort.h"
-#include "quant/blocks.h"
 
 namespace camelgpt {
 namespace {
-
-constexpr uint32_t kMaxBlockElements = 256;
 
 Status find_tensor(const WeightBinder& binder, std::string_view name, const GgufTensor** tensor) {
   *tensor = gguf_find_tensor(*binder.header, name);
@@ -44,41 +36,6 @@ PanelKind kind_of(WeightBinder* binder, TensorType type) {
   if (type != TensorType::kF32 || !binder->halves) return panel_kind_of(type);
   binder->narrowed = true;
   return PanelKind::kHalf;
-}
-
-Status non_finite(const GgufHeader& header, const WeightTarget& target) {
-  const std::string_view name(reinterpret_cast<const char*>(header.bytes.data()) + target.name_position,
-                              static_cast<size_t>(target.name_length));
-  const int size = static_cast<int>(name.size());
-  if (target.type == TensorType::kF32 && target.panel.kind == PanelKind::kHalf) {
-    Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for halves.", size, name.data());
-    status = with_expected(status, "weights below 65520");
-    status = with_found(status, "a larger number, an infinity or NaN");
-    return with_hint(status, "Load the file with weights \"exact\", or choose one that is quantised.");
-  }
-  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are not finite.", size, name.data());
-  status = with_expected(status, "finite weights and scales");
-  status = with_found(status, "an infinity or NaN");
-  return with_hint(status, "Download or convert the file again.");
-}
-
-// Re-encodes whole blocks, the first of which is block `first` of the target.
-bool put_blocks(const WeightTarget& target, uint64_t first, std::span<const uint8_t> blocks) {
-  if (target.vector == nullptr) {
-    Panel panel = target.panel;
-    return panel_put(&panel, target.type, first, blocks);
-  }
-  const TensorTypeInfo info = tensor_type_info(target.type);
-  float values[kMaxBlockElements];
-  float* out = target.vector + first * info.block_elements;
-  for (size_t at = 0; at < blocks.size(); at += info.block_bytes, out += info.block_elements) {
-    dequantize_block(target.type, blocks.data() + at, values);
-    for (uint32_t i = 0; i < info.block_elements; ++i) {
-      if (!std::isfinite(values[i])) return false;
-      out[i] = values[i];
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -168,53 +125,6 @@ Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_
 
 LayerTensorName::LayerTensorName(uint32_t layer, const char* suffix) {
   std::snprintf(text, sizeof text, "blk.%u.%s", layer, suffix);
-}
-
-void weight_stream_begin(WeightBinder* binder, WeightStream* stream) {
-  stream->targets.swap(binder->targets);
-  heap_sort(stream->targets.begin(), stream->targets.end(),
-            [](const WeightTarget& a, const WeightTarget& b) { return a.offset < b.offset; });
-  stream->total = binder->header->data_bytes;
-  stream->position = 0;
-  stream->next = 0;
-  stream->partial_size = 0;
-}
-
-Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes, size_t* used) {
-  size_t at = 0;
-  while (at < bytes.size() && stream->position < stream->total) {
-    const bool last = stream->next == stream->targets.size();
-    const uint64_t start = last ? stream->total : stream->targets[stream->next].offset;
-    if (stream->position < start) {  // padding, or a tensor that nobody asked for
-      const uint64_t skip = std::min<uint64_t>(start - stream->position, bytes.size() - at);
-      stream->position += skip;
-      at += static_cast<size_t>(skip);
-      continue;
-    }
-    const WeightTarget& target = stream->targets[stream->next];
-    const uint32_t block_bytes = tensor_type_info(target.type).block_bytes;
-    const uint64_t done = stream->position - target.offset - stream->partial_size;  // bytes in whole blocks so far
-    const size_t available =
-        static_cast<size_t>(std::min<uint64_t>(bytes.size() - at, target.offset + target.bytes - stream->position));
-    size_t taken;
-    if (stream->partial_size > 0 || available < block_bytes) {
-      taken = std::min<size_t>(block_bytes - stream->partial_size, available);
-      std::memcpy(stream->partial + stream->partial_size, bytes.data() + at, taken);
-      stream->partial_size += static_cast<uint32_t>(taken);
-      if (stream->partial_size == block_bytes) {
-        if (!put_blocks(target, done / block_bytes, {stream->partial, block_bytes})) return non_finite(header, target);
-        stream->partial_size = 0;
-      }
-    } else {
-      taken = available / block_bytes * block_bytes;
-      if (!put_blocks(target, done / block_bytes, bytes.subspan(at, taken))) return non_finite(header, target);
-    }
-    at += taken;
-    stream->position += taken;
-    if (stream->position == target.offset + target.bytes) ++stream->next;
-  }
-  *used = at;
-  return {};
 }
 
 }  // namespace camelgpt

@@ -1,4 +1,4 @@
-// From the tensor table to weights in memory: which tensor goes where, and the stream that puts them there.
+// From the tensor table to weights in memory: which tensor goes where.
 #pragma once
 
 #include <cstdint>
@@ -69,21 +69,5 @@ struct LayerTensorName {
   LayerTensorName(uint32_t layer, const char* suffix);
   operator std::string_view() const { return text; }
 };
-
-// Takes the tensor data as a stream and re-encodes each block as soon as it is whole: the file's bytes are never kept.
-struct WeightStream {
-  Buffer<WeightTarget> targets;  // in file order
-  uint64_t total = 0;            // bytes of tensor data in the file
-  uint64_t position = 0;         // bytes taken so far
-  uint32_t next = 0;             // the target that is being filled
-  uint8_t partial[256];          // a block that was cut by the end of a piece
-  uint32_t partial_size = 0;
-};
-
-// Sorts the binder's targets and starts the stream.
-void weight_stream_begin(WeightBinder* binder, WeightStream* stream);
-// Takes the next bytes; *used is how many (less only when the data are complete). `header` names tensors in messages.
-Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes, size_t* used);
-inline bool weight_stream_done(const WeightStream& stream) { return stream.position >= stream.total; }
 
 }  // namespace camelgpt

@@ -73,10 +73,10 @@ void measure_tail(const Model& model, uint32_t part, Workspace* workspace, Prune
   }
 }
 
-void end_tail(Calibration* calibration) {
+void end_tail(const Calibration* calibration, PrunedHead* head) {
   const double ratio = calibration->coarse_mass > 0 ? calibration->exact_mass / calibration->coarse_mass : 1.0;
   const float shift = ratio > 0 ? static_cast<float>(std::log(ratio)) : 0.0f;
-  calibration->result.tail_shift = std::clamp(shift, -kLargestShift, kLargestShift);
+  head->tail_shift = std::clamp(shift, -kLargestShift, kLargestShift);
 }
 
 constexpr PruneMode kMeasuredModes[kMeasuredCosts] = {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive};
@@ -88,7 +88,7 @@ void measure_costs(const Model& model, uint32_t part, Workspace* workspace, Prun
   const std::span<const float> logits = workspace->logits.first(vocabulary);
   for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
     const PruneOptions options = prune_options(kMeasuredModes[i], model.config);
-    if (pruned_logits(model, 0, options.head_rows, head, workspace) < options.margin) {
+    if (pruned_logits(model, 0, {options.head_rows}, head, workspace) < options.margin) {
       ++calibration->same_top[i];  // all rows are scored then
       continue;
     }
@@ -126,12 +126,11 @@ Status end_stage(const Model& model, PrunedHead* head, Calibration* calibration)
   if (c.stage == Calibration::Stage::kRows) importance_centre_rows(&c.importance);
   if (c.stage == Calibration::Stage::kBasis) {
     CAMELGPT_TRY(importance_end(&c.importance));
-    c.result.directions = std::move(c.importance.directions);
+    c.directions = std::move(c.importance.directions);
     c.importance = {};
-    return pruned_head_begin(model, c.result.directions, head, &c.packer);
+    return pruned_head_begin(model, c.directions, head, &c.packer);
   }
-  if (c.stage == Calibration::Stage::kTail && c.kept_count > 0) end_tail(calibration);
-  if (c.stage == Calibration::Stage::kTail) head->tail_shift = c.result.tail_shift;
+  if (c.stage == Calibration::Stage::kTail && c.kept_count > 0) end_tail(calibration, head);
   if (c.stage == Calibration::Stage::kCosts && c.kept_count > 0) end_costs(model, calibration);
   return {};
 }
@@ -141,6 +140,7 @@ Status end_stage(const Model& model, PrunedHead* head, Calibration* calibration)
 Status calibration_begin(const Model& model, PrunedHead* head, Calibration* calibration) {
   Calibration& c = *calibration;
   head->packed = false;
+  head->tail_shift = 0;
   c.stage = Calibration::Stage::kStates;
   c.kept_count = c.done = 0;
   c.seen = 0;
@@ -175,12 +175,6 @@ void calibration_states_end(Calibration* calibration) {
   calibration->done = 0;
 }
 
-Status calibration_resume(const Model& model, PrunedHead* head, Calibration* calibration) {
-  calibration->stage = Calibration::Stage::kPack;
-  calibration->done = calibration->kept_count = 0;
-  return pruned_head_begin(model, calibration->result.directions, head, &calibration->packer);
-}
-
 uint32_t calibration_left(const Model& model, const Calibration& calibration) {
   uint32_t left = 0;
   for (uint8_t s = static_cast<uint8_t>(calibration.stage); s < static_cast<uint8_t>(Calibration::Stage::kDone); ++s) {
@@ -200,6 +194,7 @@ Status calibration_step(const Model& model, Workspace* workspace, PrunedHead* he
   }
   if (c.stage != Calibration::Stage::kDone) return {};
   head->packed = true;
+  c.directions = {};
   c.kept.release();
   c.dense.release();
   c.packer = {};

@@ -11,6 +11,7 @@ struct Calibration {
   enum class Stage : uint8_t { kStates, kRows, kBasis, kPack, kTail, kCosts, kDone };
   Stage stage = Stage::kDone;
   HeadImportance importance;
+  HeadDirections directions;  // that it led to
   HeadPacker packer;
   Buffer<float> kept;         // [kKeptStates, hidden] states that are kept back, to measure with
   uint32_t kept_count = 0;
@@ -29,8 +30,6 @@ Status calibration_begin(const Model& model, PrunedHead* head, Calibration* cali
 void calibration_add(const Model& model, const Workspace& workspace, uint32_t count, uint32_t total, Calibration* calibration);
 // The states are complete.
 void calibration_states_end(Calibration* calibration);
-// Instead of a calibration: packs what an earlier one has learnt, which is in calibration->result.
-Status calibration_resume(const Model& model, PrunedHead* head, Calibration* calibration);
 // Parts that remain after the states.
 uint32_t calibration_left(const Model& model, const Calibration& calibration);
 // Does a part of the rest, a few milliseconds to a tenth of a second. After the last one the head is packed and the memory free.

@@ -68,6 +68,13 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
   own->scored += rows.size();
 }
 
+// The threshold of the rows that are wanted → that of those which are selected.
+float above_depth(float threshold, RowSelection selection, std::span<const float> logits) {
+  if (selection.depth == HUGE_VALF) return threshold;
+  const float best = logits[kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))];
+  return std::max(threshold, best - selection.depth);
+}
+
 }  // namespace
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
@@ -151,14 +158,12 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
 }
 
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
+  float offset = 0;
   parallel([&](const Worker& worker) {
-    const Activations& state = quantize_state(worker, model, output, workspace);
-    const float offset = score_coarsely(worker, state, head, workspace->logits);
-    worker.barrier();
-    if (worker.index == 0) {
-      for (float& logit : workspace->logits.first(model.config.vocabulary)) logit += offset;
-    }
+    const float found = score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
+    if (worker.index == 0) offset = found;
   });
+  for (float& logit : workspace->logits.first(model.config.vocabulary)) logit += offset;
 }
 
 float selection_threshold(std::span<const float> logits, uint32_t wanted) {
@@ -178,7 +183,7 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
   return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
 }
 
-float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace) {
+float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
   float lowest = 0;  // coarse logit that was selected
@@ -187,8 +192,9 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, Pruned
     const Activations& state = quantize_state(worker, model, output, workspace);
     const float offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
-    const float threshold = selection_threshold(workspace->logits.first(vocabulary), wanted);
-    if (worker.index == 0) lowest = threshold + offset;
+    const float wanted = selection_threshold(workspace->logits.first(vocabulary), selection.wanted);
+    const float threshold = above_depth(wanted, selection, workspace->logits.first(vocabulary));
+    if (worker.index == 0) lowest = wanted + offset;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
@@ -199,6 +205,14 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, Pruned
     });
   });
   return logits[kernels().argmax(logits, vocabulary)] - lowest;
+}
+
+float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
+  parallel([&](const Worker& worker) {
+    score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
+  });
+  const std::span<const float> logits = workspace->logits.first(model.config.vocabulary);
+  return above_depth(selection_threshold(logits, selection.wanted), selection, logits);
 }
 
 }  // namespace camelgpt

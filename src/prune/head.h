@@ -6,6 +6,7 @@
 // made good by one calibrated constant, so that all of them together have about the right mass.
 #pragma once
 
+#include <cmath>
 #include <span>
 
 #include "model/model.h"
@@ -52,11 +53,20 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer);
 
 // Coarse logits of an output of the last forward pass, all of them, into workspace->logits.
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace);
+
 // How high the `wanted` highest of the logits reach down, about: from a sample of them.
 float selection_threshold(std::span<const float> logits, uint32_t wanted);
 
-// Logits of an output of the last forward pass: about `wanted` of them exact. Returns the margin: how far the best logit lies above
-// the highest coarse one that was not selected. Where it is thin, another row could be the best.
-float pruned_logits(const Model& model, uint32_t output, uint32_t wanted, PrunedHead* head, Workspace* workspace);
+// Which rows are scored exactly.
+struct RowSelection {
+  uint32_t wanted = 0;        // about so many, those with the highest coarse logits; of these,
+  float depth = HUGE_VALF;    // where the best alone is asked for, those that lie no further below the highest, nats
+};
+
+// Logits of an output of the last forward pass, those of the selection exact. Returns the margin: how far the best logit lies above
+// the highest coarse one that is not among those wanted. Where it is thin, another row could be the best.
+float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
+// The rows that pruned_logits would score exactly: those whose values in workspace->logits are then at least the number returned.
+float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
 
 }  // namespace camelgpt

@@ -1,7 +1,6 @@
 #include "prune/sidecar.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "base/hash.h"
@@ -9,7 +8,7 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 
 // What a file begins with. All numbers are little-endian.
 struct Header {
@@ -17,12 +16,13 @@ struct Header {
   uint32_t version;
   uint64_t checksum;       // hash_bytes of everything after it
   uint64_t model;          // model_fingerprint
+  uint64_t head;           // head_fingerprint
   uint32_t hidden, vocabulary, rank;
   float tail_shift;
   MeasuredCost costs[kMeasuredCosts];
   float ffn;               // Sidecar::ffn
 };
-static_assert(sizeof(Header) == 80);
+static_assert(sizeof(Header) == 88);
 constexpr size_t kChecked = 16;  // the checksum's end
 
 Status damaged(const char* found) {
@@ -32,8 +32,16 @@ Status damaged(const char* found) {
   return with_hint(status, "Make it again with camelgpt calibrate.");
 }
 
-bool all_finite(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+// The bytes of a panel of the packed head, as they lie in memory.
+std::span<uint8_t> bytes_of(const Panel& panel) {
+  return {panel.data, static_cast<size_t>(panel_bytes(panel.kind, panel.rows, panel.columns).value)};
+}
+
+Status of_another_model(uint64_t expected, uint64_t found) {
+  Status status = make_error(ErrorCode::kBadInput, "The EPDP sidecar belongs to another model.");
+  status = with_expected(status, "fingerprint %016llx", static_cast<unsigned long long>(expected));
+  status = with_found(status, "%016llx", static_cast<unsigned long long>(found));
+  return with_hint(status, "Make one for this model with camelgpt calibrate.");
 }
 
 // Goes on with a hash over some of a matrix's rows, spread over all of them. row [columns] is scratch.
@@ -54,7 +62,6 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
   const uint32_t columns = std::max({c.hidden, c.ffn, c.heads * c.head_width});
   if (!row.resize(columns)) return out_of_memory("a fingerprint of the model", columns * sizeof(float));
   uint64_t hash = hash_bytes(model.final_norm.weight, model.final_norm.weight == nullptr ? 0 : c.hidden * sizeof(float));
-  hash = hash_rows(model.head, 256, row.data(), hash);
   for (const DecoderLayer& l : model.layers) {
     for (const Panel* panel : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
       hash = hash_rows(*panel, 4, row.data(), hash);
@@ -64,22 +71,31 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
   return {};
 }
 
-Status sidecar_write(const Model& model, const Sidecar& sidecar, Buffer<char>* out) {
+Status head_fingerprint(const Model& model, uint64_t* fingerprint) {
+  Buffer<float> row;
+  if (!row.resize(model.config.hidden)) return out_of_memory("a fingerprint of the model", model.config.hidden * sizeof(float));
+  *fingerprint = hash_rows(model.head, 256, row.data(), hash_bytes(nullptr, 0));
+  return {};
+}
+
+Status sidecar_write(const Model& model, const PrunedHead& head, const Sidecar& sidecar, Buffer<char>* out) {
   Header header{};
   std::copy_n("EPDP", 4, header.magic);
   header.version = kVersion;
   CAMELGPT_TRY(model_fingerprint(model, &header.model));
+  CAMELGPT_TRY(head_fingerprint(model, &header.head));
   header.hidden = model.config.hidden;
   header.vocabulary = model.config.vocabulary;
-  header.rank = sidecar.directions.rank;
-  header.tail_shift = sidecar.tail_shift;
+  header.rank = head.packed ? head.rank : 0;
+  header.tail_shift = head.tail_shift;
   std::copy_n(sidecar.costs, kMeasuredCosts, header.costs);
   header.ffn = sidecar.ffn;
   const size_t begin = out->size();
   bool kept = out->append(reinterpret_cast<const char*>(&header), sizeof header);
-  const HeadDirections& d = sidecar.directions;
-  for (const Buffer<float>* matrix : {&d.centre, &d.to_rows, &d.to_states}) {
-    kept = kept && out->append(reinterpret_cast<const char*>(matrix->data()), matrix->size() * sizeof(float));
+  for (const Panel* panel : {&head.rotation, &head.coarse}) {
+    if (header.rank == 0) continue;
+    const std::span<const uint8_t> bytes = bytes_of(*panel);
+    kept = kept && out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   if (!kept) return out_of_memory("the sidecar", out->size() - begin);
   header.checksum = hash_bytes(out->data() + begin + kChecked, out->size() - begin - kChecked);
@@ -87,7 +103,7 @@ Status sidecar_write(const Model& model, const Sidecar& sidecar, Buffer<char>* o
   return {};
 }
 
-Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar* sidecar) {
+Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHead* head, Sidecar* sidecar) {
   Header header;
   if (bytes.size() < sizeof header || std::memcmp(bytes.data(), "EPDP", 4) != 0) {
     if (bytes.size() >= 4 && std::memcmp(bytes.data(), "EPDP", 4) != 0) return damaged("a file of another kind");
@@ -101,43 +117,44 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, Sidecar*
     status = with_found(status, "version %u", header.version);
     return with_hint(status, "Make it again with camelgpt calibrate.");
   }
-  const CheckedSize rows = header.rank == 0 ? CheckedSize(0) : CheckedSize(header.rank) * 2 + CheckedSize(1);
-  const CheckedSize numbers = CheckedSize(header.hidden) * rows;
-  const CheckedSize size = numbers * sizeof(float) + CheckedSize(sizeof header);
-  if (!size.fits_memory() || bytes.size() < size.value) {
-    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
-    status = with_expected(status, "%llu bytes", static_cast<unsigned long long>(size.value));
-    return with_found(status, "%zu bytes", bytes.size());
-  }
-  if (bytes.size() > size.value) return damaged("bytes after its end");
-  if (hash_bytes(bytes.data() + kChecked, bytes.size() - kChecked) != header.checksum) return damaged("another checksum");
   uint64_t fingerprint;
   CAMELGPT_TRY(model_fingerprint(model, &fingerprint));
   if (header.model != fingerprint || header.hidden != model.config.hidden || header.vocabulary != model.config.vocabulary ||
       header.rank != pruned_head_rank(model.config)) {
-    Status status = make_error(ErrorCode::kBadInput, "The EPDP sidecar belongs to another model.");
-    status = with_expected(status, "fingerprint %016llx", static_cast<unsigned long long>(fingerprint));
-    status = with_found(status, "%016llx", static_cast<unsigned long long>(header.model));
-    return with_hint(status, "Make one for this model with camelgpt calibrate.");
+    return of_another_model(fingerprint, header.model);
   }
-  HeadDirections& d = sidecar->directions;
-  d.rank = header.rank;
-  sidecar->tail_shift = header.tail_shift;
-  std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
+  size_t size = sizeof header;
+  if (header.rank != 0) size += bytes_of(head->rotation).size() + bytes_of(head->coarse).size();
+  if (bytes.size() < size) {
+    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
+    status = with_expected(status, "%zu bytes", size);
+    return with_found(status, "%zu bytes", bytes.size());
+  }
+  if (bytes.size() > size) return damaged("bytes after its end");
+  if (hash_bytes(bytes.data() + kChecked, bytes.size() - kChecked) != header.checksum) return damaged("another checksum");
   if (!(header.ffn >= 0 && header.ffn <= 1)) return damaged("a part of the neurons that cannot be");
+  if (!(std::fabs(header.tail_shift) <= 16)) return damaged("a tail that cannot be");
   sidecar->ffn = header.ffn;
+  std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
   if (header.rank == 0) return {};
-  const size_t hidden = header.hidden, each = hidden * header.rank;
-  const uint8_t* at = bytes.data() + sizeof header;
-  for (const auto& [matrix, count] : {std::pair(&d.centre, hidden), std::pair(&d.to_rows, each), std::pair(&d.to_states, each)}) {
-    matrix->clear();
-    if (!matrix->resize(count)) return out_of_memory("the sidecar", count * sizeof(float));
-    std::memcpy(matrix->data(), at, count * sizeof(float));
-    at += count * sizeof(float);
-    if (!all_finite(matrix->span())) return damaged("numbers that are not finite");
+  head->packed = false;
+  bytes = bytes.subspan(sizeof header);
+  for (const Panel* panel : {&head->rotation, &head->coarse}) {
+    const std::span<uint8_t> to = bytes_of(*panel);
+    std::memcpy(to.data(), bytes.data(), to.size());
+    bytes = bytes.subspan(to.size());
+    if (!panel_is_finite(*panel)) return damaged("numbers that are not finite");
   }
-  if (!std::isfinite(sidecar->tail_shift) || std::fabs(sidecar->tail_shift) > 16) return damaged("a tail that cannot be");
+  sidecar->head = header.head;
+  head->tail_shift = header.tail_shift;
+  head->packed = true;
   return {};
+}
+
+Status sidecar_check_head(const Model& model, const Sidecar& sidecar) {
+  uint64_t fingerprint;
+  CAMELGPT_TRY(head_fingerprint(model, &fingerprint));
+  return fingerprint == sidecar.head ? Status{} : of_another_model(fingerprint, sidecar.head);
 }
 
 }  // namespace camelgpt

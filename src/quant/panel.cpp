@@ -268,6 +268,26 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
   }
 }
 
+bool panel_is_finite(const Panel& panel) {
+  const PanelLayout layout = panel_layout(panel.kind);
+  assert(panel.order == PanelOrder::kGroups && layout.subs == 0 && (layout.float_bytes == 0 || layout.float_bytes == sizeof(float)));
+  bool finite = true;
+  for (const uint8_t *group = panel.data, *end = group + (panel.rows + kPanelRows - 1) / kPanelRows * panel.group_bytes; group < end;
+       group += panel.group_bytes) {
+    for (size_t i = 0; layout.float_bytes != 0 && i < panel.group_bytes; i += sizeof(float)) {
+      float value;
+      std::memcpy(&value, group + i, sizeof value);
+      finite = finite && std::isfinite(value);
+    }
+    for (uint32_t unit = 0; layout.float_bytes == 0 && unit < panel.columns / kUnitColumns; ++unit) {
+      uint16_t scales[2 * kPanelRows] = {};
+      std::memcpy(scales, group + unit_position(layout, unit) + layout.values_bytes, (layout.minimum ? 2 : 1) * kPanelRows * 2);
+      finite = finite && std::all_of(std::begin(scales), std::end(scales), half_is_finite);
+    }
+  }
+  return finite;
+}
+
 void panel_row(const Panel& panel, uint32_t row, float* values) {
   assert(row < panel.rows);
   if (panel.order != PanelOrder::kGroups) return neuron_panel_row(panel, row, values);

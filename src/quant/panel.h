@@ -127,6 +127,9 @@ bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const ui
 // Copies a row out of eight rows of the same kind and width that lie as a group to a row of the panel, which is in groups.
 void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, uint32_t row);
 
+// Whether all numbers of a panel in groups, of floats or of a kind that is not "Super", are finite: of one that was not made by panel_put.
+bool panel_is_finite(const Panel& panel);
+
 // One row as floats, exactly what dequantize_block gives. [columns]
 void panel_row(const Panel& panel, uint32_t row, float* values);
 

@@ -38,7 +38,7 @@ void finish(Session* s, uint32_t tokens) {
 
 Status session_embed_begin(Session* session, size_t token_count, Pooling pooling, bool normalize) {
   Session* s = session;
-  if (s->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(expect_whole(*s));
   CAMELGPT_TRY(begin_text(s, token_count));
   const size_t padded = padded_rows(s->model.config.hidden);
   if (!s->embedding.resize(padded)) return out_of_memory("the embedding", padded * sizeof(float));

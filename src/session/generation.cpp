@@ -33,11 +33,15 @@ Status bad_option(const char* name, const char* range, uint32_t found) {
 // where there is no dot product of bytes, and 1.9 times as long where there is one. A little more, since guesses are uncertain.
 constexpr float kLeastAccepted = 1.8f;
 
-// Evaluates the next `count` tokens of the prompt; after the last one the logits are ready.
-void evaluate(Session* s, uint32_t count) {
+// Evaluates the next `count` tokens of the prompt, after the last one also the logits. False: rows are missing.
+bool evaluate(Session* s, uint32_t count) {
+  const std::span<const int32_t> tokens = s->history.subspan(s->cache.length, count);
+  if (!has_embeddings(s, tokens)) return false;
   const bool is_last = s->cache.length + count == s->history_length;
-  pruning_forward(s, s->history.subspan(s->cache.length, count), is_last ? 1 : 0);
-  if (is_last) pruning_logits(s, 0);
+  pruning_forward(s, tokens, is_last ? 1 : 0);
+  s->first_output = s->history_length - 1;
+  if (is_last) s->logits_due = !pruning_logits(s, 0);
+  return true;
 }
 
 // Puts drafts behind the history and says how many.
@@ -54,17 +58,19 @@ uint32_t draft(Session* s) {
   return static_cast<uint32_t>(std::find_if(drafts.begin(), drafts.end(), ends) - drafts.begin());
 }
 
-// Makes the logits after the last token of the history. It may have been evaluated as a draft.
-void evaluate_last(Session* s) {
+// Makes the logits after the last token of the history. It may have been evaluated as a draft. False: rows are missing.
+bool evaluate_last(Session* s) {
   const uint32_t last = s->history_length - 1;
   if (s->cache.length <= last) {
-    const uint32_t drafts = draft(s);
+    if (!has_embeddings(s, s->history.subspan(last, 1))) return false;
+    const uint32_t drafts = draft(s);  // tokens of the history
     s->draft_counts.batches += drafts > 0 ? 1 : 0;
     s->draft_counts.drafted += drafts;
     pruning_forward(s, s->history.subspan(last, 1 + drafts), 1 + drafts);
     s->first_output = last;
   }
-  pruning_logits(s, last - s->first_output);
+  s->logits_due = !pruning_logits(s, last - s->first_output);
+  return !s->logits_due;
 }
 
 // Adds a token to the history. What was evaluated in its place is forgotten unless it is the same.
@@ -100,8 +106,9 @@ void report_probabilities(Session* s, int32_t token) {
   for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {top[i].token, top[i].logprob};
 }
 
+// No token, and no error: rows are missing.
 Status next_token(Session* s, int32_t* token) {
-  if (s->generated > 0) evaluate_last(s);
+  if ((s->generated > 0 || s->logits_due) && !evaluate_last(s)) return {};
   *token = reads_bytes(*s) ? choose_chunk(s) : sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
   if (*token < 0) return no_token();
   report_probabilities(s, *token);
@@ -205,7 +212,7 @@ Status session_prompt(Session* session, size_t token_count) {
   s->top_count = 0;
   pruning_restart(s->history_length, s->reused, &s->pruning);
   s->workspace.neurons = {};
-  s->scoring = s->predicting = false;
+  s->scoring = s->predicting = s->logits_due = false;
   s->pending = 0;
   s->prompt_length = s->model.config.causal ? 0 : s->history_length;
   s->generating = true;
@@ -223,7 +230,7 @@ Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left) {
   }
   while (s->cache.length < s->history_length && budget > 0) {
     const uint32_t count = std::min({s->history_length - s->cache.length, budget, kMaxBatch});
-    evaluate(s, count);
+    if (!evaluate(s, count)) break;
     budget -= count;
   }
   *left = s->history_length - s->cache.length;
@@ -246,6 +253,10 @@ Status session_step(Session* session, StepResult* result) {
   if (!chosen.ok()) {
     s->generating = false;
     return chosen;
+  }
+  if (token == kNoToken) {
+    *result = StepResult::kMissing;
+    return {};
   }
   if (is_end_token(*s, token) && !s->options.ignore_eos) {
     *result = StepResult::kStop;

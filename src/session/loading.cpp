@@ -126,6 +126,7 @@ Status too_large(const MemoryPlan& plan, uint64_t limit) {
 Status read_header(Session* s) {
   const GgufHeader& header = s->reader.header;
   s->file_bytes = header.data_position + header.data_bytes;
+  s->data_position = header.data_position;
   s->padding_left = header.data_position - header.bytes.size();
   CAMELGPT_TRY(model_open(header, &s->model));
   CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
@@ -167,18 +168,23 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
   return {};
 }
 
+// What there is to do where all that is needed first, or everything, has arrived.
+Status end_weights(Session* s) {
+  if (s->padding_left > 0 || !weight_stream_has_rest(s->weights)) return {};
+  s->state = LoadState::kReady;
+  if (!is_whole(*s)) return {};
+  s->weights.targets.release();
+  s->reader.header = GgufHeader();  // names were kept for messages
+  return pruning_check_head(s);
+}
+
 Status feed_weights(Session* s, std::span<const uint8_t> bytes) {
   const size_t padding = static_cast<size_t>(std::min<uint64_t>(s->padding_left, bytes.size()));
   s->padding_left -= padding;
   bytes = bytes.subspan(padding);
   size_t used = 0;
   CAMELGPT_TRY(weight_stream_feed(&s->weights, s->reader.header, bytes, &used));
-  if (s->padding_left == 0 && weight_stream_done(s->weights)) {
-    s->weights.targets.release();
-    s->reader.header = GgufHeader();  // names were kept for messages
-    s->state = LoadState::kReady;
-  }
-  return {};
+  return end_weights(s);
 }
 
 Status fail(Session* s, const Status& status) {
@@ -197,7 +203,9 @@ Status feed(Session* s, size_t size) {
       return read_header(s);
     }
     case LoadState::kWeights: return feed_weights(s, {s->staging.data(), size});
-    case LoadState::kReady: return {};  // a file may go on after its last tensor
+    case LoadState::kReady:
+      if (is_whole(*s)) return {};  // a file may go on after its last tensor
+      return feed_weights(s, {s->staging.data(), size});
     case LoadState::kPlanned:
     case LoadState::kFailed: break;
   }
@@ -236,7 +244,7 @@ Status session_end_of_file(const Session* session) {
     case LoadState::kWeights: {
       Status status = make_error(ErrorCode::kTruncated, "The file ends before its last tensor does.");
       status = with_expected(status, "%llu bytes", static_cast<unsigned long long>(session->file_bytes));
-      const uint64_t missing = session->weights.total - session->weights.position;
+      const uint64_t missing = session->file_bytes - session->data_position - session->weights.position;
       status = with_found(status, "%llu bytes missing", static_cast<unsigned long long>(missing));
       return with_hint(status, "Download the file again: it may be cut off.");
     }

@@ -98,7 +98,7 @@ Status forbid_unspeakable(Session* session) {
 
 Status session_predict_begin(Session* session, size_t token_count, size_t prompt_count) {
   Session* s = session;
-  if (s->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(expect_whole(*s));
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
   CAMELGPT_TRY(begin_text(s, token_count));
   const uint32_t prompt = prompt_count < token_count ? static_cast<uint32_t>(prompt_count) : 0;
@@ -127,7 +127,7 @@ Status session_predict(Session* session, uint32_t position, int32_t token, uint3
 
 Status session_fill(Session* session, size_t token_count) {
   Session* s = session;
-  if (s->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(expect_whole(*s));
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
   CAMELGPT_TRY(begin_text(s, token_count));
   CAMELGPT_TRY(fill_masks(s, 0, s->history_length, s->options.steps));

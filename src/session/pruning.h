@@ -24,6 +24,7 @@ struct Pruning {
   uint64_t light_steps = 0;   // of this generation
   uint32_t thin_streak = 0;   // steps in a row whose margin was too thin
   uint32_t dense_left = 0;    // steps that are dense at once, since the ones before them were in vain
+  bool wants_head = false;    // the step that waits for weights needs the whole head
   uint64_t steps = 0;         // of this generation
   uint64_t exact_rows = 0;    // of the head, in all of these steps
 
@@ -47,8 +48,11 @@ void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning);
 bool pruning_limits_steps(const Session& session);
 // Evaluates tokens after what the cache holds; a single one behind the prompt is pruned as the session's options say.
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs);
-// Logits of an output of the last pruning_forward, pruned likewise.
-void pruning_logits(Session* session, uint32_t output);
+// Logits of an output of the last pruning_forward, pruned likewise. False: weights are missing, session->missing says which (none: the
+// whole head is needed).
+bool pruning_logits(Session* session, uint32_t output);
+// The head is whole now. kBadInput where the sidecar in use belongs to another one.
+Status pruning_check_head(Session* session);
 // Its dense logits, as if nothing had been pruned: of the last token also its keys and values.
 void pruning_dense_logits(Session* session, uint32_t output);
 

@@ -56,7 +56,7 @@ uint32_t scored_together(const Session& s) {
 
 Status session_score_begin(Session* session, size_t token_count, bool compare) {
   Session* s = session;
-  if (s->state != LoadState::kReady) return not_ready();
+  CAMELGPT_TRY(expect_whole(*s));
   if (model_kind(*s) != ModelKind::kCausal) {
     const Status status = make_error(ErrorCode::kUnsupportedTask, "Only models that say what comes next give a text a probability.");
     return with_hint(status, "Masked models have fillMask and classify, encoders have embed.");

@@ -10,6 +10,7 @@
 #include "generate/sampler.h"
 #include "gguf/gguf.h"
 #include "model/model.h"
+#include "model/weight_stream.h"
 #include "session/pruning.h"
 #include "session/stop_strings.h"
 #include "tokenize/tokenizer.h"
@@ -28,6 +29,8 @@ struct Session {
   GgufReader reader;
   uint64_t file_bytes = 0;
   WeightStream weights;
+  uint64_t data_position = 0;       // where the tensor data begin
+  Buffer<FileRange> missing;        // of the tensor data: rows that the last call waits for
 
   // The model and its memory.
   Arena arena;
@@ -59,6 +62,7 @@ struct Session {
   uint32_t reused = 0;
   uint32_t generated = 0;           // tokens of the answer so far
   bool generating = false;          // between session_prompt and the end of the answer
+  bool logits_due = false;          // after the prompt, since rows of the head were missing
   TokenProbability last_token{kNoToken, 0};
   TokenProbability top_tokens[kMaxLogprobs];
   uint32_t top_count = 0;
@@ -88,6 +92,16 @@ inline Status not_ready() {
   status = with_expected(status, "a finished load");
   return with_hint(status, "Wait for loading to end before using the model.");
 }
+
+// Whether all weights are there. A session that is ready may still wait for rows of the embedding and the head, see
+// session_load_eagerly.
+inline bool is_whole(const Session& session) { return weight_stream_done(session.weights); }
+// kBadState unless the model is ready and whole.
+Status expect_whole(const Session& session);
+// Whether the rows of the embedding for these tokens are there; if not, session->missing says which are not.
+bool has_embeddings(Session* session, std::span<const int32_t> tokens);
+// Notes a row as missing, unless it is there. All that are noted together are of one matrix.
+void want_row(Session* session, const Panel& matrix, uint32_t row);
 
 // What the model is for.
 ModelKind model_kind(const Session& session);

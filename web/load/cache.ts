@@ -1,10 +1,11 @@
 // Downloads that are kept: a file as it came, with the hash of each piece, so that a later load needs no network and takes no damaged copy.
+import type { FileRange } from "../engine.js";
 import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { shortUrl } from "./http.js";
 import { checkedSource, type FileCheck, sha256 } from "./integrity.js";
 import { readAll } from "./read-all.js";
 import { pieceBytes } from "./release.js";
-import type { ByteSource } from "./source.js";
+import type { ByteSource, Ranges } from "./source.js";
 
 /** Files by name, whatever the runtime keeps them in. */
 export interface FileStore {
@@ -16,7 +17,7 @@ export interface FileStore {
 }
 
 export interface FileWriter {
-  write(bytes: Uint8Array): Promise<void>;
+  write(bytes: Uint8Array, at: number): Promise<void>;
   /** The file is complete. Without this it may be there in parts. */
   close(): Promise<void>;
 }
@@ -97,95 +98,147 @@ export async function openCached(store: FileStore, url: string, check: FileCheck
 }
 
 /**
- * Gives the bytes of `source` on and keeps them. They count as kept when the last one was read; a source that is closed before leaves nothing.
- * What goes wrong with the store is told to `warn`, and nothing else suffers.
+ * Gives the bytes of `source` on and keeps them, in whatever order they come. They count as kept when all were read; a source that is closed
+ * before leaves nothing. What goes wrong with the store is told to `warn`, and nothing else suffers.
  */
 export function keptSource(source: ByteSource, store: FileStore, url: string, warn: (reason: string) => void): ByteSource {
-  const { size } = source;
-  if (size === undefined) return source;
-  const piece = new Uint8Array(Math.min(pieceBytes, size));
-  const pieces: string[] = [];
-  let filled = 0;
-  let received = 0;
-  let isBroken = false;
-  let writing: { writer: FileWriter; key: string; file: string; previous: string | undefined } | undefined;
+  return source.size === undefined ? source : new KeptSource(source, source.size, store, url, warn);
+}
 
-  const begin = async () => {
-    const key = await keyOf(url);
-    const previous = (await entryOf(store, key))?.file;
-    const file = `${key}-${Date.now()}-${Math.random().toString(36).slice(2)}.bin`;
-    writing = { writer: await store.create(file), key, file, previous };
-    return writing;
-  };
-  const flush = async () => {
-    const { writer } = writing ?? (await begin());
-    const part = piece.subarray(0, filled);
-    pieces.push(await sha256(part));
-    await writer.write(part);
-    filled = 0;
-  };
-  const keep = async (bytes: Uint8Array) => {
-    received += bytes.length;
-    for (let at = 0; at < bytes.length; ) {
-      const part = bytes.subarray(at, at + piece.length - filled);
-      piece.set(part, filled);
-      [filled, at] = [filled + part.length, at + part.length];
-      if (filled === piece.length) await flush();
+interface Writing {
+  writer: FileWriter;
+  key: string;
+  file: string;
+  previous: string | undefined;
+}
+
+class KeptSource implements ByteSource {
+  readonly name: string;
+  readonly ranges: Ranges | undefined;
+  readonly #pieceBytes: number;
+  /** Hashes, by piece. */
+  readonly #pieces: string[] = [];
+  /** Pieces of which some bytes are there. */
+  readonly #open = new Map<number, { bytes: Uint8Array; filled: number }>();
+  /** What was read, one after the other; the last one goes on. */
+  readonly #read: FileRange[] = [{ from: 0, to: 0 }];
+  #spare: Uint8Array | undefined;
+  #kept = 0;
+  #isBroken = false;
+  #writing: Writing | undefined;
+
+  constructor(
+    readonly source: ByteSource,
+    readonly size: number,
+    readonly store: FileStore,
+    readonly url: string,
+    readonly warn: (reason: string) => void,
+  ) {
+    this.name = source.name;
+    this.#pieceBytes = Math.min(pieceBytes, size);
+    const { ranges } = source;
+    this.ranges = ranges && {
+      part: (from, to) => ranges.part(from, to),
+      seek: (from, to) => {
+        this.#read.push({ from, to: from });
+        return ranges.seek(from, to);
+      },
+    };
+  }
+
+  async read(target: Uint8Array): Promise<number> {
+    const count = await this.source.read(target);
+    if (!this.#isBroken) await this.#keep(target.subarray(0, count)).catch((error: unknown) => this.#drop(error));
+    return count;
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (!this.#isBroken && this.#kept >= this.size - largestRest) await this.#readRest();
+      if (!this.#isBroken && this.#kept === this.size) await this.#commit();
+    } catch (error) {
+      await this.#drop(error);
+    } finally {
+      this.#isBroken = true;
+      await this.#discard();
+      await this.source.close();
     }
-  };
-  const drop = async (error: unknown) => {
-    isBroken = true;
-    warn(`The download of ${excerpt(source.name)} could not be kept: ${describe(error)}.`);
-    await discard();
-  };
-  const discard = async () => {
-    if (!writing) return;
-    const { writer, file } = writing;
-    writing = undefined;
-    await writer.close().catch(() => {});
-    await store.remove(file).catch(() => {});
-  };
-  const commit = async () => {
-    if (filled > 0) await flush();
-    if (!writing) return;
-    const { writer, key, file, previous } = writing;
+  }
+
+  async #readRest(): Promise<void> {
+    const rest = new Uint8Array(largestRest);
+    const end = Math.max(...this.#read.map(({ to }) => to));
+    if (end < this.size && this.#read.length > 1) await this.ranges?.seek(end, this.size);
+    while (!this.#isBroken && this.#kept < this.size && (await this.read(rest)) > 0);
+  }
+
+  async #keep(bytes: Uint8Array): Promise<void> {
+    const last = this.#read.at(-1) as FileRange;
+    for (let done = 0; done < bytes.length; ) {
+      const at = last.to;
+      const before = this.#read.find(({ from, to }) => from <= at && at < to);
+      const index = Math.floor(at / this.#pieceBytes);
+      const part = bytes.subarray(done, done + (before?.to ?? (index + 1) * this.#pieceBytes) - at);
+      last.to += part.length;
+      done += part.length;
+      if (!before) await this.#put(index, at - index * this.#pieceBytes, part);
+    }
+  }
+
+  async #put(index: number, at: number, bytes: Uint8Array): Promise<void> {
+    const piece = this.#open.get(index) ?? { bytes: this.#spare ?? new Uint8Array(this.#pieceBytes), filled: 0 };
+    if (!this.#open.has(index)) this.#spare = undefined;
+    this.#open.set(index, piece);
+    piece.bytes.set(bytes, at);
+    piece.filled += bytes.length;
+    this.#kept += bytes.length;
+    const size = Math.min(this.#pieceBytes, this.size - index * this.#pieceBytes);
+    if (piece.filled < size) return;
+    this.#open.delete(index);
+    this.#spare = piece.bytes;
+    const whole = piece.bytes.subarray(0, size);
+    this.#pieces[index] = await sha256(whole);
+    const { writer } = this.#writing ?? (await this.#begin());
+    await writer.write(whole, index * this.#pieceBytes);
+  }
+
+  async #begin(): Promise<Writing> {
+    const key = await keyOf(this.url);
+    const previous = (await entryOf(this.store, key))?.file;
+    const file = `${key}-${Date.now()}-${Math.random().toString(36).slice(2)}.bin`;
+    this.#writing = { writer: await this.store.create(file), key, file, previous };
+    return this.#writing;
+  }
+
+  async #commit(): Promise<void> {
+    if (!this.#writing) return;
+    const { store } = this;
+    const { writer, key, file, previous } = this.#writing;
     await writer.close();
     const now = (await entryOf(store, key))?.file;
-    if (now !== undefined && now !== previous) return discard(); // another page or process was first
-    const entry: Entry = { format: 1, url: shortUrl(url), file, bytes: size, pieceBytes: piece.length, pieces };
+    if (now !== undefined && now !== previous) return this.#discard(); // another page or process was first
+    const entry: Entry = { format: 1, url: shortUrl(this.url), file, bytes: this.size, pieceBytes: this.#pieceBytes, pieces: this.#pieces };
     const text = await store.create(`${key}.json`);
-    await text.write(new TextEncoder().encode(JSON.stringify(entry)));
+    await text.write(new TextEncoder().encode(JSON.stringify(entry)), 0);
     await text.close();
-    writing = undefined;
+    this.#writing = undefined;
     if (previous !== undefined) await store.remove(previous);
     await tidy(store);
-  };
-  return {
-    name: source.name,
-    size,
-    async read(target) {
-      const count = await source.read(target);
-      if (!isBroken) await keep(target.subarray(0, count)).catch(drop);
-      return count;
-    },
-    async close() {
-      try {
-        const rest = new Uint8Array(largestRest);
-        while (!isBroken && received < size && received >= size - largestRest) {
-          const count = await source.read(rest);
-          if (count === 0) break;
-          await keep(rest.subarray(0, count));
-        }
-        if (!isBroken && received === size) await commit();
-      } catch (error) {
-        await drop(error);
-      } finally {
-        isBroken = true;
-        await discard();
-        await source.close();
-      }
-    },
-  };
+  }
+
+  async #drop(error: unknown): Promise<void> {
+    this.#isBroken = true;
+    this.warn(`The download of ${excerpt(this.name)} could not be kept: ${describe(error)}.`);
+    await this.#discard();
+  }
+
+  async #discard(): Promise<void> {
+    if (!this.#writing) return;
+    const { writer, file } = this.#writing;
+    this.#writing = undefined;
+    await writer.close().catch(() => {});
+    await this.store.remove(file).catch(() => {});
+  }
 }
 
 export async function listCached(store: FileStore): Promise<CachedFile[]> {

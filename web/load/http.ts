@@ -1,6 +1,6 @@
 // A URL → its bytes, through broken connections, or an error that says what the server did instead.
 import { abortedError, CamelGPTError, describe, excerpt, orAborted, throwIfAborted } from "../errors.js";
-import { type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
+import { type ByteSource, bytesSource, fileName, type Ranges, streamSource } from "./source.js";
 
 /** The part of `fetch` that is used here. */
 export type Fetch = (url: string, init: { headers: Record<string, string>; signal?: AbortSignal }) => Promise<Response>;
@@ -17,6 +17,8 @@ export interface HttpSettings {
 export interface HttpOptions extends HttpSettings {
   fetch?: Fetch | undefined;
   signal?: AbortSignal | undefined;
+  /** Whether to ask if parts of the file can be had. */
+  ranges?: boolean | undefined;
 }
 
 /** Attempts where no server has answered yet: a wrong address should not take long to show. */
@@ -56,7 +58,11 @@ class Download implements ByteSource {
   size: number | undefined;
   readonly #url: string;
   readonly #options: HttpOptions;
+  ranges: Ranges | undefined;
+  /** The position of the next byte. */
   #received = 0;
+  /** What lies behind the last byte that is wanted, where that is not the whole file. */
+  #end: number | undefined;
   /** ETag or date of the file; undefined where a later connection could not be compared with the first. */
   #validator: string | undefined;
   #answered = false;
@@ -80,7 +86,7 @@ class Download implements ByteSource {
     return this.#persist(async () => {
       const body = await this.#connected();
       const count = await inTime(body.read(target), this.#options.timeout);
-      if (count === 0 && this.size !== undefined && this.#received < this.size) throw new Error("it ended early");
+      if (count === 0 && this.#received < (this.#end ?? this.size ?? 0)) throw new Error("it ended early");
       this.#received += count;
       return count;
     });
@@ -89,6 +95,19 @@ class Download implements ByteSource {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#drop();
+  }
+
+  async #seek(from: number, to: number): Promise<void> {
+    await this.#drop();
+    [this.#received, this.#end] = [from, to];
+    this.#receivedAtFailure = from;
+  }
+
+  #part(from: number, to: number): Download {
+    const part = new Download(this.#url, this.#options);
+    [part.#received, part.#receivedAtFailure, part.#end, part.size] = [from, from, to, this.size];
+    [part.#validator, part.#answered] = [this.#validator, true];
+    return part;
   }
 
   async #drop(): Promise<void> {
@@ -122,15 +141,16 @@ class Download implements ByteSource {
 
   async #connected(): Promise<ByteSource> {
     if (this.#body) return this.#body;
-    const { headers, timeout } = this.#options;
+    const { headers, timeout, ranges } = this.#options;
     const request: Fetch = this.#options.fetch ?? ((address, init) => fetch(address, init));
     const [url, from] = [this.#url, this.#received];
     this.#control = new AbortController();
     const { signal } = this.#control;
-    const response = await inTime(request(url, { headers: from > 0 ? { ...headers, range: `bytes=${from}-` } : headers, signal }), timeout);
+    const range = `bytes=${from}-${this.#end === undefined ? "" : this.#end - 1}`;
+    const response = await inTime(request(url, { headers: from > 0 || ranges ? { ...headers, range } : headers, signal }), timeout);
     if (from > 0 && response.status === 416) {
       // The first answer announced more than there is.
-      if (response.headers.get("content-range") === `bytes */${from}`) return this.#end(response);
+      if (response.headers.get("content-range") === `bytes */${from}`) return this.#atEnd(response);
       throw await this.#changed(response, "no bytes where the rest of the file should be");
     }
     if (!response.ok) throw await refused(url, response);
@@ -147,8 +167,10 @@ class Download implements ByteSource {
     const validator = isPlain ? (response.headers.get("etag") ?? response.headers.get("last-modified") ?? undefined) : undefined;
     const isPart = response.status === 206;
     if (from === 0) {
-      if (isPart) throw await this.#changed(response, "a part of the file, which nobody asked for");
+      if (isPart && !(ranges && startsAt(response, 0))) throw await this.#changed(response, "a part of the file, which nobody asked for");
       [this.size, this.#validator] = [length, validator];
+      const canSeek = isPart && length !== undefined && validator !== undefined;
+      this.ranges = canSeek ? { seek: (at, to) => this.#seek(at, to), part: (at, to) => this.#part(at, to) } : undefined;
     } else if (validator !== this.#validator) {
       throw await this.#changed(response, "another version of the file");
     } else if (isPart ? !startsAt(response, from) : length !== this.size) {
@@ -161,7 +183,7 @@ class Download implements ByteSource {
     return body;
   }
 
-  async #end(response: Response): Promise<ByteSource> {
+  async #atEnd(response: Response): Promise<ByteSource> {
     await response.body?.cancel().catch(() => {});
     this.size = this.#received;
     this.#body = bytesSource(new Uint8Array(0));

@@ -3,6 +3,7 @@ import type { Engine, MemoryOptions } from "../engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
+import { Rest } from "./rest.js";
 import { rejectOtherFiles } from "./sniff.js";
 import type { ByteSource } from "./source.js";
 
@@ -10,6 +11,14 @@ export interface LoadOptions {
   memory: MemoryOptions;
   signal?: AbortSignal | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
+  /** Whether the model may answer before all of it is there, where parts of the source can be read. */
+  eager?: boolean;
+}
+
+export interface Loaded {
+  plan: MemoryPlan;
+  /** What is still to come. */
+  rest?: Rest | undefined;
 }
 
 /** Milliseconds between two progress events. */
@@ -18,26 +27,38 @@ const progressInterval = 50;
 /** Bytes to ask for at a time while only the header is wanted. */
 const headerPiece = 256 << 10;
 
-/** Reads the source until every tensor is in place, and gives the plan by which memory was taken. Closes the source. */
-export async function loadModel(engine: Engine, source: ByteSource, options: LoadOptions): Promise<MemoryPlan> {
+/** Reads the source until every tensor is in place, or all that answers need, and gives the plan by which memory was taken. Closes the source. */
+export async function loadModel(engine: Engine, source: ByteSource, options: LoadOptions): Promise<Loaded> {
   const progress = progressOf(source, engine, options.onProgress);
+  const ranges = options.eager ? source.ranges : undefined;
   let plan: MemoryPlan | undefined;
-  await feed(engine, source, options, progress, () => {
-    if (engine.loadState === "planned") {
-      plan = engine.plan(options.memory);
-      engine.allocate(options.memory);
-    }
-    return engine.loadState === "ready";
-  });
-  progress("done");
+  let rest: Rest | undefined;
+  try {
+    await feed(engine, source, options, progress, () => {
+      if (engine.loadState === "planned") {
+        plan = engine.plan(options.memory);
+        engine.allocate(options.memory);
+        if (ranges) engine.loadEagerly();
+      }
+      return engine.loadState === "ready";
+    }, ranges ? headerPiece : Infinity);
+    if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, (count) => progress("progress", count));
+  } finally {
+    if (!rest) await source.close();
+  }
+  if (!rest) progress("done");
   if (!plan) throw new CamelGPTError("internal", "The model is ready without a plan.");
-  return plan;
+  return { plan, rest };
 }
 
 /** Reads no more of the source than its header. Closes the source. */
 export async function loadHeader(engine: Engine, source: ByteSource, options: LoadOptions): Promise<void> {
   const progress = progressOf(source, engine, options.onProgress);
-  await feed(engine, source, options, progress, () => engine.loadState !== "header", headerPiece);
+  try {
+    await feed(engine, source, options, progress, () => engine.loadState !== "header", headerPiece);
+  } finally {
+    await source.close();
+  }
 }
 
 type Progress = (status: ProgressEvent["status"], arrived?: number) => void;
@@ -50,22 +71,24 @@ async function feed(
   isEnough: () => boolean,
   piece = Infinity,
 ): Promise<void> {
-  try {
-    progress("initiate");
-    progress("download");
-    const paced = pacer();
-    let first = true;
-    for (;;) {
-      const { filled, ended } = await fillStaging(engine, source, piece, signal, progress);
-      if (first && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
-      first = false;
-      if (filled > 0) engine.feed(filled);
-      if (isEnough()) return;
-      if (ended) return engine.endOfFile();
-      await paced(); // sources that are in memory already would never let an abort through
+  progress("initiate");
+  progress("download");
+  const paced = pacer();
+  let position = 0;
+  for (;;) {
+    const wanted = engine.wanted();
+    if (wanted && wanted.from !== position) {
+      await source.ranges?.seek(wanted.from, wanted.to);
+      position = wanted.from;
     }
-  } finally {
-    await source.close();
+    const most = wanted ? wanted.to - wanted.from : piece;
+    const { filled, ended } = await fillStaging(engine, source, most, signal, progress);
+    if (position === 0 && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
+    position += filled;
+    if (filled > 0) engine.feed(filled);
+    if (isEnough()) return;
+    if (ended) return engine.endOfFile();
+    await paced(); // sources that are in memory already would never let an abort through
   }
 }
 

@@ -80,14 +80,11 @@ async function writerOf(file: Handle): Promise<FileWriter> {
   const handle = await file.createSyncAccessHandle?.();
   if (!handle) {
     const stream = await file.createWritable();
-    return { write: (bytes) => stream.write(bytes as Uint8Array<ArrayBuffer>), close: () => stream.close() };
+    return { write: (bytes, position) => stream.write({ type: "write", position, data: bytes as Uint8Array<ArrayBuffer> }), close: () => stream.close() };
   }
-  let at = 0;
   return {
-    async write(bytes) {
-      const written = handle.write(bytes, { at });
-      if (written !== bytes.length) throw new Error("the disk is full");
-      at += written;
+    async write(bytes, at) {
+      if (handle.write(bytes, { at }) !== bytes.length) throw new Error("the disk is full");
     },
     async close() {
       handle.flush();

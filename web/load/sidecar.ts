@@ -7,20 +7,28 @@ import type { FoundSidecar, Location, ResolveMeans } from "./resolve.js";
 import type { ByteSource } from "./source.js";
 
 // docs/formats.md
-const version = 2;
-const headerBytes = 80;
-const ffnAt = 76;
+const version = 3;
+const headerBytes = 88;
+const rankAt = 40;
+const ffnAt = 84;
 
 /** What has more bytes is no sidecar. */
 const largest = 64 << 20;
 
-/** The part of the neurons that a model was trained to answer with, as its sidecar says: memory depends on it. The engine checks the rest. */
-export function trainedFfn(sidecar: SidecarParams | undefined): number {
+/** What a sidecar says that has to be known before the model is loaded. The engine checks the rest. */
+export interface SidecarFacts {
+  /** The part of the neurons that the model was trained to answer with: memory depends on it. */
+  ffn: number;
+  /** Whether it holds a pruned head, with which steps need some rows of the whole one. */
+  hasHead: boolean;
+}
+
+export function sidecarFacts(sidecar: SidecarParams | undefined): SidecarFacts {
   const { bytes } = sidecar ?? {};
-  if (!bytes || bytes.length < headerBytes) return 1;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
-  const ffn = view.getUint32(4, true) === version ? view.getFloat32(ffnAt, true) : 0;
-  return ffn > 0 && ffn < 1 ? ffn : 1;
+  const view = bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
+  if (view?.getUint32(4, true) !== version) return { ffn: 1, hasHead: false };
+  const ffn = view.getFloat32(ffnAt, true);
+  return { ffn: ffn > 0 && ffn < 1 ? ffn : 1, hasHead: view.getUint32(rankAt, true) > 0 };
 }
 
 /** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */

@@ -11,6 +11,16 @@ export interface ByteSource {
   read(target: Uint8Array): Promise<number>;
   /** Gives everything back. Safe to call twice, and in the middle. */
   close(): Promise<void>;
+  /** Where bytes can be read in another order too. */
+  readonly ranges?: Ranges | undefined;
+}
+
+/** A source of which any part can be read. Positions are bytes of the file, `to` is the one behind the last. */
+export interface Ranges {
+  /** `read` goes on from here, to `to` at most. */
+  seek(from: number, to: number): Promise<void>;
+  /** A part by itself, beside what `read` gives. */
+  part(from: number, to: number): ByteSource;
 }
 
 /** The last part of a path or URL. */

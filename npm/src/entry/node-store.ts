@@ -22,8 +22,8 @@ export async function openStore(): Promise<FileStore> {
       const file = await open(`${path}.part`, "w");
       let isOpen = true;
       return {
-        async write(bytes) {
-          for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+        async write(bytes, at) {
+          for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
         },
         async close() {
           if (!isOpen) return;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/model.h"
+#include "model/weight_stream.h"
 
 namespace camelgpt {
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "camelgpt.h"
@@ -32,6 +33,13 @@ inline Status load(Session* session, const std::vector<uint8_t>& file, size_t pi
 inline Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
                    KvType kv_type = KvType::k16, bool prunes = false, float ffn = 0) {
   return load(session, file, piece, MemoryOptions{context, kv_type, prunes, prunes, ffn});
+}
+
+// Puts bytes where calls read "the text" from.
+inline void put_bytes(Session* session, const std::string& bytes) {
+  char* buffer = session_text_buffer(session, bytes.size());
+  REQUIRE(buffer != nullptr);
+  std::copy(bytes.begin(), bytes.end(), buffer);
 }
 
 inline void put_tokens(Session* session, const std::vector<int32_t>& tokens) {

@@ -1,0 +1,182 @@
+#include "model/weight_stream.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/heap_sort.h"
+#include "quant/blocks.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kMaxBlockElements = 256;
+
+Status non_finite(const GgufHeader& header, const WeightTarget& target) {
+  const std::string_view name(reinterpret_cast<const char*>(header.bytes.data()) + target.name_position,
+                              static_cast<size_t>(target.name_length));
+  const int size = static_cast<int>(name.size());
+  if (target.type == TensorType::kF32 && target.panel.kind == PanelKind::kHalf) {
+    Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for halves.", size, name.data());
+    status = with_expected(status, "weights below 65520");
+    status = with_found(status, "a larger number, an infinity or NaN");
+    return with_hint(status, "Load the file with weights \"exact\", or choose one that is quantised.");
+  }
+  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are not finite.", size, name.data());
+  status = with_expected(status, "finite weights and scales");
+  status = with_found(status, "an infinity or NaN");
+  return with_hint(status, "Download or convert the file again.");
+}
+
+// Re-encodes whole blocks, the first of which is block `first` of the target.
+bool put_blocks(const WeightTarget& target, uint64_t first, std::span<const uint8_t> blocks) {
+  if (target.vector == nullptr) {
+    Panel panel = target.panel;
+    return panel_put(&panel, target.type, first, blocks);
+  }
+  const TensorTypeInfo info = tensor_type_info(target.type);
+  float values[kMaxBlockElements];
+  float* out = target.vector + first * info.block_elements;
+  for (size_t at = 0; at < blocks.size(); at += info.block_bytes, out += info.block_elements) {
+    dequantize_block(target.type, blocks.data() + at, values);
+    for (uint32_t i = 0; i < info.block_elements; ++i) {
+      if (!std::isfinite(values[i])) return false;
+      out[i] = values[i];
+    }
+  }
+  return true;
+}
+
+// The next byte is the one at `position`, with which a block begins.
+void go_to(WeightStream* stream, uint64_t position) {
+  const auto ends_before = [&](const WeightTarget& target) { return target.offset + target.bytes <= position; };
+  stream->position = position;
+  stream->next = 0;
+  while (stream->next < stream->targets.size() && ends_before(stream->targets[stream->next])) ++stream->next;
+  stream->partial_size = 0;
+}
+
+// Where a range is complete, the next one begins.
+void end_range(WeightStream* stream) {
+  if (stream->position < stream->ranges[stream->range].to) return;
+  if (++stream->range < stream->range_count) go_to(stream, stream->ranges[stream->range].from);
+}
+
+// The rows of matrices that were put off which the stream has passed.
+void count_rows(WeightStream* stream) {
+  for (WeightStream::Late& late : std::span(stream->late, stream->late_count)) {
+    const WeightTarget& target = stream->targets[late.target];
+    if (stream->range + stream->late_ranges < stream->range_count || stream->position <= target.offset) continue;
+    if (stream->position <= target.offset + target.bytes) late.streamed = (stream->position - target.offset) / late.row_bytes;
+  }
+}
+
+}  // namespace
+
+void weight_stream_begin(WeightBinder* binder, WeightStream* stream) {
+  stream->targets.swap(binder->targets);
+  heap_sort(stream->targets.begin(), stream->targets.end(),
+            [](const WeightTarget& a, const WeightTarget& b) { return a.offset < b.offset; });
+  stream->ranges[0] = {0, binder->header->data_bytes};
+  stream->range_count = 1;
+  stream->range = stream->late_count = stream->late_ranges = 0;
+  go_to(stream, 0);
+  end_range(stream);
+}
+
+Status weight_stream_put_off(std::span<const Panel* const> matrices, WeightStream* stream) {
+  WeightStream& s = *stream;
+  if (weight_stream_done(s) || s.late_count != 0) return {};
+  const uint64_t total = s.ranges[0].to;
+  FileRange late[WeightStream::kMostLate];
+  uint64_t at = s.position;  // what lies before is there, or in one of the ranges
+  s.range = s.range_count = 0;
+  for (uint32_t i = 0; i < s.targets.size() && s.late_count < WeightStream::kMostLate; ++i) {
+    const WeightTarget& target = s.targets[i];
+    const uint64_t end = target.offset + target.bytes;
+    const auto is_it = [&](const Panel* matrix) { return matrix->data != nullptr && matrix->data == target.panel.data; };
+    if (at >= end || std::none_of(matrices.begin(), matrices.end(), is_it)) continue;
+    WeightStream::Late& matrix = s.late[s.late_count];
+    matrix.data = target.panel.data;
+    matrix.target = i;
+    matrix.row_bytes = target.bytes / target.panel.rows;  // rows are whole blocks
+    matrix.streamed = at > target.offset ? (at - target.offset) / matrix.row_bytes : 0;
+    if (!matrix.put.resize(target.panel.rows)) return out_of_memory("the list of rows", target.panel.rows);
+    std::fill(matrix.put.begin(), matrix.put.end(), uint8_t{0});
+    if (at < target.offset) s.ranges[s.range_count++] = {at, target.offset};
+    late[s.late_count++] = {target.offset + matrix.streamed * matrix.row_bytes, end};
+    at = end;
+  }
+  if (at < total) s.ranges[s.range_count++] = {at, total};
+  s.late_ranges = s.late_count;
+  for (uint32_t i = 0; i < s.late_count; ++i) s.ranges[s.range_count++] = late[i];
+  if (s.position != s.ranges[0].from) go_to(stream, s.ranges[0].from);
+  return {};
+}
+
+Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes, size_t* used) {
+  *used = 0;
+  if (weight_stream_done(*stream)) return {};
+  const uint64_t end = stream->ranges[stream->range].to;
+  size_t at = 0;
+  while (at < bytes.size() && stream->position < end) {
+    const uint64_t start = stream->next == stream->targets.size() ? end : std::min(stream->targets[stream->next].offset, end);
+    if (stream->position < start) {  // padding, or a tensor that nobody asked for
+      const uint64_t skip = std::min<uint64_t>(start - stream->position, bytes.size() - at);
+      stream->position += skip;
+      at += static_cast<size_t>(skip);
+      continue;
+    }
+    const WeightTarget& target = stream->targets[stream->next];
+    const uint32_t block_bytes = tensor_type_info(target.type).block_bytes;
+    const uint64_t done = stream->position - target.offset - stream->partial_size;  // bytes in whole blocks so far
+    const size_t available =
+        static_cast<size_t>(std::min<uint64_t>(bytes.size() - at, target.offset + target.bytes - stream->position));
+    size_t taken;
+    if (stream->partial_size > 0 || available < block_bytes) {
+      taken = std::min<size_t>(block_bytes - stream->partial_size, available);
+      std::memcpy(stream->partial + stream->partial_size, bytes.data() + at, taken);
+      stream->partial_size += static_cast<uint32_t>(taken);
+      if (stream->partial_size == block_bytes) {
+        if (!put_blocks(target, done / block_bytes, {stream->partial, block_bytes})) return non_finite(header, target);
+        stream->partial_size = 0;
+      }
+    } else {
+      taken = available / block_bytes * block_bytes;
+      if (!put_blocks(target, done / block_bytes, bytes.subspan(at, taken))) return non_finite(header, target);
+    }
+    at += taken;
+    stream->position += taken;
+    if (stream->position == target.offset + target.bytes) ++stream->next;
+  }
+  *used = at;
+  count_rows(stream);
+  end_range(stream);
+  return {};
+}
+
+Status weight_stream_put_rows(WeightStream* stream, const GgufHeader& header, uint64_t from, std::span<const uint8_t> bytes) {
+  for (WeightStream::Late& late : std::span(stream->late, stream->late_count)) {
+    const WeightTarget& target = stream->targets[late.target];
+    if (from < target.offset || from - target.offset >= target.bytes) continue;
+    const uint64_t at = from - target.offset;
+    if (at % late.row_bytes != 0 || bytes.size() % late.row_bytes != 0 || bytes.size() > target.bytes - at) break;
+    if (!put_blocks(target, at / tensor_type_info(target.type).block_bytes, bytes)) return non_finite(header, target);
+    std::fill_n(late.put.begin() + static_cast<size_t>(at / late.row_bytes), static_cast<size_t>(bytes.size() / late.row_bytes), uint8_t{1});
+    return {};
+  }
+  Status status = make_error(ErrorCode::kBadInput, "These bytes are no rows that can come by themselves.");
+  status = with_expected(status, "whole rows of the embedding or the output head");
+  return with_found(status, "%zu bytes from %llu on", bytes.size(), static_cast<unsigned long long>(from));
+}
+
+FileRange weight_stream_missing(const WeightStream& stream, const Panel& matrix, uint32_t row) {
+  for (const WeightStream::Late& late : std::span(stream.late, stream.late_count)) {
+    if (late.data != matrix.data || row < late.streamed || late.put[row] != 0) continue;
+    const uint64_t from = stream.targets[late.target].offset + row * late.row_bytes;
+    return {from, from + late.row_bytes};
+  }
+  return {};
+}
+
+}  // namespace camelgpt

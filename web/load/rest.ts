@@ -1,0 +1,81 @@
+// The weights that a model could answer without so far: they arrive while it is used, and rows of them that a step wants before come at once.
+import type { Engine, FileRange } from "../engine.js";
+import { pause } from "../pause.js";
+import type { ByteSource, Ranges } from "./source.js";
+
+/** Requests at a time: as many connections as browsers open to a server of HTTP/1. */
+const connections = 6;
+/** Bytes to feed at a time: steps come in between. */
+const pieceBytes = 256 << 10;
+
+export class Rest {
+  readonly #engine: Engine;
+  readonly #source: ByteSource;
+  readonly #ranges: Ranges;
+  readonly #onBytes: (count: number) => void;
+  #whole: Promise<void> | undefined;
+  #isEnded = false;
+
+  constructor(engine: Engine, source: ByteSource, ranges: Ranges, onBytes: (count: number) => void) {
+    this.#engine = engine;
+    this.#source = source;
+    this.#ranges = ranges;
+    this.#onBytes = onBytes;
+  }
+
+  /** Reads the rest, if that has not begun, and resolves when all is there. Errors: those of reading. */
+  whole(): Promise<void> {
+    if (!this.#whole) {
+      this.#whole = this.#readAll();
+      this.#whole.catch(() => {}); // whoever needs it hears of it
+    }
+    return this.#whole;
+  }
+
+  /** What the engine's last call waits for. Errors: those of reading. */
+  async missing(): Promise<void> {
+    const ranges = this.#engine.missing();
+    if (ranges.length === 0) return this.whole();
+    const next = ranges.values();
+    const readSome = async () => {
+      for (const range of next) await this.#readRows(range);
+    };
+    await Promise.all(Array.from({ length: connections }, readSome));
+  }
+
+  end(): Promise<void> {
+    this.#isEnded = true;
+    return this.#source.close();
+  }
+
+  async #readAll(): Promise<void> {
+    const piece = new Uint8Array(pieceBytes);
+    try {
+      let position: number | undefined;
+      for (let wanted = this.#engine.wanted(); wanted && !this.#isEnded; wanted = this.#engine.wanted()) {
+        if (wanted.from !== position) await this.#ranges.seek(wanted.from, wanted.to);
+        const count = await this.#source.read(piece.subarray(0, wanted.to - wanted.from));
+        if (this.#isEnded) return;
+        this.#engine.staging().set(piece.subarray(0, count));
+        this.#engine.feed(count);
+        this.#onBytes(count);
+        position = wanted.from + count;
+        await pause();
+      }
+    } finally {
+      await this.#source.close();
+    }
+  }
+
+  async #readRows({ from, to }: FileRange): Promise<void> {
+    const source = this.#ranges.part(from, to);
+    try {
+      const bytes = new Uint8Array(to - from);
+      for (let filled = 0; filled < bytes.length; ) filled += await source.read(bytes.subarray(filled));
+      this.#onBytes(bytes.length);
+      if (!this.#isEnded) this.#engine.feedRows(from, bytes);
+    } finally {
+      await source.close();
+    }
+  }
+}
