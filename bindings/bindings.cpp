@@ -32,17 +32,8 @@ camelgpt_thread:
 namespace {
 
 using namespace camelgpt;
-using emscripten::allow_raw_pointers;
 
 double address(const void* pointer) { return static_cast<double>(reinterpret_cast<uintptr_t>(pointer)); }
-
-// What sampling needs, with JavaScript's number types. The seed comes in two halves.
-struct BoundOptions {
-  double maxTokens, temperature, topK, topP, minP, typicalP, repeatPenalty, repeatLast, presencePenalty, frequencyPenalty;
-  double seedLow, seedHigh;
-  bool ignoreEos;
-  double logprobs, steps;
-};
 
 // Counts arrive as doubles: what is not a whole number of 32 bits becomes the largest one, which every check rejects.
 uint32_t count_of(double value) {
@@ -53,16 +44,16 @@ uint32_t count_of(double value) {
 }
 
 struct Engine {
-  Session* session = session_create();
+  Session* session = nullptr;
   Status status;
   MemoryPlan plan_{};
   ModelInfo info_{};
   PruneReport report_{};
 
-  Engine() = default;
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
-  ~Engine() { session_destroy(session); }
+  void dispose() {
+    session_destroy(session);
+    session = nullptr;
+  }
 
   bool keep(const Status& result) {
     status = result;
@@ -70,7 +61,11 @@ struct Engine {
   }
 
   // --- errors ---
-  bool created() const { return session != nullptr; }
+  // Once, before all else. False: no memory.
+  bool create() {
+    session = session_create();
+    return session != nullptr;
+  }
   double errorCode() const { return address(error_code_name(status.code)); }
   double errorMessage() const { return address(status.message); }
   double errorExpected() const { return address(status.expected); }
@@ -151,22 +146,25 @@ struct Engine {
   bool piece(int32_t token) { return keep(session_piece(session, token)); }
 
   // --- generation ---
-  bool configure(const BoundOptions& o) {
+  // The seed comes in two halves.
+  bool configure(double max_tokens, double temperature, double top_k, double top_p, double min_p, double typical_p,
+                 double repeat_penalty, double repeat_last, double presence_penalty, double frequency_penalty, double seed_low,
+                 double seed_high, bool ignore_eos, double logprobs, double steps) {
     GenerationOptions options;
-    options.max_tokens = count_of(o.maxTokens);
-    options.temperature = static_cast<float>(o.temperature);
-    options.top_k = count_of(o.topK);
-    options.top_p = static_cast<float>(o.topP);
-    options.min_p = static_cast<float>(o.minP);
-    options.typical_p = static_cast<float>(o.typicalP);
-    options.repeat_penalty = static_cast<float>(o.repeatPenalty);
-    options.repeat_last = count_of(o.repeatLast);
-    options.presence_penalty = static_cast<float>(o.presencePenalty);
-    options.frequency_penalty = static_cast<float>(o.frequencyPenalty);
-    options.seed = static_cast<uint64_t>(count_of(o.seedHigh)) << 32 | count_of(o.seedLow);
-    options.ignore_eos = o.ignoreEos;
-    options.logprobs = count_of(o.logprobs);
-    options.steps = count_of(o.steps);
+    options.max_tokens = count_of(max_tokens);
+    options.temperature = static_cast<float>(temperature);
+    options.top_k = count_of(top_k);
+    options.top_p = static_cast<float>(top_p);
+    options.min_p = static_cast<float>(min_p);
+    options.typical_p = static_cast<float>(typical_p);
+    options.repeat_penalty = static_cast<float>(repeat_penalty);
+    options.repeat_last = count_of(repeat_last);
+    options.presence_penalty = static_cast<float>(presence_penalty);
+    options.frequency_penalty = static_cast<float>(frequency_penalty);
+    options.seed = static_cast<uint64_t>(count_of(seed_high)) << 32 | count_of(seed_low);
+    options.ignore_eos = ignore_eos;
+    options.logprobs = count_of(logprobs);
+    options.steps = count_of(steps);
     return keep(session_configure(session, options));
   }
   bool addStop(uint32_t text_size) { return keep(session_add_stop(session, text_size)); }
@@ -259,6 +257,20 @@ struct Engine {
   uint32_t logitsCount() const { return static_cast<uint32_t>(session_logits(session).size()); }
 };
 
+// A module has one engine: plain functions are all that it takes to reach it, and Embind's classes are 10 KB of JavaScript.
+Engine engine;
+
+template <auto method>
+struct call;
+template <typename Result, typename... Arguments, Result (Engine::*method)(Arguments...)>
+struct call<method> {
+  static Result with(Arguments... arguments) { return (engine.*method)(arguments...); }
+};
+template <typename Result, typename... Arguments, Result (Engine::*method)(Arguments...) const>
+struct call<method> {
+  static Result with(Arguments... arguments) { return (engine.*method)(arguments...); }
+};
+
 double kernelsNameAddress() { return address(kernels_name()); }
 
 // --- threads ---
@@ -287,129 +299,112 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   emscripten::function("threadEntry", &threadEntry);
   emscripten::function("threadStack", &threadStack);
   emscripten::function("threadFailed", &threadFailed);
-  emscripten::value_object<BoundOptions>("GenerationOptions")
-      .field("maxTokens", &BoundOptions::maxTokens)
-      .field("temperature", &BoundOptions::temperature)
-      .field("topK", &BoundOptions::topK)
-      .field("topP", &BoundOptions::topP)
-      .field("minP", &BoundOptions::minP)
-      .field("typicalP", &BoundOptions::typicalP)
-      .field("repeatPenalty", &BoundOptions::repeatPenalty)
-      .field("repeatLast", &BoundOptions::repeatLast)
-      .field("presencePenalty", &BoundOptions::presencePenalty)
-      .field("frequencyPenalty", &BoundOptions::frequencyPenalty)
-      .field("seedLow", &BoundOptions::seedLow)
-      .field("seedHigh", &BoundOptions::seedHigh)
-      .field("ignoreEos", &BoundOptions::ignoreEos)
-      .field("logprobs", &BoundOptions::logprobs)
-      .field("steps", &BoundOptions::steps);
-#define CAMELGPT_BIND(name) .function(#name, &Engine::name)
-  emscripten::class_<Engine>("Engine")
-      .constructor<>()
-      CAMELGPT_BIND(created)
-      CAMELGPT_BIND(errorCode)
-      CAMELGPT_BIND(errorMessage)
-      CAMELGPT_BIND(errorExpected)
-      CAMELGPT_BIND(errorFound)
-      CAMELGPT_BIND(errorHint)
-      CAMELGPT_BIND(loadState)
-      CAMELGPT_BIND(stagingAddress)
-      CAMELGPT_BIND(stagingSize)
-      CAMELGPT_BIND(feed)
-      CAMELGPT_BIND(endOfFile)
-      CAMELGPT_BIND(loadEagerly)
-      CAMELGPT_BIND(wantedFrom)
-      CAMELGPT_BIND(wantedTo)
-      CAMELGPT_BIND(isWhole)
-      CAMELGPT_BIND(missingCount)
-      CAMELGPT_BIND(missingAddress)
-      CAMELGPT_BIND(feedRows)
-      CAMELGPT_BIND(fileBytes)
-      CAMELGPT_BIND(plan)
-      CAMELGPT_BIND(planFileBytes)
-      CAMELGPT_BIND(planWeightBytes)
-      CAMELGPT_BIND(planCacheBytes)
-      CAMELGPT_BIND(planTokenizerBytes)
-      CAMELGPT_BIND(planWorkspaceBytes)
-      CAMELGPT_BIND(planPruneBytes)
-      CAMELGPT_BIND(planStagingBytes)
-      CAMELGPT_BIND(planTotalBytes)
-      CAMELGPT_BIND(planContextLength)
-      CAMELGPT_BIND(planModelContextLength)
-      CAMELGPT_BIND(planHalves)
-      CAMELGPT_BIND(allocate)
-      CAMELGPT_BIND(info)
-      CAMELGPT_BIND(infoParameters)
-      CAMELGPT_BIND(infoMacsPerToken)
-      CAMELGPT_BIND(infoLayers)
-      CAMELGPT_BIND(infoHidden)
-      CAMELGPT_BIND(infoHeads)
-      CAMELGPT_BIND(infoKvHeads)
-      CAMELGPT_BIND(infoHeadWidth)
-      CAMELGPT_BIND(infoFfn)
-      CAMELGPT_BIND(infoVocabulary)
-      CAMELGPT_BIND(infoBosToken)
-      CAMELGPT_BIND(infoEosToken)
-      CAMELGPT_BIND(infoMaskToken)
-      CAMELGPT_BIND(infoKind)
-      CAMELGPT_BIND(infoWantsComposedText)
-      CAMELGPT_BIND(metadataJson)
-      CAMELGPT_BIND(tensorsJson)
-      CAMELGPT_BIND(metadataString)
-      CAMELGPT_BIND(textBuffer)
-      CAMELGPT_BIND(tokenBuffer)
-      CAMELGPT_BIND(tokensAddress)
-      CAMELGPT_BIND(tokensCount)
-      CAMELGPT_BIND(outputAddress)
-      CAMELGPT_BIND(outputSize)
-      CAMELGPT_BIND(tokenize)
-      CAMELGPT_BIND(detokenize)
-      CAMELGPT_BIND(piece)
-      CAMELGPT_BIND(configure)
-      CAMELGPT_BIND(addStop)
-      CAMELGPT_BIND(addLogitBias)
-      CAMELGPT_BIND(prompt)
-      CAMELGPT_BIND(reusedTokens)
-      CAMELGPT_BIND(prefill)
-      CAMELGPT_BIND(step)
-      CAMELGPT_BIND(lastToken)
-      CAMELGPT_BIND(lastLogprob)
-      CAMELGPT_BIND(topTokensAddress)
-      CAMELGPT_BIND(topTokensCount)
-      CAMELGPT_BIND(predictBegin)
-      CAMELGPT_BIND(predict)
-      CAMELGPT_BIND(fill)
-      CAMELGPT_BIND(embedBegin)
-      CAMELGPT_BIND(embedContinue)
-      CAMELGPT_BIND(embeddingAddress)
-      CAMELGPT_BIND(embeddingCount)
-      CAMELGPT_BIND(setPruneMode)
-      CAMELGPT_BIND(setPruning)
-      CAMELGPT_BIND(setTrainedFfn)
-      CAMELGPT_BIND(calibrateBegin)
-      CAMELGPT_BIND(calibrateContinue)
-      CAMELGPT_BIND(sidecar)
-      CAMELGPT_BIND(useSidecar)
-      CAMELGPT_BIND(pruneReport)
-      CAMELGPT_BIND(reportHasLargeHead)
-      CAMELGPT_BIND(reportCalibrated)
-      CAMELGPT_BIND(reportHeadRows)
-      CAMELGPT_BIND(reportKvTokens)
-      CAMELGPT_BIND(reportFfnKept)
-      CAMELGPT_BIND(reportMacs)
-      CAMELGPT_BIND(reportMacsDense)
-      CAMELGPT_BIND(reportDriftChecks)
-      CAMELGPT_BIND(reportDriftEvents)
-      CAMELGPT_BIND(reportDrafted)
-      CAMELGPT_BIND(reportAccepted)
-      CAMELGPT_BIND(reportMeanKl)
-      CAMELGPT_BIND(reportCost)
-      CAMELGPT_BIND(scoreBegin)
-      CAMELGPT_BIND(scoreContinue)
-      CAMELGPT_BIND(bytes)
-      CAMELGPT_BIND(scoresAddress)
-      CAMELGPT_BIND(scoresCount)
-      CAMELGPT_BIND(logitsAddress)
-      CAMELGPT_BIND(logitsCount);
+#define CAMELGPT_BIND(name) emscripten::function(#name, &call<&Engine::name>::with);
+  CAMELGPT_BIND(create)
+  CAMELGPT_BIND(dispose)
+  CAMELGPT_BIND(errorCode)
+  CAMELGPT_BIND(errorMessage)
+  CAMELGPT_BIND(errorExpected)
+  CAMELGPT_BIND(errorFound)
+  CAMELGPT_BIND(errorHint)
+  CAMELGPT_BIND(loadState)
+  CAMELGPT_BIND(stagingAddress)
+  CAMELGPT_BIND(stagingSize)
+  CAMELGPT_BIND(feed)
+  CAMELGPT_BIND(endOfFile)
+  CAMELGPT_BIND(loadEagerly)
+  CAMELGPT_BIND(wantedFrom)
+  CAMELGPT_BIND(wantedTo)
+  CAMELGPT_BIND(isWhole)
+  CAMELGPT_BIND(missingCount)
+  CAMELGPT_BIND(missingAddress)
+  CAMELGPT_BIND(feedRows)
+  CAMELGPT_BIND(fileBytes)
+  CAMELGPT_BIND(plan)
+  CAMELGPT_BIND(planFileBytes)
+  CAMELGPT_BIND(planWeightBytes)
+  CAMELGPT_BIND(planCacheBytes)
+  CAMELGPT_BIND(planTokenizerBytes)
+  CAMELGPT_BIND(planWorkspaceBytes)
+  CAMELGPT_BIND(planPruneBytes)
+  CAMELGPT_BIND(planStagingBytes)
+  CAMELGPT_BIND(planTotalBytes)
+  CAMELGPT_BIND(planContextLength)
+  CAMELGPT_BIND(planModelContextLength)
+  CAMELGPT_BIND(planHalves)
+  CAMELGPT_BIND(allocate)
+  CAMELGPT_BIND(info)
+  CAMELGPT_BIND(infoParameters)
+  CAMELGPT_BIND(infoMacsPerToken)
+  CAMELGPT_BIND(infoLayers)
+  CAMELGPT_BIND(infoHidden)
+  CAMELGPT_BIND(infoHeads)
+  CAMELGPT_BIND(infoKvHeads)
+  CAMELGPT_BIND(infoHeadWidth)
+  CAMELGPT_BIND(infoFfn)
+  CAMELGPT_BIND(infoVocabulary)
+  CAMELGPT_BIND(infoBosToken)
+  CAMELGPT_BIND(infoEosToken)
+  CAMELGPT_BIND(infoMaskToken)
+  CAMELGPT_BIND(infoKind)
+  CAMELGPT_BIND(infoWantsComposedText)
+  CAMELGPT_BIND(metadataJson)
+  CAMELGPT_BIND(tensorsJson)
+  CAMELGPT_BIND(metadataString)
+  CAMELGPT_BIND(textBuffer)
+  CAMELGPT_BIND(tokenBuffer)
+  CAMELGPT_BIND(tokensAddress)
+  CAMELGPT_BIND(tokensCount)
+  CAMELGPT_BIND(outputAddress)
+  CAMELGPT_BIND(outputSize)
+  CAMELGPT_BIND(tokenize)
+  CAMELGPT_BIND(detokenize)
+  CAMELGPT_BIND(piece)
+  CAMELGPT_BIND(configure)
+  CAMELGPT_BIND(addStop)
+  CAMELGPT_BIND(addLogitBias)
+  CAMELGPT_BIND(prompt)
+  CAMELGPT_BIND(reusedTokens)
+  CAMELGPT_BIND(prefill)
+  CAMELGPT_BIND(step)
+  CAMELGPT_BIND(lastToken)
+  CAMELGPT_BIND(lastLogprob)
+  CAMELGPT_BIND(topTokensAddress)
+  CAMELGPT_BIND(topTokensCount)
+  CAMELGPT_BIND(predictBegin)
+  CAMELGPT_BIND(predict)
+  CAMELGPT_BIND(fill)
+  CAMELGPT_BIND(embedBegin)
+  CAMELGPT_BIND(embedContinue)
+  CAMELGPT_BIND(embeddingAddress)
+  CAMELGPT_BIND(embeddingCount)
+  CAMELGPT_BIND(setPruneMode)
+  CAMELGPT_BIND(setPruning)
+  CAMELGPT_BIND(setTrainedFfn)
+  CAMELGPT_BIND(calibrateBegin)
+  CAMELGPT_BIND(calibrateContinue)
+  CAMELGPT_BIND(sidecar)
+  CAMELGPT_BIND(useSidecar)
+  CAMELGPT_BIND(pruneReport)
+  CAMELGPT_BIND(reportHasLargeHead)
+  CAMELGPT_BIND(reportCalibrated)
+  CAMELGPT_BIND(reportHeadRows)
+  CAMELGPT_BIND(reportKvTokens)
+  CAMELGPT_BIND(reportFfnKept)
+  CAMELGPT_BIND(reportMacs)
+  CAMELGPT_BIND(reportMacsDense)
+  CAMELGPT_BIND(reportDriftChecks)
+  CAMELGPT_BIND(reportDriftEvents)
+  CAMELGPT_BIND(reportDrafted)
+  CAMELGPT_BIND(reportAccepted)
+  CAMELGPT_BIND(reportMeanKl)
+  CAMELGPT_BIND(reportCost)
+  CAMELGPT_BIND(scoreBegin)
+  CAMELGPT_BIND(scoreContinue)
+  CAMELGPT_BIND(bytes)
+  CAMELGPT_BIND(scoresAddress)
+  CAMELGPT_BIND(scoresCount)
+  CAMELGPT_BIND(logitsAddress)
+  CAMELGPT_BIND(logitsCount)
 #undef CAMELGPT_BIND
 }

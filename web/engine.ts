@@ -17,8 +17,6 @@ import type {
   WeightType,
 } from "./types.js";
 
-type BoundEngine = InstanceType<MainModule["Engine"]>;
-
 /** Sampling options as the core takes them: checked, complete, the seed whole. */
 export interface SamplingOptions {
   maxTokens: number;
@@ -97,38 +95,31 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export class Engine {
   readonly #wasm: WebAssembly.Module;
   readonly #memory: WebAssembly.Memory;
-  readonly #module: MainModule;
-  readonly #bound: BoundEngine;
+  readonly #bound: MainModule;
   #failure: CamelGPTError | undefined;
 
-  private constructor(wasm: WebAssembly.Module, memory: WebAssembly.Memory, module: MainModule, bound: BoundEngine) {
+  private constructor(wasm: WebAssembly.Module, memory: WebAssembly.Memory, bound: MainModule) {
     this.#wasm = wasm;
     this.#memory = memory;
-    this.#module = module;
     this.#bound = bound;
   }
 
   /** `hasThreads`: what the module was built for, as far as is known. */
   static async create(wasm: WebAssembly.Module, hasThreads = false): Promise<Engine> {
     const { module, memory } = await instantiate(wasm, hasThreads);
-    let bound: BoundEngine;
-    try {
-      bound = new module.Engine();
-    } catch (error) {
-      throw engineFailed(error);
-    }
-    if (!bound.created()) {
+    const engine = new Engine(wasm, memory, module);
+    if (!engine.#run(() => module.create())) {
       throw new CamelGPTError("out-of-memory", "There is not enough memory for the engine.", {
         hint: "Close other pages or programs.",
       });
     }
-    return new Engine(wasm, memory, module, bound);
+    return engine;
   }
 
   /** Calls on a disposed engine throw `disposed`. The memory itself goes when the module does: end the worker. */
   dispose(): void {
     if (this.#failure) return;
-    this.#run(() => this.#bound.delete());
+    this.#run(() => this.#bound.dispose());
     this.#failure = disposedError();
   }
 
@@ -136,16 +127,16 @@ export class Engine {
 
   /** Sets how many threads will compute, before memory is planned. Says how many that are: 1 where the module has no threads. */
   setThreads(count: number): number {
-    return this.#run(() => this.#module.setThreads(this.#isShared ? count : 1));
+    return this.#run(() => this.#bound.setThreads(this.#isShared ? count : 1));
   }
 
   /** What the helping threads 1 .. count - 1 need. */
   threadStarts(count: number): ThreadStart[] {
     return this.#run(() =>
       Array.from({ length: count - 1 }, (_, i) => {
-        const stack = this.#module.threadStack();
+        const stack = this.#bound.threadStack();
         if (stack === 0) throw noMemoryFor("the stack of a thread", 65536);
-        const [entry, failed] = [this.#module.threadEntry(), this.#module.threadFailed()];
+        const [entry, failed] = [this.#bound.threadEntry(), this.#bound.threadFailed()];
         return { module: this.#wasm, memory: this.#memory, entry, index: i + 1, stack, failed };
       }),
     );
@@ -240,7 +231,7 @@ export class Engine {
 
   /** The kernels in use, for example "relaxed dot32". */
   get kernels(): string {
-    return this.#run(() => this.#string(this.#module.kernelsName()));
+    return this.#run(() => this.#string(this.#bound.kernelsName()));
   }
 
   /** What the module was built for, asked of the module itself: the caller may have handed in any. */
@@ -311,10 +302,13 @@ export class Engine {
   // --- generation ---
 
   configure(options: SamplingOptions, stops: readonly string[], biases: readonly (readonly [number, number])[]): void {
-    const { seed, ...rest } = options;
-    const seedLow = seed >>> 0;
-    const seedHigh = Math.floor(seed / 2 ** 32);
-    this.#check(() => this.#bound.configure({ ...rest, seedLow, seedHigh }));
+    const o = options;
+    this.#check(() =>
+      this.#bound.configure(
+        o.maxTokens, o.temperature, o.topK, o.topP, o.minP, o.typicalP, o.repeatPenalty, o.repeatLast, o.presencePenalty, o.frequencyPenalty,
+        o.seed >>> 0, Math.floor(o.seed / 2 ** 32), o.ignoreEos, o.logprobs, o.steps,
+      ),
+    );
     for (const stop of stops) {
       const size = this.#putText(stop);
       this.#check(() => this.#bound.addStop(size));
@@ -397,7 +391,7 @@ export class Engine {
   /** A copy. */
   embedding(): Float32Array {
     return this.#run(() =>
-      new Float32Array(this.#module.HEAPU8.buffer, this.#bound.embeddingAddress(), this.#bound.embeddingCount()).slice(),
+      new Float32Array(this.#bound.HEAPU8.buffer, this.#bound.embeddingAddress(), this.#bound.embeddingCount()).slice(),
     );
   }
 
@@ -541,16 +535,16 @@ export class Engine {
   // Views are made anew at each use: memory that grew has another buffer.
 
   #bytes(address: number, size: number): Uint8Array {
-    return this.#module.HEAPU8.subarray(address, address + size);
+    return this.#bound.HEAPU8.subarray(address, address + size);
   }
 
   #view(address: number, size: number): DataView {
-    return new DataView(this.#module.HEAPU8.buffer, address, size);
+    return new DataView(this.#bound.HEAPU8.buffer, address, size);
   }
 
   /** A NUL-terminated text. */
   #string(address: number): string {
-    const heap = this.#module.HEAPU8;
+    const heap = this.#bound.HEAPU8;
     return decoder.decode(heap.slice(address, heap.indexOf(0, address))); // a decoder takes no shared memory
   }
 
@@ -566,7 +560,7 @@ export class Engine {
   #tokens(): number[] {
     return this.#run(() => {
       const address = this.#bound.tokensAddress();
-      return Array.from(new Int32Array(this.#module.HEAPU8.buffer, address, this.#bound.tokensCount()));
+      return Array.from(new Int32Array(this.#bound.HEAPU8.buffer, address, this.#bound.tokensCount()));
     });
   }
 
@@ -584,7 +578,7 @@ export class Engine {
   #putTokens(tokens: readonly number[]): void {
     const address = this.#run(() => this.#bound.tokenBuffer(tokens.length));
     if (address === 0 && tokens.length > 0) throw noMemoryFor("the tokens", tokens.length * 4);
-    this.#run(() => new Int32Array(this.#module.HEAPU8.buffer, address, tokens.length).set(tokens));
+    this.#run(() => new Int32Array(this.#bound.HEAPU8.buffer, address, tokens.length).set(tokens));
   }
 }
 

@@ -9,7 +9,7 @@ import type { ReleaseInfo } from "../../web/types.js";
 import { httpSettings, type LoadOptions, resolveOptions } from "./options.js";
 
 /** Signs the releases of this project (Ed25519). */
-const officialKey = "b6311839c22e6d6a53422a428ec123241f58e370329d4abe673f3f9983cb798b";
+const officialKey = "234ece44af55aa99e1861fa56626d14b09dfd9772bb0bb102d2396870b9053be";
 
 /** What `verify` found: all files are as published. */
 export interface Verification extends ReleaseInfo {

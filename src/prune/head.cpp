@@ -183,10 +183,10 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
   return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
 }
 
-float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
+PrunedBest pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
-  float lowest = 0;  // coarse logit that was selected
+  float lowest = 0, highest = 0;  // coarse logits
   parallel([&](const Worker& worker) {
     HeadThread& own = head->threads[worker.index];
     const Activations& state = quantize_state(worker, model, output, workspace);
@@ -195,6 +195,7 @@ float pruned_logits(const Model& model, uint32_t output, RowSelection selection,
     const float wanted = selection_threshold(workspace->logits.first(vocabulary), selection.wanted);
     const float threshold = above_depth(wanted, selection, workspace->logits.first(vocabulary));
     if (worker.index == 0) lowest = wanted + offset;
+    if (worker.index == 0) highest = logits[kernels().argmax(logits, vocabulary)] + offset;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
@@ -204,7 +205,8 @@ float pruned_logits(const Model& model, uint32_t output, RowSelection selection,
       }
     });
   });
-  return logits[kernels().argmax(logits, vocabulary)] - lowest;
+  const float best = logits[kernels().argmax(logits, vocabulary)];
+  return {best - lowest, best - highest};
 }
 
 float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {

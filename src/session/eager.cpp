@@ -6,8 +6,9 @@
 namespace camelgpt {
 namespace {
 
-// Rows that are no further from one another are read together: a request takes as long as this many bytes.
-constexpr uint64_t kLeastGap = 16 << 10;
+// Rows that are no further from one another are read together: with as many requests at a time as there are, one takes about as long as
+// this many bytes of a slow link.
+constexpr uint64_t kLeastGap = 2 << 10;
 
 FileRange in_file(const Session& s, FileRange range) { return {s.data_position + range.from, s.data_position + range.to}; }
 

@@ -2,6 +2,7 @@
 #include "session/pruning.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "nn/linear.h"
@@ -47,17 +48,6 @@ uint32_t head_rows_now(const Pruning& p, uint32_t vocabulary) {
   return p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
 }
 
-// As long as each row costs a part of a download, only those are scored that can be the best, if that alone is asked for. Of 600 steps of
-// SmolLM2-135M the best row was 5.2 nats below the highest at most.
-constexpr float kGreedyDepth = 8;
-
-RowSelection selection(const Session& s, uint32_t rows) {
-  const GenerationOptions& o = s.options;
-  const bool takes_best = s.generating && o.temperature == 0 && o.logprobs == 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 &&
-                          o.frequency_penalty == 0 && s.sampler.biases.empty();
-  return !is_whole(s) && takes_best ? RowSelection{rows, kGreedyDepth} : RowSelection{rows};
-}
-
 // Pruned logits where that is worth trying: whether they are in place and their margin is not too thin. After two thin ones in a
 // row the next steps do not try: 2, then 4, up to 32.
 bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
@@ -67,7 +57,7 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
     return false;
   }
   const uint64_t before = rows_scored(p.head);
-  const float margin = pruned_logits(s->model, output, selection(*s, rows), &p.head, &s->workspace);
+  const float margin = pruned_logits(s->model, output, {rows, p.depth}, &p.head, &s->workspace).margin;
   p.exact_rows += rows_scored(p.head) - before;
   if (margin >= p.options.margin || p.options.margin == 0) {
     p.thin_streak = 0;
@@ -78,12 +68,21 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
   return false;
 }
 
-// Whether all rows of the head are there that a pruned step would score; if not, session->missing says which are not.
-bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
-  Pruning& p = s->pruning;
+// Whether a step takes the best token and asks for nothing else.
+bool takes_best(const Session& s) {
+  const GenerationOptions& o = s.options;
+  return o.temperature == 0 && o.logprobs == 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 && o.frequency_penalty == 0 &&
+         s.sampler.biases.empty();
+}
+
+// As long as each row costs a part of a download, a step that takes the best token scores those alone that can be it: at first rows down to
+// this depth, then those whose coarse logit could be too low by as much as they lie below the best of these. Of 300 steps of
+// SmolLM2-135M the best row was too low by 10 nats at most.
+constexpr float kFirstDepth = 6, kLargestError = 12;
+
+bool has_selected(Session* s, uint32_t output, RowSelection selection) {
   s->missing.clear();
-  if (rows == 0 || p.wants_head || p.dense_left > 0) return false;
-  const float least = selected_rows(s->model, output, selection(*s, rows), &p.head, &s->workspace);
+  const float least = selected_rows(s->model, output, selection, &s->pruning.head, &s->workspace);
   const std::span<const float> logits = s->workspace.logits;
   const Panel& head = s->model.head;
   const uint32_t together = head.order == PanelOrder::kGroups ? kPanelRows : 1;  // rows that are scored together
@@ -94,6 +93,19 @@ bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
     for (uint32_t r = first; r <= row; ++r) want_row(s, head, r);
   }
   return s->missing.empty();
+}
+
+// Whether all rows of the head are there that a pruned step would score; if not, session->missing says which are not. Chooses its depth.
+bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
+  Pruning& p = s->pruning;
+  s->missing.clear();
+  if (rows == 0 || p.wants_head || p.dense_left > 0) return false;
+  p.depth = takes_best(*s) ? kFirstDepth : HUGE_VALF;
+  if (!has_selected(s, output, {rows, p.depth})) return false;
+  if (p.depth == HUGE_VALF) return true;
+  const float rise = pruned_logits(s->model, output, {rows, p.depth}, &p.head, &s->workspace).rise;
+  p.depth = std::max(p.depth, kLargestError - rise);
+  return has_selected(s, output, {rows, p.depth});
 }
 
 bool limits_attention(const Session& s) {
@@ -185,6 +197,7 @@ bool pruning_logits(Session* session, uint32_t output) {
   const uint32_t vocabulary = s->model.config.vocabulary;
   const uint32_t rows = head_rows_now(p, vocabulary);
   const bool whole = is_whole(*s);
+  p.depth = HUGE_VALF;
   if (!whole && !has_head_rows(s, output, rows)) return false;
   const bool pruned = rows != 0 && !p.wants_head && try_pruned_logits(s, output, rows);
   p.wants_head = !pruned && !whole;

@@ -24,8 +24,8 @@ export interface Loaded {
 /** Milliseconds between two progress events. */
 const progressInterval = 50;
 
-/** Bytes to ask for at a time while only the header is wanted. */
-const headerPiece = 256 << 10;
+/** Bytes to take at a time where those behind the header may not be wanted. */
+const headerPiece = 64 << 10;
 
 /** Reads the source until every tensor is in place, or all that answers need, and gives the plan by which memory was taken. Closes the source. */
 export async function loadModel(engine: Engine, source: ByteSource, options: LoadOptions): Promise<Loaded> {

@@ -1,0 +1,67 @@
+// A server on loopback behind a link of a given speed, which all of its connections share.
+import { createServer } from "node:http";
+
+const tick = 10;
+
+/** `bytesPerSecond` of the link; `latency` before each answer, milliseconds; `ranges: false`: parts are never sent. */
+export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true }) {
+  const counts = { requests: 0, sent: 0 };
+  const waiting = [];
+  let failing = false;
+  const server = createServer((request, response) => {
+    counts.requests++;
+    if (failing) return request.socket.resetAndDestroy();
+    const asked = ranges ? /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") : null;
+    const from = Number(asked?.[1] ?? 0);
+    const to = asked?.[2] ? Number(asked[2]) + 1 : file.length;
+    setTimeout(() => {
+      response.writeHead(asked ? 206 : 200, {
+        "content-type": "application/octet-stream",
+        "content-length": to - from,
+        etag: '"this"',
+        ...(asked && { "content-range": `bytes ${from}-${to - 1}/${file.length}` }),
+      });
+      const transfer = { response, at: from, to, isReady: true };
+      waiting.push(transfer);
+      response.on("close", () => waiting.splice(waiting.indexOf(transfer), 1));
+    }, latency);
+  });
+  // Each tick's bytes go around in small parts, as packets of several connections would.
+  const packet = 16 << 10;
+  let last = performance.now();
+  let credit = 0;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    credit = Math.min(credit + ((now - last) / 1000) * bytesPerSecond, bytesPerSecond / 10);
+    last = now;
+    for (let idle = 0; credit > 0 && waiting.length > 0 && idle < waiting.length; ) {
+      const transfer = waiting.shift();
+      waiting.push(transfer);
+      idle++;
+      if (!transfer.isReady || transfer.at >= transfer.to) continue;
+      idle = 0;
+      const count = Math.min(packet, transfer.to - transfer.at, Math.ceil(credit));
+      transfer.isReady = transfer.response.write(file.subarray(transfer.at, transfer.at + count));
+      if (!transfer.isReady) transfer.response.once("drain", () => (transfer.isReady = true));
+      transfer.at += count;
+      credit -= count;
+      counts.sent += count;
+      if (transfer.at === transfer.to) transfer.response.end();
+    }
+  }, tick);
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}/model.gguf`,
+    counts,
+    /** Resets all connections, and from then on every one. */
+    fail() {
+      failing = true;
+      for (const { response } of [...waiting]) response.socket?.resetAndDestroy();
+    },
+    close() {
+      clearInterval(timer);
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

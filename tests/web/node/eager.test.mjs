@@ -1,0 +1,122 @@
+// Answers before the whole file is there: the layers first, the rows of the head that are needed, and the rest meanwhile.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { modelPath, rejectsWith } from "../lib/model.mjs";
+import { startSlowServer } from "../lib/slow-server.mjs";
+
+const file = readFileSync(modelPath);
+const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_start|>assistant\n";
+const fast = { bytesPerSecond: 60e6 };
+
+describe("eager loading", () => {
+  let sidecar, expected;
+  const servers = [];
+  const serve = async (options) => {
+    const server = await startSlowServer(file, options);
+    servers.push(server);
+    return server;
+  };
+  const options = () => ({ sidecar, contextLength: 512, retries: 0 });
+  before(async () => {
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: "balanced" });
+    ({ sidecar } = await model.calibrate());
+    expected = await model.stream(prompt, { maxTokens: 40 });
+    await model.dispose();
+  });
+  after(() => Promise.all(servers.map((server) => server.close())));
+
+  /** An answer, with the part of the file that the server had sent before its first piece. */
+  async function answer(model, server) {
+    let part;
+    const stream = model.stream(prompt, { maxTokens: 40 });
+    for await (const piece of stream) if (piece) part ??= server.counts.sent / file.length;
+    return { ...(await stream), part };
+  }
+
+  for (const worker of [true, false]) {
+    test(`the first token comes before 70 % of the bytes, and the text is that of a whole model (worker: ${worker})`, async () => {
+      const server = await serve(fast);
+      const model = new CamelGPTInference(server.url, { ...options(), worker });
+      const early = await answer(model, server);
+      assert.ok(early.part < 0.7, `the first token came after ${(100 * early.part).toFixed(2)} %`);
+      assert.deepEqual(early.tokens, expected.tokens);
+      // What needs all weights waits for them.
+      const text = "The bee is an insect that makes honey.";
+      const whole = await CamelGPTInference.load(modelPath, { contextLength: 512, sidecar });
+      assert.deepEqual((await model.score(text)).nll, (await whole.score(text)).nll);
+      assert.deepEqual((await answer(model, server)).tokens, expected.tokens);
+      assert.ok(server.counts.sent < 1.05 * file.length, `${server.counts.sent} bytes were sent`);
+      await whole.dispose();
+      await model.dispose();
+    });
+  }
+
+  test("what came in another order is kept as a whole file", async () => {
+    const given = process.env.XDG_CACHE_HOME;
+    const folder = mkdtempSync(join(tmpdir(), "camelgpt-eager-"));
+    process.env.XDG_CACHE_HOME = folder;
+    try {
+      const server = await serve(fast);
+      for (const _ of [1, 2]) {
+        const model = new CamelGPTInference(server.url, { ...options(), cache: true });
+        assert.deepEqual((await answer(model, server)).tokens, expected.tokens);
+        await model.embed("all of it"); // waits for the rest
+        await model.dispose();
+        const [kept] = await CamelGPTInference.listCached();
+        assert.equal(kept?.bytes, file.length);
+      }
+      const { requests } = server.counts;
+      const again = await CamelGPTInference.load(server.url, { ...options(), cache: true });
+      assert.equal(server.counts.requests, requests, "the second and third load ask nobody");
+      await again.dispose();
+    } finally {
+      if (given === undefined) delete process.env.XDG_CACHE_HOME;
+      else process.env.XDG_CACHE_HOME = given;
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("without ranges, or where it is not wanted, the file comes in its order", async () => {
+    for (const [link, own] of [[{ ...fast, ranges: false }, {}], [fast, { eager: false }], [fast, { epdp: "off" }]]) {
+      const server = await serve(link);
+      const model = new CamelGPTInference(server.url, { ...options(), ...own });
+      const { tokens, part } = await answer(model, server);
+      assert.deepEqual(tokens, expected.tokens);
+      assert.ok(part > 0.99);
+      assert.equal(server.counts.requests, 1);
+      await model.dispose();
+    }
+  });
+
+  test("a connection that breaks for good after the first token is an error of what needs more, and nothing hangs", async () => {
+    const server = await serve({ bytesPerSecond: 30e6 });
+    const model = new CamelGPTInference(server.url, options());
+    const stream = model.stream(prompt, { maxTokens: 400, ignoreEos: true });
+    await rejectsWith("network", async () => {
+      for await (const piece of stream) if (piece) server.fail();
+    });
+    await rejectsWith("network", model.score("The bee is an insect."));
+    await rejectsWith("network", model.generateText("Another prompt", 400));
+    await model.dispose();
+  });
+
+  test("a generation that waits for rows can be aborted, and a model that waits for its rest disposed of", async () => {
+    const server = await serve({ bytesPerSecond: 60e6, latency: 200 });
+    const model = new CamelGPTInference(server.url, options());
+    const abort = new AbortController();
+    const stream = model.stream(prompt, { maxTokens: 100, signal: abort.signal });
+    await model.load();
+    abort.abort();
+    const result = await stream.catch((error) => error);
+    assert.ok(result.code === "aborted" || result.finishReason === "abort");
+    const pending = rejectsWith("disposed", model.score("The bee is an insect."));
+    await model.dispose();
+    await pending;
+  });
+});
