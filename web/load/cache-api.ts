@@ -1,4 +1,4 @@
-// The Cache API as a store for downloads, where there is no file system: each write to a file is a response of its own, so that none
+// The Cache API as a store for downloads, where there is no file system: each write to a file is a response of its own, by its position, so that none
 // has to be in memory as a whole.
 import type { FileStore } from "./cache.js";
 import { blobSource } from "./source.js";
@@ -13,14 +13,14 @@ export async function openCacheApi(): Promise<FileStore | undefined> {
   const keys = async () => (await cache.keys()).map(({ url }) => url.slice(root.length).split("/"));
   return {
     async open(name) {
-      const parts: Blob[] = [];
-      for (let part; (part = await cache.match(`${root}${name}/${parts.length}`)); ) parts.push(await part.blob());
-      return parts.length > 0 ? blobSource(new Blob(parts), name) : undefined;
+      const positions = (await keys()).flatMap(([file, at]) => (file === name ? Number(at) : []));
+      const parts = positions.sort((a, b) => a - b).map(async (at) => (await cache.match(`${root}${name}/${at}`))?.blob());
+      const blobs = (await Promise.all(parts)).filter((part) => part !== undefined);
+      return blobs.length > 0 ? blobSource(new Blob(blobs), name) : undefined;
     },
     async create(name) {
-      let parts = 0;
       return {
-        write: (bytes) => cache.put(`${root}${name}/${parts++}`, new Response(bytes as Uint8Array<ArrayBuffer>)),
+        write: (bytes, at) => cache.put(`${root}${name}/${at}`, new Response(bytes as Uint8Array<ArrayBuffer>)),
         async close() {},
       };
     },
