@@ -247,6 +247,28 @@ Status session_predict(Session* session, uint32_t position, int32_t token, uint3
 // became in their place.
 Status session_fill(Session* session, size_t token_count);
 
+// -------------------------------------------------------------------------------------------------------- saved states
+
+// A state is the text that the cache holds (of a generation its prompt and the answer so far; of a masked model the prompt) with its keys
+// and values, as bytes that pass through session_staging a piece at a time. In another session of the same model file, with the same type
+// of keys and values, a prompt that begins with that text then goes on from there, as it would in this one.
+
+// Tokens of that text.
+uint32_t session_cached_tokens(const Session* session);
+
+// Starts to save; a generation is over with it. *bytes: how many there will be. kBadState where the cache holds no text,
+// kUnsupportedTask for encoders.
+Status session_save_begin(Session* session, uint64_t* bytes);
+// Puts the next of them into the staging buffer and says how many that are: 0 when all were given.
+size_t session_save_continue(Session* session);
+
+// Starts to take a state of so many bytes: kTruncated where these are too few. kUnsupportedTask for encoders.
+Status session_restore_begin(Session* session, uint64_t bytes);
+// Takes the first `size` bytes of the staging buffer as the next of them; with the last ones the state is in place. Any bytes may come:
+// kTruncated, kBadFormat, kUnsupportedVersion, kBadInput (another model, another type of keys and values), kContextOverflow. The cache
+// then holds what it held, where the first 40 bytes are wrong, or nothing. Another use of the cache in between ends it: kBadState.
+Status session_restore_continue(Session* session, size_t size);
+
 // ----------------------------------------------------------------------------------------------------------- embedding
 
 // Starts to evaluate the first `token_count` tokens of the token buffer as a text, whose vector is the mean of the hidden states of its

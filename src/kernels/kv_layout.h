@@ -23,6 +23,7 @@ struct RowLimits {
   float magnitude;  // of each
   float norm;       // the root of the sum of their squares
 };
+inline constexpr float kNormRounding = 16;  // what rounding to integers may add to the norm of up to 1024 of them
 // A query and a key: at most the product of their norms (Cauchy and Schwarz).
 inline constexpr RowLimits kQueryLimits = {32767, 46000};
 constexpr RowLimits key_limits(KvType type) { return type == KvType::k16 ? kQueryLimits : RowLimits{127, 46000}; }

@@ -27,20 +27,6 @@ void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t po
   }
 }
 
-void sum_up_page(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t page, KvCache* cache) {
-  const size_t index = static_cast<size_t>(layer) * config.kv_heads + head;
-  const size_t position = index * cache->room + page * kAttentionTile;
-  const uint32_t width = config.head_width;
-  const float* scales = cache->keys.scales.data() + position;
-  const uint8_t* keys = cache->keys.stored.data() + position * width * kv_element_bytes(cache->type);
-  float pairs[2 * kMaxHeadWidth];
-  sum_up_keys(cache->type, keys, scales, width, pairs);
-  int16_t quants[2 * kMaxHeadWidth];
-  const size_t first = index * cache->page_room;
-  cache->page_scales[first + page] = kernels().round_row(pairs, 2 * width, kPageLimits, quants);
-  scatter<key_index>(quants, 2 * width, page, cache->pages.data() + first * 2 * width);
-}
-
 // How many positions at the end of a page are kept for good: what a convolution reads beside its own.
 uint32_t kept_of_page(const ModelConfig& config) { return config.conv_length - 1; }
 
@@ -84,10 +70,24 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
   return {};
 }
 
+void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache) {
+  const size_t position = head * cache->room + page * kAttentionTile;
+  const uint32_t width = config.head_width;
+  const float* scales = cache->keys.scales.data() + position;
+  const uint8_t* keys = cache->keys.stored.data() + position * width * kv_element_bytes(cache->type);
+  float pairs[2 * kMaxHeadWidth];
+  sum_up_keys(cache->type, keys, scales, width, pairs);
+  int16_t quants[2 * kMaxHeadWidth];
+  const size_t first = head * cache->page_room;
+  cache->page_scales[first + page] = kernels().round_row(pairs, 2 * width, kPageLimits, quants);
+  scatter<key_index>(quants, 2 * width, page, cache->pages.data() + first * 2 * width);
+}
+
 void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
                      KvCache* cache) {
   store<key_index>(config, layer, head, position, key, key_limits(cache->type), *cache, &cache->keys);
-  if ((position + 1) % kAttentionTile == 0) sum_up_page(config, layer, head, position / kAttentionTile, cache);
+  if ((position + 1) % kAttentionTile != 0) return;
+  cache_sum_up_page(config, static_cast<size_t>(layer) * config.kv_heads + head, position / kAttentionTile, cache);
 }
 
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,

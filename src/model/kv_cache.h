@@ -45,6 +45,9 @@ void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, u
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
                        KvCache* cache);
 
+// Makes the summary of a page whose keys are all stored. `head` counts those of all layers.
+void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache);
+
 // Where the input [hidden] of a convolution at a position is kept. `layer` counts those with a convolution.
 float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache);
 

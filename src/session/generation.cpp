@@ -129,7 +129,7 @@ Status finish_text(Session* s) {
 uint32_t same_beginning(const Session& s, uint32_t count) {
   // The last token is evaluated anew: its logits are needed. Where tokens see what comes after them, it is all or nothing.
   const bool causal = s.model.config.causal;
-  if (!causal && s.prompt_length != count) return 0;
+  if (!pruning_can_reuse(s.pruning) || (!causal && s.prompt_length != count)) return 0;
   uint32_t same = 0;
   const uint32_t limit = std::min(s.cache.length, causal ? count - 1 : count);
   while (same < limit && s.history[same] == s.tokens[same]) ++same;

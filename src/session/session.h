@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "model/weight_stream.h"
 #include "session/pruning.h"
+#include "session/state.h"
 #include "session/stop_strings.h"
 #include "tokenize/tokenizer.h"
 
@@ -75,6 +76,7 @@ struct Session {
   bool predicting = false;          // between session_predict_begin and another use of the cache
 
   Pruning pruning;
+  StateTransfer transfer;
 
   // Embedding.
   Buffer<float> embedding;          // [padded hidden]

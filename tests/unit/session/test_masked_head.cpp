@@ -194,6 +194,9 @@ TEST_CASE("an encoder without a head gives vectors and nothing else") {
   CHECK(session_score_begin(session, tokens.size()).code == ErrorCode::kUnsupportedTask);
   CHECK(session_predict_begin(session, tokens.size(), 0).code == ErrorCode::kUnsupportedTask);
   CHECK(session_fill(session, tokens.size()).code == ErrorCode::kUnsupportedTask);
+  uint64_t bytes = 0;
+  CHECK(session_save_begin(session, &bytes).code == ErrorCode::kUnsupportedTask);
+  CHECK(session_restore_begin(session, 100).code == ErrorCode::kUnsupportedTask);
   REQUIRE(session_embed_begin(session, tokens.size(), Pooling::kFirst, false).ok());
   uint32_t left = 1;
   REQUIRE(session_embed_continue(session, 64, &left).ok());

@@ -91,6 +91,20 @@ TEST_CASE("selected logits are the dense ones bit for bit, and the best are amon
   }
 }
 
+TEST_CASE("a calibration's text is not what there is to save") {
+  TestSession session;
+  REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
+  configure(session);
+  prefill(session, text(9));
+  uint64_t bytes = 0;
+  REQUIRE(session_save_begin(session, &bytes).ok());
+  calibrate(session);
+  CHECK(session_cached_tokens(session) == 0);
+  CHECK(session_save_begin(session, &bytes).code == ErrorCode::kBadState);
+  prefill(session, text(9));
+  CHECK(session_cached_tokens(session) == 9);
+}
+
 TEST_CASE("without a calibration, with the mode off, or with all rows wanted, steps are dense") {
   TestSession plain;
   REQUIRE(load(plain, model_file()).ok());

@@ -1,0 +1,130 @@
+#include "model/kv_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kHeadParts = 4;
+
+uint32_t head_count(const ModelConfig& config) { return (config.layers - config.conv_layers) * config.kv_heads; }
+
+template <class T>
+std::span<uint8_t> bytes_of(std::span<T> values) {
+  return {reinterpret_cast<uint8_t*>(values.data()), values.size_bytes()};
+}
+
+// Floats of a layer's inputs of convolutions, and how many of them the first `positions`, whole tiles, have.
+struct ConvFloats {
+  size_t all, kept;
+};
+ConvFloats conv_floats(const ModelConfig& config, uint32_t positions, const KvCache& cache) {
+  const size_t pages = positions / kAttentionTile;
+  return {cache.conv.size() / config.conv_layers, (kRecentInputs + pages * (config.conv_length - 1)) * config.hidden};
+}
+
+void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, uint32_t), const KvCache& cache, const KvCache::Rows& rows) {
+  const uint32_t width = config.head_width, bytes = kv_element_bytes(cache.type);
+  const uint32_t end = static_cast<uint32_t>(kv_room(cache.length));
+  for (size_t head = 0; head < head_count(config); ++head) {
+    const size_t first = head * cache.room;
+    for (uint32_t p = cache.length; p < end; ++p) {
+      rows.scales[first + p] = 0;
+      for (uint32_t i = 0; i < width; ++i) std::memset(&rows.stored[(first * width + index(width, p, i)) * bytes], 0, bytes);
+    }
+  }
+}
+
+// Recent inputs that are not known, or lie where the last ones of pages do, and those of positions to come.
+void clear_conv(const ModelConfig& config, KvCache* cache) {
+  const uint32_t hidden = config.hidden, kept = config.conv_length - 1, end = static_cast<uint32_t>(kv_room(cache->length));
+  const auto is_kept = [&](uint32_t p) { return p % kAttentionTile >= kAttentionTile - kept; };
+  for (uint32_t& position : cache->conv_positions) {
+    if (position >= cache->length) position = UINT32_MAX;
+  }
+  for (uint32_t layer = 0; layer < config.conv_layers; ++layer) {
+    float* recent = cache->conv.data() + layer * conv_floats(config, end, *cache).all;
+    for (uint32_t i = 0; i < kRecentInputs; ++i) {
+      const uint32_t p = cache->conv_positions[i];
+      if (p == UINT32_MAX || is_kept(p)) std::fill_n(recent + size_t{i} * hidden, hidden, 0.0f);
+    }
+    for (uint32_t p = cache->length; p < end; ++p) {
+      if (is_kept(p)) std::fill_n(cache_conv_input(config, layer, p, cache), hidden, 0.0f);
+    }
+  }
+}
+
+// Keys lie so that the position changes with every pair of a block, and their norms are limited. Values have no such limit.
+template <class Element>
+bool quants_fit(std::span<const uint8_t> bytes, uint32_t width, RowLimits limits) {
+  const Element* quants = reinterpret_cast<const Element*>(bytes.data());
+  const size_t count = bytes.size() / sizeof(Element), block = size_t{kKeyBlock} * width;
+  const double norm = static_cast<double>(limits.norm) + static_cast<double>(kNormRounding);
+  for (size_t first = 0; first < count; first += block) {
+    int64_t squares[kKeyBlock] = {};
+    for (size_t i = 0; i < block; ++i) {
+      const int32_t quant = quants[first + i];
+      if (std::abs(quant) > static_cast<int32_t>(limits.magnitude)) return false;
+      squares[i / 2 % kKeyBlock] += quant * quant;
+    }
+    if (static_cast<double>(*std::max_element(squares, squares + kKeyBlock)) > norm * norm) return false;
+  }
+  return true;
+}
+
+bool floats_are(std::span<const uint8_t> bytes, bool (*good)(float)) {
+  const float* values = reinterpret_cast<const float*>(bytes.data());
+  return std::all_of(values, values + bytes.size() / sizeof(float), good);
+}
+
+}  // namespace
+
+std::span<uint8_t> cache_part(const ModelConfig& config, uint32_t length, uint32_t part, const KvCache& cache) {
+  const uint32_t heads = head_count(config), positions = static_cast<uint32_t>(kv_room(length));
+  if (part < kHeadParts * heads) {
+    const size_t first = size_t{part / kHeadParts} * cache.room;
+    const KvCache::Rows& rows = part % kHeadParts < 2 ? cache.keys : cache.values;
+    if (part % 2 == 1) return bytes_of(rows.scales.subspan(first, positions));
+    const size_t each = size_t{config.head_width} * kv_element_bytes(cache.type);
+    return rows.stored.subspan(first * each, positions * each);
+  }
+  part -= kHeadParts * heads;
+  if (part > config.conv_layers || config.conv_layers == 0) return {};
+  if (part == 0) return bytes_of(cache.conv_positions);
+  const ConvFloats floats = conv_floats(config, positions, cache);
+  return bytes_of(cache.conv.subspan((part - 1) * floats.all, floats.kept));
+}
+
+void cache_clear_rest(const ModelConfig& config, KvCache* cache) {
+  clear_rows(config, key_index, *cache, cache->keys);
+  clear_rows(config, value_index, *cache, cache->values);
+  if (config.conv_layers != 0) clear_conv(config, cache);
+}
+
+bool cache_is_sound(const ModelConfig& config, uint32_t length, const KvCache& cache) {
+  const auto is_scale = [](float value) { return value >= 0 && std::isfinite(value); };
+  const auto is_input = [](float value) { return std::isfinite(value); };
+  const uint32_t head_parts = kHeadParts * head_count(config);
+  for (uint32_t part = 0;; ++part) {
+    const std::span<const uint8_t> bytes = cache_part(config, length, part, cache);
+    if (bytes.empty()) return true;
+    if (part == head_parts) continue;  // positions, which are only compared
+    const RowLimits limits = part % kHeadParts == 0 ? key_limits(cache.type) : value_limits(cache.type);
+    const bool good = part > head_parts              ? floats_are(bytes, is_input)
+                      : part % 2 == 1                ? floats_are(bytes, is_scale)
+                      : cache.type == KvType::k16 ? quants_fit<int16_t>(bytes, config.head_width, limits)
+                                                  : quants_fit<int8_t>(bytes, config.head_width, limits);
+    if (!good) return false;
+  }
+}
+
+void cache_fill(const ModelConfig& config, uint32_t length, KvCache* cache) {
+  for (uint32_t head = 0; head < head_count(config); ++head) {
+    for (uint32_t page = 0; page < length / kAttentionTile; ++page) cache_sum_up_page(config, head, page, cache);
+  }
+  cache->length = length;
+}
+
+}  // namespace camelgpt
