@@ -23,7 +23,7 @@ inline uint64_t hash_bytes(const void* bytes, size_t size, uint64_t hash = 0x9e3
     mix(word);
   }
   uint64_t rest = size;  // so that trailing zeros count
-  std::memcpy(&rest, at, size);
+  if (size > 0) std::memcpy(&rest, at, size);  // no bytes have no address
   mix(rest ^ static_cast<uint64_t>(size) << 56);
   return hash;
 }
