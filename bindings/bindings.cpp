@@ -189,6 +189,17 @@ struct Engine {
   double topTokensAddress() const { return address(session_top_tokens(session).data()); }
   uint32_t topTokensCount() const { return static_cast<uint32_t>(session_top_tokens(session).size()); }
 
+  // --- saved states ---
+  uint32_t cachedTokens() const { return session_cached_tokens(session); }
+  // How many bytes there will be, or -1 with an error.
+  double saveBegin() {
+    uint64_t bytes = 0;
+    return keep(session_save_begin(session, &bytes)) ? static_cast<double>(bytes) : -1.0;
+  }
+  uint32_t saveContinue() { return static_cast<uint32_t>(session_save_continue(session)); }
+  bool restoreBegin(double bytes) { return keep(session_restore_begin(session, static_cast<uint64_t>(bytes))); }
+  bool restoreContinue(uint32_t size) { return keep(session_restore_continue(session, size)); }
+
   // --- masks ---
   bool predictBegin(uint32_t token_count, uint32_t prompt_count) {
     return keep(session_predict_begin(session, token_count, prompt_count));
@@ -371,6 +382,11 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(lastLogprob)
   CAMELGPT_BIND(topTokensAddress)
   CAMELGPT_BIND(topTokensCount)
+  CAMELGPT_BIND(cachedTokens)
+  CAMELGPT_BIND(saveBegin)
+  CAMELGPT_BIND(saveContinue)
+  CAMELGPT_BIND(restoreBegin)
+  CAMELGPT_BIND(restoreContinue)
   CAMELGPT_BIND(predictBegin)
   CAMELGPT_BIND(predict)
   CAMELGPT_BIND(fill)

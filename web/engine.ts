@@ -355,6 +355,40 @@ export class Engine {
     return pairs.map(({ token, logprob }) => ({ token, text: this.piece(token), logprob }));
   }
 
+  // --- saved states ---
+
+  /** Of the text that the cache holds. */
+  get cachedTokens(): number {
+    return this.#run(() => this.#bound.cachedTokens());
+  }
+
+  /** Starts to save that text. Says how many bytes there will be. */
+  saveBegin(): number {
+    return this.#checkNumber(() => this.#bound.saveBegin());
+  }
+
+  /** The next of them, until all were given. Valid until the next call. */
+  saveContinue(): Uint8Array {
+    return this.#run(() => {
+      const size = this.#bound.saveContinue();
+      return this.#bytes(this.#bound.stagingAddress(), size);
+    });
+  }
+
+  /** Starts to take a state of so many bytes. */
+  restoreBegin(size: number): void {
+    this.#check(() => this.#bound.restoreBegin(size));
+  }
+
+  /** Takes the next of them; with the last ones the state is in place. Says how many of these were taken. */
+  restoreContinue(bytes: Uint8Array): number {
+    const staging = this.staging();
+    const size = Math.min(bytes.length, staging.length);
+    staging.set(bytes.subarray(0, size));
+    this.#check(() => this.#bound.restoreContinue(size));
+    return size;
+  }
+
   // --- masks ---
 
   /** Evaluates tokens, masks among them. All see one another, but the first `prompt` of them only themselves. */

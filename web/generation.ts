@@ -99,7 +99,12 @@ export async function generate(
     text,
     tokens,
     finishReason,
-    usage: { promptTokens: promptTokens.length, completionTokens: tokens.length, ...(bytes !== undefined && { bytes }) },
+    usage: {
+      promptTokens: promptTokens.length,
+      completionTokens: tokens.length,
+      ...(reused > 0 && { cachedTokens: reused }),
+      ...(bytes !== undefined && { bytes }),
+    },
     timings: {
       loadMs,
       prefillMs: prefilled - begin,

@@ -19,6 +19,7 @@ import type { EngineMeans } from "./platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { score } from "./scoring.js";
+import { loadState, saveState } from "./state.js";
 import { chooseThreads, Helpers, type ThreadChoice } from "./threads.js";
 
 /** An engine, and how it came to be what it is. */
@@ -172,6 +173,10 @@ export class Host {
       const { engine, loadMs, rest } = this.#loaded();
       return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), rest });
     },
+
+    save: async (_params, { signal }) => saveState(this.#loaded().engine, signal),
+
+    restore: async ({ state }, { signal }) => loadState(this.#loaded().engine, state, signal),
 
     score: async (params, { signal }) => {
       const { engine, contextLength } = await this.#whole(signal);

@@ -47,7 +47,7 @@ export interface WorkerLink {
 
 /** The other end of a {@link WorkerLink}. */
 export interface WorkerPort {
-  post(message: FromWorker): void;
+  post(message: FromWorker, transfer?: ArrayBuffer[]): void;
   listen(onMessage: (message: ToWorker) => void): void;
 }
 

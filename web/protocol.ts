@@ -13,6 +13,7 @@ import type {
   FilledMasks,
   Generated,
   Inspection,
+  LoadedState,
   ModelInfo,
   Pooling,
   ProgressEvent,
@@ -125,6 +126,8 @@ export interface Calls {
   pieces: { params: { tokens: readonly number[] }; event: never; value: string[] };
   /** The events are pieces of the text, in order. */
   generate: { params: GenerateParams; event: string; value: Generated };
+  save: { params: Record<string, never>; event: never; value: Uint8Array };
+  restore: { params: { state: Uint8Array }; event: never; value: LoadedState };
   score: { params: ScoreParams; event: never; value: Score };
   fill: { params: FillParams; event: never; value: FilledMasks };
   classify: { params: ClassifyParams; event: never; value: Classification };

@@ -129,6 +129,8 @@ export type FinishReason = "stop" | "length" | "abort" | "error";
 export interface Usage {
   promptTokens: number;
   completionTokens: number;
+  /** Tokens of the prompt that the cache still held, so that they were not evaluated again; missing where there were none. */
+  cachedTokens?: number;
   /** Bytes of the completion, where a model reads and writes bytes and its tokens are chunks of them. */
   bytes?: number;
 }
@@ -161,6 +163,12 @@ export interface Generated {
 /** The whole of one generation, and what it ran on. */
 export interface GenerationResult extends Generated {
   engine: EngineInfo;
+}
+
+/** What a saved state was. */
+export interface LoadedState {
+  /** Of its text. */
+  tokens: number;
 }
 
 /** How probable a model found a text. */

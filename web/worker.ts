@@ -31,7 +31,8 @@ export function serveWorker(port: WorkerPort, means: EngineMeans): void {
     };
     try {
       const value = await host.call(name, params as never, context);
-      port.post({ type: "value", id, value });
+      // A saved state is large, and nobody here needs it any more.
+      port.post({ type: "value", id, value }, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);
     } catch (error) {
       port.post({ type: "error", id, error: errorToData(error) });
     } finally {

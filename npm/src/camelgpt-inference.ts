@@ -23,6 +23,7 @@ import type {
   FilledMasks,
   GenerationResult,
   Inspection,
+  LoadedState,
   ModelInfo,
   Score,
 } from "../../web/types.js";
@@ -51,6 +52,7 @@ import {
   type ScoreOptions,
   scoreParams,
   splitChatOptions,
+  stateBytes,
   type TokenizeOptions,
   tokenizeParams,
 } from "./options.js";
@@ -201,6 +203,25 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       const prompt = await this.#renderChat(messages, template, signal);
       return this.#generate({ ...params, prompt }, emit, signal);
     }, options?.signal);
+  }
+
+  /**
+   * The text that the cache holds (prompt and answer of the last generation; of a masked model the prompt) with its keys and values, as bytes
+   * to keep: they grow with the text. {@link CamelGPTInferenceBase.loadState | loadState} takes them.
+   * Errors: `bad-state` where there is no text, `unsupported-task` for encoders, `out-of-memory`.
+   */
+  async saveState(options?: { signal?: AbortSignal }): Promise<Uint8Array> {
+    return this.#call("save", {}, { signal: options?.signal });
+  }
+
+  /**
+   * Puts a saved state into the cache, in place of what that held: a prompt that begins with its text goes on from there, at once and with
+   * the tokens that the model it was saved from would have gone on with. It has to be the same model file, and the option `kvCache` the same.
+   * Errors: `bad-input` for the state of another model, `bad-format`, `truncated`, `unsupported-version`, `context-overflow`,
+   * `unsupported-task`, `aborted`. After an error the cache has what it had, or nothing.
+   */
+  async loadState(state: Uint8Array | ArrayBuffer, options?: { signal?: AbortSignal }): Promise<LoadedState> {
+    return this.#call("restore", { state: stateBytes(state) }, { signal: options?.signal });
   }
 
   /** The token ids of a text. */

@@ -120,7 +120,7 @@ export function checkText(value: unknown, expected = "a text"): void {
   });
 }
 
-function wrongKind(value: unknown, expected: string): CamelGPTError {
+export function wrongKind(value: unknown, expected: string): CamelGPTError {
   return new CamelGPTError("bad-input", "The input is of the wrong kind.", { expected, found: show(value) });
 }
 

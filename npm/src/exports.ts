@@ -19,6 +19,7 @@ export type {
   GenerationResult,
   Inspection,
   KvCacheType,
+  LoadedState,
   MemoryPlan,
   ModelInfo,
   ModelKind,

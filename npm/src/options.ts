@@ -21,6 +21,7 @@ import {
   oneOf,
   text,
   texts,
+  wrongKind,
 } from "./check-options.js";
 
 /** Options of a model. All of them are optional. */
@@ -473,6 +474,12 @@ export function generateParams(prompt: string | readonly number[], options: Gene
     stop: typeof stop === "string" ? [stop] : stop,
     logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
   };
+}
+
+export function stateBytes(state: Uint8Array | ArrayBuffer): Uint8Array {
+  if (tagOf(state) === "ArrayBuffer") return new Uint8Array(state);
+  if (tagOf(state) === "Uint8Array") return state as Uint8Array;
+  throw wrongKind(state, "the bytes of a saved state");
 }
 
 /** What belongs to the template, and what to the generation. */

@@ -53,6 +53,8 @@ function check(answer, flavour, t) {
   assert.equal(rest.streamed, rest.text);
   assert.equal(rest.aborted, "abort");
   assert.equal(rest.gone, "disposed");
+  const { kept, of, cached, same } = rest.saved;
+  assert.deepEqual({ kept, cached, same }, { kept: of - 1, cached: of - 1, same: true }); // the last token was never evaluated
   assert.equal(rest.label, "positive");
   assert.equal(rest.trusted, true);
   assert.equal(rest.wrong, "not-found");

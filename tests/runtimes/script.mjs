@@ -19,6 +19,18 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   }
   const { finishReason: aborted } = await cut;
   const chat = await model.chat(messages, { chatTemplate, maxTokens: 6 });
+  // Save and restore: a new object of the same file goes on without evaluating the saved text again.
+  const told = await model.stream("The city was", { maxTokens: 12 });
+  const state = await model.saveState();
+  const next = [...(await model.tokenize("The city was")), ...told.tokens];
+  const goneOn = await model.stream(next, { maxTokens: 8 });
+  const restored = await CamelGPTInference.load(url, { ...options, contextLength: 200 });
+  const { tokens: kept } = await restored.loadState(state);
+  const resumed = await restored.stream(next, { maxTokens: 8 });
+  await restored.dispose();
+  const saved = {
+    bytes: state.length, kept, of: next.length, cached: resumed.usage.cachedTokens, same: String(resumed.tokens) === String(goneOn.tokens), text: resumed.text,
+  };
   const { perplexity } = await model.score("The city was built in the north of the country.");
   await model.dispose();
   const gone = await model.generateText("The", 1).catch((error) => error.code);
@@ -35,6 +47,6 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   const wrong = await CamelGPTInference.load(`${url}.none`, options).catch((error) => error.code);
   return {
     flavour: engine.flavour, threads: engine.threads, worker: engine.worker, loaded: progress.at(-1),
-    text, drawn, streamed, aborted, chat: chat.text ?? String(chat), perplexity, gone, label, vector: [...vector], trusted, offline, wrong,
+    text, drawn, streamed, aborted, chat: chat.text ?? String(chat), perplexity, saved, gone, label, vector: [...vector], trusted, offline, wrong,
   };
 }

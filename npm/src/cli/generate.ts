@@ -1,7 +1,9 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
+import { writeFile } from "node:fs/promises";
+
 import type { CamelGPTInference, GenerateOptions, TextStream } from "../entry/node.js";
 import { type Command, type Flag, type Flags, UsageError } from "./command.js";
-import { textArgument } from "./input.js";
+import { readBytes, textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
 
 const samplingFlags: Record<string, Flag> = {
@@ -30,6 +32,8 @@ export const generate: Command = {
     prompt: { takes: "text", value: "P", help: "the text; - reads standard input" },
     chat: { takes: "nothing", help: "the text is a question: apply the model's chat template" },
     system: { takes: "text", value: "TEXT", help: "with --chat: a system message before the question" },
+    "load-state": { takes: "text", value: "F", help: "begin with what --save-state kept: a prompt that begins with that text goes on from there" },
+    "save-state": { takes: "text", value: "F", help: "keep prompt and answer, as they are evaluated, in a file" },
     ...samplingFlags,
     ...modelFlags,
   },
@@ -38,10 +42,14 @@ export const generate: Command = {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
     const rssBefore = process.memoryUsage.rss();
+    const [loaded, saved] = [flags.text("load-state"), flags.text("save-state")];
+    const state = loaded === undefined ? undefined : await readBytes(loaded, "a saved state");
     await withModel(flags, signal, async (model) => {
+      if (state) await model.loadState(state, { signal });
       const stream = start(model, prompt, flags, signal);
       if (flags.json) await printJson(model, stream, rssBefore);
       else await printText(stream);
+      if (saved !== undefined) await writeFile(saved, await model.saveState());
     });
   },
 };
@@ -90,7 +98,7 @@ async function printText(stream: TextStream): Promise<void> {
   const parts = [
     usage.bytes === undefined ? `${usage.completionTokens} tokens` : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
-    `prompt ${usage.promptTokens} tokens at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
+    `prompt ${usage.promptTokens} tokens${usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,
     engine.kernels, // begins with the flavour
     `ended by ${finishReason}`,

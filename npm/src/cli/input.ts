@@ -18,16 +18,16 @@ export async function textArgument(flags: Flags, name: string): Promise<string> 
 
 /** The content of a UTF-8 file, `-` for standard input. Errors: `not-found`, `read-failed`, `bad-input`. */
 export async function readText(path: string): Promise<string> {
-  if (path === "-") return readAll();
+  return path === "-" ? readAll() : decode(await readBytes(path, "a text file"), path);
+}
+
+/** Errors: `not-found`, `read-failed`. `expected` is for messages. */
+export async function readBytes(path: string, expected: string): Promise<Uint8Array> {
   try {
-    return decode(await readFile(path), path);
+    return await readFile(path);
   } catch (error) {
-    if (error instanceof CamelGPTError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be read: ${describe(error)}`, {
-      expected: "a text file",
-      cause: error,
-    });
+    throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be read: ${describe(error)}`, { expected, cause: error });
   }
 }
 

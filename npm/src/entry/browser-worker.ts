@@ -5,7 +5,7 @@ import { browserEngine } from "./browser-engine.js";
 
 serveWorker(
   {
-    post: (message) => globalThis.postMessage(message),
+    post: (message, transfer = []) => globalThis.postMessage(message, { transfer }),
     listen(onMessage) {
       globalThis.onmessage = (event: MessageEvent<ToWorker>) => onMessage(event.data);
     },

@@ -9,7 +9,7 @@ if (parentPort) {
   const port = parentPort;
   serveWorker(
     {
-      post: (message) => port.postMessage(message),
+      post: (message, transfer) => port.postMessage(message, transfer),
       listen: (onMessage) => void port.on("message", (message: ToWorker) => onMessage(message)),
     },
     nodeEngine,
