@@ -53,6 +53,8 @@ struct Saved {
     parts = state_parts(*session, text_bytes);
   }
 
+  ~Saved() { session_destroy(session); }
+
   void go_on() {
     int32_t* buffer = session_token_buffer(session, prompt.size());
     std::copy(prompt.begin(), prompt.end(), buffer);
@@ -94,6 +96,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     status = session_restore_continue(session, count);
   }
   require(status.ok() || (status.message[0] != 0 && session_restore_continue(session, 1).code == ErrorCode::kBadState), "an error ends it");
-  saved.go_on();
+  if (status.ok()) saved.go_on();
   return 0;
 }

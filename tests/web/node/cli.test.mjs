@@ -77,6 +77,22 @@ describe("camelgpt", () => {
     assert.ok(memory.peakBytes <= most, `${memory.peakBytes} of at most ${most}`);
   });
 
+  test("generate keeps a state and goes on from it in another process", async () => {
+    const state = join(folder, "text.state");
+    const options = ["--ignore-eos", "--epdp", "off"];
+    const first = await json(["generate", ...model, "--prompt", "The capital of France is", "--max-tokens", "6", "--save-state", state, ...options]);
+    const text = `The capital of France is${first.text}`;
+    const plain = await json(["generate", ...model, "--prompt", text, "--max-tokens", "6", ...options]);
+    const resumed = await json(["generate", ...model, "--prompt", text, "--max-tokens", "6", "--load-state", state, ...options]);
+    assert.deepEqual(resumed.tokens, plain.tokens);
+    assert.equal(plain.usage.cachedTokens, undefined);
+    assert.equal(resumed.usage.cachedTokens, resumed.usage.promptTokens - 1);
+    assert.match((await camelgpt(["generate", ...model, "--prompt", text, "--max-tokens", "1", "--load-state", state])).stderr, /\(10 of them kept\)/);
+    assert.equal((await json(["generate", ...model, "--prompt", "a", "--load-state", join(folder, "none")], 1)).error.code, "not-found");
+    writeFileSync(state, "no state");
+    assert.equal((await json(["generate", ...model, "--prompt", "a", "--load-state", state], 1)).error.code, "truncated");
+  });
+
   test("generate --chat answers; the prompt may be positional or come from stdin", async () => {
     const named = await json(["generate", ...model, "--chat", "--prompt", "What is the capital of France?", "--max-tokens", "12"]);
     assert.match(named.text, /Paris/);

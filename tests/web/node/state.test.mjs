@@ -90,7 +90,7 @@ describe("saved states", () => {
   });
 
   test("the second turn of a conversation of 1,000 tokens evaluates only what is new", async (t) => {
-    const messages = [{ role: "user", content: `${story.repeat(38)}\nWhere does the river end?` }];
+    const messages = [{ role: "user", content: `${story.repeat(47)}\nWhere does the river end?` }];
     const first = await model.chat(messages, { maxTokens: 24 });
     assert.ok(first.usage.promptTokens >= 900 && first.usage.promptTokens <= 1100, String(first.usage.promptTokens));
     messages.push({ role: "assistant", content: first.text }, { role: "user", content: "And where does it rise?" });
