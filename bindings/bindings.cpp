@@ -87,8 +87,8 @@ struct Engine {
   double missingAddress() const { return address(session_missing(session).data()); }
   bool feedRows(double from, uint32_t size) { return keep(session_feed_rows(session, static_cast<uint64_t>(from), size)); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
-  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights) {
-    return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights), &plan_));
+  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights, double sequences) {
+    return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences), &plan_));
   }
   double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
   double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
@@ -101,14 +101,15 @@ struct Engine {
   uint32_t planContextLength() const { return plan_.context_length; }
   uint32_t planModelContextLength() const { return plan_.model_context_length; }
   bool planHalves() const { return plan_.halves; }
-  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights) {
-    return keep(session_allocate(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights)));
+  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights, double sequences) {
+    return keep(session_allocate(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences)));
   }
   // weights: 0 as fits, 1 exact, 2 halves.
   static MemoryOptions memory_options(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn,
-                                      uint32_t weights) {
-    return {count_of(context_length), kv_bytes ? KvType::k8 : KvType::k16, head_rows, kv_tokens, static_cast<float>(ffn),
-            static_cast<FloatWeights>(weights % 3)};
+                                      uint32_t weights, double sequences) {
+    return {.context_length = count_of(context_length), .kv_type = kv_bytes ? KvType::k8 : KvType::k16, .head_rows = head_rows,
+            .kv_tokens = kv_tokens, .ffn = static_cast<float>(ffn), .weights = static_cast<FloatWeights>(weights % 3),
+            .sequences = count_of(sequences)};
   }
 
   // --- inspection ---

@@ -65,7 +65,7 @@ uint64_t session_file_bytes(const Session* session);
 struct MemoryPlan {
   uint64_t file_bytes;         // the file as the header describes it
   uint64_t weight_bytes;       // tensors as panels and float vectors
-  uint64_t cache_bytes;        // keys and values at context_length
+  uint64_t cache_bytes;        // keys and values at context_length, of all sequences
   uint64_t tokenizer_bytes;    // vocabulary and merge tables
   uint64_t workspace_bytes;    // activations, logits, sampling, drafts
   uint64_t prune_bytes;        // what EPDP keeps beside the model
@@ -93,10 +93,15 @@ struct MemoryOptions {
   float ffn = 0;                  // so much, or less
   FloatWeights weights = FloatWeights::kAuto;
   uint64_t limit = SIZE_MAX;      // bytes that the plan and what comes beside it may take
+  // Texts that are kept at a time, each with keys and values of its own. A prompt goes on in the one that it has the longest beginning in
+  // common with, where that forgets the least, and else takes the place of the one that was used least recently, with a copy of that beginning.
+  uint32_t sequences = 1;
 };
+inline constexpr uint32_t kMostSequences = 16;
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
-// kBadOption where the context is larger than the model's, kOutOfMemory with the plan where it does not fit the limit. The state is
+// kBadOption where the context is larger than the model's, or the sequences are too many (1 to kMostSequences, of models that read bytes
+// at most 32,768 tokens in all); kOutOfMemory with the plan where it does not fit the limit. The state is
 // kPlanned.
 Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan);
 

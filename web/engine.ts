@@ -82,6 +82,13 @@ export interface MemoryOptions {
   headRows: boolean;
   kvTokens: boolean;
   ffn: number;
+  /** Texts that are kept at a time. */
+  sequences: number;
+}
+
+/** As the core takes them. */
+function memoryArguments({ contextLength, kvCache, weights, headRows, kvTokens, ffn, sequences }: MemoryOptions) {
+  return [contextLength, kvCache === "q8", headRows, kvTokens, ffn, floatWeights.indexOf(weights), sequences] as const;
 }
 
 const encoder = new TextEncoder();
@@ -171,9 +178,9 @@ export class Engine {
   }
 
   /** Only before `allocate`. */
-  plan({ contextLength, kvCache, weights, headRows, kvTokens, ffn }: MemoryOptions): MemoryPlan {
+  plan(options: MemoryOptions): MemoryPlan {
     const bound = this.#bound;
-    this.#check(() => bound.plan(contextLength, kvCache === "q8", headRows, kvTokens, ffn, floatWeights.indexOf(weights)));
+    this.#check(() => bound.plan(...memoryArguments(options)));
     return this.#run(() => ({
       fileBytes: bound.planFileBytes(),
       weightBytes: bound.planWeightBytes(),
@@ -189,10 +196,8 @@ export class Engine {
     }));
   }
 
-  allocate({ contextLength, kvCache, weights, headRows, kvTokens, ffn }: MemoryOptions): void {
-    this.#check(() =>
-      this.#bound.allocate(contextLength, kvCache === "q8", headRows, kvTokens, ffn, floatWeights.indexOf(weights)),
-    );
+  allocate(options: MemoryOptions): void {
+    this.#check(() => this.#bound.allocate(...memoryArguments(options)));
   }
 
   /** From now on `wanted` says which bytes are to be fed next. */

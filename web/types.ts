@@ -13,7 +13,7 @@ export interface MemoryPlan {
   fileBytes: number;
   /** Weights in the layout of the kernels. */
   weightBytes: number;
-  /** Keys and values of `contextLength` positions. */
+  /** Keys and values of `contextLength` positions, for each of the `sequences`. */
   cacheBytes: number;
   /** Vocabulary and merge tables. */
   tokenizerBytes: number;

@@ -38,6 +38,12 @@ export interface LoadOptions {
    */
   kvCache?: KvCacheType;
   /**
+   * Texts that are kept in the cache at a time, 1 to 16, each with keys and values of its own in the plan: conversations that take turns then
+   * evaluate only what is new to them. A prompt goes on in the text that begins as it does; else the least recently used one makes room.
+   * @default 1
+   */
+  sequences?: number;
+  /**
    * How matrices of an F32 file are kept: `exact`, or `f16`, as halves, which take half of the memory. Numbers of 65,520 and above are
    * a `bad-tensor` then. Other files are not changed.
    * @default "exact" where that fits 4 GiB, otherwise "f16"; `info().memoryPlan.weights` says which
@@ -329,6 +335,7 @@ const isKeys = (value: unknown) => Array.isArray(value) && value.every((key) => 
 const loadRules = {
   contextLength: integer(1, largest),
   kvCache: oneOf("q16", "q8"),
+  sequences: integer(1, 16),
   weights: oneOf("exact", "f16"),
   threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
   flavour: oneOf("auto", "simd", "relaxed"),
@@ -428,14 +435,14 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
 
 /** `trained`: the part of the neurons that the modes keep. */
 export function memoryOptions(
-  { contextLength = 0, kvCache = "q16", weights }: LoadOptions,
+  { contextLength = 0, kvCache = "q16", weights, sequences = 1 }: LoadOptions,
   epdp: EpdpMode | EpdpNumbers,
   trained: number,
 ): MemoryOptions {
   const mode = typeof epdp === "string" && epdp !== "off";
   const { headRows = 0, kvTokens = 0, ffn = mode ? trained : 1 } = typeof epdp === "string" ? {} : epdp;
   const pruned = { headRows: mode || headRows > 0, kvTokens: mode || kvTokens > 0, ffn };
-  return { contextLength, kvCache, weights: weights ?? "auto", ...pruned };
+  return { contextLength, kvCache, weights: weights ?? "auto", sequences, ...pruned };
 }
 
 /** Whether a sidecar or a calibration is of use. */

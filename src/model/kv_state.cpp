@@ -127,4 +127,13 @@ void cache_fill(const ModelConfig& config, uint32_t length, KvCache* cache) {
   cache->length = length;
 }
 
+void cache_copy(const ModelConfig& config, uint32_t length, const KvCache& from, KvCache* to) {
+  for (uint32_t part = 0;; ++part) {
+    const std::span<const uint8_t> bytes = cache_part(config, length, part, from);
+    if (bytes.empty()) break;
+    std::memcpy(cache_part(config, length, part, *to).data(), bytes.data(), bytes.size());
+  }
+  cache_fill(config, length, to);
+}
+
 }  // namespace camelgpt

@@ -21,4 +21,7 @@ bool cache_is_sound(const ModelConfig& config, uint32_t length, const KvCache& c
 // The parts are written and sound: the first `length` positions are filled.
 void cache_fill(const ModelConfig& config, uint32_t length, KvCache* cache);
 
+// Fills the first `length` positions with what another cache of the same context holds there.
+void cache_copy(const ModelConfig& config, uint32_t length, const KvCache& from, KvCache* to);
+
 }  // namespace camelgpt

@@ -39,7 +39,7 @@ int32_t choose_chunk(Session* session) {
   ChunkTable* chunks = &s->tokenizer.chunks;
   const int32_t id = chunks_intern({bytes, count}, chunks);
   if (id >= 0) return id;
-  chunks_sweep(s->history.first(s->history_length), chunks);  // which fills half of the table at most
+  chunks_sweep(kept_chunks(*s), chunks);  // which fill half of the table at most
   return chunks_intern({bytes, count}, chunks);
 }
 

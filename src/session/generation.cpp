@@ -125,17 +125,6 @@ Status finish_text(Session* s) {
   return found ? Status{} : stop_strings_finish(&s->stops, &s->output);
 }
 
-// How many of the first tokens in the buffer the cache holds as a prompt would leave them.
-uint32_t same_beginning(const Session& s, uint32_t count) {
-  // The last token is evaluated anew: its logits are needed. Where tokens see what comes after them, it is all or nothing.
-  const bool causal = s.model.config.causal;
-  if (!pruning_can_reuse(s.pruning) || (!causal && s.prompt_length != count)) return 0;
-  uint32_t same = 0;
-  const uint32_t limit = std::min(s.cache.length, causal ? count - 1 : count);
-  while (same < limit && s.history[same] == s.tokens[same]) ++same;
-  return causal || same == count ? same : 0;
-}
-
 }  // namespace
 
 bool is_end_token(const Session& session, int32_t token) {
@@ -200,7 +189,7 @@ Status session_prompt(Session* session, size_t token_count) {
   }
   CAMELGPT_TRY(check_tokens(*s, token_count));
   if (token_count == 0 || token_count >= s->cache.context) return does_not_fit(*s, token_count, s->cache.context - 1);
-  s->reused = cache_cut(s->model.config, same_beginning(*s, static_cast<uint32_t>(token_count)), &s->cache);
+  s->reused = cache_cut(s->model.config, choose_sequence(s, static_cast<uint32_t>(token_count)), &s->cache);
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   for (size_t i = 0; i < token_count; ++i) accept(s, s->tokens[i]);

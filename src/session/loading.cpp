@@ -43,6 +43,8 @@ struct ModelParts {
   Drafts& drafts;
   Pruning& pruning;
   std::span<int32_t>& history;
+  std::span<Sequence>& others;
+  std::span<int32_t>& histories;
   std::span<MaskChoice>& choices;
   std::span<float>& logprobs;
 };
@@ -62,12 +64,20 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   };
   CAMELGPT_TRY(model_bind(binder, &parts.model));
   plan->weight_bytes = taken();
-  CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &parts.cache));
+  KvCache caches[kMostSequences];
+  for (KvCache& cache : std::span(caches).first(options.sequences)) CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &cache));
+  parts.cache = caches[0];
   plan->cache_bytes = taken();
   workspace_reserve(config, context, arena, &parts.workspace);
   sampler_reserve(&parts.sampler, config.vocabulary, arena);
   drafts_reserve(&parts.drafts, context, arena);
-  parts.history = arena->take<int32_t>(context);
+  parts.histories = arena->take<int32_t>(static_cast<uint64_t>(options.sequences) * context);
+  parts.others = arena->take<Sequence>(options.sequences - 1);
+  if (!arena->measuring()) {
+    std::fill(parts.histories.begin(), parts.histories.end(), 0);
+    parts.history = parts.histories.first(context);
+    for (size_t i = 1; i < options.sequences; ++i) parts.others[i - 1] = {caches[i], parts.histories.subspan(i * context, context), 0, 0, 0};
+  }
   if (!config.causal) {
     parts.choices = arena->take<MaskChoice>(context);
     parts.logprobs = arena->take<float>(context);
@@ -89,13 +99,14 @@ Status measure(const Session& s, const MemoryOptions& options, bool halves, Memo
   Sampler sampler;
   Drafts drafts;
   Pruning pruning;
-  std::span<int32_t> history;
+  std::span<int32_t> history, histories;
+  std::span<Sequence> others;
   std::span<MaskChoice> choices;
   std::span<float> logprobs;
   WeightBinder binder{};
   binder.halves = halves;
   CAMELGPT_TRY(reserve_model(s.reader.header, &measuring, plan->context_length, options,
-                             {model, cache, workspace, sampler, drafts, pruning, history, choices, logprobs}, &binder, plan));
+                             {model, cache, workspace, sampler, drafts, pruning, history, others, histories, choices, logprobs}, &binder, plan));
   plan->model_context_length = s.model.config.context_length;
   plan->file_bytes = s.file_bytes;
   plan->tokenizer_bytes = tokenizer_memory(s.tokenizer);
@@ -176,6 +187,19 @@ Status end_weights(Session* s) {
   s->weights.targets.release();
   s->reader.header = GgufHeader();  // names were kept for messages
   return pruning_check_head(s);
+}
+
+// Of models that read bytes, more texts than that would not leave half of the ids of chunks free.
+constexpr uint64_t kMostKeptChunks = 1u << 15;
+
+Status check_sequences(const Session& s, uint32_t sequences, uint32_t context) {
+  const uint64_t most = reads_bytes(s) ? std::min<uint64_t>(kMostSequences, kMostKeptChunks / context) : kMostSequences;
+  if (sequences == 1 || (sequences != 0 && sequences <= most)) return {};
+  Status status = make_error(ErrorCode::kBadOption, "The option sequences is out of range.");
+  status = with_expected(status, "1 to %llu", static_cast<unsigned long long>(std::max<uint64_t>(most, 1)));
+  status = sequences == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", sequences);
+  return reads_bytes(s) ? with_hint(status, "A model that reads bytes can keep %llu tokens in all: give it a shorter contextLength.",
+                                    static_cast<unsigned long long>(kMostKeptChunks)) : status;
 }
 
 Status feed_weights(Session* s, std::span<const uint8_t> bytes) {
@@ -260,6 +284,7 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   }
   *plan = {};
   CAMELGPT_TRY(resolve_context(*session, options.context_length, &plan->context_length));
+  CAMELGPT_TRY(check_sequences(*session, options.sequences, plan->context_length));
   Status measured = measure(*session, options, options.weights == FloatWeights::kHalf, plan);
   const bool right = measured.ok() && fits(*session, *plan, options.limit);
   if (!right && options.weights == FloatWeights::kAuto) measured = measure(*session, options, true, plan);
@@ -276,7 +301,7 @@ Status session_allocate(Session* session, const MemoryOptions& options) {
   if (!s.arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
   binder.halves = plan.halves;
-  const ModelParts parts{s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history, s.choices, s.logprobs};
+  const ModelParts parts{s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history, s.others, s.histories, s.choices, s.logprobs};
   const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options, parts, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;

@@ -60,6 +60,7 @@ Status begin_text(Session* session, size_t token_count) {
   Session* s = session;
   CAMELGPT_TRY(check_tokens(*s, token_count));
   if (token_count == 0 || token_count > s->cache.context) return does_not_fit(*s, token_count, s->cache.context);
+  take_oldest_sequence(s);
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   s->cache.length = 0;

@@ -113,12 +113,10 @@ bool limits_attention(const Session& s) {
   return kv_tokens != 0 && s.model.config.causal && s.cache.length >= kv_tokens;
 }
 
-bool chooses_neurons(const Pruning& p) { return p.options.ffn != 0 && p.neurons.kept != 0; }
-
 // Before a prompt has told which, and after drift, all neurons are computed.
 bool limits_neurons(const Session& s) {
   const Pruning& p = s.pruning;
-  return chooses_neurons(p) && p.neurons.seen > 0 && s.cache.length >= p.prompt_end && p.guard.widened == 0;
+  return pruning_watches_prompt(p) && p.neurons.seen > 0 && s.cache.length >= p.prompt_end && p.guard.widened == 0;
 }
 
 // Evaluates the next tokens of the text that is learnt from.
@@ -158,7 +156,7 @@ void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning) {
   pruning->steps = pruning->exact_rows = pruning->light_steps = 0;
   pruning->window_length = 0;
   pruning->prompt_end = prompt;
-  if (chooses_neurons(*pruning)) prompt_neurons_begin(prompt, reused, &pruning->neurons);
+  if (pruning_watches_prompt(*pruning)) prompt_neurons_begin(prompt, reused, &pruning->neurons);
 }
 
 bool pruning_limits_steps(const Session& session) {
@@ -178,7 +176,7 @@ void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t
     prompt_neurons_pack(s->model, &p.neurons);
     return model_forward(p.neurons.light, tokens, outputs, &s->cache, &s->workspace, limits);
   }
-  if (!chooses_neurons(p) || s->cache.length >= p.prompt_end) {
+  if (!pruning_watches_prompt(p) || s->cache.length >= p.prompt_end) {
     return model_forward(s->model, tokens, outputs, &s->cache, &s->workspace, limits);
   }
   // All tokens go through the last layer too: what its neurons do matters as much.

@@ -43,8 +43,10 @@ inline bool pruning_is_active(const Pruning& pruning) {
   return (pruning.head.packed && pruning.options.head_rows != 0) || pruning.options.kv_tokens != 0 || pruning.options.ffn != 0;
 }
 
-// Whether a prompt can go on from what the cache holds: neurons are chosen by all of it, so they must have been watched.
-inline bool pruning_can_reuse(const Pruning& pruning) { return pruning.options.ffn == 0 || pruning.neurons.kept == 0 || pruning.neurons.seen > 0; }
+// Whether neurons are chosen by the prompt; and whether a prompt can go on from what the cache holds: they must have been watched
+// while it was evaluated.
+inline bool pruning_watches_prompt(const Pruning& pruning) { return pruning.options.ffn != 0 && pruning.neurons.kept != 0; }
+inline bool pruning_can_reuse(const Pruning& pruning) { return !pruning_watches_prompt(pruning) || pruning.neurons.seen > 0; }
 // A text begins, of which the first `prompt` tokens are the prompt and the first `reused` are in the cache.
 void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning);
 // Whether a single token would be evaluated with less than the whole context or all neurons now.

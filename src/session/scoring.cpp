@@ -71,6 +71,7 @@ Status session_score_begin(Session* session, size_t token_count, bool compare) {
   s->generating = s->predicting = false;
   s->scores.clear();
   if (!s->scores.resize(token_count - 1)) return out_of_memory("the scores", token_count * sizeof(TokenScore));
+  take_oldest_sequence(s);
   std::copy_n(s->tokens.begin(), token_count, s->history.begin());
   s->history_length = static_cast<uint32_t>(token_count);
   s->cache.length = 0;

@@ -20,6 +20,14 @@ namespace camelgpt {
 
 inline constexpr size_t kStagingBytes = 1u << 20;
 
+// A text that is kept beside the one that is being worked on, see Session.
+struct Sequence {
+  KvCache cache;
+  std::span<int32_t> history;
+  uint32_t history_length, prompt_length;
+  uint64_t last_used;
+};
+
 struct Session {
   // Loading.
   LoadState state = LoadState::kHeader;
@@ -62,6 +70,11 @@ struct Session {
   uint32_t first_output = 0;        // the position of the first of the outputs that workspace.x holds
   uint32_t reused = 0;
   uint32_t generated = 0;           // tokens of the answer so far
+  // Sequences: the fields above are those of the active one.
+  std::span<Sequence> others;       // [MemoryOptions::sequences - 1]
+  std::span<int32_t> histories;     // [sequences, context] where these lie; ids that were never written are 0
+  uint64_t last_used = 0;           // of the active one, in uses
+  uint64_t uses = 0;                // of any of them
   bool generating = false;          // between session_prompt and the end of the answer
   bool logits_due = false;          // after the prompt, since rows of the head were missing
   TokenProbability last_token{kNoToken, 0};
@@ -114,6 +127,14 @@ bool is_end_token(const Session& session, int32_t token);
 Status no_token();
 // kContextOverflow, or kBadInput where there is no token.
 Status does_not_fit(const Session& session, size_t tokens, size_t most);
+
+// Makes the sequence active in which a prompt of the first `count` tokens of the token buffer is to go on, and says how many of these its
+// cache holds: the one with the longest common beginning, or the least recently used one with a copy of that.
+uint32_t choose_sequence(Session* session, uint32_t count);
+// Makes the least recently used one active.
+void take_oldest_sequence(Session* session);
+// The ids that a sweep must leave alone.
+std::span<const int32_t> kept_chunks(const Session& session);
 
 // The first tokens of the token buffer become the history, with an empty cache. Errors: those of check_tokens and does_not_fit.
 Status begin_text(Session* session, size_t token_count);

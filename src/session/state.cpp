@@ -23,11 +23,16 @@ Status damaged(const char* found) {
   return with_hint(status, "Evaluate the text again and save it anew.");
 }
 
+// `format` has one %llx or %llu, for what was expected and for what was found.
+Status refused(ErrorCode code, const char* what, const char* format, unsigned long long expected, unsigned long long found, const char* hint) {
+  Status status = make_error(code, "The saved state %s.", what);
+  status = with_expected(status, format, expected);
+  status = with_found(status, format, found);
+  return with_hint(status, "%s", hint);
+}
+
 Status wrong_size(ErrorCode code, uint64_t expected, uint64_t found) {
-  Status status = make_error(code, "The saved state is not as long as it says.");
-  status = with_expected(status, "%llu bytes", static_cast<unsigned long long>(expected));
-  status = with_found(status, "%llu", static_cast<unsigned long long>(found));
-  return with_hint(status, "It was cut off or changed: save it anew.");
+  return refused(code, "is not as long as it says", "%llu bytes", expected, found, "It was cut off or changed: save it anew.");
 }
 
 Status for_generators(const Session& s) {
@@ -121,7 +126,7 @@ Status take_text(Session* s) {
     bool full = false;
     CAMELGPT_TRY(take_chunks(s, &full));
     if (full) {
-      chunks_sweep({}, &s->tokenizer.chunks);  // frees more than any context holds
+      chunks_sweep(kept_chunks(*s), &s->tokenizer.chunks);  // which fill half of the table at most
       CAMELGPT_TRY(take_chunks(s, &full));
     }
   } else {
@@ -147,25 +152,19 @@ Status check_header(Session* s) {
   const StateHeader& h = t.header;
   if (std::memcmp(h.magic, "CGST", sizeof h.magic) != 0) return damaged("a file of another kind");
   if (h.version != kVersion) {
-    Status status = make_error(ErrorCode::kUnsupportedVersion, "The saved state is of another version.");
-    status = with_expected(status, "version %u", kVersion);
-    status = with_found(status, "version %u", h.version);
-    return with_hint(status, "Save it with the version of this package that is to load it.");
+    return refused(ErrorCode::kUnsupportedVersion, "is of another version", "version %llu", kVersion, h.version,
+                   "Save it with the version of this package that is to load it.");
   }
   uint64_t fingerprint;
   CAMELGPT_TRY(model_fingerprint(s->model, &fingerprint));
   if (h.model != fingerprint) {
-    Status status = make_error(ErrorCode::kBadInput, "The saved state belongs to another model.");
-    status = with_expected(status, "fingerprint %016llx", static_cast<unsigned long long>(fingerprint));
-    status = with_found(status, "%016llx", static_cast<unsigned long long>(h.model));
-    return with_hint(status, "Load it into the model that it was saved from, from the same file and with the same option weights.");
+    return refused(ErrorCode::kBadInput, "belongs to another model", "fingerprint %016llx", fingerprint, h.model,
+                   "Load it into the model that it was saved from: the same file, and the same option weights.");
   }
   const uint32_t kv_bits = 8 * kv_element_bytes(s->cache.type);
   if (h.kv_bits != kv_bits) {
-    Status status = make_error(ErrorCode::kBadInput, "The saved state has keys and values of another type.");
-    status = with_expected(status, "%u bits", kv_bits);
-    status = with_found(status, "%u bits", h.kv_bits);
-    return with_hint(status, "Load the model with the option kvCache that it had when the state was saved.");
+    return refused(ErrorCode::kBadInput, "has keys and values of another type", "%llu bits", kv_bits, h.kv_bits,
+                   "Load the model with the option kvCache that it had when the state was saved.");
   }
   if (h.length == 0) return damaged("no text");
   if (h.length > s->cache.context) return does_not_fit(*s, h.length, s->cache.context);
@@ -175,6 +174,7 @@ Status check_header(Session* s) {
   if (!t.text.resize(static_cast<size_t>(h.text_bytes))) return out_of_memory("the text of a saved state", h.text_bytes);
   const uint64_t total = state_bytes(s), found = t.left + sizeof h;
   if (found != total) return wrong_size(found < total ? ErrorCode::kTruncated : ErrorCode::kBadFormat, total, found);
+  take_oldest_sequence(s);
   forget_text(s);
   return {};
 }
@@ -206,12 +206,6 @@ Status take_bytes(Session* s, size_t size) {
 }
 
 }  // namespace
-
-uint32_t session_cached_tokens(const Session* session) {
-  const Session& s = *session;
-  if (s.pruning.window_length > 0) return 0;  // a calibration's text
-  return std::min(s.cache.length, s.model.config.causal ? s.history_length : s.prompt_length);
-}
 
 Status session_save_begin(Session* session, uint64_t* bytes) {
   Session* s = session;

@@ -43,8 +43,7 @@ Status session_tokenize(Session* session, size_t text_size, bool add_special, bo
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
   if (text_size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
   session->tokens.clear();
-  const std::span<const int32_t> kept = session->history.first(std::max(session->history_length, session->cache.length));
-  return tokenizer_encode(session->tokenizer, {session->text.data(), text_size}, {add_special, parse_special, kept}, &session->tokens);
+  return tokenizer_encode(session->tokenizer, {session->text.data(), text_size}, {add_special, parse_special, kept_chunks(*session)}, &session->tokens);
 }
 
 Status session_detokenize(Session* session, size_t token_count, bool keep_control) {

@@ -26,6 +26,12 @@ describe("options", () => {
     assert.match((await rejectsWith("bad-option", model.chat([{ role: "user", content: "a" }], { addSpecial: true }))).found, /addSpecial/);
   });
 
+  test("a number of sequences outside its range is refused, and the plan counts their caches", async () => {
+    for (const sequences of [0, 17, 1.5, "2"]) await rejectsWith("bad-option", constructWith({ sequences }));
+    const plan = async (sequences) => (await CamelGPTInference.inspect(modelPath, { contextLength: 256, sequences })).memoryPlan;
+    assert.equal((await plan(16)).cacheBytes, 16 * (await plan(1)).cacheBytes);
+  });
+
   test("numbers outside their range are refused before anything runs", async () => {
     const wrong = {
       maxTokens: [0, -1, 1.5, NaN, Infinity, "5", 2 ** 40],
