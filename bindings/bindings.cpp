@@ -150,7 +150,7 @@ struct Engine {
   // The seed comes in two halves.
   bool configure(double max_tokens, double temperature, double top_k, double top_p, double min_p, double typical_p,
                  double repeat_penalty, double repeat_last, double presence_penalty, double frequency_penalty, double seed_low,
-                 double seed_high, bool ignore_eos, double logprobs, double steps) {
+                 double seed_high, bool ignore_eos, double logprobs, double steps, bool context_shift) {
     GenerationOptions options;
     options.max_tokens = count_of(max_tokens);
     options.temperature = static_cast<float>(temperature);
@@ -166,6 +166,7 @@ struct Engine {
     options.ignore_eos = ignore_eos;
     options.logprobs = count_of(logprobs);
     options.steps = count_of(steps);
+    options.context_shift = context_shift;
     return keep(session_configure(session, options));
   }
   bool addStop(uint32_t text_size) { return keep(session_add_stop(session, text_size)); }
@@ -179,11 +180,12 @@ struct Engine {
     uint32_t left = 0;
     return keep(session_prefill(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
   }
-  // 0 continue, 1 stop, 2 length, 3 missing, or -1 with an error.
+  // 0 continue, 1 stop, 2 length, 3 full, 4 missing, or -1 with an error.
   int32_t step() {
     StepResult result = StepResult::kContinue;
     return keep(session_step(session, &result)) ? static_cast<int32_t>(result) : -1;
   }
+  bool shift() { return keep(session_shift(session)); }
   int32_t lastToken() const { return session_last_token(session).token; }
   double lastLogprob() const { return session_last_token(session).logprob; }
   // Pairs of a 32-bit id and a 32-bit float.
@@ -379,6 +381,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(reusedTokens)
   CAMELGPT_BIND(prefill)
   CAMELGPT_BIND(step)
+  CAMELGPT_BIND(shift)
   CAMELGPT_BIND(lastToken)
   CAMELGPT_BIND(lastLogprob)
   CAMELGPT_BIND(topTokensAddress)

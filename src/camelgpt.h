@@ -191,6 +191,7 @@ struct GenerationOptions {
   bool ignore_eos = false;         // forbid the end tokens
   uint32_t logprobs = 0;           // how many most probable tokens to report for each step, at most kMaxLogprobs
   uint32_t steps = 3;              // in which a masked model decides a block of its answer, at least 1
+  bool context_shift = false;      // an answer goes on behind the end of the context, see session_shift; not that of a masked model
 };
 inline constexpr uint32_t kMaxLogprobs = 20;
 
@@ -226,11 +227,17 @@ enum class StepResult : uint8_t {
   kContinue = 0,
   kStop = 1,    // the end token or a stop string
   kLength = 2,  // max_tokens or the context is reached
-  kMissing = 3,  // nothing was chosen: weights are missing, see session_missing
+  kFull = 3,    // with context_shift: the context is reached
+  kMissing = 4,  // nothing was chosen: weights are missing, see session_missing
 };
 // Chooses one token and shows its text in session_output: whole characters that cannot be part of a stop string any more,
 // possibly none. With kStop or kLength the output is the rest of the text.
 Status session_step(Session* session, StepResult* result);
+
+// After kFull: forgets the older half of the text but for its first tokens (kShiftKept, or a quarter of the context if that is less). What
+// is left is evaluated anew, as a prompt: call session_prefill until nothing is left, then step on. kBadState where the context is not full.
+Status session_shift(Session* session);
+inline constexpr uint32_t kShiftKept = 32;
 
 // The token of the last step, and what was probable then, most probable first (natural logarithms, before any sampling option).
 struct TokenProbability {

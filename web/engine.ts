@@ -31,6 +31,8 @@ export interface SamplingOptions {
   frequencyPenalty: number;
   seed: number;
   ignoreEos: boolean;
+  /** Whether a step that fills the context says "full": then `shift`, `prefill`, and on. */
+  contextShift: boolean;
   logprobs: number;
   /** In which a masked model decides a block of its answer. */
   steps: number;
@@ -51,7 +53,7 @@ const loadStates = ["header", "planned", "weights", "ready", "failed"] as const;
 export type LoadState = (typeof loadStates)[number];
 
 /** In the order of the core's `StepResult`. */
-const stepResults = ["continue", "stop", "length", "missing"] as const;
+const stepResults = ["continue", "stop", "length", "full", "missing"] as const;
 export type StepResult = (typeof stepResults)[number];
 
 /** In the order of the core's `ModelKind`. */
@@ -311,7 +313,7 @@ export class Engine {
     this.#check(() =>
       this.#bound.configure(
         o.maxTokens, o.temperature, o.topK, o.topP, o.minP, o.typicalP, o.repeatPenalty, o.repeatLast, o.presencePenalty, o.frequencyPenalty,
-        o.seed >>> 0, Math.floor(o.seed / 2 ** 32), o.ignoreEos, o.logprobs, o.steps,
+        o.seed >>> 0, Math.floor(o.seed / 2 ** 32), o.ignoreEos, o.logprobs, o.steps, o.contextShift,
       ),
     );
     for (const stop of stops) {
@@ -337,6 +339,11 @@ export class Engine {
   step(): { result: StepResult; text: string } {
     const result = stepResults[this.#checkNumber(() => this.#bound.step())] ?? "stop";
     return { result, text: this.#output() };
+  }
+
+  /** Forgets the older half of a full context. What is left has to be evaluated. */
+  shift(): void {
+    this.#check(() => this.#bound.shift());
   }
 
   get lastToken(): number {

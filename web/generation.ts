@@ -23,6 +23,7 @@ export const greedy: SamplingOptions = {
   frequencyPenalty: 0,
   seed: 0,
   ignoreEos: false,
+  contextShift: false,
   logprobs: 0,
   steps: 3,
 };
@@ -63,15 +64,20 @@ export async function generate(
       if (!signal?.aborted) throw error;
     });
   };
-  const begin = performance.now();
   let left = promptTokens.length - reused;
-  while (left > 0 && !finishReason) {
-    const before = left;
-    left = engine.prefill(prefillSlice);
-    if (left === before) await missing();
-    await pace();
-    if (signal?.aborted) finishReason = "abort";
-  }
+  const prefill = async () => {
+    do {
+      const before = left;
+      left = engine.prefill(prefillSlice);
+      if (left > 0 && left === before) await missing();
+      await pace();
+      if (signal?.aborted) finishReason = "abort";
+    } while (left > 0 && !finishReason);
+  };
+
+  const begin = performance.now();
+  await prefill();
+  const evaluated = promptTokens.length - left - reused;
   const prefilled = performance.now();
   while (!finishReason) {
     const step = engine.step();
@@ -88,9 +94,13 @@ export async function generate(
       text += step.text;
       onText(step.text);
     }
-    if (step.result !== "continue") finishReason = step.result;
+    if (step.result === "stop" || step.result === "length") finishReason = step.result;
     await pace();
     if (signal?.aborted) finishReason ??= "abort";
+    if (step.result === "full" && !finishReason) {
+      engine.shift();
+      await prefill();
+    }
   }
   const end = performance.now();
   const bytes = engine.bytes();
@@ -109,7 +119,7 @@ export async function generate(
       loadMs,
       prefillMs: prefilled - begin,
       decodeMs: end - prefilled,
-      prefillTokensPerSecond: rate(promptTokens.length - left - reused, prefilled - begin),
+      prefillTokensPerSecond: rate(evaluated, prefilled - begin),
       // The first token comes out of the prompt's evaluation.
       decodeTokensPerSecond: rate(tokens.length - 1, end - prefilled),
     },

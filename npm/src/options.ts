@@ -195,6 +195,12 @@ export interface GenerateOptions {
    */
   ignoreEos?: boolean;
   /**
+   * Go on where an answer reaches the end of the context: the older half of the text is forgotten but for its first 32 tokens, and what is left
+   * evaluated anew. Without it the answer ends there. Not for masked models.
+   * @default false
+   */
+  contextShift?: boolean;
+  /**
    * Report the log-probability of each chosen token, with this many of the most probable ones; at most 20.
    * @default 0: none
    */
@@ -371,6 +377,7 @@ const samplingRules = {
   frequencyPenalty: number(-100, 100),
   seed: integer(0, Number.MAX_SAFE_INTEGER),
   ignoreEos: flag,
+  contextShift: flag,
   logprobs: integer(0, 20),
   steps: integer(1, largest),
 };

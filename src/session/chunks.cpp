@@ -54,9 +54,9 @@ float chunk_log_probability(const Session& session, int32_t token) {
 int64_t session_bytes(const Session* session) {
   const Session& s = *session;
   if (!reads_bytes(s)) return -1;
-  const uint32_t count = s.scoring ? s.history_length - 1 : s.generated;
+  if (!s.scoring) return s.answer_bytes;
   int64_t bytes = 0;
-  for (const int32_t token : s.history.subspan(s.history_length - count, count)) bytes += static_cast<int64_t>(chunks_bytes(s.tokenizer.chunks, token).size());
+  for (const int32_t token : s.history.first(s.history_length).subspan(1)) bytes += static_cast<int64_t>(chunks_bytes(s.tokenizer.chunks, token).size());
   return bytes;
 }
 

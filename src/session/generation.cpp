@@ -196,6 +196,7 @@ Status session_prompt(Session* session, size_t token_count) {
   s->detokenizer = Detokenizer();
   s->stops.held.clear();
   s->generated = 0;
+  s->answer_bytes = 0;
   s->draft_counts = {};
   if (s->uses_drafts) drafts_begin(&s->drafts, s->history.first(s->history_length));
   s->top_count = 0;
@@ -254,6 +255,7 @@ Status session_step(Session* session, StepResult* result) {
   accept(s, token);
   extend_history(s, token);
   ++s->generated;
+  s->answer_bytes += static_cast<int64_t>(chunks_bytes(s->tokenizer.chunks, token).size());
 
   s->fresh.clear();
   if (!tokenizer_is_control(s->tokenizer, token)) {
@@ -268,9 +270,24 @@ Status session_step(Session* session, StepResult* result) {
     *result = StepResult::kStop;
     s->generating = false;
   } else if (s->generated >= s->options.max_tokens || s->history_length >= s->cache.context) {
-    *result = StepResult::kLength;
-    return finish_text(s);
+    const bool goes_on = s->generated < s->options.max_tokens && s->options.context_shift && causal;
+    *result = goes_on ? StepResult::kFull : StepResult::kLength;
+    return goes_on ? Status{} : finish_text(s);
   }
+  return {};
+}
+
+Status session_shift(Session* session) {
+  Session* s = session;
+  if (!s->generating || !s->options.context_shift || s->history_length < s->cache.context) {
+    return make_error(ErrorCode::kBadState, "The context is not full.");
+  }
+  const uint32_t first = std::min(kShiftKept, s->cache.context / 4), forgotten = (s->history_length - first) / 2;
+  std::copy(s->history.begin() + first + forgotten, s->history.end(), s->history.begin() + first);
+  s->history_length -= forgotten;
+  pruning_restart(s->history_length, cache_cut(s->model.config, first, &s->cache), &s->pruning);
+  if (s->uses_drafts) drafts_begin(&s->drafts, s->history.first(s->history_length));
+  s->first_output = s->history_length - 1;  // the one that session_prefill leaves
   return {};
 }
 

@@ -70,6 +70,7 @@ struct Session {
   uint32_t first_output = 0;        // the position of the first of the outputs that workspace.x holds
   uint32_t reused = 0;
   uint32_t generated = 0;           // tokens of the answer so far
+  int64_t answer_bytes = 0;         // of these, where they are chunks
   // Sequences: the fields above are those of the active one.
   std::span<Sequence> others;       // [MemoryOptions::sequences - 1]
   std::span<int32_t> histories;     // [sequences, context] where these lie; ids that were never written are 0

@@ -21,6 +21,7 @@ const samplingFlags: Record<string, Flag> = {
   seed: { takes: "number", help: "the same seed gives the same text (default: random)" },
   stop: { takes: "text", value: "TEXT", many: true, help: "end before this text" },
   "ignore-eos": { takes: "nothing", help: "never choose the model's end token" },
+  "context-shift": { takes: "nothing", help: "go on where the context is full, without the older half of the text" },
   steps: { takes: "number", help: "in which a masked model decides a block of its answer (default 3)" },
   logprobs: { takes: "number", help: "with --json: the N most probable tokens of each step" },
 };
@@ -80,6 +81,7 @@ function generateOptions(flags: Flags, signal: AbortSignal): GenerateOptions {
     seed: flags.number("seed"),
     stop: flags.texts("stop"),
     ignoreEos: flags.has("ignore-eos"),
+    contextShift: flags.has("context-shift"),
     steps: flags.number("steps"),
     logprobs: flags.number("logprobs"),
   };

@@ -129,6 +129,23 @@ describe("generation", () => {
     assert.ok(tokens.length >= 12 && tokens.length <= 13, String(tokens.length));
   });
 
+  test("with contextShift an answer goes on behind the end of the context", async () => {
+    const prompt = Array.from({ length: 500 }, () => 253);
+    const stream = model.stream(prompt, { maxTokens: 30, ignoreEos: true, contextShift: true });
+    let shown = "";
+    for await (const piece of stream) shown += piece;
+    const { finishReason, tokens, text, usage } = await stream;
+    assert.equal(finishReason, "length");
+    assert.equal(tokens.length, 30);
+    assert.equal(text, shown);
+    assert.equal(usage.promptTokens, 500);
+    // What goes on is what a prompt of the first 32 tokens and the younger half goes on with.
+    const full = [...prompt, ...tokens.slice(0, 12)];
+    const left = [...full.slice(0, 32), ...full.slice(272)];
+    assert.deepEqual((await model.stream(left, { maxTokens: 18, ignoreEos: true })).tokens, tokens.slice(12));
+    await rejectsWith("bad-option", model.generateText("a", { contextShift: 1 }));
+  });
+
   test("a prompt longer than the context is an error with both lengths", async () => {
     const error = await rejectsWith("context-overflow", model.generateText(Array.from({ length: 600 }, () => 253), 5));
     assert.match(`${error.message} ${error.expected} ${error.found}`, /600/);
