@@ -208,7 +208,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /**
    * The text that the cache holds (prompt and answer of the last generation; of a masked model the prompt) with its keys and values, as bytes
    * to keep: they grow with the text. {@link CamelGPTInferenceBase.loadState | loadState} takes them.
-   * Errors: `bad-state` where there is no text, `unsupported-task` for encoders, `out-of-memory`.
+   * Errors: `bad-state` where there is no text (a calibration in idle time takes its place), `unsupported-task` for encoders, `out-of-memory`.
    */
   async saveState(options?: { signal?: AbortSignal }): Promise<Uint8Array> {
     return this.#call("save", {}, { signal: options?.signal });
