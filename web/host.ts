@@ -211,7 +211,7 @@ export class Host {
     let source: ByteSource;
     const warnings: string[] = [];
     try {
-      source = await this.#openSource(location, eager, signal, openCaller, (note) => warnings.push(note));
+      source = await this.#openSource(location, eager !== undefined, signal, openCaller, (note) => warnings.push(note));
     } catch (error) {
       starting.then(end, () => {});
       throw error;

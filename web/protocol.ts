@@ -35,8 +35,8 @@ export interface LoadParams {
   location: Location;
   memory: MemoryOptions;
   epdp: EpdpMode | EpdpNumbers;
-  /** Whether the model may answer before all of its weights are there. */
-  eager: boolean;
+  /** Where the model may answer before all of its weights are there: about how many bytes its file has before them. */
+  eager: number | undefined;
   /** What an earlier calibration has learnt. */
   sidecar?: SidecarParams | undefined;
   /** What to calibrate with in idle time, where that is wanted. */

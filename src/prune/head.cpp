@@ -183,10 +183,10 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
   return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
 }
 
-PrunedBest pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
+float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
-  float lowest = 0, highest = 0;  // coarse logits
+  float lowest = 0;  // coarse logit that is wanted
   parallel([&](const Worker& worker) {
     HeadThread& own = head->threads[worker.index];
     const Activations& state = quantize_state(worker, model, output, workspace);
@@ -195,7 +195,6 @@ PrunedBest pruned_logits(const Model& model, uint32_t output, RowSelection selec
     const float wanted = selection_threshold(workspace->logits.first(vocabulary), selection.wanted);
     const float threshold = above_depth(wanted, selection, workspace->logits.first(vocabulary));
     if (worker.index == 0) lowest = wanted + offset;
-    if (worker.index == 0) highest = logits[kernels().argmax(logits, vocabulary)] + offset;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
@@ -205,8 +204,7 @@ PrunedBest pruned_logits(const Model& model, uint32_t output, RowSelection selec
       }
     });
   });
-  const float best = logits[kernels().argmax(logits, vocabulary)];
-  return {best - lowest, best - highest};
+  return logits[kernels().argmax(logits, vocabulary)] - lowest;
 }
 
 float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {

@@ -63,13 +63,9 @@ struct RowSelection {
   float depth = HUGE_VALF;    // where the best alone is asked for, those that lie no further below the highest, nats
 };
 
-// How far the best logit lies above coarse ones, nats.
-struct PrunedBest {
-  float margin;  // above the highest that is not among those wanted; where it is thin, another row could be the best
-  float rise;    // above the highest of all
-};
-// Logits of an output of the last forward pass, those of the selection exact.
-PrunedBest pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
+// Logits of an output of the last forward pass, those of the selection exact. Returns the margin: how far the best logit lies above
+// the highest coarse one that is not among those wanted. Where it is thin, another row could be the best.
+float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
 // The rows that pruned_logits would score exactly: those whose values in workspace->logits are then at least the number returned.
 float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
 

@@ -17,12 +17,13 @@ struct Header {
   uint64_t checksum;       // hash_bytes of everything after it
   uint64_t model;          // model_fingerprint
   uint64_t head;           // head_fingerprint
+  uint64_t data_position;  // Sidecar::data_position
   uint32_t hidden, vocabulary, rank;
   float tail_shift;
   MeasuredCost costs[kMeasuredCosts];
   float ffn;               // Sidecar::ffn
 };
-static_assert(sizeof(Header) == 88);
+static_assert(sizeof(Header) == 96);
 constexpr size_t kChecked = 16;  // the checksum's end
 
 Status damaged(const char* found) {
@@ -90,6 +91,7 @@ Status sidecar_write(const Model& model, const PrunedHead& head, const Sidecar& 
   header.tail_shift = head.tail_shift;
   std::copy_n(sidecar.costs, kMeasuredCosts, header.costs);
   header.ffn = sidecar.ffn;
+  header.data_position = sidecar.data_position;
   const size_t begin = out->size();
   bool kept = out->append(reinterpret_cast<const char*>(&header), sizeof header);
   for (const Panel* panel : {&head.rotation, &head.coarse}) {
@@ -135,6 +137,7 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
   if (!(header.ffn >= 0 && header.ffn <= 1)) return damaged("a part of the neurons that cannot be");
   if (!(std::fabs(header.tail_shift) <= 16)) return damaged("a tail that cannot be");
   sidecar->ffn = header.ffn;
+  sidecar->data_position = header.data_position;
   std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
   if (header.rank == 0) return {};
   head->packed = false;

@@ -13,6 +13,7 @@ namespace camelgpt {
 // Beside the packed head.
 struct Sidecar {
   uint64_t head = 0;  // head_fingerprint of the model it was made for; 0 where that head is too small to be pruned
+  uint64_t data_position = 0;  // in its file, where the tensor data begin: whoever reads the file can stop there
   float ffn = 0;      // part of the neurons that the model was trained to answer with (PruneOptions::ffn): modes take it
   MeasuredCost costs[kMeasuredCosts] = {};
 };

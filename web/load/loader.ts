@@ -11,8 +11,8 @@ export interface LoadOptions {
   memory: MemoryOptions;
   signal?: AbortSignal | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
-  /** Whether the model may answer before all of it is there, where parts of the source can be read. */
-  eager?: boolean;
+  /** As in `LoadParams`, where parts of the source can be read. */
+  eager?: number | undefined;
 }
 
 export interface Loaded {
@@ -30,7 +30,7 @@ const headerPiece = 64 << 10;
 /** Reads the source until every tensor is in place, or all that answers need, and gives the plan by which memory was taken. Closes the source. */
 export async function loadModel(engine: Engine, source: ByteSource, options: LoadOptions): Promise<Loaded> {
   const progress = progressOf(source, engine, options.onProgress);
-  const ranges = options.eager ? source.ranges : undefined;
+  const ranges = options.eager === undefined ? undefined : source.ranges;
   let plan: MemoryPlan | undefined;
   let rest: Rest | undefined;
   try {
@@ -66,7 +66,7 @@ type Progress = (status: ProgressEvent["status"], arrived?: number) => void;
 async function feed(
   engine: Engine,
   source: ByteSource,
-  { signal }: LoadOptions,
+  { signal, eager }: LoadOptions,
   progress: Progress,
   isEnough: () => boolean,
   piece = Infinity,
@@ -83,6 +83,8 @@ async function feed(
     }
     const most = wanted ? wanted.to - wanted.from : piece;
     const { filled, ended } = await fillStaging(engine, source, most, signal, progress);
+    // Before the engine reads the header, which takes a while in which more would come of what is not wanted first.
+    if (!wanted && position + filled >= (eager ?? Infinity)) await source.ranges?.seek(position + filled, source.size ?? Infinity);
     if (position === 0 && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
     position += filled;
     if (filled > 0) engine.feed(filled);

@@ -8,9 +8,10 @@ import type { ByteSource } from "./source.js";
 
 // docs/formats.md
 const version = 3;
-const headerBytes = 88;
-const rankAt = 40;
-const ffnAt = 84;
+const headerBytes = 96;
+const dataPositionAt = 32;
+const rankAt = 48;
+const ffnAt = 92;
 
 /** What has more bytes is no sidecar. */
 const largest = 64 << 20;
@@ -19,16 +20,17 @@ const largest = 64 << 20;
 export interface SidecarFacts {
   /** The part of the neurons that the model was trained to answer with: memory depends on it. */
   ffn: number;
-  /** Whether it holds a pruned head, with which steps need some rows of the whole one. */
-  hasHead: boolean;
+  /** Where it holds a pruned head, with which steps need some rows of the whole one: as many bytes as the header of the model's file should have. */
+  headerBytes: number | undefined;
 }
 
 export function sidecarFacts(sidecar: SidecarParams | undefined): SidecarFacts {
   const { bytes } = sidecar ?? {};
   const view = bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
-  if (view?.getUint32(4, true) !== version) return { ffn: 1, hasHead: false };
+  if (view?.getUint32(4, true) !== version) return { ffn: 1, headerBytes: undefined };
   const ffn = view.getFloat32(ffnAt, true);
-  return { ffn: ffn > 0 && ffn < 1 ? ffn : 1, hasHead: view.getUint32(rankAt, true) > 0 };
+  const hasHead = view.getUint32(rankAt, true) > 0;
+  return { ffn: ffn > 0 && ffn < 1 ? ffn : 1, headerBytes: hasHead ? Number(view.getBigUint64(dataPositionAt, true)) : undefined };
 }
 
 /** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */
