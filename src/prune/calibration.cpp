@@ -23,6 +23,7 @@ uint32_t parts_of(const Model& model, const Calibration& calibration, Calibratio
     case Calibration::Stage::kRows: return (sampled_rows(model) + kMaxBatch - 1) / kMaxBatch;
     case Calibration::Stage::kBasis: return kImportanceSteps;
     case Calibration::Stage::kPack: return (model.head.rows + kMaxBatch - 1) / kMaxBatch;
+    case Calibration::Stage::kBias:
     case Calibration::Stage::kTail:
     case Calibration::Stage::kCosts:  // before they are counted: as many as there usually are
       return calibration.stage == Calibration::Stage::kStates ? kKeptStates : calibration.kept_count;
@@ -50,6 +51,21 @@ std::span<const float> dense_logits(const Model& model, uint32_t part, Workspace
   const std::span<const float> logits = workspace->logits.first(model.config.vocabulary);
   std::copy(logits.begin(), logits.end(), calibration->dense.begin());
   return calibration->dense.span();
+}
+
+// What the coarse logits of one state lack: the part that is the same for most states goes into the bias.
+void measure_lack(const Model& model, uint32_t part, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+  const std::span<const float> dense = dense_logits(model, part, workspace, calibration);
+  coarse_logits(model, 0, head, workspace);
+  for (size_t i = 0; i < dense.size(); ++i) calibration->lacking[i] += dense[i] - workspace->logits[i];
+}
+
+void end_bias(const Calibration& calibration, PrunedHead* head) {
+  const float states = static_cast<float>(calibration.kept_count);
+  for (size_t i = 0; i < calibration.lacking.size(); ++i) {
+    const float mean = calibration.lacking[i] / states;
+    head->bias[i] = std::isfinite(mean) ? mean : 0;
+  }
 }
 
 // What the coarse logits of one state say about the rows that are not selected, and what is true.
@@ -88,7 +104,7 @@ void measure_costs(const Model& model, uint32_t part, Workspace* workspace, Prun
   const std::span<const float> logits = workspace->logits.first(vocabulary);
   for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
     const PruneOptions options = prune_options(kMeasuredModes[i], model.config);
-    if (pruned_logits(model, 0, {options.head_rows}, head, workspace) < options.margin) {
+    if (pruned_logits(model, 0, {options.head_rows, options.head_rows}, head, workspace) < options.margin) {
       ++calibration->same_top[i];  // all rows are scored then
       continue;
     }
@@ -113,6 +129,7 @@ void run_part(const Model& model, Workspace* workspace, PrunedHead* head, Calibr
     case Calibration::Stage::kRows: return add_rows(model, calibration->done, calibration);
     case Calibration::Stage::kBasis: return importance_step(&calibration->importance);
     case Calibration::Stage::kPack: return pruned_head_pack(model, head, &calibration->packer);
+    case Calibration::Stage::kBias: return measure_lack(model, calibration->done, workspace, head, calibration);
     case Calibration::Stage::kTail: return measure_tail(model, calibration->done, workspace, head, calibration);
     case Calibration::Stage::kCosts: return measure_costs(model, calibration->done, workspace, head, calibration);
     case Calibration::Stage::kStates:
@@ -130,6 +147,7 @@ Status end_stage(const Model& model, PrunedHead* head, Calibration* calibration)
     c.importance = {};
     return pruned_head_begin(model, c.directions, head, &c.packer);
   }
+  if (c.stage == Calibration::Stage::kBias && c.kept_count > 0) end_bias(c, head);
   if (c.stage == Calibration::Stage::kTail && c.kept_count > 0) end_tail(calibration, head);
   if (c.stage == Calibration::Stage::kCosts && c.kept_count > 0) end_costs(model, calibration);
   return {};
@@ -144,14 +162,16 @@ Status calibration_begin(const Model& model, PrunedHead* head, Calibration* cali
   c.stage = Calibration::Stage::kStates;
   c.kept_count = c.done = 0;
   c.seen = 0;
+  c.lacking.clear();
   c.exact_mass = c.coarse_mass = 0;
   std::fill(std::begin(c.kl), std::end(c.kl), 0.0);
   std::fill(std::begin(c.same_top), std::end(c.same_top), 0u);
   const size_t hidden = model.config.hidden;
   CAMELGPT_TRY(importance_begin(model.config.hidden, head->rank, &c.importance));
-  if (!c.kept.resize(kKeptStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) || !c.dense.resize(model.config.vocabulary)) {
+  if (!c.kept.resize(kKeptStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) || !c.dense.resize(model.config.vocabulary) || !c.lacking.resize(model.config.vocabulary)) {
     return out_of_memory("calibrating", (kKeptStates + kMaxBatch) * hidden * sizeof(float));
   }
+  std::fill(c.lacking.begin(), c.lacking.end(), 0.0f);
   return {};
 }
 
@@ -197,6 +217,7 @@ Status calibration_step(const Model& model, Workspace* workspace, PrunedHead* he
   c.directions = {};
   c.kept.release();
   c.dense.release();
+  c.lacking.release();
   c.packer = {};
   return {};
 }

@@ -8,7 +8,7 @@
 namespace camelgpt {
 
 struct Calibration {
-  enum class Stage : uint8_t { kStates, kRows, kBasis, kPack, kTail, kCosts, kDone };
+  enum class Stage : uint8_t { kStates, kRows, kBasis, kPack, kBias, kTail, kCosts, kDone };
   Stage stage = Stage::kDone;
   HeadImportance importance;
   HeadDirections directions;  // that it led to
@@ -18,6 +18,7 @@ struct Calibration {
   uint64_t seen = 0;          // states so far
   uint32_t done = 0;          // parts of this stage
   Buffer<float> dense;        // [vocabulary]
+  Buffer<float> lacking;      // [vocabulary] what coarse logits lack, of all states that were kept back
   double exact_mass = 0, coarse_mass = 0;  // of the rows that are not selected
   double kl[kMeasuredCosts] = {};          // sums over the states that were kept back
   uint32_t same_top[kMeasuredCosts] = {};

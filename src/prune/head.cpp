@@ -46,6 +46,7 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   kernels().quantize({0, 1}, own.input);
   worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
     linear_part(head->coarse, rows, own.input, logits.data(), logits.size());
+    kernels().add(logits.data() + rows.first, head->bias.data() + rows.first, rows.size());
   });
   return own.rotated[head->rank];
 }
@@ -66,13 +67,6 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
   kernels().rows[static_cast<int>(weights.kind)](weights, rows, state, own->scores.data());
   for (size_t i = 0; i < rows.size(); ++i) logits[rows[i]] = own->scores[i];
   own->scored += rows.size();
-}
-
-// The threshold of the rows that are wanted → that of those which are selected.
-float above_depth(float threshold, RowSelection selection, std::span<const float> logits) {
-  if (selection.depth == HUGE_VALF) return threshold;
-  const float best = logits[kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))];
-  return std::max(threshold, best - selection.depth);
 }
 
 }  // namespace
@@ -98,6 +92,7 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
   if (head->rank == 0) return;
   head->rotation = panel_reserve(PanelKind::kFloat, head->rank + 1, config.hidden, arena);
   head->coarse = panel_reserve(PanelKind::kNibble, config.vocabulary, head->rank, arena);
+  head->bias = arena->take<float>(padded_rows(config.vocabulary));
   head->threads = arena->take<HeadThread>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
     HeadThread own{};
@@ -112,6 +107,7 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
 Status pruned_head_begin(const Model& model, const HeadDirections& directions, PrunedHead* head, HeadPacker* packer) {
   const uint32_t hidden = model.config.hidden, rank = head->rank;
   head->packed = false;
+  std::fill(head->bias.begin(), head->bias.end(), 0.0f);
   packer->next = 0;
   packer->centre.clear();
   Buffer<float> transposed;
@@ -192,9 +188,9 @@ float pruned_logits(const Model& model, uint32_t output, RowSelection selection,
     const Activations& state = quantize_state(worker, model, output, workspace);
     const float offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
-    const float wanted = selection_threshold(workspace->logits.first(vocabulary), selection.wanted);
-    const float threshold = above_depth(wanted, selection, workspace->logits.first(vocabulary));
-    if (worker.index == 0) lowest = wanted + offset;
+    const std::span<const float> coarse = workspace->logits.first(vocabulary);
+    const float threshold = selection_threshold(coarse, selection.scored);
+    if (worker.index == 0) lowest = selection_threshold(coarse, selection.wanted) + offset;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
@@ -207,12 +203,11 @@ float pruned_logits(const Model& model, uint32_t output, RowSelection selection,
   return logits[kernels().argmax(logits, vocabulary)] - lowest;
 }
 
-float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
+float selected_rows(const Model& model, uint32_t output, uint32_t scored, PrunedHead* head, Workspace* workspace) {
   parallel([&](const Worker& worker) {
     score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
   });
-  const std::span<const float> logits = workspace->logits.first(model.config.vocabulary);
-  return above_depth(selection_threshold(logits, selection.wanted), selection, logits);
+  return selection_threshold(workspace->logits.first(model.config.vocabulary), scored);
 }
 
 }  // namespace camelgpt

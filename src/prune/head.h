@@ -1,12 +1,11 @@
 // The pruned output head: of a large vocabulary, only the rows that can matter for this token are scored exactly.
 //
 // Packing makes a coarse copy of the head: its rows, less what they share, in the few directions that carry most of the scores
-// (importance.h), at 4 bits. A step scores all rows coarsely, selects those with the highest scores, and computes their logits with
+// (importance.h), at 4 bits, with a bias for each row. A step scores all rows coarsely, selects those with the highest scores, and computes their logits with
 // the head itself: they are the very bits of the dense step. The rest of the logits stay coarse; what is known about their error is
 // made good by one calibrated constant, so that all of them together have about the right mass.
 #pragma once
 
-#include <cmath>
 #include <span>
 
 #include "model/model.h"
@@ -28,6 +27,7 @@ struct PrunedHead {
   bool packed = false;        // the rest is filled in
   Panel rotation;             // [rank + 1, hidden], the last one the centre of the rows
   Panel coarse;               // [vocabulary, rank]
+  std::span<float> bias;      // [padded vocabulary] of coarse logits: what they lack in the mean
   float tail_shift = 0;       // added to the coarse logits of rows that are not scored exactly
   std::span<HeadThread> threads;
 };
@@ -57,16 +57,16 @@ void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Worksp
 // How high the `wanted` highest of the logits reach down, about: from a sample of them.
 float selection_threshold(std::span<const float> logits, uint32_t wanted);
 
-// Which rows are scored exactly.
+// Which rows are scored exactly: about so many, those with the highest coarse logits.
 struct RowSelection {
-  uint32_t wanted = 0;        // about so many, those with the highest coarse logits; of these,
-  float depth = HUGE_VALF;    // where the best alone is asked for, those that lie no further below the highest, nats
+  uint32_t wanted;  // as the mode wants
+  uint32_t scored;  // no more than that
 };
 
-// Logits of an output of the last forward pass, those of the selection exact. Returns the margin: how far the best logit lies above
+// Logits of an output of the last forward pass, those that are selected exact. Returns the margin: how far the best logit lies above
 // the highest coarse one that is not among those wanted. Where it is thin, another row could be the best.
 float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
-// The rows that pruned_logits would score exactly: those whose values in workspace->logits are then at least the number returned.
-float selected_rows(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
+// The rows that pruned_logits would score exactly, so many: those whose values in workspace->logits are then at least the number returned.
+float selected_rows(const Model& model, uint32_t output, uint32_t scored, PrunedHead* head, Workspace* workspace);
 
 }  // namespace camelgpt

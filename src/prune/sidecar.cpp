@@ -99,6 +99,8 @@ Status sidecar_write(const Model& model, const PrunedHead& head, const Sidecar& 
     const std::span<const uint8_t> bytes = bytes_of(*panel);
     kept = kept && out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
+  const size_t biases = header.rank == 0 ? 0 : header.vocabulary;
+  kept = kept && out->append(reinterpret_cast<const char*>(head.bias.data()), biases * sizeof(float));
   if (!kept) return out_of_memory("the sidecar", out->size() - begin);
   header.checksum = hash_bytes(out->data() + begin + kChecked, out->size() - begin - kChecked);
   std::memcpy(out->data() + begin, &header, sizeof header);
@@ -126,7 +128,7 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
     return of_another_model(fingerprint, header.model);
   }
   size_t size = sizeof header;
-  if (header.rank != 0) size += bytes_of(head->rotation).size() + bytes_of(head->coarse).size();
+  if (header.rank != 0) size += bytes_of(head->rotation).size() + bytes_of(head->coarse).size() + header.vocabulary * sizeof(float);
   if (bytes.size() < size) {
     Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
     status = with_expected(status, "%zu bytes", size);
@@ -148,6 +150,8 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
     bytes = bytes.subspan(to.size());
     if (!panel_is_finite(*panel)) return damaged("numbers that are not finite");
   }
+  std::memcpy(head->bias.data(), bytes.data(), bytes.size());
+  if (!std::all_of(head->bias.begin(), head->bias.end(), [](float bias) { return std::isfinite(bias); })) return damaged("numbers that are not finite");
   sidecar->head = header.head;
   head->tail_shift = header.tail_shift;
   head->packed = true;

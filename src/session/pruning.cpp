@@ -2,7 +2,6 @@
 #include "session/pruning.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "nn/linear.h"
@@ -57,7 +56,7 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
     return false;
   }
   const uint64_t before = rows_scored(p.head);
-  const float margin = pruned_logits(s->model, output, {rows, p.depth}, &p.head, &s->workspace);
+  const float margin = pruned_logits(s->model, output, {rows, p.scored}, &p.head, &s->workspace);
   p.exact_rows += rows_scored(p.head) - before;
   if (margin >= p.options.margin || p.options.margin == 0) {
     p.thin_streak = 0;
@@ -75,17 +74,17 @@ bool takes_best(const Session& s) {
          s.sampler.biases.empty();
 }
 
-// As long as each row costs a part of a download, a step that takes the best token scores those alone that can be it: down to this depth below
-// the highest coarse logit, nats. Of 1,100 steps of SmolLM2-135M the best row was 9.8 below it at most, and of nine tenths 4.
-constexpr float kGreedyDepth = 10;
+// As long as each row costs a part of a download, a step that takes the best token scores this part of the vocabulary at first, and as many rows
+// as the mode wants only where their best lies less than this above the others, nats. In 1,286 steps of answers of SmolLM2-135M the best
+// row was always found so, in 86 % at once.
+constexpr uint32_t kGreedyPart = 96;
+constexpr float kGreedyMargin = 10;
 
-// Whether all rows of the head are there that a pruned step would score; if not, session->missing says which are not. Chooses its depth.
-bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
-  Pruning& p = s->pruning;
+// Whether so many rows of the head are there that a step would score; if not, session->missing says which are not.
+bool has_selected(Session* s, uint32_t output, uint32_t scored) {
   s->missing.clear();
-  if (rows == 0 || p.wants_head || p.dense_left > 0) return false;
-  p.depth = takes_best(*s) ? kGreedyDepth : HUGE_VALF;
-  const float least = selected_rows(s->model, output, {rows, p.depth}, &p.head, &s->workspace);
+  s->pruning.scored = scored;
+  const float least = selected_rows(s->model, output, scored, &s->pruning.head, &s->workspace);
   const std::span<const float> logits = s->workspace.logits;
   const Panel& head = s->model.head;
   const uint32_t together = head.order == PanelOrder::kGroups ? kPanelRows : 1;  // rows that are scored together
@@ -96,6 +95,18 @@ bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
     for (uint32_t r = first; r <= row; ++r) want_row(s, head, r);
   }
   return s->missing.empty();
+}
+
+// The same of all rows that a pruned step needs. Chooses how many those are.
+bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
+  Pruning& p = s->pruning;
+  s->missing.clear();
+  if (rows == 0 || p.wants_head || p.dense_left > 0) return false;
+  const uint32_t few = std::min(rows, s->model.config.vocabulary / kGreedyPart);
+  if (!takes_best(*s)) return has_selected(s, output, rows);
+  if (!has_selected(s, output, few)) return false;
+  if (pruned_logits(s->model, output, {few, few}, &p.head, &s->workspace) >= kGreedyMargin) return true;
+  return has_selected(s, output, rows);
 }
 
 bool limits_attention(const Session& s) {
@@ -185,7 +196,7 @@ bool pruning_logits(Session* session, uint32_t output) {
   const uint32_t vocabulary = s->model.config.vocabulary;
   const uint32_t rows = head_rows_now(p, vocabulary);
   const bool whole = is_whole(*s);
-  p.depth = HUGE_VALF;
+  p.scored = rows;
   if (!whole && !has_head_rows(s, output, rows)) return false;
   const bool pruned = rows != 0 && !p.wants_head && try_pruned_logits(s, output, rows);
   p.wants_head = !pruned && !whole;
