@@ -12,7 +12,7 @@ import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
 const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_start|>assistant\n";
-const fast = { bytesPerSecond: 60e6 };
+const fast = { bytesPerSecond: 150e6 };
 
 describe("eager loading", () => {
   let sidecar, expected;
@@ -39,23 +39,30 @@ describe("eager loading", () => {
     return { ...(await stream), part };
   }
 
-  for (const worker of [true, false]) {
-    test(`the first token comes before 70 % of the bytes, and the text is that of a whole model (worker: ${worker})`, async () => {
-      const server = await serve(fast);
-      const model = new CamelGPTInference(server.url, { ...options(), worker });
-      const early = await answer(model, server);
-      assert.ok(early.part < 0.7, `the first token came after ${(100 * early.part).toFixed(2)} %`);
-      assert.deepEqual(early.tokens, expected.tokens);
-      // What needs all weights waits for them.
-      const text = "The bee is an insect that makes honey.";
-      const whole = await CamelGPTInference.load(modelPath, { contextLength: 512, sidecar });
-      assert.deepEqual((await model.score(text)).nll, (await whole.score(text)).nll);
-      assert.deepEqual((await answer(model, server)).tokens, expected.tokens);
-      assert.ok(server.counts.sent < 1.05 * file.length, `${server.counts.sent} bytes were sent`);
-      await whole.dispose();
-      await model.dispose();
-    });
-  }
+  test("on a link of 20 Mbit/s the first token comes before 70 % of the bytes, and the text is that of a whole model", async (t) => {
+    const server = await serve({ bytesPerSecond: 2.5e6, latency: 20 });
+    const model = new CamelGPTInference(server.url, options());
+    const early = await answer(model, server);
+    t.diagnostic(`first token after ${(100 * early.part).toFixed(2)} % of the bytes`);
+    assert.ok(early.part < 0.7, `the first token came after ${(100 * early.part).toFixed(2)} %`);
+    assert.deepEqual(early.tokens, expected.tokens);
+    await model.dispose();
+  });
+
+  test("without a worker too, and what needs all weights waits for them", async () => {
+    const server = await serve(fast);
+    const model = new CamelGPTInference(server.url, { ...options(), worker: false });
+    const early = await answer(model, server);
+    assert.ok(early.part < 0.9, `the first token came after ${(100 * early.part).toFixed(2)} %`);
+    assert.deepEqual(early.tokens, expected.tokens);
+    const text = "The bee is an insect that makes honey.";
+    const whole = await CamelGPTInference.load(modelPath, { contextLength: 512, sidecar });
+    assert.deepEqual((await model.score(text)).nll, (await whole.score(text)).nll);
+    assert.deepEqual((await answer(model, server)).tokens, expected.tokens);
+    assert.ok(server.counts.sent < 1.05 * file.length, `${server.counts.sent} bytes were sent`);
+    await whole.dispose();
+    await model.dispose();
+  });
 
   test("what came in another order is kept as a whole file", async () => {
     const given = process.env.XDG_CACHE_HOME;
