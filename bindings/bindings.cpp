@@ -86,6 +86,10 @@ struct Engine {
   // Pairs of 64-bit positions.
   double missingAddress() const { return address(session_missing(session).data()); }
   bool feedRows(double from, uint32_t size) { return keep(session_feed_rows(session, static_cast<uint64_t>(from), size)); }
+  uint32_t splitFiles() const { return session_split(session).files; }
+  uint32_t splitHeaders() const { return session_split(session).headers; }
+  uint32_t splitLeft() const { return static_cast<uint32_t>(session_split(session).left); }
+  double splitData() const { return static_cast<double>(session_split(session).data_bytes); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
   bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights, double sequences) {
     return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences), &plan_));
@@ -333,6 +337,10 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(missingCount)
   CAMELGPT_BIND(missingAddress)
   CAMELGPT_BIND(feedRows)
+  CAMELGPT_BIND(splitFiles)
+  CAMELGPT_BIND(splitHeaders)
+  CAMELGPT_BIND(splitLeft)
+  CAMELGPT_BIND(splitData)
   CAMELGPT_BIND(fileBytes)
   CAMELGPT_BIND(plan)
   CAMELGPT_BIND(planFileBytes)

@@ -58,7 +58,17 @@ Status session_feed(Session* session, size_t size);
 // The file has no more bytes: kTruncated unless the state is kReady.
 Status session_end_of_file(const Session* session);
 
-// Size that the header promises for the whole file, in bytes; 0 before kPlanned.
+// A model that is split into several files (llama.cpp's gguf-split). The header of each file is fed, in order, and then what follows the header
+// of each, in order; the state is kHeader until the last header is complete. Positions are those in what was fed.
+struct SplitState {
+  uint32_t files;       // 0 before the first header is complete; 1: the model is not split, and nothing below matters
+  uint32_t headers;     // of them complete
+  size_t left;          // bytes at the end of the last piece that were not taken, since a header ended before them
+  uint64_t data_bytes;  // to feed later of the file whose header was completed last: those that follow it
+};
+SplitState session_split(const Session* session);
+
+// Size that the header promises for the whole file, in bytes; of a split model for all files; 0 before kPlanned.
 uint64_t session_file_bytes(const Session* session);
 
 // What the model will occupy, in bytes. Known when the header is.

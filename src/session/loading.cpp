@@ -138,7 +138,7 @@ Status read_header(Session* s) {
   const GgufHeader& header = s->reader.header;
   s->file_bytes = header.data_position + header.data_bytes;
   s->data_position = header.data_position;
-  s->padding_left = header.data_position - header.bytes.size();
+  s->padding_left = header.data_position - s->split.header_bytes;
   CAMELGPT_TRY(model_open(header, &s->model));
   CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
   if (s->tokenizer.vocabulary_size > s->model.config.vocabulary) {
@@ -216,16 +216,31 @@ Status fail(Session* s, const Status& status) {
   return status;
 }
 
+// The reader of the file whose header is arriving.
+GgufReader& header_reader(Session* s) { return s->split.headers == 0 ? s->reader : s->next; }
+
+Status feed_header(Session* s, size_t size) {
+  GgufSplit& split = s->split;
+  GgufReader& reader = header_reader(s);
+  size_t consumed = 0;
+  CAMELGPT_TRY(reader.append({s->staging.data(), size}, &consumed));
+  if (!reader.complete) return {};
+  CAMELGPT_TRY(split.headers == 0 ? gguf_split_begin(&s->reader.header, &split) : gguf_split_add(s->next.header, &s->reader.header, &split));
+  s->next = GgufReader();
+  s->next.header_limit = kGgufMaxHeaderBytes - std::min(kGgufMaxHeaderBytes, split.header_bytes);
+  if (split.files > 1) {
+    s->split_left = size - consumed;
+  } else {
+    s->staged_from = consumed;
+    s->staged_end = size;
+  }
+  return split.headers < split.files ? Status{} : read_header(s);
+}
+
 Status feed(Session* s, size_t size) {
+  s->split_left = 0;
   switch (s->state) {
-    case LoadState::kHeader: {
-      size_t consumed = 0;
-      CAMELGPT_TRY(s->reader.append({s->staging.data(), size}, &consumed));
-      if (!s->reader.complete) return {};
-      s->staged_from = consumed;
-      s->staged_end = size;
-      return read_header(s);
-    }
+    case LoadState::kHeader: return feed_header(s, size);
     case LoadState::kWeights: return feed_weights(s, {s->staging.data(), size});
     case LoadState::kReady:
       if (is_whole(*s)) return {};  // a file may go on after its last tensor
@@ -255,6 +270,11 @@ std::span<uint8_t> session_staging(Session* session) { return session->staging.s
 
 uint64_t session_file_bytes(const Session* session) { return session->file_bytes; }
 
+SplitState session_split(const Session* session) {
+  const GgufSplit& split = session->split;
+  return {split.files, split.headers, session->split_left, split.data_bytes};
+}
+
 Status session_feed(Session* session, size_t size) {
   if (size > session->staging.size()) return make_error(ErrorCode::kBadState, "More bytes than the staging buffer holds.");
   return fail(session, feed(session, size));
@@ -263,7 +283,7 @@ Status session_feed(Session* session, size_t size) {
 Status session_end_of_file(const Session* session) {
   switch (session->state) {
     case LoadState::kReady: return {};
-    case LoadState::kHeader: return session->reader.finish();
+    case LoadState::kHeader: return session->split.headers == 0 ? session->reader.finish() : session->next.finish();
     case LoadState::kPlanned:
     case LoadState::kWeights: {
       Status status = make_error(ErrorCode::kTruncated, "The file ends before its last tensor does.");

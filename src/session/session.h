@@ -9,6 +9,7 @@
 #include "generate/masked.h"
 #include "generate/sampler.h"
 #include "gguf/gguf.h"
+#include "gguf/split.h"
 #include "model/model.h"
 #include "model/weight_stream.h"
 #include "session/pruning.h"
@@ -35,7 +36,10 @@ struct Session {
   size_t staged_from = 0;           // bytes of the piece that ended the header which are not taken yet
   size_t staged_end = 0;
   uint64_t padding_left = 0;        // bytes between the header and the tensor data still to skip
-  GgufReader reader;
+  GgufReader reader;                // of the first file; in the end with the tensors of all
+  GgufSplit split;
+  GgufReader next;                  // of another file of a split model
+  size_t split_left = 0;            // see SplitState
   uint64_t file_bytes = 0;
   WeightStream weights;
   uint64_t data_position = 0;       // where the tensor data begin

@@ -1,5 +1,5 @@
 // A whole model file with some bytes changed, through load, prompt and a few steps: whatever the bytes, an error or an answer.
-// The files are two made here and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
+// The files are three made here, one of them a split model, and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -8,13 +8,26 @@
 #include <iterator>
 
 #include "camelgpt.h"
+#include "split_writer.h"
 #include "tiny_llama.h"
 #include "tiny_stlm.h"
 
 using namespace camelgpt;
 
+// The bytes in which a split model is fed: all headers, then what follows each.
+static std::vector<uint8_t> split_stream() {
+  std::vector<uint8_t> headers, data;
+  for (const GgufWriter& writer : split_model(TinyLlama(TensorType::kQ8_0).writer, 3)) {
+    const std::vector<uint8_t> header = writer.header(), file = writer.file();
+    headers.insert(headers.end(), header.begin(), header.end());
+    if (!writer.tensors.empty()) data.insert(data.end(), file.begin() + static_cast<ptrdiff_t>(header.size()), file.end());
+  }
+  headers.insert(headers.end(), data.begin(), data.end());
+  return headers;
+}
+
 static std::vector<std::vector<uint8_t>> read_models() {
-  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file(), TinyStlm().writer.file()};
+  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file(), TinyStlm().writer.file(), split_stream()};
   const char* folder = std::getenv("CAMELGPT_FUZZ_MODELS");
   if (folder == nullptr) return models;
   std::vector<std::filesystem::path> paths;
@@ -42,8 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t at = 0; at < file.size() && status.ok();) {
     const size_t piece = std::min(session_staging(session).size(), file.size() - at);
     std::memcpy(session_staging(session).data(), file.data() + at, piece);
-    at += piece;
     status = session_feed(session, piece);
+    at += piece - session_split(session).left;
     if (status.ok() && session_load_state(session) == LoadState::kPlanned) status = session_allocate(session, {});
   }
   if (status.ok() && session_end_of_file(session).ok() && session_configure(session, {}).ok()) {
