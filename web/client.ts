@@ -16,8 +16,8 @@ interface Pending {
   context: CallContext<CallName>;
   resolve: (value: Calls[CallName]["value"]) => void;
   reject: (error: unknown) => void;
-  /** Opened when the worker asks for the first bytes. */
-  source?: Promise<ByteSource>;
+  /** By file; opened when the worker asks for the first bytes. */
+  sources: Map<number, Promise<ByteSource>>;
   stopListening: () => void;
 }
 
@@ -49,6 +49,7 @@ export class WorkerBackend implements Backend {
         context: context as CallContext<CallName>,
         resolve: resolve as Pending["resolve"],
         reject,
+        sources: new Map(),
         stopListening: () => signal?.removeEventListener("abort", onAbort),
       });
       this.#link.setBusy(true);
@@ -86,7 +87,7 @@ export class WorkerBackend implements Backend {
     this.#pending.delete(id);
     call.stopListening();
     // A source that could not be opened has already been reported to the worker.
-    call.source?.then((source) => source.close()).catch(() => {});
+    for (const opening of call.sources.values()) opening.then((source) => source.close()).catch(() => {});
     if (this.#pending.size === 0) this.#link.setBusy(false);
     return call;
   }
@@ -105,7 +106,7 @@ export class WorkerBackend implements Backend {
         this.#pending.get(id)?.context.onEvent?.(message.event as never);
         break;
       case "pull":
-        void this.#feed(id, message.size);
+        void this.#feed(id, message.file, message.size);
         break;
     }
   }
@@ -115,14 +116,15 @@ export class WorkerBackend implements Backend {
     return error.code === "aborted" ? abortedError(signal) : errorFromData(error);
   }
 
-  async #feed(id: number, size: number): Promise<void> {
+  async #feed(id: number, file: number, size: number): Promise<void> {
     const call = this.#pending.get(id);
     if (!call) return;
     try {
       if (!call.context.openCaller) throw new CamelGPTError("internal", "The worker asked for bytes that nobody has.");
-      call.source ??= call.context.openCaller();
+      const source = call.sources.get(file) ?? call.context.openCaller(file);
+      call.sources.set(file, source);
       const buffer = new Uint8Array(size);
-      const count = await (await call.source).read(buffer);
+      const count = await (await source).read(buffer);
       this.#post({ type: "bytes", id, bytes: buffer.subarray(0, count) }, [buffer.buffer]);
     } catch (error) {
       this.#post({ type: "bytes-failed", id, error: errorToData(error) });

@@ -174,6 +174,12 @@ export class Engine {
     this.#check(() => this.#bound.endOfFile());
   }
 
+  /** How far the headers of a model's files are: `left` bytes of the last piece, and `data` bytes of the file in all, lie behind the last one. */
+  split(): { files: number; headers: number; left: number; data: number } {
+    const bound = this.#bound;
+    return this.#run(() => ({ files: bound.splitFiles(), headers: bound.splitHeaders(), left: bound.splitLeft(), data: bound.splitData() }));
+  }
+
   /** Bytes of the whole file as its header says; 0 before it is known. */
   get fileBytes(): number {
     return this.#run(() => this.#bound.fileBytes());

@@ -13,6 +13,7 @@ import { checkedSource } from "./load/integrity.js";
 import { fillMasks } from "./masks.js";
 import { loadHeader, loadModel } from "./load/loader.js";
 import type { Rest } from "./load/rest.js";
+import { Shards } from "./load/shards.js";
 import type { ByteSource } from "./load/source.js";
 import { pause } from "./pause.js";
 import type { EngineMeans } from "./platform.js";
@@ -267,9 +268,11 @@ export class Host {
       case "path":
         if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);
         break;
+      case "shards":
+        return Shards.open(location.files.map((file) => () => this.#openSource(file, false, signal, openCaller, warn)));
       case "caller":
         if (openCaller) {
-          const source = await openCaller();
+          const source = await openCaller(location.file ?? 0);
           // Only the location knows the name: bytes that come from another thread have none.
           return { name: location.name, size: source.size, read: (target) => source.read(target), close: () => source.close() };
         }

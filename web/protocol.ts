@@ -143,8 +143,8 @@ export interface CallContext<K extends CallName> {
   signal?: AbortSignal | undefined;
   /** What comes while the call runs. */
   onEvent?: ((event: Calls[K]["event"]) => void) | undefined;
-  /** Opens the bytes of a `caller` location. */
-  openCaller?: (() => Promise<ByteSource>) | undefined;
+  /** Opens the bytes of a `caller` location: of one of its files. */
+  openCaller?: ((file: number) => Promise<ByteSource>) | undefined;
 }
 
 /** From the caller to the engine's thread. A call has one id; everything that belongs to it carries that id. */
@@ -162,7 +162,7 @@ export type FromWorker =
   | { type: "value"; id: number; value: Calls[CallName]["value"] }
   | { type: "event"; id: number; event: ProgressEvent | string | number }
   | { type: "error"; id: number; error: ErrorData }
-  /** Asks for at most `size` bytes of a source that only the caller can read. One at a time. */
-  | { type: "pull"; id: number; size: number }
+  /** Asks for at most `size` bytes of a file that only the caller can read. One at a time. */
+  | { type: "pull"; id: number; file: number; size: number }
   /** The answer to `help`. */
   | { type: "helping" };

@@ -27,7 +27,7 @@ export function serveWorker(port: WorkerPort, means: EngineMeans): void {
     const context: CallContext<CallName> = {
       signal: call.abort.signal,
       onEvent: (event) => port.post({ type: "event", id, event }),
-      openCaller: async () => pulledSource(port, id, call),
+      openCaller: async (file) => pulledSource(port, id, file, call),
     };
     try {
       const value = await host.call(name, params as never, context);
@@ -65,14 +65,14 @@ export function serveWorker(port: WorkerPort, means: EngineMeans): void {
 }
 
 /** A source whose bytes only the caller has: its own fetch, a stream, an array. It is asked for each piece. */
-function pulledSource(port: WorkerPort, id: number, call: Running): ByteSource {
+function pulledSource(port: WorkerPort, id: number, file: number, call: Running): ByteSource {
   return {
     name: "model",
     size: undefined,
     async read(target) {
       const bytes = await new Promise<Uint8Array>((resolve, reject) => {
         call.bytes = { resolve, reject };
-        port.post({ type: "pull", id, size: Math.min(target.length, pullSize) });
+        port.post({ type: "pull", id, file, size: Math.min(target.length, pullSize) });
       });
       call.bytes = undefined;
       target.set(bytes);

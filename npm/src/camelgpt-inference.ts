@@ -364,7 +364,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
         calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),
       };
-      const context = { signal: abort.signal, onEvent, openCaller: open && (() => open(abort.signal)) };
+      const context = { signal: abort.signal, onEvent, openCaller: open && ((file: number) => open(abort.signal, file)) };
       throwIfAborted(abort.signal);
       return await this.#backend.call(name, params, context as CallContext<K>);
     } catch (error) {

@@ -4,7 +4,7 @@ export type { ChatMessage } from "../../web/chat-template.js";
 export type { Flavour } from "../../web/features.js";
 export type { Fetch } from "../../web/load/http.js";
 export type { CachedFile } from "../../web/load/cache.js";
-export type { ModelSource } from "../../web/load/resolve.js";
+export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
   Calibration,
   Candidate,

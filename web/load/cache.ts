@@ -152,6 +152,10 @@ class KeptSource implements ByteSource {
     return count;
   }
 
+  async pause(): Promise<void> {
+    await this.source.pause?.();
+  }
+
   async close(): Promise<void> {
     try {
       if (!this.#isBroken && this.#kept >= this.size - largestRest) await this.#readRest();

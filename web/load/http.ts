@@ -92,6 +92,11 @@ class Download implements ByteSource {
     });
   }
 
+  /** Keeps a connection whose bytes could not be compared with those of another. */
+  async pause(): Promise<void> {
+    if (this.#validator !== undefined) await this.#drop();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#drop();

@@ -4,6 +4,7 @@ import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
 import { Rest } from "./rest.js";
+import { Shards } from "./shards.js";
 import { rejectOtherFiles } from "./sniff.js";
 import type { ByteSource } from "./source.js";
 
@@ -41,7 +42,7 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
         if (ranges) engine.loadEagerly();
       }
       return engine.loadState === "ready";
-    }, ranges ? headerPiece : Infinity);
+    }, ranges || source instanceof Shards ? headerPiece : Infinity);
     if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, (count) => progress("progress", count));
   } finally {
     if (!rest) await source.close();
@@ -61,7 +62,20 @@ export async function loadHeader(engine: Engine, source: ByteSource, options: Lo
   }
 }
 
-type Progress = (status: ProgressEvent["status"], arrived?: number) => void;
+/** `again`: so many of the bytes that arrived will come a second time. */
+type Progress = (status: ProgressEvent["status"] | "again", arrived?: number) => void;
+
+/** The header that is complete says of how many files the model is. */
+function expectFiles(files: number, source: ByteSource): void {
+  const given = source instanceof Shards ? source.count : 1;
+  if (given === files) return;
+  if (files === 1) throw new CamelGPTError("bad-input", `${source.name} is a whole model.`, { expected: "it alone", found: `${given} files` });
+  throw new CamelGPTError("bad-input", `${source.name} is one of the files of a split model.`, {
+    expected: `${files} files`,
+    found: `${given}`,
+    hint: "Give all in an array, or under their own names (…-00001-of-…) the path or URL of the first.",
+  });
+}
 
 async function feed(
   engine: Engine,
@@ -75,6 +89,8 @@ async function feed(
   progress("download");
   const paced = pacer();
   let position = 0;
+  let headers = 0;
+  let begins = true; // a file
   for (;;) {
     const wanted = engine.wanted();
     if (wanted && wanted.from !== position) {
@@ -85,11 +101,25 @@ async function feed(
     const { filled, ended } = await fillStaging(engine, source, most, signal, progress);
     // Before the engine reads the header, which takes a while in which more would come of what is not wanted first.
     if (!wanted && position + filled >= (eager ?? Infinity)) await source.ranges?.seek(position + filled, source.size ?? Infinity);
-    if (position === 0 && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
+    if (begins && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
     position += filled;
     if (filled > 0) engine.feed(filled);
+    const split = engine.split();
+    begins = split.headers > headers;
+    headers = split.headers;
+    if (begins) {
+      expectFiles(split.files, source);
+      if (source instanceof Shards) {
+        await orAborted(source.endHeader(engine.staging().slice(filled - split.left, filled), split.data), signal);
+        position -= split.left;
+        progress("again", split.left);
+      }
+    }
     if (isEnough()) return;
-    if (ended) return engine.endOfFile();
+    if (ended && !begins) {
+      if (source instanceof Shards) throw source.cutOff();
+      return engine.endOfFile();
+    }
     await paced(); // sources that are in memory already would never let an abort through
   }
 }
@@ -115,9 +145,16 @@ async function fillStaging(
 
 function progressOf(source: ByteSource, engine: Engine, emit: LoadOptions["onProgress"]): Progress {
   let loaded = 0;
+  let again = 0;
   let last = -Infinity;
   return (status, arrived = 0) => {
-    loaded += arrived;
+    if (status === "again") {
+      again += arrived;
+      return;
+    }
+    const fresh = Math.max(0, arrived - again);
+    again -= arrived - fresh;
+    loaded += fresh;
     if (!emit) return;
     const now = performance.now();
     if (status === "progress") {

@@ -3,26 +3,31 @@ import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { type Fetch, type HttpSettings, openUrl } from "./http.js";
 import { checkedSource, type FileCheck } from "./integrity.js";
 import { manifestName, readRelease, type Release, type ReleaseFile } from "./release.js";
+import { inOrder, shardsOf } from "./shard-names.js";
 import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
 
-/** What a model can be loaded from. */
-export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array>;
+/** What a file can be read from. */
+export type FileSource = string | URL | Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array>;
+
+/** What a model can be loaded from: one file, or the files that it is split into. */
+export type ModelSource = FileSource | readonly FileSource[];
 
 /** A place that the thread of the engine opens by itself; `caller` stands for bytes that it must ask the caller for. */
 export type Location =
   | { kind: "path"; path: string; check?: FileCheck }
   | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; check?: FileCheck }
-  | { kind: "caller"; name: string };
+  | { kind: "caller"; name: string; file?: number }
+  | { kind: "shards"; files: Location[] };
 
 /** Whether a download is kept, and an earlier one used. */
 export type CacheUse = "use" | "reload" | "off";
 
-/** A location, and for `caller` the function that opens the bytes on this side. */
+/** A location, and for `caller` the function that opens the bytes of a file on this side. */
 export interface ResolvedSource {
   location: Location;
   release?: Release;
   sidecar?: FoundSidecar | undefined;
-  open?: (signal: AbortSignal | undefined) => Promise<ByteSource>;
+  open?: ((signal: AbortSignal | undefined, file?: number) => Promise<ByteSource>) | undefined;
 }
 
 /** The sidecar of a release: `name` is its path or URL where its bytes are not at hand. */
@@ -67,16 +72,28 @@ export const packagedRelease = "camelgpt-mini";
 /** Releases that are known by name. */
 export const knownReleases: readonly string[] = [packagedRelease, "smollm2-135m"];
 
-export async function resolveSource(
-  source: ModelSource,
-  options: ResolveOptions,
-  means: ResolveMeans,
-): Promise<ResolvedSource> {
-  // By tag and not by class: a frame, or a test runner, has classes of its own.
-  switch (Object.prototype.toString.call(source).slice(8, -1)) {
+// By tag and not by class: a frame, or a test runner, has classes of its own.
+const kindOf = (source: unknown) => Object.prototype.toString.call(source).slice(8, -1);
+
+export async function resolveSource(source: ModelSource, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+  switch (kindOf(source)) {
     case "String":
     case "URL":
       return resolveName(String(source), options, means);
+    case "Array": {
+      const files = source as readonly FileSource[];
+      if (files.length > 0) return resolveFiles(inOrder(files, nameOfFile), options, means);
+    }
+  }
+  return resolveFile(source as FileSource, options, means);
+}
+
+/** One file, whatever its name says of others. */
+async function resolveFile(source: FileSource, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+  switch (kindOf(source)) {
+    case "String":
+    case "URL":
+      return resolveName(String(source), options, means, true);
     case "Uint8Array":
       return fromCaller("bytes", async () => bytesSource(source as Uint8Array));
     case "ArrayBuffer":
@@ -84,17 +101,36 @@ export async function resolveSource(
       return fromCaller("bytes", async () => bytesSource(new Uint8Array(source as ArrayBuffer)));
     case "File":
     case "Blob": {
-      const blob = source as Blob & { name?: string };
-      const name = blob.name || "blob";
-      return fromCaller(name, async () => blobSource(blob, name));
+      const name = nameOfFile(source) || "blob";
+      return fromCaller(name, async () => blobSource(source as Blob, name));
     }
     case "ReadableStream":
       return fromCaller("stream", async () => openStream(source as ReadableStream<Uint8Array>));
   }
   throw new CamelGPTError("bad-option", "The model's source is of no known kind.", {
-    expected: "a path, a URL, the name of a release, a Blob, bytes or a ReadableStream",
+    expected: "a path, a URL, the name of a release, a Blob, bytes, a ReadableStream, or an array of the files of a split model",
     found: source === null ? "null" : typeof source,
   });
+}
+
+/** Empty where it has none. */
+function nameOfFile(source: FileSource): string {
+  const kind = kindOf(source);
+  return kind === "String" || kind === "URL" ? String(source) : ((source as { name?: string }).name ?? "");
+}
+
+/** The files of a split model, in order. */
+async function resolveFiles(files: readonly FileSource[], options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+  const parts: ResolvedSource[] = [];
+  for (const file of files) parts.push(await resolveFile(file, options, means));
+  return {
+    location: { kind: "shards", files: parts.map(({ location }, file) => (location.kind === "caller" ? { ...location, file } : location)) },
+    open: async (signal, file = 0) => {
+      const open = parts[file]?.open;
+      if (open) return open(signal);
+      throw new CamelGPTError("internal", "The worker asked for a file that nobody has.");
+    },
+  };
 }
 
 function fromCaller(name: string, open: (signal: AbortSignal | undefined) => Promise<ByteSource>): ResolvedSource {
@@ -128,7 +164,10 @@ function fromUrl(url: string, options: ResolveOptions, check?: FileCheck): Resol
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
 const hubFile = /^[\w.-]+\/[\w.-]+\/[^?#]+\.gguf$/i;
 
-async function resolveName(name: string, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+/** `isPart`: the other files of its model have been named already. */
+async function resolveName(name: string, options: ResolveOptions, means: ResolveMeans, isPart = false): Promise<ResolvedSource> {
+  const files = isPart ? undefined : shardsOf(name);
+  if (files) return resolveFiles(files, options, means);
   const found = await findRelease(name, options, means);
   if (found) return fromRelease(found, options);
   if (/^(https?|blob|data):/i.test(name)) return fromUrl(name, options);
@@ -161,7 +200,7 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
       cause: error,
     });
   }
-  return /^https?:/.test(url) ? resolveName(url, options, means) : fromUrl(url, options);
+  return /^https?:/.test(url) ? resolveName(url, options, means, isPart) : fromUrl(url, options);
 }
 
 /** A release, and where its files are. */

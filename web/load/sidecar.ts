@@ -42,8 +42,9 @@ export async function readSidecar(
   { files, baseUrl }: ResolveMeans,
 ): Promise<SidecarParams | undefined> {
   if (sidecar === undefined && found === undefined) {
-    if (model.kind !== "path" || !files) return undefined;
-    const path = model.path.replace(/(\.gguf)?$/i, ".epdp");
+    const first = model.kind === "shards" ? model.files[0] : model;
+    if (first?.kind !== "path" || !files) return undefined;
+    const path = first.path.replace(/(\.gguf)?$/i, ".epdp");
     if ((await files.kindOf(path)) !== "file") return undefined;
     return { ...(await readFrom(await files.open(path))), named: false };
   }

@@ -11,6 +11,8 @@ export interface ByteSource {
   read(target: Uint8Array): Promise<number>;
   /** Gives everything back. Safe to call twice, and in the middle. */
   close(): Promise<void>;
+  /** Gives back what can be had again when `read` goes on. */
+  pause?(): Promise<void>;
   /** Where bytes can be read in another order too. */
   readonly ranges?: Ranges | undefined;
 }

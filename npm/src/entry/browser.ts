@@ -37,8 +37,8 @@ export class CamelGPTInference extends CamelGPTInferenceBase {
    * Returns at once; the load starts with the first use.
    * Throws `bad-option` where an option is unknown or outside its range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream. Without one, the
-   * smallest release answers, which comes with the package.
+   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream; an array of them for a model in
+   * several files. Without one, the smallest release answers, which comes with the package.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
     super(source, options, means);

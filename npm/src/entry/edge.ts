@@ -34,8 +34,8 @@ export class CamelGPTInference extends CamelGPTInferenceBase {
    * Returns at once; the load starts with the first use.
    * Throws `bad-option` where an option is unknown or outside its range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, a Blob, bytes, or a ReadableStream (the body of an object in a bucket, for example). Without
-   * one, the smallest release answers, which comes with the package.
+   * @param source A URL, `owner/repo/file.gguf`, a Blob, bytes, or a ReadableStream (the body of an object in a bucket, for example);
+   * an array of them for a model in several files. Without one, the smallest release answers, which comes with the package.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
     super(source, options, means);
