@@ -42,6 +42,9 @@ type Handlers = {
   [K in CallName]: (params: Calls[K]["params"], context: CallContext<K>) => Promise<Calls[K]["value"]>;
 };
 
+/** Milliseconds without a call after which the rest of a model comes: the one that wanted it may want rows before that. */
+const restDelay = 100;
+
 /** Tokens between two pauses of a call that is nothing but many short calls into the engine. */
 const piecesBetweenPauses = 1024;
 
@@ -72,6 +75,7 @@ export class Host {
       .finally(() => {
         this.#calls--;
         void this.#idleCalibration?.run(() => this.#calls === 0 && !this.#disposed);
+        if (this.#model?.rest) setTimeout(() => this.#calls === 0 && void this.#model?.rest?.whole(), restDelay);
       });
   }
 

@@ -53,6 +53,8 @@ export interface WorkerPort {
 
 /** The means of the thread that calls. */
 export interface CallerMeans extends ResolveMeans {
+  /** Whether a download ends with the call that began it: edge runtimes tie it to a request. */
+  callsOwnDownloads?: true;
   /** As that of the engine's thread. */
   openStore?(): Promise<FileStore | undefined>;
   /** Starts the worker. Missing where the runtime has none. */

@@ -359,7 +359,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
         location,
         memory: memoryOptions(this.#options, this.#epdp, facts.ffn),
         epdp: this.#epdp,
-        eager: eager && prunesHead(this.#epdp) ? facts.headerBytes : undefined,
+        eager: eager && !this.#means.callsOwnDownloads && prunesHead(this.#epdp) ? facts.headerBytes : undefined,
         sidecar,
         calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),

@@ -78,7 +78,7 @@ export interface LoadOptions {
    * Whether a model that is downloaded answers before all of it is there: where a sidecar tells which rows of the output head a token needs
    * and the server gives parts of files, the layers come first, then these rows, and the rest while the answer goes on. Greedy answers are
    * the same, only sooner; all other calls wait for the whole. Not for releases whose files are verified, nor with a `fetch` of one's own.
-   * @default true
+   * @default true, but on edge runtimes
    */
   eager?: boolean;
   /** Sent with the requests for a model at a URL, for private weights. */

@@ -25,6 +25,7 @@ const means: CallerMeans = {
     }),
   },
   baseUrl: () => undefined,
+  callsOwnDownloads: true,
   inlineBackend: async () => inlineBackend(engine),
 };
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
@@ -61,6 +62,13 @@ describe("eager loading", () => {
     assert.deepEqual((await answer(model, server)).tokens, expected.tokens);
     assert.ok(server.counts.sent < 1.05 * file.length, `${server.counts.sent} bytes were sent`);
     await whole.dispose();
+    await model.dispose();
+  });
+
+  test("the rest comes by itself where nothing is asked", async () => {
+    const server = await serve(fast);
+    const model = await CamelGPTInference.load(server.url, options());
+    while (server.counts.sent < file.length) await setTimeout(50);
     await model.dispose();
   });
 
