@@ -68,6 +68,8 @@ async function make() {
   // Bundlers of edge functions turn these imports into modules and bytes.
   await build({ ...browser, entryPoints: { edge: entry("edge") }, external: ["*.wasm", "*.bin"] });
   await build({ ...browser, entryPoints: { browser: entry("browser") }, splitting: true, chunkNames: "browser-[name]-[hash]" });
+  // Service workers may not import anything later on.
+  await build({ ...browser, entryPoints: { "service-worker": entry("browser") } });
   await build({ ...node, entryPoints: { node: entry("node"), cli: "src/cli.ts" }, splitting: true, chunkNames: "node-[name]-[hash]" });
 
   const licence = join(folder, "../LICENSE"); // one text for the repository; the package carries a copy

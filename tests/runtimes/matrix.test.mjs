@@ -92,15 +92,22 @@ test("Bun", async (t) => {
   check(await runIn(bun, ["main.mjs", JSON.stringify(wanted("simd"))]), "simd", t);
 });
 
-/** In a page under a strict policy: isolated or not, with a worker or without. */
+/** Serves the package and its models under a strict policy. */
+const servePackage = (isolated) =>
+  serve({
+    mounts: {
+      "/package/": join(folder, "node_modules/@gpt-research/camelgpt-inference/dist"), "/script/": here,
+      "/reglu/": join(repositoryRoot, "models/reglu-tiny"), "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
+    },
+    isolated,
+    headers: { "content-security-policy": strictPolicy },
+  });
+
+/** In a page: isolated or not, with a worker or without. */
 async function tryPages(browser, flavours, t) {
-  const mounts = {
-    "/package/": join(folder, "node_modules/@gpt-research/camelgpt-inference/dist"), "/script/": here,
-    "/reglu/": join(repositoryRoot, "models/reglu-tiny"), "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
-  };
   try {
     for (const isolated of [true, false]) {
-      const site = await serve({ mounts, isolated, headers: { "content-security-policy": strictPolicy } });
+      const site = await servePackage(isolated);
       try {
         const page = await browser.newPage();
         await page.goto(`${site.url}/demo/`);
@@ -128,6 +135,33 @@ async function tryPages(browser, flavours, t) {
 }
 
 test("Chromium", async (t) => tryPages(await openBrowser(), ["simd", "relaxed"], t));
+
+test("shared and service workers of Chromium", async (t) => {
+  const [browser, site] = [await openBrowser(), await servePackage(false)];
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${site.url}/demo/`);
+    const options = { model: `${site.url}/reglu/reglu-tiny.gguf`, release: "/mini/", flavour: "relaxed" };
+    const shared = await page.evaluate((options) => new Promise((resolve, reject) => {
+      const worker = new SharedWorker("/script/shared-worker.js", { type: "module" });
+      worker.onerror = () => reject(new Error("the shared worker failed"));
+      worker.port.onmessage = ({ data }) => resolve(data);
+      worker.port.postMessage(options);
+    }), options);
+    check(shared, "relaxed", t);
+    const service = await page.evaluate(async (options) => {
+      const { installing } = await navigator.serviceWorker.register("/script/service-worker.js", { type: "module" });
+      const answer = new Promise((resolve) => navigator.serviceWorker.addEventListener("message", ({ data }) => resolve(data)));
+      navigator.serviceWorker.startMessages();
+      installing.postMessage(options);
+      return answer;
+    }, options);
+    check(service, "relaxed", t);
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
 
 test("Firefox", async (t) => {
   const executablePath = await ensureFirefox();

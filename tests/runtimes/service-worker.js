@@ -1,0 +1,8 @@
+// Tries the package in a service worker: options in, what came out back.
+import { CamelGPTInference } from "/package/service-worker.js";
+import { tryPackage } from "./script.mjs";
+
+globalThis.onmessage = (event) => {
+  const answer = (result) => event.source.postMessage(result);
+  event.waitUntil(tryPackage(CamelGPTInference, event.data).then(answer, (error) => answer(String(error))));
+};
