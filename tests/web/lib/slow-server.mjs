@@ -18,7 +18,9 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
       response.writeHead(asked ? 206 : 200, {
         "content-type": "application/octet-stream",
         "content-length": to - from,
-        etag: '"this"',
+        etag: '"this"', // which pages of other origins do not get to see
+        "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT",
+        "access-control-allow-origin": "*",
         ...(asked && { "content-range": `bytes ${from}-${to - 1}/${file.length}` }),
       });
       const transfer = { response, at: from, to, isReady: true };

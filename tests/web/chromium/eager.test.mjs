@@ -1,0 +1,58 @@
+// Eager loading in a page: the model is on another origin, which shows neither its ETag nor the size of the file beside a part.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { openBrowser, startSite } from "../lib/browser.mjs";
+import { modelPath } from "../lib/model.mjs";
+import { startSlowServer } from "../lib/slow-server.mjs";
+
+const file = readFileSync(modelPath);
+const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_start|>assistant\n";
+let sidecar, expected, site, browser;
+
+before(async () => {
+  const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: "balanced" });
+  ({ sidecar } = await model.calibrate());
+  expected = await model.stream(prompt, { maxTokens: 24 });
+  await model.dispose();
+  [site, browser] = await Promise.all([startSite({ isolated: true }), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+for (const worker of [true, false]) {
+  test(`the first token comes before the file, which is kept as a whole (worker: ${worker})`, async (t) => {
+    const server = await startSlowServer(file, { bytesPerSecond: 20e6, latency: 5 });
+    const page = await browser.newPage();
+    try {
+      await page.goto(`${site.url}/demo/`);
+      let part;
+      await page.exposeFunction("firstPiece", () => (part ??= server.counts.sent / file.length));
+      const answer = await page.evaluate(async ({ url, sidecar, prompt, worker }) => {
+        const { CamelGPTInference } = await import("/npm/dist/browser.js");
+        const bytes = Uint8Array.from(atob(sidecar), (c) => c.charCodeAt(0));
+        const model = new CamelGPTInference(url, { sidecar: bytes, contextLength: 512, cache: true, worker });
+        const stream = model.stream(prompt, { maxTokens: 24 });
+        for await (const piece of stream) if (piece) void globalThis.firstPiece();
+        const { text } = await stream;
+        const { nll } = await model.score("The bee is an insect."); // waits for the rest
+        await model.dispose();
+        const kept = await CamelGPTInference.listCached();
+        await CamelGPTInference.deleteCached();
+        return { text, nll, kept: kept[0]?.bytes };
+      }, { url: server.url, sidecar: Buffer.from(sidecar).toString("base64"), prompt, worker });
+      t.diagnostic(`first token after ${(100 * part).toFixed(1)} % of the bytes`);
+      assert.equal(answer.text, expected.text);
+      assert.equal(answer.kept, file.length);
+      assert.ok(part < 0.9, `the first token came after ${(100 * part).toFixed(1)} %`);
+    } finally {
+      await page.close();
+      await server.close();
+    }
+  });
+}
