@@ -109,7 +109,7 @@ class Download implements ByteSource {
   }
 
   #part(from: number, to: number): Download {
-    const part = new Download(this.#url, this.#options);
+    const part = new Download(this.#url, { ...this.#options, signal: undefined }); // whoever reads it closes it, and many would listen
     [part.#received, part.#receivedAtFailure, part.#end, part.size] = [from, from, to, this.size];
     [part.#validator, part.#answered] = [this.#validator, true];
     return part;

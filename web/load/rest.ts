@@ -1,5 +1,6 @@
 // The weights that a model could answer without so far: they arrive while it is used, and rows of them that a step wants before come at once.
 import type { Engine, FileRange } from "../engine.js";
+import { disposedError } from "../errors.js";
 import { pause } from "../pause.js";
 import type { ByteSource, Ranges } from "./source.js";
 
@@ -13,6 +14,8 @@ export class Rest {
   readonly #source: ByteSource;
   readonly #ranges: Ranges;
   readonly #onBytes: (count: number) => void;
+  /** Rows that are being read. */
+  readonly #parts = new Set<ByteSource>();
   #whole: Promise<void> | undefined;
   #isEnded = false;
 
@@ -26,7 +29,7 @@ export class Rest {
   /** Reads the rest, if that has not begun, and resolves when all is there. Errors: those of reading. */
   whole(): Promise<void> {
     if (!this.#whole) {
-      this.#whole = this.#readAll();
+      this.#whole = this.#unlessEnded(this.#readAll());
       this.#whole.catch(() => {}); // whoever needs it hears of it
     }
     return this.#whole;
@@ -40,12 +43,22 @@ export class Rest {
     const readSome = async () => {
       for (const range of next) await this.#readRows(range);
     };
-    await Promise.all(Array.from({ length: requests }, readSome));
+    await this.#unlessEnded(Promise.all(Array.from({ length: requests }, readSome)));
   }
 
-  end(): Promise<void> {
+  async end(): Promise<void> {
     this.#isEnded = true;
-    return this.#source.close();
+    await Promise.all([this.#source, ...this.#parts].map((source) => source.close()));
+  }
+
+  /** What was closed while it was read has an error of its own, which nobody should see. */
+  async #unlessEnded(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      throw this.#isEnded ? disposedError() : error;
+    }
+    if (this.#isEnded) throw disposedError();
   }
 
   async #readAll(): Promise<void> {
@@ -69,12 +82,14 @@ export class Rest {
 
   async #readRows({ from, to }: FileRange): Promise<void> {
     const source = this.#ranges.part(from, to);
+    this.#parts.add(source);
     try {
       const bytes = new Uint8Array(to - from);
       for (let filled = 0; filled < bytes.length; ) filled += await source.read(bytes.subarray(filled));
       this.#onBytes(bytes.length);
       if (!this.#isEnded) this.#engine.feedRows(from, bytes);
     } finally {
+      this.#parts.delete(source);
       await source.close();
     }
   }

@@ -2,6 +2,8 @@
 import { createServer } from "node:http";
 
 const tick = 10;
+/** Bytes that wait for a reader before its link stands still. */
+const mostUnread = 256 << 10;
 
 /** `bytesPerSecond` of the link; `latency` before each answer, milliseconds; `ranges: false`: parts are never sent. */
 export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true }) {
@@ -23,7 +25,7 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
         "access-control-allow-origin": "*",
         ...(asked && { "content-range": `bytes ${from}-${to - 1}/${file.length}` }),
       });
-      const transfer = { response, at: from, to, isReady: true };
+      const transfer = { response, at: from, to };
       waiting.push(transfer);
       response.on("close", () => waiting.splice(waiting.indexOf(transfer), 1));
     }, latency);
@@ -40,11 +42,10 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
       const transfer = waiting.shift();
       waiting.push(transfer);
       idle++;
-      if (!transfer.isReady || transfer.at >= transfer.to) continue;
+      if (transfer.response.writableLength > mostUnread || transfer.at >= transfer.to) continue;
       idle = 0;
       const count = Math.min(packet, transfer.to - transfer.at, Math.ceil(credit));
-      transfer.isReady = transfer.response.write(file.subarray(transfer.at, transfer.at + count));
-      if (!transfer.isReady) transfer.response.once("drain", () => (transfer.isReady = true));
+      transfer.response.write(file.subarray(transfer.at, transfer.at + count));
       transfer.at += count;
       credit -= count;
       counts.sent += count;

@@ -130,8 +130,11 @@ describe("eager loading", () => {
     abort.abort();
     const result = await stream.catch((error) => error);
     assert.ok(result.code === "aborted" || result.finishReason === "abort");
-    const pending = rejectsWith("disposed", model.score("The bee is an insect."));
-    await model.dispose();
-    await pending;
+    const inline = await CamelGPTInference.load(server.url, { ...options(), worker: false });
+    for (const each of [model, inline]) {
+      const pending = rejectsWith("disposed", each.score("The bee is an insect."));
+      await each.dispose();
+      await pending;
+    }
   });
 });

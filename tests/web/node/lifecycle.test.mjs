@@ -212,7 +212,9 @@ describe("the life of a model", () => {
     test(`importing the ${entry} entry and making a model touch nothing, so a server can render with it`, () => {
       const { status, stderr } = runModule(`
         import assert from "node:assert/strict";
-        const state = () => ({ globals: Reflect.ownKeys(globalThis), open: process.getActiveResourcesInfo() });
+        // Files that the import has read are closed a moment later.
+        const open = () => process.getActiveResourcesInfo().filter((name) => name !== "CloseReq");
+        const state = () => ({ globals: Reflect.ownKeys(globalThis), open: open() });
         const before = state();
         const { CamelGPTInference } = await import("./npm/dist/${entry}.js");
         new CamelGPTInference();
