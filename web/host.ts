@@ -9,6 +9,7 @@ import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
 import { type FileStore, keptSource, openCached } from "./load/cache.js";
 import { openUrl } from "./load/http.js";
+import { openParallel } from "./load/parallel.js";
 import { checkedSource } from "./load/integrity.js";
 import { fillMasks } from "./masks.js";
 import { loadHeader, loadModel } from "./load/loader.js";
@@ -304,7 +305,7 @@ export class Host {
         store = undefined;
       }
     }
-    const download = checkedSource(await openUrl(url, { ...http, signal, ranges: eager }), check);
+    const download = checkedSource(await (eager ? openUrl : openParallel)(url, { ...http, signal, ranges: eager }), check);
     return store ? keptSource(download, store, url, warn) : download;
   }
 

@@ -90,6 +90,12 @@ export interface LoadOptions {
    */
   retries?: number;
   /**
+   * Connections that bring a file at the same time, where the server gives parts of files: more than one helps where each gets little.
+   * Eager loading has its own.
+   * @default 1
+   */
+  connections?: number;
+  /**
    * Milliseconds without an answer or a byte after which a connection counts as broken.
    * @default 30000
    */
@@ -349,6 +355,7 @@ const loadRules = {
   sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
   headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
   retries: integer(0, 1000),
+  connections: integer(1, 16),
   timeout: integer(1, largest),
   hub: text,
   releases: text,
@@ -467,8 +474,8 @@ export function resolveOptions(options: LoadOptions): ResolveOptions {
   return { http: httpSettings(options), hub, releases, fetch, cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache };
 }
 
-export function httpSettings({ headers = {}, retries = 5, timeout = 30_000 }: LoadOptions): HttpSettings {
-  return { headers, retries, timeout };
+export function httpSettings({ headers = {}, retries = 5, timeout = 30_000, connections = 1 }: LoadOptions): HttpSettings {
+  return { headers, retries, timeout, connections };
 }
 
 function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<EngineOptions["wasmUrl"]> {

@@ -12,6 +12,8 @@ export interface HttpSettings {
   retries: number;
   /** Milliseconds without an answer or a byte after which a connection counts as broken. */
   timeout: number;
+  /** At a time, for one file. */
+  connections: number;
 }
 
 export interface HttpOptions extends HttpSettings {
@@ -66,6 +68,8 @@ class Download implements ByteSource {
   /** ETag or date of the file; undefined where a later connection could not be compared with the first. */
   #validator: string | undefined;
   #answered = false;
+  /** Of a part, which asks before it is read. */
+  #opening: Promise<void> | undefined;
   #isClosed = false;
   #control: AbortController | undefined;
   #body: ByteSource | undefined;
@@ -84,6 +88,7 @@ class Download implements ByteSource {
 
   read(target: Uint8Array): Promise<number> {
     return this.#persist(async () => {
+      await this.#opening;
       const body = await this.#connected();
       const count = await inTime(body.read(target), this.#options.timeout);
       if (count === 0 && this.#received < (this.#end ?? this.size ?? 0)) throw new Error("it ended early");
@@ -112,6 +117,7 @@ class Download implements ByteSource {
     const part = new Download(this.#url, { ...this.#options, signal: undefined }); // whoever reads it closes it, and many would listen
     [part.#received, part.#receivedAtFailure, part.#end, part.size] = [from, from, to, this.size];
     [part.#validator, part.#answered] = [this.#validator, true];
+    part.#opening = part.open().catch(() => {}); // reading tries again, and says what is wrong
     return part;
   }
 

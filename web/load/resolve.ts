@@ -1,6 +1,7 @@
 // What the caller named → where its bytes are. Nothing but a release's manifest is opened here, and errors are those of a wrong name.
 import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { type Fetch, type HttpSettings, openUrl } from "./http.js";
+import { openParallel } from "./parallel.js";
 import { checkedSource, type FileCheck } from "./integrity.js";
 import { manifestName, readRelease, type Release, type ReleaseFile } from "./release.js";
 import { inOrder, shardsOf } from "./shard-names.js";
@@ -157,7 +158,7 @@ function openStream(stream: ReadableStream<Uint8Array>): ByteSource {
 function fromUrl(url: string, options: ResolveOptions, check?: FileCheck): ResolvedSource {
   const { fetch, http, cache = /^https:/i.test(url) ? "use" : "off" } = options;
   // A function cannot be sent to the engine's thread: with the caller's own fetch the bytes come from here.
-  if (fetch) return fromCaller(fileName(url), async (signal) => checkedSource(await openUrl(url, { ...http, fetch, signal }), check));
+  if (fetch) return fromCaller(fileName(url), async (signal) => checkedSource(await openParallel(url, { ...http, fetch, signal }), check));
   return { location: { kind: "url", url, http, cache, ...(check && { check }) } };
 }
 

@@ -7,7 +7,7 @@ const mostUnread = 256 << 10;
 
 /** `bytesPerSecond` of the link; `latency` before each answer, milliseconds; `ranges: false`: parts are never sent. */
 export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true }) {
-  const counts = { requests: 0, sent: 0 };
+  const counts = { requests: 0, sent: 0, atOnce: 0 };
   const waiting = [];
   let failing = false;
   const server = createServer((request, response) => {
@@ -26,7 +26,7 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
         ...(asked && { "content-range": `bytes ${from}-${to - 1}/${file.length}` }),
       });
       const transfer = { response, at: from, to };
-      waiting.push(transfer);
+      counts.atOnce = Math.max(counts.atOnce, waiting.push(transfer));
       response.on("close", () => waiting.splice(waiting.indexOf(transfer), 1));
     }, latency);
   });
