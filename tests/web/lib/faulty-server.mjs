@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 
 /**
- * What each fault does to a request, `at` being the byte of the file where it happens:
+ * What each fault does to a request, `at` being the byte of the file where it happens, `wait` the milliseconds that the other side gets to read what came before:
  *   close     ends the connection after that byte, as if all were said
  *   reset     resets it
  *   stall     says nothing more
@@ -40,7 +40,7 @@ export async function startFaultyServer(file) {
 
 async function answer(script, request, response, file) {
   script.requests++;
-  const { kind, at = 0 } = script.faults.shift() ?? { kind: "none" };
+  const { kind, at = 0, wait = 50 } = script.faults.shift() ?? { kind: "none" };
   if (kind === "refuse") return request.socket.resetAndDestroy();
   if (kind === "busy") return response.writeHead(503, { "retry-after": "0" }).end("later");
   if (kind === "html") return response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><p>Sign in");
@@ -59,7 +59,7 @@ async function answer(script, request, response, file) {
   const end = ["close", "reset", "stall"].includes(kind) ? Math.max(start, at) : file.length;
   script.sent += end - start;
   await new Promise((resolve) => response.write(file.subarray(start, end), resolve));
-  if (kind === "close" || kind === "reset") await new Promise((resolve) => setTimeout(resolve, 50)); // what was sent is to be read
+  if (kind === "close" || kind === "reset") await new Promise((resolve) => setTimeout(resolve, wait)); // what was sent is to be read
   if (kind === "close" || kind === "lie") request.socket.end();
   else if (kind === "reset") request.socket.resetAndDestroy();
   else if (kind !== "stall") response.end();
