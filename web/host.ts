@@ -306,7 +306,7 @@ export class Host {
       }
     }
     const download = checkedSource(await (eager ? openUrl : openParallel)(url, { ...http, signal, ranges: eager }), check);
-    return store ? keptSource(download, store, url, warn) : download;
+    return store ? keptSource(download, store, url, check, warn) : download;
   }
 
   /** For calls that need all weights. */

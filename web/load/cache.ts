@@ -1,6 +1,7 @@
-// Downloads that are kept: a file as it came, with the hash of each piece, so that a later load needs no network and takes no damaged copy.
+// Downloads that are kept: a file as it came, with a checksum of each piece, so that a later load needs no network and takes no damaged copy.
 import type { FileRange } from "../engine.js";
 import { CamelGPTError, describe, excerpt } from "../errors.js";
+import { checksum } from "./checksum.js";
 import { shortUrl } from "./http.js";
 import { checkedSource, type FileCheck, sha256 } from "./integrity.js";
 import { readAll } from "./read-all.js";
@@ -30,9 +31,14 @@ export interface CachedFile {
 }
 
 /** What is written when all bytes are there: only then the file counts. */
-interface Entry extends CachedFile, FileCheck {
-  format: 1;
+interface Entry extends CachedFile {
+  format: 2;
   file: string;
+  pieceBytes: number;
+  /** {@link checksum} of each. */
+  pieces: readonly string[];
+  /** What it was checked against as it came: {@link identityOf} it. */
+  check?: string | undefined;
 }
 
 const largestEntry = 16 << 20;
@@ -40,15 +46,15 @@ const dayMilliseconds = 24 * 3600 * 1000;
 /** What may be left of a file when its last tensor is read: padding. */
 const largestRest = 1 << 12;
 
-async function keyOf(url: string): Promise<string> {
-  return sha256(new TextEncoder().encode(new URL(url).href.split("#", 1)[0]));
-}
+const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
+const keyOf = (url: string) => hashOf(new URL(url).href.split("#", 1)[0] ?? "");
+const identityOf = async (check: FileCheck | undefined) => check && hashOf(JSON.stringify([check.bytes, check.pieceBytes, check.pieces]));
 
 function isEntry(value: unknown): value is Entry {
   const { format, url, file, bytes, pieceBytes: size, pieces } = value as Partial<Entry>;
   const isCount = (number: unknown) => Number.isSafeInteger(number) && (number as number) > 0;
   return (
-    format === 1 && typeof url === "string" && /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) && isCount(bytes) && isCount(size) && size! <= pieceBytes &&
+    format === 2 && typeof url === "string" && /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) && isCount(bytes) && isCount(size) && size! <= pieceBytes &&
     Array.isArray(pieces) && pieces.length === Math.ceil(bytes! / size!)
   );
 }
@@ -71,7 +77,7 @@ export async function openCached(store: FileStore, url: string, check: FileCheck
   const key = await keyOf(url);
   const entry = await entryOf(store, key);
   if (!entry) return undefined;
-  const isWanted = !check || (check.pieceBytes === entry.pieceBytes && String(check.pieces) === String(entry.pieces));
+  const isWanted = !check || (await identityOf(check)) === entry.check;
   const file = isWanted ? await store.open(entry.file) : undefined;
   const forget = () => store.remove(`${key}.json`).then(() => store.remove(entry.file));
   if (!file || file.size !== entry.bytes) {
@@ -79,7 +85,7 @@ export async function openCached(store: FileStore, url: string, check: FileCheck
     await forget();
     return undefined;
   }
-  const source = checkedSource(file, entry);
+  const source = check ? checkedSource(file, check) : checkedSource(file, entry, checksum);
   return {
     ...source,
     async read(target) {
@@ -98,11 +104,17 @@ export async function openCached(store: FileStore, url: string, check: FileCheck
 }
 
 /**
- * Gives the bytes of `source` on and keeps them, in whatever order they come. They count as kept when all were read; a source that is closed
- * before leaves nothing. What goes wrong with the store is told to `warn`, and nothing else suffers.
+ * Gives the bytes of `source`, which was checked against `check`, on and keeps them, in whatever order they come. They count as kept when all
+ * were read; a source that is closed before leaves nothing. What goes wrong with the store is told to `warn`, and nothing else suffers.
  */
-export function keptSource(source: ByteSource, store: FileStore, url: string, warn: (reason: string) => void): ByteSource {
-  return source.size === undefined ? source : new KeptSource(source, source.size, store, url, warn);
+export function keptSource(
+  source: ByteSource,
+  store: FileStore,
+  url: string,
+  check: FileCheck | undefined,
+  warn: (reason: string) => void,
+): ByteSource {
+  return source.size === undefined ? source : new KeptSource(source, source.size, store, url, check, warn);
 }
 
 interface Writing {
@@ -116,7 +128,7 @@ class KeptSource implements ByteSource {
   readonly name: string;
   readonly ranges: Ranges | undefined;
   readonly #pieceBytes: number;
-  /** Hashes, by piece. */
+  /** Checksums, by piece. */
   readonly #pieces: string[] = [];
   /** Pieces of which some bytes are there. */
   readonly #open = new Map<number, { bytes: Uint8Array; filled: number }>();
@@ -132,6 +144,7 @@ class KeptSource implements ByteSource {
     readonly size: number,
     readonly store: FileStore,
     readonly url: string,
+    readonly check: FileCheck | undefined,
     readonly warn: (reason: string) => void,
   ) {
     this.name = source.name;
@@ -201,7 +214,7 @@ class KeptSource implements ByteSource {
     this.#open.delete(index);
     this.#spare = piece.bytes;
     const whole = piece.bytes.subarray(0, size);
-    this.#pieces[index] = await sha256(whole);
+    this.#pieces[index] = checksum(whole);
     const { writer } = this.#writing ?? (await this.#begin());
     await writer.write(whole, index * this.#pieceBytes);
   }
@@ -221,7 +234,15 @@ class KeptSource implements ByteSource {
     await writer.close();
     const now = (await entryOf(store, key))?.file;
     if (now !== undefined && now !== previous) return this.#discard(); // another page or process was first
-    const entry: Entry = { format: 1, url: shortUrl(this.url), file, bytes: this.size, pieceBytes: this.#pieceBytes, pieces: this.#pieces };
+    const entry: Entry = {
+      format: 2,
+      url: shortUrl(this.url),
+      file,
+      bytes: this.size,
+      pieceBytes: this.#pieceBytes,
+      pieces: this.#pieces,
+      check: await identityOf(this.check),
+    };
     const text = await store.create(`${key}.json`);
     await text.write(new TextEncoder().encode(JSON.stringify(entry)), 0);
     await text.close();

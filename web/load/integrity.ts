@@ -2,12 +2,12 @@
 import { CamelGPTError } from "../errors.js";
 import type { ByteSource } from "./source.js";
 
-/** What a file has to be. */
+/** What a file has to be, by SHA-256 or another hash. */
 export interface FileCheck {
   bytes: number;
   /** All pieces but the last have as many bytes. */
   pieceBytes: number;
-  /** SHA-256 of each piece, as hexadecimal digits. */
+  /** The hash of each piece, as hexadecimal digits. */
   pieces: readonly string[];
 }
 
@@ -21,7 +21,11 @@ export interface Signature {
  * Gives the bytes of `source` on, piece by piece, as soon as each is known to be right; without a check as they come. Closing it closes
  * `source`. Errors: `integrity`, and those of reading.
  */
-export function checkedSource(source: ByteSource, check: FileCheck | undefined): ByteSource {
+export function checkedSource(
+  source: ByteSource,
+  check: FileCheck | undefined,
+  hash: (bytes: Uint8Array) => string | Promise<string> = sha256,
+): ByteSource {
   if (!check) return source;
   if (source.size !== undefined && source.size !== check.bytes) {
     void source.close(); // nobody else will: this function takes it over
@@ -47,8 +51,8 @@ export function checkedSource(source: ByteSource, check: FileCheck | undefined):
       filled += count;
     }
     const bytes = buffer.subarray(0, wanted);
-    const found = await sha256(bytes);
-    if (found !== expected) throw differs(source.name, `SHA-256 ${expected} of piece ${at / check.pieceBytes + 1}`, found);
+    const found = await hash(bytes);
+    if (found !== expected) throw differs(source.name, `the hash ${expected} of piece ${at / check.pieceBytes + 1}`, found);
     return bytes;
   };
   return {

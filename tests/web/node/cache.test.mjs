@@ -104,12 +104,28 @@ describe("kept downloads", () => {
     const entry = join(folder, "camelgpt/downloads", kept().find((name) => name.endsWith(".json")));
     const { file: name, ...rest } = JSON.parse(readFileSync(entry, "utf8"));
     const elsewhere = JSON.stringify({ ...rest, file: "../../../etc/passwd" });
-    for (const content of ["", "{", "null", '{"format": 2}', "[]", elsewhere, JSON.stringify({ ...rest, file: name, pieces: [] })]) {
+    for (const content of ["", "{", "null", '{"format": 1}', "[]", elsewhere, JSON.stringify({ ...rest, file: name, pieces: [] })]) {
       writeFileSync(entry, content);
       assert.equal((await load(url)).text, text, content);
     }
     assert.equal(script.requests, 11);
     assert.deepEqual(await CamelGPTInference.listCached(), [{ url, bytes: file.length }]);
+  });
+
+  test("one flipped bit is noticed, wherever it is", async () => {
+    const { url } = server.serve([]);
+    await load(url);
+    const name = keptFile();
+    const entryName = name.replace(/-\d+-\w+\.bin$/, ".json");
+    const [copy, entry] = [readFileSync(name), readFileSync(entryName)];
+    for (let i = 0; i < 60; i++) {
+      const damaged = Uint8Array.from(copy);
+      const at = i < 10 ? damaged.length - 1 - i : (i * 7_654_321) % damaged.length;
+      damaged[at] ^= 1 << (i % 8);
+      writeFileSync(name, damaged);
+      writeFileSync(entryName, entry);
+      await rejectsWith("integrity", CamelGPTInference.load(url, { worker: false, cache: true }));
+    }
   });
 
   test("a store that cannot be written costs a note, and nothing else", async () => {
