@@ -7,7 +7,7 @@ import { Engine } from "./engine.js";
 import { CamelGPTError, describe, disposedError, orAborted } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
-import { type FileStore, keptSource, openCached } from "./load/cache.js";
+import { openKept } from "./load/cache.js";
 import { openUrl } from "./load/http.js";
 import { openParallel } from "./load/parallel.js";
 import { checkedSource } from "./load/integrity.js";
@@ -268,8 +268,12 @@ export class Host {
     warn: (note: string) => void,
   ): Promise<ByteSource> {
     switch (location.kind) {
-      case "url":
-        return this.#openUrl(location, eager && !location.check, signal, warn);
+      case "url": {
+        const { url, http, check, cache } = location;
+        const ranges = eager && !check;
+        const openStore = this.#means.openStore?.bind(this.#means);
+        return openKept(url, { cache, openStore, check, warn }, () => (ranges ? openUrl : openParallel)(url, { ...http, signal, ranges }));
+      }
       case "path":
         if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);
         break;
@@ -286,27 +290,6 @@ export class Host {
       expected: "a source that this runtime can read",
       found: location.kind,
     });
-  }
-
-  async #openUrl(
-    { url, http, check, cache }: Extract<LoadParams["location"], { kind: "url" }>,
-    eager: boolean,
-    signal: AbortSignal | undefined,
-    warn: (note: string) => void,
-  ): Promise<ByteSource> {
-    let store: FileStore | undefined;
-    if (cache !== "off") {
-      try {
-        store = await this.#means.openStore?.();
-        const kept = store && cache === "use" ? await openCached(store, url, check) : undefined;
-        if (kept) return kept;
-      } catch (error) {
-        warn(`Kept downloads cannot be used: ${describe(error)}.`);
-        store = undefined;
-      }
-    }
-    const download = checkedSource(await (eager ? openUrl : openParallel)(url, { ...http, signal, ranges: eager }), check);
-    return store ? keptSource(download, store, url, check, warn) : download;
   }
 
   /** For calls that need all weights. */

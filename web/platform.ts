@@ -55,8 +55,6 @@ export interface WorkerPort {
 export interface CallerMeans extends ResolveMeans {
   /** Whether a download ends with the call that began it: edge runtimes tie it to a request. */
   callsOwnDownloads?: true;
-  /** As that of the engine's thread. */
-  openStore?(): Promise<FileStore | undefined>;
   /** Starts the worker. Missing where the runtime has none. */
   spawnWorker?(workerUrl: string | undefined): WorkerLink;
   /** The engine on this thread. Its code is loaded only where it is wanted. */

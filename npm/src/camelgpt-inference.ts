@@ -40,7 +40,6 @@ import {
   type EmbedOptions,
   embedParams,
   engineOptions,
-  httpSettings,
   type FillMaskOptions,
   fillParams,
   type GenerateOptions,
@@ -341,17 +340,18 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Starts the backend and hands it the source. The caller's signal and `dispose` both end it. */
   async #open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
-    const { signal, onProgress: onEvent, epdp, eager = true, fetch, sidecar: named } = this.#options;
+    const { signal, onProgress: onEvent, epdp, eager = true, sidecar: named } = this.#options;
     throwIfAborted(signal);
     const abort = new AbortController();
     const forward = () => abort.abort(signal?.reason);
     signal?.addEventListener("abort", forward, { once: true });
     this.#endLoad = () => abort.abort();
     try {
-      const { location, open, release, sidecar: found } = await resolveSource(this.#source, resolveOptions(this.#options), this.#means);
+      const resolving = resolveOptions(this.#options);
+      const { location, open, release, sidecar: found } = await resolveSource(this.#source, resolving, this.#means);
       this.#release = release;
       const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
-      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, { ...httpSettings(this.#options), fetch }, this.#means);
+      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, resolving, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       const facts = sidecarFacts(sidecar);
       this.#backend = await this.#startBackend();

@@ -32,7 +32,8 @@ export function signatureNote({ signature }: Release, { trusted, signedBy }: Rel
 
 export async function verifyRelease(name: string, options: LoadOptions, means: CallerMeans): Promise<Verification> {
   const { fetch, signal, trustedKeys } = options;
-  const found = await findRelease(means.files ? name : absolute(name, means.baseUrl()), resolveOptions(options), means);
+  // What is there, and not what was there when it was kept.
+  const found = await findRelease(means.files ? name : absolute(name, means.baseUrl()), { ...resolveOptions(options), cache: "off" }, means);
   if (!found) {
     throw new CamelGPTError("bad-input", `${excerpt(name)} is no release.`, {
       expected: "a folder, or a URL that ends with /, with camelgpt.json in it",

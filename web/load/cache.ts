@@ -6,7 +6,8 @@ import { shortUrl } from "./http.js";
 import { checkedSource, type FileCheck, sha256 } from "./integrity.js";
 import { readAll } from "./read-all.js";
 import { pieceBytes } from "./release.js";
-import type { ByteSource, Ranges } from "./source.js";
+import type { CacheUse } from "./resolve.js";
+import { bytesSource, type ByteSource, type Ranges } from "./source.js";
 
 /** Files by name, whatever the runtime keeps them in. */
 export interface FileStore {
@@ -41,7 +42,8 @@ interface Entry extends CachedFile {
   check?: string | undefined;
 }
 
-const largestEntry = 16 << 20;
+/** What has more bytes is no entry and no manifest. */
+const largestSmall = 16 << 20;
 const dayMilliseconds = 24 * 3600 * 1000;
 /** What may be left of a file when its last tensor is read: padding. */
 const largestRest = 1 << 12;
@@ -63,7 +65,7 @@ async function entryOf(store: FileStore, key: string): Promise<Entry | undefined
   const source = await store.open(`${key}.json`);
   if (!source) return undefined;
   try {
-    const entry = JSON.parse(new TextDecoder().decode(await readAll(source, largestEntry, "an entry of the cache"))) as unknown;
+    const entry = JSON.parse(new TextDecoder().decode(await readAll(source, largestSmall, "an entry of the cache"))) as unknown;
     if (isEntry(entry)) return entry;
   } catch {
     // Cut off while it was written, or not ours.
@@ -72,8 +74,53 @@ async function entryOf(store: FileStore, key: string): Promise<Entry | undefined
   return undefined;
 }
 
+/** How a download is kept. */
+export interface Keeping {
+  cache: CacheUse;
+  /** Missing where there is no store. */
+  openStore?: (() => Promise<FileStore | undefined>) | undefined;
+  /** What it has to be. */
+  check?: FileCheck | undefined;
+  /** Told what goes wrong with the store; nothing else suffers. */
+  warn(note: string): void;
+}
+
+/** The kept file of an address, or what `download` opens, which is kept on the way. */
+export async function openKept(url: string, { cache, openStore, check, warn }: Keeping, download: () => Promise<ByteSource>): Promise<ByteSource> {
+  let store: FileStore | undefined;
+  if (cache !== "off") {
+    try {
+      store = await openStore?.();
+      const kept = store && cache === "use" ? await openCached(store, url, check) : undefined;
+      if (kept) return kept;
+    } catch (error) {
+      warn(`Kept downloads cannot be used: ${describe(error)}.`);
+      store = undefined;
+    }
+  }
+  const source = checkedSource(await download(), check);
+  return store ? keptSource(source, store, url, check, warn) : source;
+}
+
+/** All bytes of a small file that is kept; undefined where there is none, or no store that works. */
+export async function keptBytes(url: string, openStore: Keeping["openStore"]): Promise<Uint8Array | undefined> {
+  try {
+    const store = await openStore?.();
+    const kept = store && (await openCached(store, url, undefined));
+    return kept && (await readAll(kept, largestSmall, "a small file"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps them, where there is a store that works. */
+export async function keepBytes(url: string, bytes: Uint8Array, openStore: Keeping["openStore"]): Promise<void> {
+  const source = await openKept(url, { cache: "reload", openStore, warn: () => {} }, async () => bytesSource(bytes));
+  await readAll(source, bytes.length, "a small file");
+}
+
 /** The kept file of an address; undefined where there is none, or one that is not what `check` says. */
-export async function openCached(store: FileStore, url: string, check: FileCheck | undefined): Promise<ByteSource | undefined> {
+async function openCached(store: FileStore, url: string, check: FileCheck | undefined): Promise<ByteSource | undefined> {
   const key = await keyOf(url);
   const entry = await entryOf(store, key);
   if (!entry) return undefined;
@@ -105,9 +152,9 @@ export async function openCached(store: FileStore, url: string, check: FileCheck
 
 /**
  * Gives the bytes of `source`, which was checked against `check`, on and keeps them, in whatever order they come. They count as kept when all
- * were read; a source that is closed before leaves nothing. What goes wrong with the store is told to `warn`, and nothing else suffers.
+ * were read; a source that is closed before leaves nothing.
  */
-export function keptSource(
+function keptSource(
   source: ByteSource,
   store: FileStore,
   url: string,

@@ -29,7 +29,7 @@ export interface Release {
 }
 
 /** What has more bytes is no manifest. */
-const largest = 16 << 20;
+export const largestManifest = 16 << 20;
 const keys = new Set(["format", "name", "version", "license", "parameters", "files", "signature"]);
 const relativePath = /^\w[\w.-]*(\/\w[\w.-]*)*$/;
 const isHash = (value: unknown): value is string => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
@@ -42,7 +42,7 @@ export function signedText({ signature, ...rest }: Record<string, unknown>): str
 
 /** Closes the source. Errors: `bad-format`, `integrity` where the signature is wrong, and those of reading. */
 export async function readRelease(source: ByteSource): Promise<Release> {
-  const text = new TextDecoder().decode(await readAll(source, largest, "the manifest of a release"));
+  const text = new TextDecoder().decode(await readAll(source, largestManifest, "the manifest of a release"));
   let manifest: Record<string, unknown>;
   try {
     manifest = JSON.parse(text) as Record<string, unknown>;

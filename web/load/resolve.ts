@@ -1,9 +1,11 @@
 // What the caller named → where its bytes are. Nothing but a release's manifest is opened here, and errors are those of a wrong name.
-import { CamelGPTError, describe, excerpt } from "../errors.js";
+import { asCamelGPTError, CamelGPTError, describe, excerpt } from "../errors.js";
+import { type FileStore, keepBytes, keptBytes } from "./cache.js";
 import { type Fetch, type HttpSettings, openUrl } from "./http.js";
 import { openParallel } from "./parallel.js";
 import { checkedSource, type FileCheck } from "./integrity.js";
-import { manifestName, readRelease, type Release, type ReleaseFile } from "./release.js";
+import { readAll } from "./read-all.js";
+import { largestManifest, manifestName, readRelease, type Release, type ReleaseFile } from "./release.js";
 import { inOrder, shardsOf } from "./shard-names.js";
 import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
 
@@ -54,6 +56,8 @@ export interface ResolveMeans {
   packaged: Readonly<Record<string, () => Promise<{ weights: URL | ArrayBuffer; sidecar: URL | ArrayBuffer }>>>;
   /** What relative URLs are relative to; undefined where nothing is. */
   baseUrl(): string | undefined;
+  /** Where downloads are kept; undefined where they cannot be. */
+  openStore?(): Promise<FileStore | undefined>;
 }
 
 export interface ResolveOptions {
@@ -65,6 +69,12 @@ export interface ResolveOptions {
   fetch: Fetch | undefined;
   /** Undefined: for https: alone. */
   cache: CacheUse | undefined;
+}
+
+/** What becomes of a download, given what the caller said; that of a `fetch` of the caller's own is not kept. */
+export function cacheUse(url: string, { cache, fetch }: Pick<ResolveOptions, "cache" | "fetch">): CacheUse {
+  if (fetch) return "off";
+  return cache ?? (/^https:/i.test(url) ? "use" : "off");
 }
 
 /** The release that comes with the package. */
@@ -156,10 +166,10 @@ function openStream(stream: ReadableStream<Uint8Array>): ByteSource {
 }
 
 function fromUrl(url: string, options: ResolveOptions, check?: FileCheck): ResolvedSource {
-  const { fetch, http, cache = /^https:/i.test(url) ? "use" : "off" } = options;
+  const { fetch, http } = options;
   // A function cannot be sent to the engine's thread: with the caller's own fetch the bytes come from here.
   if (fetch) return fromCaller(fileName(url), async (signal) => checkedSource(await openParallel(url, { ...http, fetch, signal }), check));
-  return { location: { kind: "url", url, http, cache, ...(check && { check }) } };
+  return { location: { kind: "url", url, http, cache: cacheUse(url, options), ...(check && { check }) } };
 }
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -213,10 +223,11 @@ export interface FoundRelease {
 }
 
 /** Undefined where the name is not that of a release's folder or manifest. Errors: those of {@link readRelease}. */
-export async function findRelease(name: string, options: ResolveOptions, { files }: ResolveMeans): Promise<FoundRelease | undefined> {
+export async function findRelease(name: string, options: ResolveOptions, means: ResolveMeans): Promise<FoundRelease | undefined> {
+  const { files } = means;
   if (/^https?:.*\/(camelgpt\.json)?$/i.test(name)) {
     const manifest = new URL(manifestName, name).href;
-    const release = await readRelease(await openUrl(manifest, { ...options.http, fetch: options.fetch }));
+    const release = await readManifest(manifest, options, means);
     return { release, nameOf: ({ path }) => new URL(path, manifest).href, isUrl: true };
   }
   if (!files || /^(https?|blob|data|file):/i.test(name)) return undefined;
@@ -224,6 +235,24 @@ export async function findRelease(name: string, options: ResolveOptions, { files
   if ((await files.kindOf(folder)) !== "folder" || (await files.kindOf(`${folder}/${manifestName}`)) !== "file") return undefined;
   const release = await readRelease(await files.open(`${folder}/${manifestName}`));
   return { release, nameOf: ({ path }) => `${folder}/${path}`, isUrl: false };
+}
+
+/** The newest one, since it says what is new; without the network the one that was read last. */
+async function readManifest(url: string, options: ResolveOptions, { openStore }: ResolveMeans): Promise<Release> {
+  const { http, fetch } = options;
+  const isKept = cacheUse(url, options) !== "off";
+  const last = isKept ? await keptBytes(url, openStore) : undefined;
+  let bytes: Uint8Array;
+  try {
+    const source = await openUrl(url, { ...http, retries: last ? 0 : http.retries, fetch });
+    bytes = await readAll(source, largestManifest, "the manifest of a release");
+  } catch (error) {
+    if (last && asCamelGPTError(error).code === "network") return readRelease(bytesSource(last));
+    throw error;
+  }
+  const release = await readRelease(bytesSource(bytes));
+  if (isKept && String(bytes) !== String(last)) await keepBytes(url, bytes, openStore);
+  return release;
 }
 
 function fromRelease({ release, nameOf, isUrl }: FoundRelease, options: ResolveOptions): ResolvedSource {

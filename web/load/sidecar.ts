@@ -1,9 +1,10 @@
 // The sidecar of a model: named by the user, or the file beside the model.
 import type { SidecarParams } from "../protocol.js";
-import { type HttpOptions, openUrl } from "./http.js";
+import { openKept } from "./cache.js";
+import { openUrl } from "./http.js";
 import { checkedSource, type FileCheck } from "./integrity.js";
 import { readAll } from "./read-all.js";
-import type { FoundSidecar, Location, ResolveMeans } from "./resolve.js";
+import { cacheUse, type FoundSidecar, type Location, type ResolveMeans, type ResolveOptions } from "./resolve.js";
 import type { ByteSource } from "./source.js";
 
 // docs/formats.md
@@ -38,8 +39,8 @@ export async function readSidecar(
   sidecar: string | URL | Uint8Array | undefined,
   found: FoundSidecar | undefined,
   model: Location,
-  http: HttpOptions,
-  { files, baseUrl }: ResolveMeans,
+  options: ResolveOptions,
+  { files, baseUrl, openStore }: ResolveMeans,
 ): Promise<SidecarParams | undefined> {
   if (sidecar === undefined && found === undefined) {
     const first = model.kind === "shards" ? model.files[0] : model;
@@ -53,7 +54,9 @@ export async function readSidecar(
   if (bytes) return fromBytes(bytes);
   if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))), check);
   if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name), check);
-  return readFrom(await openUrl(new URL(name, baseUrl()).href, http), check);
+  const url = new URL(name, baseUrl()).href;
+  const keeping = { cache: cacheUse(url, options), openStore, check, warn: () => {} }; // the engine's side says it of the weights
+  return readFrom(await openKept(url, keeping, () => openUrl(url, { ...options.http, fetch: options.fetch })), undefined);
 }
 
 function fromBytes(bytes: Uint8Array): SidecarParams {

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
@@ -126,6 +127,68 @@ describe("kept downloads", () => {
       writeFileSync(entryName, entry);
       await rejectsWith("integrity", CamelGPTInference.load(url, { worker: false, cache: true }));
     }
+  });
+
+  describe("of a release", () => {
+    const names = ["camelgpt.json", "camelgpt-mini.gguf", "camelgpt-mini.epdp"];
+    const files = Object.fromEntries(names.map((name) => [`/${name}`, readFileSync(join(repository, "models/camelgpt-mini", name))]));
+    let http;
+    let requests;
+    let base;
+    beforeEach(async () => {
+      requests = [];
+      http = createServer(({ url }, response) => {
+        requests.push(url);
+        const bytes = files[url];
+        response.writeHead(bytes ? 200 : 404, { "content-length": bytes?.length ?? 0 }).end(bytes);
+      });
+      await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+      base = `http://127.0.0.1:${http.address().port}`;
+    });
+    const goOffline = () => {
+      http.closeAllConnections();
+      return new Promise((resolve) => http.close(resolve));
+    };
+    afterEach(goOffline);
+
+    test("manifest, weights and sidecar are there without the network too", async () => {
+      const { text, notes } = await load(`${base}/`);
+      assert.deepEqual(requests.sort(), Object.keys(files).sort());
+      assert.equal((await CamelGPTInference.listCached()).length, 3);
+      requests = [];
+      assert.equal((await load(`${base}/`)).text, text);
+      assert.deepEqual(requests, ["/camelgpt.json"], "which may be a new one");
+      assert.equal(kept().length, 6);
+      await goOffline();
+      assert.deepEqual(await load(`${base}/`), { text, notes });
+      assert.deepEqual(await load(`${base}/`, { worker: true }).then((again) => again.text), text);
+      await rejectsWith("network", CamelGPTInference.verify(`${base}/`, { cache: true, retries: 0 }));
+      await rejectsWith("network", load(`${base}/`, { cache: "reload" }));
+      await rejectsWith("network", load(`${base}/`, { cache: false }));
+    });
+
+    test("a copy that was never compared with the manifest is not taken, nor one of another release", async () => {
+      await load(`${base}/camelgpt-mini.gguf`);
+      requests = [];
+      const { text } = await load(`${base}/`);
+      assert.ok(requests.includes("/camelgpt-mini.gguf"));
+      requests = [];
+      assert.equal((await load(`${base}/camelgpt-mini.gguf`, { sidecar: `${base}/camelgpt-mini.epdp` })).text, text, "but the other way round");
+      assert.deepEqual(requests, []);
+      const [manifest, sidecar] = names.filter((name) => !name.endsWith(".gguf")).map((name) => `/${name}`);
+      const { [manifest]: asPublished } = files;
+      try {
+        const { signature, ...changed } = JSON.parse(asPublished);
+        assert.ok(signature);
+        changed.files = changed.files.map((each) => (each.role === "weights" ? each : { ...each, sha256: "0".repeat(64), pieces: undefined }));
+        files[manifest] = Buffer.from(JSON.stringify(changed));
+        await rejectsWith("integrity", load(`${base}/`));
+        assert.ok(requests.includes(sidecar), "the kept one is of another release");
+      } finally {
+        files[manifest] = asPublished;
+      }
+      assert.equal((await load(`${base}/`)).text, text);
+    });
   });
 
   test("a store that cannot be written costs a note, and nothing else", async () => {
