@@ -131,8 +131,7 @@ export class Host {
         if (this.#inWorker && params.calibrationText !== undefined && !engine.pruneReport().calibrated) {
           this.#idleCalibration = new IdleCalibration(engine, params.calibrationText);
         }
-        const total = memoryPlan.fileBytes;
-        if (!rest) onEvent?.({ status: "ready", file: source.name, loaded: total, total, progress: 100 });
+        loaded.ready();
         return model;
       } catch (error) {
         void rest?.end();

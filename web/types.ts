@@ -290,7 +290,7 @@ export interface Calibration {
 export interface ProgressEvent {
   /**
    * `initiate`: the source is known. `download`: its first byte is about to arrive. `progress`: some arrived. `done`: all of
-   * them are in place. `ready`: the model answers.
+   * them are in place. `ready`: the model answers; where that is before all are there (the option `eager`), `progress` and `done` go on behind it.
    */
   status: "initiate" | "download" | "progress" | "done" | "ready";
   file: string;

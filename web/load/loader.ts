@@ -20,6 +20,8 @@ export interface Loaded {
   plan: MemoryPlan;
   /** What is still to come. */
   rest?: Rest | undefined;
+  /** Tells whoever hears of the progress that the model answers. */
+  ready(): void;
 }
 
 /** Milliseconds between two progress events. */
@@ -43,13 +45,13 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
       }
       return engine.loadState === "ready";
     }, ranges || source instanceof Shards ? headerPiece : Infinity);
-    if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, (count) => progress("progress", count));
+    if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, progress);
   } finally {
     if (!rest) await source.close();
   }
   if (!rest) progress("done");
   if (!plan) throw new CamelGPTError("internal", "The model is ready without a plan.");
-  return { plan, rest };
+  return { plan, rest, ready: () => progress("ready") };
 }
 
 /** Reads no more of the source than its header. Closes the source. */
@@ -162,8 +164,8 @@ function progressOf(source: ByteSource, engine: Engine, emit: LoadOptions["onPro
       last = now;
     }
     // The header knows the size even where the server does not say it.
-    const known = engine.fileBytes || source.size || 0;
-    const total = known && Math.max(known, loaded);
+    const total = engine.fileBytes || source.size || 0;
+    if (total && (status === "done" || loaded > total)) loaded = total; // padding is not read, and some bytes behind the header may come twice
     emit({ status, file: source.name, loaded, total, progress: total ? (100 * loaded) / total : 0 });
   };
 }

@@ -9,21 +9,25 @@ const requests = 32;
 /** Bytes to feed at a time: steps come in between. */
 const pieceBytes = 256 << 10;
 
+/** Hears of so many bytes, or that all are in place. */
+type OnProgress = (status: "progress" | "done", count?: number) => void;
+
 export class Rest {
   readonly #engine: Engine;
   readonly #source: ByteSource;
   readonly #ranges: Ranges;
-  readonly #onBytes: (count: number) => void;
+  readonly #progress: OnProgress;
   /** Rows that are being read. */
   readonly #parts = new Set<ByteSource>();
   #whole: Promise<void> | undefined;
   #isEnded = false;
 
-  constructor(engine: Engine, source: ByteSource, ranges: Ranges, onBytes: (count: number) => void) {
+  /** `progress` hears of what comes in its turn; rows that are fetched before come again then. */
+  constructor(engine: Engine, source: ByteSource, ranges: Ranges, progress: OnProgress) {
     this.#engine = engine;
     this.#source = source;
     this.#ranges = ranges;
-    this.#onBytes = onBytes;
+    this.#progress = progress;
   }
 
   /** Reads the rest, if that has not begun, and resolves when all is there. Errors: those of reading. */
@@ -71,10 +75,11 @@ export class Rest {
         if (this.#isEnded) return;
         this.#engine.staging().set(piece.subarray(0, count));
         this.#engine.feed(count);
-        this.#onBytes(count);
+        this.#progress("progress", count);
         position = wanted.from + count;
         await pause();
       }
+      if (!this.#isEnded) this.#progress("done");
     } finally {
       await this.#source.close();
     }
@@ -86,7 +91,6 @@ export class Rest {
     try {
       const bytes = new Uint8Array(to - from);
       for (let filled = 0; filled < bytes.length; ) filled += await source.read(bytes.subarray(filled));
-      this.#onBytes(bytes.length);
       if (!this.#isEnded) this.#engine.feedRows(from, bytes);
     } finally {
       this.#parts.delete(source);

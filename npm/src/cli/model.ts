@@ -90,10 +90,14 @@ export async function modelPath(model: string): Promise<string | undefined> {
   return undefined;
 }
 
+let isReady = false;
+
 function showProgress({ status, file, progress, loaded }: ProgressEvent): void {
-  if (status === "progress") {
+  if (status === "progress" && !isReady) {
     const amount = progress > 0 ? `${progress.toFixed(0)} %` : `${(loaded / 1e6).toFixed(0)} MB`;
     process.stderr.write(`\rloading ${file}: ${amount} `);
   }
-  if (status === "ready") process.stderr.write("\r\x1b[K");
+  if (status !== "ready") return;
+  isReady = true; // the rest of the line is the answer's
+  process.stderr.write("\r\x1b[K");
 }

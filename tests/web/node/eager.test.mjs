@@ -72,6 +72,23 @@ describe("eager loading", () => {
     await model.dispose();
   });
 
+  test("progress goes on behind ready, in the worker too", async () => {
+    for (const worker of [true, false]) {
+      const events = [];
+      const server = await serve(fast);
+      const model = await CamelGPTInference.load(server.url, { ...options(), worker, onProgress: (event) => events.push(event) });
+      assert.equal(events.at(-1).status, "ready");
+      assert.ok(events.at(-1).progress < 100);
+      const isDone = () => events.at(-1).status === "done";
+      while (!isDone()) await setTimeout(50);
+      const behind = events.slice(events.findIndex(({ status }) => status === "ready"));
+      assert.ok(behind.some(({ status }) => status === "progress"));
+      for (const [i, { loaded, total }] of behind.entries()) assert.ok(loaded <= total && loaded >= (behind[i - 1]?.loaded ?? 0), `${loaded} of ${total}`);
+      assert.equal(behind.at(-1).loaded, file.length);
+      await model.dispose();
+    }
+  });
+
   test("what came in another order is kept as a whole file", async () => {
     const given = process.env.XDG_CACHE_HOME;
     const folder = mkdtempSync(join(tmpdir(), "camelgpt-eager-"));
