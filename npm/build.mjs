@@ -38,6 +38,8 @@ const shared = {
   format: "esm",
   target: "es2022",
   minify: true,
+  // Fields that a constructor sets are not declared once more.
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   legalComments: "none",
   logLevel: "warning",
 };

@@ -96,7 +96,7 @@ export class Host {
       const { engine, notes } = started;
       let rest: Rest | undefined;
       try {
-        const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, { memory, eager: params.eager, signal, onProgress: onEvent });
+        const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, { ...params, signal, onProgress: onEvent });
         rest = loaded.rest;
         if (memory.weights === "auto" && memoryPlan.weights === "f16") {
           notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");

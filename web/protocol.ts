@@ -37,6 +37,8 @@ export interface LoadParams {
   epdp: EpdpMode | EpdpNumbers;
   /** Where the model may answer before all of its weights are there: about how many bytes its file has before them. */
   eager: number | undefined;
+  /** Whether to read what lies behind the last tensor too, since only then the whole file is known to be right. */
+  toEnd: boolean;
   /** What an earlier calibration has learnt. */
   sidecar?: SidecarParams | undefined;
   /** What to calibrate with in idle time, where that is wanted. */

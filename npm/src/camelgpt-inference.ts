@@ -360,6 +360,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
         memory: memoryOptions(this.#options, this.#epdp, facts.ffn),
         epdp: this.#epdp,
         eager: eager && !this.#means.callsOwnDownloads && prunesHead(this.#epdp) ? facts.headerBytes : undefined,
+        toEnd: this.#options.sha256 !== undefined,
         sidecar,
         calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),

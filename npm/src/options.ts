@@ -113,6 +113,11 @@ export interface LoadOptions {
    * @default true for https:
    */
   cache?: boolean | "reload";
+  /**
+   * What the model's file has to be: its SHA-256, as 64 hexadecimal digits. Another file is the error `integrity`, before the model can be used. Not for releases,
+   * whose manifest says more, and split models; eager loading does without it.
+   */
+  sha256?: string;
   /** Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases count as trusted, beside the one that comes with the package. */
   trustedKeys?: readonly string[];
   /** Hears of each step of the load, in the shape of transformers.js. */
@@ -361,6 +366,7 @@ const loadRules = {
   releases: text,
   eager: flag,
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
+  sha256: ofType("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   onProgress: callback,
   signal,
@@ -470,8 +476,8 @@ export function engineOptions(options: LoadOptions): EngineOptions {
 }
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch, cache } = options;
-  return { http: httpSettings(options), hub, releases, fetch, cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache };
+  const { hub = "https://huggingface.co", releases, fetch, cache, sha256 } = options;
+  return { http: httpSettings(options), hub, releases, fetch, sha256: sha256?.toLowerCase(), cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache };
 }
 
 export function httpSettings({ headers = {}, retries = 5, timeout = 30_000, connections = 1 }: LoadOptions): HttpSettings {

@@ -3,8 +3,8 @@
 const rotated = (word: number) => (word << 13) | (word >>> 19);
 
 /**
- * Of all bytes, as 32 hexadecimal digits. The rounds are XXH32's (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md), but its four
- * lanes are kept apart to the end: no change within a single word goes unseen.
+ * Of all bytes, which begin at a whole word of their buffer, as four numbers. The rounds are XXH32's
+ * (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md), but its four lanes are kept apart to the end: no change within a single word goes unseen.
  */
 export function checksum(bytes: Uint8Array): string {
   const stretch = 16;
@@ -22,10 +22,9 @@ export function checksum(bytes: Uint8Array): string {
     lanes.set([a, b, c, d]);
   };
   add(new Int32Array([0x24234428, 0x85ebca77, bytes.length, 0x61c8864f]));
-  const isAligned = bytes.byteOffset % 4 === 0;
-  add(isAligned ? new Int32Array(bytes.buffer, bytes.byteOffset, whole / 4) : new Int32Array(bytes.slice(0, whole).buffer));
+  add(new Int32Array(bytes.buffer, bytes.byteOffset, whole / 4));
   const last = new Uint8Array(stretch);
   last.set(bytes.subarray(whole));
   add(new Int32Array(last.buffer));
-  return Array.from(lanes, (lane) => (lane >>> 0).toString(16).padStart(8, "0")).join("");
+  return lanes.join();
 }

@@ -1,13 +1,23 @@
-// Whether bytes are those that a release's manifest promised: SHA-256 of each piece before it is used, Ed25519 of the manifest.
+// Whether bytes are those that a release's manifest promised: SHA-256 of each piece before it is used, Ed25519 of the manifest. Or those that the
+// caller wants: SHA-256 of the whole file, before the model is used.
 import { CamelGPTError } from "../errors.js";
+import { Sha256 } from "./sha256.js";
 import type { ByteSource } from "./source.js";
 
-/** What a file has to be, by SHA-256 or another hash. */
-export interface FileCheck {
+/** What a file has to be. */
+export type FileCheck = PieceCheck | WholeCheck;
+
+/** SHA-256 of all bytes, as hexadecimal digits: whether they are right is known at the end. */
+export interface WholeCheck {
+  sha256: string;
+}
+
+/** By SHA-256 or another hash. */
+export interface PieceCheck {
   bytes: number;
   /** All pieces but the last have as many bytes. */
   pieceBytes: number;
-  /** The hash of each piece, as hexadecimal digits. */
+  /** The hash of each piece; SHA-256 as hexadecimal digits. */
   pieces: readonly string[];
 }
 
@@ -18,18 +28,36 @@ export interface Signature {
 }
 
 /**
- * Gives the bytes of `source` on, piece by piece, as soon as each is known to be right; without a check as they come. Closing it closes
- * `source`. Errors: `integrity`, and those of reading.
+ * Gives the bytes of `source` on, piece by piece, as soon as each is known to be right, or up to an end that has to be read; without a check
+ * as they come. Closing it closes `source`. Errors: `integrity`, and those of reading.
  */
-export function checkedSource(
-  source: ByteSource,
-  check: FileCheck | undefined,
-  hash: (bytes: Uint8Array) => string | Promise<string> = sha256,
-): ByteSource {
+export function checkedSource(source: ByteSource, check: FileCheck | undefined): ByteSource {
   if (!check) return source;
+  return "sha256" in check ? wholeSource(source, check.sha256) : pieceSource(source, check, sha256);
+}
+
+function wholeSource(source: ByteSource, expected: string): ByteSource {
+  const hash = new Sha256();
+  let found: string | undefined;
+  return {
+    name: source.name,
+    size: source.size,
+    async read(target) {
+      const count = await source.read(target);
+      hash.add(target.subarray(0, count));
+      if (count === 0) found ??= hash.digest();
+      if (count === 0 && found !== expected) throw differs(source.name, "the file that was asked for", `SHA-256 ${expected}`, found!);
+      return count;
+    },
+    close: () => source.close(),
+  };
+}
+
+/** As {@link checkedSource}, by any hash. */
+export function pieceSource(source: ByteSource, check: PieceCheck, hash: (bytes: Uint8Array) => string | Promise<string>): ByteSource {
   if (source.size !== undefined && source.size !== check.bytes) {
     void source.close(); // nobody else will: this function takes it over
-    throw differs(source.name, `${check.bytes} bytes`, `${source.size} bytes`);
+    throw differs(source.name, ofRelease, `${check.bytes} bytes`, `${source.size} bytes`);
   }
   // While one piece is given on the next one is read and hashed.
   const none = new Uint8Array(0);
@@ -47,12 +75,12 @@ export function checkedSource(
     buffers[which] = buffer;
     for (let filled = 0; filled < wanted; ) {
       const count = await source.read(buffer.subarray(filled, wanted));
-      if (count === 0) throw differs(source.name, `${check.bytes} bytes`, `${at + filled} bytes`);
+      if (count === 0) throw differs(source.name, ofRelease, `${check.bytes} bytes`, `${at + filled} bytes`);
       filled += count;
     }
     const bytes = buffer.subarray(0, wanted);
     const found = await hash(bytes);
-    if (found !== expected) throw differs(source.name, `the hash ${expected} of piece ${at / check.pieceBytes + 1}`, found);
+    if (found !== expected) throw differs(source.name, ofRelease, `the hash ${expected} of piece ${at / check.pieceBytes + 1}`, found);
     return bytes;
   };
   return {
@@ -97,11 +125,13 @@ function subtle(): SubtleCrypto {
   });
 }
 
-function differs(name: string, expected: string, found: string): CamelGPTError {
-  return new CamelGPTError("integrity", `${name} is not the file of its release.`, {
+const ofRelease = "the file of its release";
+
+function differs(name: string, what: string, expected: string, found: string): CamelGPTError {
+  return new CamelGPTError("integrity", `${name} is not ${what}.`, {
     expected,
     found,
-    hint: "It was damaged or changed on the way: load it again, or ask whoever published the release.",
+    hint: "It was damaged or changed on the way: load it again, or ask whoever published it.",
   });
 }
 

@@ -14,6 +14,8 @@ export interface LoadOptions {
   onProgress?: ((event: ProgressEvent) => void) | undefined;
   /** As in `LoadParams`, where parts of the source can be read. */
   eager?: number | undefined;
+  /** As in `LoadParams`. */
+  toEnd?: boolean | undefined;
 }
 
 export interface Loaded {
@@ -45,6 +47,7 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
       }
       return engine.loadState === "ready";
     }, ranges || source instanceof Shards ? headerPiece : Infinity);
+    if (options.toEnd) while ((await fillStaging(engine, source, Infinity, options.signal, progress)).filled > 0);
     if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, progress);
   } finally {
     if (!rest) await source.close();

@@ -1,6 +1,6 @@
 // An official release: a folder or URL whose manifest says which files belong together, and what they have to be.
 import { CamelGPTError, describe, excerpt } from "../errors.js";
-import { type FileCheck, isSigned, type Signature } from "./integrity.js";
+import { isSigned, type PieceCheck, type Signature } from "./integrity.js";
 import { readAll } from "./read-all.js";
 import type { ByteSource } from "./source.js";
 
@@ -12,7 +12,7 @@ export const pieceBytes = 1 << 20;
 export interface ReleaseFile {
   /** Relative to the manifest. */
   path: string;
-  check: FileCheck;
+  check: PieceCheck;
 }
 
 /** The public key of whoever signed the manifest, as hexadecimal digits; or nobody did, or this environment cannot check it. */

@@ -69,6 +69,8 @@ export interface ResolveOptions {
   fetch: Fetch | undefined;
   /** Undefined: for https: alone. */
   cache: CacheUse | undefined;
+  /** What the file has to be, as hexadecimal digits. */
+  sha256: string | undefined;
 }
 
 /** What becomes of a download, given what the caller said; that of a `fetch` of the caller's own is not kept. */
@@ -87,6 +89,23 @@ export const knownReleases: readonly string[] = [packagedRelease, "smollm2-135m"
 const kindOf = (source: unknown) => Object.prototype.toString.call(source).slice(8, -1);
 
 export async function resolveSource(source: ModelSource, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+  const resolved = await resolveUnchecked(source, options, means);
+  return options.sha256 === undefined ? resolved : checkedLocation(resolved, options.sha256);
+}
+
+function checkedLocation({ location, open, ...more }: ResolvedSource, sha256: string): ResolvedSource {
+  if (location.kind === "shards" || more.release) {
+    throw new CamelGPTError("bad-option", "The option sha256 is for a model that is one file.", {
+      expected: "the source of one GGUF file",
+      found: more.release ? "a release, whose manifest says what its files are" : "the files of a split model",
+    });
+  }
+  const check = { sha256 };
+  if (location.kind !== "caller") return { ...more, location: { ...location, check } };
+  return { ...more, location, open: open && (async (signal, file) => checkedSource(await open(signal, file), check)) };
+}
+
+async function resolveUnchecked(source: ModelSource, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
   switch (kindOf(source)) {
     case "String":
     case "URL":
@@ -271,7 +290,7 @@ async function resolveRelease(name: string, options: ResolveOptions, means: Reso
   if (packaged) {
     const { weights, sidecar } = packaged;
     const found = "href" in sidecar ? { name: sidecar.href } : { name: "the sidecar", bytes: new Uint8Array(sidecar) };
-    return { ...(await resolveSource(weights, options, means)), sidecar: found };
+    return { ...(await resolveUnchecked(weights, options, means)), sidecar: found };
   }
   if (options.releases) return fromUrl(joinUrl(options.releases, `${name}.gguf`), options);
   if (!knownReleases.includes(name)) {

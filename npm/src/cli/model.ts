@@ -18,6 +18,7 @@ export const sourceFlags: Record<string, Flag> = {
   hub: { takes: "text", value: "URL", help: "base URL for models of the form owner/repo/file.gguf" },
   header: { takes: "text", value: "'Name: value'", many: true, help: "sent with the request for a model at a URL" },
   "no-cache": { takes: "nothing", help: "neither keep a download nor use one that is kept" },
+  sha256: { takes: "text", value: "H", help: "what the model's file has to be, as 64 hexadecimal digits" },
   context: { takes: "number", help: "positions of the cache (default: the model's, at most 4096)" },
   "kv-cache": { takes: "text", value: "T", help: "how keys and values are stored: q16 or q8 (default q16)" },
   weights: { takes: "text", value: "W", help: "how F32 matrices are kept: exact or f16 (default: exact where that fits 4 GiB)" },
@@ -46,6 +47,7 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     releases: flags.text("releases"),
     hub: flags.text("hub"),
     cache: flags.has("no-cache") ? false : undefined,
+    sha256: flags.text("sha256"),
     contextLength: flags.number("context"),
     threads: flags.number("threads"),
     // Any text may come from a command line: the options are checked where they are used.

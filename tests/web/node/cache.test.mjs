@@ -1,6 +1,7 @@
 // Downloads that are kept: used again without the network, checked, and never in parts.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -111,6 +112,20 @@ describe("kept downloads", () => {
     }
     assert.equal(script.requests, 11);
     assert.deepEqual(await CamelGPTInference.listCached(), [{ url, bytes: file.length }]);
+  });
+
+  test("a copy that was not asked for by its SHA-256, or by another one, is not the one that is wanted", async () => {
+    const { url, script } = server.serve([]);
+    const sha256 = createHash("sha256").update(file).digest("hex");
+    const { text } = await load(url);
+    assert.equal((await load(url, { sha256 })).text, text);
+    assert.equal(script.requests, 2);
+    assert.equal((await load(url, { sha256: sha256.toUpperCase(), worker: true })).text, text);
+    await load(url);
+    assert.equal(script.requests, 2);
+    await rejectsWith("integrity", load(url, { sha256: "0".repeat(64) }));
+    assert.equal(script.requests, 3);
+    assert.deepEqual(kept(), [], "nothing of what is wrong is kept");
   });
 
   test("one flipped bit is noticed, wherever it is", async () => {

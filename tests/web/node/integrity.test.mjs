@@ -1,7 +1,7 @@
 // Releases: hashes of their files, signatures of their manifests, and the commands that make and check them.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +110,31 @@ describe("releases", () => {
     assert.throws(() => camelgpt("verify", made), (failed) => failed.status === 1 && /not the file of its release/.test(failed.stderr));
     writeFileSync(path, bytes.subarray(0, -1));
     assert.match((await rejectsWith("integrity", CamelGPTInference.load(made))).found, /bytes/);
+  });
+
+  test("a file can be wanted by its SHA-256, wherever it comes from", async () => {
+    const path = join(repository, "models/reglu-tiny/reglu-tiny.gguf");
+    const longer = Buffer.concat([readFileSync(path), Buffer.alloc(3_000_001, 7)]); // what lies behind the last tensor counts too
+    const file = join(folder, "longer.gguf");
+    writeFileSync(file, longer);
+    const sha256 = createHash("sha256").update(longer).digest("hex");
+    const changed = Uint8Array.from(longer);
+    changed[changed.length - 1] ^= 1;
+    const load = (source, worker, wanted) => CamelGPTInference.load(source, { worker, sha256: wanted }).then((model) => model.dispose());
+    for (const worker of [true, false]) {
+      for (const source of [() => file, () => new Blob([longer]), () => longer, () => new Blob([longer]).stream(), () => `data:application/octet-stream;base64,${longer.toString("base64")}`]) {
+        await load(source(), worker, sha256.toUpperCase());
+        const { message, found } = await rejectsWith("integrity", load(source(), worker, sha256.replace(/^./, (digit) => (digit === "0" ? "1" : "0"))));
+        assert.match(message, /is not the file that was asked for/);
+        assert.equal(found, sha256);
+      }
+      await rejectsWith("integrity", load(changed, worker, sha256));
+    }
+    await rejectsWith("bad-option", load(file, false, "abc"));
+    assert.match((await rejectsWith("bad-option", load(official, false, sha256))).found, /a release/);
+    assert.match((await rejectsWith("bad-option", load([path, path], false, sha256))).found, /split/);
+    camelgpt("tokenize", "--model", file, "--sha256", sha256, "a");
+    assert.throws(() => camelgpt("tokenize", "--model", file, "--sha256", "0".repeat(64), "a"), (failed) => /not the file that was asked for/.test(failed.stderr));
   });
 
   test("what is no release, and no key, is said", async () => {
