@@ -33,7 +33,14 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
         throw error;
       }
     },
-    create: async (name) => writerOf(await folder.getFileHandle(name, { create: true })),
+    async create(name) {
+      try {
+        return await writerOf(await folder.getFileHandle(name, { create: true }));
+      } catch (error) {
+        await folder.removeEntry(name).catch(() => {}); // pages of Safari may make files, and not write them
+        throw error;
+      }
+    },
     async remove(name) {
       try {
         await folder.removeEntry(name);
