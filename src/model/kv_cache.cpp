@@ -30,14 +30,6 @@ void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t po
 // How many positions at the end of a page are kept for good: what a convolution reads beside its own.
 uint32_t kept_of_page(const ModelConfig& config) { return config.conv_length - 1; }
 
-bool is_kept(const ModelConfig& config, uint32_t position) {
-  return position % kAttentionTile >= kAttentionTile - kept_of_page(config);
-}
-
-uint64_t conv_rows(const ModelConfig& config, uint64_t room) {
-  return kRecentInputs + room / kAttentionTile * kept_of_page(config);
-}
-
 }  // namespace
 
 Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
@@ -57,7 +49,7 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
   cache->page_scales = arena->take<float>(page_rows.value);
   cache->page_room = static_cast<uint32_t>(page_room(context));
   if (config.conv_layers != 0) {
-    const CheckedSize inputs = CheckedSize(config.conv_layers) * conv_rows(config, room) * config.hidden;
+    const CheckedSize inputs = CheckedSize(config.conv_layers) * cache_conv_rows(config, room) * config.hidden;
     if (!(inputs * sizeof(float)).fits_memory()) return out_of_memory("inputs of convolutions", inputs.value);
     cache->conv = arena->take<float>(inputs.value);
     cache->conv_positions = arena->take<uint32_t>(kRecentInputs);
@@ -95,12 +87,20 @@ void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head,
   store<value_index>(config, layer, head, position, value, value_limits(cache->type), *cache, &cache->values);
 }
 
+uint64_t cache_conv_rows(const ModelConfig& config, uint64_t positions) {
+  return kRecentInputs + positions / kAttentionTile * kept_of_page(config);
+}
+
+bool cache_keeps_input(const ModelConfig& config, uint32_t position) {
+  return position % kAttentionTile >= kAttentionTile - kept_of_page(config);
+}
+
 float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache) {
   const uint32_t kept = kept_of_page(config);
-  const uint32_t row = is_kept(config, position)
+  const uint32_t row = cache_keeps_input(config, position)
                            ? kRecentInputs + position / kAttentionTile * kept + position % kAttentionTile - (kAttentionTile - kept)
                            : position % kRecentInputs;
-  return cache->conv.data() + (layer * conv_rows(config, cache->room) + row) * config.hidden;
+  return cache->conv.data() + (layer * cache_conv_rows(config, cache->room) + row) * config.hidden;
 }
 
 void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache) {
@@ -114,7 +114,8 @@ uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache) {
   cache->length = length;
   if (config.conv_layers == 0) return length;
   for (uint32_t p = length - std::min(length, kept_of_page(config)); p < length; ++p) {
-    if (!is_kept(config, p) && cache->conv_positions[p % kRecentInputs] != p) cache->length = length / kAttentionTile * kAttentionTile;
+    const bool is_known = cache_keeps_input(config, p) || cache->conv_positions[p % kRecentInputs] == p;
+    if (!is_known) cache->length = length / kAttentionTile * kAttentionTile;
   }
   return cache->length;
 }

@@ -48,6 +48,10 @@ void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head,
 // Makes the summary of a page whose keys are all stored. `head` counts those of all layers.
 void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache);
 
+// Inputs that a layer with a convolution keeps of so many positions, whole tiles: [rows, hidden].
+uint64_t cache_conv_rows(const ModelConfig& config, uint64_t positions);
+// Whether the input at a position is kept for good, behind the recent ones.
+bool cache_keeps_input(const ModelConfig& config, uint32_t position);
 // Where the input [hidden] of a convolution at a position is kept. `layer` counts those with a convolution.
 float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache);
 

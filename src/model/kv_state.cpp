@@ -16,13 +16,9 @@ std::span<uint8_t> bytes_of(std::span<T> values) {
   return {reinterpret_cast<uint8_t*>(values.data()), values.size_bytes()};
 }
 
-// Floats of a layer's inputs of convolutions, and how many of them the first `positions`, whole tiles, have.
-struct ConvFloats {
-  size_t all, kept;
-};
-ConvFloats conv_floats(const ModelConfig& config, uint32_t positions, const KvCache& cache) {
-  const size_t pages = positions / kAttentionTile;
-  return {cache.conv.size() / config.conv_layers, (kRecentInputs + pages * (config.conv_length - 1)) * config.hidden};
+// Floats of the inputs of a convolution that are kept of the first `positions`, whole tiles.
+size_t conv_floats(const ModelConfig& config, uint32_t positions) {
+  return static_cast<size_t>(cache_conv_rows(config, positions)) * config.hidden;
 }
 
 void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, uint32_t), const KvCache& cache, const KvCache::Rows& rows) {
@@ -39,19 +35,18 @@ void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, u
 
 // Recent inputs that are not known, or lie where the last ones of pages do, and those of positions to come.
 void clear_conv(const ModelConfig& config, KvCache* cache) {
-  const uint32_t hidden = config.hidden, kept = config.conv_length - 1, end = static_cast<uint32_t>(kv_room(cache->length));
-  const auto is_kept = [&](uint32_t p) { return p % kAttentionTile >= kAttentionTile - kept; };
+  const uint32_t hidden = config.hidden, end = static_cast<uint32_t>(kv_room(cache->length));
   for (uint32_t& position : cache->conv_positions) {
     if (position >= cache->length) position = UINT32_MAX;
   }
   for (uint32_t layer = 0; layer < config.conv_layers; ++layer) {
-    float* recent = cache->conv.data() + layer * conv_floats(config, end, *cache).all;
+    float* recent = cache->conv.data() + layer * conv_floats(config, cache->room);
     for (uint32_t i = 0; i < kRecentInputs; ++i) {
       const uint32_t p = cache->conv_positions[i];
-      if (p == UINT32_MAX || is_kept(p)) std::fill_n(recent + size_t{i} * hidden, hidden, 0.0f);
+      if (p == UINT32_MAX || cache_keeps_input(config, p)) std::fill_n(recent + size_t{i} * hidden, hidden, 0.0f);
     }
     for (uint32_t p = cache->length; p < end; ++p) {
-      if (is_kept(p)) std::fill_n(cache_conv_input(config, layer, p, cache), hidden, 0.0f);
+      if (cache_keeps_input(config, p)) std::fill_n(cache_conv_input(config, layer, p, cache), hidden, 0.0f);
     }
   }
 }
@@ -93,8 +88,7 @@ std::span<uint8_t> cache_part(const ModelConfig& config, uint32_t length, uint32
   part -= kHeadParts * heads;
   if (part > config.conv_layers || config.conv_layers == 0) return {};
   if (part == 0) return bytes_of(cache.conv_positions);
-  const ConvFloats floats = conv_floats(config, positions, cache);
-  return bytes_of(cache.conv.subspan((part - 1) * floats.all, floats.kept));
+  return bytes_of(cache.conv.subspan((part - 1) * conv_floats(config, cache.room), conv_floats(config, positions)));
 }
 
 void cache_clear_rest(const ModelConfig& config, KvCache* cache) {
