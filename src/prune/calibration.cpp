@@ -168,7 +168,8 @@ Status calibration_begin(const Model& model, PrunedHead* head, Calibration* cali
   std::fill(std::begin(c.same_top), std::end(c.same_top), 0u);
   const size_t hidden = model.config.hidden;
   CAMELGPT_TRY(importance_begin(model.config.hidden, head->rank, &c.importance));
-  if (!c.kept.resize(kKeptStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) || !c.dense.resize(model.config.vocabulary) || !c.lacking.resize(model.config.vocabulary)) {
+  if (!c.kept.resize(kKeptStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) ||
+      !c.dense.resize(model.config.vocabulary) || !c.lacking.resize(model.config.vocabulary)) {
     return out_of_memory("calibrating", (kKeptStates + kMaxBatch) * hidden * sizeof(float));
   }
   std::fill(c.lacking.begin(), c.lacking.end(), 0.0f);
