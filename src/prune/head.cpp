@@ -51,6 +51,16 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   return own.rotated[head->rank];
 }
 
+// The same by all threads.
+float score_all_coarsely(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
+  float offset = 0;
+  parallel([&](const Worker& worker) {
+    const float found = score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
+    if (worker.index == 0) offset = found;
+  });
+  return offset;
+}
+
 // The logits of some rows, counted from `first`.
 void score_exactly(const Panel& weights, uint32_t first, const Activations& state, std::span<uint32_t> rows, HeadThread* own,
                    float* logits) {
@@ -154,11 +164,7 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
 }
 
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
-  float offset = 0;
-  parallel([&](const Worker& worker) {
-    const float found = score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
-    if (worker.index == 0) offset = found;
-  });
+  const float offset = score_all_coarsely(model, output, head, workspace);
   for (float& logit : workspace->logits.first(model.config.vocabulary)) logit += offset;
 }
 
@@ -203,11 +209,9 @@ float pruned_logits(const Model& model, uint32_t output, RowSelection selection,
   return logits[kernels().argmax(logits, vocabulary)] - lowest;
 }
 
-float selected_rows(const Model& model, uint32_t output, uint32_t scored, PrunedHead* head, Workspace* workspace) {
-  parallel([&](const Worker& worker) {
-    score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
-  });
-  return selection_threshold(workspace->logits.first(model.config.vocabulary), scored);
+float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {
+  score_all_coarsely(model, output, head, workspace);
+  return selection_threshold(workspace->logits.first(model.config.vocabulary), rows);
 }
 
 }  // namespace camelgpt
