@@ -104,7 +104,7 @@ void measure_costs(const Model& model, uint32_t part, Workspace* workspace, Prun
   const std::span<const float> logits = workspace->logits.first(vocabulary);
   for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
     const PruneOptions options = prune_options(kMeasuredModes[i], model.config);
-    if (pruned_logits(model, 0, {options.head_rows, options.head_rows}, head, workspace) < options.margin) {
+    if (pruned_logits(model, 0, options.head_rows, head, workspace) < options.margin) {
       ++calibration->same_top[i];  // all rows are scored then
       continue;
     }

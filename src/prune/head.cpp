@@ -185,18 +185,17 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
   return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
 }
 
-float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace) {
+float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
-  float lowest = 0;  // coarse logit that is wanted
+  float lowest = 0;  // coarse logit that is selected
   parallel([&](const Worker& worker) {
     HeadThread& own = head->threads[worker.index];
     const Activations& state = quantize_state(worker, model, output, workspace);
     const float offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
-    const std::span<const float> coarse = workspace->logits.first(vocabulary);
-    const float threshold = selection_threshold(coarse, selection.scored);
-    if (worker.index == 0) lowest = selection_threshold(coarse, selection.wanted) + offset;
+    const float threshold = selection_threshold(workspace->logits.first(vocabulary), rows);
+    if (worker.index == 0) lowest = threshold + offset;
     worker.barrier();  // all have read before any writes
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {

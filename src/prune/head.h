@@ -57,16 +57,10 @@ void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Worksp
 // How high the `wanted` highest of the logits reach down, about: from a sample of them.
 float selection_threshold(std::span<const float> logits, uint32_t wanted);
 
-// Which rows are scored exactly: about so many, those with the highest coarse logits.
-struct RowSelection {
-  uint32_t wanted;  // as the mode wants
-  uint32_t scored;  // no more than that
-};
-
-// Logits of an output of the last forward pass, those that are selected exact. Returns the margin: how far the best logit lies above
-// the highest coarse one that is not among those wanted. Where it is thin, another row could be the best.
-float pruned_logits(const Model& model, uint32_t output, RowSelection selection, PrunedHead* head, Workspace* workspace);
+// Logits of an output of the last forward pass, about so many exact: those with the highest coarse ones. Returns the margin: how far
+// the best logit lies above the highest coarse one that stays. Where it is thin, another row could be the best.
+float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace);
 // The rows that pruned_logits would score exactly, so many: those whose values in workspace->logits are then at least the number returned.
-float selected_rows(const Model& model, uint32_t output, uint32_t scored, PrunedHead* head, Workspace* workspace);
+float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace);
 
 }  // namespace camelgpt

@@ -47,6 +47,15 @@ uint32_t head_rows_now(const Pruning& p, uint32_t vocabulary) {
   return p.head.packed ? drift_head_rows(p.options, p.guard, vocabulary) : 0;
 }
 
+// Pruned logits with so many rows of the head exact. Returns their margin.
+float score_rows(Session* s, uint32_t output, uint32_t rows) {
+  Pruning& p = s->pruning;
+  const uint64_t before = rows_scored(p.head);
+  const float margin = pruned_logits(s->model, output, rows, &p.head, &s->workspace);
+  p.exact_rows += rows_scored(p.head) - before;
+  return margin;
+}
+
 // Pruned logits where that is worth trying: whether they are in place and their margin is not too thin. After two thin ones in a
 // row the next steps do not try: 2, then 4, up to 32.
 bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
@@ -55,10 +64,7 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
     --p.dense_left;
     return false;
   }
-  const uint64_t before = rows_scored(p.head);
-  const float margin = pruned_logits(s->model, output, {rows, p.scored}, &p.head, &s->workspace);
-  p.exact_rows += rows_scored(p.head) - before;
-  if (margin >= p.options.margin || p.options.margin == 0) {
+  if (score_rows(s, output, rows) >= p.options.margin || p.options.margin == 0) {
     p.thin_streak = 0;
     return true;
   }
@@ -81,10 +87,9 @@ constexpr uint32_t kGreedyPart = 96;
 constexpr float kGreedyMargin = 10;
 
 // Whether so many rows of the head are there that a step would score; if not, session->missing says which are not.
-bool has_selected(Session* s, uint32_t output, uint32_t scored) {
+bool has_selected(Session* s, uint32_t output, uint32_t rows) {
   s->missing.clear();
-  s->pruning.scored = scored;
-  const float least = selected_rows(s->model, output, scored, &s->pruning.head, &s->workspace);
+  const float least = selected_rows(s->model, output, rows, &s->pruning.head, &s->workspace);
   const std::span<const float> logits = s->workspace.logits;
   const Panel& head = s->model.head;
   const uint32_t together = head.order == PanelOrder::kGroups ? kPanelRows : 1;  // rows that are scored together
@@ -97,16 +102,16 @@ bool has_selected(Session* s, uint32_t output, uint32_t scored) {
   return s->missing.empty();
 }
 
-// The same of all rows that a pruned step needs. Chooses how many those are.
-bool has_head_rows(Session* s, uint32_t output, uint32_t rows) {
+// The same of all rows that a pruned step needs. Where a few of them are enough, it leaves their logits: *scored.
+bool has_head_rows(Session* s, uint32_t output, uint32_t rows, bool* scored) {
   Pruning& p = s->pruning;
   s->missing.clear();
   if (rows == 0 || p.wants_head || p.dense_left > 0) return false;
   const uint32_t few = std::min(rows, s->model.config.vocabulary / kGreedyPart);
   if (!takes_best(*s)) return has_selected(s, output, rows);
   if (!has_selected(s, output, few)) return false;
-  if (pruned_logits(s->model, output, {few, few}, &p.head, &s->workspace) >= kGreedyMargin) return true;
-  return has_selected(s, output, rows);
+  *scored = score_rows(s, output, few) >= std::max(kGreedyMargin, p.options.margin);
+  return *scored || has_selected(s, output, rows);
 }
 
 bool limits_attention(const Session& s) {
@@ -196,9 +201,9 @@ bool pruning_logits(Session* session, uint32_t output) {
   const uint32_t vocabulary = s->model.config.vocabulary;
   const uint32_t rows = head_rows_now(p, vocabulary);
   const bool whole = is_whole(*s);
-  p.scored = rows;
-  if (!whole && !has_head_rows(s, output, rows)) return false;
-  const bool pruned = rows != 0 && !p.wants_head && try_pruned_logits(s, output, rows);
+  bool scored = false;  // pruned logits are in place
+  if (!whole && !has_head_rows(s, output, rows, &scored)) return false;
+  const bool pruned = scored || (rows != 0 && !p.wants_head && try_pruned_logits(s, output, rows));
   p.wants_head = !pruned && !whole;
   if (p.wants_head) return false;
   ++p.steps;

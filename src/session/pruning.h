@@ -24,7 +24,6 @@ struct Pruning {
   uint64_t light_steps = 0;   // of this generation
   uint32_t thin_streak = 0;   // steps in a row whose margin was too thin
   uint32_t dense_left = 0;    // steps that are dense at once, since the ones before them were in vain
-  uint32_t scored = 0;        // rows of this step, see RowSelection
   bool wants_head = false;    // the step that waits for weights needs the whole head
   uint64_t steps = 0;         // of this generation
   uint64_t exact_rows = 0;    // of the head, in all of these steps
