@@ -109,7 +109,8 @@ export interface LoadOptions {
   releases?: string;
   /**
    * Whether a model that is downloaded is kept (browsers: the origin's private file system, or the Cache API; Node, Deno, Bun: the user's cache folder) and taken
-   * from there the next time, without asking the server. `"reload"` downloads it again. Not with a `fetch` of one's own.
+   * from there the next time, without asking the server. So is a sidecar at a URL; the manifest of a release is fetched each time, where there is a network.
+   * `"reload"` downloads all again. Not with a `fetch` of one's own.
    * @default true for https:
    */
   cache?: boolean | "reload";

@@ -95,6 +95,34 @@ for (const { name, flags, left } of stores) describe(`kept downloads in Chromium
     await other.close();
   });
 
+  test("a release is there without the network: manifest, weights and sidecar", async () => {
+    const page = await openPage();
+    const answer = () =>
+      page.evaluate(async () => {
+        const { CamelGPTInference, CamelGPTError } = window.camelgpt;
+        try {
+          const model = await CamelGPTInference.load("/releases/camelgpt-mini/", { cache: true });
+          const { release } = await model.info();
+          const text = await model.generateText("The city", { maxTokens: 6 });
+          await model.dispose();
+          return { text, trusted: release.trusted };
+        } catch (error) {
+          return { code: error instanceof CamelGPTError ? error.code : String(error) };
+        }
+      });
+    const first = await answer();
+    assert.equal(first.trusted, true);
+    const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
+    assert.deepEqual(listed.map(({ url }) => url.split("/").pop()).sort(), ["camelgpt-mini.epdp", "camelgpt-mini.gguf", "camelgpt.json"]);
+    await context.route("**/releases/**", (route) => route.abort());
+    assert.deepEqual(await answer(), first);
+    await page.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
+    assert.deepEqual(await answer(), { code: "network" });
+    assert.deepEqual(await page.evaluate(left), []);
+    await context.unroute("**/releases/**");
+    await page.close();
+  });
+
   test("two pages at once", async () => {
     const pages = [await openPage(), await openPage()];
     for (const { text } of await Promise.all(pages.map((page) => page.evaluate(() => window.load())))) assert.match(text, /Paris/);

@@ -10,13 +10,13 @@ import { modelPath } from "./model.mjs";
 /** The strictest policy that the package promises to work under. */
 export const strictPolicy = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
 
-/** The repository over HTTP, with the test's model as the release smollm2-135m. */
+/** The repository over HTTP, with the test's model as the release smollm2-135m, and its own releases as folders. */
 export function startSite({ policy, isolated } = {}) {
   return serve({
     port: 0,
     isolated,
     models: { "smollm2-135m": modelPath },
-    mounts: { "/tests/web/lib/": join(repositoryRoot, "tests/web/lib") },
+    mounts: { "/tests/web/lib/": join(repositoryRoot, "tests/web/lib"), "/releases/": join(repositoryRoot, "models") },
     headers: policy ? { "content-security-policy": policy } : {},
   });
 }
