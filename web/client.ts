@@ -26,8 +26,8 @@ export class WorkerBackend implements Backend {
   readonly #link: WorkerLink;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
-  /** It goes on to hear of the rest of a model that answers before all of it is there. */
-  #load: { id: number; context: CallContext<CallName> } | undefined;
+  /** Goes on to hear of the rest of a model that answers before all of it is there. */
+  #load: { id: number; onEvent: CallContext<CallName>["onEvent"] } | undefined;
   #ended: CamelGPTError | undefined;
 
   constructor(link: WorkerLink) {
@@ -44,7 +44,7 @@ export class WorkerBackend implements Backend {
     const { signal } = context;
     if (signal?.aborted) return Promise.reject(abortedError(signal));
     const id = ++this.#lastId;
-    if (name === "load") this.#load = { id, context: context as CallContext<CallName> };
+    if (name === "load") this.#load = { id, onEvent: context.onEvent as CallContext<CallName>["onEvent"] };
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#post({ type: "abort", id });
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -105,9 +105,11 @@ export class WorkerBackend implements Backend {
       case "error":
         this.#settle(id)?.reject(this.#errorOf(message));
         break;
-      case "event":
-        (this.#pending.get(id) ?? (id === this.#load?.id ? this.#load : undefined))?.context.onEvent?.(message.event as never);
+      case "event": {
+        const hearer = id === this.#load?.id ? this.#load : this.#pending.get(id)?.context;
+        hearer?.onEvent?.(message.event as never);
         break;
+      }
       case "pull":
         void this.#feed(id, message.file, message.size);
         break;
