@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const engine = join(folder, "../build/wasm");
@@ -66,6 +67,7 @@ async function make() {
   const browser = { ...shared, platform: "browser" };
   // Workers are one file each: Vite's default form of a worker cannot load chunks.
   await build({ ...browser, entryPoints: { worker: entry("browser-worker") } });
+  await shrink("worker.js");
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
   // Bundlers of edge functions turn these imports into modules and bytes.
   await build({ ...browser, entryPoints: { edge: entry("edge") }, external: ["*.wasm", "*.bin"] });
@@ -78,6 +80,13 @@ async function make() {
   if (existsSync(licence)) await copyFile(licence, join(folder, "LICENSE"));
   await writeFile(join(dist, "THIRD_PARTY_LICENSES.txt"), await licences());
   declarations();
+}
+
+/** Without functions within functions that nobody calls, of which Emscripten's glue has many and esbuild leaves all: 1.5 KB less of a worker, with gzip. */
+async function shrink(name) {
+  const path = join(dist, name);
+  const { code } = await minify(await readFile(path, "utf8"), { module: true, ecma: 2020, compress: { passes: 3 } });
+  await writeFile(path, code);
 }
 
 /** The probe that edge functions import, since nothing is compiled from bytes there. */
