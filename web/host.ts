@@ -7,9 +7,7 @@ import { Engine } from "./engine.js";
 import { CamelGPTError, describe, disposedError, orAborted } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
-import { openKept } from "./load/cache.js";
-import { openUrl } from "./load/http.js";
-import { openParallel } from "./load/parallel.js";
+import { openDownload } from "./load/download.js";
 import { checkedSource } from "./load/integrity.js";
 import { fillMasks } from "./masks.js";
 import { loadHeader, loadModel } from "./load/loader.js";
@@ -268,10 +266,8 @@ export class Host {
   ): Promise<ByteSource> {
     switch (location.kind) {
       case "url": {
-        const { url, http, check, cache } = location;
-        const ranges = eager && !check;
         const openStore = this.#means.openStore?.bind(this.#means);
-        return openKept(url, { cache, openStore, check, warn }, () => (ranges ? openUrl : openParallel)(url, { ...http, signal, ranges }));
+        return openDownload(location, eager, { cache: location.cache, openStore, warn }, signal);
       }
       case "path":
         if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);

@@ -77,7 +77,8 @@ export interface LoadOptions {
   /**
    * Whether a model that is downloaded answers before all of it is there: where a sidecar tells which rows of the output head a token needs
    * and the server gives parts of files, the layers come first, then these rows, and the rest while the answer goes on. Greedy answers are
-   * the same, only sooner; all other calls wait for the whole. Not for releases whose files are verified, nor with a `fetch` of one's own.
+   * the same, only sooner; all other calls wait for the whole. Not for releases without hashes of their blocks
+   * (`camelgpt release` makes them where there is a sidecar), nor with a `fetch` of one's own.
    * @default true, but on edge runtimes
    */
   eager?: boolean;

@@ -41,7 +41,7 @@ export async function verifyRelease(name: string, options: LoadOptions, means: C
     });
   }
   const { release } = found;
-  const files = [release.weights, ...(release.sidecar ? [release.sidecar] : [])];
+  const files = [release.weights, release.sidecar, release.blocks].filter((file) => file !== undefined);
   const scratch = new Uint8Array(1 << 16);
   for (const file of files) {
     const address = found.nameOf(file);

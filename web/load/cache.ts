@@ -79,7 +79,7 @@ export interface Keeping {
   cache: CacheUse;
   /** Missing where there is no store. */
   openStore?: (() => Promise<FileStore | undefined>) | undefined;
-  /** What it has to be. */
+  /** What `download` compares its bytes with. */
   check?: FileCheck | undefined;
   /** Told what goes wrong with the store; nothing else suffers. */
   warn(note: string): void;
@@ -98,7 +98,7 @@ export async function openKept(url: string, { cache, openStore, check, warn }: K
       store = undefined;
     }
   }
-  const source = checkedSource(await download(), check);
+  const source = await download();
   return store ? keptSource(source, store, url, check, warn) : source;
 }
 

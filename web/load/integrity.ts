@@ -7,6 +7,12 @@ import type { ByteSource } from "./source.js";
 /** What a file has to be. */
 export type FileCheck = PieceCheck | WholeCheck;
 
+/** Of weights at a URL: where the hashes are by which parts of them are checked. */
+export interface BlocksAt {
+  url: string;
+  check: PieceCheck;
+}
+
 /** SHA-256 of all bytes, as hexadecimal digits: whether they are right is known at the end. */
 export interface WholeCheck {
   sha256: string;
@@ -19,6 +25,7 @@ export interface PieceCheck {
   pieceBytes: number;
   /** The hash of each piece; SHA-256 as hexadecimal digits. */
   pieces: readonly string[];
+  blocks?: BlocksAt | undefined;
 }
 
 export interface Signature {
@@ -116,7 +123,8 @@ export async function isSigned(text: string, { publicKey, value }: Signature): P
   return subtle().verify("Ed25519", key, fromHex(value), new TextEncoder().encode(text));
 }
 
-function subtle(): SubtleCrypto {
+/** Errors: `unsupported-environment`. */
+export function subtle(): SubtleCrypto {
   const found = globalThis.crypto?.subtle as SubtleCrypto | undefined;
   if (found) return found;
   throw new CamelGPTError("unsupported-environment", "The files of a release cannot be verified here.", {
@@ -125,9 +133,9 @@ function subtle(): SubtleCrypto {
   });
 }
 
-const ofRelease = "the file of its release";
+export const ofRelease = "the file of its release";
 
-function differs(name: string, what: string, expected: string, found: string): CamelGPTError {
+export function differs(name: string, what: string, expected: string, found: string): CamelGPTError {
   return new CamelGPTError("integrity", `${name} is not ${what}.`, {
     expected,
     found,

@@ -26,6 +26,8 @@ export interface Release {
   signature: SignatureState;
   weights: ReleaseFile;
   sidecar: ReleaseFile | undefined;
+  /** Hashes of the weights by which parts of them can be checked, see `blocks.ts`. */
+  blocks: ReleaseFile | undefined;
 }
 
 /** What has more bytes is no manifest. */
@@ -63,7 +65,7 @@ export async function readRelease(source: ByteSource): Promise<Release> {
   const weights = fileOf("weights");
   if (!weights) throw badManifest("no file with the role weights");
   const textOf = (key: string) => (typeof manifest[key] === "string" ? manifest[key] : "");
-  return { name: textOf("name"), version: textOf("version"), license: textOf("license"), signature, weights, sidecar: fileOf("sidecar") };
+  return { name: textOf("name"), version: textOf("version"), license: textOf("license"), signature, weights, sidecar: fileOf("sidecar"), blocks: fileOf("blocks") };
 }
 
 function releaseFile({ path, bytes, sha256, pieceBytes: size = pieceBytes, pieces }: Record<string, unknown>): ReleaseFile {

@@ -275,8 +275,8 @@ async function readManifest(url: string, options: ResolveOptions, { openStore }:
 }
 
 function fromRelease({ release, nameOf, isUrl }: FoundRelease, options: ResolveOptions): ResolvedSource {
-  const { weights, sidecar } = release;
-  const { check } = weights;
+  const { weights, sidecar, blocks } = release;
+  const check = { ...weights.check, ...(isUrl && blocks && { blocks: { url: nameOf(blocks), check: blocks.check } }) };
   const source: ResolvedSource = isUrl ? fromUrl(nameOf(weights), options, check) : { location: { kind: "path", path: nameOf(weights), check } };
   return { ...source, release, sidecar: sidecar && { name: nameOf(sidecar), check: sidecar.check } };
 }

@@ -56,7 +56,8 @@ export async function readSidecar(
   if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name), check);
   const url = new URL(name, baseUrl()).href;
   const keeping = { cache: cacheUse(url, options), openStore, check, warn: () => {} }; // the engine's side says it of the weights
-  return readFrom(await openKept(url, keeping, () => openUrl(url, { ...options.http, fetch: options.fetch })), undefined);
+  const download = async () => checkedSource(await openUrl(url, { ...options.http, fetch: options.fetch }), check);
+  return readFrom(await openKept(url, keeping, download));
 }
 
 function fromBytes(bytes: Uint8Array): SidecarParams {

@@ -7,6 +7,7 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { openBrowser, startSite } from "../lib/browser.mjs";
 import { modelPath } from "../lib/model.mjs";
+import { releaseOf } from "../lib/release.mjs";
 import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
@@ -25,9 +26,10 @@ after(async () => {
   await site?.close();
 });
 
-for (const worker of [true, false]) {
-  test(`the first token comes before the file, which is kept as a whole (worker: ${worker})`, async (t) => {
-    const server = await startSlowServer(file, { bytesPerSecond: 20e6, latency: 5 });
+for (const [kind, worker] of [["a file", true], ["a file", false], ["a release", true]]) {
+  test(`the first token of ${kind} comes before all of it, which is kept as a whole (worker: ${worker})`, async (t) => {
+    const isRelease = kind === "a release";
+    const server = await startSlowServer(file, { bytesPerSecond: 20e6, latency: 5, ...(isRelease && { beside: releaseOf(file, sidecar) }) });
     const page = await browser.newPage();
     try {
       await page.goto(`${site.url}/demo/`);
@@ -35,7 +37,7 @@ for (const worker of [true, false]) {
       await page.exposeFunction("firstPiece", () => (part ??= server.counts.sent / file.length));
       const answer = await page.evaluate(async ({ url, sidecar, prompt, worker }) => {
         const { CamelGPTInference } = await import("/npm/dist/browser.js");
-        const bytes = Uint8Array.from(atob(sidecar), (c) => c.charCodeAt(0));
+        const bytes = sidecar && Uint8Array.from(atob(sidecar), (c) => c.charCodeAt(0));
         const model = new CamelGPTInference(url, { sidecar: bytes, contextLength: 512, cache: true, worker });
         const stream = model.stream(prompt, { maxTokens: 24 });
         for await (const piece of stream) if (piece) void globalThis.firstPiece();
@@ -44,8 +46,13 @@ for (const worker of [true, false]) {
         await model.dispose();
         const kept = await CamelGPTInference.listCached();
         await CamelGPTInference.deleteCached();
-        return { text, nll, kept: kept[0]?.bytes };
-      }, { url: server.url, sidecar: Buffer.from(sidecar).toString("base64"), prompt, worker });
+        return { text, nll, kept: kept.find((each) => each.url === url || each.url === `${url}model.gguf`)?.bytes };
+      }, {
+        url: isRelease ? new URL("/", server.url).href : server.url,
+        sidecar: isRelease ? undefined : Buffer.from(sidecar).toString("base64"),
+        prompt,
+        worker,
+      });
       t.diagnostic(`first token after ${(100 * part).toFixed(1)} % of the bytes`);
       assert.equal(answer.text, expected.text);
       assert.equal(answer.kept, file.length);

@@ -5,12 +5,16 @@ const tick = 10;
 /** Bytes that wait for a reader before its link stands still. */
 const mostUnread = 256 << 10;
 
-/** `bytesPerSecond` of the link; `latency` before each answer, milliseconds; `ranges: false`: parts are never sent. */
-export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true }) {
+/**
+ * `bytesPerSecond` of the link; `latency` before each answer, milliseconds; `ranges: false`: parts are never sent. `beside`: other files by their
+ * paths, which come at once and are not counted.
+ */
+export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true, beside = {} }) {
   const counts = { requests: 0, sent: 0, atOnce: 0 };
   const waiting = [];
   let failing = false;
   const server = createServer((request, response) => {
+    if (beside[request.url]) return response.writeHead(200, { "access-control-allow-origin": "*" }).end(beside[request.url]);
     counts.requests++;
     if (failing) return request.socket.resetAndDestroy();
     const asked = ranges ? /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") : null;

@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { modelPath, rejectsWith } from "../lib/model.mjs";
+import { releaseOf } from "../lib/release.mjs";
 import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
@@ -87,6 +88,83 @@ describe("eager loading", () => {
       assert.equal(behind.at(-1).loaded, file.length);
       await model.dispose();
     }
+  });
+
+  describe("of a release", () => {
+    let beside;
+    before(() => {
+      beside = releaseOf(file, sidecar);
+    });
+    const base = ({ url }) => new URL("/", url);
+
+    test("it answers early too, and is kept", async (t) => {
+      const given = process.env.XDG_CACHE_HOME;
+      const cache = mkdtempSync(join(tmpdir(), "camelgpt-eager-"));
+      process.env.XDG_CACHE_HOME = cache;
+      try {
+        const server = await serve({ ...fast, beside });
+        for (const worker of [true, false]) {
+          const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, worker, cache: "reload" });
+          server.counts.sent = 0;
+          const early = await answer(model, server);
+          t.diagnostic(`first token after ${(100 * early.part).toFixed(2)} % of the bytes`);
+          assert.ok(early.part < 0.9, `the first token came after ${(100 * early.part).toFixed(2)} %`);
+          assert.deepEqual(early.tokens, expected.tokens);
+          await model.embed("all of it"); // waits for the rest
+          await model.dispose();
+        }
+        assert.equal((await CamelGPTInference.listCached()).length, 4);
+        const { requests } = server.counts;
+        const again = await CamelGPTInference.load(base(server), { contextLength: 512, cache: true });
+        assert.equal(server.counts.requests, requests, "the next load asks for the manifest alone");
+        await again.dispose();
+      } finally {
+        if (given === undefined) delete process.env.XDG_CACHE_HOME;
+        else process.env.XDG_CACHE_HOME = given;
+        rmSync(cache, { recursive: true });
+      }
+    });
+
+    test("a bit that is wrong, in the header, the layers or the head, is an error, and no answer", async () => {
+      const [{ name, bytes }] = (await CamelGPTInference.inspect(modelPath)).tensors;
+      assert.equal(name, "token_embd.weight", "what is first in the data");
+      const head = new DataView(sidecar.buffer, sidecar.byteOffset).getUint32(32, true); // docs/formats.md
+      for (const at of [1000, head + bytes + 20_000_000, head + 3000]) {
+        const damaged = Buffer.from(file);
+        damaged[at] ^= 16;
+        const server = await startSlowServer(damaged, { ...fast, beside });
+        servers.push(server);
+        const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, cache: false });
+        const { message } = await rejectsWith("integrity", model.embed("all of it"));
+        assert.match(message, /model.gguf is not the file of its release/);
+        await model.dispose();
+      }
+      // Every row of the head that a token needs: all of them are wrong.
+      const damaged = Buffer.from(file);
+      for (let at = head; at < head + bytes; at += 64) damaged[at] ^= 1;
+      const server = await startSlowServer(damaged, { ...fast, beside });
+      servers.push(server);
+      const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, cache: false });
+      let text = "";
+      await rejectsWith("integrity", (async () => {
+        for await (const piece of model.stream(prompt, { maxTokens: 4 })) text += piece;
+      })());
+      assert.equal(text, "");
+      await model.dispose();
+    });
+
+    test("without hashes of its blocks, or with those of another file, it comes in its order", async () => {
+      const manifest = JSON.parse(beside["/camelgpt.json"]);
+      const changed = { ...manifest, files: manifest.files.filter(({ role }) => role !== "blocks") };
+      const server = await serve({ ...fast, beside: { ...beside, "/camelgpt.json": JSON.stringify(changed) } });
+      const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, cache: false });
+      const { tokens, part } = await answer(model, server);
+      assert.deepEqual(tokens, expected.tokens);
+      assert.ok(part > 0.99);
+      await model.dispose();
+      const wrong = await serve({ ...fast, beside: { ...beside, "/model.blocks": Buffer.alloc(384_240) } });
+      await rejectsWith("integrity", CamelGPTInference.load(base(wrong), { contextLength: 512, retries: 0, cache: false }));
+    });
   });
 
   test("what came in another order is kept as a whole file", async () => {
