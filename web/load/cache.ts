@@ -2,7 +2,7 @@
 import type { FileRange } from "../engine.js";
 import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { checksum } from "./checksum.js";
-import { shortUrl } from "./http.js";
+import { type HttpOptions, openUrl, shortUrl } from "./http.js";
 import { checkedSource, type FileCheck, pieceSource, sha256 } from "./integrity.js";
 import { readAll } from "./read-all.js";
 import { pieceBytes } from "./release.js";
@@ -85,7 +85,12 @@ export interface Keeping {
   warn(note: string): void;
 }
 
-/** The kept file of an address, or what `download` opens, which is kept on the way. */
+/** The kept file of an address, or what comes from there, compared with what it has to be and kept on the way. */
+export function openFile(url: string, http: HttpOptions, keeping: Keeping): Promise<ByteSource> {
+  return openKept(url, keeping, async () => checkedSource(await openUrl(url, http), keeping.check));
+}
+
+/** The same of what `download` opens. */
 export async function openKept(url: string, { cache, openStore, check, warn }: Keeping, download: () => Promise<ByteSource>): Promise<ByteSource> {
   let store: FileStore | undefined;
   if (cache !== "off") {
@@ -99,7 +104,7 @@ export async function openKept(url: string, { cache, openStore, check, warn }: K
     }
   }
   const source = await download();
-  return store ? keptSource(source, store, url, check, warn) : source;
+  return store && source.size !== undefined ? new KeptSource(source, source.size, store, url, check, warn) : source;
 }
 
 /** All bytes of a small file that is kept; undefined where there is none, or no store that works. */
@@ -151,20 +156,6 @@ async function openCached(store: FileStore, url: string, check: FileCheck | unde
   };
 }
 
-/**
- * Gives the bytes of `source`, which was checked against `check`, on and keeps them, in whatever order they come. They count as kept when all
- * were read; a source that is closed before leaves nothing.
- */
-function keptSource(
-  source: ByteSource,
-  store: FileStore,
-  url: string,
-  check: FileCheck | undefined,
-  warn: (reason: string) => void,
-): ByteSource {
-  return source.size === undefined ? source : new KeptSource(source, source.size, store, url, check, warn);
-}
-
 interface Writing {
   writer: FileWriter;
   key: string;
@@ -172,6 +163,10 @@ interface Writing {
   previous: string | undefined;
 }
 
+/**
+ * Gives the bytes of `source`, which was checked against `check`, on and keeps them, in whatever order they come. They count as kept when all
+ * were read; a source that is closed before leaves nothing.
+ */
 class KeptSource implements ByteSource {
   readonly name: string;
   readonly ranges: Ranges | undefined;

@@ -1,8 +1,8 @@
 // A model at a URL, with all that belongs to it: from the store or the network, in any order where that is wanted, and compared with what it has to be.
 import { blockSource, bytesOfHashes } from "./blocks.js";
-import { type Keeping, openKept } from "./cache.js";
-import { type HttpOptions, openUrl } from "./http.js";
-import { type BlocksAt, checkedSource } from "./integrity.js";
+import { type Keeping, openFile, openKept } from "./cache.js";
+import { openUrl } from "./http.js";
+import { checkedSource } from "./integrity.js";
 import { openParallel } from "./parallel.js";
 import { readAll } from "./read-all.js";
 import type { Location } from "./resolve.js";
@@ -23,15 +23,11 @@ export function openDownload(
     const { ranges: parts, size } = source;
     if (!parts || size === undefined || !blocks || blocks.check.bytes !== bytesOfHashes(size)) return checkedSource(source, check);
     try {
-      return blockSource(source, parts, { bytes: size, hashes: await readHashes(blocks, keeping, options) });
+      const file = await openFile(blocks.url, options, { ...keeping, check: blocks.check });
+      return blockSource(source, parts, { bytes: size, hashes: await readAll(file, blocks.check.bytes, "the hashes of a release") });
     } catch (error) {
       await source.close();
       throw error;
     }
   });
-}
-
-async function readHashes({ url, check }: BlocksAt, keeping: Omit<Keeping, "check">, options: HttpOptions): Promise<Uint8Array> {
-  const source = await openKept(url, { ...keeping, check }, async () => checkedSource(await openUrl(url, options), check));
-  return readAll(source, check.bytes, "the hashes of a release");
 }

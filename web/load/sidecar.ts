@@ -1,7 +1,6 @@
 // The sidecar of a model: named by the user, or the file beside the model.
 import type { SidecarParams } from "../protocol.js";
-import { openKept } from "./cache.js";
-import { openUrl } from "./http.js";
+import { openFile } from "./cache.js";
 import { checkedSource, type FileCheck } from "./integrity.js";
 import { readAll } from "./read-all.js";
 import { cacheUse, type FoundSidecar, type Location, type ResolveMeans, type ResolveOptions } from "./resolve.js";
@@ -56,8 +55,7 @@ export async function readSidecar(
   if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name), check);
   const url = new URL(name, baseUrl()).href;
   const keeping = { cache: cacheUse(url, options), openStore, check, warn: () => {} }; // the engine's side says it of the weights
-  const download = async () => checkedSource(await openUrl(url, { ...options.http, fetch: options.fetch }), check);
-  return readFrom(await openKept(url, keeping, download));
+  return readFrom(await openFile(url, { ...options.http, fetch: options.fetch }, keeping));
 }
 
 function fromBytes(bytes: Uint8Array): SidecarParams {

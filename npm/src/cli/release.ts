@@ -66,35 +66,29 @@ async function describeFiles(folder: string): Promise<FileEntry[]> {
     throw new CamelGPTError("not-found", `${folder} cannot be read: ${describe(error)}`, { expected: "a folder with a model", cause: error });
   }
   const files: FileEntry[] = [];
-  let blocks = Buffer.alloc(0);
+  const blocks: Buffer[] = [];
   for (const path of names) {
     const role = roles[extname(path)];
     if (role === undefined) continue;
     if (files.some((file) => file.role === role)) throw new UsageError(`${folder} has more than one file with the role ${role}.`, "A release has one model.");
-    const { blocks: own, ...hashes } = await hashesOf(join(folder, path));
-    if (role === "weights") blocks = own;
-    files.push({ role, path, ...hashes });
+    files.push({ role, path, ...(await hashesOf(join(folder, path), role === "weights" ? blocks : undefined)) });
   }
   // Only with a sidecar a model answers before all of it is there.
   const weights = files.find(({ role, pieces }) => role === "weights" && pieces);
   if (weights && files.some(({ role }) => role === "sidecar")) {
     const path = `${basename(weights.path, ".gguf")}.blocks`;
-    await writeFile(join(folder, path), blocks);
-    const { blocks: _, ...hashes } = await hashesOf(join(folder, path));
-    files.push({ role: "blocks", path, ...hashes });
+    await writeFile(join(folder, path), Buffer.concat(blocks));
+    files.push({ role: "blocks", path, ...(await hashesOf(join(folder, path))) });
   }
   return files;
 }
 
-type Hashes = Pick<FileEntry, "bytes" | "sha256" | "pieceBytes" | "pieces">;
-
-/** `blocks`: the first bytes of the SHA-256 of each block. */
-async function hashesOf(path: string): Promise<Hashes & { blocks: Buffer<ArrayBuffer> }> {
+/** Adds the first bytes of the SHA-256 of each block to `blocks`. */
+async function hashesOf(path: string, blocks?: Buffer[]): Promise<Pick<FileEntry, "bytes" | "sha256" | "pieceBytes" | "pieces">> {
   const file = await open(path, "r");
   try {
     const whole = createHash("sha256");
     const pieces: string[] = [];
-    const blocks: Buffer[] = [];
     const buffer = Buffer.alloc(pieceBytes);
     let bytes = 0;
     for (;;) {
@@ -106,12 +100,12 @@ async function hashesOf(path: string): Promise<Hashes & { blocks: Buffer<ArrayBu
       const piece = buffer.subarray(0, filled);
       whole.update(piece);
       pieces.push(createHash("sha256").update(piece).digest("hex"));
-      for (let at = 0; at < filled; at += blockBytes) {
+      for (let at = 0; blocks && at < filled; at += blockBytes) {
         blocks.push(createHash("sha256").update(piece.subarray(at, at + blockBytes)).digest().subarray(0, blockHashBytes));
       }
       bytes += filled;
     }
-    return { bytes, sha256: whole.digest("hex"), ...(pieces.length > 1 && { pieceBytes, pieces }), blocks: Buffer.concat(blocks) };
+    return { bytes, sha256: whole.digest("hex"), ...(pieces.length > 1 && { pieceBytes, pieces }) };
   } finally {
     await file.close();
   }
