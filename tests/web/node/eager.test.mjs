@@ -16,11 +16,24 @@ const file = readFileSync(modelPath);
 const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_start|>assistant\n";
 const fast = { bytesPerSecond: 150e6 };
 
+async function inEmptyCache(work) {
+  const given = process.env.XDG_CACHE_HOME;
+  const folder = mkdtempSync(join(tmpdir(), "camelgpt-eager-"));
+  process.env.XDG_CACHE_HOME = folder;
+  try {
+    await work();
+  } finally {
+    if (given === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = given;
+    rmSync(folder, { recursive: true });
+  }
+}
+
 describe("eager loading", () => {
   let sidecar, expected;
   const servers = [];
-  const serve = async (options) => {
-    const server = await startSlowServer(file, options);
+  const serve = async (options, content = file) => {
+    const server = await startSlowServer(content, options);
     servers.push(server);
     return server;
   };
@@ -98,10 +111,7 @@ describe("eager loading", () => {
     const base = ({ url }) => new URL("/", url);
 
     test("it answers early too, and is kept", async (t) => {
-      const given = process.env.XDG_CACHE_HOME;
-      const cache = mkdtempSync(join(tmpdir(), "camelgpt-eager-"));
-      process.env.XDG_CACHE_HOME = cache;
-      try {
+      await inEmptyCache(async () => {
         const server = await serve({ ...fast, beside });
         for (const worker of [true, false]) {
           const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, worker, cache: "reload" });
@@ -118,11 +128,7 @@ describe("eager loading", () => {
         const again = await CamelGPTInference.load(base(server), { contextLength: 512, cache: true });
         assert.equal(server.counts.requests, requests, "the next load asks for the manifest alone");
         await again.dispose();
-      } finally {
-        if (given === undefined) delete process.env.XDG_CACHE_HOME;
-        else process.env.XDG_CACHE_HOME = given;
-        rmSync(cache, { recursive: true });
-      }
+      });
     });
 
     test("a bit that is wrong, in the header, the layers or the head, is an error, and no answer", async () => {
@@ -132,8 +138,7 @@ describe("eager loading", () => {
       for (const at of [1000, head + bytes + 20_000_000, head + 3000]) {
         const damaged = Buffer.from(file);
         damaged[at] ^= 16;
-        const server = await startSlowServer(damaged, { ...fast, beside });
-        servers.push(server);
+        const server = await serve({ ...fast, beside }, damaged);
         const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, cache: false });
         const { message } = await rejectsWith("integrity", model.embed("all of it"));
         assert.match(message, /model.gguf is not the file of its release/);
@@ -142,8 +147,7 @@ describe("eager loading", () => {
       // Every row of the head that a token needs: all of them are wrong.
       const damaged = Buffer.from(file);
       for (let at = head; at < head + bytes; at += 64) damaged[at] ^= 1;
-      const server = await startSlowServer(damaged, { ...fast, beside });
-      servers.push(server);
+      const server = await serve({ ...fast, beside }, damaged);
       const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, cache: false });
       let text = "";
       await rejectsWith("integrity", (async () => {
@@ -168,10 +172,7 @@ describe("eager loading", () => {
   });
 
   test("what came in another order is kept as a whole file", async () => {
-    const given = process.env.XDG_CACHE_HOME;
-    const folder = mkdtempSync(join(tmpdir(), "camelgpt-eager-"));
-    process.env.XDG_CACHE_HOME = folder;
-    try {
+    await inEmptyCache(async () => {
       const server = await serve(fast);
       for (const _ of [1, 2]) {
         const model = new CamelGPTInference(server.url, { ...options(), cache: true });
@@ -185,11 +186,7 @@ describe("eager loading", () => {
       const again = await CamelGPTInference.load(server.url, { ...options(), cache: true });
       assert.equal(server.counts.requests, requests, "the second and third load ask nobody");
       await again.dispose();
-    } finally {
-      if (given === undefined) delete process.env.XDG_CACHE_HOME;
-      else process.env.XDG_CACHE_HOME = given;
-      rmSync(folder, { recursive: true });
-    }
+    });
   });
 
   test("without ranges, or where it is not wanted, the file comes in its order", async () => {
