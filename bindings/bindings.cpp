@@ -1,7 +1,7 @@
 // The whole JavaScript surface of the core. No logic: every call forwards to camelgpt.h.
 //
-// Data cross the border as addresses in linear memory (JavaScript copies bytes to and from HEAPU8), so that no call here
-// allocates. A call that can fail returns false; the error is then in error*().
+// Data cross the border as addresses in linear memory (JavaScript copies bytes to and from HEAPU8), so that no call
+// here allocates. A call that can fail returns false; the error is then in error*().
 #include <emscripten/bind.h>
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 #include "base/threads.h"
 #include "camelgpt.h"
 
-// The first thing that a helping thread runs. It has no stack before it has set the pointer to it, so no compiler may write this.
+// The first thing that a helping thread runs. It has no stack before it has set the pointer to it, so no compiler may
+// write this.
 extern "C" void camelgpt_thread(uint32_t index, uint32_t stack);
 extern "C" void camelgpt_help(uint32_t index) { camelgpt::help(index); }
 __asm__(R"(
@@ -85,14 +86,18 @@ struct Engine {
   uint32_t missingCount() const { return static_cast<uint32_t>(session_missing(session).size()); }
   // Pairs of 64-bit positions.
   double missingAddress() const { return address(session_missing(session).data()); }
-  bool feedRows(double from, uint32_t size) { return keep(session_feed_rows(session, static_cast<uint64_t>(from), size)); }
+  bool feedRows(double from, uint32_t size) {
+    return keep(session_feed_rows(session, static_cast<uint64_t>(from), size));
+  }
   uint32_t splitFiles() const { return session_split(session).files; }
   uint32_t splitHeaders() const { return session_split(session).headers; }
   uint32_t splitLeft() const { return static_cast<uint32_t>(session_split(session).left); }
   double splitData() const { return static_cast<double>(session_split(session).data_bytes); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
-  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights, double sequences) {
-    return keep(session_plan(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences), &plan_));
+  bool plan(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights,
+            double sequences) {
+    return keep(session_plan(
+        session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences), &plan_));
   }
   double planFileBytes() const { return static_cast<double>(plan_.file_bytes); }
   double planWeightBytes() const { return static_cast<double>(plan_.weight_bytes); }
@@ -105,14 +110,20 @@ struct Engine {
   uint32_t planContextLength() const { return plan_.context_length; }
   uint32_t planModelContextLength() const { return plan_.model_context_length; }
   bool planHalves() const { return plan_.halves; }
-  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights, double sequences) {
-    return keep(session_allocate(session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences)));
+  bool allocate(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn, uint32_t weights,
+                double sequences) {
+    return keep(session_allocate(
+        session, memory_options(context_length, kv_bytes, head_rows, kv_tokens, ffn, weights, sequences)));
   }
   // weights: 0 as fits, 1 exact, 2 halves.
   static MemoryOptions memory_options(double context_length, bool kv_bytes, bool head_rows, bool kv_tokens, double ffn,
                                       uint32_t weights, double sequences) {
-    return {.context_length = count_of(context_length), .kv_type = kv_bytes ? KvType::k8 : KvType::k16, .head_rows = head_rows,
-            .kv_tokens = kv_tokens, .ffn = static_cast<float>(ffn), .weights = static_cast<FloatWeights>(weights % 3),
+    return {.context_length = count_of(context_length),
+            .kv_type = kv_bytes ? KvType::k8 : KvType::k16,
+            .head_rows = head_rows,
+            .kv_tokens = kv_tokens,
+            .ffn = static_cast<float>(ffn),
+            .weights = static_cast<FloatWeights>(weights % 3),
             .sequences = count_of(sequences)};
   }
 
@@ -153,8 +164,9 @@ struct Engine {
   // --- generation ---
   // The seed comes in two halves.
   bool configure(double max_tokens, double temperature, double top_k, double top_p, double min_p, double typical_p,
-                 double repeat_penalty, double repeat_last, double presence_penalty, double frequency_penalty, double seed_low,
-                 double seed_high, bool ignore_eos, double logprobs, double steps, bool context_shift) {
+                 double repeat_penalty, double repeat_last, double presence_penalty, double frequency_penalty,
+                 double seed_low, double seed_high, bool ignore_eos, double logprobs, double steps,
+                 bool context_shift) {
     GenerationOptions options;
     options.max_tokens = count_of(max_tokens);
     options.temperature = static_cast<float>(temperature);
@@ -211,7 +223,9 @@ struct Engine {
   bool predictBegin(uint32_t token_count, uint32_t prompt_count) {
     return keep(session_predict_begin(session, token_count, prompt_count));
   }
-  bool predict(uint32_t position, int32_t token, uint32_t top) { return keep(session_predict(session, position, token, top)); }
+  bool predict(uint32_t position, int32_t token, uint32_t top) {
+    return keep(session_predict(session, position, token, top));
+  }
   bool fill(uint32_t token_count) { return keep(session_fill(session, token_count)); }
 
   // --- embedding ---
@@ -231,7 +245,8 @@ struct Engine {
   // 0 off, 1 exact, 2 balanced, 3 aggressive.
   bool setPruneMode(uint32_t mode) { return keep(session_set_prune_mode(session, static_cast<PruneMode>(mode & 3))); }
   bool setPruning(double head_rows, double margin, double kv_tokens, double ffn, bool drafts, double max_kl) {
-    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(margin), count_of(kv_tokens), static_cast<float>(ffn), drafts, static_cast<float>(max_kl)}));
+    return keep(session_set_pruning(session, {count_of(head_rows), static_cast<float>(margin), count_of(kv_tokens),
+                                              static_cast<float>(ffn), drafts, static_cast<float>(max_kl)}));
   }
   bool setTrainedFfn(double ffn) { return keep(session_set_trained_ffn(session, static_cast<float>(ffn))); }
   bool calibrateBegin(uint32_t token_count) { return keep(session_calibrate_begin(session, token_count)); }
@@ -261,7 +276,9 @@ struct Engine {
   }
 
   // --- scoring ---
-  bool scoreBegin(uint32_t token_count, bool compare) { return keep(session_score_begin(session, token_count, compare)); }
+  bool scoreBegin(uint32_t token_count, bool compare) {
+    return keep(session_score_begin(session, token_count, compare));
+  }
   double scoreContinue(uint32_t max_tokens) {
     uint32_t left = 0;
     return keep(session_score_continue(session, max_tokens, &left)) ? static_cast<double>(left) : -1.0;
@@ -275,7 +292,8 @@ struct Engine {
   uint32_t logitsCount() const { return static_cast<uint32_t>(session_logits(session).size()); }
 };
 
-// A module has one engine: plain functions are all that it takes to reach it, and Embind's classes are 10 KB of JavaScript.
+// A module has one engine: plain functions are all that it takes to reach it, and Embind's classes are 10 KB of
+// JavaScript.
 Engine engine;
 
 template <auto method>
@@ -298,7 +316,8 @@ uint32_t setThreads(uint32_t count) {
   set_thread_count(count);
   return thread_count();
 }
-// A helping thread has this module in an instance of its own, whose table holds this function: entry(index, top of its stack).
+// A helping thread has this module in an instance of its own, whose table holds this function: entry(index, top of its
+// stack).
 double threadEntry() { return address(reinterpret_cast<const void*>(&camelgpt_thread)); }
 // The top of a new stack for a helping thread, which lives as long as the memory; 0 where there is no room.
 double threadStack() {

@@ -24,7 +24,11 @@ element("model").addEventListener("input", () => {
 
 // A link can name a model, a prompt, a flavour: ?model=…&prompt=…&flavour=simd
 const query = new URLSearchParams(location.search);
-for (const [name, id] of [["model", "model"], ["prompt", "prompt"], ["flavour", "wanted-flavour"]]) {
+for (const [name, id] of [
+  ["model", "model"],
+  ["prompt", "prompt"],
+  ["flavour", "wanted-flavour"],
+]) {
   if (query.has(name)) element(id).value = query.get(name);
 }
 

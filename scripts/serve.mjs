@@ -101,7 +101,9 @@ async function findFile(urlPath, folders, files) {
   try {
     // The real path, so that neither ".." nor a link leads out of the folder.
     const folder = realpathSync(folders[prefix]);
-    const file = realpathSync(join(folder, relative === "" || relative.endsWith("/") ? `${relative}index.html` : relative));
+    const file = realpathSync(
+      join(folder, relative === "" || relative.endsWith("/") ? `${relative}index.html` : relative),
+    );
     return file.startsWith(folder + sep) && (await isFile(file)) ? file : undefined;
   } catch {
     return undefined;
@@ -109,7 +111,10 @@ async function findFile(urlPath, folders, files) {
 }
 
 async function isFile(path) {
-  return stat(path).then((status) => status.isFile(), () => false);
+  return stat(path).then(
+    (status) => status.isFile(),
+    () => false,
+  );
 }
 
 async function sendFile(request, response, path) {
@@ -134,14 +139,14 @@ async function sendFile(request, response, path) {
   if (range) headers["content-range"] = `bytes ${start}-${end}/${size}`;
   response.writeHead(range ? 206 : 200, headers);
   if (request.method === "HEAD" || size === 0) return response.end();
-  if (response.destroyed) return;  // the client went away meanwhile
+  if (response.destroyed) return; // the client went away meanwhile
   // A client that goes away is no error; a file that cannot be read breaks the connection.
   pipeline(createReadStream(path, { start, end, highWaterMark: 1 << 18 }), response, () => {});
 }
 
 /** `{start, end}` (both within), "unsatisfiable", or undefined where the whole file is to be sent. */
 function parseRange(header, size) {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");  // several ranges at once: the whole file is allowed
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? ""); // several ranges at once: the whole file is allowed
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
   if (match[1] === "") {
     const length = Math.min(Number(match[2]), size);
@@ -162,7 +167,9 @@ export function portOf(text) {
 
 if (isMain(import.meta.url)) {
   await runMain(async () => {
-    const { values } = parseArgs({ options: { port: { type: "string", default: "8080" }, "not-isolated": { type: "boolean" } } });
+    const { values } = parseArgs({
+      options: { port: { type: "string", default: "8080" }, "not-isolated": { type: "boolean" } },
+    });
     const { url } = await serve({ port: portOf(values.port), isolated: !values["not-isolated"] });
     say(`serve: the demo is at ${url}/demo/ (Ctrl-C ends)`);
   });

@@ -19,6 +19,7 @@ const compilerPackages = {
 };
 const nativeTestPackages = {
   ...compilerPackages,
+  "clang-format-19": () => findProgram("clang-format-19", [llvmFolder]),
   "libclang-rt-19-dev": () => existsSync("/usr/lib/llvm-19/lib/clang/19/lib/linux") || process.platform !== "linux",
   "libeigen3-dev": () => findHeader("eigen3/Eigen/Core"),
   "doctest-dev": () => findHeader("doctest/doctest.h"),
@@ -39,7 +40,9 @@ function findClang() {
 }
 
 function findHeader(name) {
-  return ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].some((folder) => existsSync(join(folder, name)));
+  return ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].some((folder) =>
+    existsSync(join(folder, name)),
+  );
 }
 
 function findChromium() {
@@ -112,7 +115,8 @@ async function ensureSystemPackages(wanted) {
   await run("apt-get", ["-qq", "update"], quiet).catch((problem) => say(`setup: ${problem.message}; going on`));
   await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...missing], quiet);
   const stillMissing = listMissing();
-  if (stillMissing.length > 0) throw new Problem(`apt installed ${stillMissing.join(" ")}, yet its files are not where expected`);
+  if (stillMissing.length > 0)
+    throw new Problem(`apt installed ${stillMissing.join(" ")}, yet its files are not where expected`);
 }
 
 /** Installs the npm packages of the lock file when they are missing or older than it. */

@@ -45,7 +45,10 @@ async function start(args) {
   if (isDefault) say(`\n> ${defaultPrompt}`);
   // Paths count from where the person stands, not from where npm runs scripts.
   const cwd = process.env.INIT_CWD ?? process.cwd();
-  await run(tools.node24, [join(repositoryRoot, "npm/dist/cli.js"), "generate", ...generateArguments], { stdio: "inherit", cwd });
+  await run(tools.node24, [join(repositoryRoot, "npm/dist/cli.js"), "generate", ...generateArguments], {
+    stdio: "inherit",
+    cwd,
+  });
   if (once) return;
   const { url } = await serve({ port }).catch((problem) => {
     say(`start: ${problem.message}; taking a free port`);

@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSyn
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildPackage } from "./build.mjs";
+import { checkFormat } from "./format.mjs";
 import { ensureModel } from "./fetch-model.mjs";
 import { fuzz } from "./fuzz.mjs";
 import { expectLayers } from "./check-layers.mjs";
@@ -23,8 +24,19 @@ let model;
 
 // In this order. A step whose `needs` failed fails without being run.
 const steps = [
-  { name: "set-up", run: async () => { tools = await ensureToolchain({ chromium: true }); } },
-  { name: "model", run: async () => { model = aloneInFolder(await ensureModel("smollm2-135m")); } },
+  {
+    name: "set-up",
+    run: async () => {
+      tools = await ensureToolchain({ chromium: true });
+    },
+  },
+  {
+    name: "model",
+    run: async () => {
+      model = aloneInFolder(await ensureModel("smollm2-135m"));
+    },
+  },
+  { name: "formatting and lint", needs: ["set-up"], run: checkFormat },
   { name: "layering", run: expectLayers },
   { name: "scripts", needs: ["set-up"], run: () => runNodeTests("tests/scripts", process.execPath) },
   { name: "unit tests", needs: ["set-up"], run: () => runUnitTests("native") },
@@ -33,12 +45,39 @@ const steps = [
   { name: "WebAssembly", needs: ["set-up"], run: () => buildWasm(tools) },
   { name: "unit tests in WebAssembly", needs: ["set-up"], run: runUnitTestsInWebAssembly },
   { name: "TypeScript", needs: ["WebAssembly"], run: buildTypeScript },
-  { name: "package in Node 20", needs: ["TypeScript", "model"], run: async () => runNodeTests("tests/web/node", await nodeOfMajor(20)) },
-  { name: "package in Node 24", needs: ["TypeScript", "model"], run: () => runNodeTests("tests/web/node", tools.node24) },
-  { name: "package in Chromium", needs: ["TypeScript", "model"], run: () => runNodeTests("tests/web/chromium", tools.node24) },
-  { name: "installed package", isFull: true, needs: ["TypeScript", "model"], run: () => runNodeTests("tests/runtimes", tools.node24) },
-  { name: "ARM64", isFull: true, needs: ["unit tests in WebAssembly", "TypeScript", "model"], run: () => runNodeTests("tests/arm64", tools.node24) },
-  { name: "parity", isFull: true, needs: ["TypeScript", "model"], run: () => runNodeTests("tests/parity", tools.node24) },
+  {
+    name: "package in Node 20",
+    needs: ["TypeScript", "model"],
+    run: async () => runNodeTests("tests/web/node", await nodeOfMajor(20)),
+  },
+  {
+    name: "package in Node 24",
+    needs: ["TypeScript", "model"],
+    run: () => runNodeTests("tests/web/node", tools.node24),
+  },
+  {
+    name: "package in Chromium",
+    needs: ["TypeScript", "model"],
+    run: () => runNodeTests("tests/web/chromium", tools.node24),
+  },
+  {
+    name: "installed package",
+    isFull: true,
+    needs: ["TypeScript", "model"],
+    run: () => runNodeTests("tests/runtimes", tools.node24),
+  },
+  {
+    name: "ARM64",
+    isFull: true,
+    needs: ["unit tests in WebAssembly", "TypeScript", "model"],
+    run: () => runNodeTests("tests/arm64", tools.node24),
+  },
+  {
+    name: "parity",
+    isFull: true,
+    needs: ["TypeScript", "model"],
+    run: () => runNodeTests("tests/parity", tools.node24),
+  },
 ];
 
 /** The model where no sidecar lies beside it, which would prune what the tests take for dense. */
@@ -91,7 +130,10 @@ async function runNodeTests(folder, node) {
 function listTests(folder, pattern) {
   const path = join(repositoryRoot, folder);
   const names = existsSync(path) ? readdirSync(path, { recursive: true }) : [];
-  const files = names.filter((name) => pattern.test(name.split(/[\\/]/).at(-1))).map((name) => join(folder, name)).sort();
+  const files = names
+    .filter((name) => pattern.test(name.split(/[\\/]/).at(-1)))
+    .map((name) => join(folder, name))
+    .sort();
   if (files.length === 0) throw new Problem(`${folder} has no tests`);
   return files;
 }
@@ -103,7 +145,8 @@ function chooseSteps(names, isFull) {
   const chosen = new Set();
   const choose = (name) => {
     const step = known.find((each) => each.name === name);
-    if (!step) throw new Problem(`no step is called "${name}"; there are: ${steps.map((each) => each.name).join(", ")}`);
+    if (!step)
+      throw new Problem(`no step is called "${name}"; there are: ${steps.map((each) => each.name).join(", ")}`);
     chosen.add(step);
     (step.needs ?? []).forEach(choose);
   };

@@ -15,7 +15,11 @@ export interface CalibrationContext {
  * `ffn`: the part of its neurons that the model was trained to answer with; where the head is too small to be pruned, that is all there
  * is to say. Errors: `bad-input` where the text is too short or the model has nothing to prune, `bad-state` where there is no room.
  */
-export async function calibrate(engine: Engine, { text, ffn }: CalibrateParams, context: CalibrationContext): Promise<Calibration> {
+export async function calibrate(
+  engine: Engine,
+  { text, ffn }: CalibrateParams,
+  context: CalibrationContext,
+): Promise<Calibration> {
   throwIfAborted(context.signal);
   engine.setTrainedFfn(ffn === 1 ? 0 : ffn);
   if (ffn === 1 || engine.hasLargeHead()) {

@@ -24,7 +24,11 @@ export async function classify(
   const { kind, maskToken } = engine.modelInfo();
   const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
   // A function: in a text "$&" would mean something.
-  const prompt = engine.tokenize(pattern.replace("{labels}", () => labels.join(", ")).replace("{text}", () => text), true, true);
+  const prompt = engine.tokenize(
+    pattern.replace("{labels}", () => labels.join(", ")).replace("{text}", () => text),
+    true,
+    true,
+  );
   const pace = pacer();
   const means: number[] = [];
   let evaluated = 0; // masks behind the prompt
@@ -32,7 +36,10 @@ export async function classify(
     // As it stands behind the prompt: with a space before it.
     const answer = engine.tokenize(kind === "masked" ? label : ` ${label}`, false, false);
     if (answer.length === 0) {
-      throw new CamelGPTError("bad-input", "A label has no token.", { expected: "labels that are words", found: excerpt(label) });
+      throw new CamelGPTError("bad-input", "A label has no token.", {
+        expected: "labels that are words",
+        found: excerpt(label),
+      });
     }
     if (kind === "masked" && answer.length !== evaluated) {
       evaluated = answer.length;
@@ -55,10 +62,18 @@ export async function classify(
   return { label: candidates[0]?.text ?? "", candidates };
 }
 
-async function causalLogprobs(engine: Engine, prompt: number[], answer: number[], pace: () => Promise<void> | undefined): Promise<number[]> {
+async function causalLogprobs(
+  engine: Engine,
+  prompt: number[],
+  answer: number[],
+  pace: () => Promise<void> | undefined,
+): Promise<number[]> {
   engine.scoreBegin([...prompt, ...answer], false);
   while (engine.scoreContinue(prefillSlice) > 0) await pace();
-  return engine.scores().slice(-answer.length).map(({ logprob }) => logprob);
+  return engine
+    .scores()
+    .slice(-answer.length)
+    .map(({ logprob }) => logprob);
 }
 
 /** The model's own task for these labels. */
@@ -67,7 +82,9 @@ function taskFor(engine: Engine, labels: readonly string[]): Task | undefined {
   if (!json) return undefined;
   try {
     const tasks = JSON.parse(json) as Task[];
-    return tasks.find((task) => typeof task.template === "string" && labels.every((label) => task.labels?.includes(label)));
+    return tasks.find(
+      (task) => typeof task.template === "string" && labels.every((label) => task.labels?.includes(label)),
+    );
   } catch (error) {
     throw new CamelGPTError("bad-metadata", "The model's list of tasks cannot be read.", {
       expected: "camelgpt.tasks: a JSON array of tasks with labels and a template",

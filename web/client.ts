@@ -39,7 +39,11 @@ export class WorkerBackend implements Backend {
     link.setBusy(false);
   }
 
-  call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K> = {}): Promise<Calls[K]["value"]> {
+  call<K extends CallName>(
+    name: K,
+    params: Calls[K]["params"],
+    context: CallContext<K> = {},
+  ): Promise<Calls[K]["value"]> {
     if (this.#ended) return Promise.reject(this.#ended);
     const { signal } = context;
     if (signal?.aborted) return Promise.reject(abortedError(signal));

@@ -18,7 +18,8 @@ export async function embed(
     throwIfAborted(signal);
     let tokens = typeof text === "string" ? engine.tokenize(text, true, true) : text;
     // What the tokenizer puts at the end stays there.
-    if (truncate && tokens.length > contextLength) tokens = [...tokens.slice(0, contextLength - 1), ...tokens.slice(-1)];
+    if (truncate && tokens.length > contextLength)
+      tokens = [...tokens.slice(0, contextLength - 1), ...tokens.slice(-1)];
     engine.embedBegin(tokens, pooling, normalize);
     while (engine.embedContinue(prefillSlice) > 0) {
       await pace();

@@ -177,7 +177,12 @@ export class Engine {
   /** How far the headers of a model's files are: `left` bytes of the last piece, and `data` bytes of the file in all, lie behind the last one. */
   split(): { files: number; headers: number; left: number; data: number } {
     const bound = this.#bound;
-    return this.#run(() => ({ files: bound.splitFiles(), headers: bound.splitHeaders(), left: bound.splitLeft(), data: bound.splitData() }));
+    return this.#run(() => ({
+      files: bound.splitFiles(),
+      headers: bound.splitHeaders(),
+      left: bound.splitLeft(),
+      data: bound.splitData(),
+    }));
   }
 
   /** Bytes of the whole file as its header says; 0 before it is known. */
@@ -318,8 +323,22 @@ export class Engine {
     const o = options;
     this.#check(() =>
       this.#bound.configure(
-        o.maxTokens, o.temperature, o.topK, o.topP, o.minP, o.typicalP, o.repeatPenalty, o.repeatLast, o.presencePenalty, o.frequencyPenalty,
-        o.seed >>> 0, Math.floor(o.seed / 2 ** 32), o.ignoreEos, o.logprobs, o.steps, o.contextShift,
+        o.maxTokens,
+        o.temperature,
+        o.topK,
+        o.topP,
+        o.minP,
+        o.typicalP,
+        o.repeatPenalty,
+        o.repeatLast,
+        o.presencePenalty,
+        o.frequencyPenalty,
+        o.seed >>> 0,
+        Math.floor(o.seed / 2 ** 32),
+        o.ignoreEos,
+        o.logprobs,
+        o.steps,
+        o.contextShift,
       ),
     );
     for (const stop of stops) {
@@ -512,7 +531,10 @@ export class Engine {
         meanKl: meanKl < 0 ? null : meanKl,
         drafted: bound.reportDrafted(),
         accepted: bound.reportAccepted(),
-        costs: calibrated && bound.reportHasLargeHead() ? { exact: cost("exact"), balanced: cost("balanced"), aggressive: cost("aggressive") } : null,
+        costs:
+          calibrated && bound.reportHasLargeHead()
+            ? { exact: cost("exact"), balanced: cost("balanced"), aggressive: cost("aggressive") }
+            : null,
       };
     });
   }

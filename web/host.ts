@@ -63,11 +63,7 @@ export class Host {
     this.#inWorker = inWorker;
   }
 
-  call<K extends CallName>(
-    name: K,
-    params: Calls[K]["params"],
-    context: CallContext<K>,
-  ): Promise<Calls[K]["value"]> {
+  call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
     this.#calls++;
     return this.#queue
       .run(() => this.#handlers[name](params, context), context.signal)
@@ -94,7 +90,11 @@ export class Host {
       const { engine, notes } = started;
       let rest: Rest | undefined;
       try {
-        const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, { ...params, signal, onProgress: onEvent });
+        const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, {
+          ...params,
+          signal,
+          onProgress: onEvent,
+        });
         rest = loaded.rest;
         if (memory.weights === "auto" && memoryPlan.weights === "f16") {
           notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
@@ -234,7 +234,8 @@ export class Host {
     const threads = engine.setThreads(choice.count);
     const notes = note === undefined ? [] : [note];
     if (threads === 1 || !this.#means.threads) {
-      if (choice.count > 1 && !note) notes.push("The WebAssembly that was handed in has no threads, so 1 thread computes.");
+      if (choice.count > 1 && !note)
+        notes.push("The WebAssembly that was handed in has no threads, so 1 thread computes.");
       return { engine, threads, notes };
     }
     return { engine, threads, notes, helpers: new Helpers(engine.threadStarts(threads), this.#means.threads) };
@@ -278,7 +279,12 @@ export class Host {
         if (openCaller) {
           const source = await openCaller(location.file ?? 0);
           // Only the location knows the name: bytes that come from another thread have none.
-          return { name: location.name, size: source.size, read: (target) => source.read(target), close: () => source.close() };
+          return {
+            name: location.name,
+            size: source.size,
+            read: (target) => source.read(target),
+            close: () => source.close(),
+          };
         }
     }
     throw new CamelGPTError("unsupported-environment", "This runtime cannot open the model's source.", {

@@ -7,7 +7,11 @@ import type { FillParams } from "./protocol.js";
 import type { Candidate, FilledMasks } from "./types.js";
 
 /** Errors: `unsupported-task` where the model is not a masked one, `bad-input` where there is no mask, `context-overflow`. */
-export async function fillMasks(engine: Engine, { text, top, steps }: FillParams, signal: AbortSignal | undefined): Promise<FilledMasks> {
+export async function fillMasks(
+  engine: Engine,
+  { text, top, steps }: FillParams,
+  signal: AbortSignal | undefined,
+): Promise<FilledMasks> {
   throwIfAborted(signal);
   const tokens = engine.tokenize(text, true, true);
   engine.predictBegin(tokens, 0);
@@ -24,7 +28,11 @@ export async function fillMasks(engine: Engine, { text, top, steps }: FillParams
   for (const position of positions) {
     engine.predict(position, { top });
     masks.push(
-      engine.topTokens().map(({ token, logprob }) => ({ token, text: engine.detokenize([token], true).trim(), probability: Math.exp(logprob) })),
+      engine.topTokens().map(({ token, logprob }) => ({
+        token,
+        text: engine.detokenize([token], true).trim(),
+        probability: Math.exp(logprob),
+      })),
     );
     await pace();
     throwIfAborted(signal);

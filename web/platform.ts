@@ -60,4 +60,3 @@ export interface CallerMeans extends ResolveMeans {
   /** The engine on this thread. Its code is loaded only where it is wanted. */
   inlineBackend(): Promise<Backend>;
 }
-

@@ -20,7 +20,11 @@ export async function saveState(engine: Engine, signal: AbortSignal | undefined)
 }
 
 /** Errors: all that the bytes can be at fault with. Then, and after an abort, the cache may be empty. */
-export async function loadState(engine: Engine, state: Uint8Array, signal: AbortSignal | undefined): Promise<LoadedState> {
+export async function loadState(
+  engine: Engine,
+  state: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<LoadedState> {
   throwIfAborted(signal);
   engine.restoreBegin(state.length);
   const pace = pacer();
@@ -36,6 +40,9 @@ function allocate(bytes: number): Uint8Array {
   try {
     return new Uint8Array(bytes);
   } catch (cause) {
-    throw new CamelGPTError("out-of-memory", "There is not enough memory for the saved state.", { expected: `${bytes} bytes`, cause });
+    throw new CamelGPTError("out-of-memory", "There is not enough memory for the saved state.", {
+      expected: `${bytes} bytes`,
+      cause,
+    });
   }
 }

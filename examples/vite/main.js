@@ -10,5 +10,6 @@ form.onsubmit = async (event) => {
   const answer = model.stream(form.prompt.value, { maxTokens: 12 });
   for await (const piece of answer) output.append(piece);
   const { flavour, threads, worker } = (await answer).engine;
-  form.querySelector("small").textContent = `${flavour}, threads: ${threads}, ${worker ? "in a worker" : "on the page's thread"}`;
+  form.querySelector("small").textContent =
+    `${flavour}, threads: ${threads}, ${worker ? "in a worker" : "on the page's thread"}`;
 };

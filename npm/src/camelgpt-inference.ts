@@ -104,7 +104,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * Errors: those of {@link CamelGPTInferenceBase.load | load}.
    */
   static async load<T extends CamelGPTInferenceBase>(
-    this: new (source: ModelSource, options?: LoadOptions) => T,
+    this: new (
+      source: ModelSource,
+      options?: LoadOptions,
+    ) => T,
     source: ModelSource,
     options?: LoadOptions,
   ): Promise<T> {
@@ -117,7 +120,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * those of reading.
    */
   static async verify(
-    this: new (source: ModelSource, options?: LoadOptions) => CamelGPTInferenceBase,
+    this: new (
+      source: ModelSource,
+      options?: LoadOptions,
+    ) => CamelGPTInferenceBase,
     source: string | URL,
     options?: LoadOptions,
   ): Promise<Verification> {
@@ -132,7 +138,12 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   /** Removes the kept download of an address; without one all of them. */
-  static async deleteCached(this: new (source: ModelSource) => CamelGPTInferenceBase, url?: string | URL): Promise<void> {
+  static async deleteCached(
+    this: new (
+      source: ModelSource,
+    ) => CamelGPTInferenceBase,
+    url?: string | URL,
+  ): Promise<void> {
     const means = new this("").#means;
     const store = await means.openStore?.();
     if (store) await deleteCached(store, url === undefined ? undefined : new URL(url, means.baseUrl()).href);
@@ -140,7 +151,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** What the header of a model says: metadata, tensors, and the memory it would take. Its weights are not read. */
   static async inspect(
-    this: new (source: ModelSource, options?: LoadOptions) => CamelGPTInferenceBase,
+    this: new (
+      source: ModelSource,
+      options?: LoadOptions,
+    ) => CamelGPTInferenceBase,
     source: ModelSource,
     options?: LoadOptions,
   ): Promise<Inspection> {
@@ -305,7 +319,11 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
     const { text, ffn, signal, onProgress } = calibrateOptions(options);
-    return this.#call("calibrate", { text: text || (await ownCalibrationText()), ffn }, { signal, onEvent: onProgress });
+    return this.#call(
+      "calibrate",
+      { text: text || (await ownCalibrationText()), ffn },
+      { signal, onEvent: onProgress },
+    );
   }
 
   /**
@@ -351,7 +369,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       const { location, open, release, sidecar: found } = await resolveSource(this.#source, resolving, this.#means);
       this.#release = release;
       const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
-      const sidecar = unused || epdp === "off" ? undefined : await readSidecar(named, found, location, resolving, this.#means);
+      const sidecar =
+        unused || epdp === "off" ? undefined : await readSidecar(named, found, location, resolving, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
       const facts = sidecarFacts(sidecar);
       this.#backend = await this.#startBackend();
@@ -365,7 +384,11 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
         calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),
       };
-      const context = { signal: abort.signal, onEvent, openCaller: open && ((file: number) => open(abort.signal, file)) };
+      const context = {
+        signal: abort.signal,
+        onEvent,
+        openCaller: open && ((file: number) => open(abort.signal, file)),
+      };
       throwIfAborted(abort.signal);
       return await this.#backend.call(name, params, context as CallContext<K>);
     } catch (error) {
@@ -390,7 +413,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   #withNotes(model: LoadedModel): LoadedModel {
     const { worker = true } = this.#options;
     const { notes } = model.info.engine;
-    if (worker && !model.info.engine.worker) notes.push("This runtime has no workers; the engine runs on the caller's thread.");
+    if (worker && !model.info.engine.worker)
+      notes.push("This runtime has no workers; the engine runs on the caller's thread.");
     if (!this.#release) return model;
     const release = releaseInfo(this.#release, this.#options.trustedKeys);
     if (!release.trusted) notes.push(signatureNote(this.#release, release));
@@ -425,9 +449,13 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     const template = own ?? chatTemplate;
     if (!template && info.kind !== "causal") {
       const masked = info.kind === "masked";
-      throw new CamelGPTError("unsupported-task", `This model is ${masked ? "a masked one" : "an encoder"}: it was not made for conversations.`, {
-        hint: masked ? "Call generateText, fillMask or classify." : "Call embed.",
-      });
+      throw new CamelGPTError(
+        "unsupported-task",
+        `This model is ${masked ? "a masked one" : "an encoder"}: it was not made for conversations.`,
+        {
+          hint: masked ? "Call generateText, fillMask or classify." : "Call embed.",
+        },
+      );
     }
     if (!template) {
       throw new CamelGPTError("no-chat-template", "The model has no chat template.", {

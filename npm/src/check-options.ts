@@ -17,7 +17,10 @@ export function ofType<T = unknown>(expected: string, test: (value: unknown) => 
 
 export function integer(least: number, most: number): Rule<number> {
   const range = most >= 2 ** 31 - 1 ? `of at least ${least}` : `from ${least} to ${most}`;
-  return ofType(`a whole number ${range}`, (value) => Number.isSafeInteger(value) && inRange(value as number, least, most));
+  return ofType(
+    `a whole number ${range}`,
+    (value) => Number.isSafeInteger(value) && inRange(value as number, least, most),
+  );
 }
 
 export function number(least: number, most: number, open: { above?: boolean; below?: boolean } = {}): Rule<number> {
@@ -47,11 +50,17 @@ export function isSignal(value: unknown): value is AbortSignal {
 }
 
 export const flag: Rule<boolean> = ofType("true or false", (value) => typeof value === "boolean");
-export const text: Rule<string> = ofType("a text", (value) => typeof value === "string" && firstLoneSurrogate(value) < 0);
-export const texts: Rule<string | string[]> = ofType("a text, or an array of up to 64 texts, none of them empty", (value) => {
-  const all: unknown[] = Array.isArray(value) ? value : [value];
-  return all.length <= 64 && all.every((each) => text.test(each) && each !== "");
-});
+export const text: Rule<string> = ofType(
+  "a text",
+  (value) => typeof value === "string" && firstLoneSurrogate(value) < 0,
+);
+export const texts: Rule<string | string[]> = ofType(
+  "a text, or an array of up to 64 texts, none of them empty",
+  (value) => {
+    const all: unknown[] = Array.isArray(value) ? value : [value];
+    return all.length <= 64 && all.every((each) => text.test(each) && each !== "");
+  },
+);
 
 /**
  * A copy of `options` without what is undefined. Errors: `bad-option`, for an unknown name (with the nearest known one) and

@@ -15,7 +15,19 @@ import { verify } from "./cli/verify.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
-const commands: Record<string, Command> = { generate, score, tokenize, "fill-mask": fillMask, classify, embed, inspect, calibrate, release, verify, cache };
+const commands: Record<string, Command> = {
+  generate,
+  score,
+  tokenize,
+  "fill-mask": fillMask,
+  classify,
+  embed,
+  inspect,
+  calibrate,
+  release,
+  verify,
+  cache,
+};
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 
@@ -61,7 +73,9 @@ async function main(args: string[]): Promise<number> {
 
 function report(error: CamelGPTError, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify({ error })}\n`);
-  const details = [error.expected && `expected ${error.expected}`, error.found && `found ${error.found}`].filter(Boolean);
+  const details = [error.expected && `expected ${error.expected}`, error.found && `found ${error.found}`].filter(
+    Boolean,
+  );
   const line = [error.message, details.length > 0 && `(${details.join(", ")})`, error.hint].filter(Boolean).join(" ");
   process.stderr.write(`camelgpt: ${line.replace(/\s+/g, " ")}\n`);
   if (error.code === "aborted") return exitCodes.interrupted;

@@ -1,7 +1,14 @@
 // The options of the package: their types with defaults, and the completed forms that the engine takes.
 import { CamelGPTError } from "../../web/errors.js";
 import { greedy } from "../../web/generation.js";
-import type { ClassifyParams, EmbedParams, EngineOptions, FillParams, GenerateParams, ScoreParams } from "../../web/protocol.js";
+import type {
+  ClassifyParams,
+  EmbedParams,
+  EngineOptions,
+  FillParams,
+  GenerateParams,
+  ScoreParams,
+} from "../../web/protocol.js";
 import type { Fetch, HttpSettings } from "../../web/load/http.js";
 import type { ResolveOptions } from "../../web/load/resolve.js";
 import type { Build, Flavour } from "../../web/features.js";
@@ -349,18 +356,31 @@ const address = ofType("a URL", (value) => (typeof value === "string" && value !
 const record = ofType("an object", (value) => typeof value === "object" && value !== null);
 const largest = 2 ** 31 - 1;
 
-const isKeys = (value: unknown) => Array.isArray(value) && value.every((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
+const isKeys = (value: unknown) =>
+  Array.isArray(value) && value.every((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
 
 const loadRules = {
   contextLength: integer(1, largest),
   kvCache: oneOf("q16", "q8"),
   sequences: integer(1, 16),
   weights: oneOf("exact", "f16"),
-  threads: ofType(`"auto" or ${integer(1, 1024).expected}`, (value) => value === "auto" || integer(1, 1024).test(value)),
+  threads: ofType(
+    `"auto" or ${integer(1, 1024).expected}`,
+    (value) => value === "auto" || integer(1, 1024).test(value),
+  ),
   flavour: oneOf("auto", "simd", "relaxed"),
-  epdp: ofType('"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, ffn, drafts and maxKl', isEpdp),
-  sidecar: ofType("the path or URL of a sidecar, or its bytes", (value) => address.test(value) || tagOf(value) === "Uint8Array"),
-  headers: ofType("an object of strings", (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string")),
+  epdp: ofType(
+    '"off", "exact", "balanced", "aggressive", or an object with any of headRows, margin, kvTokens, ffn, drafts and maxKl',
+    isEpdp,
+  ),
+  sidecar: ofType(
+    "the path or URL of a sidecar, or its bytes",
+    (value) => address.test(value) || tagOf(value) === "Uint8Array",
+  ),
+  headers: ofType(
+    "an object of strings",
+    (value) => isRecord(value) && Object.values(value).every((v) => typeof v === "string"),
+  ),
   retries: integer(0, 1000),
   connections: integer(1, 16),
   timeout: integer(1, largest),
@@ -425,7 +445,14 @@ const classifyRules = {
 };
 const embedRules = { pooling: oneOf("mean", "first", "last"), normalize: flag, truncate: flag, signal };
 const calibrateRules = { text, ffn: number(0, 1, { above: true }), signal, onProgress: callback };
-const epdpRules = { headRows: integer(0, largest), margin: number(0, 100), kvTokens: integer(0, largest), ffn: number(0, 1, { above: true }), drafts: flag, maxKl: number(0, 10) };
+const epdpRules = {
+  headRows: integer(0, largest),
+  margin: number(0, 100),
+  kvTokens: integer(0, largest),
+  ffn: number(0, 1, { above: true }),
+  drafts: flag,
+  maxKl: number(0, 10),
+};
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -479,10 +506,22 @@ export function engineOptions(options: LoadOptions): EngineOptions {
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
   const { hub = "https://huggingface.co", releases, fetch, cache, sha256 } = options;
-  return { http: httpSettings(options), hub, releases, fetch, sha256: sha256?.toLowerCase(), cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache };
+  return {
+    http: httpSettings(options),
+    hub,
+    releases,
+    fetch,
+    sha256: sha256?.toLowerCase(),
+    cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache,
+  };
 }
 
-export function httpSettings({ headers = {}, retries = 5, timeout = 30_000, connections = 1 }: LoadOptions): HttpSettings {
+export function httpSettings({
+  headers = {},
+  retries = 5,
+  timeout = 30_000,
+  connections = 1,
+}: LoadOptions): HttpSettings {
   return { headers, retries, timeout, connections };
 }
 
@@ -491,7 +530,10 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
   return Object.fromEntries(Object.entries(wasmUrl).map(([flavour, url]) => [flavour, String(url)]));
 }
 
-export function generateParams(prompt: string | readonly number[], options: GenerateOptions | undefined): GenerateParams {
+export function generateParams(
+  prompt: string | readonly number[],
+  options: GenerateOptions | undefined,
+): GenerateParams {
   checkPrompt(prompt);
   const checked = checkOptions("generation", options, generateRules);
   const { stop = [], logitBias = {}, addSpecial = true, parseSpecial = true } = checked;
@@ -512,12 +554,18 @@ export function stateBytes(state: Uint8Array | ArrayBuffer): Uint8Array {
 }
 
 /** What belongs to the template, and what to the generation. */
-export function splitChatOptions(options: ChatOptions | undefined): { template: string | undefined; rest: GenerateOptions } {
+export function splitChatOptions(options: ChatOptions | undefined): {
+  template: string | undefined;
+  rest: GenerateOptions;
+} {
   const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
   return { template: chatTemplate, rest };
 }
 
-export function tokenizeParams(input: string, options: TokenizeOptions | undefined): { text: string; addSpecial: boolean; parseSpecial: boolean } {
+export function tokenizeParams(
+  input: string,
+  options: TokenizeOptions | undefined,
+): { text: string; addSpecial: boolean; parseSpecial: boolean } {
   const { addSpecial = true, parseSpecial = true } = checkOptions("tokenize", options, tokenizeRules);
   checkText(input);
   return { text: input, addSpecial, parseSpecial };
@@ -534,12 +582,23 @@ export function detokenizeParams(
 
 export function scoreParams(input: string | readonly number[], options: ScoreOptions | undefined): ScoreParams {
   checkPrompt(input);
-  const { addSpecial = true, parseSpecial = true, contextLength = 0, maxTokens = 0, logprobs = false, against } = checkOptions(
-    "score",
-    options,
-    scoreRules,
-  );
-  return { text: input, addSpecial, parseSpecial, window: contextLength, maxTokens, logprobs, compare: against === "dense" };
+  const {
+    addSpecial = true,
+    parseSpecial = true,
+    contextLength = 0,
+    maxTokens = 0,
+    logprobs = false,
+    against,
+  } = checkOptions("score", options, scoreRules);
+  return {
+    text: input,
+    addSpecial,
+    parseSpecial,
+    window: contextLength,
+    maxTokens,
+    logprobs,
+    compare: against === "dense",
+  };
 }
 
 export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { ffn: number } {
@@ -566,7 +625,10 @@ export function classifyParams(text: string, options: ClassifyOptions): Classify
   const { labels, template } = checkOptions("classification", options, classifyRules);
   checkText(text);
   if (labels === undefined) {
-    throw new CamelGPTError("bad-option", "The option labels is missing.", { expected: classifyRules.labels.expected, found: "none" });
+    throw new CamelGPTError("bad-option", "The option labels is missing.", {
+      expected: classifyRules.labels.expected,
+      found: "none",
+    });
   }
   return { text, labels, template };
 }

@@ -18,7 +18,10 @@ export interface Verification extends ReleaseInfo {
   note: string;
 }
 
-export function releaseInfo({ name, version, license, signature }: Release, trustedKeys: readonly string[] = []): ReleaseInfo {
+export function releaseInfo(
+  { name, version, license, signature }: Release,
+  trustedKeys: readonly string[] = [],
+): ReleaseInfo {
   const signedBy = typeof signature === "object" ? signature.by : null;
   const trusted = signedBy !== null && (signedBy === officialKey || trustedKeys.includes(signedBy));
   return { name, version, license, signedBy, trusted };
@@ -27,13 +30,19 @@ export function releaseInfo({ name, version, license, signature }: Release, trus
 export function signatureNote({ signature }: Release, { trusted, signedBy }: ReleaseInfo): string {
   if (trusted) return "";
   if (signature === "unchecked") return "The release's signature cannot be checked here: this runtime has no Ed25519.";
-  return signedBy === null ? "The release is not signed." : `The release is signed by a key that is not known here: ${signedBy}.`;
+  return signedBy === null
+    ? "The release is not signed."
+    : `The release is signed by a key that is not known here: ${signedBy}.`;
 }
 
 export async function verifyRelease(name: string, options: LoadOptions, means: CallerMeans): Promise<Verification> {
   const { fetch, signal, trustedKeys } = options;
   // What is there, and not what was there when it was kept.
-  const found = await findRelease(means.files ? name : absolute(name, means.baseUrl()), { ...resolveOptions(options), cache: "off" }, means);
+  const found = await findRelease(
+    means.files ? name : absolute(name, means.baseUrl()),
+    { ...resolveOptions(options), cache: "off" },
+    means,
+  );
   if (!found) {
     throw new CamelGPTError("bad-input", `${excerpt(name)} is no release.`, {
       expected: "a folder, or a URL that ends with /, with camelgpt.json in it",
@@ -45,7 +54,9 @@ export async function verifyRelease(name: string, options: LoadOptions, means: C
   const scratch = new Uint8Array(1 << 16);
   for (const file of files) {
     const address = found.nameOf(file);
-    const source = found.isUrl ? await openUrl(address, { ...httpSettings(options), fetch, signal }) : await means.files?.open(address);
+    const source = found.isUrl
+      ? await openUrl(address, { ...httpSettings(options), fetch, signal })
+      : await means.files?.open(address);
     if (!source) throw new CamelGPTError("internal", "A release in a folder, without a file system.");
     const checked = checkedSource(source, file.check);
     try {
@@ -55,7 +66,11 @@ export async function verifyRelease(name: string, options: LoadOptions, means: C
     }
   }
   const info = releaseInfo(release, trustedKeys);
-  return { ...info, files: files.map(({ path, check }) => ({ path, bytes: check.bytes })), note: signatureNote(release, info) };
+  return {
+    ...info,
+    files: files.map(({ path, check }) => ({ path, bytes: check.bytes })),
+    note: signatureNote(release, info),
+  };
 }
 
 function absolute(address: string, base: string | undefined): string {

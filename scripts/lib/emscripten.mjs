@@ -47,7 +47,7 @@ async function makePrefix(prefix, node24) {
   await wrapBinaryen(prefix);
   await configure(emscripten, node24);
   say(`setup: downloading acorn ${acornVersion} (npm), which Emscripten's optimiser imports`);
-  await writeFile(join(emscripten, "package.json"), "{}\n");  // else a "type": "module" of a folder above reaches its scripts
+  await writeFile(join(emscripten, "package.json"), "{}\n"); // else a "type": "module" of a folder above reaches its scripts
   await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", `acorn@${acornVersion}`], {
     cwd: emscripten,
   });
@@ -61,7 +61,13 @@ async function downloadPackages(folder) {
   for (const part of ["lists/partial", "archives/partial", "sources", "preferences"]) {
     await mkdir(join(state, part), { recursive: true });
   }
-  const source = ["Types: deb", `URIs: ${debianUri()}`, `Suites: ${suite}`, "Components: main", `Signed-By: ${keyring}`];
+  const source = [
+    "Types: deb",
+    `URIs: ${debianUri()}`,
+    `Suites: ${suite}`,
+    "Components: main",
+    `Signed-By: ${keyring}`,
+  ];
   await writeFile(join(sources, "debian.sources"), `${source.join("\n")}\n`);
   const options = Object.entries({
     "Dir::State": state,
@@ -78,7 +84,9 @@ async function downloadPackages(folder) {
     "APT::Sandbox::User": "root",
   }).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
 
-  say(`setup: downloading Debian ${suite}'s package list, then emscripten, binaryen and the C library it runs with (250 MB)`);
+  say(
+    `setup: downloading Debian ${suite}'s package list, then emscripten, binaryen and the C library it runs with (250 MB)`,
+  );
   await run("apt-get", [...options, "-qq", "update"]);
   const names = [`emscripten=${privateVersion}*`, `binaryen=${binaryenVersion}-*`, "libc6", "libstdc++6", "libgcc-s1"];
   await run("apt-get", [...options, "-qq", "download", ...names], { cwd: folder });
@@ -106,10 +114,20 @@ function debianUri() {
 
 /** Only the static single-file libraries of wasm32 are wanted: the other builds of them take a gigabyte. */
 function unpack(file, prefix) {
-  const unwanted = ["usr/share/doc", "usr/share/emscripten/test", "usr/share/emscripten/cache/sysroot/lib/*/*pic",
-    "usr/share/emscripten/cache/sysroot/lib/*/lto"];
+  const unwanted = [
+    "usr/share/doc",
+    "usr/share/emscripten/test",
+    "usr/share/emscripten/cache/sysroot/lib/*/*pic",
+    "usr/share/emscripten/cache/sysroot/lib/*/lto",
+  ];
   const excludes = unwanted.map((path) => `--exclude=./${path}`).join(" ");
-  return run("sh", ["-c", `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --no-same-owner ${excludes}`, "sh", file, prefix]);
+  return run("sh", [
+    "-c",
+    `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --no-same-owner ${excludes}`,
+    "sh",
+    file,
+    prefix,
+  ]);
 }
 
 /** Binaryen was built against a newer C library: run each program through the loader that came with it. */
@@ -146,10 +164,14 @@ async function configure(emscripten, node24) {
 
 async function checkItCompiles(emcc, prefix) {
   const source = join(prefix, "check.cpp");
-  await writeFile(source, "#include <emscripten/bind.h>\nint one() { return 1; }\nEMSCRIPTEN_BINDINGS(check) { emscripten::function(\"one\", one); }\n");
+  await writeFile(
+    source,
+    '#include <emscripten/bind.h>\nint one() { return 1; }\nEMSCRIPTEN_BINDINGS(check) { emscripten::function("one", one); }\n',
+  );
   const output = join(prefix, "check.mjs");
   const result = capture(emcc, ["-O1", "-fno-exceptions", "-lembind", source, "-o", output]);
-  if (!result.ok) throw new Problem(`the private Emscripten cannot compile: ${result.stderr.trim().split("\n").at(-1)}`);
+  if (!result.ok)
+    throw new Problem(`the private Emscripten cannot compile: ${result.stderr.trim().split("\n").at(-1)}`);
   for (const name of ["check.cpp", "check.mjs", "check.wasm"]) await rm(join(prefix, name), { force: true });
 }
 

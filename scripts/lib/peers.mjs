@@ -7,7 +7,8 @@ import { repositoryRoot, run, say } from "./run.mjs";
 export const ensurePeers = () => ensureInstalled("tests/bench", "wllama, node-llama-cpp, Deno and Bun (about 300 MB)");
 
 /** The runtimes that the package is tried in. */
-export const ensureRuntimes = () => ensureInstalled("tests/runtimes", "workerd, Deno, Bun, and what looks the package over (about 400 MB)");
+export const ensureRuntimes = () =>
+  ensureInstalled("tests/runtimes", "workerd, Deno, Bun, and what looks the package over (about 400 MB)");
 
 /** Installs what a folder's package.json pins; returns `{modules, versions}`: its node_modules and package name → version. */
 async function ensureInstalled(path, what) {

@@ -8,7 +8,15 @@ import { Problem, repositoryRoot, say } from "./run.mjs";
 const flavours = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
 const mostWasmBytes = 500_000;
 // What the glue must not contain: code of one runtime, code made from strings, a search for the .wasm.
-const foreignToGlue = [/\beval\(/, /new Function\b/, /import\.meta/, /\brequire\(/, /\bimport\(/, /from\s*["']/, /process\.versions/];
+const foreignToGlue = [
+  /\beval\(/,
+  /new Function\b/,
+  /import\.meta/,
+  /\brequire\(/,
+  /\bimport\(/,
+  /from\s*["']/,
+  /process\.versions/,
+];
 
 /** Builds what changed. `tools` is what ensureToolchain returned. */
 export async function buildWasm(tools) {
@@ -28,7 +36,8 @@ export async function buildWasm(tools) {
     const bytes = readFileSync(join(cmakeFolder, flavour, "camelgpt.wasm"));
     const name = `camelgpt-${flavour}.wasm`;
     say(`build: ${name} is ${bytes.length} bytes of at most ${mostWasmBytes}`);
-    if (bytes.length > mostWasmBytes) throw new Problem(`${name} has ${bytes.length} bytes, more than ${mostWasmBytes}`);
+    if (bytes.length > mostWasmBytes)
+      throw new Problem(`${name} has ${bytes.length} bytes, more than ${mostWasmBytes}`);
     writeIfChanged(join(folder, name), bytes);
   }
 }
@@ -43,8 +52,12 @@ function checkGlue(glue) {
 /** Emscripten's declarations, plus the view of linear memory that the glue exports. */
 function withHeap(types) {
   const ending = " & EmbindModule;";
-  if (!types.includes(ending)) throw new Problem("the generated declarations have an unknown form: look at withHeap in scripts/lib/wasm.mjs");
-  return types.replace(ending, " & EmbindModule & {\n  /** Linear memory; a new view after each growth. */\n  HEAPU8: Uint8Array;\n};");
+  if (!types.includes(ending))
+    throw new Problem("the generated declarations have an unknown form: look at withHeap in scripts/lib/wasm.mjs");
+  return types.replace(
+    ending,
+    " & EmbindModule & {\n  /** Linear memory; a new view after each growth. */\n  HEAPU8: Uint8Array;\n};",
+  );
 }
 
 /** What did not change keeps its time, so that the steps after this one see nothing to do. */

@@ -33,13 +33,22 @@ struct Buffer {
   size_t size() const { return size_; }
   size_t capacity() const { return capacity_; }
   bool empty() const { return size_ == 0; }
-  T& operator[](size_t i) { assert(i < size_); return data_[i]; }
-  const T& operator[](size_t i) const { assert(i < size_); return data_[i]; }
+  T& operator[](size_t i) {
+    assert(i < size_);
+    return data_[i];
+  }
+  const T& operator[](size_t i) const {
+    assert(i < size_);
+    return data_[i];
+  }
   T* begin() { return data_; }
   T* end() { return data_ + size_; }
   const T* begin() const { return data_; }
   const T* end() const { return data_ + size_; }
-  T& back() { assert(size_ > 0); return data_[size_ - 1]; }
+  T& back() {
+    assert(size_ > 0);
+    return data_[size_ - 1];
+  }
   std::span<const T> span() const { return {data_, size_}; }
   std::span<T> span() { return {data_, size_}; }
 
@@ -87,12 +96,21 @@ struct Buffer {
   }
 
   void clear() { size_ = 0; }
-  void shrink(size_t count) { assert(count <= size_); size_ = count; }
+  void shrink(size_t count) {
+    assert(count <= size_);
+    size_ = count;
+  }
   void release() { Buffer().swap(*this); }
   void swap(Buffer& other) noexcept {
-    T* data = data_; data_ = other.data_; other.data_ = data;
-    size_t size = size_; size_ = other.size_; other.size_ = size;
-    size_t capacity = capacity_; capacity_ = other.capacity_; other.capacity_ = capacity;
+    T* data = data_;
+    data_ = other.data_;
+    other.data_ = data;
+    size_t size = size_;
+    size_ = other.size_;
+    other.size_ = size;
+    size_t capacity = capacity_;
+    capacity_ = other.capacity_;
+    other.capacity_ = capacity;
   }
 
  private:

@@ -35,7 +35,8 @@ struct CheckedSize {
   constexpr bool fits(uint64_t limit) const { return !overflowed && value <= limit; }
   // Whether the value is right and can be the size of an object in memory.
   constexpr bool fits_memory() const { return fits(static_cast<uint64_t>(PTRDIFF_MAX)); }
-  // Whether the value is right and can be addressed: what several objects take together. With 32 bits that is twice as much.
+  // Whether the value is right and can be addressed: what several objects take together. With 32 bits that is twice as
+  // much.
   constexpr bool fits_address_space() const { return fits(SIZE_MAX); }
 };
 

@@ -1,4 +1,5 @@
-// Chunks, short strings of bytes, and the ids that stand for them: what models that read bytes have instead of a vocabulary.
+// Chunks, short strings of bytes, and the ids that stand for them: what models that read bytes have instead of a
+// vocabulary.
 //
 // Ids are given as chunks turn up. When all are in use, a sweep takes back those that nobody needs any more.
 #pragma once
@@ -20,10 +21,11 @@ struct ChunkTable {
     char bytes[kMaxChunkLength];
     uint8_t length;  // 0: the id is free; and bits, see chunk_table.cpp
   };
-  Buffer<Chunk> chunks;    // [capacity] by id
-  Buffer<uint32_t> slots;  // [power of two, at least 2 * capacity] ids by the hash of their bytes, 0 where there is none
-  uint32_t length = 0;     // of a chunk, at most
-  uint32_t next = 0;       // all ids below this one are in use
+  Buffer<Chunk> chunks;  // [capacity] by id
+  Buffer<uint32_t>
+      slots;            // [power of two, at least 2 * capacity] ids by the hash of their bytes, 0 where there is none
+  uint32_t length = 0;  // of a chunk, at most
+  uint32_t next = 0;    // all ids below this one are in use
 
   bool in_use() const { return !chunks.empty(); }
 };

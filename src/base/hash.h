@@ -1,4 +1,5 @@
-// A hash against mix-ups and damage. It is not cryptographic: whoever wants to can make another input with the same hash.
+// A hash against mix-ups and damage. It is not cryptographic: whoever wants to can make another input with the same
+// hash.
 #pragma once
 
 #include <bit>
@@ -22,7 +23,7 @@ inline uint64_t hash_bytes(const void* bytes, size_t size, uint64_t hash = 0x9e3
     std::memcpy(&word, at, 8);
     mix(word);
   }
-  uint64_t rest = size;  // so that trailing zeros count
+  uint64_t rest = size;                        // so that trailing zeros count
   if (size > 0) std::memcpy(&rest, at, size);  // no bytes have no address
   mix(rest ^ static_cast<uint64_t>(size) << 56);
   return hash;

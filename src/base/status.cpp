@@ -38,13 +38,13 @@ Status make_error(ErrorCode code, const char* message, ...) {
   return status;
 }
 
-#define CAMELGPT_DEFINE_WITH(field)                                        \
-  Status with_##field(Status status, const char* format, ...) {            \
-    va_list arguments;                                                     \
-    va_start(arguments, format);                                           \
-    vsnprintf(status.field, sizeof status.field, format, arguments);       \
-    va_end(arguments);                                                     \
-    return status;                                                         \
+#define CAMELGPT_DEFINE_WITH(field)                                  \
+  Status with_##field(Status status, const char* format, ...) {      \
+    va_list arguments;                                               \
+    va_start(arguments, format);                                     \
+    vsnprintf(status.field, sizeof status.field, format, arguments); \
+    va_end(arguments);                                               \
+    return status;                                                   \
   }
 CAMELGPT_DEFINE_WITH(expected)
 CAMELGPT_DEFINE_WITH(found)

@@ -55,8 +55,8 @@ Status out_of_memory(const char* what, uint64_t bytes);
 }  // namespace camelgpt
 
 // Leaves the function with the error of `expression` if it has one.
-#define CAMELGPT_TRY(expression)                                   \
-  do {                                                             \
-    ::camelgpt::Status camelgpt_try_status = (expression);         \
-    if (!camelgpt_try_status.ok()) return camelgpt_try_status;     \
+#define CAMELGPT_TRY(expression)                               \
+  do {                                                         \
+    ::camelgpt::Status camelgpt_try_status = (expression);     \
+    if (!camelgpt_try_status.ok()) return camelgpt_try_status; \
   } while (0)

@@ -16,7 +16,9 @@ constexpr bool kHasThreads = true;
 void sleep_while(std::atomic<uint32_t>* value, uint32_t old, int64_t nanoseconds) {
   __builtin_wasm_memory_atomic_wait32(reinterpret_cast<int*>(value), static_cast<int>(old), nanoseconds);
 }
-void wake(std::atomic<uint32_t>* value) { __builtin_wasm_memory_atomic_notify(reinterpret_cast<int*>(value), UINT32_MAX); }
+void wake(std::atomic<uint32_t>* value) {
+  __builtin_wasm_memory_atomic_notify(reinterpret_cast<int*>(value), UINT32_MAX);
+}
 #else
 constexpr bool kHasThreads = false;
 void sleep_while(std::atomic<uint32_t>*, uint32_t, int64_t) {}
@@ -26,9 +28,9 @@ void wake(std::atomic<uint32_t>*) {}
 constexpr int64_t kForEver = -1;
 constexpr int64_t kUntilALook = 100'000'000;  // nanoseconds after which one looks whether the others still live
 
-// How often a thread looks before it sleeps. At first for 200 to 500 microseconds: longer than the parts of a token's stages
-// take, and than the caller takes between two tokens. Each time it looked in vain it looks for half as long, until the next
-// parallel(): where others want the processors too, a thread that sleeps early is let back in sooner.
+// How often a thread looks before it sleeps. At first for 200 to 500 microseconds: longer than the parts of a token's
+// stages take, and than the caller takes between two tokens. Each time it looked in vain it looks for half as long,
+// until the next parallel(): where others want the processors too, a thread that sleeps early is let back in sooner.
 constexpr uint32_t kMostLooks = 500'000;
 constexpr uint32_t kLeastLooks = 10'000;
 struct alignas(64) Patience {
@@ -55,7 +57,8 @@ struct alignas(64) Gate {
     sleepers.fetch_sub(1);
   }
 
-  // Either the sleeper sees the new value before it sleeps, or it is counted here: both orders are sequentially consistent.
+  // Either the sleeper sees the new value before it sleeps, or it is counted here: both orders are sequentially
+  // consistent.
   void open() {
     value.fetch_add(1);
     if (sleepers.load() != 0) wake(&value);
@@ -63,12 +66,12 @@ struct alignas(64) Gate {
 };
 
 struct Pool {
-  Gate start;                              // opens for each parallel()
-  Gate together;                           // opens when the last thread is at the barrier
+  Gate start;     // opens for each parallel()
+  Gate together;  // opens when the last thread is at the barrier
   alignas(64) std::atomic<uint32_t> arrived{0};
   alignas(64) std::atomic<uint32_t> taken{0};  // units of the work that is shared out until the next barrier
   alignas(64) uint32_t count = 1;
-  ParallelFunction function = nullptr;     // null: helpers go home
+  ParallelFunction function = nullptr;  // null: helpers go home
   void* context = nullptr;
   Patience patience[kMaxThreads];
 };
@@ -81,7 +84,8 @@ uint32_t* const helper_failed = reinterpret_cast<uint32_t*>(&failed);
 
 void Worker::wait_for_all() const {
   const uint32_t before = pool.together.value.load(std::memory_order_acquire);
-  if (pool.arrived.fetch_add(1) + 1 < count) return pool.together.wait_while(before, kUntilALook, &pool.patience[index]);
+  if (pool.arrived.fetch_add(1) + 1 < count)
+    return pool.together.wait_while(before, kUntilALook, &pool.patience[index]);
   pool.arrived.store(0, std::memory_order_relaxed);
   pool.taken.store(0, std::memory_order_relaxed);
   pool.together.open();

@@ -1,7 +1,7 @@
 // Threads that compute together: one function runs on all of them at once, with barriers in between.
 //
-// The core starts no threads. Whoever has some lends them: each calls help() and stays in it. There is one pool, used by one
-// caller at a time. Nothing locks or allocates.
+// The core starts no threads. Whoever has some lends them: each calls help() and stays in it. There is one pool, used
+// by one caller at a time. Nothing locks or allocates.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +27,12 @@ struct Worker {
     if (count > 1) wait_for_all();
   }
   // This thread's part of the items 0 .. total - 1: whole units, but for the last one.
-  Range share(uint32_t total, uint32_t unit = 1) const { return {border(total, unit, index), border(total, unit, index + 1)}; }
+  Range share(uint32_t total, uint32_t unit = 1) const {
+    return {border(total, unit, index), border(total, unit, index + 1)};
+  }
 
-  // Runs body(range) for parts of the items 0 .. total - 1, whole units but for the last one, until none is left: a thread that
-  // is faster, or less disturbed, gets more of them. At most once between two barriers.
+  // Runs body(range) for parts of the items 0 .. total - 1, whole units but for the last one, until none is left: a
+  // thread that is faster, or less disturbed, gets more of them. At most once between two barriers.
   template <typename Body>
   void each(uint32_t total, uint32_t unit, Body&& body) const {
     if (total == 0) return;
@@ -56,8 +58,8 @@ struct Worker {
 // How many threads compute, the caller's own among them.
 uint32_t thread_count();
 
-// 1 .. kMaxThreads; what is beyond counts as the nearest, and everything as 1 where the build has no threads. To be called
-// while nobody helps; until the first parallel(), threads 1 .. count - 1 must be on their way into help().
+// 1 .. kMaxThreads; what is beyond counts as the nearest, and everything as 1 where the build has no threads. To be
+// called while nobody helps; until the first parallel(), threads 1 .. count - 1 must be on their way into help().
 void set_thread_count(uint32_t count);
 
 // Runs function(worker) on every thread and returns when all have.

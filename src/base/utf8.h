@@ -15,7 +15,8 @@ struct Utf8Character {
   bool incomplete;      // invalid only because the text ends inside the character
 };
 
-// The character at the start of `text`, which is not empty. Overlong forms, surrogates and values past U+10FFFF are invalid.
+// The character at the start of `text`, which is not empty. Overlong forms, surrogates and values past U+10FFFF are
+// invalid.
 Utf8Character utf8_decode(std::string_view text);
 
 // Writes a code point (not a surrogate) as 1 to 4 bytes; returns their number.

@@ -7,8 +7,8 @@
 namespace camelgpt {
 namespace {
 
-// How often the token after a match is the right guess, by the match's length: counted in answers of SmolLM2-135M-Instruct, on
-// texts to copy and on other instructions.
+// How often the token after a match is the right guess, by the match's length: counted in answers of
+// SmolLM2-135M-Instruct, on texts to copy and on other instructions.
 constexpr float kUsualHits[kLongMatch + 1] = {0,     0,     0,     0.65f, 0.77f, 0.81f, 0.82f, 0.82f, 0.83f,
                                               0.85f, 0.86f, 0.88f, 0.92f, 0.93f, 0.94f, 0.95f, 0.97f};
 // The weight of the newest guess in `trust`.

@@ -1,5 +1,5 @@
-// What masked decoding decides in a step: all masks are predicted at once, the surest of them become tokens, and the others are
-// predicted again with these in place. Source: Ghazvininejad et al. 2019, "Mask-Predict".
+// What masked decoding decides in a step: all masks are predicted at once, the surest of them become tokens, and the
+// others are predicted again with these in place. Source: Ghazvininejad et al. 2019, "Mask-Predict".
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,8 @@ inline uint64_t splitmix64_next(uint64_t* state) {
   return z ^ (z >> 31);
 }
 
-// Any seed will do, 0 too: splitmix64 spreads it over the state, which then cannot be all zero (xoshiro's one bad state).
+// Any seed will do, 0 too: splitmix64 spreads it over the state, which then cannot be all zero (xoshiro's one bad
+// state).
 inline void random_seed(uint64_t (&state)[4], uint64_t seed) {
   for (uint64_t& word : state) word = splitmix64_next(&seed);
 }

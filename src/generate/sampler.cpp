@@ -1,10 +1,11 @@
 // Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → temperature → draw.
 //
-// The steps and their order are those of llama.cpp's sampler chain. Nothing is ever sorted as a whole: top-k selects, and the
-// cuts by probability mass sort only the candidates near the cut.
+// The steps and their order are those of llama.cpp's sampler chain. Nothing is ever sorted as a whole: top-k selects,
+// and the cuts by probability mass sort only the candidates near the cut.
 //
-// The same seed, options and logits give the same token wherever expf and log round the same. The C library's differ in the
-// last bit between a native build and WebAssembly, which moves a choice only when a draw or a cut lands within that bit.
+// The same seed, options and logits give the same token wherever expf and log round the same. The C library's differ in
+// the last bit between a native build and WebAssembly, which moves a choice only when a draw or a cut lands within that
+// bit.
 #include "generate/sampler.h"
 
 #include <algorithm>
@@ -155,8 +156,8 @@ size_t collect_finite(std::span<const float> logits, std::span<Candidate> candid
 
 // The `wanted` best tokens with a finite logit → candidates, in no particular order. Returns how many there are.
 //
-// Collects up to twice as many, drops the worse half, and from then on looks only at logits above the worst one kept: nearly
-// all of a vocabulary falls at that one comparison.
+// Collects up to twice as many, drops the worse half, and from then on looks only at logits above the worst one kept:
+// nearly all of a vocabulary falls at that one comparison.
 size_t select_best(std::span<const float> logits, size_t wanted, std::span<Candidate> candidates) {
   if (wanted == 0) return 0;
   const size_t limit = wanted > logits.size() / 2 ? logits.size() : std::max<size_t>(2 * wanted, 64);
@@ -164,7 +165,8 @@ size_t select_best(std::span<const float> logits, size_t wanted, std::span<Candi
   float threshold = -kInfinity;
   const auto drop_worse = [&] {
     const auto first = candidates.begin();
-    std::nth_element(first, first + static_cast<ptrdiff_t>(wanted - 1), first + static_cast<ptrdiff_t>(count), is_better);
+    std::nth_element(first, first + static_cast<ptrdiff_t>(wanted - 1), first + static_cast<ptrdiff_t>(count),
+                     is_better);
     count = wanted;
     threshold = candidates[wanted - 1].logit;
   };
@@ -186,8 +188,8 @@ float largest_logit(std::span<const Candidate> candidates) {
 
 // ---------------------------------------------------------------------------------------------- cuts by probability
 
-// weights[i] = the probability of candidate i at this temperature, relative to that of a candidate with the logit `largest`.
-// Returns their sum, which is at least 1.
+// weights[i] = the probability of candidate i at this temperature, relative to that of a candidate with the logit
+// `largest`. Returns their sum, which is at least 1.
 double fill_weights(std::span<const Candidate> candidates, float largest, float temperature, std::span<float> weights) {
   double sum = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -210,8 +212,9 @@ size_t bucket_of(double distance) {
   return scaled < kMassBuckets - 1 ? static_cast<size_t>(scaled) : kMassBuckets - 1;
 }
 
-// Keeps the first `count` candidates with the smallest keys whose weights together reach the target (at least one), in the order
-// of their ids. Equal keys: the lower id first. key(i) is in nats and not below `least_key`. Returns how many are kept.
+// Keeps the first `count` candidates with the smallest keys whose weights together reach the target (at least one), in
+// the order of their ids. Equal keys: the lower id first. key(i) is in nats and not below `least_key`. Returns how many
+// are kept.
 //
 // A histogram over the keys says in which bucket the target is reached; only the candidates of that bucket are sorted.
 template <typename Key>
@@ -228,7 +231,8 @@ size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, M
   for (size_t i = 0; i < count; ++i) {
     if (bucket_of(key(i) - least_key) == edge) sampler->order[members++] = static_cast<uint32_t>(i);
   }
-  // A bucket that reaches the target has a member. The last one may have none: then rounding alone kept the sum below it.
+  // A bucket that reaches the target has a member. The last one may have none: then rounding alone kept the sum below
+  // it.
   if (members == 0) return count;
   const std::span<uint32_t> order = sampler->order.first(members);
   heap_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
@@ -249,9 +253,9 @@ size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, M
   return kept;
 }
 
-// Locally typical sampling (Meister et al., 2023, "Locally Typical Sampling"): keeps the candidates whose information content
-// −log p is nearest to the entropy. With D = Σ p·(largest − logit), entropy = log Z + D and −log p = log Z + largest − logit, so
-// the distance between the two is |largest − logit − D|: log Z cancels.
+// Locally typical sampling (Meister et al., 2023, "Locally Typical Sampling"): keeps the candidates whose information
+// content −log p is nearest to the entropy. With D = Σ p·(largest − logit), entropy = log Z + D and −log p = log Z +
+// largest − logit, so the distance between the two is |largest − logit − D|: log Z cancels.
 size_t keep_typical(Sampler* sampler, size_t count, float typical_p) {
   const std::span<Candidate> candidates = sampler->candidates;
   const float largest = largest_logit(candidates.first(count));
@@ -261,11 +265,14 @@ size_t keep_typical(Sampler* sampler, size_t count, float typical_p) {
     mean_distance += sampler->weights[i] * (static_cast<double>(largest) - candidates[i].logit);
   }
   mean_distance /= sum;
-  const auto key = [&](size_t i) { return std::fabs(static_cast<double>(largest) - candidates[i].logit - mean_distance); };
+  const auto key = [&](size_t i) {
+    return std::fabs(static_cast<double>(largest) - candidates[i].logit - mean_distance);
+  };
   return keep_by_mass(sampler, count, key, 0, {typical_p * sum, true});
 }
 
-// Nucleus sampling (Holtzman et al., 2020): the fewest most probable candidates that together have the probability top_p.
+// Nucleus sampling (Holtzman et al., 2020): the fewest most probable candidates that together have the probability
+// top_p.
 size_t keep_top_p(Sampler* sampler, size_t count, float top_p) {
   const std::span<Candidate> candidates = sampler->candidates;
   const float largest = largest_logit(candidates.first(count));
@@ -287,8 +294,10 @@ size_t keep_min_p(Sampler* sampler, size_t count, float min_p) {
 
 int32_t draw(Sampler* sampler, size_t count) {
   const std::span<const Candidate> candidates = sampler->candidates.first(count);
-  const double sum = fill_weights(candidates, largest_logit(candidates), sampler->options.temperature, sampler->weights);
-  // Below `sum`, which the same additions in the same order reach: so the loop ends at a candidate with a weight above 0.
+  const double sum =
+      fill_weights(candidates, largest_logit(candidates), sampler->options.temperature, sampler->weights);
+  // Below `sum`, which the same additions in the same order reach: so the loop ends at a candidate with a weight above
+  // 0.
   const double target = random_unit(sampler->random) * sum;
   double passed = 0;
   size_t i = 0;

@@ -44,25 +44,26 @@ struct TokenCount {
 struct Sampler {
   SamplerOptions options;
   uint32_t vocabulary = 0;
-  // Working space from the arena. Candidates are in the order of their ids at every stage, so sums over them come out the same
-  // whatever the standard library's selection does.
+  // Working space from the arena. Candidates are in the order of their ids at every stage, so sums over them come out
+  // the same whatever the standard library's selection does.
   std::span<Candidate> candidates;  // [vocabulary]
-  std::span<float> weights;         // [vocabulary] adjusted logits, then the candidates' probabilities relative to the best one
+  std::span<float>
+      weights;  // [vocabulary] adjusted logits, then the candidates' probabilities relative to the best one
   std::span<uint32_t> order;        // [vocabulary] candidates around a cut, best first
   std::span<double> bucket_masses;  // [kMassBuckets] histogram of probability
   Buffer<LogitBias> biases;
-  Buffer<int32_t> recent;           // ring of the last options.repeat_last tokens
-  Buffer<TokenCount> counts;        // [power of two >= 2 * repeat_last] made from the ring for each choice
-  uint64_t recent_count = 0;        // tokens ever put in the ring
-  uint64_t random[4] = {};          // state of xoshiro256**
+  Buffer<int32_t> recent;     // ring of the last options.repeat_last tokens
+  Buffer<TokenCount> counts;  // [power of two >= 2 * repeat_last] made from the ring for each choice
+  uint64_t recent_count = 0;  // tokens ever put in the ring
+  uint64_t random[4] = {};    // state of xoshiro256**
 };
 inline constexpr uint32_t kMassBuckets = 1024;
 
 // Takes the working space for `vocabulary` tokens from the arena (also while the arena is measuring).
 void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena);
 
-// Checks every option (kBadOption names it, its range and the value) and starts anew: no biases, no recent tokens, seeded.
-// After an error the sampler is as before.
+// Checks every option (kBadOption names it, its range and the value) and starts anew: no biases, no recent tokens,
+// seeded. After an error the sampler is as before.
 Status sampler_configure(Sampler* sampler, const SamplerOptions& options);
 // Biases of the same token add up. kBadOption where the token is not in the vocabulary or the bias is NaN or +infinity.
 Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
@@ -70,13 +71,13 @@ Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
 // Tells the sampler that a token is part of the text (prompt or answer), for the penalties.
 void sampler_accept(Sampler* sampler, int32_t token);
 
-// Chooses from logits [vocabulary]. Ties go to the lower id. Allocates nothing. Non-finite logits never win; if no token can be
-// chosen (all are forbidden or NaN) the answer is -1.
+// Chooses from logits [vocabulary]. Ties go to the lower id. Allocates nothing. Non-finite logits never win; if no
+// token can be chosen (all are forbidden or NaN) the answer is -1.
 int32_t sampler_choose(Sampler* sampler, std::span<const float> logits);
 
-// Log-probability (natural logarithm of softmax over the finite logits) of the `top.size()` most probable tokens, most probable
-// first, into `top`, and of `token` as the return value. A token with a non-finite logit has -infinity; entries of `top` past
-// the last finite logit are {-1, -infinity}. Uses the sampler's working space.
+// Log-probability (natural logarithm of softmax over the finite logits) of the `top.size()` most probable tokens, most
+// probable first, into `top`, and of `token` as the return value. A token with a non-finite logit has -infinity;
+// entries of `top` past the last finite logit are {-1, -infinity}. Uses the sampler's working space.
 struct LogProbability {
   int32_t token;
   float logprob;

@@ -1,8 +1,8 @@
 // The incremental reader: bytes in, checked entries and tensor rows out.
 //
 // Every step either has all the bytes it needs or leaves `position` where it is and waits for more. What a step repeats
-// after a wait is a fixed number of loads, so the work is linear in the bytes however small the pieces are. Errors depend
-// only on the bytes, never on how they were cut.
+// after a wait is a fixed number of loads, so the work is linear in the bytes however small the pieces are. Errors
+// depend only on the bytes, never on how they were cut.
 #include "gguf/gguf.h"
 
 #include <bit>
@@ -75,13 +75,14 @@ Status parse_preamble(GgufReader& reader, bool* starved) {
 
 Status bad_value_type(const GgufQuoted& key, const char* what, uint32_t type, uint64_t position) {
   Status error = make_error(ErrorCode::kBadFormat, "The %s of \"%s\" is wrong.", what, key.text);
-  error = with_expected(error, "%s", what[0] == 'v' ? "a type from 0 to 12" : "a type from 0 to 12 other than 9 (array)");
+  error =
+      with_expected(error, "%s", what[0] == 'v' ? "a type from 0 to 12" : "a type from 0 to 12 other than 9 (array)");
   error = with_found(error, "%" PRIu32 " at byte %" PRIu64, type, position);
   return with_hint(error, kGgufDamagedHint);
 }
 
-Status oversized_value(const GgufReader& reader, const GgufQuoted& key, const char* unit, uint64_t found, uint64_t position,
-                       uint64_t limit) {
+Status oversized_value(const GgufReader& reader, const GgufQuoted& key, const char* unit, uint64_t found,
+                       uint64_t position, uint64_t limit) {
   Status error = make_error(ErrorCode::kBadFormat, "The value of \"%s\" is larger than a header can be.", key.text);
   error = with_expected(error, "at most %" PRIu64 " %s (headers end within %" PRIu64 " bytes)", limit, unit,
                         reader.header_limit);
@@ -119,7 +120,7 @@ Status parse_entry(GgufReader& reader, bool* starved) {
   GgufEntry entry = {};
   if (!fields.take(&entry.key_length)) return gguf_wait(starved);
   CAMELGPT_TRY(gguf_check_length("metadata key", header.entries.size() + 1, entry.key_length, kGgufMaxKeyLength,
-                                  reader.position));
+                                 reader.position));
   entry.key_position = fields.position;
   if (!fields.has(entry.key_length)) return gguf_wait(starved);
   fields.position += entry.key_length;
@@ -147,7 +148,8 @@ Status parse_entry(GgufReader& reader, bool* starved) {
   const uint64_t element_bytes = strings ? sizeof(uint64_t) : gguf_type_info(entry.element_type).bytes;
   const uint64_t limit = (reader.header_limit - fields.position) / element_bytes;
   if (entry.count > limit) {
-    return oversized_value(reader, GgufQuoted(key), "elements", entry.count, fields.position - sizeof entry.count, limit);
+    return oversized_value(reader, GgufQuoted(key), "elements", entry.count, fields.position - sizeof entry.count,
+                           limit);
   }
   if (strings) {
     reader.current = entry;
@@ -185,7 +187,8 @@ Status skip_strings(GgufReader& reader, bool* starved) {
   reader.array_index = index;
   if (too_long) {
     const GgufQuoted key(gguf_key(reader.header, reader.current));
-    return oversized_value(reader, key, "bytes of text", length, position, reader.header_limit - position - sizeof length);
+    return oversized_value(reader, key, "bytes of text", length, position,
+                           reader.header_limit - position - sizeof length);
   }
   if (index < count) return gguf_wait(starved);
   reader.current.value_bytes = position - reader.current.value_position;
@@ -213,7 +216,8 @@ Status end_entries(GgufReader& reader) {
     if (!std::has_single_bit(alignment)) {
       Status error = make_error(ErrorCode::kBadMetadata, "The alignment \"general.alignment\" is not a power of two.");
       error = with_expected(error, "a power of two from %" PRIu64 " to %" PRIu64, kMinAlignment, kMaxAlignment);
-      error = with_found(error, "%" PRIu64 " at byte %" PRIu64, alignment, gguf_find(header, alignment_key)->value_position);
+      error = with_found(error, "%" PRIu64 " at byte %" PRIu64, alignment,
+                         gguf_find(header, alignment_key)->value_position);
       return with_hint(error, "Convert the model again with the default alignment, 32.");
     }
     header.alignment = static_cast<uint32_t>(alignment);
@@ -252,15 +256,17 @@ Status take_slice(GgufReader& reader, std::span<const uint8_t> piece, size_t* co
   if (bytes.size() >= reader.header_limit) {
     Status error = make_error(ErrorCode::kBadFormat, "The header does not end.");
     error = with_expected(error, "an end within %" PRIu64 " bytes", reader.header_limit);
-    error = with_found(error, "%" PRIu64 " of %" PRIu64 " metadata items and %" PRIu64 " of %" PRIu64 " tensors by there",
-                       uint64_t{reader.header.entries.size()}, reader.entry_count, uint64_t{reader.header.tensors.size()},
-                       reader.tensor_count);
+    error =
+        with_found(error, "%" PRIu64 " of %" PRIu64 " metadata items and %" PRIu64 " of %" PRIu64 " tensors by there",
+                   uint64_t{reader.header.entries.size()}, reader.entry_count, uint64_t{reader.header.tensors.size()},
+                   reader.tensor_count);
     return with_hint(error, kTooLargeHint);
   }
   const uint64_t room = reader.header_limit - bytes.size();
   size_t slice = piece.size() < kSliceBytes ? piece.size() : kSliceBytes;
   if (slice > room) slice = static_cast<size_t>(room);
-  if (!bytes.append(piece.data(), slice)) return out_of_memory("the header of the model", uint64_t{bytes.size()} + slice);
+  if (!bytes.append(piece.data(), slice))
+    return out_of_memory("the header of the model", uint64_t{bytes.size()} + slice);
   *consumed += slice;
   CAMELGPT_TRY(parse(reader));
   if (reader.complete) {
@@ -304,7 +310,8 @@ Status GgufReader::finish() const {
                             current.count, GgufQuoted(gguf_key(header, current)).text, position);
       break;
     default:
-      error = with_expected(error, "tensor %" PRIu64 " of %" PRIu64 " at byte %" PRIu64, next_tensor, tensor_count, position);
+      error = with_expected(error, "tensor %" PRIu64 " of %" PRIu64 " at byte %" PRIu64, next_tensor, tensor_count,
+                            position);
   }
   error = with_found(error, "the end of the file after %" PRIu64 " bytes", uint64_t{header.bytes.size()});
   return with_hint(error, kCutOffHint);

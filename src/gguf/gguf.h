@@ -1,8 +1,8 @@
-// The header of a GGUF file (v2 and v3, little-endian): bytes in pieces of any size go in, metadata and the tensor table
-// come out. Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// The header of a GGUF file (v2 and v3, little-endian): bytes in pieces of any size go in, metadata and the tensor
+// table come out. Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md
 //
-// Every byte is hostile: counts, lengths, offsets and types are checked in 64-bit arithmetic before they are used, and no
-// allocation is larger than what the bytes that have really arrived justify.
+// Every byte is hostile: counts, lengths, offsets and types are checked in 64-bit arithmetic before they are used, and
+// no allocation is larger than what the bytes that have really arrived justify.
 #pragma once
 
 #include <cstdint>
@@ -17,24 +17,36 @@ namespace camelgpt {
 
 // Types of metadata values; the numbers are the file's.
 enum class GgufType : uint32_t {
-  kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9,
-  kU64 = 10, kI64 = 11, kF64 = 12,
+  kU8 = 0,
+  kI8 = 1,
+  kU16 = 2,
+  kI16 = 3,
+  kU32 = 4,
+  kI32 = 5,
+  kF32 = 6,
+  kBool = 7,
+  kString = 8,
+  kArray = 9,
+  kU64 = 10,
+  kI64 = 11,
+  kF64 = 12,
 };
 
 // One metadata item. Positions are byte offsets into GgufHeader::bytes.
 struct GgufEntry {
   uint64_t key_position;
   uint64_t key_length;
-  GgufType type;          // kArray for arrays
-  GgufType element_type;  // of an array; otherwise equal to type
-  uint64_t count;         // elements of an array; otherwise 1
+  GgufType type;            // kArray for arrays
+  GgufType element_type;    // of an array; otherwise equal to type
+  uint64_t count;           // elements of an array; otherwise 1
   uint64_t value_position;  // first byte of the (first) value; strings start with their 64-bit length
   uint64_t value_bytes;     // bytes of all values together
 };
 
 inline constexpr uint32_t kGgufMaxDimensions = 4;
 
-// What is refused as soon as a header claims it. The format has no such limits; the largest known models stay far below.
+// What is refused as soon as a header claims it. The format has no such limits; the largest known models stay far
+// below.
 inline constexpr uint64_t kGgufMaxHeaderBytes = uint64_t{512} << 20;
 inline constexpr uint64_t kGgufMaxEntries = 65536;
 inline constexpr uint64_t kGgufMaxTensors = 65536;
@@ -72,21 +84,22 @@ struct GgufReader {
   GgufHeader header;
   bool complete = false;
 
-  // Takes the next bytes of the file. Sets *consumed to how many of them belong to the header; once `complete` is true the
-  // rest of the file (from data_position - padding on) was not consumed. The bytes between the header's end and
+  // Takes the next bytes of the file. Sets *consumed to how many of them belong to the header; once `complete` is true
+  // the rest of the file (from data_position - padding on) was not consumed. The bytes between the header's end and
   // data_position (padding) are not consumed either. After an error every further call is kBadState.
   Status append(std::span<const uint8_t> piece, size_t* consumed);
 
-  // What to say when the file ends here: an error that names the part of the header that is missing, or success if complete.
+  // What to say when the file ends here: an error that names the part of the header that is missing, or success if
+  // complete.
   Status finish() const;
 
   // --- progress of the parser; private in spirit ---
   uint32_t stage = 0;
-  uint64_t position = 0;          // next unread byte of header.bytes
+  uint64_t position = 0;  // next unread byte of header.bytes
   uint64_t tensor_count = 0;
   uint64_t entry_count = 0;
-  uint64_t array_index = 0;       // elements of the current array of strings already skipped
-  GgufEntry current = {};         // the entry whose strings are being skipped
+  uint64_t array_index = 0;  // elements of the current array of strings already skipped
+  GgufEntry current = {};    // the entry whose strings are being skipped
   uint64_t header_limit = kGgufMaxHeaderBytes;
 };
 
@@ -96,10 +109,11 @@ std::string_view gguf_name(const GgufHeader& header, const GgufTensor& tensor);
 const GgufEntry* gguf_find(const GgufHeader& header, std::string_view key);  // null when absent
 const GgufTensor* gguf_find_tensor(const GgufHeader& header, std::string_view name);
 
-// Typed look-ups. A missing key is kMissingMetadata, a value of another kind or out of range kBadMetadata; both name the
-// key. Integers of any width and signedness are accepted where the value fits; get_f64 accepts both float widths and integers,
-// and refuses NaN and infinities.
-Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t minimum, uint64_t maximum, uint64_t* value);
+// Typed look-ups. A missing key is kMissingMetadata, a value of another kind or out of range kBadMetadata; both name
+// the key. Integers of any width and signedness are accepted where the value fits; get_f64 accepts both float widths
+// and integers, and refuses NaN and infinities.
+Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t minimum, uint64_t maximum,
+                    uint64_t* value);
 Status gguf_get_f64(const GgufHeader& header, std::string_view key, double* value);
 Status gguf_get_bool(const GgufHeader& header, std::string_view key, bool* value);
 Status gguf_get_string(const GgufHeader& header, std::string_view key, std::string_view* value);
@@ -118,13 +132,13 @@ struct GgufStringCursor {
   bool next(std::string_view* value);
 };
 
-// Element `index` of an array of numbers (or bools), converted; what int64_t cannot hold becomes its nearest bound, NaN 0.
-// The caller has checked type and index.
+// Element `index` of an array of numbers (or bools), converted; what int64_t cannot hold becomes its nearest bound, NaN
+// 0. The caller has checked type and index.
 double gguf_number_at(const GgufHeader& header, const GgufEntry& entry, uint64_t index);
 int64_t gguf_integer_at(const GgufHeader& header, const GgufEntry& entry, uint64_t index);
 
-// Writes the metadata as one JSON object: keys in file order, strings escaped (invalid UTF-8 replaced by U+FFFD), arrays of
-// more than `array_limit` elements as {"type": "string", "count": 49152}, NaN and infinities as null. Used by
+// Writes the metadata as one JSON object: keys in file order, strings escaped (invalid UTF-8 replaced by U+FFFD),
+// arrays of more than `array_limit` elements as {"type": "string", "count": 49152}, NaN and infinities as null. Used by
 // `camelgpt inspect`.
 Status gguf_metadata_json(const GgufHeader& header, uint64_t array_limit, Buffer<char>* json);
 

@@ -33,8 +33,9 @@ GgufQuoted::GgufQuoted(std::string_view source) {
 
 Status gguf_check_length(const char* label, uint64_t index, uint64_t length, uint64_t limit, uint64_t position) {
   if (length >= 1 && length <= limit) return {};
-  Status error = make_error(ErrorCode::kBadFormat,
-                            "The %s number %" PRIu64 ", at byte %" PRIu64 ", has an impossible length.", label, index, position);
+  Status error =
+      make_error(ErrorCode::kBadFormat, "The %s number %" PRIu64 ", at byte %" PRIu64 ", has an impossible length.",
+                 label, index, position);
   error = with_expected(error, "1 to %" PRIu64 " bytes", limit);
   error = with_found(error, "%" PRIu64 " bytes", length);
   return with_hint(error, kGgufDamagedHint);

@@ -29,7 +29,8 @@ inline T gguf_load(const GgufHeader& header, uint64_t position) {
 
 inline std::string_view gguf_text(const GgufHeader& header, uint64_t position, uint64_t length) {
   assert(position <= header.bytes.size() && header.bytes.size() - position >= length);
-  return {reinterpret_cast<const char*>(header.bytes.data()) + static_cast<size_t>(position), static_cast<size_t>(length)};
+  return {reinterpret_cast<const char*>(header.bytes.data()) + static_cast<size_t>(position),
+          static_cast<size_t>(length)};
 }
 
 struct GgufTypeInfo {

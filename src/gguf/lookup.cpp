@@ -7,7 +7,8 @@
 namespace camelgpt {
 namespace {
 
-constexpr char kOtherConverterHint[] = "Convert the model again with a current converter, or choose another file of it.";
+constexpr char kOtherConverterHint[] =
+    "Convert the model again with a current converter, or choose another file of it.";
 
 // The index in `order` (sorted by label) whose label is `wanted`, or -1.
 template <typename Label>
@@ -35,17 +36,24 @@ Status find_entry(const GgufHeader& header, std::string_view key, const GgufEntr
 
 Status wrong_type(std::string_view key, const GgufEntry& entry, const char* expected_prefix, const char* expected) {
   const bool array = entry.type == GgufType::kArray;
-  Status error = make_error(ErrorCode::kBadMetadata, "The metadata value \"%s\" has the wrong type.", GgufQuoted(key).text);
+  Status error =
+      make_error(ErrorCode::kBadMetadata, "The metadata value \"%s\" has the wrong type.", GgufQuoted(key).text);
   error = with_expected(error, "%s%s", expected_prefix, expected);
-  error = with_found(error, "%s%s at byte %" PRIu64, array ? "an array of " : "", gguf_type_info(entry.element_type).name,
-                     entry.value_position);
+  error = with_found(error, "%s%s at byte %" PRIu64, array ? "an array of " : "",
+                     gguf_type_info(entry.element_type).name, entry.value_position);
   return with_hint(error, kOtherConverterHint);
 }
 
 bool is_integer(GgufType type) {
   switch (type) {
-    case GgufType::kU8: case GgufType::kI8: case GgufType::kU16: case GgufType::kI16:
-    case GgufType::kU32: case GgufType::kI32: case GgufType::kU64: case GgufType::kI64: return true;
+    case GgufType::kU8:
+    case GgufType::kI8:
+    case GgufType::kU16:
+    case GgufType::kI16:
+    case GgufType::kU32:
+    case GgufType::kI32:
+    case GgufType::kU64:
+    case GgufType::kI64: return true;
     default: return false;
   }
 }
@@ -65,8 +73,10 @@ auto with_number(const GgufHeader& header, const GgufEntry& entry, uint64_t inde
     case GgufType::kU64: return use(gguf_load<uint64_t>(header, position));
     case GgufType::kI64: return use(gguf_load<int64_t>(header, position));
     case GgufType::kF64: return use(gguf_load<double>(header, position));
-    case GgufType::kString: case GgufType::kArray: assert(false && "not a number"); [[fallthrough]];
-    case GgufType::kU8: case GgufType::kBool: break;
+    case GgufType::kString:
+    case GgufType::kArray: assert(false && "not a number"); [[fallthrough]];
+    case GgufType::kU8:
+    case GgufType::kBool: break;
   }
   return use(gguf_load<uint8_t>(header, position));
 }
@@ -102,7 +112,8 @@ const GgufTensor* gguf_find_tensor(const GgufHeader& header, std::string_view na
   return index < 0 ? nullptr : &header.tensors[static_cast<size_t>(index)];
 }
 
-Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t minimum, uint64_t maximum, uint64_t* value) {
+Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t minimum, uint64_t maximum,
+                    uint64_t* value) {
   const GgufEntry* entry;
   CAMELGPT_TRY(find_entry(header, key, &entry));
   if (!is_integer(entry->type)) return wrong_type(key, *entry, "", "an integer");
@@ -112,10 +123,12 @@ Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t min
                                 : static_cast<uint64_t>(gguf_integer_at(header, *entry, 0));
   const bool negative = !is_u64 && static_cast<int64_t>(found) < 0;
   if (negative || found < minimum || found > maximum) {
-    Status error = make_error(ErrorCode::kBadMetadata, "The metadata value \"%s\" is out of range.", GgufQuoted(key).text);
+    Status error =
+        make_error(ErrorCode::kBadMetadata, "The metadata value \"%s\" is out of range.", GgufQuoted(key).text);
     error = with_expected(error, "an integer from %" PRIu64 " to %" PRIu64, minimum, maximum);
-    error = negative ? with_found(error, "%" PRId64 " at byte %" PRIu64, static_cast<int64_t>(found), entry->value_position)
-                     : with_found(error, "%" PRIu64 " at byte %" PRIu64, found, entry->value_position);
+    error = negative
+                ? with_found(error, "%" PRId64 " at byte %" PRIu64, static_cast<int64_t>(found), entry->value_position)
+                : with_found(error, "%" PRIu64 " at byte %" PRIu64, found, entry->value_position);
     return with_hint(error, kOtherConverterHint);
   }
   *value = found;
@@ -129,7 +142,8 @@ Status gguf_get_f64(const GgufHeader& header, std::string_view key, double* valu
   if (!is_float && !is_integer(entry->type)) return wrong_type(key, *entry, "", "a number");
   const double found = gguf_number_at(header, *entry, 0);
   if (!std::isfinite(found)) {
-    Status error = make_error(ErrorCode::kBadMetadata, "The metadata value \"%s\" is not finite.", GgufQuoted(key).text);
+    Status error =
+        make_error(ErrorCode::kBadMetadata, "The metadata value \"%s\" is not finite.", GgufQuoted(key).text);
     error = with_expected(error, "a finite number");
     error = with_found(error, "%f at byte %" PRIu64, found, entry->value_position);
     return with_hint(error, kOtherConverterHint);

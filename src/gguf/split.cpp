@@ -29,7 +29,8 @@ uint64_t bytes_behind(const GgufHeader& header) {
 Status out_of_place(uint64_t files, uint64_t number, uint64_t expected_files, uint64_t expected_number) {
   Status error = make_error(ErrorCode::kBadInput, "A file of a split model is not in its place.");
   error = with_expected(error, "file %" PRIu64 " of %" PRIu64, expected_number + 1, expected_files);
-  return files == 1 ? with_found(error, "a model in one file") : with_found(error, "file %" PRIu64 " of %" PRIu64, number + 1, files);
+  return files == 1 ? with_found(error, "a model in one file")
+                    : with_found(error, "file %" PRIu64 " of %" PRIu64, number + 1, files);
 }
 
 Status wrong_tensor_count(uint64_t expected, uint64_t found) {
@@ -48,7 +49,8 @@ Status index_names(GgufHeader* whole) {
   const Buffer<uint32_t>& order = whole->tensors_by_name;
   for (size_t i = 1; i < order.size(); ++i) {
     if (name(order[i - 1]) != name(order[i])) continue;
-    Status error = make_error(ErrorCode::kBadFormat, "Two files of the split model have a tensor named \"%s\".", GgufQuoted(name(order[i])).text);
+    Status error = make_error(ErrorCode::kBadFormat, "Two files of the split model have a tensor named \"%s\".",
+                              GgufQuoted(name(order[i])).text);
     error = with_expected(error, "each name once");
     return with_hint(error, "Check that all files are of the same model, and none is given twice.");
   }
@@ -60,7 +62,8 @@ Status append_tensor(const GgufHeader& next, const GgufTensor& tensor, uint64_t 
   GgufTensor moved = tensor;
   moved.name_position = whole->bytes.size();
   moved.offset += shift;
-  if (!whole->bytes.append(reinterpret_cast<const uint8_t*>(name.data()), name.size()) || !whole->tensors.push_back(moved)) {
+  if (!whole->bytes.append(reinterpret_cast<const uint8_t*>(name.data()), name.size()) ||
+      !whole->tensors.push_back(moved)) {
     return out_of_memory("the tensor table", whole->tensors.size() * sizeof moved);
   }
   return {};
@@ -72,13 +75,15 @@ Status gguf_split_begin(GgufHeader* first, GgufSplit* split) {
   uint64_t files, number;
   CAMELGPT_TRY(read_place(*first, &files, &number));
   if (number != 0) {
-    return with_hint(out_of_place(files, number, files, 0), "Begin with the first file: its name ends in -00001-of-%05" PRIu64 ".gguf.", files);
+    return with_hint(out_of_place(files, number, files, 0),
+                     "Begin with the first file: its name ends in -00001-of-%05" PRIu64 ".gguf.", files);
   }
   *split = {static_cast<uint32_t>(files), 1, first->tensors.size(), first->bytes.size(), bytes_behind(*first)};
   if (files == 1) return {};
   CAMELGPT_TRY(gguf_get_u64(*first, kTensorsKey, 1, kGgufMaxTensors, &split->tensors));
   if (split->tensors < first->tensors.size()) return wrong_tensor_count(split->tensors, first->tensors.size());
-  if (first->data_bytes == 0) first->data_position = first->bytes.size();  // or there would be padding with nothing behind it
+  if (first->data_bytes == 0)
+    first->data_position = first->bytes.size();  // or there would be padding with nothing behind it
   return {};
 }
 
@@ -91,7 +96,8 @@ Status gguf_split_add(const GgufHeader& next, GgufHeader* whole, GgufSplit* spli
   }
   const uint64_t tensors = uint64_t{whole->tensors.size()} + next.tensors.size();
   const bool is_last = split->headers + 1 == split->files;
-  if (tensors > split->tensors || (is_last && tensors < split->tensors)) return wrong_tensor_count(split->tensors, tensors);
+  if (tensors > split->tensors || (is_last && tensors < split->tensors))
+    return wrong_tensor_count(split->tensors, tensors);
 
   split->data_bytes = bytes_behind(next);
   const CheckedSize data_position = CheckedSize(whole->data_position) + next.bytes.size();

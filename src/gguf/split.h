@@ -1,5 +1,5 @@
-// A model that is split into several files, as llama.cpp's gguf-split does it: their headers go in, one after the other, and the header of
-// one file comes out, whose tensor data are those of all files in succession.
+// A model that is split into several files, as llama.cpp's gguf-split does it: their headers go in, one after the
+// other, and the header of one file comes out, whose tensor data are those of all files in succession.
 #pragma once
 
 #include "gguf/gguf.h"
@@ -14,12 +14,13 @@ struct GgufSplit {
   uint64_t data_bytes = 0;    // that follow the last complete header, up to the end of the file's last tensor
 };
 
-// The first header is complete. Where others follow, it is made that of the file of all files: it begins with all headers, and a tensor's
-// offset counts what lies between headers and data too. kBadInput for a file that is not the first of its model.
+// The first header is complete. Where others follow, it is made that of the file of all files: it begins with all
+// headers, and a tensor's offset counts what lies between headers and data too. kBadInput for a file that is not the
+// first of its model.
 Status gguf_split_begin(GgufHeader* first, GgufSplit* split);
 
-// The header of the next file is complete: its tensors join the others. After the last one all are compared with one another. kBadInput for a
-// file that is not the next of this model.
+// The header of the next file is complete: its tensors join the others. After the last one all are compared with one
+// another. kBadInput for a file that is not the next of this model.
 Status gguf_split_add(const GgufHeader& next, GgufHeader* whole, GgufSplit* split);
 
 }  // namespace camelgpt

@@ -68,12 +68,12 @@ Status measure_tensor(const GgufHeader& header, uint64_t type_position, GgufTens
   if (info.name == nullptr) {
     const uint32_t number = static_cast<uint32_t>(tensor->type);
     const char* foreign = foreign_type_name(number);
-    Status error = make_error(ErrorCode::kUnsupportedTensorType,
-                              "The engine does not read the type %s of the tensor \"%s\".",
-                              foreign != nullptr ? foreign : "(unknown)", name.text);
+    Status error =
+        make_error(ErrorCode::kUnsupportedTensorType, "The engine does not read the type %s of the tensor \"%s\".",
+                   foreign != nullptr ? foreign : "(unknown)", name.text);
     error = with_expected(error, "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K or IQ4_NL");
-    error = with_found(error, "type %" PRIu32 " (%s) at byte %" PRIu64, number, foreign != nullptr ? foreign : "unknown",
-                       type_position);
+    error = with_found(error, "type %" PRIu32 " (%s) at byte %" PRIu64, number,
+                       foreign != nullptr ? foreign : "unknown", type_position);
     return with_hint(error, "Choose another quantization of the model, for example Q4_0, Q4_K_M or Q8_0.");
   }
 
@@ -81,7 +81,8 @@ Status measure_tensor(const GgufHeader& header, uint64_t type_position, GgufTens
   CheckedSize elements = 1;
   for (uint64_t dimension : tensor->dimensions) elements *= dimension;
   if (elements.fits(kLargestFile) && columns % info.block_elements != 0) {
-    Status error = make_error(ErrorCode::kBadFormat, "The rows of the tensor \"%s\" do not divide into blocks.", name.text);
+    Status error =
+        make_error(ErrorCode::kBadFormat, "The rows of the tensor \"%s\" do not divide into blocks.", name.text);
     error = with_expected(error, "a multiple of %" PRIu32 " columns (%s)", info.block_elements, info.name);
     error = with_found(error, "%" PRIu64 " columns", columns);
     return with_hint(error, kGgufDamagedHint);
@@ -105,7 +106,7 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
   GgufTensor tensor = {};
   if (!fields.take(&tensor.name_length)) return gguf_wait(starved);
   CAMELGPT_TRY(gguf_check_length("tensor name", header.tensors.size() + 1, tensor.name_length, kGgufMaxNameLength,
-                                  reader.position));
+                                 reader.position));
   tensor.name_position = fields.position;
   if (!fields.has(tensor.name_length)) return gguf_wait(starved);
   fields.position += tensor.name_length;
@@ -113,8 +114,8 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
 
   if (!fields.take(&tensor.dimension_count)) return gguf_wait(starved);
   if (tensor.dimension_count < 1 || tensor.dimension_count > kGgufMaxDimensions) {
-    Status error = make_error(ErrorCode::kBadFormat, "The tensor \"%s\" has a wrong number of dimensions.",
-                              GgufQuoted(name).text);
+    Status error =
+        make_error(ErrorCode::kBadFormat, "The tensor \"%s\" has a wrong number of dimensions.", GgufQuoted(name).text);
     error = with_expected(error, "1 to %" PRIu32, kGgufMaxDimensions);
     error = with_found(error, "%" PRIu32 " at byte %" PRIu64, tensor.dimension_count, fields.position - 4);
     return with_hint(error, kGgufDamagedHint);
@@ -140,12 +141,14 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
   CAMELGPT_TRY(measure_tensor(header, type_position, &tensor));
   if (!fields.take(&tensor.offset)) return gguf_wait(starved);
   if (tensor.offset % header.alignment != 0) {
-    Status error = make_error(ErrorCode::kBadFormat, "The data of the tensor \"%s\" is not aligned.", GgufQuoted(name).text);
+    Status error =
+        make_error(ErrorCode::kBadFormat, "The data of the tensor \"%s\" is not aligned.", GgufQuoted(name).text);
     error = with_expected(error, "an offset that is a multiple of %" PRIu32, header.alignment);
     error = with_found(error, "%" PRIu64 " at byte %" PRIu64, tensor.offset, fields.position - sizeof tensor.offset);
     return with_hint(error, kGgufDamagedHint);
   }
-  if (!header.tensors.push_back(tensor)) return out_of_memory("the tensor table", header.tensors.size() * sizeof tensor);
+  if (!header.tensors.push_back(tensor))
+    return out_of_memory("the tensor table", header.tensors.size() * sizeof tensor);
   reader.position = fields.position;
   return {};
 }
@@ -167,7 +170,8 @@ Status gguf_end_tensors(GgufReader& reader) {
   const Buffer<uint32_t>& order = header.tensors_by_name;
   for (size_t i = 1; i < order.size(); ++i) {
     if (name(order[i - 1]) != name(order[i])) continue;
-    return gguf_duplicate("tensors", name(order[i]), tensors[order[i - 1]].name_position, tensors[order[i]].name_position);
+    return gguf_duplicate("tensors", name(order[i]), tensors[order[i - 1]].name_position,
+                          tensors[order[i]].name_position);
   }
 
   // The header is at most 512 MiB long, so its aligned end cannot overflow.
@@ -177,7 +181,8 @@ Status gguf_end_tensors(GgufReader& reader) {
     const GgufTensor& tensor = tensors[i];
     if (tensor.offset < header.data_bytes) {
       const GgufQuoted first(gguf_name(header, tensors[i - 1])), second(gguf_name(header, tensor));
-      Status error = make_error(ErrorCode::kBadFormat, "The tensors \"%s\" and \"%s\" overlap.", first.text, second.text);
+      Status error =
+          make_error(ErrorCode::kBadFormat, "The tensors \"%s\" and \"%s\" overlap.", first.text, second.text);
       error = with_expected(error, "the second one at offset %" PRIu64 " or later", header.data_bytes);
       error = with_found(error, "offset %" PRIu64, tensor.offset);
       return with_hint(error, kGgufDamagedHint);

@@ -1,10 +1,10 @@
 // Attention with an online softmax over stored keys and values, written once for every instruction set.
 //
-// Queries and softmax weights are rounded to integers as well, so that nearly all of the work is the widening multiplication
-// of 16-bit pairs, which every instruction set has. Blocks of up to four query rows share each key and value that is loaded.
-// Sums are exact within a key or a tile of 32 positions; tile borders depend on positions alone, so a token's result does
-// not depend on the batch it came in.
-// Source of the recurrence: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
+// Queries and softmax weights are rounded to integers as well, so that nearly all of the work is the widening
+// multiplication of 16-bit pairs, which every instruction set has. Blocks of up to four query rows share each key and
+// value that is loaded. Sums are exact within a key or a tile of 32 positions; tile borders depend on positions alone,
+// so a token's result does not depend on the batch it came in. Source of the recurrence: Milakov and Gimelshein 2018,
+// "Online normalizer calculation for softmax".
 #pragma once
 
 #include <algorithm>
@@ -53,10 +53,11 @@ struct AttentionKernel {
     return stored;
   }
 
-  // scores [kRows, kAttentionTile] of the queries [width / 2, kRows, 2] against the keys of `positions`, times their scales.
+  // scores [kRows, kAttentionTile] of the queries [width / 2, kRows, 2] against the keys of `positions`, times their
+  // scales.
   template <int kRows, class Element>
-  CAMELGPT_ONCE static void score(const int16_t* queries, const Element* keys, const float* key_scales, uint32_t positions,
-                                  uint32_t width, float* scores) {
+  CAMELGPT_ONCE static void score(const int16_t* queries, const Element* keys, const float* key_scales,
+                                  uint32_t positions, uint32_t width, float* scores) {
     for (uint32_t p = 0; p < positions; p += kKeyBlock) {
       v128_t sums[kRows][2];
       keys = dot_pairs<kRows>(queries, queries + width * kRows, keys, sums);
@@ -71,10 +72,11 @@ struct AttentionKernel {
     }
   }
 
-  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] times values), pairs two by two.
+  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] times values), pairs two by
+  // two.
   template <int kRows, class Element>
-  CAMELGPT_ONCE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions, uint32_t width,
-                                       const float* keep, const float* scales, float* const* out) {
+  CAMELGPT_ONCE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions,
+                                       uint32_t width, const float* keep, const float* scales, float* const* out) {
     for (uint32_t i = 0; i < width; i += 8, values += 8 * kAttentionTile) {
       v128_t sums[kRows][2];
       dot_pairs<kRows>(weights, weights + (positions + 3) / 4 * (4 * kRows), values, sums);
@@ -83,7 +85,8 @@ struct AttentionKernel {
         const v128_t kept = wasm_v128_load32_splat(keep + r), scale = wasm_v128_load32_splat(scales + r);
         for (int h = 0; h < 2; ++h) {
           float* to = out[r] + i + 4 * h;
-          wasm_v128_store(to, madd(wasm_f32x4_convert_i32x4(sums[r][h]), scale, wasm_f32x4_mul(wasm_v128_load(to), kept)));
+          wasm_v128_store(to,
+                          madd(wasm_f32x4_convert_i32x4(sums[r][h]), scale, wasm_f32x4_mul(wasm_v128_load(to), kept)));
         }
       }
     }
@@ -102,7 +105,8 @@ struct AttentionKernel {
     for (int r = 0; r < count; ++r) {
       float* row = scores + r * kAttentionTile;
       const v128_t scale = wasm_v128_load32_splat(&rows[r].score_scale);
-      for (uint32_t p = 0; p < kAttentionTile; p += 4) wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
+      for (uint32_t p = 0; p < kAttentionTile; p += 4)
+        wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
       VectorOps::softcap(row, kAttentionTile, softcap);
     }
   }
@@ -113,12 +117,12 @@ struct AttentionKernel {
     std::fill(row + seen, row + kAttentionTile, value);
   }
 
-  // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values' scales, as
-  // integers that are to be multiplied with scales[r]; zero before from[r] and from seen[r] on. keep[r]: by how much the past
-  // shrinks. `scaled`: the scores have gone through limit().
+  // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values'
+  // scales, as integers that are to be multiplied with scales[r]; zero before from[r] and from seen[r] on. keep[r]: by
+  // how much the past shrinks. `scaled`: the scores have gone through limit().
   template <int kRows>
-  CAMELGPT_ONCE static void weigh(float* scores, const uint32_t* from, const uint32_t* seen, const float* value_scales, Row* rows,
-                                  bool scaled, int16_t* weights, float* scales, float* keep) {
+  CAMELGPT_ONCE static void weigh(float* scores, const uint32_t* from, const uint32_t* seen, const float* value_scales,
+                                  Row* rows, bool scaled, int16_t* weights, float* scales, float* keep) {
     v128_t peaks[kRows];
     CAMELGPT_UNROLL
     for (int r = 0; r < kRows; ++r) {
@@ -166,8 +170,9 @@ struct AttentionKernel {
       const v128_t inverse = wasm_f32x4_splat(scales[r] > kSmallestRange ? 1.0f / scales[r] : 0.0f);
       int16_t* to = weights + 2 * r;
       for (uint32_t p = 0; p < kAttentionTile; p += 8, to += 8 * kRows) {
-        const v128_t words = wasm_i16x8_narrow_i32x4(round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p), inverse)),
-                                                     round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p + 4), inverse)));
+        const v128_t words =
+            wasm_i16x8_narrow_i32x4(round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p), inverse)),
+                                    round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p + 4), inverse)));
         wasm_v128_store32_lane(to, words, 0);
         wasm_v128_store32_lane(to + 2 * kRows, words, 1);
         wasm_v128_store32_lane(to + 4 * kRows, words, 2);
@@ -191,7 +196,7 @@ struct AttentionKernel {
   static void attend_stored(const AttentionArguments& a) {
     const uint32_t width = a.head_width;
     const uint32_t last = a.seen != 0 ? a.seen : a.position + a.tokens;  // positions that anyone sees
-    const uint32_t rows = a.tokens * a.group;     // of queries
+    const uint32_t rows = a.tokens * a.group;                            // of queries
     const auto block_rows = [&](uint32_t first) { return std::min<uint32_t>(rows - first, kRowBlock); };
     Row* row_of = static_cast<Row*>(a.scratch);
     int16_t* queries = reinterpret_cast<int16_t*>(row_of + rows);  // [blocks of rows][width / 2, rows of the block, 2]
@@ -231,7 +236,8 @@ struct AttentionKernel {
         };
         if (a.window != 0 && a.position >= start + kAttentionTile + a.window - 1) continue;
         // Blocks before the first one see nothing of this tile.
-        const uint32_t first = (a.seen == 0 && start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
+        const uint32_t first =
+            (a.seen == 0 && start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
         for (uint32_t r = first; r < rows; r += kRowBlock) {
           with_rows(block_rows(r), [&](auto count) {
             constexpr int kRows = decltype(count)::value;
@@ -254,7 +260,8 @@ struct AttentionKernel {
       for (uint32_t r = 0; r < rows; ++r) {
         float* out = out_of(r);
         const v128_t inverse = wasm_f32x4_splat(1.0f / row_of[r].total);
-        for (uint32_t i = 0; i < width; i += 4) wasm_v128_store(out + i, wasm_f32x4_mul(wasm_v128_load(out + i), inverse));
+        for (uint32_t i = 0; i < width; i += 4)
+          wasm_v128_store(out + i, wasm_f32x4_mul(wasm_v128_load(out + i), inverse));
       }
     }
   }
@@ -269,7 +276,8 @@ struct AttentionKernel {
 
   // The query for a page, which is scored as a key of twice the width: [q, |q|] of each column, as row r of `rows` in
   // [width, rows, 2]. Returns the scale of its integers.
-  CAMELGPT_ONCE static float page_query(const float* q, uint32_t head_width, uint32_t r, uint32_t rows, int16_t* queries) {
+  CAMELGPT_ONCE static float page_query(const float* q, uint32_t head_width, uint32_t r, uint32_t rows,
+                                        int16_t* queries) {
     alignas(16) float pairs[2 * kMaxHeadWidth];
     int16_t words[2 * kMaxHeadWidth];
     for (uint32_t i = 0; i < head_width; ++i) {
@@ -277,7 +285,8 @@ struct AttentionKernel {
       pairs[2 * i + 1] = std::fabs(q[i]);
     }
     const float scale = VectorOps::round_row(pairs, 2 * head_width, kQueryLimits, words);
-    for (uint32_t i = 0; i < 2 * head_width; i += 2) std::memcpy(queries + i * rows + 2 * r, words + i, 2 * sizeof(int16_t));
+    for (uint32_t i = 0; i < 2 * head_width; i += 2)
+      std::memcpy(queries + i * rows + 2 * r, words + i, 2 * sizeof(int16_t));
     return scale;
   }
 
@@ -308,17 +317,20 @@ struct AttentionKernel {
     std::fill(a.shares, a.shares + pages, 0.0f);
     for (uint32_t first = 0; first < a.group; first += kRowBlock) {
       const uint32_t rows = std::min<uint32_t>(a.group - first, kRowBlock);
-      for (uint32_t r = 0; r < rows; ++r) scales[r] = a.scale * page_query(a.q + (first + r) * a.head_width, a.head_width, r, rows, queries);
+      for (uint32_t r = 0; r < rows; ++r)
+        scales[r] = a.scale * page_query(a.q + (first + r) * a.head_width, a.head_width, r, rows, queries);
       for (uint32_t start = 0; start < room; start += kAttentionTile) {
         const uint32_t some = std::min(room - start, kAttentionTile);
         with_rows(rows, [&](auto count) {
-          score<decltype(count)::value>(queries, a.pages + static_cast<size_t>(start) * width, a.page_scales + start, some, width, scores);
+          score<decltype(count)::value>(queries, a.pages + static_cast<size_t>(start) * width, a.page_scales + start,
+                                        some, width, scores);
         });
         for (uint32_t r = 0; r < rows; ++r) {
           std::copy_n(scores + r * kAttentionTile, some, a.scratch + static_cast<size_t>(r) * room + start);
         }
       }
-      for (uint32_t r = 0; r < rows; ++r) add_shares(a.scratch + static_cast<size_t>(r) * room, room, pages, scales[r], a.shares);
+      for (uint32_t r = 0; r < rows; ++r)
+        add_shares(a.scratch + static_cast<size_t>(r) * room, room, pages, scales[r], a.shares);
     }
   }
 };

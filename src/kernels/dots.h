@@ -1,4 +1,5 @@
-// Ways to multiply 16 weights of 8 bits or less (four columns of four rows) with four activations of 8 or 16 bits, exactly.
+// Ways to multiply 16 weights of 8 bits or less (four columns of four rows) with four activations of 8 or 16 bits,
+// exactly.
 //
 // Each has: Weights (16 weights made ready), Input (four activations, splat), Sum (for four rows), and
 //   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
@@ -14,12 +15,12 @@
 
 namespace camelgpt {
 
-// V8 builds a 128-bit constant anew at every use, inside loops too. Loading it once at the top of a function, from memory
-// that the compiler must not look into, keeps it in a register: the 4-bit kernel doubles its speed.
+// V8 builds a 128-bit constant anew at every use, inside loops too. Loading it once at the top of a function, from
+// memory that the compiler must not look into, keeps it in a register: the 4-bit kernel doubles its speed.
 inline v128_t opaque_splat_i32(const volatile uint32_t& word) { return wasm_i32x4_splat(static_cast<int32_t>(word)); }
 
-// The same value, of which the compiler does not know that. An address that is moved so from turn to turn is one addition; V8
-// would compute it anew from the number of the turn.
+// The same value, of which the compiler does not know that. An address that is moved so from turn to turn is one
+// addition; V8 would compute it anew from the number of the turn.
 template <class T>
 inline T opaque(T value) {
   asm("" : "+r"(value));
@@ -34,8 +35,12 @@ inline const volatile uint32_t kWordOnes16 = 0x00010001u;
 // simd128 alone: 16-bit multiplications of the even and the odd columns.
 struct WideDot {
   static constexpr uint32_t kColumnBytes = 2;
-  struct Weights { v128_t even, odd; };
-  struct Input { v128_t even, odd; };
+  struct Weights {
+    v128_t even, odd;
+  };
+  struct Input {
+    v128_t even, odd;
+  };
   using Sum = v128_t;
   v128_t nibble = opaque_splat_i32(kWordLowNibble16);
   v128_t low_byte = opaque_splat_i32(kWordLowByte16);
@@ -79,13 +84,11 @@ struct Dot32 : PackedDot {
   v128_t total(Sum sum) const { return sum; }
 };
 
-// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 128 make at most 30,720. One instruction a step where
-// the 32-bit dot is three (x86 without VEX-encoded VNNI).
+// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 128 make at most 30,720. One instruction a step
+// where the 32-bit dot is three (x86 without VEX-encoded VNNI).
 struct Dot16 : PackedDot {
   v128_t ones = opaque_splat_i32(kWordOnes16);
-  Sum add(Sum sum, Input a, Weights w) const {
-    return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w));
-  }
+  Sum add(Sum sum, Input a, Weights w) const { return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w)); }
   v128_t total(Sum sum) const { return wasm_i32x4_dot_i16x8(sum, ones); }
 };
 

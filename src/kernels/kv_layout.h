@@ -1,4 +1,5 @@
-// How keys and values are stored: as integers with one float scale for a head's key or value at a position, x = scale * q.
+// How keys and values are stored: as integers with one float scale for a head's key or value at a position, x = scale *
+// q.
 //
 // They lie as the widening multiplication of 16-bit pairs wants them, so that nothing is transposed while attending:
 //   keys    [positions / 8][width / 2][8 positions][2 columns]                  a dot adds up two columns
@@ -32,8 +33,9 @@ constexpr RowLimits value_limits(KvType type) { return {type == KvType::k16 ? 16
 inline constexpr float kLargestWeight = 32767;
 inline constexpr float kLargestWeightSum = 130000;
 
-// A page is a tile of positions. What its keys have in common is summed up by the mean of each column and by kPageSpread times
-// its standard deviation, which lie as keys of 8 bits and twice the width do: [pages / 8][width][8 pages][mean, spread].
+// A page is a tile of positions. What its keys have in common is summed up by the mean of each column and by
+// kPageSpread times its standard deviation, which lie as keys of 8 bits and twice the width do: [pages / 8][width][8
+// pages][mean, spread].
 inline constexpr float kPageSpread = 0.75f;
 inline constexpr RowLimits kPageLimits = key_limits(KvType::k8);
 constexpr uint64_t page_room(uint64_t context) {
@@ -41,7 +43,9 @@ constexpr uint64_t page_room(uint64_t context) {
 }
 
 // Positions for which memory is taken where there must be room for `context` of them.
-constexpr uint64_t kv_room(uint64_t context) { return (context + kAttentionTile - 1) / kAttentionTile * kAttentionTile; }
+constexpr uint64_t kv_room(uint64_t context) {
+  return (context + kAttentionTile - 1) / kAttentionTile * kAttentionTile;
+}
 
 // Where a head keeps a column of a position.
 constexpr size_t key_index(uint32_t width, uint32_t position, uint32_t column) {

@@ -1,6 +1,6 @@
-// Products with the neurons that fired, written once for every instruction set: some rows of a matrix, or some columns of one
-// (quant/neuron_panel.h). Integers are added up within a unit of 32 columns and floats from unit to unit, as in the products of
-// whole panels (panel_matmul.h), so the bits are the same: a column whose input is zero adds nothing.
+// Products with the neurons that fired, written once for every instruction set: some rows of a matrix, or some columns
+// of one (quant/neuron_panel.h). Integers are added up within a unit of 32 columns and floats from unit to unit, as in
+// the products of whole panels (panel_matmul.h), so the bits are the same: a column whose input is zero adds nothing.
 #pragma once
 
 #include <algorithm>
@@ -29,13 +29,16 @@ inline v128_t add_lanes4(const v128_t x[4]) {
   return wasm_i32x4_add(wasm_i64x2_shuffle(a, b, 0, 2), wasm_i64x2_shuffle(a, b, 1, 3));
 }
 
-// Asks for the runs of single neurons before they are needed, in bursts: the processor foresees neither where the next one is nor,
-// where four are read side by side, how they go on, but it waits for many lines at once.
+// Asks for the runs of single neurons before they are needed, in bursts: the processor foresees neither where the next
+// one is nor, where four are read side by side, how they go on, but it waits for many lines at once.
 class Bursts {
  public:
   // Of each neuron's run, `first` bytes from its start, `bytes` are needed; runs are `stride` bytes apart.
   Bursts(const uint8_t* data, size_t stride, size_t first, size_t bytes)
-      : data_(data + first), stride_(stride), bytes_(bytes), neurons_(std::max<size_t>(kBytes / std::max<size_t>(bytes, 1), 4)) {}
+      : data_(data + first),
+        stride_(stride),
+        bytes_(bytes),
+        neurons_(std::max<size_t>(kBytes / std::max<size_t>(bytes, 1), 4)) {}
 
   // Before list[i], for rising i.
   __attribute__((noinline)) void before(std::span<const uint32_t> list, size_t i) {
@@ -135,7 +138,8 @@ struct RowProducts {
       halves = wasm_v128_load16_lane(scales[2] + 2 * u, halves, 2);
       halves = wasm_v128_load16_lane(scales[3] + 2 * u, halves, 3);
       const v128_t offset = wasm_i32x4_shl(wasm_v128_load32_splat(input.sums + u), kOffsetShift);
-      const v128_t scale = wasm_f32x4_mul(half.convert(wasm_i32x4_extend_low_i16x8(halves)), wasm_v128_load32_splat(input.scales + u));
+      const v128_t scale =
+          wasm_f32x4_mul(half.convert(wasm_i32x4_extend_low_i16x8(halves)), wasm_v128_load32_splat(input.scales + u));
       acc = madd(wasm_f32x4_convert_i32x4(wasm_i32x4_sub(add_lanes4(totals), offset)), scale, acc);
     }
     return acc;
@@ -162,11 +166,12 @@ struct RowProducts {
   }
 };
 
-// Bytes or nibbles in columns, two at a time: pairs of 16-bit numbers are what every instruction set multiplies and adds up.
+// Bytes or nibbles in columns, two at a time: pairs of 16-bit numbers are what every instruction set multiplies and
+// adds up.
 template <class Dot, Precision kPrecision, PanelKind kKind>
 struct ColumnProducts {
   static constexpr bool kNibbles = panel_layout(kKind).nibbles;
-  static constexpr int kOffsetShift = 3;        // of nibbles; bytes have no offset here
+  static constexpr int kOffsetShift = 3;                 // of nibbles; bytes have no offset here
   static constexpr uint32_t kRows = kNibbles ? 32 : 16;  // in 16 bytes
   using Units = TokenUnits<Dot, kPrecision>;
 
@@ -191,8 +196,8 @@ struct ColumnProducts {
   }
 
   // y += the columns of a unit times their inputs, in rows whole kRows.
-  __attribute__((noinline)) static void add_unit(const UnitColumns& unit, Range rows, const uint8_t* scales, float input_scale,
-                                                 int32_t input_sum, float* y) {
+  __attribute__((noinline)) static void add_unit(const UnitColumns& unit, Range rows, const uint8_t* scales,
+                                                 float input_scale, int32_t input_sum, float* y) {
     constexpr int kVectors = kRows / 4;
     const HalfConverter half;
     const v128_t nibbles = opaque_splat_i32(kWordNibbles), input_scales = wasm_f32x4_splat(input_scale);
@@ -211,7 +216,8 @@ struct ColumnProducts {
         const v128_t pair = wasm_v128_load32_splat(unit.inputs + i);
         if constexpr (kNibbles) {
           add_pair(wasm_v128_and(low, nibbles), wasm_v128_and(high, nibbles), pair, sums);
-          add_pair(wasm_v128_and(wasm_u16x8_shr(low, 4), nibbles), wasm_v128_and(wasm_u16x8_shr(high, 4), nibbles), pair, sums + 4);
+          add_pair(wasm_v128_and(wasm_u16x8_shr(low, 4), nibbles), wasm_v128_and(wasm_u16x8_shr(high, 4), nibbles),
+                   pair, sums + 4);
         } else {
           add_pair(low, high, pair, sums);
         }
@@ -220,7 +226,8 @@ struct ColumnProducts {
       CAMELGPT_UNROLL
       for (int v = 0; v < kVectors; ++v) {
         float* to = y + row + 4 * v;
-        const v128_t scale = wasm_f32x4_mul(half.load4(scales + (row + 4 * static_cast<uint32_t>(v)) * 2), input_scales);
+        const v128_t scale =
+            wasm_f32x4_mul(half.load4(scales + (row + 4 * static_cast<uint32_t>(v)) * 2), input_scales);
         wasm_v128_store(to, madd(wasm_f32x4_convert_i32x4(sums[v]), scale, wasm_v128_load(to)));
       }
     }
@@ -275,7 +282,8 @@ struct HalfNeuronProducts {
     }
   }
 
-  static void columns(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range part, float* y) {
+  static void columns(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range part,
+                      float* y) {
     constexpr int kVectors = 8;  // a cache line of each column
     const size_t run = neuron_run_bytes(PanelKind::kHalf, neuron_width(panel));
     const HalfConverter half;
@@ -294,8 +302,8 @@ struct HalfNeuronProducts {
   }
 };
 
-// Fills in the products with single rows and columns of a table. The inputs of rows are normed, those of columns of nibbles are
-// of 8 bits, as everywhere (docs/accuracy.md).
+// Fills in the products with single rows and columns of a table. The inputs of rows are normed, those of columns of
+// nibbles are of 8 bits, as everywhere (docs/accuracy.md).
 template <class Isa>
 constexpr void set_neurons(Kernels* table) {
   table->rows[static_cast<int>(PanelKind::kByte)] = RowProducts<typename Isa::Byte16, PanelKind::kByte>::run;

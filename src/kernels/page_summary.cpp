@@ -8,7 +8,8 @@ namespace {
 
 template <class Element>
 void sum_up(const Element* keys, const float* scales, uint32_t width, float* summary) {
-  constexpr uint32_t kLanes = 2 * kKeyBlock, kBlocks = kAttentionTile / kKeyBlock;  // a lane: a position and one of two columns
+  constexpr uint32_t kLanes = 2 * kKeyBlock,
+                     kBlocks = kAttentionTile / kKeyBlock;  // a lane: a position and one of two columns
   float lane_scales[kBlocks][kLanes];
   for (uint32_t p = 0; p < kAttentionTile; ++p) {
     float* pair = &lane_scales[p / kKeyBlock][p % kKeyBlock * 2];

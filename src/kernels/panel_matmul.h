@@ -1,7 +1,8 @@
 // Matrix products on panels, written once for every instruction set.
 //
-// An Isa says how nibbles and bytes are multiplied by inputs of each precision (see dots.h), for one token and for a tile.
-// The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same panel.
+// An Isa says how nibbles and bytes are multiplied by inputs of each precision (see dots.h), for one token and for a
+// tile. The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same
+// panel.
 #pragma once
 
 #include <cassert>
@@ -36,14 +37,15 @@ inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
 template <class Dot>
 inline constexpr bool kReadsWords = Dot::kColumnBytes == 2;
 
-// Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the parameters
-// are what the code depends on, and no more.
+// Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the
+// parameters are what the code depends on, and no more.
 template <class Dot, Precision kPrecision, PanelKind kKind, int kTokens>
 struct PanelTile {
   static constexpr bool kPairs = !kReadsWords<Dot> && kPrecision == Precision::k16;
   static constexpr PanelLayout kLayout = panel_layout(kKind);
-  static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of the inputs
-  static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;  // halves of a unit that have scales of their own
+  static constexpr uint32_t kUnitBytes =
+      kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of the inputs
+  static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;            // halves of a unit that have scales of their own
   static constexpr bool kOffset = kLayout.offset != 0;
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
   // Two steps are the low and the high nibbles of the same bytes.
@@ -70,8 +72,8 @@ struct PanelTile {
   struct TileInput {
     const uint8_t* values;
     const float* scales;
-    const int32_t* sums;   // of the values, for each part of a unit
-    const float* totals;   // likewise
+    const int32_t* sums;  // of the values, for each part of a unit
+    const float* totals;  // likewise
   };
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
@@ -81,13 +83,14 @@ struct PanelTile {
             kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
 
-  // totals[input][half of the rows] = values · inputs, for one part of a unit. Steps of an input's columns are kTokens * 4 apart.
+  // totals[input][half of the rows] = values · inputs, for one part of a unit. Steps of an input's columns are kTokens
+  // * 4 apart.
   template <int kCount>
   __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values,
                                                       const uint8_t* const inputs[kCount], int part,
                                                       v128_t totals[kCount][2]) {
     constexpr uint32_t kStepBytes = kTokens * 4 * Dot::kColumnBytes;  // of the inputs
-    constexpr int kTurns = kParts == 2 ? 2 : 4;                 // of two steps each
+    constexpr int kTurns = kParts == 2 ? 2 : 4;                       // of two steps each
     typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
@@ -95,7 +98,8 @@ struct PanelTile {
     constexpr uint32_t kTurnBytes = (kBothNibbles ? 1 : 2) * kStepBytes;
     uint32_t at = part * 4 * kStepBytes;
     const uint32_t end = at + kTurns * kTurnBytes;
-    // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the registers.
+    // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the
+    // registers.
 #pragma clang loop unroll(disable)
     do {
       CAMELGPT_UNROLL
@@ -131,8 +135,8 @@ struct PanelTile {
   }
 
   // totals = values · inputs of the tile, for one part of a unit.
-  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const uint8_t* input, int part,
-                                                      v128_t totals[kTokens][2]) {
+  __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const uint8_t* input,
+                                                      int part, v128_t totals[kTokens][2]) {
     if constexpr (!kPairs) {
       const uint8_t* inputs[kTokens];
       for (int t = 0; t < kTokens; ++t) inputs[t] = input + t * 4 * Dot::kColumnBytes;
@@ -205,8 +209,8 @@ struct PanelTile {
   }
 
   // Eight rows times the tokens from `first_token` on, of which `valid` are stored.
-  __attribute__((noinline)) static void multiply(const uint8_t* group, const Activations& activations, uint32_t first_token,
-                                                 float* y, size_t y_stride) {
+  __attribute__((noinline)) static void multiply(const uint8_t* group, const Activations& activations,
+                                                 uint32_t first_token, float* y, size_t y_stride) {
     const uint32_t units = activations.columns / kUnitColumns;
     const uint32_t valid = activations.tokens - first_token;
     TileInput input = tile_input(activations, first_token, units);
@@ -268,7 +272,8 @@ struct PanelMatmul {
         One::multiply(panel, input, 0, out, y_stride);
       } else {
         using Tile = PanelTile<TileDot, kReadsWords<TileDot> ? Precision::k16 : kPrecision, kKind, kTokenTile>;
-        for (uint32_t t = 0; t < input.tokens; t += kTokenTile) Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
+        for (uint32_t t = 0; t < input.tokens; t += kTokenTile)
+          Tile::multiply(panel, input, t, out + t * y_stride, y_stride);
       }
     }
   }
@@ -298,8 +303,8 @@ struct FloatMatmul {
 
   // kGroups groups of eight rows times kTokens tokens: as many independent sums as hide the latency of madd.
   template <int kGroups, int kTokens>
-  static void tile(const uint8_t* panel, size_t group_bytes, uint32_t columns, const float* x, size_t x_stride, float* y,
-                   size_t y_stride) {
+  static void tile(const uint8_t* panel, size_t group_bytes, uint32_t columns, const float* x, size_t x_stride,
+                   float* y, size_t y_stride) {
     const HalfConverter half;
     v128_t acc[kGroups][kTokens][2];
     CAMELGPT_UNROLL
@@ -347,7 +352,8 @@ struct FloatMatmul {
       for (; g + 2 <= weights.groups; g += 2) {
         tile<2, 1>(weights.data + g * bytes, bytes, weights.columns, x, 0, out + g * kPanelRows, 0);
       }
-      if (g < weights.groups) tile<1, 1>(weights.data + g * bytes, bytes, weights.columns, x, 0, out + g * kPanelRows, 0);
+      if (g < weights.groups)
+        tile<1, 1>(weights.data + g * bytes, bytes, weights.columns, x, 0, out + g * kPanelRows, 0);
     }
   }
 };
@@ -355,7 +361,9 @@ struct FloatMatmul {
 // Fills in the matrix products of a table.
 template <class Isa>
 constexpr void set_matmuls(Kernels* table) {
-  const auto set = [table](PanelKind kind, MatmulFunction function) { table->matmul[static_cast<int>(kind)] = function; };
+  const auto set = [table](PanelKind kind, MatmulFunction function) {
+    table->matmul[static_cast<int>(kind)] = function;
+  };
   set(PanelKind::kNibble, PanelMatmul<Isa, PanelKind::kNibble>::run);
   set(PanelKind::kNibbleMin, PanelMatmul<Isa, PanelKind::kNibbleMin>::run);
   set(PanelKind::kNibbleTable, PanelMatmul<Isa, PanelKind::kNibbleTable>::run);

@@ -24,8 +24,8 @@ struct Signed {
   using Byte16 = WideDot;
 };
 
-// Where the dot is several instructions, 16 bits are as fast by that of simd128; only for a single token and nibbles 16-bit
-// sums of both bytes win by a tenth.
+// Where the dot is several instructions, 16 bits are as fast by that of simd128; only for a single token and nibbles
+// 16-bit sums of both bytes win by a tenth.
 struct Split {
   using Nibble8 = Dot16;
   using Nibble8Tile = Dot16;
@@ -57,8 +57,8 @@ RelaxedDot probe_relaxed_dot() {
       b[i] = kWeights[v][i];
     }
     int32_t sums[4];
-    wasm_v128_store(sums, wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_v128_load(a), wasm_v128_load(b),
-                                                                 wasm_i32x4_splat(7)));
+    wasm_v128_store(sums,
+                    wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_v128_load(a), wasm_v128_load(b), wasm_i32x4_splat(7)));
     for (int i = 0; i < 4; ++i) {
       int32_t as_unsigned = 7, as_signed = 7;
       for (int j = 0; j < 4; ++j) {

@@ -51,8 +51,8 @@ int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane
   return layout.table ? kIq4NlValues[nibble] + 128 : nibble;
 }
 
-// One row times one token. Exact integer sums within a unit (or half of one, where halves have scales of their own), then
-// floats from left to right.
+// One row times one token. Exact integer sums within a unit (or half of one, where halves have scales of their own),
+// then floats from left to right.
 template <PanelKind kKind>
 float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input, uint32_t token) {
   constexpr PanelLayout layout = panel_layout(kKind);
@@ -119,7 +119,8 @@ float float_row_dot(const PanelSlice& weights, uint32_t row, const Activations& 
 template <float (*kRowDot)(const PanelSlice&, uint32_t, const Activations&, uint32_t)>
 void matmul(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
   for (uint32_t t = 0; t < input.tokens; ++t) {
-    for (uint32_t row = 0; row < weights.groups * kPanelRows; ++row) y[t * y_stride + row] = kRowDot(weights, row, input, t);
+    for (uint32_t row = 0; row < weights.groups * kPanelRows; ++row)
+      y[t * y_stride + row] = kRowDot(weights, row, input, t);
   }
 }
 
@@ -156,7 +157,8 @@ void dot_rows(const Panel& weights, std::span<const uint32_t> rows, const Activa
   }
 }
 
-void add_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part, float* y) {
+void add_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part,
+                 float* y) {
   const size_t width = static_cast<size_t>(neuron_width(weights));
   for (uint32_t row = part.first; row < part.end; ++row) {
     float sum = 0;
@@ -182,7 +184,8 @@ void dot_half_rows(const Panel& weights, std::span<const uint32_t> rows, const A
   }
 }
 
-void add_half_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part, float* y) {
+void add_half_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part,
+                      float* y) {
   const size_t run = neuron_run_bytes(weights.kind, neuron_width(weights));
   for (uint32_t row = part.first; row < part.end; ++row) {
     float sum = 0;
@@ -202,10 +205,12 @@ void layer_norm(const float* x, const float* weight, const float* bias, uint32_t
   double sum = 0, squares = 0;
   for (uint32_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]);
   const double mean = sum / count;
-  for (uint32_t i = 0; i < count; ++i) squares += (static_cast<double>(x[i]) - mean) * (static_cast<double>(x[i]) - mean);
+  for (uint32_t i = 0; i < count; ++i)
+    squares += (static_cast<double>(x[i]) - mean) * (static_cast<double>(x[i]) - mean);
   const double factor = 1 / std::sqrt(squares / count + static_cast<double>(epsilon));
   for (uint32_t i = 0; i < count; ++i) {
-    y[i] = static_cast<float>((static_cast<double>(x[i]) - mean) * factor) * weight[i] + (bias != nullptr ? bias[i] : 0);
+    y[i] =
+        static_cast<float>((static_cast<double>(x[i]) - mean) * factor) * weight[i] + (bias != nullptr ? bias[i] : 0);
   }
 }
 
@@ -251,7 +256,8 @@ void rope(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const
   }
 }
 
-void rope_halves(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine) {
+void rope_halves(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine,
+                 const float* sine) {
   const uint32_t half = rotated / 2;
   for (uint32_t h = 0; h < heads; ++h, x += head_width) {
     for (uint32_t i = 0; i < half; ++i) {
@@ -269,11 +275,12 @@ float round_row(const float* x, uint32_t count, RowLimits limits, int16_t* out) 
     largest = std::fmax(largest, magnitude);
     squares += magnitude * magnitude;
   }
-  const double scale = std::fmax(largest / static_cast<double>(limits.magnitude),
-                                 std::sqrt(squares) / static_cast<double>(limits.norm));
+  const double scale =
+      std::fmax(largest / static_cast<double>(limits.magnitude), std::sqrt(squares) / static_cast<double>(limits.norm));
   for (uint32_t i = 0; i < count; ++i) {
     out[i] = largest > static_cast<double>(kSmallestRange)
-                 ? static_cast<int16_t>(std::nearbyint(static_cast<double>(x[i]) / scale)) : int16_t{0};
+                 ? static_cast<int16_t>(std::nearbyint(static_cast<double>(x[i]) / scale))
+                 : int16_t{0};
   }
   return static_cast<float>(scale);
 }
@@ -305,7 +312,8 @@ void attend(const AttentionArguments& a) {
       const double q_scale = static_cast<double>(round_row(a.q + t * a.q_stride + h * width, width, kQueryLimits, q));
       const auto score = [&](uint32_t p) {
         double sum = 0;
-        for (uint32_t i = 0; i < width; ++i) sum += q[i] * stored_at(a.kv_type, a.keys, head * width + key_index(width, p, i));
+        for (uint32_t i = 0; i < width; ++i)
+          sum += q[i] * stored_at(a.kv_type, a.keys, head * width + key_index(width, p, i));
         sum *= q_scale * static_cast<double>(a.key_scales[head + p]) * static_cast<double>(a.scale);
         const double cap = static_cast<double>(a.softcap);
         return cap == 0 ? sum : cap * std::tanh(sum / cap);
@@ -377,7 +385,9 @@ constexpr Kernels make_table() {
   Kernels table{};
   table.name = "scalar";
   table.quantize = quantize;
-  const auto set = [&table](PanelKind kind, MatmulFunction function) { table.matmul[static_cast<int>(kind)] = function; };
+  const auto set = [&table](PanelKind kind, MatmulFunction function) {
+    table.matmul[static_cast<int>(kind)] = function;
+  };
   set(PanelKind::kNibble, matmul<row_dot<PanelKind::kNibble>>);
   set(PanelKind::kNibbleMin, matmul<row_dot<PanelKind::kNibbleMin>>);
   set(PanelKind::kNibbleTable, matmul<row_dot<PanelKind::kNibbleTable>>);

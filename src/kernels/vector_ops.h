@@ -22,19 +22,23 @@ inline float horizontal_max(v128_t v) {
   return wasm_f32x4_extract_lane(v, 0);
 }
 
-// Rounds floats below 2^22: the sum with 1.5 * 2^23 has no bits for fractions. That is cheaper than the instructions, which x86
-// does not have in this form.
+// Rounds floats below 2^22: the sum with 1.5 * 2^23 has no bits for fractions. That is cheaper than the instructions,
+// which x86 does not have in this form.
 inline v128_t round_to_i32(v128_t x) {
   const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
   return wasm_i32x4_sub(wasm_f32x4_add(x, magic), magic);
 }
 
-inline const volatile float kExpConstants[] = {-87.3f, 88.3f, 1.44269504f, -0.693359375f, 2.12194440e-4f, 1.9875691500e-4f,
-                                               1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
-                                               5.0000001201e-1f, 1.0f, 0x1.8p23f};
+inline const volatile float kExpConstants[] = {-87.3f,           88.3f,
+                                               1.44269504f,      -0.693359375f,
+                                               2.12194440e-4f,   1.9875691500e-4f,
+                                               1.3981999507e-3f, 8.3334519073e-3f,
+                                               4.1665795894e-2f, 1.6666665459e-1f,
+                                               5.0000001201e-1f, 1.0f,
+                                               0x1.8p23f};
 
-// e^x to about one unit in the last place: x = n ln 2 + r, polynomial for e^r (coefficients of Cephes' expf), 2^n by bits.
-// Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
+// e^x to about one unit in the last place: x = n ln 2 + r, polynomial for e^r (coefficients of Cephes' expf), 2^n by
+// bits. Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
 struct Exp {
   static v128_t constant(int i) { return wasm_f32x4_splat(kExpConstants[i]); }
   v128_t lowest = constant(0), highest = constant(1), log2_e = constant(2);
@@ -93,8 +97,10 @@ struct Quantizer {
     wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
   }
 
-  // Writes the 16 quants of a unit's half in steps of four columns of `tile` tokens. `at`: of the tile's unit, in columns.
-  static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at, const Activations& out) {
+  // Writes the 16 quants of a unit's half in steps of four columns of `tile` tokens. `at`: of the tile's unit, in
+  // columns.
+  static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at,
+                           const Activations& out) {
     if constexpr (kWords) {
       uint8_t* to = out.words + at * 2 + half * 32 * tile + lane * 8;
       for (int h = 0; h < 2; ++h) {
@@ -116,7 +122,8 @@ struct Quantizer {
     }
   }
 
-  // One unit of one token. `first`: of the tile's unit, counted in scales. Half sums are at twice that and `tile` further.
+  // One unit of one token. `first`: of the tile's unit, counted in scales. Half sums are at twice that and `tile`
+  // further.
   static inline void unit(const float* x, uint32_t tile, uint32_t lane, size_t first, const Activations& out) {
     const size_t at = first + lane, half_at = 2 * first + lane;
     v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
@@ -137,8 +144,8 @@ struct Quantizer {
     out.totals[at] = static_cast<float>(out.sums[at]) * scale;
   }
 
-  // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the tokens.
-  // Of the last tile, tokens that there are not stay as they were: their products are not stored.
+  // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the
+  // tokens. Of the last tile, tokens that there are not stay as they were: their products are not stored.
   static void run(Range part, const Activations& out) {
     const uint32_t units = out.columns / kUnitColumns;
     const uint32_t tile = activation_tile(out.tokens);
@@ -184,12 +191,14 @@ struct VectorOps {
     const float factor = 1.0f / std::sqrt(total / static_cast<float>(count) + epsilon);
     const v128_t factors = wasm_f32x4_splat(factor);
     for (i = 0; i + 4 <= count; i += 4) {
-      wasm_v128_store(y + i, wasm_f32x4_mul(wasm_f32x4_mul(wasm_v128_load(x + i), factors), wasm_v128_load(weight + i)));
+      wasm_v128_store(y + i,
+                      wasm_f32x4_mul(wasm_f32x4_mul(wasm_v128_load(x + i), factors), wasm_v128_load(weight + i)));
     }
     for (; i < count; ++i) y[i] = x[i] * factor * weight[i];
   }
 
-  static void layer_norm(const float* x, const float* weight, const float* bias, uint32_t count, float epsilon, float* y) {
+  static void layer_norm(const float* x, const float* weight, const float* bias, uint32_t count, float epsilon,
+                         float* y) {
     v128_t sum = wasm_f32x4_splat(0);
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4) sum = wasm_f32x4_add(sum, wasm_v128_load(x + i));
@@ -245,7 +254,9 @@ struct VectorOps {
       const v128_t value = gelu4(exp, wasm_v128_load(gate + i));
       wasm_v128_store(gate + i, up != nullptr ? wasm_f32x4_mul(value, wasm_v128_load(up + i)) : value);
     }
-    for (; i < count; ++i) gate[i] = 0.5f * gate[i] * (1 + std::tanh(0.79788456f * (gate[i] + 0.044715f * gate[i] * gate[i] * gate[i]))) * (up != nullptr ? up[i] : 1);
+    for (; i < count; ++i)
+      gate[i] = 0.5f * gate[i] * (1 + std::tanh(0.79788456f * (gate[i] + 0.044715f * gate[i] * gate[i] * gate[i]))) *
+                (up != nullptr ? up[i] : 1);
   }
 
   __attribute__((noinline)) static void softcap(float* x, uint32_t count, float cap) {
@@ -261,8 +272,9 @@ struct VectorOps {
   // Four at a time, without branches, which nobody could foresee.
   static uint32_t list_positive(const float* x, uint32_t count, uint32_t* list) {
     static const volatile uint32_t kNone = 0;
-    alignas(16) static constexpr uint8_t kPositions[16][4] = {{0}, {0}, {1}, {0, 1}, {2}, {0, 2}, {1, 2}, {0, 1, 2},
-                                                              {3}, {0, 3}, {1, 3}, {0, 1, 3}, {2, 3}, {0, 2, 3}, {1, 2, 3}, {0, 1, 2, 3}};
+    alignas(16) static constexpr uint8_t kPositions[16][4] = {
+        {0}, {0},    {1},    {0, 1},    {2},    {0, 2},    {1, 2},    {0, 1, 2},
+        {3}, {0, 3}, {1, 3}, {0, 1, 3}, {2, 3}, {0, 2, 3}, {1, 2, 3}, {0, 1, 2, 3}};
     const v128_t zero = opaque_splat_i32(kNone);
     uint32_t listed = 0, i = 0;
     for (; i + 4 <= count; i += 4) {
@@ -296,7 +308,8 @@ struct VectorOps {
     for (; i < count; ++i) y[i] += x[i];
   }
 
-  static void rope(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine) {
+  static void rope(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine,
+                   const float* sine) {
     for (uint32_t h = 0; h < heads; ++h, x += head_width) {
       uint32_t i = 0;
       for (; i + 8 <= rotated; i += 8) {  // four pairs
@@ -316,7 +329,8 @@ struct VectorOps {
     }
   }
 
-  static void rope_halves(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine) {
+  static void rope_halves(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine,
+                          const float* sine) {
     const uint32_t half = rotated / 2;
     for (uint32_t h = 0; h < heads; ++h, x += head_width) {
       uint32_t i = 0;

@@ -31,8 +31,8 @@ inline v128_t wasm_i16x8_relaxed_dot_i8x16_i7x16(v128_t a, v128_t b) {
   wasm_v128_store(x, a);
   wasm_v128_store(y, b);
   for (int i = 0; i < 8; ++i) {
-    sums[i] = static_cast<int16_t>(camelgpt::native_saturate_16(camelgpt::native_dot_product(x[2 * i], y[2 * i]) +
-                                                                camelgpt::native_dot_product(x[2 * i + 1], y[2 * i + 1])));
+    sums[i] = static_cast<int16_t>(camelgpt::native_saturate_16(
+        camelgpt::native_dot_product(x[2 * i], y[2 * i]) + camelgpt::native_dot_product(x[2 * i + 1], y[2 * i + 1])));
   }
   return wasm_v128_load(sums);
 }
@@ -63,8 +63,8 @@ inline v128_t wasm_f32x4_relaxed_madd(v128_t a, v128_t b, v128_t c) { return was
 
 namespace camelgpt {
 
-// a * b + c with two roundings. The relaxed instruction rounds once or twice as the processor likes: without it every flavour
-// gives the same bits on every machine.
+// a * b + c with two roundings. The relaxed instruction rounds once or twice as the processor likes: without it every
+// flavour gives the same bits on every machine.
 inline v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
 
 }  // namespace camelgpt

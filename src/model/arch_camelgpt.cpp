@@ -1,5 +1,5 @@
-// CamelGPT: a masked language model. The tokens of a prompt see one another, and those of an answer, which are masks at first, see
-// all. The graph is Llama's; its gate is a ReLU.
+// CamelGPT: a masked language model. The tokens of a prompt see one another, and those of an answer, which are masks at
+// first, see all. The graph is Llama's; its gate is a ReLU.
 #include "model/decoder.h"
 
 namespace camelgpt {

@@ -1,5 +1,5 @@
-// ChatGLM (GLM Team 2024) and GEB-1.3B (Wu et al. 2024): one matrix for queries, keys and values, with biases, one for gate and up, rope on half
-// of each head.
+// ChatGLM (GLM Team 2024) and GEB-1.3B (Wu et al. 2024): one matrix for queries, keys and values, with biases, one for
+// gate and up, rope on half of each head.
 #include "model/decoder.h"
 
 namespace camelgpt {

@@ -1,6 +1,7 @@
-// Gemma (Gemma Team 2024): GELU as the gate's activation, an embedding that is scaled. (Files hold the norms' weights plus one.)
-// Gemma 2 (2024): what blocks add is normed, scores and logits are limited, every second layer sees a window alone.
-// Gemma 3 (2025): five layers of six see a window alone and have rope angles of their own; heads of queries and keys are normed.
+// Gemma (Gemma Team 2024): GELU as the gate's activation, an embedding that is scaled. (Files hold the norms' weights
+// plus one.) Gemma 2 (2024): what blocks add is normed, scores and logits are limited, every second layer sees a window
+// alone. Gemma 3 (2025): five layers of six see a window alone and have rope angles of their own; heads of queries and
+// keys are normed.
 #include <cmath>
 
 #include "model/decoder.h"
@@ -12,7 +13,8 @@ constexpr DecoderTensors kGemmaTensors = {};
 constexpr DecoderTensors kGemma2Tensors = {.post_norms = true};
 constexpr DecoderTensors kGemma3Tensors = {.head_norms = true, .post_norms = true};
 
-// What all of them have in common. The largest of a family, which has so many layers, scales scores by the width of the stream.
+// What all of them have in common. The largest of a family, which has so many layers, scales scores by the width of the
+// stream.
 Status read_common(const ConfigReader& reader, uint32_t largest_layers, ModelConfig* config) {
   config->rope = RopeStyle::kHalves;
   CAMELGPT_TRY(read_decoder_config(reader, config));

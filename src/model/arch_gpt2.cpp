@@ -1,4 +1,5 @@
-// GPT-2 (Radford et al. 2019): layer norms, positions with vectors of their own, a feed-forward network without a gate, biases.
+// GPT-2 (Radford et al. 2019): layer norms, positions with vectors of their own, a feed-forward network without a gate,
+// biases.
 #include "model/decoder.h"
 
 namespace camelgpt {

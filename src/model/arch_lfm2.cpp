@@ -1,4 +1,5 @@
-// LFM2 (Liquid AI 2025): most layers have a short convolution in the place of attention; heads of queries and keys are normed.
+// LFM2 (Liquid AI 2025): most layers have a short convolution in the place of attention; heads of queries and keys are
+// normed.
 #include "model/decoder.h"
 #include "model/short_conv.h"
 

@@ -4,7 +4,8 @@
 namespace camelgpt {
 namespace {
 
-constexpr DecoderTensors kTensors = {.fused_qkv = true, .fused_gate = true, .rope_factors = "rope_factors_short.weight"};
+constexpr DecoderTensors kTensors = {
+    .fused_qkv = true, .fused_gate = true, .rope_factors = "rope_factors_short.weight"};
 
 Status read_config(const GgufHeader& header, ModelConfig* config) {
   const ConfigReader reader{header, "phi3"};

@@ -1,5 +1,5 @@
-// Qwen2 (Yang et al. 2024): queries, keys and values have biases. Qwen3 (2025): each head of queries and keys is normed instead.
-// Both come with experts too; those of Qwen2 have one that all tokens go through.
+// Qwen2 (Yang et al. 2024): queries, keys and values have biases. Qwen3 (2025): each head of queries and keys is normed
+// instead. Both come with experts too; those of Qwen2 have one that all tokens go through.
 #include "model/decoder.h"
 #include "model/experts.h"
 
@@ -22,8 +22,12 @@ Status read_with_experts(const ConfigReader& reader, bool renormalised, ModelCon
 
 Status read_qwen2(const GgufHeader& header, ModelConfig* config) { return read_dense({header, "qwen2"}, config); }
 Status read_qwen3(const GgufHeader& header, ModelConfig* config) { return read_dense({header, "qwen3"}, config); }
-Status read_qwen2moe(const GgufHeader& header, ModelConfig* config) { return read_with_experts({header, "qwen2moe"}, false, config); }
-Status read_qwen3moe(const GgufHeader& header, ModelConfig* config) { return read_with_experts({header, "qwen3moe"}, true, config); }
+Status read_qwen2moe(const GgufHeader& header, ModelConfig* config) {
+  return read_with_experts({header, "qwen2moe"}, false, config);
+}
+Status read_qwen3moe(const GgufHeader& header, ModelConfig* config) {
+  return read_with_experts({header, "qwen3moe"}, true, config);
+}
 
 Status bind_qwen2(WeightBinder* binder, Model* model) { return decoder_bind(kQwen2Tensors, binder, model); }
 Status bind_qwen3(WeightBinder* binder, Model* model) { return decoder_bind(kQwen3Tensors, binder, model); }

@@ -1,5 +1,5 @@
-// Super Tiny Language Models (Hillier et al. 2024) that read and write bytes: what goes through the decoder are vectors of chunks, which
-// byte_level.h makes and takes. docs/formats.md has the keys and tensors.
+// Super Tiny Language Models (Hillier et al. 2024) that read and write bytes: what goes through the decoder are vectors
+// of chunks, which byte_level.h makes and takes. docs/formats.md has the keys and tensors.
 #include "model/byte_level.h"
 #include "model/decoder.h"
 
@@ -22,8 +22,8 @@ Status bind(WeightBinder* binder, Model* model) {
   return decoder_bind_layers(kTensors, binder, model);
 }
 
-void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits, KvCache* cache,
-             Workspace* workspace) {
+void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
+             KvCache* cache, Workspace* workspace) {
   embed_chunks(model, tokens, workspace);
   decoder_layers(model, static_cast<uint32_t>(tokens.size()), outputs, limits, cache, workspace);
 }

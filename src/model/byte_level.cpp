@@ -60,12 +60,14 @@ Status bind_tensors(WeightBinder* binder, const char* prefix, std::span<const By
   return {};
 }
 
-Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32_t width, uint32_t last_width, std::span<ByteBlock>* out) {
+Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32_t width, uint32_t last_width,
+                   std::span<ByteBlock>* out) {
   *out = binder->arena->take<ByteBlock>(count);
   for (uint32_t i = 0; i < count; ++i) {
     ByteBlock block;
     const uint32_t ffn = rows_of(*binder->header, ByteTensorName(end, i, "ffn_up.weight"));
-    const uint32_t next = i + 1 == count ? last_width : rows_of(*binder->header, ByteTensorName(end, i, "ffn_down.weight"));
+    const uint32_t next =
+        i + 1 == count ? last_width : rows_of(*binder->header, ByteTensorName(end, i, "ffn_down.weight"));
     const ByteTensor tensors[] = {{"attn_norm", 0, width, nullptr, &block.attention_norm},
                                   {"attn_qkv", 3 * width, width, &block.qkv, nullptr},
                                   {"attn_output", width, width, &block.output, nullptr},
@@ -85,7 +87,8 @@ struct RangeWork {
   void (*run)(const void* context, Range part);
 
   template <typename Body>
-  RangeWork(const Body& body) : context(&body), run([](const void* c, Range part) { (*static_cast<const Body*>(c))(part); }) {}
+  RangeWork(const Body& body)
+      : context(&body), run([](const void* c, Range part) { (*static_cast<const Body*>(c))(part); }) {}
 };
 
 // One thread's part. All run the same code and meet at barriers, as in the decoder.
@@ -103,7 +106,8 @@ struct BytePass {
     worker.each(total, unit, [&](Range part) { work.run(work.context, part); });
     worker.barrier();
   }
-  __attribute__((noinline)) const Activations& quantized(const float* x, size_t x_stride, uint32_t tokens, uint32_t columns) const {
+  __attribute__((noinline)) const Activations& quantized(const float* x, size_t x_stride, uint32_t tokens,
+                                                         uint32_t columns) const {
     return quantize_input(worker, x, x_stride, tokens, columns, Precision::k16, w);
   }
   const Activations& normed(const float* weight, uint32_t width) const {
@@ -123,7 +127,8 @@ struct BytePass {
         const float* q = b.qkv.data() + t * qkv_stride;
         const float* first = b.qkv.data() + t / length * length * qkv_stride;
         for (uint32_t at = 0; at < width; at += head_width) {
-          attend_to_few(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width, b.normed.data() + t * stride + at);
+          attend_to_few(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width,
+                        b.normed.data() + t * stride + at);
         }
       }
     });
@@ -132,7 +137,8 @@ struct BytePass {
 
   enum class Then { kNothing, kAdd, kGelu };
   // y = weights * input, which is added to x, or goes through GELU.
-  __attribute__((noinline)) void product(const Panel& weights, const Activations& input, float* y, size_t y_stride, Then then) const {
+  __attribute__((noinline)) void product(const Panel& weights, const Activations& input, float* y, size_t y_stride,
+                                         Then then) const {
     each(weights.rows, kPanelRows, [&](Range part) {
       linear_part(weights, part, input, y, y_stride);
       for (uint32_t t = 0; t < rows && then != Then::kNothing; ++t) {
@@ -151,7 +157,8 @@ struct BytePass {
       product(block.qkv, normed(block.attention_norm, width), b.qkv.data(), 3 * stride, Then::kNothing);
       product(block.output, attended(width), b.qkv.data(), stride, Then::kAdd);  // queries, keys and values were used
       product(block.up, normed(block.ffn_norm, width), b.neurons.data(), ffn_stride, Then::kGelu);
-      product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.rows), b.x.data(), stride, Then::kNothing);
+      product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.rows), b.x.data(), stride,
+              Then::kNothing);
     }
   }
 };
@@ -173,13 +180,14 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
       for (uint32_t i = 0; i < count; ++i) {
         for (uint32_t at = part.first; at < part.end; ++at) {
           const float projected = p.b.qkv[i * all + at];
-          p.b.x[(i * c.bytes.length + at / width) * p.stride + at % width] = projected + (projected + weights.head_positions[at]);
+          p.b.x[(i * c.bytes.length + at / width) * p.stride + at % width] =
+              projected + (projected + weights.head_positions[at]);
         }
       }
     });
     p.run(weights.head_blocks);
-    p.product(weights.head, p.quantized(p.b.x.data(), p.stride, p.rows, width), p.b.logits.data(), padded_rows(kByteVocabulary),
-              BytePass::Then::kNothing);
+    p.product(weights.head, p.quantized(p.b.x.data(), p.stride, p.rows, width), p.b.logits.data(),
+              padded_rows(kByteVocabulary), BytePass::Then::kNothing);
   });
 }
 
@@ -198,12 +206,14 @@ Status read_byte_config(const ConfigReader& reader, ModelConfig* config) {
                 {"byte.head_block_count", kMaxLayers, &c.head_blocks}};
   for (const auto& count : counts) CAMELGPT_TRY(reader.count(count.name, count.limit, count.value));
   c.widest = std::max(c.width, config->hidden);
-  if (config->vocabulary == kByteVocabulary && c.length > 1 && read_widths(reader.header, kEmbedder, c.embedder_blocks, &c) &&
+  if (config->vocabulary == kByteVocabulary && c.length > 1 &&
+      read_widths(reader.header, kEmbedder, c.embedder_blocks, &c) &&
       read_widths(reader.header, kHead, c.head_blocks, &c)) {
     return {};
   }
   Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Chunks of bytes of this form are not supported.");
-  status = with_expected(status, "%u symbols, chunks of 2 or more, and heads of 4, 8, 12 ... in widths of 8, 16, 24 ...", kByteVocabulary);
+  status = with_expected(
+      status, "%u symbols, chunks of 2 or more, and heads of 4, 8, 12 ... in widths of 8, 16, 24 ...", kByteVocabulary);
   return with_found(status, "%u symbols, chunks of %u, %u heads", config->vocabulary, c.length, c.heads);
 }
 
@@ -223,7 +233,8 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
   CAMELGPT_TRY(bind_blocks(binder, kEmbedder, c.bytes.embedder_blocks, width, c.hidden, &weights.embedder));
   CAMELGPT_TRY(bind_blocks(binder, kHead, c.bytes.head_blocks, width, width, &weights.head_blocks));
   // The projection is of a whole chunk, all else is done at each position, and looking a byte up multiplies nothing.
-  const uint64_t projection = static_cast<uint64_t>(projected) * c.hidden, embedding = tied ? 0 : kByteVocabulary * static_cast<uint64_t>(width);
+  const uint64_t projection = static_cast<uint64_t>(projected) * c.hidden,
+                 embedding = tied ? 0 : kByteVocabulary * static_cast<uint64_t>(width);
   binder->macs = before + projection + (binder->macs - before - projection - embedding) * length;
   const std::span<ByteWeights> place = binder->arena->take<ByteWeights>(1);
   if (!place.empty()) place[0] = weights;
@@ -234,7 +245,8 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
 ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena) {
   const uint64_t widest = padded_rows(config.bytes.widest);
   const auto take = [arena](uint64_t width) { return arena->take<float>(kMaxBatch * width); };
-  const ByteWorkspace b = {take(widest), take(widest), take(3 * widest), take(padded_rows(config.bytes.widest_ffn)), take(padded_rows(kByteVocabulary))};
+  const ByteWorkspace b = {take(widest), take(widest), take(3 * widest), take(padded_rows(config.bytes.widest_ffn)),
+                           take(padded_rows(kByteVocabulary))};
   const std::span<ByteWorkspace> place = arena->take<ByteWorkspace>(1);
   if (!place.empty()) place[0] = b;
   return place.data();
@@ -263,7 +275,8 @@ void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace
         for (uint32_t i = part.first; i < part.end; ++i) {
           float* mean = w->x.data() + (first + i) * hidden;
           std::fill_n(mean, c.hidden, 0.0f);
-          for (uint32_t at = 0; at < length; ++at) kernels().add(mean, p.b.x.data() + (i * length + at) * p.stride, c.hidden);
+          for (uint32_t at = 0; at < length; ++at)
+            kernels().add(mean, p.b.x.data() + (i * length + at) * p.stride, c.hidden);
           scale_values(mean, c.hidden, 1.0f / static_cast<float>(length));
         }
       });
@@ -290,7 +303,8 @@ uint32_t chunk_symbols(const ChunkTable& chunks, int32_t token, uint16_t (&symbo
 
 double byte_log_probability(const float* logits, uint32_t symbol) {
   const float largest = logits[kernels().argmax(logits, kByteVocabulary)];
-  return static_cast<double>(logits[symbol]) - static_cast<double>(largest) - std::log(kernels().sum_exp(logits, kByteVocabulary, largest));
+  return static_cast<double>(logits[symbol]) - static_cast<double>(largest) -
+         std::log(kernels().sum_exp(logits, kByteVocabulary, largest));
 }
 
 void byte_score(const Model& model, std::span<const int32_t> targets, Workspace* w, float* logprobs, int32_t* best) {

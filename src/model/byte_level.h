@@ -1,6 +1,6 @@
-// The two ends of a model that reads and writes bytes: a chunk of them becomes one vector, and a vector the distributions of all
-// bytes of a chunk at once. Each is a few blocks over the positions of a chunk, which see one another (Hillier et al. 2024,
-// "Super Tiny Language Models").
+// The two ends of a model that reads and writes bytes: a chunk of them becomes one vector, and a vector the
+// distributions of all bytes of a chunk at once. Each is a few blocks over the positions of a chunk, which see one
+// another (Hillier et al. 2024, "Super Tiny Language Models").
 #pragma once
 
 #include "model/model.h"
@@ -50,9 +50,10 @@ ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena);
 void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace* workspace);
 // As model_logits: workspace->logits [length, kByteVocabulary].
 void byte_logits(const Model& model, uint32_t output, Workspace* workspace);
-// As model_score. A chunk is as probable as its bytes and, where it is not full, the pad behind them. *best is the target where it is
-// the most probable byte at each of its positions, and otherwise -1.
-void byte_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs, int32_t* best);
+// As model_score. A chunk is as probable as its bytes and, where it is not full, the pad behind them. *best is the
+// target where it is the most probable byte at each of its positions, and otherwise -1.
+void byte_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
+                int32_t* best);
 
 // The symbols by which a chunk is predicted: its bytes and what ends it. Returns how many.
 uint32_t chunk_symbols(const ChunkTable& chunks, int32_t token, uint16_t (&symbols)[kMaxChunkLength]);

@@ -15,9 +15,11 @@ struct Key {
   char text[160];
   size_t size;
   Key(std::string_view architecture, const char* name) {
-    const int written = std::snprintf(text, sizeof text, "%.*s.%s", static_cast<int>(architecture.size()),
-                                      architecture.data(), name);
-    size = written < 0 ? 0 : static_cast<size_t>(written) < sizeof text ? static_cast<size_t>(written) : sizeof text - 1;
+    const int written =
+        std::snprintf(text, sizeof text, "%.*s.%s", static_cast<int>(architecture.size()), architecture.data(), name);
+    size = written < 0                                  ? 0
+           : static_cast<size_t>(written) < sizeof text ? static_cast<size_t>(written)
+                                                        : sizeof text - 1;
   }
   std::string_view view() const { return {text, size}; }
 };
@@ -58,7 +60,8 @@ Status read_activation(const ConfigReader& reader, ModelConfig* config) {
   } else if (name == "relu2") {
     config->activation = GateActivation::kSquaredRelu;
   } else {
-    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "This activation of the feed-forward network is not supported.");
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture,
+                               "This activation of the feed-forward network is not supported.");
     status = with_expected(status, "%s one of: silu, relu, relu2", key.text);
     return with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
   }
@@ -69,9 +72,11 @@ constexpr uint64_t kMaxTokenTypes = 256;
 
 Status read_pooling(const ConfigReader& reader, ModelConfig* config) {
   uint64_t type = 0;  // not said
-  if (reader.has("pooling_type")) CAMELGPT_TRY(gguf_get_u64(reader.header, Key(reader.architecture, "pooling_type").view(), 0, 4, &type));
+  if (reader.has("pooling_type"))
+    CAMELGPT_TRY(gguf_get_u64(reader.header, Key(reader.architecture, "pooling_type").view(), 0, 4, &type));
   if (type == 4) {
-    const Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Models that rank pairs of texts are not supported.");
+    const Status status =
+        make_error(ErrorCode::kUnsupportedArchitecture, "Models that rank pairs of texts are not supported.");
     return with_found(status, "pooling_type 4");
   }
   if (type != 0) config->pooling = static_cast<Pooling>(type);
@@ -98,7 +103,8 @@ Status read_kv_heads(const ConfigReader& reader, ModelConfig* config) {
     }
   }
   if (!numbers || different != 0 || heads < 1 || heads > kMaxWidth) {
-    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Key/value heads that differ from layer to layer are not supported.");
+    Status status = make_error(ErrorCode::kUnsupportedArchitecture,
+                               "Key/value heads that differ from layer to layer are not supported.");
     return with_expected(status, "%s one number, or the same for each of %u layers", key.text, config->layers);
   }
   config->kv_heads = static_cast<uint32_t>(heads);
@@ -165,7 +171,8 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.count("attention.head_count", kMaxWidth, &config->heads));
   CAMELGPT_TRY(read_kv_heads(reader, config));
   if (config->heads % config->kv_heads != 0) {
-    Status status = make_error(ErrorCode::kBadMetadata, "The query heads cannot be shared out among the key/value heads.");
+    Status status =
+        make_error(ErrorCode::kBadMetadata, "The query heads cannot be shared out among the key/value heads.");
     status = with_expected(status, "attention.head_count a multiple of attention.head_count_kv");
     return with_found(status, "%u and %u", config->heads, config->kv_heads);
   }
@@ -180,7 +187,8 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
     return with_found(status, "%u and %u", config->head_width, value_width);
   }
   const bool rms = config->norm == NormKind::kRms;
-  CAMELGPT_TRY(reader.positive(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", &config->norm_epsilon));
+  CAMELGPT_TRY(reader.positive(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon",
+                               &config->norm_epsilon));
   CAMELGPT_TRY(read_activation(reader, config));
   CAMELGPT_TRY(read_vocabulary(reader, config));
   CAMELGPT_TRY(read_pooling(reader, config));
@@ -192,7 +200,8 @@ Status read_encoder_config(const ConfigReader& reader, ModelConfig* config) {
   config->norm = NormKind::kLayer;
   config->has_head = gguf_find_tensor(reader.header, "mlm_dense.weight") != nullptr;
   const GgufTensor* types = gguf_find_tensor(reader.header, "token_types.weight");
-  if (types != nullptr && types->dimensions[1] <= kMaxTokenTypes) config->token_types = static_cast<uint32_t>(types->dimensions[1]);
+  if (types != nullptr && types->dimensions[1] <= kMaxTokenTypes)
+    config->token_types = static_cast<uint32_t>(types->dimensions[1]);
   return read_decoder_config(reader, config);
 }
 

@@ -13,8 +13,8 @@
 namespace camelgpt {
 namespace {
 
-// One thread's part in a forward pass. All of them run the same code, share the rows, heads or tokens of each stage, and meet
-// at barriers between the stages.
+// One thread's part in a forward pass. All of them run the same code, share the rows, heads or tokens of each stage,
+// and meet at barriers between the stages.
 struct Pass {
   const ModelConfig& config;
   const Worker& worker;
@@ -68,7 +68,8 @@ void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
 }
 
 // x += the norm of (weights * input + bias)
-void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm, const Activations& input) {
+void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm,
+                 const Activations& input) {
   const size_t stride = padded_rows(weights.rows);
   float* projected = pass.w->projected.data();
   const bool adds = norm.weight == nullptr;  // each thread what it has made
@@ -88,8 +89,8 @@ void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, uint32_t to
   const size_t set = c.local_rope_base != 0 && is_local(c, layer) ? pass.w->cosine.size() / 2 : 0;
   const size_t angles = set + static_cast<size_t>(pass.position - pass.cache->length + token) * (c.rope_rotated / 2);
   const auto rope = c.rope == RopeStyle::kPairs ? kernels().rope : kernels().rope_halves;
-  rope(x + static_cast<size_t>(heads.first) * c.head_width, heads.size(), c.head_width, c.rope_rotated, pass.w->cosine.data() + angles,
-       pass.w->sine.data() + angles);
+  rope(x + static_cast<size_t>(heads.first) * c.head_width, heads.size(), c.head_width, c.rope_rotated,
+       pass.w->cosine.data() + angles, pass.w->sine.data() + angles);
 }
 
 // What `part` has of the items from `start` on, counted from there.
@@ -178,8 +179,8 @@ void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, 
   pass.worker.barrier();
 }
 
-// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to theirs or
-// over those pages that the limits allow.
+// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to
+// theirs or over those pages that the limits allow.
 void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Range heads) {
   const ModelConfig& c = pass.config;
   const size_t query = static_cast<size_t>(c.heads) * c.head_width;
@@ -223,7 +224,8 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
 }
 
 // The same for all of these tokens, quantised.
-const Activations& attend_and_quantize(const Pass& pass, uint32_t index, uint32_t first, uint32_t tokens, Precision precision) {
+const Activations& attend_and_quantize(const Pass& pass, uint32_t index, uint32_t first, uint32_t tokens,
+                                       Precision precision) {
   const ModelConfig& c = pass.config;
   const uint32_t query = c.heads * c.head_width;
   if (tokens == 1) {
@@ -248,8 +250,8 @@ void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// Attention of one layer. Keys and values are made for all tokens, unless the cache has them already; the rest only for the tokens
-// from `first` on, which then are the only ones in the residual stream.
+// Attention of one layer. Keys and values are made for all tokens, unless the cache has them already; the rest only for
+// the tokens from `first` on, which then are the only ones in the residual stream.
 void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first,
                      bool has_keys = false) {
   const ModelConfig& c = pass.config;
@@ -278,8 +280,8 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
     pass.worker.barrier();
     if (pass.worker.index == 0) std::memmove(pass.x, pass.x + first * hidden, queries * hidden * sizeof(float));
     if (queries > 0) {
-      const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries, c.hidden,
-                                               Precision::k16, pass.w);
+      const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries,
+                                               c.hidden, Precision::k16, pass.w);
       pass.worker.each(c.heads, 1, [&](Range heads) {
         project_queries(pass, layer, heads, last);
         if (!c.norms_all_heads) rotate_queries(pass, index, first, heads, queries);
@@ -288,7 +290,8 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   }
   if (c.norms_all_heads) {
     norm_all_heads(pass, layer, has_keys ? 0 : tokens, queries);
-    pass.worker.each(keys_and_values + c.heads - done, 1, [&](Range part) { finish({part.first + done, part.end + done}); });
+    pass.worker.each(keys_and_values + c.heads - done, 1,
+                     [&](Range part) { finish({part.first + done, part.end + done}); });
   }
   pass.worker.barrier();
   if (queries == 0) return;
@@ -301,12 +304,14 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
 void conv_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens, uint32_t first) {
   const ModelConfig& c = pass.config;
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
-  pass.worker.each(c.hidden, kPanelRows, [&](Range channels) { short_conv(c, layer, channels, input, pass.cache, pass.w); });
+  pass.worker.each(c.hidden, kPanelRows,
+                   [&](Range channels) { short_conv(c, layer, channels, input, pass.cache, pass.w); });
   pass.worker.barrier();
   if (first == tokens) return;
   const size_t hidden = padded_rows(c.hidden);
   if (first > 0) {
-    if (pass.worker.index == 0) std::memmove(pass.x, pass.x + first * hidden, (tokens - first) * hidden * sizeof(float));
+    if (pass.worker.index == 0)
+      std::memmove(pass.x, pass.x + first * hidden, (tokens - first) * hidden * sizeof(float));
     pass.worker.barrier();
   }
   add_product(pass, layer.output, nullptr, {},
@@ -334,11 +339,13 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
       add_bias(layer.up_bias, rows, tokens, up, ffn);
     }
     for (uint32_t t = 0; t < tokens; ++t) {
-      activate_gate(c.activation, gate + t * ffn + rows.first, c.gated ? up + t * ffn + rows.first : nullptr, rows.size());
+      activate_gate(c.activation, gate + t * ffn + rows.first, c.gated ? up + t * ffn + rows.first : nullptr,
+                    rows.size());
     }
   });
   pass.worker.barrier();
-  if (gathers) add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
+  if (gathers)
+    add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
   add_product(pass, layer.down, layer.down_bias, layer.post_ffn_norm,
               quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
   normalize_stream(pass, layer.ffn_end_norm, tokens);
@@ -358,7 +365,8 @@ void forward_both_ways(const Pass& all, const Model& model, uint32_t tokens) {
   const bool apart = tokens > kMaxBatch;
   for (uint32_t l = 0; l < all.config.layers; ++l) {
     const DecoderLayer& layer = model.layers[l];
-    if (apart) each_batch([&](const Pass& pass, uint32_t count) { attention_block(pass, layer, layer.state, count, count); });
+    if (apart)
+      each_batch([&](const Pass& pass, uint32_t count) { attention_block(pass, layer, layer.state, count, count); });
     each_batch([&](const Pass& pass, uint32_t count) {
       attention_block(pass, layer, layer.state, count, 0, apart);
       ffn_block(pass, layer, l, count);
@@ -370,10 +378,12 @@ void forward_both_ways(const Pass& all, const Model& model, uint32_t tokens) {
 void make_angles(const Model& model, uint32_t position, uint32_t tokens, Workspace* w) {
   const ModelConfig& c = model.config;
   if (c.rope == RopeStyle::kNone) return;
-  rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens, w->cosine.data(), w->sine.data());
+  rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens,
+              w->cosine.data(), w->sine.data());
   if (c.local_rope_base == 0) return;
   const size_t at = w->cosine.size() / 2;
-  rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + at, w->sine.data() + at);
+  rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + at,
+              w->sine.data() + at);
 }
 
 }  // namespace
@@ -384,7 +394,8 @@ void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32
   decoder_layers(model, static_cast<uint32_t>(tokens.size()), outputs, limits, cache, w);
 }
 
-void decoder_layers(const Model& model, uint32_t count, uint32_t outputs, const StepLimits& limits, KvCache* cache, Workspace* w) {
+void decoder_layers(const Model& model, uint32_t count, uint32_t outputs, const StepLimits& limits, KvCache* cache,
+                    Workspace* w) {
   const ModelConfig& c = model.config;
   make_angles(model, cache->length, count, w);
   parallel([&](const Worker& worker) {

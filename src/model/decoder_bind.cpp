@@ -19,7 +19,8 @@ struct LayerBinder {
     return bind_panel(binder, name(suffix), rows, columns, out);
   }
   Status bias(const char* suffix, uint32_t count, bool required, const float** out) const {
-    return required ? bind_vector(binder, name(suffix), count, out) : bind_optional_vector(binder, name(suffix), count, out);
+    return required ? bind_vector(binder, name(suffix), count, out)
+                    : bind_optional_vector(binder, name(suffix), count, out);
   }
   Status norm(const char* weight, const char* bias, uint32_t count, Norm* out) const {
     CAMELGPT_TRY(bind_vector(binder, name(weight), count, &out->weight));
@@ -29,8 +30,10 @@ struct LayerBinder {
   Status attention(DecoderLayer* out) const {
     const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
     if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
-    if (tensors.encoder) CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
-    if (c.conv_layers != 0 && binder_has(*binder, name("shortconv.conv.weight"))) return bind_short_conv(binder, c, layer, out);
+    if (tensors.encoder)
+      CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
+    if (c.conv_layers != 0 && binder_has(*binder, name("shortconv.conv.weight")))
+      return bind_short_conv(binder, c, layer, out);
     if (tensors.fused_qkv) {
       const uint32_t all = query + 2 * key;
       CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {0, query}, all, c.hidden, &out->query));
@@ -62,8 +65,10 @@ struct LayerBinder {
 
   Status ffn_norms(DecoderLayer* out) const {
     if (tensors.pre_norms) CAMELGPT_TRY(norm("ffn_norm.weight", "ffn_norm.bias", c.hidden, &out->ffn_norm));
-    if (tensors.encoder) CAMELGPT_TRY(norm("layer_output_norm.weight", "layer_output_norm.bias", c.hidden, &out->ffn_end_norm));
-    return tensors.post_norms ? norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm) : Status{};
+    if (tensors.encoder)
+      CAMELGPT_TRY(norm("layer_output_norm.weight", "layer_output_norm.bias", c.hidden, &out->ffn_end_norm));
+    return tensors.post_norms ? norm("post_ffw_norm.weight", "post_ffw_norm.bias", c.hidden, &out->post_ffn_norm)
+                              : Status{};
   }
 
   Status ffn(DecoderLayer* out) const {
@@ -159,7 +164,8 @@ Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, 
     if (!model->layers.empty()) model->layers[l] = layer;
   }
   if (convolutions == c.conv_layers) return {};
-  Status status = make_error(ErrorCode::kBadMetadata, "The layers with a short convolution are not those without key/value heads.");
+  Status status =
+      make_error(ErrorCode::kBadMetadata, "The layers with a short convolution are not those without key/value heads.");
   status = with_expected(status, "%u", c.conv_layers);
   return with_found(status, "%u", convolutions);
 }

@@ -48,23 +48,27 @@ void route(const ModelConfig& c, const Panel& router, const Activations& input, 
 }
 
 // projected += the expert's output for the tokens of the share. normed [tokens, stride]
-void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert, const float* normed, size_t stride, const Share& share,
-                Workspace* w) {
+void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert, const float* normed, size_t stride,
+                const Share& share, Workspace* w) {
   const size_t hidden = padded_rows(c.hidden), ffn = padded_rows(expert.ffn);
   float *gathered = w->gathered.data(), *gate = w->gate.data(), *up = w->up.data();
   const bool alone = share.count == 1;
   float* rows = alone ? w->threads[worker.index].gathered.data() : gathered;
-  const Activations& input = quantize_input(worker, rows, hidden, share.count, c.hidden, Precision::k16, w, [&](Range part) {
-    for (uint32_t i = part.first; i < part.end; ++i) std::copy_n(normed + share.tokens[i] * stride, c.hidden, rows + i * hidden);
-  });
+  const Activations& input =
+      quantize_input(worker, rows, hidden, share.count, c.hidden, Precision::k16, w, [&](Range part) {
+        for (uint32_t i = part.first; i < part.end; ++i)
+          std::copy_n(normed + share.tokens[i] * stride, c.hidden, rows + i * hidden);
+      });
   const uint32_t first = expert.index * expert.ffn;
   worker.each(expert.ffn, kPanelRows, [&](Range part) {
     linear_rows(expert.gate, first + part.first, part.size(), input, gate + part.first, ffn);
     linear_rows(expert.up, first + part.first, part.size(), input, up + part.first, ffn);
-    for (uint32_t i = 0; i < share.count; ++i) activate_gate(c.activation, gate + i * ffn + part.first, up + i * ffn + part.first, part.size());
+    for (uint32_t i = 0; i < share.count; ++i)
+      activate_gate(c.activation, gate + i * ffn + part.first, up + i * ffn + part.first, part.size());
   });
   worker.barrier();
-  const Activations& neurons = quantize_input(worker, gate, ffn, share.count, expert.ffn, coarse_precision(expert.down), w);
+  const Activations& neurons =
+      quantize_input(worker, gate, ffn, share.count, expert.ffn, coarse_precision(expert.down), w);
   worker.each(c.hidden, kPanelRows, [&](Range part) {
     float* made = gathered + part.first;  // its rows have been read
     linear_rows(expert.down, expert.index * c.hidden + part.first, part.size(), neurons, made, hidden);
@@ -77,7 +81,8 @@ void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert
 }
 
 // A tensor [columns, rows, experts], as one matrix.
-Status bind_stacked(WeightBinder* binder, const LayerTensorName& name, const ModelConfig& c, uint32_t rows, uint32_t columns, Panel* panel) {
+Status bind_stacked(WeightBinder* binder, const LayerTensorName& name, const ModelConfig& c, uint32_t rows,
+                    uint32_t columns, Panel* panel) {
   CAMELGPT_TRY(bind_stack(binder, name, c.experts, rows, columns, panel));
   binder->macs -= static_cast<uint64_t>(c.experts - c.experts_used) * rows * columns;
   return {};
@@ -112,7 +117,8 @@ Status bind_experts(WeightBinder* binder, const ModelConfig& config, uint32_t la
   return bind_panel(binder, name("ffn_down_shexp.weight"), c.hidden, c.shared_ffn, &out->shared_down);
 }
 
-void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, const Activations& input, Workspace* workspace) {
+void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, const Activations& input,
+                 Workspace* workspace) {
   const ModelConfig& c = config;
   Workspace* w = workspace;
   const uint32_t tokens = input.tokens;
@@ -121,7 +127,8 @@ void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderL
   float* weights = w->threads[worker.index].routes.data();
   route(c, layer.router, input, weights);  // each thread for itself
   worker.each(c.hidden, kPanelRows, [&](Range part) {
-    for (uint32_t t = 0; t < tokens; ++t) std::memset(w->projected.data() + t * hidden + part.first, 0, part.size() * sizeof(float));
+    for (uint32_t t = 0; t < tokens; ++t)
+      std::memset(w->projected.data() + t * hidden + part.first, 0, part.size() * sizeof(float));
   });
   worker.barrier();  // the quantised input is overwritten from here on
   for (uint32_t e = 0; e < c.experts; ++e) {
@@ -142,7 +149,8 @@ void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderL
     for (uint32_t i = 0; i < c.hidden; ++i) sum += normed[all.count * stride + i] * layer.shared_router[i];
     all.weights[all.count] = 1 / (1 + std::exp(-sum));
   }
-  run_expert(worker, c, {layer.shared_gate, layer.shared_up, layer.shared_down, 0, c.shared_ffn}, normed, stride, all, w);
+  run_expert(worker, c, {layer.shared_gate, layer.shared_up, layer.shared_down, 0, c.shared_ffn}, normed, stride, all,
+             w);
 }
 
 }  // namespace camelgpt

@@ -14,8 +14,8 @@ void scatter(const int16_t* quants, uint32_t width, uint32_t position, Element* 
 }
 
 template <size_t (*kIndex)(uint32_t, uint32_t, uint32_t)>
-void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* x, RowLimits limits,
-           const KvCache& cache, KvCache::Rows* rows) {
+void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* x,
+           RowLimits limits, const KvCache& cache, KvCache::Rows* rows) {
   const size_t first = (static_cast<size_t>(layer) * config.kv_heads + head) * cache.room;
   const uint32_t width = config.head_width;
   int16_t quants[kMaxHeadWidth];
@@ -97,9 +97,9 @@ bool cache_keeps_input(const ModelConfig& config, uint32_t position) {
 
 float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache) {
   const uint32_t kept = kept_of_page(config);
-  const uint32_t row = cache_keeps_input(config, position)
-                           ? kRecentInputs + position / kAttentionTile * kept + position % kAttentionTile - (kAttentionTile - kept)
-                           : position % kRecentInputs;
+  const uint32_t row = cache_keeps_input(config, position) ? kRecentInputs + position / kAttentionTile * kept +
+                                                                 position % kAttentionTile - (kAttentionTile - kept)
+                                                           : position % kRecentInputs;
   return cache->conv.data() + (layer * cache_conv_rows(config, cache->room) + row) * config.hidden;
 }
 

@@ -1,5 +1,5 @@
-// Keys and values of every position that was evaluated, and summaries of the pages that are complete. Layers without attention keep
-// inputs of their convolution instead.
+// Keys and values of every position that was evaluated, and summaries of the pages that are complete. Layers without
+// attention keep inputs of their convolution instead.
 #pragma once
 
 #include <span>
@@ -26,14 +26,14 @@ struct KvCache {
   // length / kAttentionTile of them are those of the keys that are there.
   std::span<int8_t> pages;       // [layers, kv_heads][page_room * 2 * head_width], see kernels/kv_layout.h
   std::span<float> page_scales;  // [layers, kv_heads, page_room]
-  // Inputs of convolutions: of recent positions, and for good of the last ones of each page, so that the cache can be cut back to
-  // where any page begins.
+  // Inputs of convolutions: of recent positions, and for good of the last ones of each page, so that the cache can be
+  // cut back to where any page begins.
   std::span<float> conv;               // [conv_layers][rows, hidden]
   std::span<uint32_t> conv_positions;  // [kRecentInputs] whose input it is
-  uint32_t room = 0;     // positions there is memory for: whole tiles
-  uint32_t page_room = 0;  // summaries there is memory for: whole key blocks
-  uint32_t context = 0;  // positions that may be filled
-  uint32_t length = 0;   // positions that are filled
+  uint32_t room = 0;                   // positions there is memory for: whole tiles
+  uint32_t page_room = 0;              // summaries there is memory for: whole key blocks
+  uint32_t context = 0;                // positions that may be filled
+  uint32_t length = 0;                 // positions that are filled
 };
 
 // Takes memory for `context` positions from the arena, or only adds it up while the arena measures.
@@ -57,8 +57,8 @@ float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t posi
 
 // After the evaluation of so many positions: they are filled.
 void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache);
-// Forgets the positions from `length` on, or from where the last page before begins if what is needed to go on there is no longer
-// known. Says how many are left.
+// Forgets the positions from `length` on, or from where the last page before begins if what is needed to go on there is
+// no longer known. Says how many are left.
 uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache);
 
 // Points attention at the keys and values of a layer.

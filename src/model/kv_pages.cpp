@@ -16,13 +16,16 @@ PageScratch page_scratch_reserve(uint32_t context, Arena* arena) {
   return scratch;
 }
 
-std::span<const uint32_t> choose_pages(std::span<const float> shares, uint32_t pages, uint32_t kept, const PageScratch& scratch) {
+std::span<const uint32_t> choose_pages(std::span<const float> shares, uint32_t pages, uint32_t kept,
+                                       const PageScratch& scratch) {
   const uint32_t recent = pages - std::min(pages, kRecentPages);  // the first of them
   // Pages 1 .. recent - 1 are to be chosen from.
   const uint32_t candidates = recent > 1 ? recent - 1 : 0;
   const uint32_t fixed = pages - candidates;
   const uint32_t wanted = std::min(kept > fixed ? kept - fixed : 0, candidates);
-  const auto share = [&](uint32_t page) { return shares[page] > 0 ? shares[page] : 0.0f; };  // whatever is no number is no share
+  const auto share = [&](uint32_t page) {
+    return shares[page] > 0 ? shares[page] : 0.0f;
+  };  // whatever is no number is no share
   float least = HUGE_VALF;  // share that is chosen
   uint32_t equals = 0;      // how many of those that have just this are chosen
   if (wanted > 0) {

@@ -21,14 +21,16 @@ size_t conv_floats(const ModelConfig& config, uint32_t positions) {
   return static_cast<size_t>(cache_conv_rows(config, positions)) * config.hidden;
 }
 
-void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, uint32_t), const KvCache& cache, const KvCache::Rows& rows) {
+void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, uint32_t), const KvCache& cache,
+                const KvCache::Rows& rows) {
   const uint32_t width = config.head_width, bytes = kv_element_bytes(cache.type);
   const uint32_t end = static_cast<uint32_t>(kv_room(cache.length));
   for (size_t head = 0; head < head_count(config); ++head) {
     const size_t first = head * cache.room;
     for (uint32_t p = cache.length; p < end; ++p) {
       rows.scales[first + p] = 0;
-      for (uint32_t i = 0; i < width; ++i) std::memset(&rows.stored[(first * width + index(width, p, i)) * bytes], 0, bytes);
+      for (uint32_t i = 0; i < width; ++i)
+        std::memset(&rows.stored[(first * width + index(width, p, i)) * bytes], 0, bytes);
     }
   }
 }
@@ -51,7 +53,8 @@ void clear_conv(const ModelConfig& config, KvCache* cache) {
   }
 }
 
-// Keys lie so that the position changes with every pair of a block, and their norms are limited. Values have no such limit.
+// Keys lie so that the position changes with every pair of a block, and their norms are limited. Values have no such
+// limit.
 template <class Element>
 bool quants_fit(std::span<const uint8_t> bytes, uint32_t width, RowLimits limits) {
   const Element* quants = reinterpret_cast<const Element*>(bytes.data());
@@ -106,8 +109,8 @@ bool cache_is_sound(const ModelConfig& config, uint32_t length, const KvCache& c
     if (bytes.empty()) return true;
     if (part == head_parts) continue;  // positions, which are only compared
     const RowLimits limits = part % kHeadParts == 0 ? key_limits(cache.type) : value_limits(cache.type);
-    const bool good = part > head_parts              ? floats_are(bytes, is_input)
-                      : part % 2 == 1                ? floats_are(bytes, is_scale)
+    const bool good = part > head_parts           ? floats_are(bytes, is_input)
+                      : part % 2 == 1             ? floats_are(bytes, is_scale)
                       : cache.type == KvType::k16 ? quants_fit<int16_t>(bytes, config.head_width, limits)
                                                   : quants_fit<int8_t>(bytes, config.head_width, limits);
     if (!good) return false;

@@ -7,12 +7,14 @@
 
 namespace camelgpt {
 
-// A piece of what is kept of the first `length` positions (at most cache.context); empty behind the last one. For each head of each layer
-// with attention come keys, their scales, values, their scales, in whole tiles; then, where there are convolutions, whose the recent inputs
-// are, and for each layer with one its inputs. Page summaries follow from the keys.
+// A piece of what is kept of the first `length` positions (at most cache.context); empty behind the last one. For each
+// head of each layer with attention come keys, their scales, values, their scales, in whole tiles; then, where there
+// are convolutions, whose the recent inputs are, and for each layer with one its inputs. Page summaries follow from the
+// keys.
 std::span<uint8_t> cache_part(const ModelConfig& config, uint32_t length, uint32_t part, const KvCache& cache);
 
-// Makes zeros of what the parts of the first cache->length positions hold beside these, so that the same text gives the same bytes.
+// Makes zeros of what the parts of the first cache->length positions hold beside these, so that the same text gives the
+// same bytes.
 void cache_clear_rest(const ModelConfig& config, KvCache* cache);
 
 // Whether the parts, written by anyone, hold numbers that the kernels can compute with.

@@ -13,11 +13,12 @@ namespace camelgpt {
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
-    &kLlamaArchitecture,    &kQwen2Architecture, &kQwen3Architecture,  &kGemmaArchitecture,  &kGemma2Architecture,
-    &kGemma3Architecture,   &kPhi3Architecture,  &kGpt2Architecture,   &kStablelmArchitecture, &kOlmo2Architecture,
-    &kGraniteArchitecture,  &kChatglmArchitecture, &kSmollm3Architecture, &kQwen2MoeArchitecture,
-    &kQwen3MoeArchitecture, &kOlmoeArchitecture, &kLfm2Architecture, &kMinicpmArchitecture, &kBertArchitecture,
-    &kNomicBertArchitecture, &kCamelGptArchitecture, &kStlmArchitecture,
+    &kLlamaArchitecture,    &kQwen2Architecture,    &kQwen3Architecture,    &kGemmaArchitecture,
+    &kGemma2Architecture,   &kGemma3Architecture,   &kPhi3Architecture,     &kGpt2Architecture,
+    &kStablelmArchitecture, &kOlmo2Architecture,    &kGraniteArchitecture,  &kChatglmArchitecture,
+    &kSmollm3Architecture,  &kQwen2MoeArchitecture, &kQwen3MoeArchitecture, &kOlmoeArchitecture,
+    &kLfm2Architecture,     &kMinicpmArchitecture,  &kBertArchitecture,     &kNomicBertArchitecture,
+    &kCamelGptArchitecture, &kStlmArchitecture,
 };
 
 // The names of all of them, for messages.
@@ -26,7 +27,8 @@ struct ArchitectureNames {
   ArchitectureNames() {
     size_t size = 0;
     for (const Architecture* architecture : kArchitectures) {
-      const int written = std::snprintf(text + size, sizeof text - size, "%s%s", size == 0 ? "" : ", ", architecture->name);
+      const int written =
+          std::snprintf(text + size, sizeof text - size, "%s%s", size == 0 ? "" : ", ", architecture->name);
       size = std::min(sizeof text - 1, size + static_cast<size_t>(std::max(written, 0)));
     }
   }
@@ -41,7 +43,8 @@ Status model_open(const GgufHeader& header, Model* model) {
     if (name == architecture->name) model->architecture = architecture;
   }
   if (model->architecture == nullptr) {
-    Status status = make_error(ErrorCode::kUnsupportedArchitecture, "There is no engine for this model's architecture.");
+    Status status =
+        make_error(ErrorCode::kUnsupportedArchitecture, "There is no engine for this model's architecture.");
     status = with_expected(status, "one of: %s", ArchitectureNames().text);
     status = with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
     return with_hint(status, "Choose a model of a supported architecture.");
@@ -99,7 +102,8 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
     own.attention =
         arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
     own.pages = page_scratch_reserve(context, arena);
-    if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu) own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
+    if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu)
+      own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
     own.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
     if (config.experts != 0) {
       own.gathered = arena->take<float>(hidden);
@@ -117,13 +121,15 @@ void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t
   assert(!tokens.empty() && tokens.size() <= forward_tokens(model.config, cache->context));
   assert(tokens.size() <= cache->context - cache->length);
   assert(outputs <= tokens.size());
-  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 && model.config.causal ? limits : StepLimits{}, cache, workspace);
+  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 && model.config.causal ? limits : StepLimits{},
+                              cache, workspace);
 }
 
 namespace {
 
 // Some rows of the head: y[token * y_stride + row - rows.first].
-void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* own, float* y, size_t y_stride) {
+void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* own, float* y,
+               size_t y_stride) {
   if (model.head.order == PanelOrder::kGroups || input.tokens > 1) {
     return linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
   }
@@ -197,7 +203,8 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
         float* logits = workspace->chunk.data() + part.first;
         const Range absolute{first + part.first, first + part.end};
         head_rows(model, absolute, input, &workspace->threads[worker.index], logits, kHeadChunk);
-        for (uint32_t t = 0; c.logit_softcap != 0 && t < tokens; ++t) k.softcap(logits + t * size_t{kHeadChunk}, part.size(), c.logit_softcap);
+        for (uint32_t t = 0; c.logit_softcap != 0 && t < tokens; ++t)
+          k.softcap(logits + t * size_t{kHeadChunk}, part.size(), c.logit_softcap);
       });
       worker.barrier();
       for (uint32_t t = own.first; t < own.end; ++t) {

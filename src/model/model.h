@@ -24,54 +24,54 @@ struct Norm {
 
 // One layer of a decoder. Matrices are [rows, columns]; what a model has none of is null.
 struct DecoderLayer {
-  Norm attention_norm;          // [hidden]
-  Panel query;                  // [heads * head_width, hidden]
-  Panel key, value;             // [kv_heads * head_width, hidden]
+  Norm attention_norm;  // [hidden]
+  Panel query;          // [heads * head_width, hidden]
+  Panel key, value;     // [kv_heads * head_width, hidden]
   const float *query_bias = nullptr, *key_bias = nullptr, *value_bias = nullptr;
-  Norm query_norm, key_norm;    // [head_width], or all heads where config.norms_all_heads
-  Panel output;                 // [hidden, heads * head_width], or of the convolution [hidden, hidden]
+  Norm query_norm, key_norm;  // [head_width], or all heads where config.norms_all_heads
+  Panel output;               // [hidden, heads * head_width], or of the convolution [hidden, hidden]
   const float* output_bias = nullptr;
-  Norm post_attention_norm;     // [hidden] of what is added to the residual stream
-  Norm attention_end_norm;      // [hidden] of the stream after that
+  Norm post_attention_norm;                // [hidden] of what is added to the residual stream
+  Norm attention_end_norm;                 // [hidden] of the stream after that
   Panel conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
-  const float* conv = nullptr;  // [hidden, conv_length]
-  uint32_t state = 0;           // which of the layers of its kind, for the cache
-  Norm ffn_norm;                // [hidden]
-  Panel gate, up;               // [ffn, hidden]; no up where config.gated is false
-  Panel down;                   // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
+  const float* conv = nullptr;             // [hidden, conv_length]
+  uint32_t state = 0;                      // which of the layers of its kind, for the cache
+  Norm ffn_norm;                           // [hidden]
+  Panel gate, up;                          // [ffn, hidden]; no up where config.gated is false
+  Panel down;  // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
   // With experts, gate, up and down are those of all of them, one after the other.
-  Panel router;                 // [experts, hidden]
+  Panel router;                          // [experts, hidden]
   const float* shared_router = nullptr;  // [hidden]
   Panel shared_gate, shared_up, shared_down;
   const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
-  Norm post_ffn_norm;           // [hidden]
-  Norm ffn_end_norm;            // [hidden]
+  Norm post_ffn_norm;  // [hidden]
+  Norm ffn_end_norm;   // [hidden]
 };
 
 struct Architecture;
-struct ByteWeights;    // of models that read bytes, see model/byte_level.h
+struct ByteWeights;  // of models that read bytes, see model/byte_level.h
 struct ByteWorkspace;
 
 struct Model {
   const Architecture* architecture = nullptr;
   ModelConfig config;
-  Panel embedding;                        // [vocabulary, hidden]
-  Panel head;                             // [vocabulary, hidden]; the embedding itself where they are tied
-  Panel positions;                        // [context_length, hidden]; of models without rope
-  Panel token_types;                      // [any, hidden]; the first is added to all tokens
-  Norm embedding_norm;                    // [hidden] of these sums
-  Norm final_norm;                        // [hidden]
+  Panel embedding;      // [vocabulary, hidden]
+  Panel head;           // [vocabulary, hidden]; the embedding itself where they are tied
+  Panel positions;      // [context_length, hidden]; of models without rope
+  Panel token_types;    // [any, hidden]; the first is added to all tokens
+  Norm embedding_norm;  // [hidden] of these sums
+  Norm final_norm;      // [hidden]
   // What goes before and after the head of an encoder: head * norm(gelu(dense * x + bias)) + bias.
-  Panel head_dense;                       // [hidden, hidden]
+  Panel head_dense;                        // [hidden, hidden]
   const float* head_dense_bias = nullptr;  // [hidden]
-  Norm head_norm;                         // [hidden]
-  const float* head_bias = nullptr;       // [vocabulary]
-  const float* rope_factors = nullptr;    // [rope_rotated / 2] or null
+  Norm head_norm;                          // [hidden]
+  const float* head_bias = nullptr;        // [vocabulary]
+  const float* rope_factors = nullptr;     // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
-  const ByteWeights* bytes = nullptr;     // where config.bytes.length is not 0
-  const ChunkTable* chunks = nullptr;     // likewise: what the tokens stand for
+  const ByteWeights* bytes = nullptr;  // where config.bytes.length is not 0
+  const ChunkTable* chunks = nullptr;  // likewise: what the tokens stand for
   uint64_t parameters = 0;
-  uint64_t macs_per_token = 0;            // in matrices, for one decoded token
+  uint64_t macs_per_token = 0;  // in matrices, for one decoded token
 };
 
 // Tokens whose matrix products are made together, at most.
@@ -107,16 +107,17 @@ struct Workspace {
   std::span<float> key, value;  // [batch, kv_heads * head_width]
   std::span<float> attended;    // [batch, heads * head_width]
   std::span<float> conv_before, conv_in, convolved;  // [batch, hidden] of models with convolutions
-  std::span<float> gate, up;    // [batch, ffn]
-  std::span<float> projected;   // [batch, hidden]
-  std::span<float> gathered;    // [batch, hidden] tokens of one expert, of models with experts
+  std::span<float> gate, up;                         // [batch, ffn]
+  std::span<float> projected;                        // [batch, hidden]
+  std::span<float> gathered;                         // [batch, hidden] tokens of one expert, of models with experts
   std::span<float> cosine, sine;  // [2 where local layers have angles of their own][forward_tokens(), rope_rotated / 2]
-  std::span<float> logits;      // [logit_count(config)]
-  std::span<float> chunk;       // [batch, kHeadChunk]
+  std::span<float> logits;        // [logit_count(config)]
+  std::span<float> chunk;         // [batch, kHeadChunk]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
-  ByteWorkspace* bytes = nullptr;  // of models that read bytes
-  NeuronCount neurons;          // of single tokens so far
-  std::span<float> importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
+  ByteWorkspace* bytes = nullptr;      // of models that read bytes
+  NeuronCount neurons;                 // of single tokens so far
+  std::span<float>
+      importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
 };
 
 // What a step of a single token may leave out. Batches of several tokens are evaluated in full.
@@ -130,13 +131,15 @@ struct Architecture {
   Status (*read_config)(const GgufHeader& header, ModelConfig* config);
   // Names all tensors to the binder and fills in the model's weights.
   Status (*bind)(WeightBinder* binder, Model* model);
-  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden states of
-  // the last `outputs` tokens in workspace->x, from its first row on; those of all where tokens see what comes after them.
+  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden
+  // states of the last `outputs` tokens in workspace->x, from its first row on; those of all where tokens see what
+  // comes after them.
   void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
                   KvCache* cache, Workspace* workspace);
 };
 
-// Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that exist.
+// Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that
+// exist.
 Status model_open(const GgufHeader& header, Model* model);
 
 // Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
@@ -148,28 +151,29 @@ inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
   return config.causal ? kMaxBatch : std::max(kMaxBatch, context);
 }
 
-// Evaluates 1 .. forward_tokens() tokens after what the cache holds; the cache must have room for them. Hidden states are made for
-// the last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer. Where the model is not causal,
-// each token sees all that the cache holds then, and there are hidden states of all.
+// Evaluates 1 .. forward_tokens() tokens after what the cache holds; the cache must have room for them. Hidden states
+// are made for the last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer. Where the
+// model is not causal, each token sees all that the cache holds then, and there are hidden states of all.
 void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
                    Workspace* workspace, const StepLimits& limits = {});
 
 // Logits of one output of the last forward pass into workspace->logits.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
 
-// For each of the first targets.size() outputs of the last forward pass: the log-probability (nats) of its target and the most
-// probable token. Logits are made kHeadChunk rows at a time, so the table [tokens, vocabulary] never exists.
+// For each of the first targets.size() outputs of the last forward pass: the log-probability (nats) of its target and
+// the most probable token. Logits are made kHeadChunk rows at a time, so the table [tokens, vocabulary] never exists.
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best);
 
 // --- shared by architecture files ---
-// The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of normed
-// inputs' (docs/accuracy.md).
+// The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of
+// normed inputs' (docs/accuracy.md).
 inline Precision coarse_precision(const Panel& weights) {
   return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
 }
 
-// workspace->x = rows of the embedding, scaled, plus those of the positions from `position` on where the model has them.
+// workspace->x = rows of the embedding, scaled, plus those of the positions from `position` on where the model has
+// them.
 void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace);
 
 inline void scale_values(float* x, uint32_t count, float factor) {
@@ -179,12 +183,12 @@ inline void scale_values(float* x, uint32_t count, float factor) {
 // y [count] = the norm of x, or x where there is none.
 void normalize(const ModelConfig& config, const Norm& norm, const float* x, uint32_t count, float* y);
 
-// Quantises x [tokens, stride] as the input of matrix products and returns when all of it is quantised. prepare(range) comes
-// before, for the tokens of each part. Parts are whole tiles of tokens; but a single token is prepared by each thread for
-// itself, which takes less time than to wait for another.
+// Quantises x [tokens, stride] as the input of matrix products and returns when all of it is quantised. prepare(range)
+// comes before, for the tokens of each part. Parts are whole tiles of tokens; but a single token is prepared by each
+// thread for itself, which takes less time than to wait for another.
 template <typename Prepare>
-const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
-                                  Precision precision, Workspace* workspace, Prepare prepare) {
+const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens,
+                                  uint32_t columns, Precision precision, Workspace* workspace, Prepare prepare) {
   ThreadWorkspace& own = workspace->threads[worker.index];
   Activations& input = tokens == 1 ? own.one : own.batch;
   activations_begin(x, stride, tokens, columns, precision, &input);
@@ -200,8 +204,8 @@ const Activations& quantize_input(const Worker& worker, const float* x, size_t s
   }
   return input;
 }
-inline const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens, uint32_t columns,
-                                         Precision precision, Workspace* workspace) {
+inline const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens,
+                                         uint32_t columns, Precision precision, Workspace* workspace) {
   return quantize_input(worker, x, stride, tokens, columns, precision, workspace, [](Range) {});
 }
 

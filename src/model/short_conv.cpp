@@ -12,12 +12,13 @@ Status bind_short_conv(WeightBinder* binder, const ModelConfig& config, uint32_t
   CAMELGPT_TRY(bind_panel_rows(binder, products, {0, hidden}, 3 * hidden, hidden, &out->conv_before));
   CAMELGPT_TRY(bind_panel_rows(binder, products, {hidden, 2 * hidden}, 3 * hidden, hidden, &out->conv_after));
   CAMELGPT_TRY(bind_panel_rows(binder, products, {2 * hidden, 3 * hidden}, 3 * hidden, hidden, &out->conv_in));
-  CAMELGPT_TRY(bind_table(binder, LayerTensorName(layer, "shortconv.conv.weight"), hidden, config.conv_length, &out->conv));
+  CAMELGPT_TRY(
+      bind_table(binder, LayerTensorName(layer, "shortconv.conv.weight"), hidden, config.conv_length, &out->conv));
   return bind_panel(binder, LayerTensorName(layer, "shortconv.out_proj.weight"), hidden, hidden, &out->output);
 }
 
-void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range channels, const Activations& input, KvCache* cache,
-                Workspace* workspace) {
+void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range channels, const Activations& input,
+                KvCache* cache, Workspace* workspace) {
   const size_t stride = padded_rows(config.hidden);
   const uint32_t length = config.conv_length, position = cache->length;
   float* before = workspace->conv_before.data();
@@ -37,7 +38,8 @@ void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range chan
         const uint32_t ago = length - 1 - tap;
         if (ago > position + t) continue;
         const float* row = cache_conv_input(config, layer.state, position + t - ago, cache) + first;
-        for (uint32_t i = 0; i < count; ++i) sums[i] += layer.conv[static_cast<size_t>(first + i) * length + tap] * row[i];
+        for (uint32_t i = 0; i < count; ++i)
+          sums[i] += layer.conv[static_cast<size_t>(first + i) * length + tap] * row[i];
       }
       for (uint32_t i = 0; i < count; ++i) out[first + i] *= sums[i];
     }

@@ -22,8 +22,9 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
   float* gate = w->gate.data();
   float* neurons = w->up.data();
 
-  const Activations& normed = quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
-                                             [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
+  const Activations& normed =
+      quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
+                     [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
   worker.each(c.ffn, kPanelRows, [&](Range rows) {
     linear_part(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
@@ -65,11 +66,16 @@ Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t 
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
   const bool relu = config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu;
   const bool skips = relu && config.causal && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
-  CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
-  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down, skips ? PanelOrder::kColumns : PanelOrder::kGroups));
+  CAMELGPT_TRY(
+      bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
+  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down,
+                          skips ? PanelOrder::kColumns : PanelOrder::kGroups));
   // Biases of neurons that are packed would have to be packed too: no gated model that prunes has any.
-  if (binder_has(*binder, LayerTensorName(layer, "ffn_gate.bias")) || binder_has(*binder, LayerTensorName(layer, "ffn_up.bias"))) return {};
-  if (!binder->ffn_kinds.push_back({out->gate.kind, out->up.kind, out->down.kind})) return out_of_memory("the list of layers", sizeof(FfnKinds));
+  if (binder_has(*binder, LayerTensorName(layer, "ffn_gate.bias")) ||
+      binder_has(*binder, LayerTensorName(layer, "ffn_up.bias")))
+    return {};
+  if (!binder->ffn_kinds.push_back({out->gate.kind, out->up.kind, out->down.kind}))
+    return out_of_memory("the list of layers", sizeof(FfnKinds));
   return {};
 }
 

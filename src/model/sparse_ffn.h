@@ -1,21 +1,21 @@
-// The feed-forward network of a model whose gate is a ReLU: what a neuron with a closed gate would add is zero, so only the gate
-// is computed in full, and up and down for the neurons that fired. Nothing is lost: the bits are those of the dense network.
-// Source: Mirzadeh et al. 2023, "ReLU Strikes Back".
+// The feed-forward network of a model whose gate is a ReLU: what a neuron with a closed gate would add is zero, so only
+// the gate is computed in full, and up and down for the neurons that fired. Nothing is lost: the bits are those of the
+// dense network. Source: Mirzadeh et al. 2023, "ReLU Strikes Back".
 #pragma once
 
 #include "model/model.h"
 
 namespace camelgpt {
 
-// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down: the latter two neuron by neuron where the gate is a ReLU, their types allow it and tokens
-// come one by one, otherwise in groups.
+// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down: the latter two neuron by neuron where the gate is a ReLU, their
+// types allow it and tokens come one by one, otherwise in groups.
 Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
 
 // gate = activation(gate) * up; an up that is null is one, which GELU alone is asked for
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count);
 
-// importance [count] += the neurons' parts in each token's network: |gate| / the norm of all. gate [tokens, padded count] is what
-// activate_gate has left. Threads share the neurons.
+// importance [count] += the neurons' parts in each token's network: |gate| / the norm of all. gate [tokens, padded
+// count] is what activate_gate has left. Threads share the neurons.
 void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance);
 
 // Whether sparse_ffn is to be called for so many tokens. For more of them the dense products are cheaper.

@@ -17,12 +17,14 @@ Status non_finite(const GgufHeader& header, const WeightTarget& target) {
                               static_cast<size_t>(target.name_length));
   const int size = static_cast<int>(name.size());
   if (target.type == TensorType::kF32 && target.panel.kind == PanelKind::kHalf) {
-    Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for halves.", size, name.data());
+    Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for halves.",
+                               size, name.data());
     status = with_expected(status, "weights below 65520");
     status = with_found(status, "a larger number, an infinity or NaN");
     return with_hint(status, "Load the file with weights \"exact\", or choose one that is quantised.");
   }
-  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are not finite.", size, name.data());
+  Status status =
+      make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are not finite.", size, name.data());
   status = with_expected(status, "finite weights and scales");
   status = with_found(status, "an infinity or NaN");
   return with_hint(status, "Download or convert the file again.");
@@ -67,7 +69,8 @@ void count_rows(WeightStream* stream) {
   for (WeightStream::Late& late : std::span(stream->late, stream->late_count)) {
     const WeightTarget& target = stream->targets[late.target];
     if (stream->range + stream->late_ranges < stream->range_count || stream->position <= target.offset) continue;
-    if (stream->position <= target.offset + target.bytes) late.streamed = (stream->position - target.offset) / late.row_bytes;
+    if (stream->position <= target.offset + target.bytes)
+      late.streamed = (stream->position - target.offset) / late.row_bytes;
   }
 }
 
@@ -94,7 +97,9 @@ Status weight_stream_put_off(std::span<const Panel* const> matrices, WeightStrea
   for (uint32_t i = 0; i < s.targets.size() && s.late_count < WeightStream::kMostLate; ++i) {
     const WeightTarget& target = s.targets[i];
     const uint64_t end = target.offset + target.bytes;
-    const auto is_it = [&](const Panel* matrix) { return matrix->data != nullptr && matrix->data == target.panel.data; };
+    const auto is_it = [&](const Panel* matrix) {
+      return matrix->data != nullptr && matrix->data == target.panel.data;
+    };
     if (at >= end || std::none_of(matrices.begin(), matrices.end(), is_it)) continue;
     WeightStream::Late& matrix = s.late[s.late_count];
     matrix.data = target.panel.data;
@@ -114,13 +119,15 @@ Status weight_stream_put_off(std::span<const Panel* const> matrices, WeightStrea
   return {};
 }
 
-Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes, size_t* used) {
+Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes,
+                          size_t* used) {
   *used = 0;
   if (weight_stream_done(*stream)) return {};
   const uint64_t end = stream->ranges[stream->range].to;
   size_t at = 0;
   while (at < bytes.size() && stream->position < end) {
-    const uint64_t start = stream->next == stream->targets.size() ? end : std::min(stream->targets[stream->next].offset, end);
+    const uint64_t start =
+        stream->next == stream->targets.size() ? end : std::min(stream->targets[stream->next].offset, end);
     if (stream->position < start) {  // padding, or a tensor that nobody asked for
       const uint64_t skip = std::min<uint64_t>(start - stream->position, bytes.size() - at);
       stream->position += skip;
@@ -155,14 +162,16 @@ Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::s
   return {};
 }
 
-Status weight_stream_put_rows(WeightStream* stream, const GgufHeader& header, uint64_t from, std::span<const uint8_t> bytes) {
+Status weight_stream_put_rows(WeightStream* stream, const GgufHeader& header, uint64_t from,
+                              std::span<const uint8_t> bytes) {
   for (WeightStream::Late& late : std::span(stream->late, stream->late_count)) {
     const WeightTarget& target = stream->targets[late.target];
     if (from < target.offset || from - target.offset >= target.bytes) continue;
     const uint64_t at = from - target.offset;
     if (at % late.row_bytes != 0 || bytes.size() % late.row_bytes != 0 || bytes.size() > target.bytes - at) break;
     if (!put_blocks(target, at / tensor_type_info(target.type).block_bytes, bytes)) return non_finite(header, target);
-    std::fill_n(late.put.begin() + static_cast<size_t>(at / late.row_bytes), static_cast<size_t>(bytes.size() / late.row_bytes), uint8_t{1});
+    std::fill_n(late.put.begin() + static_cast<size_t>(at / late.row_bytes),
+                static_cast<size_t>(bytes.size() / late.row_bytes), uint8_t{1});
     return {};
   }
   Status status = make_error(ErrorCode::kBadInput, "These bytes are no rows that can come by themselves.");

@@ -8,15 +8,16 @@ namespace {
 Status find_tensor(const WeightBinder& binder, std::string_view name, const GgufTensor** tensor) {
   *tensor = gguf_find_tensor(*binder.header, name);
   if (*tensor != nullptr) return {};
-  Status status = make_error(ErrorCode::kBadTensor, "The file has no tensor %.*s.", static_cast<int>(name.size()), name.data());
+  Status status =
+      make_error(ErrorCode::kBadTensor, "The file has no tensor %.*s.", static_cast<int>(name.size()), name.data());
   status = with_expected(status, "a tensor of this name");
   status = with_found(status, "%zu other tensors", binder.header->tensors.size());
   return with_hint(status, "The file may be damaged, or made for another architecture.");
 }
 
 Status wrong_shape(std::string_view name, const GgufTensor& tensor, uint32_t rows, uint32_t columns) {
-  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s has the wrong shape.", static_cast<int>(name.size()),
-                             name.data());
+  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s has the wrong shape.",
+                             static_cast<int>(name.size()), name.data());
   status = with_expected(status, "[%u, %u]", columns, rows);
   const uint64_t* d = tensor.dimensions;
   return with_found(status, "[%llu, %llu, %llu, %llu]", static_cast<unsigned long long>(d[0]),
@@ -26,7 +27,8 @@ Status wrong_shape(std::string_view name, const GgufTensor& tensor, uint32_t row
 
 Status add_target(WeightBinder* binder, const GgufTensor& tensor, const Panel& panel, float* vector) {
   if (panel.data == nullptr && vector == nullptr) return {};  // measuring
-  const WeightTarget target{tensor.offset, tensor.bytes, tensor.type, panel, vector, tensor.name_position, tensor.name_length};
+  const WeightTarget target{tensor.offset, tensor.bytes,         tensor.type,       panel,
+                            vector,        tensor.name_position, tensor.name_length};
   if (!binder->targets.push_back(target)) return out_of_memory("the list of tensors", sizeof target);
   return {};
 }
@@ -52,15 +54,18 @@ bool binder_has_neurons(const WeightBinder& binder, std::string_view name) {
 
 namespace {
 
-Status find_matrix(const WeightBinder& binder, std::string_view name, uint32_t rows, uint32_t columns, const GgufTensor** tensor) {
+Status find_matrix(const WeightBinder& binder, std::string_view name, uint32_t rows, uint32_t columns,
+                   const GgufTensor** tensor) {
   CAMELGPT_TRY(find_tensor(binder, name, tensor));
   const uint64_t* d = (*tensor)->dimensions;
-  return d[0] == columns && d[1] == rows && d[2] == 1 && d[3] == 1 ? Status{} : wrong_shape(name, **tensor, rows, columns);
+  return d[0] == columns && d[1] == rows && d[2] == 1 && d[3] == 1 ? Status{}
+                                                                   : wrong_shape(name, **tensor, rows, columns);
 }
 
 }  // namespace
 
-Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns, Panel* panel) {
+Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns,
+                  Panel* panel) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_tensor(*binder, name, &tensor));
   const uint64_t* d = tensor->dimensions;
@@ -74,7 +79,8 @@ Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, u
   return add_target(binder, *tensor, *panel, nullptr);
 }
 
-Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel) {
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns,
+                       Panel* panel) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
   const PanelKind kind = kind_of(binder, tensor->type);
@@ -88,7 +94,8 @@ Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, 
   return add_target(binder, of_part, *panel, nullptr);
 }
 
-Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel, PanelOrder order) {
+Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
+                  PanelOrder order) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
   const PanelKind kind = kind_of(binder, tensor->type);

@@ -16,12 +16,12 @@ namespace camelgpt {
 
 // Where the bytes of one tensor go: to a panel, or to a vector of floats.
 struct WeightTarget {
-  uint64_t offset;          // of the tensor in the data
-  uint64_t bytes;           // of the tensor in the file
+  uint64_t offset;  // of the tensor in the data
+  uint64_t bytes;   // of the tensor in the file
   TensorType type;
-  Panel panel;              // panel.data is null for a vector
-  float* vector;            // [count] or null
-  uint64_t name_position;   // in the header, for messages
+  Panel panel;             // panel.data is null for a vector
+  float* vector;           // [count] or null
+  uint64_t name_position;  // in the header, for messages
   uint64_t name_length;
 };
 
@@ -51,9 +51,11 @@ bool binder_has_neurons(const WeightBinder& binder, std::string_view name);
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
                   PanelOrder order = PanelOrder::kGroups);
 // A tensor [columns, rows, count] of several matrices, as one matrix [count * rows, columns].
-Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns, Panel* panel);
+Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns,
+                  Panel* panel);
 // Some rows of such a tensor, as a matrix of their own.
-Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns, Panel* panel);
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns,
+                       Panel* panel);
 // The same for the output head, or the embedding that serves as one.
 Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
 // A tensor of `count` numbers that must exist; any type, kept as floats.

@@ -4,7 +4,8 @@
 
 namespace camelgpt {
 
-void attend_to_few(const float* q, const float* keys, const float* values, size_t stride, uint32_t count, uint32_t width, float* out) {
+void attend_to_few(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
+                   uint32_t width, float* out) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
   float weights[kMaxFew], largest = -HUGE_VALF, total = 0;
   for (uint32_t p = 0; p < count; ++p) {

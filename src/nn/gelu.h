@@ -1,4 +1,5 @@
-// GELU by the normal distribution itself (Hendrycks and Gimpel 2016), which models differ from where they use tanh instead.
+// GELU by the normal distribution itself (Hendrycks and Gimpel 2016), which models differ from where they use tanh
+// instead.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@ void rope_angles(const RopeOptions& options, uint32_t position, uint32_t tokens,
   const uint32_t pairs = options.rotated / 2;
   for (uint32_t i = 0; i < pairs; ++i) {
     const double exponent = -2.0 * i / options.rotated;
-    double frequency = std::pow(static_cast<double>(options.base), exponent) * static_cast<double>(options.position_scale);
+    double frequency =
+        std::pow(static_cast<double>(options.base), exponent) * static_cast<double>(options.position_scale);
     if (options.factors != nullptr) frequency /= static_cast<double>(options.factors[i]);
     for (uint32_t t = 0; t < tokens; ++t) {
       // Doubles: at position 100,000 a float angle is off by a hundredth.

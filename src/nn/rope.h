@@ -9,9 +9,9 @@
 namespace camelgpt {
 
 struct RopeOptions {
-  uint32_t rotated = 0;        // values of a head that are rotated, an even number
-  float base = 10000.0f;       // theta
-  float position_scale = 1.0f; // positions are multiplied by it (linear scaling: 1 / factor)
+  uint32_t rotated = 0;            // values of a head that are rotated, an even number
+  float base = 10000.0f;           // theta
+  float position_scale = 1.0f;     // positions are multiplied by it (linear scaling: 1 / factor)
   const float* factors = nullptr;  // [rotated / 2] each frequency is divided by its factor (Llama 3); null: by one
 };
 

@@ -98,7 +98,8 @@ void end_tail(const Calibration* calibration, PrunedHead* head) {
 constexpr PruneMode kMeasuredModes[kMeasuredCosts] = {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive};
 
 // What each mode does to the logits of one state.
-void measure_costs(const Model& model, uint32_t part, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+void measure_costs(const Model& model, uint32_t part, Workspace* workspace, PrunedHead* head,
+                   Calibration* calibration) {
   const uint32_t vocabulary = model.config.vocabulary;
   const std::span<const float> dense = dense_logits(model, part, workspace, calibration);
   const std::span<const float> logits = workspace->logits.first(vocabulary);
@@ -176,7 +177,8 @@ Status calibration_begin(const Model& model, PrunedHead* head, Calibration* cali
   return {};
 }
 
-void calibration_add(const Model& model, const Workspace& workspace, uint32_t count, uint32_t total, Calibration* calibration) {
+void calibration_add(const Model& model, const Workspace& workspace, uint32_t count, uint32_t total,
+                     Calibration* calibration) {
   Calibration& c = *calibration;
   const size_t hidden = model.config.hidden, stride = padded_rows(model.config.hidden);
   const uint64_t every = std::max(2u, total / kKeptStates);

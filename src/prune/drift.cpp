@@ -9,7 +9,8 @@ namespace camelgpt {
 namespace {
 
 constexpr double kWeight = 0.125;  // of the latest look
-constexpr double kMostSeen = 2.5;  // budgets that one look can count as: three bad tokens in a row are an event, two are none
+constexpr double kMostSeen =
+    2.5;  // budgets that one look can count as: three bad tokens in a row are an event, two are none
 constexpr uint32_t kMostWidened = 8;
 
 }  // namespace

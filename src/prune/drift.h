@@ -1,5 +1,5 @@
-// The drift guard: now and then the dense step runs beside the pruned one, and where the two have drifted apart less is left
-// out from then on.
+// The drift guard: now and then the dense step runs beside the pruned one, and where the two have drifted apart less is
+// left out from then on.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@ inline constexpr uint32_t kDriftSoon = 8;       // after a look that found too m
 
 struct DriftGuard {
   uint32_t until_check = kDriftSoon;
-  uint32_t widened = 0;   // how often what is kept has been doubled
-  double mean_kl = 0;     // of the last looks, weighted towards the latest; at first half of the budget
+  uint32_t widened = 0;  // how often what is kept has been doubled
+  double mean_kl = 0;    // of the last looks, weighted towards the latest; at first half of the budget
   uint64_t checks = 0;
-  uint64_t events = 0;    // looks that found too much
+  uint64_t events = 0;  // looks that found too much
 };
 
 // Counts a step: whether the dense step is to run beside it.
 bool drift_check_due(DriftGuard* guard);
-// What a look found: kl in nats, of a step whose attention was pruned or not. Pruned attention may cost kLimitedBudget times the
-// budget.
+// What a look found: kl in nats, of a step whose attention was pruned or not. Pruned attention may cost kLimitedBudget
+// times the budget.
 inline constexpr double kLimitedBudget = 2.5;
 void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard);
 // Rows of the head to score exactly now, and positions for attention to read; 0 for all.

@@ -11,12 +11,12 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kSamples = 4096;       // of the logits, to find the threshold
+constexpr uint32_t kSamples = 4096;  // of the logits, to find the threshold
 constexpr float kBucketsPerNat = 16;
-constexpr uint32_t kBuckets = 512;        // 32 nats down from the highest
+constexpr uint32_t kBuckets = 512;  // 32 nats down from the highest
 constexpr uint32_t kSmallestRank = 64, kLargestRank = 256;
 constexpr uint64_t kMostOfParameters = 7;  // the coarse head has at most a seventh as many numbers as the model
-constexpr uint32_t kQ40Bytes = 18;        // a block of Q4_0
+constexpr uint32_t kQ40Bytes = 18;         // a block of Q4_0
 
 // x [32] → a block of Q4_0, as ggml rounds it: the value that is largest in magnitude becomes -8.
 void quantise_block(const float* x, uint8_t* block) {
@@ -28,14 +28,17 @@ void quantise_block(const float* x, uint8_t* block) {
   const float inverse = std::fabs(scale) > kSmallestRange ? 1 / scale : 0.0f;
   const uint16_t half = float_to_half(scale);
   std::memcpy(block, &half, 2);
-  const auto quant = [&](uint32_t i) { return static_cast<uint8_t>(std::clamp(std::nearbyint(x[i] * inverse) + 8, 0.0f, 15.0f)); };
+  const auto quant = [&](uint32_t i) {
+    return static_cast<uint8_t>(std::clamp(std::nearbyint(x[i] * inverse) + 8, 0.0f, 15.0f));
+  };
   for (uint32_t i = 0; i < 16; ++i) block[2 + i] = static_cast<uint8_t>(quant(i) | quant(i + 16) << 4);
 }
 
 // The hidden state as the input of the head.
 const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace) {
   const size_t stride = padded_rows(model.config.hidden);
-  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16, workspace);
+  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16,
+                        workspace);
 }
 
 // Coarse logits of all rows, shared out, but for what the centre adds to every one of them, which is returned.
@@ -55,15 +58,16 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
 float score_all_coarsely(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
   float offset = 0;
   parallel([&](const Worker& worker) {
-    const float found = score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
+    const float found =
+        score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
     if (worker.index == 0) offset = found;
   });
   return offset;
 }
 
 // The logits of some rows, counted from `first`.
-void score_exactly(const Panel& weights, uint32_t first, const Activations& state, std::span<uint32_t> rows, HeadThread* own,
-                   float* logits) {
+void score_exactly(const Panel& weights, uint32_t first, const Activations& state, std::span<uint32_t> rows,
+                   HeadThread* own, float* logits) {
   if (weights.order == PanelOrder::kGroups) {  // the rows of a group are scored together
     for (size_t i = 0; i < rows.size();) {
       const uint32_t group = rows[i] / kPanelRows * kPanelRows;
@@ -82,7 +86,8 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
 }  // namespace
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
-  if (!config.has_head || !config.causal || config.bytes.length != 0) return 0;  // only steps are pruned, over a vocabulary
+  if (!config.has_head || !config.causal || config.bytes.length != 0)
+    return 0;  // only steps are pruned, over a vocabulary
   // Selecting and the coarse scores take their time too.
   if (config.vocabulary < 8192 || config.hidden < 4 * kSmallestRank || config.logit_softcap != 0) return 0;
   const uint64_t attention = (2 * static_cast<uint64_t>(config.heads) + 2 * config.kv_heads) * config.head_width;
@@ -124,7 +129,8 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
   const size_t tall = static_cast<size_t>(rank) * hidden;
   const CheckedSize bytes = panel_bytes(PanelKind::kFloat, rank, hidden);
   if (!transposed.resize(tall + hidden) || !packer->storage.resize(static_cast<size_t>(bytes.value)) ||
-      !packer->centre.append(directions.centre.data(), hidden) || !packer->rows.resize(static_cast<size_t>(kMaxBatch) * hidden) ||
+      !packer->centre.append(directions.centre.data(), hidden) ||
+      !packer->rows.resize(static_cast<size_t>(kMaxBatch) * hidden) ||
       !packer->coarse.resize(static_cast<size_t>(kMaxBatch) * rank)) {
     return out_of_memory("packing the head", bytes.value);
   }
@@ -134,7 +140,8 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
   std::copy_n(directions.centre.data(), hidden, transposed.data() + tall);
   const auto put = [&](const Buffer<float>& from, size_t count, Panel* panel) {
     transpose(from.data(), hidden, rank, transposed.data());
-    return panel_put(panel, TensorType::kF32, 0, {reinterpret_cast<const uint8_t*>(transposed.data()), count * sizeof(float)});
+    return panel_put(panel, TensorType::kF32, 0,
+                     {reinterpret_cast<const uint8_t*>(transposed.data()), count * sizeof(float)});
   };
   if (!put(directions.to_rows, tall, &packer->to_rows) || !put(directions.to_states, tall + hidden, &head->rotation)) {
     return make_error(ErrorCode::kBadState, "The statistics for pruning are not finite.");
@@ -151,7 +158,8 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
     for (uint32_t i = 0; i < hidden; ++i) row[i] -= packer->centre[i];
   }
   Activations input;
-  activations_begin(packer->rows.data(), hidden, count, hidden, Precision::k16, &input);  // float panels read the floats
+  activations_begin(packer->rows.data(), hidden, count, hidden, Precision::k16,
+                    &input);  // float panels read the floats
   linear_rows(packer->to_rows, 0, rank, input, packer->coarse.data(), rank);
   uint8_t blocks[kLargestRank / kUnitColumns * kQ40Bytes];
   const uint32_t units = rank / kUnitColumns;
@@ -200,7 +208,8 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHe
     worker.each(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
         const uint32_t count = std::min(kHeadChunk, part.end - first);
-        const uint32_t selected = kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, own.rows.data());
+        const uint32_t selected =
+            kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, own.rows.data());
         score_exactly(model.head, first, state, own.rows.first(selected), &own, logits);
       }
     });

@@ -9,8 +9,8 @@
 namespace camelgpt {
 namespace {
 
-// The columns of x [n, p] become orthonormal (Gram and Schmidt, twice against rounding); one that depends on those before it
-// becomes zero. `columns` [p, n] is scratch.
+// The columns of x [n, p] become orthonormal (Gram and Schmidt, twice against rounding); one that depends on those
+// before it becomes zero. `columns` [p, n] is scratch.
 void orthonormalise(uint32_t n, uint32_t p, float* x, float* columns) {
   transpose(x, n, p, columns);
   for (uint32_t j = 0; j < p; ++j) {
@@ -129,7 +129,8 @@ Status importance_end(HeadImportance* importance) {
   }
   const float per_state = 1.0f / static_cast<float>(i.state_count == 0 ? 1 : i.state_count);
   for (float& value : i.states) value *= per_state;
-  // With A = to_rows: of all projections onto its span, A * transpose(B) loses least, for B = G A inverse(transpose(A) G A).
+  // With A = to_rows: of all projections onto its span, A * transpose(B) loses least, for B = G A inverse(transpose(A)
+  // G A).
   float* a = d.to_rows.data();
   float* b = d.to_states.data();
   multiply(i.rows.data(), a, n, n, p, b);
@@ -150,7 +151,8 @@ Status importance_end(HeadImportance* importance) {
   mix_columns(n, p, b);
   for (const Buffer<float>* matrix : {&d.centre, &d.to_rows, &d.to_states}) {
     for (const float value : *matrix) {
-      if (!std::isfinite(value)) return make_error(ErrorCode::kBadState, "The model's numbers are not finite: it cannot be calibrated.");
+      if (!std::isfinite(value))
+        return make_error(ErrorCode::kBadState, "The model's numbers are not finite: it cannot be calibrated.");
     }
   }
   return {};

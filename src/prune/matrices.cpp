@@ -87,7 +87,8 @@ void cholesky(const float* a, uint32_t p, float* l) {
       const float* other = l + static_cast<size_t>(j) * p;
       double sum = static_cast<double>(a[static_cast<size_t>(i) * p + j]);
       for (uint32_t k = 0; k < j; ++k) sum -= static_cast<double>(row[k]) * static_cast<double>(other[k]);
-      row[j] = static_cast<float>(i == j ? std::sqrt(std::fmax(sum + ridge, ridge)) : sum / static_cast<double>(other[j]));
+      row[j] =
+          static_cast<float>(i == j ? std::sqrt(std::fmax(sum + ridge, ridge)) : sum / static_cast<double>(other[j]));
     }
     for (uint32_t j = i + 1; j < p; ++j) row[j] = 0;
   }

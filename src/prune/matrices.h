@@ -20,8 +20,9 @@ void transpose(const float* x, uint32_t n, uint32_t p, float* y);
 
 double dot(const float* a, const float* b, uint32_t count);
 
-// a [p, p], symmetric and not negative, of which the lower triangle is read → l [p, p] with l * transpose(l) = a, zero above the
-// diagonal. A millionth of the largest diagonal element is added to all of them, so that a singular matrix has one too.
+// a [p, p], symmetric and not negative, of which the lower triangle is read → l [p, p] with l * transpose(l) = a, zero
+// above the diagonal. A millionth of the largest diagonal element is added to all of them, so that a singular matrix
+// has one too.
 void cholesky(const float* a, uint32_t p, float* l);
 
 // x [n, p] = x * inverse(transpose(l)): with l from the Gram matrix of x, its columns become orthonormal.

@@ -31,7 +31,8 @@ void put_bytes(const float* x, uint8_t* block) {
   const float scale = half_to_float(half), inverse = scale > 0 ? 1 / scale : 0;
   std::memcpy(block, &half, 2);
   for (uint32_t i = 0; i < kUnitColumns; ++i) {
-    block[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(std::clamp(std::nearbyint(x[i] * inverse), -127.0f, 127.0f)));
+    block[2 + i] =
+        static_cast<uint8_t>(static_cast<int8_t>(std::clamp(std::nearbyint(x[i] * inverse), -127.0f, 127.0f)));
   }
 }
 
@@ -70,8 +71,10 @@ void column_norms(const Panel& down, std::span<float> row, std::span<float> norm
 }
 
 // The `chosen.size()` most important neurons, rising.
-void choose(std::span<const float> importance, std::span<const float> norms, std::span<uint32_t> weights, std::span<uint32_t> chosen) {
-  // Numbers that are not negative are in the order of their bits; what is no number (weights can be huge) counts as zero.
+void choose(std::span<const float> importance, std::span<const float> norms, std::span<uint32_t> weights,
+            std::span<uint32_t> chosen) {
+  // Numbers that are not negative are in the order of their bits; what is no number (weights can be huge) counts as
+  // zero.
   for (size_t n = 0; n < weights.size(); ++n) {
     const float weight = importance[n] * norms[n];
     weights[n] = weight > 0 ? std::bit_cast<uint32_t>(weight) : 0;
@@ -109,7 +112,8 @@ void pack_rows(const Panel& from, std::span<const uint32_t> chosen, std::span<ui
 }
 
 // The chosen columns of `from`.
-void pack_columns(const Panel& from, std::span<const uint32_t> chosen, std::span<float> row, std::span<uint8_t> blocks, Panel* to) {
+void pack_columns(const Panel& from, std::span<const uint32_t> chosen, std::span<float> row, std::span<uint8_t> blocks,
+                  Panel* to) {
   const TensorType type = packed_type(from.kind);
   const uint32_t count = static_cast<uint32_t>(chosen.size());
   const uint64_t per_row = count / tensor_type_info(type).block_elements;
@@ -128,7 +132,8 @@ uint32_t kept_neurons(const ModelConfig& config, float part) {
   return units * kUnitColumns < config.ffn ? units * kUnitColumns : 0;
 }
 
-void prompt_neurons_reserve(const Model& model, std::span<const FfnKinds> kinds, uint32_t kept, Arena* arena, PromptNeurons* neurons) {
+void prompt_neurons_reserve(const Model& model, std::span<const FfnKinds> kinds, uint32_t kept, Arena* arena,
+                            PromptNeurons* neurons) {
   const ModelConfig& c = model.config;
   const uint64_t all = static_cast<uint64_t>(c.layers) * c.ffn;
   neurons->importance = arena->take<float>(all);

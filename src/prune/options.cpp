@@ -22,7 +22,8 @@ Status check_prune_options(const PruneOptions& options, const ModelConfig& confi
   if (options.head_rows > config.vocabulary) {
     Status status = make_error(ErrorCode::kBadOption, "epdp.headRows is out of range.");
     status = with_expected(status, "0 (all) to %u, the rows of the head", config.vocabulary);
-    return options.head_rows == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", options.head_rows);
+    return options.head_rows == UINT32_MAX ? with_found(status, "not a whole number in range")
+                                           : with_found(status, "%u", options.head_rows);
   }
   if (!(options.margin >= 0 && options.margin <= 100)) {
     Status status = make_error(ErrorCode::kBadOption, "epdp.margin is out of range.");

@@ -12,7 +12,7 @@ constexpr uint32_t kVersion = 3;
 
 // What a file begins with. All numbers are little-endian.
 struct Header {
-  char magic[4];           // "EPDP"
+  char magic[4];  // "EPDP"
   uint32_t version;
   uint64_t checksum;       // hash_bytes of everything after it
   uint64_t model;          // model_fingerprint
@@ -21,7 +21,7 @@ struct Header {
   uint32_t hidden, vocabulary, rank;
   float tail_shift;
   MeasuredCost costs[kMeasuredCosts];
-  float ffn;               // Sidecar::ffn
+  float ffn;  // Sidecar::ffn
 };
 static_assert(sizeof(Header) == 96);
 constexpr size_t kChecked = 16;  // the checksum's end
@@ -62,7 +62,8 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
   Buffer<float> row;
   const uint32_t columns = std::max({c.hidden, c.ffn, c.heads * c.head_width});
   if (!row.resize(columns)) return out_of_memory("a fingerprint of the model", columns * sizeof(float));
-  uint64_t hash = hash_bytes(model.final_norm.weight, model.final_norm.weight == nullptr ? 0 : c.hidden * sizeof(float));
+  uint64_t hash =
+      hash_bytes(model.final_norm.weight, model.final_norm.weight == nullptr ? 0 : c.hidden * sizeof(float));
   for (const DecoderLayer& l : model.layers) {
     for (const Panel* panel : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
       hash = hash_rows(*panel, 4, row.data(), hash);
@@ -74,7 +75,8 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
 
 Status head_fingerprint(const Model& model, uint64_t* fingerprint) {
   Buffer<float> row;
-  if (!row.resize(model.config.hidden)) return out_of_memory("a fingerprint of the model", model.config.hidden * sizeof(float));
+  if (!row.resize(model.config.hidden))
+    return out_of_memory("a fingerprint of the model", model.config.hidden * sizeof(float));
   *fingerprint = hash_rows(model.head, 256, row.data(), hash_bytes(nullptr, 0));
   return {};
 }
@@ -123,19 +125,21 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
   }
   uint64_t fingerprint;
   CAMELGPT_TRY(model_fingerprint(model, &fingerprint));
-  if (header.model != fingerprint || header.hidden != model.config.hidden || header.vocabulary != model.config.vocabulary ||
-      header.rank != pruned_head_rank(model.config)) {
+  if (header.model != fingerprint || header.hidden != model.config.hidden ||
+      header.vocabulary != model.config.vocabulary || header.rank != pruned_head_rank(model.config)) {
     return of_another_model(fingerprint, header.model);
   }
   size_t size = sizeof header;
-  if (header.rank != 0) size += bytes_of(head->rotation).size() + bytes_of(head->coarse).size() + header.vocabulary * sizeof(float);
+  if (header.rank != 0)
+    size += bytes_of(head->rotation).size() + bytes_of(head->coarse).size() + header.vocabulary * sizeof(float);
   if (bytes.size() < size) {
     Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
     status = with_expected(status, "%zu bytes", size);
     return with_found(status, "%zu bytes", bytes.size());
   }
   if (bytes.size() > size) return damaged("bytes after its end");
-  if (hash_bytes(bytes.data() + kChecked, bytes.size() - kChecked) != header.checksum) return damaged("another checksum");
+  if (hash_bytes(bytes.data() + kChecked, bytes.size() - kChecked) != header.checksum)
+    return damaged("another checksum");
   if (!(header.ffn >= 0 && header.ffn <= 1)) return damaged("a part of the neurons that cannot be");
   if (!(std::fabs(header.tail_shift) <= 16)) return damaged("a tail that cannot be");
   sidecar->ffn = header.ffn;
@@ -151,7 +155,8 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
     if (!panel_is_finite(*panel)) return damaged("numbers that are not finite");
   }
   std::memcpy(head->bias.data(), bytes.data(), bytes.size());
-  if (!std::all_of(head->bias.begin(), head->bias.end(), [](float bias) { return std::isfinite(bias); })) return damaged("numbers that are not finite");
+  if (!std::all_of(head->bias.begin(), head->bias.end(), [](float bias) { return std::isfinite(bias); }))
+    return damaged("numbers that are not finite");
   sidecar->head = header.head;
   head->tail_shift = header.tail_shift;
   head->packed = true;

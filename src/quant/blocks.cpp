@@ -39,7 +39,8 @@ void unpack_scale_min_6(const uint8_t* packed, uint32_t unit, int32_t* scale, in
   }
 }
 
-// Q3_K: sixteen 6-bit scales in twelve bytes, low four bits in the first eight, high two bits in the last four; offset 32.
+// Q3_K: sixteen 6-bit scales in twelve bytes, low four bits in the first eight, high two bits in the last four;
+// offset 32.
 int32_t unpack_scale_q3(const uint8_t* packed, uint32_t index) {
   const int32_t low = index < 8 ? packed[index] & 15 : packed[index - 8] >> 4;
   const int32_t high = packed[8 + index % 4] >> (2 * (index / 4)) & 3;
@@ -47,8 +48,8 @@ int32_t unpack_scale_q3(const uint8_t* packed, uint32_t index) {
 }
 
 void unpack_q2_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
-  const uint8_t* scales = block;           // [16] low nibble scale, high nibble minimum
-  const uint8_t* quants = block + 16;      // [64]
+  const uint8_t* scales = block;       // [16] low nibble scale, high nibble minimum
+  const uint8_t* quants = block + 16;  // [64]
   out->scale = load_u16(block + 80);
   out->minimum = load_u16(block + 82);
   for (int h = 0; h < 2; ++h) {
@@ -60,9 +61,9 @@ void unpack_q2_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
 }
 
 void unpack_q3_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
-  const uint8_t* high_bits = block;        // [32] bit `unit` of byte i
-  const uint8_t* quants = block + 32;      // [64] two low bits
-  const uint8_t* scales = block + 96;      // [12]
+  const uint8_t* high_bits = block;    // [32] bit `unit` of byte i
+  const uint8_t* quants = block + 32;  // [64] two low bits
+  const uint8_t* scales = block + 96;  // [12]
   out->scale = load_u16(block + 108);
   out->offset = 4;
   for (uint32_t h = 0; h < 2; ++h) out->sub_scale[h] = unpack_scale_q3(scales, 2 * unit + h);
@@ -81,7 +82,7 @@ void unpack_q4_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
 }
 
 void unpack_q5_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
-  const uint8_t* high_bits = block + 16;   // [32] bit `unit` of byte i
+  const uint8_t* high_bits = block + 16;  // [32] bit `unit` of byte i
   out->scale = load_u16(block);
   out->minimum = load_u16(block + 2);
   unpack_scale_min_6(block + 4, unit, &out->sub_scale[0], &out->sub_minimum[0]);
@@ -93,11 +94,11 @@ void unpack_q5_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
 }
 
 void unpack_q6_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
-  const uint32_t half = unit / 4;          // 128 values each
-  const uint32_t quarter = unit % 4;       // 32 values each
+  const uint32_t half = unit / 4;     // 128 values each
+  const uint32_t quarter = unit % 4;  // 32 values each
   const uint8_t* low = block + 64 * half + 32 * (quarter % 2);
   const uint8_t* high = block + 128 + 32 * half;
-  const uint8_t* scales = block + 192;     // [16] signed
+  const uint8_t* scales = block + 192;  // [16] signed
   out->scale = load_u16(block + 208);
   out->offset = 32;
   for (uint32_t h = 0; h < 2; ++h) out->sub_scale[h] = static_cast<int8_t>(scales[2 * unit + h]);
@@ -157,7 +158,8 @@ void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit
     case TensorType::kF16:
     case TensorType::kBF16: assert(!"float types have no units"); return;
   }
-  if (type == TensorType::kQ4_K || type == TensorType::kQ5_K) {  // one scale and one subtracted minimum for all 32 values
+  if (type == TensorType::kQ4_K ||
+      type == TensorType::kQ5_K) {  // one scale and one subtracted minimum for all 32 values
     out->sub_scale[1] = out->sub_scale[0];
     out->sub_minimum[0] = out->sub_minimum[1] = -out->sub_minimum[0];
   }

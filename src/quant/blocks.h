@@ -1,5 +1,5 @@
-// The block formats of GGUF, decoded one block at a time: the readable reference that everything faster is tested against.
-// Source of the layouts: ggml-common.h and ggml-quants.c (github.com/ggml-org/ggml).
+// The block formats of GGUF, decoded one block at a time: the readable reference that everything faster is tested
+// against. Source of the layouts: ggml-common.h and ggml-quants.c (github.com/ggml-org/ggml).
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@ inline constexpr int8_t kIq4NlValues[16] = {-127, -104, -83, -65, -49, -35, -22,
 // Formats of 32-value blocks have one unit a block and sub-scales of 1; K formats have eight units.
 struct QuantUnit {
   uint8_t quants[32];
-  uint16_t scale;           // half
-  uint16_t minimum;         // half; K formats subtract their minimum, so sub_minimum is then negative
-  int32_t sub_scale[2];     // for values 0-15 and 16-31
+  uint16_t scale;        // half
+  uint16_t minimum;      // half; K formats subtract their minimum, so sub_minimum is then negative
+  int32_t sub_scale[2];  // for values 0-15 and 16-31
   int32_t sub_minimum[2];
-  int32_t offset;           // subtracted from each quant
+  int32_t offset;  // subtracted from each quant
 };
 
 // Takes unit `unit` of a block apart. For every type but the float ones.

@@ -16,7 +16,8 @@ Words interleave_second(Words a, Words b) { return __builtin_shufflevector(a, b,
 Halves interleave_first(Halves a, Halves b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
 Halves interleave_second(Halves a, Halves b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 
-// A square: interleaving each row with the one half the rows further transposes it when it is done log2 of the size times.
+// A square: interleaving each row with the one half the rows further transposes it when it is done log2 of the size
+// times.
 template <typename Vector, int kSize>
 void transpose(const uint8_t* rows, size_t row_bytes, uint8_t* out, size_t out_bytes) {
   Vector a[kSize], b[kSize];

@@ -39,8 +39,9 @@ Place value_place(const Panel& panel, uint32_t row, uint32_t column) {
 }
 
 size_t scale_place(const Panel& panel, uint32_t row, uint32_t unit) {
-  const size_t index = panel.order == PanelOrder::kRows ? static_cast<size_t>(row) * (panel.columns / kUnitColumns) + unit
-                                                        : unit * static_cast<size_t>(neuron_width(panel)) + row;
+  const size_t index = panel.order == PanelOrder::kRows
+                           ? static_cast<size_t>(row) * (panel.columns / kUnitColumns) + unit
+                           : unit * static_cast<size_t>(neuron_width(panel)) + row;
   return static_cast<size_t>(neuron_scales(panel) - panel.data) + 2 * index;
 }
 

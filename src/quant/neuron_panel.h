@@ -1,5 +1,5 @@
-// Panels of which single neurons are read: the rows of a matrix, or its columns, each in one run, so that those of neurons that
-// do not fire are never touched. The values are the same as in groups of eight rows, to the last bit.
+// Panels of which single neurons are read: the rows of a matrix, or its columns, each in one run, so that those of
+// neurons that do not fire are never touched. The values are the same as in groups of eight rows, to the last bit.
 //
 // A neuron is a row of PanelOrder::kRows and a column of PanelOrder::kColumns. Its run has `width` values:
 //   bytes    [width] of kRows unsigned numbers with an offset of 128, of kColumns signed ones

@@ -123,7 +123,8 @@ CheckedSize panel_bytes(PanelKind kind, uint64_t rows, uint64_t columns) {
 }
 
 Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* arena) {
-  Panel panel{kind, PanelOrder::kGroups, rows, columns, static_cast<size_t>(panel_group_bytes(kind, columns).value), nullptr};
+  Panel panel{kind,   PanelOrder::kGroups, rows, columns, static_cast<size_t>(panel_group_bytes(kind, columns).value),
+              nullptr};
   panel.data = arena->take<uint8_t>(panel_bytes(kind, rows, columns).value).data();
   if (panel.data != nullptr && rows % kPanelRows != 0) {
     std::memset(panel.data + (panel_groups(rows) - 1) * panel.group_bytes, 0, panel.group_bytes);
@@ -220,7 +221,8 @@ bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const ui
     return floats_are_finite(rows.data(), rows.size());
   }
   transpose_halves(rows.data(), panel->columns, out);
-  return type == TensorType::kF16 ? halves_are_finite(rows.data(), rows.size()) : bfloats_are_finite(rows.data(), rows.size());
+  return type == TensorType::kF16 ? halves_are_finite(rows.data(), rows.size())
+                                  : bfloats_are_finite(rows.data(), rows.size());
 }
 
 }  // namespace
@@ -231,7 +233,8 @@ bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const ui
   if (!has_groups(type, panel->columns)) return put_blocks(*panel, type, first, blocks);
   const size_t number = tensor_type_info(type).block_bytes;
   const uint64_t group = static_cast<uint64_t>(panel->columns) * kPanelRows;
-  const uint64_t before = std::min<uint64_t>((group - first % group) % group, blocks.size() / number);  // of a group begun earlier
+  const uint64_t before =
+      std::min<uint64_t>((group - first % group) % group, blocks.size() / number);  // of a group begun earlier
   const uint64_t whole = (blocks.size() / number - before) / group;
   const auto part = [&](uint64_t from, uint64_t count) {
     return blocks.subspan(static_cast<size_t>(from) * number, static_cast<size_t>(count) * number);
@@ -250,7 +253,9 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
   uint8_t* to = panel.data + row / kPanelRows * panel.group_bytes;
   const uint32_t to_lane = row % kPanelRows;
   // Some bytes of each row side by side: those of one lane.
-  const auto copy = [&](size_t at, size_t bytes) { std::memcpy(to + at + to_lane * bytes, group + at + lane * bytes, bytes); };
+  const auto copy = [&](size_t at, size_t bytes) {
+    std::memcpy(to + at + to_lane * bytes, group + at + lane * bytes, bytes);
+  };
   if (layout.float_bytes != 0) {
     for (size_t c = 0; c < panel.columns; ++c) copy(c * kPanelRows * layout.float_bytes, layout.float_bytes);
     return;
@@ -270,10 +275,11 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
 
 bool panel_is_finite(const Panel& panel) {
   const PanelLayout layout = panel_layout(panel.kind);
-  assert(panel.order == PanelOrder::kGroups && layout.subs == 0 && (layout.float_bytes == 0 || layout.float_bytes == sizeof(float)));
+  assert(panel.order == PanelOrder::kGroups && layout.subs == 0 &&
+         (layout.float_bytes == 0 || layout.float_bytes == sizeof(float)));
   bool finite = true;
-  for (const uint8_t *group = panel.data, *end = group + (panel.rows + kPanelRows - 1) / kPanelRows * panel.group_bytes; group < end;
-       group += panel.group_bytes) {
+  for (const uint8_t *group = panel.data, *end = group + (panel.rows + kPanelRows - 1) / kPanelRows * panel.group_bytes;
+       group < end; group += panel.group_bytes) {
     for (size_t i = 0; layout.float_bytes != 0 && i < panel.group_bytes; i += sizeof(float)) {
       float value;
       std::memcpy(&value, group + i, sizeof value);
@@ -281,7 +287,8 @@ bool panel_is_finite(const Panel& panel) {
     }
     for (uint32_t unit = 0; layout.float_bytes == 0 && unit < panel.columns / kUnitColumns; ++unit) {
       uint16_t scales[2 * kPanelRows] = {};
-      std::memcpy(scales, group + unit_position(layout, unit) + layout.values_bytes, (layout.minimum ? 2 : 1) * kPanelRows * 2);
+      std::memcpy(scales, group + unit_position(layout, unit) + layout.values_bytes,
+                  (layout.minimum ? 2 : 1) * kPanelRows * 2);
       finite = finite && std::all_of(std::begin(scales), std::end(scales), half_is_finite);
     }
   }

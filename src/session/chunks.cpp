@@ -8,7 +8,8 @@
 namespace camelgpt {
 
 Status no_option_of_chunks(const char* name) {
-  Status status = make_error(ErrorCode::kBadOption, "The option %s needs a vocabulary, and this model reads bytes.", name);
+  Status status =
+      make_error(ErrorCode::kBadOption, "The option %s needs a vocabulary, and this model reads bytes.", name);
   return with_hint(status, "Leave it out.");
 }
 
@@ -47,7 +48,8 @@ float chunk_log_probability(const Session& session, int32_t token) {
   uint16_t symbols[kMaxChunkLength];
   const uint32_t count = chunk_symbols(session.tokenizer.chunks, token, symbols);
   double sum = 0;
-  for (uint32_t at = 0; at < count; ++at) sum += byte_log_probability(session.workspace.logits.data() + at * kByteVocabulary, symbols[at]);
+  for (uint32_t at = 0; at < count; ++at)
+    sum += byte_log_probability(session.workspace.logits.data() + at * kByteVocabulary, symbols[at]);
   return static_cast<float>(sum);
 }
 
@@ -56,7 +58,8 @@ int64_t session_bytes(const Session* session) {
   if (!reads_bytes(s)) return -1;
   if (!s.scoring) return s.answer_bytes;
   int64_t bytes = 0;
-  for (const int32_t token : s.history.first(s.history_length).subspan(1)) bytes += static_cast<int64_t>(chunks_bytes(s.tokenizer.chunks, token).size());
+  for (const int32_t token : s.history.first(s.history_length).subspan(1))
+    bytes += static_cast<int64_t>(chunks_bytes(s.tokenizer.chunks, token).size());
   return bytes;
 }
 

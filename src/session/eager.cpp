@@ -1,4 +1,5 @@
-// Answers before all weights are there: the layers come first, and of the embedding and the head the rows that are needed.
+// Answers before all weights are there: the layers come first, and of the embedding and the head the rows that are
+// needed.
 #include <algorithm>
 
 #include "session/session.h"
@@ -6,17 +7,20 @@
 namespace camelgpt {
 namespace {
 
-// Rows that are no further from one another are read together: with as many requests at a time as there are, one takes about as long as
-// this many bytes of a slow link.
+// Rows that are no further from one another are read together: with as many requests at a time as there are, one takes
+// about as long as this many bytes of a slow link.
 constexpr uint64_t kLeastGap = 2 << 10;
 
-FileRange in_file(const Session& s, FileRange range) { return {s.data_position + range.from, s.data_position + range.to}; }
+FileRange in_file(const Session& s, FileRange range) {
+  return {s.data_position + range.from, s.data_position + range.to};
+}
 
 }  // namespace
 
 Status session_load_eagerly(Session* session) {
   Session* s = session;
-  if (s->state != LoadState::kWeights) return make_error(ErrorCode::kBadState, "The order of the weights is chosen before they arrive.");
+  if (s->state != LoadState::kWeights)
+    return make_error(ErrorCode::kBadState, "The order of the weights is chosen before they arrive.");
   if (!s->pruning.head_reserved || s->pruning.head.rank == 0) return {};  // every step would need the whole head
   const Panel* const matrices[] = {&s->model.embedding, &s->model.head};
   const uint64_t before = s->weights.position;
@@ -59,7 +63,8 @@ void want_row(Session* session, const Panel& matrix, uint32_t row) {
   if (range.from == range.to) return;
   const FileRange wanted = in_file(*session, range);
   Buffer<FileRange>& missing = session->missing;
-  const bool is_near = !missing.empty() && missing.back().from <= wanted.from && wanted.from <= missing.back().to + kLeastGap;
+  const bool is_near =
+      !missing.empty() && missing.back().from <= wanted.from && wanted.from <= missing.back().to + kLeastGap;
   if (is_near && wanted.to - missing.back().from <= kStagingBytes) {
     missing.back().to = std::max(missing.back().to, wanted.to);
   } else if (!missing.push_back(wanted)) {

@@ -29,8 +29,9 @@ Status bad_option(const char* name, const char* range, uint32_t found) {
   return found == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", found);
 }
 
-// How many of three drafts have to be right for verifying them to pay: a batch of four takes 2.4 times as long as a single token
-// where there is no dot product of bytes, and 1.9 times as long where there is one. A little more, since guesses are uncertain.
+// How many of three drafts have to be right for verifying them to pay: a batch of four takes 2.4 times as long as a
+// single token where there is no dot product of bytes, and 1.9 times as long where there is one. A little more, since
+// guesses are uncertain.
 constexpr float kLeastAccepted = 1.8f;
 
 // Evaluates the next `count` tokens of the prompt, after the last one also the logits. False: rows are missing.
@@ -101,15 +102,16 @@ void report_probabilities(Session* s, int32_t token) {
     return;
   }
   LogProbability top[kMaxLogprobs];
-  s->last_token.logprob = sampler_log_probabilities(
-      &s->sampler, s->workspace.logits.first(s->model.config.vocabulary), token, {top, s->top_count});
+  s->last_token.logprob = sampler_log_probabilities(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary),
+                                                    token, {top, s->top_count});
   for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {top[i].token, top[i].logprob};
 }
 
 // No token, and no error: rows are missing.
 Status next_token(Session* s, int32_t* token) {
   if ((s->generated > 0 || s->logits_due) && !evaluate_last(s)) return {};
-  *token = reads_bytes(*s) ? choose_chunk(s) : sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
+  *token = reads_bytes(*s) ? choose_chunk(s)
+                           : sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
   if (*token < 0) return no_token();
   report_probabilities(s, *token);
   return {};
@@ -132,7 +134,8 @@ bool is_end_token(const Session& session, int32_t token) {
 }
 
 Status no_token() {
-  Status status = make_error(ErrorCode::kBadState, "No token can come next: all are forbidden, or the model's numbers broke.");
+  Status status =
+      make_error(ErrorCode::kBadState, "No token can come next: all are forbidden, or the model's numbers broke.");
   return with_hint(status, "Remove logit biases of minus infinity; if there are none, the model file is damaged.");
 }
 
@@ -154,7 +157,8 @@ Status session_configure(Session* session, const GenerationOptions& options) {
   if (options.max_tokens == 0 || options.max_tokens == UINT32_MAX) {
     return bad_option("maxTokens", "a whole number of at least 1", options.max_tokens);
   }
-  if (options.steps == 0 || options.steps == UINT32_MAX) return bad_option("steps", "a whole number of at least 1", options.steps);
+  if (options.steps == 0 || options.steps == UINT32_MAX)
+    return bad_option("steps", "a whole number of at least 1", options.steps);
   if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
   CAMELGPT_TRY(sampler_configure(&session->sampler, sampler_options(options)));
   session->options = options;
@@ -170,7 +174,8 @@ Status session_configure(Session* session, const GenerationOptions& options) {
 }
 
 Status session_add_stop(Session* session, size_t text_size) {
-  if (text_size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
+  if (text_size > session->text.size())
+    return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
   return stop_strings_add(&session->stops, {session->text.data(), text_size});
 }
 

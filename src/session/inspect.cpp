@@ -92,7 +92,8 @@ Status session_metadata_string(Session* session, size_t key_size) {
                                                                 : nullptr;
   session->output.clear();
   if (kept == nullptr) {
-    return make_error(ErrorCode::kBadInput, "Only general.architecture, general.name, tokenizer.chat_template and camelgpt.tasks are kept.");
+    return make_error(ErrorCode::kBadInput,
+                      "Only general.architecture, general.name, tokenizer.chat_template and camelgpt.tasks are kept.");
   }
   if (!session->output.append(kept->data(), kept->size())) return out_of_memory("metadata", kept->size());
   return {};

@@ -23,7 +23,8 @@ Status keep_string(const GgufHeader& header, std::string_view key, Buffer<char>*
 
 Status collect_end_tokens(Session* s) {
   const auto add = [s](int32_t token) {
-    if (token == kNoToken || std::find(s->end_tokens.begin(), s->end_tokens.end(), token) != s->end_tokens.end()) return true;
+    if (token == kNoToken || std::find(s->end_tokens.begin(), s->end_tokens.end(), token) != s->end_tokens.end())
+      return true;
     return s->end_tokens.push_back(token);
   };
   bool kept = add(s->tokenizer.eos_token) && add(s->tokenizer.eot_token);
@@ -50,8 +51,8 @@ struct ModelParts {
 };
 
 // Takes everything that the model needs from the arena, in one order for measuring and for real.
-Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, const MemoryOptions& options, const ModelParts& parts,
-                     WeightBinder* binder, MemoryPlan* plan) {
+Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, const MemoryOptions& options,
+                     const ModelParts& parts, WeightBinder* binder, MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
   binder->head_by_rows = options.head_rows && pruned_head_rank(parts.model.config) != 0;
@@ -65,7 +66,8 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   CAMELGPT_TRY(model_bind(binder, &parts.model));
   plan->weight_bytes = taken();
   KvCache caches[kMostSequences];
-  for (KvCache& cache : std::span(caches).first(options.sequences)) CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &cache));
+  for (KvCache& cache : std::span(caches).first(options.sequences))
+    CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &cache));
   parts.cache = caches[0];
   plan->cache_bytes = taken();
   workspace_reserve(config, context, arena, &parts.workspace);
@@ -76,7 +78,8 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   if (!arena->measuring()) {
     std::fill(parts.histories.begin(), parts.histories.end(), 0);
     parts.history = parts.histories.first(context);
-    for (size_t i = 1; i < options.sequences; ++i) parts.others[i - 1] = {caches[i], parts.histories.subspan(i * context, context), 0, 0, 0};
+    for (size_t i = 1; i < options.sequences; ++i)
+      parts.others[i - 1] = {caches[i], parts.histories.subspan(i * context, context), 0, 0, 0};
   }
   if (!config.causal) {
     parts.choices = arena->take<MaskChoice>(context);
@@ -105,8 +108,10 @@ Status measure(const Session& s, const MemoryOptions& options, bool halves, Memo
   std::span<float> logprobs;
   WeightBinder binder{};
   binder.halves = halves;
-  CAMELGPT_TRY(reserve_model(s.reader.header, &measuring, plan->context_length, options,
-                             {model, cache, workspace, sampler, drafts, pruning, history, others, histories, choices, logprobs}, &binder, plan));
+  CAMELGPT_TRY(
+      reserve_model(s.reader.header, &measuring, plan->context_length, options,
+                    {model, cache, workspace, sampler, drafts, pruning, history, others, histories, choices, logprobs},
+                    &binder, plan));
   plan->model_context_length = s.model.config.context_length;
   plan->file_bytes = s.file_bytes;
   plan->tokenizer_bytes = tokenizer_memory(s.tokenizer);
@@ -125,15 +130,20 @@ bool fits(const Session& s, const MemoryPlan& plan, uint64_t limit) {
 
 Status too_large(const MemoryPlan& plan, uint64_t limit) {
   const auto megabytes = [](uint64_t bytes) { return static_cast<unsigned long long>(bytes / 1000000); };
-  Status status = make_error(ErrorCode::kOutOfMemory, "The model takes %llu MB, more than it can have.", megabytes(plan.total_bytes));
+  Status status = make_error(ErrorCode::kOutOfMemory, "The model takes %llu MB, more than it can have.",
+                             megabytes(plan.total_bytes));
   status = with_expected(status, "a plan below %llu MB", megabytes(limit));
   const uint64_t others = plan.total_bytes - plan.weight_bytes - plan.cache_bytes;
-  status = with_found(status, "weights %llu MB, keys and values of %u positions %llu MB, others %llu MB", megabytes(plan.weight_bytes),
-                      plan.context_length, megabytes(plan.cache_bytes), megabytes(others));
-  return with_hint(status, "Choose a file of a smaller quantisation, a shorter contextLength, kvCache \"q8\", or weights \"f16\" for one of F32.");
+  status =
+      with_found(status, "weights %llu MB, keys and values of %u positions %llu MB, others %llu MB",
+                 megabytes(plan.weight_bytes), plan.context_length, megabytes(plan.cache_bytes), megabytes(others));
+  return with_hint(status,
+                   "Choose a file of a smaller quantisation, a shorter contextLength, kvCache \"q8\", or weights "
+                   "\"f16\" for one of F32.");
 }
 
-// The header is complete: reads everything that the plan depends on, and checks shapes before a byte of weights arrives.
+// The header is complete: reads everything that the plan depends on, and checks shapes before a byte of weights
+// arrives.
 Status read_header(Session* s) {
   const GgufHeader& header = s->reader.header;
   s->file_bytes = header.data_position + header.data_bytes;
@@ -148,7 +158,8 @@ Status read_header(Session* s) {
   }
   if (s->tokenizer.chunks.length != s->model.config.bytes.length) {
     Status status = make_error(ErrorCode::kBadMetadata, "The model and its tokenizer differ in what a token is.");
-    status = with_expected(status, "chunks of at most %u bytes (0: tokens of a vocabulary)", s->model.config.bytes.length);
+    status =
+        with_expected(status, "chunks of at most %u bytes (0: tokens of a vocabulary)", s->model.config.bytes.length);
     return with_found(status, "%u", s->tokenizer.chunks.length);
   }
   if (s->tokenizer.chunks.in_use()) s->model.chunks = &s->tokenizer.chunks;
@@ -172,7 +183,8 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
   if (requested > limit) {
     Status status = make_error(ErrorCode::kBadOption, "contextLength is out of range.");
     status = with_expected(status, "1 to %u, the model's own context", limit);
-    status = requested == UINT32_MAX ? with_found(status, "not a positive whole number") : with_found(status, "%u", requested);
+    status = requested == UINT32_MAX ? with_found(status, "not a positive whole number")
+                                     : with_found(status, "%u", requested);
     return with_hint(status, "Leave contextLength out to get a sensible one.");
   }
   *context = requested;
@@ -197,9 +209,13 @@ Status check_sequences(const Session& s, uint32_t sequences, uint32_t context) {
   if (sequences == 1 || (sequences != 0 && sequences <= most)) return {};
   Status status = make_error(ErrorCode::kBadOption, "The option sequences is out of range.");
   status = with_expected(status, "1 to %llu", static_cast<unsigned long long>(std::max<uint64_t>(most, 1)));
-  status = sequences == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", sequences);
-  return reads_bytes(s) ? with_hint(status, "A model that reads bytes can keep %llu tokens in all: give it a shorter contextLength.",
-                                    static_cast<unsigned long long>(kMostKeptChunks)) : status;
+  status =
+      sequences == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", sequences);
+  return reads_bytes(s)
+             ? with_hint(status,
+                         "A model that reads bytes can keep %llu tokens in all: give it a shorter contextLength.",
+                         static_cast<unsigned long long>(kMostKeptChunks))
+             : status;
 }
 
 Status feed_weights(Session* s, std::span<const uint8_t> bytes) {
@@ -225,7 +241,8 @@ Status feed_header(Session* s, size_t size) {
   size_t consumed = 0;
   CAMELGPT_TRY(reader.append({s->staging.data(), size}, &consumed));
   if (!reader.complete) return {};
-  CAMELGPT_TRY(split.headers == 0 ? gguf_split_begin(&s->reader.header, &split) : gguf_split_add(s->next.header, &s->reader.header, &split));
+  CAMELGPT_TRY(split.headers == 0 ? gguf_split_begin(&s->reader.header, &split)
+                                  : gguf_split_add(s->next.header, &s->reader.header, &split));
   s->next = GgufReader();
   s->next.header_limit = kGgufMaxHeaderBytes - std::min(kGgufMaxHeaderBytes, split.header_bytes);
   if (split.files > 1) {
@@ -276,7 +293,8 @@ SplitState session_split(const Session* session) {
 }
 
 Status session_feed(Session* session, size_t size) {
-  if (size > session->staging.size()) return make_error(ErrorCode::kBadState, "More bytes than the staging buffer holds.");
+  if (size > session->staging.size())
+    return make_error(ErrorCode::kBadState, "More bytes than the staging buffer holds.");
   return fail(session, feed(session, size));
 }
 
@@ -314,21 +332,23 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
 
 Status session_allocate(Session* session, const MemoryOptions& options) {
   Session& s = *session;
-  if (s.state != LoadState::kPlanned) return make_error(ErrorCode::kBadState, "Memory is allocated once, after planning.");
+  if (s.state != LoadState::kPlanned)
+    return make_error(ErrorCode::kBadState, "Memory is allocated once, after planning.");
   MemoryPlan plan;
   CAMELGPT_TRY(session_plan(session, options, &plan));
   const uint64_t bytes = plan.weight_bytes + plan.cache_bytes + plan.workspace_bytes + plan.prune_bytes;
   if (!s.arena.allocate(bytes)) return fail(session, out_of_memory("the model", bytes));
   WeightBinder binder{};
   binder.halves = plan.halves;
-  const ModelParts parts{s.model, s.cache, s.workspace, s.sampler, s.drafts, s.pruning, s.history, s.others, s.histories, s.choices, s.logprobs};
+  const ModelParts parts{s.model,   s.cache,  s.workspace, s.sampler, s.drafts,  s.pruning,
+                         s.history, s.others, s.histories, s.choices, s.logprobs};
   const Status reserved = reserve_model(s.reader.header, &s.arena, plan.context_length, options, parts, &binder, &plan);
   if (!reserved.ok()) return fail(session, reserved);
   session->model.macs_per_token = binder.macs;
   weight_stream_begin(&binder, &session->weights);
   session->state = LoadState::kWeights;
-  const std::span<const uint8_t> staged = session->staging.span().subspan(
-      session->staged_from, session->staged_end - session->staged_from);
+  const std::span<const uint8_t> staged =
+      session->staging.span().subspan(session->staged_from, session->staged_end - session->staged_from);
   return fail(session, feed_weights(session, staged));
 }
 

@@ -115,13 +115,15 @@ Status session_predict_begin(Session* session, size_t token_count, size_t prompt
 Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top) {
   Session* s = session;
   if (!s->predicting) return make_error(ErrorCode::kBadState, "There is no text to predict in.");
-  if (position < s->first_output || position >= s->history_length || token >= static_cast<int32_t>(s->model.config.vocabulary)) {
+  if (position < s->first_output || position >= s->history_length ||
+      token >= static_cast<int32_t>(s->model.config.vocabulary)) {
     return make_error(ErrorCode::kBadInput, "There is no such position, or no such token.");
   }
   s->top_count = std::min(top, kMaxLogprobs);
   LogProbability candidates[kMaxLogprobs];
   const std::span<float> logits = logits_of(s, position - s->first_output);
-  s->last_token = {token, sampler_log_probabilities(&s->sampler, logits, std::max(token, 0), {candidates, s->top_count})};
+  s->last_token = {token,
+                   sampler_log_probabilities(&s->sampler, logits, std::max(token, 0), {candidates, s->top_count})};
   for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {candidates[i].token, candidates[i].logprob};
   return {};
 }

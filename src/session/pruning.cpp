@@ -26,7 +26,9 @@ Status not_reserved() {
 }
 
 Status not_worth_it(const Session& s) {
-  Status status = make_error(ErrorCode::kBadInput, "There is nothing to prune in this model: its output head is too small, or is not one of steps.");
+  Status status =
+      make_error(ErrorCode::kBadInput,
+                 "There is nothing to prune in this model: its output head is too small, or is not one of steps.");
   status = with_expected(status, "at least 8192 tokens and a width of 256");
   return with_found(status, "%u tokens, width %u", s.model.config.vocabulary, s.model.config.hidden);
 }
@@ -56,8 +58,8 @@ float score_rows(Session* s, uint32_t output, uint32_t rows) {
   return margin;
 }
 
-// Pruned logits where that is worth trying: whether they are in place and their margin is not too thin. After two thin ones in a
-// row the next steps do not try: 2, then 4, up to 32.
+// Pruned logits where that is worth trying: whether they are in place and their margin is not too thin. After two thin
+// ones in a row the next steps do not try: 2, then 4, up to 32.
 bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
   Pruning& p = s->pruning;
   if (p.dense_left > 0) {
@@ -76,13 +78,13 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
 // Whether a step takes the best token and asks for nothing else.
 bool takes_best(const Session& s) {
   const GenerationOptions& o = s.options;
-  return o.temperature == 0 && o.logprobs == 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 && o.frequency_penalty == 0 &&
-         s.sampler.biases.empty();
+  return o.temperature == 0 && o.logprobs == 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 &&
+         o.frequency_penalty == 0 && s.sampler.biases.empty();
 }
 
-// As long as each row costs a part of a download, a step that takes the best token scores this part of the vocabulary at first, and as many rows
-// as the mode wants only where their best lies less than this above the others, nats. In 1,286 steps of answers of SmolLM2-135M the best
-// row was always found so, in 86 % at once.
+// As long as each row costs a part of a download, a step that takes the best token scores this part of the vocabulary
+// at first, and as many rows as the mode wants only where their best lies less than this above the others, nats. In
+// 1,286 steps of answers of SmolLM2-135M the best row was always found so, in 86 % at once.
 constexpr uint32_t kGreedyPart = 96;
 constexpr float kGreedyMargin = 10;
 
@@ -146,7 +148,8 @@ void learn(Session* s) {
 
 }  // namespace
 
-void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena, Pruning* pruning) {
+void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
+                     Pruning* pruning) {
   const ModelConfig& c = model.config;
   const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, options.ffn) : 0;
   pruning->head_reserved = options.head_rows;
@@ -165,9 +168,7 @@ void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning) {
   if (pruning_watches_prompt(*pruning)) prompt_neurons_begin(prompt, reused, &pruning->neurons);
 }
 
-bool pruning_limits_steps(const Session& session) {
-  return limits_attention(session) || limits_neurons(session);
-}
+bool pruning_limits_steps(const Session& session) { return limits_attention(session) || limits_neurons(session); }
 
 void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t outputs) {
   Session* s = session;
@@ -281,17 +282,21 @@ PruneReport session_prune_report(const Session* session) {
   report.kv_tokens = kv_tokens == 0 ? session->cache.length : std::min(session->cache.length, kv_tokens);
   report.macs_dense = session->model.macs_per_token;
   const uint64_t head_dense = static_cast<uint64_t>(c.vocabulary) * c.hidden;
-  const double exact = p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);
+  const double exact =
+      p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);
   const double coarse = prunes ? static_cast<double>(p.head.rank) * (c.hidden + c.vocabulary) : 0;
   const NeuronCount& neurons = session->workspace.neurons;
-  report.ffn_kept = neurons.total == 0 ? 1 : static_cast<float>(static_cast<double>(neurons.fired) / static_cast<double>(neurons.total));
+  report.ffn_kept = neurons.total == 0
+                        ? 1
+                        : static_cast<float>(static_cast<double>(neurons.fired) / static_cast<double>(neurons.total));
   double left_out = 0;  // multiply-adds with neurons that were not chosen
   if (p.light_steps > 0) {
     const double light = static_cast<double>(p.light_steps) / static_cast<double>(p.steps);
     report.ffn_kept = static_cast<float>(1 - light * (c.ffn - p.neurons.kept) / c.ffn);
     left_out = light * 3 * (c.ffn - p.neurons.kept) * c.hidden * c.layers;
   }
-  report.macs = static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse - left_out);
+  report.macs =
+      static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse - left_out);
   report.drift_checks = p.guard.checks;
   report.drift_events = p.guard.events;
   report.mean_kl = p.guard.checks == 0 ? -1 : static_cast<float>(p.guard.mean_kl);
@@ -312,7 +317,8 @@ Status session_calibrate_begin(Session* session, size_t token_count) {
   }
   Pruning& p = s->pruning;
   p.text.clear();
-  if (!p.text.append(s->tokens.data(), token_count)) return out_of_memory("the text to calibrate with", token_count * sizeof(int32_t));
+  if (!p.text.append(s->tokens.data(), token_count))
+    return out_of_memory("the text to calibrate with", token_count * sizeof(int32_t));
   p.text_next = p.window_length = 0;
   s->generating = s->scoring = false;
   return calibration_begin(s->model, &p.head, &p.calibration);
@@ -370,7 +376,8 @@ Status session_use_sidecar(Session* session, size_t size) {
   p.calibration = {};
   p.text.release();
   p.text_next = 0;
-  CAMELGPT_TRY(sidecar_read(session->model, {reinterpret_cast<const uint8_t*>(session->text.data()), size}, &p.head, &p.calibration.result));
+  CAMELGPT_TRY(sidecar_read(session->model, {reinterpret_cast<const uint8_t*>(session->text.data()), size}, &p.head,
+                            &p.calibration.result));
   session->text.release();
   take_trained_ffn(session);
   return is_whole(*session) ? pruning_check_head(session) : Status{};

@@ -20,7 +20,8 @@ Scored score_logits(const Session& s, int32_t target) {
   const float* logits = s.workspace.logits.data();
   const uint32_t vocabulary = s.model.config.vocabulary, best = k.argmax(logits, vocabulary);
   const double above = static_cast<double>(logits[target]) - static_cast<double>(logits[best]);
-  return {static_cast<float>(above - std::log(k.sum_exp(logits, vocabulary, logits[best]))), static_cast<int32_t>(best)};
+  return {static_cast<float>(above - std::log(k.sum_exp(logits, vocabulary, logits[best]))),
+          static_cast<int32_t>(best)};
 }
 
 // Scores one output as a step would see it.
@@ -58,7 +59,8 @@ Status session_score_begin(Session* session, size_t token_count, bool compare) {
   Session* s = session;
   CAMELGPT_TRY(expect_whole(*s));
   if (model_kind(*s) != ModelKind::kCausal) {
-    const Status status = make_error(ErrorCode::kUnsupportedTask, "Only models that say what comes next give a text a probability.");
+    const Status status =
+        make_error(ErrorCode::kUnsupportedTask, "Only models that say what comes next give a text a probability.");
     return with_hint(status, "Masked models have fillMask and classify, encoders have embed.");
   }
   CAMELGPT_TRY(check_tokens(*s, token_count));

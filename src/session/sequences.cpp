@@ -8,7 +8,9 @@
 namespace camelgpt {
 namespace {
 
-Sequence active_sequence(const Session& s) { return {s.cache, s.history, s.history_length, s.prompt_length, s.last_used}; }
+Sequence active_sequence(const Session& s) {
+  return {s.cache, s.history, s.history_length, s.prompt_length, s.last_used};
+}
 
 // Tokens of a sequence that a prompt can go on from.
 uint32_t held_tokens(const Session& s, const Sequence& sequence) {
@@ -17,7 +19,8 @@ uint32_t held_tokens(const Session& s, const Sequence& sequence) {
 
 // How many of the first tokens in the buffer a sequence holds as a prompt would leave them.
 uint32_t same_beginning(const Session& s, const Sequence& sequence, uint32_t count) {
-  // The last token is evaluated anew: its logits are needed. Where tokens see what comes after them, it is all or nothing.
+  // The last token is evaluated anew: its logits are needed. Where tokens see what comes after them, it is all or
+  // nothing.
   const bool causal = s.model.config.causal;
   if (!causal && sequence.prompt_length != count) return 0;
   uint32_t same = 0;
@@ -37,7 +40,9 @@ void exchange(Session* s, Sequence* other) {
 }  // namespace
 
 uint32_t session_cached_tokens(const Session* session) {
-  return session->pruning.window_length > 0 ? 0 : held_tokens(*session, active_sequence(*session));  // that is a calibration's text
+  return session->pruning.window_length > 0
+             ? 0
+             : held_tokens(*session, active_sequence(*session));  // that is a calibration's text
 }
 
 uint32_t choose_sequence(Session* session, uint32_t count) {
@@ -53,7 +58,8 @@ uint32_t choose_sequence(Session* session, uint32_t count) {
     same = other_same;
     best = &other;
   }
-  // To go on in the best one forgets what it holds beyond, to do so in a copy what the oldest one holds: the least of both.
+  // To go on in the best one forgets what it holds beyond, to do so in a copy what the oldest one holds: the least of
+  // both.
   const bool goes_on = same > 0 && held_tokens(*s, *best) <= same + held_tokens(*s, *oldest);
   Sequence* const chosen = goes_on ? best : oldest;
   const KvCache from = best->cache;

@@ -1,5 +1,5 @@
-// The text that the cache holds ↔ bytes of a file. They pass through the staging buffer to and from where they are used, so that there
-// is no other copy of them.
+// The text that the cache holds ↔ bytes of a file. They pass through the staging buffer to and from where they are
+// used, so that there is no other copy of them.
 #include "session/state.h"
 
 #include <algorithm>
@@ -24,7 +24,8 @@ Status damaged(const char* found) {
 }
 
 // `format` has one %llx or %llu, for what was expected and for what was found.
-Status refused(ErrorCode code, const char* what, const char* format, unsigned long long expected, unsigned long long found, const char* hint) {
+Status refused(ErrorCode code, const char* what, const char* format, unsigned long long expected,
+               unsigned long long found, const char* hint) {
   Status status = make_error(code, "The saved state %s.", what);
   status = with_expected(status, format, expected);
   status = with_found(status, format, found);
@@ -32,13 +33,15 @@ Status refused(ErrorCode code, const char* what, const char* format, unsigned lo
 }
 
 Status wrong_size(ErrorCode code, uint64_t expected, uint64_t found) {
-  return refused(code, "is not as long as it says", "%llu bytes", expected, found, "It was cut off or changed: save it anew.");
+  return refused(code, "is not as long as it says", "%llu bytes", expected, found,
+                 "It was cut off or changed: save it anew.");
 }
 
 Status for_generators(const Session& s) {
   if (s.state != LoadState::kReady) return not_ready();
   if (model_kind(s) != ModelKind::kEncoder) return {};
-  const Status status = make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it has no text to go on with.");
+  const Status status =
+      make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it has no text to go on with.");
   return with_hint(status, "Keep the vectors that embed gives.");
 }
 
@@ -171,7 +174,8 @@ Status check_header(Session* s) {
   const uint64_t least = h.length * (reads_bytes(*s) ? 1 : sizeof(int32_t));
   const uint64_t most = reads_bytes(*s) ? h.length * uint64_t{1 + kMaxChunkLength} : least;
   if (h.text_bytes < least || h.text_bytes > most) return damaged("a text of another length");
-  if (!t.text.resize(static_cast<size_t>(h.text_bytes))) return out_of_memory("the text of a saved state", h.text_bytes);
+  if (!t.text.resize(static_cast<size_t>(h.text_bytes)))
+    return out_of_memory("the text of a saved state", h.text_bytes);
   const uint64_t total = state_bytes(s), found = t.left + sizeof h;
   if (found != total) return wrong_size(found < total ? ErrorCode::kTruncated : ErrorCode::kBadFormat, total, found);
   take_oldest_sequence(s);
@@ -194,7 +198,8 @@ Status finish_restore(Session* s) {
 
 Status take_bytes(Session* s, size_t size) {
   StateTransfer& t = s->transfer;
-  if (size > t.left || size > s->staging.size()) return make_error(ErrorCode::kBadState, "A saved state was not announced, or not so long.");
+  if (size > t.left || size > s->staging.size())
+    return make_error(ErrorCode::kBadState, "A saved state was not announced, or not so long.");
   for (size_t used = 0; used < size;) {
     if (t.part > 0 && s->cache.length + s->history_length > 0) {
       return make_error(ErrorCode::kBadState, "The cache was used while a saved state came in.");
@@ -235,7 +240,8 @@ Status session_save_begin(Session* session, uint64_t* bytes) {
 size_t session_save_continue(Session* session) {
   size_t filled = 0;
   const std::span<uint8_t> staging = session->staging.span();
-  while (session->transfer.left > 0 && filled < staging.size()) filled += move_some(session, staging.subspan(filled), true);
+  while (session->transfer.left > 0 && filled < staging.size())
+    filled += move_some(session, staging.subspan(filled), true);
   if (session->transfer.left == 0) session->transfer = {};
   return filled;
 }

@@ -9,7 +9,7 @@
 namespace camelgpt {
 
 struct StateHeader {
-  char magic[4];        // "CGST"
+  char magic[4];  // "CGST"
   uint32_t version;
   uint64_t checksum;    // of what comes behind it, part by part
   uint64_t model;       // model_fingerprint

@@ -1,7 +1,8 @@
 // Text in pieces in, the same text without what follows a stop string out.
 //
-// Each stop string is searched by the algorithm of Knuth, Morris and Pratt, which knows at every byte how much of it the text
-// ends with: the longest of these ends is what has to be held back. The work is linear in the text whatever it is.
+// Each stop string is searched by the algorithm of Knuth, Morris and Pratt, which knows at every byte how much of it
+// the text ends with: the longest of these ends is what has to be held back. The work is linear in the text whatever it
+// is.
 #include "session/stop_strings.h"
 
 #include <algorithm>
@@ -68,8 +69,9 @@ Status stop_strings_add(StopStrings* stops, std::string_view text) {
   const size_t strings = stops->ends.size() + 1;
   // All room first, so that a failure leaves the stop strings as they were.
   if (!stops->bytes.reserve(size) || !stops->borders.reserve(size) || !stops->ends.reserve(strings) ||
-      !stops->matched.reserve(strings) || !stops->bytes.append(text.data(), text.size()) || !stops->borders.resize(size) ||
-      !stops->ends.push_back(static_cast<uint32_t>(size)) || !stops->matched.push_back(0)) {
+      !stops->matched.reserve(strings) || !stops->bytes.append(text.data(), text.size()) ||
+      !stops->borders.resize(size) || !stops->ends.push_back(static_cast<uint32_t>(size)) ||
+      !stops->matched.push_back(0)) {
     return out_of_memory("the stop strings", size * (sizeof(char) + sizeof(uint16_t)));
   }
   uint16_t* borders = stops->borders.data() + start;

@@ -33,7 +33,8 @@ Status check_tokens(const Session& session, size_t count) {
     const uint32_t count = session.model.config.vocabulary;
     if (chunks.in_use() ? chunks_has(chunks, token) : token >= 0 && static_cast<uint32_t>(token) < count) continue;
     Status status = make_error(ErrorCode::kBadInput, "Token %zu is not in the vocabulary.", i);
-    status = chunks.in_use() ? with_expected(status, "an id that this model gave a chunk, of late") : with_expected(status, "0 to %u", count - 1);
+    status = chunks.in_use() ? with_expected(status, "an id that this model gave a chunk, of late")
+                             : with_expected(status, "0 to %u", count - 1);
     return with_found(status, "%d", token);
   }
   return {};
@@ -41,9 +42,11 @@ Status check_tokens(const Session& session, size_t count) {
 
 Status session_tokenize(Session* session, size_t text_size, bool add_special, bool parse_special) {
   if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
-  if (text_size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
+  if (text_size > session->text.size())
+    return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
   session->tokens.clear();
-  return tokenizer_encode(session->tokenizer, {session->text.data(), text_size}, {add_special, parse_special, kept_chunks(*session)}, &session->tokens);
+  return tokenizer_encode(session->tokenizer, {session->text.data(), text_size},
+                          {add_special, parse_special, kept_chunks(*session)}, &session->tokens);
 }
 
 Status session_detokenize(Session* session, size_t token_count, bool keep_control) {

@@ -45,8 +45,8 @@ void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol
     symbol.result = static_cast<uint32_t>(both);
     return;
   }
-  const MergeSlot& merge =
-      tokenizer.merge_slots[find_merge(tokenizer.merge_slots, static_cast<uint32_t>(symbol.token), static_cast<uint32_t>(next.token))];
+  const MergeSlot& merge = tokenizer.merge_slots[find_merge(tokenizer.merge_slots, static_cast<uint32_t>(symbol.token),
+                                                            static_cast<uint32_t>(next.token))];
   if (merge.rank == 0) return;
   symbol.rank = merge.rank;
   symbol.result = merge.result;
@@ -56,10 +56,11 @@ uint64_t queue_entry(uint32_t rank, uint32_t symbol) { return uint64_t{rank} << 
 
 // The bytes of `piece` as a chain of symbols.
 //
-// Bytes without a token: some vocabularies lack control characters and rare lead bytes (SmolLM2 has no 04, 06, 13, 14, 16,
-// 1d, f1 and f2). Their own tokenizers put the unknown token there if the model was trained with one, and otherwise leave the
-// byte out, so that its neighbours can merge. SmolLM2 leaves it out: the unknown_token_id in its file names the control
-// token <|endoftext|>, which would tell the model that the text ended. So only a token of the type "unknown" is used.
+// Bytes without a token: some vocabularies lack control characters and rare lead bytes (SmolLM2 has no 04, 06, 13, 14,
+// 16, 1d, f1 and f2). Their own tokenizers put the unknown token there if the model was trained with one, and otherwise
+// leave the byte out, so that its neighbours can merge. SmolLM2 leaves it out: the unknown_token_id in its file names
+// the control token <|endoftext|>, which would tell the model that the text ended. So only a token of the type
+// "unknown" is used.
 bool make_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<BpeSymbol>* symbols) {
   const bool has_unknown = tokenizer.unknown_token != kNoToken &&
                            tokenizer.token_type[static_cast<size_t>(tokenizer.unknown_token)] == kTokenUnknown;
@@ -86,7 +87,8 @@ bool make_character_symbols(const Tokenizer& tokenizer, std::string_view piece, 
   for (size_t start = 0; start < piece.size(); ++count) {
     const size_t length = utf8_decode(piece.substr(start)).length;
     const int32_t token = pieces_find(tokenizer, piece.substr(start, length), PieceKind::kMerged);
-    (*symbols)[count] = {token, static_cast<uint32_t>(start), count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0};
+    (*symbols)[count] = {token, static_cast<uint32_t>(start), count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank,
+                         0};
     start += length;
   }
   symbols->shrink(count);
@@ -154,7 +156,8 @@ void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge) {
   if (slot.rank == 0) slot = merge;
 }
 
-Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace, Buffer<int32_t>* tokens) {
+Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace,
+                  Buffer<int32_t>* tokens) {
   assert(!piece.empty() && piece.size() < kNoSymbol);
   if (tokenizer.ignore_merges) {
     const int32_t whole = pieces_find(tokenizer, piece, PieceKind::kMerged);
@@ -162,15 +165,16 @@ Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspa
   }
   Buffer<BpeSymbol>& symbols = workspace->symbols;
   const bool made = tokenizer.kind == TokenizerKind::kSentencePiece ? make_character_symbols(tokenizer, piece, &symbols)
-                                                              : make_symbols(tokenizer, piece, &symbols);
+                                                                    : make_symbols(tokenizer, piece, &symbols);
   if (!made || !merge_symbols(tokenizer, piece, workspace)) {
     return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
   }
   for (uint32_t i = symbols.empty() ? kNoSymbol : 0; i != kNoSymbol; i = symbols[i].next) {
     const int32_t token = symbols[i].token;
     const size_t end = symbols[i].next == kNoSymbol ? piece.size() : symbols[symbols[i].next].start;
-    const bool kept = token != kNoToken ? tokens->push_back(token)
-                                        : append_bytes(tokenizer, piece.substr(symbols[i].start, end - symbols[i].start), tokens);
+    const bool kept = token != kNoToken
+                          ? tokens->push_back(token)
+                          : append_bytes(tokenizer, piece.substr(symbols[i].start, end - symbols[i].start), tokens);
     if (!kept) return out_of_memory("tokens", tokens->size());
   }
   return {};

@@ -1,5 +1,6 @@
-// Byte-pair merging: one piece of text goes in, its tokens come out. GPT-2's way begins with bytes and merges pairs of tokens that are
-// in a list; SentencePiece's begins with characters and merges what together is a token, and knows all else by its bytes.
+// Byte-pair merging: one piece of text goes in, its tokens come out. GPT-2's way begins with bytes and merges pairs of
+// tokens that are in a list; SentencePiece's begins with characters and merges what together is a token, and knows all
+// else by its bytes.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge);
 // Appends the tokens of `piece` (not empty, shorter than 2^32 - 1 bytes). The time is n log n for n bytes.
 Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace, Buffer<int32_t>* tokens);
 
-// Appends the tokens of the bytes of a character that has no token, as far as there are any, or else the unknown token. False: no
-// memory.
+// Appends the tokens of the bytes of a character that has no token, as far as there are any, or else the unknown token.
+// False: no memory.
 [[nodiscard]] bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens);
 
 }  // namespace camelgpt

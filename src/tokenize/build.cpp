@@ -96,13 +96,16 @@ Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
     return {};
   }
   Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This kind of tokenizer is not supported.");
-  status = with_expected(status, "tokenizer.ggml.model gpt2 (byte-level BPE), llama (SentencePiece BPE), t5 (unigram), bert (WordPiece)");
+  status = with_expected(
+      status, "tokenizer.ggml.model gpt2 (byte-level BPE), llama (SentencePiece BPE), t5 (unigram), bert (WordPiece)");
   status = with_found(status, "\"%s\"", Printable(model).text);
-  return with_hint(status, "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma, GPT-2, BERT and T5 have one.");
+  return with_hint(status,
+                   "Choose a model with one of these: SmolLM, Llama, Qwen, Gemma, GPT-2, BERT and T5 have one.");
 }
 
 Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
-  if (gguf_find(header, "tokenizer.ggml.pre") == nullptr) return {};  // files older than the key: GPT-2 had no name for it
+  if (gguf_find(header, "tokenizer.ggml.pre") == nullptr)
+    return {};  // files older than the key: GPT-2 had no name for it
   std::string_view wanted;
   CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &wanted));
   for (const PreTokenizerName& known : kPreTokenizers) {
@@ -112,7 +115,8 @@ Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
     return {};
   }
   Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into words is not supported.");
-  status = with_expected(status, "tokenizer.ggml.pre of one of the kinds gpt-2, smollm, llama-bpe, qwen2, gpt-4o, tekken");
+  status =
+      with_expected(status, "tokenizer.ggml.pre of one of the kinds gpt-2, smollm, llama-bpe, qwen2, gpt-4o, tekken");
   status = with_found(status, "\"%s\"", Printable(wanted).text);
   return with_hint(status, "Choose a model of the families GPT-2, SmolLM, Llama 3, Qwen, OLMo, Granite or GLM.");
 }
@@ -133,7 +137,8 @@ Status read_types(const GgufHeader& header, Tokenizer* tokenizer) {
   const bool is_unsigned = types->type == GgufType::kArray && types->element_type == GgufType::kU32;
   CAMELGPT_TRY(gguf_get_array(header, kKey, is_unsigned ? GgufType::kU32 : GgufType::kI32, &types));
   if (types->count != tokenizer->vocabulary_size) {
-    Status status = make_error(ErrorCode::kBadMetadata, "The vocabulary has another length than its list of token types.");
+    Status status =
+        make_error(ErrorCode::kBadMetadata, "The vocabulary has another length than its list of token types.");
     status = with_expected(status, "%u token types", tokenizer->vocabulary_size);
     status = with_found(status, "%llu", static_cast<unsigned long long>(types->count));
     return with_hint(status, kConvertHint);
@@ -151,7 +156,8 @@ Status read_types(const GgufHeader& header, Tokenizer* tokenizer) {
   return {};
 }
 
-// Normal tokens are written in the alphabet for bytes. All others are plain text, and so is what the alphabet cannot be.
+// Normal tokens are written in the alphabet for bytes. All others are plain text, and so is what the alphabet cannot
+// be.
 size_t decode_token(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
   const size_t size = type == kTokenNormal ? alphabet_decode(written, nullptr) : kOutsideAlphabet;
   *kind = size == kOutsideAlphabet ? PieceKind::kPlain : PieceKind::kMerged;
@@ -182,7 +188,9 @@ size_t decode_word_piece(uint8_t type, std::string_view written, char* bytes, Pi
 size_t decode_sentence_token(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
   *kind = type == kTokenNormal || type == kTokenUnused ? PieceKind::kMerged : PieceKind::kPlain;
   if (type == kTokenByte) {
-    const auto digit = [&](size_t at) { return written[at] <= '9' ? written[at] - '0' : (written[at] | 32) - 'a' + 10; };
+    const auto digit = [&](size_t at) {
+      return written[at] <= '9' ? written[at] - '0' : (written[at] | 32) - 'a' + 10;
+    };
     if (written.size() != 6) return kOutsideAlphabet;
     const int high = digit(3), low = digit(4);
     if (high < 0 || high > 15 || low < 0 || low > 15) return kOutsideAlphabet;
@@ -233,7 +241,8 @@ Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
     status = with_found(status, "%llu", static_cast<unsigned long long>(scores->count));
     return with_hint(status, kConvertHint);
   }
-  if (!tokenizer->scores.resize(tokenizer->vocabulary_size)) return out_of_memory("the vocabulary", tokenizer->vocabulary_size * sizeof(float));
+  if (!tokenizer->scores.resize(tokenizer->vocabulary_size))
+    return out_of_memory("the vocabulary", tokenizer->vocabulary_size * sizeof(float));
   for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
     const float score = static_cast<float>(gguf_number_at(header, *scores, token));
     if (!std::isfinite(score)) {
@@ -243,7 +252,8 @@ Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
       return with_hint(status, kConvertHint);
     }
     tokenizer->scores[token] = score;
-    if (tokenizer->token_type[token] == kTokenNormal) tokenizer->lowest_score = std::min(tokenizer->lowest_score, score);
+    if (tokenizer->token_type[token] == kTokenNormal)
+      tokenizer->lowest_score = std::min(tokenizer->lowest_score, score);
   }
   return {};
 }
@@ -261,7 +271,8 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(read_types(header, tokenizer));
 
   const auto decode = decoder_of(tokenizer->kind);
-  const bool has_scores = tokenizer->kind == TokenizerKind::kSentencePiece || tokenizer->kind == TokenizerKind::kUnigram;
+  const bool has_scores =
+      tokenizer->kind == TokenizerKind::kSentencePiece || tokenizer->kind == TokenizerKind::kUnigram;
   PieceKind kind;
   std::string_view written;
   uint64_t bytes = 0;  // at most what the header has, so below 2^32
@@ -294,7 +305,8 @@ Status read_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
     std::fill_n(tokenizer->byte_tokens, 256, kNoToken);
     for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
       if (tokenizer->token_type[token] != kTokenByte) continue;
-      tokenizer->byte_tokens[static_cast<uint8_t>(tokenizer->piece_bytes[tokenizer->piece_start[token]])] = static_cast<int32_t>(token);
+      tokenizer->byte_tokens[static_cast<uint8_t>(tokenizer->piece_bytes[tokenizer->piece_start[token]])] =
+          static_cast<int32_t>(token);
     }
     CAMELGPT_TRY(read_scores(header, tokenizer));
     return specials_build(tokenizer);
@@ -373,7 +385,8 @@ Status read_flag(const GgufHeader& header, std::string_view key, bool by_default
   if (gguf_find(header, key) == nullptr) return {};
   CAMELGPT_TRY(gguf_get_bool(header, key, flag));
   if (!*flag || token != kNoToken) return {};
-  Status status = make_error(ErrorCode::kBadMetadata, "The tokenizer adds a token to each text, but does not say which.");
+  Status status =
+      make_error(ErrorCode::kBadMetadata, "The tokenizer adds a token to each text, but does not say which.");
   status = with_expected(status, "its id beside %.*s", static_cast<int>(key.size()), key.data());
   status = with_found(status, "no id");
   return with_hint(status, kConvertHint);
@@ -409,7 +422,8 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   }
   const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->ignore_merges;
   CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
-  CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_eos_token", is_unigram || is_word_piece, tokenizer->eos_token, &tokenizer->add_eos));
+  CAMELGPT_TRY(read_flag(header, "tokenizer.ggml.add_eos_token", is_unigram || is_word_piece, tokenizer->eos_token,
+                         &tokenizer->add_eos));
   if (!is_word_piece || !tokenizer->add_eos) return {};
   return read_id(header, "tokenizer.ggml.seperator_token_id", *tokenizer, &tokenizer->eos_token);
 }

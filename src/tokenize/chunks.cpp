@@ -62,9 +62,11 @@ bool has_chunks(const GgufHeader& header) {
 
 Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   std::string_view pre = "gpt-2";
-  if (gguf_find(header, "tokenizer.ggml.pre") != nullptr) CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &pre));
+  if (gguf_find(header, "tokenizer.ggml.pre") != nullptr)
+    CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &pre));
   if (pre != "gpt-2" && pre != "whitespace") {
-    Status status = make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into chunks of bytes is not supported.");
+    Status status =
+        make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into chunks of bytes is not supported.");
     return with_expected(status, "tokenizer.ggml.pre gpt-2 or whitespace");
   }
   uint64_t length = 0;
@@ -78,7 +80,8 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   return reserved ? Status{} : out_of_memory("chunks", kCapacity * sizeof(ChunkTable::Chunk));
 }
 
-Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept, Buffer<int32_t>* tokens) {
+Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept,
+                     Buffer<int32_t>* tokens) {
   const size_t before = tokens->size();
   bool full = false;
   CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));

@@ -36,8 +36,8 @@ size_t run_end(std::string_view text, size_t position, uint32_t classes) {
   }
 }
 
-// 's 't 're 've 'm 'll 'd at the start of `text`: its length, or 0. With `any_case` also in capitals, and with the long s
-// (U+017F), which is the one other character that (?i) takes for one of these letters.
+// 's 't 're 've 'm 'll 'd at the start of `text`: its length, or 0. With `any_case` also in capitals, and with the long
+// s (U+017F), which is the one other character that (?i) takes for one of these letters.
 size_t contraction_length(std::string_view text, bool any_case) {
   if (text.size() < 2 || text[0] != '\'') return 0;
   const auto letter = [text, any_case](size_t i) -> char {
@@ -65,9 +65,10 @@ size_t space_end(std::string_view text, size_t start, bool number_ends_text) {
 
 // GPT-2:  's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
-// SmolLM first makes every number character a piece of its own (Digits with individual_digits, which asks for Nd, Nl and No)
-// and uses GPT-2's pattern on what lies between, where a text thus ends before each number: `numbers_apart`. (The reference's
-// Digits is one version of Unicode ahead of its patterns: U+11DE0 to U+11DE9 and U+16FF4 to U+16FF6 are numbers to it alone.)
+// SmolLM first makes every number character a piece of its own (Digits with individual_digits, which asks for Nd, Nl
+// and No) and uses GPT-2's pattern on what lies between, where a text thus ends before each number: `numbers_apart`.
+// (The reference's Digits is one version of Unicode ahead of its patterns: U+11DE0 to U+11DE9 and U+16FF4 to U+16FF6
+// are numbers to it alone.)
 size_t gpt2_piece_end(std::string_view text, size_t start, bool numbers_apart) {
   const size_t contraction = contraction_length(text.substr(start), false);
   if (contraction > 0) return start + contraction;
@@ -82,19 +83,20 @@ size_t gpt2_piece_end(std::string_view text, size_t start, bool numbers_apart) {
   return space_end(text, start, numbers_apart);
 }
 
-// The patterns of the kind that Llama 3 has: an apostrophe's ending, a word, a number, signs, line ends, spaces. With C the classes
-// of `letters`:
-//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[C]+|\p{N}{1,digits}| ?[^\s C \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+// The patterns of the kind that Llama 3 has: an apostrophe's ending, a word, a number, signs, line ends, spaces. With C
+// the classes of `letters`:
+//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[C]+|\p{N}{1,digits}| ?[^\s C
+//   \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
-// Some of the tokenizers also normalise text to NFC first. That is left out here, as in llama.cpp: it would need tables of
-// composition, and text that people type is in NFC already.
+// Some of the tokenizers also normalise text to NFC first. That is left out here, as in llama.cpp: it would need tables
+// of composition, and text that people type is in NFC already.
 struct WordPattern {
   uint32_t letters = kLetters;
-  uint32_t digits = 3;             // at most so many in one piece
-  bool ends_stand_alone = true;    // 's and the like are pieces
+  uint32_t digits = 3;           // at most so many in one piece
+  bool ends_stand_alone = true;  // 's and the like are pieces
   bool ends_belong_to_words = false;
-  bool cuts_at_capitals = false;   // a word is capitals then small letters, see cased_word_end
-  bool slash_ends_signs = false;   // [\r\n/]* behind signs
+  bool cuts_at_capitals = false;  // a word is capitals then small letters, see cased_word_end
+  bool slash_ends_signs = false;  // [\r\n/]* behind signs
 };
 
 constexpr WordPattern pattern_of(PreTokenizer pre) {
@@ -102,17 +104,20 @@ constexpr WordPattern pattern_of(PreTokenizer pre) {
     case PreTokenizer::kQwen2: return {.digits = 1};
     case PreTokenizer::kQwen35: return {.letters = kLetters | kMarks, .digits = 1};
     case PreTokenizer::kGpt4o:
-      return {.ends_stand_alone = false, .ends_belong_to_words = true, .cuts_at_capitals = true, .slash_ends_signs = true};
-    case PreTokenizer::kTekken: return {.digits = 1, .ends_stand_alone = false, .cuts_at_capitals = true, .slash_ends_signs = true};
+      return {
+          .ends_stand_alone = false, .ends_belong_to_words = true, .cuts_at_capitals = true, .slash_ends_signs = true};
+    case PreTokenizer::kTekken:
+      return {.digits = 1, .ends_stand_alone = false, .cuts_at_capitals = true, .slash_ends_signs = true};
     default: return {};
   }
 }
 
-// [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ or, where that is nothing and `capitals_alone` is set, the former alone,
-// at least one. The end, or `start` if there is neither.
+// [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ or, where that is nothing and `capitals_alone` is set, the
+// former alone, at least one. The end, or `start` if there is neither.
 size_t cased_word_end(std::string_view text, size_t start, bool capitals_alone) {
   constexpr uint32_t kBoth = mask_of(CharacterClass::kLetter) | kMarks;
-  constexpr uint32_t kCapitals = kBoth | mask_of(CharacterClass::kCapital), kSmalls = kBoth | mask_of(CharacterClass::kSmall);
+  constexpr uint32_t kCapitals = kBoth | mask_of(CharacterClass::kCapital),
+                     kSmalls = kBoth | mask_of(CharacterClass::kSmall);
   size_t end = start, last_both = start;  // behind the last that is in both
   for (Character next = character_at(text, end); next.is(kCapitals); next = character_at(text, end)) {
     end += next.length;
@@ -163,8 +168,8 @@ size_t pattern_piece_end(const WordPattern& pattern, std::string_view text, size
   const size_t signs = first.code_point == ' ' ? start + 1 : start;
   if (character_at(text, signs).is(sign_classes)) {
     size_t end = run_end(text, signs, sign_classes);
-    for (Character next = character_at(text, end); next.is_line_end() || (pattern.slash_ends_signs && next.code_point == '/');
-         next = character_at(text, end)) {
+    for (Character next = character_at(text, end);
+         next.is_line_end() || (pattern.slash_ends_signs && next.code_point == '/'); next = character_at(text, end)) {
       ++end;
     }
     return end;
@@ -180,9 +185,7 @@ size_t pattern_piece_end(const WordPattern& pattern, std::string_view text, size
 }
 
 // \s*\S* : a word with the white space before it.
-size_t word_end(std::string_view text, size_t start) {
-  return run_end(text, run_end(text, start, kSpaces), ~kSpaces);
-}
+size_t word_end(std::string_view text, size_t start) { return run_end(text, run_end(text, start, kSpaces), ~kSpaces); }
 
 }  // namespace
 

@@ -9,8 +9,8 @@
 
 namespace camelgpt {
 
-// The end of the piece that starts at `start`; start < end <= text.size(). `text` is valid UTF-8 and stands alone: what lies
-// before and behind it (special tokens) does not count. The time is linear over all pieces of a text.
+// The end of the piece that starts at `start`; start < end <= text.size(). `text` is valid UTF-8 and stands alone: what
+// lies before and behind it (special tokens) does not count. The time is linear over all pieces of a text.
 size_t piece_end(PreTokenizer pre, std::string_view text, size_t start);
 
 }  // namespace camelgpt

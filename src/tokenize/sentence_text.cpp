@@ -9,11 +9,13 @@
 namespace camelgpt {
 namespace {
 
-// SentencePiece's own rules are for at most 20 bytes and give at most 33; longer ones would make texts grow without bounds.
+// SentencePiece's own rules are for at most 20 bytes and give at most 33; longer ones would make texts grow without
+// bounds.
 constexpr size_t kMaxRuleLength = 64;
 constexpr size_t kMaxReplacement = 256;
 
-// A double array in the form of darts-clone: the children of a node lie around its offset, at the exclusive or with their byte.
+// A double array in the form of darts-clone: the children of a node lie around its offset, at the exclusive or with
+// their byte.
 struct DoubleArray {
   const uint8_t* units;
   uint32_t count;

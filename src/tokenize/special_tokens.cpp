@@ -15,8 +15,8 @@ std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
 
 bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
 
-// The longest special token that `text` starts with; length 0 if there is none. The list is sorted, so those that agree with
-// the text so far are neighbours: from byte to byte the range [low, high) gets narrower.
+// The longest special token that `text` starts with; length 0 if there is none. The list is sorted, so those that agree
+// with the text so far are neighbours: from byte to byte the range [low, high) gets narrower.
 SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text) {
   SpecialMatch longest = {0, 0, kNoToken};
   size_t low = 0, high = tokenizer.specials.size();
@@ -62,7 +62,8 @@ Status specials_build(Tokenizer* tokenizer) {
       status = with_found(status, "%zu bytes", piece.size());
       return with_hint(status, "Choose another file of the model, or convert it again.");
     }
-    if (!specials.push_back(token)) return out_of_memory("the list of special tokens", specials.size() * sizeof(uint32_t));
+    if (!specials.push_back(token))
+      return out_of_memory("the list of special tokens", specials.size() * sizeof(uint32_t));
     tokenizer->special_starts[static_cast<uint8_t>(piece[0])] = 1;
   }
   const auto comes_before = [tokenizer](uint32_t a, uint32_t b) {

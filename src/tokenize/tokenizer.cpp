@@ -56,7 +56,8 @@ Status encode_sentence(const Tokenizer& tokenizer, std::string_view text, BpeWor
 }
 
 // Text without special tokens.
-Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace, Buffer<int32_t>* tokens) {
+Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace,
+                    Buffer<int32_t>* tokens) {
   for (size_t start = 0; start < text.size();) {
     const size_t end = piece_end(tokenizer.pre, text, start);
     CAMELGPT_TRY(bpe_encode(tokenizer, text.substr(start, end - start), workspace, tokens));
@@ -65,7 +66,8 @@ Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorksp
   return {};
 }
 
-Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options, Buffer<int32_t>* tokens) {
+Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
+              Buffer<int32_t>* tokens) {
   BpeWorkspace workspace;
   Buffer<UnigramNode> nodes;
   Buffer<char> characters;

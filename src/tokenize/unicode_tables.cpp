@@ -38,7 +38,8 @@ constexpr CharacterClass class_at(uint32_t code_point) {
 
 // What a mapping gives for a code point: itself if it is in none of the runs.
 template <size_t size, size_t blocks>
-uint32_t mapped(const uint8_t (&table)[size], const uint32_t (&starts)[blocks], const uint16_t (&offsets)[blocks], uint32_t code_point) {
+uint32_t mapped(const uint8_t (&table)[size], const uint32_t (&starts)[blocks], const uint16_t (&offsets)[blocks],
+                uint32_t code_point) {
   const size_t block = block_of(starts, code_point);
   const uint8_t* bytes = table + offsets[block];
   const uint8_t* end_of_block = table + (block + 1 < blocks ? offsets[block + 1] : size);
@@ -80,7 +81,7 @@ uint32_t unicode_small(uint32_t code_point) {
 
 uint32_t unicode_base(uint32_t code_point, uint32_t* parts) {
   parts[0] = code_point;
-  if (code_point < 0xc0) return 1;  // nothing below is composed
+  if (code_point < 0xc0) return 1;                                   // nothing below is composed
   if (code_point >= 0xac00 && code_point < 0xac00 + 19 * 21 * 28) {  // a syllable of Hangul: The Unicode Standard, 3.12
     const uint32_t index = code_point - 0xac00;
     parts[0] = 0x1100 + index / (21 * 28);

@@ -14,8 +14,8 @@ constexpr uint32_t kUnreached = UINT32_MAX;
 // A character without a token scores that much less than the worst of them.
 constexpr float kUnknownPenalty = 10;
 
-// Sums are floats from the beginning of the sentence on, as SentencePiece's: where two ways have the same score, or in long texts nearly so,
-// rounding decides.
+// Sums are floats from the beginning of the sentence on, as SentencePiece's: where two ways have the same score, or in
+// long texts nearly so, rounding decides.
 void offer(UnigramNode* node, float score, int32_t token, uint32_t start) {
   if (node->start == kUnreached || score > node->score) *node = {score, token, start, 0};
 }
@@ -41,34 +41,40 @@ void find_best_ways(const Tokenizer& tokenizer, std::string_view part, UnigramNo
       offer(&nodes[start + size], score + tokenizer.scores[static_cast<size_t>(token)], token, start);
       has_character = has_character || size == length;
     }
-    if (!has_character) offer(&nodes[start + length], score + (tokenizer.lowest_score - kUnknownPenalty), kNoToken, start);
+    if (!has_character)
+      offer(&nodes[start + length], score + (tokenizer.lowest_score - kUnknownPenalty), kNoToken, start);
     start += length;
   }
 }
 
 }  // namespace
 
-Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes, Buffer<int32_t>* tokens) {
+Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes,
+                      Buffer<int32_t>* tokens) {
   bool after_unknown = false;  // several in a row are one unknown token
   float score = 0;
   for (size_t start = 0; start < sentence.size();) {
     const size_t end = part_end(tokenizer, sentence, start);
     const std::string_view part = sentence.substr(start, end - start);
     nodes->clear();
-    if (!nodes->resize(part.size() + 1)) return out_of_memory("cutting a text into tokens", part.size() * sizeof(UnigramNode));
+    if (!nodes->resize(part.size() + 1))
+      return out_of_memory("cutting a text into tokens", part.size() * sizeof(UnigramNode));
     std::fill(nodes->begin(), nodes->end(), UnigramNode{0, kNoToken, kUnreached, 0});
     (*nodes)[0].score = score;
     find_best_ways(tokenizer, part, nodes->data());
     score = nodes->back().score;
 
-    for (uint32_t at = static_cast<uint32_t>(part.size()); at > 0; at = (*nodes)[at].start) (*nodes)[(*nodes)[at].start].end = at;
+    for (uint32_t at = static_cast<uint32_t>(part.size()); at > 0; at = (*nodes)[at].start)
+      (*nodes)[(*nodes)[at].start].end = at;
     for (uint32_t at = 0; at < part.size(); at = (*nodes)[at].end) {
       const uint32_t next = (*nodes)[at].end;
       const int32_t token = (*nodes)[next].token;
       const size_t count = tokens->size();
-      const bool kept = token != kNoToken ? tokens->push_back(token) : append_bytes(tokenizer, part.substr(at, next - at), tokens);
+      const bool kept =
+          token != kNoToken ? tokens->push_back(token) : append_bytes(tokenizer, part.substr(at, next - at), tokens);
       if (!kept) return out_of_memory("tokens", tokens->size() * sizeof(int32_t));
-      const bool is_unknown = token == kNoToken && tokens->size() == count + 1 && tokens->back() == tokenizer.unknown_token;
+      const bool is_unknown =
+          token == kNoToken && tokens->size() == count + 1 && tokens->back() == tokenizer.unknown_token;
       if (is_unknown && after_unknown) tokens->shrink(count);
       after_unknown = is_unknown;
     }

@@ -1,4 +1,5 @@
-// SentencePiece's unigram model (Kudo 2018): of all ways to write a sentence as tokens, the one with the highest sum of scores.
+// SentencePiece's unigram model (Kudo 2018): of all ways to write a sentence as tokens, the one with the highest sum of
+// scores.
 #pragma once
 
 #include <string_view>
@@ -7,7 +8,8 @@
 
 namespace camelgpt {
 
-// Longer tokens are never found, to bound the time. SentencePiece makes none of more than 512 characters, and by default of 16.
+// Longer tokens are never found, to bound the time. SentencePiece makes none of more than 512 characters, and by
+// default of 16.
 inline constexpr uint32_t kMaxUnigramLength = 2048;
 
 // The best way to the end of a part of the sentence.
@@ -19,6 +21,7 @@ struct UnigramNode {
 };
 
 // Appends the tokens of `sentence` (see sentence_text.h). The time is linear, times the length of the longest token.
-Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes, Buffer<int32_t>* tokens);
+Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes,
+                      Buffer<int32_t>* tokens);
 
 }  // namespace camelgpt

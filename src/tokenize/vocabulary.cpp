@@ -8,8 +8,8 @@
 namespace camelgpt {
 namespace {
 
-// A slot of piece_slots: the token in the lower 24 bits, then a bit that says that the slot is used, one for the kind, and
-// six bits of the hash, so that most foreign slots are passed without a look at their bytes.
+// A slot of piece_slots: the token in the lower 24 bits, then a bit that says that the slot is used, one for the kind,
+// and six bits of the hash, so that most foreign slots are passed without a look at their bytes.
 constexpr uint32_t kTokenMask = (1u << 24) - 1;
 constexpr uint32_t kUsed = 1u << 24;
 constexpr uint32_t kKindShift = 25;

@@ -11,8 +11,8 @@ namespace camelgpt {
 inline constexpr size_t kOutsideAlphabet = SIZE_MAX;
 
 // GPT-2 writes each byte of a token as one printable character: bytes that are printable in Latin-1 as themselves, the
-// others as U+0100 and on. Returns the number of bytes that `written` stands for, and stores them in `bytes` if that is not
-// null (never more than written.size()); kOutsideAlphabet if one of its characters stands for no byte.
+// others as U+0100 and on. Returns the number of bytes that `written` stands for, and stores them in `bytes` if that is
+// not null (never more than written.size()); kOutsideAlphabet if one of its characters stands for no byte.
 size_t alphabet_decode(std::string_view written, char* bytes);
 
 // What SentencePiece writes for a space in its tokens: U+2581.
@@ -39,8 +39,8 @@ int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, uint32_t
 // The bytes of a token as the table has them: tokenizer_piece without its tidying.
 std::string_view stored_piece(const Tokenizer& tokenizer, uint32_t token);
 
-// The smallest power of two at which `count` entries fill at most three quarters of a hash table: one slot at least stays
-// empty, where every search ends.
+// The smallest power of two at which `count` entries fill at most three quarters of a hash table: one slot at least
+// stays empty, where every search ends.
 size_t hash_slots_for(size_t count);
 
 }  // namespace camelgpt

@@ -7,7 +7,8 @@
 namespace camelgpt {
 namespace {
 
-// Ideographs are words of their own: BERT names these blocks. (It means U+2B820; U+2B920 is what the common tokenizers have.)
+// Ideographs are words of their own: BERT names these blocks. (It means U+2B820; U+2B920 is what the common tokenizers
+// have.)
 bool is_ideograph(uint32_t c) {
   return (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x4e00 && c <= 0x9fff) || (c >= 0xf900 && c <= 0xfaff) ||
          (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
@@ -96,7 +97,8 @@ bool put_character(Word* word, uint32_t code_point) {
 
 }  // namespace
 
-Status word_piece_encode(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* word, Buffer<int32_t>* tokens) {
+Status word_piece_encode(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* word,
+                         Buffer<int32_t>* tokens) {
   Word current = {.tokenizer = tokenizer, .text = word, .tokens = tokens};
   bool kept = true;
   for (size_t at = 0; kept && at < text.size();) {

@@ -23,7 +23,9 @@ export const texts = [
   "  two  spaces, and a\nnew line\tand a tab ",
   "naïve café, été 2024 — 100 % of it ▁ 日本語 🦙",
   " andandand ingother thethe in inn </s> <s> <unk> <0x41>",
-  "a", " ", "",
+  "a",
+  " ",
+  "",
 ];
 
 function randomTokens(count) {
@@ -65,7 +67,9 @@ export async function expectReference(t, row, reference) {
   if (ours.unsupported) return t.skip(ours.unsupported);
   const result = compare(row, reference, ours, bounds[row.type]);
   const { error, scale, share } = result;
-  t.diagnostic(`${row.name}, ${row.type}: largest error ${error.toExponential(1)} of ${scale.toFixed(1)}, ${share.toExponential(1)}`);
+  t.diagnostic(
+    `${row.name}, ${row.type}: largest error ${error.toExponential(1)} of ${scale.toFixed(1)}, ${share.toExponential(1)}`,
+  );
   return result;
 }
 

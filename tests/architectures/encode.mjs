@@ -73,6 +73,7 @@ export function decode(blocks, type) {
   if (type === "F32") return new Float32Array(Uint8Array.from(blocks).buffer);
   const { elements, bytes } = blockTypes[type];
   const values = new Float32Array((blocks.length / bytes) * elements);
-  for (let i = 0, at = 0; at < blocks.length; i += elements, at += bytes) values.set(decoders[type](blocks.subarray(at, at + bytes)), i);
+  for (let i = 0, at = 0; at < blocks.length; i += elements, at += bytes)
+    values.set(decoders[type](blocks.subarray(at, at + bytes)), i);
   return values;
 }

@@ -19,7 +19,9 @@ export function readGoldens() {
 
 /** One line for each model; six decimals are far more than the engine promises. */
 export function writeGoldens({ version, models }) {
-  const rounded = (key, value) => (typeof value === "number" ? Number(value.toFixed(6)) : value);
-  const lines = Object.entries(models).map(([name, model]) => `${JSON.stringify(name)}: ${JSON.stringify(model, rounded)}`);
+  const rounded = (_key, value) => (typeof value === "number" ? Number(value.toFixed(6)) : value);
+  const lines = Object.entries(models).map(
+    ([name, model]) => `${JSON.stringify(name)}: ${JSON.stringify(model, rounded)}`,
+  );
   writeFileSync(path, `{"version": ${JSON.stringify(version)}, "models": {\n${lines.join(",\n")}\n}}\n`);
 }

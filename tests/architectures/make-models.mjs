@@ -21,8 +21,10 @@ export function makeModel(model, { asFloats = false } = {}) {
   const file = { model, asFloats, tensors: [] };
   addTensors(file);
   const parts = file.tensors.flatMap(({ data }) => [data, Buffer.alloc(paddingAfter(data.length))]);
-  const header = writeHeader({ ...keysOf(model), ...vocabularyOf(model) }, file.tensors.map((tensor) => (
-    { ...tensor, type: blockTypes[tensor.type].id, bytes: tensor.data.length })));
+  const header = writeHeader(
+    { ...keysOf(model), ...vocabularyOf(model) },
+    file.tensors.map((tensor) => ({ ...tensor, type: blockTypes[tensor.type].id, bytes: tensor.data.length })),
+  );
   return Buffer.concat([header, ...parts]);
 }
 
@@ -72,7 +74,10 @@ function vocabularyOf({ encoder, sentencePiece }) {
     "tokenizer.ggml.model": entry("gpt2"),
     "tokenizer.ggml.pre": entry("gpt-2"),
     "tokenizer.ggml.tokens": listOf(type.string, tokens.map(latin1)),
-    "tokenizer.ggml.token_type": listOf(type.i32, tokens.map((_, id) => (id < textTokens ? 1 : 3))),
+    "tokenizer.ggml.token_type": listOf(
+      type.i32,
+      tokens.map((_, id) => (id < textTokens ? 1 : 3)),
+    ),
     "tokenizer.ggml.merges": listOf(type.string, merges.map(latin1)),
     "tokenizer.ggml.bos_token_id": entry(start),
     "tokenizer.ggml.eos_token_id": entry(end),
@@ -81,7 +86,10 @@ function vocabularyOf({ encoder, sentencePiece }) {
 }
 
 // Characters and what they merge to; the first ones go first. "on" and "nd" compete, "é" is a letter, other characters are bytes.
-const pieces = `the ▁the in er ▁a an on nd ▁t he re at ▁an ▁and ing ng is ▁is th or ▁of of ▁s st es ▁b be ed ll ▁▁ ▁ e t a o i n s r h d l é`.split(" ");
+const pieces =
+  `the ▁the in er ▁a an on nd ▁t he re at ▁an ▁and ing ng is ▁is th or ▁of of ▁s st es ▁b be ed ll ▁▁ ▁ e t a o i n s r h d l é`.split(
+    " ",
+  );
 
 function sentencePieceVocabulary() {
   const controls = ["<unk>", "<s>", "</s>"];
@@ -92,7 +100,10 @@ function sentencePieceVocabulary() {
   return {
     "tokenizer.ggml.model": entry("llama"),
     "tokenizer.ggml.tokens": listOf(type.string, tokens.map(latin1)),
-    "tokenizer.ggml.scores": listOf(type.f32, tokens.map((_, id) => Math.min(0, controls.length + bytes.length - id))),
+    "tokenizer.ggml.scores": listOf(
+      type.f32,
+      tokens.map((_, id) => Math.min(0, controls.length + bytes.length - id)),
+    ),
     "tokenizer.ggml.token_type": listOf(type.i32, types),
     "tokenizer.ggml.bos_token_id": entry(1),
     "tokenizer.ggml.eos_token_id": entry(2),
@@ -116,12 +127,21 @@ function addVector(file, name, values) {
  */
 function addMatrix(file, name, shape, { size = 1.4 / Math.sqrt(shape[0]), type = file.model.type } = {}) {
   const count = shape.reduce((product, dimension) => product * dimension, 1);
-  const data = encode(randomValues(name, count).map((value) => value * size), type);
-  file.tensors.push(file.asFloats ? { name, shape, type: "F32", data: encode(decode(data, type), "F32") } : { name, shape, type, data });
+  const data = encode(
+    randomValues(name, count).map((value) => value * size),
+    type,
+  );
+  file.tensors.push(
+    file.asFloats ? { name, shape, type: "F32", data: encode(decode(data, type), "F32") } : { name, shape, type, data },
+  );
 }
 
 function addBias(file, name, size) {
-  addVector(file, `${name}.bias`, randomValues(`${name}.bias`, size).map((value) => 0.3 * value));
+  addVector(
+    file,
+    `${name}.bias`,
+    randomValues(`${name}.bias`, size).map((value) => 0.3 * value),
+  );
 }
 
 function addLinear(file, name, rows, columns, bias = false) {
@@ -130,7 +150,11 @@ function addLinear(file, name, rows, columns, bias = false) {
 }
 
 function addNorm(file, name, size, gain = 1) {
-  addVector(file, `${name}.weight`, randomValues(`${name}.weight`, size).map((value) => gain * (1 + 0.2 * value)));
+  addVector(
+    file,
+    `${name}.weight`,
+    randomValues(`${name}.weight`, size).map((value) => gain * (1 + 0.2 * value)),
+  );
   if (file.model.norm === "layer") addBias(file, name, size);
 }
 
@@ -138,7 +162,8 @@ function addTensors(file) {
   const { model } = file;
   const { hidden } = model;
   addMatrix(file, "token_embd.weight", [hidden, vocabulary], { size: model.embedding });
-  if (model.positions) addMatrix(file, "position_embd.weight", [hidden, contextLength], { size: model.embedding, type: "F32" });
+  if (model.positions)
+    addMatrix(file, "position_embd.weight", [hidden, contextLength], { size: model.embedding, type: "F32" });
   if (model.encoder) {
     addMatrix(file, "token_types.weight", [hidden, 2], { size: model.embedding, type: "F32" });
     addNorm(file, "token_embd_norm", hidden);
@@ -154,7 +179,12 @@ function addBlock(file, layer) {
   const { before, after, encoder, hidden, convolutions } = file.model;
   const block = `blk.${layer}`;
   const parts = [
-    { add: convolutions.includes(layer) ? addConvolution : addAttention, before: "attn_norm", after: "post_attention_norm", ofEncoder: "attn_output_norm" },
+    {
+      add: convolutions.includes(layer) ? addConvolution : addAttention,
+      before: "attn_norm",
+      after: "post_attention_norm",
+      ofEncoder: "attn_output_norm",
+    },
     { add: addFfn, before: "ffn_norm", after: "post_ffw_norm", ofEncoder: "layer_output_norm" },
   ];
   for (const part of parts) {
@@ -172,7 +202,12 @@ function addAttention(file, block) {
   if (file.model.fusedQkv) {
     addLinear(file, `${block}.attn_qkv`, q + 2 * kv, hidden, qkvBias);
   } else {
-    for (const [name, rows] of [["attn_q", q], ["attn_k", kv], ["attn_v", kv]]) addLinear(file, `${block}.${name}`, rows, hidden, qkvBias);
+    for (const [name, rows] of [
+      ["attn_q", q],
+      ["attn_k", kv],
+      ["attn_v", kv],
+    ])
+      addLinear(file, `${block}.${name}`, rows, hidden, qkvBias);
   }
   if (qkNorm) {
     addNorm(file, `${block}.attn_q_norm`, qkNorm === "head" ? headWidth : q);
@@ -236,7 +271,8 @@ if (isMain(import.meta.url)) {
   await runMain(([folder, ...names]) => {
     if (!folder) throw new Problem("say in which folder to write the files");
     const unknown = names.filter((name) => !rows.some((row) => row.name === name));
-    if (unknown.length > 0) throw new Problem(`no such rows: ${unknown.join(", ")}; there are: ${rows.map(({ name }) => name).join(", ")}`);
+    if (unknown.length > 0)
+      throw new Problem(`no such rows: ${unknown.join(", ")}; there are: ${rows.map(({ name }) => name).join(", ")}`);
     makeModels(folder, names.length > 0 ? rows.filter(({ name }) => names.includes(name)) : rows);
   });
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { Problem } from "../../scripts/lib/run.mjs";
 
 const path = new URL("../../docs/models.md", import.meta.url);
-const markers = /(<!-- table: .*-->\n)([^]*?)(<!-- end of table -->)/;
+const markers = /(<!-- table: .*-->\n)([\s\S]*?)(<!-- end of table -->)/;
 
 /** Models that people know. */
 const examples = {
@@ -37,7 +37,9 @@ export function tableOf(verified, version) {
     if (!examples[family]) throw new Problem(`models-table.mjs has no examples of ${family}`);
     const ofFamily = verified.filter((row) => row.family === family);
     const types = [...new Set(ofFamily.map(({ type }) => type))];
-    const errors = types.map((type) => percent(Math.max(...ofFamily.filter((row) => row.type === type).map(({ share }) => share))));
+    const errors = types.map((type) =>
+      percent(Math.max(...ofFamily.filter((row) => row.type === type).map(({ share }) => share))),
+    );
     return line([family, examples[family], types.join(", "), version, errors.join(", ")]);
   });
   const head = line(["architecture", "for example", "types run", "verified against", "largest error"]);
@@ -49,10 +51,17 @@ const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
 /** What a table lists, as "family type", without what differs from machine to machine and from version to version. */
 export function entriesOf(table) {
-  return table.trim().split("\n").slice(2).flatMap((line) => {
-    const [family, , types] = line.split("|").slice(1).map((cell) => cell.trim());
-    return types.split(", ").map((type) => entryOf({ family, type }));
-  });
+  return table
+    .trim()
+    .split("\n")
+    .slice(2)
+    .flatMap((line) => {
+      const [family, , types] = line
+        .split("|")
+        .slice(1)
+        .map((cell) => cell.trim());
+      return types.split(", ").map((type) => entryOf({ family, type }));
+    });
 }
 
 export const entryOf = ({ family, type }) => `${family} ${type}`;
@@ -63,7 +72,10 @@ export function tableInDocs() {
 
 export function writeTable(table) {
   const [whole, start, , end] = parts();
-  writeFileSync(path, readFileSync(path, "utf8").replace(whole, () => `${start}${table}${end}`));
+  writeFileSync(
+    path,
+    readFileSync(path, "utf8").replace(whole, () => `${start}${table}${end}`),
+  );
 }
 
 function parts() {

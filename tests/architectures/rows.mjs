@@ -36,7 +36,13 @@ const usual = {
 };
 
 // A family is a row of docs/models.md.
-const row = (name, architecture, differences = {}) => ({ ...usual, name, architecture, family: architecture, ...differences });
+const row = (name, architecture, differences = {}) => ({
+  ...usual,
+  name,
+  architecture,
+  family: architecture,
+  ...differences,
+});
 
 const base = (value) => ({ "rope.freq_base": real(value) });
 const heads = { "attention.key_length": 32, "attention.value_length": 32 }; // where they are wider than hidden / heads
@@ -46,17 +52,26 @@ const expertsOf96 = { ...experts, expert_feed_forward_length: 96 };
 const gemma = { hidden: 96, embedding: 0.03 };
 // Five layers with the window and the base 10000, one without and with the base in the file.
 const gemma3 = {
-  ...gemma, keys: { ...heads, ...base(1e6), "attention.sliding_window": 16 }, layers: 6, after: true, qkNorm: "head",
+  ...gemma,
+  keys: { ...heads, ...base(1e6), "attention.sliding_window": 16 },
+  layers: 6,
+  after: true,
+  qkNorm: "head",
 };
 // llama.cpp does not apply phi3's window, so this one is longer than the context.
 const phi3 = {
   keys: { "rope.dimension_count": 32, "attention.sliding_window": 2047, "rope.scaling.original_context_length": 256 },
-  fusedQkv: true, gate: "fused", tied: false,
+  fusedQkv: true,
+  gate: "fused",
+  tied: false,
 };
 // Four layers convolve over three positions, the first and the last one too.
 const lfm2 = {
   keys: { ...base(1e6), "shortconv.l_cache": 3, "attention.head_count_kv": [0, 0, 2, 0, 2, 0] },
-  layers: 6, convolutions: [0, 1, 3, 5], qkNorm: "head", outputNorm: "token_embd_norm",
+  layers: 6,
+  convolutions: [0, 1, 3, 5],
+  qkNorm: "head",
+  outputNorm: "token_embd_norm",
 };
 const encoder = { "attention.causal": false, pooling_type: 1 };
 
@@ -67,44 +82,104 @@ export const rows = [
   row("llama-q4_0", "llama", { type: "Q4_0" }),
   row("llama-sentencepiece", "llama", { sentencePiece: true, tokenizes: true }),
   row("llama-untied", "llama", { tied: false }),
-  row("llama-rope-freqs", "llama", { extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) } }),
+  row("llama-rope-freqs", "llama", {
+    extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) },
+  }),
   row("llama-rope-linear", "llama", { keys: { "rope.scaling.type": "linear", "rope.scaling.factor": real(2) } }),
   row("llama-deep", "llama", { layers: 12, hidden: 144, heads: 9, kvHeads: 3, headWidth: 16 }), // as MobileLLM
   row("llama-window", "llama", { keys: { "attention.sliding_window": 16 } }), // Mistral's, which llama.cpp does not apply
   row("llama-moe", "llama", { family: "llama with experts", keys: experts, experts: 4, tied: false }),
-  row("llama-moe-q8_0", "llama", { family: "llama with experts", keys: experts, experts: 4, tied: false, type: "Q8_0" }),
+  row("llama-moe-q8_0", "llama", {
+    family: "llama with experts",
+    keys: experts,
+    experts: 4,
+    tied: false,
+    type: "Q8_0",
+  }),
   row("qwen2", "qwen2", { keys: base(1e6), qkvBias: true }),
   row("qwen2-q8_0", "qwen2", { keys: base(1e6), qkvBias: true, type: "Q8_0" }),
   row("qwen3", "qwen3", { keys: { ...heads, ...base(1e6) }, hidden: 96, qkNorm: "head" }),
   row("gemma", "gemma", { ...gemma, keys: heads, kvHeads: 1 }),
   row("gemma2", "gemma2", {
-    ...gemma, after: true,
-    keys: { ...heads, "attention.sliding_window": 16, attn_logit_softcapping: real(5), final_logit_softcapping: real(10) },
+    ...gemma,
+    after: true,
+    keys: {
+      ...heads,
+      "attention.sliding_window": 16,
+      attn_logit_softcapping: real(5),
+      final_logit_softcapping: real(10),
+    },
   }),
   row("gemma3", "gemma3", gemma3),
   row("gemma3-q4_0", "gemma3", { ...gemma3, type: "Q4_0" }),
   row("phi3", "phi3", phi3),
   row("phi3-q8_0", "phi3", { ...phi3, type: "Q8_0" }),
-  row("gpt2", "gpt2", { norm: "layer", kvHeads: 4, fusedQkv: true, qkvBias: true, gate: "", ffnBias: true, positions: true }),
+  row("gpt2", "gpt2", {
+    norm: "layer",
+    kvHeads: 4,
+    fusedQkv: true,
+    qkvBias: true,
+    gate: "",
+    ffnBias: true,
+    positions: true,
+  }),
   row("stablelm", "stablelm", {
-    keys: { "rope.dimension_count": 8, use_parallel_residual: false }, norm: "layer", qkvBias: true, tied: false,
+    keys: { "rope.dimension_count": 8, use_parallel_residual: false },
+    norm: "layer",
+    qkvBias: true,
+    tied: false,
   }),
   row("olmo2", "olmo2", { keys: base(5e5), before: false, after: true, qkNorm: "all", tied: false }),
   row("granite", "granite", {
-    keys: { embedding_scale: real(3), residual_scale: real(0.6), "attention.scale": real(0.3), logit_scale: real(2) }, logitGain: 2,
+    keys: { embedding_scale: real(3), residual_scale: real(0.6), "attention.scale": real(0.3), logit_scale: real(2) },
+    logitGain: 2,
   }),
   row("minicpm", "minicpm", {
-    keys: { embedding_scale: real(3), residual_scale: real(0.6), logit_scale: real(2) }, logitGain: 2,
+    keys: { embedding_scale: real(3), residual_scale: real(0.6), logit_scale: real(2) },
+    logitGain: 2,
   }),
-  row("chatglm", "chatglm", { keys: { "rope.dimension_count": 16 }, fusedQkv: true, qkvBias: true, gate: "fused", tied: false }),
+  row("chatglm", "chatglm", {
+    keys: { "rope.dimension_count": 16 },
+    fusedQkv: true,
+    qkvBias: true,
+    gate: "fused",
+    tied: false,
+  }),
   row("smollm3", "smollm3", { keys: base(5e6), layers: 4 }), // the fourth has no rope
   row("qwen2moe", "qwen2moe", {
-    keys: { ...expertsOf96, expert_shared_feed_forward_length: 128 }, ffn: 96, experts: 4, sharedFfn: 128, qkvBias: true, tied: false,
+    keys: { ...expertsOf96, expert_shared_feed_forward_length: 128 },
+    ffn: 96,
+    experts: 4,
+    sharedFfn: 128,
+    qkvBias: true,
+    tied: false,
   }),
-  row("qwen3moe", "qwen3moe", { keys: { ...expertsOf96, ...heads }, hidden: 96, ffn: 96, experts: 4, qkNorm: "head", tied: false }),
+  row("qwen3moe", "qwen3moe", {
+    keys: { ...expertsOf96, ...heads },
+    hidden: 96,
+    ffn: 96,
+    experts: 4,
+    qkNorm: "head",
+    tied: false,
+  }),
   row("olmoe", "olmoe", { keys: experts, experts: 4, kvHeads: 4, qkNorm: "all", tied: false }),
   row("lfm2", "lfm2", lfm2),
   row("lfm2-q8_0", "lfm2", { ...lfm2, type: "Q8_0" }),
-  row("bert", "bert", { keys: encoder, norm: "layer", kvHeads: 4, qkvBias: true, gate: "", ffnBias: true, positions: true, encoder: true }),
-  row("nomic-bert", "nomic-bert", { keys: { ...encoder, ...base(1000) }, norm: "layer", kvHeads: 4, fusedQkv: true, encoder: true }),
+  row("bert", "bert", {
+    keys: encoder,
+    norm: "layer",
+    kvHeads: 4,
+    qkvBias: true,
+    gate: "",
+    ffnBias: true,
+    positions: true,
+    encoder: true,
+  }),
+  row("nomic-bert", "nomic-bert", {
+    keys: { ...encoder, ...base(1000) },
+    norm: "layer",
+    kvHeads: 4,
+    fusedQkv: true,
+    encoder: true,
+  }),
 ];

@@ -16,7 +16,10 @@ const text = (value) => ({ type: type.string, value });
 export function makeStlm() {
   const tensors = [];
   const add = (name, shape, size = 1.4 / Math.sqrt(shape[0])) => {
-    const values = randomValues(name, shape.reduce((product, dimension) => product * dimension, 1)).map((value) => value * size);
+    const values = randomValues(
+      name,
+      shape.reduce((product, dimension) => product * dimension, 1),
+    ).map((value) => value * size);
     tensors.push({ name: `${name}.weight`, shape, type: "F32", data: encode(values, "F32") });
   };
   const addNorm = (name, size) => {
@@ -40,7 +43,13 @@ export function makeStlm() {
   for (let layer = 0; layer < layers; ++layer) {
     const block = `blk.${layer}`;
     addNorm(`${block}.attn_norm`, hidden);
-    for (const [name, rows] of [["attn_q", hidden], ["attn_k", hidden / 2], ["attn_v", hidden / 2], ["attn_output", hidden]]) add(`${block}.${name}`, [hidden, rows]);
+    for (const [name, rows] of [
+      ["attn_q", hidden],
+      ["attn_k", hidden / 2],
+      ["attn_v", hidden / 2],
+      ["attn_output", hidden],
+    ])
+      add(`${block}.${name}`, [hidden, rows]);
     addNorm(`${block}.ffn_norm`, hidden);
     if (layer > 0) continue; // shared
     add(`${block}.ffn_gate`, [hidden, ffn]);
@@ -65,6 +74,9 @@ export function makeStlm() {
     "tokenizer.ggml.model": text("bytes"),
     "tokenizer.ggml.chunk_length": count(length),
   };
-  const header = writeHeader(keys, tensors.map((tensor) => ({ ...tensor, type: blockTypes.F32.id, bytes: tensor.data.length })));
+  const header = writeHeader(
+    keys,
+    tensors.map((tensor) => ({ ...tensor, type: blockTypes.F32.id, bytes: tensor.data.length })),
+  );
   return Buffer.concat([header, ...tensors.flatMap(({ data }) => [data, Buffer.alloc(paddingAfter(data.length))])]);
 }

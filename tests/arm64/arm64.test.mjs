@@ -32,7 +32,9 @@ function runUnitTests(command, flavour, filter) {
   const program = join(repositoryRoot, `build/wasm/cmake/unit_tests_${flavour}.cjs`);
   assert.ok(existsSync(program), `${program} is missing: npm test -- "unit tests in WebAssembly" makes it`);
   const [first, ...others] = command;
-  const { status, stdout, stderr } = spawnSync(first, [...others, program, "--no-colors", ...filter], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(first, [...others, program, "--no-colors", ...filter], {
+    encoding: "utf8",
+  });
   assert.equal(status, 0, stdout + stderr);
   return stdout;
 }
@@ -62,8 +64,10 @@ describe("64-bit ARM", () => {
       const there = await measureWith({ flavour: "relaxed", threads: 1, command }, request);
       assert.match(there.kernels, kernelsOf.relaxed);
       const changes = there.score.logprobs.map((logprob, k) => Math.abs(logprob - here.score.logprobs[k]));
-      t.diagnostic(`${name} (${there.kernels}) against this machine (${here.kernels}): a log-probability of ${changes.length} changes by ` +
-        `${Math.max(...changes)} at most, perplexity ${there.score.perplexity.toFixed(4)} and ${here.score.perplexity.toFixed(4)}`);
+      t.diagnostic(
+        `${name} (${there.kernels}) against this machine (${here.kernels}): a log-probability of ${changes.length} changes by ` +
+          `${Math.max(...changes)} at most, perplexity ${there.score.perplexity.toFixed(4)} and ${here.score.perplexity.toFixed(4)}`,
+      );
       assert.equal(changes.length, request.tokens.length - 1);
       assert.ok(Math.max(...changes) <= largestChange);
       assert.deepEqual(there.score.best, here.score.best);

@@ -34,7 +34,12 @@ await runMain(async (args) => {
   const probes = wanted.measures.includes("roofline") ? await buildProbes(tools) : {};
   const server = await serve({
     isolated: true, // threads want shared memory
-    mounts: { "/bench/": join(repositoryRoot, "tests/bench"), "/peers/": peers.modules, "/build/": join(repositoryRoot, "build"), ...modelMounts },
+    mounts: {
+      "/bench/": join(repositoryRoot, "tests/bench"),
+      "/peers/": peers.modules,
+      "/build/": join(repositoryRoot, "build"),
+      ...modelMounts,
+    },
   });
   try {
     const places = { chromium: tools.chromium, site: server.url, node24: tools.node24, peers, probes };
@@ -82,7 +87,16 @@ async function measureModel({ name, threads, engines, wanted, deadline, report, 
   const prompts = promptMaker(tokens);
   const seats = engines.map((engine) => {
     const source = engine.web ? site + urlPath : path;
-    return takeSeat({ engine, source, threads, contextLength, prompts, kernels: kernelsOf(matrices), cap: wanted.cap, tokens: wanted.tokens });
+    return takeSeat({
+      engine,
+      source,
+      threads,
+      contextLength,
+      prompts,
+      kernels: kernelsOf(matrices),
+      cap: wanted.cap,
+      tokens: wanted.tokens,
+    });
   });
   await playRounds({
     seats,

@@ -14,7 +14,8 @@ const before = process.memoryUsage.rss();
 const { CamelGPTInference } = await import("../../npm/dist/node.js");
 const { describeMachine } = await import("./machine.mjs");
 
-const prompt = (i) => `${["a man", "two dogs", "a woman in a red shirt", "the children"][i % 4]} in the water, number ${i}. german :`;
+const prompt = (i) =>
+  `${["a man", "two dogs", "a woman in a red shirt", "the children"][i % 4]} in the water, number ${i}. german :`;
 
 async function measure(options) {
   const model = await CamelGPTInference.load("camelgpt-mini", { threads: 1, ...options });
@@ -40,7 +41,11 @@ async function measure(options) {
 console.log(`Node ${process.version}`, describeMachine());
 for (const worker of [true, false]) {
   const { lines, epdp, memoryPlan, engine, grown } = await measure({ worker });
-  console.log(`\n16 tokens, ${worker ? "in a worker" : "on the caller's thread"}, ${engine.kernels}, epdp ${epdp.mode}, ${(100 * epdp.ffnKept).toFixed(0)} % of the neurons`);
+  console.log(
+    `\n16 tokens, ${worker ? "in a worker" : "on the caller's thread"}, ${engine.kernels}, epdp ${epdp.mode}, ${(100 * epdp.ffnKept).toFixed(0)} % of the neurons`,
+  );
   console.table(lines);
-  console.log(`planned ${(memoryPlan.totalBytes / 1e6).toFixed(2)} MB; the process grew by ${(grown / 1e6).toFixed(1)} MB, the engine's code included`);
+  console.log(
+    `planned ${(memoryPlan.totalBytes / 1e6).toFixed(2)} MB; the process grew by ${(grown / 1e6).toFixed(1)} MB, the engine's code included`,
+  );
 }

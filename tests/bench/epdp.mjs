@@ -28,7 +28,17 @@ const ownPrompts = [
   "How does a bicycle stay upright?",
 ];
 
-const usual = ["off", "exact", "balanced", "aggressive", '{"headRows":6144}', '{"headRows":3072}', '{"headRows":1024}', '{"drafts":true}', '{"ffn":0.9}'];
+const usual = [
+  "off",
+  "exact",
+  "balanced",
+  "aggressive",
+  '{"headRows":6144}',
+  '{"headRows":3072}',
+  '{"headRows":1024}',
+  '{"drafts":true}',
+  '{"ffn":0.9}',
+];
 
 const { values } = parseArgs({
   options: {
@@ -52,9 +62,28 @@ const seats = [];
 for (const name of settings) {
   const epdp = name.startsWith("{") ? JSON.parse(name) : name;
   const options = { epdp, threads: Number(values.threads), contextLength: before ? 4608 : 1024 };
-  const model = await CamelGPTInference.load(values.model, { ...options, ...(epdp !== "off" && values.sidecar && { sidecar: values.sidecar }) });
-  if ((typeof epdp === "string" ? epdp !== "off" : epdp.headRows) && !(await model.report()).calibrated) await model.calibrate();
-  seats.push({ name, epdp, model, ms: 0, same: 0, kl: 0, top: 0, nll: 0, scored: 0, drafted: 0, accepted: 0, checks: 0, events: 0, macs: 0 });
+  const model = await CamelGPTInference.load(values.model, {
+    ...options,
+    ...(epdp !== "off" && values.sidecar && { sidecar: values.sidecar }),
+  });
+  if ((typeof epdp === "string" ? epdp !== "off" : epdp.headRows) && !(await model.report()).calibrated)
+    await model.calibrate();
+  seats.push({
+    name,
+    epdp,
+    model,
+    ms: 0,
+    same: 0,
+    kl: 0,
+    top: 0,
+    nll: 0,
+    scored: 0,
+    drafted: 0,
+    accepted: 0,
+    checks: 0,
+    events: 0,
+    macs: 0,
+  });
 }
 const [dense] = seats;
 
@@ -84,7 +113,9 @@ for (const [index, prompt] of prompts.entries()) {
 
 /** The cost on the answer alone: that of prompt and answer together, less that of the prompt. */
 async function addCost(seat, prompt, answer) {
-  const question = await dense.model.tokenize(`<|im_start|>user\n${before}${prompt}<|im_end|>\n<|im_start|>assistant\n`);
+  const question = await dense.model.tokenize(
+    `<|im_start|>user\n${before}${prompt}<|im_end|>\n<|im_start|>assistant\n`,
+  );
   const total = async (tokens) => {
     const { tokens: count, kl, top1, nll, perplexityRatio } = await seat.model.score(tokens, { against: "dense" });
     return { count, kl: kl * count, top: top1 * count, ratio: Math.log(perplexityRatio) * count, nll };
@@ -116,8 +147,12 @@ const rows = seats.map((seat) => ({
 const { engine } = await dense.model.info();
 for (const { model } of seats) await model.dispose();
 
-console.log(`${values.model}, ${engine.kernels}, ${engine.threads} thread(s), ${prompts.length} prompts × ${maxTokens} tokens, best of ${values.rounds}`);
-console.log("| setting | tok/s | speed | KL | top-1 | perplexity | same answers | multiply-adds | drafts accepted | drift |\n|---|---|---|---|---|---|---|---|---|---|");
+console.log(
+  `${values.model}, ${engine.kernels}, ${engine.threads} thread(s), ${prompts.length} prompts × ${maxTokens} tokens, best of ${values.rounds}`,
+);
+console.log(
+  "| setting | tok/s | speed | KL | top-1 | perplexity | same answers | multiply-adds | drafts accepted | drift |\n|---|---|---|---|---|---|---|---|---|---|",
+);
 for (const r of rows) {
   const cells = [
     r.setting,
@@ -135,7 +170,10 @@ for (const r of rows) {
 }
 if (values.out) {
   await writePictures(values.out.replace(/\.json$/, ""));
-  await writeFile(values.out, `${JSON.stringify({ machine: describeMachine(), node: process.version, model: values.model, engine, rows }, null, 2)}\n`);
+  await writeFile(
+    values.out,
+    `${JSON.stringify({ machine: describeMachine(), node: process.version, model: values.model, engine, rows }, null, 2)}\n`,
+  );
 }
 
 /** One line for the modes and one for each number that settings differ by, each point a setting. */
@@ -149,6 +187,9 @@ async function writePictures(name) {
   for (const [cost, { title, of }] of Object.entries(costs)) {
     const points = (own) => own.map((row) => [Number(of(row).toPrecision(2)), row.speed]).sort(([a], [b]) => a - b);
     const series = Object.entries(Object.groupBy(rows, family)).map(([label, own]) => ({ label, points: points(own) }));
-    await writeFile(`${name}-${cost}.svg`, plotLines(`${values.model}: speed against ${title}`, series, { x: title, y: "× dense" }));
+    await writeFile(
+      `${name}-${cost}.svg`,
+      plotLines(`${values.model}: speed against ${title}`, series, { x: title, y: "× dense" }),
+    );
   }
 }

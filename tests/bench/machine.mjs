@@ -28,7 +28,9 @@ export function describeVersions({ chromium, node24, peers }) {
   const commit = capture("git", ["rev-parse", "--short=12", "HEAD"]);
   const changed = capture("git", ["status", "--porcelain", "--untracked-files=no"]);
   return {
-    CamelGPT: commit.ok ? `${version} (${commit.stdout.trim()}${changed.stdout.trim() ? " and changes" : ""})` : version,
+    CamelGPT: commit.ok
+      ? `${version} (${commit.stdout.trim()}${changed.stdout.trim() ? " and changes" : ""})`
+      : version,
     Chromium: capture(chromium, ["--version"]).stdout.match(/[\d.]+/)?.[0],
     Node: capture(node24, ["--version"]).stdout.trim(),
     Deno: peers.versions["@deno/linux-x64-glibc"],

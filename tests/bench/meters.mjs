@@ -12,13 +12,14 @@ export function meterMemory(processIds) {
   if (!canMeasure) return () => undefined;
   processIds.forEach(forgetPeak);
   const before = new Map(processIds.map((id) => [id, memoryIfAlive(id)]));
-  return () => [...before].reduce((sum, [id, then]) => {
-    const after = memoryIfAlive(id);
-    if (!then || !after) return sum;
-    // Where the system does not let the peak be forgotten, an old one says nothing.
-    const highest = after.peak > then.peak ? after.peak : after.now;
-    return sum + Math.max(0, highest - then.now);
-  }, 0);
+  return () =>
+    [...before].reduce((sum, [id, then]) => {
+      const after = memoryIfAlive(id);
+      if (!then || !after) return sum;
+      // Where the system does not let the peak be forgotten, an old one says nothing.
+      const highest = after.peak > then.peak ? after.peak : after.now;
+      return sum + Math.max(0, highest - then.now);
+    }, 0);
 }
 
 function memoryIfAlive(id) {
@@ -38,15 +39,18 @@ export const canMeasureEnergy = packages.length > 0;
 export function meterEnergy() {
   if (!canMeasureEnergy) return () => undefined;
   const before = packages.map(microjoules);
-  return () => packages.reduce((sum, folder, i) => {
-    const used = microjoules(folder) - before[i];
-    return sum + (used >= 0 ? used : used + number(folder, "max_energy_range_uj")) / 1e6; // the counter starts anew at its end
-  }, 0);
+  return () =>
+    packages.reduce((sum, folder, i) => {
+      const used = microjoules(folder) - before[i];
+      return sum + (used >= 0 ? used : used + number(folder, "max_energy_range_uj")) / 1e6; // the counter starts anew at its end
+    }, 0);
 }
 
 function readablePackages() {
   try {
-    const folders = readdirSync(powercap).filter((name) => /rapl:\d+$/.test(name)).map((name) => join(powercap, name));
+    const folders = readdirSync(powercap)
+      .filter((name) => /rapl:\d+$/.test(name))
+      .map((name) => join(powercap, name));
     folders.forEach(microjoules);
     return folders;
   } catch {

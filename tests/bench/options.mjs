@@ -22,13 +22,30 @@ export const usage = `npm run bench -- [options]
 `;
 
 const quick = {
-  models: "smollm2-135m", engines: "chromium,node-relaxed,wllama,native", measures: "prefill,decode,roofline", prefill: "128,512", contexts: "0",
-  rounds: "3", seconds: "150",
+  models: "smollm2-135m",
+  engines: "chromium,node-relaxed,wllama,native",
+  measures: "prefill,decode,roofline",
+  prefill: "128,512",
+  contexts: "0",
+  rounds: "3",
+  seconds: "150",
 };
 
 /** Undefined where only the usage is wanted. */
 export function readOptions(args) {
-  const texts = ["models", "engines", "threads", "measures", "prefill", "contexts", "tokens", "rounds", "seconds", "cap", "out"];
+  const texts = [
+    "models",
+    "engines",
+    "threads",
+    "measures",
+    "prefill",
+    "contexts",
+    "tokens",
+    "rounds",
+    "seconds",
+    "cap",
+    "out",
+  ];
   const { values } = parse(args, {
     ...Object.fromEntries(texts.map((name) => [name, { type: "string" }])),
     quick: { type: "boolean" },
@@ -68,6 +85,7 @@ const numbers = (name, text, least) => list(text).map((each) => number(name, eac
 
 function number(name, text, least) {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least) throw new Problem(`--${name} wants whole numbers from ${least} on, not "${text}"`);
+  if (!Number.isInteger(value) || value < least)
+    throw new Problem(`--${name} wants whole numbers from ${least} on, not "${text}"`);
   return value;
 }

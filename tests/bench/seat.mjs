@@ -24,8 +24,11 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
   const begun = new Set(); // demands that were met in an earlier round
 
   async function loadInto(each) {
-    const loaded = await soon(each.ask("load", { source, flavour: engine.flavour, epdp: engine.epdp, threads, contextLength, ...settings }));
-    if (loaded.threads !== threads) throw new Skipped(`computes with ${loaded.threads} of ${threads} threads: ${loaded.settings}`);
+    const loaded = await soon(
+      each.ask("load", { source, flavour: engine.flavour, epdp: engine.epdp, threads, contextLength, ...settings }),
+    );
+    if (loaded.threads !== threads)
+      throw new Skipped(`computes with ${loaded.threads} of ${threads} threads: ${loaded.settings}`);
     if (loaded.flavour !== engine.flavour) throw new Skipped(`computes with the kernels of ${loaded.flavour} here`);
     description = loaded.settings;
     return loaded;
@@ -34,7 +37,9 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
   async function run(each, length, count) {
     const result = await soon(each.ask("run", { prompt: prompts(length), tokens: count }));
     if (result.promptTokens !== length || result.generated !== count) {
-      throw new Error(`evaluated ${result.promptTokens} tokens and generated ${result.generated}, not ${length} and ${count}`);
+      throw new Error(
+        `evaluated ${result.promptTokens} tokens and generated ${result.generated}, not ${length} and ${count}`,
+      );
     }
     rates.prefill = (1000 * length) / result.promptMs;
     if (count > 1) rates.decode = (1000 * (count - 1)) / result.decodeMs; // the first token comes out of the prompt
@@ -46,7 +51,8 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
   async function affordable(each, demand) {
     const seconds = secondsFor(demand);
     const key = `${demand.at} ${demand.tokens}`;
-    if (seconds > (begun.has(key) ? patienceFactor * cap : cap)) throw new Skipped(`would take ${Math.round(seconds)} s`);
+    if (seconds > (begun.has(key) ? patienceFactor * cap : cap))
+      throw new Skipped(`would take ${Math.round(seconds)} s`);
     const joules = meterEnergy();
     await run(each, demand.at, demand.tokens);
     begun.add(key);

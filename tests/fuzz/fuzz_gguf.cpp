@@ -1,5 +1,6 @@
 // Any bytes: the reader answers with a header or a typed error, and the same one however the bytes are cut. What it
-// accepts is then walked from end to end. The last bytes of the input also say how to cut it, so any GGUF file is a seed.
+// accepts is then walked from end to end. The last bytes of the input also say how to cut it, so any GGUF file is a
+// seed.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -107,11 +108,13 @@ void walk_entry(const GgufHeader& header, const GgufEntry& entry) {
 
 void walk(const GgufHeader& header) {
   for (const GgufEntry& entry : header.entries) walk_entry(header, entry);
-  require(header.data_position % header.alignment == 0 && header.data_position >= header.bytes.size(), "data is aligned");
+  require(header.data_position % header.alignment == 0 && header.data_position >= header.bytes.size(),
+          "data is aligned");
   uint64_t end = 0;
   for (const GgufTensor& tensor : header.tensors) {
     require(gguf_find_tensor(header, gguf_name(header, tensor)) == &tensor, "each tensor is found");
-    require(tensor.offset >= end && tensor.offset % header.alignment == 0 && tensor.bytes > 0, "tensors lie side by side");
+    require(tensor.offset >= end && tensor.offset % header.alignment == 0 && tensor.bytes > 0,
+            "tensors lie side by side");
     end = tensor.offset + tensor.bytes;
     require(end > tensor.offset && end <= INT64_MAX - header.data_position, "tensors end inside 2^63");
   }

@@ -1,5 +1,6 @@
-// A whole model file with some bytes changed, through load, prompt and a few steps: whatever the bytes, an error or an answer.
-// The files are three made here, one of them a split model, and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
+// A whole model file with some bytes changed, through load, prompt and a few steps: whatever the bytes, an error or an
+// answer. The files are three made here, one of them a split model, and those of the folder CAMELGPT_FUZZ_MODELS
+// (scripts/fuzz.mjs puts one of each architecture there).
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -20,14 +21,16 @@ static std::vector<uint8_t> split_stream() {
   for (const GgufWriter& writer : split_model(TinyLlama(TensorType::kQ8_0).writer, 3)) {
     const std::vector<uint8_t> header = writer.header(), file = writer.file();
     headers.insert(headers.end(), header.begin(), header.end());
-    if (!writer.tensors.empty()) data.insert(data.end(), file.begin() + static_cast<ptrdiff_t>(header.size()), file.end());
+    if (!writer.tensors.empty())
+      data.insert(data.end(), file.begin() + static_cast<ptrdiff_t>(header.size()), file.end());
   }
   headers.insert(headers.end(), data.begin(), data.end());
   return headers;
 }
 
 static std::vector<std::vector<uint8_t>> read_models() {
-  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file(), TinyStlm().writer.file(), split_stream()};
+  std::vector<std::vector<uint8_t>> models = {TinyLlama(TensorType::kQ4_0).writer.file(), TinyStlm().writer.file(),
+                                              split_stream()};
   const char* folder = std::getenv("CAMELGPT_FUZZ_MODELS");
   if (folder == nullptr) return models;
   std::vector<std::filesystem::path> paths;
@@ -40,8 +43,8 @@ static std::vector<std::vector<uint8_t>> read_models() {
   return models;
 }
 
-// The input is a byte that chooses the file, then a list of changes of four bytes: a position (24 bits) and the new value. In
-// every other change the position is in the first 16 KB: the header, where most mistakes can be made.
+// The input is a byte that chooses the file, then a list of changes of four bytes: a position (24 bits) and the new
+// value. In every other change the position is in the first 16 KB: the header, where most mistakes can be made.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::vector<std::vector<uint8_t>> models = read_models();
   if (size == 0) return 0;

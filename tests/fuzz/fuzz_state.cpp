@@ -1,5 +1,5 @@
-// A saved state with some bytes changed, restored and gone on from: whatever the bytes, an error or an answer. The models are one with
-// attention alone, one with 8 bits, one with convolutions, one of bytes and a masked one.
+// A saved state with some bytes changed, restored and gone on from: whatever the bytes, an error or an answer. The
+// models are one with attention alone, one with 8 bits, one with convolutions, one of bytes and a masked one.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -33,7 +33,8 @@ struct Saved {
       std::memcpy(staging.data(), file.data() + at, piece);
       at += piece;
       require(session_feed(session, piece).ok(), "the file is right");
-      if (session_load_state(session) == LoadState::kPlanned) require(session_allocate(session, {48, type}).ok(), "memory");
+      if (session_load_state(session) == LoadState::kPlanned)
+        require(session_allocate(session, {48, type}).ok(), "memory");
     }
     GenerationOptions options;
     options.max_tokens = 3;
@@ -46,7 +47,8 @@ struct Saved {
     go_on();
     uint64_t bytes = 0;
     require(session_save_begin(session, &bytes).ok(), "there is a text");
-    while (const size_t count = session_save_continue(session)) state.insert(state.end(), staging.begin(), staging.begin() + count);
+    while (const size_t count = session_save_continue(session))
+      state.insert(state.end(), staging.begin(), staging.begin() + count);
     require(state.size() == bytes, "as many bytes as were announced");
     uint64_t text_bytes;
     std::memcpy(&text_bytes, &state[offsetof(StateHeader, text_bytes)], sizeof text_bytes);
@@ -69,15 +71,18 @@ struct Saved {
 
 }  // namespace
 
-// The input: a byte that chooses the model and whether the checksum is made right, then changes of four bytes: a position (24 bits) and
-// the new value. Every other position is in the first 512 bytes. Three bytes that are left over cut or lengthen the state.
+// The input: a byte that chooses the model and whether the checksum is made right, then changes of four bytes: a
+// position (24 bits) and the new value. Every other position is in the first 512 bytes. Three bytes that are left over
+// cut or lengthen the state.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static std::unique_ptr<Saved> models[] = {
       std::make_unique<Saved>(TinyLlama(TensorType::kQ4_0).writer.file(), KvType::k16),
       std::make_unique<Saved>(TinyLlama(TensorType::kQ4_0).writer.file(), KvType::k8),
       std::make_unique<Saved>(TinyLfm2().writer.file(), KvType::k16),
       std::make_unique<Saved>(TinyStlm().writer.file(), KvType::k16),
-      std::make_unique<Saved>(TinyLlama(TensorType::kQ4_0, true, false, 64, TinyLlama::kVocabulary, "relu", "camelgpt").writer.file(), KvType::k16)};
+      std::make_unique<Saved>(
+          TinyLlama(TensorType::kQ4_0, true, false, 64, TinyLlama::kVocabulary, "relu", "camelgpt").writer.file(),
+          KvType::k16)};
   if (size == 0) return 0;
   Saved& saved = *models[data[0] % 5];
   Session* session = saved.session;
@@ -95,7 +100,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::memcpy(session_staging(session).data(), state.data() + at, count);
     status = session_restore_continue(session, count);
   }
-  require(status.ok() || (status.message[0] != 0 && session_restore_continue(session, 1).code == ErrorCode::kBadState), "an error ends it");
+  require(status.ok() || (status.message[0] != 0 && session_restore_continue(session, 1).code == ErrorCode::kBadState),
+          "an error ends it");
   if (status.ok()) saved.go_on();
   return 0;
 }

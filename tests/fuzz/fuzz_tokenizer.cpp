@@ -1,5 +1,6 @@
-// Any text with a good vocabulary: its tokens give the text back, whatever the tokens are they become valid UTF-8, and text
-// that is not UTF-8 is refused; so it is with chunks of bytes. Any vocabulary: it is refused with a typed error, or encodes what comes.
+// Any text with a good vocabulary: its tokens give the text back, whatever the tokens are they become valid UTF-8, and
+// text that is not UTF-8 is refused; so it is with chunks of bytes. Any vocabulary: it is refused with a typed error,
+// or encodes what comes.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <cstdio>
@@ -24,7 +25,8 @@ void require(bool condition, const char* what) {
 }
 
 void require_error(const Status& status) {
-  require(status.message[0] != 0 && status.expected[0] != 0 && status.found[0] != 0 && status.hint[0] != 0, "all four texts");
+  require(status.message[0] != 0 && status.expected[0] != 0 && status.found[0] != 0 && status.hint[0] != 0,
+          "all four texts");
 }
 
 // A byte as GPT-2 writes it.
@@ -165,8 +167,8 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
     if (!data.ConsumeBool()) continue;
     writer.add("tokenizer.ggml." + std::string(key) + "_token_id", data.ConsumeIntegralInRange<int32_t>(-1, 40));
   }
-  for (const char* key : {"add_bos_token", "add_eos_token", "add_space_prefix", "remove_extra_whitespaces", "normalizer.lowercase",
-                          "normalizer.strip_accents"}) {
+  for (const char* key : {"add_bos_token", "add_eos_token", "add_space_prefix", "remove_extra_whitespaces",
+                          "normalizer.lowercase", "normalizer.strip_accents"}) {
     if (data.ConsumeBool()) writer.add("tokenizer.ggml." + std::string(key), data.ConsumeBool());
   }
   if (data.ConsumeBool()) {  // rules for characters: a double array of some units, then what they give
@@ -187,7 +189,8 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   for (size_t count = data.ConsumeIntegralInRange<size_t>(0, 40); count > 0; --count) {
     const auto part = [&] {
       const bool known = !tokens.empty() && data.ConsumeBool();
-      return known ? tokens[data.ConsumeIntegralInRange<size_t>(0, tokens.size() - 1)] : data.ConsumeRandomLengthString(10);
+      return known ? tokens[data.ConsumeIntegralInRange<size_t>(0, tokens.size() - 1)]
+                   : data.ConsumeRandomLengthString(10);
     };
     std::string merge = part();
     merges.push_back(merge + " " + part());
@@ -198,7 +201,8 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   if (data.ConsumeIntegral<uint8_t>() != 0) writer.add_strings("tokenizer.ggml.merges", merges);
   if (data.ConsumeIntegral<uint8_t>() != 0) {
     std::vector<float> scores;
-    for (size_t i = 0; i < tokens.size(); ++i) scores.push_back(-static_cast<float>(data.ConsumeIntegral<uint8_t>()) / 8);
+    for (size_t i = 0; i < tokens.size(); ++i)
+      scores.push_back(-static_cast<float>(data.ConsumeIntegral<uint8_t>()) / 8);
     writer.add_numbers("tokenizer.ggml.scores", scores);
   }
 
@@ -218,7 +222,8 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
   for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
     // Those that are a byte of SentencePiece are no text.
-    const bool is_byte = tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
+    const bool is_byte =
+        tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
     const std::string_view piece = is_byte ? std::string_view() : tokenizer_piece(tokenizer, token);
     const int32_t found = tokenizer_find(tokenizer, piece);
     require(piece.empty() || (found != kNoToken && tokenizer_piece(tokenizer, found) == piece), "each token is found");

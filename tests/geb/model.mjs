@@ -10,7 +10,15 @@ import { type } from "../bench/models/gguf.mjs";
 import { modelBytes } from "../bench/models/synthetic.mjs";
 import { bilingualVocabulary, controls } from "./vocabulary.mjs";
 
-export const shape = { hidden: 2048, layers: 24, ffn: 5632, heads: 16, kvGroups: 4, vocabulary: 64_896, contextLength: 4096 };
+export const shape = {
+  hidden: 2048,
+  layers: 24,
+  ffn: 5632,
+  heads: 16,
+  kvGroups: 4,
+  vocabulary: 64_896,
+  contextLength: 4096,
+};
 
 /** The numbers of `general.file_type`. */
 const fileTypes = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 };
@@ -25,15 +33,23 @@ export function gebModel(typeName, { contextLength = shape.contextLength } = {})
   return {
     headerBytes: header.length,
     bytes: tensors.reduce((sum, { bytes }) => sum + Math.ceil(bytes / 32) * 32, header.length),
-    parameters: tensors.reduce((sum, tensor) => sum + tensor.shape.reduce((product, dimension) => product * dimension, 1), 0),
+    parameters: tensors.reduce(
+      (sum, tensor) => sum + tensor.shape.reduce((product, dimension) => product * dimension, 1),
+      0,
+    ),
     pieces,
   };
 }
 
 function tensorsOf(typeName) {
   const { hidden, layers, ffn, heads, kvGroups, vocabulary } = shape;
-  const tensor = (name, kind, columns, ...rows) => (
-    { name, shape: [columns, ...rows], typeName: kind, type: blockTypes[kind].id, bytes: matrixBytes(kind, columns, rows[0] ?? 1) });
+  const tensor = (name, kind, columns, ...rows) => ({
+    name,
+    shape: [columns, ...rows],
+    typeName: kind,
+    type: blockTypes[kind].id,
+    bytes: matrixBytes(kind, columns, rows[0] ?? 1),
+  });
   const vector = (name, size) => tensor(name, "F32", size);
   const matrix = (name, columns, rows) => tensor(name, typeName, columns, rows);
   const qkv = hidden + 2 * kvGroups * (hidden / heads);
@@ -78,7 +94,10 @@ function metadataOf(typeName, contextLength) {
     "tokenizer.ggml.model": text("gpt2"),
     "tokenizer.ggml.pre": text("chatglm-bpe"),
     "tokenizer.ggml.tokens": list(type.string, tokens.map(latin1)),
-    "tokenizer.ggml.token_type": list(type.i32, tokens.map((_, id) => (id < firstControl ? 1 : 3))),
+    "tokenizer.ggml.token_type": list(
+      type.i32,
+      tokens.map((_, id) => (id < firstControl ? 1 : 3)),
+    ),
     "tokenizer.ggml.merges": list(type.string, merges.map(latin1)),
     "tokenizer.ggml.eos_token_id": count(firstControl),
   };
@@ -86,7 +105,8 @@ function metadataOf(typeName, contextLength) {
 
 if (isMain(import.meta.url)) {
   await runMain(async ([typeName, path]) => {
-    if (!types.includes(typeName) || !path) throw new Problem(`say which type (${types.join(", ")}) and where to write the file`);
+    if (!types.includes(typeName) || !path)
+      throw new Problem(`say which type (${types.join(", ")}) and where to write the file`);
     await pipeline(Readable.from(gebModel(typeName).pieces(), { objectMode: false }), createWriteStream(path));
   });
 }

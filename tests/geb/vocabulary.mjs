@@ -2,7 +2,16 @@
 // Unicode's first block, and pairs of these. As it would be trained, every token but the single bytes is a merge of two earlier ones.
 
 /** Tokens that no text contains, as ChatGLM has them; the first ends a text. */
-export const controls = ["<|endoftext|>", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|system|>", "<|user|>", "<|assistant|>"];
+export const controls = [
+  "<|endoftext|>",
+  "[gMASK]",
+  "[sMASK]",
+  "<sop>",
+  "<eop>",
+  "<|system|>",
+  "<|user|>",
+  "<|assistant|>",
+];
 
 const consonants = [..."bcdfghjklmnpqrstvwxyz"];
 const vowels = [..."aeiou"];

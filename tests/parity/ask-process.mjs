@@ -7,7 +7,9 @@ import { once } from "node:events";
 export async function askProcess(script, request, { command = [process.execPath], args = [] } = {}) {
   const [execPath, ...execArgv] = command;
   const child = fork(new URL(script, import.meta.url), args, { execPath, execArgv });
-  const ended = once(child, "exit").then(([code, signal]) => assert.fail(`${script} ended with ${signal ?? `exit code ${code}`}`));
+  const ended = once(child, "exit").then(([code, signal]) =>
+    assert.fail(`${script} ended with ${signal ?? `exit code ${code}`}`),
+  );
   child.send(request);
   const [answer] = await Promise.race([once(child, "message"), ended]);
   ended.catch(() => {}); // it ends because we disconnect

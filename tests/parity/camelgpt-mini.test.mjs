@@ -11,16 +11,22 @@ const entities = { lt: "<", gt: ">", amp: "&", quot: '"', nbsp: " " };
 
 /** [text, label] of SST-2. */
 function reviews(content) {
-  return content.trim().split("\n").map((line) => {
-    const [text, label] = line.split("\t");
-    return [text, ["negative", "positive"][Number(label)]];
-  });
+  return content
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const [text, label] = line.split("\t");
+      return [text, ["negative", "positive"][Number(label)]];
+    });
 }
 
 /** [text, label] of AG News, cleaned as for the training: escapes, those that lost their ampersand too, and tags. */
 function news(content) {
   const rows = [...content.matchAll(/^"(\d)","((?:[^"]|"")*)","((?:[^"]|"")*)"$/gm)];
-  return rows.map(([, topic, title, text]) => [clean(`${title.trim()} ${text.trim()}`.replaceAll('""', '"')), topics[Number(topic) - 1]]);
+  return rows.map(([, topic, title, text]) => [
+    clean(`${title.trim()} ${text.trim()}`.replaceAll('""', '"')),
+    topics[Number(topic) - 1],
+  ]);
 }
 
 function clean(text) {
@@ -28,7 +34,9 @@ function clean(text) {
     .replace(/&(\w+);/g, (whole, name) => entities[name] ?? whole)
     .replace(/&#(\d+);| ?#(\d+);/g, (_, whole, cut) => String.fromCodePoint(Number(whole ?? cut)))
     .replace(/<\/?(b|i|br|p|em|strong|a)\b[^>]*>/gi, " ")
-    .replaceAll("\\", " ").replace(/\s+/g, " ").trim();
+    .replaceAll("\\", " ")
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 for (const [name, file, read, labels, least] of [

@@ -26,7 +26,9 @@ describe("a model of the shape of GEB-1.3B", { skip }, () => {
     assert.ok(result.plan.totalBytes < addressable);
     assert.equal(result.tokens, maxTokens);
     const { loadMs, decodeTokensPerSecond } = result;
-    t.diagnostic(`${loadMs ? `loaded in ${(loadMs / 1000).toFixed(1)} s; ` : ""}${decodeTokensPerSecond.toFixed(1)} tokens/s`);
+    t.diagnostic(
+      `${loadMs ? `loaded in ${(loadMs / 1000).toFixed(1)} s; ` : ""}${decodeTokensPerSecond.toFixed(1)} tokens/s`,
+    );
   };
 
   test("has 1,348 million parameters", () => assert.equal(Math.round(gebModel("F32").parameters / 1e6), 1348));

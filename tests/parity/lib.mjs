@@ -17,12 +17,23 @@ export const flavours = ["simd", "relaxed"];
 const threadCounts = [1, 2];
 
 /** What to run on all of a test's data. */
-export const configurations = flavours.flatMap((flavour) => threadCounts.map((threads) => (
-  { name: threads === 1 ? flavour : `${flavour} on ${threads} threads`, flavour, threads })));
+export const configurations = flavours.flatMap((flavour) =>
+  threadCounts.map((threads) => ({
+    name: threads === 1 ? flavour : `${flavour} on ${threads} threads`,
+    flavour,
+    threads,
+  })),
+);
 
 /** What to run on a part of it: this machine made to look like others, in processes of their own. */
-export const flaggedConfigurations = v8Flags.flatMap((flag) => (flag === flagWithoutFma ? ["simd"] : flavours).map((flavour) => (
-  { name: `${flavour} with ${flag}`, flavour, threads: 1, command: [process.execPath, flag] })));
+export const flaggedConfigurations = v8Flags.flatMap((flag) =>
+  (flag === flagWithoutFma ? ["simd"] : flavours).map((flavour) => ({
+    name: `${flavour} with ${flag}`,
+    flavour,
+    threads: 1,
+    command: [process.execPath, flag],
+  })),
+);
 
 /** What the package computes in a configuration: see measure.mjs. */
 export function measureWith({ flavour, threads, command }, request) {
@@ -65,6 +76,7 @@ export function agreement(a, b) {
   return a.filter((token, i) => token === b[i]).length / a.length;
 }
 
-export const perplexityOf = (logprobs) => Math.exp(-logprobs.reduce((sum, logprob) => sum + logprob, 0) / logprobs.length);
+export const perplexityOf = (logprobs) =>
+  Math.exp(-logprobs.reduce((sum, logprob) => sum + logprob, 0) / logprobs.length);
 
 export const percent = (share, digits = 2) => `${(100 * share).toFixed(digits)} %`;

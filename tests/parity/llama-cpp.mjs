@@ -7,7 +7,12 @@ import { pathToFileURL } from "node:url";
 
 const [modules, modelPath, threads] = process.argv.slice(2);
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(join(modules, "node-llama-cpp/dist/index.js")).href);
-const llama = await getLlama({ build: "never", gpu: false, maxThreads: Number(threads), logLevel: LlamaLogLevel.error });
+const llama = await getLlama({
+  build: "never",
+  gpu: false,
+  maxThreads: Number(threads),
+  logLevel: LlamaLogLevel.error,
+});
 const model = await llama.loadModel({ modelPath });
 const context = await model.createContext({ contextSize: 2048, batchSize: 512, threads: Number(threads) });
 

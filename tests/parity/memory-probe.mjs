@@ -12,7 +12,9 @@ const [source, where, maxTokens, options] = process.argv.slice(2);
 let memory;
 const instantiate = WebAssembly.instantiate;
 WebAssembly.instantiate = (module, imports = {}) => {
-  memory ??= Object.values(imports).flatMap(Object.values).find((each) => each instanceof WebAssembly.Memory);
+  memory ??= Object.values(imports)
+    .flatMap(Object.values)
+    .find((each) => each instanceof WebAssembly.Memory);
   return instantiate(module, imports);
 };
 
@@ -24,9 +26,16 @@ const linearBefore = memory?.buffer.byteLength;
 const { usage, timings } = await model.stream("Once upon a time,", { maxTokens: Number(maxTokens), ignoreEos: true });
 const generate = memoryOf().peak - before;
 const { memoryPlan, engine } = await model.info();
-console.log(JSON.stringify({
-  plan: memoryPlan, notes: engine.notes, load, generate, tokens: usage.completionTokens,
-  loadMs: timings.loadMs, decodeTokensPerSecond: timings.decodeTokensPerSecond,
-  linear: memory && { before: linearBefore, after: memory.buffer.byteLength },
-}));
+console.log(
+  JSON.stringify({
+    plan: memoryPlan,
+    notes: engine.notes,
+    load,
+    generate,
+    tokens: usage.completionTokens,
+    loadMs: timings.loadMs,
+    decodeTokensPerSecond: timings.decodeTokensPerSecond,
+    linear: memory && { before: linearBefore, after: memory.buffer.byteLength },
+  }),
+);
 await model.dispose();

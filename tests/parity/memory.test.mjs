@@ -13,7 +13,8 @@ const skip = canMeasure ? false : "resident memory is read from /proc, which thi
 const tokens = 64;
 
 describe("peak memory in Node", { skip }, () => {
-  test("with a worker it is at most 1.1 times the file and the cache", async (t) => checkPeak(t, await measureInNode(modelPath, "worker")));
+  test("with a worker it is at most 1.1 times the file and the cache", async (t) =>
+    checkPeak(t, await measureInNode(modelPath, "worker")));
 
   test("inline it is the same, and a generation does not grow the WebAssembly memory", async (t) => {
     const result = await measureInNode(modelPath, "inline");

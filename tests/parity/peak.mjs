@@ -17,12 +17,16 @@ export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 /** `load` and `generate`: bytes over what the process held before. `beside`: what it may hold beside plan and runtime. */
 export function checkPeak(t, { plan, load, generate }, beside = 0) {
   const { fileBytes, cacheBytes, totalBytes } = plan;
-  const parts = ["weight", "cache", "tokenizer", "workspace", "staging"].map((part) => `${part} ${megabytes(plan[`${part}Bytes`])}`);
+  const parts = ["weight", "cache", "tokenizer", "workspace", "staging"].map(
+    (part) => `${part} ${megabytes(plan[`${part}Bytes`])}`,
+  );
   t.diagnostic(`file ${megabytes(fileBytes)}; plan ${megabytes(plan.totalBytes)}: ${parts.join(", ")}`);
   for (const [what, peak] of Object.entries({ load, generate })) {
     const others = peak - (totalBytes - cacheBytes);
-    t.diagnostic(`${what}: peak ${megabytes(peak)}; ${percent(peak / (1.1 * fileBytes + cacheBytes), 1)} of what is allowed; ` +
-      `${percent(peak / fileBytes, 1)} of the file; ${megabytes(others)} more than the plan without its cache`);
+    t.diagnostic(
+      `${what}: peak ${megabytes(peak)}; ${percent(peak / (1.1 * fileBytes + cacheBytes), 1)} of what is allowed; ` +
+        `${percent(peak / fileBytes, 1)} of the file; ${megabytes(others)} more than the plan without its cache`,
+    );
     assert.ok(peak <= 1.1 * fileBytes + cacheBytes, `${what}: ${megabytes(peak)}`);
     assert.ok(others <= runtimeBytes + beside, `${what}: ${megabytes(others)} beside the plan`);
   }
@@ -37,7 +41,12 @@ export async function measureInNode(source, where, { maxTokens = 64, options = {
 }
 
 /** The same for all renderers of a browser: `{plan, load, generate, tokens, decodeTokensPerSecond}`. `context` is where the page is opened. */
-export async function measureInChromium(browser, site, source, { maxTokens = 64, options = {}, context = browser } = {}) {
+export async function measureInChromium(
+  browser,
+  site,
+  source,
+  { maxTokens = 64, options = {}, context = browser } = {},
+) {
   const page = await context.newPage();
   await page.goto(`${site.url}/demo/`);
   await page.waitForTimeout(1000); // until the page's own start-up has ended
@@ -49,14 +58,19 @@ export async function measureInChromium(browser, site, source, { maxTokens = 64,
   const total = (field) => renderers.reduce((sum, pid) => sum + memoryOf(pid)[field], 0);
   const before = total("now");
 
-  const plan = await page.evaluate(async ({ source, options }) => {
-    const { CamelGPTInference } = await import("/npm/dist/browser.js");
-    window.model = await CamelGPTInference.load(new URL(source, location.href), options);
-    return (await window.model.info()).memoryPlan;
-  }, { source, options });
+  const plan = await page.evaluate(
+    async ({ source, options }) => {
+      const { CamelGPTInference } = await import("/npm/dist/browser.js");
+      window.model = await CamelGPTInference.load(new URL(source, location.href), options);
+      return (await window.model.info()).memoryPlan;
+    },
+    { source, options },
+  );
   const load = total("peak") - before;
   const { usage, timings } = await page.evaluate(
-    async (maxTokens) => await window.model.stream("Once upon a time,", { maxTokens, ignoreEos: true }), maxTokens);
+    async (maxTokens) => await window.model.stream("Once upon a time,", { maxTokens, ignoreEos: true }),
+    maxTokens,
+  );
   const generate = total("peak") - before;
   await page.evaluate(() => window.model.dispose());
   await page.close();

@@ -8,7 +8,16 @@ import { before, describe, test } from "node:test";
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { modelPath } from "../web/lib/model.mjs";
-import { agreement, configurations, evaluationData, flaggedConfigurations, measureWith, percent, perplexityOf, runReference } from "./lib.mjs";
+import {
+  agreement,
+  configurations,
+  evaluationData,
+  flaggedConfigurations,
+  measureWith,
+  percent,
+  perplexityOf,
+  runReference,
+} from "./lib.mjs";
 
 const count = 4096;
 const window = 1024;
@@ -28,13 +37,17 @@ async function tokensOfText() {
 describe(`perplexity of ${count} tokens`, { skip }, () => {
   const [first, ...others] = [...configurations, ...flaggedConfigurations];
   /** Tokens of the text that a configuration evaluates. */
-  const lengthFor = ({ flavour, command, threads }) => (command || (flavour === "simd" && threads > 1) ? window : count);
+  const lengthFor = ({ flavour, command, threads }) =>
+    command || (flavour === "simd" && threads > 1) ? window : count;
   const measured = {};
   let reference;
 
   before(async () => {
     const tokens = await tokensOfText();
-    reference = await runReference("reference.py", modelPath, { inputs: { tokens }, args: ["--window", String(window)] });
+    reference = await runReference("reference.py", modelPath, {
+      inputs: { tokens },
+      args: ["--window", String(window)],
+    });
     for (const configuration of [first, ...others]) {
       const part = tokens.slice(0, lengthFor(configuration));
       measured[configuration.name] = await measureWith(configuration, { tokens: part, contextLength: window });
@@ -42,13 +55,21 @@ describe(`perplexity of ${count} tokens`, { skip }, () => {
   });
 
   test(`${first.name} agrees with the reference`, (t) => {
-    const { score: { tokens, perplexity, logprobs, best }, kernels } = measured[first.name];
+    const {
+      score: { tokens, perplexity, logprobs, best },
+      kernels,
+    } = measured[first.name];
     assert.equal(tokens, count - count / window);
     assert.equal(logprobs.length, tokens);
-    assert.ok(Math.abs(perplexity / perplexityOf(logprobs) - 1) < 1e-6, `${perplexity} is not that of the log-probabilities`);
+    assert.ok(
+      Math.abs(perplexity / perplexityOf(logprobs) - 1) < 1e-6,
+      `${perplexity} is not that of the log-probabilities`,
+    );
     const change = perplexity / perplexityOf(reference.logprobs) - 1;
     const top1 = agreement(best, reference.best);
-    t.diagnostic(`${kernels}: perplexity ${perplexity.toFixed(4)} (${percent(change, 3)}), top-1 agreement ${percent(top1)} of ${tokens}`);
+    t.diagnostic(
+      `${kernels}: perplexity ${perplexity.toFixed(4)} (${percent(change, 3)}), top-1 agreement ${percent(top1)} of ${tokens}`,
+    );
     assert.ok(Math.abs(change) <= perplexityTolerance, percent(change, 3));
     assert.ok(top1 >= leastTop1, percent(top1));
   });
@@ -56,7 +77,10 @@ describe(`perplexity of ${count} tokens`, { skip }, () => {
   for (const configuration of others) {
     const tokens = lengthFor(configuration);
     test(`${configuration.name} gives the same bits for ${tokens} tokens`, (t) => {
-      const { score: { logprobs, best }, kernels } = measured[configuration.name];
+      const {
+        score: { logprobs, best },
+        kernels,
+      } = measured[configuration.name];
       const expected = measured[first.name].score;
       t.diagnostic(kernels);
       assert.equal(logprobs.length, tokens - tokens / window);

@@ -18,17 +18,27 @@ test("models of the reference implementation give its results", { skip }, async 
   const python = await ensurePython();
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-stlm-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const names = readdirSync(golden).filter((name) => name.endsWith(".safetensors")).map((name) => basename(name, ".safetensors"));
+  const names = readdirSync(golden)
+    .filter((name) => name.endsWith(".safetensors"))
+    .map((name) => basename(name, ".safetensors"));
   assert.ok(names.length > 0);
   await buildNative("native");
   for (const name of names) {
     const script = join(repositoryRoot, "models/recipes/stlm/convert.py");
-    const converted = spawnSync(python, [script, join(golden, `${name}.safetensors`), "--out", join(folder, `${name}.gguf`)], { encoding: "utf8" });
+    const converted = spawnSync(
+      python,
+      [script, join(golden, `${name}.safetensors`), "--out", join(folder, `${name}.gguf`)],
+      { encoding: "utf8" },
+    );
     assert.equal(converted.status, 0, converted.stderr);
     copyFileSync(join(golden, `${name}.npz`), join(folder, `${name}.npz`));
     const program = join(repositoryRoot, "build/native/unit_tests");
     const env = { ...process.env, CAMELGPT_STLM_GOLDEN: join(folder, name) };
-    const compared = spawnSync(program, ["--no-colors", "--test-case=stlm gives what the reference implementation gave"], { env, encoding: "utf8", cwd: repositoryRoot });
+    const compared = spawnSync(
+      program,
+      ["--no-colors", "--test-case=stlm gives what the reference implementation gave"],
+      { env, encoding: "utf8", cwd: repositoryRoot },
+    );
     for (const [, line] of compared.stdout.matchAll(/MESSAGE: (.*)/g)) t.diagnostic(`${name}: ${line}`);
     assert.equal(compared.status, 0, compared.stdout);
   }

@@ -28,7 +28,11 @@ describe("token ids equal those of Hugging Face's tokenizers", () => {
         const args = [path, ...(parseSpecial ? [] : ["--plain"])];
         const expected = await runReference("tokenizer_reference.py", modelPath, { args });
         const differing = expected.findIndex((id, i) => id !== ids[i]);
-        assert.equal(differing, -1, `token ${differing}: ${ids.slice(differing - 3, differing + 3)} instead of ${expected.slice(differing - 3, differing + 3)}`);
+        assert.equal(
+          differing,
+          -1,
+          `token ${differing}: ${ids.slice(differing - 3, differing + 3)} instead of ${expected.slice(differing - 3, differing + 3)}`,
+        );
         assert.equal(ids.length, expected.length);
         t.diagnostic(`${ids.length} tokens of ${text.length} characters, all equal`);
       });

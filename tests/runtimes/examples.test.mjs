@@ -14,7 +14,11 @@ import { openBrowser } from "../web/lib/browser.mjs";
 
 const prompt = "a dog runs through the water . german :";
 // The Node that runs this test, for npm and the bundlers too; nothing is to be sent anywhere.
-const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter), NEXT_TELEMETRY_DISABLED: "1" };
+const env = {
+  ...process.env,
+  PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+  NEXT_TELEMETRY_DISABLED: "1",
+};
 
 let folder;
 let tarball;
@@ -25,7 +29,10 @@ let expected;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "camelgpt-examples-"));
   run(join(repositoryRoot, "npm"), "npm", ["pack", "--pack-destination", folder]);
-  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")));
+  tarball = join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith(".tgz")),
+  );
   browser = await openBrowser();
   const model = new CamelGPTInference();
   expected = await model.generateText(prompt, 12);
@@ -46,7 +53,10 @@ function run(cwd, command, args) {
 function take(name) {
   const copy = join(folder, name);
   const made = new Set(["node_modules", "dist", ".next"]); // where somebody tried the example in place
-  cpSync(join(repositoryRoot, "examples", name), copy, { recursive: true, filter: (path) => !made.has(basename(path)) });
+  cpSync(join(repositoryRoot, "examples", name), copy, {
+    recursive: true,
+    filter: (path) => !made.has(basename(path)),
+  });
   run(copy, "npm", ["install", "--no-audit", "--no-fund", tarball]);
   run(copy, "npm", ["run", "build", "--if-present"]);
   return copy;
@@ -80,7 +90,12 @@ function check({ text, engine }, isolated, t) {
   else if (navigator.hardwareConcurrency > 1) assert.ok(threads > 1, engine);
 }
 
-for (const [name, site] of [["vite", "dist"], ["webpack", "."], ["esbuild", "."], ["plain", "."]]) {
+for (const [name, site] of [
+  ["vite", "dist"],
+  ["webpack", "."],
+  ["esbuild", "."],
+  ["plain", "."],
+]) {
   test(`the example for ${name}`, async (t) => {
     const mounts = { "/app/": join(take(name), site) };
     for (const isolated of [true, false]) {
@@ -110,7 +125,11 @@ async function startNext(cwd) {
     }
     ended.then(() => reject(new Error(printed)));
   });
-  return { url, printed: () => printed, stop: () => (child.kill(), ended) };
+  const stop = () => {
+    child.kill();
+    return ended;
+  };
+  return { url, printed: () => printed, stop };
 }
 
 test("the example for next", async (t) => {

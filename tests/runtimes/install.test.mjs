@@ -24,13 +24,15 @@ function run(command, args) {
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "camelgpt-stranger-"));
   const packed = spawnSync("npm", ["pack", "--pack-destination", folder], {
-    cwd: join(repositoryRoot, "npm"), encoding: "utf8",
+    cwd: join(repositoryRoot, "npm"),
+    encoding: "utf8",
   });
   assert.equal(packed.status, 0, packed.stderr);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`]);
-  for (const models of ["models", "public/models"]) { // where Node and where Vite look for them
+  for (const models of ["models", "public/models"]) {
+    // where Node and where Vite look for them
     mkdirSync(join(folder, models), { recursive: true });
     cpSync(process.env.CAMELGPT_TEST_MODEL, join(folder, models, "smollm2-135m.gguf"));
   }
@@ -46,7 +48,10 @@ test("the README's lines print text in Node", () => {
 });
 
 test("the README's lines print text in a page built by Vite", async () => {
-  writeFileSync(join(folder, "index.html"), '<!doctype html><title>Stranger</title><script type="module" src="/main.ts"></script>');
+  writeFileSync(
+    join(folder, "index.html"),
+    '<!doctype html><title>Stranger</title><script type="module" src="/main.ts"></script>',
+  );
   writeFileSync(join(folder, "main.ts"), `${lines}\nconsole.log("the end");\n`);
   run("npm", ["install", "--no-audit", "--no-fund", "vite@8.3.8"]);
   run(join(folder, "node_modules/.bin/vite"), ["build"]);
@@ -58,7 +63,8 @@ test("the README's lines print text in a page built by Vite", async () => {
     page.on("console", (message) => printed.push(message.text()));
     page.on("pageerror", (error) => printed.push(`error: ${error.message}`));
     await page.goto(`${server.url}/app/index.html`);
-    for (let i = 0; i < 1200 && !printed.some((text) => /the end|error/i.test(text)); ++i) await page.waitForTimeout(50);
+    for (let i = 0; i < 1200 && !printed.some((text) => /the end|error/i.test(text)); ++i)
+      await page.waitForTimeout(50);
     assert.match(printed.join(""), /Pacific/);
     assert.equal(printed.at(-1), "the end");
   } finally {

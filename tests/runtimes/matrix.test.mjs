@@ -27,14 +27,25 @@ const answers = {};
 before(async () => {
   ({ modules } = await ensureRuntimes());
   folder = mkdtempSync(join(tmpdir(), "camelgpt-runtimes-"));
-  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], { cwd: join(repositoryRoot, "npm"), encoding: "utf8" });
+  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], {
+    cwd: join(repositoryRoot, "npm"),
+    encoding: "utf8",
+  });
   assert.equal(packed.status, 0, packed.stderr);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  const installed = spawnSync("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`], { cwd: folder, encoding: "utf8" });
+  const installed = spawnSync("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`], {
+    cwd: folder,
+    encoding: "utf8",
+  });
   assert.equal(installed.status, 0, installed.stderr);
   for (const name of ["script.mjs", "main.mjs", "edge.mjs"]) copyFileSync(join(here, name), join(folder, name));
-  server = await serve({ mounts: { "/reglu/": join(repositoryRoot, "models/reglu-tiny"), "/mini/": join(repositoryRoot, "models/camelgpt-mini") } });
+  server = await serve({
+    mounts: {
+      "/reglu/": join(repositoryRoot, "models/reglu-tiny"),
+      "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
+    },
+  });
 });
 after(async () => {
   await server?.close();
@@ -47,7 +58,9 @@ const load = (name) => import(pathToFileURL(createRequire(join(modules, "x.js"))
 
 function check(answer, flavour, t) {
   const { threads, worker, ...rest } = answer;
-  t.diagnostic(`${flavour}, ${threads} threads, ${worker ? "in a worker" : "on the caller's thread"}: ${JSON.stringify(rest.drawn)}`);
+  t.diagnostic(
+    `${flavour}, ${threads} threads, ${worker ? "in a worker" : "on the caller's thread"}: ${JSON.stringify(rest.drawn)}`,
+  );
   assert.equal(rest.flavour, flavour);
   assert.equal(rest.loaded, "ready");
   assert.equal(rest.streamed, rest.text);
@@ -69,21 +82,39 @@ function runIn(command, args) {
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (data) => (stdout += data));
     child.stderr.on("data", (data) => (stderr += data));
-    child.on("close", (status) => (status === 0 ? resolve(JSON.parse(stdout)) : reject(new Error(`${command} ${args.join(" ")}: ${status}\n${stdout}${stderr}`))));
+    child.on("close", (status) =>
+      status === 0
+        ? resolve(JSON.parse(stdout))
+        : reject(new Error(`${command} ${args.join(" ")}: ${status}\n${stdout}${stderr}`)),
+    );
   });
 }
 
 for (const major of [24, 22, 20]) {
   test(`Node ${major}`, async (t) => {
     const node = await nodeOfMajor(major);
-    for (const flavour of major === 20 ? ["simd"] : ["simd", "relaxed"]) check(await runIn(node, ["main.mjs", JSON.stringify(wanted(flavour))]), flavour, t);
+    for (const flavour of major === 20 ? ["simd"] : ["simd", "relaxed"])
+      check(await runIn(node, ["main.mjs", JSON.stringify(wanted(flavour))]), flavour, t);
   });
 }
 
 test("Deno", async (t) => {
   const deno = join(modules, "@deno/linux-x64-glibc/deno");
   for (const flavour of ["simd", "relaxed"]) {
-    check(await runIn(deno, ["run", "--allow-read", "--allow-net", "--allow-env", "--allow-sys", "--node-modules-dir=manual", "main.mjs", JSON.stringify(wanted(flavour))]), flavour, t);
+    check(
+      await runIn(deno, [
+        "run",
+        "--allow-read",
+        "--allow-net",
+        "--allow-env",
+        "--allow-sys",
+        "--node-modules-dir=manual",
+        "main.mjs",
+        JSON.stringify(wanted(flavour)),
+      ]),
+      flavour,
+      t,
+    );
   }
 });
 
@@ -96,8 +127,10 @@ test("Bun", async (t) => {
 const servePackage = (isolated) =>
   serve({
     mounts: {
-      "/package/": join(folder, "node_modules/@gpt-research/camelgpt-inference/dist"), "/script/": here,
-      "/reglu/": join(repositoryRoot, "models/reglu-tiny"), "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
+      "/package/": join(folder, "node_modules/@gpt-research/camelgpt-inference/dist"),
+      "/script/": here,
+      "/reglu/": join(repositoryRoot, "models/reglu-tiny"),
+      "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
     },
     isolated,
     headers: { "content-security-policy": strictPolicy },
@@ -113,12 +146,19 @@ async function tryPages(browser, flavours, t) {
         await page.goto(`${site.url}/demo/`);
         for (const worker of [true, false]) {
           for (const flavour of flavours) {
-            const answer = await page.evaluate(async (options) => {
-              const { CamelGPTInference } = await import("/package/browser.js");
-              const { tryPackage } = await import("/script/script.mjs");
-              const at = (path) => new URL(path, location.href).href;
-              return tryPackage(CamelGPTInference, { model: at("/reglu/reglu-tiny.gguf"), release: "/mini/", ...options }); // relative, too
-            }, { flavour, worker });
+            const answer = await page.evaluate(
+              async (options) => {
+                const { CamelGPTInference } = await import("/package/browser.js");
+                const { tryPackage } = await import("/script/script.mjs");
+                const at = (path) => new URL(path, location.href).href;
+                return tryPackage(CamelGPTInference, {
+                  model: at("/reglu/reglu-tiny.gguf"),
+                  release: "/mini/",
+                  ...options,
+                }); // relative, too
+              },
+              { flavour, worker },
+            );
             assert.equal(answer.worker, worker);
             if (!isolated || !worker) assert.equal(answer.threads, 1);
             check(answer, flavour, t);
@@ -142,16 +182,22 @@ test("shared and service workers of Chromium", async (t) => {
     const page = await browser.newPage();
     await page.goto(`${site.url}/demo/`);
     const options = { model: `${site.url}/reglu/reglu-tiny.gguf`, release: "/mini/", flavour: "relaxed" };
-    const shared = await page.evaluate((options) => new Promise((resolve, reject) => {
-      const worker = new SharedWorker("/script/shared-worker.js", { type: "module" });
-      worker.onerror = () => reject(new Error("the shared worker failed"));
-      worker.port.onmessage = ({ data }) => resolve(data);
-      worker.port.postMessage(options);
-    }), options);
+    const shared = await page.evaluate(
+      (options) =>
+        new Promise((resolve, reject) => {
+          const worker = new SharedWorker("/script/shared-worker.js", { type: "module" });
+          worker.onerror = () => reject(new Error("the shared worker failed"));
+          worker.port.onmessage = ({ data }) => resolve(data);
+          worker.port.postMessage(options);
+        }),
+      options,
+    );
     check(shared, "relaxed", t);
     const service = await page.evaluate(async (options) => {
       const { installing } = await navigator.serviceWorker.register("/script/service-worker.js", { type: "module" });
-      const answer = new Promise((resolve) => navigator.serviceWorker.addEventListener("message", ({ data }) => resolve(data)));
+      const answer = new Promise((resolve) =>
+        navigator.serviceWorker.addEventListener("message", ({ data }) => resolve(data)),
+      );
       navigator.serviceWorker.startMessages();
       installing.postMessage(options);
       return answer;
@@ -166,7 +212,11 @@ test("shared and service workers of Chromium", async (t) => {
 test("Firefox", async (t) => {
   const executablePath = await ensureFirefox();
   const { default: puppeteer } = await load("puppeteer-core");
-  await tryPages(await puppeteer.launch({ browser: "firefox", executablePath, headless: true }), ["simd", "relaxed"], t);
+  await tryPages(
+    await puppeteer.launch({ browser: "firefox", executablePath, headless: true }),
+    ["simd", "relaxed"],
+    t,
+  );
 });
 
 test("workerd", async (t) => {
@@ -174,8 +224,15 @@ test("workerd", async (t) => {
   const bundle = join(folder, "bundle.mjs");
   // As the tools of edge functions do: the condition workerd, and .wasm and .bin left to the runtime.
   const { metafile } = await build({
-    entryPoints: [join(folder, "edge.mjs")], outfile: bundle, bundle: true, format: "esm", target: "es2022", conditions: ["workerd"], metafile: true,
-    external: ["*.wasm", "*.bin"], logLevel: "warning",
+    entryPoints: [join(folder, "edge.mjs")],
+    outfile: bundle,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    conditions: ["workerd"],
+    metafile: true,
+    external: ["*.wasm", "*.bin"],
+    logLevel: "warning",
   });
   const entry = Object.keys(metafile.inputs).find((name) => name.endsWith("dist/edge.js"));
   assert.ok(entry, "the condition workerd leads to the edge entry");
@@ -187,7 +244,9 @@ test("workerd", async (t) => {
     modulesRoot: folder,
     modules: [
       { type: "ESModule", path: bundle },
-      ...["camelgpt-simd", "camelgpt-relaxed", "multiply-add"].map((name) => asset("CompiledWasm", `wasm/${name}.wasm`)),
+      ...["camelgpt-simd", "camelgpt-relaxed", "multiply-add"].map((name) =>
+        asset("CompiledWasm", `wasm/${name}.wasm`),
+      ),
       ...["gguf", "epdp"].map((name) => asset("Data", `models/camelgpt-mini.${name}.bin`)),
     ],
   });

@@ -15,9 +15,15 @@ let modules;
 before(async () => {
   ({ modules } = await ensureRuntimes());
   folder = mkdtempSync(join(tmpdir(), "camelgpt-package-"));
-  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], { cwd: join(repositoryRoot, "npm"), encoding: "utf8" });
+  const packed = spawnSync("npm", ["pack", "--pack-destination", folder], {
+    cwd: join(repositoryRoot, "npm"),
+    encoding: "utf8",
+  });
   assert.equal(packed.status, 0, packed.stderr);
-  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")));
+  tarball = join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith(".tgz")),
+  );
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -26,7 +32,10 @@ for (const [name, program, args] of [
   ["publint has nothing to say", "publint", ["--strict"]],
 ]) {
   test(name, () => {
-    const result = spawnSync(join(modules, ".bin", program), [...args, tarball], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+    const result = spawnSync(join(modules, ".bin", program), [...args, tarball], {
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
   });
 }

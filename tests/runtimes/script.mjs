@@ -6,7 +6,11 @@ const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfo
 /** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are options of a load. */
 export async function tryPackage(CamelGPTInference, { model: url, release, ...options }) {
   const progress = [];
-  const model = await CamelGPTInference.load(url, { ...options, contextLength: 256, onProgress: ({ status }) => progress.push(status) });
+  const model = await CamelGPTInference.load(url, {
+    ...options,
+    contextLength: 256,
+    onProgress: ({ status }) => progress.push(status),
+  });
   const { engine } = await model.info();
   const text = await model.generateText("The city was", 12);
   const drawn = await model.generateText("The city was", { maxTokens: 16, temperature: 1, seed: 5 });
@@ -29,7 +33,12 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   const resumed = await restored.stream(next, { maxTokens: 8 });
   await restored.dispose();
   const saved = {
-    bytes: state.length, kept, of: next.length, cached: resumed.usage.cachedTokens, same: String(resumed.tokens) === String(goneOn.tokens), text: resumed.text,
+    bytes: state.length,
+    kept,
+    of: next.length,
+    cached: resumed.usage.cachedTokens,
+    same: String(resumed.tokens) === String(goneOn.tokens),
+    text: resumed.text,
   };
   const { perplexity } = await model.score("The city was built in the north of the country.");
   await model.dispose();
@@ -46,7 +55,22 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   await packaged.dispose();
   const wrong = await CamelGPTInference.load(`${url}.none`, options).catch((error) => error.code);
   return {
-    flavour: engine.flavour, threads: engine.threads, worker: engine.worker, loaded: progress.at(-1),
-    text, drawn, streamed, aborted, chat: chat.text ?? String(chat), perplexity, saved, gone, label, vector: [...vector], trusted, offline, wrong,
+    flavour: engine.flavour,
+    threads: engine.threads,
+    worker: engine.worker,
+    loaded: progress.at(-1),
+    text,
+    drawn,
+    streamed,
+    aborted,
+    chat: chat.text ?? String(chat),
+    perplexity,
+    saved,
+    gone,
+    label,
+    vector: [...vector],
+    trusted,
+    offline,
+    wrong,
   };
 }

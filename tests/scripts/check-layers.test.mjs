@@ -13,7 +13,8 @@ const sound = {
   "src/quant/panel.h": '#include "gguf/gguf.h"\n',
   "src/kernels/kernels.h": '#include "quant/panel.h"\n',
   "src/kernels/sets.h": '#include "kernels/kernels.h"\nextern const Kernels kSimdKernels;\n',
-  "src/kernels/simd.cpp": '#include "kernels/sets.h"\n#include <wasm_simd128.h>\nconst Kernels kSimdKernels = {};\nv128_t zero;\n',
+  "src/kernels/simd.cpp":
+    '#include "kernels/sets.h"\n#include <wasm_simd128.h>\nconst Kernels kSimdKernels = {};\nv128_t zero;\n',
   "src/kernels/select.cpp": '#include "kernels/sets.h"\n#if CAMELGPT_RELAXED\n#endif\nreturn kSimdKernels;\n',
   "src/nn/linear.h": '#include "kernels/kernels.h"\n',
   "src/model/model.h": '#include "nn/linear.h"\n',
@@ -28,7 +29,8 @@ const sound = {
   "bindings/bindings.cpp": '#include <emscripten/bind.h>\n#include "camelgpt.h"\n',
   "web/engine.ts": 'import create from "../build/wasm/camelgpt.mjs";\n',
   "web/load/file.ts": 'import { open } from "node:fs/promises";\n',
-  "npm/src/entry/node.ts": 'import { Engine } from "../../../web/engine.js";\nimport { Worker } from "node:worker_threads";\n',
+  "npm/src/entry/node.ts":
+    'import { Engine } from "../../../web/engine.js";\nimport { Worker } from "node:worker_threads";\n',
   "demo/main.js": 'import { CamelGPTInference } from "../npm/dist/browser.js";\n',
 };
 
@@ -51,34 +53,115 @@ test("a tree that keeps to the rules has no breach", () => {
 });
 
 test("comments and strings may name anything", () => {
-  const text = '// emscripten::val, v128_t, kSimdKernels\n/* #include "session/session.h"\n   fopen */\nint million = 1\'000; // it\'s v128_t\n';
+  const text =
+    "// emscripten::val, v128_t, kSimdKernels\n/* #include \"session/session.h\"\n   fopen */\nint million = 1'000; // it's v128_t\n";
   assert.deepEqual(breachesWith({ "src/nn/linear.h": text }), []);
 });
 
 const wrong = [
-  ["a folder that includes one after it", "src/gguf/gguf.h", '#include "model/model.h"', /^src\/gguf\/gguf\.h:1: .*gguf does not see model/],
+  [
+    "a folder that includes one after it",
+    "src/gguf/gguf.h",
+    '#include "model/model.h"',
+    /^src\/gguf\/gguf\.h:1: .*gguf does not see model/,
+  ],
   ["gguf that includes quant", "src/gguf/gguf.h", '#include "quant/panel.h"', /gguf does not see quant/],
   ["an include relative to the file", "src/nn/linear.h", '#include "../model/model.h"', /nn does not see model/],
   ["model that includes prune", "src/model/model.h", '#include "prune/select.h"', /model does not see prune/],
-  ["tokenize that includes model", "src/tokenize/tokenizer.h", '#include "model/model.h"', /tokenize does not see model/],
-  ["grammar that includes tokenize", "src/grammar/grammar.h", '#include "tokenize/tokenizer.h"', /grammar does not see tokenize/],
-  ["generate that includes tokenize", "src/generate/sampler.h", '#include "tokenize/tokenizer.h"', /generate does not see tokenize/],
-  ["the public header below session", "src/generate/sampler.h", '#include "camelgpt.h"', /generate does not see session/],
+  [
+    "tokenize that includes model",
+    "src/tokenize/tokenizer.h",
+    '#include "model/model.h"',
+    /tokenize does not see model/,
+  ],
+  [
+    "grammar that includes tokenize",
+    "src/grammar/grammar.h",
+    '#include "tokenize/tokenizer.h"',
+    /grammar does not see tokenize/,
+  ],
+  [
+    "generate that includes tokenize",
+    "src/generate/sampler.h",
+    '#include "tokenize/tokenizer.h"',
+    /generate does not see tokenize/,
+  ],
+  [
+    "the public header below session",
+    "src/generate/sampler.h",
+    '#include "camelgpt.h"',
+    /generate does not see session/,
+  ],
   ["an unknown folder", "src/extra/x.h", '#include "base/status.h"', /extra does not see base/],
-  ["Emscripten's header in the core", "src/session/session.h", "#include <emscripten/val.h>", /only bindings\/ knows Emscripten/],
-  ["Emscripten's macro in the core", "src/base/status.h", "\n#ifdef __EMSCRIPTEN__", /^src\/base\/status\.h:2: uses __EMSCRIPTEN__/],
+  [
+    "Emscripten's header in the core",
+    "src/session/session.h",
+    "#include <emscripten/val.h>",
+    /only bindings\/ knows Emscripten/,
+  ],
+  [
+    "Emscripten's macro in the core",
+    "src/base/status.h",
+    "\n#ifdef __EMSCRIPTEN__",
+    /^src\/base\/status\.h:2: uses __EMSCRIPTEN__/,
+  ],
   ["a file stream in the core", "src/gguf/gguf.h", "#include <fstream>", /no file or network code/],
   ["fopen in the core", "src/gguf/gguf.h", 'auto* f = fopen("x", "r");', /bytes are handed in/],
-  ["an intrinsics header outside kernels", "src/nn/linear.h", "#include <simde/wasm/simd128.h>", /intrinsics stay in src\/kernels/],
+  [
+    "an intrinsics header outside kernels",
+    "src/nn/linear.h",
+    "#include <simde/wasm/simd128.h>",
+    /intrinsics stay in src\/kernels/,
+  ],
   ["an intrinsic outside kernels", "src/quant/panel.h", "auto x = wasm_i32x4_splat(1);", /uses wasm_i32x4_splat/],
-  ["a kernel set named outside select.cpp", "src/kernels/scalar.cpp", "return kSimdKernels;", /only select\.cpp chooses/],
-  ["the kernel sets seen by another folder", "src/nn/linear.h", '#include "kernels/sets.h"', /only select\.cpp knows which sets exist/],
-  ["the flavour asked for outside select.cpp", "src/kernels/simd.cpp", "#if CAMELGPT_RELAXED", /asks for CAMELGPT_RELAXED/],
-  ["an architecture that includes another", "src/model/arch_llama.cpp", '#include "model/arch_gpt2.h"', /architectures never include one another/],
-  ["web that imports npm", "web/client.ts", 'import { x } from "../npm/src/options.js";', /npm\/ imports web\/, never the reverse/],
-  ["web that imports npm for a type", "web/client.ts", 'export type X =\n  import("../npm/src/options.js").X;', /^web\/client\.ts:2: .*never the reverse/],
-  ["the module outside the engine", "web/client.ts", 'export * from "../build/wasm/camelgpt.mjs";', /only web\/engine\.ts/],
-  ["the module in npm", "npm/src/entry/node.ts", 'const m = await import("../../../build/wasm/camelgpt.mjs");', /only web\/engine\.ts/],
+  [
+    "a kernel set named outside select.cpp",
+    "src/kernels/scalar.cpp",
+    "return kSimdKernels;",
+    /only select\.cpp chooses/,
+  ],
+  [
+    "the kernel sets seen by another folder",
+    "src/nn/linear.h",
+    '#include "kernels/sets.h"',
+    /only select\.cpp knows which sets exist/,
+  ],
+  [
+    "the flavour asked for outside select.cpp",
+    "src/kernels/simd.cpp",
+    "#if CAMELGPT_RELAXED",
+    /asks for CAMELGPT_RELAXED/,
+  ],
+  [
+    "an architecture that includes another",
+    "src/model/arch_llama.cpp",
+    '#include "model/arch_gpt2.h"',
+    /architectures never include one another/,
+  ],
+  [
+    "web that imports npm",
+    "web/client.ts",
+    'import { x } from "../npm/src/options.js";',
+    /npm\/ imports web\/, never the reverse/,
+  ],
+  [
+    "web that imports npm for a type",
+    "web/client.ts",
+    'export type X =\n  import("../npm/src/options.js").X;',
+    /^web\/client\.ts:2: .*never the reverse/,
+  ],
+  [
+    "the module outside the engine",
+    "web/client.ts",
+    'export * from "../build/wasm/camelgpt.mjs";',
+    /only web\/engine\.ts/,
+  ],
+  [
+    "the module in npm",
+    "npm/src/entry/node.ts",
+    'const m = await import("../../../build/wasm/camelgpt.mjs");',
+    /only web\/engine\.ts/,
+  ],
   ["Node in web", "web/client.ts", 'import { readFile } from "node:fs/promises";', /runtime differences/],
   ["Node in the class", "npm/src/options.ts", 'import "node:fs";', /runtime differences/],
   ["a page that reaches into the package", "demo/main.js", 'import "../npm/src/entry/browser.js";', /as any user does/],

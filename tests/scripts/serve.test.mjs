@@ -23,7 +23,10 @@ describe("serve", () => {
     writeFileSync(join(folder, "secret.txt"), "secret");
     writeFileSync(join(folder, "model"), "0123456789");
     symlinkSync(join(folder, "secret.txt"), join(folder, "public/link.txt"));
-    site = await serve({ models: { tiny: join(folder, "model"), gone: join(folder, "gone") }, mounts: { "/public/": join(folder, "public") } });
+    site = await serve({
+      models: { tiny: join(folder, "model"), gone: join(folder, "gone") },
+      mounts: { "/public/": join(folder, "public") },
+    });
   });
   after(async () => {
     await site.close();
@@ -38,12 +41,19 @@ describe("serve", () => {
       request(`${site.url}`, { path, method }, (response) => {
         response.resume();
         done(response.statusCode);
-      }).on("error", failed).end();
+      })
+        .on("error", failed)
+        .end();
     });
   }
 
   test("names the media type that browsers insist on", async () => {
-    for (const [path, type] of [["/public/engine.wasm", "application/wasm"], ["/public/code.mjs", "text/javascript; charset=utf-8"], ["/public/inner/", "text/html; charset=utf-8"], ["/models/tiny.gguf", "application/octet-stream"]]) {
+    for (const [path, type] of [
+      ["/public/engine.wasm", "application/wasm"],
+      ["/public/code.mjs", "text/javascript; charset=utf-8"],
+      ["/public/inner/", "text/html; charset=utf-8"],
+      ["/models/tiny.gguf", "application/octet-stream"],
+    ]) {
       const response = await get(path);
       assert.equal(response.status, 200, path);
       assert.equal(response.headers.get("content-type"), type);
@@ -61,7 +71,13 @@ describe("serve", () => {
   });
 
   test("ranges: from, to, last, past the end", async () => {
-    const cases = [["bytes=2-4", "234", "bytes 2-4/10"], ["bytes=7-", "789", "bytes 7-9/10"], ["bytes=-2", "89", "bytes 8-9/10"], ["bytes=8-99", "89", "bytes 8-9/10"], ["bytes=-99", "0123456789", "bytes 0-9/10"]];
+    const cases = [
+      ["bytes=2-4", "234", "bytes 2-4/10"],
+      ["bytes=7-", "789", "bytes 7-9/10"],
+      ["bytes=-2", "89", "bytes 8-9/10"],
+      ["bytes=8-99", "89", "bytes 8-9/10"],
+      ["bytes=-99", "0123456789", "bytes 0-9/10"],
+    ];
     for (const [range, text, contentRange] of cases) {
       const response = await get("/models/tiny.gguf", { range });
       assert.equal(response.status, 206, range);
@@ -95,9 +111,24 @@ describe("serve", () => {
 
   test("nothing outside the folders is served", async () => {
     const paths = [
-      "/public/../secret.txt", "/public/%2e%2e/secret.txt", "/public/..%2fsecret.txt", "/public/..%5csecret.txt", "/public/inner/../../secret.txt",
-      "/public/link.txt", "/public/../public-not/secret.txt", "/public/%00", "/public/%ff", "/public/%", "//etc/passwd", "/package.json", "/scripts/serve.mjs",
-      "/models/gone.gguf", "/models/constructor", "/models/../public/code.mjs/..", "/public/inner/missing", "/demo/../package.json",
+      "/public/../secret.txt",
+      "/public/%2e%2e/secret.txt",
+      "/public/..%2fsecret.txt",
+      "/public/..%5csecret.txt",
+      "/public/inner/../../secret.txt",
+      "/public/link.txt",
+      "/public/../public-not/secret.txt",
+      "/public/%00",
+      "/public/%ff",
+      "/public/%",
+      "//etc/passwd",
+      "/package.json",
+      "/scripts/serve.mjs",
+      "/models/gone.gguf",
+      "/models/constructor",
+      "/models/../public/code.mjs/..",
+      "/public/inner/missing",
+      "/demo/../package.json",
     ];
     for (const path of paths) assert.equal(await statusOf(path), 404, path);
   });

@@ -7,18 +7,37 @@ import { parseStart } from "../../scripts/start.mjs";
 test("without arguments it asks the default question of the default model, then serves the demo", () => {
   const { once, port, generateArguments, needsModel } = parseStart([]);
   assert.deepEqual({ once, port, needsModel }, { once: false, port: 8080, needsModel: true });
-  assert.deepEqual(generateArguments, ["--model", "smollm2-135m", "--chat", "--prompt", "What is the capital of France?"]);
+  assert.deepEqual(generateArguments, [
+    "--model",
+    "smollm2-135m",
+    "--chat",
+    "--prompt",
+    "What is the capital of France?",
+  ]);
 });
 
 test("arguments go to generate in place of the default question", () => {
-  const { once, generateArguments, needsModel } = parseStart(["Write a haiku", "--model", "a.gguf", "--once", "--seed=1"]);
+  const { once, generateArguments, needsModel } = parseStart([
+    "Write a haiku",
+    "--model",
+    "a.gguf",
+    "--once",
+    "--seed=1",
+  ]);
   assert.equal(once, true);
   assert.equal(needsModel, false);
   assert.deepEqual(generateArguments, ["--chat", "Write a haiku", "--model", "a.gguf", "--seed=1"]);
 });
 
 test("a system message goes to generate", () => {
-  assert.deepEqual(parseStart(["Hello", "--system", "Be brief."]).generateArguments, ["--model", "smollm2-135m", "--chat", "Hello", "--system", "Be brief."]);
+  assert.deepEqual(parseStart(["Hello", "--system", "Be brief."]).generateArguments, [
+    "--model",
+    "smollm2-135m",
+    "--chat",
+    "Hello",
+    "--system",
+    "Be brief.",
+  ]);
 });
 
 test("--raw leaves the chat template out", () => {

@@ -115,7 +115,8 @@ struct GgufWriter {
     for (const Tensor& tensor : tensors) {
       const uint64_t end = start + tensor.offset + tensor.data.size();
       if (bytes.size() < aligned(end)) bytes.resize(aligned(end));
-      if (!tensor.data.empty()) std::memcpy(bytes.data() + start + tensor.offset, tensor.data.data(), tensor.data.size());
+      if (!tensor.data.empty())
+        std::memcpy(bytes.data() + start + tensor.offset, tensor.data.data(), tensor.data.size());
     }
     return bytes;
   }
@@ -134,13 +135,20 @@ struct GgufWriter {
 
   template <typename T>
   static constexpr GgufType type_of() {
-    if constexpr (std::is_same_v<T, bool>) return GgufType::kBool;
-    else if constexpr (std::is_same_v<T, float>) return GgufType::kF32;
-    else if constexpr (std::is_same_v<T, double>) return GgufType::kF64;
-    else if constexpr (sizeof(T) == 1) return std::is_signed_v<T> ? GgufType::kI8 : GgufType::kU8;
-    else if constexpr (sizeof(T) == 2) return std::is_signed_v<T> ? GgufType::kI16 : GgufType::kU16;
-    else if constexpr (sizeof(T) == 4) return std::is_signed_v<T> ? GgufType::kI32 : GgufType::kU32;
-    else return std::is_signed_v<T> ? GgufType::kI64 : GgufType::kU64;
+    if constexpr (std::is_same_v<T, bool>)
+      return GgufType::kBool;
+    else if constexpr (std::is_same_v<T, float>)
+      return GgufType::kF32;
+    else if constexpr (std::is_same_v<T, double>)
+      return GgufType::kF64;
+    else if constexpr (sizeof(T) == 1)
+      return std::is_signed_v<T> ? GgufType::kI8 : GgufType::kU8;
+    else if constexpr (sizeof(T) == 2)
+      return std::is_signed_v<T> ? GgufType::kI16 : GgufType::kU16;
+    else if constexpr (sizeof(T) == 4)
+      return std::is_signed_v<T> ? GgufType::kI32 : GgufType::kU32;
+    else
+      return std::is_signed_v<T> ? GgufType::kI64 : GgufType::kU64;
   }
 };
 

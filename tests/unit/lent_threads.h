@@ -1,4 +1,5 @@
-// Threads for the pool as long as a test lives. WebAssembly's tests have none: there is one thread whatever was asked for.
+// Threads for the pool as long as a test lives. WebAssembly's tests have none: there is one thread whatever was asked
+// for.
 #pragma once
 
 #include "base/threads.h"

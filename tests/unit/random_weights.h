@@ -30,8 +30,8 @@ inline std::vector<int32_t> some_tokens(size_t count) {
 }
 
 inline constexpr TensorType kAllTensorTypes[] = {
-    TensorType::kF32,  TensorType::kF16,  TensorType::kBF16, TensorType::kQ4_0, TensorType::kQ4_1,
-    TensorType::kQ5_0, TensorType::kQ5_1, TensorType::kQ8_0, TensorType::kQ2_K, TensorType::kQ3_K,
+    TensorType::kF32,  TensorType::kF16,  TensorType::kBF16, TensorType::kQ4_0,  TensorType::kQ4_1,
+    TensorType::kQ5_0, TensorType::kQ5_1, TensorType::kQ8_0, TensorType::kQ2_K,  TensorType::kQ3_K,
     TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kIQ4_NL};
 
 // `count` values (a multiple of the block) of about `size` each.
@@ -55,11 +55,20 @@ inline std::vector<uint8_t> random_tensor(TensorType type, uint64_t count, uint6
       case TensorType::kQ8_0:
       case TensorType::kIQ4_NL: put_half(at, value / 100); break;
       case TensorType::kQ4_1:
-      case TensorType::kQ5_1: put_half(at, value / 8); put_half(at + 2, random.real() * size); break;
-      case TensorType::kQ2_K: put_half(at + 80, value / 40); put_half(at + 82, random.real() * size / 15); break;
+      case TensorType::kQ5_1:
+        put_half(at, value / 8);
+        put_half(at + 2, random.real() * size);
+        break;
+      case TensorType::kQ2_K:
+        put_half(at + 80, value / 40);
+        put_half(at + 82, random.real() * size / 15);
+        break;
       case TensorType::kQ3_K: put_half(at + 108, value / 100); break;
       case TensorType::kQ4_K:
-      case TensorType::kQ5_K: put_half(at, value / 500); put_half(at + 2, random.real() * size / 60); break;
+      case TensorType::kQ5_K:
+        put_half(at, value / 500);
+        put_half(at + 2, random.real() * size / 60);
+        break;
       case TensorType::kQ6_K: put_half(at + 208, value / 2000); break;
     }
   }

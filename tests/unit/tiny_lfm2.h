@@ -1,4 +1,5 @@
-// A small model of random weights in which layers with a short convolution and layers with attention take turns: the file.
+// A small model of random weights in which layers with a short convolution and layers with attention take turns: the
+// file.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@ namespace camelgpt {
 
 // Three layers; the one in the middle has attention.
 struct TinyLfm2 {
-  static constexpr uint32_t kLayers = 3, kHidden = 64, kHeads = 4, kKvHeads = 2, kWidth = 16, kFfn = 96, kContext = 320, kLength = 3;
+  static constexpr uint32_t kLayers = 3, kHidden = 64, kHeads = 4, kKvHeads = 2, kWidth = 16, kFfn = 96, kContext = 320,
+                            kLength = 3;
   GgufWriter writer;
 
   explicit TinyLfm2(const std::vector<int32_t>& kv_heads = {0, kKvHeads, 0}) {
@@ -53,7 +55,8 @@ struct TinyLfm2 {
   void add(const std::string& name, const std::vector<uint64_t>& dimensions, float size = 0.2f) {
     uint64_t count = 1;
     for (const uint64_t dimension : dimensions) count *= dimension;
-    writer.add_tensor(name, dimensions, TensorType::kF32, random_tensor(TensorType::kF32, count, writer.tensors.size() + 1, size));
+    writer.add_tensor(name, dimensions, TensorType::kF32,
+                      random_tensor(TensorType::kF32, count, writer.tensors.size() + 1, size));
   }
 };
 

@@ -12,7 +12,8 @@
 
 namespace camelgpt {
 
-// Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control tokens.
+// Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control
+// tokens.
 inline void add_byte_vocabulary(GgufWriter* writer) {
   std::vector<std::string> tokens;
   std::vector<int32_t> types(258, 1);
@@ -36,7 +37,8 @@ inline void add_byte_vocabulary(GgufWriter* writer) {
 }
 
 struct TinyLlama {
-  static constexpr uint32_t kLayers = 2, kHidden = 256, kHeads = 4, kKvHeads = 2, kWidth = 64, kFfn = 512, kContext = 64;
+  static constexpr uint32_t kLayers = 2, kHidden = 256, kHeads = 4, kKvHeads = 2, kWidth = 64, kFfn = 512,
+                            kContext = 64;
   static constexpr uint32_t kBytes = 256, kEnd = 256, kStart = 257, kVocabulary = 258;
   static constexpr float kEpsilon = 1e-5f, kBase = 10000.0f;
 
@@ -45,9 +47,11 @@ struct TinyLlama {
 
   std::string activation;  // of the gate
 
-  // rows: of the embedding; those past the vocabulary are tokens without a text. A masked model is a "camelgpt", whose mask is kStart.
+  // rows: of the embedding; those past the vocabulary are tokens without a text. A masked model is a "camelgpt", whose
+  // mask is kStart.
   explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext,
-                     uint32_t rows = kVocabulary, const std::string& activation = "silu", const std::string& architecture = "llama")
+                     uint32_t rows = kVocabulary, const std::string& activation = "silu",
+                     const std::string& architecture = "llama")
       : activation(activation) {
     const auto key = [&](const char* name) { return architecture + "." + name; };
     writer.add_string("general.architecture", architecture);
@@ -126,7 +130,9 @@ struct TinyLlama {
         const std::vector<double> up = product(block + "ffn_up.weight", n);
         for (size_t i = 0; i < gate.size(); ++i) {
           const double open = std::fmax(gate[i], 0);
-          gate[i] = up[i] * (activation == "relu" ? open : activation == "relu2" ? open * open : gate[i] / (1 + std::exp(-gate[i])));
+          gate[i] = up[i] * (activation == "relu"    ? open
+                             : activation == "relu2" ? open * open
+                                                     : gate[i] / (1 + std::exp(-gate[i])));
         }
         add_to(x[t], product(block + "ffn_down.weight", gate));
       }
@@ -135,7 +141,8 @@ struct TinyLlama {
     return product(head, norm(x[position], "output_norm.weight"));
   }
 
-  void add(const std::string& name, uint32_t columns, uint32_t rows, TensorType type, float size = 0.06f, float shift = 0) {
+  void add(const std::string& name, uint32_t columns, uint32_t rows, TensorType type, float size = 0.06f,
+           float shift = 0) {
     const TensorTypeInfo info = tensor_type_info(type);
     const uint64_t count = static_cast<uint64_t>(rows) * columns;
     std::vector<uint8_t> bytes = random_tensor(type, count, weights.size() + 1, size);
@@ -146,13 +153,15 @@ struct TinyLlama {
       dequantize_block(type, &bytes[b * info.block_bytes], block);
       if (shift != 0) std::memcpy(&bytes[b * info.block_bytes], &(*block += shift), sizeof(float));
     }
-    writer.add_tensor(name, rows == 1 ? std::vector<uint64_t>{columns} : std::vector<uint64_t>{columns, rows}, type, bytes);
+    writer.add_tensor(name, rows == 1 ? std::vector<uint64_t>{columns} : std::vector<uint64_t>{columns, rows}, type,
+                      bytes);
   }
   void add_norm(const std::string& name) { add(name, kHidden, 1, TensorType::kF32, 0.5f, 1.0f); }
 
   std::vector<double> row(const std::string& name, size_t index, size_t columns) const {
     const std::vector<float>& w = weights.at(name);
-    return {w.begin() + static_cast<ptrdiff_t>(index * columns), w.begin() + static_cast<ptrdiff_t>((index + 1) * columns)};
+    return {w.begin() + static_cast<ptrdiff_t>(index * columns),
+            w.begin() + static_cast<ptrdiff_t>((index + 1) * columns)};
   }
   std::vector<double> product(const std::string& name, const std::vector<double>& x) const {
     const std::vector<float>& w = weights.at(name);
@@ -173,7 +182,8 @@ struct TinyLlama {
     const auto factors = weights.find("rope_freqs.weight");
     for (size_t at = 0; at < x.size(); at += kWidth) {
       for (uint32_t i = 0; i < kWidth; i += 2) {
-        double angle = static_cast<double>(position) * std::pow(static_cast<double>(kBase), -static_cast<double>(i) / kWidth);
+        double angle =
+            static_cast<double>(position) * std::pow(static_cast<double>(kBase), -static_cast<double>(i) / kWidth);
         if (factors != weights.end()) angle /= static_cast<double>(factors->second[i / 2]);
         const double a = x[at + i], b = x[at + i + 1];
         x[at + i] = a * std::cos(angle) - b * std::sin(angle);

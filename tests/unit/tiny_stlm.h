@@ -1,4 +1,5 @@
-// A small model of the architecture stlm with random weights: the file. tests/parity/make_stlm_goldens.py makes the same weights.
+// A small model of the architecture stlm with random weights: the file. tests/parity/make_stlm_goldens.py makes the
+// same weights.
 #pragma once
 
 #include <string>
@@ -15,7 +16,8 @@ struct TinyStlm {
 
   GgufWriter writer;
 
-  explicit TinyStlm(uint32_t blocks = 2, uint32_t repeat = 2, bool ffn_sharing = true, const char* words = "gpt-2", uint32_t context = kContext) {
+  explicit TinyStlm(uint32_t blocks = 2, uint32_t repeat = 2, bool ffn_sharing = true, const char* words = "gpt-2",
+                    uint32_t context = kContext) {
     writer.add_string("general.architecture", "stlm");
     writer.add("stlm.block_count", blocks);
     writer.add("stlm.block_repeat", repeat);
@@ -67,7 +69,8 @@ struct TinyStlm {
       const float value = shift + size * random.real();
       std::memcpy(&bytes[at], &value, sizeof value);
     }
-    writer.add_tensor(name, rows == 1 ? std::vector<uint64_t>{columns} : std::vector<uint64_t>{columns, rows}, TensorType::kF32, bytes);
+    writer.add_tensor(name, rows == 1 ? std::vector<uint64_t>{columns} : std::vector<uint64_t>{columns, rows},
+                      TensorType::kF32, bytes);
   }
   void add_block(const std::string& prefix, uint32_t width, uint32_t ffn, uint32_t out) {
     add(prefix + "attn_norm.weight", 1, width, 0.5f, 1);

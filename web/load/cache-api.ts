@@ -14,7 +14,9 @@ export async function openCacheApi(): Promise<FileStore | undefined> {
   return {
     async open(name) {
       const positions = (await keys()).flatMap(([file, at]) => (file === name ? Number(at) : []));
-      const parts = positions.sort((a, b) => a - b).map(async (at) => (await cache.match(`${root}${name}/${at}`))?.blob());
+      const parts = positions
+        .sort((a, b) => a - b)
+        .map(async (at) => (await cache.match(`${root}${name}/${at}`))?.blob());
       const blobs = (await Promise.all(parts)).filter((part) => part !== undefined);
       return blobs.length > 0 ? blobSource(new Blob(blobs), name) : undefined;
     },

@@ -56,8 +56,14 @@ function isEntry(value: unknown): value is Entry {
   const { format, url, file, bytes, pieceBytes: size, pieces } = value as Partial<Entry>;
   const isCount = (number: unknown) => Number.isSafeInteger(number) && (number as number) > 0;
   return (
-    format === 2 && typeof url === "string" && /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) && isCount(bytes) && isCount(size) && size! <= pieceBytes &&
-    Array.isArray(pieces) && pieces.length === Math.ceil(bytes! / size!)
+    format === 2 &&
+    typeof url === "string" &&
+    /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) &&
+    isCount(bytes) &&
+    isCount(size) &&
+    size! <= pieceBytes &&
+    Array.isArray(pieces) &&
+    pieces.length === Math.ceil(bytes! / size!)
   );
 }
 
@@ -65,7 +71,9 @@ async function entryOf(store: FileStore, key: string): Promise<Entry | undefined
   const source = await store.open(`${key}.json`);
   if (!source) return undefined;
   try {
-    const entry = JSON.parse(new TextDecoder().decode(await readAll(source, largestSmall, "an entry of the cache"))) as unknown;
+    const entry = JSON.parse(
+      new TextDecoder().decode(await readAll(source, largestSmall, "an entry of the cache")),
+    ) as unknown;
     if (isEntry(entry)) return entry;
   } catch {
     // Cut off while it was written, or not ours.
@@ -91,7 +99,11 @@ export function openFile(url: string, http: HttpOptions, keeping: Keeping): Prom
 }
 
 /** The same of what `download` opens. */
-export async function openKept(url: string, { cache, openStore, check, warn }: Keeping, download: () => Promise<ByteSource>): Promise<ByteSource> {
+export async function openKept(
+  url: string,
+  { cache, openStore, check, warn }: Keeping,
+  download: () => Promise<ByteSource>,
+): Promise<ByteSource> {
   let store: FileStore | undefined;
   if (cache !== "off") {
     try {
@@ -125,7 +137,11 @@ export async function keepBytes(url: string, bytes: Uint8Array, openStore: Keepi
 }
 
 /** The kept file of an address; undefined where there is none, or one that is not what `check` says. */
-async function openCached(store: FileStore, url: string, check: FileCheck | undefined): Promise<ByteSource | undefined> {
+async function openCached(
+  store: FileStore,
+  url: string,
+  check: FileCheck | undefined,
+): Promise<ByteSource | undefined> {
   const key = await keyOf(url);
   const entry = await entryOf(store, key);
   if (!entry) return undefined;

@@ -21,10 +21,14 @@ export function openDownload(
   return openKept(url, { ...keeping, check }, async () => {
     const source = await (ranges ? openUrl : openParallel)(url, { ...options, ranges });
     const { ranges: parts, size } = source;
-    if (!parts || size === undefined || !blocks || blocks.check.bytes !== bytesOfHashes(size)) return checkedSource(source, check);
+    if (!parts || size === undefined || !blocks || blocks.check.bytes !== bytesOfHashes(size))
+      return checkedSource(source, check);
     try {
       const file = await openFile(blocks.url, options, { ...keeping, check: blocks.check });
-      return blockSource(source, parts, { bytes: size, hashes: await readAll(file, blocks.check.bytes, "the hashes of a release") });
+      return blockSource(source, parts, {
+        bytes: size,
+        hashes: await readAll(file, blocks.check.bytes, "the hashes of a release"),
+      });
     } catch (error) {
       await source.close();
       throw error;

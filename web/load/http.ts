@@ -142,10 +142,14 @@ class Download implements ByteSource {
         if (this.#received >= this.#receivedAtFailure + someWay) this.#failures = 0;
         this.#receivedAtFailure = this.#received;
         const canGoOn = this.#received === 0 || this.#validator !== undefined;
-        if (!canGoOn || this.#failures >= (this.#answered ? retries : Math.min(retries, firstRetries))) throw this.#lost(error);
+        if (!canGoOn || this.#failures >= (this.#answered ? retries : Math.min(retries, firstRetries)))
+          throw this.#lost(error);
         const delay = Math.min(longestDelay, firstDelay * 2 ** this.#failures++);
         // Spread out, so that those whom a server lost at once do not come back at once.
-        await orAborted(sleep(Math.max(delay * (0.75 + Math.random() / 2), error instanceof Busy ? error.delay : 0)), signal);
+        await orAborted(
+          sleep(Math.max(delay * (0.75 + Math.random() / 2), error instanceof Busy ? error.delay : 0)),
+          signal,
+        );
       }
     }
   }
@@ -158,7 +162,10 @@ class Download implements ByteSource {
     this.#control = new AbortController();
     const { signal } = this.#control;
     const range = `bytes=${from}-${this.#end === undefined ? "" : this.#end - 1}`;
-    const response = await inTime(request(url, { headers: from > 0 || ranges ? { ...headers, range } : headers, signal }), timeout);
+    const response = await inTime(
+      request(url, { headers: from > 0 || ranges ? { ...headers, range } : headers, signal }),
+      timeout,
+    );
     if (from > 0 && response.status === 416) {
       // The first answer announced more than there is.
       if (response.headers.get("content-range") === `bytes */${from}`) return this.#atEnd(response);
@@ -175,13 +182,18 @@ class Download implements ByteSource {
     // With a content encoding lengths and ranges count compressed bytes.
     const isPlain = !response.headers.get("content-encoding");
     const length = isPlain ? contentLength(response) : undefined;
-    const validator = isPlain ? (response.headers.get("etag") ?? response.headers.get("last-modified") ?? undefined) : undefined;
+    const validator = isPlain
+      ? (response.headers.get("etag") ?? response.headers.get("last-modified") ?? undefined)
+      : undefined;
     const isPart = response.status === 206;
     if (from === 0) {
-      if (isPart && !(ranges && startsAt(response, 0))) throw await this.#changed(response, "a part of the file, which nobody asked for");
+      if (isPart && !(ranges && startsAt(response, 0)))
+        throw await this.#changed(response, "a part of the file, which nobody asked for");
       [this.size, this.#validator] = [length, validator];
       const canSeek = isPart && length !== undefined && validator !== undefined;
-      this.ranges = canSeek ? { seek: (at, to) => this.#seek(at, to), part: (at, to) => this.#part(at, to) } : undefined;
+      this.ranges = canSeek
+        ? { seek: (at, to) => this.#seek(at, to), part: (at, to) => this.#part(at, to) }
+        : undefined;
     } else if (validator !== this.#validator) {
       throw await this.#changed(response, "another version of the file");
     } else if (isPart ? !startsAt(response, from) : length !== this.size) {

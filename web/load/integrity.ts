@@ -53,7 +53,8 @@ function wholeSource(source: ByteSource, expected: string): ByteSource {
       const count = await source.read(target);
       hash.add(target.subarray(0, count));
       if (count === 0) found ??= hash.digest();
-      if (count === 0 && found !== expected) throw differs(source.name, "the file that was asked for", `SHA-256 ${expected}`, found!);
+      if (count === 0 && found !== expected)
+        throw differs(source.name, "the file that was asked for", `SHA-256 ${expected}`, found!);
       return count;
     },
     close: () => source.close(),
@@ -61,7 +62,11 @@ function wholeSource(source: ByteSource, expected: string): ByteSource {
 }
 
 /** As {@link checkedSource}, by any hash. */
-export function pieceSource(source: ByteSource, check: PieceCheck, hash: (bytes: Uint8Array) => string | Promise<string>): ByteSource {
+export function pieceSource(
+  source: ByteSource,
+  check: PieceCheck,
+  hash: (bytes: Uint8Array) => string | Promise<string>,
+): ByteSource {
   if (source.size !== undefined && source.size !== check.bytes) {
     void source.close(); // nobody else will: this function takes it over
     throw differs(source.name, ofRelease, `${check.bytes} bytes`, `${source.size} bytes`);
@@ -87,7 +92,8 @@ export function pieceSource(source: ByteSource, check: PieceCheck, hash: (bytes:
     }
     const bytes = buffer.subarray(0, wanted);
     const found = await hash(bytes);
-    if (found !== expected) throw differs(source.name, ofRelease, `the hash ${expected} of piece ${at / check.pieceBytes + 1}`, found);
+    if (found !== expected)
+      throw differs(source.name, ofRelease, `the hash ${expected} of piece ${at / check.pieceBytes + 1}`, found);
     return bytes;
   };
   return {

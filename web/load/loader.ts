@@ -39,14 +39,21 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
   let plan: MemoryPlan | undefined;
   let rest: Rest | undefined;
   try {
-    await feed(engine, source, options, progress, () => {
-      if (engine.loadState === "planned") {
-        plan = engine.plan(options.memory);
-        engine.allocate(options.memory);
-        if (ranges) engine.loadEagerly();
-      }
-      return engine.loadState === "ready";
-    }, ranges || source instanceof Shards ? headerPiece : Infinity);
+    await feed(
+      engine,
+      source,
+      options,
+      progress,
+      () => {
+        if (engine.loadState === "planned") {
+          plan = engine.plan(options.memory);
+          engine.allocate(options.memory);
+          if (ranges) engine.loadEagerly();
+        }
+        return engine.loadState === "ready";
+      },
+      ranges || source instanceof Shards ? headerPiece : Infinity,
+    );
     if (options.toEnd) while ((await fillStaging(engine, source, Infinity, options.signal, progress)).filled > 0);
     if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, progress);
   } finally {
@@ -74,7 +81,11 @@ type Progress = (status: ProgressEvent["status"] | "again", arrived?: number) =>
 function expectFiles(files: number, source: ByteSource): void {
   const given = source instanceof Shards ? source.count : 1;
   if (given === files) return;
-  if (files === 1) throw new CamelGPTError("bad-input", `${source.name} is a whole model.`, { expected: "it alone", found: `${given} files` });
+  if (files === 1)
+    throw new CamelGPTError("bad-input", `${source.name} is a whole model.`, {
+      expected: "it alone",
+      found: `${given} files`,
+    });
   throw new CamelGPTError("bad-input", `${source.name} is one of the files of a split model.`, {
     expected: `${files} files`,
     found: `${given}`,
@@ -105,7 +116,8 @@ async function feed(
     const most = wanted ? wanted.to - wanted.from : piece;
     const { filled, ended } = await fillStaging(engine, source, most, signal, progress);
     // Before the engine reads the header, which takes a while in which more would come of what is not wanted first.
-    if (!wanted && position + filled >= (eager ?? Infinity)) await source.ranges?.seek(position + filled, source.size ?? Infinity);
+    if (!wanted && position + filled >= (eager ?? Infinity))
+      await source.ranges?.seek(position + filled, source.size ?? Infinity);
     if (begins && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
     position += filled;
     if (filled > 0) engine.feed(filled);

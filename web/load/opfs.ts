@@ -87,7 +87,10 @@ async function writerOf(file: Handle): Promise<FileWriter> {
   const handle = await file.createSyncAccessHandle?.();
   if (!handle) {
     const stream = await file.createWritable();
-    return { write: (bytes, position) => stream.write({ type: "write", position, data: bytes as Uint8Array<ArrayBuffer> }), close: () => stream.close() };
+    return {
+      write: (bytes, position) => stream.write({ type: "write", position, data: bytes as Uint8Array<ArrayBuffer> }),
+      close: () => stream.close(),
+    };
   }
   return {
     async write(bytes, at) {

@@ -65,14 +65,33 @@ export async function readRelease(source: ByteSource): Promise<Release> {
   const weights = fileOf("weights");
   if (!weights) throw badManifest("no file with the role weights");
   const textOf = (key: string) => (typeof manifest[key] === "string" ? manifest[key] : "");
-  return { name: textOf("name"), version: textOf("version"), license: textOf("license"), signature, weights, sidecar: fileOf("sidecar"), blocks: fileOf("blocks") };
+  return {
+    name: textOf("name"),
+    version: textOf("version"),
+    license: textOf("license"),
+    signature,
+    weights,
+    sidecar: fileOf("sidecar"),
+    blocks: fileOf("blocks"),
+  };
 }
 
-function releaseFile({ path, bytes, sha256, pieceBytes: size = pieceBytes, pieces }: Record<string, unknown>): ReleaseFile {
+function releaseFile({
+  path,
+  bytes,
+  sha256,
+  pieceBytes: size = pieceBytes,
+  pieces,
+}: Record<string, unknown>): ReleaseFile {
   if (typeof path !== "string" || !relativePath.test(path)) throw badManifest(`the path ${excerpt(String(path))}`);
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
   const hashes: unknown = pieces ?? [sha256];
-  const isWhole = isCount(bytes) && isCount(size) && size <= pieceBytes && Array.isArray(hashes) && hashes.length === Math.ceil(bytes / size);
+  const isWhole =
+    isCount(bytes) &&
+    isCount(size) &&
+    size <= pieceBytes &&
+    Array.isArray(hashes) &&
+    hashes.length === Math.ceil(bytes / size);
   if (!isWhole || !hashes.every(isHash)) throw badManifest(`no hash for each piece of ${path}`);
   return { path, check: { bytes, pieceBytes: size, pieces: hashes } };
 }
@@ -81,7 +100,8 @@ async function signatureOf(manifest: Record<string, unknown>): Promise<Signature
   const signature = manifest["signature"] as Partial<Signature> | undefined;
   if (signature === undefined) return "none";
   const { publicKey, value } = signature ?? {};
-  if (!isHash(publicKey) || typeof value !== "string" || !/^[0-9a-f]{128}$/.test(value)) throw badManifest("a signature that is none");
+  if (!isHash(publicKey) || typeof value !== "string" || !/^[0-9a-f]{128}$/.test(value))
+    throw badManifest("a signature that is none");
   const isRight = await isSigned(signedText(manifest), { publicKey, value });
   if (isRight === undefined) return "unchecked";
   if (isRight) return { by: publicKey };

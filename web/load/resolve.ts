@@ -88,7 +88,11 @@ export const knownReleases: readonly string[] = [packagedRelease, "smollm2-135m"
 // By tag and not by class: a frame, or a test runner, has classes of its own.
 const kindOf = (source: unknown) => Object.prototype.toString.call(source).slice(8, -1);
 
-export async function resolveSource(source: ModelSource, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+export async function resolveSource(
+  source: ModelSource,
+  options: ResolveOptions,
+  means: ResolveMeans,
+): Promise<ResolvedSource> {
   const resolved = await resolveUnchecked(source, options, means);
   return options.sha256 === undefined ? resolved : checkedLocation(resolved, options.sha256);
 }
@@ -105,7 +109,11 @@ function checkedLocation({ location, open, ...more }: ResolvedSource, sha256: st
   return { ...more, location, open: open && (async (signal, file) => checkedSource(await open(signal, file), check)) };
 }
 
-async function resolveUnchecked(source: ModelSource, options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+async function resolveUnchecked(
+  source: ModelSource,
+  options: ResolveOptions,
+  means: ResolveMeans,
+): Promise<ResolvedSource> {
   switch (kindOf(source)) {
     case "String":
     case "URL":
@@ -138,7 +146,8 @@ async function resolveFile(source: FileSource, options: ResolveOptions, means: R
       return fromCaller("stream", async () => openStream(source as ReadableStream<Uint8Array>));
   }
   throw new CamelGPTError("bad-option", "The model's source is of no known kind.", {
-    expected: "a path, a URL, the name of a release, a Blob, bytes, a ReadableStream, or an array of the files of a split model",
+    expected:
+      "a path, a URL, the name of a release, a Blob, bytes, a ReadableStream, or an array of the files of a split model",
     found: source === null ? "null" : typeof source,
   });
 }
@@ -150,11 +159,18 @@ function nameOfFile(source: FileSource): string {
 }
 
 /** The files of a split model, in order. */
-async function resolveFiles(files: readonly FileSource[], options: ResolveOptions, means: ResolveMeans): Promise<ResolvedSource> {
+async function resolveFiles(
+  files: readonly FileSource[],
+  options: ResolveOptions,
+  means: ResolveMeans,
+): Promise<ResolvedSource> {
   const parts: ResolvedSource[] = [];
   for (const file of files) parts.push(await resolveFile(file, options, means));
   return {
-    location: { kind: "shards", files: parts.map(({ location }, file) => (location.kind === "caller" ? { ...location, file } : location)) },
+    location: {
+      kind: "shards",
+      files: parts.map(({ location }, file) => (location.kind === "caller" ? { ...location, file } : location)),
+    },
     open: async (signal, file = 0) => {
       const open = parts[file]?.open;
       if (open) return open(signal);
@@ -187,7 +203,10 @@ function openStream(stream: ReadableStream<Uint8Array>): ByteSource {
 function fromUrl(url: string, options: ResolveOptions, check?: FileCheck): ResolvedSource {
   const { fetch, http } = options;
   // A function cannot be sent to the engine's thread: with the caller's own fetch the bytes come from here.
-  if (fetch) return fromCaller(fileName(url), async (signal) => checkedSource(await openParallel(url, { ...http, fetch, signal }), check));
+  if (fetch)
+    return fromCaller(fileName(url), async (signal) =>
+      checkedSource(await openParallel(url, { ...http, fetch, signal }), check),
+    );
   return { location: { kind: "url", url, http, cache: cacheUse(url, options), ...(check && { check }) } };
 }
 
@@ -195,7 +214,12 @@ const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
 const hubFile = /^[\w.-]+\/[\w.-]+\/[^?#]+\.gguf$/i;
 
 /** `isPart`: the other files of its model have been named already. */
-async function resolveName(name: string, options: ResolveOptions, means: ResolveMeans, isPart = false): Promise<ResolvedSource> {
+async function resolveName(
+  name: string,
+  options: ResolveOptions,
+  means: ResolveMeans,
+  isPart = false,
+): Promise<ResolvedSource> {
   const files = isPart ? undefined : shardsOf(name);
   if (files) return resolveFiles(files, options, means);
   const found = await findRelease(name, options, means);
@@ -211,11 +235,15 @@ async function resolveName(name: string, options: ResolveOptions, means: Resolve
   const [owner = "", repository, ...path] = name.split("/");
   // A misspelt path below a folder that exists is a path, and not a reason to ask the hub.
   if (hubFile.test(name) && !name.startsWith(".") && (await means.files?.kindOf(owner)) !== "folder") {
-    return fromUrl(joinUrl(options.hub, `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`), options);
+    return fromUrl(
+      joinUrl(options.hub, `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`),
+      options,
+    );
   }
   if (means.files) {
     throw new CamelGPTError("not-found", `There is no file ${excerpt(name)}.`, {
-      expected: "the path of a GGUF file or of a release's folder, a URL, owner/repo/file.gguf, or the name of a release",
+      expected:
+        "the path of a GGUF file or of a release's folder, a URL, owner/repo/file.gguf, or the name of a release",
       found: kind === "folder" ? `a folder without ${manifestName}` : "no such file",
       hint: `Check the path. Releases: ${knownReleases.join(", ")}.`,
     });
@@ -242,7 +270,11 @@ export interface FoundRelease {
 }
 
 /** Undefined where the name is not that of a release's folder or manifest. Errors: those of {@link readRelease}. */
-export async function findRelease(name: string, options: ResolveOptions, means: ResolveMeans): Promise<FoundRelease | undefined> {
+export async function findRelease(
+  name: string,
+  options: ResolveOptions,
+  means: ResolveMeans,
+): Promise<FoundRelease | undefined> {
   const { files } = means;
   if (/^https?:.*\/(camelgpt\.json)?$/i.test(name)) {
     const manifest = new URL(manifestName, name).href;
@@ -251,7 +283,8 @@ export async function findRelease(name: string, options: ResolveOptions, means: 
   }
   if (!files || /^(https?|blob|data|file):/i.test(name)) return undefined;
   const folder = name.endsWith(`/${manifestName}`) ? name.slice(0, -manifestName.length - 1) : name;
-  if ((await files.kindOf(folder)) !== "folder" || (await files.kindOf(`${folder}/${manifestName}`)) !== "file") return undefined;
+  if ((await files.kindOf(folder)) !== "folder" || (await files.kindOf(`${folder}/${manifestName}`)) !== "file")
+    return undefined;
   const release = await readRelease(await files.open(`${folder}/${manifestName}`));
   return { release, nameOf: ({ path }) => `${folder}/${path}`, isUrl: false };
 }
@@ -277,7 +310,9 @@ async function readManifest(url: string, options: ResolveOptions, { openStore }:
 function fromRelease({ release, nameOf, isUrl }: FoundRelease, options: ResolveOptions): ResolvedSource {
   const { weights, sidecar, blocks } = release;
   const check = { ...weights.check, ...(isUrl && blocks && { blocks: { url: nameOf(blocks), check: blocks.check } }) };
-  const source: ResolvedSource = isUrl ? fromUrl(nameOf(weights), options, check) : { location: { kind: "path", path: nameOf(weights), check } };
+  const source: ResolvedSource = isUrl
+    ? fromUrl(nameOf(weights), options, check)
+    : { location: { kind: "path", path: nameOf(weights), check } };
   return { ...source, release, sidecar: sidecar && { name: nameOf(sidecar), check: sidecar.check } };
 }
 
@@ -310,11 +345,15 @@ async function resolveRelease(name: string, options: ResolveOptions, means: Reso
 }
 
 function noFiles(name: string): CamelGPTError {
-  return new CamelGPTError("unsupported-environment", `${excerpt(name)} cannot be opened here: there is no file system.`, {
-    expected: "a URL, a Blob or bytes",
-    found: "a file: URL",
-    hint: "Let the user choose the file with <input type=\"file\"> and hand in the File.",
-  });
+  return new CamelGPTError(
+    "unsupported-environment",
+    `${excerpt(name)} cannot be opened here: there is no file system.`,
+    {
+      expected: "a URL, a Blob or bytes",
+      found: "a file: URL",
+      hint: 'Let the user choose the file with <input type="file"> and hand in the File.',
+    },
+  );
 }
 
 function joinUrl(base: string, path: string): string {

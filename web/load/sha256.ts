@@ -2,7 +2,8 @@
 
 const blockBytes = 64;
 const rotated = (word: number, by: number) => (word >>> by) | (word << (32 - by));
-const mixed = (word: number, by: number, more: number, third: number) => rotated(word, by) ^ rotated(word, more) ^ third;
+const mixed = (word: number, by: number, more: number, third: number) =>
+  rotated(word, by) ^ rotated(word, more) ^ third;
 /** The first 32 bits behind the point. */
 const fraction = (number: number) => ((number % 1) * 2 ** 32) | 0;
 
@@ -76,7 +77,8 @@ export class Sha256 {
       let g = state[6]!;
       let h = state[7]!;
       for (let i = 0; i < 64; i++) {
-        const first = (((((h + mixed(e, 6, 11, rotated(e, 25))) | 0) + ((e & f) ^ (~e & g))) | 0) + ((k[i]! + w[i]!) | 0)) | 0;
+        const first =
+          (((((h + mixed(e, 6, 11, rotated(e, 25))) | 0) + ((e & f) ^ (~e & g))) | 0) + ((k[i]! + w[i]!) | 0)) | 0;
         const second = (mixed(a, 2, 13, rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
         h = g;
         g = f;

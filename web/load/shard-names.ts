@@ -20,7 +20,8 @@ function parse(name: string): ShardName | undefined {
 }
 
 const digits = (number: number) => String(number).padStart(5, "0");
-const nameOf = ({ stem, count, end }: ShardName, number: number) => `${stem}-${digits(number)}-of-${digits(count)}.gguf${end}`;
+const nameOf = ({ stem, count, end }: ShardName, number: number) =>
+  `${stem}-${digits(number)}-of-${digits(count)}.gguf${end}`;
 
 /** The paths or URLs of all files of the model whose first one is named; undefined where that is no name of this form. Errors: `bad-option` for another one. */
 export function shardsOf(name: string): string[] | undefined {
@@ -57,5 +58,9 @@ export function inOrder<T>(files: readonly T[], name: (file: T) => string): read
 }
 
 function notOneModel(expected: string, found: string): CamelGPTError {
-  return new CamelGPTError("bad-option", "These are not the files of one model.", { expected, found, hint: "Give each file of the model once." });
+  return new CamelGPTError("bad-option", "These are not the files of one model.", {
+    expected,
+    found,
+    hint: "Give each file of the model once.",
+  });
 }

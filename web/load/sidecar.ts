@@ -26,11 +26,15 @@ export interface SidecarFacts {
 
 export function sidecarFacts(sidecar: SidecarParams | undefined): SidecarFacts {
   const { bytes } = sidecar ?? {};
-  const view = bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
+  const view =
+    bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
   if (view?.getUint32(4, true) !== version) return { ffn: 1, headerBytes: undefined };
   const ffn = view.getFloat32(ffnAt, true);
   const hasHead = view.getUint32(rankAt, true) > 0;
-  return { ffn: ffn > 0 && ffn < 1 ? ffn : 1, headerBytes: hasHead ? Number(view.getBigUint64(dataPositionAt, true)) : undefined };
+  return {
+    ffn: ffn > 0 && ffn < 1 ? ffn : 1,
+    headerBytes: hasHead ? Number(view.getBigUint64(dataPositionAt, true)) : undefined,
+  };
 }
 
 /** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */

@@ -16,7 +16,10 @@ export function rejectOtherFiles(bytes: Uint8Array, name: string): void {
 
 function kindOf(text: string, bytes: Uint8Array): { what: string; hint: string } | undefined {
   if (/^<(!doctype|html|head|\?xml|!--)/i.test(text)) {
-    return { what: "a web page", hint: "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/)." };
+    return {
+      what: "a web page",
+      hint: "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/).",
+    };
   }
   if (text.startsWith("version https://git-lfs")) {
     return { what: "a Git LFS pointer", hint: "Fetch the file itself: git lfs pull." };

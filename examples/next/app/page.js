@@ -22,8 +22,10 @@ export default function Page() {
   return (
     <form onSubmit={generate}>
       <input name="prompt" defaultValue="a dog runs through the water . german :" size="50" />
-      <button>Generate</button>
-      <p><output>{text}</output></p>
+      <button type="submit">Generate</button>
+      <p>
+        <output>{text}</output>
+      </p>
       <small>{engine}</small>
     </form>
   );

@@ -19,6 +19,7 @@ export const cache: Command = {
     const files = await CamelGPTInference.listCached();
     if (flags.json) process.stdout.write(`${JSON.stringify({ files })}\n`);
     else if (files.length === 0) process.stdout.write("nothing is kept\n");
-    for (const { url, bytes } of flags.json ? [] : files) process.stdout.write(`${(bytes / 1e6).toFixed(1).padStart(8)} MB  ${url}\n`);
+    for (const { url, bytes } of flags.json ? [] : files)
+      process.stdout.write(`${(bytes / 1e6).toFixed(1).padStart(8)} MB  ${url}\n`);
   },
 };

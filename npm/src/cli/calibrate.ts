@@ -9,9 +9,21 @@ export const calibrate: Command = {
   summary: "learn what dynamic pruning may leave out, and write it beside the model",
   usage: "[--model] M [--file F] [--out F] [options]",
   flags: {
-    file: { takes: "text", value: "F", help: "UTF-8 text like that to come; - reads standard input (default: a text of its own)" },
-    ffn: { takes: "number", value: "N", help: "part of its neurons that the model was trained to answer with, above 0 to 1 (default 1)" },
-    out: { takes: "text", value: "F", help: "where the sidecar goes (default: beside the model, with the ending .epdp)" },
+    file: {
+      takes: "text",
+      value: "F",
+      help: "UTF-8 text like that to come; - reads standard input (default: a text of its own)",
+    },
+    ffn: {
+      takes: "number",
+      value: "N",
+      help: "part of its neurons that the model was trained to answer with, above 0 to 1 (default 1)",
+    },
+    out: {
+      takes: "text",
+      value: "F",
+      help: "where the sidecar goes (default: beside the model, with the ending .epdp)",
+    },
     ...modelFlags,
   },
 
@@ -23,7 +35,9 @@ export const calibrate: Command = {
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
     const quiet = flags.json || !process.stderr.isTTY;
-    const onProgress = quiet ? undefined : (done: number) => process.stderr.write(`\rcalibrating: ${(100 * done).toFixed(0)} % `);
+    const onProgress = quiet
+      ? undefined
+      : (done: number) => process.stderr.write(`\rcalibrating: ${(100 * done).toFixed(0)} % `);
     await withModel(
       flags,
       signal,
@@ -37,7 +51,9 @@ export const calibrate: Command = {
         }
         process.stdout.write(`${out}: ${sidecar.length} bytes\n`);
         for (const [mode, { headRows, kl, top1 }] of Object.entries(costs ?? {})) {
-          process.stdout.write(`${mode}: ${headRows} rows of the head, KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %\n`);
+          process.stdout.write(
+            `${mode}: ${headRows} rows of the head, KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %\n`,
+          );
         }
       },
       { source: model, epdp: "balanced", sidecar: undefined },

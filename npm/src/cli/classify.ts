@@ -9,18 +9,34 @@ export const classify: Command = {
   flags: {
     text: { takes: "text", value: "T", help: "the text; - reads standard input" },
     labels: { takes: "text", value: "a,b", help: "2 to 64 labels, with commas between them" },
-    template: { takes: "text", value: "T", help: "what the model is asked, with {text} in it (default: as it was trained, or a general question)" },
+    template: {
+      takes: "text",
+      value: "T",
+      help: "what the model is asked, with {text} in it (default: as it was trained, or a general question)",
+    },
     ...modelFlags,
   },
 
   async run(flags, signal) {
     const text = await textArgument(flags, "text");
-    const labels = flags.text("labels")?.split(",").map((label) => label.trim());
-    if (!labels) throw new UsageError("The labels are missing.", "Give them with --labels, for example --labels negative,positive.");
+    const labels = flags
+      .text("labels")
+      ?.split(",")
+      .map((label) => label.trim());
+    if (!labels)
+      throw new UsageError(
+        "The labels are missing.",
+        "Give them with --labels, for example --labels negative,positive.",
+      );
     await withModel(flags, signal, async (model) => {
       const classified = await model.classify(text, { labels, template: flags.text("template"), signal });
       if (flags.json) process.stdout.write(`${JSON.stringify(classified)}\n`);
-      else process.stdout.write(classified.candidates.map((each) => `${(100 * each.probability).toFixed(1).padStart(5)} %  ${each.text}\n`).join(""));
+      else
+        process.stdout.write(
+          classified.candidates
+            .map((each) => `${(100 * each.probability).toFixed(1).padStart(5)} %  ${each.text}\n`)
+            .join(""),
+        );
     });
   },
 };

@@ -83,7 +83,8 @@ export function parse(name: string, command: Command, args: string[]): Flags {
     return new Flags(positionals, values);
   } catch (error) {
     const unknown = /^Unknown option '--?([^']+)'/.exec(describe(error))?.[1];
-    if (unknown) throw new UsageError(`${name} has no option --${unknown}.`, nameNearest(unknown, Object.keys(flags), "--"));
+    if (unknown)
+      throw new UsageError(`${name} has no option --${unknown}.`, nameNearest(unknown, Object.keys(flags), "--"));
     throw new UsageError(describe(error).split("\n")[0] ?? "", `camelgpt ${name} --help tells more.`);
   }
 }

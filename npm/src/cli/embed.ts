@@ -19,9 +19,16 @@ export const embed: Command = {
     if (texts.length === 0) throw new UsageError("The text is missing.", "Give it with --text.");
     await withModel(flags, signal, async (model) => {
       const pooling = flags.text("pooling") as Pooling | undefined;
-      const vectors = await model.embed(texts, { pooling, normalize: !flags.has("no-normalize"), truncate: flags.has("truncate"), signal });
+      const vectors = await model.embed(texts, {
+        pooling,
+        normalize: !flags.has("no-normalize"),
+        truncate: flags.has("truncate"),
+        signal,
+      });
       const embeddings = vectors.map((vector) => Array.from(vector));
-      process.stdout.write(flags.json ? `${JSON.stringify({ embeddings })}\n` : embeddings.map((each) => `${each.join(" ")}\n`).join(""));
+      process.stdout.write(
+        flags.json ? `${JSON.stringify({ embeddings })}\n` : embeddings.map((each) => `${each.join(" ")}\n`).join(""),
+      );
     });
   },
 };

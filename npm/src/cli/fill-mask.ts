@@ -1,5 +1,5 @@
 // camelgpt fill-mask: a text with masks → what may stand in their place.
-import { type Command } from "./command.js";
+import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
 

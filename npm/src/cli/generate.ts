@@ -17,7 +17,12 @@ const samplingFlags: Record<string, Flag> = {
   "repeat-last": { takes: "number", help: "tokens that the penalties see (default 64)" },
   "presence-penalty": { takes: "number", help: "taken once from what occurred (default 0)" },
   "frequency-penalty": { takes: "number", help: "taken for each occurrence (default 0)" },
-  "logit-bias": { takes: "text", value: "ID=BIAS", many: true, help: "added to the logit of a token; -Infinity forbids it" },
+  "logit-bias": {
+    takes: "text",
+    value: "ID=BIAS",
+    many: true,
+    help: "added to the logit of a token; -Infinity forbids it",
+  },
   seed: { takes: "number", help: "the same seed gives the same text (default: random)" },
   stop: { takes: "text", value: "TEXT", many: true, help: "end before this text" },
   "ignore-eos": { takes: "nothing", help: "never choose the model's end token" },
@@ -33,7 +38,11 @@ export const generate: Command = {
     prompt: { takes: "text", value: "P", help: "the text; - reads standard input" },
     chat: { takes: "nothing", help: "the text is a question: apply the model's chat template" },
     system: { takes: "text", value: "TEXT", help: "with --chat: a system message before the question" },
-    "load-state": { takes: "text", value: "F", help: "begin with what --save-state kept: a prompt that begins with that text goes on from there" },
+    "load-state": {
+      takes: "text",
+      value: "F",
+      help: "begin with what --save-state kept: a prompt that begins with that text goes on from there",
+    },
     "save-state": { takes: "text", value: "F", help: "keep prompt and answer, as they are evaluated, in a file" },
     ...samplingFlags,
     ...modelFlags,
@@ -98,7 +107,9 @@ async function printText(stream: TextStream): Promise<void> {
   process.stdout.write("\n");
   const { usage, timings, finishReason, engine } = await stream;
   const parts = [
-    usage.bytes === undefined ? `${usage.completionTokens} tokens` : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
+    usage.bytes === undefined
+      ? `${usage.completionTokens} tokens`
+      : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
     `prompt ${usage.promptTokens} tokens${usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,

@@ -12,7 +12,8 @@ export async function textArgument(flags: Flags, name: string): Promise<string> 
     throw new UsageError(`One ${name} is wanted, not several.`, "Put quotes around a text with spaces.");
   }
   const text = named ?? positional;
-  if (text === undefined) throw new UsageError(`The ${name} is missing.`, `Give it with --${name}, or as "-" from standard input.`);
+  if (text === undefined)
+    throw new UsageError(`The ${name} is missing.`, `Give it with --${name}, or as "-" from standard input.`);
   return text === "-" ? readAll() : text;
 }
 
@@ -27,7 +28,10 @@ export async function readBytes(path: string, expected: string): Promise<Uint8Ar
     return await readFile(path);
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be read: ${describe(error)}`, { expected, cause: error });
+    throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be read: ${describe(error)}`, {
+      expected,
+      cause: error,
+    });
   }
 }
 

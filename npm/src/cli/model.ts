@@ -21,17 +21,33 @@ export const sourceFlags: Record<string, Flag> = {
   sha256: { takes: "text", value: "H", help: "what the model's file has to be, as 64 hexadecimal digits" },
   context: { takes: "number", help: "positions of the cache (default: the model's, at most 4096)" },
   "kv-cache": { takes: "text", value: "T", help: "how keys and values are stored: q16 or q8 (default q16)" },
-  weights: { takes: "text", value: "W", help: "how F32 matrices are kept: exact or f16 (default: exact where that fits 4 GiB)" },
+  weights: {
+    takes: "text",
+    value: "W",
+    help: "how F32 matrices are kept: exact or f16 (default: exact where that fits 4 GiB)",
+  },
   flavour: { takes: "text", value: "F", help: "build of the engine: auto, simd or relaxed (default auto)" },
   "no-worker": { takes: "nothing", help: "run the engine on the main thread" },
 };
 
 export const modelFlags: Record<string, Flag> = {
-  model: { takes: "text", value: "M", help: `path, URL, owner/repo/file.gguf or release (default ${preferredModel} if it is on this machine, else ${packagedRelease})` },
+  model: {
+    takes: "text",
+    value: "M",
+    help: `path, URL, owner/repo/file.gguf or release (default ${preferredModel} if it is on this machine, else ${packagedRelease})`,
+  },
   ...sourceFlags,
   threads: { takes: "number", help: "threads to compute with (default: one for each core, at most 4)" },
-  epdp: { takes: "text", value: "MODE", help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default: balanced where there is a sidecar)" },
-  sidecar: { takes: "text", value: "F", help: "what camelgpt calibrate wrote (default: the .epdp file beside the model)" },
+  epdp: {
+    takes: "text",
+    value: "MODE",
+    help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default: balanced where there is a sidecar)",
+  },
+  sidecar: {
+    takes: "text",
+    value: "F",
+    help: "what camelgpt calibrate wrote (default: the .epdp file beside the model)",
+  },
 };
 
 export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
@@ -76,7 +92,10 @@ export async function withModel(
   work: (model: CamelGPTInference) => Promise<void>,
   { source = flags.text("model"), ...own }: LoadOptions & { source?: string | undefined } = {},
 ): Promise<void> {
-  const model = await CamelGPTInference.load(source ?? (await defaultModel()), { ...loadOptions(flags, signal), ...own });
+  const model = await CamelGPTInference.load(source ?? (await defaultModel()), {
+    ...loadOptions(flags, signal),
+    ...own,
+  });
   try {
     await work(model);
   } finally {

@@ -19,28 +19,47 @@ export const release: Command = {
     version: { takes: "text", value: "V", help: "the release's version, for example 1.0.0" },
     license: { takes: "text", value: "L", help: "licence of the weights (default: what the model file says)" },
     name: { takes: "text", value: "N", help: "the release's name (default: the folder's)" },
-    key: { takes: "text", value: "F", help: "private key, Ed25519 in PEM (openssl genpkey -algorithm ed25519); without one the release is not signed" },
+    key: {
+      takes: "text",
+      value: "F",
+      help: "private key, Ed25519 in PEM (openssl genpkey -algorithm ed25519); without one the release is not signed",
+    },
   },
 
   async run(flags) {
     const folder = flags.positionals[0];
     const version = flags.text("version");
-    if (folder === undefined || version === undefined) throw new UsageError("The folder and --version are wanted.", "camelgpt release FOLDER --version 1.0.0");
+    if (folder === undefined || version === undefined)
+      throw new UsageError("The folder and --version are wanted.", "camelgpt release FOLDER --version 1.0.0");
     const key = flags.text("key");
     const files = await describeFiles(folder);
     const weights = files.find(({ role }) => role === "weights");
     if (!weights) {
-      throw new CamelGPTError("not-found", `There is no model in ${folder}.`, { expected: "a file *.gguf", found: files.map(({ path }) => path).join(", ") || "none" });
+      throw new CamelGPTError("not-found", `There is no model in ${folder}.`, {
+        expected: "a file *.gguf",
+        found: files.map(({ path }) => path).join(", ") || "none",
+      });
     }
     const { parameters, metadata } = await CamelGPTInference.inspect(join(folder, weights.path), { worker: false });
     const license = flags.text("license") ?? metadata["general.license"];
-    if (typeof license !== "string") throw new UsageError("The model does not name its licence.", "Name it with --license.");
-    const manifest: Record<string, unknown> = { format: 1, name: flags.text("name") ?? basename(resolve(folder)), version, license, parameters, files };
+    if (typeof license !== "string")
+      throw new UsageError("The model does not name its licence.", "Name it with --license.");
+    const manifest: Record<string, unknown> = {
+      format: 1,
+      name: flags.text("name") ?? basename(resolve(folder)),
+      version,
+      license,
+      parameters,
+      files,
+    };
     if (key !== undefined) manifest["signature"] = signatureOf(manifest, await privateKey(key));
     const path = join(folder, manifestName);
     await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
     const { publicKey = null } = (manifest["signature"] ?? {}) as Partial<Signature>;
-    if (flags.json) process.stdout.write(`${JSON.stringify({ manifest: path, files: files.map(({ path, bytes }) => ({ path, bytes })), signedBy: publicKey })}\n`);
+    if (flags.json)
+      process.stdout.write(
+        `${JSON.stringify({ manifest: path, files: files.map(({ path, bytes }) => ({ path, bytes })), signedBy: publicKey })}\n`,
+      );
     else {
       for (const { path, bytes, role } of files) process.stdout.write(`${role.padEnd(8)} ${path}: ${bytes} bytes\n`);
       process.stdout.write(`${path}: ${publicKey ? `signed by ${publicKey}` : "not signed"}\n`);
@@ -63,14 +82,18 @@ async function describeFiles(folder: string): Promise<FileEntry[]> {
   try {
     names = (await readdir(folder)).sort();
   } catch (error) {
-    throw new CamelGPTError("not-found", `${folder} cannot be read: ${describe(error)}`, { expected: "a folder with a model", cause: error });
+    throw new CamelGPTError("not-found", `${folder} cannot be read: ${describe(error)}`, {
+      expected: "a folder with a model",
+      cause: error,
+    });
   }
   const files: FileEntry[] = [];
   const blocks: Buffer[] = [];
   for (const path of names) {
     const role = roles[extname(path)];
     if (role === undefined) continue;
-    if (files.some((file) => file.role === role)) throw new UsageError(`${folder} has more than one file with the role ${role}.`, "A release has one model.");
+    if (files.some((file) => file.role === role))
+      throw new UsageError(`${folder} has more than one file with the role ${role}.`, "A release has one model.");
     files.push({ role, path, ...(await hashesOf(join(folder, path), role === "weights" ? blocks : undefined)) });
   }
   // Only with a sidecar a model answers before all of it is there.
@@ -84,7 +107,10 @@ async function describeFiles(folder: string): Promise<FileEntry[]> {
 }
 
 /** Adds the first bytes of the SHA-256 of each block to `blocks`. */
-async function hashesOf(path: string, blocks?: Buffer[]): Promise<Pick<FileEntry, "bytes" | "sha256" | "pieceBytes" | "pieces">> {
+async function hashesOf(
+  path: string,
+  blocks?: Buffer[],
+): Promise<Pick<FileEntry, "bytes" | "sha256" | "pieceBytes" | "pieces">> {
   const file = await open(path, "r");
   try {
     const whole = createHash("sha256");
@@ -101,7 +127,12 @@ async function hashesOf(path: string, blocks?: Buffer[]): Promise<Pick<FileEntry
       whole.update(piece);
       pieces.push(createHash("sha256").update(piece).digest("hex"));
       for (let at = 0; blocks && at < filled; at += blockBytes) {
-        blocks.push(createHash("sha256").update(piece.subarray(at, at + blockBytes)).digest().subarray(0, blockHashBytes));
+        blocks.push(
+          createHash("sha256")
+            .update(piece.subarray(at, at + blockBytes))
+            .digest()
+            .subarray(0, blockHashBytes),
+        );
       }
       bytes += filled;
     }
@@ -116,10 +147,16 @@ async function privateKey(path: string): Promise<KeyObject> {
   try {
     key = createPrivateKey(await readFile(path));
   } catch (error) {
-    throw new CamelGPTError("bad-input", `${path} is no private key: ${describe(error)}`, { expected: "Ed25519 in PEM", cause: error });
+    throw new CamelGPTError("bad-input", `${path} is no private key: ${describe(error)}`, {
+      expected: "Ed25519 in PEM",
+      cause: error,
+    });
   }
   if (key.asymmetricKeyType === "ed25519") return key;
-  throw new CamelGPTError("bad-input", `${path} is a key of another kind.`, { expected: "Ed25519", found: key.asymmetricKeyType });
+  throw new CamelGPTError("bad-input", `${path} is a key of another kind.`, {
+    expected: "Ed25519",
+    found: key.asymmetricKeyType,
+  });
 }
 
 function signatureOf(manifest: Record<string, unknown>, key: KeyObject): Signature {

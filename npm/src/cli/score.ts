@@ -32,7 +32,8 @@ export const score: Command = {
         return;
       }
       const { perplexity, nll, tokens, bytes, kl, top1, perplexityRatio } = result;
-      const counted = bytes === undefined ? `nats, ${tokens} tokens` : `nats a byte, ${tokens} chunks of ${bytes} bytes`;
+      const counted =
+        bytes === undefined ? `nats, ${tokens} tokens` : `nats a byte, ${tokens} chunks of ${bytes} bytes`;
       process.stdout.write(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} ${counted})\n`);
       if (kl === undefined || top1 === undefined || perplexityRatio === undefined) return;
       const cost = `KL ${kl.toFixed(5)} nats a token, top-1 ${(100 * top1).toFixed(2)} %, perplexity × ${perplexityRatio.toFixed(5)}`;

@@ -1,5 +1,5 @@
 // camelgpt tokenize: a text → its tokens.
-import { type Command } from "./command.js";
+import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
 
@@ -21,7 +21,10 @@ export const tokenize: Command = {
       const tokens = await model.tokenize(text, { addSpecial, parseSpecial, signal });
       const pieces = await model.pieces(tokens, { signal });
       if (flags.json) process.stdout.write(`${JSON.stringify({ tokens, pieces })}\n`);
-      else process.stdout.write(tokens.map((token, i) => `${String(token).padStart(7)}  ${JSON.stringify(pieces[i])}\n`).join(""));
+      else
+        process.stdout.write(
+          tokens.map((token, i) => `${String(token).padStart(7)}  ${JSON.stringify(pieces[i])}\n`).join(""),
+        );
     });
   },
 };

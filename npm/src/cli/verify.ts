@@ -7,13 +7,19 @@ export const verify: Command = {
   summary: "compare the files of a release with its manifest, and its signature",
   usage: "RELEASE [options]",
   flags: {
-    trust: { takes: "text", value: "KEY", many: true, help: "public key of a publisher that you trust, 64 hexadecimal digits" },
+    trust: {
+      takes: "text",
+      value: "KEY",
+      many: true,
+      help: "public key of a publisher that you trust, 64 hexadecimal digits",
+    },
     header: sourceFlags["header"]!,
   },
 
   async run(flags, signal) {
     const source = flags.positionals[0];
-    if (source === undefined) throw new UsageError("The release is missing.", "camelgpt verify FOLDER, or a URL that ends with /");
+    if (source === undefined)
+      throw new UsageError("The release is missing.", "camelgpt verify FOLDER, or a URL that ends with /");
     const { headers } = loadOptions(flags, signal);
     const found = await CamelGPTInference.verify(source, { headers, signal, trustedKeys: flags.texts("trust") });
     if (flags.json) {

@@ -23,7 +23,8 @@ export async function openStore(): Promise<FileStore> {
       let isOpen = true;
       return {
         async write(bytes, at) {
-          for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+          for (let done = 0; done < bytes.length; )
+            done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
         },
         async close() {
           if (!isOpen) return;

@@ -24,7 +24,9 @@ const means: CallerMeans = {
 };
 
 function spawnWorker(workerUrl: string | undefined): WorkerLink {
-  return startWorker(workerUrl === undefined ? new URL("./node-worker.js", import.meta.url) : new URL(workerUrl, import.meta.url));
+  return startWorker(
+    workerUrl === undefined ? new URL("./node-worker.js", import.meta.url) : new URL(workerUrl, import.meta.url),
+  );
 }
 
 /** A language model, running in a thread of its own. See {@link CamelGPTInferenceBase} for its methods. */

@@ -2,11 +2,7 @@
 import type { Build } from "../../../web/features.js";
 import type { EngineOptions } from "../../../web/protocol.js";
 
-export function wasmAddress(
-  build: Build,
-  given: EngineOptions["wasmUrl"],
-  beside: Record<Build, () => URL>,
-): string {
+export function wasmAddress(build: Build, given: EngineOptions["wasmUrl"], beside: Record<Build, () => URL>): string {
   const own = typeof given === "object" ? given[build] : given;
   return own ?? beside[build]().href;
 }

@@ -12,7 +12,7 @@ export function answering(engine) {
 }
 
 /** The value of an answer; its error is thrown. */
-export function valueOf({ value, error }) {
+export function answerValue({ value, error }) {
   if (error) throw Object.assign(new Error(error.message), { code: error.code });
   return value;
 }

@@ -10,7 +10,11 @@ export function camelgptEngine(CamelGPTInference, compile) {
       model = await CamelGPTInference.load(source, { flavour, contextLength, threads, epdp });
       if (epdp !== "off") await model.calibrate();
       const { engine } = await model.info();
-      return { flavour: engine.flavour, threads: engine.threads, settings: [engine.kernels, ...engine.notes].join("; ") };
+      return {
+        flavour: engine.flavour,
+        threads: engine.threads,
+        settings: [engine.kernels, ...engine.notes].join("; "),
+      };
     },
 
     /** A prompt, `{ids, text}` of the same tokens, then so many greedy tokens. */

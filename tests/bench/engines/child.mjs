@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Problem } from "../../../scripts/lib/run.mjs";
-import { valueOf } from "./answers.js";
+import { answerValue } from "./answers.js";
 
 const patienceMs = 5000;
 
@@ -21,7 +21,7 @@ export async function startChild(command, args) {
       throw new Problem(`the engine's process ${how}`);
     });
     const [line] = await Promise.race([once(lines, "line"), early]);
-    return valueOf(JSON.parse(line));
+    return answerValue(JSON.parse(line));
   };
   await answer();
   return {

@@ -18,21 +18,49 @@ export function listEngines({ chromium, site, node24, peers, probes }) {
   const inPage = (kind) => () => openPage(chromium, `${site}/bench/engines/page.html`, kind);
   const runtimes = {
     node: { label: "Node 24", command: node24, args: [] },
-    deno: { label: "Deno", command: join(peers.modules, "@deno/linux-x64-glibc/deno"), args: ["run", "--allow-all", "--no-lock"] },
+    deno: {
+      label: "Deno",
+      command: join(peers.modules, "@deno/linux-x64-glibc/deno"),
+      args: ["run", "--allow-all", "--no-lock"],
+    },
     bun: { label: "Bun", command: join(peers.modules, "@oven/bun-linux-x64/bin/bun"), args: [] },
   };
-  const ours = (id, label, flavour, rest) => ({ id: `${id}-${flavour}`, label: `CamelGPT ${flavour}, ${label}`, flavour, probe: probes[flavour], ...rest });
-  const probeUrl = (flavour) => probes[flavour] && `${site}/${relative(repositoryRoot, probes[flavour]).replaceAll("\\", "/")}`;
+  const ours = (id, label, flavour, rest) => ({
+    id: `${id}-${flavour}`,
+    label: `CamelGPT ${flavour}, ${label}`,
+    flavour,
+    probe: probes[flavour],
+    ...rest,
+  });
+  const probeUrl = (flavour) =>
+    probes[flavour] && `${site}/${relative(repositoryRoot, probes[flavour]).replaceAll("\\", "/")}`;
   const flavours = ["relaxed", "simd"];
   const pruned = { epdp: "balanced", probe: undefined };
   return [
-    ...flavours.map((flavour) => ours("chromium", "Chromium", flavour, { web: true, probe: probeUrl(flavour), start: inPage("camelgpt") })),
-    ...Object.entries(runtimes).flatMap(([id, { label, command, args }]) => flavours.map((flavour) =>
-      ours(id, label, flavour, { start: () => startChild(command, [...args, script("runtime.mjs")]) }))),
-    ours("balanced-chromium", "Chromium, EPDP balanced", "relaxed", { ...pruned, web: true, start: inPage("camelgpt") }),
-    ours("balanced-node", "Node 24, EPDP balanced", "relaxed", { ...pruned, start: () => startChild(node24, [script("runtime.mjs")]) }),
+    ...flavours.map((flavour) =>
+      ours("chromium", "Chromium", flavour, { web: true, probe: probeUrl(flavour), start: inPage("camelgpt") }),
+    ),
+    ...Object.entries(runtimes).flatMap(([id, { label, command, args }]) =>
+      flavours.map((flavour) =>
+        ours(id, label, flavour, { start: () => startChild(command, [...args, script("runtime.mjs")]) }),
+      ),
+    ),
+    ours("balanced-chromium", "Chromium, EPDP balanced", "relaxed", {
+      ...pruned,
+      web: true,
+      start: inPage("camelgpt"),
+    }),
+    ours("balanced-node", "Node 24, EPDP balanced", "relaxed", {
+      ...pruned,
+      start: () => startChild(node24, [script("runtime.mjs")]),
+    }),
     { id: "wllama", label: "wllama, Chromium", web: true, start: inPage("wllama") },
-    { id: "native", label: "llama.cpp native", tries: "flashAttention", start: () => startChild(node24, [script("native.mjs")]) },
+    {
+      id: "native",
+      label: "llama.cpp native",
+      tries: "flashAttention",
+      start: () => startChild(node24, [script("native.mjs")]),
+    },
   ];
 }
 
@@ -40,7 +68,8 @@ export function listEngines({ chromium, site, node24, peers, probes }) {
 export function chooseEngines(engines, names) {
   const chosen = names.flatMap((wanted) => {
     const found = engines.filter(({ id }) => id === wanted || id.startsWith(`${wanted}-`));
-    if (found.length === 0) throw new Problem(`no engine is called "${wanted}"; there are: ${engines.map(({ id }) => id).join(", ")}`);
+    if (found.length === 0)
+      throw new Problem(`no engine is called "${wanted}"; there are: ${engines.map(({ id }) => id).join(", ")}`);
     return found;
   });
   return [...new Set(chosen)];

@@ -28,7 +28,10 @@ async function fasterWay(open) {
 }
 
 async function trial() {
-  const { promptMs, decodeMs } = await run({ prompt: { ids: Array.from({ length: 128 }, (_, i) => 1000 + i) }, tokens: 16 });
+  const { promptMs, decodeMs } = await run({
+    prompt: { ids: Array.from({ length: 128 }, (_, i) => 1000 + i) },
+    tokens: 16,
+  });
   return promptMs + decodeMs;
 }
 

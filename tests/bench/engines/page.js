@@ -4,7 +4,9 @@ import { answering } from "./answers.js";
 const kinds = {
   async camelgpt() {
     const { CamelGPTInference } = await import("@gpt-research/camelgpt-inference");
-    return (await import("./camelgpt.js")).camelgptEngine(CamelGPTInference, (url) => WebAssembly.compileStreaming(fetch(url)));
+    return (await import("./camelgpt.js")).camelgptEngine(CamelGPTInference, (url) =>
+      WebAssembly.compileStreaming(fetch(url)),
+    );
   },
   async wllama() {
     return (await import("./wllama.js")).wllamaEngine();

@@ -9,7 +9,12 @@ export function wllamaEngine() {
       // Not loadModelFromUrl: it stores the file first, which takes longer and ends at the browser's quota.
       const file = await (await fetch(source)).blob();
       await wllama.loadModel([file], {
-        n_threads: threads, n_ctx: contextLength, n_batch: 512, n_parallel: 1, n_gpu_layers: 0, warmup: false,
+        n_threads: threads,
+        n_ctx: contextLength,
+        n_batch: 512,
+        n_parallel: 1,
+        n_gpu_layers: 0,
+        warmup: false,
       });
       return { threads: wllama.getNumThreads(), settings: `llama.cpp ${Wllama.getLibllamaVersion()}` };
     },
@@ -18,7 +23,12 @@ export function wllamaEngine() {
       // Always the same word: parts of characters, which random weights like to choose, are an error in its answer.
       const logitBias = [[prompt.ids[0], 1000]];
       const { timings } = await wllama.createCompletion({
-        prompt: prompt.text, max_tokens: tokens, temperature: 0, ignore_eos: true, cache_prompt: false, logit_bias: logitBias,
+        prompt: prompt.text,
+        max_tokens: tokens,
+        temperature: 0,
+        ignore_eos: true,
+        cache_prompt: false,
+        logit_bias: logitBias,
       });
       return {
         promptTokens: timings.prompt_n,

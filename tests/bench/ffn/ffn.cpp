@@ -1,5 +1,6 @@
-// One feed-forward network with a ReLU as gate, on random weights of which a chosen part of the gates stays closed: densely, and
-// skipping the neurons that do not fire. A module of its own, without the engine around it; measure.mjs holds the clock.
+// One feed-forward network with a ReLU as gate, on random weights of which a chosen part of the gates stays closed:
+// densely, and skipping the neurons that do not fire. A module of its own, without the engine around it; measure.mjs
+// holds the clock.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -16,8 +17,8 @@ namespace {
 
 using namespace camelgpt;
 
-constexpr uint32_t kInputs = 16;       // tokens that take turns
-constexpr uint32_t kConstant = 32;     // columns that are the same in every input: what shifts the gates
+constexpr uint32_t kInputs = 16;    // tokens that take turns
+constexpr uint32_t kConstant = 32;  // columns that are the same in every input: what shifts the gates
 
 struct Bench {
   ModelConfig config;
@@ -43,7 +44,8 @@ Random numbers;
 
 // A matrix of random numbers of about 1 / sqrt(columns), the constant columns being `constant`, into both panels.
 bool fill(TensorType type, uint32_t rows, uint32_t columns, float constant, Panel* one, Panel* other) {
-  const uint32_t blocks = columns / 32, bytes = tensor_type_info(type).block_bytes * (type == TensorType::kF16 ? 32 : 1);
+  const uint32_t blocks = columns / 32,
+                 bytes = tensor_type_info(type).block_bytes * (type == TensorType::kF16 ? 32 : 1);
   uint8_t block[64];
   const float size = 1 / std::sqrt(static_cast<float>(columns));
   for (uint32_t b = 0; b < rows * blocks; ++b) {
@@ -103,7 +105,8 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
   const ModelConfig& c = bench->config;
   Workspace* w = &bench->workspace;
   const Worker worker;
-  float *normed = w->threads[0].normed.data(), *gate = w->gate.data(), *up = w->up.data(), *projected = w->projected.data();
+  float *normed = w->threads[0].normed.data(), *gate = w->gate.data(), *up = w->up.data(),
+        *projected = w->projected.data();
   kernels().rms_norm(x, layer.ffn_norm.weight, c.hidden, c.norm_epsilon, normed);
   const Activations& input = quantize_input(worker, normed, 0, 1, c.hidden, Precision::k16, w);
   linear_part(layer.gate, {0, c.ffn}, input, gate, 0);
@@ -118,7 +121,8 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
 
 CAMELGPT_EXPORT("kernels_name") const char* bench_kernels_name() { return kernels().name; }
 
-// Networks of `layers` layers; gates lie `shift` standard deviations below zero. Type: 0 Q8_0, 1 Q4_0, 2 F16. 1 where it worked.
+// Networks of `layers` layers; gates lie `shift` standard deviations below zero. Type: 0 Q8_0, 1 Q4_0, 2 F16. 1 where
+// it worked.
 CAMELGPT_EXPORT("prepare")
 uint32_t bench_prepare(uint32_t which, uint32_t hidden, uint32_t ffn, uint32_t layers, float shift) {
   const TensorType type = which == 0 ? TensorType::kQ8_0 : which == 1 ? TensorType::kQ4_0 : TensorType::kF16;

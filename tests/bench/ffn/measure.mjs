@@ -6,14 +6,20 @@ import { Problem, isMain, runMain } from "../../../scripts/lib/run.mjs";
 import { ensureToolchain } from "../../../scripts/setup.mjs";
 
 const types = ["Q8_0", "Q4_0", "F16"];
-const shapes = [[256, 1024, 12], [576, 1536, 12], [1024, 4096, 6]];  // hidden, neurons, layers
-const shifts = { 50: 0, 85: 1.036, 90: 1.282, 95: 1.645 };  // zeros in percent → standard deviations
-const rounds = 100;  // many short ones: on a machine that is shared some of them are undisturbed
+const shapes = [
+  [256, 1024, 12],
+  [576, 1536, 12],
+  [1024, 4096, 6],
+]; // hidden, neurons, layers
+const shifts = { 50: 0, 85: 1.036, 90: 1.282, 95: 1.645 }; // zeros in percent → standard deviations
+const rounds = 100; // many short ones: on a machine that is shared some of them are undisturbed
 const secondsEach = 0.005;
 
 async function instantiate(path) {
   const module = await WebAssembly.compile(await readFile(path));
-  const unused = () => { throw new Error("the benchmark needs nothing of its surroundings"); };
+  const unused = () => {
+    throw new Error("the benchmark needs nothing of its surroundings");
+  };
   const imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
   imports.env = { ...imports.env, emscripten_notify_memory_growth() {} };
@@ -49,7 +55,9 @@ if (isMain(import.meta.url)) {
     const target = `ffn_${flavour}`;
     const folder = await buildWithEmscripten(await ensureToolchain({ native: false }), target);
     const bench = await instantiate(join(folder, `${target}.wasm`));
-    process.stdout.write("| type | hidden × neurons × layers | zeros | dense ms | sparse ms | times faster |\n|---|---|---|---|---|---|\n");
+    process.stdout.write(
+      "| type | hidden × neurons × layers | zeros | dense ms | sparse ms | times faster |\n|---|---|---|---|---|---|\n",
+    );
     for (const [which, type] of types.entries()) {
       if (wanted.length > 0 && !wanted.includes(type)) continue;
       for (const [hidden, ffn, layers] of shapes) {
@@ -57,8 +65,14 @@ if (isMain(import.meta.url)) {
           if (!bench.prepare(which, hidden, ffn, layers, shift)) throw new Problem("the benchmark has no memory");
           for (let i = 0; i < 16; ++i) if (!bench.is_same()) throw new Problem("the results differ");
           const [dense, sparse] = fastest([bench.run_dense, bench.run_sparse]);
-          const row = [type, `${hidden} × ${ffn} × ${layers}`, `${(bench.zeros() * 100).toFixed(1)} %`, dense.toFixed(3),
-                       sparse.toFixed(3), (dense / sparse).toFixed(2)];
+          const row = [
+            type,
+            `${hidden} × ${ffn} × ${layers}`,
+            `${(bench.zeros() * 100).toFixed(1)} %`,
+            dense.toFixed(3),
+            sparse.toFixed(3),
+            (dense / sparse).toFixed(2),
+          ];
           process.stdout.write(`| ${row.join(" | ")} |\n`);
         }
       }

@@ -8,7 +8,8 @@ import { ensureSynthetic, syntheticFolder } from "./synthetic.mjs";
 const published = "smollm2-135m"; // no other name begins with "smollm2": its synthetic sisters are "135m-…"
 
 const synthetic = Object.keys(shapes).flatMap((shape) =>
-  Object.keys(quantizations).map((quantization) => ({ name: `${shape}-${quantization}`, shape, quantization })));
+  Object.keys(quantizations).map((quantization) => ({ name: `${shape}-${quantization}`, shape, quantization })),
+);
 
 /** Every name, in the order of a full run. */
 export const modelNames = [published, ...synthetic.map(({ name }) => name)];

@@ -16,7 +16,14 @@ export function demandOf(path) {
     .filter(({ name, shape }) => shape.length === 2 && (isTied || name !== "token_embd.weight"))
     .map(({ name, shape: [columns, rows], type }) => {
       const typeName = typeNames.get(type);
-      return { type: typeName, rows, columns, bytes: matrixBytes(typeName, columns, rows), isHead: !name.startsWith("blk."), isCoarse: /attn_output|ffn_down/.test(name) };
+      return {
+        type: typeName,
+        rows,
+        columns,
+        bytes: matrixBytes(typeName, columns, rows),
+        isHead: !name.startsWith("blk."),
+        isCoarse: /attn_output|ffn_down/.test(name),
+      };
     });
   const keyWidth = tensors.find(({ name }) => name === "blk.0.attn_k.weight").shape[1];
   return {

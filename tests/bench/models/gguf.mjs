@@ -8,8 +8,17 @@ export const type = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 };
 
 const alignment = 32;
 const scalars = {
-  0: [1, "readUInt8"], 1: [1, "readInt8"], 2: [2, "readUInt16LE"], 3: [2, "readInt16LE"], 4: [4, "readUInt32LE"], 5: [4, "readInt32LE"],
-  6: [4, "readFloatLE"], 7: [1, "readUInt8"], 10: [8, "readBigUInt64LE"], 11: [8, "readBigInt64LE"], 12: [8, "readDoubleLE"],
+  0: [1, "readUInt8"],
+  1: [1, "readInt8"],
+  2: [2, "readUInt16LE"],
+  3: [2, "readInt16LE"],
+  4: [4, "readUInt32LE"],
+  5: [4, "readInt32LE"],
+  6: [4, "readFloatLE"],
+  7: [1, "readUInt8"],
+  10: [8, "readBigUInt64LE"],
+  11: [8, "readBigInt64LE"],
+  12: [8, "readDoubleLE"],
 };
 
 /**
@@ -70,7 +79,12 @@ function parseHeader(bytes) {
  * @param tensors  `[{name, shape: [columns, rows?], type: the format's number, bytes}]`, in the order of the file
  */
 export function writeHeader(metadata, tensors) {
-  const parts = [Buffer.from("GGUF"), number(3, type.u32), number(tensors.length, 10), number(Object.keys(metadata).length, 10)];
+  const parts = [
+    Buffer.from("GGUF"),
+    number(3, type.u32),
+    number(tensors.length, 10),
+    number(Object.keys(metadata).length, 10),
+  ];
   for (const [key, entry] of Object.entries(metadata)) {
     parts.push(text(key), number(entry.type, type.u32));
     if (entry.type === type.array) {

@@ -87,7 +87,11 @@ export function* modelBytes(metadata, tensors) {
 
 /** The bytes of one tensor: a pool of random blocks over and over, each tensor starting at another one. */
 function* pieces(tensor, index, pools) {
-  const { name, shape: [columns], typeName } = tensor;
+  const {
+    name,
+    shape: [columns],
+    typeName,
+  } = tensor;
   if (name.endsWith("norm.weight")) return yield ones(columns);
   const key = `${typeName} ${columns}`;
   if (!pools.has(key)) pools.set(key, makePool(typeName, columns));

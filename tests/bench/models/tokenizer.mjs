@@ -16,9 +16,12 @@ export function tokenizerFor(metadata, vocabulary) {
   resize("tokenizer.ggml.token_type", [...kinds.slice(0, vocabulary), ...Array(missing).fill(unused)]);
 
   const known = new Set(kept);
-  resize("tokenizer.ggml.merges", entries["tokenizer.ggml.merges"].value.filter((merge) => {
-    const [left, right] = merge.split(" ");
-    return known.has(left) && known.has(right) && known.has(left + right);
-  }));
+  resize(
+    "tokenizer.ggml.merges",
+    entries["tokenizer.ggml.merges"].value.filter((merge) => {
+      const [left, right] = merge.split(" ");
+      return known.has(left) && known.has(right) && known.has(left + right);
+    }),
+  );
   return entries;
 }

@@ -18,7 +18,10 @@ export function markdownOf(report, tables) {
     "# Benchmark results",
     "",
     `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(", ") || "flags unknown"}), ${(machine.memoryBytes / 1e9).toFixed(0)} GB of memory, ${machine.system}.`,
-    `${Object.entries(versions).filter(([, version]) => version).map(([name, version]) => `${name} ${version}`).join(", ")}.`,
+    `${Object.entries(versions)
+      .filter(([, version]) => version)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", ")}.`,
     `${report.date}; \`${report.command}\`; energy: ${report.energy}.`,
     "",
     "Tokens a second, medians of the rounds (minimum–maximum). A dash: not measured; the reason is below the table.",
@@ -33,12 +36,22 @@ function tableLines(table) {
   return [
     `## ${table.model}, ${table.threads === 1 ? "one thread" : `${table.threads} threads`}`,
     "",
-    ...grid(["engine", ...heads], table.rows.map(({ label, cells }) => [label, ...cells.map((cell, i) => cellText(cell, table.columns[i]))])),
+    ...grid(
+      ["engine", ...heads],
+      table.rows.map(({ label, cells }) => [label, ...cells.map((cell, i) => cellText(cell, table.columns[i]))]),
+    ),
     ...ratioLines(table, heads),
     ...(energy ? energyLines(table, heads) : []),
     ...[...table.settings, ...notesOf(table)].map((note) => `- ${note}`),
     "",
-    ...(table.probes.length > 0 ? ["The probe, best of the rounds (of a kernel: for one token and for many):", "", ...table.probes.map((text) => `- ${text}`), ""] : []),
+    ...(table.probes.length > 0
+      ? [
+          "The probe, best of the rounds (of a kernel: for one token and for many):",
+          "",
+          ...table.probes.map((text) => `- ${text}`),
+          "",
+        ]
+      : []),
   ];
 }
 
@@ -57,8 +70,10 @@ function ratioLines(table, heads) {
   const against = peers.map((id) => table.rows.find(({ engine }) => engine === id)).filter(Boolean);
   if (against.length === 0 || table.rows.length < 2) return [];
   const compared = comparable(table);
-  const rows = table.rows.map(({ label, cells }) => [label, ...compared.map((i) =>
-    against.map(({ cells: peer }) => ratio(cells[i], peer[i], table.columns[i])).join(" · "))]);
+  const rows = table.rows.map(({ label, cells }) => [
+    label,
+    ...compared.map((i) => against.map(({ cells: peer }) => ratio(cells[i], peer[i], table.columns[i])).join(" · ")),
+  ]);
   return [
     `Times as fast (load and memory: as little) as ${against.map(({ label }) => label).join(" · ")}:`,
     "",
@@ -77,13 +92,22 @@ function scalingLines(table, tables) {
   const rows = table.rows.flatMap(({ engine, label, cells }) => {
     const alone = least.rows.find((row) => row.engine === engine);
     if (!alone) return [];
-    return [[label, ...compared.map((i) => {
-      const { measure, at } = table.columns[i];
-      const same = alone.cells[least.columns.findIndex((column) => column.measure === measure && column.at === at)];
-      return same ? ratio(cells[i], same, table.columns[i]) : "–";
-    })]];
+    return [
+      [
+        label,
+        ...compared.map((i) => {
+          const { measure, at } = table.columns[i];
+          const same = alone.cells[least.columns.findIndex((column) => column.measure === measure && column.at === at)];
+          return same ? ratio(cells[i], same, table.columns[i]) : "–";
+        }),
+      ],
+    ];
   });
-  return [`${table.threads} threads over ${least.threads}:`, "", ...grid(["engine", ...compared.map((i) => columnName(table.columns[i]))], rows)];
+  return [
+    `${table.threads} threads over ${least.threads}:`,
+    "",
+    ...grid(["engine", ...compared.map((i) => columnName(table.columns[i]))], rows),
+  ];
 }
 
 function ratio(ours, theirs, { measure }) {
@@ -98,7 +122,9 @@ function energyLines(table, heads) {
 }
 
 function notesOf({ rows, columns, notes }) {
-  const ofCells = rows.flatMap(({ label, cells }) => cells.flatMap((cell, i) => (cell.note ? [`${label}, ${columnName(columns[i])}: ${cell.note}`] : [])));
+  const ofCells = rows.flatMap(({ label, cells }) =>
+    cells.flatMap((cell, i) => (cell.note ? [`${label}, ${columnName(columns[i])}: ${cell.note}`] : [])),
+  );
   return [...notes, ...ofCells];
 }
 

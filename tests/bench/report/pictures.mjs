@@ -28,8 +28,14 @@ function picturesOfTable(table) {
       add(`${measure}-by-length`, plotLines(title(`${measure} by length`), series, { x: along, y: "tok/s" }));
     }
   }
-  const shares = ["decode", "prefill"].flatMap((measure) => measured(table, `${measure} share`).map(({ label, cell }) =>
-    ({ label: `${label}: ${measure}`, value: 100 * cell.median, minimum: 100 * cell.minimum, maximum: 100 * cell.maximum })));
+  const shares = ["decode", "prefill"].flatMap((measure) =>
+    measured(table, `${measure} share`).map(({ label, cell }) => ({
+      label: `${label}: ${measure}`,
+      value: 100 * cell.median,
+      minimum: 100 * cell.minimum,
+      maximum: 100 * cell.maximum,
+    })),
+  );
   if (shares.length > 0) add("roofline", plotBars(title("share of the roofline"), shares, "%"));
   return pictures;
 }
@@ -38,9 +44,13 @@ const tokens = (measure, at) => (measure === "decode" ? `after ${at} tokens` : `
 
 function measured(table, measure, at) {
   const index = table.columns.findIndex((column) => column.measure === measure && column.at === at);
-  return table.rows.map(({ label, engine, cells }) => ({ label, engine, cell: cells[index] })).filter(({ cell }) => cell?.median !== undefined);
+  return table.rows
+    .map(({ label, engine, cells }) => ({ label, engine, cell: cells[index] }))
+    .filter(({ cell }) => cell?.median !== undefined);
 }
 
 function pointsOf(table, engine, measure, at) {
-  return measured(table, measure, at).filter((row) => row.engine === engine).map(({ cell }) => [at, cell.median]);
+  return measured(table, measure, at)
+    .filter((row) => row.engine === engine)
+    .map(({ cell }) => [at, cell.median]);
 }

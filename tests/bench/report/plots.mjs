@@ -2,7 +2,18 @@
 // a light and a dark page.
 
 const font = 'font-family="system-ui, sans-serif" font-size="13"';
-const colours = ["#b45309", "#0369a1", "#15803d", "#7e22ce", "#be123c", "#0f766e", "#4d7c0f", "#1d4ed8", "#a16207", "#475569"];
+const colours = [
+  "#b45309",
+  "#0369a1",
+  "#15803d",
+  "#7e22ce",
+  "#be123c",
+  "#0f766e",
+  "#4d7c0f",
+  "#1d4ed8",
+  "#a16207",
+  "#475569",
+];
 const ink = "#1f2937";
 const faint = "#e5e7eb";
 
@@ -39,7 +50,10 @@ export function plotLines(title, series, names) {
   const [width, height] = [820, 400];
   const points = series.flatMap((each) => each.points);
   const most = [0, 1].map((axis) => Math.max(...points.map((point) => point[axis]), Number.MIN_VALUE));
-  const place = ([x, y]) => [left + (x / most[0]) * (width - left - right), height - bottom - (y / most[1]) * (height - top - bottom)];
+  const place = ([x, y]) => [
+    left + (x / most[0]) * (width - left - right),
+    height - bottom - (y / most[1]) * (height - top - bottom),
+  ];
   const base = height - bottom;
   const columns = [...new Set(points.map(([x]) => x))];
   const axes = [
@@ -47,7 +61,9 @@ export function plotLines(title, series, names) {
       const [, y] = place([0, share * most[1]]);
       return line([left, y], [width - right, y], faint) + text(left - 8, y + 4, shown(share * most[1]), "end");
     }),
-    ...spaced(columns, (x) => place([x, 0])[0]).map((x) => text(place([x, 0])[0], base + 18, x.toLocaleString("en"), "middle")),
+    ...spaced(columns, (x) => place([x, 0])[0]).map((x) =>
+      text(place([x, 0])[0], base + 18, x.toLocaleString("en"), "middle"),
+    ),
     text((left + width - right) / 2, height - 14, names.x, "middle"),
     text(left - 8, top - 18, names.y, "end"),
   ];
@@ -55,7 +71,9 @@ export function plotLines(title, series, names) {
     const colour = colours[i % colours.length];
     const places = own.map(place);
     const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${places.map((p) => p.map(round).join(",")).join(" ")}"/>`;
-    const dots = places.map(([x, y]) => `<circle cx="${round(x)}" cy="${round(y)}" r="3.5" fill="${colour}"/>`).join("");
+    const dots = places
+      .map(([x, y]) => `<circle cx="${round(x)}" cy="${round(y)}" r="3.5" fill="${colour}"/>`)
+      .join("");
     const y = top + 8 + i * 20;
     return `${path}${dots}<rect x="${width - right + 16}" y="${y - 9}" width="12" height="12" fill="${colour}"/>${text(width - right + 34, y + 2, label)}`;
   });
@@ -65,22 +83,26 @@ export function plotLines(title, series, names) {
 /** Those of the marks whose texts do not run into each other. */
 function spaced(values, place) {
   const gap = 36;
-  return [...values].sort((a, b) => b - a).reduce((kept, value) =>
-    (kept.length === 0 || place(kept.at(-1)) - place(value) >= gap ? [...kept, value] : kept), []);
+  return [...values]
+    .sort((a, b) => b - a)
+    .reduce(
+      (kept, value) => (kept.length === 0 || place(kept.at(-1)) - place(value) >= gap ? [...kept, value] : kept),
+      [],
+    );
 }
 
 function picture(width, height, title, parts) {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(title)}" ${font} fill="${ink}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(title)}" ${font} fill="${ink}">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    `<text x="12" y="26" font-size="16" font-weight="600">${escape(title)}</text>`,
+    `<text x="12" y="26" font-size="16" font-weight="600">${escapeXml(title)}</text>`,
     ...parts,
     "</svg>\n",
   ].join("\n");
 }
 
 function text(x, y, content, anchor = "start") {
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escape(content)}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeXml(content)}</text>`;
 }
 
 function line([x1, y1], [x2, y2], colour) {
@@ -88,5 +110,7 @@ function line([x1, y1], [x2, y2], colour) {
 }
 
 const round = (value) => Number(value.toFixed(1));
-const shown = (value) => (value === 0 || value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
-const escape = (content) => String(content).replace(/[&<>"]/g, (mark) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[mark]);
+const shown = (value) =>
+  value === 0 || value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+const escapeXml = (content) =>
+  String(content).replace(/[&<>"]/g, (mark) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[mark]);

@@ -3,13 +3,25 @@ import { decodeRooflineSeconds, kernelName } from "../roofline/measure.js";
 
 // The panel kind of each tensor type.
 const kinds = {
-  F32: "float", F16: "half", BF16: "bfloat16", Q4_0: "nibble", Q4_1: "nibble+min", IQ4_NL: "nibble table", Q5_0: "byte", Q8_0: "byte",
-  Q5_1: "byte+min", Q2_K: "nibble super 16+min", Q3_K: "nibble super 16", Q4_K: "nibble super 32+min", Q5_K: "byte super 32+min",
+  F32: "float",
+  F16: "half",
+  BF16: "bfloat16",
+  Q4_0: "nibble",
+  Q4_1: "nibble+min",
+  IQ4_NL: "nibble table",
+  Q5_0: "byte",
+  Q8_0: "byte",
+  Q5_1: "byte+min",
+  Q2_K: "nibble super 16+min",
+  Q3_K: "nibble super 16",
+  Q4_K: "nibble super 32+min",
+  Q5_K: "byte super 32+min",
   Q6_K: "byte super 16",
 };
 
 // The inputs of coarse matrices have 8 bits where the weights are nibbles; see coarse_precision in src/model/model.h.
-const kernelOf = ({ type, isCoarse }) => kernelName(kinds[type], isCoarse && /^nibble(?! table)/.test(kinds[type]) ? 8 : 16);
+const kernelOf = ({ type, isCoarse }) =>
+  kernelName(kinds[type], isCoarse && /^nibble(?! table)/.test(kinds[type]) ? 8 : 16);
 
 /** The kernels that a model's matrices need. */
 export const kernelsOf = (matrices) => [...new Set(matrices.map(kernelOf))];
@@ -22,12 +34,27 @@ export const kernelsOf = (matrices) => [...new Set(matrices.map(kernelOf))];
  * @param rows     of one model and one number of threads
  */
 export function shareRows(matrices, rows, threads) {
-  return rows.filter(({ probe }) => probe).flatMap(({ engine, round, probe }) => {
-    const fastest = (measure) =>
-      Math.max(0, ...rows.filter((row) => row.engine === engine && row.round === round && row.measure === measure).map(({ value = 0 }) => value));
-    const share = (measure, seconds) => ({ engine, round, measure: `${measure} share`, value: (fastest(measure) * seconds) / threads });
-    return [share("decode", decodeSeconds(matrices, probe)), share("prefill", prefillSeconds(matrices, probe))].filter(({ value }) => value > 0);
-  });
+  return rows
+    .filter(({ probe }) => probe)
+    .flatMap(({ engine, round, probe }) => {
+      const fastest = (measure) =>
+        Math.max(
+          0,
+          ...rows
+            .filter((row) => row.engine === engine && row.round === round && row.measure === measure)
+            .map(({ value = 0 }) => value),
+        );
+      const share = (measure, seconds) => ({
+        engine,
+        round,
+        measure: `${measure} share`,
+        value: (fastest(measure) * seconds) / threads,
+      });
+      return [
+        share("decode", decodeSeconds(matrices, probe)),
+        share("prefill", prefillSeconds(matrices, probe)),
+      ].filter(({ value }) => value > 0);
+    });
 }
 
 function decodeSeconds(matrices, probe) {
@@ -41,14 +68,17 @@ function decodeSeconds(matrices, probe) {
 
 /** Of one token of many: the kernels alone, as they share what they read. The head is computed for the last one only. */
 function prefillSeconds(matrices, { gmacs }) {
-  return matrices.filter(({ isHead }) => !isHead).reduce((sum, matrix) =>
-    sum + (matrix.rows * matrix.columns) / (gmacs[kernelOf(matrix)].prefill * 1e9), 0);
+  return matrices
+    .filter(({ isHead }) => !isHead)
+    .reduce((sum, matrix) => sum + (matrix.rows * matrix.columns) / (gmacs[kernelOf(matrix)].prefill * 1e9), 0);
 }
 
 /** The best that the probes of all rounds found, for people: `"memory 14.2 GB/s; nibble+min 27.5 and 37.3 GMAC/s; …"`. */
 export function probeText(probes) {
   const best = (figure) => Math.max(...probes.map(figure)).toFixed(1);
-  const kernels = Object.keys(probes[0].gmacs).map((kernel) =>
-    `${kernel} ${best(({ gmacs }) => gmacs[kernel].decode)} and ${best(({ gmacs }) => gmacs[kernel].prefill)} GMAC/s`);
+  const kernels = Object.keys(probes[0].gmacs).map(
+    (kernel) =>
+      `${kernel} ${best(({ gmacs }) => gmacs[kernel].decode)} and ${best(({ gmacs }) => gmacs[kernel].prefill)} GMAC/s`,
+  );
   return [`reading memory ${best(({ readGBps }) => readGBps)} GB/s`, ...kernels].join("; ");
 }

@@ -33,14 +33,19 @@ export function tablesOf({ results, engines, models }) {
         const probes = measured.filter(({ engine, probe }) => engine === id && probe).map(({ probe }) => probe);
         return probes.length > 0 ? [`${label}: ${probeText(probes)}`] : [];
       }),
-      settings: present.filter(({ id }) => models[model].settings[threads]?.[id]).map(({ id, label }) => `${label}: ${models[model].settings[threads][id]}`),
+      settings: present
+        .filter(({ id }) => models[model].settings[threads]?.[id])
+        .map(({ id, label }) => `${label}: ${models[model].settings[threads][id]}`),
       rows: present.map(({ id, label }) => ({
         engine: id,
         label,
         cells: columns.map((column) => cellOf(rows.filter((row) => row.engine === id && isIn(row, column)))),
       })),
       notes: present.flatMap(({ id, label }) =>
-        rows.filter((row) => row.engine === id && !row.measure && (row.skipped ?? row.error)).map((row) => `${label}: ${row.skipped ?? row.error}`)),
+        rows
+          .filter((row) => row.engine === id && !row.measure && (row.skipped ?? row.error))
+          .map((row) => `${label}: ${row.skipped ?? row.error}`),
+      ),
     };
   });
 }
@@ -59,5 +64,8 @@ function cellOf(rows) {
   const measured = rows.filter(({ value }) => value !== undefined);
   if (measured.length === 0) return { note: rows.map(({ skipped, error }) => skipped ?? error).find(Boolean) };
   const joules = measured.map((row) => row.joules).filter((value) => value !== undefined);
-  return { ...spreadOf(measured.map(({ value }) => value)), ...(joules.length > 0 && { joules: spreadOf(joules).median }) };
+  return {
+    ...spreadOf(measured.map(({ value }) => value)),
+    ...(joules.length > 0 && { joules: spreadOf(joules).median }),
+  };
 }

@@ -24,7 +24,9 @@ function fastest(run) {
 
 /** @param wanted names of kernels; all of them where it is left out */
 export async function measureRoofline(module, wanted) {
-  const unused = () => { throw new Error("the probe needs nothing of its surroundings"); };
+  const unused = () => {
+    throw new Error("the probe needs nothing of its surroundings");
+  };
   const imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
   imports.env = { ...imports.env, emscripten_notify_memory_growth() {} };
@@ -49,7 +51,11 @@ export async function measureRoofline(module, wanted) {
         prepare(kind, rows, columns, tokens, bits);
         return (rows * columns * tokens) / fastest((repetitions) => exports.multiply(repetitions)) / 1e9;
       };
-      kernels[kernel] = { decode: gmacs(1), prefill: gmacs(64), bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns) };
+      kernels[kernel] = {
+        decode: gmacs(1),
+        prefill: gmacs(64),
+        bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns),
+      };
     }
   }
   const nibbles = 0;

@@ -1,5 +1,5 @@
-// What this machine allows: the rate of each matrix kernel on data in the first-level cache, and of plain reading from memory.
-// A module of its own, without the engine around the kernels; measure.js holds the clock.
+// What this machine allows: the rate of each matrix kernel on data in the first-level cache, and of plain reading from
+// memory. A module of its own, without the engine around the kernels; measure.js holds the clock.
 #include <cstdint>
 #include <cstdlib>
 #include <new>

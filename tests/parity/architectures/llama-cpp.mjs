@@ -10,7 +10,13 @@ import { askProcess } from "../ask-process.mjs";
  */
 export async function askLlamaCpp(rows) {
   const { modules, versions } = await ensurePeers();
-  const models = rows.map(({ floatsPath, encoder, tokenizes }) => ({ path: floatsPath, encoder, tokens, maxTokens, ...(tokenizes && { texts }) }));
+  const models = rows.map(({ floatsPath, encoder, tokenizes }) => ({
+    path: floatsPath,
+    encoder,
+    tokens,
+    maxTokens,
+    ...(tokenizes && { texts }),
+  }));
   const { release, answers } = await askProcess("architectures/ask-llama-cpp.mjs", { models }, { args: [modules] });
   answers.forEach(({ error }, i) => assert.equal(error, undefined, `llama.cpp loads ${rows[i].name}`));
   return { version: `llama.cpp ${release} (node-llama-cpp ${versions["node-llama-cpp"]})`, answers };

@@ -12,7 +12,10 @@ async function makeGoldens() {
   try {
     const rows = makeModels(folder);
     const { version, answers } = await askLlamaCpp(rows);
-    writeGoldens({ version, models: Object.fromEntries(rows.map(({ name, hash }, i) => [name, { hash, ...answers[i] }])) });
+    writeGoldens({
+      version,
+      models: Object.fromEntries(rows.map(({ name, hash }, i) => [name, { hash, ...answers[i] }])),
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -40,7 +40,8 @@ describe("MiniLM's embeddings are those of the reference", { skip }, () => {
       await runScript("--gguf", path, "--type", type);
       const model = await CamelGPTInference.load(path);
       t.after(() => model.dispose());
-      for (const [i, text] of texts.entries()) assert.deepEqual([...(await model.tokenize(text))], reference.ids[i], text);
+      for (const [i, text] of texts.entries())
+        assert.deepEqual([...(await model.tokenize(text))], reference.ids[i], text);
       const embeddings = await model.embed(texts);
       const cosines = embeddings.map((embedding, i) => cosine([...embedding], reference.embeddings[i]));
       const worst = Math.min(...cosines);

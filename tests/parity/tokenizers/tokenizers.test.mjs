@@ -18,9 +18,28 @@ const sentences = JSON.parse(read(join(repositoryRoot, "tests/parity/minilm/text
 
 /** Characters that Unicode has had for long, in an order that no text has. */
 function randomTexts(count) {
-  const blocks = [[0x20, 0x7e], [0xa0, 0x24f], [0x300, 0x36f], [0x370, 0x3ff], [0x400, 0x45f], [0x5d0, 0x5ea], [0x621, 0x652],
-    [0x905, 0x94d], [0xe01, 0xe3a], [0x1100, 0x11f9], [0x1e00, 0x1ef9], [0x2010, 0x2027], [0x20a0, 0x20ac], [0x3041, 0x30ff],
-    [0x4e00, 0x9fa5], [0xac00, 0xd7a3], [0xf900, 0xfa2d], [0xff01, 0xff5e], [0x1f600, 0x1f64f], [0x20000, 0x2a6d6]];
+  const blocks = [
+    [0x20, 0x7e],
+    [0xa0, 0x24f],
+    [0x300, 0x36f],
+    [0x370, 0x3ff],
+    [0x400, 0x45f],
+    [0x5d0, 0x5ea],
+    [0x621, 0x652],
+    [0x905, 0x94d],
+    [0xe01, 0xe3a],
+    [0x1100, 0x11f9],
+    [0x1e00, 0x1ef9],
+    [0x2010, 0x2027],
+    [0x20a0, 0x20ac],
+    [0x3041, 0x30ff],
+    [0x4e00, 0x9fa5],
+    [0xac00, 0xd7a3],
+    [0xf900, 0xfa2d],
+    [0xff01, 0xff5e],
+    [0x1f600, 0x1f64f],
+    [0x20000, 0x2a6d6],
+  ];
   let state = 1;
   const next = (bound) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -38,7 +57,7 @@ const kinds = {
   "word-piece": { package: "minilm", parseSpecial: true },
   "sentence-piece": { package: "mistral-vocabulary", parseSpecial: true },
   "byte-chunks": { package: "gpt2-vocabulary", parseSpecial: false },
-  "unigram": { package: "xlm-roberta-vocabulary", parseSpecial: false },
+  unigram: { package: "xlm-roberta-vocabulary", parseSpecial: false },
 };
 
 describe("token ids with real vocabularies are those of the reference", () => {
@@ -59,15 +78,19 @@ describe("token ids with real vocabularies are those of the reference", () => {
       if (!skip) texts.push(...read(wikitext).split("\n").filter(Boolean));
       const ids = [];
       for (const text of texts) {
-        const tokens = [...await model.tokenize(text, { addSpecial: false, parseSpecial })];
+        const tokens = [...(await model.tokenize(text, { addSpecial: false, parseSpecial }))];
         // A chunk's id says nothing: what it stands for is compared.
-        ids.push({ text, ids: kind === "byte-chunks" ? await Promise.all(tokens.map((token) => model.detokenize([token]))) : tokens });
+        ids.push({
+          text,
+          ids: kind === "byte-chunks" ? await Promise.all(tokens.map((token) => model.detokenize([token]))) : tokens,
+        });
       }
       writeFileSync(checked, JSON.stringify(ids));
       await run(python, [script, kind, source, "--check", checked, "--out", out]);
       const { tokens, wrong } = JSON.parse(readFileSync(out, "utf8"));
       t.diagnostic(`${texts.length} texts, ${tokens} tokens`);
-      for (const { index, expected, found } of wrong.slice(0, 5)) t.diagnostic(`${JSON.stringify(texts[index].slice(0, 60))}: ${found} instead of ${expected}`);
+      for (const { index, expected, found } of wrong.slice(0, 5))
+        t.diagnostic(`${JSON.stringify(texts[index].slice(0, 60))}: ${found} instead of ${expected}`);
       assert.equal(wrong.length, 0);
     });
   }

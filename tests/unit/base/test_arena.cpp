@@ -1,5 +1,4 @@
 #include "base/arena.h"
-
 #include "doctest/doctest.h"
 
 namespace camelgpt {

@@ -1,9 +1,9 @@
-#include "base/chunk_table.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
+
+#include "base/chunk_table.h"
 
 using namespace camelgpt;
 

@@ -70,7 +70,8 @@ TEST_CASE("what threads wrote before a barrier is there for all behind it") {
     const Range own = worker.share(kItems);
     std::vector<uint64_t>*from = &values, *to = &next;
     for (int stage = 0; stage < kStages; ++stage) {
-      for (uint32_t i = own.first; i < own.end; ++i) (*to)[i] = 3 * (*from)[kItems - 1 - i] + (*from)[(i + 1) % kItems] + i;
+      for (uint32_t i = own.first; i < own.end; ++i)
+        (*to)[i] = 3 * (*from)[kItems - 1 - i] + (*from)[(i + 1) % kItems] + i;
       worker.barrier();
       std::swap(from, to);
     }

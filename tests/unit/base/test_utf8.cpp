@@ -34,23 +34,23 @@ TEST_CASE("utf8 decodes every character") {
 
 TEST_CASE("utf8 gives the maximal invalid part of what is not a character") {
   const Invalid cases[] = {
-      {"\x80", 1, false},              // continuation without a lead
+      {"\x80", 1, false},  // continuation without a lead
       {"\xbfx", 1, false},
-      {"\xc0\x80", 1, false},          // overlong
+      {"\xc0\x80", 1, false},  // overlong
       {"\xc1\xbf", 1, false},
       {"\xe0\x9f\xbf", 1, false},
       {"\xf0\x8f\xbf\xbf", 1, false},
-      {"\xed\xa0\x80", 1, false},      // surrogates
+      {"\xed\xa0\x80", 1, false},  // surrogates
       {"\xed\xbf\xbf", 1, false},
       {"\xf4\x90\x80\x80", 1, false},  // past U+10FFFF
       {"\xf5\x80\x80\x80", 1, false},
       {"\xff", 1, false},
-      {"\xc3x", 1, false},             // the next byte does not go on
+      {"\xc3x", 1, false},  // the next byte does not go on
       {"\xe4\xb8x", 2, false},
       {"\xf0\x9f\x98x", 3, false},
       {"\xf0\x9fx", 2, false},
       {"\xe1\x80\xe2", 2, false},
-      {"\xc3", 1, true},               // the text ends inside
+      {"\xc3", 1, true},  // the text ends inside
       {"\xe4", 1, true},
       {"\xe4\xb8", 2, true},
       {"\xe0\xa0", 2, true},

@@ -1,11 +1,10 @@
-#include "generate/drafts.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
+#include "generate/drafts.h"
 #include "random_weights.h"
 
 using namespace camelgpt;
@@ -94,7 +93,8 @@ TEST_CASE("drafts of a long text are always taken from a true occurrence") {
       ++matches;
       REQUIRE(match <= source);
       REQUIRE(source < size);
-      CHECK(std::equal(text.begin() + source - match, text.begin() + source, text.begin() + static_cast<ptrdiff_t>(size) - match));
+      CHECK(std::equal(text.begin() + source - match, text.begin() + source,
+                       text.begin() + static_cast<ptrdiff_t>(size) - match));
     }
     CHECK(matches >= 497);
   }

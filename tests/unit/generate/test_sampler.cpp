@@ -1,6 +1,5 @@
-// The sampler: every rule against a naive reference that sorts everything, and drawn frequencies against exact probabilities.
-#include "generate/sampler.h"
-
+// The sampler: every rule against a naive reference that sorts everything, and drawn frequencies against exact
+// probabilities.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -12,6 +11,7 @@
 
 #include "doctest/doctest.h"
 #include "generate/random.h"
+#include "generate/sampler.h"
 
 using namespace camelgpt;
 
@@ -97,14 +97,16 @@ void keep_mass(std::vector<Weighted>& list, double p, bool exceed) {
   }
 }
 
-// The chain as it is documented, in double, by complete sorts: what remains, in the order of ids, with its probabilities.
+// The chain as it is documented, in double, by complete sorts: what remains, in the order of ids, with its
+// probabilities.
 std::vector<Weighted> reference(const std::vector<float>& logits, const SamplerOptions& options,
                                 const std::vector<LogitBias>& biases = {}, const std::vector<int32_t>& accepted = {}) {
   std::vector<float> adjusted = logits;
   for (const LogitBias& bias : biases) adjusted[static_cast<size_t>(bias.token)] += bias.bias;
   const size_t seen = std::min<size_t>(accepted.size(), options.repeat_last);
   for (size_t token = 0; token < logits.size(); ++token) {
-    const auto count = std::count(accepted.end() - static_cast<ptrdiff_t>(seen), accepted.end(), static_cast<int32_t>(token));
+    const auto count =
+        std::count(accepted.end() - static_cast<ptrdiff_t>(seen), accepted.end(), static_cast<int32_t>(token));
     if (count == 0) continue;
     float& logit = adjusted[token];
     logit = logit <= 0 ? logit * options.repeat_penalty : logit / options.repeat_penalty;
@@ -134,7 +136,8 @@ std::vector<Weighted> reference(const std::vector<float>& logits, const SamplerO
   }
   if (options.min_p > 0) {
     const double best = list[0].logit;
-    std::erase_if(list, [&](const Weighted& w) { return w.logit < best + std::log(static_cast<double>(options.min_p)); });
+    std::erase_if(list,
+                  [&](const Weighted& w) { return w.logit < best + std::log(static_cast<double>(options.min_p)); });
   }
   if (options.temperature > 0) softmax(list, options.temperature);
   std::sort(list.begin(), list.end(), [](const Weighted& a, const Weighted& b) { return a.token < b.token; });
@@ -150,8 +153,9 @@ int32_t draw_from(const std::vector<Weighted>& list, double unit) {
   return list.empty() ? -1 : list.back().token;
 }
 
-// Draws from many random distributions and compares with the reference fed with the same uniform numbers. At a high temperature
-// all that remain are almost equally probable, so a difference in what a cut keeps shifts nearly every draw.
+// Draws from many random distributions and compares with the reference fed with the same uniform numbers. At a high
+// temperature all that remain are almost equally probable, so a difference in what a cut keeps shifts nearly every
+// draw.
 void check_against_reference(const SamplerOptions& base, size_t vocabulary, double deviation, int distributions) {
   RandomLogits random(vocabulary + static_cast<size_t>(distributions));
   Fixture fixture(static_cast<uint32_t>(vocabulary));
@@ -195,7 +199,8 @@ void check_distribution(const std::vector<float>& logits, const SamplerOptions& 
 
 TEST_CASE("splitmix64 and xoshiro256** give the numbers of their authors' programs") {
   uint64_t seed = 1234567;
-  for (const uint64_t expected : {6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u}) {
+  for (const uint64_t expected :
+       {6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u}) {
     CHECK(splitmix64_next(&seed) == expected);
   }
   uint64_t state[4] = {1, 2, 3, 4};
@@ -330,7 +335,7 @@ TEST_CASE("a bias for an unknown token or of an impossible size is refused") {
 
 TEST_CASE("options out of range are refused by name, range and value, and change nothing") {
   struct Bad {
-    float SamplerOptions::*option;
+    float SamplerOptions::* option;
     float value;
     const char* name;
     const char* expected;
@@ -349,7 +354,8 @@ TEST_CASE("options out of range are refused by name, range and value, and change
       {&SamplerOptions::repeat_penalty, 0, "repeatPenalty", "a number above 0 and at most 100", "0"},
       {&SamplerOptions::repeat_penalty, kInf, "repeatPenalty", "a number above 0 and at most 100", "inf"},
       {&SamplerOptions::presence_penalty, -101, "presencePenalty", "a number at least -100 and at most 100", "-101"},
-      {&SamplerOptions::frequency_penalty, 100.5f, "frequencyPenalty", "a number at least -100 and at most 100", "100.5"},
+      {&SamplerOptions::frequency_penalty, 100.5f, "frequencyPenalty", "a number at least -100 and at most 100",
+       "100.5"},
   };
   Fixture fixture(4, plain(1, 7));
   fixture.bias(3, 1);

@@ -1,6 +1,4 @@
 // The reader against right headers, cut headers and every kind of wrong one.
-#include "gguf/gguf.h"
-
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "doctest/doctest.h"
+#include "gguf/gguf.h"
 #include "gguf/gguf_samples.h"
 #include "gguf_writer.h"
 
@@ -226,7 +225,8 @@ TEST_CASE("gguf rejects versions 0, 1 and 4, and names big-endian files") {
   for (const uint32_t version : {0u, 1u, 4u, 70000u}) {
     GgufWriter writer;
     writer.version = version;
-    check_refused(writer.header(), ErrorCode::kUnsupportedVersion, "version of GGUF", "version " + std::to_string(version));
+    check_refused(writer.header(), ErrorCode::kUnsupportedVersion, "version of GGUF",
+                  "version " + std::to_string(version));
   }
   GgufWriter writer;
   writer.version = 0x03000000;
@@ -322,7 +322,8 @@ TEST_CASE("gguf rejects duplicate keys and tensor names") {
   keys.add("a", uint8_t{1});
   keys.add("b", uint8_t{1});
   keys.add_string("a", "again");
-  check_refused(keys.header(), ErrorCode::kBadFormat, "two metadata items named \"a\"", "one at byte 32 and one at byte 60");
+  check_refused(keys.header(), ErrorCode::kBadFormat, "two metadata items named \"a\"",
+                "one at byte 32 and one at byte 60");
   GgufWriter names;
   for (const char* name : {"x", "y", "x"}) names.add_tensor(name, {8}, TensorType::kF32);
   check_refused(names.header(), ErrorCode::kBadFormat, "two tensors named \"x\"", "one at byte 32");
@@ -344,8 +345,10 @@ TEST_CASE("gguf rejects wrong alignments") {
 
 TEST_CASE("gguf rejects shapes without a size") {
   check_refused(with_tensor({}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions", "0 at byte");
-  check_refused(with_tensor({1, 1, 1, 1, 1}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions", "5 at byte");
-  check_refused(with_tensor({8, 0}, kF32).header(), ErrorCode::kBadFormat, "\"blk.0.ffn_up.weight\" is empty", "[8, 0]");
+  check_refused(with_tensor({1, 1, 1, 1, 1}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions",
+                "5 at byte");
+  check_refused(with_tensor({8, 0}, kF32).header(), ErrorCode::kBadFormat, "\"blk.0.ffn_up.weight\" is empty",
+                "[8, 0]");
   check_refused(with_tensor({33, 2}, kQ4_0).header(), ErrorCode::kBadFormat, "do not divide into blocks", "33 columns");
   check_refused(with_tensor({128}, static_cast<uint32_t>(TensorType::kQ4_K)).header(), ErrorCode::kBadFormat,
                 "do not divide into blocks", "128 columns");
@@ -355,7 +358,8 @@ TEST_CASE("gguf rejects products that overflow") {
   const uint64_t half = uint64_t{1} << 32;
   check_refused(with_tensor({half, half}, kF32).header(), ErrorCode::kBadFormat, "larger than any file",
                 "F32 [4294967296, 4294967296]");
-  check_refused(with_tensor({uint64_t{1} << 63}, kQ4_0).header(), ErrorCode::kBadFormat, "larger than any file", "Q4_0");
+  check_refused(with_tensor({uint64_t{1} << 63}, kQ4_0).header(), ErrorCode::kBadFormat, "larger than any file",
+                "Q4_0");
   check_refused(with_tensor({uint64_t{1} << 62}, kF32).header(), ErrorCode::kBadFormat, "larger than any file", "F32");
   check_refused(with_tensor({UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, kF32).header(), ErrorCode::kBadFormat,
                 "larger than any file", "18446744073709551615, 18446744073709551615]");
@@ -364,7 +368,8 @@ TEST_CASE("gguf rejects products that overflow") {
 TEST_CASE("gguf names tensor types that the engine does not read") {
   check_refused(with_tensor({256}, 17).header(), ErrorCode::kUnsupportedTensorType, "IQ2_XS", "type 17 (IQ2_XS)");
   check_refused(with_tensor({256}, 34).header(), ErrorCode::kUnsupportedTensorType, "TQ1_0", "type 34 (TQ1_0)");
-  check_refused(with_tensor({256}, 12345).header(), ErrorCode::kUnsupportedTensorType, "unknown", "type 12345 (unknown)");
+  check_refused(with_tensor({256}, 12345).header(), ErrorCode::kUnsupportedTensorType, "unknown",
+                "type 12345 (unknown)");
   check_refused(with_tensor({256}, UINT32_MAX).header(), ErrorCode::kUnsupportedTensorType, "blk.0.ffn_up.weight",
                 "4294967295");
 }
@@ -381,7 +386,8 @@ TEST_CASE("gguf rejects misaligned and overlapping tensors") {
 }
 
 TEST_CASE("gguf rejects tensors whose end overflows, also when padded or added to the header") {
-  for (const uint64_t offset : {UINT64_MAX - 31, uint64_t{1} << 63, uint64_t{INT64_MAX} - 31, uint64_t{INT64_MAX} - 63}) {
+  for (const uint64_t offset :
+       {UINT64_MAX - 31, uint64_t{1} << 63, uint64_t{INT64_MAX} - 31, uint64_t{INT64_MAX} - 63}) {
     check_refused(with_tensor({8}, kF32, offset).header(), ErrorCode::kBadFormat, "where no file can end",
                   std::to_string(offset));
   }

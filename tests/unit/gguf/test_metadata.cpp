@@ -1,12 +1,11 @@
 // Metadata: typed look-ups, arrays, and the JSON that people read.
-#include "gguf/gguf.h"
-
 #include <cmath>
 #include <limits>
 #include <string>
 #include <string_view>
 
 #include "doctest/doctest.h"
+#include "gguf/gguf.h"
 #include "gguf/gguf_samples.h"
 #include "gguf_writer.h"
 
@@ -129,7 +128,8 @@ TEST_CASE("gguf writes its metadata as JSON") {
   CHECK(json_of(reader.header, 5) ==
         "{\"general.architecture\":\"llama\",\"u8\":200,\"i8\":-100,\"u16\":60000,\"i16\":-30000,\"u32\":4000000000,"
         "\"i32\":-2000000000,\"u64\":18000000000000000000,\"i64\":-9000000000000000000,\"f32\":1e-05,\"f64\":0.1,"
-        "\"yes\":true,\"no\":false,\"empty\":\"\",\"tokens\":[\"<s>\",\"\",\"a\\\"b\\\\\\n\",\"\xc3\xa4\",\"\xef\xbf\xbd\"],"
+        "\"yes\":true,\"no\":false,\"empty\":\"\",\"tokens\":[\"<s>\",\"\",\"a\\\"b\\\\\\n\",\"\xc3\xa4\","
+        "\"\xef\xbf\xbd\"],"
         "\"no_strings\":[],\"scores\":[0.5,-1,null],\"types\":[1,2,-3],\"flags\":[true,false],\"no_numbers\":[]}");
 }
 

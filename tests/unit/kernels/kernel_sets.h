@@ -13,8 +13,8 @@
 namespace camelgpt {
 
 #if CAMELGPT_RELAXED
-// Calls `body` on every behaviour of the relaxed dot that there is here: each permitted one natively, the machine's own in
-// WebAssembly.
+// Calls `body` on every behaviour of the relaxed dot that there is here: each permitted one natively, the machine's own
+// in WebAssembly.
 template <typename Body>
 void for_each_dot(Body body) {
 #if defined(__wasm_simd128__)

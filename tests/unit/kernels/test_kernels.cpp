@@ -26,8 +26,8 @@ TEST_CASE("the set in use is one of those that are right on this machine") {
 static constexpr float kUntouched = -77.0f;
 
 // y [tokens, padded rows + 8] of a product by one kernel set.
-static std::vector<float> product(const Kernels& kernels, const Panel& panel, const std::vector<float>& x, uint32_t tokens,
-                                  Precision precision) {
+static std::vector<float> product(const Kernels& kernels, const Panel& panel, const std::vector<float>& x,
+                                  uint32_t tokens, Precision precision) {
   Arena measuring, arena;
   activations_reserve(tokens, panel.columns, &measuring);
   REQUIRE(arena.allocate(measuring.used()));
@@ -76,7 +76,8 @@ TEST_CASE("scalar products are those of the dequantised weights, up to the round
     for (const Precision precision : precisions(weights.panel.kind)) {
       const std::vector<float> y = product(kScalarKernels, weights.panel, x, 2, precision);
       const bool quantised = panel_layout(weights.panel.kind).float_bytes == 0;
-      const double off = quantised ? (precision == Precision::k8 ? 0.5 : 1.0) / largest_quant(precision) : 0;  // at most
+      const double off =
+          quantised ? (precision == Precision::k8 ? 0.5 : 1.0) / largest_quant(precision) : 0;  // at most
       for (uint32_t t = 0; t < 2; ++t) {
         for (uint32_t r = 0; r < rows; ++r) {
           double exact = 0, bound = 1e-5;
@@ -122,7 +123,8 @@ TEST_CASE("products stay exact at the extremes of weights and activations") {
       for (const Precision precision : precisions(weights.panel.kind)) {
         for (const uint32_t tokens : {1u, 4u}) {
           const std::vector<float> expected = product(kScalarKernels, weights.panel, x, tokens, precision);
-          for_each_set([&](const Kernels& set) { CHECK(product(set, weights.panel, x, tokens, precision) == expected); });
+          for_each_set(
+              [&](const Kernels& set) { CHECK(product(set, weights.panel, x, tokens, precision) == expected); });
         }
       }
     }
@@ -227,7 +229,8 @@ TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
       std::vector<float> pairs = x;
       for (uint32_t i = 0; i < rotated; ++i) pairs[h * width + i] = x[h * width + i / 2 + i % 2 * (rotated / 2)];
       kScalarKernels.rope(pairs.data(), heads, width, rotated, cosine.data(), sine.data());
-      for (uint32_t i = 0; i < rotated; ++i) CHECK(halves[h * width + i / 2 + i % 2 * (rotated / 2)] == pairs[h * width + i]);
+      for (uint32_t i = 0; i < rotated; ++i)
+        CHECK(halves[h * width + i / 2 + i % 2 * (rotated / 2)] == pairs[h * width + i]);
       for (uint32_t i = rotated; i < width; ++i) CHECK(halves[h * width + i] == x[h * width + i]);
     }
     for_each_set([&](const Kernels& kernels) {
@@ -315,7 +318,8 @@ struct RandomKv {
 static constexpr KvType kKvTypes[] = {KvType::k16, KvType::k8};
 
 static void check_attention(uint32_t position, uint32_t tokens, uint32_t width, uint32_t group, uint32_t kv_heads) {
-  const std::vector<float> q = random_floats(static_cast<size_t>(tokens) * kv_heads * group * width, position + width, 3.0f);
+  const std::vector<float> q =
+      random_floats(static_cast<size_t>(tokens) * kv_heads * group * width, position + width, 3.0f);
   for (const KvType type : kKvTypes) {
     CAPTURE(static_cast<int>(type));
     const RandomKv kv(type, kv_heads, position + tokens, width, position + 1);
@@ -434,7 +438,8 @@ TEST_CASE("sums of attention at its integers' limits do not overflow") {
     RandomKv kv(KvType::k16, 1, tokens, width, 1);
     for (uint32_t p = 0; p < tokens; ++p) kv.put(0, p, ones), kv.put(1, p, ones);
     for_each_set([&](const Kernels& kernels) {
-      for (const float value : kv.attend(kernels, q.data(), 0, tokens, 1)) CHECK(value == doctest::Approx(1.0f).epsilon(1e-4));
+      for (const float value : kv.attend(kernels, q.data(), 0, tokens, 1))
+        CHECK(value == doctest::Approx(1.0f).epsilon(1e-4));
     });
   }
 }
@@ -491,7 +496,8 @@ TEST_CASE("shares of pages agree with the scalar ones, and those of a query add 
           for (uint32_t p = 0; p < pages; ++p) {
             int16_t quants[2 * kMaxHeadWidth];
             scales[p] = kScalarKernels.round_row(&columns[2 * width * p], 2 * width, kPageLimits, quants);
-            for (uint32_t i = 0; i < 2 * width; ++i) stored[key_index(2 * width, p, i)] = static_cast<int8_t>(quants[i]);
+            for (uint32_t i = 0; i < 2 * width; ++i)
+              stored[key_index(2 * width, p, i)] = static_cast<int8_t>(quants[i]);
           }
           PageArguments a{};
           a.q = q.data();

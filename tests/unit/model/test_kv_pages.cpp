@@ -74,7 +74,8 @@ struct PagedModel {
   Workspace& workspace = session->workspace;
 
   explicit PagedModel(KvType type = KvType::k16) {
-    REQUIRE(load(session, TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file(), 1 << 16, kContext, type).ok());
+    REQUIRE(
+        load(session, TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file(), 1 << 16, kContext, type).ok());
   }
   PagedModel(const PagedModel&) = delete;
   PagedModel& operator=(const PagedModel&) = delete;
@@ -156,7 +157,8 @@ TEST_CASE("summaries do not depend on batches, on threads, or on what was in the
       CAPTURE(batch);
       PagedModel model;
       model.fill(160, batch, 1);
-      if (batch == 7) {  // another text, whose beginning is the same: cut back into a page, at its border or to the start
+      if (batch ==
+          7) {  // another text, whose beginning is the same: cut back into a page, at its border or to the start
         for (const uint32_t cut : {140u, 96u, 40u, 0u}) {
           model.cache.length = cut;
           if (cut > 0) model.fill(100, batch, 2);
@@ -203,7 +205,8 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
     for (uint32_t i = 0; i < width; ++i) {
       q[width + i] = 50.0f * static_cast<float>(model.cache.pages[key_index(2 * width, page, 2 * i)]);
     }
-    const std::span<const uint32_t> tiles = select_pages(model.session->model.config, 0, 0, q.data(), 128, model.cache, scratch);
+    const std::span<const uint32_t> tiles =
+        select_pages(model.session->model.config, 0, 0, q.data(), 128, model.cache, scratch);
     CHECK(tiles.size() == 4);
     CHECK(std::count(tiles.begin(), tiles.end(), page) == 1);
   }

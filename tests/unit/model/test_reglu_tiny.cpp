@@ -1,4 +1,5 @@
-// The trained model whose gates are almost always closed (models/reglu-tiny): skipping them changes nothing of what it says.
+// The trained model whose gates are almost always closed (models/reglu-tiny): skipping them changes nothing of what it
+// says.
 #include <doctest/doctest.h>
 
 #include <cstdio>
@@ -15,7 +16,8 @@ static std::vector<uint8_t> read_file(const char* path) {
   std::FILE* file = std::fopen(path, "rb");
   REQUIRE(file != nullptr);
   uint8_t piece[1 << 16];
-  for (size_t size; (size = std::fread(piece, 1, sizeof piece, file)) > 0;) bytes.insert(bytes.end(), piece, piece + size);
+  for (size_t size; (size = std::fread(piece, 1, sizeof piece, file)) > 0;)
+    bytes.insert(bytes.end(), piece, piece + size);
   std::fclose(file);
   return bytes;
 }
@@ -26,7 +28,8 @@ TEST_CASE("the answers of a trained model with a ReLU gate are those of the dens
   REQUIRE(skips_neurons(loaded.model.layers[0], 1));
   Tokenizer tokenizer;
   REQUIRE(tokenizer_build(loaded.reader.header, &tokenizer).ok());
-  for (const char* prompt : {"The town was built in", "In the first half of the season, he", "The song received", " = History = \n"}) {
+  for (const char* prompt :
+       {"The town was built in", "In the first half of the season, he", "The song received", " = History = \n"}) {
     CAPTURE(prompt);
     Buffer<int32_t> encoded;
     REQUIRE(tokenizer_encode(tokenizer, prompt, {}, &encoded).ok());

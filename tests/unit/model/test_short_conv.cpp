@@ -11,7 +11,8 @@
 using namespace camelgpt;
 
 // Logits after these tokens in a session that has seen nothing else.
-static std::vector<float> fresh(const std::vector<uint8_t>& file, const std::vector<int32_t>& tokens, uint32_t slice = 64) {
+static std::vector<float> fresh(const std::vector<uint8_t>& file, const std::vector<int32_t>& tokens,
+                                uint32_t slice = 64) {
   TestSession session;
   REQUIRE(load(session, file).ok());
   configure(session);
@@ -56,8 +57,10 @@ TEST_CASE("only layers with attention have keys and values, only the others inpu
   REQUIRE(session_plan(session, {}, &plan).ok());
   const uint64_t rows = 2 * TinyLfm2::kKvHeads * TinyLfm2::kContext;
   const uint64_t pages = TinyLfm2::kKvHeads * 16 * (2 * TinyLfm2::kWidth + sizeof(float));
-  const uint64_t inputs = 2 * (kRecentInputs + TinyLfm2::kContext / kAttentionTile * (TinyLfm2::kLength - 1)) * TinyLfm2::kHidden;
-  CHECK(plan.cache_bytes == rows * (TinyLfm2::kWidth * 2 + sizeof(float)) + pages + (inputs + kRecentInputs) * sizeof(float));
+  const uint64_t inputs =
+      2 * (kRecentInputs + TinyLfm2::kContext / kAttentionTile * (TinyLfm2::kLength - 1)) * TinyLfm2::kHidden;
+  CHECK(plan.cache_bytes ==
+        rows * (TinyLfm2::kWidth * 2 + sizeof(float)) + pages + (inputs + kRecentInputs) * sizeof(float));
 }
 
 TEST_CASE("layers that are not what the key/value heads say are refused") {

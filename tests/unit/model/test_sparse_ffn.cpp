@@ -45,7 +45,8 @@ TEST_CASE("tokens one by one skip neurons, batches do not, and the bits are the 
     for (const TensorType type : kTypes) {
       CAPTURE(activation);
       CAPTURE(tensor_type_info(type).name);
-      LoadedModel loaded(TinyLlama(type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, activation).writer.file());
+      LoadedModel loaded(
+          TinyLlama(type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, activation).writer.file());
       REQUIRE(loaded.status.ok());
       const bool skips = type != TensorType::kQ4_K;
       CHECK(skips_neurons(loaded.model.layers[0], 1) == skips);
@@ -60,7 +61,9 @@ TEST_CASE("tokens one by one skip neurons, batches do not, and the bits are the 
         if (batch > 1) continue;
         const NeuronCount neurons = loaded.workspace.neurons;
         CHECK(neurons.total == (skips ? 45 * TinyLlama::kFfn * TinyLlama::kLayers : 0));
-        if (skips) CHECK(static_cast<double>(neurons.fired) / static_cast<double>(neurons.total) == doctest::Approx(0.5).epsilon(0.1));
+        if (skips)
+          CHECK(static_cast<double>(neurons.fired) / static_cast<double>(neurons.total) ==
+                doctest::Approx(0.5).epsilon(0.1));
       }
     }
   }
@@ -68,7 +71,8 @@ TEST_CASE("tokens one by one skip neurons, batches do not, and the bits are the 
 
 TEST_CASE("the number of threads does not change a bit of what fired neurons give") {
   for (const TensorType type : {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kF16}) {
-    const std::vector<uint8_t> file = TinyLlama(type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, "relu").writer.file();
+    const std::vector<uint8_t> file =
+        TinyLlama(type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, "relu").writer.file();
     const std::vector<int32_t> tokens = some_tokens(21);
     std::vector<float> expected;
     NeuronCount neurons;
@@ -171,7 +175,8 @@ struct Networks {
     linear_part(dense.gate, {0, kFfn}, input, gate.data(), 0);
     linear_part(dense.up, {0, kFfn}, input, up.data(), 0);
     activate_gate(config.activation, gate.data(), up.data(), kFfn);
-    const Activations& neurons = quantize_input(alone, gate.data(), 0, 1, kFfn, coarse_precision(dense.down), &workspace);
+    const Activations& neurons =
+        quantize_input(alone, gate.data(), 0, 1, kFfn, coarse_precision(dense.down), &workspace);
     linear_part(dense.down, {0, kHidden}, neurons, y.data(), 0);
     kernels().add(sum.data(), y.data(), kHidden);
     return sum;

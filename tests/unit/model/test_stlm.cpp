@@ -1,5 +1,6 @@
-// Models that read and write bytes, against the definition of their graph, and against the reference implementation where its results
-// are at hand: CAMELGPT_STLM_GOLDEN.gguf is a model and CAMELGPT_STLM_GOLDEN.npz its results (tests/parity/stlm.test.mjs makes them).
+// Models that read and write bytes, against the definition of their graph, and against the reference implementation
+// where its results are at hand: CAMELGPT_STLM_GOLDEN.gguf is a model and CAMELGPT_STLM_GOLDEN.npz its results
+// (tests/parity/stlm.test.mjs makes them).
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -55,7 +56,9 @@ struct StlmUnderTest {
     loaded.cache.length = 0;
     for (size_t at = 0; at < tokens.size(); at += batch) {
       const std::span<const int32_t> some = std::span(tokens).subspan(at, std::min(batch, tokens.size() - at));
-      const auto append = [](std::vector<float>* all, const std::vector<float>& more) { all->insert(all->end(), more.begin(), more.end()); };
+      const auto append = [](std::vector<float>* all, const std::vector<float>& more) {
+        all->insert(all->end(), more.begin(), more.end());
+      };
       embed_chunks(loaded.model, some, &loaded.workspace);
       append(&results.embedded, rows(some.size()));
       model_forward(loaded.model, some, static_cast<uint32_t>(some.size()), &loaded.cache, &loaded.workspace);
@@ -118,7 +121,8 @@ TEST_CASE("stlm gives what the definition of its graph gives") {
   check_close("hidden", results.hidden, kStlmHidden);
   const float* last = results.logits.data() + 3 * logit_count(model.loaded.model.config);
   check_close("logits of the first byte", {last, kByteVocabulary}, std::span(kStlmLogits).first(kByteVocabulary));
-  check_close("logits of the last byte", {last + 5 * kByteVocabulary, kByteVocabulary}, std::span(kStlmLogits).last(kByteVocabulary));
+  check_close("logits of the last byte", {last + 5 * kByteVocabulary, kByteVocabulary},
+              std::span(kStlmLogits).last(kByteVocabulary));
 }
 
 TEST_CASE("stlm gives the same bits in any batches and on any number of threads") {
@@ -153,7 +157,8 @@ TEST_CASE("stlm scores a chunk by its bytes and the pad behind them") {
   const std::vector<int32_t> targets(model.tokens.begin() + 1, model.tokens.end());
   const uint32_t count = static_cast<uint32_t>(targets.size());
   model.loaded.cache.length = 0;
-  model_forward(model.loaded.model, std::span(model.tokens).first(count), count, &model.loaded.cache, &model.loaded.workspace);
+  model_forward(model.loaded.model, std::span(model.tokens).first(count), count, &model.loaded.cache,
+                &model.loaded.workspace);
   std::vector<float> logprobs(count);
   std::vector<int32_t> best(count);
   model_score(model.loaded.model, targets, &model.loaded.workspace, logprobs.data(), best.data());
@@ -178,7 +183,8 @@ TEST_CASE("weights that layers share are stored once") {
   const uint64_t row = sizeof(DecoderLayer);  // each layer has a description of its own
   const uint64_t apart = weight_bytes(TinyStlm(4, 1, false).writer.file());
   CHECK(apart - weight_bytes(TinyStlm(4, 1, true).writer.file()) == 3 * ffn);
-  const uint64_t two = weight_bytes(TinyStlm(2, 1, false).writer.file()), repeated = weight_bytes(TinyStlm(2, 2, false).writer.file());
+  const uint64_t two = weight_bytes(TinyStlm(2, 1, false).writer.file()),
+                 repeated = weight_bytes(TinyStlm(2, 2, false).writer.file());
   CHECK(repeated - two <= 2 * row + kArenaAlignment);
   CHECK(apart - repeated >= 2 * ffn);
 }
@@ -220,16 +226,19 @@ TEST_CASE("an stlm file that does not fit is refused") {
   };
   CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.chunk_length", 0); }).code == ErrorCode::kBadMetadata);
   CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.chunk_length", 16); }).code == ErrorCode::kBadMetadata);
-  CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.chunk_length", 1); }).code == ErrorCode::kUnsupportedArchitecture);
+  CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.chunk_length", 1); }).code ==
+        ErrorCode::kUnsupportedArchitecture);
   CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.chunk_length", 5); }).code == ErrorCode::kBadTensor);
-  CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.byte.head_count", 3); }).code == ErrorCode::kUnsupportedArchitecture);
+  CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.byte.head_count", 3); }).code ==
+        ErrorCode::kUnsupportedArchitecture);
   CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.byte.embedder_block_count", 3); }).code == ErrorCode::kBadTensor);
   CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.byte.embedder_block_count", 1); }).code == ErrorCode::kBadTensor);
   CHECK(status_with([&](GgufWriter* w) { set(w, "stlm.block_repeat", 0); }).code == ErrorCode::kBadMetadata);
   CHECK(status_with([&](GgufWriter* w) { w->tensors.back().name = "else"; }).code == ErrorCode::kBadTensor);
 }
 
-// ------------------------------------------------------------------------------------------------ results of the reference
+// ------------------------------------------------------------------------------------------------ results of the
+// reference
 
 namespace {
 
@@ -252,7 +261,8 @@ std::vector<T> read_array(const std::vector<char>& npz, const std::string& name)
   REQUIRE(start != npz.end());
   const size_t header = static_cast<size_t>(start - npz.begin());
   const size_t data = header + 10 + number_at<uint16_t>(npz, header + 8);
-  const std::string text(npz.begin() + static_cast<std::ptrdiff_t>(header), npz.begin() + static_cast<std::ptrdiff_t>(data));
+  const std::string text(npz.begin() + static_cast<std::ptrdiff_t>(header),
+                         npz.begin() + static_cast<std::ptrdiff_t>(data));
   size_t count = 1;
   for (size_t at = text.find("'shape': (") + 10; at < text.size() && text[at] != ')';) {
     if (text[at] < '0' || text[at] > '9') {

@@ -39,7 +39,8 @@ static HeadImportance learn(const std::vector<float>& states, const std::vector<
 }
 
 // The part of all scores' squares that the coordinates miss.
-static double missed(const HeadImportance& importance, const std::vector<float>& states, const std::vector<float>& rows) {
+static double missed(const HeadImportance& importance, const std::vector<float>& states,
+                     const std::vector<float>& rows) {
   const float* centre = importance.directions.centre.data();
   std::vector<float> r(kCount * kRank), s(kCount * kRank), centred = rows;
   for (uint32_t i = 0; i < kCount * kWidth; ++i) centred[i] -= centre[i % kWidth];
@@ -71,7 +72,8 @@ TEST_CASE("the directions that carry the scores are kept, the others are left ou
   multiply(states.data(), importance.directions.to_states.data(), kCount, kWidth, kRank, s.data());
   add_gram(s.data(), kRank, kCount, kRank, gram.data());
   for (uint32_t i = 0; i < kRank; ++i) {
-    for (uint32_t j = 0; j < kRank; ++j) CHECK(std::fabs(gram[i * kRank + j] / kCount - (i == j ? 1.0f : 0.0f)) < 0.05f);
+    for (uint32_t j = 0; j < kRank; ++j)
+      CHECK(std::fabs(gram[i * kRank + j] / kCount - (i == j ? 1.0f : 0.0f)) < 0.05f);
   }
 }
 

@@ -50,7 +50,8 @@ static void silence(const Panel& down, const std::vector<bool>& stays) {
     for (uint32_t r = 0; r < down.rows; ++r) {
       uint8_t* group = down.data + r / kPanelRows * down.group_bytes;
       if (down.order == PanelOrder::kColumns) {
-        std::memset(down.data + c * neuron_run_bytes(down.kind, neuron_width(down)), 0, neuron_run_bytes(down.kind, neuron_width(down)));
+        std::memset(down.data + c * neuron_run_bytes(down.kind, neuron_width(down)), 0,
+                    neuron_run_bytes(down.kind, neuron_width(down)));
       } else if (layout.float_bytes != 0) {
         std::memset(group + (c * kPanelRows + r % kPanelRows) * layout.float_bytes, 0, layout.float_bytes);
       } else {
@@ -66,9 +67,11 @@ TEST_CASE("a step on the chosen neurons is a step on the model whose other neuro
     const char* activation;
     double error;
   };
-  for (const Case& c : {Case{TensorType::kF32, "silu", 1e-5}, Case{TensorType::kF16, "relu", 1e-5}, Case{TensorType::kF16, "silu", 1e-5},
-                        Case{TensorType::kBF16, "relu2", 1e-5}, Case{TensorType::kQ8_0, "silu", 0.01}, Case{TensorType::kQ8_0, "relu", 0.01}}) {
-    const std::vector<uint8_t> file = TinyLlama(c.type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, c.activation).writer.file();
+  for (const Case& c : {Case{TensorType::kF32, "silu", 1e-5}, Case{TensorType::kF16, "relu", 1e-5},
+                        Case{TensorType::kF16, "silu", 1e-5}, Case{TensorType::kBF16, "relu2", 1e-5},
+                        Case{TensorType::kQ8_0, "silu", 0.01}, Case{TensorType::kQ8_0, "relu", 0.01}}) {
+    const std::vector<uint8_t> file =
+        TinyLlama(c.type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, c.activation).writer.file();
     TestSession light, dense;
     REQUIRE(load(light, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
     REQUIRE(load(dense, file).ok());
@@ -170,7 +173,8 @@ TEST_CASE("neurons whose importance is no number do no harm") {
   prefill(session, text(12));
   PromptNeurons& neurons = session.session->pruning.neurons;
   std::fill(neurons.importance.begin(), neurons.importance.begin() + kFfn / 2, 0.0f);
-  std::fill(neurons.norms.begin(), neurons.norms.end(), INFINITY);  // of columns that are large enough; zero times that is no number
+  std::fill(neurons.norms.begin(), neurons.norms.end(),
+            INFINITY);  // of columns that are large enough; zero times that is no number
   neurons.knows_norms = true;
   step(session);
   step(session);

@@ -50,10 +50,10 @@ TEST_CASE("halves convert to floats and back without change") {
 }
 
 TEST_CASE("floats round to the nearest half, ties to even") {
-  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3c00);            // a tie: stays even
+  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3c00);  // a tie: stays even
   CHECK(float_to_half(1.0f + 0x1p-11f + 0x1p-20f) == 0x3c01);
-  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3c02);        // a tie: goes up to even
-  CHECK(float_to_half(0x1p-25f) == 0);                        // half of the smallest subnormal
+  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3c02);  // a tie: goes up to even
+  CHECK(float_to_half(0x1p-25f) == 0);                  // half of the smallest subnormal
   CHECK(float_to_half(0x1.8p-24f) == 2);
   CHECK(float_to_half(65519.0f) == 0x7bff);
   CHECK(float_to_half(65520.0f) == 0x7c00);

@@ -10,7 +10,8 @@
 
 using namespace camelgpt;
 
-static constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ5_0, TensorType::kQ4_0, TensorType::kF16};
+static constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ5_0, TensorType::kQ4_0,
+                                              TensorType::kF16};
 static constexpr PanelOrder kNeuronOrders[] = {PanelOrder::kRows, PanelOrder::kColumns};
 
 // An empty panel, its tensor, and the same numbers dequantised block by block.

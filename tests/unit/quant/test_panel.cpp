@@ -123,10 +123,12 @@ TEST_CASE("a panel of numbers refuses one that is not finite, wherever it is") {
 }
 
 // Numbers of a tensor of F32 as the halves nearest to them, in a panel of any order.
-static bool put_as_halves(PanelOrder order, uint32_t rows, uint32_t columns, const std::vector<float>& values, std::vector<float>* out) {
+static bool put_as_halves(PanelOrder order, uint32_t rows, uint32_t columns, const std::vector<float>& values,
+                          std::vector<float>* out) {
   Arena arena;
   const bool groups = order == PanelOrder::kGroups;
-  REQUIRE(arena.allocate(groups ? panel_bytes(PanelKind::kHalf, rows, columns) : neuron_panel_bytes(PanelKind::kHalf, order, rows, columns)));
+  REQUIRE(arena.allocate(groups ? panel_bytes(PanelKind::kHalf, rows, columns)
+                                : neuron_panel_bytes(PanelKind::kHalf, order, rows, columns)));
   Panel panel = groups ? panel_reserve(PanelKind::kHalf, rows, columns, &arena)
                        : neuron_panel_reserve(PanelKind::kHalf, order, rows, columns, &arena);
   const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size() * 4);
@@ -145,7 +147,8 @@ TEST_CASE("a panel of halves takes numbers of 32 bits, rounded, and refuses thos
       const uint32_t rows = 29;
       TestRandom random(columns);
       std::vector<float> values(rows * columns), out;
-      for (float& value : values) value = std::ldexp(random.real(), static_cast<int>(random.next() % 40) - 28);  // subnormal halves too
+      for (float& value : values)
+        value = std::ldexp(random.real(), static_cast<int>(random.next() % 40) - 28);  // subnormal halves too
       REQUIRE(put_as_halves(order, rows, columns, values, &out));
       for (size_t i = 0; i < values.size(); ++i) CHECK(out[i] == half_to_float(float_to_half(values[i])));
       for (const size_t at : {size_t{0}, size_t{8 * columns}, values.size() - 1}) {

@@ -9,7 +9,8 @@
 
 namespace camelgpt {
 
-// Bytes of what lies behind the header of a state, part by part, for the text that the session holds. `text`: bytes of the first one.
+// Bytes of what lies behind the header of a state, part by part, for the text that the session holds. `text`: bytes of
+// the first one.
 inline std::vector<size_t> state_parts(const Session& s, size_t text) {
   std::vector<size_t> sizes = {text};
   for (uint32_t part = 0;; ++part) {
@@ -20,7 +21,8 @@ inline std::vector<size_t> state_parts(const Session& s, size_t text) {
 }
 
 inline void correct_checksum(std::vector<uint8_t>* state, const std::vector<size_t>& parts) {
-  uint64_t hash = hash_bytes(state->data() + offsetof(StateHeader, model), sizeof(StateHeader) - offsetof(StateHeader, model));
+  uint64_t hash =
+      hash_bytes(state->data() + offsetof(StateHeader, model), sizeof(StateHeader) - offsetof(StateHeader, model));
   size_t at = sizeof(StateHeader);
   for (const size_t size : parts) {
     hash = hash_bytes(state->data() + at, size, hash);

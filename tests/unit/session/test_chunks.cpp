@@ -110,7 +110,8 @@ TEST_CASE("the end ends a text, and can be forbidden") {
   }
   CHECK(ended > 0);
   options.ignore_eos = true;
-  for (options.seed = 0; options.seed < 40; ++options.seed) CHECK(answer(session, prompt, options).result == StepResult::kLength);
+  for (options.seed = 0; options.seed < 40; ++options.seed)
+    CHECK(answer(session, prompt, options).result == StepResult::kLength);
 }
 
 TEST_CASE("a text's chunks are scored, and their bytes counted") {
@@ -159,7 +160,8 @@ TEST_CASE("ids and options that chunks cannot have are refused") {
   CHECK(session_configure(session, options).code == ErrorCode::kBadOption);
   CHECK(session_configure(session, {}).ok());
   CHECK(session_add_logit_bias(session, tokens[0], 1).code == ErrorCode::kBadOption);
-  for (const PruneMode mode : {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive}) CHECK(session_set_prune_mode(session, mode).ok());
+  for (const PruneMode mode : {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive})
+    CHECK(session_set_prune_mode(session, mode).ok());
   PruneOptions prune;
   prune.kv_tokens = 32;
   CHECK(session_set_pruning(session, prune).ok());

@@ -26,7 +26,8 @@ struct Release {
   std::vector<uint8_t> file;
   std::string sidecar;
 
-  explicit Release(bool tied, TensorType type = TensorType::kQ8_0) : file(TinyLlama(type, tied, false, 256, kRows).writer.file()) {
+  explicit Release(bool tied, TensorType type = TensorType::kQ8_0)
+      : file(TinyLlama(type, tied, false, 256, kRows).writer.file()) {
     TestSession session;
     REQUIRE(load(session, file, 1 << 16, kPrunes).ok());
     TestRandom random(1);
@@ -70,7 +71,8 @@ uint64_t load_first(Session* session, const std::vector<uint8_t>& file, size_t h
   }
   REQUIRE(session_allocate(session, kPrunes).ok());
   REQUIRE(session_load_eagerly(session).ok());
-  REQUIRE(feed_wanted(session, file, piece, &bytes, [&] { return session_load_state(session) == LoadState::kReady; }).ok());
+  REQUIRE(
+      feed_wanted(session, file, piece, &bytes, [&] { return session_load_state(session) == LoadState::kReady; }).ok());
   return bytes;
 }
 
@@ -78,7 +80,8 @@ uint64_t load_first(Session* session, const std::vector<uint8_t>& file, size_t h
 uint64_t feed_missing(Session* session, const std::vector<uint8_t>& file) {
   uint64_t bytes = 0;
   const std::vector<FileRange> ranges(session_missing(session).begin(), session_missing(session).end());
-  if (ranges.empty()) REQUIRE(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_whole(session); }).ok());
+  if (ranges.empty())
+    REQUIRE(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_whole(session); }).ok());
   for (const FileRange& range : ranges) {
     const size_t size = static_cast<size_t>(range.to - range.from);
     std::memcpy(session_staging(session).data(), file.data() + range.from, size);
@@ -201,7 +204,6 @@ TEST_CASE("a model that is not whole does nothing but generate") {
   CHECK(session_feed_rows(session, rest.to - 272, 272).ok());
 }
 
-
 TEST_CASE("a sidecar of another head is found out when the head is there") {
   const Release release(true);
   TestSession session;
@@ -209,9 +211,11 @@ TEST_CASE("a sidecar of another head is found out when the head is there") {
   REQUIRE(use(session, release.sidecar).ok());
   std::vector<uint8_t> file = release.file;
   const FileRange head = session_wanted(session);
-  for (uint64_t at = head.from; at < head.to; at += 34) file[static_cast<size_t>(at) + 3] ^= 1;  // a number of each block of Q8_0
+  for (uint64_t at = head.from; at < head.to; at += 34)
+    file[static_cast<size_t>(at) + 3] ^= 1;  // a number of each block of Q8_0
   uint64_t bytes = 0;
-  CHECK(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_whole(session); }).code == ErrorCode::kBadInput);
+  CHECK(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_whole(session); }).code ==
+        ErrorCode::kBadInput);
 }
 
 TEST_CASE("models without a pruned head load in the order of the file") {

@@ -40,12 +40,14 @@ TEST_CASE("matrices of F32 become halves: half of the memory, logits that are cl
     CAPTURE(activation);
     const std::vector<uint8_t> file =
         TinyLlama(TensorType::kF32, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, activation).writer.file();
-    const MemoryPlan exact = plan_of(file, with(FloatWeights::kExact)), halves = plan_of(file, with(FloatWeights::kHalf));
+    const MemoryPlan exact = plan_of(file, with(FloatWeights::kExact)),
+                     halves = plan_of(file, with(FloatWeights::kHalf));
     CHECK_FALSE(exact.halves);
     CHECK(halves.halves);
     CHECK(halves.weight_bytes < 0.51 * static_cast<double>(exact.weight_bytes));
     CHECK(exact.total_bytes - halves.total_bytes == exact.weight_bytes - halves.weight_bytes);
-    const std::vector<float> right = logits_of(file, FloatWeights::kExact), close = logits_of(file, FloatWeights::kHalf);
+    const std::vector<float> right = logits_of(file, FloatWeights::kExact),
+                             close = logits_of(file, FloatWeights::kHalf);
     float largest = 0, difference = 0;
     for (size_t i = 0; i < right.size(); ++i) {
       largest = std::fmax(largest, std::fabs(right[i]));
@@ -75,7 +77,8 @@ TEST_CASE("a number that no half holds is an error that names the tensor") {
   TestSession session;
   const Status status = load(session, file, 1 << 16, with(FloatWeights::kHalf));
   CHECK(status.code == ErrorCode::kBadTensor);
-  CHECK(std::string(status.message).find("blk.1.ffn_down.weight holds numbers that are too large for halves") != std::string::npos);
+  CHECK(std::string(status.message).find("blk.1.ffn_down.weight holds numbers that are too large for halves") !=
+        std::string::npos);
   TestSession exact;
   CHECK(load(exact, file).ok());
 }

@@ -19,12 +19,15 @@ constexpr int32_t kMask = TinyLlama::kStart;
 struct MaskedModel {
   TinyLlama tiny{TensorType::kF32, true, false, kContext, TinyLlama::kVocabulary, "relu", "camelgpt"};
   TestSession session;
-  explicit MaskedModel(float ffn = 0) { REQUIRE(load(session, tiny.writer.file(), 1 << 16, 0, KvType::k16, false, ffn).ok()); }
+  explicit MaskedModel(float ffn = 0) {
+    REQUIRE(load(session, tiny.writer.file(), 1 << 16, 0, KvType::k16, false, ffn).ok());
+  }
 };
 
 double largest_difference(std::span<const float> found, const std::vector<double>& expected) {
   double largest = 0;
-  for (size_t i = 0; i < expected.size(); ++i) largest = std::fmax(largest, std::fabs(static_cast<double>(found[i]) - expected[i]));
+  for (size_t i = 0; i < expected.size(); ++i)
+    largest = std::fmax(largest, std::fabs(static_cast<double>(found[i]) - expected[i]));
   return largest;
 }
 
@@ -36,10 +39,15 @@ std::vector<int32_t> with_masks(size_t count, std::initializer_list<size_t> mask
 
 // Greedy decoding by its definition: the surest of the masks behind the prompt in each step.
 std::vector<int32_t> decide(const TinyLlama& tiny, std::vector<int32_t> tokens, size_t prompt, uint32_t steps) {
-  const auto masks = static_cast<size_t>(std::count(tokens.begin() + static_cast<ptrdiff_t>(prompt), tokens.end(), kMask));
+  const auto masks =
+      static_cast<size_t>(std::count(tokens.begin() + static_cast<ptrdiff_t>(prompt), tokens.end(), kMask));
   size_t decided = 0;
   for (uint32_t step = 1; decided < masks; ++step) {
-    struct Choice { size_t at; int32_t token; double logprob; };
+    struct Choice {
+      size_t at;
+      int32_t token;
+      double logprob;
+    };
     std::vector<Choice> choices;
     for (size_t at = prompt; at < tokens.size(); ++at) {
       if (tokens[at] != kMask) continue;
@@ -97,7 +105,8 @@ TEST_CASE("tokens of a masked model see what comes before and after them, in tex
           REQUIRE(session_predict(model.session, static_cast<uint32_t>(position), 7, 3).ok());
           const std::vector<double> expected = model.tiny.masked_logits(tokens, prompt, position);
           CHECK(largest_difference(session_logits(model.session), expected) < 0.02);
-          CHECK(session_top_tokens(model.session)[0].token == std::max_element(expected.begin(), expected.end()) - expected.begin());
+          CHECK(session_top_tokens(model.session)[0].token ==
+                std::max_element(expected.begin(), expected.end()) - expected.begin());
         }
       }
     }
@@ -187,7 +196,8 @@ TEST_CASE("what a model cannot do is an error that says what it can") {
 
 TEST_CASE("a text's vector is pooled from the hidden states of its tokens") {
   for (const bool is_masked : {false, true}) {
-    const TinyLlama tiny(TensorType::kF32, true, false, kContext, TinyLlama::kVocabulary, "silu", is_masked ? "camelgpt" : "llama");
+    const TinyLlama tiny(TensorType::kF32, true, false, kContext, TinyLlama::kVocabulary, "silu",
+                         is_masked ? "camelgpt" : "llama");
     TestSession session;
     REQUIRE(load(session, tiny.writer.file()).ok());
     const std::vector<int32_t> tokens = some_tokens(100);

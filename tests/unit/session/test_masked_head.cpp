@@ -1,4 +1,5 @@
-// An encoder in the manner of BERT with a head for masks: a plain evaluation in doubles of its definition, and what the engine says.
+// An encoder in the manner of BERT with a head for masks: a plain evaluation in doubles of its definition, and what the
+// engine says.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -18,7 +19,8 @@ namespace {
 using Vector = std::vector<double>;
 
 struct TinyBert {
-  static constexpr uint32_t kLayers = 2, kHidden = 32, kHeads = 2, kWidth = 16, kFfn = 64, kContext = 96, kVocabulary = 258;
+  static constexpr uint32_t kLayers = 2, kHidden = 32, kHeads = 2, kWidth = 16, kFfn = 64, kContext = 96,
+                            kVocabulary = 258;
   GgufWriter writer;
   std::map<std::string, std::vector<float>> tensors;
   TestRandom random{7};
@@ -92,7 +94,8 @@ struct TinyBert {
     return y;
   }
   static Vector gelu(Vector x) {
-    for (double& value : x) value *= 0.5 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979) * (value + 0.044715 * value * value * value)));
+    for (double& value : x)
+      value *= 0.5 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979) * (value + 0.044715 * value * value * value)));
     return x;
   }
   static Vector sum(const Vector& a, const Vector& b) {
@@ -105,7 +108,8 @@ struct TinyBert {
     const size_t count = tokens.size();
     std::vector<Vector> x(count), q(count), k(count), v(count);
     for (size_t t = 0; t < count; ++t) {
-      const Vector embedded = sum(row("token_embd.weight", static_cast<size_t>(tokens[t])), row("position_embd.weight", t));
+      const Vector embedded =
+          sum(row("token_embd.weight", static_cast<size_t>(tokens[t])), row("position_embd.weight", t));
       x[t] = norm("token_embd_norm", sum(embedded, row("token_types.weight", 0)));
     }
     for (uint32_t l = 0; l < kLayers; ++l) {
@@ -130,7 +134,8 @@ struct TinyBert {
           }
         }
         x[t] = norm(block + "attn_output_norm", sum(x[t], linear(block + "attn_output", attended)));
-        x[t] = norm(block + "layer_output_norm", sum(x[t], linear(block + "ffn_down", gelu(linear(block + "ffn_up", x[t])))));
+        x[t] = norm(block + "layer_output_norm",
+                    sum(x[t], linear(block + "ffn_down", gelu(linear(block + "ffn_up", x[t])))));
       }
     }
     return x;
@@ -138,7 +143,8 @@ struct TinyBert {
   Vector logits(const Vector& state) const {
     const Vector n = norm("mlm_norm", gelu(linear("mlm_dense", state)));
     Vector y(kVocabulary);
-    for (size_t r = 0; r < kVocabulary; ++r) y[r] = dot("token_embd.weight", r, n) + static_cast<double>(tensors.at("mlm_output.bias")[r]);
+    for (size_t r = 0; r < kVocabulary; ++r)
+      y[r] = dot("token_embd.weight", r, n) + static_cast<double>(tensors.at("mlm_output.bias")[r]);
     return y;
   }
 };
@@ -161,7 +167,8 @@ TEST_CASE("a head for masks is a transformation, the embedding and a bias") {
     REQUIRE(session_predict(session, position, 0, 3).ok());
     const Vector expected = bert.logits(states[position]);
     const std::span<const float> found = session_logits(session);
-    for (size_t i = 0; i < expected.size(); ++i) CHECK(static_cast<double>(found[i]) == doctest::Approx(expected[i]).epsilon(0.005));
+    for (size_t i = 0; i < expected.size(); ++i)
+      CHECK(static_cast<double>(found[i]) == doctest::Approx(expected[i]).epsilon(0.005));
   }
 }
 
@@ -174,7 +181,8 @@ TEST_CASE("only heads that score the steps of a decoder are pruned") {
   config.ffn = 1536;
   config.vocabulary = 30522;
   CHECK(pruned_head_rank(config) != 0);
-  for (auto change : {+[](ModelConfig* c) { c->causal = false; }, +[](ModelConfig* c) { c->has_head = false; }, +[](ModelConfig* c) { c->bytes.length = 12; }}) {
+  for (auto change : {+[](ModelConfig* c) { c->causal = false; }, +[](ModelConfig* c) { c->has_head = false; },
+                      +[](ModelConfig* c) { c->bytes.length = 12; }}) {
     ModelConfig changed = config;
     change(&changed);
     CHECK(pruned_head_rank(changed) == 0);
@@ -202,5 +210,6 @@ TEST_CASE("an encoder without a head gives vectors and nothing else") {
   REQUIRE(session_embed_continue(session, 64, &left).ok());
   CHECK(left == 0);
   const Vector expected = bert.states(tokens)[0];
-  for (size_t i = 0; i < expected.size(); ++i) CHECK(static_cast<double>(session_embedding(session)[i]) == doctest::Approx(expected[i]).epsilon(0.002));
+  for (size_t i = 0; i < expected.size(); ++i)
+    CHECK(static_cast<double>(session_embedding(session)[i]) == doctest::Approx(expected[i]).epsilon(0.002));
 }

@@ -85,8 +85,10 @@ TEST_CASE("selected logits are the dense ones bit for bit, and the best are amon
     // The rows of this model have no directions in common, so that coarse scores know little: still more than nothing.
     std::vector<size_t> order(dense.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::partial_sort(order.begin(), order.begin() + 100, order.end(), [&](size_t a, size_t b) { return dense[a] > dense[b]; });
-    const auto found = std::count_if(order.begin(), order.begin() + 100, [&](size_t i) { return dense[i] == pruned[i]; });
+    std::partial_sort(order.begin(), order.begin() + 100, order.end(),
+                      [&](size_t a, size_t b) { return dense[a] > dense[b]; });
+    const auto found =
+        std::count_if(order.begin(), order.begin() + 100, [&](size_t i) { return dense[i] == pruned[i]; });
     CHECK(found > static_cast<ptrdiff_t>(130 * exact / dense.size()));
   }
 }
@@ -212,7 +214,9 @@ TEST_CASE("sidecars that are cut, altered, of another version or another model a
   CHECK(use_sidecar(session, version).code == ErrorCode::kUnsupportedVersion);
   CHECK(session_prune_report(session).calibrated);
   TestSession other;
-  REQUIRE(load(other, TinyLlama(TensorType::kQ4_0, false, false, 256, kRows).writer.file(), 1 << 16, 0, KvType::k16, true).ok());
+  REQUIRE(
+      load(other, TinyLlama(TensorType::kQ4_0, false, false, 256, kRows).writer.file(), 1 << 16, 0, KvType::k16, true)
+          .ok());
   CHECK(use_sidecar(other, sidecar).code == ErrorCode::kBadInput);
   TestSession small;
   REQUIRE(load(small, TinyLlama(TensorType::kQ4_0).writer.file(), 1 << 16, 0, KvType::k16, true).ok());

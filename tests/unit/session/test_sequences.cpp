@@ -39,7 +39,8 @@ std::vector<int32_t> answer(Session* session, uint32_t count = 6) {
   return tokens;
 }
 
-// One turn in the shared session and in the conversation's own: the same bits. Says how many tokens the shared one did not evaluate.
+// One turn in the shared session and in the conversation's own: the same bits. Says how many tokens the shared one did
+// not evaluate.
 uint32_t turn(Session* shared, Conversation* talk, const std::vector<int32_t>& more) {
   talk->text.insert(talk->text.end(), more.begin(), more.end());
   prefill(shared, talk->text);
@@ -183,8 +184,10 @@ TEST_CASE("the plan has the caches of all sequences, and too many are refused") 
   REQUIRE(plan(llama_file(), 1, 64, &one).ok());
   REQUIRE(plan(llama_file(), 4, 64, &four).ok());
   CHECK(four.cache_bytes == 4 * one.cache_bytes);
-  CHECK(four.workspace_bytes > one.workspace_bytes + 3 * 64 * sizeof(int32_t));  // the ids, and what says where they are
-  for (const uint32_t sequences : {0u, 17u, UINT32_MAX}) CHECK(plan(llama_file(), sequences, 64, &one).code == ErrorCode::kBadOption);
+  CHECK(four.workspace_bytes >
+        one.workspace_bytes + 3 * 64 * sizeof(int32_t));  // the ids, and what says where they are
+  for (const uint32_t sequences : {0u, 17u, UINT32_MAX})
+    CHECK(plan(llama_file(), sequences, 64, &one).code == ErrorCode::kBadOption);
   const std::vector<uint8_t> bytes = TinyStlm(2, 2, true, "gpt-2", 32768).writer.file();
   CHECK(plan(bytes, 16, 2048, &one).ok());
   const Status status = plan(bytes, 16, 2049, &one);

@@ -478,9 +478,10 @@ TEST_CASE("drafts can be turned on and off within an answer, and scores do not d
   }
 }
 
-// ------------------------------------------------------------------------------------------------- memory and bad input
-// Summaries of the pages of a tiny model's context: memory for eight in each key/value head of each layer.
-static constexpr uint64_t kPageBytes = TinyLlama::kLayers * TinyLlama::kKvHeads * 8 * (2 * TinyLlama::kWidth + sizeof(float));
+// ------------------------------------------------------------------------------------------------- memory and bad
+// input Summaries of the pages of a tiny model's context: memory for eight in each key/value head of each layer.
+static constexpr uint64_t kPageBytes =
+    TinyLlama::kLayers * TinyLlama::kKvHeads * 8 * (2 * TinyLlama::kWidth + sizeof(float));
 
 TEST_CASE("the plan adds up, and no memory is taken for a context that the model does not have") {
   TestSession session;
@@ -493,7 +494,8 @@ TEST_CASE("the plan adds up, and no memory is taken for a context that the model
   CHECK(plan.context_length == TinyLlama::kContext);
   const uint64_t rows = 2 * TinyLlama::kLayers * TinyLlama::kKvHeads * TinyLlama::kContext;
   CHECK(plan.cache_bytes == rows * (TinyLlama::kWidth * 2 + sizeof(float)) + kPageBytes);
-  CHECK(plan.total_bytes == plan.weight_bytes + plan.cache_bytes + plan.tokenizer_bytes + plan.workspace_bytes + plan.staging_bytes);
+  CHECK(plan.total_bytes ==
+        plan.weight_bytes + plan.cache_bytes + plan.tokenizer_bytes + plan.workspace_bytes + plan.staging_bytes);
   CHECK(session_plan(session, {TinyLlama::kContext + 1}, &plan).code == ErrorCode::kBadOption);
   CHECK(session_plan(session, {UINT32_MAX}, &plan).code == ErrorCode::kBadOption);
   REQUIRE(session_plan(session, {16}, &plan).ok());
@@ -570,8 +572,8 @@ TEST_CASE("the error for an architecture that there is none of lists those that 
   CHECK(status.code == ErrorCode::kUnsupportedArchitecture);
   CHECK(std::string(status.found) == "mamba");
   const std::string expected = std::string(status.expected) + ",";
-  for (const char* name : {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "stablelm", "olmo2", "granite", "chatglm",
-                           "smollm3", "qwen2moe", "qwen3moe", "olmoe", "lfm2", "minicpm"}) {
+  for (const char* name : {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "stablelm", "olmo2",
+                           "granite", "chatglm", "smollm3", "qwen2moe", "qwen3moe", "olmoe", "lfm2", "minicpm"}) {
     CAPTURE(name);
     CHECK(expected.find(std::string(" ") + name + ",") != std::string::npos);
   }
@@ -597,8 +599,9 @@ TEST_CASE("a key that a model needs is asked for by name, and an impossible one 
     CHECK(status.code == code);
     return std::string(status.message) + status.expected;
   };
-  for (const char* key : {"llama.block_count", "llama.context_length", "llama.embedding_length", "llama.feed_forward_length",
-                          "llama.attention.head_count", "llama.attention.layer_norm_rms_epsilon"}) {
+  for (const char* key :
+       {"llama.block_count", "llama.context_length", "llama.embedding_length", "llama.feed_forward_length",
+        "llama.attention.head_count", "llama.attention.layer_norm_rms_epsilon"}) {
     CHECK(refused(key, 0, ErrorCode::kMissingMetadata).find(key) != std::string::npos);
     if (std::string(key).find("epsilon") == std::string::npos) {
       CHECK(refused(key, 0, ErrorCode::kBadMetadata).find(key) != std::string::npos);
@@ -611,7 +614,9 @@ TEST_CASE("a key that a model needs is asked for by name, and an impossible one 
 
 TEST_CASE("a vocabulary that does not match the embedding is refused") {
   TestSession session;
-  const Status status = load(session, TinyLlama(TensorType::kQ8_0, true, false, TinyLlama::kContext, TinyLlama::kVocabulary - 1).writer.file());
+  const Status status =
+      load(session,
+           TinyLlama(TensorType::kQ8_0, true, false, TinyLlama::kContext, TinyLlama::kVocabulary - 1).writer.file());
   CHECK(status.code == ErrorCode::kBadMetadata);
   CHECK(std::string(status.message) == "The tokenizer has more tokens than the embedding has rows.");
   CHECK(std::string(status.expected) == "at most 257 tokens");

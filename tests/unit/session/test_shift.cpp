@@ -117,7 +117,9 @@ TEST_CASE("without the option, of masked models, and where there is room, nothin
   CHECK(result == StepResult::kLength);
   CHECK(session_shift(session).code == ErrorCode::kBadState);
   TestSession masked;
-  REQUIRE(load(masked, TinyLlama(TensorType::kF32, true, false, 64, TinyLlama::kVocabulary, "relu", "camelgpt").writer.file()).ok());
+  REQUIRE(load(masked,
+               TinyLlama(TensorType::kF32, true, false, 64, TinyLlama::kVocabulary, "relu", "camelgpt").writer.file())
+              .ok());
   configure_shift(masked);
   prefill(masked, some_tokens(60));
   CHECK(answer(masked).size() == 4);

@@ -1,4 +1,5 @@
-// Models that are split into several files: the same as in one, whatever the pieces, and files that do not belong together.
+// Models that are split into several files: the same as in one, whatever the pieces, and files that do not belong
+// together.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -89,7 +90,8 @@ TEST_CASE("the first file may have tensors, alignments may differ, and the files
   files[2].set_alignment(512);
   say_place(&files[2], 2, 3, static_cast<int32_t>(whole.tensors.size()));
   for (size_t t = files[0].tensors.size(); t < whole.tensors.size(); ++t) {
-    files[2].add_tensor(whole.tensors[t].name, whole.tensors[t].dimensions, static_cast<TensorType>(whole.tensors[t].type), whole.tensors[t].data);
+    files[2].add_tensor(whole.tensors[t].name, whole.tensors[t].dimensions,
+                        static_cast<TensorType>(whole.tensors[t].type), whole.tensors[t].data);
   }
   TestSession one, session;
   REQUIRE(load(one, whole.file()).ok());
@@ -99,8 +101,9 @@ TEST_CASE("the first file may have tensors, alignments may differ, and the files
     prefill(each, some_tokens(5));
   }
   CHECK(logits(session) == logits(one));
-  CHECK(session_file_bytes(session) == files[0].file().size() + files[1].header().size() + files[2].file().size() -
-                                           (files[2].aligned(files[2].tensors.back().data.size()) - files[2].tensors.back().data.size()));
+  CHECK(session_file_bytes(session) ==
+        files[0].file().size() + files[1].header().size() + files[2].file().size() -
+            (files[2].aligned(files[2].tensors.back().data.size()) - files[2].tensors.back().data.size()));
 }
 
 TEST_CASE("a file that is not the first of its model is refused with the name to use") {
@@ -119,8 +122,9 @@ TEST_CASE("files in another order, twice, missing, or of models split otherwise 
   refused({files[0], files[1], four[2]}, ErrorCode::kBadInput);
   CHECK(refused({files[0], writer, files[2]}, ErrorCode::kBadInput).found == "a model in one file");
   refused({files[0], files[1]}, ErrorCode::kTruncated);
-  CHECK(refused({files[0], files[1], split_model(TinyLlama(TensorType::kQ4_0, false).writer, 3)[2]}, ErrorCode::kBadFormat).expected ==
-        "20 tensors in all");
+  CHECK(refused({files[0], files[1], split_model(TinyLlama(TensorType::kQ4_0, false).writer, 3)[2]},
+                ErrorCode::kBadFormat)
+            .expected == "20 tensors in all");
 }
 
 TEST_CASE("two files with a tensor of the same name, and other numbers of tensors than promised, are refused") {
@@ -184,7 +188,8 @@ TEST_CASE("a split model that is cut off anywhere is called truncated") {
     uint64_t data;
     REQUIRE(feed_header(session, files[0].file(), 1 << 16, &end, &data).ok());
     REQUIRE(feed_header(session, files[1].file(), 1 << 16, &end, &data).ok());
-    CHECK(feed_header(session, {last.begin(), last.begin() + static_cast<ptrdiff_t>(size)}, 64, &end, &data).code == ErrorCode::kTruncated);
+    CHECK(feed_header(session, {last.begin(), last.begin() + static_cast<ptrdiff_t>(size)}, 64, &end, &data).code ==
+          ErrorCode::kTruncated);
     CHECK(session_end_of_file(session).code == ErrorCode::kTruncated);
   }
 }

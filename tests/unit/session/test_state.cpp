@@ -44,8 +44,8 @@ std::vector<int32_t> tokenize(Session* session, std::string_view text) {
 }
 
 // Saves after a prompt and some steps, restores into a session of another context, and compares how the two go on.
-void check_continuation(const std::vector<uint8_t>& file, const std::vector<int32_t>& prompt, KvType type, uint32_t context,
-                        size_t piece = 1 << 20) {
+void check_continuation(const std::vector<uint8_t>& file, const std::vector<int32_t>& prompt, KvType type,
+                        uint32_t context, size_t piece = 1 << 20) {
   TestSession one, other;
   REQUIRE(load(one, file, 1 << 16, 0, type).ok());
   REQUIRE(load(other, file, 1 << 16, context, type).ok());
@@ -146,7 +146,8 @@ TEST_CASE("inputs of convolutions are saved too, and the restored cache can be c
   for (const uint32_t kept : {252u, 250u, 200u, 128u, 70u, 1u}) {
     REQUIRE(restore(one, state).ok());
     REQUIRE(restore(other, state).ok());
-    const std::vector<int32_t> next = std::vector<int32_t>(tokens.begin(), tokens.begin() + kept) + std::vector<int32_t>{7, 8, 9};
+    const std::vector<int32_t> next =
+        std::vector<int32_t>(tokens.begin(), tokens.begin() + kept) + std::vector<int32_t>{7, 8, 9};
     prefill(one, next);
     prefill(other, next);
     CHECK(session_reused_tokens(one) + kAttentionTile > std::min(kept, 250u));
@@ -324,9 +325,13 @@ TEST_CASE("without a text there is nothing to save, and saving ends a generation
 TEST_CASE("states that are not this model's are refused, and what was in the cache stays there") {
   Refusing it;
   const std::vector<uint8_t>& state = it.state;
-  const auto refuses = [&](const std::vector<uint8_t>& bytes, ErrorCode code, const char* found) { it.refuses(bytes, code, found, true); };
-  for (const size_t size : {size_t{0}, size_t{1}, size_t{39}, size_t{40}, size_t{41}, state.size() / 2, state.size() - 1}) {
-    refuses({state.begin(), state.begin() + static_cast<ptrdiff_t>(size)}, ErrorCode::kTruncated, std::to_string(size).c_str());
+  const auto refuses = [&](const std::vector<uint8_t>& bytes, ErrorCode code, const char* found) {
+    it.refuses(bytes, code, found, true);
+  };
+  for (const size_t size :
+       {size_t{0}, size_t{1}, size_t{39}, size_t{40}, size_t{41}, state.size() / 2, state.size() - 1}) {
+    refuses({state.begin(), state.begin() + static_cast<ptrdiff_t>(size)}, ErrorCode::kTruncated,
+            std::to_string(size).c_str());
   }
   std::vector<uint8_t> longer = state;
   longer.push_back(0);
@@ -343,7 +348,8 @@ TEST_CASE("states that are not this model's are refused, and what was in the cac
     return bytes;
   };
   refuses(length(0), ErrorCode::kBadFormat, "no text");
-  for (const uint32_t tokens : {129u, 0x7fffffffu, 0xffffffffu}) refuses(length(tokens), ErrorCode::kContextOverflow, std::to_string(tokens).c_str());
+  for (const uint32_t tokens : {129u, 0x7fffffffu, 0xffffffffu})
+    refuses(length(tokens), ErrorCode::kContextOverflow, std::to_string(tokens).c_str());
   refuses(length(76), ErrorCode::kBadFormat, "another length");
   for (const uint64_t size : {uint64_t{0}, uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - 40}) {
     std::vector<uint8_t> bytes = state;
@@ -359,23 +365,28 @@ TEST_CASE("states that are not this model's are refused, and what was in the cac
 TEST_CASE("states that are damaged behind the header leave an empty cache") {
   Refusing it;
   const std::vector<uint8_t>& state = it.state;
-  const auto refuses = [&](const std::vector<uint8_t>& bytes, ErrorCode code, const char* found) { it.refuses(bytes, code, found, false); };
+  const auto refuses = [&](const std::vector<uint8_t>& bytes, ErrorCode code, const char* found) {
+    it.refuses(bytes, code, found, false);
+  };
   for (const size_t at : {size_t{8}, size_t{40}, size_t{400}, state.size() - 1}) {
     std::vector<uint8_t> bytes = state;
     bytes[at] ^= 1;
     refuses(bytes, ErrorCode::kBadFormat, "another checksum");
   }
   const int32_t vocabulary = TinyLlama::kVocabulary;
-  for (const int32_t token : {-1, vocabulary}) refuses(it.changed(put(40, token)), ErrorCode::kBadInput, std::to_string(token).c_str());
+  for (const int32_t token : {-1, vocabulary})
+    refuses(it.changed(put(40, token)), ErrorCode::kBadInput, std::to_string(token).c_str());
   const size_t keys = 40 + 4 * it.prompt.size(), scales = keys + 96 * TinyLlama::kWidth * 2, values = scales + 96 * 4;
   const char* const kFound = "cannot be";
-  for (const float scale : {HUGE_VALF, NAN, -1.0f}) refuses(it.changed(put(scales + 4, scale)), ErrorCode::kBadFormat, kFound);
+  for (const float scale : {HUGE_VALF, NAN, -1.0f})
+    refuses(it.changed(put(scales + 4, scale)), ErrorCode::kBadFormat, kFound);
   refuses(it.changed(put(values + 96 * TinyLlama::kWidth * 2 + 4, NAN)), ErrorCode::kBadFormat, kFound);
   refuses(it.changed(put(keys + 6, int16_t{-32768})), ErrorCode::kBadFormat, kFound);
   refuses(it.changed(put(values + 6, int16_t{16384})), ErrorCode::kBadFormat, kFound);
   refuses(it.changed([&](std::vector<uint8_t>& bytes) {  // each column fits, all together do not
     for (uint32_t i = 0; i < 3; ++i) put(keys + 2 * key_index(TinyLlama::kWidth, 9, 7 * i), int16_t{30000})(bytes);
-  }), ErrorCode::kBadFormat, kFound);
+  }),
+          ErrorCode::kBadFormat, kFound);
   Refusing bytes(KvType::k8);
   bytes.refuses(bytes.changed(put(keys, int8_t{-128})), ErrorCode::kBadFormat, kFound, false);
 }

@@ -1,6 +1,4 @@
 // Stop strings: what is shown, what is held back, and that the cut into pieces does not matter.
-#include "session/stop_strings.h"
-
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "doctest/doctest.h"
 #include "generate/random.h"
+#include "session/stop_strings.h"
 
 using namespace camelgpt;
 

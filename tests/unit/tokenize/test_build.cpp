@@ -50,7 +50,7 @@ TEST_CASE("tokenizer finds the token of every written form") {
   VocabularyWriter writer;
   const int32_t he = writer.add_merge("h", "e");
   const int32_t end = writer.add_written("<|end|>", kTokenControl);
-  const int32_t both = writer.add_written("he", kTokenUserDefined);  // bytes that a merged token has too
+  const int32_t both = writer.add_written("he", kTokenUserDefined);          // bytes that a merged token has too
   const int32_t outside = writer.add_written("\xe4\xb8\xad", kTokenNormal);  // not in the alphabet: kept as it is
   writer.add_written("", kTokenUnused);
   const Tokenizer tokenizer = writer.build();
@@ -87,7 +87,8 @@ TEST_CASE("tokenizer knows the names of pre-tokenizers") {
   const auto pre_of = [](std::string_view name) { return VocabularyWriter(name).build().pre; };
   for (const char* name : {"", "gpt-2", "gpt2", "default"}) CHECK(pre_of(name) == PreTokenizer::kGpt2);
   for (const char* name : {"smollm", "refact", "command-r"}) CHECK(pre_of(name) == PreTokenizer::kSmolLm);
-  for (const char* name : {"llama-bpe", "llama3", "lfm2", "dbrx", "chatglm-bpe"}) CHECK(pre_of(name) == PreTokenizer::kLlamaBpe);
+  for (const char* name : {"llama-bpe", "llama3", "lfm2", "dbrx", "chatglm-bpe"})
+    CHECK(pre_of(name) == PreTokenizer::kLlamaBpe);
   for (const char* name : {"qwen2", "deepseek-r1-qwen", "stablelm2"}) CHECK(pre_of(name) == PreTokenizer::kQwen2);
   CHECK(pre_of("gpt-4o") == PreTokenizer::kGpt4o);
   CHECK(pre_of("tekken") == PreTokenizer::kTekken);

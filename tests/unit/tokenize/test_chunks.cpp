@@ -1,11 +1,10 @@
-#include "tokenize/chunks.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
 #include "gguf_writer.h"
+#include "tokenize/chunks.h"
 #include "vocabularies.h"
 
 using namespace camelgpt;
@@ -69,7 +68,7 @@ TEST_CASE("words are cut at the borders of tokens where the file has merges") {
   writer.add_written("<|endoftext|>", kTokenControl);
   const Tokenizer tokenizer = writer.build();
   CHECK(encode_to_pieces(tokenizer, "llama slam") == "llam|a| |s|l|am");  // "llama" is a token longer than a chunk
-  CHECK(encode_to_pieces(tokenizer, "\xc3\xa4") == "\xc3|\xa4");        // no merge joins them
+  CHECK(encode_to_pieces(tokenizer, "\xc3\xa4") == "\xc3|\xa4");          // no merge joins them
   CHECK(encode_to_pieces(tokenizer, "<|endoftext|>") == "<|||e|n|d|o|f|t|e|x|t|||>");
   CHECK(tokenizer_find(tokenizer, "<|endoftext|>") == kNoToken);
   CHECK(tokenizer.vocabulary_size == 258);
@@ -80,7 +79,8 @@ TEST_CASE("words are cut at the borders of tokens where the file has merges") {
 }
 
 TEST_CASE("characters stay whole in chunks where they fit") {
-  CHECK(ChunkTokenizer("gpt-2", 4).chunks("n\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\xa6\x99") == Texts{"n\xc3\xa4", "\xc3\xb6\xc3\xbc", "\xf0\x9f\xa6\x99"});
+  CHECK(ChunkTokenizer("gpt-2", 4).chunks("n\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\xa6\x99") ==
+        Texts{"n\xc3\xa4", "\xc3\xb6\xc3\xbc", "\xf0\x9f\xa6\x99"});
   CHECK(ChunkTokenizer("gpt-2", 2).chunks("\xf0\x9f\xa6\x99") == Texts{"\xf0\x9f", "\xa6\x99"});
 }
 

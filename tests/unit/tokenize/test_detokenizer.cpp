@@ -57,11 +57,15 @@ TEST_CASE("detokenizer puts one U+FFFD for each maximal invalid part") {
       {"\xe0\x80\xaf", R R R},
       {"\xed\xa0\x80", R R R},
       {"\xf4\x90\x80\x80", R R R R},
-      {"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf""A", R R R R "A"},  // The Unicode Standard, table 3-11
+      {"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf"
+       "A",
+       R R R R "A"},  // The Unicode Standard, table 3-11
       {"\xf0\x9f\x98", R},
       {"\xf0\x9f\x98\xf0\x9f\x98\x80", R "\xf0\x9f\x98\x80"},
       {"\xe4\xe4\xb8\xad\xb8", R "\xe4\xb8\xad" R},
-      {"a\xff""b\xfe", "a" R "b" R},
+      {"a\xff"
+       "b\xfe",
+       "a" R "b" R},
   };
   for (const auto& each : cases) {
     CAPTURE(each.text);
@@ -72,7 +76,8 @@ TEST_CASE("detokenizer puts one U+FFFD for each maximal invalid part") {
 
 TEST_CASE("detokenizer gives the same text however the bytes are cut") {
   std::mt19937 random(5);
-  const std::string_view parts[] = {"a", "\xc3\xa4", "\xe4\xb8\xad", "\xf0\x9f\x98\x80", "\x80", "\xe4", "\xf0\x9f", "\xff"};
+  const std::string_view parts[] = {"a",    "\xc3\xa4", "\xe4\xb8\xad", "\xf0\x9f\x98\x80",
+                                    "\x80", "\xe4",     "\xf0\x9f",     "\xff"};
   for (int round = 0; round < 2000; ++round) {
     std::string bytes;
     for (size_t count = random() % 12; count > 0; --count) bytes += parts[random() % 8];

@@ -71,7 +71,7 @@ TEST_CASE("bpe agrees with merging by its definition") {
 TEST_CASE("bpe with ignore_merges takes a whole piece that is a token") {
   for (const char* pre : {"llama-bpe", "qwen2"}) {
     VocabularyWriter writer(pre);
-    writer.add_token("hello");  // no merges lead to it
+    writer.add_token("hello");                       // no merges lead to it
     writer.add_written("world", kTokenUserDefined);  // plain text is not what pieces are
     const Tokenizer tokenizer = writer.build();
     const bool ignores = std::string_view(pre) == "llama-bpe";

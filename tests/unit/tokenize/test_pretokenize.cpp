@@ -100,7 +100,9 @@ TEST_CASE("pieces of numbers") {
   CHECK(cut(PreTokenizer::kLlamaBpe, "a   1") == "a|  | |1");
   // Digits of any script, fractions, Roman numerals: \p{N}.
   CHECK(cut(PreTokenizer::kSmolLm, "\xd9\xa1\xc2\xbd\xe2\x85\xa7") == "\xd9\xa1|\xc2\xbd|\xe2\x85\xa7");
-  CHECK(cut(PreTokenizer::kLlamaBpe, "\xd9\xa1\xc2\xbd\xe2\x85\xa7""1") == "\xd9\xa1\xc2\xbd\xe2\x85\xa7|1");
+  CHECK(cut(PreTokenizer::kLlamaBpe,
+            "\xd9\xa1\xc2\xbd\xe2\x85\xa7"
+            "1") == "\xd9\xa1\xc2\xbd\xe2\x85\xa7|1");
 }
 
 std::string read_hard_text() {
@@ -125,13 +127,22 @@ void check_goldens(PreTokenizer pre, const std::string& text, const uint8_t (&le
 }
 
 TEST_CASE("words are cut where a capital follows a small letter") {
-  CHECK(cut(PreTokenizer::kGpt4o, "helloWorld HTTPServer it's IT'S x1234") == "hello|World| HTTPServer| it's| IT'S| x|123|4");
+  CHECK(cut(PreTokenizer::kGpt4o, "helloWorld HTTPServer it's IT'S x1234") ==
+        "hello|World| HTTPServer| it's| IT'S| x|123|4");
   CHECK(cut(PreTokenizer::kTekken, "helloWorld HTTPServer it's x12") == "hello|World| HTTPServer| it|'s| x|1|2");
   // Letters without case are both; a capital behind the last of them begins anew.
-  CHECK(cut(PreTokenizer::kGpt4o, "AB\xe4\xb8\xad""CD") == "AB\xe4\xb8\xad|CD");
-  CHECK(cut(PreTokenizer::kGpt4o, "\xe4\xb8\xad""Ab ABC") == "\xe4\xb8\xad""Ab| ABC");
+  CHECK(cut(PreTokenizer::kGpt4o,
+            "AB\xe4\xb8\xad"
+            "CD") == "AB\xe4\xb8\xad|CD");
+  CHECK(cut(PreTokenizer::kGpt4o,
+            "\xe4\xb8\xad"
+            "Ab ABC") ==
+        "\xe4\xb8\xad"
+        "Ab| ABC");
   // A mark before capitals alone is a word of its own, since a small one is looked for first.
-  CHECK(cut(PreTokenizer::kGpt4o, "\xcc\x81""AB") == "\xcc\x81|AB");
+  CHECK(cut(PreTokenizer::kGpt4o,
+            "\xcc\x81"
+            "AB") == "\xcc\x81|AB");
   CHECK(cut(PreTokenizer::kGpt4o, " //\n/x (A") == " //\n/|x| (|A");
   CHECK(cut(PreTokenizer::kQwen35, "e\xcc\x81t !\xcc\x81") == "e\xcc\x81t| !|\xcc\x81");
 }

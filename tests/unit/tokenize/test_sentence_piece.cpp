@@ -69,7 +69,8 @@ TEST_CASE("sentencepiece agrees with merging by its definition") {
     std::map<std::string, float> scores;
     for (int i = 0; i < 60; ++i) {
       std::string piece;
-      for (uint64_t length = 1 + random.next() % 5; length > 0; --length) piece += static_cast<char>('a' + random.next() % 4);
+      for (uint64_t length = 1 + random.next() % 5; length > 0; --length)
+        piece += static_cast<char>('a' + random.next() % 4);
       const float score = -static_cast<float>(random.next() % 20);  // equal ones too
       if (scores.emplace(piece, score).second) writer.add(piece, score);
     }

@@ -44,7 +44,7 @@ TEST_CASE("special tokens end the text before them and start it anew behind them
 
 TEST_CASE("special tokens never tear a character") {
   VocabularyWriter writer;
-  writer.add_written("\xb8", kTokenControl);      // in the middle of U+4E2D
+  writer.add_written("\xb8", kTokenControl);  // in the middle of U+4E2D
   writer.add_written("\xb8\xad\xe4", kTokenControl);
   writer.add_written("\xe4\xb8", kTokenControl);
   writer.add_written("", kTokenControl);

@@ -28,7 +28,8 @@ TEST_CASE("classes of characters") {
   // Each is in one of the sets by which text is cut.
   for (uint32_t c = 0; c < 0x110000; ++c) {
     const uint32_t mask = mask_of(unicode_class(c));
-    if (((mask & kLetters) != 0) + ((mask & kNumbers) != 0) + ((mask & kSpaces) != 0) + ((mask & kOthers) != 0) != 1) FAIL(c);
+    if (((mask & kLetters) != 0) + ((mask & kNumbers) != 0) + ((mask & kSpaces) != 0) + ((mask & kOthers) != 0) != 1)
+      FAIL(c);
   }
 }
 
@@ -63,7 +64,7 @@ TEST_CASE("what remains of characters without accents") {
   CHECK(base_of('a') == Parts{'a'});
   CHECK(base_of(0xc5) == Parts{'A'});
   CHECK(base_of(0xdf) == Parts{0xdf});
-  CHECK(base_of(0x100) == Parts{'A'});  // behind a run of every other letter
+  CHECK(base_of(0x100) == Parts{'A'});   // behind a run of every other letter
   CHECK(base_of(0x1e69) == Parts{'s'});  // two marks
   CHECK(base_of(0x212b) == Parts{'A'});  // the sign of the angstrom is the letter with a ring
   CHECK(base_of(0x2260) == Parts{'='});

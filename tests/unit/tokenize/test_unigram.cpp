@@ -38,7 +38,8 @@ struct UnigramWriter : VocabularyWriter {
 constexpr int32_t kEnd = 1, kUnknown = 2;
 constexpr EncodeOptions kPlainText = {.add_special = false};
 
-// Rules as a file has them: a double array in which each node has a block of 256 units for its children, then the replacements.
+// Rules as a file has them: a double array in which each node has a block of 256 units for its children, then the
+// replacements.
 std::vector<uint8_t> charsmap_of(const std::map<std::string, std::string>& rules) {
   std::vector<uint32_t> units(256, 0);
   std::string replacements;
@@ -96,7 +97,8 @@ TEST_CASE("unigram agrees with its definition") {
     double lowest = 0;
     for (int i = 0; i < 40; ++i) {
       std::string piece;
-      for (uint64_t length = 1 + random.next() % 4; length > 0; --length) piece += static_cast<char>('a' + random.next() % 4);
+      for (uint64_t length = 1 + random.next() % 4; length > 0; --length)
+        piece += static_cast<char>('a' + random.next() % 4);
       const float score = -static_cast<float>(random.next() % (1 << 20)) / 65536;
       if (!scores.emplace(piece, score).second) continue;
       writer.add(piece, score);
@@ -127,7 +129,8 @@ TEST_CASE("unigram agrees with its definition") {
   }
 }
 
-TEST_CASE("characters without a token are bytes where there are such tokens, or else one unknown token for all in a row") {
+TEST_CASE(
+    "characters without a token are bytes where there are such tokens, or else one unknown token for all in a row") {
   UnigramWriter writer;
   writer.add(kMark, -2);
   writer.add("a", -1);
@@ -162,8 +165,10 @@ TEST_CASE("spaces are put in front, merged and left out as the file says") {
 
 TEST_CASE("characters are replaced by the longest rule of the file") {
   UnigramWriter writer;
-  writer.extra.add_numbers("tokenizer.ggml.precompiled_charsmap",
-                           charsmap_of({{"\xef\xbc\xa1", "A"}, {"\t", " "}, {"\xc2\xad", ""}, {"fi", "X"}, {"fil", "YZ"}, {"\xef\xac\x81", "fi"}}));
+  writer.extra.add_numbers(
+      "tokenizer.ggml.precompiled_charsmap",
+      charsmap_of(
+          {{"\xef\xbc\xa1", "A"}, {"\t", " "}, {"\xc2\xad", ""}, {"fi", "X"}, {"fil", "YZ"}, {"\xef\xac\x81", "fi"}}));
   writer.extra.add("tokenizer.ggml.remove_extra_whitespaces", true);
   const Tokenizer tokenizer = writer.build();
   const auto sentence = [&](std::string_view text) {
@@ -172,7 +177,8 @@ TEST_CASE("characters are replaced by the longest rule of the file") {
     return std::string(made.data(), made.size());
   };
   CHECK(sentence("\xef\xbc\xa1\t\tb") == " A b");
-  CHECK(sentence("a\xc2\xad""b") == " ab");
+  CHECK(sentence("a\xc2\xad"
+                 "b") == " ab");
   CHECK(sentence("f fi fil filfi") == " f X YZ YZX");
   CHECK(sentence("\xef\xac\x81") == " fi");  // what a rule gives is not looked at again
   CHECK(sentence("\t \t").empty());
@@ -188,7 +194,8 @@ TEST_CASE("rules for characters that are damaged are refused, or do nothing") {
     return writer;
   };
   for (const size_t size : {size_t{1}, size_t{4}, size_t{7}, size_t{400}}) {
-    check_error(writer_with({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}).try_build(), ErrorCode::kBadMetadata);
+    check_error(writer_with({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}).try_build(),
+                ErrorCode::kBadMetadata);
   }
   std::vector<uint8_t> odd = good;
   odd[0] = 3;

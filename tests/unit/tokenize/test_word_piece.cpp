@@ -22,7 +22,8 @@ constexpr EncodeOptions kPlainText = {.add_special = false};
 
 TEST_CASE("of each word the longest token is taken, then of the rest") {
   const Tokenizer tokenizer = WordPieceWriter({"un", "una", "##aff", "##able", "##affa", "##ble", "a", "##b"}).build();
-  CHECK(encode_to_pieces(tokenizer, "unaffable", kPlainText) == "[UNK]");  // una, and ##ff is none: nothing is taken back
+  CHECK(encode_to_pieces(tokenizer, "unaffable", kPlainText) ==
+        "[UNK]");  // una, and ##ff is none: nothing is taken back
   CHECK(encode_to_pieces(tokenizer, "unable a", kPlainText) == " una|ble| a");
   CHECK(encode_to_pieces(tokenizer, "ab abc ab", kPlainText) == " a|b|[UNK]| a|b");
   CHECK(encode_to_pieces(tokenizer, "b", kPlainText) == "[UNK]");  // ##b begins no word
@@ -31,21 +32,23 @@ TEST_CASE("of each word the longest token is taken, then of the rest") {
 }
 
 TEST_CASE("text is cleaned, cut and lowered as BERT does it") {
-  const Tokenizer tokenizer =
-      WordPieceWriter({"hello", "'", ",", "!", "$", "=", "\xe4\xb8\xad", "\xe6\x96\x87", "cafe", "\xc3\x9f", "\xe1\x84\x92", "##\xe1\x85\xa1", "##\xe1\x86\xab",
-                       "i", "\xe2\x80\xa6", "\xcf\x83", "##\xcf\x83"}).build();
+  const Tokenizer tokenizer = WordPieceWriter({"hello", "'", ",", "!", "$", "=", "\xe4\xb8\xad", "\xe6\x96\x87", "cafe",
+                                               "\xc3\x9f", "\xe1\x84\x92", "##\xe1\x85\xa1", "##\xe1\x86\xab", "i",
+                                               "\xe2\x80\xa6", "\xcf\x83", "##\xcf\x83"})
+                                  .build();
   const auto cut = [&](std::string_view text) { return encode_to_pieces(tokenizer, text, kPlainText); };
   CHECK(cut("HeLLo,hello!") == " hello|,| hello|!");
   CHECK(cut("\t\xe3\x80\x80hello\r\n\xc2\xa0hello\xe2\x80\xa8") == " hello| hello");
-  CHECK(cut(std::string_view("he\0ll\x07\x0co\xef\xbf\xbd\xe2\x80\x8b", 14)) == " hello");  // controls, U+FFFD, a space of no width
+  CHECK(cut(std::string_view("he\0ll\x07\x0co\xef\xbf\xbd\xe2\x80\x8b", 14)) ==
+        " hello");  // controls, U+FFFD, a space of no width
   CHECK(cut("hello\xe4\xb8\xad\xe6\x96\x87hello") == " hello| \xe4\xb8\xad| \xe6\x96\x87| hello");
   CHECK(cut("CAF\xc3\x89") == " cafe");
   CHECK(cut("cafe\xcc\x81") == " cafe");
   CHECK(cut("\xe1\xba\x9e") == " \xc3\x9f");
   CHECK(cut("\xed\x95\x9c") == " \xe1\x84\x92|\xe1\x85\xa1|\xe1\x86\xab");  // a syllable of Hangul is its letters
-  CHECK(cut("$hello=") == " $| hello| =");                                 // symbols of ASCII count as punctuation
-  CHECK(cut("hello\xe2\x89\xa0") == " hello| =");                          // what is left of ≠ is one of them
-  CHECK(cut("hello\xe2\x82\xac") == "[UNK]");                              // others do not
+  CHECK(cut("$hello=") == " $| hello| =");                                  // symbols of ASCII count as punctuation
+  CHECK(cut("hello\xe2\x89\xa0") == " hello| =");                           // what is left of ≠ is one of them
+  CHECK(cut("hello\xe2\x82\xac") == "[UNK]");                               // others do not
   CHECK(cut("hello\xe2\x80\xa6'") == " hello| \xe2\x80\xa6| '");
   CHECK(cut("\xce\xa3\xce\xa3") == " \xcf\x83|\xcf\x83");
   CHECK(cut("\xc4\xb0") == " i");
@@ -60,7 +63,8 @@ TEST_CASE("case and accents stay where the file says so") {
   CHECK(encode_to_pieces(ours.build(), "Caf\xc3\xa9", kPlainText) == " caf\xc3\xa9");
   WordPieceWriter cased({"Caf\xc3\xa9", "Cafe"});
   cased.extra.add("tokenizer.ggml.normalizer.lowercase", false);
-  CHECK(encode_to_pieces(cased.build(), "Caf\xc3\xa9 cafe", kPlainText) == " Caf\xc3\xa9|[UNK]");  // accents stay with the case
+  CHECK(encode_to_pieces(cased.build(), "Caf\xc3\xa9 cafe", kPlainText) ==
+        " Caf\xc3\xa9|[UNK]");  // accents stay with the case
   cased.extra.add("tokenizer.ggml.normalizer.strip_accents", true);
   CHECK(encode_to_pieces(cased.build(), "Caf\xc3\xa9", kPlainText) == " Cafe");
 }
@@ -103,7 +107,10 @@ TEST_CASE("words of more than a hundred characters are unknown") {
 TEST_CASE("without an unknown token what cannot be covered is left out") {
   VocabularyWriter writer("", false);
   writer.model = "bert";
-  writer.add_written("\xe2\x96\x81""a", kTokenNormal);
+  writer.add_written(
+      "\xe2\x96\x81"
+      "a",
+      kTokenNormal);
   CHECK(encode(writer.build(), "a b a") == std::vector<int32_t>{0, 0});
 }
 

@@ -38,7 +38,7 @@ inline std::string in_alphabet(std::string_view bytes) {
 // All 256 bytes as tokens 0 to 255, then what is added.
 struct VocabularyWriter {
   std::string model = "gpt2";
-  std::string pre;  // empty: no such key
+  std::string pre;                  // empty: no such key
   std::vector<std::string> tokens;  // as the file writes them
   std::vector<int32_t> types;
   std::vector<std::string> merges;

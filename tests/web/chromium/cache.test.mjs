@@ -11,7 +11,8 @@ const stores = [
     name: "the file system",
     async left() {
       const names = [];
-      for await (const name of (await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt")).keys()) names.push(name);
+      for await (const name of (await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt")).keys())
+        names.push(name);
       return names;
     },
   },
@@ -25,127 +26,145 @@ const stores = [
   },
 ];
 
-for (const { name, flags, left } of stores) describe(`kept downloads in Chromium, in ${name}`, () => {
-  let site;
-  let browser;
-  let context;
-  before(async () => {
-    site = await startSite({ policy: strictPolicy });
-    browser = await openBrowser(flags);
-    context = await browser.newContext();
-  });
-  after(async () => {
-    await browser?.close();
-    await site?.close();
-  });
-
-  async function openPage() {
-    const page = await context.newPage();
-    page.requests = 0;
-    context.on("request", (request) => (page.requests += request.url().endsWith("/models/smollm2-135m.gguf") ? 1 : 0));
-    await page.goto(`${site.url}/demo/`);
-    await page.evaluate(async () => {
-      window.camelgpt = await import("/npm/dist/browser.js");
-      window.url = new URL("/models/smollm2-135m.gguf", location.href).href;
-      /** What a user waits for: from the call to the first token. */
-      window.load = async (options) => {
-        const start = performance.now();
-        const model = await window.camelgpt.CamelGPTInference.load(window.url, { cache: true, contextLength: 64, ...options });
-        let text = "";
-        let milliseconds;
-        for await (const part of model.stream("The capital of France is", { maxTokens: 6 })) {
-          milliseconds ??= performance.now() - start;
-          text += part;
-        }
-        const { notes } = (await model.info()).engine;
-        await model.dispose();
-        return { text, milliseconds, notes };
-      };
+for (const { name, flags, left } of stores)
+  describe(`kept downloads in Chromium, in ${name}`, () => {
+    let site;
+    let browser;
+    let context;
+    before(async () => {
+      site = await startSite({ policy: strictPolicy });
+      browser = await openBrowser(flags);
+      context = await browser.newContext();
     });
-    return page;
-  }
+    after(async () => {
+      await browser?.close();
+      await site?.close();
+    });
 
-  test("the second load asks nobody, in a worker and on the page's thread", async (t) => {
-    const page = await openPage();
-    const first = await page.evaluate(() => window.load());
-    assert.match(first.text, /Paris/);
-    assert.equal(page.requests, 1);
-    const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
-    assert.deepEqual(listed, [{ url: `${site.url}/models/smollm2-135m.gguf`, bytes: 98_362_432 }]);
-    for (const options of [{}, { threads: 1 }, { worker: false }]) {
-      const again = await page.evaluate((given) => window.load(given), options);
-      assert.equal(again.text, first.text);
-      t.diagnostic(`${JSON.stringify(options)}: first token after ${again.milliseconds.toFixed(0)} ms, from the network ${first.milliseconds.toFixed(0)} ms`);
-    }
-    assert.equal(page.requests, 1);
-    await page.reload();
-    await page.close();
-
-    const other = await openPage();
-    assert.equal((await other.evaluate(() => window.load())).text, first.text);
-    assert.equal(other.requests, 0, "another page of the origin has it too");
-    await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
-    assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
-    await other.evaluate(() => window.load({ worker: false }));
-    assert.equal(other.requests, 1);
-    assert.match((await other.evaluate(() => window.load())).text, /Paris/);
-    assert.equal(other.requests, 1, "what the page's thread kept serves a worker");
-    await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached("/models/smollm2-135m.gguf"));
-    assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
-    await other.close();
-  });
-
-  test("a release is there without the network: manifest, weights and sidecar", async () => {
-    const page = await openPage();
-    const answer = () =>
-      page.evaluate(async () => {
-        const { CamelGPTInference, CamelGPTError } = window.camelgpt;
-        try {
-          const model = await CamelGPTInference.load("/releases/camelgpt-mini/", { cache: true });
-          const { release } = await model.info();
-          const text = await model.generateText("The city", { maxTokens: 6 });
+    async function openPage() {
+      const page = await context.newPage();
+      page.requests = 0;
+      context.on(
+        "request",
+        (request) => (page.requests += request.url().endsWith("/models/smollm2-135m.gguf") ? 1 : 0),
+      );
+      await page.goto(`${site.url}/demo/`);
+      await page.evaluate(async () => {
+        window.camelgpt = await import("/npm/dist/browser.js");
+        window.url = new URL("/models/smollm2-135m.gguf", location.href).href;
+        /** What a user waits for: from the call to the first token. */
+        window.load = async (options) => {
+          const start = performance.now();
+          const model = await window.camelgpt.CamelGPTInference.load(window.url, {
+            cache: true,
+            contextLength: 64,
+            ...options,
+          });
+          let text = "";
+          let milliseconds;
+          for await (const part of model.stream("The capital of France is", { maxTokens: 6 })) {
+            milliseconds ??= performance.now() - start;
+            text += part;
+          }
+          const { notes } = (await model.info()).engine;
           await model.dispose();
-          return { text, trusted: release.trusted };
-        } catch (error) {
-          return { code: error instanceof CamelGPTError ? error.code : String(error) };
-        }
+          return { text, milliseconds, notes };
+        };
       });
-    const first = await answer();
-    assert.equal(first.trusted, true);
-    const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
-    assert.deepEqual(listed.map(({ url }) => url.split("/").pop()).sort(), ["camelgpt-mini.epdp", "camelgpt-mini.gguf", "camelgpt.json"]);
-    await context.route("**/releases/**", (route) => route.abort());
-    assert.deepEqual(await answer(), first);
-    await page.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
-    assert.deepEqual(await answer(), { code: "network" });
-    assert.deepEqual(await page.evaluate(left), []);
-    await context.unroute("**/releases/**");
-    await page.close();
-  });
-
-  test("two pages at once", async () => {
-    const pages = [await openPage(), await openPage()];
-    for (const { text } of await Promise.all(pages.map((page) => page.evaluate(() => window.load())))) assert.match(text, /Paris/);
-    const before = pages[0].requests;
-    assert.match((await pages[1].evaluate(() => window.load())).text, /Paris/);
-    assert.equal(pages[0].requests, before);
-    assert.equal((await pages[0].evaluate(() => window.camelgpt.CamelGPTInference.listCached())).length, 1);
-    await pages[0].evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
-    for (const page of pages) await page.close();
-  });
-
-  test("where there is no room the model answers all the same, with a note", async () => {
-    const page = await openPage();
-    const session = await context.newCDPSession(page);
-    for (const worker of [true, false]) {
-      await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 20_000_000 });
-      const { text, notes } = await page.evaluate((given) => window.load({ worker: given }), worker);
-      assert.match(text, /Paris/);
-      assert.ok(notes.some((note) => /could not be kept/.test(note)), notes.join());
-      assert.deepEqual(await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
+      return page;
     }
-    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url });
-    assert.deepEqual(await page.evaluate(left), []);
-    await page.close();
+
+    test("the second load asks nobody, in a worker and on the page's thread", async (t) => {
+      const page = await openPage();
+      const first = await page.evaluate(() => window.load());
+      assert.match(first.text, /Paris/);
+      assert.equal(page.requests, 1);
+      const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
+      assert.deepEqual(listed, [{ url: `${site.url}/models/smollm2-135m.gguf`, bytes: 98_362_432 }]);
+      for (const options of [{}, { threads: 1 }, { worker: false }]) {
+        const again = await page.evaluate((given) => window.load(given), options);
+        assert.equal(again.text, first.text);
+        t.diagnostic(
+          `${JSON.stringify(options)}: first token after ${again.milliseconds.toFixed(0)} ms, from the network ${first.milliseconds.toFixed(0)} ms`,
+        );
+      }
+      assert.equal(page.requests, 1);
+      await page.reload();
+      await page.close();
+
+      const other = await openPage();
+      assert.equal((await other.evaluate(() => window.load())).text, first.text);
+      assert.equal(other.requests, 0, "another page of the origin has it too");
+      await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
+      assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
+      await other.evaluate(() => window.load({ worker: false }));
+      assert.equal(other.requests, 1);
+      assert.match((await other.evaluate(() => window.load())).text, /Paris/);
+      assert.equal(other.requests, 1, "what the page's thread kept serves a worker");
+      await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached("/models/smollm2-135m.gguf"));
+      assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
+      await other.close();
+    });
+
+    test("a release is there without the network: manifest, weights and sidecar", async () => {
+      const page = await openPage();
+      const answer = () =>
+        page.evaluate(async () => {
+          const { CamelGPTInference, CamelGPTError } = window.camelgpt;
+          try {
+            const model = await CamelGPTInference.load("/releases/camelgpt-mini/", { cache: true });
+            const { release } = await model.info();
+            const text = await model.generateText("The city", { maxTokens: 6 });
+            await model.dispose();
+            return { text, trusted: release.trusted };
+          } catch (error) {
+            return { code: error instanceof CamelGPTError ? error.code : String(error) };
+          }
+        });
+      const first = await answer();
+      assert.equal(first.trusted, true);
+      const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
+      assert.deepEqual(listed.map(({ url }) => url.split("/").pop()).sort(), [
+        "camelgpt-mini.epdp",
+        "camelgpt-mini.gguf",
+        "camelgpt.json",
+      ]);
+      await context.route("**/releases/**", (route) => route.abort());
+      assert.deepEqual(await answer(), first);
+      await page.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
+      assert.deepEqual(await answer(), { code: "network" });
+      assert.deepEqual(await page.evaluate(left), []);
+      await context.unroute("**/releases/**");
+      await page.close();
+    });
+
+    test("two pages at once", async () => {
+      const pages = [await openPage(), await openPage()];
+      for (const { text } of await Promise.all(pages.map((page) => page.evaluate(() => window.load()))))
+        assert.match(text, /Paris/);
+      const before = pages[0].requests;
+      assert.match((await pages[1].evaluate(() => window.load())).text, /Paris/);
+      assert.equal(pages[0].requests, before);
+      assert.equal((await pages[0].evaluate(() => window.camelgpt.CamelGPTInference.listCached())).length, 1);
+      await pages[0].evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
+      for (const page of pages) await page.close();
+    });
+
+    test("where there is no room the model answers all the same, with a note", async () => {
+      const page = await openPage();
+      const session = await context.newCDPSession(page);
+      for (const worker of [true, false]) {
+        await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 20_000_000 });
+        const { text, notes } = await page.evaluate((given) => window.load({ worker: given }), worker);
+        assert.match(text, /Paris/);
+        assert.ok(
+          notes.some((note) => /could not be kept/.test(note)),
+          notes.join(),
+        );
+        assert.deepEqual(await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
+      }
+      await session.send("Storage.overrideQuotaForOrigin", { origin: site.url });
+      assert.deepEqual(await page.evaluate(left), []);
+      await page.close();
+    });
   });
-});

@@ -26,33 +26,44 @@ after(async () => {
   await site?.close();
 });
 
-for (const [kind, worker] of [["a file", true], ["a file", false], ["a release", true]]) {
+for (const [kind, worker] of [
+  ["a file", true],
+  ["a file", false],
+  ["a release", true],
+]) {
   test(`the first token of ${kind} comes before all of it, which is kept as a whole (worker: ${worker})`, async (t) => {
     const isRelease = kind === "a release";
-    const server = await startSlowServer(file, { bytesPerSecond: 20e6, latency: 5, ...(isRelease && { beside: releaseOf(file, sidecar) }) });
+    const server = await startSlowServer(file, {
+      bytesPerSecond: 20e6,
+      latency: 5,
+      ...(isRelease && { beside: releaseOf(file, sidecar) }),
+    });
     const page = await browser.newPage();
     try {
       await page.goto(`${site.url}/demo/`);
       let part;
       await page.exposeFunction("firstPiece", () => (part ??= server.counts.sent / file.length));
-      const answer = await page.evaluate(async ({ url, sidecar, prompt, worker }) => {
-        const { CamelGPTInference } = await import("/npm/dist/browser.js");
-        const bytes = sidecar && Uint8Array.from(atob(sidecar), (c) => c.charCodeAt(0));
-        const model = new CamelGPTInference(url, { sidecar: bytes, contextLength: 512, cache: true, worker });
-        const stream = model.stream(prompt, { maxTokens: 24 });
-        for await (const piece of stream) if (piece) void globalThis.firstPiece();
-        const { text } = await stream;
-        const { nll } = await model.score("The bee is an insect."); // waits for the rest
-        await model.dispose();
-        const kept = await CamelGPTInference.listCached();
-        await CamelGPTInference.deleteCached();
-        return { text, nll, kept: kept.find((each) => each.url === url || each.url === `${url}model.gguf`)?.bytes };
-      }, {
-        url: isRelease ? new URL("/", server.url).href : server.url,
-        sidecar: isRelease ? undefined : Buffer.from(sidecar).toString("base64"),
-        prompt,
-        worker,
-      });
+      const answer = await page.evaluate(
+        async ({ url, sidecar, prompt, worker }) => {
+          const { CamelGPTInference } = await import("/npm/dist/browser.js");
+          const bytes = sidecar && Uint8Array.from(atob(sidecar), (c) => c.charCodeAt(0));
+          const model = new CamelGPTInference(url, { sidecar: bytes, contextLength: 512, cache: true, worker });
+          const stream = model.stream(prompt, { maxTokens: 24 });
+          for await (const piece of stream) if (piece) void globalThis.firstPiece();
+          const { text } = await stream;
+          const { nll } = await model.score("The bee is an insect."); // waits for the rest
+          await model.dispose();
+          const kept = await CamelGPTInference.listCached();
+          await CamelGPTInference.deleteCached();
+          return { text, nll, kept: kept.find((each) => each.url === url || each.url === `${url}model.gguf`)?.bytes };
+        },
+        {
+          url: isRelease ? new URL("/", server.url).href : server.url,
+          sidecar: isRelease ? undefined : Buffer.from(sidecar).toString("base64"),
+          prompt,
+          worker,
+        },
+      );
       t.diagnostic(`first token after ${(100 * part).toFixed(1)} % of the bytes`);
       assert.equal(answer.text, expected.text);
       assert.equal(answer.kept, file.length);

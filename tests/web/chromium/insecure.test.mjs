@@ -14,7 +14,10 @@ describe("an insecure page", () => {
   let page;
   before(async () => {
     const models = join(repositoryRoot, "models");
-    site = await serve({ mounts: { "/release/": join(models, "camelgpt-mini"), "/reglu/": join(models, "reglu-tiny") }, headers: { "content-security-policy": strictPolicy } });
+    site = await serve({
+      mounts: { "/release/": join(models, "camelgpt-mini"), "/reglu/": join(models, "reglu-tiny") },
+      headers: { "content-security-policy": strictPolicy },
+    });
     browser = await openBrowser(["--host-resolver-rules=MAP insecure.test 127.0.0.1"]);
     page = await browser.newPage();
     await page.goto(`http://insecure.test:${new URL(site.url).port}/demo/`);
@@ -34,7 +37,11 @@ describe("an insecure page", () => {
     test(`loads a file and generates ${where}; nothing is kept, though it was asked for`, async () => {
       const result = await page.evaluate(async (worker) => {
         const { CamelGPTInference } = await import("/npm/dist/browser.js");
-        const model = await CamelGPTInference.load("/reglu/reglu-tiny.gguf", { worker, cache: true, contextLength: 256 });
+        const model = await CamelGPTInference.load("/reglu/reglu-tiny.gguf", {
+          worker,
+          cache: true,
+          contextLength: 256,
+        });
         const { engine } = await model.info();
         const text = await model.generateText("The city was", { maxTokens: 8, temperature: 1 });
         await model.dispose();
@@ -61,7 +68,12 @@ describe("an insecure page", () => {
     test(`a release is unsupported-environment, with what to do, ${where}`, async () => {
       const error = await page.evaluate(async (worker) => {
         const { CamelGPTInference } = await import("/npm/dist/browser.js");
-        return CamelGPTInference.load("/release/", { worker }).catch(({ name, code, message, hint }) => ({ name, code, message, hint }));
+        return CamelGPTInference.load("/release/", { worker }).catch(({ name, code, message, hint }) => ({
+          name,
+          code,
+          message,
+          hint,
+        }));
       }, worker);
       assert.equal(error.name, "CamelGPTError", JSON.stringify(error));
       assert.equal(error.code, "unsupported-environment");

@@ -41,7 +41,12 @@ describe("the package in Chromium", () => {
   test("loads a File, bytes, a stream, and with a fetch of the page's", async () => {
     const texts = await page.evaluate(async () => {
       const bytes = await (await fetch(window.url)).arrayBuffer();
-      const sources = [new File([bytes], "model.gguf"), bytes, new Blob([bytes]).stream(), [window.url, { fetch: (u, o) => fetch(u, o) }]];
+      const sources = [
+        new File([bytes], "model.gguf"),
+        bytes,
+        new Blob([bytes]).stream(),
+        [window.url, { fetch: (u, o) => fetch(u, o) }],
+      ];
       const texts = [];
       for (const each of sources) {
         const [source, options] = Array.isArray(each) ? each : [each, {}];
@@ -60,7 +65,10 @@ describe("the package in Chromium", () => {
       const model = new window.camelgpt.CamelGPTInference();
       const info = await model.info();
       const { label } = await model.classify("A warm and funny story.", { labels: ["negative", "positive"] });
-      const text = await model.generateText("a dog runs through the water . german :", { maxTokens: 8, ignoreEos: true });
+      const text = await model.generateText("a dog runs through the water . german :", {
+        maxTokens: 8,
+        ignoreEos: true,
+      });
       const { candidates } = await model.fillMask("a man in a [MASK] shirt");
       const vector = await model.embed("a dog");
       const { mode } = await model.report();
@@ -80,7 +88,11 @@ describe("the package in Chromium", () => {
       const model = await window.camelgpt.CamelGPTInference.load(window.url, { worker: false, contextLength: 1024 });
       const abort = new AbortController();
       setTimeout(() => abort.abort(), 300);
-      const { finishReason, tokens } = await model.stream("Once", { maxTokens: 1000, ignoreEos: true, signal: abort.signal });
+      const { finishReason, tokens } = await model.stream("Once", {
+        maxTokens: 1000,
+        ignoreEos: true,
+        signal: abort.signal,
+      });
       const { engine } = await model.info();
       await model.dispose();
       return { worker: engine.worker, finishReason, count: tokens.length };
@@ -93,7 +105,11 @@ describe("the package in Chromium", () => {
   test("an aborted load and a disposed model answer with their codes", async () => {
     const codes = await page.evaluate(async () => {
       const { CamelGPTInference } = window.camelgpt;
-      const codeOf = (promise) => promise.then(() => "none", (error) => error.code);
+      const codeOf = (promise) =>
+        promise.then(
+          () => "none",
+          (error) => error.code,
+        );
       const abort = new AbortController();
       const load = codeOf(CamelGPTInference.load(window.url, { signal: abort.signal }));
       setTimeout(() => abort.abort(), 30);
@@ -109,7 +125,13 @@ describe("the package in Chromium", () => {
       return codes;
     });
     assert.deepEqual(codes, [
-      "aborted", "disposed", "disposed", "unsupported-environment", "not-found", "worker-failed", "engine-unavailable",
+      "aborted",
+      "disposed",
+      "disposed",
+      "unsupported-environment",
+      "not-found",
+      "worker-failed",
+      "engine-unavailable",
     ]);
   });
 
@@ -118,8 +140,14 @@ describe("the package in Chromium", () => {
       const texts = [];
       for (const flavour of ["simd", "relaxed"]) {
         for (const worker of [true, false]) {
-          const model = await window.camelgpt.CamelGPTInference.load(window.url, { flavour, worker, contextLength: 128 });
-          texts.push((await model.chat([{ role: "user", content: "What is the capital of France?" }], { maxTokens: 12 })).text);
+          const model = await window.camelgpt.CamelGPTInference.load(window.url, {
+            flavour,
+            worker,
+            contextLength: 128,
+          });
+          texts.push(
+            (await model.chat([{ role: "user", content: "What is the capital of France?" }], { maxTokens: 12 })).text,
+          );
           await model.dispose();
         }
       }

@@ -26,7 +26,8 @@ describe("the demo page", () => {
     return { page, problems };
   }
 
-  const finished = (page) => page.waitForFunction(() => !document.querySelector("#generate").disabled, null, { timeout: 120_000 });
+  const finished = (page) =>
+    page.waitForFunction(() => !document.querySelector("#generate").disabled, null, { timeout: 120_000 });
 
   for (const flavour of ["relaxed", "simd"]) {
     test(`answers a question with the flavour ${flavour}`, async () => {
@@ -54,7 +55,9 @@ describe("the demo page", () => {
     await page.fill("#prompt", "Tell me a very long story about a camel.");
     await page.fill("#max-tokens", "3000");
     await page.click("#generate");
-    await page.waitForFunction(() => document.querySelector("#answer").textContent.length > 60, null, { timeout: 120_000 });
+    await page.waitForFunction(() => document.querySelector("#answer").textContent.length > 60, null, {
+      timeout: 120_000,
+    });
     assert.equal(await page.isDisabled("#generate"), true);
     const begin = Date.now();
     await page.click("#stop");
@@ -108,7 +111,11 @@ describe("the demo page", () => {
     await failsWith(/web page/);
     await page.fill("#model", "smollm3");
     await failsWith(/404/);
-    await page.setInputFiles("#file", { name: "broken.gguf", mimeType: "", buffer: Buffer.from("GGUF\u0003\0\0\0 and nothing more") });
+    await page.setInputFiles("#file", {
+      name: "broken.gguf",
+      mimeType: "",
+      buffer: Buffer.from("GGUF\u0003\0\0\0 and nothing more"),
+    });
     await failsWith(/broken|expected|ends/);
     await page.close();
   });
@@ -118,7 +125,9 @@ describe("the demo page", () => {
     await page.fill("#max-tokens", "1000");
     await page.fill("#prompt", "Tell me a story about a camel.");
     await page.click("#generate");
-    await page.waitForFunction(() => document.querySelector("#answer").textContent.length > 10, null, { timeout: 120_000 });
+    await page.waitForFunction(() => document.querySelector("#answer").textContent.length > 10, null, {
+      timeout: 120_000,
+    });
     const longest = await page.evaluate(async () => {
       let last = performance.now();
       let gap = 0;

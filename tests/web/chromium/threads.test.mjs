@@ -53,7 +53,10 @@ describe("threads in Chromium", { skip }, () => {
     for (const threads of [2, "auto"]) {
       const { engine } = await resultsOf(false, { threads });
       assert.equal(engine.threads, 1);
-      assert.match(engine.notes.join(), /not cross-origin isolated .*Cross-Origin-Opener-Policy.* so 1 thread computes/);
+      assert.match(
+        engine.notes.join(),
+        /not cross-origin isolated .*Cross-Origin-Opener-Policy.* so 1 thread computes/,
+      );
     }
     assert.deepEqual((await resultsOf(false, { threads: 1 })).engine.notes, []);
   });

@@ -43,7 +43,8 @@ export async function startBadServer(modelPath) {
     "/page.gguf": (response) => response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page),
     "/sneaky.gguf": (response) => response.writeHead(200, { "content-type": "application/octet-stream" }).end(page),
     "/json.gguf": (response) => response.writeHead(200).end('{"error": "no such model"}'),
-    "/lfs.gguf": (response) => response.writeHead(200).end("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"),
+    "/lfs.gguf": (response) =>
+      response.writeHead(200).end("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"),
     "/short.gguf": (response) => sendModel(response, { end: 30_000_000, length: 0 }).pipe(response),
     "/cut.gguf": (response) => {
       const stream = sendModel(response, { end: 20_000_000 });

@@ -17,7 +17,10 @@ import { createServer } from "node:http";
  */
 export async function startFaultyServer(file) {
   const scripts = new Map();
-  const server = createServer((request, response) => void answer(scripts.get(new URL(request.url, "http://host").pathname), request, response, file));
+  const server = createServer(
+    (request, response) =>
+      void answer(scripts.get(new URL(request.url, "http://host").pathname), request, response, file),
+  );
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${server.address().port}`;
   return {
@@ -47,7 +50,8 @@ async function answer(script, request, response, file) {
   if (kind === "loop") return response.writeHead(302, { location: request.url }).end();
   const asked = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
   const isPart = script.ranges && request.headers.range !== undefined;
-  if (isPart && asked >= file.length) return response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
+  if (isPart && asked >= file.length)
+    return response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
   const start = isPart ? asked + (kind === "shift" ? 1 : 0) : 0;
   script.missing.push(file.length - asked);
   response.writeHead(isPart ? 206 : 200, {

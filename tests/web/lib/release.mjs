@@ -15,7 +15,9 @@ export function releaseOf(weights, sidecar) {
     const camelgpt = (...args) => execFileSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), ...args]);
     camelgpt("release", folder, "--version", "1.0.0", "--license", "Apache-2.0");
     camelgpt("verify", folder);
-    return Object.fromEntries(["camelgpt.json", "model.epdp", "model.blocks"].map((name) => [`/${name}`, readFileSync(join(folder, name))]));
+    return Object.fromEntries(
+      ["camelgpt.json", "model.epdp", "model.blocks"].map((name) => [`/${name}`, readFileSync(join(folder, name))]),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -14,7 +14,8 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
   const waiting = [];
   let failing = false;
   const server = createServer((request, response) => {
-    if (beside[request.url]) return response.writeHead(200, { "access-control-allow-origin": "*" }).end(beside[request.url]);
+    if (beside[request.url])
+      return response.writeHead(200, { "access-control-allow-origin": "*" }).end(beside[request.url]);
     counts.requests++;
     if (failing) return request.socket.resetAndDestroy();
     const asked = ranges ? /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") : null;

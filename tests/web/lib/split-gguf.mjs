@@ -14,9 +14,15 @@ export function splitGguf(file, files, { emptyFirst = true } = {}) {
   return Array.from({ length: files }, (_, number) => {
     const part = number - (files - withTensors);
     const [from, to] = [part, part + 1].map((i) => Math.round((Math.max(0, i) * tensors.length) / withTensors));
-    const place = [item("split.no", "u16", number), item("split.count", "u16", files), item("split.tensors.count", "i32", tensors.length)];
+    const place = [
+      item("split.no", "u16", number),
+      item("split.count", "u16", files),
+      item("split.tensors.count", "i32", tensors.length),
+    ];
     const own = number === 0 ? [entries, ...place] : place;
-    return writeFile(own, (number === 0 ? entryCount : 0) + place.length, tensors.slice(from, to), (at, bytes) => file.subarray(dataAt + at, dataAt + at + bytes));
+    return writeFile(own, (number === 0 ? entryCount : 0) + place.length, tensors.slice(from, to), (at, bytes) =>
+      file.subarray(dataAt + at, dataAt + at + bytes),
+    );
   });
 }
 
@@ -68,7 +74,7 @@ function readHeader(file) {
 }
 
 function writeFile(entries, entryCount, tensors, dataOf) {
-  const start = Buffer.from("GGUF\x03\0\0\0" + "\0".repeat(16), "latin1");
+  const start = Buffer.from(`GGUF\x03\0\0\0${"\0".repeat(16)}`, "latin1");
   start.writeBigUInt64LE(BigInt(tensors.length), 8);
   start.writeBigUInt64LE(BigInt(entryCount), 16);
   const rows = [];

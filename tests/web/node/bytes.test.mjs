@@ -60,7 +60,10 @@ test("the small one in the repository knows captions", async (t) => {
   const model = await CamelGPTInference.load(join(repository, "models/stlm-tiny"));
   t.after(() => model.dispose());
   const bits = async (caption) => (await model.score(caption)).nll / Math.LN2;
-  const [right, shuffled] = [await bits("A man in a blue shirt is standing on a street."), await bits("street a blue on in A is a shirt man standing.")];
+  const [right, shuffled] = [
+    await bits("A man in a blue shirt is standing on a street."),
+    await bits("street a blue on in A is a shirt man standing."),
+  ];
   t.diagnostic(`${right.toFixed(2)} and ${shuffled.toFixed(2)} bits a byte`);
   assert.ok(right < 2.7 && shuffled > right + 1, `${right} ${shuffled}`);
   const { text, usage, finishReason } = await model.stream("A man in", { maxTokens: 40 });

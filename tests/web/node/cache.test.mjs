@@ -35,10 +35,21 @@ describe("kept downloads", () => {
   });
 
   const kept = () => readdirSync(join(folder, "camelgpt/downloads")).sort();
-  const keptFile = () => join(folder, "camelgpt/downloads", kept().find((name) => name.endsWith(".bin")));
+  const keptFile = () =>
+    join(
+      folder,
+      "camelgpt/downloads",
+      kept().find((name) => name.endsWith(".bin")),
+    );
 
   async function load(url, options) {
-    const model = await CamelGPTInference.load(url, { worker: false, cache: true, timeout: 500, retries: 0, ...options });
+    const model = await CamelGPTInference.load(url, {
+      worker: false,
+      cache: true,
+      timeout: 500,
+      retries: 0,
+      ...options,
+    });
     const { engine } = await model.info();
     const text = await model.generateText("The city was", 6);
     await model.dispose();
@@ -103,10 +114,22 @@ describe("kept downloads", () => {
     assert.equal((await load(url)).text, text, "one of another size is not taken at all");
     rmSync(keptFile());
     assert.equal((await load(url)).text, text);
-    const entry = join(folder, "camelgpt/downloads", kept().find((name) => name.endsWith(".json")));
+    const entry = join(
+      folder,
+      "camelgpt/downloads",
+      kept().find((name) => name.endsWith(".json")),
+    );
     const { file: name, ...rest } = JSON.parse(readFileSync(entry, "utf8"));
     const elsewhere = JSON.stringify({ ...rest, file: "../../../etc/passwd" });
-    for (const content of ["", "{", "null", '{"format": 1}', "[]", elsewhere, JSON.stringify({ ...rest, file: name, pieces: [] })]) {
+    for (const content of [
+      "",
+      "{",
+      "null",
+      '{"format": 1}',
+      "[]",
+      elsewhere,
+      JSON.stringify({ ...rest, file: name, pieces: [] }),
+    ]) {
       writeFileSync(entry, content);
       assert.equal((await load(url)).text, text, content);
     }
@@ -146,7 +169,9 @@ describe("kept downloads", () => {
 
   describe("of a release", () => {
     const names = ["camelgpt.json", "camelgpt-mini.gguf", "camelgpt-mini.epdp"];
-    const files = Object.fromEntries(names.map((name) => [`/${name}`, readFileSync(join(repository, "models/camelgpt-mini", name))]));
+    const files = Object.fromEntries(
+      names.map((name) => [`/${name}`, readFileSync(join(repository, "models/camelgpt-mini", name))]),
+    );
     let http;
     let requests;
     let base;
@@ -188,14 +213,20 @@ describe("kept downloads", () => {
       const { text } = await load(`${base}/`);
       assert.ok(requests.includes("/camelgpt-mini.gguf"));
       requests = [];
-      assert.equal((await load(`${base}/camelgpt-mini.gguf`, { sidecar: `${base}/camelgpt-mini.epdp` })).text, text, "but the other way round");
+      assert.equal(
+        (await load(`${base}/camelgpt-mini.gguf`, { sidecar: `${base}/camelgpt-mini.epdp` })).text,
+        text,
+        "but the other way round",
+      );
       assert.deepEqual(requests, []);
       const [manifest, sidecar] = names.filter((name) => !name.endsWith(".gguf")).map((name) => `/${name}`);
       const { [manifest]: asPublished } = files;
       try {
         const { signature, ...changed } = JSON.parse(asPublished);
         assert.ok(signature);
-        changed.files = changed.files.map((each) => (each.role === "weights" ? each : { ...each, sha256: "0".repeat(64), pieces: undefined }));
+        changed.files = changed.files.map((each) =>
+          each.role === "weights" ? each : { ...each, sha256: "0".repeat(64), pieces: undefined },
+        );
         files[manifest] = Buffer.from(JSON.stringify(changed));
         await rejectsWith("integrity", load(`${base}/`));
         assert.ok(requests.includes(sidecar), "the kept one is of another release");
@@ -210,7 +241,10 @@ describe("kept downloads", () => {
     writeFileSync(join(folder, "camelgpt"), "a file where a folder should be");
     const { notes, text } = await load(server.serve([]).url);
     assert.ok(text.length > 0);
-    assert.ok(notes.some((note) => /Kept downloads cannot be used/.test(note)), notes.join());
+    assert.ok(
+      notes.some((note) => /Kept downloads cannot be used/.test(note)),
+      notes.join(),
+    );
   });
 
   test("two loads at once keep one copy", async () => {
@@ -226,14 +260,18 @@ describe("kept downloads", () => {
     const [old, young] = [2 * 24 * 3600 * 1000, 1000].map((age) => `${"0".repeat(64)}-${Date.now() - age}-x.bin`);
     for (const name of [old, young, `${old}.part`]) writeFileSync(join(folder, "camelgpt/downloads", name), "bytes");
     await load(server.serve([]).url);
-    assert.deepEqual(kept().filter((name) => name.startsWith("000000")), [young]);
+    assert.deepEqual(
+      kept().filter((name) => name.startsWith("000000")),
+      [young],
+    );
     assert.equal(kept().length, 5);
   });
 
   test("the command lists and removes", async () => {
     const { url } = server.serve([]);
     await load(url);
-    const camelgpt = (...args) => spawnSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), "cache", ...args], { encoding: "utf8" });
+    const camelgpt = (...args) =>
+      spawnSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), "cache", ...args], { encoding: "utf8" });
     assert.deepEqual(JSON.parse(camelgpt("--json").stdout), { files: [{ url, bytes: file.length }] });
     assert.match(camelgpt().stdout, /3\.8 MB {2}http/);
     assert.match(camelgpt("--delete", `${url}.other`).stdout, /3\.8 MB/);

@@ -14,7 +14,10 @@ const golden = JSON.parse(readFileSync(join(repository, "tests/camelgpt-mini/gol
 const end = 3;
 
 /** All neurons, or those that the prompt chose: the golden has both. */
-const settings = [["all", "off"], ["half", "balanced"]];
+const settings = [
+  ["all", "off"],
+  ["half", "balanced"],
+];
 /** What rounding of activations may do to a log-probability. */
 const tolerance = 0.03;
 
@@ -43,7 +46,10 @@ describe("CamelGPT-mini", () => {
         for (const [i, { token, logprob }] of first.logprobs.entries()) {
           const at = expected.first_step.ids[i].indexOf(token);
           assert.ok(at >= 0, `${prompt}: token ${token} in place ${i}`);
-          assert.ok(Math.abs(logprob - expected.first_step.log_probabilities[i][at]) < tolerance, `${prompt}: ${logprob} in place ${i}`);
+          assert.ok(
+            Math.abs(logprob - expected.first_step.log_probabilities[i][at]) < tolerance,
+            `${prompt}: ${logprob} in place ${i}`,
+          );
         }
         if (expected.close) continue; // two candidates are as near to one another as rounding moves them
         const { tokens } = await models[name].stream(prompt, { maxTokens: masks, steps: 3 });
@@ -57,7 +63,10 @@ describe("CamelGPT-mini", () => {
         const { label, candidates } = await models[name].classify(text, { labels });
         for (const [i, each] of labels.entries()) {
           const { probability } = candidates.find((candidate) => candidate.text === each);
-          assert.ok(Math.abs(probability - expected[i]) < tolerance, `${text}: ${each} ${probability}, not ${expected[i]}`);
+          assert.ok(
+            Math.abs(probability - expected[i]) < tolerance,
+            `${text}: ${each} ${probability}, not ${expected[i]}`,
+          );
         }
         assert.equal(label, candidates[0].text);
       }
@@ -83,11 +92,16 @@ describe("CamelGPT-mini", () => {
 
   test("knows a film review and a news article", async () => {
     const model = models.half;
-    const review = await model.classify("A warm and funny story with a wonderful cast.", { labels: ["negative", "positive"] });
+    const review = await model.classify("A warm and funny story with a wonderful cast.", {
+      labels: ["negative", "positive"],
+    });
     assert.equal(review.label, "positive");
     assert.ok(Math.abs(review.candidates[0].probability + review.candidates[1].probability - 1) < 1e-6);
     const labels = ["world", "sports", "business", "technology"];
-    assert.equal((await model.classify("The striker scored twice in the final minutes of the cup match.", { labels })).label, "sports");
+    assert.equal(
+      (await model.classify("The striker scored twice in the final minutes of the cup match.", { labels })).label,
+      "sports",
+    );
     await model.generateText(golden.responses[3].prompt, 16);
     const { ffnKept, macsPerToken, macsPerTokenDense } = await model.report();
     assert.equal(ffnKept, 0.5);
@@ -121,11 +135,20 @@ describe("CamelGPT-mini", () => {
   test("a folder that is no release, and a manifest that leads elsewhere, are refused", async () => {
     await rejectsWith("not-found", CamelGPTInference.load(join(repository, "tests/web")));
     const at = (manifest) => `data:application/json,${encodeURIComponent(JSON.stringify(manifest))}`;
-    const fetch = async (url) => globalThis.fetch(at({ format: 1, files: [{ role: "weights", path: url.includes("up") ? "../secret.gguf" : "/etc/passwd" }] }));
+    const fetch = async (url) =>
+      globalThis.fetch(
+        at({ format: 1, files: [{ role: "weights", path: url.includes("up") ? "../secret.gguf" : "/etc/passwd" }] }),
+      );
     for (const name of ["up", "root"]) {
-      assert.match((await rejectsWith("bad-format", CamelGPTInference.load(`http://127.0.0.1:1/${name}/`, { fetch }))).found, /the path/);
+      assert.match(
+        (await rejectsWith("bad-format", CamelGPTInference.load(`http://127.0.0.1:1/${name}/`, { fetch }))).found,
+        /the path/,
+      );
     }
-    await rejectsWith("bad-format", CamelGPTInference.load("http://127.0.0.1:1/empty/", { fetch: async () => globalThis.fetch(at({ format: 1 })) }));
+    await rejectsWith(
+      "bad-format",
+      CamelGPTInference.load("http://127.0.0.1:1/empty/", { fetch: async () => globalThis.fetch(at({ format: 1 })) }),
+    );
   });
 
   test("what it was not made for is an error that says what to call", async () => {
@@ -152,7 +175,9 @@ describe("CamelGPT-mini", () => {
 
   test("the same seed gives the same text, with temperature too", async () => {
     const options = { maxTokens: 16, temperature: 1, topK: 0, topP: 1, minP: 0, seed: 7, ignoreEos: true };
-    const [one, two, other] = await Promise.all([options, options, { ...options, seed: 8 }].map((each) => models.all.generateText("a dog runs german :", each)));
+    const [one, two, other] = await Promise.all(
+      [options, options, { ...options, seed: 8 }].map((each) => models.all.generateText("a dog runs german :", each)),
+    );
     assert.equal(one, two);
     assert.notEqual(one, other);
   });

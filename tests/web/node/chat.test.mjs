@@ -49,9 +49,13 @@ describe("chat", () => {
   });
 
   test("a template of the caller's takes the place of the model's", async () => {
-    const chatTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{{ bos_token }}{{ eos_token }}|";
+    const chatTemplate =
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{{ bos_token }}{{ eos_token }}|";
     const { usage } = await model.chat(question, { chatTemplate, maxTokens: 1 });
-    assert.equal(usage.promptTokens, await model.countTokens("user: What is the capital of France?\n<|im_start|><|im_end|>|"));
+    assert.equal(
+      usage.promptTokens,
+      await model.countTokens("user: What is the capital of France?\n<|im_start|><|im_end|>|"),
+    );
   });
 
   test("what a template refuses is the caller's input", async () => {
@@ -65,7 +69,8 @@ describe("chat", () => {
       syntax: "{% for x in messages %}",
       forever: "{% for a in range(9000) %}{% for b in range(9000) %}{{ b }}{% endfor %}{% endfor %}",
       range: "{{ range(1000000000) | length }}",
-      doubling: "{% set ns = namespace(x='ab') %}{% for i in range(64) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+      doubling:
+        "{% set ns = namespace(x='ab') %}{% for i in range(64) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
       recursion: "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
       length: "x".repeat(300_000),
       host: "{{ messages.constructor.constructor('return process')().exit() }}",
@@ -84,7 +89,16 @@ describe("chat", () => {
   });
 
   test("messages that are none are errors", async () => {
-    for (const messages of [undefined, null, [], "hello", [{}], [{ role: "user" }], [{ role: "user", content: 3 }], [null]]) {
+    for (const messages of [
+      undefined,
+      null,
+      [],
+      "hello",
+      [{}],
+      [{ role: "user" }],
+      [{ role: "user", content: 3 }],
+      [null],
+    ]) {
       await rejectsWith("bad-input", model.chat(messages));
     }
     const error = await rejectsWith("bad-input", model.chat([{ role: "user", content: "cut \ud83d" }]));

@@ -46,16 +46,37 @@ describe("camelgpt", () => {
   after(() => rmSync(folder, { recursive: true }));
 
   test("generate --json has the form that scripts rely on", async () => {
-    const result = await json(["generate", ...model, "--prompt", "The capital of France is", "--max-tokens", "6", "--ignore-eos", "--threads", "1", "--epdp", "off"]);
+    const result = await json([
+      "generate",
+      ...model,
+      "--prompt",
+      "The capital of France is",
+      "--max-tokens",
+      "6",
+      "--ignore-eos",
+      "--threads",
+      "1",
+      "--epdp",
+      "off",
+    ]);
     assert.match(result.text, /Paris/);
     assert.equal(result.tokens.length, 6);
     assert.equal(result.finishReason, "length");
     assert.deepEqual(result.usage, { promptTokens: 5, completionTokens: 6 });
-    for (const name of ["loadMs", "prefillTokensPerSecond", "decodeTokensPerSecond"]) assert.ok(result.timings[name] > 0, name);
+    for (const name of ["loadMs", "prefillTokensPerSecond", "decodeTokensPerSecond"])
+      assert.ok(result.timings[name] > 0, name);
     assert.ok(result.memory.modelBytes > 50e6);
     assert.ok(result.memory.peakBytes > result.memory.modelBytes);
     assert.equal(result.epdp.mode, "off");
-    for (const name of ["headRows", "ffnKept", "kvTokens", "macsPerToken", "macsPerTokenDense", "driftChecks", "driftEvents"]) {
+    for (const name of [
+      "headRows",
+      "ffnKept",
+      "kvTokens",
+      "macsPerToken",
+      "macsPerTokenDense",
+      "driftChecks",
+      "driftEvents",
+    ]) {
       assert.equal(typeof result.epdp[name], "number", name);
     }
     assert.match(result.engine.flavour, /^(simd|relaxed)$/);
@@ -80,30 +101,84 @@ describe("camelgpt", () => {
   test("generate keeps a state and goes on from it in another process", async () => {
     const state = join(folder, "text.state");
     const options = ["--ignore-eos", "--epdp", "off"];
-    const first = await json(["generate", ...model, "--prompt", "The capital of France is", "--max-tokens", "6", "--save-state", state, ...options]);
+    const first = await json([
+      "generate",
+      ...model,
+      "--prompt",
+      "The capital of France is",
+      "--max-tokens",
+      "6",
+      "--save-state",
+      state,
+      ...options,
+    ]);
     const text = `The capital of France is${first.text}`;
     const plain = await json(["generate", ...model, "--prompt", text, "--max-tokens", "6", ...options]);
-    const resumed = await json(["generate", ...model, "--prompt", text, "--max-tokens", "6", "--load-state", state, ...options]);
+    const resumed = await json([
+      "generate",
+      ...model,
+      "--prompt",
+      text,
+      "--max-tokens",
+      "6",
+      "--load-state",
+      state,
+      ...options,
+    ]);
     assert.deepEqual(resumed.tokens, plain.tokens);
     assert.equal(plain.usage.cachedTokens, undefined);
     assert.equal(resumed.usage.cachedTokens, resumed.usage.promptTokens - 1);
-    assert.match((await camelgpt(["generate", ...model, "--prompt", text, "--max-tokens", "1", "--load-state", state])).stderr, /\(10 of them kept\)/);
-    assert.equal((await json(["generate", ...model, "--prompt", "a", "--load-state", join(folder, "none")], 1)).error.code, "not-found");
+    assert.match(
+      (await camelgpt(["generate", ...model, "--prompt", text, "--max-tokens", "1", "--load-state", state])).stderr,
+      /\(10 of them kept\)/,
+    );
+    assert.equal(
+      (await json(["generate", ...model, "--prompt", "a", "--load-state", join(folder, "none")], 1)).error.code,
+      "not-found",
+    );
     writeFileSync(state, "no state");
-    assert.equal((await json(["generate", ...model, "--prompt", "a", "--load-state", state], 1)).error.code, "truncated");
+    assert.equal(
+      (await json(["generate", ...model, "--prompt", "a", "--load-state", state], 1)).error.code,
+      "truncated",
+    );
   });
 
   test("generate --chat answers; the prompt may be positional or come from stdin", async () => {
-    const named = await json(["generate", ...model, "--chat", "--prompt", "What is the capital of France?", "--max-tokens", "12"]);
+    const named = await json([
+      "generate",
+      ...model,
+      "--chat",
+      "--prompt",
+      "What is the capital of France?",
+      "--max-tokens",
+      "12",
+    ]);
     assert.match(named.text, /Paris/);
-    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12"], 0, { input: "What is the capital of France?" });
+    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12"], 0, {
+      input: "What is the capital of France?",
+    });
     assert.equal(piped.text, named.text);
-    const system = await json(["generate", ...model, "--chat", "--system", "Be brief.", "What is the capital of France?", "--max-tokens", "12"]);
+    const system = await json([
+      "generate",
+      ...model,
+      "--chat",
+      "--system",
+      "Be brief.",
+      "What is the capital of France?",
+      "--max-tokens",
+      "12",
+    ]);
     assert.notEqual(system.usage.promptTokens, named.usage.promptTokens);
   });
 
   test("generate streams text to stdout and says how it went on stderr", async () => {
-    const { status, stdout, stderr } = await camelgpt(["generate", ...model, "The capital of France is", "--max-tokens", "6"]);
+    const { status, stdout, stderr } = await camelgpt([
+      "generate",
+      ...model,
+      "The capital of France is",
+      "--max-tokens",
+      "6",
+    ]);
     assert.equal(status, 0);
     assert.match(stdout, /Paris.*\n$/s);
     assert.match(stderr, /6 tokens · [\d.]+ tok\/s/);
@@ -112,7 +187,22 @@ describe("camelgpt", () => {
 
   test("sampling options reach the engine", async () => {
     const sample = (...more) =>
-      json(["generate", ...model, "A list:", "--max-tokens", "12", "--temperature", "1.5", "--top-k", "0", "--top-p", "1", "--min-p", "0", ...more]);
+      json([
+        "generate",
+        ...model,
+        "A list:",
+        "--max-tokens",
+        "12",
+        "--temperature",
+        "1.5",
+        "--top-k",
+        "0",
+        "--top-p",
+        "1",
+        "--min-p",
+        "0",
+        ...more,
+      ]);
     const first = await sample("--seed", "7");
     assert.equal(first.seed, 7);
     assert.equal((await sample("--seed", "7")).text, first.text);
@@ -139,7 +229,10 @@ describe("camelgpt", () => {
     const result = await json(["score", ...model, "--file", file, "--max-tokens", "64"]);
     assert.deepEqual(Object.keys(result).sort(), ["nll", "perplexity", "tokens"]);
     assert.equal(result.tokens, 63);
-    const { stdout } = await camelgpt(["score", "--model", modelPath, "--context", "32", "--file", "-", "--max-tokens", "64"], { input: "The city lies on a river, and a bridge crosses it. ".repeat(9) });
+    const { stdout } = await camelgpt(
+      ["score", "--model", modelPath, "--context", "32", "--file", "-", "--max-tokens", "64"],
+      { input: "The city lies on a river, and a bridge crosses it. ".repeat(9) },
+    );
     assert.match(stdout, /perplexity [\d.]+ .*62 tokens/);
   });
 
@@ -164,7 +257,15 @@ describe("camelgpt", () => {
     const faults = {
       "not-found": ["generate", "--model", "/nowhere.gguf", "--prompt", "a"],
       "bad-format": ["inspect", join(repository, "npm/dist/wasm/camelgpt-simd.wasm")],
-      "context-overflow": ["generate", "--model", modelPath, "--context", "8", "--prompt", "a b c d e f g h i j k l m n"],
+      "context-overflow": [
+        "generate",
+        "--model",
+        modelPath,
+        "--context",
+        "8",
+        "--prompt",
+        "a b c d e f g h i j k l m n",
+      ],
       "bad-input": ["generate", ...model, "--prompt", ""],
       network: ["tokenize", "--model", "http://127.0.0.1:1/model.gguf", "--text", "a"],
     };
@@ -190,7 +291,15 @@ describe("camelgpt", () => {
     assert.equal(made.bytes, statSync(out).size);
     assert.ok(made.costs.balanced.kl < 0.05 && made.costs.balanced.top1 > 0.9, JSON.stringify(made.costs));
     const pruned = [...model, "--epdp", "balanced", "--sidecar", out];
-    const answer = await json(["generate", ...pruned, "--prompt", "The capital of France is", "--max-tokens", "6", "--ignore-eos"]);
+    const answer = await json([
+      "generate",
+      ...pruned,
+      "--prompt",
+      "The capital of France is",
+      "--max-tokens",
+      "6",
+      "--ignore-eos",
+    ]);
     assert.match(answer.text, /Paris/);
     assert.equal(answer.epdp.mode, "balanced");
     assert.equal(answer.epdp.headRows, 1536);
@@ -198,7 +307,10 @@ describe("camelgpt", () => {
     const file = join(folder, "text.txt");
     writeFileSync(file, "Water boils at one hundred degrees Celsius, and it freezes at zero degrees.");
     const score = await json(["score", ...pruned, "--file", file, "--against", "dense"]);
-    assert.ok(score.kl >= 0 && score.kl < 0.1 && score.top1 > 0.9 && Math.abs(score.perplexityRatio - 1) < 0.3, JSON.stringify(score));
+    assert.ok(
+      score.kl >= 0 && score.kl < 0.1 && score.top1 > 0.9 && Math.abs(score.perplexityRatio - 1) < 0.3,
+      JSON.stringify(score),
+    );
     writeFileSync(out, "EPDP, but nothing that follows");
     const { error } = await json(["generate", ...pruned, "--prompt", "a"], 1);
     assert.equal(error.code, "truncated");
@@ -233,7 +345,14 @@ describe("camelgpt", () => {
   });
 
   test("help and version", async () => {
-    for (const args of [[], ["--help"], ["generate", "--help"], ["score", "--help"], ["tokenize", "--help"], ["inspect", "--help"]]) {
+    for (const args of [
+      [],
+      ["--help"],
+      ["generate", "--help"],
+      ["score", "--help"],
+      ["tokenize", "--help"],
+      ["inspect", "--help"],
+    ]) {
       const { status, stdout } = await camelgpt(args);
       assert.equal(status, 0);
       assert.match(stdout, /Usage: camelgpt/);
@@ -242,32 +361,48 @@ describe("camelgpt", () => {
   });
 
   test("Ctrl-C ends the text, and the command", async () => {
-    const { status, stdout } = await camelgpt(["generate", "--model", modelPath, "Once upon a time,", "--max-tokens", "3000", "--ignore-eos"], { stopAfter: 40 });
+    const { status, stdout } = await camelgpt(
+      ["generate", "--model", modelPath, "Once upon a time,", "--max-tokens", "3000", "--ignore-eos"],
+      { stopAfter: 40 },
+    );
     assert.equal(status, 130);
     assert.ok(stdout.length > 40);
   });
 
   test("a release that is not there says how to get it", async () => {
-    const { error } = await json(["generate", "--model", "smollm2-135m", "--prompt", "a"], 1, { env: { XDG_CACHE_HOME: folder } });
+    const { error } = await json(["generate", "--model", "smollm2-135m", "--prompt", "a"], 1, {
+      env: { XDG_CACHE_HOME: folder },
+    });
     assert.equal(error.code, "not-found");
     assert.match(error.hint, /npm start/);
   });
 
   test("without a model on the machine the one in the package answers", async () => {
     const nowhere = { env: { XDG_CACHE_HOME: folder } };
-    const { usage, epdp } = await json(["generate", "--prompt", "a dog runs . german :", "--max-tokens", "6", "--steps", "2"], 0, nowhere);
+    const { usage, epdp } = await json(
+      ["generate", "--prompt", "a dog runs . german :", "--max-tokens", "6", "--steps", "2"],
+      0,
+      nowhere,
+    );
     assert.ok(usage.completionTokens >= 1 && usage.completionTokens <= 6);
     assert.equal(epdp.mode, "balanced");
     const labels = await json(["classify", "--labels", "negative,positive", "A warm and funny story."], 0, nowhere);
     assert.equal(labels.label, labels.candidates[0].text);
     assert.deepEqual(labels.candidates.map(({ text }) => text).sort(), ["negative", "positive"]);
-    const { candidates, masks, text } = await json(["fill-mask", "--text", "a man in a [MASK] shirt and a [MASK]", "--top-k", "3"], 0, nowhere);
+    const { candidates, masks, text } = await json(
+      ["fill-mask", "--text", "a man in a [MASK] shirt and a [MASK]", "--top-k", "3"],
+      0,
+      nowhere,
+    );
     assert.equal(candidates.length, 3);
     assert.equal(masks.length, 2);
     assert.deepEqual(Object.keys(candidates[0]), ["token", "text", "probability"]);
     assert.ok(text.startsWith("a man in a"), text);
     const { embeddings } = await json(["embed", "--text", "one text", "--text", "another"], 0, nowhere);
-    assert.deepEqual(embeddings.map(({ length }) => length), [32, 32]);
+    assert.deepEqual(
+      embeddings.map(({ length }) => length),
+      [32, 32],
+    );
   });
 
   test("what a command lacks is a line about its usage", async () => {

@@ -90,14 +90,19 @@ describe("eager loading", () => {
     for (const worker of [true, false]) {
       const events = [];
       const server = await serve(fast);
-      const model = await CamelGPTInference.load(server.url, { ...options(), worker, onProgress: (event) => events.push(event) });
+      const model = await CamelGPTInference.load(server.url, {
+        ...options(),
+        worker,
+        onProgress: (event) => events.push(event),
+      });
       assert.equal(events.at(-1).status, "ready");
       assert.ok(events.at(-1).progress < 100);
       const isDone = () => events.at(-1).status === "done";
       while (!isDone()) await setTimeout(50);
       const behind = events.slice(events.findIndex(({ status }) => status === "ready"));
       assert.ok(behind.some(({ status }) => status === "progress"));
-      for (const [i, { loaded, total }] of behind.entries()) assert.ok(loaded <= total && loaded >= (behind[i - 1]?.loaded ?? 0), `${loaded} of ${total}`);
+      for (const [i, { loaded, total }] of behind.entries())
+        assert.ok(loaded <= total && loaded >= (behind[i - 1]?.loaded ?? 0), `${loaded} of ${total}`);
       assert.equal(behind.at(-1).loaded, file.length);
       await model.dispose();
     }
@@ -114,7 +119,12 @@ describe("eager loading", () => {
       await inEmptyCache(async () => {
         const server = await serve({ ...fast, beside });
         for (const worker of [true, false]) {
-          const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, worker, cache: "reload" });
+          const model = new CamelGPTInference(base(server), {
+            contextLength: 512,
+            retries: 0,
+            worker,
+            cache: "reload",
+          });
           server.counts.sent = 0;
           const early = await answer(model, server);
           t.diagnostic(`first token after ${(100 * early.part).toFixed(2)} % of the bytes`);
@@ -150,9 +160,12 @@ describe("eager loading", () => {
       const server = await serve({ ...fast, beside }, damaged);
       const model = new CamelGPTInference(base(server), { contextLength: 512, retries: 0, cache: false });
       let text = "";
-      await rejectsWith("integrity", (async () => {
-        for await (const piece of model.stream(prompt, { maxTokens: 4 })) text += piece;
-      })());
+      await rejectsWith(
+        "integrity",
+        (async () => {
+          for await (const piece of model.stream(prompt, { maxTokens: 4 })) text += piece;
+        })(),
+      );
       assert.equal(text, "");
       await model.dispose();
     });
@@ -167,7 +180,10 @@ describe("eager loading", () => {
       assert.ok(part > 0.99);
       await model.dispose();
       const wrong = await serve({ ...fast, beside: { ...beside, "/model.blocks": Buffer.alloc(384_240) } });
-      await rejectsWith("integrity", CamelGPTInference.load(base(wrong), { contextLength: 512, retries: 0, cache: false }));
+      await rejectsWith(
+        "integrity",
+        CamelGPTInference.load(base(wrong), { contextLength: 512, retries: 0, cache: false }),
+      );
     });
   });
 
@@ -190,7 +206,11 @@ describe("eager loading", () => {
   });
 
   test("without ranges, or where it is not wanted, the file comes in its order", async () => {
-    for (const [link, own] of [[{ ...fast, ranges: false }, {}], [fast, { eager: false }], [fast, { epdp: "off" }]]) {
+    for (const [link, own] of [
+      [{ ...fast, ranges: false }, {}],
+      [fast, { eager: false }],
+      [fast, { epdp: "off" }],
+    ]) {
       const server = await serve(link);
       const model = new CamelGPTInference(server.url, { ...options(), ...own });
       const { tokens, part } = await answer(model, server);

@@ -11,7 +11,8 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { modelPath, rejectsWith } from "../lib/model.mjs";
 
 const question = [{ role: "user", content: "What do bees make, and how?" }];
-const text = "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres.";
+const text =
+  "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres.";
 
 describe("dynamic pruning", () => {
   let folder, dense, pruned, sidecar;
@@ -92,7 +93,10 @@ describe("dynamic pruning", () => {
     const found = await CamelGPTInference.load(model, { contextLength: 256, epdp: "exact" });
     assert.equal((await found.report()).calibrated, true);
     await found.dispose();
-    for (const [options, expected] of [[{}, "balanced"], [{ epdp: "off" }, "off"]]) {
+    for (const [options, expected] of [
+      [{}, "balanced"],
+      [{ epdp: "off" }, "off"],
+    ]) {
       const usual = await CamelGPTInference.load(model, { contextLength: 256, ...options });
       const { mode, calibrated } = await usual.report();
       assert.deepEqual({ mode, calibrated }, { mode: expected, calibrated: expected !== "off" });
@@ -106,7 +110,10 @@ describe("dynamic pruning", () => {
     assert.match((await spoilt.info()).engine.notes.join(), /model\.epdp is not used: .*damaged/);
     await spoilt.dispose();
     await rejectsWith("bad-format", CamelGPTInference.load(model, { epdp: "exact", sidecar: damaged }));
-    await rejectsWith("not-found", CamelGPTInference.load(model, { epdp: "exact", sidecar: join(folder, "none.epdp") }));
+    await rejectsWith(
+      "not-found",
+      CamelGPTInference.load(model, { epdp: "exact", sidecar: join(folder, "none.epdp") }),
+    );
   });
 
   test("where a text switches its language half-way, the guard keeps more rows than the few that did before", async () => {
@@ -114,7 +121,11 @@ describe("dynamic pruning", () => {
       "The lighthouse stood on a rock at the end of the bay. Every evening the keeper climbed the stairs, lit the lamp and wrote down the " +
       "weather. In winter the storms were so loud that";
     const switched = `${english}他听不见自己的脚步声。早晨，大海平静下来，村里的渔民划着小船来到礁石旁。看守人走下去`;
-    const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: { headRows: 128, maxKl: 0.1 }, sidecar });
+    const model = await CamelGPTInference.load(modelPath, {
+      contextLength: 512,
+      epdp: { headRows: 128, maxKl: 0.1 },
+      sidecar,
+    });
     const reportAfter = async (prompt) => {
       await model.generateText(prompt, { maxTokens: 160, ignoreEos: true });
       return model.report();
@@ -132,7 +143,11 @@ describe("dynamic pruning", () => {
     const { memoryPlan } = await model.info();
     assert.ok(memoryPlan.pruneBytes > 20e6, "there is room for them, in the plan");
     const answer = await model.chat(question, { maxTokens: 24, ignoreEos: true });
-    assert.equal(answer.tokens[0], (await dense.chat(question, { maxTokens: 1 })).tokens[0], "the prompt is evaluated in full");
+    assert.equal(
+      answer.tokens[0],
+      (await dense.chat(question, { maxTokens: 1 })).tokens[0],
+      "the prompt is evaluated in full",
+    );
     const report = await model.report();
     assert.ok(report.ffnKept > 0.9 && report.ffnKept < 0.95, JSON.stringify(report));
     assert.ok(report.meanKl > 0 && report.driftChecks >= 1);

@@ -20,7 +20,10 @@ const path = "/geb-f32.gguf";
 test("matrices of F32 become halves where they are asked for", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-halves-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [{ path: file }] = makeModels(folder, rows.filter(({ name }) => name === "llama"));
+  const [{ path: file }] = makeModels(
+    folder,
+    rows.filter(({ name }) => name === "llama"),
+  );
   const ask = async (weights) => {
     const model = await CamelGPTInference.load(file, { weights, epdp: "off" });
     const { memoryPlan, engine } = await model.info();
@@ -55,14 +58,19 @@ describe("a file of F32 with 1.3 billion parameters", () => {
     const closed = Date.now() + 5000;
     while (server.sent(path) === before && Date.now() < closed) await new Promise((resolve) => setTimeout(resolve, 10));
     const sent = server.sent(path) - before;
-    assert.ok(sent >= model.headerBytes && sent < model.headerBytes + 32e6, `${sent} bytes of ${model.bytes} were sent`);
+    assert.ok(
+      sent >= model.headerBytes && sent < model.headerBytes + 32e6,
+      `${sent} bytes of ${model.bytes} were sent`,
+    );
     return result;
   };
 
   test("does not fit with a long context: an error with the plan, before the download", async () => {
     const options = { contextLength: 65_536 };
     for (const worker of [true, false]) {
-      const error = await withHeaderAlone((url) => rejectsWith("out-of-memory", CamelGPTInference.load(url, { ...options, worker })));
+      const error = await withHeaderAlone((url) =>
+        rejectsWith("out-of-memory", CamelGPTInference.load(url, { ...options, worker })),
+      );
       assert.match(error.message, /takes 6\d\d\d MB/);
       assert.match(error.expected, /below 4294 MB/);
       assert.match(error.found, /weights 2\d\d\d MB, keys and values of 65536 positions 3\d\d\d MB/); // as halves, and still too large
@@ -78,7 +86,9 @@ describe("a file of F32 with 1.3 billion parameters", () => {
     assert.ok(memoryPlan.weightBytes > 2 * parameters && memoryPlan.weightBytes < 2.01 * parameters);
     assert.equal(tensors.find(({ name }) => name === "output.weight").panel, "half");
     assert.equal(tensors.find(({ name }) => name === "output_norm.weight").panel, "float");
-    const error = await withHeaderAlone((url) => rejectsWith("out-of-memory", CamelGPTInference.inspect(url, { weights: "exact" })));
+    const error = await withHeaderAlone((url) =>
+      rejectsWith("out-of-memory", CamelGPTInference.inspect(url, { weights: "exact" })),
+    );
     assert.match(error.hint, /weights "f16"/);
   });
 });

@@ -52,7 +52,8 @@ describe("generation", () => {
   });
 
   test("seeds beyond 32 bits differ from their low half", async () => {
-    const sample = (seed) => model.generateText("A list:", { maxTokens: 24, temperature: 2, topK: 0, topP: 1, minP: 0, seed });
+    const sample = (seed) =>
+      model.generateText("A list:", { maxTokens: 24, temperature: 2, topK: 0, topP: 1, minP: 0, seed });
     assert.notEqual(await sample(5), await sample(2 ** 32 + 5));
   });
 
@@ -60,7 +61,10 @@ describe("generation", () => {
     const whole = await model.generateText("The capital of France is", 24);
     // A cut inside words at both ends: it begins and ends within tokens.
     const stop = whole.slice(9, 17);
-    const { text, finishReason } = await model.stream("The capital of France is", { maxTokens: 24, stop: ["never there", stop] });
+    const { text, finishReason } = await model.stream("The capital of France is", {
+      maxTokens: 24,
+      stop: ["never there", stop],
+    });
     assert.equal(text, whole.slice(0, whole.indexOf(stop)));
     assert.equal(finishReason, "stop");
   });
@@ -99,7 +103,9 @@ describe("generation", () => {
   });
 
   test("a forbidden token is never chosen, a favoured one always", async () => {
-    const { tokens: [best] } = await model.stream("The capital of France is", { maxTokens: 1 });
+    const {
+      tokens: [best],
+    } = await model.stream("The capital of France is", { maxTokens: 1 });
     const without = await model.stream("The capital of France is", { maxTokens: 8, logitBias: { [best]: -Infinity } });
     assert.ok(!without.tokens.includes(best));
     const [token] = await model.tokenize(" yes");
@@ -147,7 +153,13 @@ describe("generation", () => {
   });
 
   test("a prompt longer than the context is an error with both lengths", async () => {
-    const error = await rejectsWith("context-overflow", model.generateText(Array.from({ length: 600 }, () => 253), 5));
+    const error = await rejectsWith(
+      "context-overflow",
+      model.generateText(
+        Array.from({ length: 600 }, () => 253),
+        5,
+      ),
+    );
     assert.match(`${error.message} ${error.expected} ${error.found}`, /600/);
     assert.match(`${error.message} ${error.expected} ${error.found}`, /51[0-2]/);
     assert.ok(error.hint);

@@ -14,7 +14,11 @@ import { rejectsWith, repository } from "../lib/model.mjs";
 const official = join(repository, "models/camelgpt-mini");
 const names = ["camelgpt.json", "camelgpt-mini.gguf", "camelgpt-mini.epdp"];
 
-const camelgpt = (...args) => execFileSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), ...args], { encoding: "utf8", stdio: "pipe" });
+const camelgpt = (...args) =>
+  execFileSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), ...args], {
+    encoding: "utf8",
+    stdio: "pipe",
+  });
 
 /** A `fetch` that serves these files below any address. */
 const serving = (files) => async (url) => {
@@ -48,7 +52,10 @@ describe("releases", () => {
     assert.equal(release.trusted, true);
     assert.ok(!engine.notes.some((note) => /sign/.test(note)));
     await model.dispose();
-    assert.match(camelgpt("verify", official), /camelgpt-mini.gguf: \d+ bytes, as published\n.*\n.*signed by [0-9a-f]{64}, which is trusted/);
+    assert.match(
+      camelgpt("verify", official),
+      /camelgpt-mini.gguf: \d+ bytes, as published\n.*\n.*signed by [0-9a-f]{64}, which is trusted/,
+    );
   });
 
   test("one flipped bit, anywhere in its files, is caught before the model is used", async (t) => {
@@ -61,7 +68,10 @@ describe("releases", () => {
       const damaged = new Uint8Array(files[name]);
       const [at, bit] = [random(damaged.length), random(8)];
       damaged[at] ^= 1 << bit;
-      const error = await CamelGPTInference.load("https://release.invalid/", { worker: false, fetch: serving({ ...files, [name]: damaged }) }).then(
+      const error = await CamelGPTInference.load("https://release.invalid/", {
+        worker: false,
+        fetch: serving({ ...files, [name]: damaged }),
+      }).then(
         (model) => assert.fail(`bit ${bit} of byte ${at} of ${name} was not noticed: ${model}`),
         (caught) => caught,
       );
@@ -84,7 +94,13 @@ describe("releases", () => {
     };
     const plain = await load();
     assert.ok(plain.engine.notes.some((note) => /not signed/.test(note)));
-    assert.deepEqual(plain.release, { name: "reglu", version: "2.0.0", license: "CC-BY-SA-4.0", signedBy: null, trusted: false });
+    assert.deepEqual(plain.release, {
+      name: "reglu",
+      version: "2.0.0",
+      license: "CC-BY-SA-4.0",
+      signedBy: null,
+      trusted: false,
+    });
 
     const { signedBy } = JSON.parse(camelgpt("release", made, "--version", "2.0.0", "--key", key, "--json"));
     assert.match(signedBy, /^[0-9a-f]{64}$/);
@@ -107,7 +123,10 @@ describe("releases", () => {
     const error = await rejectsWith("integrity", CamelGPTInference.load(made, { worker: false }));
     assert.match(error.expected, /piece 3/);
     await rejectsWith("integrity", CamelGPTInference.load(made)); // in the worker
-    assert.throws(() => camelgpt("verify", made), (failed) => failed.status === 1 && /not the file of its release/.test(failed.stderr));
+    assert.throws(
+      () => camelgpt("verify", made),
+      (failed) => failed.status === 1 && /not the file of its release/.test(failed.stderr),
+    );
     writeFileSync(path, bytes.subarray(0, -1));
     assert.match((await rejectsWith("integrity", CamelGPTInference.load(made))).found, /bytes/);
   });
@@ -120,11 +139,25 @@ describe("releases", () => {
     const sha256 = createHash("sha256").update(longer).digest("hex");
     const changed = Uint8Array.from(longer);
     changed[changed.length - 1] ^= 1;
-    const load = (source, worker, wanted) => CamelGPTInference.load(source, { worker, sha256: wanted }).then((model) => model.dispose());
+    const load = (source, worker, wanted) =>
+      CamelGPTInference.load(source, { worker, sha256: wanted }).then((model) => model.dispose());
     for (const worker of [true, false]) {
-      for (const source of [() => file, () => new Blob([longer]), () => longer, () => new Blob([longer]).stream(), () => `data:application/octet-stream;base64,${longer.toString("base64")}`]) {
+      for (const source of [
+        () => file,
+        () => new Blob([longer]),
+        () => longer,
+        () => new Blob([longer]).stream(),
+        () => `data:application/octet-stream;base64,${longer.toString("base64")}`,
+      ]) {
         await load(source(), worker, sha256.toUpperCase());
-        const { message, found } = await rejectsWith("integrity", load(source(), worker, sha256.replace(/^./, (digit) => (digit === "0" ? "1" : "0"))));
+        const { message, found } = await rejectsWith(
+          "integrity",
+          load(
+            source(),
+            worker,
+            sha256.replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
+          ),
+        );
         assert.match(message, /is not the file that was asked for/);
         assert.equal(found, sha256);
       }
@@ -134,12 +167,19 @@ describe("releases", () => {
     assert.match((await rejectsWith("bad-option", load(official, false, sha256))).found, /a release/);
     assert.match((await rejectsWith("bad-option", load([path, path], false, sha256))).found, /split/);
     camelgpt("tokenize", "--model", file, "--sha256", sha256, "a");
-    assert.throws(() => camelgpt("tokenize", "--model", file, "--sha256", "0".repeat(64), "a"), (failed) => /not the file that was asked for/.test(failed.stderr));
+    assert.throws(
+      () => camelgpt("tokenize", "--model", file, "--sha256", "0".repeat(64), "a"),
+      (failed) => /not the file that was asked for/.test(failed.stderr),
+    );
   });
 
   test("what is no release, and no key, is said", async () => {
     const empty = folderWith("empty");
-    const fails = (args, status, text) => assert.throws(() => camelgpt(...args), (failed) => failed.status === status && text.test(failed.stderr));
+    const fails = (args, status, text) =>
+      assert.throws(
+        () => camelgpt(...args),
+        (failed) => failed.status === status && text.test(failed.stderr),
+      );
     fails(["release", empty, "--version", "1"], 1, /no model/);
     fails(["release", join(folder, "none"), "--version", "1"], 1, /cannot be read/);
     fails(["release", empty], 2, /--version/);
@@ -156,7 +196,10 @@ describe("releases", () => {
     const load = (changed) =>
       CamelGPTInference.load("https://release.invalid/", {
         worker: false,
-        fetch: serving({ ...files, "camelgpt.json": JSON.stringify({ ...manifest, signature: undefined, ...changed }) }),
+        fetch: serving({
+          ...files,
+          "camelgpt.json": JSON.stringify({ ...manifest, signature: undefined, ...changed }),
+        }),
       });
     await (await load({})).dispose();
     const [sidecar, weights] = manifest.files;

@@ -17,10 +17,15 @@ const flavour = hasRelaxedSimd ? "relaxed" : "simd";
 /** A source that never gives a byte. */
 const silentStream = () => new ReadableStream({ pull: () => new Promise(() => {}) });
 
-const runScript = (source) => runModule(`import { CamelGPTInference } from "@gpt-research/camelgpt-inference";\n${source}`);
+const runScript = (source) =>
+  runModule(`import { CamelGPTInference } from "@gpt-research/camelgpt-inference";\n${source}`);
 
 function runModule(source) {
-  return spawnSync(process.execPath, ["--input-type=module", "-e", source], { cwd: repository, encoding: "utf8", timeout: 60_000 });
+  return spawnSync(process.execPath, ["--input-type=module", "-e", source], {
+    cwd: repository,
+    encoding: "utf8",
+    timeout: 60_000,
+  });
 }
 
 describe("the life of a model", () => {
@@ -119,7 +124,10 @@ describe("the life of a model", () => {
   });
 
   test("two models at once do not disturb each other", async () => {
-    const [a, b] = await Promise.all([CamelGPTInference.load(modelPath, options), CamelGPTInference.load(modelPath, options)]);
+    const [a, b] = await Promise.all([
+      CamelGPTInference.load(modelPath, options),
+      CamelGPTInference.load(modelPath, options),
+    ]);
     const [one, two] = await Promise.all([a.generateText("The sky is", 10), b.generateText("The sky is", 10)]);
     assert.equal(one, two);
     await a.dispose();
@@ -141,7 +149,12 @@ describe("the life of a model", () => {
     const { memoryPlan: plan } = info;
     assert.equal(
       plan.totalBytes,
-      plan.weightBytes + plan.cacheBytes + plan.tokenizerBytes + plan.workspaceBytes + plan.pruneBytes + plan.stagingBytes,
+      plan.weightBytes +
+        plan.cacheBytes +
+        plan.tokenizerBytes +
+        plan.workspaceBytes +
+        plan.pruneBytes +
+        plan.stagingBytes,
     );
     const report = await model.report();
     assert.equal(report.macsPerToken, info.macsPerToken);
@@ -149,7 +162,10 @@ describe("the life of a model", () => {
   });
 
   test("inspect reads the header alone", async () => {
-    const { architecture, parameters, tensors, memoryPlan, metadata } = await CamelGPTInference.inspect(modelPath, options);
+    const { architecture, parameters, tensors, memoryPlan, metadata } = await CamelGPTInference.inspect(
+      modelPath,
+      options,
+    );
     assert.equal(architecture, "llama");
     assert.ok(parameters > 130e6);
     assert.equal(tensors.length, 272);
@@ -166,7 +182,10 @@ describe("the life of a model", () => {
       assert.match(await model.generateText("The capital of France is", 6), /Paris/);
       await model.dispose();
     }
-    await rejectsWith("engine-unavailable", CamelGPTInference.load(modelPath, { wasmUrl: "file:///nowhere/engine.wasm" }));
+    await rejectsWith(
+      "engine-unavailable",
+      CamelGPTInference.load(modelPath, { wasmUrl: "file:///nowhere/engine.wasm" }),
+    );
     const other = await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
     await rejectsWith("engine-unavailable", CamelGPTInference.load(modelPath, { wasmModule: other }));
   });
@@ -180,8 +199,11 @@ describe("the life of a model", () => {
     t.after(() => rmSync(folder, { recursive: true }));
     const [script, sign] = [join(folder, "worker.mjs"), join(folder, "die")];
     const worker = new URL("../../../npm/dist/node-worker.js", import.meta.url).href;
-    writeFileSync(script, `import "${worker}"; import { existsSync, rmSync } from "node:fs";
-      setInterval(() => existsSync(${JSON.stringify(sign)}) && (rmSync(${JSON.stringify(sign)}), process.exit(3)), 5);`);
+    writeFileSync(
+      script,
+      `import "${worker}"; import { existsSync, rmSync } from "node:fs";
+      setInterval(() => existsSync(${JSON.stringify(sign)}) && (rmSync(${JSON.stringify(sign)}), process.exit(3)), 5);`,
+    );
     const model = await CamelGPTInference.load(modelPath, { ...options, workerUrl: pathToFileURL(script).href });
     t.after(() => model.dispose());
     const question = "The capital of France is";

@@ -44,7 +44,10 @@ describe("a bad network", () => {
 
   test("a connection that ends, is reset or falls silent: the rest comes over another one", async () => {
     for (const kind of ["close", "reset", "stall"]) {
-      const script = await survives([{ kind, at: 30_000 }, { kind, at: 60_000 }]);
+      const script = await survives([
+        { kind, at: 30_000 },
+        { kind, at: 60_000 },
+      ]);
       assert.equal(script.requests, 3, kind);
       assert.equal(script.missing[0], mini.length);
       assert.ok(script.missing[2] < mini.length, `${kind}: the third request asks for a part`);
@@ -97,8 +100,15 @@ describe("a bad network", () => {
     const harmless = ["close", "reset", "stall", "busy", "refuse"];
     const others = ["html", "shift", "change", "lie", "loop"];
     const runs = Array.from({ length: 100 }, (_, i) => {
-      const kinds = [harmless[random(harmless.length)], i % 2 === 0 ? harmless[random(harmless.length)] : others[random(others.length)]];
-      return { kinds, faults: kinds.map((kind) => ({ kind, at: random(mini.length) })), settings: { ranges: random(5) > 0, validator: random(8) > 0 } };
+      const kinds = [
+        harmless[random(harmless.length)],
+        i % 2 === 0 ? harmless[random(harmless.length)] : others[random(others.length)],
+      ];
+      return {
+        kinds,
+        faults: kinds.map((kind) => ({ kind, at: random(mini.length) })),
+        settings: { ranges: random(5) > 0, validator: random(8) > 0 },
+      };
     });
     const ends = { answered: 0 };
     const run = async ({ kinds, faults, settings }) => {
@@ -107,16 +117,21 @@ describe("a bad network", () => {
         ends.answered++;
       } catch (error) {
         assert.ok(error instanceof CamelGPTError, `${kinds}: ${error.stack}`);
-        assert.ok(["network", "http-error", "not-a-model"].includes(error.code), `${kinds}: ${error.code} ${error.message}`);
+        assert.ok(
+          ["network", "http-error", "not-a-model"].includes(error.code),
+          `${kinds}: ${error.code} ${error.message}`,
+        );
         const isSafe = kinds.every((kind) => harmless.includes(kind)) && settings.validator;
         assert.ok(!isSafe, `${kinds} should have been survived: ${error.message}`);
         ends[error.code] = (ends[error.code] ?? 0) + 1;
       }
     };
     const queue = [...runs];
-    await Promise.all(Array.from({ length: 8 }, async () => {
-      while (queue.length > 0) await run(queue.shift());
-    }));
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (queue.length > 0) await run(queue.shift());
+      }),
+    );
     t.diagnostic(JSON.stringify(ends));
     assert.ok(ends.answered >= 40);
   });
@@ -126,7 +141,9 @@ test("a large file over twelve connections: hardly a byte comes twice", async (t
   const file = readFileSync(modelPath);
   const server = await startFaultyServer(file);
   t.after(() => server.close());
-  const { url, script } = server.serve(Array.from({ length: 11 }, (_, i) => ({ kind: "close", at: (i + 1) * 8_000_000 + i })));
+  const { url, script } = server.serve(
+    Array.from({ length: 11 }, (_, i) => ({ kind: "close", at: (i + 1) * 8_000_000 + i })),
+  );
   const model = await CamelGPTInference.load(url, { contextLength: 64 });
   t.after(() => model.dispose());
   assert.match(await model.generateText("The capital of France is", 6), /Paris/);

@@ -23,12 +23,16 @@ describe("options", () => {
     assert.match(error.hint, /contextLength/);
     assert.match((await rejectsWith("bad-option", model.generateText("a", { max_tokens: 5 }))).hint, /maxTokens/);
     assert.match((await rejectsWith("bad-option", model.generateText("a", { topk: 5 }))).hint, /topK/);
-    assert.match((await rejectsWith("bad-option", model.chat([{ role: "user", content: "a" }], { addSpecial: true }))).found, /addSpecial/);
+    assert.match(
+      (await rejectsWith("bad-option", model.chat([{ role: "user", content: "a" }], { addSpecial: true }))).found,
+      /addSpecial/,
+    );
   });
 
   test("a number of sequences outside its range is refused, and the plan counts their caches", async () => {
     for (const sequences of [0, 17, 1.5, "2"]) await rejectsWith("bad-option", constructWith({ sequences }));
-    const plan = async (sequences) => (await CamelGPTInference.inspect(modelPath, { contextLength: 256, sequences })).memoryPlan;
+    const plan = async (sequences) =>
+      (await CamelGPTInference.inspect(modelPath, { contextLength: 256, sequences })).memoryPlan;
     assert.equal((await plan(16)).cacheBytes, 16 * (await plan(1)).cacheBytes);
   });
 
@@ -67,25 +71,57 @@ describe("options", () => {
       { seed: Number.MAX_SAFE_INTEGER, logprobs: 20, presencePenalty: 100, frequencyPenalty: -100, topK: 2 ** 31 - 1 },
       { seed: 2 ** 32 - 1, stop: Array(64).fill("never there"), logitBias: { 0: -Infinity, 49151: -1e30 } },
     ];
-    for (const options of ends) assert.equal(typeof (await model.generateText("a", { maxTokens: 2, ...options })), "string");
+    for (const options of ends)
+      assert.equal(typeof (await model.generateText("a", { maxTokens: 2, ...options })), "string");
   });
 
   test("options that are undefined mean the default", async () => {
     const text = await model.generateText("The sky is", 4);
-    assert.equal(await model.generateText("The sky is", { maxTokens: 4, temperature: undefined, stop: undefined }), text);
+    assert.equal(
+      await model.generateText("The sky is", { maxTokens: 4, temperature: undefined, stop: undefined }),
+      text,
+    );
   });
 
   test("options of a load are checked at once", async () => {
     const wrong = [
-      { contextLength: 0 }, { contextLength: -5 }, { contextLength: NaN }, { contextLength: 1.5 }, { threads: 0 }, { threads: "2" }, { threads: 1.5 },
-      { flavour: "fast" }, { kvCache: "q4" }, { weights: "f32" }, { headers: { a: 1 } }, { headers: "a" }, { worker: "no" }, { onProgress: {} }, { fetch: 3 },
-      { wasmModule: {} }, { wasmUrl: 3 }, { signal: {} }, 3, null, [],
+      { contextLength: 0 },
+      { contextLength: -5 },
+      { contextLength: NaN },
+      { contextLength: 1.5 },
+      { threads: 0 },
+      { threads: "2" },
+      { threads: 1.5 },
+      { flavour: "fast" },
+      { kvCache: "q4" },
+      { weights: "f32" },
+      { headers: { a: 1 } },
+      { headers: "a" },
+      { worker: "no" },
+      { onProgress: {} },
+      { fetch: 3 },
+      { wasmModule: {} },
+      { wasmUrl: 3 },
+      { signal: {} },
+      3,
+      null,
+      [],
     ];
     for (const options of wrong) await rejectsWith("bad-option", constructWith(options));
   });
 
   test("pruning that is out of range or unknown", async () => {
-    for (const epdp of ["fast", true, { headRow: 5 }, { headRows: -1 }, { maxKl: 11 }, { drafts: 1 }, { kvTokens: 0.5 }, { ffn: 0 }, { ffn: 1.5 }]) {
+    for (const epdp of [
+      "fast",
+      true,
+      { headRow: 5 },
+      { headRows: -1 },
+      { maxKl: 11 },
+      { drafts: 1 },
+      { kvTokens: 0.5 },
+      { ffn: 0 },
+      { ffn: 1.5 },
+    ]) {
       await rejectsWith("bad-option", constructWith({ epdp }));
     }
     for (const sidecar of [5, {}, true]) await rejectsWith("bad-option", constructWith({ sidecar }));
@@ -138,7 +174,10 @@ describe("options", () => {
     await simd.dispose();
     assert.match(text, /Paris/);
     if (!hasRelaxedSimd) {
-      const error = await rejectsWith("unsupported-environment", CamelGPTInference.load(modelPath, { flavour: "relaxed" }));
+      const error = await rejectsWith(
+        "unsupported-environment",
+        CamelGPTInference.load(modelPath, { flavour: "relaxed" }),
+      );
       assert.match(error.hint, /simd/);
       assert.equal((await model.info()).engine.flavour, "simd");
       return;
@@ -165,6 +204,12 @@ describe("options", () => {
 
   test("an error is data in JSON", () => {
     const error = new CamelGPTError("bad-input", "No.", { expected: "yes" });
-    assert.deepEqual(JSON.parse(JSON.stringify(error)), { code: "bad-input", message: "No.", expected: "yes", found: null, hint: null });
+    assert.deepEqual(JSON.parse(JSON.stringify(error)), {
+      code: "bad-input",
+      message: "No.",
+      expected: "yes",
+      found: null,
+      hint: null,
+    });
   });
 });

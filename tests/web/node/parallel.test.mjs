@@ -42,6 +42,10 @@ test("a server that does not give parts is asked once", async () => {
 
 test("a server that goes away ends in an error", async () => {
   const server = await serve({ bytesPerSecond: 50e6 });
-  const loading = CamelGPTInference.load(server.url, { connections: 4, retries: 0, onProgress: ({ loaded }) => loaded > 5e6 && server.fail() });
+  const loading = CamelGPTInference.load(server.url, {
+    connections: 4,
+    retries: 0,
+    onProgress: ({ loaded }) => loaded > 5e6 && server.fail(),
+  });
   await rejectsWith("network", loading);
 });

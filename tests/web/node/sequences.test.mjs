@@ -20,7 +20,12 @@ async function takeTurns(model) {
       messages.push({ role: "user", content: questions[i][turn] });
       const { text, tokens, usage } = await model.chat(messages, { maxTokens: 24 });
       messages.push({ role: "assistant", content: text });
-      turns.push({ turn, tokens, evaluated: usage.promptTokens - (usage.cachedTokens ?? 0), promptTokens: usage.promptTokens });
+      turns.push({
+        turn,
+        tokens,
+        evaluated: usage.promptTokens - (usage.cachedTokens ?? 0),
+        promptTokens: usage.promptTokens,
+      });
     }
   }
   return turns;
@@ -40,7 +45,10 @@ describe("sequences", () => {
   test("two conversations each evaluate only what is new, with the answers they would have had alone", async (t) => {
     const expected = await takeTurns(one);
     const turns = await takeTurns(two);
-    assert.deepEqual(turns.map(({ tokens }) => tokens), expected.map(({ tokens }) => tokens));
+    assert.deepEqual(
+      turns.map(({ tokens }) => tokens),
+      expected.map(({ tokens }) => tokens),
+    );
     const sum = (list) => list.reduce((total, { evaluated }) => total + evaluated, 0);
     t.diagnostic(`${sum(turns)} tokens evaluated instead of ${sum(expected)}`);
     for (const { turn, evaluated, promptTokens } of turns.filter(({ turn }) => turn > 0)) {

@@ -26,8 +26,18 @@ const fails = (code, source, options) => rejectsWith(code, CamelGPTInference.loa
 
 /** What a file can be at fault with. */
 const fileErrors = [
-  "bad-format", "truncated", "unsupported-version", "unsupported-architecture", "unsupported-tensor-type",
-  "unsupported-tokenizer", "missing-metadata", "bad-metadata", "bad-tensor", "out-of-memory", "bad-option", "not-a-model",
+  "bad-format",
+  "truncated",
+  "unsupported-version",
+  "unsupported-architecture",
+  "unsupported-tensor-type",
+  "unsupported-tokenizer",
+  "missing-metadata",
+  "bad-metadata",
+  "bad-tensor",
+  "out-of-memory",
+  "bad-option",
+  "not-a-model",
 ];
 
 const failureOf = (source, options) =>

@@ -6,7 +6,8 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { modelPath, rejectsWith, repository } from "../lib/model.mjs";
 
-const story = "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres. ";
+const story =
+  "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres. ";
 const reglu = `${repository}models/reglu-tiny/reglu-tiny.gguf`;
 
 describe("saved states", () => {
@@ -42,7 +43,10 @@ describe("saved states", () => {
     const { tokens } = await model.loadState(state.slice().buffer);
     assert.deepEqual(await model.loadState(state), { tokens });
     assert.ok(state.length > 40);
-    assert.equal((await model.stream(story, { maxTokens: 4 })).usage.cachedTokens, (await model.countTokens(story)) - 1);
+    assert.equal(
+      (await model.stream(story, { maxTokens: 4 })).usage.cachedTokens,
+      (await model.countTokens(story)) - 1,
+    );
   });
 
   test("other bytes are errors, and the model goes on answering", async () => {
@@ -54,8 +58,12 @@ describe("saved states", () => {
     await rejectsWith("bad-format", model.loadState(changed(0, 0)));
     await rejectsWith("unsupported-version", model.loadState(changed(4, 9)));
     await rejectsWith("bad-input", model.loadState(changed(16, state[16] ^ 1)));
-    for (const wrong of [undefined, "state", [1, 2], new Uint16Array(4)]) await rejectsWith("bad-input", model.loadState(wrong));
-    assert.equal((await model.stream(story, { maxTokens: 8 })).usage.cachedTokens, (await model.countTokens(story)) - 1);
+    for (const wrong of [undefined, "state", [1, 2], new Uint16Array(4)])
+      await rejectsWith("bad-input", model.loadState(wrong));
+    assert.equal(
+      (await model.stream(story, { maxTokens: 8 })).usage.cachedTokens,
+      (await model.countTokens(story)) - 1,
+    );
     await rejectsWith("bad-format", model.loadState(changed(state.length - 200, state[state.length - 200] ^ 1)));
     const { text, usage } = await model.stream(story, { maxTokens: 8 });
     assert.equal(text, expected);
@@ -96,7 +104,9 @@ describe("saved states", () => {
     messages.push({ role: "assistant", content: first.text }, { role: "user", content: "And where does it rise?" });
     const { usage, timings } = await model.chat(messages, { maxTokens: 8 });
     const evaluated = usage.promptTokens - usage.cachedTokens;
-    t.diagnostic(`${usage.promptTokens} tokens, ${evaluated} of them evaluated in ${timings.prefillMs.toFixed(0)} ms; the first turn took ${first.timings.prefillMs.toFixed(0)} ms`);
+    t.diagnostic(
+      `${usage.promptTokens} tokens, ${evaluated} of them evaluated in ${timings.prefillMs.toFixed(0)} ms; the first turn took ${first.timings.prefillMs.toFixed(0)} ms`,
+    );
     assert.ok(evaluated <= 32, String(evaluated));
   });
 });

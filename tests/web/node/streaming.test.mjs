@@ -63,7 +63,10 @@ for (const worker of [true, false]) {
       const abort = new AbortController();
       setTimeout(() => abort.abort("enough"), 150);
       const begin = performance.now();
-      const error = await rejectsWith("aborted", model.generateText(story, { maxTokens: 3000, ignoreEos: true, signal: abort.signal }));
+      const error = await rejectsWith(
+        "aborted",
+        model.generateText(story, { maxTokens: 3000, ignoreEos: true, signal: abort.signal }),
+      );
       assert.equal(error.name, "AbortError");
       assert.equal(error.cause, "enough");
       assert.ok(performance.now() - begin < 2000);

@@ -12,7 +12,8 @@ import { hasRelaxedSimd, modelPath, rejectsWith, repository } from "../lib/model
 const cores = availableParallelism();
 const skip = cores < 2 ? "this machine has one core" : false;
 const flavours = hasRelaxedSimd ? ["relaxed", "simd"] : ["simd"];
-const wasm = (build) => WebAssembly.compile(readFileSync(new URL(`../../../npm/dist/wasm/camelgpt-${build}.wasm`, import.meta.url)));
+const wasm = (build) =>
+  WebAssembly.compile(readFileSync(new URL(`../../../npm/dist/wasm/camelgpt-${build}.wasm`, import.meta.url)));
 
 /** What a model computes, with every bit of its numbers; and what it says of its engine. */
 async function resultsOf(options) {
@@ -21,7 +22,10 @@ async function resultsOf(options) {
   const answer = await model.stream("The history of bread begins", { maxTokens: 12, ignoreEos: true, logprobs: 2 });
   const score = await model.score("The quick brown fox jumps over the lazy dog. ".repeat(9), { logprobs: true });
   await model.dispose();
-  return { engine, results: { text: answer.text, logprobs: answer.logprobs, scores: score.logprobs, best: score.best } };
+  return {
+    engine,
+    results: { text: answer.text, logprobs: answer.logprobs, scores: score.logprobs, best: score.best },
+  };
 }
 
 describe("threads", () => {
@@ -52,7 +56,9 @@ describe("threads", () => {
     assert.match(engine.notes.join(), /^1000 threads were asked for; .* so /);
   });
 
-  test("a build without threads that is handed in computes with one, one with threads does both", { skip }, async () => {
+  test("a build without threads that is handed in computes with one, one with threads does both", {
+    skip,
+  }, async () => {
     const plain = await resultsOf({ threads: 2, wasmModule: await wasm("simd") });
     assert.equal(plain.engine.threads, 1);
     assert.match(plain.engine.notes.join(), /handed in has no threads/);
@@ -66,7 +72,11 @@ describe("threads", () => {
   });
 
   test("where the build with threads cannot be had, the one without computes", { skip }, async () => {
-    const { engine } = await resultsOf({ threads: 2, flavour: "simd", wasmUrl: { "simd-threads": "/no/such/file.wasm" } });
+    const { engine } = await resultsOf({
+      threads: 2,
+      flavour: "simd",
+      wasmUrl: { "simd-threads": "/no/such/file.wasm" },
+    });
     assert.equal(engine.threads, 1);
     assert.match(engine.notes.join(), /could not be loaded .*file\.wasm/);
   });
@@ -86,7 +96,9 @@ describe("threads", () => {
         await model.generateText("The sky is", 4);
         console.log((await model.info()).engine.threads);`;
       const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
-        cwd: repository, encoding: "utf8", timeout: 60_000,
+        cwd: repository,
+        encoding: "utf8",
+        timeout: 60_000,
       });
       assert.equal(status, 0, stderr);
       assert.equal(stdout.trim(), "2");

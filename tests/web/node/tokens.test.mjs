@@ -62,7 +62,12 @@ describe("tokens", () => {
   });
 
   test("half of a surrogate pair is an error with its place", async () => {
-    for (const [text, position] of [["ab\ud800", 2], ["\udc00", 0], ["😀\ud83dx", 2], ["x😀\ude00", 3]]) {
+    for (const [text, position] of [
+      ["ab\ud800", 2],
+      ["\udc00", 0],
+      ["😀\ud83dx", 2],
+      ["x😀\ude00", 3],
+    ]) {
       const error = await rejectsWith("bad-input", model.tokenize(text));
       assert.match(error.found, new RegExp(`position ${position}$`));
       await rejectsWith("bad-input", model.generateText(text));

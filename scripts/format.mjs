@@ -1,0 +1,29 @@
+// Formats the sources in place: C++ with clang-format, JavaScript, TypeScript and JSON with Biome, which lints them too.
+// `npm test` calls checkFormat, which changes nothing and fails where `npm run format` would change a file.
+import { join } from "node:path";
+import { capture, findProgram, isMain, Problem, repositoryRoot, run, runMain } from "./lib/run.mjs";
+
+const biome = join(repositoryRoot, "node_modules/@biomejs/biome/bin/biome");
+
+/** Throws a Problem if a file is not formatted or has a lint error. Warnings count. */
+export async function checkFormat() {
+  await clangFormat("--dry-run", "-Werror");
+  await run(process.execPath, [biome, "ci", "--error-on-warnings"]);
+}
+
+async function format() {
+  await clangFormat("-i");
+  await run(process.execPath, [biome, "check", "--write", "--error-on-warnings"]);
+}
+
+async function clangFormat(...options) {
+  const { ok, stdout } = capture(
+    "git",
+    ["ls-files", "--cached", "--others", "--exclude-standard", "--", "*.h", "*.cpp"],
+    { cwd: repositoryRoot },
+  );
+  if (!ok) throw new Problem("the list of C++ files comes from git, which failed");
+  await run(findProgram("clang-format-19", ["/usr/lib/llvm-19/bin"]), [...options, ...stdout.trim().split("\n")]);
+}
+
+if (isMain(import.meta.url)) await runMain(format);
