@@ -1,4 +1,5 @@
-// esbuild leaves `new URL("./file", import.meta.url)` as it is: what the package names so has to lie beside the bundle.
+// esbuild does not process `new URL("./file", import.meta.url)`: files that the package refers to in this way must be
+// copied beside the bundle.
 import { cpSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

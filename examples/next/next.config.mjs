@@ -1,4 +1,4 @@
-/** Pages that are served with these may have threads. */
+/** These make pages cross-origin isolated, which threads need. */
 const headers = [
   { key: "cross-origin-opener-policy", value: "same-origin" },
   { key: "cross-origin-embedder-policy", value: "require-corp" },

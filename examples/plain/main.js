@@ -1,6 +1,6 @@
 import { CamelGPTInference } from "./node_modules/@gpt-research/camelgpt-inference/dist/browser.js";
 
-const model = new CamelGPTInference(); // the small model that comes with the package; or the URL of another
+const model = new CamelGPTInference(); // the small model in the package; or pass the URL of another
 const form = document.querySelector("form");
 
 form.onsubmit = async (event) => {

@@ -3,7 +3,7 @@
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { useState } from "react";
 
-// Loads with the first use, so nothing happens on the server. The small model that comes with the package; or the URL of another.
+// The small model in the package; or pass the URL of another. It loads with the first call, so never on the server.
 const model = new CamelGPTInference();
 
 export default function Page() {
