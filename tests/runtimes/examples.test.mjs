@@ -136,7 +136,7 @@ test("the example for next", async (t) => {
   const server = await startNext(take("next"));
   try {
     const html = await (await fetch(server.url)).text();
-    assert.match(html, /<button>Generate<\/button>/, "the page is made on the server");
+    assert.match(html, /<button type="submit">Generate<\/button>/, "the page is made on the server");
     check(await visit(server.url), true, t);
     assert.doesNotMatch(server.printed(), /error/i);
   } finally {
