@@ -4,8 +4,17 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 namespace camelgpt {
+
+// The bits of a half or bfloat16 at an address of any alignment.
+inline uint16_t load_half(const uint8_t* p) {
+  uint16_t half;
+  std::memcpy(&half, p, sizeof half);
+  return half;
+}
+inline void store_half(uint8_t* p, uint16_t half) { std::memcpy(p, &half, sizeof half); }
 
 // Exact for every half: a multiplication re-biases the exponent, which also normalises subnormals.
 inline float half_to_float(uint16_t half) {

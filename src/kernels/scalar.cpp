@@ -37,11 +37,7 @@ void quantize(Range part, const Activations& out) {
   }
 }
 
-float half_at(const uint8_t* p, uint32_t index) {
-  uint16_t half;
-  std::memcpy(&half, p + 2 * index, sizeof half);
-  return half_to_float(half);
-}
+float half_at(const uint8_t* p, uint32_t index) { return half_to_float(load_half(p + 2 * index)); }
 
 // The quant of row `lane`, column `i` of a unit.
 int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane, uint32_t i) {
@@ -107,9 +103,7 @@ float float_row_dot(const PanelSlice& weights, uint32_t row, const Activations& 
     if (kKind == PanelKind::kFloat) {
       std::memcpy(&weight, p, sizeof weight);
     } else {
-      uint16_t word;
-      std::memcpy(&word, p, sizeof word);
-      weight = kKind == PanelKind::kHalf ? half_to_float(word) : bfloat16_to_float(word);
+      weight = kKind == PanelKind::kHalf ? half_to_float(load_half(p)) : bfloat16_to_float(load_half(p));
     }
     sum = weight * x[c] + sum;
   }

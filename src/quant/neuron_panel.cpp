@@ -11,12 +11,6 @@
 namespace camelgpt {
 namespace {
 
-uint16_t load_half(const uint8_t* p) {
-  uint16_t half;
-  std::memcpy(&half, p, sizeof half);
-  return half;
-}
-
 float load_float(const uint8_t* p) {
   float value;
   std::memcpy(&value, p, sizeof value);

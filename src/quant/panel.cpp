@@ -24,14 +24,6 @@ size_t super_position(const PanelLayout& layout, uint32_t unit) {
   return super * (kSuperUnits * static_cast<size_t>(layout.unit_bytes) + layout.super_bytes);
 }
 
-void store_half(uint8_t* p, uint16_t half) { std::memcpy(p, &half, sizeof half); }
-
-uint16_t load_half(const uint8_t* p) {
-  uint16_t half;
-  std::memcpy(&half, p, sizeof half);
-  return half;
-}
-
 // Spreads `steps` groups of four bytes over the lanes of one row.
 void put_steps(uint8_t* values, uint32_t lane, const uint8_t* bytes, uint32_t steps) {
   for (uint32_t k = 0; k < steps; ++k) std::memcpy(values + k * 32 + lane * 4, bytes + k * 4, 4);
