@@ -51,6 +51,12 @@ void for_each_set(Check check) {
 #endif
 }
 
+template <typename Check>
+void for_scalar_and_each_set(Check check) {
+  check(kScalarKernels);
+  for_each_set(check);
+}
+
 inline std::vector<float> random_floats(size_t count, uint64_t seed, float size = 1.0f) {
   TestRandom random(seed);
   std::vector<float> values(count);

@@ -400,7 +400,7 @@ TEST_CASE("round_row stays within its limits, with an error of at most half a st
         for (const float outlier : {1.0f, 3.0f}) {
           std::vector<float> x = random_floats(count, count, size);
           x[5] *= outlier;
-          const auto check = [&](const Kernels& kernels) {
+          for_scalar_and_each_set([&](const Kernels& kernels) {
             std::vector<int16_t> quants(count);
             const float scale = kernels.round_row(x.data(), count, limits, quants.data());
             double squares = 0;
@@ -411,9 +411,7 @@ TEST_CASE("round_row stays within its limits, with an error of at most half a st
             }
             CHECK(std::sqrt(squares) <= static_cast<double>(limits.norm) + 0.5 * std::sqrt(count));
             if (size == 1.0f) CHECK(squares > 0.9e4);
-          };
-          check(kScalarKernels);
-          for_each_set(check);
+          });
         }
       }
     }
@@ -471,12 +469,10 @@ TEST_CASE("attention over a list of all tiles is bit-identical to attention with
   const uint32_t width = 64, kv_heads = 2, group = 3, tokens = 5, position = 130;
   const std::vector<float> q = random_floats(tokens * kv_heads * group * width, 1, 3.0f);
   const RandomKv kv(KvType::k16, kv_heads, position + tokens, width, 2);
-  const auto check = [&](const Kernels& kernels) {
+  for_scalar_and_each_set([&](const Kernels& kernels) {
     CHECK(kv.attend(kernels, q.data(), position, tokens, group, {0, 1, 2, 3, 4}) ==
           kv.attend(kernels, q.data(), position, tokens, group));
-  };
-  check(kScalarKernels);
-  for_each_set(check);
+  });
 }
 
 TEST_CASE("page shares match the scalar kernel and add up to one per query") {

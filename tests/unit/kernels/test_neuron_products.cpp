@@ -64,12 +64,6 @@ std::vector<float> whole_product(const Panel& panel, const std::vector<float>& x
   return y;
 }
 
-template <typename Check>
-void for_scalar_and_each_set(Check check) {
-  check(kScalarKernels);
-  for_each_set(check);
-}
-
 void check_rows(const Matrix& matrix, const std::vector<float>& x) {
   const std::vector<float> expected = whole_product(matrix.groups, x, Precision::k16);
   for_scalar_and_each_set([&](const Kernels& kernels) {
