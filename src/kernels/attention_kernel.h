@@ -168,8 +168,9 @@ struct AttentionKernel {
     for (int r = 0; r < kRows; ++r) {
       const float* row = scores + r * kAttentionTile;
       rows[r].total = rows[r].total * keep[r] + horizontal_sum(totals[r]);
-      scales[r] = std::fmax(horizontal_max(largest[r]) / kLargestWeight, horizontal_sum(sums[r]) / kLargestWeightSum);
-      const v128_t inverse = wasm_f32x4_splat(scales[r] > kSmallestRange ? 1.0f / scales[r] : 0.0f);
+      scales[r] =
+          std::fmax(horizontal_max(largest[r]) / kMaxSoftmaxWeight, horizontal_sum(sums[r]) / kMaxSoftmaxWeightSum);
+      const v128_t inverse = wasm_f32x4_splat(scales[r] > kMinQuantRange ? 1.0f / scales[r] : 0.0f);
       int16_t* to = weights + 2 * r;
       for (uint32_t p = 0; p < kAttentionTile; p += 8, to += 8 * kRows) {
         const v128_t words =

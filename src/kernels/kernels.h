@@ -16,7 +16,7 @@
 namespace camelgpt {
 
 // Rows or units whose largest magnitude is smaller are quantised to zero: the inverse of their scale would be infinite.
-inline constexpr float kSmallestRange = 1e-33f;
+inline constexpr float kMinQuantRange = 1e-33f;
 
 // How finely the input of a matrix product is quantised: 32 columns share a scale, x = scale * q. For the error of each
 // see docs/accuracy.md.
@@ -31,7 +31,7 @@ constexpr bool multiplies_bytes(PanelKind kind) {
   return layout.float_bytes == 0 && (!layout.nibbles || layout.table);
 }
 
-inline constexpr int32_t largest_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
+inline constexpr int32_t max_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
 
 // The input of matrix products: `tokens` rows of `columns` floats, and the same rows quantised in units of 32 columns.
 // The kernel set that quantises decides on the layout, and whether it writes bytes, words or both.
@@ -137,7 +137,7 @@ struct PageArguments {
 };
 // summary [head_width, 2]: mean and spread of each column of a page's keys (see kv_layout.h). `keys` and `scales` point
 // to the start of the page.
-void sum_up_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary);
+void summarize_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary);
 constexpr uint64_t page_scratch_floats(uint64_t pages) { return 4 * ((pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock); }
 
 struct Kernels {

@@ -29,8 +29,8 @@ inline constexpr RowLimits kQueryLimits = {32767, 46000};
 constexpr RowLimits key_limits(KvType type) { return type == KvType::k16 ? kQueryLimits : RowLimits{127, 46000}; }
 // The softmax weights of a tile times a column of its values is at most the sum of the weights times the largest value.
 constexpr RowLimits value_limits(KvType type) { return {type == KvType::k16 ? 16383.0f : 127.0f, 1e9f}; }
-inline constexpr float kLargestWeight = 32767;
-inline constexpr float kLargestWeightSum = 130000;
+inline constexpr float kMaxSoftmaxWeight = 32767;
+inline constexpr float kMaxSoftmaxWeightSum = 130000;
 
 // A page is a tile of positions. Its keys are summarised by the mean of each column and by kPageSpread times the
 // column's standard deviation, stored like 8-bit keys of twice the width: [pages / 8][width][8 pages][mean, spread].

@@ -7,7 +7,7 @@ namespace camelgpt {
 namespace {
 
 template <class Element>
-void sum_up(const Element* keys, const float* scales, uint32_t width, float* summary) {
+void summarize(const Element* keys, const float* scales, uint32_t width, float* summary) {
   constexpr uint32_t kLanes = 2 * kKeyBlock;  // a lane is a position and one of two columns
   constexpr uint32_t kBlocks = kAttentionTile / kKeyBlock;
   float lane_scales[kBlocks][kLanes];
@@ -44,11 +44,11 @@ void sum_up(const Element* keys, const float* scales, uint32_t width, float* sum
 
 }  // namespace
 
-void sum_up_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary) {
+void summarize_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary) {
   if (type == KvType::k16) {
-    sum_up(static_cast<const int16_t*>(keys), scales, head_width, summary);
+    summarize(static_cast<const int16_t*>(keys), scales, head_width, summary);
   } else {
-    sum_up(static_cast<const int8_t*>(keys), scales, head_width, summary);
+    summarize(static_cast<const int8_t*>(keys), scales, head_width, summary);
   }
 }
 

@@ -15,14 +15,14 @@ namespace {
 void quantize(Range slice, const Activations& out) {
   if (out.columns % kUnitColumns != 0) return;
   const uint32_t units = out.columns / kUnitColumns;
-  const float limit = static_cast<float>(largest_quant(out.precision));
+  const float limit = static_cast<float>(max_quant(out.precision));
   for (uint32_t t = slice.first; t < slice.end; ++t) {
     for (uint32_t u = 0; u < units; ++u) {
       const size_t at = static_cast<size_t>(t) * units + u;
       const float* unit = out.x + t * out.stride + u * kUnitColumns;
       float largest = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(unit[i]));
-      const float inverse = largest > kSmallestRange ? limit / largest : 0.0f;
+      const float inverse = largest > kMinQuantRange ? limit / largest : 0.0f;
       out.scales[at] = largest / limit;
       out.half_sums[2 * at] = out.half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
@@ -274,7 +274,7 @@ float round_row(const float* x, uint32_t count, RowLimits limits, int16_t* out) 
   const double scale =
       std::fmax(largest / static_cast<double>(limits.magnitude), std::sqrt(squares) / static_cast<double>(limits.norm));
   for (uint32_t i = 0; i < count; ++i) {
-    out[i] = largest > static_cast<double>(kSmallestRange)
+    out[i] = largest > static_cast<double>(kMinQuantRange)
                  ? static_cast<int16_t>(std::nearbyint(static_cast<double>(x[i]) / scale))
                  : int16_t{0};
   }

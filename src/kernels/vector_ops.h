@@ -66,7 +66,7 @@ template <Precision kPrecision, bool kWords, bool kBytes>
 struct Quantizer {
   static constexpr uint32_t kBytesPerColumn =
       kPrecision == Precision::k8 ? 1 : 2;  // bytes per column of Activations::bytes
-  static constexpr float kLimit = static_cast<float>(largest_quant(kPrecision));
+  static constexpr float kLimit = static_cast<float>(max_quant(kPrecision));
 
   // The quants of non-finite inputs are meaningless, but adding them must not be undefined behaviour.
   static inline int32_t wrapping_add(int32_t a, int32_t b) {
@@ -130,7 +130,7 @@ struct Quantizer {
     v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
     for (int i = 4; i < 32; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
     const float largest = horizontal_max(largest4);
-    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestRange ? kLimit / largest : 0.0f);
+    const v128_t inverse = wasm_f32x4_splat(largest > kMinQuantRange ? kLimit / largest : 0.0f);
     const float scale = largest / kLimit;
     int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
@@ -353,7 +353,7 @@ struct VectorOps {
     v128_t largest4 = wasm_f32x4_splat(0), squares = wasm_f32x4_splat(0);
     for (uint32_t i = 0; i < count; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
     const float largest = std::fmin(horizontal_max(largest4), FLT_MAX);
-    if (!(largest > kSmallestRange)) {
+    if (!(largest > kMinQuantRange)) {
       std::memset(out, 0, count * sizeof *out);
       return 0;
     }

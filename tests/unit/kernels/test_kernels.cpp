@@ -76,7 +76,7 @@ TEST_CASE("scalar products match the dequantised weights up to the rounding of a
     for (const Precision precision : precisions(weights.panel.kind)) {
       const std::vector<float> y = product(kScalarKernels, weights.panel, x, 2, precision);
       const bool quantised = panel_layout(weights.panel.kind).float_bytes == 0;
-      const double max_error = quantised ? (precision == Precision::k8 ? 0.5 : 1.0) / largest_quant(precision) : 0;
+      const double max_error = quantised ? (precision == Precision::k8 ? 0.5 : 1.0) / max_quant(precision) : 0;
       for (uint32_t t = 0; t < 2; ++t) {
         for (uint32_t r = 0; r < rows; ++r) {
           double exact = 0, bound = 1e-5;
@@ -407,7 +407,7 @@ TEST_CASE("round_row stays within its limits, with an error of at most half a st
             for (uint32_t i = 0; i < count; ++i) {
               squares += quants[i] * quants[i];
               CHECK(std::fabs(quants[i]) <= limits.magnitude);
-              CHECK(std::fabs(x[i] - scale * static_cast<float>(quants[i])) <= 0.501f * scale + kSmallestRange);
+              CHECK(std::fabs(x[i] - scale * static_cast<float>(quants[i])) <= 0.501f * scale + kMinQuantRange);
             }
             CHECK(std::sqrt(squares) <= static_cast<double>(limits.norm) + 0.5 * std::sqrt(count));
             if (size == 1.0f) CHECK(squares > 0.9e4);
