@@ -1,4 +1,4 @@
-// A growable array of plain data whose allocations can fail without a trap: the core's std::vector.
+// A growable array of plain data that reports failed allocations: the core's std::vector.
 #pragma once
 
 #include <cassert>
@@ -13,7 +13,8 @@
 
 namespace camelgpt {
 
-// Owns `size` elements of a trivially copyable T. Move-only. New elements are zero.
+// Owns size() elements of a trivially copyable T. Move-only. Calls that return bool return false when out of memory,
+// and then change nothing.
 template <typename T>
 struct Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "Buffer holds plain data");
@@ -52,7 +53,7 @@ struct Buffer {
   std::span<const T> span() const { return {data_, size_}; }
   std::span<T> span() { return {data_, size_}; }
 
-  // Makes room for `count` elements in all. False, with nothing changed, when memory does not suffice.
+  // Raises the capacity to at least `count` elements.
   [[nodiscard]] bool reserve(size_t count) {
     if (count <= capacity_) return true;
     const CheckedSize bytes = CheckedSize(count) * sizeof(T);
@@ -64,7 +65,7 @@ struct Buffer {
     return true;
   }
 
-  // Sets the size; what is new is zeroed. False, with nothing changed, when memory does not suffice.
+  // Sets the size; new elements are zero.
   [[nodiscard]] bool resize(size_t count) {
     if (!reserve(count)) return false;
     if (count > size_) std::memset(static_cast<void*>(data_ + size_), 0, (count - size_) * sizeof(T));

@@ -1,4 +1,4 @@
-// Sizes that come from a file: 64-bit sums and products that notice when they overflow, on 32-bit machines too.
+// 64-bit sums and products with overflow checks, for sizes that come from a file; the same on 32-bit machines.
 #pragma once
 
 #include <cstddef>
@@ -31,12 +31,11 @@ struct CheckedSize {
     return sum;
   }
 
-  // Whether the value is right and at most `limit`.
+  // Whether nothing overflowed and the value is at most `limit`.
   constexpr bool fits(uint64_t limit) const { return !overflowed && value <= limit; }
-  // Whether the value is right and can be the size of an object in memory.
+  // Whether one object in memory can have this size.
   constexpr bool fits_memory() const { return fits(static_cast<uint64_t>(PTRDIFF_MAX)); }
-  // Whether the value is right and can be addressed: what several objects take together. With 32 bits that is twice as
-  // much.
+  // Whether several objects can have this size together: on 32 bits twice the limit of one object.
   constexpr bool fits_address_space() const { return fits(SIZE_MAX); }
 };
 

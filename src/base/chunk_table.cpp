@@ -9,11 +9,11 @@ namespace camelgpt {
 namespace {
 
 constexpr uint8_t kLengthBits = 0x0f;
-constexpr uint8_t kAskedFor = 0x80;  // since the last sweep
-constexpr uint8_t kKept = 0x40;      // by the sweep that goes on
+constexpr uint8_t kUsed = 0x80;  // since the last sweep
+constexpr uint8_t kKept = 0x40;  // by the sweep in progress
 static_assert(kMaxChunkLength == kLengthBits);
 
-// The slot of these bytes, or the empty one where they belong.
+// The slot with the id of these bytes, or the empty slot where it belongs.
 uint32_t& slot_of(std::string_view bytes, ChunkTable* table) {
   const size_t mask = table->slots.size() - 1;
   for (size_t slot = hash_bytes(bytes.data(), bytes.size()) & mask;; slot = (slot + 1) & mask) {
@@ -22,7 +22,7 @@ uint32_t& slot_of(std::string_view bytes, ChunkTable* table) {
   }
 }
 
-// Frees what has none of the bits. Returns how many ids that were.
+// Frees the ids of chunks that have none of the bits; returns their number.
 uint32_t free_without(uint8_t bits, ChunkTable* table) {
   uint32_t freed = 0;
   for (ChunkTable::Chunk& chunk : table->chunks) {
@@ -54,7 +54,7 @@ int32_t chunks_intern(std::string_view bytes, ChunkTable* table) {
     chunk.length = static_cast<uint8_t>(bytes.size());
     slot = next;
   }
-  table->chunks[slot].length |= kAskedFor;
+  table->chunks[slot].length |= kUsed;
   return static_cast<int32_t>(slot);
 }
 
@@ -73,7 +73,7 @@ void chunks_sweep(std::span<const int32_t> kept, ChunkTable* table) {
   for (const int32_t id : kept) {
     if (id != kEndChunk && chunks_has(*table, id)) table->chunks[static_cast<size_t>(id)].length |= kKept;
   }
-  if (free_without(kKept | kAskedFor, table) < table->chunks.size() / 8) free_without(kKept, table);
+  if (free_without(kKept | kUsed, table) < table->chunks.size() / 8) free_without(kKept, table);
   std::memset(table->slots.data(), 0, table->slots.size() * sizeof(uint32_t));
   for (uint32_t id = 1; id < table->chunks.size(); ++id) {
     ChunkTable::Chunk& chunk = table->chunks[id];

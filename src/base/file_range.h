@@ -1,10 +1,11 @@
+// A range of bytes in a file.
 #pragma once
 
 #include <cstdint>
 
 namespace camelgpt {
 
-// Bytes of a file: from one position to before another.
+// Bytes `from` to `to` - 1.
 struct FileRange {
   uint64_t from = 0, to = 0;
 };

@@ -4,10 +4,19 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 namespace camelgpt {
 
-// Exact for every half: the exponent is re-biased by a multiplication, which normalises subnormals too.
+// The bits of a half or bfloat16 at an address of any alignment.
+inline uint16_t load_half(const uint8_t* p) {
+  uint16_t half;
+  std::memcpy(&half, p, sizeof half);
+  return half;
+}
+inline void store_half(uint8_t* p, uint16_t half) { std::memcpy(p, &half, sizeof half); }
+
+// Exact for every half: a multiplication re-biases the exponent, which also normalises subnormals.
 inline float half_to_float(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t magnitude = static_cast<uint32_t>(half & 0x7fffu) << 13;
@@ -17,7 +26,7 @@ inline float half_to_float(uint16_t half) {
 
 inline bool half_is_finite(uint16_t half) { return (half & 0x7c00u) != 0x7c00u; }
 
-// Rounds to nearest, ties to even; values past the range become infinity.
+// Rounds to nearest, ties to even; values out of range become infinity.
 inline uint16_t float_to_half(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);

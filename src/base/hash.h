@@ -1,5 +1,4 @@
-// A hash against mix-ups and damage. It is not cryptographic: whoever wants to can make another input with the same
-// hash.
+// Bytes → a 64-bit hash that detects mix-ups and damage. Not cryptographic: collisions are easy to construct.
 #pragma once
 
 #include <bit>
@@ -11,7 +10,7 @@ namespace camelgpt {
 
 static_assert(std::endian::native == std::endian::little);
 
-// Goes on from `hash`, so that pieces can follow one another: whole multiples of eight bytes but for the last one.
+// Continues from `hash`, so that input can be hashed in several calls; all but the last take a multiple of eight bytes.
 inline uint64_t hash_bytes(const void* bytes, size_t size, uint64_t hash = 0x9e3779b97f4a7c15u) {
   const uint8_t* at = static_cast<const uint8_t*>(bytes);
   const auto mix = [&](uint64_t word) {
@@ -23,9 +22,9 @@ inline uint64_t hash_bytes(const void* bytes, size_t size, uint64_t hash = 0x9e3
     std::memcpy(&word, at, 8);
     mix(word);
   }
-  uint64_t rest = size;                        // so that trailing zeros count
-  if (size > 0) std::memcpy(&rest, at, size);  // no bytes have no address
-  mix(rest ^ static_cast<uint64_t>(size) << 56);
+  uint64_t tail = size;                        // the length counts, and with it trailing zeros
+  if (size > 0) std::memcpy(&tail, at, size);  // `at` may be null if there are no bytes
+  mix(tail ^ static_cast<uint64_t>(size) << 56);
   return hash;
 }
 

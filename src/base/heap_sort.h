@@ -1,4 +1,4 @@
-// Sorting in place without recursion, n log n at worst, in less code than std::sort takes.
+// Sorts in place without recursion, n log n in the worst case, with less code than std::sort.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,7 @@
-// Threads that compute together: one function runs on all of them at once, with barriers in between.
+// A pool of threads that run one function together, synchronised by barriers.
 //
-// The core starts no threads. Whoever has some lends them: each calls help() and stays in it. There is one pool, used
-// by one caller at a time. Nothing locks or allocates.
+// The core starts no threads. The host lends them: each calls help() and stays in it. There is one pool, used by one
+// caller at a time. Nothing locks or allocates.
 #pragma once
 
 #include <cstdint>
@@ -10,29 +10,29 @@ namespace camelgpt {
 
 inline constexpr uint32_t kMaxThreads = 32;
 
-// Items from `first` up to `end`.
+// Items `first` to `end` - 1.
 struct Range {
   uint32_t first, end;
   bool empty() const { return first >= end; }
   uint32_t size() const { return empty() ? 0 : end - first; }
 };
 
-// One of the threads that run a function together.
+// One of the threads that run a function.
 struct Worker {
   uint32_t index = 0;  // 0 is the caller's own thread
   uint32_t count = 1;
 
-  // Returns when all of them are here.
+  // Returns once every thread has called it.
   void barrier() const {
     if (count > 1) wait_for_all();
   }
-  // This thread's part of the items 0 .. total - 1: whole units, but for the last one.
+  // This thread's slice of the items 0 .. total - 1: whole units, except at the end.
   Range share(uint32_t total, uint32_t unit = 1) const {
     return {border(total, unit, index), border(total, unit, index + 1)};
   }
 
-  // Runs body(range) for parts of the items 0 .. total - 1, whole units but for the last one, until none is left: a
-  // thread that is faster, or less disturbed, gets more of them. At most once between two barriers.
+  // Runs body(slice) on slices of the items 0 .. total - 1 (whole units, except at the end) until none remain: faster
+  // threads take more of them. Call it at most once between two barriers.
   template <typename Body>
   void each(uint32_t total, uint32_t unit, Body&& body) const {
     if (total == 0) return;
@@ -45,7 +45,7 @@ struct Worker {
   }
 
  private:
-  static constexpr uint32_t kPartsEach = 6;  // of a thread: enough to even out, few enough to cost nothing
+  static constexpr uint32_t kPartsEach = 6;  // slices per thread: enough to balance, few enough to cost nothing
   static uint32_t take(uint32_t step);
   uint32_t border(uint32_t total, uint32_t unit, uint32_t i) const {
     const uint64_t units = (static_cast<uint64_t>(total) + unit - 1) / unit;
@@ -55,14 +55,14 @@ struct Worker {
   void wait_for_all() const;
 };
 
-// How many threads compute, the caller's own among them.
+// Number of threads that compute, including the caller's.
 uint32_t thread_count();
 
-// 1 .. kMaxThreads; what is beyond counts as the nearest, and everything as 1 where the build has no threads. To be
-// called while nobody helps; until the first parallel(), threads 1 .. count - 1 must be on their way into help().
+// Clamps `count` to 1 .. kMaxThreads, or to 1 in builds without threads. Call it while no thread is in help(); then
+// start threads 1 .. count - 1 in help() before the first parallel().
 void set_thread_count(uint32_t count);
 
-// Runs function(worker) on every thread and returns when all have.
+// Runs function(worker) on every thread; returns when all have finished.
 using ParallelFunction = void (*)(const Worker& worker, void* context);
 void run_parallel(ParallelFunction function, void* context);
 template <typename Function>
@@ -70,11 +70,11 @@ void parallel(Function&& function) {
   run_parallel([](const Worker& worker, void* context) { (*static_cast<Function*>(context))(worker); }, &function);
 }
 
-// What a lent thread does, until dismiss_helpers(). `index` is 1 .. count - 1, each used once.
+// Turns the calling thread into helper `index` (1 .. count - 1, each used once) until dismiss_helpers().
 void help(uint32_t index);
 void dismiss_helpers();
 
-// Set to anything but 0 when a helper has died: who waits for it traps instead of waiting for ever.
+// The host sets it to non-zero when a helper has died: threads that wait for it trap instead of waiting forever.
 extern uint32_t* const helper_failed;
 
 }  // namespace camelgpt

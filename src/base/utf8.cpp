@@ -12,7 +12,7 @@ Utf8Character utf8_decode(std::string_view text) {
   if (lead < 0x80) return {lead, 1, false};
   if (lead < 0xc2 || lead > 0xf4) return {kInvalidCodePoint, 1, false};
 
-  // Only the second byte has narrower bounds than 80..bf: they shut out overlong forms, surrogates and values past
+  // Only the second byte has narrower bounds than 80..bf; they exclude overlong forms, surrogates and values past
   // U+10FFFF (The Unicode Standard, table 3-7).
   uint32_t lowest = 0x80, highest = 0xbf;
   if (lead == 0xe0) lowest = 0xa0;

@@ -1,8 +1,8 @@
-// The incremental reader: bytes in, checked entries and tensor rows out.
+// The incremental reader: bytes → checked metadata entries and tensors.
 //
-// Every step either has all the bytes it needs or leaves `position` where it is and waits for more. What a step repeats
-// after a wait is a fixed number of loads, so the work is linear in the bytes however small the pieces are. Errors
-// depend only on the bytes, never on how they were cut.
+// Each step either has all the bytes it needs, or leaves `position` unchanged and waits for more. A retried step
+// repeats a fixed number of loads, so the work is linear in the bytes however small the fragments are. Errors depend
+// only on the bytes, never on how they were fragmented.
 #include "gguf/gguf.h"
 
 #include <bit>
@@ -16,13 +16,13 @@ namespace {
 enum Stage : uint32_t { kPreamble, kEntries, kStrings, kTensors, kFailed };
 
 constexpr uint64_t kPreambleBytes = 24;
-// A piece may be the whole file: so much of it is copied at a time before the parser looks whether the header ended.
-constexpr size_t kSliceBytes = 64 * 1024;
+// A fragment may be the whole file: the parser checks for the end of the header each time this many bytes are copied.
+constexpr size_t kCopyBytes = 64 * 1024;
 constexpr uint64_t kMinAlignment = 8;
 constexpr uint64_t kMaxAlignment = 65536;
 
 constexpr char kCutOffHint[] = "Download the file again: it may be cut off.";
-constexpr char kTooLargeHint[] = "Choose another file: no model that the engine runs needs such a header.";
+constexpr char kTooLargeHint[] = "Choose another file: no supported model has such a large header.";
 
 Status parse_preamble(GgufReader& reader, bool* starved) {
   GgufFields fields{reader.header, 0};
@@ -31,20 +31,20 @@ Status parse_preamble(GgufReader& reader, bool* starved) {
     if (!fields.take(&byte)) return gguf_wait(starved);
   }
   if (std::memcmp(magic, "GGUF", sizeof magic) != 0) {
-    Status error = make_error(ErrorCode::kBadFormat, "This is not a GGUF file: its first bytes are others.");
+    Status error = make_error(ErrorCode::kBadFormat, "This is not a GGUF file: it has the wrong magic number.");
     error = with_expected(error, "47 47 55 46 (\"GGUF\") at byte 0");
     error = with_found(error, "%02x %02x %02x %02x", magic[0], magic[1], magic[2], magic[3]);
-    return with_hint(error, "Choose a .gguf file. Models in other formats have to be converted first.");
+    return with_hint(error, "Choose a .gguf file, or convert the model to GGUF first.");
   }
 
   uint32_t version;
   if (!fields.take(&version)) return gguf_wait(starved);
   if (version != 2 && version != 3) {
-    // Versions stay small, so a number whose low half is empty was written with its bytes the other way round.
+    // Versions are small, so a number whose low 16 bits are zero has reversed bytes.
     const bool big_endian = version != 0 && (version & 0xffff) == 0;
     Status error = make_error(ErrorCode::kUnsupportedVersion, "%s",
-                              big_endian ? "This GGUF file is big-endian, which the engine does not read."
-                                         : "The engine does not read this version of GGUF.");
+                              big_endian ? "This GGUF file is big-endian, which is not supported."
+                                         : "This version of GGUF is not supported.");
     error = with_expected(error, "version 2 or 3, little-endian, at byte 4");
     if (big_endian) {
       error = with_found(error, "version %" PRIu32 ", big-endian", __builtin_bswap32(version));
@@ -52,7 +52,7 @@ Status parse_preamble(GgufReader& reader, bool* starved) {
     }
     error = with_found(error, "version %" PRIu32, version);
     return with_hint(error, version < 2 ? "Convert the model again with a current converter."
-                                        : "Use a newer engine, or a file in version 3.");
+                                        : "Update the engine, or use a file in version 3.");
   }
 
   uint64_t tensor_count, entry_count;
@@ -74,7 +74,7 @@ Status parse_preamble(GgufReader& reader, bool* starved) {
 }
 
 Status bad_value_type(const GgufQuoted& key, const char* what, uint32_t type, uint64_t position) {
-  Status error = make_error(ErrorCode::kBadFormat, "The %s of \"%s\" is wrong.", what, key.text);
+  Status error = make_error(ErrorCode::kBadFormat, "The %s of \"%s\" is invalid.", what, key.text);
   error =
       with_expected(error, "%s", what[0] == 'v' ? "a type from 0 to 12" : "a type from 0 to 12 other than 9 (array)");
   error = with_found(error, "%" PRIu32 " at byte %" PRIu64, type, position);
@@ -83,14 +83,15 @@ Status bad_value_type(const GgufQuoted& key, const char* what, uint32_t type, ui
 
 Status oversized_value(const GgufReader& reader, const GgufQuoted& key, const char* unit, uint64_t found,
                        uint64_t position, uint64_t limit) {
-  Status error = make_error(ErrorCode::kBadFormat, "The value of \"%s\" is larger than a header can be.", key.text);
-  error = with_expected(error, "at most %" PRIu64 " %s (headers end within %" PRIu64 " bytes)", limit, unit,
+  Status error =
+      make_error(ErrorCode::kBadFormat, "The value of \"%s\" is larger than the whole header may be.", key.text);
+  error = with_expected(error, "at most %" PRIu64 " %s (a header has at most %" PRIu64 " bytes)", limit, unit,
                         reader.header_limit);
   error = with_found(error, "%" PRIu64 " %s at byte %" PRIu64, found, unit, position);
   return with_hint(error, kGgufDamagedHint);
 }
 
-// `entry` describes numbers whose bytes have all arrived. Only bools can be wrong.
+// Checks an entry of numbers that has arrived completely. Only bools can have invalid values.
 Status check_bools(const GgufHeader& header, const GgufEntry& entry) {
   if (entry.element_type != GgufType::kBool) return {};
   for (uint64_t i = 0; i < entry.count; ++i) {
@@ -113,7 +114,7 @@ Status end_entry(GgufReader& reader, const GgufEntry& entry) {
   return {};
 }
 
-// Key, type and count; numbers to their end, strings up to the first one.
+// Parses key, type and count. Numbers are parsed to their end; strings are left to skip_strings.
 Status parse_entry(GgufReader& reader, bool* starved) {
   const GgufHeader& header = reader.header;
   GgufFields fields{header, reader.position};
@@ -143,7 +144,7 @@ Status parse_entry(GgufReader& reader, bool* starved) {
   }
   entry.value_position = fields.position;
 
-  // A division, so that no count can overflow; each string has at least its 64-bit length.
+  // A division cannot overflow, whatever the count. Each string takes at least its 64-bit length.
   const bool strings = entry.element_type == GgufType::kString;
   const uint64_t element_bytes = strings ? sizeof(uint64_t) : gguf_type_info(entry.element_type).bytes;
   const uint64_t limit = (reader.header_limit - fields.position) / element_bytes;
@@ -164,7 +165,7 @@ Status parse_entry(GgufReader& reader, bool* starved) {
   return end_entry(reader, entry);
 }
 
-// Steps over the strings of the current entry: the part of a header where nearly all of its bytes are.
+// Skips the strings of the current entry. Nearly all bytes of a header are such strings.
 Status skip_strings(GgufReader& reader, bool* starved) {
   const uint8_t* bytes = reader.header.bytes.data();
   const uint64_t size = reader.header.bytes.size();
@@ -226,7 +227,7 @@ Status end_entries(GgufReader& reader) {
   return {};
 }
 
-// Goes as far as the bytes reach.
+// Parses as far as the received bytes allow.
 Status parse(GgufReader& reader) {
   bool starved = false;
   while (!starved && !reader.complete) {
@@ -251,26 +252,27 @@ Status parse(GgufReader& reader) {
   return {};
 }
 
-Status take_slice(GgufReader& reader, std::span<const uint8_t> piece, size_t* consumed) {
+// Copies and parses up to kCopyBytes of the fragment.
+Status take_bytes(GgufReader& reader, std::span<const uint8_t> fragment, size_t* consumed) {
   Buffer<uint8_t>& bytes = reader.header.bytes;
   if (bytes.size() >= reader.header_limit) {
-    Status error = make_error(ErrorCode::kBadFormat, "The header does not end.");
-    error = with_expected(error, "an end within %" PRIu64 " bytes", reader.header_limit);
+    Status error = make_error(ErrorCode::kBadFormat, "The header is too large.");
+    error = with_expected(error, "at most %" PRIu64 " bytes", reader.header_limit);
     error =
-        with_found(error, "%" PRIu64 " of %" PRIu64 " metadata items and %" PRIu64 " of %" PRIu64 " tensors by there",
+        with_found(error, "only %" PRIu64 " of %" PRIu64 " metadata items and %" PRIu64 " of %" PRIu64 " tensors there",
                    uint64_t{reader.header.entries.size()}, reader.entry_count, uint64_t{reader.header.tensors.size()},
                    reader.tensor_count);
     return with_hint(error, kTooLargeHint);
   }
   const uint64_t room = reader.header_limit - bytes.size();
-  size_t slice = piece.size() < kSliceBytes ? piece.size() : kSliceBytes;
-  if (slice > room) slice = static_cast<size_t>(room);
-  if (!bytes.append(piece.data(), slice))
-    return out_of_memory("the header of the model", uint64_t{bytes.size()} + slice);
-  *consumed += slice;
+  size_t count = fragment.size() < kCopyBytes ? fragment.size() : kCopyBytes;
+  if (count > room) count = static_cast<size_t>(room);
+  if (!bytes.append(fragment.data(), count))
+    return out_of_memory("the header of the model", uint64_t{bytes.size()} + count);
+  *consumed += count;
   CAMELGPT_TRY(parse(reader));
   if (reader.complete) {
-    // Had the header ended before this slice, it would have been complete already.
+    // The surplus was copied just now: a header that ended earlier would have been complete before.
     *consumed -= bytes.size() - static_cast<size_t>(reader.position);
     bytes.shrink(static_cast<size_t>(reader.position));
   }
@@ -279,11 +281,11 @@ Status take_slice(GgufReader& reader, std::span<const uint8_t> piece, size_t* co
 
 }  // namespace
 
-Status GgufReader::append(std::span<const uint8_t> piece, size_t* consumed) {
+Status GgufReader::append(std::span<const uint8_t> fragment, size_t* consumed) {
   *consumed = 0;
-  if (stage == kFailed) return make_error(ErrorCode::kBadState, "This header has been refused already.");
-  while (!complete && *consumed < piece.size()) {
-    Status status = take_slice(*this, piece.subspan(*consumed), consumed);
+  if (stage == kFailed) return make_error(ErrorCode::kBadState, "This header was already rejected.");
+  while (!complete && *consumed < fragment.size()) {
+    Status status = take_bytes(*this, fragment.subspan(*consumed), consumed);
     if (status.ok()) continue;
     stage = kFailed;
     return status;
@@ -293,7 +295,7 @@ Status GgufReader::append(std::span<const uint8_t> piece, size_t* consumed) {
 
 Status GgufReader::finish() const {
   if (complete) return {};
-  if (stage == kFailed) return make_error(ErrorCode::kBadState, "This header has been refused already.");
+  if (stage == kFailed) return make_error(ErrorCode::kBadState, "This header was already rejected.");
   Status error = make_error(ErrorCode::kTruncated, "The file ends inside its header.");
   const uint64_t next_entry = uint64_t{header.entries.size()} + 1;
   const uint64_t next_tensor = uint64_t{header.tensors.size()} + 1;

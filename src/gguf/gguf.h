@@ -1,8 +1,8 @@
-// The header of a GGUF file (v2 and v3, little-endian): bytes in pieces of any size go in, metadata and the tensor
-// table come out. Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// The header of a GGUF file (v2 and v3, little-endian): bytes in fragments of any size → metadata and tensor table.
+// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md
 //
-// Every byte is hostile: counts, lengths, offsets and types are checked in 64-bit arithmetic before they are used, and
-// no allocation is larger than what the bytes that have really arrived justify.
+// All input is untrusted: counts, lengths, offsets and types are checked in 64-bit arithmetic before use, and no
+// allocation exceeds what the bytes received so far justify.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace camelgpt {
 
-// Types of metadata values; the numbers are the file's.
+// Types of metadata values, numbered as in the file.
 enum class GgufType : uint32_t {
   kU8 = 0,
   kI8 = 1,
@@ -45,55 +45,54 @@ struct GgufEntry {
 
 inline constexpr uint32_t kGgufMaxDimensions = 4;
 
-// What is refused as soon as a header claims it. The format has no such limits; the largest known models stay far
-// below.
+// Limits on what a header may claim. Most are not part of the format; the largest known models stay far below them.
 inline constexpr uint64_t kGgufMaxHeaderBytes = uint64_t{512} << 20;
 inline constexpr uint64_t kGgufMaxEntries = 65536;
 inline constexpr uint64_t kGgufMaxTensors = 65536;
 inline constexpr uint64_t kGgufMaxKeyLength = 65535;  // the format's own limit
-inline constexpr uint64_t kGgufMaxNameLength = 255;   // the format says 64, but writers do not all keep to it
+inline constexpr uint64_t kGgufMaxNameLength = 255;   // the format says 64, but some writers exceed it
 
-// One row of the tensor table, checked: sizes do not overflow, lie inside 2^63, are aligned and do not overlap.
+// One row of the tensor table. The reader has checked that tensors are aligned, do not overlap and end before byte
+// 2^63.
 struct GgufTensor {
   uint64_t name_position;
   uint64_t name_length;
   uint32_t dimension_count;
-  uint64_t dimensions[kGgufMaxDimensions];  // innermost (columns) first; 1 where not given
+  uint64_t dimensions[kGgufMaxDimensions];  // innermost (columns) first; 1 beyond dimension_count
   TensorType type;
   uint64_t offset;  // from the start of the tensor data
   uint64_t bytes;   // of this tensor in the file
 };
 
-// What a complete header says. Owns its bytes; positions and views stay valid as long as it lives and is not changed.
+// A complete header. Owns its bytes; positions and views are valid as long as it lives unchanged.
 struct GgufHeader {
   uint32_t version = 0;
   uint32_t alignment = 32;
   uint64_t data_position = 0;  // file offset of the tensor data: the end of the header, aligned
   uint64_t data_bytes = 0;     // from data_position to the end of the last tensor
-  Buffer<uint8_t> bytes;       // the header as it came
+  Buffer<uint8_t> bytes;       // the header as received
   Buffer<GgufEntry> entries;   // in file order
   Buffer<GgufTensor> tensors;  // sorted by offset
 
-  // Indices of entries and tensors in the order of their keys and names, for the look-ups.
+  // Indices of entries and tensors, sorted by key and by name, for look-ups.
   Buffer<uint32_t> entries_by_key;
   Buffer<uint32_t> tensors_by_name;
 };
 
-// Reads a header that arrives in pieces.
+// Reads a header that arrives in fragments.
 struct GgufReader {
   GgufHeader header;
   bool complete = false;
 
-  // Takes the next bytes of the file. Sets *consumed to how many of them belong to the header; once `complete` is true
-  // the rest of the file (from data_position - padding on) was not consumed. The bytes between the header's end and
-  // data_position (padding) are not consumed either. After an error every further call is kBadState.
-  Status append(std::span<const uint8_t> piece, size_t* consumed);
+  // Takes the next bytes of the file and sets *consumed to how many of them belong to the header. Sets `complete` at
+  // the header's end and consumes nothing beyond it, neither the padding before data_position nor the tensor data.
+  // After an error all further calls return kBadState.
+  Status append(std::span<const uint8_t> fragment, size_t* consumed);
 
-  // What to say when the file ends here: an error that names the part of the header that is missing, or success if
-  // complete.
+  // Call this at the end of the file: success if `complete`, otherwise kTruncated, which says what is missing.
   Status finish() const;
 
-  // --- progress of the parser; private in spirit ---
+  // --- state of the parser; internal, except that tests lower header_limit ---
   uint32_t stage = 0;
   uint64_t position = 0;  // next unread byte of header.bytes
   uint64_t tensor_count = 0;
@@ -106,39 +105,40 @@ struct GgufReader {
 std::string_view gguf_key(const GgufHeader& header, const GgufEntry& entry);
 std::string_view gguf_name(const GgufHeader& header, const GgufTensor& tensor);
 
-const GgufEntry* gguf_find(const GgufHeader& header, std::string_view key);  // null when absent
+// Null if there is no such key or tensor.
+const GgufEntry* gguf_find(const GgufHeader& header, std::string_view key);
 const GgufTensor* gguf_find_tensor(const GgufHeader& header, std::string_view name);
 
-// Typed look-ups. A missing key is kMissingMetadata, a value of another kind or out of range kBadMetadata; both name
-// the key. Integers of any width and signedness are accepted where the value fits; get_f64 accepts both float widths
-// and integers, and refuses NaN and infinities.
+// Typed look-ups. A missing key is kMissingMetadata; a value of another type or out of range is kBadMetadata. Both name
+// the key and leave the output unchanged. Integers of any width and signedness are accepted if the value fits.
+// gguf_get_f64 accepts both float widths and integers, and rejects NaN and infinities.
 Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t minimum, uint64_t maximum,
                     uint64_t* value);
 Status gguf_get_f64(const GgufHeader& header, std::string_view key, double* value);
 Status gguf_get_bool(const GgufHeader& header, std::string_view key, bool* value);
 Status gguf_get_string(const GgufHeader& header, std::string_view key, std::string_view* value);
-// An array whose elements have `element_type`; *entry points into the header.
+// An array with elements of `element_type`; *entry points into the header.
 Status gguf_get_array(const GgufHeader& header, std::string_view key, GgufType element_type, const GgufEntry** entry);
 
 // Walks the strings of an array (or the single string of a string entry) in order.
 struct GgufStringCursor {
   const GgufHeader* header;
   uint64_t position;
-  uint64_t left;
+  uint64_t remaining;
 
   GgufStringCursor(const GgufHeader& h, const GgufEntry& entry)
-      : header(&h), position(entry.value_position), left(entry.count) {}
-  // False at the end.
+      : header(&h), position(entry.value_position), remaining(entry.count) {}
+  // Sets *value to the next string; false at the end.
   bool next(std::string_view* value);
 };
 
-// Element `index` of an array of numbers (or bools), converted; what int64_t cannot hold becomes its nearest bound, NaN
-// 0. The caller has checked type and index.
+// Element `index` of an array of numbers or bools (or 0 for a single value), converted. gguf_integer_at clamps to the
+// range of int64_t and converts NaN to 0. The caller has checked type and index.
 double gguf_number_at(const GgufHeader& header, const GgufEntry& entry, uint64_t index);
 int64_t gguf_integer_at(const GgufHeader& header, const GgufEntry& entry, uint64_t index);
 
-// Writes the metadata as one JSON object: keys in file order, strings escaped (invalid UTF-8 replaced by U+FFFD),
-// arrays of more than `array_limit` elements as {"type": "string", "count": 49152}, NaN and infinities as null. Used by
+// Writes the metadata as one JSON object: keys in file order, strings escaped (invalid UTF-8 becomes U+FFFD), arrays of
+// more than `array_limit` elements as {"type": "string", "count": 49152}, NaN and infinities as null. Used by
 // `camelgpt inspect`.
 Status gguf_metadata_json(const GgufHeader& header, uint64_t array_limit, Buffer<char>* json);
 

@@ -34,8 +34,8 @@ GgufQuoted::GgufQuoted(std::string_view source) {
 Status gguf_check_length(const char* label, uint64_t index, uint64_t length, uint64_t limit, uint64_t position) {
   if (length >= 1 && length <= limit) return {};
   Status error =
-      make_error(ErrorCode::kBadFormat, "The %s number %" PRIu64 ", at byte %" PRIu64 ", has an impossible length.",
-                 label, index, position);
+      make_error(ErrorCode::kBadFormat, "The %s number %" PRIu64 ", at byte %" PRIu64 ", has an invalid length.", label,
+                 index, position);
   error = with_expected(error, "1 to %" PRIu64 " bytes", limit);
   error = with_found(error, "%" PRIu64 " bytes", length);
   return with_hint(error, kGgufDamagedHint);
@@ -44,7 +44,7 @@ Status gguf_check_length(const char* label, uint64_t index, uint64_t length, uin
 Status gguf_duplicate(const char* what, std::string_view label, uint64_t first, uint64_t second) {
   const GgufQuoted quoted(label);
   Status error = make_error(ErrorCode::kBadFormat, "The file has two %s named \"%s\".", what, quoted.text);
-  error = with_expected(error, "each name once");
+  error = with_expected(error, "unique names");
   error = with_found(error, "one at byte %" PRIu64 " and one at byte %" PRIu64, first < second ? first : second,
                      first < second ? second : first);
   return with_hint(error, kGgufDamagedHint);

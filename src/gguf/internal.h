@@ -1,4 +1,4 @@
-// What the files of this folder share: reading numbers from header bytes, the value types, texts for error messages.
+// Shared by the files of this folder: numbers from header bytes, value types, texts for error messages.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +15,9 @@
 
 namespace camelgpt {
 
-static_assert(std::endian::native == std::endian::little, "the file's numbers are copied as they are");
+static_assert(std::endian::native == std::endian::little, "numbers are copied from the file without conversion");
 
-// The number at `position`, which need not be aligned. The caller has checked that it lies inside the bytes.
+// The number at `position`, aligned or not. The caller has checked that it lies within the bytes.
 template <typename T>
 inline T gguf_load(const GgufHeader& header, uint64_t position) {
   static_assert(std::is_arithmetic_v<T>);
@@ -34,13 +34,13 @@ inline std::string_view gguf_text(const GgufHeader& header, uint64_t position, u
 }
 
 struct GgufTypeInfo {
-  const char* name;  // the field's word for it; null for a number that is not a type
+  const char* name;  // for messages and JSON; null for an unknown type
   uint32_t bytes;    // of one value; 0 for strings and arrays
 };
 
 GgufTypeInfo gguf_type_info(GgufType type);
 
-// A key or name inside quotation marks as an error message shows it: hostile bytes become '?', long texts are cut.
+// A key or name as error messages quote it: bytes outside printable ASCII become '?', long texts are shortened.
 struct GgufQuoted {
   char text[64];
   explicit GgufQuoted(std::string_view source);
@@ -49,9 +49,9 @@ struct GgufQuoted {
 inline constexpr char kGgufDamagedHint[] =
     "The file is damaged or comes from a faulty converter: download or convert it again.";
 
-// --- the reader's parts ---
+// --- for the reader's parse functions ---
 
-// Reads on from the reader's position; take() returns false where the bytes that arrived so far end.
+// Reads numbers from `position` on; take() returns false if the bytes have not arrived.
 struct GgufFields {
   const GgufHeader& header;
   uint64_t position;
@@ -66,16 +66,17 @@ struct GgufFields {
   }
 };
 
-// What a parse function answers when it needs bytes that have not arrived; it has changed nothing else.
+// The result of a parse function that needs bytes that have not arrived; it must not have changed anything else.
 inline Status gguf_wait(bool* starved) {
   *starved = true;
   return {};
 }
 
-// A metadata key or tensor name (`label`), the `index`-th from 1, says at `position` that it is `length` bytes long.
+// kBadFormat unless `length`, read at `position`, is 1 to `limit`. `label` says what has this length ("metadata key" or
+// "tensor name"), `index` which one, from 1.
 Status gguf_check_length(const char* label, uint64_t index, uint64_t length, uint64_t limit, uint64_t position);
 
-// Fills `order` with the indices 0 to count - 1, sorted by label.
+// Fills `order` with the indices 0 to count - 1, sorted by label(index). False when out of memory.
 template <typename Label>
 [[nodiscard]] bool gguf_sort_labels(Buffer<uint32_t>& order, size_t count, Label label) {
   if (!order.resize(count)) return false;
@@ -85,9 +86,10 @@ template <typename Label>
   return true;
 }
 
+// kBadFormat: two items of kind `what` are both named `label`, at these byte positions.
 Status gguf_duplicate(const char* what, std::string_view label, uint64_t first, uint64_t second);
 
-// tensor_table.cpp: one row, and, when all have been read, what concerns more than one of them.
+// tensor_table.cpp: parses one row of the table; sorts all rows and checks them against one another.
 Status gguf_parse_tensor(GgufReader& reader, bool* starved);
 Status gguf_end_tensors(GgufReader& reader);
 

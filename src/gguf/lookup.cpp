@@ -8,7 +8,7 @@ namespace camelgpt {
 namespace {
 
 constexpr char kOtherConverterHint[] =
-    "Convert the model again with a current converter, or choose another file of it.";
+    "Convert the model again with a current converter, or choose another file of the model.";
 
 // The index in `order` (sorted by label) whose label is `wanted`, or -1.
 template <typename Label>
@@ -29,7 +29,7 @@ Status find_entry(const GgufHeader& header, std::string_view key, const GgufEntr
   *entry = gguf_find(header, key);
   if (*entry != nullptr) return {};
   Status error = make_error(ErrorCode::kMissingMetadata, "The model's metadata lacks \"%s\".", GgufQuoted(key).text);
-  error = with_expected(error, "that key among the metadata");
+  error = with_expected(error, "this key in the metadata");
   error = with_found(error, "%" PRIu64 " other keys", uint64_t{header.entries.size()});
   return with_hint(error, kOtherConverterHint);
 }
@@ -58,7 +58,7 @@ bool is_integer(GgufType type) {
   }
 }
 
-// Element `index` as its own type, handed to `use`.
+// Calls use(element `index` in its stored type).
 template <typename Use>
 auto with_number(const GgufHeader& header, const GgufEntry& entry, uint64_t index, Use use) {
   assert(index < entry.count);
@@ -179,11 +179,11 @@ Status gguf_get_array(const GgufHeader& header, std::string_view key, GgufType e
 }
 
 bool GgufStringCursor::next(std::string_view* value) {
-  if (left == 0) return false;
+  if (remaining == 0) return false;
   const uint64_t length = gguf_load<uint64_t>(*header, position);  // checked when the header was read
   *value = gguf_text(*header, position + sizeof length, length);
   position += sizeof length + length;
-  --left;
+  --remaining;
   return true;
 }
 

@@ -1,4 +1,4 @@
-// Metadata → JSON, for people who look into a file.
+// Metadata → JSON, for people who inspect a file.
 #include <cinttypes>
 #include <cmath>
 #include <cstdarg>
@@ -10,9 +10,8 @@
 namespace camelgpt {
 namespace {
 
-// Appends to a buffer and remembers whether memory ran out, so that one check at the end is enough.
-// What %g has written. Exact for up to 15 digits and small exponents, and nearly so for others.
-double read_back(const char* text) {
+// Parses the output of %g. Exact for up to 15 digits and small exponents, nearly exact otherwise.
+double parse_decimal(const char* text) {
   const bool negative = *text == '-';
   double digits = 0;
   int exponent = 0;
@@ -34,6 +33,7 @@ double read_back(const char* text) {
   return negative ? -value : value;
 }
 
+// Appends to a buffer and remembers whether memory ran out, so that one check at the end is enough.
 struct JsonWriter {
   Buffer<char>* json;
   bool ok = true;
@@ -84,16 +84,16 @@ struct JsonWriter {
     raw("\"");
   }
 
-  // With as few digits as read back to the same number: 1e-05, not 9.99999975e-06.
-  void real(double value, bool single) {
+  // Writes the fewest digits that parse to the same number: 1e-05, not 9.99999975e-06.
+  void real(double value, bool is_float) {
     if (!std::isfinite(value)) return raw("null");
     char text[32];
-    const int enough = single ? 9 : 17;
-    for (int digits = single ? 6 : 15; digits <= enough; ++digits) {
+    const int max_digits = is_float ? 9 : 17;
+    for (int digits = is_float ? 6 : 15; digits <= max_digits; ++digits) {
       std::snprintf(text, sizeof text, "%.*g", digits, value);
-      if (digits == enough) break;
-      const double back = read_back(text);
-      if (single ? static_cast<float>(back) == static_cast<float>(value) : back == value) break;
+      if (digits == max_digits) break;
+      const double parsed = parse_decimal(text);
+      if (is_float ? static_cast<float>(parsed) == static_cast<float>(value) : parsed == value) break;
     }
     raw(text);
   }

@@ -1,5 +1,5 @@
-// A model that is split into several files, as llama.cpp's gguf-split does it: their headers go in, one after the
-// other, and the header of one file comes out, whose tensor data are those of all files in succession.
+// The headers of a model split into several files by llama.cpp's gguf-split → the header of one file that has the
+// tensor data of all of them in succession.
 #pragma once
 
 #include "gguf/gguf.h"
@@ -8,19 +8,19 @@ namespace camelgpt {
 
 struct GgufSplit {
   uint32_t files = 0;         // 0 before the first header is complete; 1: the model is not split
-  uint32_t headers = 0;       // of them complete
-  uint64_t tensors = 0;       // in all files together, as the first one says
-  uint64_t header_bytes = 0;  // of the complete headers together
-  uint64_t data_bytes = 0;    // that follow the last complete header, up to the end of the file's last tensor
+  uint32_t headers = 0;       // complete so far
+  uint64_t tensors = 0;       // in all files, according to the first
+  uint64_t header_bytes = 0;  // total of the complete headers
+  uint64_t data_bytes = 0;    // from the end of the last complete header to the end of that file's last tensor
 };
 
-// The first header is complete. Where others follow, it is made that of the file of all files: it begins with all
-// headers, and a tensor's offset counts what lies between headers and data too. kBadInput for a file that is not the
-// first of its model.
+// Starts with the complete header of the first file. If other files follow, `first` becomes the header of a combined
+// file: first all headers, then what follows each header (padding and tensor data), which tensor offsets count.
+// kBadInput if the file is not the first of its model.
 Status gguf_split_begin(GgufHeader* first, GgufSplit* split);
 
-// The header of the next file is complete: its tensors join the others. After the last one all are compared with one
-// another. kBadInput for a file that is not the next of this model.
+// Adds the tensors of the next file, whose header is complete. After the last file, checks that tensor names are
+// unique. kBadInput if the file is not the next of this model, kBadFormat if the files do not add up to one model.
 Status gguf_split_add(const GgufHeader& next, GgufHeader* whole, GgufSplit* split);
 
 }  // namespace camelgpt

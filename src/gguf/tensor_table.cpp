@@ -1,4 +1,4 @@
-// The tensor table: where each tensor lies, its shape and type, checked row by row and then against one another.
+// The tensor table: offset, shape and type of each tensor, checked row by row and then against one another.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -9,10 +9,10 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint64_t kLargestFile = INT64_MAX;
+constexpr uint64_t kMaxFileBytes = INT64_MAX;
 
-// ggml's names for the types that the engine does not read; null for holes and what is newer than this list.
-const char* foreign_type_name(uint32_t type) {
+// ggml's names of the unsupported types; null for unassigned numbers and for types newer than this list.
+const char* unsupported_type_name(uint32_t type) {
   switch (type) {
     case 4: return "Q4_2";
     case 5: return "Q4_3";
@@ -61,26 +61,25 @@ struct ShapeText {
   }
 };
 
-// Shape and type → bytes; everything that multiplies is checked.
+// Shape and type → size in bytes, in checked arithmetic.
 Status measure_tensor(const GgufHeader& header, uint64_t type_position, GgufTensor* tensor) {
   const GgufQuoted name(gguf_name(header, *tensor));
   const TensorTypeInfo info = tensor_type_info(tensor->type);
   if (info.name == nullptr) {
     const uint32_t number = static_cast<uint32_t>(tensor->type);
-    const char* foreign = foreign_type_name(number);
-    Status error =
-        make_error(ErrorCode::kUnsupportedTensorType, "The engine does not read the type %s of the tensor \"%s\".",
-                   foreign != nullptr ? foreign : "(unknown)", name.text);
+    const char* known_name = unsupported_type_name(number);
+    const char* type_name = known_name != nullptr ? known_name : "unknown";
+    Status error = make_error(ErrorCode::kUnsupportedTensorType, "The tensor \"%s\" has an unsupported type (%s).",
+                              name.text, type_name);
     error = with_expected(error, "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K or IQ4_NL");
-    error = with_found(error, "type %" PRIu32 " (%s) at byte %" PRIu64, number,
-                       foreign != nullptr ? foreign : "unknown", type_position);
+    error = with_found(error, "type %" PRIu32 " (%s) at byte %" PRIu64, number, type_name, type_position);
     return with_hint(error, "Choose another quantization of the model, for example Q4_0, Q4_K_M or Q8_0.");
   }
 
   const uint64_t columns = tensor->dimensions[0];
   CheckedSize elements = 1;
   for (uint64_t dimension : tensor->dimensions) elements *= dimension;
-  if (elements.fits(kLargestFile) && columns % info.block_elements != 0) {
+  if (elements.fits(kMaxFileBytes) && columns % info.block_elements != 0) {
     Status error =
         make_error(ErrorCode::kBadFormat, "The rows of the tensor \"%s\" do not divide into blocks.", name.text);
     error = with_expected(error, "a multiple of %" PRIu32 " columns (%s)", info.block_elements, info.name);
@@ -88,8 +87,8 @@ Status measure_tensor(const GgufHeader& header, uint64_t type_position, GgufTens
     return with_hint(error, kGgufDamagedHint);
   }
   const CheckedSize bytes = CheckedSize(elements.value / info.block_elements) * info.block_bytes;
-  if (!elements.fits(kLargestFile) || !bytes.fits(kLargestFile)) {
-    Status error = make_error(ErrorCode::kBadFormat, "The tensor \"%s\" is larger than any file.", name.text);
+  if (!elements.fits(kMaxFileBytes) || !bytes.fits(kMaxFileBytes)) {
+    Status error = make_error(ErrorCode::kBadFormat, "The tensor \"%s\" is larger than any file can be.", name.text);
     error = with_expected(error, "fewer than 2^63 values and bytes");
     error = with_found(error, "%s %s", info.name, ShapeText(*tensor).text);
     return with_hint(error, kGgufDamagedHint);
@@ -114,8 +113,8 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
 
   if (!fields.take(&tensor.dimension_count)) return gguf_wait(starved);
   if (tensor.dimension_count < 1 || tensor.dimension_count > kGgufMaxDimensions) {
-    Status error =
-        make_error(ErrorCode::kBadFormat, "The tensor \"%s\" has a wrong number of dimensions.", GgufQuoted(name).text);
+    Status error = make_error(ErrorCode::kBadFormat, "The tensor \"%s\" has an invalid number of dimensions.",
+                              GgufQuoted(name).text);
     error = with_expected(error, "1 to %" PRIu32, kGgufMaxDimensions);
     error = with_found(error, "%" PRIu32 " at byte %" PRIu64, tensor.dimension_count, fields.position - 4);
     return with_hint(error, kGgufDamagedHint);
@@ -153,11 +152,11 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
   return {};
 }
 
-// All rows are there: sorts them, and checks what concerns more than one of them.
+// Runs once all rows have been read: sorts them and checks them against one another.
 Status gguf_end_tensors(GgufReader& reader) {
   GgufHeader& header = reader.header;
   Buffer<GgufTensor>& tensors = header.tensors;
-  // Offset first; the name's position makes the order, and so the error below, the same with every library.
+  // A total order, by offset and then name position: the error below must not depend on the standard library.
   const auto before = [](const GgufTensor& a, const GgufTensor& b) {
     return a.offset != b.offset ? a.offset < b.offset : a.name_position < b.name_position;
   };
@@ -188,9 +187,10 @@ Status gguf_end_tensors(GgufReader& reader) {
       return with_hint(error, kGgufDamagedHint);
     }
     const CheckedSize end = CheckedSize(tensor.offset) + tensor.bytes;
-    if (!(end.aligned(header.alignment) + header.data_position).fits(kLargestFile)) {
+    if (!(end.aligned(header.alignment) + header.data_position).fits(kMaxFileBytes)) {
       const GgufQuoted quoted(gguf_name(header, tensor));
-      Status error = make_error(ErrorCode::kBadFormat, "The tensor \"%s\" ends where no file can end.", quoted.text);
+      Status error =
+          make_error(ErrorCode::kBadFormat, "The tensor \"%s\" ends beyond the largest possible file.", quoted.text);
       error = with_expected(error, "an end before byte 2^63");
       error = with_found(error, "%" PRIu64 " bytes at offset %" PRIu64, tensor.bytes, tensor.offset);
       return with_hint(error, kGgufDamagedHint);

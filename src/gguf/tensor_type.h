@@ -1,12 +1,12 @@
-// The tensor types of GGUF that the engine reads, and the size of their blocks.
-// Source of the numbers: ggml's `enum ggml_type` and block structs (github.com/ggml-org/ggml, docs/gguf.md).
+// The tensor types of GGUF that the engine supports, and the sizes of their blocks.
+// Source: ggml's `enum ggml_type` and block structs (github.com/ggml-org/ggml, docs/gguf.md).
 #pragma once
 
 #include <cstdint>
 
 namespace camelgpt {
 
-// Values are those of the file format.
+// Numbered as in the file.
 enum class TensorType : uint32_t {
   kF32 = 0,
   kF16 = 1,
@@ -25,12 +25,11 @@ enum class TensorType : uint32_t {
 };
 
 struct TensorTypeInfo {
-  const char* name;         // as the field writes it, for example "Q4_K"; null for a type that the engine does not read
+  const char* name;         // ggml's, for example "Q4_K"; null for an unsupported type
   uint32_t block_elements;  // values in one block
   uint32_t block_bytes;     // bytes of one block in the file
 };
 
-// `name` is null when `type` is not one of TensorType.
 TensorTypeInfo tensor_type_info(TensorType type);
 
 }  // namespace camelgpt

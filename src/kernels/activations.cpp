@@ -1,4 +1,4 @@
-// Memory for the inputs of kernels.
+// Numbers of tokens and columns → memory for activations and for attention.
 #include "kernels/kernels.h"
 
 namespace camelgpt {

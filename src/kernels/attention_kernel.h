@@ -1,10 +1,10 @@
-// Attention with an online softmax over stored keys and values, written once for every instruction set.
+// Queries and stored keys and values → attention by an online softmax, in one implementation for all instruction sets.
 //
-// Queries and softmax weights are rounded to integers as well, so that nearly all of the work is the widening
-// multiplication of 16-bit pairs, which every instruction set has. Blocks of up to four query rows share each key and
-// value that is loaded. Sums are exact within a key or a tile of 32 positions; tile borders depend on positions alone,
-// so a token's result does not depend on the batch it came in. Source of the recurrence: Milakov and Gimelshein 2018,
-// "Online normalizer calculation for softmax".
+// Queries and softmax weights are rounded to integers too, so nearly all of the work is the widening multiplication of
+// 16-bit pairs, which every instruction set has. Up to four query rows share each key and value that is loaded. Sums
+// are exact within a key or a tile of 32 positions. Tile borders depend only on positions, so a token's result does not
+// depend on its batch. Source of the recurrence: Milakov and Gimelshein 2018, "Online normalizer calculation for
+// softmax".
 #pragma once
 
 #include <algorithm>
@@ -13,19 +13,19 @@
 #include "kernels/neuron_products.h"
 #include "kernels/vector_ops.h"
 
-// Large functions with several callers.
-#define CAMELGPT_ONCE __attribute__((noinline))
+// For large functions with several callers.
+#define CAMELGPT_NOINLINE __attribute__((noinline))
 
 namespace camelgpt {
 
 struct AttentionKernel {
-  static constexpr int kRowBlock = 4;
+  static constexpr int kRowTile = 4;  // query rows processed together
 
-  // Eight stored numbers in 16 bits each.
+  // Loads eight stored integers as 16 bits each.
   static v128_t load8(const int16_t* p) { return wasm_v128_load(p); }
   static v128_t load8(const int8_t* p) { return wasm_i16x8_load8x8(p); }
 
-  // sums[row][half] += pairs of 16-bit numbers (one pair of each row, `rows` apart by two) times eight stored pairs.
+  // sums[row][half] += a pair of 16-bit integers of each row (adjacent in `rows`) · each of eight stored pairs.
   template <int kRows, class Element>
   static inline void add_pairs(const int16_t* rows, const Element* stored, v128_t sums[kRows][2]) {
     const v128_t low = load8(stored), high = load8(stored + 8);
@@ -37,7 +37,8 @@ struct AttentionKernel {
     }
   }
 
-  // The same for all pairs of the rows up to `end`, an even number. Returns where the stored ones end.
+  // sums = all pairs of the rows up to `end` (an even number of pairs per row) · stored pairs. Returns the end of the
+  // stored pairs.
   template <int kRows, class Element>
   static inline const Element* dot_pairs(const int16_t* rows, const int16_t* end, const Element* stored,
                                          v128_t sums[kRows][2]) {
@@ -53,11 +54,11 @@ struct AttentionKernel {
     return stored;
   }
 
-  // scores [kRows, kAttentionTile] of the queries [width / 2, kRows, 2] against the keys of `positions`, times their
+  // scores [kRows, kAttentionTile] = queries [width / 2, kRows, 2] · the keys of `positions` positions, times the keys'
   // scales.
   template <int kRows, class Element>
-  CAMELGPT_ONCE static void score(const int16_t* queries, const Element* keys, const float* key_scales,
-                                  uint32_t positions, uint32_t width, float* scores) {
+  CAMELGPT_NOINLINE static void score(const int16_t* queries, const Element* keys, const float* key_scales,
+                                      uint32_t positions, uint32_t width, float* scores) {
     for (uint32_t p = 0; p < positions; p += kKeyBlock) {
       v128_t sums[kRows][2];
       keys = dot_pairs<kRows>(queries, queries + width * kRows, keys, sums);
@@ -72,11 +73,11 @@ struct AttentionKernel {
     }
   }
 
-  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] times values), pairs two by
-  // two.
+  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] · values), where `positions`
+  // is rounded up to a multiple of four.
   template <int kRows, class Element>
-  CAMELGPT_ONCE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions,
-                                       uint32_t width, const float* keep, const float* scales, float* const* out) {
+  CAMELGPT_NOINLINE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions,
+                                           uint32_t width, const float* keep, const float* scales, float* const* out) {
     for (uint32_t i = 0; i < width; i += 8, values += 8 * kAttentionTile) {
       v128_t sums[kRows][2];
       dot_pairs<kRows>(weights, weights + (positions + 3) / 4 * (4 * kRows), values, sums);
@@ -92,16 +93,16 @@ struct AttentionKernel {
     }
   }
 
-  // What a call keeps of each query row beside its numbers.
+  // State of a query row besides its integers.
   struct Row {
-    float score_scale;  // of its integers, times the one of all scores
-    float maximum;      // of the softmax so far
+    float score_scale;  // scale of the row's integers times the scale of all scores
+    float maximum;      // of the scores so far
     float total;        // of the exponentials so far
   };
   static_assert(sizeof(Row) == kAttentionRowBytes);
 
-  // Scales scores [count, kAttentionTile] and limits them.
-  CAMELGPT_ONCE static void limit(const Row* rows, int count, float softcap, float* scores) {
+  // Scales scores [count, kAttentionTile] and applies the softcap.
+  CAMELGPT_NOINLINE static void cap_scores(const Row* rows, int count, float softcap, float* scores) {
     for (int r = 0; r < count; ++r) {
       float* row = scores + r * kAttentionTile;
       const v128_t scale = wasm_v128_load32_splat(&rows[r].score_scale);
@@ -111,23 +112,24 @@ struct AttentionKernel {
     }
   }
 
-  // Fills what a row does not see of a tile.
-  CAMELGPT_ONCE static void fill_unseen(float* row, uint32_t from, uint32_t seen, float value) {
+  // Fills the positions of a tile that its row does not see.
+  CAMELGPT_NOINLINE static void fill_unseen(float* row, uint32_t from, uint32_t seen, float value) {
     std::fill(row, row + from, value);
     std::fill(row + seen, row + kAttentionTile, value);
   }
 
   // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values'
-  // scales, as integers that are to be multiplied with scales[r]; zero before from[r] and from seen[r] on. keep[r]: by
-  // how much the past shrinks. `scaled`: the scores have gone through limit().
+  // scales, as integers with scale scales[r]; zero before from[r] and from seen[r] on. keep[r]: the factor for what was
+  // accumulated before. `scaled`: the scores come from cap_scores().
   template <int kRows>
-  CAMELGPT_ONCE static void weigh(float* scores, const uint32_t* from, const uint32_t* seen, const float* value_scales,
-                                  Row* rows, bool scaled, int16_t* weights, float* scales, float* keep) {
+  CAMELGPT_NOINLINE static void weigh(float* scores, const uint32_t* from, const uint32_t* seen,
+                                      const float* value_scales, Row* rows, bool scaled, int16_t* weights,
+                                      float* scales, float* keep) {
     v128_t peaks[kRows];
     CAMELGPT_UNROLL
     for (int r = 0; r < kRows; ++r) {
       float* row = scores + r * kAttentionTile;
-      fill_unseen(row, from[r], seen[r], from[r] == seen[r] ? 0.0f : row[from[r]]);  // no more than the others
+      fill_unseen(row, from[r], seen[r], from[r] == seen[r] ? 0.0f : row[from[r]]);  // does not change the maximum
       const v128_t score_scale = scaled ? wasm_f32x4_splat(1) : wasm_v128_load32_splat(&rows[r].score_scale);
       v128_t highest = wasm_v128_load32_splat(&rows[r].maximum);
       for (uint32_t p = 0; p < kAttentionTile; p += 4) {
@@ -139,12 +141,12 @@ struct AttentionKernel {
       fill_unseen(row, from[r], seen[r], -FLT_MAX);
       keep[r] = rows[r].maximum == peak ? 1.0f : std::exp(rows[r].maximum - peak);
       rows[r].maximum = peak;
-      peaks[r] = wasm_f32x4_splat(peak == -HUGE_VALF ? 0.0f : peak);  // nothing was seen so far
+      peaks[r] = wasm_f32x4_splat(peak == -HUGE_VALF ? 0.0f : peak);  // no position seen yet
     }
-    float own_scales[kAttentionTile] = {};
-    if (seen[kRows - 1] < kAttentionTile) {  // what lies behind may be anything
-      std::copy(value_scales, value_scales + seen[kRows - 1], own_scales);
-      value_scales = own_scales;
+    float seen_scales[kAttentionTile] = {};
+    if (seen[kRows - 1] < kAttentionTile) {  // scales of later positions are uninitialised
+      std::copy(value_scales, value_scales + seen[kRows - 1], seen_scales);
+      value_scales = seen_scales;
     }
     const Exp exp;
     v128_t totals[kRows], sums[kRows], largest[kRows];
@@ -166,8 +168,9 @@ struct AttentionKernel {
     for (int r = 0; r < kRows; ++r) {
       const float* row = scores + r * kAttentionTile;
       rows[r].total = rows[r].total * keep[r] + horizontal_sum(totals[r]);
-      scales[r] = std::fmax(horizontal_max(largest[r]) / kLargestWeight, horizontal_sum(sums[r]) / kLargestWeightSum);
-      const v128_t inverse = wasm_f32x4_splat(scales[r] > kSmallestRange ? 1.0f / scales[r] : 0.0f);
+      scales[r] =
+          std::fmax(horizontal_max(largest[r]) / kMaxSoftmaxWeight, horizontal_sum(sums[r]) / kMaxSoftmaxWeightSum);
+      const v128_t inverse = wasm_f32x4_splat(scales[r] > kMinQuantRange ? 1.0f / scales[r] : 0.0f);
       int16_t* to = weights + 2 * r;
       for (uint32_t p = 0; p < kAttentionTile; p += 8, to += 8 * kRows) {
         const v128_t words =
@@ -181,7 +184,7 @@ struct AttentionKernel {
     }
   }
 
-  // Calls body with a count of rows, 1 .. kRowBlock, that the compiler knows.
+  // Calls body with the number of rows, 1 .. kRowTile, as a compile-time constant.
   template <class Body>
   static inline void with_rows(uint32_t rows, Body body) {
     switch (rows) {
@@ -195,13 +198,13 @@ struct AttentionKernel {
   template <class Element>
   static void attend_stored(const AttentionArguments& a) {
     const uint32_t width = a.head_width;
-    const uint32_t last = a.seen != 0 ? a.seen : a.position + a.tokens;  // positions that anyone sees
-    const uint32_t rows = a.tokens * a.group;                            // of queries
-    const auto block_rows = [&](uint32_t first) { return std::min<uint32_t>(rows - first, kRowBlock); };
+    const uint32_t last = a.seen != 0 ? a.seen : a.position + a.tokens;  // positions that any token sees
+    const uint32_t rows = a.tokens * a.group;                            // query rows
+    const auto tile_rows = [&](uint32_t first) { return std::min<uint32_t>(rows - first, kRowTile); };
     Row* row_of = static_cast<Row*>(a.scratch);
-    int16_t* queries = reinterpret_cast<int16_t*>(row_of + rows);  // [blocks of rows][width / 2, rows of the block, 2]
-    alignas(16) float scores[kRowBlock * kAttentionTile];
-    alignas(16) int16_t weights[kAttentionTile * kRowBlock];  // [kAttentionTile / 2, rows of the block, 2]
+    int16_t* queries = reinterpret_cast<int16_t*>(row_of + rows);  // [row tiles][width / 2, rows of the tile, 2]
+    alignas(16) float scores[kRowTile * kAttentionTile];
+    alignas(16) int16_t weights[kAttentionTile * kRowTile];  // [kAttentionTile / 2, rows of the tile, 2]
 
     for (uint32_t kv = a.kv_head_first; kv < a.kv_head_first + a.kv_head_count; ++kv) {
       const size_t first_row = static_cast<size_t>(kv) * a.room;
@@ -215,9 +218,9 @@ struct AttentionKernel {
         int16_t words[kMaxHeadWidth];
         const float* q = a.q + (r / a.group) * a.q_stride + (kv * a.group + r % a.group) * width;
         row_of[r] = {a.scale * VectorOps::round_row(q, width, kQueryLimits, words), -HUGE_VALF, 0};
-        const uint32_t in_block = r % kRowBlock, block = block_rows(r - in_block);
-        int16_t* to = queries + (r - in_block) * width + in_block * 2;
-        for (uint32_t i = 0; i < width; i += 2) std::memcpy(to + i * block, words + i, 2 * sizeof(int16_t));
+        const uint32_t in_tile = r % kRowTile, count = tile_rows(r - in_tile);
+        int16_t* to = queries + (r - in_tile) * width + in_tile * 2;
+        for (uint32_t i = 0; i < width; i += 2) std::memcpy(to + i * count, words + i, 2 * sizeof(int16_t));
       }
       const uint32_t tiles = a.tiles != nullptr ? a.tile_count : (last + kAttentionTile - 1) / kAttentionTile;
       for (uint32_t i = 0; i < tiles; ++i) {
@@ -230,16 +233,16 @@ struct AttentionKernel {
           const uint32_t end = a.seen != 0 ? a.seen : a.position + r / a.group + 1;
           return end <= start ? 0 : std::min(end - start, kAttentionTile);
         };
-        const auto from = [&](uint32_t r) {  // what lies before the window
+        const auto from = [&](uint32_t r) {  // first position in the window
           const uint32_t end = a.position + r / a.group + 1;
           return a.window == 0 || end <= start + a.window ? 0 : end - a.window - start;
         };
         if (a.window != 0 && a.position >= start + kAttentionTile + a.window - 1) continue;
-        // Blocks before the first one see nothing of this tile.
+        // Rows before the first one see nothing of this tile.
         const uint32_t first =
-            (a.seen == 0 && start > a.position ? start - a.position : 0) * a.group / kRowBlock * kRowBlock;
-        for (uint32_t r = first; r < rows; r += kRowBlock) {
-          with_rows(block_rows(r), [&](auto count) {
+            (a.seen == 0 && start > a.position ? start - a.position : 0) * a.group / kRowTile * kRowTile;
+        for (uint32_t r = first; r < rows; r += kRowTile) {
+          with_rows(tile_rows(r), [&](auto count) {
             constexpr int kRows = decltype(count)::value;
             float keep[kRows], scales[kRows];
             float* out[kRows];
@@ -251,7 +254,7 @@ struct AttentionKernel {
             }
             const uint32_t positions = row_seen[kRows - 1];
             score<kRows>(queries + r * width, keys, key_scales, positions, width, scores);
-            if (a.softcap != 0) limit(row_of + r, kRows, a.softcap, scores);
+            if (a.softcap != 0) cap_scores(row_of + r, kRows, a.softcap, scores);
             weigh<kRows>(scores, row_from, row_seen, value_scales, row_of + r, a.softcap != 0, weights, scales, keep);
             accumulate<kRows>(weights, values, positions, width, keep, scales, out);
           });
@@ -274,10 +277,10 @@ struct AttentionKernel {
     }
   }
 
-  // The query for a page, which is scored as a key of twice the width: [q, |q|] of each column, as row r of `rows` in
-  // [width, rows, 2]. Returns the scale of its integers.
-  CAMELGPT_ONCE static float page_query(const float* q, uint32_t head_width, uint32_t r, uint32_t rows,
-                                        int16_t* queries) {
+  // Writes the query for page summaries, which are scored like keys of twice the width: [q, |q|] of each column, as row
+  // `r` of queries [head_width, rows, 2]. Returns the scale of its integers.
+  CAMELGPT_NOINLINE static float page_query(const float* q, uint32_t head_width, uint32_t r, uint32_t rows,
+                                            int16_t* queries) {
     alignas(16) float pairs[2 * kMaxHeadWidth];
     int16_t words[2 * kMaxHeadWidth];
     for (uint32_t i = 0; i < head_width; ++i) {
@@ -290,8 +293,9 @@ struct AttentionKernel {
     return scale;
   }
 
-  // shares [pages] += softmax of the scores [room], which are lost.
-  CAMELGPT_ONCE static void add_shares(float* row, uint32_t room, uint32_t pages, float score_scale, float* shares) {
+  // shares [pages] += softmax of the scores row [room], which is overwritten.
+  CAMELGPT_NOINLINE static void add_shares(float* row, uint32_t room, uint32_t pages, float score_scale,
+                                           float* shares) {
     const Exp exp;
     const v128_t scale = wasm_f32x4_splat(score_scale);
     for (uint32_t p = 0; p < room; p += 4) wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
@@ -311,22 +315,22 @@ struct AttentionKernel {
   static void page_shares(const PageArguments& a) {
     const uint32_t width = 2 * a.head_width, pages = a.page_count;
     const uint32_t room = (pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
-    alignas(16) int16_t queries[2 * kMaxHeadWidth * kRowBlock];  // [width / 2, rows, 2]
-    alignas(16) float scores[kRowBlock * kAttentionTile];
-    float scales[kRowBlock];
+    alignas(16) int16_t queries[2 * kMaxHeadWidth * kRowTile];  // [width / 2, rows, 2]
+    alignas(16) float scores[kRowTile * kAttentionTile];
+    float scales[kRowTile];
     std::fill(a.shares, a.shares + pages, 0.0f);
-    for (uint32_t first = 0; first < a.group; first += kRowBlock) {
-      const uint32_t rows = std::min<uint32_t>(a.group - first, kRowBlock);
+    for (uint32_t first = 0; first < a.group; first += kRowTile) {
+      const uint32_t rows = std::min<uint32_t>(a.group - first, kRowTile);
       for (uint32_t r = 0; r < rows; ++r)
         scales[r] = a.scale * page_query(a.q + (first + r) * a.head_width, a.head_width, r, rows, queries);
       for (uint32_t start = 0; start < room; start += kAttentionTile) {
-        const uint32_t some = std::min(room - start, kAttentionTile);
+        const uint32_t tile_pages = std::min(room - start, kAttentionTile);
         with_rows(rows, [&](auto count) {
           score<decltype(count)::value>(queries, a.pages + static_cast<size_t>(start) * width, a.page_scales + start,
-                                        some, width, scores);
+                                        tile_pages, width, scores);
         });
         for (uint32_t r = 0; r < rows; ++r) {
-          std::copy_n(scores + r * kAttentionTile, some, a.scratch + static_cast<size_t>(r) * room + start);
+          std::copy_n(scores + r * kAttentionTile, tile_pages, a.scratch + static_cast<size_t>(r) * room + start);
         }
       }
       for (uint32_t r = 0; r < rows; ++r)

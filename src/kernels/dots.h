@@ -1,12 +1,11 @@
-// Ways to multiply 16 weights of 8 bits or less (four columns of four rows) with four activations of 8 or 16 bits,
-// exactly.
+// Exact dot products of 16 weights of at most 8 bits (four columns of four rows) and four activations of 8 or 16 bits.
 //
-// Each has: Weights (16 weights made ready), Input (four activations, splat), Sum (for four rows), and
+// Each dot has the types Weights (16 unpacked weights), Input (four activations, splat) and Sum (for four rows), and
 //   low, high   the nibbles of 16 bytes as weights        byte   16 unsigned bytes (offset 128) as weights
 //   load        four activations from memory, splat       add    sum += input · weights
-//   load16      16 activations, for 16 weights of one row: the sum of the four totals is the product
-//   total       the sums of four rows as int32            kColumnBytes  size of an activation that it reads
-// Dots for nibbles alone have no `byte`.
+//   load16      16 activations, for 16 weights of one row: the product is the sum of the four totals
+//   total       the sums of four rows as int32            kColumnBytes  bytes per activation
+// Dots that are only for nibbles have no `byte`.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +14,12 @@
 
 namespace camelgpt {
 
-// V8 builds a 128-bit constant anew at every use, inside loops too. Loading it once at the top of a function, from
-// memory that the compiler must not look into, keeps it in a register: the 4-bit kernel doubles its speed.
+// V8 rebuilds a 128-bit constant at every use, even inside loops. Loading it once at the top of a function, from memory
+// that the compiler must not look into, keeps it in a register: this doubles the speed of the 4-bit kernel.
 inline v128_t opaque_splat_i32(const volatile uint32_t& word) { return wasm_i32x4_splat(static_cast<int32_t>(word)); }
 
-// The same value, of which the compiler does not know that. An address that is moved so from turn to turn is one
-// addition; V8 would compute it anew from the number of the turn.
+// Hides the value from the optimizer. An address advanced this way costs one addition per iteration; otherwise V8
+// recomputes it from the loop counter.
 template <class T>
 inline T opaque(T value) {
   asm("" : "+r"(value));
@@ -32,7 +31,7 @@ inline const volatile uint32_t kWordLowNibble16 = 0x000f000fu;
 inline const volatile uint32_t kWordLowByte16 = 0x00ff00ffu;
 inline const volatile uint32_t kWordOnes16 = 0x00010001u;
 
-// simd128 alone: 16-bit multiplications of the even and the odd columns.
+// For simd128: 16-bit multiplications of the even and the odd columns.
 struct WideDot {
   static constexpr uint32_t kColumnBytes = 2;
   struct Weights {
@@ -61,7 +60,7 @@ struct WideDot {
   v128_t total(Sum sum) const { return sum; }
 };
 
-// What the relaxed dots share: activations of one byte in the order of the columns.
+// Base of the relaxed dots: activations of one byte in column order.
 struct PackedDot {
   static constexpr uint32_t kColumnBytes = 1;
   using Weights = v128_t;
@@ -76,16 +75,16 @@ struct PackedDot {
   static Sum zero() { return wasm_i32x4_splat(0); }
 };
 
-// One 32-bit dot. For nibbles it is exact everywhere; for bytes only where the second operand counts as unsigned and
-// nothing saturates (x86 with VEX-encoded VNNI).
+// The 32-bit dot instruction. Exact for nibbles on every machine; for bytes only if it treats the second operand as
+// unsigned and does not saturate (x86 with VEX-encoded VNNI).
 struct Dot32 : PackedDot {
   Weights byte(v128_t x) const { return x; }
   Sum add(Sum sum, Input a, Weights w) const { return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w, sum); }
   v128_t total(Sum sum) const { return sum; }
 };
 
-// Sums in 16 bits, widened once for 32 columns: 8 steps of 2 * 15 * 128 make at most 30,720. One instruction a step
-// where the 32-bit dot is three (x86 without VEX-encoded VNNI).
+// Sums in 16 bits, widened once per 32 columns: 8 steps of at most 2 * 15 * 128 reach 30,720. One instruction per step
+// on machines where the 32-bit dot takes three (x86 without VEX-encoded VNNI).
 struct Dot16 : PackedDot {
   v128_t ones = opaque_splat_i32(kWordOnes16);
   Sum add(Sum sum, Input a, Weights w) const { return wasm_i16x8_add(sum, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w)); }

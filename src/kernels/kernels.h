@@ -1,9 +1,8 @@
-// The kernels: one table of function pointers, filled once at start with the fastest set that this machine runs
-// correctly.
+// The table of kernels: function pointers to the fastest set that this machine runs correctly, chosen once.
 //
-// Every function has a readable scalar version (scalar.cpp), and each faster one is tested against it. A result does
-// not depend on how many tokens are processed together, nor on how rows are split: sums run in the same order. All sets
-// but the scalar one, whose exponential is another, give the same bits.
+// Every kernel has a readable scalar version (scalar.cpp), and every faster version is tested against it. Results
+// depend neither on how many tokens are processed together nor on how rows are split: sums run in the same order. All
+// sets give the same bits, except the scalar one, which computes exponentials differently.
 #pragma once
 
 #include <cstddef>
@@ -16,44 +15,42 @@
 
 namespace camelgpt {
 
-// Quantising makes zeros of what is smaller: its inverse would be infinite.
-inline constexpr float kSmallestRange = 1e-33f;
+// Rows or units whose largest magnitude is smaller are quantised to zero: the inverse of their scale would be infinite.
+inline constexpr float kMinQuantRange = 1e-33f;
 
-// How finely the input of a matrix product is quantised: 32 columns share a scale, x = scale * q. docs/accuracy.md has
-// what each costs.
+// How finely the input of a matrix product is quantised: 32 columns share a scale, x = scale * q. For the error of each
+// see docs/accuracy.md.
 enum class Precision : uint8_t {
-  k8,   // |q| <= 127; of nibble panels alone: for the others it would be no faster
+  k8,   // |q| <= 127; only for nibble panels, since it would not make the others faster
   k16,  // |q| <= 127 * 256
 };
 
-// Whether weights are multiplied as bytes, or else as nibbles or floats.
+// Whether weights are multiplied as bytes rather than as nibbles or floats.
 constexpr bool multiplies_bytes(PanelKind kind) {
   const PanelLayout layout = panel_layout(kind);
   return layout.float_bytes == 0 && (!layout.nibbles || layout.table);
 }
 
-inline constexpr int32_t largest_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
+inline constexpr int32_t max_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
 
-// The input of matrix products: `tokens` rows of `columns` floats, and the same quantised in units of 32 columns.
-// The layout of the quantised part belongs to the kernel set that wrote it, and so does whether it is bytes, words or
-// both.
+// The input of matrix products: `tokens` rows of `columns` floats, and the same rows quantised in units of 32 columns.
+// The kernel set that quantises decides on the layout, and whether it writes bytes, words or both.
 struct Activations {
   uint32_t tokens = 0;
   uint32_t columns = 0;
   Precision precision = Precision::k16;
-  const float* x = nullptr;  // [tokens, stride] the floats themselves
+  const float* x = nullptr;  // [tokens, stride]
   size_t stride = 0;
-  uint8_t* bytes = nullptr;      // q in one byte, or in two apart
+  uint8_t* bytes = nullptr;      // q in 8 bits, or its high and its low byte in separate planes
   uint8_t* words = nullptr;      // q in 16 bits
-  float* scales = nullptr;       // one for a token and unit
-  int32_t* sums = nullptr;       // of the 32 quantised values
-  int32_t* half_sums = nullptr;  // of 16
-  float* totals = nullptr;       // the sums times the scale
-  float* half_totals = nullptr;
+  float* scales = nullptr;       // one per token and unit
+  int32_t* sums = nullptr;       // of the 32 quants of a unit
+  int32_t* half_sums = nullptr;  // of 16 quants
+  float* totals = nullptr;       // sums times scale
+  float* half_totals = nullptr;  // half_sums times scale
 };
 
-// Says what the activations are of, until it is called again; Kernels::quantize then makes the numbers. x [tokens,
-// stride].
+// Sets the input x [tokens, stride] of the following products; call Kernels::quantize next.
 inline void activations_begin(const float* x, size_t stride, uint32_t tokens, uint32_t columns, Precision precision,
                               Activations* out) {
   out->x = x;
@@ -63,13 +60,13 @@ inline void activations_begin(const float* x, size_t stride, uint32_t tokens, ui
   out->precision = precision;
 }
 
-// Tokens are processed in tiles of this many; memory for activations is made for a multiple of it.
+// Tokens are processed in tiles of this many; activations have memory for whole tiles.
 inline constexpr uint32_t kTokenTile = 4;
 
-// Memory for up to `tokens` rows of up to `columns` columns.
+// Reserves memory for up to `tokens` rows of up to `columns` columns.
 Activations activations_reserve(uint32_t tokens, uint32_t columns, Arena* arena);
 
-// A run of whole row groups of a panel.
+// Consecutive row groups of a panel.
 struct PanelSlice {
   const uint8_t* data;
   size_t group_bytes;
@@ -77,119 +74,118 @@ struct PanelSlice {
   uint32_t groups;
 };
 
-// y[token * y_stride + row] for all rows of the slice (a multiple of eight: rows past the matrix are written too).
+// y[token * y_stride + row] = row of the slice · input token. Writes whole groups, including rows past the matrix.
 using MatmulFunction = void (*)(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride);
 
-// Products with some rows of a panel in PanelOrder::kRows: y[i] = row rows[i] · input, which is a single token. The
-// same bits as those of a MatmulFunction.
+// Products of some rows of a panel in PanelOrder::kRows and a single token: y[i] = row rows[i] · input. Bit-identical
+// to a MatmulFunction.
 using RowsFunction = void (*)(const Panel& weights, std::span<const uint32_t> rows, const Activations& input, float* y);
 
-// Some columns of a panel in PanelOrder::kColumns: y[row] = sum of weights[row, column] * input[column] over `columns`,
-// which go up, for the rows of `part`, whole units of 32 (rows past the last one are written too). The input is a
-// single token and zero in all other columns. The same bits as those of a MatmulFunction.
+// The product of some columns of a panel in PanelOrder::kColumns and a single token: y[row] = sum of
+// weights[row, column] * input[column] over `columns`, in ascending order. The input must be zero in all other columns.
+// Writes the rows of `slice`, a multiple of 32, including rows past the matrix. Bit-identical to a MatmulFunction.
 using ColumnsFunction = void (*)(const Panel& weights, std::span<const uint32_t> columns, const Activations& input,
-                                 Range part, float* y);
+                                 Range slice, float* y);
 
-// What Kernels::list_positive may write behind the end of its list.
+// Elements that Kernels::list_positive may write past the end of its list.
 inline constexpr uint32_t kListSlack = 4;
 
-// Softmax attention of some query tokens over keys and values. The token at position p sees positions 0..p, or all see
-// the same where `seen` says how many. Heads are grouped: query heads h * group .. h * group + group - 1 share
-// key/value head h.
+// Softmax attention of some query tokens over keys and values. The token at position p sees positions 0..p, or, if
+// `seen` is not zero, all tokens see positions 0..seen - 1. Heads are grouped: query heads h * group ..
+// h * group + group - 1 share key/value head h.
 struct AttentionArguments {
   const float* q;  // [tokens, q_stride], heads of head_width each, rotated
   size_t q_stride;
   KvType kv_type;
   const void* keys;         // [kv_heads][room * head_width], see kv_layout.h
-  const void* values;       // likewise
+  const void* values;       // the same shape as keys
   const float* key_scales;  // [kv_heads, room]
   const float* value_scales;
-  uint32_t room;      // positions, whole tiles
+  uint32_t room;      // positions stored per head, a multiple of kAttentionTile
   uint32_t position;  // of the first query token
   uint32_t tokens;
   uint32_t head_width;     // a multiple of 8, at most kMaxHeadWidth
-  uint32_t group;          // query heads on one key/value head
-  uint32_t kv_head_first;  // the key/value heads to process
+  uint32_t group;          // query heads per key/value head
+  uint32_t kv_head_first;  // key/value heads to process
   uint32_t kv_head_count;
-  const uint32_t*
-      tiles;  // [tile_count] tiles of kAttentionTile positions to visit, ascending, the query token's own among
-  uint32_t tile_count;  // them; null: all
-  float scale;          // of the scores, usually 1 / sqrt(head_width)
-  float softcap;        // what scores come near to at most (Kernels::softcap); 0: no limit
-  uint32_t window;      // positions that a token sees at most, up to its own; 0: all
-  uint32_t seen;        // positions that each token sees, before and after its own; 0: those up to its own
-  float* out;           // [tokens, out_stride]
+  const uint32_t* tiles;  // [tile_count] tiles to visit, ascending, including the query token's own; null: all
+  uint32_t tile_count;
+  float scale;      // of the scores, usually 1 / sqrt(head_width)
+  float softcap;    // limits scores, see Kernels::softcap; 0: off
+  uint32_t window;  // maximum positions that a token sees, up to its own; 0: no limit
+  uint32_t seen;    // positions that every token sees, even after its own; 0: each sees those up to its own
+  float* out;       // [tokens, out_stride]
   size_t out_stride;
   void* scratch;  // attention_scratch_bytes(...), aligned for floats
 };
 inline constexpr uint32_t kMaxHeadWidth = 256;
-inline constexpr uint32_t kAttentionRowBytes = 12;  // kept of a query row beside its numbers
+inline constexpr uint32_t kAttentionRowBytes = 12;  // state of a query row besides its integers
 uint64_t attention_scratch_bytes(uint32_t tokens, uint32_t group, uint32_t head_width);
 
-// What the queries of one key/value head can be expected to find in each page of its keys, see kv_layout.h. A query's
-// share of a page is softmax over the pages of scale * (q . mean + |q| . spread).
+// Estimates how much of the attention of one key/value head's queries falls on each page of its keys, from the pages'
+// summaries (see kv_layout.h). The share of a page is the softmax over all pages of scale * (q · mean + |q| · spread).
 struct PageArguments {
   const float* q;            // [group, head_width], rotated
   const int8_t* pages;       // [page_count rounded up to kKeyBlock][2 * head_width] summaries
-  const float* page_scales;  // [likewise]
+  const float* page_scales;  // [page_count rounded up to kKeyBlock]
   uint32_t page_count;
   uint32_t head_width;
   uint32_t group;
   float scale;     // of the scores, as in attention
-  float* shares;   // [page_count] the sum of the group's shares
+  float* shares;   // [page_count] summed over the group's queries
   float* scratch;  // [page_scratch_floats(page_count)]
 };
-// Mean and spread of each column of the keys of a page, [head_width, 2] (see kv_layout.h), from where the page begins.
-void sum_up_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary);
+// summary [head_width, 2]: mean and spread of each column of a page's keys (see kv_layout.h). `keys` and `scales` point
+// to the start of the page.
+void summarize_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary);
 constexpr uint64_t page_scratch_floats(uint64_t pages) { return 4 * ((pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock); }
 
 struct Kernels {
   const char* name;
-  // Quantises what activations_begin() said, where its columns are whole units; others are only for float panels. Only
-  // the tokens of `part` (whole tiles of kTokenTile) are written, so that threads can share the work: each has
-  // Activations of its own that point to the same memory.
-  void (*quantize)(Range part, const Activations& out);
+  // Quantises the input set by activations_begin(). Does nothing unless its columns are whole units: other widths are
+  // only for float panels. Writes only the tokens of `slice` (whole tiles of kTokenTile), so that threads can share the
+  // work: each has its own Activations, which point to the same memory.
+  void (*quantize)(Range slice, const Activations& out);
   MatmulFunction matmul[kPanelKinds];    // by PanelKind
-  RowsFunction rows[kPanelKinds];        // where has_neuron_order(kind)
-  ColumnsFunction columns[kPanelKinds];  // likewise
+  RowsFunction rows[kPanelKinds];        // null unless has_neuron_order(kind)
+  ColumnsFunction columns[kPanelKinds];  // null unless has_neuron_order(kind)
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]
   void (*rms_norm)(const float* x, const float* weight, uint32_t count, float epsilon, float* y);
-  // y[i] = (x[i] - mean(x)) / sqrt(variance(x) + epsilon) * weight[i] + bias[i]; a bias that is null is zero
+  // y[i] = (x[i] - mean(x)) / sqrt(variance(x) + epsilon) * weight[i] + bias[i]; a null bias is zero
   void (*layer_norm)(const float* x, const float* weight, const float* bias, uint32_t count, float epsilon, float* y);
   // gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i]
   void (*swiglu)(float* gate, const float* up, uint32_t count);
-  // gate[i] = gate[i] * P(gate[i]) * up[i], with tanh's approximation of the normal distribution (Hendrycks and Gimpel
-  // 2016, "Gaussian Error Linear Units"); an up that is null is one
+  // gate[i] = gate[i] * P(gate[i]) * up[i], where P is the normal distribution approximated by tanh (Hendrycks and
+  // Gimpel 2016, "Gaussian Error Linear Units"); a null `up` is one
   void (*geglu)(float* gate, const float* up, uint32_t count);
-  // The positions of what is above zero, in their order; returns how many. `list` has room for kListSlack more than
-  // count.
+  // Lists the indices of positive values in ascending order; returns their number. list [count + kListSlack]
   uint32_t (*list_positive)(const float* x, uint32_t count, uint32_t* list);
-  // gate[i] = gate[i] > 0 ? gate[i] * up[i] : 0, or the same with the gate squared
+  // gate[i] = gate[i] > 0 ? gate[i] * up[i] : 0; `squared`: gate[i]^2 instead of gate[i]
   void (*reglu)(float* gate, const float* up, uint32_t count, bool squared);
   // y[i] += x[i]
   void (*add)(float* y, const float* x, uint32_t count);
-  // Rotates pairs (2i, 2i + 1) of each head by the angles whose cosine and sine are given [rotated / 2]; values from
-  // `rotated` on stay as they are.
+  // Rotates pairs (2i, 2i + 1) of each head by angles given as cosine and sine [rotated / 2]. Values from `rotated` on
+  // stay unchanged.
   void (*rope)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine, const float* sine);
-  // The same for pairs (i, i + rotated / 2).
+  // The same as rope, but for pairs (i, i + rotated / 2).
   void (*rope_halves)(float* x, uint32_t heads, uint32_t head_width, uint32_t rotated, const float* cosine,
                       const float* sine);
   // x[i] = cap * tanh(x[i] / cap)
   void (*softcap)(float* x, uint32_t count, float cap);
-  // Rounds to integers, the largest that the limits allow, and returns the scale. count % 8 == 0.
+  // Quantises to out [count], with the finest scale that the limits allow, and returns the scale. count % 8 == 0
   float (*round_row)(const float* x, uint32_t count, RowLimits limits, int16_t* out);
   void (*attend)(const AttentionArguments& arguments);
   void (*page_shares)(const PageArguments& arguments);
-  // The largest value and its index (the lowest one of equals).
+  // The lowest index of the largest value.
   uint32_t (*argmax)(const float* x, uint32_t count);
-  // Sum of exp(x[i] - maximum).
+  // The sum of exp(x[i] - maximum).
   double (*sum_exp)(const float* x, uint32_t count, float maximum);
-  // Lists i, rising, where x[i] >= threshold, and adds `shift` to all other x[i]. Returns how many are in the list
-  // [count].
+  // Lists the indices with x[i] >= threshold in ascending order, adds `shift` to all other values, and returns the
+  // length of the list. list [count]
   uint32_t (*select_above)(float* x, uint32_t count, float threshold, float shift, uint32_t* list);
 };
 
-// The set in use; chosen at the first call.
+// The set in use, chosen at the first call.
 const Kernels& kernels();
 
 }  // namespace camelgpt

@@ -1,10 +1,9 @@
-// How keys and values are stored: as integers with one float scale for a head's key or value at a position, x = scale *
-// q.
+// The layout of stored keys and values: integers with one float scale per head and position, x = scale * q.
 //
-// They lie as the widening multiplication of 16-bit pairs wants them, so that nothing is transposed while attending:
-//   keys    [positions / 8][width / 2][8 positions][2 columns]                  a dot adds up two columns
-//   values  [positions / 32][width / 8][16 pairs][8 columns][2 positions]       a dot adds up two positions
-// Room for positions comes in whole tiles.
+// The order suits the widening multiplication of 16-bit pairs, so attention transposes nothing:
+//   keys    [positions / 8][width / 2][8 positions][2 columns]                  a dot adds two columns
+//   values  [positions / 32][width / 8][16 pairs][8 columns][2 positions]       a dot adds two positions
+// Memory is reserved for whole tiles of positions.
 #pragma once
 
 #include <cstddef>
@@ -14,40 +13,40 @@ namespace camelgpt {
 
 enum class KvType : uint8_t { k16, k8 };  // int16 or int8
 
-inline constexpr uint32_t kAttentionTile = 32;  // positions at a time
-inline constexpr uint32_t kKeyBlock = 8;        // positions of keys that lie together
+inline constexpr uint32_t kAttentionTile = 32;  // positions that attention processes together
+inline constexpr uint32_t kKeyBlock = 8;        // positions whose keys are interleaved
 
 constexpr uint32_t kv_element_bytes(KvType type) { return type == KvType::k16 ? 2 : 1; }
 
-// What a row of integers may reach, so that their products add up to less than 2^31.
+// Limits of a row of integers that keep sums of products below 2^31.
 struct RowLimits {
-  float magnitude;  // of each
-  float norm;       // the root of the sum of their squares
+  float magnitude;  // of each integer
+  float norm;       // Euclidean norm of the row
 };
-inline constexpr float kNormRounding = 16;  // what rounding to integers may add to the norm of up to 1024 of them
-// A query and a key: at most the product of their norms (Cauchy and Schwarz).
+inline constexpr float kNormRounding = 16;  // by how much rounding up to 1024 numbers to integers can raise their norm
+// A query times a key is at most the product of their norms (Cauchy-Schwarz).
 inline constexpr RowLimits kQueryLimits = {32767, 46000};
 constexpr RowLimits key_limits(KvType type) { return type == KvType::k16 ? kQueryLimits : RowLimits{127, 46000}; }
-// The softmax weights of a tile and a column of its values: at most the sum of the weights times the largest value.
+// The softmax weights of a tile times a column of its values is at most the sum of the weights times the largest value.
 constexpr RowLimits value_limits(KvType type) { return {type == KvType::k16 ? 16383.0f : 127.0f, 1e9f}; }
-inline constexpr float kLargestWeight = 32767;
-inline constexpr float kLargestWeightSum = 130000;
+inline constexpr float kMaxSoftmaxWeight = 32767;
+inline constexpr float kMaxSoftmaxWeightSum = 130000;
 
-// A page is a tile of positions. What its keys have in common is summed up by the mean of each column and by
-// kPageSpread times its standard deviation, which lie as keys of 8 bits and twice the width do: [pages / 8][width][8
-// pages][mean, spread].
+// A page is a tile of positions. Its keys are summarised by the mean of each column and by kPageSpread times the
+// column's standard deviation, stored like 8-bit keys of twice the width: [pages / 8][width][8 pages][mean, spread].
 inline constexpr float kPageSpread = 0.75f;
 inline constexpr RowLimits kPageLimits = key_limits(KvType::k8);
+// Pages for which memory is reserved in a context of `context` positions.
 constexpr uint64_t page_room(uint64_t context) {
-  return (context / kAttentionTile + kKeyBlock - 1) / kKeyBlock * kKeyBlock;  // unfinished pages have no summary
+  return (context / kAttentionTile + kKeyBlock - 1) / kKeyBlock * kKeyBlock;  // incomplete pages have no summary
 }
 
-// Positions for which memory is taken where there must be room for `context` of them.
+// Positions for which memory is reserved in a context of `context` positions.
 constexpr uint64_t kv_room(uint64_t context) {
   return (context + kAttentionTile - 1) / kAttentionTile * kAttentionTile;
 }
 
-// Where a head keeps a column of a position.
+// The index of a column of the key or value at a position, within its head.
 constexpr size_t key_index(uint32_t width, uint32_t position, uint32_t column) {
   return static_cast<size_t>(position / kKeyBlock) * kKeyBlock * width + column / 2 * (2 * kKeyBlock) +
          position % kKeyBlock * 2 + column % 2;

@@ -1,6 +1,8 @@
-// Products with the neurons that fired, written once for every instruction set: some rows of a matrix, or some columns
-// of one (quant/neuron_panel.h). Integers are added up within a unit of 32 columns and floats from unit to unit, as in
-// the products of whole panels (panel_matmul.h), so the bits are the same: a column whose input is zero adds nothing.
+// One token and a list of neurons that fired → products with those rows or columns of a neuron panel
+// (quant/neuron_panel.h), in one implementation for all instruction sets.
+//
+// As in products of whole panels (panel_matmul.h), sums within a unit of 32 columns are integers and sums over units
+// are floats. Results are bit-identical, since a column whose input is zero adds nothing.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +12,7 @@
 
 namespace camelgpt {
 
-// Four vectors of four numbers each, turned round: [i][j] becomes [j][i].
+// Transposes four vectors of four numbers.
 inline void transpose4(v128_t x[4]) {
   const v128_t a = wasm_i32x4_shuffle(x[0], x[1], 0, 4, 1, 5), b = wasm_i32x4_shuffle(x[0], x[1], 2, 6, 3, 7);
   const v128_t c = wasm_i32x4_shuffle(x[2], x[3], 0, 4, 1, 5), d = wasm_i32x4_shuffle(x[2], x[3], 2, 6, 3, 7);
@@ -20,7 +22,7 @@ inline void transpose4(v128_t x[4]) {
   x[3] = wasm_i64x2_shuffle(b, d, 1, 3);
 }
 
-// The sums of the lanes of four vectors.
+// The sum of the lanes of each of four vectors.
 inline v128_t add_lanes4(const v128_t x[4]) {
   const auto halves = [](v128_t a, v128_t b) {
     return wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));
@@ -29,41 +31,42 @@ inline v128_t add_lanes4(const v128_t x[4]) {
   return wasm_i32x4_add(wasm_i64x2_shuffle(a, b, 0, 2), wasm_i64x2_shuffle(a, b, 1, 3));
 }
 
-// Asks for the runs of single neurons before they are needed, in bursts: the processor foresees neither where the next
-// one is nor, where four are read side by side, how they go on, but it waits for many lines at once.
-class Bursts {
+// Prefetches the runs of listed neurons in bursts. The hardware prefetcher predicts neither the next run nor the
+// continuation of four runs read in parallel, but many cache misses can be in flight together.
+class RunPrefetcher {
  public:
-  // Of each neuron's run, `first` bytes from its start, `bytes` are needed; runs are `stride` bytes apart.
-  Bursts(const uint8_t* data, size_t stride, size_t first, size_t bytes)
+  // Runs are `stride` bytes apart; of each, `bytes` bytes from offset `first` on are read.
+  RunPrefetcher(const uint8_t* data, size_t stride, size_t first, size_t bytes)
       : data_(data + first),
         stride_(stride),
         bytes_(bytes),
         neurons_(std::max<size_t>(kBytes / std::max<size_t>(bytes, 1), 4)) {}
 
-  // Before list[i], for rising i.
-  __attribute__((noinline)) void before(std::span<const uint32_t> list, size_t i) {
-    if (i < asked_) return;
-    asked_ = std::min(i + neurons_, list.size());
+  // Call it before reading list[i], for ascending i.
+  __attribute__((noinline)) void fetch(std::span<const uint32_t> list, size_t i) {
+    if (i < fetched_) return;
+    fetched_ = std::min(i + neurons_, list.size());
     uint32_t sum = 0;
-    for (; i < asked_; ++i) {
+    for (; i < fetched_; ++i) {
       const uint8_t* p = data_ + list[i] * stride_;
       for (size_t at = 0; at < bytes_; at += 64) sum += p[at];
     }
-    asm volatile("" : : "r"(sum));  // not to be left out
+    asm volatile("" : : "r"(sum));  // keeps the loads
   }
 
  private:
-  static constexpr size_t kBytes = 4096;
+  static constexpr size_t kBytes = 4096;  // per burst
 
   const uint8_t* data_;
-  size_t stride_, bytes_, neurons_, asked_ = 0;
+  size_t stride_, bytes_, neurons_, fetched_ = 0;
 };
 
-// How a single token is quantised for a dot: bytes of 16 bits are the high ones of a unit, and then the low ones.
+// The quantised input of a single token, as a dot reads it. In bytes, 16-bit quants are two planes per unit: the high
+// bytes, then the low ones.
 template <class Dot, Precision kPrecision>
 struct TokenUnits {
   static constexpr int kPlanes = !kReadsWords<Dot> && kPrecision == Precision::k16 ? 2 : 1;
-  static constexpr uint32_t kBytes = kUnitColumns * Dot::kColumnBytes * kPlanes;  // of a unit
+  static constexpr uint32_t kBytes = kUnitColumns * Dot::kColumnBytes * kPlanes;  // per unit
 
   static const uint8_t* of(const Activations& input, uint32_t unit) {
     return (kReadsWords<Dot> ? input.words : input.bytes) + static_cast<size_t>(unit) * kBytes;
@@ -84,7 +87,7 @@ struct TokenUnits {
   }
 };
 
-// Bytes or nibbles in rows.
+// Products of rows of bytes or nibbles.
 template <class Dot, PanelKind kKind>
 struct RowProducts {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
@@ -93,15 +96,15 @@ struct RowProducts {
   static constexpr int kPlanes = Units::kPlanes;
   using Weights = typename Dot::Weights;
 
-  // Sums of one plane each as sums of the input.
+  // Combines the sums of the planes.
   static inline v128_t join(const Dot& dot, const typename Dot::Sum sums[kPlanes]) {
     if constexpr (kPlanes == 2) return wasm_i32x4_add(wasm_i32x4_shl(dot.total(sums[0]), 8), dot.total(sums[1]));
     return dot.total(sums[0]);
   }
 
-  // The products of four rows, whose values and scales start there.
+  // The products of four rows, given the start of their values and of their scales.
   static v128_t four_rows(const uint8_t* const values[4], const uint8_t* const scales[4], const Activations& input) {
-    constexpr uint32_t kBytes = kLayout.nibbles ? 16 : 32;  // of the values of a unit
+    constexpr uint32_t kBytes = kLayout.nibbles ? 16 : 32;  // of values per unit
     const Dot dot;
     const HalfConverter half;
     const uint32_t units = input.columns / kUnitColumns;
@@ -148,7 +151,7 @@ struct RowProducts {
   static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
     const size_t run = neuron_run_bytes(kKind, panel.columns), scale_run = panel.columns / kUnitColumns * 2;
     const uint8_t* all_scales = neuron_scales(panel);
-    Bursts bursts(panel.data, run, 0, run);
+    RunPrefetcher prefetcher(panel.data, run, 0, run);
     for (size_t i = 0; i < list.size(); i += 4) {
       const size_t valid = std::min<size_t>(4, list.size() - i);
       const uint8_t* values[4];
@@ -158,7 +161,7 @@ struct RowProducts {
         values[r] = panel.data + row * run;
         scales[r] = all_scales + row * scale_run;
       }
-      bursts.before(list, i);
+      prefetcher.fetch(list, i);
       alignas(16) float products[4];
       wasm_v128_store(products, four_rows(values, scales, input));
       std::memcpy(y + i, products, valid * sizeof(float));
@@ -166,16 +169,16 @@ struct RowProducts {
   }
 };
 
-// Bytes or nibbles in columns, two at a time: pairs of 16-bit numbers are what every instruction set multiplies and
-// adds up.
+// Products of columns of bytes or nibbles, two columns at a time: every instruction set multiplies pairs of 16-bit
+// numbers and adds the products.
 template <class Dot, Precision kPrecision, PanelKind kKind>
 struct ColumnProducts {
   static constexpr bool kNibbles = panel_layout(kKind).nibbles;
-  static constexpr int kOffsetShift = 3;                 // of nibbles; bytes have no offset here
-  static constexpr uint32_t kRows = kNibbles ? 32 : 16;  // in 16 bytes
+  static constexpr int kOffsetShift = 3;                 // nibbles have an offset of 8; bytes are signed here
+  static constexpr uint32_t kRows = kNibbles ? 32 : 16;  // per 16 bytes of a column
   using Units = TokenUnits<Dot, kPrecision>;
 
-  // Those columns of a unit whose neurons fired: where they are, and their inputs.
+  // The columns of a unit whose neurons fired: start of the values, and input.
   struct UnitColumns {
     uint32_t count = 0;
     const uint8_t* values[kUnitColumns];
@@ -195,7 +198,7 @@ struct ColumnProducts {
     sums[3] = wasm_i32x4_add(sums[3], wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(high), pair));
   }
 
-  // y += the columns of a unit times their inputs, in rows whole kRows.
+  // y += the columns of a unit times their inputs, for a multiple of kRows rows.
   __attribute__((noinline)) static void add_unit(const UnitColumns& unit, Range rows, const uint8_t* scales,
                                                  float input_scale, int32_t input_sum, float* y) {
     constexpr int kVectors = kRows / 4;
@@ -233,13 +236,14 @@ struct ColumnProducts {
     }
   }
 
-  static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range part, float* y) {
+  static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range slice, float* y) {
     const size_t width = static_cast<size_t>(neuron_width(panel)), run = neuron_run_bytes(kKind, width);
     const uint8_t* scales = neuron_scales(panel);
-    std::memset(y + part.first, 0, part.size() * sizeof(float));
-    Bursts bursts(panel.data, run, kNibbles ? part.first / 2 : part.first, kNibbles ? part.size() / 2 : part.size());
+    std::memset(y + slice.first, 0, slice.size() * sizeof(float));
+    RunPrefetcher prefetcher(panel.data, run, kNibbles ? slice.first / 2 : slice.first,
+                             kNibbles ? slice.size() / 2 : slice.size());
     for (size_t i = 0; i < list.size();) {
-      bursts.before(list, i);
+      prefetcher.fetch(list, i);
       const uint32_t unit = list[i] / kUnitColumns;
       const uint8_t* inputs = Units::of(input, unit);
       UnitColumns columns;
@@ -247,12 +251,12 @@ struct ColumnProducts {
         columns.add(panel.data + list[i] * run, Units::quant(inputs, list[i] % kUnitColumns));
       }
       if (columns.count % 2 != 0) columns.add(columns.values[0], 0);
-      add_unit(columns, part, scales + unit * width * 2, input.scales[unit], input.sums[unit], y);
+      add_unit(columns, slice, scales + unit * width * 2, input.scales[unit], input.sums[unit], y);
     }
   }
 };
 
-// Halves times the floats of one token.
+// Products of rows and columns of halves with the floats of one token.
 struct HalfNeuronProducts {
   static void rows(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
     const size_t run = neuron_run_bytes(PanelKind::kHalf, panel.columns);
@@ -282,12 +286,12 @@ struct HalfNeuronProducts {
     }
   }
 
-  static void columns(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range part,
+  static void columns(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range slice,
                       float* y) {
-    constexpr int kVectors = 8;  // a cache line of each column
+    constexpr int kVectors = 8;  // one cache line of each column
     const size_t run = neuron_run_bytes(PanelKind::kHalf, neuron_width(panel));
     const HalfConverter half;
-    for (uint32_t row = part.first; row < part.end; row += 4 * kVectors) {
+    for (uint32_t row = slice.first; row < slice.end; row += 4 * kVectors) {
       v128_t acc[kVectors];
       for (v128_t& sum : acc) sum = wasm_f32x4_splat(0);
       for (const uint32_t column : list) {
@@ -302,8 +306,8 @@ struct HalfNeuronProducts {
   }
 };
 
-// Fills in the products with single rows and columns of a table. The inputs of rows are normed, those of columns of
-// nibbles are of 8 bits, as everywhere (docs/accuracy.md).
+// Sets a table's products with single rows and columns. Rows take 16-bit inputs, since theirs come from a norm; columns
+// of nibbles take 8-bit inputs, as in whole panels (docs/accuracy.md).
 template <class Isa>
 constexpr void set_neurons(Kernels* table) {
   table->rows[static_cast<int>(PanelKind::kByte)] = RowProducts<typename Isa::Byte16, PanelKind::kByte>::run;

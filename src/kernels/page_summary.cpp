@@ -1,4 +1,4 @@
-// The keys of a page → mean and spread of each column. Plain C++: loops of 16 are what compilers make vectors of.
+// The keys of a page → mean and spread of each column. Plain C++: compilers vectorise loops of 16 iterations.
 #include <cmath>
 
 #include "kernels/kernels.h"
@@ -7,9 +7,9 @@ namespace camelgpt {
 namespace {
 
 template <class Element>
-void sum_up(const Element* keys, const float* scales, uint32_t width, float* summary) {
-  constexpr uint32_t kLanes = 2 * kKeyBlock,
-                     kBlocks = kAttentionTile / kKeyBlock;  // a lane: a position and one of two columns
+void summarize(const Element* keys, const float* scales, uint32_t width, float* summary) {
+  constexpr uint32_t kLanes = 2 * kKeyBlock;  // a lane is a position and one of two columns
+  constexpr uint32_t kBlocks = kAttentionTile / kKeyBlock;
   float lane_scales[kBlocks][kLanes];
   for (uint32_t p = 0; p < kAttentionTile; ++p) {
     float* pair = &lane_scales[p / kKeyBlock][p % kKeyBlock * 2];
@@ -22,7 +22,7 @@ void sum_up(const Element* keys, const float* scales, uint32_t width, float* sum
   };
   for (uint32_t i = 0; i < width; i += 2) {
     float x[kBlocks][kLanes], sums[kLanes] = {}, squares[kLanes] = {}, means[kLanes];
-#pragma clang loop unroll(disable)  // 12 KB
+#pragma clang loop unroll(disable)  // saves 12 KB of code
     for (uint32_t b = 0; b < kBlocks; ++b) {
       const Element* from = keys + key_index(width, b * kKeyBlock, i);
       for (uint32_t j = 0; j < kLanes; ++j) {
@@ -44,11 +44,11 @@ void sum_up(const Element* keys, const float* scales, uint32_t width, float* sum
 
 }  // namespace
 
-void sum_up_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary) {
+void summarize_keys(KvType type, const void* keys, const float* scales, uint32_t head_width, float* summary) {
   if (type == KvType::k16) {
-    sum_up(static_cast<const int16_t*>(keys), scales, head_width, summary);
+    summarize(static_cast<const int16_t*>(keys), scales, head_width, summary);
   } else {
-    sum_up(static_cast<const int8_t*>(keys), scales, head_width, summary);
+    summarize(static_cast<const int8_t*>(keys), scales, head_width, summary);
   }
 }
 

@@ -1,8 +1,7 @@
-// Matrix products on panels, written once for every instruction set.
+// Panels and activations → matrix products, in one implementation for all instruction sets.
 //
-// An Isa says how nibbles and bytes are multiplied by inputs of each precision (see dots.h), for one token and for a
-// tile. The functions here process eight rows for one token (decoding) or for a tile of four (prefill) over the same
-// panel.
+// An Isa names the dots (see dots.h) that multiply nibbles and bytes by inputs of each precision, for one token and for
+// a tile. The functions here process eight rows of a panel for one token (decode) or for a tile of four (prefill).
 #pragma once
 
 #include <cassert>
@@ -16,10 +15,10 @@ namespace camelgpt {
 
 #define CAMELGPT_UNROLL _Pragma("clang loop unroll(full)")
 
-// Tokens that are stored together: a single one, or tiles of four.
+// Tokens whose quantised inputs are interleaved: one, or a tile of four.
 inline uint32_t activation_tile(uint32_t tokens) { return tokens == 1 ? 1 : kTokenTile; }
 
-// The eight sub-scales of one part of a unit as floats.
+// The eight sub-scales of a unit, or of half a unit, as floats.
 inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
   if (is_signed) {
     const v128_t words = wasm_i16x8_load8x8(p);
@@ -32,31 +31,30 @@ inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
   }
 }
 
-// Whether a dot reads its inputs as words: four columns in the order 0, 2, 1, 3. Others read bytes; of 16 bits,
-// q = 256 * high + low, the high bytes of a unit and after them the low ones.
+// Whether a dot reads its inputs as words: every four columns in the order 0, 2, 1, 3. Others read bytes: 16-bit inputs
+// q = 256 * high + low are split into the high bytes of a unit, followed by the low ones.
 template <class Dot>
 inline constexpr bool kReadsWords = Dot::kColumnBytes == 2;
 
-// Eight rows of one panel kind times kTokens tokens, by one dot. What sets have in common is compiled once: the
-// parameters are what the code depends on, and no more.
+// Eight rows of one panel kind times kTokens tokens, by one dot. The template parameters are only what the code depends
+// on, so code that kernel sets have in common is compiled once.
 template <class Dot, Precision kPrecision, PanelKind kKind, int kTokens>
 struct PanelTile {
   static constexpr bool kPairs = !kReadsWords<Dot> && kPrecision == Precision::k16;
   static constexpr PanelLayout kLayout = panel_layout(kKind);
-  static constexpr uint32_t kUnitBytes =
-      kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of the inputs
-  static constexpr int kParts = kLayout.subs == 2 ? 2 : 1;            // halves of a unit that have scales of their own
+  static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of inputs
+  static constexpr int kSections = kLayout.subs == 2 ? 2 : 1;  // sections of a unit, each with its own scales
   static constexpr bool kOffset = kLayout.offset != 0;
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
-  // Two steps are the low and the high nibbles of the same bytes.
-  static constexpr bool kBothNibbles = kLayout.nibbles && kParts == 1;
+  // Each pair of steps reads the low and the high nibbles of the same bytes.
+  static constexpr bool kBothNibbles = kLayout.nibbles && kSections == 1;
   static_assert(!kOffset || kLayout.offset == 1u << kOffsetShift);
 
-  // What stays in registers.
+  // Constants to keep in registers.
   struct Constants {
     Dot dot;
     HalfConverter half;
-    v128_t nibbles{}, table{};  // of the kinds with a table
+    v128_t nibbles{}, table{};  // for kinds with a table
 
     Constants() {
       if constexpr (kLayout.table) {
@@ -68,43 +66,43 @@ struct PanelTile {
     }
   };
 
-  // The quantised input of one tile of tokens, unit after unit (see Quantizer).
+  // The quantised input of one tile of tokens, unit by unit (see Quantizer).
   struct TileInput {
     const uint8_t* values;
     const float* scales;
-    const int32_t* sums;  // of the values, for each part of a unit
-    const float* totals;  // likewise
+    const int32_t* sums;  // of the values of each section
+    const float* totals;  // the sums times the scales
   };
 
   static TileInput tile_input(const Activations& input, uint32_t first_token, uint32_t units) {
     const size_t at = static_cast<size_t>(first_token) * units;  // tokens before this tile, times units
     return {(kReadsWords<Dot> ? input.words : input.bytes) + at / kTokens * kUnitBytes, input.scales + at,
-            kParts == 2 ? input.half_sums + 2 * at : input.sums + at,
-            kParts == 2 ? input.half_totals + 2 * at : input.totals + at};
+            kSections == 2 ? input.half_sums + 2 * at : input.sums + at,
+            kSections == 2 ? input.half_totals + 2 * at : input.totals + at};
   }
 
-  // totals[input][half of the rows] = values · inputs, for one part of a unit. Steps of an input's columns are kTokens
-  // * 4 apart.
+  // totals[input][half of the rows] = values · inputs, for one section of a unit. An input has four columns per step,
+  // and steps are kTokens * 4 columns apart.
   template <int kCount>
-  __attribute__((always_inline)) static void dot_part(const Constants& c, const uint8_t* values,
-                                                      const uint8_t* const inputs[kCount], int part,
-                                                      v128_t totals[kCount][2]) {
-    constexpr uint32_t kStepBytes = kTokens * 4 * Dot::kColumnBytes;  // of the inputs
-    constexpr int kTurns = kParts == 2 ? 2 : 4;                       // of two steps each
+  __attribute__((always_inline)) static void dot_section(const Constants& c, const uint8_t* values,
+                                                         const uint8_t* const inputs[kCount], int section,
+                                                         v128_t totals[kCount][2]) {
+    constexpr uint32_t kStepBytes = kTokens * 4 * Dot::kColumnBytes;  // of inputs
+    constexpr int kIterations = kSections == 2 ? 2 : 4;               // of two steps each
     typename Dot::Sum sums[kCount][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
-    if (!kLayout.nibbles) values += part * 4 * 32;
-    constexpr uint32_t kTurnBytes = (kBothNibbles ? 1 : 2) * kStepBytes;
-    uint32_t at = part * 4 * kStepBytes;
-    const uint32_t end = at + kTurns * kTurnBytes;
-    // Unrolled, the compiler would compute each sum in one go, when it is needed: what they share does not fit the
-    // registers.
+    if (!kLayout.nibbles) values += section * 4 * 32;
+    constexpr uint32_t kIterationBytes = (kBothNibbles ? 1 : 2) * kStepBytes;
+    uint32_t at = section * 4 * kStepBytes;
+    const uint32_t end = at + kIterations * kIterationBytes;
+    // If it were unrolled, the compiler would compute one sum after another, but the weights that they share do not fit
+    // into registers.
 #pragma clang loop unroll(disable)
     do {
       CAMELGPT_UNROLL
       for (int i = 0; i < 2; ++i) {
-        const bool high = kBothNibbles ? i == 1 : part == 1;
+        const bool high = kBothNibbles ? i == 1 : section == 1;
         const uint8_t* p = kBothNibbles ? values : values + i * 32;
         const typename Dot::Weights weights[2] = {unit_weights(c, wasm_v128_load(p), high),
                                                   unit_weights(c, wasm_v128_load(p + 16), high)};
@@ -115,7 +113,7 @@ struct PanelTile {
         }
       }
       values = opaque(values + (kBothNibbles ? 32 : 64));
-      at = opaque(at + kTurnBytes);
+      at = opaque(at + kIterationBytes);
     } while (at != end);
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) {
@@ -123,7 +121,7 @@ struct PanelTile {
     }
   }
 
-  // 16 bytes of a unit's values as weights; of nibbles those of one half.
+  // Unpacks 16 bytes of a unit's values; of nibbles, the high or the low ones.
   static inline typename Dot::Weights unit_weights(const Constants& c, v128_t x, bool high) {
     if constexpr (kLayout.table) {
       return c.dot.byte(wasm_i8x16_swizzle(c.table, wasm_v128_and(high ? wasm_u16x8_shr(x, 4) : x, c.nibbles)));
@@ -134,34 +132,34 @@ struct PanelTile {
     }
   }
 
-  // totals = values · inputs of the tile, for one part of a unit.
+  // totals = values · inputs of the tile, for one section of a unit.
   __attribute__((always_inline)) static void dot_tile(const Constants& c, const uint8_t* values, const uint8_t* input,
-                                                      int part, v128_t totals[kTokens][2]) {
+                                                      int section, v128_t totals[kTokens][2]) {
     if constexpr (!kPairs) {
       const uint8_t* inputs[kTokens];
       for (int t = 0; t < kTokens; ++t) inputs[t] = input + t * 4 * Dot::kColumnBytes;
-      dot_part<kTokens>(c, values, inputs, part, totals);
+      dot_section<kTokens>(c, values, inputs, section, totals);
     } else {
-      constexpr int kAtOnce = kTokens == 1 ? 1 : 2;  // as many sums as there are registers for
+      constexpr int kTokensPerPass = kTokens == 1 ? 1 : 2;  // as many as the registers hold sums for
       CAMELGPT_UNROLL
-      for (int t = 0; t < kTokens; t += kAtOnce) {
-        const uint8_t* inputs[2 * kAtOnce];
-        for (int i = 0; i < kAtOnce; ++i) {
+      for (int t = 0; t < kTokens; t += kTokensPerPass) {
+        const uint8_t* inputs[2 * kTokensPerPass];
+        for (int i = 0; i < kTokensPerPass; ++i) {
           inputs[i] = input + (t + i) * 4;
-          inputs[kAtOnce + i] = inputs[i] + kTokens * kUnitColumns;
+          inputs[kTokensPerPass + i] = inputs[i] + kTokens * kUnitColumns;
         }
-        v128_t sums[2 * kAtOnce][2];
-        dot_part<2 * kAtOnce>(c, values, inputs, part, sums);
-        for (int i = 0; i < kAtOnce; ++i) {
+        v128_t sums[2 * kTokensPerPass][2];
+        dot_section<2 * kTokensPerPass>(c, values, inputs, section, sums);
+        for (int i = 0; i < kTokensPerPass; ++i) {
           for (int h = 0; h < 2; ++h) {
-            totals[t + i][h] = wasm_i32x4_add(wasm_i32x4_shl(sums[i][h], 8), sums[kAtOnce + i][h]);
+            totals[t + i][h] = wasm_i32x4_add(wasm_i32x4_shl(sums[i][h], 8), sums[kTokensPerPass + i][h]);
           }
         }
       }
     }
   }
 
-  // The scales of eight rows in a part of a unit; minimums are to be added, times the input's total.
+  // The scales of eight rows in one section of a unit. Minimums are multiplied by the input's total and added.
   struct Scales {
     v128_t scale[2];
     v128_t minimum[2];
@@ -176,7 +174,8 @@ struct PanelTile {
     return scales;
   }
 
-  static inline Scales part_scales(const HalfConverter& half, const Scales& super, const uint8_t* unit, int part) {
+  static inline Scales section_scales(const HalfConverter& half, const Scales& super, const uint8_t* unit,
+                                      int section) {
     const uint8_t* side = unit + kLayout.values_bytes;
     Scales scales{};
     if constexpr (kLayout.subs == 0) {
@@ -185,10 +184,10 @@ struct PanelTile {
         if constexpr (kLayout.minimum) scales.minimum[h] = half.load4(side + 16 + h * 8);
       }
     } else {
-      load_sub_scales(side + part * 8, true, scales.scale);
+      load_sub_scales(side + section * 8, true, scales.scale);
       for (int h = 0; h < 2; ++h) scales.scale[h] = wasm_f32x4_mul(super.scale[h], scales.scale[h]);
       if constexpr (kLayout.minimum) {
-        load_sub_scales(side + (kLayout.subs + part) * 8, false, scales.minimum);
+        load_sub_scales(side + (kLayout.subs + section) * 8, false, scales.minimum);
         for (int h = 0; h < 2; ++h) scales.minimum[h] = wasm_f32x4_mul(super.minimum[h], scales.minimum[h]);
       }
     }
@@ -208,7 +207,7 @@ struct PanelTile {
     }
   }
 
-  // Eight rows times the tokens from `first_token` on, of which `valid` are stored.
+  // y = eight rows · the tokens of the tile from `first_token` on. Stores only the tokens that exist.
   __attribute__((noinline)) static void multiply(const uint8_t* group, const Activations& activations,
                                                  uint32_t first_token, float* y, size_t y_stride) {
     const uint32_t units = activations.columns / kUnitColumns;
@@ -229,15 +228,15 @@ struct PanelTile {
         }
       }
       CAMELGPT_UNROLL
-      for (int part = 0; part < kParts; ++part) {
+      for (int section = 0; section < kSections; ++section) {
         v128_t totals[kTokens][2];
-        dot_tile(c, unit, input.values, part, totals);
-        const Scales scales = part_scales(c.half, super, unit, part);
+        dot_tile(c, unit, input.values, section, totals);
+        const Scales scales = section_scales(c.half, super, unit, section);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
-          add_scaled(totals[t], scales.scale, input.scales + t, input.sums + part * kTokens + t, acc[t]);
+          add_scaled(totals[t], scales.scale, input.scales + t, input.sums + section * kTokens + t, acc[t]);
           if constexpr (kLayout.minimum) {
-            const v128_t total = wasm_v128_load32_splat(input.totals + part * kTokens + t);
+            const v128_t total = wasm_v128_load32_splat(input.totals + section * kTokens + t);
             for (int h = 0; h < 2; ++h) acc[t][h] = madd(scales.minimum[h], total, acc[t][h]);
           }
         }
@@ -245,8 +244,8 @@ struct PanelTile {
       unit += kLayout.unit_bytes;
       input.values += kUnitBytes;
       input.scales += kTokens;
-      input.sums += kTokens * kParts;
-      input.totals += kTokens * kParts;
+      input.sums += kTokens * kSections;
+      input.totals += kTokens * kSections;
     }
     CAMELGPT_UNROLL
     for (int t = 0; t < kTokens; ++t) {
@@ -261,7 +260,7 @@ struct PanelTile {
 // One panel kind on one instruction set.
 template <class Isa, PanelKind kKind>
 struct PanelMatmul {
-  // The dots for one token and for a tile at one precision, which is all the same for words.
+  // `Dot` for one token, `TileDot` for tiles. Word inputs have the same layout at either precision, so they share code.
   template <class Dot, class TileDot, Precision kPrecision>
   static void multiply(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
     for (uint32_t g = 0; g < weights.groups; ++g) {
@@ -290,7 +289,7 @@ struct PanelMatmul {
   }
 };
 
-// Half, bfloat16 and float panels: products with the floats themselves.
+// Products of half, bfloat16 and float panels with unquantised activations.
 template <PanelKind kKind>
 struct FloatMatmul {
   static constexpr uint32_t kBytes = panel_layout(kKind).float_bytes;
@@ -301,7 +300,7 @@ struct FloatMatmul {
     return wasm_v128_load(p);
   }
 
-  // kGroups groups of eight rows times kTokens tokens: as many independent sums as hide the latency of madd.
+  // kGroups groups of eight rows times kTokens tokens: enough independent sums to hide the latency of madd.
   template <int kGroups, int kTokens>
   static void tile(const uint8_t* panel, size_t group_bytes, uint32_t columns, const float* x, size_t x_stride,
                    float* y, size_t y_stride) {
@@ -358,7 +357,7 @@ struct FloatMatmul {
   }
 };
 
-// Fills in the matrix products of a table.
+// Sets a table's matrix products.
 template <class Isa>
 constexpr void set_matmuls(Kernels* table) {
   const auto set = [table](PanelKind kind, MatmulFunction function) {

@@ -1,12 +1,13 @@
-// The kernels on relaxed SIMD, in one variant for each way in which a machine may carry out the int8 dot product.
+// The kernel sets for relaxed SIMD, one for each behaviour of the int8 dot product.
 #include "kernels/attention_kernel.h"
 #include "kernels/sets.h"
 
 namespace camelgpt {
 namespace {
 
-// Where one instruction multiplies bytes and adds them up in 32 bits, two of those are faster than multiplying 16 bits.
-// With VNNI 16-bit sums win by 8 % in tiles, the 32-bit dot by 3 % for one token (Zen 5, SmolLM2 Q4_1 in Chromium 156).
+// A single instruction multiplies bytes and adds the products in 32 bits, so for 16-bit activations two byte dots beat
+// 16-bit multiplications. With VNNI, 16-bit sums win by 8 % in tiles and the 32-bit dot by 3 % for one token (Zen 5,
+// SmolLM2 Q4_1 in Chromium 156).
 struct Unsigned {
   using Nibble8 = Dot32;
   using Nibble8Tile = Dot16;
@@ -15,7 +16,7 @@ struct Unsigned {
   using Byte16 = Dot32;
 };
 
-// ARM adds two products up in 16 bits, which is too little for bytes of -128: bytes take the widening multiplication.
+// ARM adds two products in 16 bits, which overflows for bytes of -128: bytes use the widening multiplication.
 struct Signed {
   using Nibble8 = Dot32;
   using Nibble8Tile = Dot32;
@@ -24,9 +25,9 @@ struct Signed {
   using Byte16 = WideDot;
 };
 
-// Where the dot is several instructions, 16 bits are as fast by that of simd128; only for a single token and nibbles
-// 16-bit sums of both bytes win by a tenth.
-struct Split {
+// Assumes that the 32-bit dot takes several instructions. For 16-bit activations, simd128's dot is as fast; only for
+// one token and nibbles do 16-bit sums of both bytes win, by 10 %.
+struct AnyDot {
   using Nibble8 = Dot16;
   using Nibble8Tile = Dot16;
   using Nibble16 = Dot16;
@@ -38,10 +39,10 @@ struct Split {
 
 const Kernels kRelaxedUnsignedKernels = make_kernels<Unsigned>("relaxed dot32 unsigned");
 const Kernels kRelaxedSignedKernels = make_kernels<Signed>("relaxed dot32 signed");
-const Kernels kRelaxedSplitKernels = make_kernels<Split>("relaxed dot16");
+const Kernels kRelaxedDot16Kernels = make_kernels<AnyDot>("relaxed dot16");
 
 RelaxedDot probe_relaxed_dot() {
-  // Fixed vectors whose second operand uses bit 7: [activation, weight] pairs that tell the permitted lowerings apart.
+  // Fixed vectors that distinguish the permitted behaviours: some weights have bit 7 set, and some sums saturate.
   static const volatile int8_t kInputs[2][16] = {
       {127, 127, 127, 127, -127, -127, -127, -127, 1, -2, 3, -4, 127, -127, 127, -127},
       {5, -6, 7, 8, 100, 100, -100, -100, 127, 127, -1, -1, 0, 0, 0, 1}};

@@ -1,4 +1,5 @@
-// The kernels in plain C++: what every other set is tested against. Read these to know what the others compute.
+// The kernels in plain C++: the reference that every other set is tested against. Read it to learn what kernels
+// compute.
 #include <cfloat>
 #include <cmath>
 #include <cstring>
@@ -10,18 +11,18 @@
 namespace camelgpt {
 namespace {
 
-// Quantised activations lie token by token: words [tokens, columns], the rest [tokens, units].
-void quantize(Range part, const Activations& out) {
+// Quantised activations are in token order: words [tokens, columns], scales, sums and totals [tokens, units].
+void quantize(Range slice, const Activations& out) {
   if (out.columns % kUnitColumns != 0) return;
   const uint32_t units = out.columns / kUnitColumns;
-  const float limit = static_cast<float>(largest_quant(out.precision));
-  for (uint32_t t = part.first; t < part.end; ++t) {
+  const float limit = static_cast<float>(max_quant(out.precision));
+  for (uint32_t t = slice.first; t < slice.end; ++t) {
     for (uint32_t u = 0; u < units; ++u) {
       const size_t at = static_cast<size_t>(t) * units + u;
       const float* unit = out.x + t * out.stride + u * kUnitColumns;
       float largest = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(unit[i]));
-      const float inverse = largest > kSmallestRange ? limit / largest : 0.0f;
+      const float inverse = largest > kMinQuantRange ? limit / largest : 0.0f;
       out.scales[at] = largest / limit;
       out.half_sums[2 * at] = out.half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
@@ -37,11 +38,7 @@ void quantize(Range part, const Activations& out) {
   }
 }
 
-float half_at(const uint8_t* p, uint32_t index) {
-  uint16_t half;
-  std::memcpy(&half, p + 2 * index, sizeof half);
-  return half_to_float(half);
-}
+float half_at(const uint8_t* p, uint32_t index) { return half_to_float(load_half(p + 2 * index)); }
 
 // The quant of row `lane`, column `i` of a unit.
 int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane, uint32_t i) {
@@ -51,12 +48,12 @@ int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane
   return layout.table ? kIq4NlValues[nibble] + 128 : nibble;
 }
 
-// One row times one token. Exact integer sums within a unit (or half of one, where halves have scales of their own),
-// then floats from left to right.
+// One row times one token: exact integer sums within a unit (or a section of it, if its halves have their own scales),
+// then float sums from left to right.
 template <PanelKind kKind>
 float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input, uint32_t token) {
   constexpr PanelLayout layout = panel_layout(kKind);
-  constexpr uint32_t parts = layout.subs == 2 ? 2 : 1;
+  constexpr uint32_t sections = layout.subs == 2 ? 2 : 1;
   const uint32_t lane = row % kPanelRows;
   const uint8_t* p = weights.data + row / kPanelRows * weights.group_bytes;
   const uint32_t units = weights.columns / kUnitColumns;
@@ -71,8 +68,8 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
     const size_t at = static_cast<size_t>(token) * units + u;
     int16_t q[kUnitColumns];
     std::memcpy(q, input.words + at * sizeof q, sizeof q);
-    for (uint32_t part = 0; part < parts; ++part) {
-      const uint32_t first = part * 16, end = parts == 2 ? first + 16 : kUnitColumns;
+    for (uint32_t section = 0; section < sections; ++section) {
+      const uint32_t first = section * 16, end = sections == 2 ? first + 16 : kUnitColumns;
       int32_t whole = 0;
       for (uint32_t i = first; i < end; ++i) {
         whole += q[i] * (quant_at(layout, p, lane, i) - layout.offset);
@@ -82,14 +79,15 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
         scale = half_at(side, lane);
         if (layout.minimum) minimum = half_at(side + 2 * kPanelRows, lane);
       } else {
-        scale = half_at(super, lane) * static_cast<float>(static_cast<int8_t>(side[part * kPanelRows + lane]));
+        scale = half_at(super, lane) * static_cast<float>(static_cast<int8_t>(side[section * kPanelRows + lane]));
         if (layout.minimum) {
           minimum = -half_at(super + 2 * kPanelRows, lane) *
-                    static_cast<float>(side[(layout.subs + part) * kPanelRows + lane]);
+                    static_cast<float>(side[(layout.subs + section) * kPanelRows + lane]);
         }
       }
       sum = static_cast<float>(whole) * (scale * input.scales[at]) + sum;
-      if (layout.minimum) sum = minimum * (parts == 2 ? input.half_totals[2 * at + part] : input.totals[at]) + sum;
+      if (layout.minimum)
+        sum = minimum * (sections == 2 ? input.half_totals[2 * at + section] : input.totals[at]) + sum;
     }
     p += layout.unit_bytes;
   }
@@ -107,9 +105,7 @@ float float_row_dot(const PanelSlice& weights, uint32_t row, const Activations& 
     if (kKind == PanelKind::kFloat) {
       std::memcpy(&weight, p, sizeof weight);
     } else {
-      uint16_t word;
-      std::memcpy(&word, p, sizeof word);
-      weight = kKind == PanelKind::kHalf ? half_to_float(word) : bfloat16_to_float(word);
+      weight = kKind == PanelKind::kHalf ? half_to_float(load_half(p)) : bfloat16_to_float(load_half(p));
     }
     sum = weight * x[c] + sum;
   }
@@ -124,7 +120,7 @@ void matmul(const PanelSlice& weights, const Activations& input, float* y, size_
   }
 }
 
-// The weight of a panel in single rows or columns, or its quant without the offset.
+// Value i of a neuron in a panel of bytes or nibbles: its quant minus the offset.
 int32_t neuron_quant(const Panel& panel, uint32_t neuron, uint32_t i) {
   const size_t run = neuron * neuron_run_bytes(panel.kind, neuron_width(panel));
   if (panel.kind == PanelKind::kByte) {
@@ -134,7 +130,7 @@ int32_t neuron_quant(const Panel& panel, uint32_t neuron, uint32_t i) {
   return (i % kUnitColumns < 16 ? byte & 15 : byte >> 4) - 8;
 }
 
-// The quants of a single token's input.
+// A quant of the input, which is a single token.
 int16_t input_quant(const Activations& input, uint32_t column) {
   int16_t q;
   std::memcpy(&q, input.words + column * sizeof q, sizeof q);
@@ -157,10 +153,10 @@ void dot_rows(const Panel& weights, std::span<const uint32_t> rows, const Activa
   }
 }
 
-void add_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part,
+void add_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range slice,
                  float* y) {
   const size_t width = static_cast<size_t>(neuron_width(weights));
-  for (uint32_t row = part.first; row < part.end; ++row) {
+  for (uint32_t row = slice.first; row < slice.end; ++row) {
     float sum = 0;
     for (size_t i = 0; i < columns.size();) {
       const uint32_t unit = columns[i] / kUnitColumns;
@@ -184,10 +180,10 @@ void dot_half_rows(const Panel& weights, std::span<const uint32_t> rows, const A
   }
 }
 
-void add_half_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range part,
+void add_half_columns(const Panel& weights, std::span<const uint32_t> columns, const Activations& input, Range slice,
                       float* y) {
   const size_t run = neuron_run_bytes(weights.kind, neuron_width(weights));
-  for (uint32_t row = part.first; row < part.end; ++row) {
+  for (uint32_t row = slice.first; row < slice.end; ++row) {
     float sum = 0;
     for (const uint32_t c : columns) sum = half_at(weights.data + c * run, row) * input.x[c] + sum;
     y[row] = sum;
@@ -278,7 +274,7 @@ float round_row(const float* x, uint32_t count, RowLimits limits, int16_t* out) 
   const double scale =
       std::fmax(largest / static_cast<double>(limits.magnitude), std::sqrt(squares) / static_cast<double>(limits.norm));
   for (uint32_t i = 0; i < count; ++i) {
-    out[i] = largest > static_cast<double>(kSmallestRange)
+    out[i] = largest > static_cast<double>(kMinQuantRange)
                  ? static_cast<int16_t>(std::nearbyint(static_cast<double>(x[i]) / scale))
                  : int16_t{0};
   }
@@ -289,9 +285,9 @@ double stored_at(KvType type, const void* stored, size_t index) {
   return type == KvType::k16 ? static_cast<const int16_t*>(stored)[index] : static_cast<const int8_t*>(stored)[index];
 }
 
-// Calls body(position) on each of the first `seen` positions that attention is to visit.
+// Calls body(position) for each of the first `seen` positions that attention visits: in its tiles and in its window.
 template <typename Body>
-void each_visited(const AttentionArguments& a, uint32_t seen, Body body) {
+void for_each_visited(const AttentionArguments& a, uint32_t seen, Body body) {
   const uint32_t tiles = a.tiles != nullptr ? a.tile_count : (seen + kAttentionTile - 1) / kAttentionTile;
   for (uint32_t i = 0; i < tiles; ++i) {
     const uint32_t start = (a.tiles != nullptr ? a.tiles[i] : i) * kAttentionTile;
@@ -319,9 +315,9 @@ void attend(const AttentionArguments& a) {
         return cap == 0 ? sum : cap * std::tanh(sum / cap);
       };
       double maximum = -HUGE_VAL, total = 0;
-      each_visited(a, seen, [&](uint32_t p) { maximum = std::fmax(maximum, score(p)); });
+      for_each_visited(a, seen, [&](uint32_t p) { maximum = std::fmax(maximum, score(p)); });
       double sums[kMaxHeadWidth] = {};
-      each_visited(a, seen, [&](uint32_t p) {
+      for_each_visited(a, seen, [&](uint32_t p) {
         const double weight = std::exp(score(p) - maximum);
         total += weight;
         for (uint32_t i = 0; i < width; ++i) {

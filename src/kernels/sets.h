@@ -1,4 +1,4 @@
-// The kernel sets that a build may contain. Only select.cpp knows which of them it has.
+// The kernel sets that a build may contain. Only select.cpp knows which of them it does contain.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -7,12 +7,12 @@ namespace camelgpt {
 
 extern const Kernels kScalarKernels;
 extern const Kernels kSimdKernels;
-extern const Kernels
-    kRelaxedUnsignedKernels;  // right where the dot's second operand counts as unsigned, without saturation
-extern const Kernels kRelaxedSignedKernels;  // right where it counts as signed
-extern const Kernels kRelaxedSplitKernels;   // right everywhere
+extern const Kernels kRelaxedUnsignedKernels;  // for RelaxedDot::kUnsigned
+extern const Kernels kRelaxedSignedKernels;    // for RelaxedDot::kSigned
+extern const Kernels kRelaxedDot16Kernels;     // correct on every machine
 
-// What this machine's 32-bit int8 dot does with bit 7 of its second operand.
+// How this machine's 32-bit int8 dot treats its second operand: as unsigned without saturation, as signed, or
+// otherwise.
 enum class RelaxedDot : uint8_t { kUnsigned, kSigned, kOther };
 RelaxedDot probe_relaxed_dot();
 

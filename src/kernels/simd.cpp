@@ -1,4 +1,4 @@
-// The kernels on simd128: every browser since 2021.
+// The kernel set for simd128, which Chrome has since version 91, Firefox since 89 and Safari since 16.4.
 #include "kernels/attention_kernel.h"
 #include "kernels/sets.h"
 

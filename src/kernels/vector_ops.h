@@ -1,5 +1,5 @@
-// Everything between the matrix products, written once for every instruction set: norm, activation, rope, quantisation,
-// softmax sums.
+// Vector operations between matrix products, in one implementation for all instruction sets: quantisation, norms,
+// activation functions, rope, softmax sums.
 #pragma once
 
 #include <cfloat>
@@ -15,15 +15,15 @@ inline float horizontal_sum(v128_t v) {
          (wasm_f32x4_extract_lane(v, 2) + wasm_f32x4_extract_lane(v, 3));
 }
 
-// Without branches, which nobody could foresee.
+// Branch-free: the branches would be unpredictable.
 inline float horizontal_max(v128_t v) {
   v = wasm_f32x4_pmax(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
   v = wasm_f32x4_pmax(v, wasm_i32x4_shuffle(v, v, 1, 0, 3, 2));
   return wasm_f32x4_extract_lane(v, 0);
 }
 
-// Rounds floats below 2^22: the sum with 1.5 * 2^23 has no bits for fractions. That is cheaper than the instructions,
-// which x86 does not have in this form.
+// Rounds floats of magnitude below 2^22: adding 1.5 * 2^23 leaves no bits for fractions. Cheaper than WebAssembly's
+// conversion, which x86 has no single instruction for.
 inline v128_t round_to_i32(v128_t x) {
   const v128_t magic = wasm_f32x4_splat(0x1.8p23f);
   return wasm_i32x4_sub(wasm_f32x4_add(x, magic), magic);
@@ -37,12 +37,12 @@ inline const volatile float kExpConstants[] = {-87.3f,           88.3f,
                                                5.0000001201e-1f, 1.0f,
                                                0x1.8p23f};
 
-// e^x to about one unit in the last place: x = n ln 2 + r, polynomial for e^r (coefficients of Cephes' expf), 2^n by
-// bits. Below -87.3 (where e^x leaves the normal floats) the result is that of -87.3; above 88.3 that of 88.3.
+// e^x to about one unit in the last place: x = n ln 2 + r, a polynomial for e^r (coefficients of Cephes' expf), and 2^n
+// added to the exponent bits. x is clamped to [-87.3, 88.3], where e^x is a normal float.
 struct Exp {
   static v128_t constant(int i) { return wasm_f32x4_splat(kExpConstants[i]); }
   v128_t lowest = constant(0), highest = constant(1), log2_e = constant(2);
-  v128_t minus_ln_2 = constant(3), rest_of_ln_2 = constant(4);
+  v128_t minus_ln_2 = constant(3), minus_ln_2_tail = constant(4);
   v128_t c5 = constant(5), c4 = constant(6), c3 = constant(7), c2 = constant(8), c1 = constant(9), c0 = constant(10);
   v128_t one = constant(11), magic = constant(12);
 
@@ -50,7 +50,7 @@ struct Exp {
     x = wasm_f32x4_pmax(lowest, wasm_f32x4_pmin(highest, x));
     const v128_t shifted = madd(x, log2_e, magic);  // n in the low bits, see round_to_i32
     const v128_t n = wasm_f32x4_sub(shifted, magic);
-    const v128_t r = madd(n, rest_of_ln_2, madd(n, minus_ln_2, x));
+    const v128_t r = madd(n, minus_ln_2_tail, madd(n, minus_ln_2, x));
     v128_t p = madd(c5, r, c4);
     p = madd(p, r, c3);
     p = madd(p, r, c2);
@@ -64,10 +64,11 @@ struct Exp {
 // Quantises inputs of matrix products to words, to bytes or to both (see kReadsWords).
 template <Precision kPrecision, bool kWords, bool kBytes>
 struct Quantizer {
-  static constexpr uint32_t kByteColumns = kPrecision == Precision::k8 ? 1 : 2;  // bytes of a column there
-  static constexpr float kLimit = static_cast<float>(largest_quant(kPrecision));
+  static constexpr uint32_t kBytesPerColumn =
+      kPrecision == Precision::k8 ? 1 : 2;  // bytes per column of Activations::bytes
+  static constexpr float kLimit = static_cast<float>(max_quant(kPrecision));
 
-  // Inputs that are not finite have no sensible quants, but their sums must not be undefined.
+  // The quants of non-finite inputs are meaningless, but adding them must not be undefined behaviour.
   static inline int32_t wrapping_add(int32_t a, int32_t b) {
     return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
   }
@@ -97,8 +98,8 @@ struct Quantizer {
     wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
   }
 
-  // Writes the 16 quants of a unit's half in steps of four columns of `tile` tokens. `at`: of the tile's unit, in
-  // columns.
+  // Writes 16 quants (half `half` of a unit) of token `lane` in steps of four columns. `at`: start of the tile's unit,
+  // in columns.
   static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at,
                            const Activations& out) {
     if constexpr (kWords) {
@@ -110,7 +111,7 @@ struct Quantizer {
       }
     }
     if constexpr (kBytes) {
-      uint8_t* to = out.bytes + at * kByteColumns + half * 16 * tile + lane * 4;
+      uint8_t* to = out.bytes + at * kBytesPerColumn + half * 16 * tile + lane * 4;
       if constexpr (kPrecision == Precision::k16) {
         const v128_t rounding = wasm_i16x8_splat(128);
         const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], rounding), 8),
@@ -122,14 +123,14 @@ struct Quantizer {
     }
   }
 
-  // One unit of one token. `first`: of the tile's unit, counted in scales. Half sums are at twice that and `tile`
-  // further.
+  // Quantises one unit of token `lane` of a tile. `first`: index of the tile's first scale of this unit. The half sums
+  // start at twice this index; those of the second half are `tile` further.
   static inline void unit(const float* x, uint32_t tile, uint32_t lane, size_t first, const Activations& out) {
     const size_t at = first + lane, half_at = 2 * first + lane;
     v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
     for (int i = 4; i < 32; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
     const float largest = horizontal_max(largest4);
-    const v128_t inverse = wasm_f32x4_splat(largest > kSmallestRange ? kLimit / largest : 0.0f);
+    const v128_t inverse = wasm_f32x4_splat(largest > kMinQuantRange ? kLimit / largest : 0.0f);
     const float scale = largest / kLimit;
     int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
@@ -144,12 +145,12 @@ struct Quantizer {
     out.totals[at] = static_cast<float>(out.sums[at]) * scale;
   }
 
-  // Layout: tile after tile of tokens; in a tile unit after unit; in a unit eight steps of four columns; in a step the
-  // tokens. Of the last tile, tokens that there are not stay as they were: their products are not stored.
-  static void run(Range part, const Activations& out) {
+  // Layout: [tiles][units][8 steps][tokens of the tile][4 columns]. Lanes of the last tile without a token keep their
+  // old contents: their products are not stored.
+  static void run(Range slice, const Activations& out) {
     const uint32_t units = out.columns / kUnitColumns;
     const uint32_t tile = activation_tile(out.tokens);
-    for (uint32_t first = part.first; first < part.end; first += tile) {
+    for (uint32_t first = slice.first; first < slice.end; first += tile) {
       const uint32_t valid = out.tokens - first < tile ? out.tokens - first : tile;
       for (uint32_t u = 0; u < units; ++u) {
         const size_t at = static_cast<size_t>(first) * units + static_cast<size_t>(u) * tile;
@@ -160,22 +161,22 @@ struct Quantizer {
   }
 };
 
-// What some dots read.
+// Quantises in the formats that these dots read.
 template <Precision kPrecision, class... Dots>
-void quantize_for(Range part, const Activations& out) {
-  Quantizer<kPrecision, (kReadsWords<Dots> || ...), (!kReadsWords<Dots> || ...)>::run(part, out);
+void quantize_for(Range slice, const Activations& out) {
+  Quantizer<kPrecision, (kReadsWords<Dots> || ...), (!kReadsWords<Dots> || ...)>::run(slice, out);
 }
 
 template <class Isa>
-void quantize(Range part, const Activations& out) {
+void quantize(Range slice, const Activations& out) {
   if (out.columns % kUnitColumns != 0) return;
   const bool one = out.tokens == 1;
   if (out.precision == Precision::k8) {
-    return one ? quantize_for<Precision::k8, typename Isa::Nibble8>(part, out)
-               : quantize_for<Precision::k8, typename Isa::Nibble8Tile>(part, out);
+    return one ? quantize_for<Precision::k8, typename Isa::Nibble8>(slice, out)
+               : quantize_for<Precision::k8, typename Isa::Nibble8Tile>(slice, out);
   }
-  return one ? quantize_for<Precision::k16, typename Isa::Nibble16, typename Isa::Byte16>(part, out)
-             : quantize_for<Precision::k16, typename Isa::Nibble16Tile, typename Isa::Byte16>(part, out);
+  return one ? quantize_for<Precision::k16, typename Isa::Nibble16, typename Isa::Byte16>(slice, out)
+             : quantize_for<Precision::k16, typename Isa::Nibble16Tile, typename Isa::Byte16>(slice, out);
 }
 
 struct VectorOps {
@@ -269,14 +270,14 @@ struct VectorOps {
     for (; i < count; ++i) x[i] = cap * std::tanh(x[i] / cap);
   }
 
-  // Four at a time, without branches, which nobody could foresee.
+  // Four at a time and branch-free: the branches would be unpredictable.
   static uint32_t list_positive(const float* x, uint32_t count, uint32_t* list) {
-    static const volatile uint32_t kNone = 0;
+    static const volatile uint32_t kZero = 0;
     alignas(16) static constexpr uint8_t kPositions[16][4] = {
         {0}, {0},    {1},    {0, 1},    {2},    {0, 2},    {1, 2},    {0, 1, 2},
         {3}, {0, 3}, {1, 3}, {0, 1, 3}, {2, 3}, {0, 2, 3}, {1, 2, 3}, {0, 1, 2, 3}};
-    const v128_t zero = opaque_splat_i32(kNone);
-    uint32_t listed = 0, i = 0;
+    const v128_t zero = opaque_splat_i32(kZero);
+    uint32_t listed = 0, i = 0;  // entries in the list, values seen
     for (; i + 4 <= count; i += 4) {
       const uint32_t mask = wasm_i32x4_bitmask(wasm_f32x4_gt(wasm_v128_load(x + i), zero));
       const v128_t bytes = wasm_v128_load32_zero(kPositions[mask]);
@@ -352,17 +353,17 @@ struct VectorOps {
     v128_t largest4 = wasm_f32x4_splat(0), squares = wasm_f32x4_splat(0);
     for (uint32_t i = 0; i < count; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
     const float largest = std::fmin(horizontal_max(largest4), FLT_MAX);
-    if (!(largest > kSmallestRange)) {
+    if (!(largest > kMinQuantRange)) {
       std::memset(out, 0, count * sizeof *out);
       return 0;
     }
-    const v128_t inverse_largest = wasm_f32x4_splat(1.0f / largest);  // against overflow
+    const v128_t inverse_largest = wasm_f32x4_splat(1.0f / largest);  // keeps the squares from overflowing
     for (uint32_t i = 0; i < count; i += 4) {
       const v128_t v = wasm_f32x4_mul(wasm_v128_load(x + i), inverse_largest);
       squares = madd(v, v, squares);
     }
     const float norm = std::sqrt(horizontal_sum(squares));
-    const float steps = std::fmin(limits.magnitude, limits.norm / norm);  // in the largest magnitude
+    const float steps = std::fmin(limits.magnitude, limits.norm / norm);  // quant of the largest magnitude
     const v128_t inverse = wasm_f32x4_splat(steps / largest);
     for (uint32_t i = 0; i < count; i += 8) {
       v128_t quads[2];
@@ -389,7 +390,7 @@ struct VectorOps {
     double total = 0;
     const v128_t shift = wasm_f32x4_splat(maximum);
     uint32_t i = 0;
-    while (i + 4 <= count) {  // float sums of 1,024 terms, then double
+    while (i + 4 <= count) {  // float sums of 1,024 terms, added as doubles
       const uint32_t end = count - i > 1024 ? i + 1024 : i + (count - i) / 4 * 4;
       v128_t sum = wasm_f32x4_splat(0);
       for (; i < end; i += 4) sum = wasm_f32x4_add(sum, exp(wasm_f32x4_sub(wasm_v128_load(x + i), shift)));

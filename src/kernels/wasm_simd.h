@@ -1,4 +1,4 @@
-// The 128-bit instructions: WebAssembly's own, or in native builds (tests, sanitizers) the same ones through SIMDe.
+// WebAssembly's 128-bit SIMD instructions; native builds (tests, sanitizers) emulate them with SIMDe.
 #pragma once
 
 #if defined(__wasm_simd128__)
@@ -12,8 +12,8 @@
 
 #include <cstdint>
 
-// SIMDe has no int8 dot products. The instruction leaves open how bit 7 of the second operand counts, so native builds
-// offer each of the permitted behaviours; tests go through all of them.
+// SIMDe has no int8 dot products. The specification leaves open how bit 7 of the second operand counts, so native
+// builds emulate each permitted behaviour, and tests cover all of them.
 namespace camelgpt {
 enum class DotBehaviour : uint8_t { kUnsigned, kSigned, kSaturating };
 inline DotBehaviour native_dot_behaviour = DotBehaviour::kUnsigned;
@@ -63,8 +63,8 @@ inline v128_t wasm_f32x4_relaxed_madd(v128_t a, v128_t b, v128_t c) { return was
 
 namespace camelgpt {
 
-// a * b + c with two roundings. The relaxed instruction rounds once or twice as the processor likes: without it every
-// flavour gives the same bits on every machine.
+// a * b + c with two roundings. The relaxed instruction rounds once or twice, depending on the processor; without it,
+// every flavour gives the same bits on every machine.
 inline v128_t madd(v128_t a, v128_t b, v128_t c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
 
 }  // namespace camelgpt

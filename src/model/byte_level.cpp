@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdio>
 
-#include "nn/few_attention.h"
 #include "nn/gelu.h"
 #include "nn/linear.h"
+#include "nn/small_attention.h"
 
 namespace camelgpt {
 namespace {
@@ -127,8 +127,8 @@ struct BytePass {
         const float* q = b.qkv.data() + t * qkv_stride;
         const float* first = b.qkv.data() + t / length * length * qkv_stride;
         for (uint32_t at = 0; at < width; at += head_width) {
-          attend_to_few(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width,
-                        b.normed.data() + t * stride + at);
+          small_attention(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width,
+                          b.normed.data() + t * stride + at);
         }
       }
     });

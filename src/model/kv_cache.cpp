@@ -68,7 +68,7 @@ void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, Kv
   const float* scales = cache->keys.scales.data() + position;
   const uint8_t* keys = cache->keys.stored.data() + position * width * kv_element_bytes(cache->type);
   float pairs[2 * kMaxHeadWidth];
-  sum_up_keys(cache->type, keys, scales, width, pairs);
+  summarize_keys(cache->type, keys, scales, width, pairs);
   int16_t quants[2 * kMaxHeadWidth];
   const size_t first = head * cache->page_room;
   cache->page_scales[first + page] = kernels().round_row(pairs, 2 * width, kPageLimits, quants);

@@ -25,7 +25,7 @@ void quantise_block(const float* x, uint8_t* block) {
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
   }
   const float scale = std::clamp(extreme / -8, -65000.0f, 65000.0f);
-  const float inverse = std::fabs(scale) > kSmallestRange ? 1 / scale : 0.0f;
+  const float inverse = std::fabs(scale) > kMinQuantRange ? 1 / scale : 0.0f;
   const uint16_t half = float_to_half(scale);
   std::memcpy(block, &half, 2);
   const auto quant = [&](uint32_t i) {

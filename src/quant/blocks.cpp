@@ -28,7 +28,7 @@ void add_fifth_bits(uint32_t bits, uint8_t* quants) {
   for (int i = 0; i < 32; ++i) quants[i] = static_cast<uint8_t>(quants[i] | (bits >> i & 1) << 4);
 }
 
-// Q4_K and Q5_K: eight pairs of 6-bit scale and minimum in twelve bytes.
+// Q4_K and Q5_K: eight pairs of a 6-bit scale and a 6-bit minimum in twelve bytes.
 void unpack_scale_min_6(const uint8_t* packed, uint32_t unit, int32_t* scale, int32_t* minimum) {
   if (unit < 4) {
     *scale = packed[unit] & 63;
@@ -39,8 +39,8 @@ void unpack_scale_min_6(const uint8_t* packed, uint32_t unit, int32_t* scale, in
   }
 }
 
-// Q3_K: sixteen 6-bit scales in twelve bytes, low four bits in the first eight, high two bits in the last four;
-// offset 32.
+// Q3_K: sixteen 6-bit scales with an offset of 32 in twelve bytes: the low four bits in the first eight bytes, the high
+// two bits in the last four.
 int32_t unpack_scale_q3(const uint8_t* packed, uint32_t index) {
   const int32_t low = index < 8 ? packed[index] & 15 : packed[index - 8] >> 4;
   const int32_t high = packed[8 + index % 4] >> (2 * (index / 4)) & 3;
@@ -56,8 +56,8 @@ void unpack_q2_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
     out->sub_scale[h] = scales[2 * unit + h] & 15;
     out->sub_minimum[h] = -(scales[2 * unit + h] >> 4);
   }
-  const uint8_t* part = quants + 32 * (unit / 4);
-  for (int i = 0; i < 32; ++i) out->quants[i] = part[i] >> (2 * (unit % 4)) & 3;
+  const uint8_t* packed = quants + 32 * (unit / 4);
+  for (int i = 0; i < 32; ++i) out->quants[i] = packed[i] >> (2 * (unit % 4)) & 3;
 }
 
 void unpack_q3_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
@@ -67,9 +67,9 @@ void unpack_q3_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
   out->scale = load_u16(block + 108);
   out->offset = 4;
   for (uint32_t h = 0; h < 2; ++h) out->sub_scale[h] = unpack_scale_q3(scales, 2 * unit + h);
-  const uint8_t* part = quants + 32 * (unit / 4);
+  const uint8_t* packed = quants + 32 * (unit / 4);
   for (int i = 0; i < 32; ++i) {
-    out->quants[i] = static_cast<uint8_t>((part[i] >> (2 * (unit % 4)) & 3) | (high_bits[i] >> unit & 1) << 2);
+    out->quants[i] = static_cast<uint8_t>((packed[i] >> (2 * (unit % 4)) & 3) | (high_bits[i] >> unit & 1) << 2);
   }
 }
 
@@ -77,8 +77,8 @@ void unpack_q4_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
   out->scale = load_u16(block);
   out->minimum = load_u16(block + 2);
   unpack_scale_min_6(block + 4, unit, &out->sub_scale[0], &out->sub_minimum[0]);
-  const uint8_t* part = block + 16 + 32 * (unit / 2);
-  for (int i = 0; i < 32; ++i) out->quants[i] = unit % 2 == 0 ? part[i] & 15 : part[i] >> 4;
+  const uint8_t* packed = block + 16 + 32 * (unit / 2);
+  for (int i = 0; i < 32; ++i) out->quants[i] = unit % 2 == 0 ? packed[i] & 15 : packed[i] >> 4;
 }
 
 void unpack_q5_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
@@ -86,9 +86,9 @@ void unpack_q5_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
   out->scale = load_u16(block);
   out->minimum = load_u16(block + 2);
   unpack_scale_min_6(block + 4, unit, &out->sub_scale[0], &out->sub_minimum[0]);
-  const uint8_t* part = block + 48 + 32 * (unit / 2);
+  const uint8_t* packed = block + 48 + 32 * (unit / 2);
   for (int i = 0; i < 32; ++i) {
-    const uint8_t low = unit % 2 == 0 ? part[i] & 15 : part[i] >> 4;
+    const uint8_t low = unit % 2 == 0 ? packed[i] & 15 : packed[i] >> 4;
     out->quants[i] = static_cast<uint8_t>(low | (high_bits[i] >> unit & 1) << 4);
   }
 }

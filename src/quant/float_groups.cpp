@@ -7,7 +7,7 @@
 namespace camelgpt {
 namespace {
 
-// The compiler's own vectors: it has instructions for them everywhere.
+// Vector extensions of the compiler, available on every target.
 using Words = uint32_t __attribute__((vector_size(16)));
 using Halves = uint16_t __attribute__((vector_size(16)));
 
@@ -16,8 +16,7 @@ Words interleave_second(Words a, Words b) { return __builtin_shufflevector(a, b,
 Halves interleave_first(Halves a, Halves b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
 Halves interleave_second(Halves a, Halves b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 
-// A square: interleaving each row with the one half the rows further transposes it when it is done log2 of the size
-// times.
+// Transposes a square of kSize vectors: interleaving row i with row i + kSize / 2, repeated log2(kSize) times.
 template <typename Vector, int kSize>
 void transpose(const uint8_t* rows, size_t row_bytes, uint8_t* out, size_t out_bytes) {
   Vector a[kSize], b[kSize];
@@ -32,7 +31,7 @@ void transpose(const uint8_t* rows, size_t row_bytes, uint8_t* out, size_t out_b
   for (int i = 0; i < kSize; ++i) std::memcpy(out + i * out_bytes, &a[i], sizeof(Vector));
 }
 
-// Adding one to an exponent of all ones carries into the bit above it, where the sign was taken away.
+// Adding one to an exponent of all ones carries into the sign bit, which was masked off.
 bool are_finite(const uint8_t* bytes, size_t count, uint32_t exponent, uint32_t one, uint32_t carry) {
   uint32_t carried = 0;
   for (size_t i = 0; i < count; i += 4) {
@@ -50,7 +49,7 @@ void transpose_halves(const uint8_t* rows, uint32_t columns, uint8_t* group) {
   for (size_t at = 0; at < row_bytes; at += 16) transpose<Halves, 8>(rows + at, row_bytes, group + at * 8, 16);
 }
 
-void transpose_words(const uint8_t* rows, uint32_t columns, uint8_t* group) {
+void transpose_floats(const uint8_t* rows, uint32_t columns, uint8_t* group) {
   const size_t row_bytes = static_cast<size_t>(columns) * 4;
   for (size_t at = 0; at < row_bytes; at += 16) {
     transpose<Words, 4>(rows + at, row_bytes, group + at * 8, 32);
@@ -58,7 +57,7 @@ void transpose_words(const uint8_t* rows, uint32_t columns, uint8_t* group) {
   }
 }
 
-bool narrow_words(const uint8_t* rows, uint32_t columns, uint8_t* group) {
+bool transpose_floats_to_halves(const uint8_t* rows, uint32_t columns, uint8_t* group) {
   const size_t row_bytes = static_cast<size_t>(columns) * 4;
   for (size_t at = 0; at < row_bytes; at += 32) {
     uint16_t halves[64];

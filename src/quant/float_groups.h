@@ -1,5 +1,4 @@
-// Eight rows of numbers → one group of a panel of numbers: a transpose, eight by eight; floats can become halves on the
-// way.
+// Eight rows of floats, halves or bfloat16 → one panel group, by transposing; floats can be rounded to halves.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +6,16 @@
 
 namespace camelgpt {
 
-// rows [8, columns] → group [columns, 8]. `columns` is a multiple of eight for halves, of four for words.
+// rows [8, columns] → group [columns, 8]. `columns` is a multiple of eight for halves (or bfloat16), of four for
+// floats.
 void transpose_halves(const uint8_t* rows, uint32_t columns, uint8_t* group);
-void transpose_words(const uint8_t* rows, uint32_t columns, uint8_t* group);
+void transpose_floats(const uint8_t* rows, uint32_t columns, uint8_t* group);
 
-// rows [8, columns] of floats → group [columns, 8] of halves; `columns` is a multiple of eight. False where one is not
+// rows [8, columns] of floats → group [columns, 8] of halves; `columns` is a multiple of eight. False if a value is not
 // finite as a half.
-bool narrow_words(const uint8_t* rows, uint32_t columns, uint8_t* group);
+bool transpose_floats_to_halves(const uint8_t* rows, uint32_t columns, uint8_t* group);
 
-// Whether none of the numbers in `count` bytes, a multiple of four, has an exponent of all ones.
+// Whether all numbers in `count` bytes (a multiple of four) are finite: no exponent is all ones.
 bool halves_are_finite(const uint8_t* bytes, size_t count);
 bool bfloats_are_finite(const uint8_t* bytes, size_t count);
 bool floats_are_finite(const uint8_t* bytes, size_t count);

@@ -11,25 +11,19 @@
 namespace camelgpt {
 namespace {
 
-uint16_t load_half(const uint8_t* p) {
-  uint16_t half;
-  std::memcpy(&half, p, sizeof half);
-  return half;
-}
-
 float load_float(const uint8_t* p) {
   float value;
   std::memcpy(&value, p, sizeof value);
   return value;
 }
 
-// Where a value is in bytes or halves, or the byte that has its nibble.
-struct Place {
+// The byte offset of a value, or of the byte that contains its nibble.
+struct ValueOffset {
   size_t at;
-  bool high;  // of a nibble
+  bool high;  // whether the nibble is the high one
 };
 
-Place value_place(const Panel& panel, uint32_t row, uint32_t column) {
+ValueOffset value_offset(const Panel& panel, uint32_t row, uint32_t column) {
   const bool by_rows = panel.order == PanelOrder::kRows;
   const uint32_t neuron = by_rows ? row : column, i = by_rows ? column : row;
   const size_t run = neuron * neuron_run_bytes(panel.kind, neuron_width(panel));
@@ -38,20 +32,20 @@ Place value_place(const Panel& panel, uint32_t row, uint32_t column) {
   return {run + i / kUnitColumns * 16 + i % 16, i % kUnitColumns >= 16};
 }
 
-size_t scale_place(const Panel& panel, uint32_t row, uint32_t unit) {
+size_t scale_offset(const Panel& panel, uint32_t row, uint32_t unit) {
   const size_t index = panel.order == PanelOrder::kRows
                            ? static_cast<size_t>(row) * (panel.columns / kUnitColumns) + unit
                            : unit * static_cast<size_t>(neuron_width(panel)) + row;
   return static_cast<size_t>(neuron_scales(panel) - panel.data) + 2 * index;
 }
 
-// What turns a quant with an offset of 128 into the byte that is stored, and back.
+// XOR mask between a quant with an offset of 128 and its stored byte.
 uint8_t sign_flip(const Panel& panel) { return panel.order == PanelOrder::kColumns ? 0x80 : 0; }
 
-// The 32 quants of a unit of a row.
+// Reads the 32 quants of a unit of a row.
 void get_unit(const Panel& panel, uint32_t row, uint32_t unit, uint8_t quants[kUnitColumns]) {
   const uint32_t column = unit * kUnitColumns;
-  const uint8_t* p = panel.data + value_place(panel, row, column).at;
+  const uint8_t* p = panel.data + value_offset(panel, row, column).at;
   const size_t step = panel.order == PanelOrder::kRows ? 1 : neuron_run_bytes(panel.kind, neuron_width(panel));
   if (panel.kind == PanelKind::kByte) {
     for (uint32_t i = 0; i < kUnitColumns; ++i) quants[i] = p[i * step] ^ sign_flip(panel);
@@ -61,21 +55,21 @@ void get_unit(const Panel& panel, uint32_t row, uint32_t unit, uint8_t quants[kU
       quants[16 + i] = p[i] >> 4;
     }
   } else {
-    const int shift = value_place(panel, row, column).high ? 4 : 0;
+    const int shift = value_offset(panel, row, column).high ? 4 : 0;
     for (uint32_t i = 0; i < kUnitColumns; ++i) quants[i] = p[i * step] >> shift & 15;
   }
 }
 
 void put_unit(Panel* panel, uint32_t row, uint32_t unit, const uint8_t quants[kUnitColumns]) {
   const uint32_t column = unit * kUnitColumns;
-  uint8_t* p = panel->data + value_place(*panel, row, column).at;
+  uint8_t* p = panel->data + value_offset(*panel, row, column).at;
   const size_t step = panel->order == PanelOrder::kRows ? 1 : neuron_run_bytes(panel->kind, neuron_width(*panel));
   if (panel->kind == PanelKind::kByte) {
     for (uint32_t i = 0; i < kUnitColumns; ++i) p[i * step] = quants[i] ^ sign_flip(*panel);
   } else if (panel->order == PanelOrder::kRows) {
     for (uint32_t i = 0; i < 16; ++i) p[i] = static_cast<uint8_t>(quants[i] | quants[16 + i] << 4);
-  } else {  // a byte is that of another row too
-    const bool high = value_place(*panel, row, column).high;
+  } else {  // each byte also holds a nibble of another row
+    const bool high = value_offset(*panel, row, column).high;
     for (uint32_t i = 0; i < kUnitColumns; ++i) {
       uint8_t& byte = p[i * step];
       byte = static_cast<uint8_t>(high ? (byte & 15) | quants[i] << 4 : (byte & 0xf0) | quants[i]);
@@ -83,7 +77,7 @@ void put_unit(Panel* panel, uint32_t row, uint32_t unit, const uint8_t quants[kU
   }
 }
 
-// F16, or F32 that becomes halves.
+// Writes F16 values, or F32 values rounded to halves. False if one is not finite.
 bool put_halves(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> numbers) {
   const size_t size = tensor_type_info(type).block_bytes;
   uint32_t row = static_cast<uint32_t>(first / panel->columns), column = static_cast<uint32_t>(first % panel->columns);
@@ -91,7 +85,7 @@ bool put_halves(Panel* panel, TensorType type, uint64_t first, std::span<const u
     assert(row < panel->rows);
     const uint16_t half = size == 2 ? load_half(&numbers[at]) : float_to_half(load_float(&numbers[at]));
     if (!half_is_finite(half)) return false;
-    std::memcpy(panel->data + value_place(*panel, row, column).at, &half, 2);
+    std::memcpy(panel->data + value_offset(*panel, row, column).at, &half, 2);
     if (++column == panel->columns) {
       column = 0;
       ++row;
@@ -100,43 +94,43 @@ bool put_halves(Panel* panel, TensorType type, uint64_t first, std::span<const u
   return true;
 }
 
-// Eight rows of halves as a group.
+// neuron_panel_group for halves.
 void half_group(const Panel& panel, uint32_t first, uint32_t lanes, uint8_t* out) {
   if (panel.order == PanelOrder::kRows && lanes == kPanelRows && panel.columns % 8 == 0) {
-    return transpose_halves(panel.data + value_place(panel, first, 0).at, panel.columns, out);
+    return transpose_halves(panel.data + value_offset(panel, first, 0).at, panel.columns, out);
   }
   for (uint32_t c = 0; c < panel.columns; ++c, out += 2 * kPanelRows) {
     if (panel.order == PanelOrder::kColumns) {
-      std::memcpy(out, panel.data + value_place(panel, first, c).at, 2 * size_t{lanes});
+      std::memcpy(out, panel.data + value_offset(panel, first, c).at, 2 * size_t{lanes});
     } else {
       for (uint32_t lane = 0; lane < lanes; ++lane) {
-        std::memcpy(out + 2 * lane, panel.data + value_place(panel, first + lane, c).at, 2);
+        std::memcpy(out + 2 * lane, panel.data + value_offset(panel, first + lane, c).at, 2);
       }
     }
   }
 }
 
-// The values of a unit of eight rows: those of a column lie together.
-void unit_of_columns(const Panel& panel, uint32_t first, uint32_t lanes, uint32_t unit, uint8_t* out) {
-  const Place place = value_place(panel, first, unit * kUnitColumns);
+// Writes the values of a unit of eight rows of a kColumns panel, in which the rows of a column are contiguous.
+void column_unit_group(const Panel& panel, uint32_t first, uint32_t lanes, uint32_t unit, uint8_t* out) {
+  const ValueOffset start = value_offset(panel, first, unit * kUnitColumns);
   const size_t run = neuron_run_bytes(panel.kind, neuron_width(panel));
-  const auto eight = [&](uint32_t column) {
+  const auto load_column = [&](uint32_t column) {
     uint64_t bytes;
-    std::memcpy(&bytes, panel.data + place.at + column * run, sizeof bytes);
+    std::memcpy(&bytes, panel.data + start.at + column * run, sizeof bytes);
     return bytes;
   };
-  const auto spread = [&](uint64_t bytes, uint32_t step) {  // a column over its lanes
-    uint8_t* to = out + step / 4 * 32 + step % 4;
+  const auto store_column = [&](uint64_t bytes, uint32_t column) {  // one byte per lane
+    uint8_t* to = out + column / 4 * 32 + column % 4;
     for (uint32_t lane = 0; lane < lanes; ++lane, bytes >>= 8) to[lane * 4] = static_cast<uint8_t>(bytes);
   };
   if (panel.kind == PanelKind::kByte) {
-    for (uint32_t i = 0; i < kUnitColumns; ++i) spread(eight(i) ^ 0x8080808080808080u, i);
+    for (uint32_t i = 0; i < kUnitColumns; ++i) store_column(load_column(i) ^ 0x8080808080808080u, i);
     return;
   }
   constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0fu;
-  const int shift = place.high ? 4 : 0;
+  const int shift = start.high ? 4 : 0;
   for (uint32_t i = 0; i < 16; ++i) {
-    spread((eight(i) >> shift & kNibbles) | (eight(i + 16) >> shift & kNibbles) << 4, i);
+    store_column((load_column(i) >> shift & kNibbles) | (load_column(i + 16) >> shift & kNibbles) << 4, i);
   }
 }
 
@@ -144,12 +138,13 @@ void unit_of_columns(const Panel& panel, uint32_t first, uint32_t lanes, uint32_
 
 CheckedSize neuron_panel_bytes(PanelKind kind, PanelOrder order, uint64_t rows, uint64_t columns) {
   assert(has_neuron_order(kind) && order != PanelOrder::kGroups);
-  const CheckedSize lines = order == PanelOrder::kRows ? CheckedSize(rows) : CheckedSize(rows).aligned(kUnitColumns);
-  const CheckedSize values = lines * columns;
+  const CheckedSize padded_rows =
+      order == PanelOrder::kRows ? CheckedSize(rows) : CheckedSize(rows).aligned(kUnitColumns);
+  const CheckedSize values = padded_rows * columns;
   if (kind == PanelKind::kHalf) return values * 2;
   CheckedSize bytes = values;
-  if (kind == PanelKind::kNibble) bytes.value /= 2;  // columns are whole units
-  return bytes + lines * (columns / kUnitColumns) * 2;
+  if (kind == PanelKind::kNibble) bytes.value /= 2;  // even: columns are a multiple of 32
+  return bytes + padded_rows * (columns / kUnitColumns) * 2;
 }
 
 Panel neuron_panel_reserve(PanelKind kind, PanelOrder order, uint32_t rows, uint32_t columns, Arena* arena) {
@@ -174,7 +169,7 @@ bool neuron_panel_put(Panel* panel, TensorType type, uint64_t first, std::span<c
     if (!half_is_finite(block.scale)) return false;
     for (uint8_t& quant : block.quants) quant = static_cast<uint8_t>(quant - block.offset + offset);
     put_unit(panel, row, unit, block.quants);
-    std::memcpy(panel->data + scale_place(*panel, row, unit), &block.scale, sizeof block.scale);
+    std::memcpy(panel->data + scale_offset(*panel, row, unit), &block.scale, sizeof block.scale);
   }
   return true;
 }
@@ -182,7 +177,7 @@ bool neuron_panel_put(Panel* panel, TensorType type, uint64_t first, std::span<c
 void neuron_panel_row(const Panel& panel, uint32_t row, float* values) {
   if (panel.kind == PanelKind::kHalf) {
     for (uint32_t c = 0; c < panel.columns; ++c) {
-      values[c] = half_to_float(load_half(panel.data + value_place(panel, row, c).at));
+      values[c] = half_to_float(load_half(panel.data + value_offset(panel, row, c).at));
     }
     return;
   }
@@ -190,7 +185,7 @@ void neuron_panel_row(const Panel& panel, uint32_t row, float* values) {
   for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit, values += kUnitColumns) {
     uint8_t quants[kUnitColumns];
     get_unit(panel, row, unit, quants);
-    const float scale = half_to_float(load_half(panel.data + scale_place(panel, row, unit)));
+    const float scale = half_to_float(load_half(panel.data + scale_offset(panel, row, unit)));
     for (uint32_t i = 0; i < kUnitColumns; ++i) values[i] = scale * static_cast<float>(quants[i] - offset);
   }
 }
@@ -203,14 +198,14 @@ void neuron_panel_group(const Panel& panel, uint32_t group, uint8_t* out) {
   for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit, out += layout.unit_bytes) {
     if (panel.order == PanelOrder::kRows) {
       for (uint32_t lane = 0; lane < lanes; ++lane) {
-        const uint8_t* values = panel.data + value_place(panel, first + lane, unit * kUnitColumns).at;
+        const uint8_t* values = panel.data + value_offset(panel, first + lane, unit * kUnitColumns).at;
         for (uint32_t k = 0; k < layout.values_bytes / 32; ++k) std::memcpy(out + k * 32 + lane * 4, values + k * 4, 4);
       }
     } else {
-      unit_of_columns(panel, first, lanes, unit, out);
+      column_unit_group(panel, first, lanes, unit, out);
     }
     for (uint32_t lane = 0; lane < lanes; ++lane) {
-      std::memcpy(out + layout.values_bytes + lane * 2, panel.data + scale_place(panel, first + lane, unit), 2);
+      std::memcpy(out + layout.values_bytes + lane * 2, panel.data + scale_offset(panel, first + lane, unit), 2);
     }
   }
 }

@@ -13,26 +13,19 @@
 namespace camelgpt {
 namespace {
 
-// Where unit `unit` of a group starts.
-size_t unit_position(const PanelLayout& layout, uint32_t unit) {
+// Byte offset of unit `unit` in a group.
+size_t unit_offset(const PanelLayout& layout, uint32_t unit) {
   const size_t supers = layout.super_bytes == 0 ? 0 : unit / kSuperUnits + 1;
   return static_cast<size_t>(unit) * layout.unit_bytes + supers * layout.super_bytes;
 }
 
-size_t super_position(const PanelLayout& layout, uint32_t unit) {
+// Byte offset of the super-block scales of unit `unit` in a group.
+size_t super_offset(const PanelLayout& layout, uint32_t unit) {
   const size_t super = unit / kSuperUnits;
   return super * (kSuperUnits * static_cast<size_t>(layout.unit_bytes) + layout.super_bytes);
 }
 
-void store_half(uint8_t* p, uint16_t half) { std::memcpy(p, &half, sizeof half); }
-
-uint16_t load_half(const uint8_t* p) {
-  uint16_t half;
-  std::memcpy(&half, p, sizeof half);
-  return half;
-}
-
-// Spreads `steps` groups of four bytes over the lanes of one row.
+// Writes `steps` runs of four bytes to one lane.
 void put_steps(uint8_t* values, uint32_t lane, const uint8_t* bytes, uint32_t steps) {
   for (uint32_t k = 0; k < steps; ++k) std::memcpy(values + k * 32 + lane * 4, bytes + k * 4, 4);
 }
@@ -41,10 +34,10 @@ void pack_nibbles(const uint8_t* quants, uint8_t* packed) {
   for (int i = 0; i < 16; ++i) packed[i] = static_cast<uint8_t>(quants[i] | quants[i + 16] << 4);
 }
 
-// One unit in any format: the path for the less common types.
+// Writes one unit of any format: the path for the less common types.
 bool put_unit(const PanelLayout& layout, uint8_t* group, uint32_t unit, uint32_t lane, const QuantUnit& quants) {
   if (!half_is_finite(quants.scale) || !half_is_finite(quants.minimum)) return false;
-  uint8_t* values = group + unit_position(layout, unit);
+  uint8_t* values = group + unit_offset(layout, unit);
   uint8_t bytes[32];
   if (layout.nibbles) {
     pack_nibbles(quants.quants, bytes);
@@ -61,16 +54,16 @@ bool put_unit(const PanelLayout& layout, uint8_t* group, uint32_t unit, uint32_t
   }
   for (uint32_t s = 0; s < layout.subs; ++s) {
     scales[s * kPanelRows + lane] = static_cast<uint8_t>(quants.sub_scale[s]);
-    // Stored positive: kernels subtract.
+    // Stored as a positive number, which kernels subtract.
     if (layout.minimum) scales[(layout.subs + s) * kPanelRows + lane] = static_cast<uint8_t>(-quants.sub_minimum[s]);
   }
-  uint8_t* super = group + super_position(layout, unit);
+  uint8_t* super = group + super_offset(layout, unit);
   store_half(super + lane * 2, quants.scale);
   if (layout.minimum) store_half(super + kPanelRows * 2 + lane * 2, quants.minimum);
   return true;
 }
 
-// Calls put(group, column block, lane, block) for each block in row-major order; stops at false.
+// Calls put(group, column of blocks, lane, block) for each block in row-major order; stops at the first false.
 template <typename Put>
 bool for_each_block(const Panel& panel, uint64_t first, uint32_t blocks_per_row, std::span<const uint8_t> bytes,
                     uint32_t block_bytes, Put put) {
@@ -134,15 +127,15 @@ Panel panel_reserve(PanelKind kind, uint32_t rows, uint32_t columns, Arena* aren
 
 namespace {
 
-// Block by block: quantised formats, and what is not a whole group.
+// panel_put block by block: for quantised formats, and for float values that do not fill a group.
 bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
   const PanelLayout layout = panel_layout(panel.kind);
   const TensorTypeInfo info = tensor_type_info(type);
   const uint32_t per_row = panel.columns / info.block_elements;
-  const auto each = [&](auto put) { return for_each_block(panel, first, per_row, blocks, info.block_bytes, put); };
+  const auto for_each = [&](auto put) { return for_each_block(panel, first, per_row, blocks, info.block_bytes, put); };
   switch (type) {
     case TensorType::kF32:
-      return each([&panel](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+      return for_each([&panel](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
         float value;
         std::memcpy(&value, block, sizeof value);
         if (panel.kind == PanelKind::kHalf) {
@@ -156,22 +149,22 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
     case TensorType::kF16:
     case TensorType::kBF16: {
       const uint16_t exponent = type == TensorType::kF16 ? 0x7c00 : 0x7f80;
-      return each([exponent](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+      return for_each([exponent](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
         std::memcpy(group + (static_cast<size_t>(column) * kPanelRows + lane) * 2, block, 2);
         return (load_half(block) & exponent) != exponent;
       });
     }
-    // The formats of 32 values whose packing already is the panel's: four bytes at a time.
+    // Formats that pack values as the panel does: moved four bytes at a time.
     case TensorType::kQ4_0:
     case TensorType::kIQ4_NL:
-      return each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+      return for_each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
         uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
         put_steps(values, lane, block + 2, 4);
         std::memcpy(values + layout.values_bytes + lane * 2, block, 2);
         return half_is_finite(load_half(block));
       });
     case TensorType::kQ4_1:
-      return each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+      return for_each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
         uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
         put_steps(values, lane, block + 4, 4);
         std::memcpy(values + layout.values_bytes + lane * 2, block, 2);
@@ -179,7 +172,7 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
         return half_is_finite(load_half(block)) && half_is_finite(load_half(block + 2));
       });
     case TensorType::kQ8_0:
-      return each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+      return for_each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
         uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
         for (uint32_t k = 0; k < 8; ++k) {
           uint32_t four;
@@ -191,7 +184,7 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
         return half_is_finite(load_half(block));
       });
     default:
-      return each([&layout, &info, type](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
+      return for_each([&layout, &info, type](uint8_t* group, uint32_t column, uint32_t lane, const uint8_t* block) {
         const uint32_t units = info.block_elements / kUnitColumns;
         QuantUnit quants;
         for (uint32_t u = 0; u < units; ++u) {
@@ -203,8 +196,8 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
   }
 }
 
-// Whether eight whole rows can go in at once.
-bool has_groups(TensorType type, uint32_t columns) {
+// Whether panel_put can write eight rows in one step.
+bool puts_groups(TensorType type, uint32_t columns) {
   switch (type) {
     case TensorType::kF32:
     case TensorType::kF16:
@@ -216,8 +209,8 @@ bool has_groups(TensorType type, uint32_t columns) {
 bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const uint8_t> rows) {
   uint8_t* out = panel->data + static_cast<size_t>(group) * panel->group_bytes;
   if (type == TensorType::kF32) {
-    if (panel->kind == PanelKind::kHalf) return narrow_words(rows.data(), panel->columns, out);
-    transpose_words(rows.data(), panel->columns, out);
+    if (panel->kind == PanelKind::kHalf) return transpose_floats_to_halves(rows.data(), panel->columns, out);
+    transpose_floats(rows.data(), panel->columns, out);
     return floats_are_finite(rows.data(), rows.size());
   }
   transpose_halves(rows.data(), panel->columns, out);
@@ -230,19 +223,19 @@ bool put_group(Panel* panel, TensorType type, uint64_t group, std::span<const ui
 bool panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
   assert(panel->kind == panel_kind_of(type) || (panel->kind == PanelKind::kHalf && type == TensorType::kF32));
   if (panel->order != PanelOrder::kGroups) return neuron_panel_put(panel, type, first, blocks);
-  if (!has_groups(type, panel->columns)) return put_blocks(*panel, type, first, blocks);
+  if (!puts_groups(type, panel->columns)) return put_blocks(*panel, type, first, blocks);
   const size_t number = tensor_type_info(type).block_bytes;
   const uint64_t group = static_cast<uint64_t>(panel->columns) * kPanelRows;
   const uint64_t before =
-      std::min<uint64_t>((group - first % group) % group, blocks.size() / number);  // of a group begun earlier
+      std::min<uint64_t>((group - first % group) % group, blocks.size() / number);  // rest of a group begun earlier
   const uint64_t whole = (blocks.size() / number - before) / group;
-  const auto part = [&](uint64_t from, uint64_t count) {
+  const auto numbers = [&](uint64_t from, uint64_t count) {
     return blocks.subspan(static_cast<size_t>(from) * number, static_cast<size_t>(count) * number);
   };
-  if (!put_blocks(*panel, type, first, part(0, before))) return false;
+  if (!put_blocks(*panel, type, first, numbers(0, before))) return false;
   for (uint64_t i = 0; i < whole; ++i) {
     const uint64_t at = before + i * group;
-    if (!put_group(panel, type, (first + at) / group, part(at, group))) return false;
+    if (!put_group(panel, type, (first + at) / group, numbers(at, group))) return false;
   }
   const uint64_t done = before + whole * group;
   return put_blocks(*panel, type, first + done, blocks.subspan(static_cast<size_t>(done) * number));
@@ -252,7 +245,7 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
   const PanelLayout layout = panel_layout(panel.kind);
   uint8_t* to = panel.data + row / kPanelRows * panel.group_bytes;
   const uint32_t to_lane = row % kPanelRows;
-  // Some bytes of each row side by side: those of one lane.
+  // At `at`, each lane has `bytes` bytes; copies those of one lane.
   const auto copy = [&](size_t at, size_t bytes) {
     std::memcpy(to + at + to_lane * bytes, group + at + lane * bytes, bytes);
   };
@@ -262,12 +255,12 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
   }
   const uint32_t numbers = layout.minimum ? 2 : 1;
   for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit) {
-    const size_t at = unit_position(layout, unit);
+    const size_t at = unit_offset(layout, unit);
     for (uint32_t k = 0; k < layout.values_bytes / 32; ++k) copy(at + k * 32, 4);
     const size_t scales = at + layout.values_bytes;
     for (uint32_t i = 0; i < numbers; ++i) {
       if (layout.subs == 0) copy(scales + i * kPanelRows * 2, 2);
-      if (layout.subs != 0 && unit % kSuperUnits == 0) copy(super_position(layout, unit) + i * kPanelRows * 2, 2);
+      if (layout.subs != 0 && unit % kSuperUnits == 0) copy(super_offset(layout, unit) + i * kPanelRows * 2, 2);
     }
     for (uint32_t i = 0; i < numbers * layout.subs; ++i) copy(scales + i * kPanelRows, 1);
   }
@@ -287,7 +280,7 @@ bool panel_is_finite(const Panel& panel) {
     }
     for (uint32_t unit = 0; layout.float_bytes == 0 && unit < panel.columns / kUnitColumns; ++unit) {
       uint16_t scales[2 * kPanelRows] = {};
-      std::memcpy(scales, group + unit_position(layout, unit) + layout.values_bytes,
+      std::memcpy(scales, group + unit_offset(layout, unit) + layout.values_bytes,
                   (layout.minimum ? 2 : 1) * kPanelRows * 2);
       finite = finite && std::all_of(std::begin(scales), std::end(scales), half_is_finite);
     }
@@ -313,9 +306,9 @@ void panel_row(const Panel& panel, uint32_t row, float* values) {
     return;
   }
   for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit) {
-    const uint8_t* p = group + unit_position(layout, unit);
+    const uint8_t* p = group + unit_offset(layout, unit);
     const uint8_t* scales = p + layout.values_bytes;
-    const uint8_t* halves = layout.subs == 0 ? scales : group + super_position(layout, unit);
+    const uint8_t* halves = layout.subs == 0 ? scales : group + super_offset(layout, unit);
     const float scale = half_to_float(load_half(halves + lane * 2));
     const float minimum = layout.minimum ? half_to_float(load_half(halves + kPanelRows * 2 + lane * 2)) : 0.0f;
     for (uint32_t i = 0; i < kUnitColumns; ++i) {

@@ -1,6 +1,6 @@
-// A whole model file with some bytes changed, through load, prompt and a few steps: whatever the bytes, an error or an
-// answer. The files are three made here, one of them a split model, and those of the folder CAMELGPT_FUZZ_MODELS
-// (scripts/fuzz.mjs puts one of each architecture there).
+// A model file with some bytes changed is loaded, prompted and stepped a few times, with an error or tokens as the
+// result. The files are three that are made here, one of them a split model, and those in the folder
+// CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -15,7 +15,7 @@
 
 using namespace camelgpt;
 
-// The bytes in which a split model is fed: all headers, then what follows each.
+// A split model in the order in which it is fed: all headers, then what follows each header.
 static std::vector<uint8_t> split_stream() {
   std::vector<uint8_t> headers, data;
   for (const GgufWriter& writer : split_model(TinyLlama(TensorType::kQ8_0).writer, 3)) {
@@ -43,8 +43,8 @@ static std::vector<std::vector<uint8_t>> read_models() {
   return models;
 }
 
-// The input is a byte that chooses the file, then a list of changes of four bytes: a position (24 bits) and the new
-// value. In every other change the position is in the first 16 KB: the header, where most mistakes can be made.
+// Input: a byte that chooses the file, then changes of four bytes each, a position (24 bits) and the new value. Every
+// other position is limited to the first 16 KB: the header, where most errors are possible.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::vector<std::vector<uint8_t>> models = read_models();
   if (size == 0) return 0;
@@ -56,18 +56,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Session* session = session_create();
   Status status;
   for (size_t at = 0; at < file.size() && status.ok();) {
-    const size_t piece = std::min(session_staging(session).size(), file.size() - at);
-    std::memcpy(session_staging(session).data(), file.data() + at, piece);
-    status = session_feed(session, piece);
-    at += piece - session_split(session).left;
+    const size_t count = std::min(session_staging(session).size(), file.size() - at);
+    std::memcpy(session_staging(session).data(), file.data() + at, count);
+    status = session_feed(session, count);
+    at += count - session_split(session).left;
     if (status.ok() && session_load_state(session) == LoadState::kPlanned) status = session_allocate(session, {});
   }
   if (status.ok() && session_end_of_file(session).ok() && session_configure(session, {}).ok()) {
     std::memcpy(session_text_buffer(session, 5), "Hello", 5);
-    uint32_t left = 1;
+    uint32_t remaining = 1;
     StepResult result = StepResult::kContinue;
     if (session_tokenize(session, 5, true, true).ok() && session_prompt(session, session_tokens(session).size()).ok()) {
-      while (left > 0 && session_prefill(session, 2, &left).ok()) {
+      while (remaining > 0 && session_prefill(session, 2, &remaining).ok()) {
       }
       for (int i = 0; i < 3 && result == StepResult::kContinue && session_step(session, &result).ok(); ++i) {
       }

@@ -1,35 +1,28 @@
-// Any text with a good vocabulary: its tokens give the text back, whatever the tokens are they become valid UTF-8, and
-// text that is not UTF-8 is refused; so it is with chunks of bytes. Any vocabulary: it is refused with a typed error,
-// or encodes what comes.
+// Any text, with a valid vocabulary or as chunks of bytes: UTF-8 survives encoding and decoding, other text is
+// rejected, and any tokens decode to valid UTF-8. Any vocabulary: it is rejected with a typed error, or encodes any
+// text.
 #include <fuzzer/FuzzedDataProvider.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <string>
 #include <vector>
 
-#include "../unit/gguf_writer.h"
 #include "base/utf8.h"
+#include "gguf_writer.h"
+#include "require.h"
 #include "tokenize/tokenizer.h"
 
 using namespace camelgpt;
 
 namespace {
 
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "fuzz_tokenizer: %s\n", what);
-  std::abort();
-}
-
 void require_error(const Status& status) {
   require(status.message[0] != 0 && status.expected[0] != 0 && status.found[0] != 0 && status.hint[0] != 0,
-          "all four texts");
+          "an error has all four texts");
 }
 
-// A byte as GPT-2 writes it.
+// A byte in GPT-2's alphabet.
 std::string in_alphabet(uint32_t byte) {
   uint32_t character = byte;
   if (byte <= 0x20) character = 0x100 + byte;
@@ -43,7 +36,7 @@ GgufReader read(const GgufWriter& writer) {
   const std::vector<uint8_t> bytes = writer.header();
   GgufReader reader;
   size_t consumed = 0;
-  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is right");
+  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is valid");
   return reader;
 }
 
@@ -52,8 +45,8 @@ constexpr size_t kPreTokenizerCount = std::size(kPreTokenizers);
 
 constexpr uint32_t kChunkLength = 3;
 
-// With `model` "bytes" texts become chunks.
-Tokenizer good_tokenizer(const char* pre, const char* model = "gpt2") {
+// With the model "bytes", texts become chunks.
+Tokenizer valid_tokenizer(const char* pre, const char* model = "gpt2") {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
   for (uint32_t byte = 0; byte < 256; ++byte) tokens.push_back(in_alphabet(byte));
@@ -86,14 +79,14 @@ Tokenizer good_tokenizer(const char* pre, const char* model = "gpt2") {
   writer.add_numbers("tokenizer.ggml.token_type", types);
   writer.add_strings("tokenizer.ggml.merges", merges);
   Tokenizer tokenizer;
-  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is right");
+  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is valid");
   return tokenizer;
 }
 
 std::string join(const Tokenizer& tokenizer, std::span<const int32_t> tokens) {
   std::string joined;
   for (const int32_t token : tokens) {
-    require(token >= 0 && static_cast<uint32_t>(token) < tokenizer.vocabulary_size, "a token of the vocabulary");
+    require(token >= 0 && static_cast<uint32_t>(token) < tokenizer.vocabulary_size, "tokens are in the vocabulary");
     joined += tokenizer_piece(tokenizer, token);
   }
   return joined;
@@ -103,17 +96,17 @@ std::string detokenize(const Tokenizer& tokenizer, std::span<const int32_t> toke
   Detokenizer detokenizer;
   Buffer<char> text;
   for (const int32_t token : tokens) {
-    require(detokenizer.put(tokenizer_piece(tokenizer, token), &text).ok(), "detokenizing");
+    require(detokenizer.put(tokenizer_piece(tokenizer, token), &text).ok(), "tokens can be detokenized");
     require(utf8_validate({text.data(), text.size()}) == text.size(), "the text is UTF-8 after each token");
   }
-  require(detokenizer.finish(&text).ok(), "the end of detokenizing");
+  require(detokenizer.finish(&text).ok(), "the detokenizer can finish");
   return {text.data(), text.size()};
 }
 
-void check_good_vocabulary(FuzzedDataProvider& data) {
+void check_valid_vocabulary(FuzzedDataProvider& data) {
   static const std::vector<Tokenizer> tokenizers = [] {
     std::vector<Tokenizer> all;
-    for (const char* pre : kPreTokenizers) all.push_back(good_tokenizer(pre));
+    for (const char* pre : kPreTokenizers) all.push_back(valid_tokenizer(pre));
     return all;
   }();
   const Tokenizer& tokenizer = tokenizers[data.ConsumeIntegralInRange<size_t>(0, kPreTokenizerCount - 1)];
@@ -132,29 +125,29 @@ void check_good_vocabulary(FuzzedDataProvider& data) {
   const std::string text = data.ConsumeRemainingBytesAsString();
   const Status status = tokenizer_encode(tokenizer, text, options, &tokens);
   if (utf8_validate(text) < text.size()) {
-    require(status.code == ErrorCode::kBadInput && tokens.empty(), "text that is not UTF-8 is refused");
+    require(status.code == ErrorCode::kBadInput && tokens.empty(), "text that is not UTF-8 is rejected");
     require_error(status);
     return;
   }
-  require(status.ok(), "UTF-8 is taken");
-  require(join(tokenizer, tokens.span()) == text, "the pieces are the text");
-  require(detokenize(tokenizer, tokens.span()) == text, "the text comes back");
+  require(status.ok(), "UTF-8 is accepted");
+  require(join(tokenizer, tokens.span()) == text, "the pieces add up to the text");
+  require(detokenize(tokenizer, tokens.span()) == text, "the text survives encoding and decoding");
 }
 
 void check_chunks(FuzzedDataProvider& data) {
-  static const Tokenizer tokenizer = good_tokenizer("gpt-2", "bytes");
+  static const Tokenizer tokenizer = valid_tokenizer("gpt-2", "bytes");
   Buffer<int32_t> tokens;
   const std::string text = data.ConsumeRemainingBytesAsString();
   const Status status = tokenizer_encode(tokenizer, text, {}, &tokens);
-  require(status.ok() == (utf8_validate(text) == text.size()), "text is taken if it is UTF-8");
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if and only if it is UTF-8");
   if (!status.ok()) return require_error(status);
   std::string joined;
   for (const int32_t token : tokens) {
     const std::string_view chunk = tokenizer_piece(tokenizer, token);
-    require(!chunk.empty() && chunk.size() <= kChunkLength, "the length of a chunk");
+    require(!chunk.empty() && chunk.size() <= kChunkLength, "chunks have 1 to kChunkLength bytes");
     joined += chunk;
   }
-  require(joined == text, "the chunks are the text");
+  require(joined == text, "the chunks add up to the text");
 }
 
 void check_any_vocabulary(FuzzedDataProvider& data) {
@@ -171,7 +164,7 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
                           "normalizer.lowercase", "normalizer.strip_accents"}) {
     if (data.ConsumeBool()) writer.add("tokenizer.ggml." + std::string(key), data.ConsumeBool());
   }
-  if (data.ConsumeBool()) {  // rules for characters: a double array of some units, then what they give
+  if (data.ConsumeBool()) {  // character rules: the size of a double-array trie, the trie, then replacement strings
     std::vector<uint8_t> rules = data.ConsumeBytes<uint8_t>(data.ConsumeIntegralInRange<size_t>(0, 600));
     if (rules.size() >= 8 && data.ConsumeBool()) {
       const uint32_t bytes = static_cast<uint32_t>(rules.size() / 8 * 4);
@@ -187,13 +180,13 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
     types.push_back(data.ConsumeIntegralInRange<int32_t>(0, 7));
   }
   for (size_t count = data.ConsumeIntegralInRange<size_t>(0, 40); count > 0; --count) {
-    const auto part = [&] {
+    const auto merge_side = [&] {
       const bool known = !tokens.empty() && data.ConsumeBool();
       return known ? tokens[data.ConsumeIntegralInRange<size_t>(0, tokens.size() - 1)]
                    : data.ConsumeRandomLengthString(10);
     };
-    std::string merge = part();
-    merges.push_back(merge + " " + part());
+    const std::string left = merge_side();
+    merges.push_back(left + " " + merge_side());
   }
   if (data.ConsumeBool()) types.resize(data.ConsumeIntegralInRange<size_t>(0, 40), kTokenNormal);
   writer.add_strings("tokenizer.ggml.tokens", tokens);
@@ -209,24 +202,25 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   Tokenizer tokenizer;
   const Status built = tokenizer_build(read(writer).header, &tokenizer);
   if (!built.ok()) return require_error(built);
-  require(tokenizer.vocabulary_size == tokens.size(), "all tokens are there");
+  require(tokenizer.vocabulary_size == tokens.size(), "the tokenizer has all tokens");
 
   const EncodeOptions options = {.add_special = data.ConsumeBool(), .parse_special = data.ConsumeBool()};
   const std::string text = data.ConsumeRemainingBytesAsString();
   Buffer<int32_t> encoded;
   const Status status = tokenizer_encode(tokenizer, text, options, &encoded);
-  require(status.ok() == (utf8_validate(text) == text.size()), "text is taken if it is UTF-8");
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if and only if it is UTF-8");
   if (!status.ok()) return require_error(status);
   join(tokenizer, encoded.span());
   const std::string decoded = detokenize(tokenizer, encoded.span());
   require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
   for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
-    // Those that are a byte of SentencePiece are no text.
+    // SentencePiece's byte tokens are not text.
     const bool is_byte =
         tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
     const std::string_view piece = is_byte ? std::string_view() : tokenizer_piece(tokenizer, token);
     const int32_t found = tokenizer_find(tokenizer, piece);
-    require(piece.empty() || (found != kNoToken && tokenizer_piece(tokenizer, found) == piece), "each token is found");
+    require(piece.empty() || (found != kNoToken && tokenizer_piece(tokenizer, found) == piece),
+            "every piece can be looked up");
   }
 }
 
@@ -234,7 +228,7 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   FuzzedDataProvider data(bytes, size);
-  constexpr void (*kChecks[])(FuzzedDataProvider&) = {check_good_vocabulary, check_any_vocabulary, check_chunks};
+  constexpr void (*kChecks[])(FuzzedDataProvider&) = {check_valid_vocabulary, check_any_vocabulary, check_chunks};
   data.PickValueInArray(kChecks)(data);
   return 0;
 }

@@ -1,4 +1,4 @@
-// Builds GGUF files in memory for tests, right ones and, through its public fields, wrong ones.
+// Builds GGUF files in memory for tests: valid ones and, through its public fields, invalid ones.
 //
 //   GgufWriter writer;
 //   writer.add_string("general.architecture", "llama");
@@ -31,7 +31,7 @@ struct GgufWriter {
   uint32_t version = 3;  // 2 has the same layout
   uint64_t alignment = 32;
   uint64_t entry_count = 0;
-  uint64_t extra_tensors = 0;  // claimed, but not written
+  uint64_t extra_tensors = 0;  // claimed by the header, but not written
   std::vector<uint8_t> entries;
   std::vector<Tensor> tensors;
 
@@ -55,12 +55,12 @@ struct GgufWriter {
     begin_array(key, type_of<T>(), values.size());
     for (const T value : values) put(entries, value);
   }
-  // Sets the alignment of the tensors that follow, and says so in general.alignment.
+  // Sets the alignment of the tensors added from now on, and general.alignment.
   void set_alignment(uint32_t bytes) {
     alignment = bytes;
     add("general.alignment", bytes);
   }
-  // The start of an item; what comes next can be written with put.
+  // Starts an item; write its value with put().
   void begin(std::string_view key, GgufType type) {
     put_string(entries, key);
     put(entries, type);
@@ -74,7 +74,7 @@ struct GgufWriter {
 
   // --- tensors ---
 
-  // Lies behind the previous one, aligned. `data` is as the type lays it out; empty means zeros of the right size.
+  // Places the tensor after the previous one, aligned. `data` is in the layout of `type`; empty: zeros.
   void add_tensor(std::string_view name, const std::vector<uint64_t>& dimensions, TensorType type,
                   std::vector<uint8_t> data = {}) {
     const TensorTypeInfo info = tensor_type_info(type);
@@ -92,7 +92,7 @@ struct GgufWriter {
 
   // --- result ---
 
-  // Up to the end of the tensor table, without padding.
+  // The file up to the end of the tensor table, without padding.
   std::vector<uint8_t> header() const {
     std::vector<uint8_t> bytes = {'G', 'G', 'U', 'F'};
     put(bytes, version);

@@ -1,5 +1,4 @@
-// Threads for the pool as long as a test lives. WebAssembly's tests have none: there is one thread whatever was asked
-// for.
+// Lends threads to the pool for the lifetime of an object. WebAssembly tests run on one thread whatever the count.
 #pragma once
 
 #include "base/threads.h"

@@ -1,4 +1,4 @@
-// Random but valid weights in any tensor type, for tests.
+// Random weights for tests, valid in every tensor type.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,11 @@ struct TestRandom {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
     return static_cast<uint32_t>(state >> 33);
   }
-  // Between -1 and 1.
+  // In [-1, 1).
   float real() { return static_cast<float>(static_cast<int32_t>(next() & 0xffff) - 32768) / 32768.0f; }
 };
 
-// Tokens of one byte each.
+// Random tokens of one byte each; `count` is also the seed.
 inline std::vector<int32_t> some_tokens(size_t count) {
   TestRandom random(count);
   std::vector<int32_t> tokens(count);
@@ -34,7 +34,7 @@ inline constexpr TensorType kAllTensorTypes[] = {
     TensorType::kQ5_0, TensorType::kQ5_1, TensorType::kQ8_0, TensorType::kQ2_K,  TensorType::kQ3_K,
     TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kIQ4_NL};
 
-// `count` values (a multiple of the block) of about `size` each.
+// `count` values (whole blocks) with magnitudes of about `size`.
 inline std::vector<uint8_t> random_tensor(TensorType type, uint64_t count, uint64_t seed, float size = 0.1f) {
   const TensorTypeInfo info = tensor_type_info(type);
   TestRandom random(seed);

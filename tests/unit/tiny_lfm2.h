@@ -1,5 +1,4 @@
-// A small model of random weights in which layers with a short convolution and layers with attention take turns: the
-// file.
+// The file of a small lfm2 model with random weights: layers with a short convolution and one with attention.
 #pragma once
 
 #include <string>
@@ -11,7 +10,7 @@
 
 namespace camelgpt {
 
-// Three layers; the one in the middle has attention.
+// Three layers, of which the middle one has attention.
 struct TinyLfm2 {
   static constexpr uint32_t kLayers = 3, kHidden = 64, kHeads = 4, kKvHeads = 2, kWidth = 16, kFfn = 96, kContext = 320,
                             kLength = 3;
@@ -31,24 +30,24 @@ struct TinyLfm2 {
     add("token_embd.weight", {kHidden, TinyLlama::kVocabulary}, 1);
     add("token_embd_norm.weight", {kHidden}, 1);
     for (uint32_t l = 0; l < kLayers; ++l) {
-      const std::string block = "blk." + std::to_string(l) + ".";
-      add(block + "attn_norm.weight", {kHidden}, 1);
-      add(block + "ffn_norm.weight", {kHidden}, 1);
+      const std::string prefix = "blk." + std::to_string(l) + ".";
+      add(prefix + "attn_norm.weight", {kHidden}, 1);
+      add(prefix + "ffn_norm.weight", {kHidden}, 1);
       if (l == 1) {
-        add(block + "attn_q.weight", {kHidden, kHidden});
-        add(block + "attn_k.weight", {kHidden, kKvHeads * kWidth});
-        add(block + "attn_v.weight", {kHidden, kKvHeads * kWidth});
-        add(block + "attn_q_norm.weight", {kWidth}, 1);
-        add(block + "attn_k_norm.weight", {kWidth}, 1);
-        add(block + "attn_output.weight", {kHidden, kHidden});
+        add(prefix + "attn_q.weight", {kHidden, kHidden});
+        add(prefix + "attn_k.weight", {kHidden, kKvHeads * kWidth});
+        add(prefix + "attn_v.weight", {kHidden, kKvHeads * kWidth});
+        add(prefix + "attn_q_norm.weight", {kWidth}, 1);
+        add(prefix + "attn_k_norm.weight", {kWidth}, 1);
+        add(prefix + "attn_output.weight", {kHidden, kHidden});
       } else {
-        add(block + "shortconv.in_proj.weight", {kHidden, 3 * kHidden});
-        add(block + "shortconv.conv.weight", {kLength, kHidden}, 2);
-        add(block + "shortconv.out_proj.weight", {kHidden, kHidden});
+        add(prefix + "shortconv.in_proj.weight", {kHidden, 3 * kHidden});
+        add(prefix + "shortconv.conv.weight", {kLength, kHidden}, 2);
+        add(prefix + "shortconv.out_proj.weight", {kHidden, kHidden});
       }
-      add(block + "ffn_gate.weight", {kHidden, kFfn});
-      add(block + "ffn_up.weight", {kHidden, kFfn});
-      add(block + "ffn_down.weight", {kFfn, kHidden});
+      add(prefix + "ffn_gate.weight", {kHidden, kFfn});
+      add(prefix + "ffn_up.weight", {kHidden, kFfn});
+      add(prefix + "ffn_down.weight", {kFfn, kHidden});
     }
   }
 

@@ -1,4 +1,5 @@
-// A whole model of random weights, small enough to evaluate by hand: the file, and its weights as floats.
+// A small llama model with random weights: its file, its weights as floats, and a reference that evaluates it in
+// doubles.
 #pragma once
 
 #include <cmath>
@@ -12,7 +13,7 @@
 
 namespace camelgpt {
 
-// Single bytes in GPT-2's alphabet (printable ASCII stands for itself, the others follow from U+0100 on), then control
+// Single bytes in GPT-2's alphabet (printable bytes are themselves, the others follow from U+0100 on), then two control
 // tokens.
 inline void add_byte_vocabulary(GgufWriter* writer) {
   std::vector<std::string> tokens;
@@ -47,8 +48,8 @@ struct TinyLlama {
 
   std::string activation;  // of the gate
 
-  // rows: of the embedding; those past the vocabulary are tokens without a text. A masked model is a "camelgpt", whose
-  // mask is kStart.
+  // `rows`: of the embedding; those past the vocabulary are tokens without a text. The architecture "camelgpt" is a
+  // masked model whose mask token is kStart.
   explicit TinyLlama(TensorType type, bool tied = true, bool rope_factors = false, uint32_t context = kContext,
                      uint32_t rows = kVocabulary, const std::string& activation = "silu",
                      const std::string& architecture = "llama")
@@ -72,42 +73,43 @@ struct TinyLlama {
     add_norm("output_norm.weight");
     if (rope_factors) add("rope_freqs.weight", kWidth / 2, 1, TensorType::kF32, 1.0f, 2.0f);
     for (uint32_t l = 0; l < kLayers; ++l) {
-      const std::string block = "blk." + std::to_string(l) + ".";
-      add_norm(block + "attn_norm.weight");
-      add(block + "attn_q.weight", kHidden, kHeads * kWidth, type);
-      add(block + "attn_k.weight", kHidden, kKvHeads * kWidth, type);
-      add(block + "attn_v.weight", kHidden, kKvHeads * kWidth, type);
-      add(block + "attn_output.weight", kHeads * kWidth, kHidden, type);
-      add_norm(block + "ffn_norm.weight");
-      add(block + "ffn_gate.weight", kHidden, kFfn, type);
-      add(block + "ffn_up.weight", kHidden, kFfn, type);
-      add(block + "ffn_down.weight", kFfn, kHidden, type);
+      const std::string prefix = "blk." + std::to_string(l) + ".";
+      add_norm(prefix + "attn_norm.weight");
+      add(prefix + "attn_q.weight", kHidden, kHeads * kWidth, type);
+      add(prefix + "attn_k.weight", kHidden, kKvHeads * kWidth, type);
+      add(prefix + "attn_v.weight", kHidden, kKvHeads * kWidth, type);
+      add(prefix + "attn_output.weight", kHeads * kWidth, kHidden, type);
+      add_norm(prefix + "ffn_norm.weight");
+      add(prefix + "ffn_gate.weight", kHidden, kFfn, type);
+      add(prefix + "ffn_up.weight", kHidden, kFfn, type);
+      add(prefix + "ffn_down.weight", kFfn, kHidden, type);
     }
   }
 
-  // Logits after the last token, in doubles, by the definition of the graph.
+  // Logits after the last token, in doubles, from the definition of the graph.
   std::vector<double> logits(const std::vector<int32_t>& tokens) const {
-    return logits_where(tokens, tokens.size() - 1, [](size_t t) { return t + 1; });
+    return logits_seeing(tokens, tokens.size() - 1, [](size_t t) { return t + 1; });
   }
-  // Logits of a masked model at a position: tokens of the prompt see the prompt, the others see all.
+  // Logits of a masked model at a position: prompt tokens see the prompt, all others see everything.
   std::vector<double> masked_logits(const std::vector<int32_t>& tokens, size_t prompt, size_t position) const {
-    return logits_where(tokens, position, [&](size_t t) { return t < prompt ? prompt : tokens.size(); });
+    return logits_seeing(tokens, position, [&](size_t t) { return t < prompt ? prompt : tokens.size(); });
   }
 
  private:
   template <typename Seen>
-  std::vector<double> logits_where(const std::vector<int32_t>& tokens, size_t position, Seen seen) const {
+  // Logits at a position; the token at t sees positions 0 to seen(t) - 1.
+  std::vector<double> logits_seeing(const std::vector<int32_t>& tokens, size_t position, Seen seen) const {
     const size_t count = tokens.size();
     std::vector<std::vector<double>> x(count);
     for (size_t t = 0; t < count; ++t) x[t] = row("token_embd.weight", static_cast<size_t>(tokens[t]), kHidden);
     for (uint32_t l = 0; l < kLayers; ++l) {
-      const std::string block = "blk." + std::to_string(l) + ".";
+      const std::string prefix = "blk." + std::to_string(l) + ".";
       std::vector<std::vector<double>> q(count), k(count), v(count);
       for (size_t t = 0; t < count; ++t) {
-        const std::vector<double> n = norm(x[t], block + "attn_norm.weight");
-        q[t] = rotated(product(block + "attn_q.weight", n), t);
-        k[t] = rotated(product(block + "attn_k.weight", n), t);
-        v[t] = product(block + "attn_v.weight", n);
+        const std::vector<double> n = norm(x[t], prefix + "attn_norm.weight");
+        q[t] = rotated(product(prefix + "attn_q.weight", n), t);
+        k[t] = rotated(product(prefix + "attn_k.weight", n), t);
+        v[t] = product(prefix + "attn_v.weight", n);
       }
       for (size_t t = 0; t < count; ++t) {
         std::vector<double> attended(kHeads * kWidth);
@@ -124,17 +126,17 @@ struct TinyLlama {
             for (uint32_t i = 0; i < kWidth; ++i) attended[at + i] += scores[p] / total * v[p][kv + i];
           }
         }
-        add_to(x[t], product(block + "attn_output.weight", attended));
-        const std::vector<double> n = norm(x[t], block + "ffn_norm.weight");
-        std::vector<double> gate = product(block + "ffn_gate.weight", n);
-        const std::vector<double> up = product(block + "ffn_up.weight", n);
+        add_to(x[t], product(prefix + "attn_output.weight", attended));
+        const std::vector<double> n = norm(x[t], prefix + "ffn_norm.weight");
+        std::vector<double> gate = product(prefix + "ffn_gate.weight", n);
+        const std::vector<double> up = product(prefix + "ffn_up.weight", n);
         for (size_t i = 0; i < gate.size(); ++i) {
-          const double open = std::fmax(gate[i], 0);
-          gate[i] = up[i] * (activation == "relu"    ? open
-                             : activation == "relu2" ? open * open
+          const double relu = std::fmax(gate[i], 0);
+          gate[i] = up[i] * (activation == "relu"    ? relu
+                             : activation == "relu2" ? relu * relu
                                                      : gate[i] / (1 + std::exp(-gate[i])));
         }
-        add_to(x[t], product(block + "ffn_down.weight", gate));
+        add_to(x[t], product(prefix + "ffn_down.weight", gate));
       }
     }
     const std::string head = weights.count("output.weight") != 0 ? "output.weight" : "token_embd.weight";

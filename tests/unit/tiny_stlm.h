@@ -1,5 +1,4 @@
-// A small model of the architecture stlm with random weights: the file. tests/parity/make_stlm_goldens.py makes the
-// same weights.
+// The file of a small stlm model with random weights, which tests/parity/make_stlm_goldens.py reproduces.
 #pragma once
 
 #include <string>
@@ -16,10 +15,10 @@ struct TinyStlm {
 
   GgufWriter writer;
 
-  explicit TinyStlm(uint32_t blocks = 2, uint32_t repeat = 2, bool ffn_sharing = true, const char* words = "gpt-2",
+  explicit TinyStlm(uint32_t layers = 2, uint32_t repeat = 2, bool ffn_sharing = true, const char* words = "gpt-2",
                     uint32_t context = kContext) {
     writer.add_string("general.architecture", "stlm");
-    writer.add("stlm.block_count", blocks);
+    writer.add("stlm.block_count", layers);
     writer.add("stlm.block_repeat", repeat);
     writer.add("stlm.ffn_sharing", ffn_sharing);
     writer.add("stlm.context_length", context);
@@ -45,23 +44,23 @@ struct TinyStlm {
     add_block("dec.blk.0.", 16, 40, 16);
     add_block("dec.blk.1.", 16, 24, 16);
     add("output.weight", kVocabulary, kWidth, 1);
-    for (uint32_t i = 0; i < blocks; ++i) {
-      const std::string block = "blk." + std::to_string(i) + ".";
-      add(block + "attn_norm.weight", 1, kHidden, 0.5f, 1);
-      add(block + "attn_q.weight", kHeads * kHeadWidth, kHidden, 0.4f);
-      add(block + "attn_k.weight", kKvHeads * kHeadWidth, kHidden, 0.4f);
-      add(block + "attn_v.weight", kKvHeads * kHeadWidth, kHidden, 0.4f);
-      add(block + "attn_output.weight", kHidden, kHeads * kHeadWidth, 0.3f);
-      add(block + "ffn_norm.weight", 1, kHidden, 0.5f, 1);
+    for (uint32_t i = 0; i < layers; ++i) {
+      const std::string prefix = "blk." + std::to_string(i) + ".";
+      add(prefix + "attn_norm.weight", 1, kHidden, 0.5f, 1);
+      add(prefix + "attn_q.weight", kHeads * kHeadWidth, kHidden, 0.4f);
+      add(prefix + "attn_k.weight", kKvHeads * kHeadWidth, kHidden, 0.4f);
+      add(prefix + "attn_v.weight", kKvHeads * kHeadWidth, kHidden, 0.4f);
+      add(prefix + "attn_output.weight", kHidden, kHeads * kHeadWidth, 0.3f);
+      add(prefix + "ffn_norm.weight", 1, kHidden, 0.5f, 1);
       if (i > 0 && ffn_sharing) continue;
-      add(block + "ffn_gate.weight", kFfn, kHidden, 0.4f);
-      add(block + "ffn_up.weight", kFfn, kHidden, 0.4f);
-      add(block + "ffn_down.weight", kHidden, kFfn, 0.3f);
+      add(prefix + "ffn_gate.weight", kFfn, kHidden, 0.4f);
+      add(prefix + "ffn_up.weight", kFfn, kHidden, 0.4f);
+      add(prefix + "ffn_down.weight", kHidden, kFfn, 0.3f);
     }
   }
 
  private:
-  // Values around the shift; the seed is the tensor's place.
+  // Random values around `shift`; the seed is the tensor's position in the file.
   void add(const std::string& name, uint32_t rows, uint32_t columns, float size, float shift = 0) {
     TestRandom random(writer.tensors.size() + 1);
     std::vector<uint8_t> bytes(sizeof(float) * rows * columns);

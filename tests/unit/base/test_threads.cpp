@@ -7,7 +7,7 @@
 
 using namespace camelgpt;
 
-TEST_CASE("shares of threads follow one another and hold every item once") {
+TEST_CASE("static slices are contiguous and cover every item once") {
   for (const uint32_t count : {1u, 2u, 3u, 7u, 32u}) {
     for (const uint32_t unit : {1u, 4u, 8u}) {
       for (const uint32_t total : {0u, 1u, 7u, 8u, 9u, 64u, 1000u}) {
@@ -26,7 +26,7 @@ TEST_CASE("shares of threads follow one another and hold every item once") {
   }
 }
 
-TEST_CASE("each item is in one part of one thread, stage after stage") {
+TEST_CASE("dynamic slices cover every item once in every stage") {
   for (const uint32_t count : {1u, 2u, 5u}) {
     const LentThreads threads(count);
     for (const uint32_t unit : {1u, 4u, 8u}) {
@@ -49,19 +49,19 @@ TEST_CASE("each item is in one part of one thread, stage after stage") {
   }
 }
 
-TEST_CASE("every thread runs the function once, and parallel returns when all have") {
+TEST_CASE("parallel runs the function once on every thread and waits for all of them") {
   for (const uint32_t count : {1u, 2u, 4u}) {
     const LentThreads threads(count);
     REQUIRE((thread_count() == count || thread_count() == 1));
     for (int round = 0; round < 300; ++round) {
       std::vector<int> runs(thread_count());
       parallel([&](const Worker& worker) { ++runs[worker.index]; });
-      for (const int each : runs) CHECK(each == 1);
+      for (const int count_of_thread : runs) CHECK(count_of_thread == 1);
     }
   }
 }
 
-TEST_CASE("what threads wrote before a barrier is there for all behind it") {
+TEST_CASE("writes before a barrier are visible to all threads after it") {
   const LentThreads threads(4);
   constexpr uint32_t kItems = 64;
   constexpr int kStages = 200;
@@ -84,23 +84,23 @@ TEST_CASE("what threads wrote before a barrier is there for all behind it") {
   CHECK(values == expected);
 }
 
-// Far longer than a thread spins before it sleeps.
-static uint32_t be_busy() {
+// Takes far longer than a thread spins before it sleeps.
+static uint32_t keep_busy() {
   std::atomic<uint32_t> steps{0};
   while (steps < 5'000'000) steps.fetch_add(1, std::memory_order_relaxed);
   return steps;
 }
 
-TEST_CASE("threads that fell asleep wake up, in and between functions") {
+TEST_CASE("sleeping threads wake up at barriers and at the next parallel") {
   const LentThreads threads(2);
   for (int round = 0; round < 3; ++round) {
     std::atomic<uint32_t> runs{0};
     parallel([&](const Worker& worker) {
-      if (worker.index == 0) be_busy();
+      if (worker.index == 0) keep_busy();
       worker.barrier();
       ++runs;
     });
     CHECK(runs == thread_count());
-    be_busy();
+    keep_busy();
   }
 }

@@ -32,7 +32,7 @@ TEST_CASE("utf8 decodes every character") {
   }
 }
 
-TEST_CASE("utf8 gives the maximal invalid part of what is not a character") {
+TEST_CASE("utf8 reports the maximal ill-formed subpart of invalid bytes") {
   const Invalid cases[] = {
       {"\x80", 1, false},  // continuation without a lead
       {"\xbfx", 1, false},
@@ -45,7 +45,7 @@ TEST_CASE("utf8 gives the maximal invalid part of what is not a character") {
       {"\xf4\x90\x80\x80", 1, false},  // past U+10FFFF
       {"\xf5\x80\x80\x80", 1, false},
       {"\xff", 1, false},
-      {"\xc3x", 1, false},  // the next byte does not go on
+      {"\xc3x", 1, false},  // the next byte is not a continuation
       {"\xe4\xb8x", 2, false},
       {"\xf0\x9f\x98x", 3, false},
       {"\xf0\x9fx", 2, false},
@@ -69,10 +69,10 @@ TEST_CASE("utf8 gives the maximal invalid part of what is not a character") {
 TEST_CASE("utf8 finds the first invalid byte at any distance from the start") {
   CHECK(utf8_validate("") == 0);
   for (size_t before = 0; before < 40; ++before) {
-    for (size_t behind = 0; behind < 20; ++behind) {
-      const std::string left(before, 'a'), right(behind, 'b');
-      CHECK(utf8_validate(left + right) == before + behind);
-      CHECK(utf8_validate(left + "\xe4\xb8\xad" + right) == before + behind + 3);
+    for (size_t after = 0; after < 20; ++after) {
+      const std::string left(before, 'a'), right(after, 'b');
+      CHECK(utf8_validate(left + right) == before + after);
+      CHECK(utf8_validate(left + "\xe4\xb8\xad" + right) == before + after + 3);
       CHECK(utf8_validate(left + "\xff" + right) == before);
       CHECK(utf8_validate(left + "\xe4\xb8" + right) == before);
       CHECK(utf8_validate(left + "\xc3\xa4\x80" + right) == before + 2);

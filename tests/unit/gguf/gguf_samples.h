@@ -1,4 +1,4 @@
-// What the tests of src/gguf share: a header with one of everything, and a way to read it in pieces.
+// Shared by the tests of src/gguf: a file with values of every type, and a function that reads it in fragments.
 #pragma once
 
 #include <limits>
@@ -12,11 +12,11 @@ namespace camelgpt {
 
 using Bytes = std::vector<uint8_t>;
 
-// Feeds `bytes` in pieces of `piece` bytes; 0 means all at once.
-inline Status read(const Bytes& bytes, GgufReader* reader, size_t piece = 0) {
-  if (piece == 0) piece = bytes.size();
-  for (size_t start = 0; start < bytes.size() && !reader->complete; start += piece) {
-    const size_t size = piece < bytes.size() - start ? piece : bytes.size() - start;
+// Feeds `bytes` in fragments of `fragment_size` bytes; 0: in one call.
+inline Status read(const Bytes& bytes, GgufReader* reader, size_t fragment_size = 0) {
+  if (fragment_size == 0) fragment_size = bytes.size();
+  for (size_t start = 0; start < bytes.size() && !reader->complete; start += fragment_size) {
+    const size_t size = fragment_size < bytes.size() - start ? fragment_size : bytes.size() - start;
     size_t consumed = 0;
     Status status = reader->append({bytes.data() + start, size}, &consumed);
     if (!status.ok()) return status;
@@ -25,7 +25,7 @@ inline Status read(const Bytes& bytes, GgufReader* reader, size_t piece = 0) {
   return reader->finish();
 }
 
-// One of everything.
+// Metadata of every type, scalars and arrays, and three tensors.
 inline GgufWriter sample() {
   GgufWriter writer;
   writer.add_string("general.architecture", "llama");

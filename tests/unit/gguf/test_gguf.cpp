@@ -1,4 +1,4 @@
-// The reader against right headers, cut headers and every kind of wrong one.
+// The reader with valid, truncated and invalid headers.
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -14,7 +14,8 @@ using namespace camelgpt;
 
 namespace {
 
-Status refuse(const Bytes& bytes) {
+// Reads an invalid header, in one call and byte by byte, and returns its error.
+Status read_error(const Bytes& bytes) {
   GgufReader reader;
   const Status status = read(bytes, &reader);
   REQUIRE(!status.ok());
@@ -22,16 +23,16 @@ Status refuse(const Bytes& bytes) {
   CHECK(status.expected[0] != '\0');
   CHECK(status.found[0] != '\0');
   CHECK(status.hint[0] != '\0');
-  GgufReader slow;
-  const Status again = read(bytes, &slow, 1);
-  CHECK(again.code == status.code);
-  CHECK(std::string_view(again.message) == status.message);
-  CHECK(std::string_view(again.found) == status.found);
+  GgufReader bytewise_reader;
+  const Status bytewise = read(bytes, &bytewise_reader, 1);
+  CHECK(bytewise.code == status.code);
+  CHECK(std::string_view(bytewise.message) == status.message);
+  CHECK(std::string_view(bytewise.found) == status.found);
   return status;
 }
 
-void check_refused(const Bytes& bytes, ErrorCode code, std::string_view message, std::string_view found) {
-  const Status status = refuse(bytes);
+void check_rejected(const Bytes& bytes, ErrorCode code, std::string_view message, std::string_view found) {
+  const Status status = read_error(bytes);
   CHECK(std::string_view(error_code_name(status.code)) == error_code_name(code));
   INFO(status.message, " | expected ", status.expected, " | found ", status.found);
   CHECK(std::string_view(status.message).find(message) != std::string_view::npos);
@@ -49,7 +50,7 @@ constexpr uint32_t kQ4_0 = static_cast<uint32_t>(TensorType::kQ4_0);
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------------------- what is right
+// ------------------------------------------------------------------------------------------------- valid headers
 
 TEST_CASE("gguf reads the tensor table and finds tensors by name") {
   const GgufWriter writer = sample();
@@ -90,14 +91,14 @@ TEST_CASE("gguf sorts tensors by offset, whatever their order in the table") {
   CHECK(gguf_find_tensor(reader.header, "cube") == &reader.header.tensors[2]);
 }
 
-TEST_CASE("gguf gives the same header for pieces of every size") {
+TEST_CASE("gguf reads the same header from fragments of every size") {
   const Bytes file = sample().file();
   GgufReader whole;
   REQUIRE(read(file, &whole).ok());
-  for (const size_t piece : {1, 2, 3, 7, 64}) {
-    CAPTURE(piece);
+  for (const size_t fragment_size : {1, 2, 3, 7, 64}) {
+    CAPTURE(fragment_size);
     GgufReader reader;
-    REQUIRE(read(file, &reader, piece).ok());
+    REQUIRE(read(file, &reader, fragment_size).ok());
     const GgufHeader &a = whole.header, &b = reader.header;
     CHECK(a.data_position == b.data_position);
     CHECK(a.data_bytes == b.data_bytes);
@@ -114,7 +115,7 @@ TEST_CASE("gguf gives the same header for pieces of every size") {
   }
 }
 
-TEST_CASE("gguf consumes the header and nothing behind it") {
+TEST_CASE("gguf consumes the header and nothing after it") {
   const GgufWriter writer = sample();
   const Bytes file = writer.file();
   const size_t header_bytes = writer.header().size();
@@ -132,7 +133,7 @@ TEST_CASE("gguf consumes the header and nothing behind it") {
   CHECK(reader.header.bytes.size() == header_bytes);
 }
 
-TEST_CASE("gguf holds little more than the header when it is handed a whole file") {
+TEST_CASE("gguf keeps little more than the header of a whole file") {
   GgufWriter writer;
   writer.add_strings("tokens", std::vector<std::string>(50000, "token"));
   writer.add_tensor("large", {1024, 1024, 16}, TensorType::kF32);
@@ -155,7 +156,7 @@ TEST_CASE("gguf reads version 2, and a header without tensors or metadata") {
   CHECK(bare.header.data_bytes == 0);
 }
 
-TEST_CASE("gguf follows general.alignment") {
+TEST_CASE("gguf applies general.alignment") {
   for (const uint32_t alignment : {8u, 64u, 65536u}) {
     GgufWriter writer;
     writer.set_alignment(alignment);
@@ -179,9 +180,9 @@ TEST_CASE("gguf accepts gaps between tensors and names up to 255 bytes") {
   CHECK(reader.header.data_bytes == 4096 + 32);
 }
 
-// ------------------------------------------------------------------------------------------------- what is cut off
+// ------------------------------------------------------------------------------------------------- truncated headers
 
-TEST_CASE("gguf reports every cut inside the header as truncated") {
+TEST_CASE("gguf reports a file that ends anywhere in its header as truncated") {
   const Bytes header = sample().header();
   for (size_t size = 0; size < header.size(); ++size) {
     CAPTURE(size);
@@ -193,19 +194,19 @@ TEST_CASE("gguf reports every cut inside the header as truncated") {
   }
 }
 
-TEST_CASE("gguf says where a cut file ends") {
+TEST_CASE("gguf says what is missing from a truncated file") {
   GgufWriter writer;
   writer.add_strings("tokens", {"a", "b", "c"});
   Bytes bytes = writer.header();
   bytes.resize(bytes.size() - 1);
-  CHECK(std::string_view(refuse(bytes).expected) == "string 3 of 3 of \"tokens\" at byte 72");
+  CHECK(std::string_view(read_error(bytes).expected) == "string 3 of 3 of \"tokens\" at byte 72");
   writer.extra_tensors = 7;
-  CHECK(std::string_view(refuse(writer.header()).expected) == "tensor 1 of 7 at byte 81");
+  CHECK(std::string_view(read_error(writer.header()).expected) == "tensor 1 of 7 at byte 81");
   writer.entry_count = 9;
-  CHECK(std::string_view(refuse(writer.header()).expected) == "metadata item 2 of 9 at byte 81");
+  CHECK(std::string_view(read_error(writer.header()).expected) == "metadata item 2 of 9 at byte 81");
 }
 
-TEST_CASE("gguf takes no more bytes after an error") {
+TEST_CASE("gguf accepts no more bytes after an error") {
   GgufReader reader;
   const uint8_t wrong[] = {'G', 'G', 'M', 'L'};
   size_t consumed = 0;
@@ -215,42 +216,42 @@ TEST_CASE("gguf takes no more bytes after an error") {
   CHECK(reader.finish().code == ErrorCode::kBadState);
 }
 
-// ------------------------------------------------------------------------------------------------- what is wrong
+// ------------------------------------------------------------------------------------------------- invalid headers
 
-TEST_CASE("gguf rejects another magic") {
-  check_refused({'P', 'K', 3, 4}, ErrorCode::kBadFormat, "not a GGUF", "50 4b 03 04");
+TEST_CASE("gguf rejects a wrong magic number") {
+  check_rejected({'P', 'K', 3, 4}, ErrorCode::kBadFormat, "not a GGUF", "50 4b 03 04");
 }
 
 TEST_CASE("gguf rejects versions 0, 1 and 4, and names big-endian files") {
   for (const uint32_t version : {0u, 1u, 4u, 70000u}) {
     GgufWriter writer;
     writer.version = version;
-    check_refused(writer.header(), ErrorCode::kUnsupportedVersion, "version of GGUF",
-                  "version " + std::to_string(version));
+    check_rejected(writer.header(), ErrorCode::kUnsupportedVersion, "version of GGUF",
+                   "version " + std::to_string(version));
   }
   GgufWriter writer;
   writer.version = 0x03000000;
-  check_refused(writer.header(), ErrorCode::kUnsupportedVersion, "big-endian", "version 3");
+  check_rejected(writer.header(), ErrorCode::kUnsupportedVersion, "big-endian", "version 3");
 }
 
-TEST_CASE("gguf rejects huge counts before it allocates for them") {
+TEST_CASE("gguf rejects huge counts before it allocates memory") {
   GgufWriter entries;
   entries.entry_count = UINT64_MAX;
-  check_refused(entries.header(), ErrorCode::kBadFormat, "too many metadata items", "18446744073709551615");
+  check_rejected(entries.header(), ErrorCode::kBadFormat, "too many metadata items", "18446744073709551615");
   GgufWriter tensors;
   tensors.extra_tensors = uint64_t{1} << 63;
-  check_refused(tensors.header(), ErrorCode::kBadFormat, "too many tensors", "9223372036854775808");
+  check_rejected(tensors.header(), ErrorCode::kBadFormat, "too many tensors", "9223372036854775808");
 }
 
-TEST_CASE("gguf rejects empty and endless keys and names") {
+TEST_CASE("gguf rejects empty and overlong keys and names") {
   GgufWriter empty;
   empty.add("", uint8_t{1});
-  check_refused(empty.header(), ErrorCode::kBadFormat, "metadata key number 1, at byte 24", "0 bytes");
+  check_rejected(empty.header(), ErrorCode::kBadFormat, "metadata key number 1, at byte 24", "0 bytes");
   for (const uint64_t length : {uint64_t{65536}, uint64_t{1} << 32, UINT64_MAX}) {
-    GgufWriter endless;
-    endless.entry_count = 1;
-    GgufWriter::put(endless.entries, length);
-    check_refused(endless.header(), ErrorCode::kBadFormat, "metadata key number 1", std::to_string(length));
+    GgufWriter overlong;
+    overlong.entry_count = 1;
+    GgufWriter::put(overlong.entries, length);
+    check_rejected(overlong.header(), ErrorCode::kBadFormat, "metadata key number 1", std::to_string(length));
   }
   GgufWriter longest;
   longest.add(std::string(65535, 'k'), uint8_t{1});
@@ -260,28 +261,28 @@ TEST_CASE("gguf rejects empty and endless keys and names") {
   for (const size_t length : {0, 256}) {
     GgufWriter writer;
     writer.add_tensor(std::string(length, 'n'), {8}, TensorType::kF32);
-    check_refused(writer.header(), ErrorCode::kBadFormat, "tensor name number 1", std::to_string(length) + " bytes");
+    check_rejected(writer.header(), ErrorCode::kBadFormat, "tensor name number 1", std::to_string(length) + " bytes");
   }
 }
 
-TEST_CASE("gguf rejects value types that do not exist and nested arrays") {
+TEST_CASE("gguf rejects unknown value types and nested arrays") {
   GgufWriter value;
   value.begin("key", static_cast<GgufType>(13));
-  check_refused(value.header(), ErrorCode::kBadFormat, "value type of \"key\"", "13 at byte 35");
+  check_rejected(value.header(), ErrorCode::kBadFormat, "value type of \"key\"", "13 at byte 35");
   GgufWriter element;
   element.begin_array("key", static_cast<GgufType>(UINT32_MAX), 1);
-  check_refused(element.header(), ErrorCode::kBadFormat, "element type of \"key\"", "4294967295 at byte 39");
+  check_rejected(element.header(), ErrorCode::kBadFormat, "element type of \"key\"", "4294967295 at byte 39");
   GgufWriter nested;
   nested.begin_array("key", GgufType::kArray, 1);
-  check_refused(nested.header(), ErrorCode::kBadFormat, "element type of \"key\"", "9 at byte 39");
+  check_rejected(nested.header(), ErrorCode::kBadFormat, "element type of \"key\"", "9 at byte 39");
 }
 
-TEST_CASE("gguf rejects arrays and strings that no header can hold") {
+TEST_CASE("gguf rejects arrays and strings larger than a header may be") {
   for (const GgufType type : {GgufType::kU8, GgufType::kF64, GgufType::kString}) {
     for (const uint64_t count : {kGgufMaxHeaderBytes, uint64_t{1} << 32, uint64_t{1} << 61, UINT64_MAX}) {
       GgufWriter writer;
       writer.begin_array("key", type, count);
-      check_refused(writer.header(), ErrorCode::kBadFormat, "\"key\" is larger", std::to_string(count) + " elements");
+      check_rejected(writer.header(), ErrorCode::kBadFormat, "\"key\" is larger", std::to_string(count) + " elements");
     }
   }
   for (const uint64_t length : {kGgufMaxHeaderBytes, uint64_t{0xfffffff8}, UINT64_MAX, UINT64_MAX - 40}) {
@@ -289,18 +290,18 @@ TEST_CASE("gguf rejects arrays and strings that no header can hold") {
     writer.begin_array("key", GgufType::kString, 2);
     writer.put_string(writer.entries, "right");
     GgufWriter::put(writer.entries, length);
-    check_refused(writer.header(), ErrorCode::kBadFormat, "\"key\" is larger", std::to_string(length) + " bytes");
+    check_rejected(writer.header(), ErrorCode::kBadFormat, "\"key\" is larger", std::to_string(length) + " bytes");
   }
 }
 
-TEST_CASE("gguf ends a header that does not end by itself") {
+TEST_CASE("gguf rejects a header that exceeds its size limit") {
   GgufWriter writer;
   for (int i = 0; i < 100; ++i) writer.add("key" + std::to_string(i), uint64_t{1});
   GgufReader reader;
   reader.header_limit = 1000;
   const Status status = read(writer.header(), &reader);
   CHECK(status.code == ErrorCode::kBadFormat);
-  CHECK(std::string_view(status.message) == "The header does not end.");
+  CHECK(std::string_view(status.message) == "The header is too large.");
   CHECK(reader.header.bytes.capacity() <= 1000);
 }
 
@@ -308,13 +309,13 @@ TEST_CASE("gguf rejects bools that are neither true nor false") {
   GgufWriter scalar;
   scalar.begin("flag", GgufType::kBool);
   GgufWriter::put(scalar.entries, uint8_t{2});
-  check_refused(scalar.header(), ErrorCode::kBadFormat, "\"flag\"", "2 at byte 40");
+  check_rejected(scalar.header(), ErrorCode::kBadFormat, "\"flag\"", "2 at byte 40");
   GgufWriter array;
   array.begin_array("flags", GgufType::kBool, 3);
   GgufWriter::put(array.entries, uint8_t{0});
   GgufWriter::put(array.entries, uint8_t{1});
   GgufWriter::put(array.entries, uint8_t{255});
-  check_refused(array.header(), ErrorCode::kBadFormat, "\"flags\"", "255 at byte 55");
+  check_rejected(array.header(), ErrorCode::kBadFormat, "\"flags\"", "255 at byte 55");
 }
 
 TEST_CASE("gguf rejects duplicate keys and tensor names") {
@@ -322,81 +323,82 @@ TEST_CASE("gguf rejects duplicate keys and tensor names") {
   keys.add("a", uint8_t{1});
   keys.add("b", uint8_t{1});
   keys.add_string("a", "again");
-  check_refused(keys.header(), ErrorCode::kBadFormat, "two metadata items named \"a\"",
-                "one at byte 32 and one at byte 60");
+  check_rejected(keys.header(), ErrorCode::kBadFormat, "two metadata items named \"a\"",
+                 "one at byte 32 and one at byte 60");
   GgufWriter names;
   for (const char* name : {"x", "y", "x"}) names.add_tensor(name, {8}, TensorType::kF32);
-  check_refused(names.header(), ErrorCode::kBadFormat, "two tensors named \"x\"", "one at byte 32");
+  check_rejected(names.header(), ErrorCode::kBadFormat, "two tensors named \"x\"", "one at byte 32");
 }
 
-TEST_CASE("gguf rejects wrong alignments") {
+TEST_CASE("gguf rejects invalid alignments") {
   for (const uint32_t alignment : {0u, 4u, 131072u, UINT32_MAX}) {
     GgufWriter writer;
     writer.add("general.alignment", alignment);
-    check_refused(writer.header(), ErrorCode::kBadMetadata, "general.alignment", std::to_string(alignment));
+    check_rejected(writer.header(), ErrorCode::kBadMetadata, "general.alignment", std::to_string(alignment));
   }
   GgufWriter uneven;
   uneven.add("general.alignment", uint32_t{24});
-  check_refused(uneven.header(), ErrorCode::kBadMetadata, "not a power of two", "24");
+  check_rejected(uneven.header(), ErrorCode::kBadMetadata, "not a power of two", "24");
   GgufWriter text;
   text.add_string("general.alignment", "32");
-  check_refused(text.header(), ErrorCode::kBadMetadata, "wrong type", "string");
+  check_rejected(text.header(), ErrorCode::kBadMetadata, "wrong type", "string");
 }
 
-TEST_CASE("gguf rejects shapes without a size") {
-  check_refused(with_tensor({}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions", "0 at byte");
-  check_refused(with_tensor({1, 1, 1, 1, 1}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions",
-                "5 at byte");
-  check_refused(with_tensor({8, 0}, kF32).header(), ErrorCode::kBadFormat, "\"blk.0.ffn_up.weight\" is empty",
-                "[8, 0]");
-  check_refused(with_tensor({33, 2}, kQ4_0).header(), ErrorCode::kBadFormat, "do not divide into blocks", "33 columns");
-  check_refused(with_tensor({128}, static_cast<uint32_t>(TensorType::kQ4_K)).header(), ErrorCode::kBadFormat,
-                "do not divide into blocks", "128 columns");
+TEST_CASE("gguf rejects shapes that are empty, have too many dimensions or divide blocks") {
+  check_rejected(with_tensor({}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions", "0 at byte");
+  check_rejected(with_tensor({1, 1, 1, 1, 1}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions",
+                 "5 at byte");
+  check_rejected(with_tensor({8, 0}, kF32).header(), ErrorCode::kBadFormat, "\"blk.0.ffn_up.weight\" is empty",
+                 "[8, 0]");
+  check_rejected(with_tensor({33, 2}, kQ4_0).header(), ErrorCode::kBadFormat, "do not divide into blocks",
+                 "33 columns");
+  check_rejected(with_tensor({128}, static_cast<uint32_t>(TensorType::kQ4_K)).header(), ErrorCode::kBadFormat,
+                 "do not divide into blocks", "128 columns");
 }
 
-TEST_CASE("gguf rejects products that overflow") {
+TEST_CASE("gguf rejects shapes whose size overflows") {
   const uint64_t half = uint64_t{1} << 32;
-  check_refused(with_tensor({half, half}, kF32).header(), ErrorCode::kBadFormat, "larger than any file",
-                "F32 [4294967296, 4294967296]");
-  check_refused(with_tensor({uint64_t{1} << 63}, kQ4_0).header(), ErrorCode::kBadFormat, "larger than any file",
-                "Q4_0");
-  check_refused(with_tensor({uint64_t{1} << 62}, kF32).header(), ErrorCode::kBadFormat, "larger than any file", "F32");
-  check_refused(with_tensor({UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, kF32).header(), ErrorCode::kBadFormat,
-                "larger than any file", "18446744073709551615, 18446744073709551615]");
+  check_rejected(with_tensor({half, half}, kF32).header(), ErrorCode::kBadFormat, "larger than any file",
+                 "F32 [4294967296, 4294967296]");
+  check_rejected(with_tensor({uint64_t{1} << 63}, kQ4_0).header(), ErrorCode::kBadFormat, "larger than any file",
+                 "Q4_0");
+  check_rejected(with_tensor({uint64_t{1} << 62}, kF32).header(), ErrorCode::kBadFormat, "larger than any file", "F32");
+  check_rejected(with_tensor({UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, kF32).header(), ErrorCode::kBadFormat,
+                 "larger than any file", "18446744073709551615, 18446744073709551615]");
 }
 
-TEST_CASE("gguf names tensor types that the engine does not read") {
-  check_refused(with_tensor({256}, 17).header(), ErrorCode::kUnsupportedTensorType, "IQ2_XS", "type 17 (IQ2_XS)");
-  check_refused(with_tensor({256}, 34).header(), ErrorCode::kUnsupportedTensorType, "TQ1_0", "type 34 (TQ1_0)");
-  check_refused(with_tensor({256}, 12345).header(), ErrorCode::kUnsupportedTensorType, "unknown",
-                "type 12345 (unknown)");
-  check_refused(with_tensor({256}, UINT32_MAX).header(), ErrorCode::kUnsupportedTensorType, "blk.0.ffn_up.weight",
-                "4294967295");
+TEST_CASE("gguf names unsupported tensor types") {
+  check_rejected(with_tensor({256}, 17).header(), ErrorCode::kUnsupportedTensorType, "IQ2_XS", "type 17 (IQ2_XS)");
+  check_rejected(with_tensor({256}, 34).header(), ErrorCode::kUnsupportedTensorType, "TQ1_0", "type 34 (TQ1_0)");
+  check_rejected(with_tensor({256}, 12345).header(), ErrorCode::kUnsupportedTensorType, "unknown",
+                 "type 12345 (unknown)");
+  check_rejected(with_tensor({256}, UINT32_MAX).header(), ErrorCode::kUnsupportedTensorType, "blk.0.ffn_up.weight",
+                 "4294967295");
 }
 
 TEST_CASE("gguf rejects misaligned and overlapping tensors") {
-  check_refused(with_tensor({8}, kF32, 31).header(), ErrorCode::kBadFormat, "not aligned", "31 at byte");
+  check_rejected(with_tensor({8}, kF32, 31).header(), ErrorCode::kBadFormat, "not aligned", "31 at byte");
   GgufWriter writer;
   writer.add_tensor("first", {9}, TensorType::kF32);
   writer.add_tensor("second", {8}, TensorType::kF32);
   writer.tensors[1].offset = 32;
-  check_refused(writer.header(), ErrorCode::kBadFormat, "\"first\" and \"second\" overlap", "offset 32");
+  check_rejected(writer.header(), ErrorCode::kBadFormat, "\"first\" and \"second\" overlap", "offset 32");
   writer.tensors[1].offset = 0;
-  check_refused(writer.header(), ErrorCode::kBadFormat, "overlap", "offset 0");
+  check_rejected(writer.header(), ErrorCode::kBadFormat, "overlap", "offset 0");
 }
 
 TEST_CASE("gguf rejects tensors whose end overflows, also when padded or added to the header") {
   for (const uint64_t offset :
        {UINT64_MAX - 31, uint64_t{1} << 63, uint64_t{INT64_MAX} - 31, uint64_t{INT64_MAX} - 63}) {
-    check_refused(with_tensor({8}, kF32, offset).header(), ErrorCode::kBadFormat, "where no file can end",
-                  std::to_string(offset));
+    check_rejected(with_tensor({8}, kF32, offset).header(), ErrorCode::kBadFormat, "beyond the largest possible file",
+                   std::to_string(offset));
   }
 }
 
-TEST_CASE("gguf shows hostile names as plain text") {
+TEST_CASE("gguf quotes hostile names as printable ASCII") {
   GgufWriter writer;
   writer.begin("\x1b[31m\xff\n" + std::string(300, 'x'), static_cast<GgufType>(99));
-  const Status status = refuse(writer.header());
+  const Status status = read_error(writer.header());
   CHECK(std::string_view(status.message).find("\"?[31m??xxx") != std::string_view::npos);
   CHECK(std::string_view(status.message).find("...\"") != std::string_view::npos);
 }

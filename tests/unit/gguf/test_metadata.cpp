@@ -1,4 +1,4 @@
-// Metadata: typed look-ups, arrays, and the JSON that people read.
+// Metadata: typed look-ups, arrays and JSON.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -42,7 +42,7 @@ TEST_CASE("gguf reads metadata of every type") {
   CHECK((gguf_get_string(header, "empty", &text).ok() && text.empty()));
 }
 
-TEST_CASE("gguf walks arrays") {
+TEST_CASE("gguf reads arrays element by element") {
   GgufReader reader;
   REQUIRE(read(sample().file(), &reader).ok());
   const GgufHeader& header = reader.header;
@@ -70,7 +70,7 @@ TEST_CASE("gguf walks arrays") {
   CHECK(gguf_integer_at(header, *gguf_find(header, "u64"), 0) == INT64_MAX);
 }
 
-TEST_CASE("gguf look-ups name the key that is missing or wrong") {
+TEST_CASE("gguf look-ups name the missing or invalid key") {
   GgufWriter writer = sample();
   writer.add("nan", std::nan(""));
   GgufReader reader;
@@ -106,7 +106,7 @@ TEST_CASE("gguf look-ups name the key that is missing or wrong") {
   const Status scalar = gguf_get_array(header, "f32", GgufType::kF32, &entry);
   CHECK(scalar.code == ErrorCode::kBadMetadata);
   CHECK(std::string_view(scalar.expected) == "an array of float32");
-  // What fails leaves the caller's values as they were.
+  // A failed look-up leaves the output unchanged.
   CHECK((whole == 7 && real == 7 && flag && text == "7" && entry == nullptr));
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("gguf writes its metadata as JSON") {
         "\"no_strings\":[],\"scores\":[0.5,-1,null],\"types\":[1,2,-3],\"flags\":[true,false],\"no_numbers\":[]}");
 }
 
-TEST_CASE("gguf JSON shortens long arrays") {
+TEST_CASE("gguf JSON replaces long arrays by their type and count") {
   GgufReader reader;
   REQUIRE(read(sample().file(), &reader).ok());
   const std::string json = json_of(reader.header, 3);
@@ -141,12 +141,12 @@ TEST_CASE("gguf JSON shortens long arrays") {
   CHECK(json.find("\"types\":[1,2,-3]") != std::string::npos);
 }
 
-TEST_CASE("gguf JSON replaces control characters and what is not UTF-8") {
+TEST_CASE("gguf JSON escapes control characters and replaces invalid UTF-8") {
   GgufWriter writer;
   writer.add_string("\xf0\x9f\x90\xaa", std::string_view("a\0b\x1f\x7f\xed\xa0\x80\xf0\x9f\x90", 11));
   GgufReader reader;
   REQUIRE(read(writer.header(), &reader).ok());
-  // A surrogate is three invalid bytes; the cut character at the end is one part.
+  // A surrogate is three invalid bytes; the truncated character at the end is one ill-formed subpart.
   CHECK(json_of(reader.header, 0) ==
         "{\"\xf0\x9f\x90\xaa\":\"a\\u0000b\\u001f\x7f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}");
 }

@@ -1,4 +1,4 @@
-// The kernel sets that are right on this machine, for tests that go through all of them.
+// Runs a check with every kernel set that is correct on this machine.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -13,7 +13,7 @@
 namespace camelgpt {
 
 #if CAMELGPT_RELAXED
-// Calls `body` on every behaviour of the relaxed dot that there is here: each permitted one natively, the machine's own
+// Calls `body` for every available behaviour of the relaxed dot: each permitted one in native builds, the machine's own
 // in WebAssembly.
 template <typename Body>
 void for_each_dot(Body body) {
@@ -31,7 +31,7 @@ void for_each_dot(Body body) {
 }
 #endif
 
-// Goes through every set that is right on this machine.
+// Calls `check` with every set that is correct on this machine, except the scalar one.
 template <typename Check>
 void for_each_set(Check check) {
   const auto run = [&](const Kernels& kernels) {
@@ -41,7 +41,7 @@ void for_each_set(Check check) {
   run(kSimdKernels);
 #if CAMELGPT_RELAXED
   for_each_dot([&] {
-    run(kRelaxedSplitKernels);
+    run(kRelaxedDot16Kernels);
     switch (probe_relaxed_dot()) {
       case RelaxedDot::kUnsigned: run(kRelaxedUnsignedKernels); break;
       case RelaxedDot::kSigned: run(kRelaxedSignedKernels); break;
@@ -49,6 +49,12 @@ void for_each_set(Check check) {
     }
   });
 #endif
+}
+
+template <typename Check>
+void for_scalar_and_each_set(Check check) {
+  check(kScalarKernels);
+  for_each_set(check);
 }
 
 inline std::vector<float> random_floats(size_t count, uint64_t seed, float size = 1.0f) {

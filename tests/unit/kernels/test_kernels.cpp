@@ -1,4 +1,4 @@
-// Every kernel set against the scalar one: odd sizes, tails, extremes.
+// Compares every kernel set with the scalar one: odd sizes, tails, extremes.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,14 +15,14 @@
 
 using namespace camelgpt;
 
-TEST_CASE("the set in use is one of those that are right on this machine") {
+TEST_CASE("the kernel set in use is one of those tested") {
   MESSAGE("in use: " << std::string(kernels().name));
   bool is_tested = false;
   for_each_set([&](const Kernels& set) { is_tested = is_tested || &set == &kernels(); });
   CHECK(is_tested);
 }
 
-// Between the rows that a product writes.
+// Fills the gap between the rows that a product writes.
 static constexpr float kUntouched = -77.0f;
 
 // y [tokens, padded rows + 8] of a product by one kernel set.
@@ -44,7 +44,7 @@ static std::vector<float> product(const Kernels& kernels, const Panel& panel, co
   return y;
 }
 
-// The precisions that a panel kind's products take.
+// The precisions that products with a panel kind support.
 static std::vector<Precision> precisions(PanelKind kind) {
   if (multiplies_bytes(kind)) return {Precision::k16};
   return {Precision::k8, Precision::k16};
@@ -67,7 +67,7 @@ struct RandomPanel {
   }
 };
 
-TEST_CASE("scalar products are those of the dequantised weights, up to the rounding of the activations") {
+TEST_CASE("scalar products match the dequantised weights up to the rounding of activations") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);
     const uint32_t rows = 11, columns = 512;
@@ -76,15 +76,14 @@ TEST_CASE("scalar products are those of the dequantised weights, up to the round
     for (const Precision precision : precisions(weights.panel.kind)) {
       const std::vector<float> y = product(kScalarKernels, weights.panel, x, 2, precision);
       const bool quantised = panel_layout(weights.panel.kind).float_bytes == 0;
-      const double off =
-          quantised ? (precision == Precision::k8 ? 0.5 : 1.0) / largest_quant(precision) : 0;  // at most
+      const double max_error = quantised ? (precision == Precision::k8 ? 0.5 : 1.0) / max_quant(precision) : 0;
       for (uint32_t t = 0; t < 2; ++t) {
         for (uint32_t r = 0; r < rows; ++r) {
           double exact = 0, bound = 1e-5;
           for (uint32_t c = 0; c < columns; ++c) {
             const double w = static_cast<double>(weights.values[r * columns + c]);
             exact += w * static_cast<double>(x[t * columns + c]);
-            bound += std::fabs(w) * (off + 1e-6);
+            bound += std::fabs(w) * (max_error + 1e-6);
           }
           CHECK(std::fabs(static_cast<double>(y[t * (padded_rows(rows) + 8) + r]) - exact) < bound);
         }
@@ -93,7 +92,7 @@ TEST_CASE("scalar products are those of the dequantised weights, up to the round
   }
 }
 
-TEST_CASE("every kernel set gives the scalar products, bit by bit") {
+TEST_CASE("products of every kernel set are bit-identical to the scalar ones") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);
     for (const uint32_t tokens : {1u, 2u, 4u, 5u, 7u}) {
@@ -131,7 +130,7 @@ TEST_CASE("products stay exact at the extremes of weights and activations") {
   }
 }
 
-TEST_CASE("a token's product does not depend on the batch that it is in") {
+TEST_CASE("a token's product does not depend on its batch") {
   for (const TensorType type : kAllTensorTypes) {
     const RandomPanel weights(type, 24, 256, 8);
     const std::vector<float> x = random_floats(256 * 6, 9);
@@ -148,7 +147,7 @@ TEST_CASE("a token's product does not depend on the batch that it is in") {
   }
 }
 
-TEST_CASE("zero activations give zero") {
+TEST_CASE("the product of zero activations is zero") {
   const RandomPanel weights(TensorType::kQ4_1, 8, 64, 1);
   for_each_set([&](const Kernels& kernels) {
     const std::vector<float> y = product(kernels, weights.panel, std::vector<float>(64, 0.0f), 1, Precision::k16);
@@ -197,7 +196,7 @@ TEST_CASE("vector operations agree with the scalar ones") {
   }
 }
 
-TEST_CASE("swiglu survives gates far from zero") {
+TEST_CASE("swiglu is correct for gates far from zero") {
   for_each_set([&](const Kernels& kernels) {
     float gate[4] = {-1000.0f, 1000.0f, -88.0f, 88.5f};
     const float up[4] = {1, 1, 1, 1};
@@ -209,7 +208,7 @@ TEST_CASE("swiglu survives gates far from zero") {
   });
 }
 
-TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
+TEST_CASE("rope rotates pairs and leaves the rest of a head unchanged") {
   const uint32_t heads = 3, width = 24;
   const std::vector<float> x = random_floats(heads * width, 4);
   for (const uint32_t rotated : {2u, 8u, 20u, 24u}) {
@@ -225,7 +224,7 @@ TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
     });
     std::vector<float> halves = x;
     kScalarKernels.rope_halves(halves.data(), heads, width, rotated, cosine.data(), sine.data());
-    for (uint32_t h = 0; h < heads; ++h) {  // the same pairs, elsewhere
+    for (uint32_t h = 0; h < heads; ++h) {  // reorders the values into adjacent pairs
       std::vector<float> pairs = x;
       for (uint32_t i = 0; i < rotated; ++i) pairs[h * width + i] = x[h * width + i / 2 + i % 2 * (rotated / 2)];
       kScalarKernels.rope(pairs.data(), heads, width, rotated, cosine.data(), sine.data());
@@ -241,7 +240,7 @@ TEST_CASE("rope turns pairs and leaves the rest of a head alone") {
   }
 }
 
-// Keys and values of random numbers, stored in one of the ways; what nobody has written yet is garbage.
+// Random keys and values in the layout of `type`; memory past the context is garbage.
 struct RandomKv {
   KvType type;
   uint32_t kv_heads, room, width;
@@ -267,7 +266,7 @@ struct RandomKv {
     }
   }
 
-  // A key (0) or value (1) at a row of [kv_heads, room].
+  // Stores a key (which = 0) or value (1) at a row of [kv_heads, room].
   void put(uint32_t which, uint32_t row, const std::vector<float>& x) {
     int16_t quants[kMaxHeadWidth];
     const RowLimits limits = which == 0 ? key_limits(type) : value_limits(type);
@@ -281,7 +280,7 @@ struct RandomKv {
     }
   }
 
-  // Attention of the queries [tokens, kv_heads * group * width], the first at `position`.
+  // Attention of queries [tokens, kv_heads * group * width], of which the first is at `position`.
   std::vector<float> attend(const Kernels& kernels, const float* q, uint32_t position, uint32_t tokens, uint32_t group,
                             const std::vector<uint32_t>& tiles = {}) const {
     const uint32_t stride = kv_heads * group * width;
@@ -326,12 +325,13 @@ static void check_attention(uint32_t position, uint32_t tokens, uint32_t width, 
     const std::vector<float> expected = kv.attend(kScalarKernels, q.data(), position, tokens, group);
     for_each_set([&](const Kernels& kernels) {
       const std::vector<float> out = kv.attend(kernels, q.data(), position, tokens, group);
-      for (size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - expected[i]) < 2e-4f);  // weights are rounded
+      for (size_t i = 0; i < out.size(); ++i)
+        CHECK(std::fabs(out[i] - expected[i]) < 2e-4f);  // softmax weights are rounded
     });
   }
 }
 
-TEST_CASE("attention agrees with the scalar one at every length around a tile") {
+TEST_CASE("attention matches the scalar kernel at context lengths around a tile") {
   for (const uint32_t position : {0u, 1u, 30u, 31u, 32u, 33u, 100u}) {
     for (const uint32_t tokens : {1u, 2u, 35u}) {
       CAPTURE(position);
@@ -341,11 +341,11 @@ TEST_CASE("attention agrees with the scalar one at every length around a tile") 
   }
 }
 
-TEST_CASE("attention agrees for every head width") {
+TEST_CASE("attention matches the scalar kernel for every head width") {
   for (const uint32_t width : {8u, 64u, 80u, 128u, 256u}) check_attention(37, 2, width, 2, 2);
 }
 
-TEST_CASE("attention within a window, and of limited scores, agrees with the scalar one") {
+TEST_CASE("attention with a window or a softcap matches the scalar kernel") {
   for (const uint32_t window : {1u, 7u, 31u, 32u, 33u, 70u, 500u}) {
     for (const uint32_t position : {0u, 31u, 64u, 150u}) {
       for (const float softcap : {0.0f, 1.5f}) {
@@ -372,7 +372,7 @@ TEST_CASE("attention within a window, and of limited scores, agrees with the sca
   }
 }
 
-TEST_CASE("attention of a token is the same bit by bit alone and in a batch") {
+TEST_CASE("attention of a token is bit-identical alone and in a batch") {
   for (const uint32_t group : {1u, 2u, 3u, 5u, 8u}) {
     const uint32_t width = 40, kv_heads = 2, tokens = 37, position = 30, stride = kv_heads * group * width;
     const std::vector<float> q = random_floats(tokens * stride, group, 3.0f);
@@ -384,8 +384,8 @@ TEST_CASE("attention of a token is the same bit by bit alone and in a batch") {
         const std::vector<float> together = kv.attend(kernels, q.data(), position, tokens, group);
         for (const uint32_t count : {1u, 2u, 7u}) {
           for (uint32_t first = 0; first + count <= tokens; first += count) {
-            const std::vector<float> some = kv.attend(kernels, &q[first * stride], position + first, count, group);
-            CHECK(std::equal(some.begin(), some.end(), together.begin() + first * stride));
+            const std::vector<float> subset = kv.attend(kernels, &q[first * stride], position + first, count, group);
+            CHECK(std::equal(subset.begin(), subset.end(), together.begin() + first * stride));
           }
         }
       });
@@ -393,34 +393,32 @@ TEST_CASE("attention of a token is the same bit by bit alone and in a batch") {
   }
 }
 
-TEST_CASE("rounding a row stays within its limits, and is off by half a step at most") {
+TEST_CASE("round_row stays within its limits, with an error of at most half a step") {
   for (const RowLimits limits : {key_limits(KvType::k16), key_limits(KvType::k8), value_limits(KvType::k16)}) {
     for (const uint32_t count : {8u, 40u, 64u, 256u}) {
       for (const float size : {0.0f, 1e-38f, 1e-30f, 1.0f, 1e38f}) {
         for (const float outlier : {1.0f, 3.0f}) {
           std::vector<float> x = random_floats(count, count, size);
           x[5] *= outlier;
-          const auto check = [&](const Kernels& kernels) {
+          for_scalar_and_each_set([&](const Kernels& kernels) {
             std::vector<int16_t> quants(count);
             const float scale = kernels.round_row(x.data(), count, limits, quants.data());
             double squares = 0;
             for (uint32_t i = 0; i < count; ++i) {
               squares += quants[i] * quants[i];
               CHECK(std::fabs(quants[i]) <= limits.magnitude);
-              CHECK(std::fabs(x[i] - scale * static_cast<float>(quants[i])) <= 0.501f * scale + kSmallestRange);
+              CHECK(std::fabs(x[i] - scale * static_cast<float>(quants[i])) <= 0.501f * scale + kMinQuantRange);
             }
             CHECK(std::sqrt(squares) <= static_cast<double>(limits.norm) + 0.5 * std::sqrt(count));
             if (size == 1.0f) CHECK(squares > 0.9e4);
-          };
-          check(kScalarKernels);
-          for_each_set(check);
+          });
         }
       }
     }
   }
 }
 
-TEST_CASE("attention of a query of zeros is the mean of the values") {
+TEST_CASE("attention of a zero query is the mean of the values") {
   const uint32_t width = 8, tokens = 40;
   const RandomKv kv(KvType::k16, 1, tokens, width, 7);
   const std::vector<float> q(tokens * width, 0.0f);
@@ -431,7 +429,7 @@ TEST_CASE("attention of a query of zeros is the mean of the values") {
   });
 }
 
-TEST_CASE("sums of attention at its integers' limits do not overflow") {
+TEST_CASE("attention with integers at their limits does not overflow") {
   const uint32_t width = 256, tokens = 64;
   for (const float sign : {1.0f, -1.0f}) {
     const std::vector<float> q(width * tokens, sign), ones(width, 1.0f);
@@ -444,7 +442,7 @@ TEST_CASE("sums of attention at its integers' limits do not overflow") {
   }
 }
 
-TEST_CASE("attention of some tiles agrees with the scalar one") {
+TEST_CASE("attention over a list of tiles matches the scalar kernel") {
   const std::vector<uint32_t> lists[] = {{6}, {0, 6}, {1, 2, 5, 6}, {0, 3, 4, 6}};
   for (const uint32_t group : {1u, 3u, 5u}) {
     for (const uint32_t position : {192u, 200u, 223u}) {
@@ -467,19 +465,17 @@ TEST_CASE("attention of some tiles agrees with the scalar one") {
   }
 }
 
-TEST_CASE("attention of all tiles by their list is attention without one, bit by bit") {
+TEST_CASE("attention over a list of all tiles is bit-identical to attention without a list") {
   const uint32_t width = 64, kv_heads = 2, group = 3, tokens = 5, position = 130;
   const std::vector<float> q = random_floats(tokens * kv_heads * group * width, 1, 3.0f);
   const RandomKv kv(KvType::k16, kv_heads, position + tokens, width, 2);
-  const auto check = [&](const Kernels& kernels) {
+  for_scalar_and_each_set([&](const Kernels& kernels) {
     CHECK(kv.attend(kernels, q.data(), position, tokens, group, {0, 1, 2, 3, 4}) ==
           kv.attend(kernels, q.data(), position, tokens, group));
-  };
-  check(kScalarKernels);
-  for_each_set(check);
+  });
 }
 
-TEST_CASE("shares of pages agree with the scalar ones, and those of a query add up to one") {
+TEST_CASE("page shares match the scalar kernel and add up to one per query") {
   for (const uint32_t width : {8u, 64u, 256u}) {
     for (const uint32_t pages : {1u, 7u, 8u, 33u, 100u}) {
       for (const uint32_t group : {1u, 3u, 4u, 7u}) {
@@ -491,7 +487,7 @@ TEST_CASE("shares of pages agree with the scalar ones, and those of a query add 
           const std::vector<float> q = random_floats(group * width, group, size);
           const std::vector<float> columns = random_floats(2 * width * pages, 2, 1.0f);
           const uint32_t room = (pages + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
-          std::vector<int8_t> stored(2 * width * room, -128);  // what nobody has written yet is garbage
+          std::vector<int8_t> stored(2 * width * room, -128);  // garbage past the last page
           std::vector<float> scales(room, std::nanf(""));
           for (uint32_t p = 0; p < pages; ++p) {
             int16_t quants[2 * kMaxHeadWidth];
@@ -528,7 +524,7 @@ TEST_CASE("shares of pages agree with the scalar ones, and those of a query add 
   }
 }
 
-TEST_CASE("keys and values have each a place of their own") {
+TEST_CASE("every element of keys and values has its own index") {
   const uint32_t width = 24, positions = 70;
   std::vector<int> keys(kv_room(positions) * width), values(keys.size());
   for (uint32_t p = 0; p < positions; ++p) {

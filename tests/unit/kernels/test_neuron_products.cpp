@@ -1,4 +1,4 @@
-// Products with some rows or columns: bit by bit those of whole panels, for every kernel set.
+// Products with some rows or columns, which must be bit-identical to those of whole panels in every kernel set.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -16,14 +16,14 @@ namespace {
 constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kF16};
 constexpr float kUntouched = -77.0f;
 
-// The same matrix in groups and in single rows or columns.
+// The same matrix as a panel in groups and as a neuron panel.
 struct Matrix {
   Arena arena;
   Panel groups, neurons;
 
   Matrix(TensorType type, PanelOrder order, uint32_t rows, uint32_t columns, int fill = -1) {
     std::vector<uint8_t> bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, rows + columns);
-    if (fill >= 0 && type != TensorType::kF16) {  // values at their limits; scales stay
+    if (fill >= 0 && type != TensorType::kF16) {  // sets all quants to `fill` and keeps the scales
       const uint32_t block = tensor_type_info(type).block_bytes;
       for (size_t at = 0; at < bytes.size(); at += block) std::memset(&bytes[at + 2], fill, block - 2);
     }
@@ -55,19 +55,13 @@ struct Input {
   }
 };
 
-// All rows of a panel in groups, by the scalar kernels.
+// The product of a whole panel in groups, by the scalar kernels.
 std::vector<float> whole_product(const Panel& panel, const std::vector<float>& x, Precision precision) {
   const Input input(kScalarKernels, x, precision);
   std::vector<float> y(padded_rows(panel.rows));
   const PanelSlice slice{panel.data, panel.group_bytes, panel.columns, panel_groups(panel.rows)};
   kScalarKernels.matmul[static_cast<int>(panel.kind)](slice, input.activations, y.data(), 0);
   return y;
-}
-
-template <typename Check>
-void for_scalar_and_each_set(Check check) {
-  check(kScalarKernels);
-  for_each_set(check);
 }
 
 void check_rows(const Matrix& matrix, const std::vector<float>& x) {
@@ -100,25 +94,26 @@ void check_columns(const Matrix& matrix, const std::vector<float>& x) {
     add(matrix.neurons, columns, input.activations, {0, width}, y.data());
     for (uint32_t r = 0; r < matrix.neurons.rows; ++r) CHECK(y[r] == expected[r]);
     for (size_t r = width; r < y.size(); ++r) CHECK(y[r] == kUntouched);
-    std::vector<float> parts(width, kUntouched);
-    for (uint32_t r = 0; r < width; r += 32) add(matrix.neurons, columns, input.activations, {r, r + 32}, parts.data());
-    CHECK(std::memcmp(parts.data(), y.data(), matrix.neurons.rows * sizeof(float)) == 0);
+    std::vector<float> sliced(width, kUntouched);
+    for (uint32_t r = 0; r < width; r += 32)
+      add(matrix.neurons, columns, input.activations, {r, r + 32}, sliced.data());
+    CHECK(std::memcmp(sliced.data(), y.data(), matrix.neurons.rows * sizeof(float)) == 0);
   });
 }
 
-// `count` numbers of which `part` are not zero.
-std::vector<float> sparse_floats(uint32_t count, float part, uint64_t seed) {
+// `count` numbers, of which about `density` are not zero.
+std::vector<float> sparse_floats(uint32_t count, float density, uint64_t seed) {
   std::vector<float> x = random_floats(count, seed);
   const std::vector<float> dice = random_floats(count, seed + 1);
   for (uint32_t i = 0; i < count; ++i) {
-    if ((dice[i] + 1) / 2 >= part) x[i] = 0;
+    if ((dice[i] + 1) / 2 >= density) x[i] = 0;
   }
   return x;
 }
 
 }  // namespace
 
-TEST_CASE("products with some rows are those of the whole panel, bit by bit") {
+TEST_CASE("products with some rows are bit-identical to those of the whole panel") {
   for (const TensorType type : kNeuronTypes) {
     CAPTURE(tensor_type_info(type).name);
     for (const uint32_t columns : {32u, 96u, 512u}) {
@@ -128,12 +123,14 @@ TEST_CASE("products with some rows are those of the whole panel, bit by bit") {
   check_rows(Matrix(TensorType::kF16, PanelOrder::kRows, 27, 45), random_floats(45, 1));
 }
 
-TEST_CASE("products with some columns are those of the whole panel, bit by bit") {
+TEST_CASE("products with some columns are bit-identical to those of the whole panel") {
   for (const TensorType type : kNeuronTypes) {
     CAPTURE(tensor_type_info(type).name);
     for (const uint32_t rows : {1u, 24u, 33u, 192u}) {
       const Matrix matrix(type, PanelOrder::kColumns, rows, 320);
-      for (const float part : {0.0f, 0.03f, 0.15f, 0.5f, 1.0f}) check_columns(matrix, sparse_floats(320, part, rows));
+      for (const float density : {0.0f, 0.03f, 0.15f, 0.5f, 1.0f}) {
+        check_columns(matrix, sparse_floats(320, density, rows));
+      }
     }
   }
   check_columns(Matrix(TensorType::kF16, PanelOrder::kColumns, 40, 45), sparse_floats(45, 0.4f, 2));
@@ -150,10 +147,10 @@ TEST_CASE("products with single neurons stay exact at the extremes of weights an
   }
 }
 
-TEST_CASE("only what is above zero opens a gate") {
-  const float infinity = std::numeric_limits<float>::infinity(), none = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> gates = {-0.0f, 0.0f, none, -none, -1.0f, -infinity, 2.0f, infinity, 1e-30f, 3.0f, none};
-  const std::vector<float> up = {1, infinity, 1, none, infinity, none, 3, 1, 1, -2, none};
+TEST_CASE("only positive gates are open") {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> gates = {-0.0f, 0.0f, nan, -nan, -1.0f, -infinity, 2.0f, infinity, 1e-30f, 3.0f, nan};
+  const std::vector<float> up = {1, infinity, 1, nan, infinity, nan, 3, 1, 1, -2, nan};
   for (const bool squared : {false, true}) {
     for_scalar_and_each_set([&](const Kernels& kernels) {
       std::vector<float> y = gates;
@@ -175,7 +172,7 @@ TEST_CASE("only what is above zero opens a gate") {
   });
 }
 
-TEST_CASE("every open gate is listed once and in order") {
+TEST_CASE("list_positive lists every open gate once and in order") {
   for (const uint32_t count : {0u, 1u, 3u, 4u, 31u, 200u}) {
     for (const float shift : {-2.0f, -0.7f, 0.0f, 2.0f}) {
       std::vector<float> x = random_floats(count, count);

@@ -30,13 +30,13 @@ TEST_CASE("blocks dequantise to the values of the reference implementation") {
     for (uint32_t i = 0; i < golden.elements; ++i) {
       CAPTURE(i);
       const float expected = std::bit_cast<float>(golden.values[i]);
-      // The reference may round the product and the sum in another order: one unit in the last place.
+      // The reference may order product and sum differently: a difference of one unit in the last place.
       CHECK(std::fabs(values[i] - expected) <= std::fabs(expected) * 1.2e-7f);
     }
   }
 }
 
-TEST_CASE("halves convert to floats and back without change") {
+TEST_CASE("halves survive the conversion to float and back") {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const uint16_t half = static_cast<uint16_t>(bits);
     if (!half_is_finite(half)) continue;
@@ -50,9 +50,9 @@ TEST_CASE("halves convert to floats and back without change") {
 }
 
 TEST_CASE("floats round to the nearest half, ties to even") {
-  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3c00);  // a tie: stays even
+  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3c00);  // a tie: down to even
   CHECK(float_to_half(1.0f + 0x1p-11f + 0x1p-20f) == 0x3c01);
-  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3c02);  // a tie: goes up to even
+  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3c02);  // a tie: up to even
   CHECK(float_to_half(0x1p-25f) == 0);                  // half of the smallest subnormal
   CHECK(float_to_half(0x1.8p-24f) == 2);
   CHECK(float_to_half(65519.0f) == 0x7bff);

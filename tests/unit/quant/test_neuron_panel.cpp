@@ -14,7 +14,7 @@ static constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ5
                                               TensorType::kF16};
 static constexpr PanelOrder kNeuronOrders[] = {PanelOrder::kRows, PanelOrder::kColumns};
 
-// An empty panel, its tensor, and the same numbers dequantised block by block.
+// An unfilled panel in `order`, a panel in groups, the tensor, and its values dequantised block by block.
 struct NeuronFixture {
   Arena arena, group_arena;
   Panel panel, groups;
@@ -53,7 +53,7 @@ static void for_each_fixture(Body body) {
   }
 }
 
-TEST_CASE("a panel of single neurons gives back exactly the weights that were put in") {
+TEST_CASE("a neuron panel preserves the weights exactly") {
   for_each_fixture([](TensorType type, NeuronFixture& f) {
     REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
     std::vector<float> row(f.panel.columns);
@@ -64,7 +64,7 @@ TEST_CASE("a panel of single neurons gives back exactly the weights that were pu
   });
 }
 
-TEST_CASE("a panel of single neurons can be filled in pieces of any number of blocks") {
+TEST_CASE("a neuron panel can be filled by any number of blocks at a time") {
   for_each_fixture([](TensorType type, NeuronFixture& f) {
     const uint32_t block = tensor_type_info(type).block_bytes;
     uint64_t first = 0;
@@ -81,7 +81,7 @@ TEST_CASE("a panel of single neurons can be filled in pieces of any number of bl
   });
 }
 
-TEST_CASE("eight rows of single neurons as a group are that group") {
+TEST_CASE("neuron_panel_group writes the same group as panel_put") {
   for_each_fixture([](TensorType type, NeuronFixture& f) {
     REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
     REQUIRE(f.panel.group_bytes == f.groups.group_bytes);
@@ -93,7 +93,7 @@ TEST_CASE("eight rows of single neurons as a group are that group") {
   });
 }
 
-TEST_CASE("a panel of single neurons rejects scales and weights that are not finite") {
+TEST_CASE("a neuron panel rejects scales and weights that are not finite") {
   for_each_fixture([](TensorType type, NeuronFixture& f) {
     const size_t second = tensor_type_info(type).block_bytes;
     f.bytes[second] = 0;
@@ -102,7 +102,7 @@ TEST_CASE("a panel of single neurons rejects scales and weights that are not fin
   });
 }
 
-TEST_CASE("sizes of panels of single neurons that overflow are noticed") {
+TEST_CASE("overflow in the size of a neuron panel is detected") {
   CHECK_FALSE(neuron_panel_bytes(PanelKind::kHalf, PanelOrder::kRows, 1ull << 40, 1ull << 40).fits_memory());
   CHECK_FALSE(neuron_panel_bytes(PanelKind::kByte, PanelOrder::kColumns, ~0ull, 1ull << 63).fits_memory());
   CHECK_FALSE(neuron_panel_bytes(PanelKind::kNibble, PanelOrder::kColumns, 1ull << 32, 1ull << 33).fits_memory());

@@ -30,7 +30,7 @@ struct PanelFixture {
   }
 };
 
-TEST_CASE("a panel gives back exactly the weights that were put in") {
+TEST_CASE("a panel preserves the weights exactly") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);
     for (const uint32_t rows : {1u, 8u, 13u, 24u}) {
@@ -47,19 +47,19 @@ TEST_CASE("a panel gives back exactly the weights that were put in") {
   }
 }
 
-TEST_CASE("a panel can be filled in pieces of any number of blocks") {
+TEST_CASE("a panel can be filled by any number of blocks at a time") {
   for (const TensorType type : kAllTensorTypes) {
     CAPTURE(tensor_type_info(type).name);
     const uint32_t block = tensor_type_info(type).block_bytes;
-    PanelFixture whole(type, 11, 512), pieces(type, 11, 512);
+    PanelFixture whole(type, 11, 512), piecewise(type, 11, 512);
     REQUIRE(panel_put(&whole.panel, type, 0, whole.bytes));
     uint64_t first = 0;
-    for (uint64_t count = 1; first * block < pieces.bytes.size(); first += count, count = count % 7 + 1) {
+    for (uint64_t count = 1; first * block < piecewise.bytes.size(); first += count, count = count % 7 + 1) {
       const size_t at = static_cast<size_t>(first) * block;
-      const size_t size = std::min<size_t>(static_cast<size_t>(count) * block, pieces.bytes.size() - at);
-      REQUIRE(panel_put(&pieces.panel, type, first, std::span(pieces.bytes).subspan(at, size)));
+      const size_t size = std::min<size_t>(static_cast<size_t>(count) * block, piecewise.bytes.size() - at);
+      REQUIRE(panel_put(&piecewise.panel, type, first, std::span(piecewise.bytes).subspan(at, size)));
     }
-    CHECK(std::memcmp(whole.panel.data, pieces.panel.data, 2 * whole.panel.group_bytes) == 0);
+    CHECK(std::memcmp(whole.panel.data, piecewise.panel.data, 2 * whole.panel.group_bytes) == 0);
   }
 }
 
@@ -97,14 +97,14 @@ TEST_CASE("a panel rejects scales and weights that are not finite") {
   }
 }
 
-TEST_CASE("panel sizes that overflow are noticed") {
+TEST_CASE("overflow in the size of a panel is detected") {
   CHECK_FALSE(panel_bytes(PanelKind::kFloat, 1ull << 40, 1ull << 40).fits_memory());
   CHECK_FALSE(panel_bytes(PanelKind::kNibbleMin, 1ull << 63, 1ull << 63).fits_memory());
   CHECK(panel_bytes(PanelKind::kNibbleMin, 8, 32).value == 160);
   CHECK(panel_bytes(PanelKind::kByte, 9, 64).value == 2 * 2 * 272);
 }
 
-TEST_CASE("a panel of numbers refuses one that is not finite, wherever it is") {
+TEST_CASE("a float panel rejects a value that is not finite at any position") {
   for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16}) {
     CAPTURE(tensor_type_info(type).name);
     const uint32_t bytes = tensor_type_info(type).block_bytes;
@@ -112,7 +112,7 @@ TEST_CASE("a panel of numbers refuses one that is not finite, wherever it is") {
       for (const uint32_t at : {0u, 5u, 8 * columns - 1, 8 * columns, 9 * columns - 1}) {
         for (const int sign : {0, 0x80}) {
           PanelFixture f(type, 9, columns);
-          uint8_t* top = &f.bytes[(at + 1) * bytes - 2];  // sign and exponent are in the last two bytes
+          uint8_t* top = &f.bytes[(at + 1) * bytes - 2];  // the two bytes with sign and exponent
           top[0] |= type == TensorType::kF16 ? 0 : 0x80;
           top[1] = static_cast<uint8_t>(sign | (type == TensorType::kF16 ? 0x7c : 0x7f));
           CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
@@ -122,9 +122,9 @@ TEST_CASE("a panel of numbers refuses one that is not finite, wherever it is") {
   }
 }
 
-// Numbers of a tensor of F32 as the halves nearest to them, in a panel of any order.
-static bool put_as_halves(PanelOrder order, uint32_t rows, uint32_t columns, const std::vector<float>& values,
-                          std::vector<float>* out) {
+// Puts F32 values into a panel of halves and reads them back; false if the panel rejects one.
+static bool round_trip_halves(PanelOrder order, uint32_t rows, uint32_t columns, const std::vector<float>& values,
+                              std::vector<float>* out) {
   Arena arena;
   const bool groups = order == PanelOrder::kGroups;
   REQUIRE(arena.allocate(groups ? panel_bytes(PanelKind::kHalf, rows, columns)
@@ -132,7 +132,7 @@ static bool put_as_halves(PanelOrder order, uint32_t rows, uint32_t columns, con
   Panel panel = groups ? panel_reserve(PanelKind::kHalf, rows, columns, &arena)
                        : neuron_panel_reserve(PanelKind::kHalf, order, rows, columns, &arena);
   const std::span bytes(reinterpret_cast<const uint8_t*>(values.data()), values.size() * 4);
-  const size_t first = values.size() / 3;  // in two pieces, neither of them whole rows
+  const size_t first = values.size() / 3;  // two calls, neither with whole rows
   if (!panel_put(&panel, TensorType::kF32, 0, bytes.first(first * 4))) return false;
   if (!panel_put(&panel, TensorType::kF32, first, bytes.subspan(first * 4))) return false;
   out->resize(values.size());
@@ -140,7 +140,7 @@ static bool put_as_halves(PanelOrder order, uint32_t rows, uint32_t columns, con
   return true;
 }
 
-TEST_CASE("a panel of halves takes numbers of 32 bits, rounded, and refuses those that are too large") {
+TEST_CASE("a panel of halves rounds floats and rejects those that are too large") {
   for (const PanelOrder order : {PanelOrder::kGroups, PanelOrder::kRows, PanelOrder::kColumns}) {
     for (const uint32_t columns : {256u, 3u}) {
       CAPTURE(static_cast<int>(order));
@@ -149,15 +149,15 @@ TEST_CASE("a panel of halves takes numbers of 32 bits, rounded, and refuses thos
       std::vector<float> values(rows * columns), out;
       for (float& value : values)
         value = std::ldexp(random.real(), static_cast<int>(random.next() % 40) - 28);  // subnormal halves too
-      REQUIRE(put_as_halves(order, rows, columns, values, &out));
+      REQUIRE(round_trip_halves(order, rows, columns, values, &out));
       for (size_t i = 0; i < values.size(); ++i) CHECK(out[i] == half_to_float(float_to_half(values[i])));
       for (const size_t at : {size_t{0}, size_t{8 * columns}, values.size() - 1}) {
         for (const float large : {65520.0f, -65520.0f, HUGE_VALF, NAN}) {
           std::vector<float> wrong = values;
           wrong[at] = large;
-          CHECK_FALSE(put_as_halves(order, rows, columns, wrong, &out));
+          CHECK_FALSE(round_trip_halves(order, rows, columns, wrong, &out));
           wrong[at] = std::copysign(65519.0f, large);
-          CHECK(put_as_halves(order, rows, columns, wrong, &out));
+          CHECK(round_trip_halves(order, rows, columns, wrong, &out));
         }
       }
     }

@@ -88,7 +88,7 @@ TEST_CASE("the first file may have tensors, alignments may differ, and the files
   std::swap(files[0].tensors, files[1].tensors);
   files[2] = GgufWriter();
   files[2].set_alignment(512);
-  say_place(&files[2], 2, 3, static_cast<int32_t>(whole.tensors.size()));
+  add_split_keys(&files[2], 2, 3, static_cast<int32_t>(whole.tensors.size()));
   for (size_t t = files[0].tensors.size(); t < whole.tensors.size(); ++t) {
     files[2].add_tensor(whole.tensors[t].name, whole.tensors[t].dimensions,
                         static_cast<TensorType>(whole.tensors[t].type), whole.tensors[t].data);
@@ -158,19 +158,19 @@ TEST_CASE("sizes that overflow together, and keys that lack or make no sense, ar
   lacking.add("split.no", uint16_t{0});
   refused({lacking}, ErrorCode::kMissingMetadata);
   GgufWriter beyond;
-  say_place(&beyond, 3, 3, 1);
+  add_split_keys(&beyond, 3, 3, 1);
   refused({beyond}, ErrorCode::kBadMetadata);
   GgufWriter many;
   many.add("split.count", uint32_t{65536});
   refused({many}, ErrorCode::kBadMetadata);
   GgufWriter none;
-  say_place(&none, 0, 3, -1);
+  add_split_keys(&none, 0, 3, -1);
   refused({none}, ErrorCode::kBadMetadata);
 }
 
 TEST_CASE("a file that is split into one is a model in one file") {
   GgufWriter writer = TinyLlama(TensorType::kQ4_0).writer;
-  say_place(&writer, 0, 1, static_cast<int32_t>(writer.tensors.size()));
+  add_split_keys(&writer, 0, 1, static_cast<int32_t>(writer.tensors.size()));
   TestSession session;
   CHECK(load(session, writer.file()).ok());
   CHECK(session_split(session).files == 1);

@@ -1,16 +1,18 @@
-#include "nn/few_attention.h"
+#include "nn/small_attention.h"
 
+#include <cassert>
 #include <cmath>
 
 namespace camelgpt {
 
-void attend_to_few(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
-                   uint32_t width, float* out) {
+void small_attention(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
+                     uint32_t width, float* out) {
+  assert(count <= kMaxSmallAttentionPositions && width % 4 == 0);
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
-  float weights[kMaxFew], largest = -HUGE_VALF, total = 0;
+  float weights[kMaxSmallAttentionPositions], largest = -HUGE_VALF, total = 0;
   for (uint32_t p = 0; p < count; ++p) {
     const float* key = keys + p * stride;
-    float sums[4] = {};  // as many as a vector has
+    float sums[4] = {};  // one per lane of a vector
     for (uint32_t i = 0; i < width; i += 4) {
       for (uint32_t lane = 0; lane < 4; ++lane) sums[lane] += q[i + lane] * key[i + lane];
     }
