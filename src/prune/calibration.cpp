@@ -205,7 +205,7 @@ void calibration_states_end(Calibration* calibration) {
   calibration->steps_done = 0;
 }
 
-uint32_t calibration_left(const Model& model, const Calibration& calibration) {
+uint32_t calibration_remaining(const Model& model, const Calibration& calibration) {
   uint32_t steps = 0;
   for (uint8_t s = static_cast<uint8_t>(calibration.stage); s < static_cast<uint8_t>(Calibration::Stage::kDone); ++s) {
     steps += steps_of(model, calibration, static_cast<Calibration::Stage>(s));

@@ -34,7 +34,7 @@ void calibration_add(const Model& model, const Workspace& workspace, uint32_t co
 // Ends the first stage.
 void calibration_states_end(Calibration* calibration);
 // Returns the number of steps that remain; during the first stage an estimate.
-uint32_t calibration_left(const Model& model, const Calibration& calibration);
+uint32_t calibration_remaining(const Model& model, const Calibration& calibration);
 // Runs one step after the first stage: a few milliseconds to a tenth of a second. The last one leaves the head packed
 // and frees the scratch memory. kBadState if the model's numbers are not finite.
 Status calibration_step(const Model& model, Workspace* workspace, PrunedHead* head, Calibration* calibration);
