@@ -1,11 +1,10 @@
 // Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → temperature → draw.
 //
-// The steps and their order are those of llama.cpp's sampler chain. Nothing is ever sorted as a whole: top-k selects,
-// and the cuts by probability mass sort only the candidates near the cut.
+// The steps and their order are those of llama.cpp's sampler chain. The vocabulary is never sorted: top-k selects, and
+// the cuts by probability mass sort only the candidates near the cut.
 //
-// The same seed, options and logits give the same token wherever expf and log round the same. The C library's differ in
-// the last bit between a native build and WebAssembly, which moves a choice only when a draw or a cut lands within that
-// bit.
+// Equal seeds, options and logits give equal tokens on platforms where expf and log round alike. Between a native build
+// and WebAssembly their results differ in the last bit, which changes a choice only if a draw or a cut falls within it.
 #include "generate/sampler.h"
 
 #include <algorithm>
@@ -75,7 +74,7 @@ bool has_penalties(const SamplerOptions& options) {
 
 // ------------------------------------------------------------------------------------------------ penalties and bias
 
-// A finite logit stays finite: an option cannot forbid a token by overflow.
+// Keeps a finite logit finite, so that no option forbids a token by overflow.
 float saturated(float logit) { return std::clamp(logit, -FLT_MAX, FLT_MAX); }
 
 void apply_biases(std::span<const LogitBias> biases, std::span<float> logits) {
@@ -95,7 +94,7 @@ void count_token(std::span<TokenCount> counts, int32_t token) {
   ++counts[slot].count;
 }
 
-// The table is made anew from the ring each time: that takes O(repeat_last), and nothing has to be removed from it.
+// Rebuilding the table from the ring takes O(repeat_last) and avoids removing entries.
 void apply_penalties(Sampler* sampler, std::span<float> logits) {
   const SamplerOptions& options = sampler->options;
   const std::span<TokenCount> counts = sampler->counts.span();
@@ -114,7 +113,7 @@ void apply_penalties(Sampler* sampler, std::span<float> logits) {
   }
 }
 
-// The logits themselves when there is nothing to change, otherwise a changed copy in sampler->weights.
+// Applies biases and penalties. Returns `logits` if there are none, otherwise an adjusted copy in sampler->weights.
 std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
   const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
   if (!penalties && sampler->biases.empty()) return logits;
@@ -127,12 +126,12 @@ std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> 
 
 // --------------------------------------------------------------------------------------------------------- selection
 
-// The most probable first; ties go to the lower id. Total, so what a selection keeps does not depend on the library.
+// A total order, so that a selection does not depend on the standard library: higher logits first, then lower ids.
 bool is_better(const Candidate& a, const Candidate& b) {
   return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
 }
 
-// Id of the largest finite logit, -1 if there is none.
+// Returns the id of the largest finite logit, or -1 if there is none.
 int32_t greedy_token(std::span<const float> logits) {
   int32_t best = -1;
   float best_logit = -kInfinity;
@@ -145,7 +144,7 @@ int32_t greedy_token(std::span<const float> logits) {
   return best;
 }
 
-// All tokens with a finite logit → candidates. Returns how many.
+// Stores all tokens with a finite logit in `candidates` and returns their number.
 size_t collect_finite(std::span<const float> logits, std::span<Candidate> candidates) {
   size_t count = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
@@ -154,10 +153,11 @@ size_t collect_finite(std::span<const float> logits, std::span<Candidate> candid
   return count;
 }
 
-// The `wanted` best tokens with a finite logit → candidates, in no particular order. Returns how many there are.
+// Stores the `wanted` best tokens with a finite logit in `candidates`, in no particular order, and returns their
+// number.
 //
-// Collects up to twice as many, drops the worse half, and from then on looks only at logits above the worst one kept:
-// nearly all of a vocabulary falls at that one comparison.
+// Collects up to twice as many, drops the worse half, and then considers only logits above the worst one kept. That one
+// comparison rejects nearly all of a vocabulary.
 size_t select_best(std::span<const float> logits, size_t wanted, std::span<Candidate> candidates) {
   if (wanted == 0) return 0;
   const size_t limit = wanted > logits.size() / 2 ? logits.size() : std::max<size_t>(2 * wanted, 64);
@@ -171,7 +171,7 @@ size_t select_best(std::span<const float> logits, size_t wanted, std::span<Candi
     threshold = candidates[wanted - 1].logit;
   };
   for (size_t i = 0; i < logits.size(); ++i) {
-    // An equal logit that comes later has a higher id, so it loses against all that are kept.
+    // An equal logit has a higher id than all that are kept, so it loses the tie.
     if (!(logits[i] > threshold && logits[i] <= FLT_MAX)) continue;
     if (count >= limit) drop_worse();
     if (logits[i] > threshold) candidates[count++] = {static_cast<int32_t>(i), logits[i]};
@@ -188,8 +188,8 @@ float largest_logit(std::span<const Candidate> candidates) {
 
 // ---------------------------------------------------------------------------------------------- cuts by probability
 
-// weights[i] = the probability of candidate i at this temperature, relative to that of a candidate with the logit
-// `largest`. Returns their sum, which is at least 1.
+// Stores weights[i] = exp((logit i - largest) / temperature), the probability relative to the best candidate, and
+// returns their sum, which is at least 1.
 double fill_weights(std::span<const Candidate> candidates, float largest, float temperature, std::span<float> weights) {
   double sum = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -199,24 +199,24 @@ double fill_weights(std::span<const Candidate> candidates, float largest, float 
   return sum;
 }
 
-// Where a cut by mass lies: `mass` is the sum of weights to keep.
+// The sum of weights to keep.
 struct MassTarget {
   double mass;
-  bool exceed;  // keep until the sum is above `mass`, not just equal
+  bool exceed;  // the sum must exceed `mass`, not just reach it
   bool reached_by(double sum) const { return exceed ? sum > mass : sum >= mass; }
 };
 
-// Buckets of 1/32 nat, the last one open-ended. Monotone in the distance.
+// Buckets are 1/32 nat wide; the last one is open-ended.
 size_t bucket_of(double distance) {
   const double scaled = distance * 32;
   return scaled < kMassBuckets - 1 ? static_cast<size_t>(scaled) : kMassBuckets - 1;
 }
 
-// Keeps the first `count` candidates with the smallest keys whose weights together reach the target (at least one), in
-// the order of their ids. Equal keys: the lower id first. key(i) is in nats and not below `least_key`. Returns how many
-// are kept.
+// Keeps those of the first `count` candidates that have the smallest keys, until their weights reach the target, but at
+// least one. Ties go to the lower id, and the order of ids stays. key(i) is in nats and at least `least_key`. Returns
+// the number kept.
 //
-// A histogram over the keys says in which bucket the target is reached; only the candidates of that bucket are sorted.
+// A histogram over the keys finds the bucket in which the target is reached; only that bucket's candidates are sorted.
 template <typename Key>
 size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, MassTarget target) {
   const std::span<double> masses = sampler->bucket_masses;
@@ -231,8 +231,7 @@ size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, M
   for (size_t i = 0; i < count; ++i) {
     if (bucket_of(key(i) - least_key) == edge) sampler->order[members++] = static_cast<uint32_t>(i);
   }
-  // A bucket that reaches the target has a member. The last one may have none: then rounding alone kept the sum below
-  // it.
+  // Only the last bucket can be empty here: then rounding kept the sum of all weights below the target.
   if (members == 0) return count;
   const std::span<uint32_t> order = sampler->order.first(members);
   heap_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
@@ -253,7 +252,7 @@ size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, M
   return kept;
 }
 
-// Locally typical sampling (Meister et al., 2023, "Locally Typical Sampling"): keeps the candidates whose information
+// Locally typical sampling (Meister et al. 2023, "Locally Typical Sampling"): keeps the candidates whose information
 // content −log p is nearest to the entropy. With D = Σ p·(largest − logit), entropy = log Z + D and −log p = log Z +
 // largest − logit, so the distance between the two is |largest − logit − D|: log Z cancels.
 size_t keep_typical(Sampler* sampler, size_t count, float typical_p) {
@@ -271,7 +270,7 @@ size_t keep_typical(Sampler* sampler, size_t count, float typical_p) {
   return keep_by_mass(sampler, count, key, 0, {typical_p * sum, true});
 }
 
-// Nucleus sampling (Holtzman et al., 2020): the fewest most probable candidates that together have the probability
+// Nucleus sampling (Holtzman et al. 2020): keeps the smallest set of most probable candidates with total probability
 // top_p.
 size_t keep_top_p(Sampler* sampler, size_t count, float top_p) {
   const std::span<Candidate> candidates = sampler->candidates;
@@ -281,7 +280,7 @@ size_t keep_top_p(Sampler* sampler, size_t count, float top_p) {
   return keep_by_mass(sampler, count, key, -static_cast<double>(largest), {top_p * sum, false});
 }
 
-// The candidates that are at least min_p times as probable as the best one.
+// Keeps the candidates that are at least min_p times as probable as the best one.
 size_t keep_min_p(Sampler* sampler, size_t count, float min_p) {
   const std::span<Candidate> candidates = sampler->candidates;
   const float least = largest_logit(candidates.first(count)) + logf(min_p);
@@ -296,8 +295,8 @@ int32_t draw(Sampler* sampler, size_t count) {
   const std::span<const Candidate> candidates = sampler->candidates.first(count);
   const double sum =
       fill_weights(candidates, largest_logit(candidates), sampler->options.temperature, sampler->weights);
-  // Below `sum`, which the same additions in the same order reach: so the loop ends at a candidate with a weight above
-  // 0.
+  // `target` is below `sum`, and the loop repeats the additions of `sum` in the same order, so it ends at a candidate
+  // whose weight is not 0.
   const double target = random_unit(sampler->random) * sum;
   double passed = 0;
   size_t i = 0;
@@ -395,7 +394,7 @@ float sampler_log_probabilities(Sampler* sampler, std::span<const float> logits,
     if (std::isfinite(logit)) sum += expf(logit - largest);
   }
   const double log_sum = std::log(sum);
-  // In double, because the difference of two floats can be out of their range.
+  // In double, because the difference of two floats can overflow.
   const auto logprob_of = [&](float logit) {
     return static_cast<float>(std::max<double>(static_cast<double>(logit) - largest - log_sum, -FLT_MAX));
   };

@@ -1,4 +1,4 @@
-// Chooses the next token from logits.
+// Chooses the next token: logits in, token id out.
 #pragma once
 
 #include <cstdint>
@@ -34,50 +34,51 @@ struct Candidate {
   float logit;  // after penalties and bias
 };
 
-// How often a token occurs among the recent ones: a slot of an open-addressing hash table.
+// The number of occurrences of a token among the recent ones: a slot of an open-addressing hash table.
 struct TokenCount {
   int32_t token;
   uint32_t count;  // 0: the slot is free
 };
 
-// All state of one generation's choices.
+// The state of one generation.
 struct Sampler {
   SamplerOptions options;
   uint32_t vocabulary = 0;
-  // Working space from the arena. Candidates are in the order of their ids at every stage, so sums over them come out
-  // the same whatever the standard library's selection does.
+  // Scratch memory from the arena. Candidates are in ascending order of id at every stage, so that sums over them do
+  // not depend on the standard library's selection algorithm.
   std::span<Candidate> candidates;  // [vocabulary]
-  std::span<float>
-      weights;  // [vocabulary] adjusted logits, then the candidates' probabilities relative to the best one
-  std::span<uint32_t> order;        // [vocabulary] candidates around a cut, best first
-  std::span<double> bucket_masses;  // [kMassBuckets] histogram of probability
+  std::span<float> weights;         // [vocabulary] adjusted logits, later probabilities relative to the best candidate
+  std::span<uint32_t> order;        // [vocabulary] indices of the candidates around a cut, best first
+  std::span<double> bucket_masses;  // [kMassBuckets] histogram of probability mass
   Buffer<LogitBias> biases;
-  Buffer<int32_t> recent;     // ring of the last options.repeat_last tokens
-  Buffer<TokenCount> counts;  // [power of two >= 2 * repeat_last] made from the ring for each choice
-  uint64_t recent_count = 0;  // tokens ever put in the ring
+  Buffer<int32_t> recent;     // ring buffer of the last options.repeat_last tokens
+  Buffer<TokenCount> counts;  // [power of two >= 2 * repeat_last] hash table, rebuilt from the ring for each choice
+  uint64_t recent_count = 0;  // tokens ever added to the ring
   uint64_t random[4] = {};    // state of xoshiro256**
 };
 inline constexpr uint32_t kMassBuckets = 1024;
 
-// Takes the working space for `vocabulary` tokens from the arena (also while the arena is measuring).
+// Takes scratch memory for `vocabulary` tokens from the arena, or only measures it.
 void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena);
 
-// Checks every option (kBadOption names it, its range and the value) and starts anew: no biases, no recent tokens,
-// seeded. After an error the sampler is as before.
+// Checks every option (kBadOption names it, its range and its value), clears biases and recent tokens, and seeds the
+// random numbers. After an error the sampler is unchanged.
 Status sampler_configure(Sampler* sampler, const SamplerOptions& options);
-// Biases of the same token add up. kBadOption where the token is not in the vocabulary or the bias is NaN or +infinity.
+// Adds a bias to the logit of a token; several biases of a token add up. kBadOption if the token is not in the
+// vocabulary or the bias is NaN or +infinity.
 Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
 
-// Tells the sampler that a token is part of the text (prompt or answer), for the penalties.
+// Records a token of the prompt or answer for the penalties.
 void sampler_accept(Sampler* sampler, int32_t token);
 
-// Chooses from logits [vocabulary]. Ties go to the lower id. Allocates nothing. Non-finite logits never win; if no
-// token can be chosen (all are forbidden or NaN) the answer is -1.
+// Chooses from logits [vocabulary]. Ties go to the lower id. Tokens with a non-finite logit are never chosen; returns
+// -1 if no other token is allowed. Does not allocate.
 int32_t sampler_choose(Sampler* sampler, std::span<const float> logits);
 
-// Log-probability (natural logarithm of softmax over the finite logits) of the `top.size()` most probable tokens, most
-// probable first, into `top`, and of `token` as the return value. A token with a non-finite logit has -infinity;
-// entries of `top` past the last finite logit are {-1, -infinity}. Uses the sampler's working space.
+// Computes log-probabilities in nats: the logarithm of the softmax over the finite logits [vocabulary], before bias,
+// penalties and temperature. Fills `top` with the top.size() most probable tokens, in descending order, and returns the
+// log-probability of `token`. It is -infinity for a non-finite logit; entries of `top` beyond the last finite logit are
+// {-1, -infinity}. Overwrites the sampler's scratch memory.
 struct LogProbability {
   int32_t token;
   float logprob;

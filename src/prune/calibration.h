@@ -1,6 +1,6 @@
-// Calibration: what pruning has to know about a model, learnt from the model's own hidden states on some text.
+// Calibration: learns the pruned head and its cost from the model's hidden states on a text; the result is a sidecar.
 //
-// It is a sequence of short steps, so that an engine can answer in between.
+// It runs in short steps, so that an engine can answer between them.
 #pragma once
 
 #include "prune/sidecar.h"
@@ -11,31 +11,32 @@ struct Calibration {
   enum class Stage : uint8_t { kStates, kRows, kBasis, kPack, kBias, kTail, kCosts, kDone };
   Stage stage = Stage::kDone;
   HeadImportance importance;
-  HeadDirections directions;  // that it led to
+  HeadDirections directions;  // result of `importance`
   HeadPacker packer;
-  Buffer<float> kept;  // [kKeptStates, hidden] states that are kept back, to measure with
-  uint32_t kept_count = 0;
+  Buffer<float>
+      held_out;  // [kHeldOutStates, hidden] states that nothing is learnt from: they measure bias, tail, costs
+  uint32_t held_out_count = 0;
   uint64_t seen = 0;                       // states so far
-  uint32_t done = 0;                       // parts of this stage
-  Buffer<float> dense;                     // [vocabulary]
-  Buffer<float> lacking;                   // [vocabulary] what coarse logits lack, of all states that were kept back
-  double exact_mass = 0, coarse_mass = 0;  // of the rows that are not selected
-  double kl[kMeasuredCosts] = {};          // sums over the states that were kept back
-  uint32_t same_top[kMeasuredCosts] = {};
+  uint32_t steps_done = 0;                 // of this stage
+  Buffer<float> dense;                     // [vocabulary] dense logits of one state
+  Buffer<float> bias_sums;                 // [vocabulary] dense minus coarse logits, summed over the held-out states
+  double exact_mass = 0, coarse_mass = 0;  // softmax mass of the rows that are not selected, summed over these states
+  double kl[kMeasuredCosts] = {};          // nats, summed over these states
+  uint32_t same_top[kMeasuredCosts] = {};  // number of these states whose most probable token is the dense model's
   Sidecar result;
 };
 
-// The first stage: hidden states are handed in until calibration_pack.
+// Starts the first stage, which takes hidden states until calibration_states_end. Marks the head as not packed.
 Status calibration_begin(const Model& model, PrunedHead* head, Calibration* calibration);
-// The first `count` outputs of the last forward pass, of about `total` in all.
+// Adds the first `count` outputs of the last forward pass, out of about `total` in all.
 void calibration_add(const Model& model, const Workspace& workspace, uint32_t count, uint32_t total,
                      Calibration* calibration);
-// The states are complete.
+// Ends the first stage.
 void calibration_states_end(Calibration* calibration);
-// Parts that remain after the states.
-uint32_t calibration_left(const Model& model, const Calibration& calibration);
-// Does a part of the rest, a few milliseconds to a tenth of a second. After the last one the head is packed and the
-// memory free.
+// Returns the number of steps that remain; during the first stage an estimate.
+uint32_t calibration_remaining(const Model& model, const Calibration& calibration);
+// Runs one step after the first stage: a few milliseconds to a tenth of a second. The last one leaves the head packed
+// and frees the scratch memory. kBadState if the model's numbers are not finite.
 Status calibration_step(const Model& model, Workspace* workspace, PrunedHead* head, Calibration* calibration);
 
 }  // namespace camelgpt

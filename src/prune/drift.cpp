@@ -8,10 +8,10 @@
 namespace camelgpt {
 namespace {
 
-constexpr double kWeight = 0.125;  // of the latest look
-constexpr double kMostSeen =
-    2.5;  // budgets that one look can count as: three bad tokens in a row are an event, two are none
-constexpr uint32_t kMostWidened = 8;
+constexpr double kNewestWeight = 0.125;  // in the moving average
+// Caps one check, in budgets: three bad tokens in a row cause an event, two do not.
+constexpr double kMaxObserved = 2.5;
+constexpr uint32_t kMaxWidened = 8;
 
 }  // namespace
 
@@ -24,23 +24,23 @@ bool drift_check_due(DriftGuard* guard) {
   return true;
 }
 
-void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard) {
-  const double budget = static_cast<double>(options.max_kl) * (limited ? kLimitedBudget : 1);
-  if (budget == 0) {  // it is only measured
+void drift_observe(const PruneOptions& options, double kl, bool attention_pruned, DriftGuard* guard) {
+  const double budget = static_cast<double>(options.max_kl) * (attention_pruned ? kPrunedAttentionBudget : 1);
+  if (budget == 0) {  // the guard only measures
     guard->mean_kl += (kl - guard->mean_kl) / static_cast<double>(++guard->checks);
     return;
   }
-  const double seen = std::isfinite(kl) ? std::min(kl, kMostSeen * budget) : kMostSeen * budget;
+  const double observed = std::isfinite(kl) ? std::min(kl, kMaxObserved * budget) : kMaxObserved * budget;
   if (guard->checks == 0) guard->mean_kl = budget / 2;
-  guard->mean_kl += (seen - guard->mean_kl) * kWeight;
+  guard->mean_kl += (observed - guard->mean_kl) * kNewestWeight;
   ++guard->checks;
   if (guard->mean_kl <= budget) {
-    if (seen > budget) guard->until_check = kDriftSoon;
+    if (observed > budget) guard->until_check = kDriftSoon;
     return;
   }
   ++guard->events;
-  guard->widened = std::min(guard->widened + 1, kMostWidened);
-  guard->mean_kl = budget / 2;  // as things were before: what is kept now has a fresh start
+  guard->widened = std::min(guard->widened + 1, kMaxWidened);
+  guard->mean_kl = budget / 2;  // earlier checks say nothing about the new settings
   guard->until_check = kDriftSoon;
 }
 
@@ -63,7 +63,7 @@ double kl_divergence(std::span<const float> dense, std::span<const float> pruned
                         std::log(dense_sum) - static_cast<double>(dense_top);
   double sum = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    if (dense[i] == pruned[i]) continue;  // scored exactly: its share comes at the end, with all others'
+    if (dense[i] == pruned[i]) continue;  // scored exactly: it differs only by `offset`, which is added at the end
     sum += static_cast<double>(std::exp(dense[i] - dense_top)) * static_cast<double>(dense[i] - pruned[i]);
   }
   return sum / dense_sum + offset;

@@ -1,5 +1,4 @@
-// The drift guard: now and then the dense step runs beside the pruned one, and where the two have drifted apart less is
-// left out from then on.
+// The drift guard: occasionally compares a pruned step with the dense one, and prunes less when they diverge.
 #pragma once
 
 #include <cstdint>
@@ -9,28 +8,29 @@
 
 namespace camelgpt {
 
-inline constexpr uint32_t kDriftInterval = 64;  // steps between two looks
-inline constexpr uint32_t kDriftSoon = 8;       // after a look that found too much, or after an event
+inline constexpr uint32_t kDriftInterval = 64;  // steps between two checks
+inline constexpr uint32_t kDriftSoon = 8;       // steps until the first check, or after one above the budget
 
 struct DriftGuard {
-  uint32_t until_check = kDriftSoon;
-  uint32_t widened = 0;  // how often what is kept has been doubled
-  double mean_kl = 0;    // of the last looks, weighted towards the latest; at first half of the budget
+  uint32_t until_check = kDriftSoon;  // steps
+  uint32_t widened = 0;               // times that head_rows and kv_tokens were doubled; above 0, all neurons run
+  double mean_kl = 0;  // nats: moving average that starts at half of the budget; without a budget, the plain mean
   uint64_t checks = 0;
-  uint64_t events = 0;  // looks that found too much
+  uint64_t events = 0;  // checks that raised `widened`, because mean_kl exceeded the budget
 };
 
-// Counts a step: whether the dense step is to run beside it.
+// Counts a step and returns whether to run the dense step with it.
 bool drift_check_due(DriftGuard* guard);
-// What a look found: kl in nats, of a step whose attention was pruned or not. Pruned attention may cost kLimitedBudget
-// times the budget.
-inline constexpr double kLimitedBudget = 2.5;
-void drift_observe(const PruneOptions& options, double kl, bool limited, DriftGuard* guard);
-// Rows of the head to score exactly now, and positions for attention to read; 0 for all.
+// Factor on PruneOptions::max_kl, the budget, for steps with pruned attention.
+inline constexpr double kPrunedAttentionBudget = 2.5;
+// Records a check. `kl` is in nats; `attention_pruned` tells whether the step's attention was pruned. If the mean
+// exceeds the budget, the numbers of head rows and positions double.
+void drift_observe(const PruneOptions& options, double kl, bool attention_pruned, DriftGuard* guard);
+// Return the current number of head rows to score exactly, and of positions for attention to read; 0 means all.
 uint32_t drift_head_rows(const PruneOptions& options, const DriftGuard& guard, uint32_t vocabulary);
 uint32_t drift_kv_tokens(const PruneOptions& options, const DriftGuard& guard);
 
-// The Kullback-Leibler divergence of the distribution of `pruned` logits from that of `dense` ones, in nats.
+// Returns the Kullback-Leibler divergence KL(dense || pruned) of two distributions given as logits, in nats.
 double kl_divergence(std::span<const float> dense, std::span<const float> pruned);
 
 }  // namespace camelgpt

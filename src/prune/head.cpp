@@ -11,14 +11,14 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kSamples = 4096;  // of the logits, to find the threshold
+constexpr uint32_t kSamples = 4096;  // logits that the selection threshold is estimated from
 constexpr float kBucketsPerNat = 16;
-constexpr uint32_t kBuckets = 512;  // 32 nats down from the highest
-constexpr uint32_t kSmallestRank = 64, kLargestRank = 256;
-constexpr uint64_t kMostOfParameters = 7;  // the coarse head has at most a seventh as many numbers as the model
-constexpr uint32_t kQ40Bytes = 18;         // a block of Q4_0
+constexpr uint32_t kBuckets = 512;  // cover 32 nats below the highest logit
+constexpr uint32_t kMinRank = 64, kMaxRank = 256;
+constexpr uint64_t kMinParameterRatio = 7;  // the model has at least this many times the numbers of the coarse head
+constexpr uint32_t kQ40Bytes = 18;          // a block of Q4_0
 
-// x [32] → a block of Q4_0, as ggml rounds it: the value that is largest in magnitude becomes -8.
+// Quantises x [32] to a block of Q4_0 as ggml does: the value of largest magnitude becomes -8.
 void quantise_block(const float* x, uint8_t* block) {
   float extreme = 0;
   for (uint32_t i = 0; i < 32; ++i) {
@@ -34,68 +34,69 @@ void quantise_block(const float* x, uint8_t* block) {
   for (uint32_t i = 0; i < 16; ++i) block[2 + i] = static_cast<uint8_t>(quant(i) | quant(i + 16) << 4);
 }
 
-// The hidden state as the input of the head.
+// Quantises the hidden state of an output as the input of the head.
 const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace) {
   const size_t stride = padded_rows(model.config.hidden);
   return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16,
                         workspace);
 }
 
-// Coarse logits of all rows, shared out, but for what the centre adds to every one of them, which is returned.
+// Computes this thread's slice of the coarse logits, without the centre's contribution, which is the same for all rows
+// and is returned.
 float score_coarsely(const Worker& worker, const Activations& state, PrunedHead* head, std::span<float> logits) {
-  HeadThread& own = head->threads[worker.index];
-  linear_rows(head->rotation, 0, head->rotation.rows, state, own.rotated.data(), own.rotated.size());
-  activations_begin(own.rotated.data(), head->rank, 1, head->rank, Precision::k8, &own.input);
-  kernels().quantize({0, 1}, own.input);
+  HeadThread& scratch = head->threads[worker.index];
+  linear_rows(head->rotation, 0, head->rotation.rows, state, scratch.rotated.data(), scratch.rotated.size());
+  activations_begin(scratch.rotated.data(), head->rank, 1, head->rank, Precision::k8, &scratch.input);
+  kernels().quantize({0, 1}, scratch.input);
   worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
-    linear_part(head->coarse, rows, own.input, logits.data(), logits.size());
+    linear_part(head->coarse, rows, scratch.input, logits.data(), logits.size());
     kernels().add(logits.data() + rows.first, head->bias.data() + rows.first, rows.size());
   });
-  return own.rotated[head->rank];
+  return scratch.rotated[head->rank];
 }
 
-// The same by all threads.
+// Runs score_coarsely on all threads.
 float score_all_coarsely(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
   float offset = 0;
   parallel([&](const Worker& worker) {
-    const float found =
-        score_coarsely(worker, quantize_state(worker, model, output, workspace), head, workspace->logits);
-    if (worker.index == 0) offset = found;
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    const float centre = score_coarsely(worker, state, head, workspace->logits);
+    if (worker.index == 0) offset = centre;
   });
   return offset;
 }
 
-// The logits of some rows, counted from `first`.
+// Computes the logits of `rows`, which are ascending and relative to `first`. Overwrites `rows`.
 void score_exactly(const Panel& weights, uint32_t first, const Activations& state, std::span<uint32_t> rows,
-                   HeadThread* own, float* logits) {
-  if (weights.order == PanelOrder::kGroups) {  // the rows of a group are scored together
+                   HeadThread* scratch, float* logits) {
+  if (weights.order == PanelOrder::kGroups) {  // the kernel scores whole groups of rows
     for (size_t i = 0; i < rows.size();) {
       const uint32_t group = rows[i] / kPanelRows * kPanelRows;
       linear_rows(weights, first + group, kPanelRows, state, logits + first + group, kPanelRows);
       while (i < rows.size() && rows[i] < group + kPanelRows) ++i;
-      own->scored += kPanelRows;
+      scratch->scored += kPanelRows;
     }
     return;
   }
   for (uint32_t& row : rows) row += first;
-  kernels().rows[static_cast<int>(weights.kind)](weights, rows, state, own->scores.data());
-  for (size_t i = 0; i < rows.size(); ++i) logits[rows[i]] = own->scores[i];
-  own->scored += rows.size();
+  kernels().rows[static_cast<int>(weights.kind)](weights, rows, state, scratch->scores.data());
+  for (size_t i = 0; i < rows.size(); ++i) logits[rows[i]] = scratch->scores[i];
+  scratch->scored += rows.size();
 }
 
 }  // namespace
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
-  if (!config.has_head || !config.causal || config.bytes.length != 0)
-    return 0;  // only steps are pruned, over a vocabulary
-  // Selecting and the coarse scores take their time too.
-  if (config.vocabulary < 8192 || config.hidden < 4 * kSmallestRank || config.logit_softcap != 0) return 0;
+  // Only decoding steps over a vocabulary are pruned.
+  if (!config.has_head || !config.causal || config.bytes.length != 0) return 0;
+  // For a small head, coarse scores and selection take longer than exact scores.
+  if (config.vocabulary < 8192 || config.hidden < 4 * kMinRank || config.logit_softcap != 0) return 0;
   const uint64_t attention = (2 * static_cast<uint64_t>(config.heads) + 2 * config.kv_heads) * config.head_width;
   const uint64_t layer = (attention + 3 * static_cast<uint64_t>(config.ffn)) * config.hidden;
   const uint64_t parameters = config.layers * layer + static_cast<uint64_t>(config.vocabulary) * config.hidden;
-  uint32_t rank = kSmallestRank;
-  while (rank < kLargestRank && 4 * rank <= config.hidden &&
-         2 * static_cast<uint64_t>(rank) * config.vocabulary <= parameters / kMostOfParameters) {
+  uint32_t rank = kMinRank;
+  while (rank < kMaxRank && 4 * rank <= config.hidden &&
+         2 * static_cast<uint64_t>(rank) * config.vocabulary <= parameters / kMinParameterRatio) {
     rank *= 2;
   }
   return rank;
@@ -110,12 +111,12 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
   head->bias = arena->take<float>(padded_rows(config.vocabulary));
   head->threads = arena->take<HeadThread>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
-    HeadThread own{};
-    own.rotated = arena->take<float>(padded_rows(head->rank + 1));
-    own.input = activations_reserve(1, head->rank, arena);
-    own.rows = arena->take<uint32_t>(kHeadChunk);
-    own.scores = arena->take<float>(kHeadChunk);
-    if (!head->threads.empty()) head->threads[i] = own;
+    HeadThread scratch{};
+    scratch.rotated = arena->take<float>(padded_rows(head->rank + 1));
+    scratch.input = activations_reserve(1, head->rank, arena);
+    scratch.rows = arena->take<uint32_t>(kHeadChunk);
+    scratch.scores = arena->take<float>(kHeadChunk);
+    if (!head->threads.empty()) head->threads[i] = scratch;
   }
 }
 
@@ -126,9 +127,9 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
   packer->next = 0;
   packer->centre.clear();
   Buffer<float> transposed;
-  const size_t tall = static_cast<size_t>(rank) * hidden;
+  const size_t rank_rows = static_cast<size_t>(rank) * hidden;
   const CheckedSize bytes = panel_bytes(PanelKind::kFloat, rank, hidden);
-  if (!transposed.resize(tall + hidden) || !packer->storage.resize(static_cast<size_t>(bytes.value)) ||
+  if (!transposed.resize(rank_rows + hidden) || !packer->storage.resize(static_cast<size_t>(bytes.value)) ||
       !packer->centre.append(directions.centre.data(), hidden) ||
       !packer->rows.resize(static_cast<size_t>(kMaxBatch) * hidden) ||
       !packer->coarse.resize(static_cast<size_t>(kMaxBatch) * rank)) {
@@ -137,14 +138,15 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
   packer->to_rows = head->rotation;
   packer->to_rows.rows = rank;
   packer->to_rows.data = packer->storage.data();
-  std::copy_n(directions.centre.data(), hidden, transposed.data() + tall);
+  std::copy_n(directions.centre.data(), hidden, transposed.data() + rank_rows);
   const auto put = [&](const Buffer<float>& from, size_t count, Panel* panel) {
     transpose(from.data(), hidden, rank, transposed.data());
     return panel_put(panel, TensorType::kF32, 0,
                      {reinterpret_cast<const uint8_t*>(transposed.data()), count * sizeof(float)});
   };
-  if (!put(directions.to_rows, tall, &packer->to_rows) || !put(directions.to_states, tall + hidden, &head->rotation)) {
-    return make_error(ErrorCode::kBadState, "The statistics for pruning are not finite.");
+  if (!put(directions.to_rows, rank_rows, &packer->to_rows) ||
+      !put(directions.to_states, rank_rows + hidden, &head->rotation)) {
+    return make_error(ErrorCode::kBadState, "The calibration's statistics are not finite.");
   }
   return {};
 }
@@ -157,11 +159,10 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
     panel_row(model.head, first + r, row);
     for (uint32_t i = 0; i < hidden; ++i) row[i] -= packer->centre[i];
   }
-  Activations input;
-  activations_begin(packer->rows.data(), hidden, count, hidden, Precision::k16,
-                    &input);  // float panels read the floats
+  Activations input;  // not quantised: float panels read the floats
+  activations_begin(packer->rows.data(), hidden, count, hidden, Precision::k16, &input);
   linear_rows(packer->to_rows, 0, rank, input, packer->coarse.data(), rank);
-  uint8_t blocks[kLargestRank / kUnitColumns * kQ40Bytes];
+  uint8_t blocks[kMaxRank / kUnitColumns * kQ40Bytes];
   const uint32_t units = rank / kUnitColumns;
   for (uint32_t r = 0; r < count; ++r) {
     const float* row = packer->coarse.data() + static_cast<size_t>(r) * rank;
@@ -196,21 +197,21 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
 float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {
   const uint32_t vocabulary = model.config.vocabulary;
   float* logits = workspace->logits.data();
-  float lowest = 0;  // coarse logit that is selected
+  float lowest = 0;  // lowest coarse logit that is selected
   parallel([&](const Worker& worker) {
-    HeadThread& own = head->threads[worker.index];
+    HeadThread& scratch = head->threads[worker.index];
     const Activations& state = quantize_state(worker, model, output, workspace);
     const float offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
     const float threshold = selection_threshold(workspace->logits.first(vocabulary), rows);
     if (worker.index == 0) lowest = threshold + offset;
-    worker.barrier();  // all have read before any writes
-    worker.each(vocabulary, kHeadChunk, [&](Range part) {
-      for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
-        const uint32_t count = std::min(kHeadChunk, part.end - first);
+    worker.barrier();  // every thread has sampled the logits before any is overwritten
+    worker.each(vocabulary, kHeadChunk, [&](Range slice) {
+      for (uint32_t first = slice.first; first < slice.end; first += kHeadChunk) {
+        const uint32_t count = std::min(kHeadChunk, slice.end - first);
         const uint32_t selected =
-            kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, own.rows.data());
-        score_exactly(model.head, first, state, own.rows.first(selected), &own, logits);
+            kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, scratch.rows.data());
+        score_exactly(model.head, first, state, scratch.rows.first(selected), &scratch, logits);
       }
     });
   });

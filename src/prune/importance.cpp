@@ -9,28 +9,28 @@
 namespace camelgpt {
 namespace {
 
-// The columns of x [n, p] become orthonormal (Gram and Schmidt, twice against rounding); one that depends on those
-// before it becomes zero. `columns` [p, n] is scratch.
+// Makes the columns of x [n, p] orthonormal (Gram-Schmidt, repeated once against rounding). A column that depends on
+// the ones before it becomes zero. `columns` [p, n] is scratch.
 void orthonormalise(uint32_t n, uint32_t p, float* x, float* columns) {
   transpose(x, n, p, columns);
   for (uint32_t j = 0; j < p; ++j) {
-    float* own = columns + static_cast<size_t>(j) * n;
-    const double before = dot(own, own, n);
-    for (int again = 0; again < 2; ++again) {
+    float* column = columns + static_cast<size_t>(j) * n;
+    const double before = dot(column, column, n);
+    for (int pass = 0; pass < 2; ++pass) {
       for (uint32_t k = 0; k < j; ++k) {
-        const float* other = columns + static_cast<size_t>(k) * n;
-        const float part = static_cast<float>(dot(own, other, n));
-        for (uint32_t i = 0; i < n; ++i) own[i] -= part * other[i];
+        const float* earlier = columns + static_cast<size_t>(k) * n;
+        const float projection = static_cast<float>(dot(column, earlier, n));
+        for (uint32_t i = 0; i < n; ++i) column[i] -= projection * earlier[i];
       }
     }
-    const double after = dot(own, own, n);
+    const double after = dot(column, column, n);
     const float factor = after > before * 1e-12 ? static_cast<float>(1 / std::sqrt(after)) : 0.0f;
-    for (uint32_t i = 0; i < n; ++i) own[i] *= factor;
+    for (uint32_t i = 0; i < n; ++i) column[i] *= factor;
   }
   transpose(columns, p, n, x);
 }
 
-// x = x / trace(matrix [n, n]), so that powers of the matrix stay in the range of floats.
+// x = x / trace(matrix [n, n]), so that products with the matrix stay within the range of floats.
 void divide_by_trace(const Buffer<float>& matrix, uint32_t n, Buffer<float>* x) {
   double trace = 0;
   for (uint32_t i = 0; i < n; ++i) trace += static_cast<double>(matrix[static_cast<size_t>(i) * n + i]);
@@ -38,7 +38,7 @@ void divide_by_trace(const Buffer<float>& matrix, uint32_t n, Buffer<float>* x) 
   for (float& value : *x) value *= factor;
 }
 
-// x [n, p] = x * H / sqrt(p), with H the Hadamard matrix of p: each new column has an equal part of each old one.
+// x [n, p] = x * H / sqrt(p), with the Hadamard matrix H of size p: each new column mixes all old ones in equal parts.
 void mix_columns(uint32_t n, uint32_t p, float* x) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(p));
   for (uint32_t r = 0; r < n; ++r) {
@@ -75,7 +75,7 @@ Status importance_begin(uint32_t hidden, uint32_t rank, HeadImportance* importan
   }
   d.centre.clear();
   if (!d.centre.resize(hidden)) return out_of_memory("the statistics of a calibration", hidden * sizeof(float));
-  uint32_t seed = 1;  // any start will do that no direction is missing from
+  uint32_t seed = 1;  // subspace iteration may start from any matrix of full rank
   for (float& value : d.to_rows) {
     seed = seed * 1664525u + 1013904223u;
     value = static_cast<float>(static_cast<int32_t>(seed >> 8) - (1 << 23)) / (1 << 23);
@@ -129,18 +129,17 @@ Status importance_end(HeadImportance* importance) {
   }
   const float per_state = 1.0f / static_cast<float>(i.state_count == 0 ? 1 : i.state_count);
   for (float& value : i.states) value *= per_state;
-  // With A = to_rows: of all projections onto its span, A * transpose(B) loses least, for B = G A inverse(transpose(A)
-  // G A).
+  // With A = to_rows: of all projections onto the span of A, A B^T with B = G A (A^T G A)^-1 has the least error.
   float* a = d.to_rows.data();
   float* b = d.to_states.data();
   multiply(i.rows.data(), a, n, n, p, b);
   multiply_transposed(a, b, n, p, p, gram.data());
   cholesky(gram.data(), p, lower.data());
   solve_right_transposed(lower.data(), n, p, b);
-  // Now b = G A L^-T with L L^T = A^T G A, so that the pair is (A L^-T, b).
+  // With L L^T = A^T G A, b is now G A L^-T. The pair (A L^-T, G A L^-T) has the same product as (A, B).
   solve_right_transposed(lower.data(), n, p, a);
-  // Coordinates of states without correlation: with R R^T = B^T S B, (A R, B R^-T).
-  for (int again = 0; again < 2; ++again) {  // the first time weak directions drown in what cholesky adds
+  // Decorrelates the coordinates of states: with R R^T = B^T S B, (A R, B R^-T) has the same product as (A, B).
+  for (int pass = 0; pass < 2; ++pass) {  // in the first pass, the ridge of cholesky swamps weak directions
     multiply(i.states.data(), b, n, n, p, i.product.data());
     multiply_transposed(b, i.product.data(), n, p, p, gram.data());
     cholesky(gram.data(), p, lower.data());
@@ -152,7 +151,7 @@ Status importance_end(HeadImportance* importance) {
   for (const Buffer<float>* matrix : {&d.centre, &d.to_rows, &d.to_states}) {
     for (const float value : *matrix) {
       if (!std::isfinite(value))
-        return make_error(ErrorCode::kBadState, "The model's numbers are not finite: it cannot be calibrated.");
+        return make_error(ErrorCode::kBadState, "The model cannot be calibrated: its numbers are not finite.");
     }
   }
   return {};

@@ -11,7 +11,7 @@ void add_scaled(float factor, const float* x, uint32_t count, float* y) {
   for (uint32_t i = 0; i < count; ++i) y[i] += factor * x[i];
 }
 
-// Four at once: a quarter of the reading and writing of y.
+// y [count] += factors[0] * x[0] + … + factors[3] * x[3]: reads and writes y once instead of four times.
 void add_scaled4(const float factors[4], const float* const x[4], uint32_t count, float* y) {
   for (uint32_t i = 0; i < count; ++i) {
     y[i] += factors[0] * x[0][i] + factors[1] * x[1][i] + (factors[2] * x[2][i] + factors[3] * x[3][i]);
@@ -109,7 +109,7 @@ void solve_right_transposed(const float* l, uint32_t n, uint32_t p, float* x) {
 void multiply_right_lower(const float* l, uint32_t n, uint32_t p, float* x) {
   for (uint32_t r = 0; r < n; ++r) {
     float* row = x + static_cast<size_t>(r) * p;
-    for (uint32_t j = 0; j < p; ++j) {  // column j of the result needs the columns from j on
+    for (uint32_t j = 0; j < p; ++j) {  // in place: column j of the result reads only the columns from j on
       float sum = 0;
       for (uint32_t k = j; k < p; ++k) sum += row[k] * l[static_cast<size_t>(k) * p + j];
       row[j] = sum;

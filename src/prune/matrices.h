@@ -1,4 +1,4 @@
-// Small dense matrices of floats, row by row, for calibration: off the path of a token.
+// Dense row-major matrix operations for calibration; not used while generating.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace camelgpt {
 
-// gram [n, n] += transpose(x) * x, for x [rows, n] whose rows are `stride` apart.
+// gram [n, n] += transpose(x) * x, for x [rows, n] with `stride` floats between rows
 void add_gram(const float* x, size_t stride, uint32_t rows, uint32_t n, float* gram);
 
 // y [rows, p] = a [rows, n] * x [n, p]
@@ -20,15 +20,16 @@ void transpose(const float* x, uint32_t n, uint32_t p, float* y);
 
 double dot(const float* a, const float* b, uint32_t count);
 
-// a [p, p], symmetric and not negative, of which the lower triangle is read → l [p, p] with l * transpose(l) = a, zero
-// above the diagonal. A millionth of the largest diagonal element is added to all of them, so that a singular matrix
-// has one too.
+// l * transpose(l) = a, for a [p, p] symmetric positive semidefinite, of which only the lower triangle is read. l [p,
+// p] is lower triangular. A millionth of the largest diagonal element is added to the diagonal, so that singular
+// matrices work too.
 void cholesky(const float* a, uint32_t p, float* l);
 
-// x [n, p] = x * inverse(transpose(l)): with l from the Gram matrix of x, its columns become orthonormal.
+// x [n, p] = x * inverse(transpose(l)). If l is the Cholesky factor of x's Gram matrix, the columns of x become
+// orthonormal.
 void solve_right_transposed(const float* l, uint32_t n, uint32_t p, float* x);
 
-// x [n, p] = x * l, l lower triangular.
+// x [n, p] = x * l, for l [p, p] lower triangular
 void multiply_right_lower(const float* l, uint32_t n, uint32_t p, float* x);
 
 }  // namespace camelgpt

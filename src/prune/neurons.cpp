@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kQ80Bytes = 34;  // a block of Q8_0
 
-// The type as which the chosen columns of down are packed.
+// Returns the tensor type that the chosen columns of `down` are packed as.
 TensorType packed_type(PanelKind down) {
   switch (down) {
     case PanelKind::kFloat: return TensorType::kF32;
@@ -23,8 +23,8 @@ TensorType packed_type(PanelKind down) {
   }
 }
 
-// x [32] → a block of Q8_0.
-void put_bytes(const float* x, uint8_t* block) {
+// Quantises x [32] to a block of Q8_0.
+void quantise_block(const float* x, uint8_t* block) {
   float largest = 0;
   for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::max(largest, std::fabs(x[i]));
   const uint16_t half = float_to_half(std::min(largest / 127, 65000.0f));
@@ -36,14 +36,14 @@ void put_bytes(const float* x, uint8_t* block) {
   }
 }
 
-// x [count] → values of a row as a file has them. Returns their bytes.
-size_t put_row(TensorType type, const float* x, uint32_t count, uint8_t* out) {
+// Encodes x [count] in a file's format of `type`. Returns the number of bytes.
+size_t encode_row(TensorType type, const float* x, uint32_t count, uint8_t* out) {
   if (type == TensorType::kF32) {
     std::memcpy(out, x, count * sizeof(float));
     return count * sizeof(float);
   }
   if (type == TensorType::kQ8_0) {
-    for (uint32_t i = 0; i < count; i += kUnitColumns) put_bytes(x + i, out + i / kUnitColumns * kQ80Bytes);
+    for (uint32_t i = 0; i < count; i += kUnitColumns) quantise_block(x + i, out + i / kUnitColumns * kQ80Bytes);
     return count / kUnitColumns * kQ80Bytes;
   }
   for (uint32_t i = 0; i < count; ++i) {
@@ -60,7 +60,7 @@ size_t put_row(TensorType type, const float* x, uint32_t count, uint8_t* out) {
   return count * size_t{2};
 }
 
-// The norms of the columns of down [hidden, ffn].
+// Computes the Euclidean norms of the columns of down [hidden, ffn].
 void column_norms(const Panel& down, std::span<float> row, std::span<float> norms) {
   std::fill(norms.begin(), norms.end(), 0.0f);
   for (uint32_t r = 0; r < down.rows; ++r) {
@@ -70,48 +70,47 @@ void column_norms(const Panel& down, std::span<float> row, std::span<float> norm
   for (float& norm : norms) norm = std::sqrt(norm);
 }
 
-// The `chosen.size()` most important neurons, rising.
+// Stores the chosen.size() neurons with the largest importance * norm in `chosen`, in ascending order.
 void choose(std::span<const float> importance, std::span<const float> norms, std::span<uint32_t> weights,
             std::span<uint32_t> chosen) {
-  // Numbers that are not negative are in the order of their bits; what is no number (weights can be huge) counts as
-  // zero.
+  // Non-negative floats sort like their bits. NaN, which huge weights can produce, counts as zero.
   for (size_t n = 0; n < weights.size(); ++n) {
     const float weight = importance[n] * norms[n];
     weights[n] = weight > 0 ? std::bit_cast<uint32_t>(weight) : 0;
   }
-  // The highest threshold that enough of them reach, bit by bit.
+  // Finds, bit by bit, the highest threshold that at least chosen.size() neurons reach.
   uint32_t threshold = 0;
   for (uint32_t bit = 1u << 30; bit != 0; bit >>= 1) {
-    size_t reach = 0;
-    for (const uint32_t weight : weights) reach += weight >= threshold + bit;
-    if (reach >= chosen.size()) threshold += bit;
+    size_t reaching = 0;
+    for (const uint32_t weight : weights) reaching += weight >= threshold + bit;
+    if (reaching >= chosen.size()) threshold += bit;
   }
   size_t above = 0;
   for (const uint32_t weight : weights) above += weight > threshold;
-  size_t equal = chosen.size() - above, count = 0;  // as many of the equal ones as there is room for
+  size_t ties = chosen.size() - above, count = 0;  // neurons at the threshold that still fit
   for (uint32_t n = 0; n < weights.size(); ++n) {
-    const bool tie = weights[n] == threshold && equal > 0;
-    if (tie) --equal;
+    const bool tie = weights[n] == threshold && ties > 0;
+    if (tie) --ties;
     if (tie || weights[n] > threshold) chosen[count++] = n;
   }
 }
 
-// The chosen rows of `from`, bit for bit.
+// Copies the chosen rows of `from` bit for bit.
 void pack_rows(const Panel& from, std::span<const uint32_t> chosen, std::span<uint8_t> group, Panel* to) {
-  uint32_t held = UINT32_MAX;  // the group that lies in `group`
+  uint32_t loaded = UINT32_MAX;  // index of the group in `group`
   for (uint32_t i = 0; i < chosen.size(); ++i) {
-    const uint32_t wanted = chosen[i] / kPanelRows;
-    const uint8_t* source = from.data + wanted * from.group_bytes;
+    const uint32_t index = chosen[i] / kPanelRows;
+    const uint8_t* source = from.data + index * from.group_bytes;
     if (from.order != PanelOrder::kGroups) {
-      if (wanted != held) neuron_panel_group(from, wanted, group.data());
-      held = wanted;
+      if (index != loaded) neuron_panel_group(from, index, group.data());
+      loaded = index;
       source = group.data();
     }
     panel_copy_lane(*to, source, chosen[i] % kPanelRows, i);
   }
 }
 
-// The chosen columns of `from`.
+// Packs the chosen columns of `from` as packed_type.
 void pack_columns(const Panel& from, std::span<const uint32_t> chosen, std::span<float> row, std::span<uint8_t> blocks,
                   Panel* to) {
   const TensorType type = packed_type(from.kind);
@@ -119,16 +118,16 @@ void pack_columns(const Panel& from, std::span<const uint32_t> chosen, std::span
   const uint64_t per_row = count / tensor_type_info(type).block_elements;
   for (uint32_t r = 0; r < from.rows; ++r) {
     panel_row(from, r, row.data());
-    for (uint32_t i = 0; i < count; ++i) row[i] = row[chosen[i]];  // rising: none is overwritten before it is read
-    panel_put(to, type, r * per_row, blocks.first(put_row(type, row.data(), count, blocks.data())));
+    for (uint32_t i = 0; i < count; ++i) row[i] = row[chosen[i]];  // in place: chosen[i] >= i
+    panel_put(to, type, r * per_row, blocks.first(encode_row(type, row.data(), count, blocks.data())));
   }
 }
 
 }  // namespace
 
-uint32_t kept_neurons(const ModelConfig& config, float part) {
-  if (!(part > 0 && part < 1)) return 0;
-  const uint32_t units = static_cast<uint32_t>(std::ceil(part * static_cast<float>(config.ffn) / kUnitColumns));
+uint32_t kept_neurons(const ModelConfig& config, float fraction) {
+  if (!(fraction > 0 && fraction < 1)) return 0;
+  const uint32_t units = static_cast<uint32_t>(std::ceil(fraction * static_cast<float>(config.ffn) / kUnitColumns));
   return units * kUnitColumns < config.ffn ? units * kUnitColumns : 0;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint32_t kVersion = 3;
 
-// What a file begins with. All numbers are little-endian.
+// The file's header, little-endian.
 struct Header {
   char magic[4];  // "EPDP"
   uint32_t version;
@@ -24,16 +24,16 @@ struct Header {
   float ffn;  // Sidecar::ffn
 };
 static_assert(sizeof(Header) == 96);
-constexpr size_t kChecked = 16;  // the checksum's end
+constexpr size_t kChecksumEnd = 16;  // the checksum covers the bytes from here
 
 Status damaged(const char* found) {
   Status status = make_error(ErrorCode::kBadFormat, "The EPDP sidecar is damaged.");
-  status = with_expected(status, "a file as camelgpt calibrate wrote it");
+  status = with_expected(status, "an unmodified file written by camelgpt calibrate");
   status = with_found(status, "%s", found);
-  return with_hint(status, "Make it again with camelgpt calibrate.");
+  return with_hint(status, "Create it again with camelgpt calibrate.");
 }
 
-// The bytes of a panel of the packed head, as they lie in memory.
+// Returns the memory of a panel.
 std::span<uint8_t> bytes_of(const Panel& panel) {
   return {panel.data, static_cast<size_t>(panel_bytes(panel.kind, panel.rows, panel.columns).value)};
 }
@@ -42,10 +42,10 @@ Status of_another_model(uint64_t expected, uint64_t found) {
   Status status = make_error(ErrorCode::kBadInput, "The EPDP sidecar belongs to another model.");
   status = with_expected(status, "fingerprint %016llx", static_cast<unsigned long long>(expected));
   status = with_found(status, "%016llx", static_cast<unsigned long long>(found));
-  return with_hint(status, "Make one for this model with camelgpt calibrate.");
+  return with_hint(status, "Create one for this model with camelgpt calibrate.");
 }
 
-// Goes on with a hash over some of a matrix's rows, spread over all of them. row [columns] is scratch.
+// Continues a hash with `count` evenly spaced rows of a matrix. row [columns] is scratch.
 uint64_t hash_rows(const Panel& panel, uint32_t count, float* row, uint64_t hash) {
   count = std::min(count, panel.rows);
   for (uint32_t i = 0; i < count; ++i) {
@@ -95,16 +95,16 @@ Status sidecar_write(const Model& model, const PrunedHead& head, const Sidecar& 
   header.ffn = sidecar.ffn;
   header.data_position = sidecar.data_position;
   const size_t begin = out->size();
-  bool kept = out->append(reinterpret_cast<const char*>(&header), sizeof header);
+  bool ok = out->append(reinterpret_cast<const char*>(&header), sizeof header);
   for (const Panel* panel : {&head.rotation, &head.coarse}) {
     if (header.rank == 0) continue;
     const std::span<const uint8_t> bytes = bytes_of(*panel);
-    kept = kept && out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    ok = ok && out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   const size_t biases = header.rank == 0 ? 0 : header.vocabulary;
-  kept = kept && out->append(reinterpret_cast<const char*>(head.bias.data()), biases * sizeof(float));
-  if (!kept) return out_of_memory("the sidecar", out->size() - begin);
-  header.checksum = hash_bytes(out->data() + begin + kChecked, out->size() - begin - kChecked);
+  ok = ok && out->append(reinterpret_cast<const char*>(head.bias.data()), biases * sizeof(float));
+  if (!ok) return out_of_memory("the sidecar", out->size() - begin);
+  header.checksum = hash_bytes(out->data() + begin + kChecksumEnd, out->size() - begin - kChecksumEnd);
   std::memcpy(out->data() + begin, &header, sizeof header);
   return {};
 }
@@ -112,16 +112,16 @@ Status sidecar_write(const Model& model, const PrunedHead& head, const Sidecar& 
 Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHead* head, Sidecar* sidecar) {
   Header header;
   if (bytes.size() < sizeof header || std::memcmp(bytes.data(), "EPDP", 4) != 0) {
-    if (bytes.size() >= 4 && std::memcmp(bytes.data(), "EPDP", 4) != 0) return damaged("a file of another kind");
-    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
+    if (bytes.size() >= 4 && std::memcmp(bytes.data(), "EPDP", 4) != 0) return damaged("a file of another type");
+    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar is truncated.");
     return with_found(status, "%zu bytes", bytes.size());
   }
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.version != kVersion) {
-    Status status = make_error(ErrorCode::kUnsupportedVersion, "The EPDP sidecar is of another version.");
+    Status status = make_error(ErrorCode::kUnsupportedVersion, "The EPDP sidecar has an unsupported version.");
     status = with_expected(status, "version %u", kVersion);
     status = with_found(status, "version %u", header.version);
-    return with_hint(status, "Make it again with camelgpt calibrate.");
+    return with_hint(status, "Create it again with camelgpt calibrate.");
   }
   uint64_t fingerprint;
   CAMELGPT_TRY(model_fingerprint(model, &fingerprint));
@@ -133,15 +133,15 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
   if (header.rank != 0)
     size += bytes_of(head->rotation).size() + bytes_of(head->coarse).size() + header.vocabulary * sizeof(float);
   if (bytes.size() < size) {
-    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar ends too early.");
+    Status status = make_error(ErrorCode::kTruncated, "The EPDP sidecar is truncated.");
     status = with_expected(status, "%zu bytes", size);
     return with_found(status, "%zu bytes", bytes.size());
   }
-  if (bytes.size() > size) return damaged("bytes after its end");
-  if (hash_bytes(bytes.data() + kChecked, bytes.size() - kChecked) != header.checksum)
-    return damaged("another checksum");
-  if (!(header.ffn >= 0 && header.ffn <= 1)) return damaged("a part of the neurons that cannot be");
-  if (!(std::fabs(header.tail_shift) <= 16)) return damaged("a tail that cannot be");
+  if (bytes.size() > size) return damaged("extra bytes at the end");
+  if (hash_bytes(bytes.data() + kChecksumEnd, bytes.size() - kChecksumEnd) != header.checksum)
+    return damaged("a different checksum");
+  if (!(header.ffn >= 0 && header.ffn <= 1)) return damaged("a fraction of neurons out of range");
+  if (!(std::fabs(header.tail_shift) <= 16)) return damaged("a tail shift out of range");
   sidecar->ffn = header.ffn;
   sidecar->data_position = header.data_position;
   std::copy_n(header.costs, kMeasuredCosts, sidecar->costs);
@@ -152,11 +152,11 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
     const std::span<uint8_t> to = bytes_of(*panel);
     std::memcpy(to.data(), bytes.data(), to.size());
     bytes = bytes.subspan(to.size());
-    if (!panel_is_finite(*panel)) return damaged("numbers that are not finite");
+    if (!panel_is_finite(*panel)) return damaged("non-finite numbers");
   }
   std::memcpy(head->bias.data(), bytes.data(), bytes.size());
   if (!std::all_of(head->bias.begin(), head->bias.end(), [](float bias) { return std::isfinite(bias); }))
-    return damaged("numbers that are not finite");
+    return damaged("non-finite numbers");
   sidecar->head = header.head;
   head->tail_shift = header.tail_shift;
   head->packed = true;

@@ -1,4 +1,5 @@
-// The sidecar model.epdp: what a calibration has learnt, to be kept beside the model. docs/formats.md describes it.
+// The sidecar file model.epdp: stores the result of a calibration next to the model. docs/formats.md describes the
+// format.
 #pragma once
 
 #include <span>
@@ -10,24 +11,25 @@
 
 namespace camelgpt {
 
-// Beside the packed head.
+// The contents of a sidecar other than the packed head.
 struct Sidecar {
-  uint64_t head = 0;  // head_fingerprint of the model it was made for; 0 where that head is too small to be pruned
-  uint64_t data_position = 0;  // in its file, where the tensor data begin: whoever reads the file can stop there
-  float ffn = 0;  // part of the neurons that the model was trained to answer with (PruneOptions::ffn): modes take it
+  uint64_t head = 0;           // head_fingerprint of the calibrated model; 0 if its head is too small to prune
+  uint64_t data_position = 0;  // offset of the tensor data in the model file: a hint how much to fetch first
+  float ffn = 0;               // fraction of neurons that the model was trained with (PruneOptions::ffn), used by modes
   MeasuredCost costs[kMeasuredCosts] = {};
 };
 
-// Tell models apart: a hash over some rows of every matrix of the layers, and one over some of the head. The head may
-// still be arriving when the first is made.
+// Hash some rows of each matrix of the layers, and some rows of the head, to tell models apart. The two are separate
+// because the head may arrive after the layers.
 Status model_fingerprint(const Model& model, uint64_t* fingerprint);
 Status head_fingerprint(const Model& model, uint64_t* fingerprint);
 
+// Appends the file's bytes to *out.
 Status sidecar_write(const Model& model, const PrunedHead& head, const Sidecar& sidecar, Buffer<char>* out);
-// Packs the head with what the file holds. kTruncated, kBadFormat (not a sidecar, or damaged), kUnsupportedVersion, or
-// kBadInput (of another model, as far as its layers tell).
+// Fills the packed head from a file's bytes. Returns kTruncated, kBadFormat (damaged, or not a sidecar),
+// kUnsupportedVersion, or kBadInput (the layers are another model's).
 Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHead* head, Sidecar* sidecar);
-// Once the head is there. kBadInput: the sidecar belongs to another one.
+// Checks the head's fingerprint once the head has been loaded. kBadInput if it is another model's.
 Status sidecar_check_head(const Model& model, const Sidecar& sidecar);
 
 }  // namespace camelgpt

@@ -342,7 +342,7 @@ Status session_calibrate_continue(Session* session, uint32_t* left) {
     }
   }
   const uint32_t batches = (static_cast<uint32_t>(p.text.size()) - p.text_next + kMaxBatch - 1) / kMaxBatch;
-  *left = calibration_left(s->model, p.calibration) + batches * kPartsPerBatch;
+  *left = calibration_remaining(s->model, p.calibration) + batches * kPartsPerBatch;
   return {};
 }
 

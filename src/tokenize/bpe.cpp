@@ -14,9 +14,9 @@ namespace {
 constexpr uint32_t kNoSymbol = UINT32_MAX;
 constexpr uint32_t kNoRank = UINT32_MAX;
 
-// The slot of the pair, or the empty one where it belongs.
+// Returns the slot of the pair, or the empty slot where it belongs.
 size_t find_merge(const Buffer<MergeSlot>& slots, uint32_t left, uint32_t right) {
-  // Fibonacci hashing: the product's upper bits depend on all bits of both.
+  // Fibonacci hashing: the product's upper bits depend on all bits of both ids.
   const uint64_t hash = (uint64_t{left} << 32 | right) * 0x9e3779b97f4a7c15u;
   const size_t mask = slots.size() - 1;
   for (size_t slot = static_cast<size_t>(hash >> 32) & mask;; slot = (slot + 1) & mask) {
@@ -25,13 +25,13 @@ size_t find_merge(const Buffer<MergeSlot>& slots, uint32_t left, uint32_t right)
   }
 }
 
-// The higher a score, the lower its rank.
+// Maps scores to ranks in reverse order: the highest score has the lowest rank.
 uint32_t rank_of(float score) {
   const uint32_t bits = std::bit_cast<uint32_t>(score);
   return (bits & 0x80000000u) != 0 ? bits : ~(bits | 0x80000000u);
 }
 
-// Finds the merge of a symbol with its right neighbour, if they have one.
+// Stores the merge of a symbol with its right neighbour, if there is one.
 void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol* symbols, uint32_t index) {
   BpeSymbol& symbol = symbols[index];
   symbol.rank = kNoRank;
@@ -54,14 +54,13 @@ void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol
 
 uint64_t queue_entry(uint32_t rank, uint32_t symbol) { return uint64_t{rank} << 32 | symbol; }
 
-// The bytes of `piece` as a chain of symbols.
+// Makes a linked list of the bytes of `piece`.
 //
-// Bytes without a token: some vocabularies lack control characters and rare lead bytes (SmolLM2 has no 04, 06, 13, 14,
-// 16, 1d, f1 and f2). Their own tokenizers put the unknown token there if the model was trained with one, and otherwise
-// leave the byte out, so that its neighbours can merge. SmolLM2 leaves it out: the unknown_token_id in its file names
-// the control token <|endoftext|>, which would tell the model that the text ended. So only a token of the type
-// "unknown" is used.
-bool make_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<BpeSymbol>* symbols) {
+// Some vocabularies have no token for control characters and rare lead bytes (SmolLM2 lacks 04, 06, 13, 14, 16, 1d, f1
+// and f2). Their own tokenizers emit the unknown token if the model was trained with one, and otherwise drop the byte,
+// so that its neighbours can merge. SmolLM2 drops it, although its file has an unknown_token_id: that is the control
+// token <|endoftext|>, which would tell the model that the text has ended. So only a token of type "unknown" is used.
+bool make_byte_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<BpeSymbol>* symbols) {
   const bool has_unknown = tokenizer.unknown_token != kNoToken &&
                            tokenizer.token_type[static_cast<size_t>(tokenizer.unknown_token)] == kTokenUnknown;
   symbols->clear();
@@ -79,7 +78,7 @@ bool make_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<Bpe
   return true;
 }
 
-// The characters of `piece` as a chain of symbols.
+// Makes a linked list of the characters of `piece`.
 bool make_character_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffer<BpeSymbol>* symbols) {
   symbols->clear();
   if (!symbols->resize(piece.size())) return false;
@@ -96,17 +95,16 @@ bool make_character_symbols(const Tokenizer& tokenizer, std::string_view piece, 
   return true;
 }
 
-// Replaces a symbol and its right neighbour by the result of their merge.
 void merge_with_next(BpeSymbol* symbols, uint32_t index) {
   BpeSymbol& symbol = symbols[index];
-  BpeSymbol& gone = symbols[symbol.next];
-  gone.rank = kNoRank;
+  BpeSymbol& next = symbols[symbol.next];
+  next.rank = kNoRank;
   symbol.token = static_cast<int32_t>(symbol.result);
-  symbol.next = gone.next;
+  symbol.next = next.next;
   if (symbol.next != kNoSymbol) symbols[symbol.next].previous = index;
 }
 
-// Does the merges, lowest rank first and among equal ones from left to right, until there are none.
+// Applies merges until none is left: the lowest rank first, equal ranks from left to right.
 bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace) {
   BpeSymbol* symbols = workspace->symbols.data();
   const uint32_t count = static_cast<uint32_t>(workspace->symbols.size());
@@ -123,7 +121,7 @@ bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorksp
     std::pop_heap(queue.begin(), queue.end(), std::greater<>());
     queue.shrink(queue.size() - 1);
     const uint32_t index = static_cast<uint32_t>(entry);
-    // A pair that has changed since has another rank, or the same score: then it is its turn all the same.
+    // Skips a stale entry. If the pair changed but its new merge has the same rank, this entry is as good as its own.
     if (symbols[index].rank != entry >> 32) continue;
 
     merge_with_next(symbols, index);
@@ -140,7 +138,7 @@ bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorksp
 
 }  // namespace
 
-bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens) {
+bool append_byte_tokens(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens) {
   for (const char byte : character) {
     const int32_t token = tokenizer.byte_tokens[static_cast<uint8_t>(byte)];
     if (token == kNoToken) return tokenizer.unknown_token == kNoToken || tokens->push_back(tokenizer.unknown_token);
@@ -165,17 +163,16 @@ Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspa
   }
   Buffer<BpeSymbol>& symbols = workspace->symbols;
   const bool made = tokenizer.kind == TokenizerKind::kSentencePiece ? make_character_symbols(tokenizer, piece, &symbols)
-                                                                    : make_symbols(tokenizer, piece, &symbols);
+                                                                    : make_byte_symbols(tokenizer, piece, &symbols);
   if (!made || !merge_symbols(tokenizer, piece, workspace)) {
     return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
   }
   for (uint32_t i = symbols.empty() ? kNoSymbol : 0; i != kNoSymbol; i = symbols[i].next) {
     const int32_t token = symbols[i].token;
     const size_t end = symbols[i].next == kNoSymbol ? piece.size() : symbols[symbols[i].next].start;
-    const bool kept = token != kNoToken
-                          ? tokens->push_back(token)
-                          : append_bytes(tokenizer, piece.substr(symbols[i].start, end - symbols[i].start), tokens);
-    if (!kept) return out_of_memory("tokens", tokens->size());
+    const std::string_view character = piece.substr(symbols[i].start, end - symbols[i].start);
+    const bool ok = token != kNoToken ? tokens->push_back(token) : append_byte_tokens(tokenizer, character, tokens);
+    if (!ok) return out_of_memory("tokens", tokens->size());
   }
   return {};
 }

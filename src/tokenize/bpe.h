@@ -1,6 +1,7 @@
-// Byte-pair merging: one piece of text goes in, its tokens come out. GPT-2's way begins with bytes and merges pairs of
-// tokens that are in a list; SentencePiece's begins with characters and merges what together is a token, and knows all
-// else by its bytes.
+// Byte-pair encoding of one piece of text: bytes in, token ids out.
+//
+// Byte-level BPE (GPT-2) starts from single bytes and merges the pairs in a list. SentencePiece BPE starts from
+// characters and merges two neighbours if their concatenation is a token; characters without a token become bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,32 +11,32 @@
 
 namespace camelgpt {
 
-// A token of the piece that is being merged, with links to its neighbours.
+// A token of the piece being merged, in a doubly linked list.
 struct BpeSymbol {
-  int32_t token;            // kNoToken for a character that SentencePiece has none for
-  uint32_t start;           // of its text in the piece
+  int32_t token;            // kNoToken: a character that SentencePiece has no token for
+  uint32_t start;           // byte offset in the piece
   uint32_t previous, next;  // kNoSymbol at the ends
-  uint32_t rank;            // of the merge with `next`; kNoRank where there is none, or the symbol was merged away
-  uint32_t result;          // of that merge
+  uint32_t rank;            // of the merge with `next`; kNoRank if there is none or the symbol was merged away
+  uint32_t result;          // token that this merge produces
 };
 
-// Scratch memory, kept from piece to piece.
+// Scratch memory, reused from piece to piece.
 struct BpeWorkspace {
   Buffer<BpeSymbol> symbols;
-  Buffer<uint64_t> queue;  // a heap of (rank << 32 | symbol): the lowest rank comes out first, then the leftmost
+  Buffer<uint64_t> queue;  // min-heap of (rank << 32 | symbol): the lowest rank first, then the leftmost symbol
 };
 
-// Makes room for `count` merges. False when there is no memory.
+// Reserves the hash table for `count` merges. Returns false when out of memory.
 [[nodiscard]] bool merges_reserve(Tokenizer* tokenizer, size_t count);
 
-// Enters a merge of the rank given (from 1). Of two merges of the same pair the first stays.
+// Adds a merge; its rank is at least 1. If the pair already has a merge, the earlier one stays.
 void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge);
 
-// Appends the tokens of `piece` (not empty, shorter than 2^32 - 1 bytes). The time is n log n for n bytes.
+// Appends the tokens of `piece`, 1 to 2^32 - 2 bytes long, in O(n log n) time.
 Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace, Buffer<int32_t>* tokens);
 
-// Appends the tokens of the bytes of a character that has no token, as far as there are any, or else the unknown token.
-// False: no memory.
-[[nodiscard]] bool append_bytes(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens);
+// Appends the byte tokens of a character that has no token of its own. At the first byte without a token it appends the
+// unknown token, if there is one, and stops. Returns false when out of memory.
+[[nodiscard]] bool append_byte_tokens(const Tokenizer& tokenizer, std::string_view character, Buffer<int32_t>* tokens);
 
 }  // namespace camelgpt

@@ -9,45 +9,47 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kCapacity = 1u << 16;  // chunks that have ids at a time: 1.5 MiB with the hash table
+constexpr uint32_t kCapacity = 1u << 16;  // chunks with an id at any time: 1.5 MiB with the hash table
 constexpr uint32_t kSymbols = 258;        // bytes, pad, end
 
-// The beginning of a word: between characters where that is possible.
+// Returns at most `length` bytes from the start of a word. Cuts between characters if the first one fits.
 std::string_view first_chunk(std::string_view word, uint32_t length) {
   if (word.size() <= length) return word;
   size_t end = length;
-  while (end > 0 && (static_cast<uint8_t>(word[end]) & 0xc0) == 0x80) --end;  // a byte within a character
+  while (end > 0 && (static_cast<uint8_t>(word[end]) & 0xc0) == 0x80) --end;  // continuation byte
   return word.substr(0, end == 0 ? length : end);
 }
 
-// Of a text without borders. *full: an id was wanted where all are in use.
-Status append_chunks_of(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
-  while (!text.empty()) {
-    const std::string_view chunk = first_chunk(text, tokenizer.chunks.length);
+// Appends the chunks of one word. Sets *full and stops when the chunk table has no free id.
+Status append_word(const Tokenizer& tokenizer, std::string_view word, Buffer<int32_t>* tokens, bool* full) {
+  while (!word.empty()) {
+    const std::string_view chunk = first_chunk(word, tokenizer.chunks.length);
     const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
     *full = token < 0;
     if (*full) return {};
     if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
-    text.remove_prefix(chunk.size());
+    word.remove_prefix(chunk.size());
   }
   return {};
 }
 
-Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+// Appends the chunks of `text`. Sets *full and stops when the chunk table has no free id.
+Status append_text(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
   *full = false;
   BpeWorkspace workspace;
-  Buffer<int32_t> parts;
+  Buffer<int32_t> word_tokens;
   for (size_t start = 0; start < text.size() && !*full;) {
     const std::string_view word = text.substr(start, piece_end(tokenizer.pre, text, start) - start);
     start += word.size();
     if (tokenizer.merge_slots.empty()) {
-      CAMELGPT_TRY(append_chunks_of(tokenizer, word, tokens, full));
+      CAMELGPT_TRY(append_word(tokenizer, word, tokens, full));
       continue;
     }
-    parts.clear();
-    CAMELGPT_TRY(bpe_encode(tokenizer, word, &workspace, &parts));
-    for (size_t i = 0; i < parts.size() && !*full; ++i) {
-      CAMELGPT_TRY(append_chunks_of(tokenizer, stored_piece(tokenizer, static_cast<uint32_t>(parts[i])), tokens, full));
+    word_tokens.clear();
+    CAMELGPT_TRY(bpe_encode(tokenizer, word, &workspace, &word_tokens));
+    for (size_t i = 0; i < word_tokens.size() && !*full; ++i) {
+      const std::string_view bytes = stored_piece(tokenizer, static_cast<uint32_t>(word_tokens[i]));
+      CAMELGPT_TRY(append_word(tokenizer, bytes, tokens, full));
     }
   }
   return {};
@@ -55,7 +57,7 @@ Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<i
 
 }  // namespace
 
-bool has_chunks(const GgufHeader& header) {
+bool is_chunk_tokenizer(const GgufHeader& header) {
   std::string_view model;
   return gguf_get_string(header, "tokenizer.ggml.model", &model).ok() && model == "bytes";
 }
@@ -66,7 +68,7 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
     CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &pre));
   if (pre != "gpt-2" && pre != "whitespace") {
     Status status =
-        make_error(ErrorCode::kUnsupportedTokenizer, "This way to cut text into chunks of bytes is not supported.");
+        make_error(ErrorCode::kUnsupportedTokenizer, "This pre-tokenizer is not supported for models that read bytes.");
     return with_expected(status, "tokenizer.ggml.pre gpt-2 or whitespace");
   }
   uint64_t length = 0;
@@ -84,15 +86,15 @@ Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::spa
                      Buffer<int32_t>* tokens) {
   const size_t before = tokens->size();
   bool full = false;
-  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  CAMELGPT_TRY(append_text(tokenizer, text, tokens, &full));
   if (!full) return {};
   tokens->shrink(before);
   chunks_sweep(kept, &tokenizer.chunks);
-  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  CAMELGPT_TRY(append_text(tokenizer, text, tokens, &full));
   if (!full) return {};
   Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
-  status = with_expected(status, "about %zu at most", tokenizer.chunks.chunks.size() - kept.size());
-  return with_hint(status, "Cut the text into parts.");
+  status = with_expected(status, "at most about %zu", tokenizer.chunks.chunks.size() - kept.size());
+  return with_hint(status, "Split the text into shorter ones.");
 }
 
 }  // namespace camelgpt

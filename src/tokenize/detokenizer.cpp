@@ -1,4 +1,4 @@
-// Bytes of tokens go in, whole UTF-8 characters come out.
+// Detokenizer: token bytes in, complete UTF-8 characters out.
 #include <cassert>
 
 #include "base/utf8.h"
@@ -14,15 +14,15 @@ bool append(std::string_view bytes, Buffer<char>* text) { return text->append(by
 }  // namespace
 
 Status Detokenizer::put(std::string_view bytes, Buffer<char>* text) {
-  bool kept = true;
-  for (size_t i = 0; i < bytes.size() && kept;) {
+  bool ok = true;
+  for (size_t i = 0; i < bytes.size() && ok;) {
     if (pending_size == 0) {
       const size_t valid = utf8_validate(bytes.substr(i));
-      kept = append(bytes.substr(i, valid), text);
+      ok = append(bytes.substr(i, valid), text);
       i += valid;
       if (i == bytes.size()) break;
     }
-    // Byte by byte, since a character can be spread over any number of tokens.
+    // Byte by byte, because a character can span any number of tokens.
     pending[pending_size] = static_cast<uint8_t>(bytes[i]);
     const std::string_view joined{reinterpret_cast<const char*>(pending), pending_size + 1};
     const Utf8Character character = utf8_decode(joined);
@@ -30,19 +30,19 @@ Status Detokenizer::put(std::string_view bytes, Buffer<char>* text) {
       ++pending_size;
       ++i;
     } else if (character.code_point != kInvalidCodePoint) {
-      kept = kept && append(joined, text);
+      ok = ok && append(joined, text);
       pending_size = 0;
       ++i;
     } else {
-      // What was pending cannot go on with this byte, which may itself begin a character: it is looked at again. A byte
-      // that is wrong on its own is used up.
-      kept = kept && append(kReplacement, text);
+      // This byte does not continue the pending character but may start one, so it is examined again. A byte that is
+      // invalid on its own is consumed.
+      ok = ok && append(kReplacement, text);
       if (pending_size == 0) ++i;
       pending_size = 0;
     }
     assert(pending_size < sizeof pending);
   }
-  return kept ? Status{} : out_of_memory("the text", text->size() + bytes.size());
+  return ok ? Status{} : out_of_memory("the text", text->size() + bytes.size());
 }
 
 Status Detokenizer::finish(Buffer<char>* text) {

@@ -11,8 +11,8 @@ namespace {
 
 struct Character {
   uint32_t code_point;
-  uint32_t length;  // bytes; 0 behind the end of the text
-  uint32_t mask;    // of its class; none there
+  uint32_t length;  // in bytes; 0 at the end of the text
+  uint32_t mask;    // mask_of its class; 0 at the end of the text
 
   bool is(uint32_t classes) const { return (mask & classes) != 0; }
   bool is_line_end() const { return length > 0 && (code_point == '\r' || code_point == '\n'); }
@@ -27,7 +27,7 @@ Character character_at(std::string_view text, size_t position) {
   return {decoded.code_point, decoded.length, mask_of(unicode_class(decoded.code_point))};
 }
 
-// The end of the run of characters of these classes that starts at `position`.
+// Returns the end of the run of characters in `classes` that starts at `position`.
 size_t run_end(std::string_view text, size_t position, uint32_t classes) {
   for (;;) {
     const Character character = character_at(text, position);
@@ -36,8 +36,8 @@ size_t run_end(std::string_view text, size_t position, uint32_t classes) {
   }
 }
 
-// 's 't 're 've 'm 'll 'd at the start of `text`: its length, or 0. With `any_case` also in capitals, and with the long
-// s (U+017F), which is the one other character that (?i) takes for one of these letters.
+// Returns the length of 's, 't, 're, 've, 'm, 'll or 'd at the start of `text`, or 0. With `any_case` also in upper
+// case and with the long s (U+017F), the only other character that (?i) folds to one of these letters.
 size_t contraction_length(std::string_view text, bool any_case) {
   if (text.size() < 2 || text[0] != '\'') return 0;
   const auto letter = [text, any_case](size_t i) -> char {
@@ -50,7 +50,7 @@ size_t contraction_length(std::string_view text, bool any_case) {
   return any_case && text.substr(1, 2) == "\xc5\xbf" ? 3 : 0;
 }
 
-// `\s+(?!\S)|\s+` at a white space: the run, but its last character is left to a word that follows.
+// `\s+(?!\S)|\s+` at a space: the run, without its last character if a word follows.
 size_t space_end(std::string_view text, size_t start, bool number_ends_text) {
   size_t last = start, end = start;
   Character next = character_at(text, start);
@@ -65,38 +65,37 @@ size_t space_end(std::string_view text, size_t start, bool number_ends_text) {
 
 // GPT-2:  's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
-// SmolLM first makes every number character a piece of its own (Digits with individual_digits, which asks for Nd, Nl
-// and No) and uses GPT-2's pattern on what lies between, where a text thus ends before each number: `numbers_apart`.
-// (The reference's Digits is one version of Unicode ahead of its patterns: U+11DE0 to U+11DE9 and U+16FF4 to U+16FF6
-// are numbers to it alone.)
-size_t gpt2_piece_end(std::string_view text, size_t start, bool numbers_apart) {
+// SmolLM first makes each number character a piece of its own (Digits with individual_digits, which matches Nd, Nl and
+// No) and applies GPT-2's pattern to the texts between them, so a number ends the text before it: `isolate_numbers`.
+// (The reference's Digits uses a newer Unicode version than its patterns: only Digits matches U+11DE0 to U+11DE9 and
+// U+16FF4 to U+16FF6.)
+size_t gpt2_piece_end(std::string_view text, size_t start, bool isolate_numbers) {
   const size_t contraction = contraction_length(text.substr(start), false);
   if (contraction > 0) return start + contraction;
 
   const Character first = character_at(text, start);
-  if (numbers_apart && first.is(kNumbers)) return start + first.length;
+  if (isolate_numbers && first.is(kNumbers)) return start + first.length;
   const size_t word_start = start + (first.code_point == ' ' ? 1 : 0);
   const Character word = character_at(text, word_start);
-  for (const uint32_t classes : {kLetters, numbers_apart ? 0 : kNumbers, kOthers}) {
+  for (const uint32_t classes : {kLetters, isolate_numbers ? 0 : kNumbers, kOthers}) {
     if (word.is(classes)) return run_end(text, word_start, classes);
   }
-  return space_end(text, start, numbers_apart);
+  return space_end(text, start, isolate_numbers);
 }
 
-// The patterns of the kind that Llama 3 has: an apostrophe's ending, a word, a number, signs, line ends, spaces. With C
-// the classes of `letters`:
+// Patterns like Llama 3's: contraction, word, number, punctuation, line ends, spaces. With C the classes in `letters`:
 //   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[C]+|\p{N}{1,digits}| ?[^\s C
 //   \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
-// Some of the tokenizers also normalise text to NFC first. That is left out here, as in llama.cpp: it would need tables
-// of composition, and text that people type is in NFC already.
+// Some of these tokenizers first normalise text to NFC. This is omitted, as in llama.cpp: it would need composition
+// tables, and text that people type is already in NFC.
 struct WordPattern {
   uint32_t letters = kLetters;
-  uint32_t digits = 3;           // at most so many in one piece
-  bool ends_stand_alone = true;  // 's and the like are pieces
-  bool ends_belong_to_words = false;
-  bool cuts_at_capitals = false;  // a word is capitals then small letters, see cased_word_end
-  bool slash_ends_signs = false;  // [\r\n/]* behind signs
+  uint32_t digits = 3;                   // maximum in one piece
+  bool contractions_separate = true;     // a contraction is a piece of its own
+  bool contractions_in_words = false;    // a contraction belongs to the word before it
+  bool split_case = false;               // a word is upper case, then lower case: see cased_word_end
+  bool slash_after_punctuation = false;  // punctuation is followed by [\r\n/]* instead of [\r\n]*
 };
 
 constexpr WordPattern pattern_of(PreTokenizer pre) {
@@ -104,51 +103,54 @@ constexpr WordPattern pattern_of(PreTokenizer pre) {
     case PreTokenizer::kQwen2: return {.digits = 1};
     case PreTokenizer::kQwen35: return {.letters = kLetters | kMarks, .digits = 1};
     case PreTokenizer::kGpt4o:
-      return {
-          .ends_stand_alone = false, .ends_belong_to_words = true, .cuts_at_capitals = true, .slash_ends_signs = true};
+      return {.contractions_separate = false,
+              .contractions_in_words = true,
+              .split_case = true,
+              .slash_after_punctuation = true};
     case PreTokenizer::kTekken:
-      return {.digits = 1, .ends_stand_alone = false, .cuts_at_capitals = true, .slash_ends_signs = true};
+      return {.digits = 1, .contractions_separate = false, .split_case = true, .slash_after_punctuation = true};
     default: return {};
   }
 }
 
-// [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ or, where that is nothing and `capitals_alone` is set, the
-// former alone, at least one. The end, or `start` if there is neither.
-size_t cased_word_end(std::string_view text, size_t start, bool capitals_alone) {
+// Returns the end of [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+. If there is no match and
+// `allow_upper_only` is set, returns the end of the first set repeated at least once. Returns `start` without a match.
+size_t cased_word_end(std::string_view text, size_t start, bool allow_upper_only) {
   constexpr uint32_t kBoth = mask_of(CharacterClass::kLetter) | kMarks;
-  constexpr uint32_t kCapitals = kBoth | mask_of(CharacterClass::kCapital),
-                     kSmalls = kBoth | mask_of(CharacterClass::kSmall);
-  size_t end = start, last_both = start;  // behind the last that is in both
-  for (Character next = character_at(text, end); next.is(kCapitals); next = character_at(text, end)) {
+  constexpr uint32_t kUpper = kBoth | mask_of(CharacterClass::kUppercase),
+                     kLower = kBoth | mask_of(CharacterClass::kLowercase);
+  size_t end = start, last_both = start;  // after the last character that is in both sets
+  for (Character next = character_at(text, end); next.is(kUpper); next = character_at(text, end)) {
     end += next.length;
     if (next.is(kBoth)) last_both = end;
   }
-  const size_t small_end = run_end(text, end, kSmalls);
-  if (small_end > end) return small_end;
-  return capitals_alone ? end : last_both;
+  const size_t lower_end = run_end(text, end, kLower);
+  if (lower_end > end) return lower_end;
+  return allow_upper_only ? end : last_both;
 }
 
-// The end of a word that may begin with one character that is neither letter, number nor line end, or `start`.
+// Returns the end of a word, which may start with one character other than a letter, number or line end. Returns
+// `start` without a match.
 size_t word_end(const WordPattern& pattern, std::string_view text, size_t start) {
   const Character first = character_at(text, start);
   const bool may_lead = first.length > 0 && !first.is(kLetters | kNumbers) && !first.is_line_end();
-  const size_t behind = start + first.length;
+  const size_t after_first = start + first.length;
   size_t end = start;
-  if (!pattern.cuts_at_capitals) {
-    if (may_lead) end = run_end(text, behind, pattern.letters);
-    if (!may_lead || end == behind) end = run_end(text, start, pattern.letters);
+  if (!pattern.split_case) {
+    if (may_lead) end = run_end(text, after_first, pattern.letters);
+    if (!may_lead || end == after_first) end = run_end(text, start, pattern.letters);
     return end;
   }
-  for (const bool capitals_alone : {false, true}) {
-    if (may_lead) end = cased_word_end(text, behind, capitals_alone);
-    if (!may_lead || end == behind) end = cased_word_end(text, start, capitals_alone);
+  for (const bool allow_upper_only : {false, true}) {
+    if (may_lead) end = cased_word_end(text, after_first, allow_upper_only);
+    if (!may_lead || end == after_first) end = cased_word_end(text, start, allow_upper_only);
     if (end > start) break;
   }
-  return end > start && pattern.ends_belong_to_words ? end + contraction_length(text.substr(end), true) : end;
+  return end > start && pattern.contractions_in_words ? end + contraction_length(text.substr(end), true) : end;
 }
 
 size_t pattern_piece_end(const WordPattern& pattern, std::string_view text, size_t start) {
-  const size_t contraction = pattern.ends_stand_alone ? contraction_length(text.substr(start), true) : 0;
+  const size_t contraction = pattern.contractions_separate ? contraction_length(text.substr(start), true) : 0;
   if (contraction > 0) return start + contraction;
   const size_t word = word_end(pattern, text, start);
   if (word > start) return word;
@@ -164,18 +166,19 @@ size_t pattern_piece_end(const WordPattern& pattern, std::string_view text, size
     return end;
   }
 
-  const uint32_t sign_classes = kOthers & ~pattern.letters;
-  const size_t signs = first.code_point == ' ' ? start + 1 : start;
-  if (character_at(text, signs).is(sign_classes)) {
-    size_t end = run_end(text, signs, sign_classes);
+  const uint32_t punctuation_classes = kOthers & ~pattern.letters;
+  const size_t punctuation = first.code_point == ' ' ? start + 1 : start;
+  if (character_at(text, punctuation).is(punctuation_classes)) {
+    size_t end = run_end(text, punctuation, punctuation_classes);
     for (Character next = character_at(text, end);
-         next.is_line_end() || (pattern.slash_ends_signs && next.code_point == '/'); next = character_at(text, end)) {
+         next.is_line_end() || (pattern.slash_after_punctuation && next.code_point == '/');
+         next = character_at(text, end)) {
       ++end;
     }
     return end;
   }
 
-  // `\s*[\r\n]+` goes back from the end of the white space to the last line end in it.
+  // `\s*[\r\n]+` backtracks from the end of the white space to the last line end in it.
   size_t after_line_end = start, end = start;
   for (Character next = first; next.is(kSpaces); next = character_at(text, end)) {
     end += next.length;
@@ -185,15 +188,17 @@ size_t pattern_piece_end(const WordPattern& pattern, std::string_view text, size
 }
 
 // \s*\S* : a word with the white space before it.
-size_t word_end(std::string_view text, size_t start) { return run_end(text, run_end(text, start, kSpaces), ~kSpaces); }
+size_t whitespace_piece_end(std::string_view text, size_t start) {
+  return run_end(text, run_end(text, start, kSpaces), ~kSpaces);
+}
 
 }  // namespace
 
 size_t piece_end(PreTokenizer pre, std::string_view text, size_t start) {
   assert(start < text.size());
-  const bool numbers_apart = pre == PreTokenizer::kSmolLm;
-  if (pre == PreTokenizer::kGpt2 || numbers_apart) return gpt2_piece_end(text, start, numbers_apart);
-  if (pre == PreTokenizer::kWhitespace) return word_end(text, start);
+  if (pre == PreTokenizer::kGpt2) return gpt2_piece_end(text, start, false);
+  if (pre == PreTokenizer::kSmolLm) return gpt2_piece_end(text, start, true);
+  if (pre == PreTokenizer::kWhitespace) return whitespace_piece_end(text, start);
   return pattern_piece_end(pattern_of(pre), text, start);
 }
 

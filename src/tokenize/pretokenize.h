@@ -1,5 +1,5 @@
-// Text is cut into pieces before byte pairs are merged: merges never cross a cut. The cuts are those of each model
-// family's regular expression, found by hand-written code in one pass.
+// Splits text into the pieces that byte-pair merges never cross. The split follows each model family's regular
+// expression, implemented by hand in one pass.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace camelgpt {
 
-// The end of the piece that starts at `start`; start < end <= text.size(). `text` is valid UTF-8 and stands alone: what
-// lies before and behind it (special tokens) does not count. The time is linear over all pieces of a text.
+// Returns the end of the piece that starts at `start`: start < end <= text.size(). `text` is valid UTF-8 between two
+// special tokens; the expressions do not look past its ends. Linear time over all pieces of a text.
 size_t piece_end(PreTokenizer pre, std::string_view text, size_t start);
 
 }  // namespace camelgpt

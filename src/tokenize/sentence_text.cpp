@@ -9,13 +9,11 @@
 namespace camelgpt {
 namespace {
 
-// SentencePiece's own rules are for at most 20 bytes and give at most 33; longer ones would make texts grow without
-// bounds.
+// SentencePiece's own rules match at most 20 bytes and produce at most 33. The limits bound how much a text can grow.
 constexpr size_t kMaxRuleLength = 64;
 constexpr size_t kMaxReplacement = 256;
 
-// A double array in the form of darts-clone: the children of a node lie around its offset, at the exclusive or with
-// their byte.
+// A double-array trie in darts-clone's format: a node's child for a byte is at the node's offset XOR the byte.
 struct DoubleArray {
   const uint8_t* units;
   uint32_t count;
@@ -26,7 +24,7 @@ struct DoubleArray {
     return unit;
   }
   static uint32_t offset(uint32_t unit) { return (unit >> 10) << ((unit & 0x200) >> 6); }
-  static uint32_t label(uint32_t unit) { return unit & 0x800000ff; }  // bit 31: a value, which is no child
+  static uint32_t label(uint32_t unit) { return unit & 0x800000ff; }  // bit 31 marks a value, which matches no byte
   static bool has_value(uint32_t unit) { return (unit & 0x100) != 0; }
   static uint32_t value(uint32_t unit) { return unit & 0x7fffffff; }
 };
@@ -37,7 +35,7 @@ uint32_t array_bytes(const Buffer<uint8_t>& charsmap) {
   return bytes;
 }
 
-// The text at `position` of the replacements, which ends at a zero; null where there is none.
+// Returns the NUL-terminated replacement string at `position`, or null if there is none.
 const char* replacement_at(const Buffer<uint8_t>& charsmap, size_t position, size_t* size) {
   const size_t start = sizeof(uint32_t) + array_bytes(charsmap);
   if (position >= charsmap.size() - start) return nullptr;
@@ -50,7 +48,7 @@ const char* replacement_at(const Buffer<uint8_t>& charsmap, size_t position, siz
 
 }  // namespace
 
-bool charsmap_is_sound(const Buffer<uint8_t>& charsmap) {
+bool charsmap_is_valid(const Buffer<uint8_t>& charsmap) {
   if (charsmap.size() < 2 * sizeof(uint32_t)) return false;
   const uint32_t bytes = array_bytes(charsmap);
   return bytes > 0 && bytes % sizeof(uint32_t) == 0 && bytes <= charsmap.size() - sizeof(uint32_t);
@@ -88,20 +86,20 @@ size_t replace_prefix(const Tokenizer& tokenizer, std::string_view text, std::st
 bool make_sentence(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* sentence) {
   sentence->clear();
   if (text.empty()) return true;
-  const bool merges = tokenizer.remove_extra_spaces;
+  const bool collapse = tokenizer.remove_extra_spaces;
   if (tokenizer.add_space_prefix && !sentence->push_back(' ')) return false;
-  bool after_space = merges;  // where no further one is wanted
+  bool skip_space = collapse;
   for (size_t at = 0; at < text.size();) {
     std::string_view part;
     at += replace_prefix(tokenizer, text.substr(at), &part);
     const bool is_mark = part == kSpaceMark;
     for (const char c : is_mark ? " " : part) {
-      if (c == ' ' && after_space && !is_mark) continue;
+      if (c == ' ' && skip_space && !is_mark) continue;
       if (!sentence->push_back(c)) return false;
-      after_space = merges && c == ' ' && !is_mark;
+      skip_space = collapse && c == ' ' && !is_mark;
     }
   }
-  while (merges && !sentence->empty() && sentence->back() == ' ') sentence->shrink(sentence->size() - 1);
+  while (collapse && !sentence->empty() && sentence->back() == ' ') sentence->shrink(sentence->size() - 1);
   return true;
 }
 

@@ -1,5 +1,5 @@
-// Text as SentencePiece sees it before it looks for tokens: replaced by the rules that the file brings along, spaces
-// put in front, merged or left out.
+// SentencePiece's normalisation before tokens are matched: applies the file's replacement rules, then adds, collapses
+// or strips spaces.
 #pragma once
 
 #include <string_view>
@@ -8,16 +8,15 @@
 
 namespace camelgpt {
 
-// Checks the rules (`precompiled_charsmap`): the bytes of a double array, its size in front as 32 bits, then the
-// replacements.
-bool charsmap_is_sound(const Buffer<uint8_t>& charsmap);
+// Checks the layout of `precompiled_charsmap`: 32-bit byte size of a double array, the array, the replacement strings.
+bool charsmap_is_valid(const Buffer<uint8_t>& charsmap);
 
-// What `text` (not empty) begins with, after the longest rule that applies: *replacement, and the number of bytes that
-// it is for. A character without a rule is itself.
+// Applies the longest rule that matches at the start of `text` (not empty). Stores the replacement and returns the
+// number of bytes that it replaces. Without a matching rule, the first character is its own replacement.
 size_t replace_prefix(const Tokenizer& tokenizer, std::string_view text, std::string_view* replacement);
 
-// Stores in *sentence what `text` (without special tokens, valid UTF-8) becomes; empty if nothing remains. The marks
-// that tokens are written with cannot be told from spaces. False: no memory.
+// Stores the normalised `text` (valid UTF-8 without special tokens) in *sentence, which may become empty. kSpaceMark
+// characters become spaces. Returns false when out of memory.
 [[nodiscard]] bool make_sentence(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* sentence);
 
 }  // namespace camelgpt

@@ -5,6 +5,7 @@
 
 #include "base/heap_sort.h"
 #include "base/utf8.h"
+#include "tokenize/metadata_errors.h"
 
 namespace camelgpt {
 namespace {
@@ -15,19 +16,19 @@ std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
 
 bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
 
-// The longest special token that `text` starts with; length 0 if there is none. The list is sorted, so those that agree
-// with the text so far are neighbours: from byte to byte the range [low, high) gets narrower.
+// Returns the longest special token that `text` starts with, or length 0. The list is sorted, so the tokens that match
+// the text up to `depth` are a range [low, high), which narrows from byte to byte.
 SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text) {
   SpecialMatch longest = {0, 0, kNoToken};
   size_t low = 0, high = tokenizer.specials.size();
   for (size_t depth = 0; low < high; ++depth) {
-    if (special_piece(tokenizer, low).size() == depth) {  // one that ends here comes first
+    if (special_piece(tokenizer, low).size() == depth) {  // a token that ends here is first in the range
       longest = {0, depth, static_cast<int32_t>(tokenizer.specials[low])};
       ++low;
     }
     if (depth == text.size()) break;
     const uint8_t wanted = static_cast<uint8_t>(text[depth]);
-    // The first index in [from, high) whose byte at `depth` is not below `bound`.
+    // Returns the first index in [from, high) whose byte at `depth` is at least `bound`.
     const auto first_from = [&](size_t from, uint32_t bound) {
       size_t end = high;
       while (from < end) {
@@ -54,13 +55,13 @@ Status specials_build(Tokenizer* tokenizer) {
   for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
     if (!is_special(tokenizer->token_type[token])) continue;
     const std::string_view piece = tokenizer_piece(*tokenizer, static_cast<int32_t>(token));
-    // Text is valid UTF-8: what is not never occurs in it, or only across parts of characters, which must not be torn.
+    // In valid text, a piece that is not valid UTF-8 could only match within characters, which must not be split.
     if (piece.empty() || utf8_validate(piece) < piece.size()) continue;
     if (piece.size() > kMaxSpecialLength) {
       Status status = make_error(ErrorCode::kBadMetadata, "Token %u is too long for a special token.", token);
       status = with_expected(status, "at most %zu bytes", kMaxSpecialLength);
       status = with_found(status, "%zu bytes", piece.size());
-      return with_hint(status, "Choose another file of the model, or convert it again.");
+      return with_hint(status, kConvertHint);
     }
     if (!specials.push_back(token))
       return out_of_memory("the list of special tokens", specials.size() * sizeof(uint32_t));
@@ -72,7 +73,7 @@ Status specials_build(Tokenizer* tokenizer) {
     return order != 0 ? order < 0 : a < b;
   };
   heap_sort(specials.begin(), specials.end(), comes_before);
-  // Of equal ones the first in the vocabulary stays.
+  // The first of equal tokens stays.
   const auto is_equal = [tokenizer](uint32_t a, uint32_t b) {
     return tokenizer_piece(*tokenizer, static_cast<int32_t>(a)) == tokenizer_piece(*tokenizer, static_cast<int32_t>(b));
   };

@@ -1,5 +1,5 @@
-// Tokens that text is not cut and merged into but that are recognised as they are written: control, user-defined and
-// unknown ones.
+// Finds special tokens (control, user-defined and unknown) where text spells them out; the rest of the text is split
+// and merged.
 #pragma once
 
 #include <cstddef>
@@ -9,19 +9,19 @@
 
 namespace camelgpt {
 
-// What is refused in a vocabulary, to bound the time of a search. The longest known ones have about 40 bytes.
+// Longer special tokens are rejected, to bound the search time. The longest known ones have about 40 bytes.
 inline constexpr size_t kMaxSpecialLength = 256;
 
-// Fills the list from the token types.
+// Fills tokenizer->specials from the token types. kBadMetadata if a special token is too long.
 Status specials_build(Tokenizer* tokenizer);
 
 struct SpecialMatch {
-  size_t position;  // text.size() if there is none
+  size_t position;  // text.size() if there is no match
   size_t length;
   int32_t token;
 };
 
-// The first special token at or behind `start`, and of those at one position the longest.
+// Returns the first special token at or after `start`, preferring the longest one at a position.
 SpecialMatch specials_find(const Tokenizer& tokenizer, std::string_view text, size_t start);
 
 }  // namespace camelgpt

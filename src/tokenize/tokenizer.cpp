@@ -16,7 +16,7 @@
 namespace camelgpt {
 namespace {
 
-// Positions in a text are 32 bits wide.
+// Positions in a text are 32-bit.
 constexpr size_t kMaxTextBytes = 0x7fffffff;
 
 Status check_text(std::string_view text) {
@@ -24,7 +24,7 @@ Status check_text(std::string_view text) {
     Status status = make_error(ErrorCode::kBadInput, "The text is too long.");
     status = with_expected(status, "at most %zu bytes", kMaxTextBytes);
     status = with_found(status, "%zu bytes", text.size());
-    return with_hint(status, "Cut the text into parts.");
+    return with_hint(status, "Split the text into shorter ones.");
   }
   const size_t position = utf8_validate(text);
   if (position == text.size()) return {};
@@ -39,25 +39,25 @@ Status append_token(int32_t token, Buffer<int32_t>* tokens) {
   return tokens->push_back(token) ? Status{} : out_of_memory("tokens", tokens->size());
 }
 
-// Text without special tokens, which begins here, as SentencePiece sees it.
+// Encodes text without special tokens with SentencePiece BPE.
 Status encode_sentence(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace, Buffer<char>* spaced,
                        Buffer<int32_t>* tokens) {
   if (text.empty()) return {};
   spaced->clear();
-  bool kept = !tokenizer.add_space_prefix || spaced->push_back(' ');
-  // The mark itself cannot be told from a space.
-  for (size_t at = 0; kept && at < text.size();) {
+  bool ok = !tokenizer.add_space_prefix || spaced->push_back(' ');
+  // Tokens write a space as kSpaceMark, so the mark itself is encoded as a space.
+  for (size_t at = 0; ok && at < text.size();) {
     const size_t mark = std::min(text.find(kSpaceMark, at), text.size());
-    kept = spaced->append(text.data() + at, mark - at) && (mark == text.size() || spaced->push_back(' '));
+    ok = spaced->append(text.data() + at, mark - at) && (mark == text.size() || spaced->push_back(' '));
     at = mark + kSpaceMark.size();
   }
-  if (!kept) return out_of_memory("the text", text.size());
+  if (!ok) return out_of_memory("the text", text.size());
   return bpe_encode(tokenizer, {spaced->data(), spaced->size()}, workspace, tokens);
 }
 
-// Text without special tokens.
-Status encode_plain(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace,
-                    Buffer<int32_t>* tokens) {
+// Encodes text without special tokens with byte-level BPE.
+Status encode_byte_pairs(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace,
+                         Buffer<int32_t>* tokens) {
   for (size_t start = 0; start < text.size();) {
     const size_t end = piece_end(tokenizer.pre, text, start);
     CAMELGPT_TRY(bpe_encode(tokenizer, text.substr(start, end - start), workspace, tokens));
@@ -71,10 +71,10 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
   BpeWorkspace workspace;
   Buffer<UnigramNode> nodes;
   Buffer<char> characters;
-  // What follows a special token begins anew.
-  const auto encode_part = [&](std::string_view plain) {
+  // Encodes the text between two special tokens as a text of its own.
+  const auto encode_plain = [&](std::string_view plain) {
     switch (tokenizer.kind) {
-      case TokenizerKind::kBytePairs: return encode_plain(tokenizer, plain, &workspace, tokens);
+      case TokenizerKind::kBytePairs: return encode_byte_pairs(tokenizer, plain, &workspace, tokens);
       case TokenizerKind::kSentencePiece: return encode_sentence(tokenizer, plain, &workspace, &characters, tokens);
       case TokenizerKind::kUnigram:
         if (!make_sentence(tokenizer, plain, &characters)) return out_of_memory("the text", plain.size());
@@ -88,7 +88,7 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
   for (size_t start = 0; start < text.size();) {
     SpecialMatch special = {text.size(), 0, kNoToken};
     if (options.parse_special) special = specials_find(tokenizer, text, start);
-    CAMELGPT_TRY(encode_part(text.substr(start, special.position - start)));
+    CAMELGPT_TRY(encode_plain(text.substr(start, special.position - start)));
     if (special.token != kNoToken) CAMELGPT_TRY(append_token(special.token, tokens));
     start = special.position + special.length;
   }
@@ -112,7 +112,7 @@ uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
                         Buffer<int32_t>* tokens) {
-  assert(tokenizer.vocabulary_size > 0);  // built
+  assert(tokenizer.vocabulary_size > 0 && "tokenizer_build has succeeded");
   CAMELGPT_TRY(check_text(text));
   const size_t before = tokens->size();
   const Status status = encode(tokenizer, text, options, tokens);
@@ -124,10 +124,10 @@ std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
   if (tokenizer.chunks.in_use()) return chunks_bytes(tokenizer.chunks, token);
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return {};
   std::string_view piece = stored_piece(tokenizer, static_cast<uint32_t>(token));
-  constexpr std::string_view kWithoutSpace = ".,:;!?)]}";
-  const bool is_sign = tokenizer.kind == TokenizerKind::kWordPiece && piece.size() == 2 && piece[0] == ' ' &&
-                       kWithoutSpace.find(piece[1]) != std::string_view::npos;
-  return is_sign ? piece.substr(1) : piece;
+  constexpr std::string_view kNoSpaceBefore = ".,:;!?)]}";
+  const bool drop_space = tokenizer.kind == TokenizerKind::kWordPiece && piece.size() == 2 && piece[0] == ' ' &&
+                          kNoSpaceBefore.find(piece[1]) != std::string_view::npos;
+  return drop_space ? piece.substr(1) : piece;
 }
 
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
@@ -137,14 +137,13 @@ bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
   return type == kTokenControl || type == kTokenUnknown;
 }
 
-// Where a special and an ordinary token are written the same, the special one is meant.
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text) {
   if (tokenizer.chunks.in_use()) return kNoToken;
   int32_t token = pieces_find(tokenizer, text, PieceKind::kPlain);
   if (token == kNoToken) token = pieces_find(tokenizer, text, PieceKind::kMerged);
   if (token != kNoToken || tokenizer.kind != TokenizerKind::kWordPiece || text.size() != 1) return token;
-  const char sign[] = {' ', text[0]};
-  return pieces_find(tokenizer, {sign, 2}, PieceKind::kMerged);
+  const char with_space[] = {' ', text[0]};  // punctuation is stored with the space that tokenizer_piece drops
+  return pieces_find(tokenizer, {with_space, 2}, PieceKind::kMerged);
 }
 
 }  // namespace camelgpt

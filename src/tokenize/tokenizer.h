@@ -1,4 +1,4 @@
-// Text to token ids and back, from the vocabulary in a GGUF header.
+// Converts text to token ids and back, with the vocabulary of a GGUF header.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@
 
 namespace camelgpt {
 
-// How text becomes tokens; `tokenizer.ggml.model` names it.
+// Tokenization algorithm, named by `tokenizer.ggml.model`.
 enum class TokenizerKind : uint8_t {
-  kBytePairs,      // "gpt2": pairs of bytes are merged in the order of a list
-  kSentencePiece,  // "llama": merges go by the scores of their results, and spaces are letters (Kudo and Richardson
-                   // 2018)
-  kUnigram,        // "t5": of all ways to write a text the one with the highest sum of scores (Kudo 2018)
-  kWordPiece,      // "bert": of each word the longest token that it begins with, and so on (Devlin et al. 2019)
+  kBytePairs,      // "gpt2": byte-level BPE; merges are applied in the order of a list
+  kSentencePiece,  // "llama": BPE over characters, spaces included; the merge with the highest-scoring result comes
+                   // first (Kudo and Richardson 2018)
+  kUnigram,        // "t5": the segmentation with the highest sum of scores (Kudo 2018)
+  kWordPiece,      // "bert": greedy longest match from the start of each word (Devlin et al. 2019)
 };
 
-// How text is cut before byte-pair merges; `tokenizer.ggml.pre` names it.
+// How text is split before byte-pair merges, named by `tokenizer.ggml.pre`.
 enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2, kQwen35, kGpt4o, kTekken, kWhitespace };
 
 inline constexpr int32_t kNoToken = -1;
 
-// What is refused as soon as a vocabulary claims it. The largest known ones have about 2^18 tokens.
+// Larger vocabularies are rejected. The largest known ones have about 2^18 tokens.
 inline constexpr uint64_t kMaxVocabulary = uint64_t{1} << 24;
 
-// Token types, with the file's numbers.
+// Token types, numbered as in GGUF.
 enum : uint8_t {
   kTokenNormal = 1,
   kTokenUnknown = 2,
@@ -39,89 +39,90 @@ enum : uint8_t {
   kTokenByte = 6,
 };
 
-// Two neighbouring tokens that become one. A slot of a hash table; empty where rank is 0.
+// A merge of two neighbouring tokens: a slot of a hash table, empty if rank is 0.
 struct MergeSlot {
   uint32_t left, right;
   uint32_t rank;    // from 1: the lowest is merged first
-  uint32_t result;  // the token that both become
+  uint32_t result;  // the merged token
 };
 
-// Everything that encoding and decoding need; built once, then read-only. The header may be freed after building.
+// All tables for encoding and decoding. Read-only after tokenizer_build, except `chunks`; the header may be freed then.
 struct Tokenizer {
-  // Of models that read bytes: a token is a piece of a word, and gets its id where it turns up first. The tables below
-  // say at most where words are cut then.
+  // Of a model that reads bytes: its tokens are chunks, whose ids are assigned on first use. The tables below then only
+  // decide where words are cut.
   mutable ChunkTable chunks;
   TokenizerKind kind = TokenizerKind::kBytePairs;
-  bool add_space_prefix = false;     // texts, and what follows a special token, begin with a space
-  bool remove_extra_spaces = false;  // of a unigram model: spaces around a text are left out, and several are one
-  bool lower_case = false;           // WordPiece sees small letters alone,
-  bool strip_accents = false;        // and these without accents
+  bool add_space_prefix = false;     // put a space before a text and before the text after a special token
+  bool remove_extra_spaces = false;  // unigram: strip spaces at both ends and collapse runs of them
+  bool lower_case = false;           // WordPiece: convert text to lower case
+  bool strip_accents = false;        // WordPiece: remove nonspacing marks
   PreTokenizer pre = PreTokenizer::kGpt2;
   uint32_t vocabulary_size = 0;
   int32_t bos_token = kNoToken;
   int32_t eos_token = kNoToken;
-  int32_t eot_token = kNoToken;  // end of turn, where the file names one
+  int32_t eot_token = kNoToken;  // end of turn
   int32_t pad_token = kNoToken;
   int32_t unknown_token = kNoToken;
-  int32_t mask_token = kNoToken;  // of models that fill in masks
+  int32_t mask_token = kNoToken;  // of masked language models
   bool add_bos = false;
   bool add_eos = false;
-  bool ignore_merges = false;    // a piece that is a token as it stands is not merged from bytes (Llama 3, Tekken)
-  Buffer<char> piece_bytes;      // [sum of lengths] the bytes that each token stands for, one after the other
-  Buffer<uint32_t> piece_start;  // [vocabulary_size + 1] where each token's bytes begin in piece_bytes
-  Buffer<uint8_t> token_type;    // [vocabulary_size] 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte
+  bool ignore_merges = false;    // look up the whole piece as a token before merging bytes (Llama 3, Tekken)
+  Buffer<char> piece_bytes;      // [sum of lengths] decoded bytes of all tokens, concatenated
+  Buffer<uint32_t> piece_start;  // [vocabulary_size + 1] offset of each token in piece_bytes
+  Buffer<uint8_t> token_type;    // [vocabulary_size] kTokenNormal to kTokenByte
 
-  // --- tables of the implementation; private in spirit ---
-  Buffer<uint32_t> piece_slots;   // [power of two] bytes → token, see vocabulary.h
-  Buffer<MergeSlot> merge_slots;  // [power of two] pair of tokens → merge, see bpe.h
-  Buffer<uint32_t> specials;      // tokens that are recognised where they are written out, sorted by their bytes
-  Buffer<float>
-      scores;  // [vocabulary_size] of SentencePiece: the highest is merged first; of unigram: log-probabilities
+  // --- implementation tables ---
+  Buffer<uint32_t> piece_slots;      // [power of two] hash table from bytes to tokens, see vocabulary.h
+  Buffer<MergeSlot> merge_slots;     // [power of two] hash table from token pairs to merges, see bpe.h
+  Buffer<uint32_t> specials;         // special tokens, sorted by their bytes
+  Buffer<float> scores;              // [vocabulary_size] SentencePiece: merge priority; unigram: log-probability
   float lowest_score = 0;            // of the normal tokens
-  bool crosses_spaces = false;       // whether text leads to tokens with a space behind their first byte
-  Buffer<uint8_t> charsmap;          // of unigram: what characters are replaced by, see sentence_text.h
-  uint32_t longest_piece = 0;        // bytes of the longest token that text leads to
-  uint8_t special_starts[256] = {};  // whether any of them starts with this byte
+  bool has_inner_spaces = false;     // whether a mergeable token has a space after its first byte
+  Buffer<uint8_t> charsmap;          // unigram: replacement rules, see sentence_text.h
+  uint32_t longest_piece = 0;        // bytes of the longest mergeable token
+  uint8_t special_starts[256] = {};  // whether a special token starts with this byte
   int32_t byte_tokens[256] = {};     // the token of each single byte, or kNoToken
 };
 
-// Reads `tokenizer.ggml.*`. kUnsupportedTokenizer names the model or pre-tokenizer that is not known.
+// Builds the tables from `tokenizer.ggml.*`. After an error *tokenizer is unchanged. kUnsupportedTokenizer names the
+// model or pre-tokenizer; kMissingMetadata and kBadMetadata name the key.
 Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer);
 
-// Bytes that the built tables occupy.
+// Returns the size of the tables in bytes.
 uint64_t tokenizer_memory(const Tokenizer& tokenizer);
 
 struct EncodeOptions {
-  bool add_special = true;             // put BOS (and EOS) where the model's metadata asks for it
-  bool parse_special = true;           // recognise control and user-defined tokens written out in the text
-  std::span<const int32_t> kept = {};  // chunks whose ids stay when there are no free ones
+  bool add_special = true;             // add BOS and EOS if the model's metadata asks for them
+  bool parse_special = true;           // recognise special tokens spelled out in the text
+  std::span<const int32_t> kept = {};  // chunks whose ids must survive when the chunk table is full
 };
 
-// Appends the ids of `text` (UTF-8; anything else is kBadInput with the position) to *tokens. Bytes that the vocabulary
-// has no token for are left out, or become the unknown token if it is of that type: as the models' own tokenizers do.
+// Appends the ids of `text` to *tokens; after an error *tokens is unchanged. Text that is not UTF-8 is kBadInput with
+// the position. As in the models' own tokenizers, bytes without a token are dropped, or become the unknown token if the
+// vocabulary has one of that type.
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
                         Buffer<int32_t>* tokens);
 
-// The bytes that a token stands for. Control tokens give their written form. An id outside the vocabulary gives "".
-// Where words are joined by spaces (SentencePiece, WordPiece), a token that begins one begins with the space; WordPiece
-// puts none before the signs that are written without one.
+// Returns the decoded bytes of a token: the written form of a control token, "" for an id outside the vocabulary. In
+// SentencePiece and WordPiece vocabularies a token that begins a word begins with a space; in WordPiece, punctuation
+// that is written without a space before it does not.
 std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token);
 
-// Whether the token is a control token or the unknown one (never part of the visible text of an answer).
+// Whether the token is a control token or the unknown token, which are never part of an answer's visible text.
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token);
 
-// The token that is written exactly like `text`, or kNoToken.
+// Returns the token whose decoded bytes are `text`, or kNoToken. A special token wins over a normal one.
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text);
 
-// Joins the bytes of tokens into text that never ends in half a UTF-8 character.
+// Joins token bytes into text that never ends within a UTF-8 character.
 struct Detokenizer {
-  uint8_t pending[4];  // bytes of a character that is not complete yet
+  uint8_t pending[4];  // bytes of an incomplete character
   uint32_t pending_size = 0;
 
-  // Appends the bytes of one token to *text: all complete characters; bytes that can never become valid UTF-8 turn into
-  // U+FFFD (one per maximal invalid part, as the WHATWG decoder does).
+  // Appends the complete characters of one token's bytes to *text. Each maximal invalid subsequence becomes one U+FFFD,
+  // as in the WHATWG decoder.
   Status put(std::string_view bytes, Buffer<char>* text);
-  // At the end: what is pending becomes U+FFFD.
+  // Ends the text: an incomplete character becomes U+FFFD.
   Status finish(Buffer<char>* text);
 };
 

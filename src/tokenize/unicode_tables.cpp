@@ -8,6 +8,7 @@ namespace {
 
 #include "tokenize/unicode_tables.inc"
 
+// LEB128: seven bits a byte, the lowest first; bit 7 is set if more bytes follow.
 constexpr uint32_t varint_at(const uint8_t** bytes) {
   uint32_t value = 0, shift = 0;
   for (; (**bytes & 0x80) != 0; ++*bytes, shift += 7) value |= static_cast<uint32_t>(**bytes & 0x7f) << shift;
@@ -15,7 +16,7 @@ constexpr uint32_t varint_at(const uint8_t** bytes) {
   return value;
 }
 
-// The block of runs that a code point is in.
+// Returns the index of the block whose runs cover a code point.
 template <size_t blocks>
 constexpr size_t block_of(const uint32_t (&starts)[blocks], uint32_t code_point) {
   size_t low = 0, high = blocks;
@@ -36,7 +37,7 @@ constexpr CharacterClass class_at(uint32_t code_point) {
   }
 }
 
-// What a mapping gives for a code point: itself if it is in none of the runs.
+// Maps a code point with one of the run tables: to itself if it is in no run.
 template <size_t size, size_t blocks>
 uint32_t mapped(const uint8_t (&table)[size], const uint32_t (&starts)[blocks], const uint16_t (&offsets)[blocks],
                 uint32_t code_point) {
@@ -47,19 +48,19 @@ uint32_t mapped(const uint8_t (&table)[size], const uint32_t (&starts)[blocks], 
     const uint32_t head = varint_at(&bytes);
     const uint32_t start = end + (head >> 3);
     const uint32_t count = (head & 1) != 0 ? varint_at(&bytes) : 1;
-    const uint32_t away = varint_at(&bytes);
-    const uint32_t target = last + ((away >> 1) ^ (0 - (away & 1)));
-    const uint32_t step = (head & 2) != 0 ? 2 : 1, together = (head & 4) != 0 ? 0 : step;
+    const uint32_t zigzag = varint_at(&bytes);
+    const uint32_t target = last + ((zigzag >> 1) ^ (0 - (zigzag & 1)));
+    const uint32_t step = (head & 2) != 0 ? 2 : 1, target_step = (head & 4) != 0 ? 0 : step;
     if (code_point < start) break;
     end = start + (count - 1) * step + 1;
-    last = target + (count - 1) * together;
+    last = target + (count - 1) * target_step;
     if (code_point >= end) continue;
-    return (code_point - start) % step == 0 ? target + (code_point - start) / step * together : code_point;
+    return (code_point - start) % step == 0 ? target + (code_point - start) / step * target_step : code_point;
   }
   return code_point;
 }
 
-// Nearly all text is ASCII: its classes are looked up, not searched.
+// Nearly all text is ASCII, so its classes have a table of their own.
 struct AsciiClasses {
   CharacterClass of[128];
   constexpr AsciiClasses() : of() {
@@ -74,15 +75,15 @@ CharacterClass unicode_class(uint32_t code_point) {
   return code_point < 128 ? kAscii.of[code_point] : class_at(code_point);
 }
 
-uint32_t unicode_small(uint32_t code_point) {
+uint32_t unicode_lower(uint32_t code_point) {
   if (code_point < 128) return code_point >= 'A' && code_point <= 'Z' ? code_point + ('a' - 'A') : code_point;
-  return mapped(kSmallBytes, kSmallStarts, kSmallOffsets, code_point);
+  return mapped(kLowerBytes, kLowerStarts, kLowerOffsets, code_point);
 }
 
 uint32_t unicode_base(uint32_t code_point, uint32_t* parts) {
   parts[0] = code_point;
-  if (code_point < 0xc0) return 1;                                   // nothing below is composed
-  if (code_point >= 0xac00 && code_point < 0xac00 + 19 * 21 * 28) {  // a syllable of Hangul: The Unicode Standard, 3.12
+  if (code_point < 0xc0) return 1;                                   // no decompositions below
+  if (code_point >= 0xac00 && code_point < 0xac00 + 19 * 21 * 28) {  // Hangul syllable: The Unicode Standard, 3.12
     const uint32_t index = code_point - 0xac00;
     parts[0] = 0x1100 + index / (21 * 28);
     parts[1] = 0x1161 + index / 28 % 21;
@@ -90,7 +91,7 @@ uint32_t unicode_base(uint32_t code_point, uint32_t* parts) {
     return index % 28 == 0 ? 2 : 3;
   }
   if (unicode_class(code_point) == CharacterClass::kNonspacing) return 0;
-  // Each step gives what the decomposition begins with, and perhaps what stands behind that, in front of what is there.
+  // Each step replaces parts[0] by the first part of its decomposition and inserts the second one, if any, after it.
   uint32_t count = 1;
   for (;;) {
     const uint32_t first = mapped(kFirstBytes, kFirstStarts, kFirstOffsets, parts[0]);

@@ -11,37 +11,37 @@ namespace {
 
 constexpr uint32_t kUnreached = UINT32_MAX;
 
-// A character without a token scores that much less than the worst of them.
+// A character without a token scores this much less than the lowest-scoring token.
 constexpr float kUnknownPenalty = 10;
 
-// Sums are floats from the beginning of the sentence on, as SentencePiece's: where two ways have the same score, or in
-// long texts nearly so, rounding decides.
+// Takes the segmentation if it scores higher. Sums are floats from the start of the sentence, as in SentencePiece: when
+// two segmentations score the same, or in long texts nearly the same, rounding decides.
 void offer(UnigramNode* node, float score, int32_t token, uint32_t start) {
   if (node->start == kUnreached || score > node->score) *node = {score, token, start, 0};
 }
 
-// The end of the part that can be looked at alone: where no token has a space inside, a part ends before each space.
-size_t part_end(const Tokenizer& tokenizer, std::string_view sentence, size_t start) {
-  return tokenizer.crosses_spaces ? sentence.size() : std::min(sentence.find(' ', start + 1), sentence.size());
+// Returns the end of a span that can be segmented on its own: the next space, unless tokens contain spaces.
+size_t span_end(const Tokenizer& tokenizer, std::string_view sentence, size_t start) {
+  return tokenizer.has_inner_spaces ? sentence.size() : std::min(sentence.find(' ', start + 1), sentence.size());
 }
 
-// The way to the first node has its score already.
-void find_best_ways(const Tokenizer& tokenizer, std::string_view part, UnigramNode* nodes) {
+// Viterbi forward pass over a span. nodes[0].score is the score of the sentence before it.
+void find_best_scores(const Tokenizer& tokenizer, std::string_view span, UnigramNode* nodes) {
   const uint32_t longest = std::min(tokenizer.longest_piece, kMaxUnigramLength);
-  for (uint32_t start = 0; start < part.size();) {
-    const uint32_t length = utf8_decode(part.substr(start)).length;
+  for (uint32_t start = 0; start < span.size();) {
+    const uint32_t length = utf8_decode(span.substr(start)).length;
     const float score = nodes[start].score;
-    bool has_character = false;
+    bool has_character_token = false;
     uint32_t hash = kEmptyPieceHash;
-    const uint32_t limit = static_cast<uint32_t>(std::min<size_t>(part.size() - start, longest));
+    const uint32_t limit = static_cast<uint32_t>(std::min<size_t>(span.size() - start, longest));
     for (uint32_t size = 1; size <= limit; ++size) {
-      hash = piece_hash(hash, part[start + size - 1]);
-      const int32_t token = pieces_find(tokenizer, part.substr(start, size), hash, PieceKind::kMerged);
+      hash = piece_hash(hash, span[start + size - 1]);
+      const int32_t token = pieces_find(tokenizer, span.substr(start, size), hash, PieceKind::kMerged);
       if (token == kNoToken) continue;
       offer(&nodes[start + size], score + tokenizer.scores[static_cast<size_t>(token)], token, start);
-      has_character = has_character || size == length;
+      has_character_token = has_character_token || size == length;
     }
-    if (!has_character)
+    if (!has_character_token)
       offer(&nodes[start + length], score + (tokenizer.lowest_score - kUnknownPenalty), kNoToken, start);
     start += length;
   }
@@ -51,28 +51,28 @@ void find_best_ways(const Tokenizer& tokenizer, std::string_view part, UnigramNo
 
 Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes,
                       Buffer<int32_t>* tokens) {
-  bool after_unknown = false;  // several in a row are one unknown token
+  bool after_unknown = false;  // a run of unknown characters becomes one unknown token
   float score = 0;
   for (size_t start = 0; start < sentence.size();) {
-    const size_t end = part_end(tokenizer, sentence, start);
-    const std::string_view part = sentence.substr(start, end - start);
+    const size_t end = span_end(tokenizer, sentence, start);
+    const std::string_view span = sentence.substr(start, end - start);
     nodes->clear();
-    if (!nodes->resize(part.size() + 1))
-      return out_of_memory("cutting a text into tokens", part.size() * sizeof(UnigramNode));
+    if (!nodes->resize(span.size() + 1))
+      return out_of_memory("splitting a text into tokens", span.size() * sizeof(UnigramNode));
     std::fill(nodes->begin(), nodes->end(), UnigramNode{0, kNoToken, kUnreached, 0});
     (*nodes)[0].score = score;
-    find_best_ways(tokenizer, part, nodes->data());
+    find_best_scores(tokenizer, span, nodes->data());
     score = nodes->back().score;
 
-    for (uint32_t at = static_cast<uint32_t>(part.size()); at > 0; at = (*nodes)[at].start)
+    for (uint32_t at = static_cast<uint32_t>(span.size()); at > 0; at = (*nodes)[at].start)
       (*nodes)[(*nodes)[at].start].end = at;
-    for (uint32_t at = 0; at < part.size(); at = (*nodes)[at].end) {
+    for (uint32_t at = 0; at < span.size(); at = (*nodes)[at].end) {
       const uint32_t next = (*nodes)[at].end;
       const int32_t token = (*nodes)[next].token;
       const size_t count = tokens->size();
-      const bool kept =
-          token != kNoToken ? tokens->push_back(token) : append_bytes(tokenizer, part.substr(at, next - at), tokens);
-      if (!kept) return out_of_memory("tokens", tokens->size() * sizeof(int32_t));
+      const bool ok = token != kNoToken ? tokens->push_back(token)
+                                        : append_byte_tokens(tokenizer, span.substr(at, next - at), tokens);
+      if (!ok) return out_of_memory("tokens", tokens->size() * sizeof(int32_t));
       const bool is_unknown =
           token == kNoToken && tokens->size() == count + 1 && tokens->back() == tokenizer.unknown_token;
       if (is_unknown && after_unknown) tokens->shrink(count);

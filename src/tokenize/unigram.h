@@ -1,5 +1,4 @@
-// SentencePiece's unigram model (Kudo 2018): of all ways to write a sentence as tokens, the one with the highest sum of
-// scores.
+// SentencePiece's unigram model (Kudo 2018): splits a sentence into the tokens with the highest sum of scores.
 #pragma once
 
 #include <string_view>
@@ -8,19 +7,19 @@
 
 namespace camelgpt {
 
-// Longer tokens are never found, to bound the time. SentencePiece makes none of more than 512 characters, and by
-// default of 16.
+// Longer tokens are never matched, to bound the time. SentencePiece trains tokens of at most 512 characters, by default
+// 16.
 inline constexpr uint32_t kMaxUnigramLength = 2048;
 
-// The best way to the end of a part of the sentence.
+// A byte position of the sentence, with the best segmentation that ends there.
 struct UnigramNode {
-  float score;     // from the beginning of the sentence on
-  int32_t token;   // its last token, or kNoToken for a character that there is none for
-  uint32_t start;  // where that begins; kUnreached while no way leads here
-  uint32_t end;    // on the best way through the whole: where the token that begins here ends
+  float score;     // sum of scores from the start of the sentence
+  int32_t token;   // last token of the segmentation, or kNoToken for a character without a token
+  uint32_t start;  // where that token begins; kUnreached if no segmentation ends here
+  uint32_t end;    // on the best path through the sentence: where the token that begins here ends
 };
 
-// Appends the tokens of `sentence` (see sentence_text.h). The time is linear, times the length of the longest token.
+// Appends the tokens of `sentence` (see sentence_text.h). The time is O(sentence bytes * longest token).
 Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes,
                       Buffer<int32_t>* tokens);
 

@@ -8,8 +8,8 @@
 namespace camelgpt {
 namespace {
 
-// A slot of piece_slots: the token in the lower 24 bits, then a bit that says that the slot is used, one for the kind,
-// and six bits of the hash, so that most foreign slots are passed without a look at their bytes.
+// A slot of piece_slots: the token in the lower 24 bits, a bit that is set if the slot is in use, one bit of PieceKind,
+// and six bits of the hash, which skip most mismatches without comparing bytes.
 constexpr uint32_t kTokenMask = (1u << 24) - 1;
 constexpr uint32_t kUsed = 1u << 24;
 constexpr uint32_t kKindShift = 25;
@@ -24,27 +24,27 @@ uint32_t hash_bytes(std::string_view bytes) {
 
 uint32_t mixed(uint32_t hash) { return hash ^ hash >> 15; }
 
-// The byte that a character of the alphabet stands for, or -1.
+// Returns the byte that a character of GPT-2's alphabet encodes, or -1.
 int32_t alphabet_byte(uint32_t character) {
   if ((character >= 0x21 && character <= 0x7e) || (character >= 0xa1 && character <= 0xac) ||
       (character >= 0xae && character <= 0xff)) {
     return static_cast<int32_t>(character);
   }
   // The other bytes in order: 00 to 20, 7f to a0, ad.
-  const uint32_t index = character - 0x100;  // huge for what is below
+  const uint32_t index = character - 0x100;  // wraps around for characters below U+0100
   if (index <= 0x20) return static_cast<int32_t>(index);
   if (index <= 0x42) return static_cast<int32_t>(index - 0x21 + 0x7f);
   return index == 0x43 ? 0xad : -1;
 }
 
-// The slot that holds these bytes as this kind, or the empty one where they belong.
+// Returns the slot of the token of this kind with these bytes, or the empty slot where it belongs.
 size_t find_slot(const Tokenizer& tokenizer, std::string_view bytes, uint32_t hash, PieceKind kind) {
-  const uint32_t marks = (hash & kTagMask) | static_cast<uint32_t>(kind) << kKindShift | kUsed;
+  const uint32_t tag = (hash & kTagMask) | static_cast<uint32_t>(kind) << kKindShift | kUsed;
   const size_t mask = tokenizer.piece_slots.size() - 1;
   for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
     const uint32_t entry = tokenizer.piece_slots[slot];
     if (entry == 0) return slot;
-    if ((entry & ~kTokenMask) != marks) continue;
+    if ((entry & ~kTokenMask) != tag) continue;
     if (stored_piece(tokenizer, entry & kTokenMask) == bytes) return slot;
   }
 }

@@ -7,30 +7,30 @@
 namespace camelgpt {
 namespace {
 
-// Ideographs are words of their own: BERT names these blocks. (It means U+2B820; U+2B920 is what the common tokenizers
-// have.)
+// Each ideograph is a word of its own. The blocks are BERT's, except U+2B920: BERT's code has U+2B820, but the common
+// tokenizers have U+2B920.
 bool is_ideograph(uint32_t c) {
   return (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x4e00 && c <= 0x9fff) || (c >= 0xf900 && c <= 0xfaff) ||
          (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
          (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
-// Of the controls that are white space BERT sees three as such; it drops the others like all controls.
+// BERT drops control characters. Of the white-space ones it treats only \t, \n and \r as spaces.
 bool is_dropped(uint32_t c) {
   return unicode_class(c) == CharacterClass::kControl || c == 0xfffd || c == '\v' || c == '\f' || c == 0x85;
 }
 
-// All of ASCII that is neither letter, digit, space nor control counts, too.
+// BERT counts ASCII symbols as punctuation.
 bool is_punctuation(uint32_t c) {
   const CharacterClass type = unicode_class(c);
   return type == CharacterClass::kPunctuation || (c < 128 && type == CharacterClass::kSymbol);
 }
 
-// A word is collected behind a space, which tokens that begin a word begin with.
+// The word being collected.
 struct Word {
   const Tokenizer& tokenizer;
-  Buffer<char>* text;
-  size_t length = 0;  // in characters
+  Buffer<char>* text;  // starts with a space, like the tokens that begin a word
+  size_t length = 0;   // in characters
   Buffer<int32_t>* tokens;
 };
 
@@ -44,7 +44,7 @@ bool put(Word* word, uint32_t code_point) {
   return word->text->append(bytes, utf8_encode(code_point, bytes));
 }
 
-// The longest token at `start`; its end, or `start` if there is none.
+// Finds the longest token at `start`. Returns its end, or `start` if there is none.
 size_t longest_token(const Tokenizer& tokenizer, std::string_view word, size_t start, int32_t* token) {
   size_t longest = start;
   uint32_t hash = kEmptyPieceHash;
@@ -78,17 +78,17 @@ bool finish(Word* word) {
   return tokenizer.unknown_token == kNoToken || word->tokens->push_back(tokenizer.unknown_token);
 }
 
-bool put_apart(Word* word, uint32_t code_point) { return finish(word) && put(word, code_point) && finish(word); }
+bool put_single(Word* word, uint32_t code_point) { return finish(word) && put(word, code_point) && finish(word); }
 
 bool put_character(Word* word, uint32_t code_point) {
   if (is_dropped(code_point)) return true;
   if (unicode_class(code_point) == CharacterClass::kSpace) return finish(word);
-  const bool apart = is_ideograph(code_point);
+  const bool ideograph = is_ideograph(code_point);
   uint32_t parts[kMaxBaseParts] = {code_point};
   const uint32_t count = word->tokenizer.strip_accents ? unicode_base(code_point, parts) : 1;
   for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t part = word->tokenizer.lower_case ? unicode_small(parts[i]) : parts[i];
-    if (!(apart || is_punctuation(part) ? put_apart(word, part) : put(word, part))) return false;
+    const uint32_t part = word->tokenizer.lower_case ? unicode_lower(parts[i]) : parts[i];
+    if (!(ideograph || is_punctuation(part) ? put_single(word, part) : put(word, part))) return false;
     constexpr uint32_t kDottedI = 0x130, kDotAbove = 0x307;
     if (word->tokenizer.lower_case && parts[i] == kDottedI && !put(word, kDotAbove)) return false;
   }
@@ -100,13 +100,13 @@ bool put_character(Word* word, uint32_t code_point) {
 Status word_piece_encode(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* word,
                          Buffer<int32_t>* tokens) {
   Word current = {.tokenizer = tokenizer, .text = word, .tokens = tokens};
-  bool kept = true;
-  for (size_t at = 0; kept && at < text.size();) {
+  bool ok = true;
+  for (size_t at = 0; ok && at < text.size();) {
     const Utf8Character character = utf8_decode(text.substr(at));
-    kept = put_character(&current, character.code_point);
+    ok = put_character(&current, character.code_point);
     at += character.length;
   }
-  return kept && finish(&current) ? Status{} : out_of_memory("tokens", tokens->size() * sizeof(int32_t));
+  return ok && finish(&current) ? Status{} : out_of_memory("tokens", tokens->size() * sizeof(int32_t));
 }
 
 }  // namespace camelgpt

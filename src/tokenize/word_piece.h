@@ -1,6 +1,5 @@
-// Text without special tokens to tokens of WordPiece: it is cleaned and cut into words as BERT does it, and of each
-// word the longest token that it begins with is taken, then of the rest, and so on. A word that cannot be covered is
-// the unknown token.
+// WordPiece: cleans text and splits it into words as BERT does, then matches the longest token at each position of a
+// word. A word that tokens cannot cover becomes the unknown token.
 #pragma once
 
 #include <string_view>
@@ -9,11 +8,11 @@
 
 namespace camelgpt {
 
-// Longer words are unknown. In characters, as the reference counts.
+// In characters, as in the reference. Longer words are unknown.
 inline constexpr size_t kMaxWordLength = 100;
 
-// Appends the tokens of `text` (valid UTF-8). `word` is scratch memory. The time is linear, times the length of the
-// longest token.
+// Appends the tokens of `text` (valid UTF-8 without special tokens). `word` is scratch memory. The time is O(text bytes
+// * longest token).
 Status word_piece_encode(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* word,
                          Buffer<int32_t>* tokens);
 

@@ -23,10 +23,10 @@ struct TestDrafts {
     drafts_begin(&drafts, {});
   }
 
-  // What is proposed however unlikely it is; nothing where there is no match.
-  std::vector<int32_t> propose(std::span<const int32_t> text, float least = 0) const {
+  // Returns the proposal, by default however unlikely it is; nothing without a match.
+  std::vector<int32_t> propose(std::span<const int32_t> text, float min_expected = 0) const {
     std::vector<int32_t> proposed(kMaxDrafts);
-    if (!drafts_propose(drafts, text, least, proposed)) proposed.clear();
+    if (!drafts_propose(drafts, text, min_expected, proposed)) proposed.clear();
     return proposed;
   }
 };
@@ -40,37 +40,37 @@ std::vector<int32_t> random_text(size_t size, uint32_t vocabulary, uint64_t seed
   return text;
 }
 
-// The length of the longest earlier occurrence of the text's end, by comparing it with every part of the text.
+// Reference: the length of the longest earlier occurrence of the text's end, by exhaustive search.
 uint32_t longest_match(std::span<const int32_t> text) {
   size_t longest = 0;
   for (size_t end = 1; end < text.size(); ++end) {
-    size_t same = 0;
-    while (same < end && text[end - 1 - same] == text[text.size() - 1 - same]) ++same;
-    longest = std::max(longest, same);
+    size_t length = 0;
+    while (length < end && text[end - 1 - length] == text[text.size() - 1 - length]) ++length;
+    longest = std::max(longest, length);
   }
-  return longest < kShortMatch ? 0 : std::min(static_cast<uint32_t>(longest), kLongMatch);
+  return longest < kMinMatch ? 0 : std::min(static_cast<uint32_t>(longest), kMaxMatch);
 }
 
 }  // namespace
 
-TEST_CASE("the match that drafts follow is as long as the longest that a search of the whole text finds") {
+TEST_CASE("drafts follow the longest match that an exhaustive search finds") {
   uint32_t matches = 0, misses = 0;
   for (uint64_t seed = 0; seed < 60; ++seed) {
-    // No longer than the occurrences that are compared, so that none is left out.
+    // A text of at most kMaxOccurrences tokens, so that every occurrence is compared.
     const std::vector<int32_t> text = random_text(kMaxOccurrences, static_cast<uint32_t>(2 + seed % 5), seed);
     TestDrafts test;
     uint32_t before = 0;
     for (size_t size = 1; size <= text.size(); ++size) {
-      const std::span<const int32_t> known = std::span(text).first(size);
-      drafts_follow(&test.drafts, known);
+      const std::span<const int32_t> seen = std::span(text).first(size);
+      drafts_follow(&test.drafts, seen);
       const uint32_t match = test.drafts.match, source = test.drafts.source;
-      CHECK(std::min(match, kLongMatch) == longest_match(known));
+      CHECK(std::min(match, kMaxMatch) == longest_match(seen));
       if (match > 0) {
         ++matches;
         REQUIRE(match <= source);
         REQUIRE(source < size);
-        CHECK(std::equal(text.begin() + source - match, text.begin() + source, known.end() - match));
-        CHECK(test.propose(known)[0] == text[source]);
+        CHECK(std::equal(text.begin() + source - match, text.begin() + source, seen.end() - match));
+        CHECK(test.propose(seen)[0] == text[source]);
       }
       if (before > 0 && match <= before) ++misses;
       before = match;
@@ -80,10 +80,10 @@ TEST_CASE("the match that drafts follow is as long as the longest that a search 
   CHECK(misses > 100);
 }
 
-TEST_CASE("drafts of a long text are always taken from a true occurrence") {
+TEST_CASE("drafts of a long text always come from a true match") {
   for (const uint32_t vocabulary : {2u, 3u, 10u, 1000u}) {
     std::vector<int32_t> text = random_text(1500, vocabulary, vocabulary);
-    for (size_t i = 0; i < 500; ++i) text.push_back(text[100 + i]);  // with a part that it had before
+    for (size_t i = 0; i < 500; ++i) text.push_back(text[100 + i]);  // repeats an earlier passage
     TestDrafts test(2000);
     uint32_t matches = 0;
     for (size_t size = 1; size <= text.size(); ++size) {
@@ -107,7 +107,7 @@ TEST_CASE("drafts are what followed the last time") {
   CHECK(test.propose(text) == tokens_of(" dr"));
 }
 
-TEST_CASE("of two occurrences the longer match is followed, and of equal ones the later") {
+TEST_CASE("the longer of two matches is followed, on ties the more recent") {
   TestDrafts test;
   const std::vector<int32_t> longer = tokens_of("1abcde 2bcdf 3abcd");
   drafts_begin(&test.drafts, longer);
@@ -117,7 +117,7 @@ TEST_CASE("of two occurrences the longer match is followed, and of equal ones th
   CHECK(test.propose(later) == tokens_of("f 3"));
 }
 
-TEST_CASE("a text that repeats itself is drafted beyond its end") {
+TEST_CASE("drafts of a repeating text continue past its end") {
   TestDrafts test;
   for (const std::string_view period : {"x", "xy"}) {
     std::vector<int32_t> text;
@@ -129,7 +129,7 @@ TEST_CASE("a text that repeats itself is drafted beyond its end") {
   }
 }
 
-TEST_CASE("there are no drafts where nothing occurred before") {
+TEST_CASE("without an earlier occurrence there are no drafts") {
   TestDrafts test;
   std::vector<int32_t> text;
   for (int32_t token = 0; token < 100; ++token) {
@@ -143,7 +143,7 @@ TEST_CASE("there are no drafts where nothing occurred before") {
   }
 }
 
-TEST_CASE("nothing of an earlier text is drafted") {
+TEST_CASE("a new text gets no drafts from the previous one") {
   TestDrafts test;
   std::vector<int32_t> first = random_text(300, 4, 1);
   first.insert(first.end(), 20, 3);
@@ -154,13 +154,15 @@ TEST_CASE("nothing of an earlier text is drafted") {
   CHECK(test.propose({}).empty());
   drafts_begin(&test.drafts, first);
   drafts_begin(&test.drafts, second);
-  TestDrafts fresh;
-  for (size_t size = 1; size <= second.size(); ++size) drafts_follow(&fresh.drafts, std::span(second).first(size));
-  CHECK(test.drafts.match == fresh.drafts.match);
-  CHECK(test.propose(second) == fresh.propose(second));
+  TestDrafts only_second;
+  for (size_t size = 1; size <= second.size(); ++size) {
+    drafts_follow(&only_second.drafts, std::span(second).first(size));
+  }
+  CHECK(test.drafts.match == only_second.drafts.match);
+  CHECK(test.propose(second) == only_second.propose(second));
 }
 
-TEST_CASE("guesses that fail stop the proposals, and guesses that come true bring them back") {
+TEST_CASE("wrong guesses stop the proposals, and right ones resume them") {
   TestDrafts test;
   std::vector<int32_t> text;
   const auto proposes_after = [&](std::string_view phrase) {
@@ -168,7 +170,7 @@ TEST_CASE("guesses that fail stop the proposals, and guesses that come true brin
     drafts_follow(&test.drafts, text);
     return !test.propose(text, 1.0f).empty();
   };
-  // Three tokens that go on in another way each time.
+  // Three tokens that are followed by a different one each time.
   int32_t other = 1000;
   std::vector<bool> proposals;
   for (int i = 0; i < 12; ++i) {
@@ -180,13 +182,13 @@ TEST_CASE("guesses that fail stop the proposals, and guesses that come true brin
   CHECK(std::count(proposals.begin(), proposals.end(), true) < 6);
   CHECK_FALSE(proposals.back());
   proposes_after("one hump or two humps; ");
-  const float lost = test.drafts.trust;
-  CHECK(lost < 0.5f);
+  const float lowered = test.drafts.trust;
+  CHECK(lowered < 0.5f);
   CHECK(proposes_after("one hump or two humps; "));
-  CHECK(test.drafts.trust > lost);
+  CHECK(test.drafts.trust > lowered);
 }
 
-TEST_CASE("the memory for drafts is what the arena was asked for") {
+TEST_CASE("drafts take the memory that the arena measured, without overflow") {
   Arena measuring;
   Drafts drafts;
   drafts_reserve(&drafts, 4096, &measuring);

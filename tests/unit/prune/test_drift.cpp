@@ -22,7 +22,7 @@ static uint32_t steps_to_check(DriftGuard* guard) {
   return steps;
 }
 
-TEST_CASE("the guard looks soon at first, then now and then") {
+TEST_CASE("the guard checks soon at first, then at intervals") {
   DriftGuard guard;
   CHECK(steps_to_check(&guard) == kDriftSoon);
   drift_observe(budget(0.02f), 0.01, false, &guard);
@@ -31,7 +31,7 @@ TEST_CASE("the guard looks soon at first, then now and then") {
   CHECK(guard.events == 0);
 }
 
-TEST_CASE("drift within the budget changes nothing, more of it keeps more, up to everything") {
+TEST_CASE("drift within the budget changes nothing; above it, less is pruned, in the end nothing") {
   const PruneOptions options = budget(0.02f);
   DriftGuard guard;
   for (int i = 0; i < 50; ++i) drift_observe(options, 0.019, false, &guard);
@@ -60,7 +60,7 @@ TEST_CASE("pruned attention has a larger budget") {
   CHECK(guard.events > 0);
 }
 
-TEST_CASE("one bad token among good ones is no event, but looked at again soon") {
+TEST_CASE("one bad token among good ones is not an event but is checked again soon") {
   const PruneOptions options = budget(0.02f);
   DriftGuard guard;
   for (int i = 0; i < 10; ++i) drift_observe(options, 0.001, false, &guard);
@@ -68,13 +68,13 @@ TEST_CASE("one bad token among good ones is no event, but looked at again soon")
   drift_observe(options, 0.05, false, &guard);
   CHECK(guard.events == 0);
   CHECK(steps_to_check(&guard) == kDriftSoon);
-  drift_observe(options, NAN, false, &guard);  // numbers that broke are drift
+  drift_observe(options, NAN, false, &guard);  // NaN counts as drift
   CHECK(guard.events == 0);
   for (int i = 0; i < 3; ++i) drift_observe(options, NAN, false, &guard);
   CHECK(guard.events > 0);
 }
 
-TEST_CASE("the divergence is that of the definition, whatever is added to all logits") {
+TEST_CASE("kl_divergence agrees with the definition, also for logits that are exact or shifted") {
   TestRandom random(3);
   std::vector<float> dense(1000), pruned(1000);
   for (size_t i = 0; i < dense.size(); ++i) {

@@ -17,11 +17,12 @@ static ModelConfig shape(uint32_t vocabulary, uint32_t hidden, uint32_t layers, 
   return config;
 }
 
-TEST_CASE("the coarse head has as many directions as a small part of the model allows") {
-  CHECK(pruned_head_rank(shape(49152, 576, 30, 9, 3, 64, 1536)) == 256);      // SmolLM2-135M
-  CHECK(pruned_head_rank(shape(262144, 640, 18, 4, 1, 256, 2048)) == 128);    // Gemma-3-270M: the head is most of it
+TEST_CASE("the rank of the coarse head is bounded by a fraction of the model's size") {
+  CHECK(pruned_head_rank(shape(49152, 576, 30, 9, 3, 64, 1536)) == 256);  // SmolLM2-135M
+  CHECK(pruned_head_rank(shape(262144, 640, 18, 4, 1, 256, 2048)) ==
+        128);  // Gemma-3-270M: most parameters are in the head
   CHECK(pruned_head_rank(shape(151936, 1024, 28, 16, 8, 128, 3072)) == 256);  // Qwen3-0.6B
-  CHECK(pruned_head_rank(shape(8200, 256, 2, 4, 2, 64, 512)) == 64);          // never fewer,
-  CHECK(pruned_head_rank(shape(8000, 576, 30, 9, 3, 64, 1536)) == 0);         // but none where it would not pay
+  CHECK(pruned_head_rank(shape(8200, 256, 2, 4, 2, 64, 512)) == 64);          // the minimum
+  CHECK(pruned_head_rank(shape(8000, 576, 30, 9, 3, 64, 1536)) == 0);         // too small to pay
   CHECK(pruned_head_rank(shape(49152, 192, 30, 9, 3, 64, 1536)) == 0);
 }

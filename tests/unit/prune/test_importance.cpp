@@ -11,7 +11,7 @@ using namespace camelgpt;
 
 static constexpr uint32_t kWidth = 96, kRank = 32, kCount = 400;
 
-// Rows in a few directions, which get weaker, and a little of everything.
+// Returns random rows in a few directions of decreasing strength, plus noise.
 static std::vector<float> correlated(uint64_t seed, uint32_t directions, float noise) {
   TestRandom random(seed), basis(7);
   std::vector<float> base(directions * kWidth);
@@ -27,7 +27,7 @@ static std::vector<float> correlated(uint64_t seed, uint32_t directions, float n
   return x;
 }
 
-static HeadImportance learn(const std::vector<float>& states, const std::vector<float>& rows) {
+static HeadImportance importance_of(const std::vector<float>& states, const std::vector<float>& rows) {
   HeadImportance importance;
   REQUIRE(importance_begin(kWidth, kRank, &importance).ok());
   importance_add_states(states.data(), kWidth, kCount, &importance);
@@ -38,9 +38,9 @@ static HeadImportance learn(const std::vector<float>& states, const std::vector<
   return importance;
 }
 
-// The part of all scores' squares that the coordinates miss.
-static double missed(const HeadImportance& importance, const std::vector<float>& states,
-                     const std::vector<float>& rows) {
+// Returns the squared error of the approximated scores, relative to their squares.
+static double relative_error(const HeadImportance& importance, const std::vector<float>& states,
+                             const std::vector<float>& rows) {
   const float* centre = importance.directions.centre.data();
   std::vector<float> r(kCount * kRank), s(kCount * kRank), centred = rows;
   for (uint32_t i = 0; i < kCount * kWidth; ++i) centred[i] -= centre[i % kWidth];
@@ -58,16 +58,16 @@ static double missed(const HeadImportance& importance, const std::vector<float>&
   return error / total;
 }
 
-TEST_CASE("scores that lie in few directions need no more coordinates than those") {
+TEST_CASE("scores in few directions are reproduced with that many coordinates") {
   const std::vector<float> states = correlated(1, kRank / 2, 0), rows = correlated(2, kRank / 2, 0);
-  CHECK(missed(learn(states, rows), states, rows) < 1e-6);
+  CHECK(relative_error(importance_of(states, rows), states, rows) < 1e-6);
 }
 
-TEST_CASE("the directions that carry the scores are kept, the others are left out") {
+TEST_CASE("the directions that carry the scores are kept and the others dropped") {
   const std::vector<float> states = correlated(1, 24, 0.5f), rows = correlated(2, 24, 0.5f);
-  const HeadImportance importance = learn(states, rows);
-  CHECK(missed(importance, states, rows) < 0.001);
-  // States have coordinates without correlation, of size 1, which each carry as much as the others.
+  const HeadImportance importance = importance_of(states, rows);
+  CHECK(relative_error(importance, states, rows) < 0.001);
+  // The coordinates of states are uncorrelated and have a mean square of 1.
   std::vector<float> s(kCount * kRank), gram(kRank * kRank);
   multiply(states.data(), importance.directions.to_states.data(), kCount, kWidth, kRank, s.data());
   add_gram(s.data(), kRank, kCount, kRank, gram.data());
@@ -77,28 +77,28 @@ TEST_CASE("the directions that carry the scores are kept, the others are left ou
   }
 }
 
-TEST_CASE("what all rows share takes no direction") {
+TEST_CASE("the mean of the rows takes no direction") {
   const std::vector<float> states = correlated(1, kRank, 0);
   std::vector<float> rows = correlated(2, kRank, 0);
   TestRandom random(5);
   std::vector<float> shared(kWidth);
   for (float& value : shared) value = random.real() * 20;
   for (uint32_t i = 0; i < kCount * kWidth; ++i) rows[i] += shared[i % kWidth];
-  CHECK(missed(learn(states, rows), states, rows) < 1e-6);
+  CHECK(relative_error(importance_of(states, rows), states, rows) < 1e-6);
 }
 
-TEST_CASE("fewer directions than coordinates, or none at all, still give numbers") {
+TEST_CASE("fewer directions than coordinates, or none at all, still give finite numbers") {
   const std::vector<float> zeros(kCount * kWidth);
   const std::vector<float> states = correlated(1, 2, 0), rows = correlated(2, 3, 0);
-  CHECK(missed(learn(states, rows), states, rows) < 1e-6);
+  CHECK(relative_error(importance_of(states, rows), states, rows) < 1e-6);
   for (const auto& [s, r] : {std::pair(zeros, rows), std::pair(states, zeros), std::pair(zeros, zeros)}) {
-    const HeadImportance importance = learn(s, r);
+    const HeadImportance importance = importance_of(s, r);
     for (const float value : importance.directions.to_rows) CHECK(std::isfinite(value));
     for (const float value : importance.directions.to_states) CHECK(std::isfinite(value));
   }
 }
 
-TEST_CASE("numbers that are not finite are refused") {
+TEST_CASE("non-finite states are rejected") {
   std::vector<float> states = correlated(1, 2, 0);
   states[5] = NAN;
   HeadImportance importance;

@@ -42,11 +42,11 @@ static double distance(const std::vector<float>& a, const std::vector<float>& b)
   return std::sqrt(square / size);
 }
 
-// The neurons' columns of down become zero.
-static void silence(const Panel& down, const std::vector<bool>& stays) {
+// Sets the columns of down to zero for all neurons that are not in `kept`.
+static void silence(const Panel& down, const std::vector<bool>& kept) {
   const PanelLayout layout = panel_layout(down.kind);
   for (uint32_t c = 0; c < down.columns; ++c) {
-    if (stays[c]) continue;
+    if (kept[c]) continue;
     for (uint32_t r = 0; r < down.rows; ++r) {
       uint8_t* group = down.data + r / kPanelRows * down.group_bytes;
       if (down.order == PanelOrder::kColumns) {
@@ -61,7 +61,7 @@ static void silence(const Panel& down, const std::vector<bool>& stays) {
   }
 }
 
-TEST_CASE("a step on the chosen neurons is a step on the model whose other neurons are silent") {
+TEST_CASE("a step with the chosen neurons equals a step of the model with the other neurons silenced") {
   struct Case {
     TensorType type;
     const char* activation;
@@ -80,7 +80,7 @@ TEST_CASE("a step on the chosen neurons is a step on the model whose other neuro
     configure(dense);
     prefill(light, text(20), 7);
     prefill(dense, text(20), 7);
-    CHECK(logits(light) == logits(dense));  // the prompt is evaluated in full
+    CHECK(logits(light) == logits(dense));  // all neurons evaluate the prompt
     step(light);
     step(dense);
     const std::vector<float> pruned = step(light);
@@ -89,10 +89,10 @@ TEST_CASE("a step on the chosen neurons is a step on the model whose other neuro
     CHECK(neurons.kept == kFfn / 2);
     CHECK(neurons.seen == 20);
     for (size_t l = 0; l < TinyLlama::kLayers; ++l) {
-      std::vector<bool> stays(kFfn);
-      for (const uint32_t n : neurons.chosen.subspan(l * neurons.kept, neurons.kept)) stays[n] = true;
-      CHECK(std::count(stays.begin(), stays.end(), true) == neurons.kept);
-      silence(dense.session->model.layers[l].down, stays);
+      std::vector<bool> kept(kFfn);
+      for (const uint32_t n : neurons.chosen.subspan(l * neurons.kept, neurons.kept)) kept[n] = true;
+      CHECK(std::count(kept.begin(), kept.end(), true) == neurons.kept);
+      silence(dense.session->model.layers[l].down, kept);
     }
     const std::vector<float> expected = step(dense);
     CHECK(distance(pruned, expected) < c.error);
@@ -101,20 +101,20 @@ TEST_CASE("a step on the chosen neurons is a step on the model whose other neuro
     configure(full);
     prefill(full, text(20), 7);
     step(full);
-    CHECK(distance(pruned, step(full)) > 5 * c.error);  // so much was left out
+    CHECK(distance(pruned, step(full)) > 5 * c.error);  // the silenced neurons matter
     const PruneReport report = session_prune_report(light);
     CHECK(report.ffn_kept < 1);
     CHECK(report.macs < report.macs_dense);
   }
 }
 
-TEST_CASE("neurons are chosen by what they add") {
+TEST_CASE("neurons are chosen by their contribution to the output") {
   TinyLlama model(TensorType::kF32);
   TestSession session;
   REQUIRE(load(session, model.writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
-  std::vector<bool> stays(kFfn);
-  for (uint32_t n = 3; n < kFfn; n += 4) stays[n] = true;
-  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down, stays);
+  std::vector<bool> kept(kFfn);
+  for (uint32_t n = 3; n < kFfn; n += 4) kept[n] = true;
+  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down, kept);
   configure(session);
   prefill(session, text(12));
   step(session);
@@ -128,7 +128,7 @@ TEST_CASE("neurons are chosen by what they add") {
   for (size_t i = 0; i < neurons.chosen.size(); ++i) CHECK(neurons.chosen[i] % 4 == 3);
 }
 
-TEST_CASE("a plan lasts while a text goes on, and drift ends it") {
+TEST_CASE("packed neurons last while a text continues, and drift ends their use") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kF32, false).writer.file(), 1 << 16, 0, KvType::k16, false, 0.5f).ok());
   set_ffn(session, 0.5f);
@@ -154,7 +154,7 @@ TEST_CASE("a plan lasts while a text goes on, and drift ends it") {
   PruneReport report = session_prune_report(session);
   CHECK(report.drift_checks == 1);
   CHECK(report.drift_events == 0);
-  CHECK(report.mean_kl > 0);  // known though there is no budget
+  CHECK(report.mean_kl > 0);  // measured even without a budget
   CHECK(report.ffn_kept < 1);
 
   set_ffn(session, 0.5f, report.mean_kl / 10);
@@ -162,10 +162,10 @@ TEST_CASE("a plan lasts while a text goes on, and drift ends it") {
   for (int i = 0; i < 32; ++i) step(session);
   report = session_prune_report(session);
   CHECK(report.drift_events > 0);
-  CHECK(report.ffn_kept > 0.55f);  // since then all neurons are computed
+  CHECK(report.ffn_kept > 0.55f);  // all neurons are computed since the event
 }
 
-TEST_CASE("neurons whose importance is no number do no harm") {
+TEST_CASE("a NaN importance does no harm") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
   set_ffn(session, 0.25f);
@@ -173,8 +173,8 @@ TEST_CASE("neurons whose importance is no number do no harm") {
   prefill(session, text(12));
   PromptNeurons& neurons = session.session->pruning.neurons;
   std::fill(neurons.importance.begin(), neurons.importance.begin() + kFfn / 2, 0.0f);
-  std::fill(neurons.norms.begin(), neurons.norms.end(),
-            INFINITY);  // of columns that are large enough; zero times that is no number
+  // Norms of huge columns overflow; zero importance times infinity is NaN.
+  std::fill(neurons.norms.begin(), neurons.norms.end(), INFINITY);
   neurons.knows_norms = true;
   step(session);
   step(session);
@@ -183,7 +183,7 @@ TEST_CASE("neurons whose importance is no number do no harm") {
   CHECK(neurons.chosen[neurons.kept - 1] < kFfn);
 }
 
-TEST_CASE("parts that there is no room for are errors") {
+TEST_CASE("an ffn fraction that is out of range or has no memory reserved is an error") {
   TestSession plain, session;
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
   REQUIRE(load(plain, file).ok());
@@ -202,7 +202,7 @@ TEST_CASE("parts that there is no room for are errors") {
   CHECK(session_set_pruning(plain, options).ok());
 }
 
-TEST_CASE("windows are scored with the neurons of their beginning") {
+TEST_CASE("a scored window uses the neurons chosen by its first quarter") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kQ8_0, false).writer.file(), 1 << 16, 0, KvType::k16, false, 0.5f).ok());
   set_ffn(session, 0.5f);
@@ -212,5 +212,5 @@ TEST_CASE("windows are scored with the neurons of their beginning") {
   while (left > 0) REQUIRE(session_score_continue(session, 7, &left).ok());
   const std::span<const TokenScore> scores = session_scores(session);
   for (size_t i = 0; i < scores.size(); ++i) CHECK((scores[i].kl != 0) == (i >= 10));
-  CHECK(std::fabs(session_prune_report(session).ffn_kept - 0.63f) < 0.02f);  // 29 of 39 steps with a half
+  CHECK(std::fabs(session_prune_report(session).ffn_kept - 0.63f) < 0.02f);  // half of the neurons in 29 of 39 steps
 }

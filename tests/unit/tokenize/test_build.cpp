@@ -46,12 +46,12 @@ TEST_CASE("tokenizer reads a vocabulary and its special ids") {
   CHECK(!tokenizer_is_control(tokenizer, 261));
 }
 
-TEST_CASE("tokenizer finds the token of every written form") {
+TEST_CASE("tokenizer_find returns the token of every written form") {
   VocabularyWriter writer;
   const int32_t he = writer.add_merge("h", "e");
   const int32_t end = writer.add_written("<|end|>", kTokenControl);
-  const int32_t both = writer.add_written("he", kTokenUserDefined);          // bytes that a merged token has too
-  const int32_t outside = writer.add_written("\xe4\xb8\xad", kTokenNormal);  // not in the alphabet: kept as it is
+  const int32_t both = writer.add_written("he", kTokenUserDefined);          // same bytes as a merged token
+  const int32_t outside = writer.add_written("\xe4\xb8\xad", kTokenNormal);  // not in the byte alphabet: plain text
   writer.add_written("", kTokenUnused);
   const Tokenizer tokenizer = writer.build();
   CHECK(tokenizer_find(tokenizer, "<|end|>") == end);
@@ -66,7 +66,7 @@ TEST_CASE("tokenizer finds the token of every written form") {
   CHECK(tokenizer_find(Tokenizer(), "a") == kNoToken);
 }
 
-TEST_CASE("tokenizer takes the first of equal tokens and of equal merges") {
+TEST_CASE("tokenizer keeps the first of equal tokens and of equal merges") {
   VocabularyWriter writer;
   const int32_t first = writer.add_merge("a", "b");
   writer.add_merge("a", "b");
@@ -76,14 +76,14 @@ TEST_CASE("tokenizer takes the first of equal tokens and of equal merges") {
   CHECK(tokenizer_piece(tokenizer, first + 1) == "ab");
 }
 
-TEST_CASE("tokenizer passes over merges of tokens that it does not have") {
+TEST_CASE("tokenizer skips merges of tokens that are not in the vocabulary") {
   VocabularyWriter writer;
   writer.merges = {"a b", "c xyz", "xyz c", "\xe4\xb8\xad a"};  // "ab" is no token either
   const int32_t cd = writer.add_merge("c", "d");
   CHECK(encode(writer.build(), "abcd") == std::vector<int32_t>{'a', 'b', cd});
 }
 
-TEST_CASE("tokenizer knows the names of pre-tokenizers") {
+TEST_CASE("tokenizer recognises the names of pre-tokenizers and rejects unknown ones") {
   const auto pre_of = [](std::string_view name) { return VocabularyWriter(name).build().pre; };
   for (const char* name : {"", "gpt-2", "gpt2", "default"}) CHECK(pre_of(name) == PreTokenizer::kGpt2);
   for (const char* name : {"smollm", "refact", "command-r"}) CHECK(pre_of(name) == PreTokenizer::kSmolLm);
@@ -92,7 +92,7 @@ TEST_CASE("tokenizer knows the names of pre-tokenizers") {
   for (const char* name : {"qwen2", "deepseek-r1-qwen", "stablelm2"}) CHECK(pre_of(name) == PreTokenizer::kQwen2);
   CHECK(pre_of("gpt-4o") == PreTokenizer::kGpt4o);
   CHECK(pre_of("tekken") == PreTokenizer::kTekken);
-  // Only some of those with Llama 3's pattern have its whole words, too.
+  // Not all tokenizers with Llama 3's pattern also ignore merges.
   CHECK(VocabularyWriter("lfm2").build().ignore_merges);
   CHECK(!VocabularyWriter("dbrx").build().ignore_merges);
   CHECK(!VocabularyWriter("chatglm-bpe").build().ignore_merges);
@@ -108,7 +108,7 @@ TEST_CASE("tokenizer knows the names of pre-tokenizers") {
 
 TEST_CASE("tokenizer adds BOS for llama-bpe unless the file says otherwise") {
   VocabularyWriter writer("llama-bpe");
-  CHECK(!writer.build().add_bos);  // there is none
+  CHECK(!writer.build().add_bos);  // the vocabulary has no BOS
   writer.extra.add("tokenizer.ggml.bos_token_id", uint32_t{7});
   CHECK(writer.build().add_bos);
   CHECK(writer.build().ignore_merges);
@@ -118,7 +118,7 @@ TEST_CASE("tokenizer adds BOS for llama-bpe unless the file says otherwise") {
   CHECK(!writer.build().add_bos);
 }
 
-TEST_CASE("tokenizer refuses impossible metadata") {
+TEST_CASE("tokenizer rejects impossible metadata") {
   {
     VocabularyWriter writer("gpt-2", false);
     check_error(writer.try_build(), ErrorCode::kBadMetadata);  // no tokens
@@ -134,7 +134,7 @@ TEST_CASE("tokenizer refuses impossible metadata") {
   for (const char* key : {"bos", "eos"}) {
     VocabularyWriter writer;
     writer.extra.add("tokenizer.ggml.add_" + std::string(key) + "_token", true);
-    check_error(writer.try_build(), ErrorCode::kBadMetadata);  // but no id
+    check_error(writer.try_build(), ErrorCode::kBadMetadata);  // without an id
   }
   for (const int32_t type : {-1, 7, INT32_MIN, INT32_MAX}) {
     VocabularyWriter writer;
@@ -160,7 +160,7 @@ TEST_CASE("tokenizer refuses impossible metadata") {
   }
 }
 
-TEST_CASE("tokenizer leaves what was built before when a build fails") {
+TEST_CASE("a failed build leaves the tokenizer unchanged") {
   VocabularyWriter writer;
   Tokenizer tokenizer = writer.build();
   writer.merges = {"wrong"};
@@ -168,7 +168,7 @@ TEST_CASE("tokenizer leaves what was built before when a build fails") {
   CHECK(encode(tokenizer, "ok") == std::vector<int32_t>{'o', 'k'});
 }
 
-TEST_CASE("tokenizer takes unsigned token types, none at all, and types that are not said") {
+TEST_CASE("tokenizer accepts unsigned, missing and undefined token types") {
   VocabularyWriter writer;
   const int32_t ab = writer.add_merge("a", "b");
   writer.types[static_cast<size_t>(ab)] = 0;

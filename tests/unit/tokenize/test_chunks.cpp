@@ -16,12 +16,12 @@ struct ChunkTokenizer {
   Tokenizer tokenizer;
   Status status;
 
-  explicit ChunkTokenizer(const char* words, uint32_t length = 12, bool begins = false) {
+  explicit ChunkTokenizer(const char* pre, uint32_t length = 12, bool add_bos = false) {
     GgufWriter writer;
     writer.add_string("tokenizer.ggml.model", "bytes");
-    if (words != nullptr) writer.add_string("tokenizer.ggml.pre", words);
+    if (pre != nullptr) writer.add_string("tokenizer.ggml.pre", pre);
     writer.add("tokenizer.ggml.chunk_length", length);
-    if (begins) writer.add("tokenizer.ggml.add_bos_token", true);
+    if (add_bos) writer.add("tokenizer.ggml.add_bos_token", true);
     const std::vector<uint8_t> file = writer.file();
     size_t used = 0;
     REQUIRE(reader.append(file, &used).ok());
@@ -41,26 +41,26 @@ using Texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("text is cut into words, and long ones into chunks") {
+TEST_CASE("text is split into words, and long words into chunks") {
   const ChunkTokenizer gpt2("gpt-2");
   REQUIRE(gpt2.status.ok());
   CHECK(gpt2.chunks("Once upon a time, there's") == Texts{"Once", " upon", " a", " time", ",", " there", "'s"});
   CHECK(gpt2.chunks(" internationalisation") == Texts{" internation", "alisation"});
-  CHECK(gpt2.chunks("!!!!!!!!!!!!'s") == Texts{"!!!!!!!!!!!!", "'", "s"});  // the word decides first
+  CHECK(gpt2.chunks("!!!!!!!!!!!!'s") == Texts{"!!!!!!!!!!!!", "'", "s"});  // words are split first
   CHECK(gpt2.chunks("").empty());
   const ChunkTokenizer spaces("whitespace");
   CHECK(spaces.chunks("Once  upon a time,\nthere's ") == Texts{"Once", "  upon", " a", " time,", "\nthere's", " "});
   CHECK(ChunkTokenizer(nullptr).chunks("a b") == Texts{"a", " b"});
 }
 
-TEST_CASE("words are cut at the borders of tokens where the file has merges") {
-  const auto made = [](bool all_bytes) {
+TEST_CASE("words are split at token boundaries if the file has merges") {
+  const auto chunk_writer = [](bool all_bytes) {
     VocabularyWriter writer("gpt-2", all_bytes);
     writer.model = "bytes";
     writer.extra.add("tokenizer.ggml.chunk_length", uint32_t{4});
     return writer;
   };
-  VocabularyWriter writer = made(true);
+  VocabularyWriter writer = chunk_writer(true);
   writer.add_merge("l", "l");
   writer.add_merge("a", "m");
   writer.add_merge("ll", "am");
@@ -73,43 +73,44 @@ TEST_CASE("words are cut at the borders of tokens where the file has merges") {
   CHECK(tokenizer_find(tokenizer, "<|endoftext|>") == kNoToken);
   CHECK(tokenizer.vocabulary_size == 258);
 
-  VocabularyWriter lacking = made(false);
-  for (int byte = 1; byte < 256; ++byte) lacking.add_token(std::string(1, static_cast<char>(byte)));
-  check_error(lacking.try_build(), ErrorCode::kBadMetadata);
+  VocabularyWriter without_zero = chunk_writer(false);
+  for (int byte = 1; byte < 256; ++byte) without_zero.add_token(std::string(1, static_cast<char>(byte)));
+  check_error(without_zero.try_build(), ErrorCode::kBadMetadata);
 }
 
-TEST_CASE("characters stay whole in chunks where they fit") {
+TEST_CASE("chunks are cut between characters if a character fits") {
   CHECK(ChunkTokenizer("gpt-2", 4).chunks("n\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\xa6\x99") ==
         Texts{"n\xc3\xa4", "\xc3\xb6\xc3\xbc", "\xf0\x9f\xa6\x99"});
   CHECK(ChunkTokenizer("gpt-2", 2).chunks("\xf0\x9f\xa6\x99") == Texts{"\xf0\x9f", "\xa6\x99"});
 }
 
-TEST_CASE("texts begin with the end of another where the file says so") {
-  const ChunkTokenizer made("gpt-2", 12, true);
+TEST_CASE("texts begin with the end chunk if the file sets add_bos_token") {
+  const ChunkTokenizer chunks("gpt-2", 12, true);
   Buffer<int32_t> tokens;
-  REQUIRE(tokenizer_encode(made.tokenizer, "a", {}, &tokens).ok());
-  REQUIRE(tokenizer_encode(made.tokenizer, "", {}, &tokens).ok());
-  REQUIRE(tokenizer_encode(made.tokenizer, "a", {.add_special = false}, &tokens).ok());
+  REQUIRE(tokenizer_encode(chunks.tokenizer, "a", {}, &tokens).ok());
+  REQUIRE(tokenizer_encode(chunks.tokenizer, "", {}, &tokens).ok());
+  REQUIRE(tokenizer_encode(chunks.tokenizer, "a", {.add_special = false}, &tokens).ok());
   CHECK(std::vector<int32_t>(tokens.begin(), tokens.end()) == std::vector<int32_t>{kEndChunk, 1, kEndChunk, 1});
 }
 
-TEST_CASE("equal chunks have one id, and the end has its own") {
-  const ChunkTokenizer made("gpt-2");
+TEST_CASE("equal chunks share an id, and the end chunk has its own") {
+  const ChunkTokenizer chunks("gpt-2");
   Buffer<int32_t> tokens;
-  REQUIRE(tokenizer_encode(made.tokenizer, " a b a", {}, &tokens).ok());
+  REQUIRE(tokenizer_encode(chunks.tokenizer, " a b a", {}, &tokens).ok());
   CHECK(tokens[0] == tokens[2]);
   CHECK(tokens[0] != tokens[1]);
-  CHECK(made.tokenizer.eos_token == kEndChunk);
-  CHECK(tokenizer_is_control(made.tokenizer, kEndChunk));
-  CHECK_FALSE(tokenizer_is_control(made.tokenizer, tokens[0]));
-  CHECK(tokenizer_piece(made.tokenizer, kEndChunk).empty());
-  CHECK(tokenizer_memory(made.tokenizer) > (1u << 20));
+  CHECK(chunks.tokenizer.eos_token == kEndChunk);
+  CHECK(tokenizer_is_control(chunks.tokenizer, kEndChunk));
+  CHECK_FALSE(tokenizer_is_control(chunks.tokenizer, tokens[0]));
+  CHECK(tokenizer_piece(chunks.tokenizer, kEndChunk).empty());
+  CHECK(tokenizer_memory(chunks.tokenizer) > (1u << 20));
 }
 
-TEST_CASE("a full table is swept, but for what is kept") {
-  const ChunkTokenizer made("whitespace");
+TEST_CASE("a full chunk table is swept, except for the chunks to keep") {
+  const ChunkTokenizer chunks("whitespace");
+  const Tokenizer& tokenizer = chunks.tokenizer;
   Buffer<int32_t> first, tokens;
-  REQUIRE(tokenizer_encode(made.tokenizer, " first words", {}, &first).ok());
+  REQUIRE(tokenizer_encode(tokenizer, " first words", {}, &first).ok());
   const auto words = [](int from, int end) {
     std::string text;
     for (int i = from; i < end; ++i) text += " " + std::to_string(i);
@@ -117,18 +118,18 @@ TEST_CASE("a full table is swept, but for what is kept") {
   };
   for (int from = 0; from < 200000; from += 40000) {
     tokens.clear();
-    REQUIRE(tokenizer_encode(made.tokenizer, words(from, from + 40000), {.kept = first.span()}, &tokens).ok());
-    CHECK(tokenizer_piece(made.tokenizer, tokens.back()) == " " + std::to_string(from + 39999));
+    REQUIRE(tokenizer_encode(tokenizer, words(from, from + 40000), {.kept = first.span()}, &tokens).ok());
+    CHECK(tokenizer_piece(tokenizer, tokens.back()) == " " + std::to_string(from + 39999));
   }
-  CHECK(tokenizer_piece(made.tokenizer, first[0]) == " first");
-  CHECK(tokenizer_piece(made.tokenizer, first[1]) == " words");
+  CHECK(tokenizer_piece(tokenizer, first[0]) == " first");
+  CHECK(tokenizer_piece(tokenizer, first[1]) == " words");
   tokens.clear();
-  const Status status = tokenizer_encode(made.tokenizer, words(0, 70000), {}, &tokens);
+  const Status status = tokenizer_encode(tokenizer, words(0, 70000), {}, &tokens);
   CHECK(status.code == ErrorCode::kBadInput);
   CHECK(tokens.empty());
 }
 
-TEST_CASE("a tokenizer of chunks that cannot be is refused") {
+TEST_CASE("an unknown pre-tokenizer and an impossible chunk length are rejected") {
   CHECK(ChunkTokenizer("bert").status.code == ErrorCode::kUnsupportedTokenizer);
   CHECK(ChunkTokenizer("gpt-2", 1).status.code == ErrorCode::kBadMetadata);
   CHECK(ChunkTokenizer("gpt-2", 16).status.code == ErrorCode::kBadMetadata);

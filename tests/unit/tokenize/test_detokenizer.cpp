@@ -6,7 +6,7 @@
 namespace camelgpt {
 namespace {
 
-// The bytes in pieces of the sizes given, the rest at once.
+// Feeds the bytes in pieces of the given sizes, then the rest in one piece.
 std::string detokenize(std::string_view bytes, const std::vector<size_t>& sizes) {
   Detokenizer detokenizer;
   Buffer<char> text;
@@ -24,7 +24,7 @@ std::string detokenize(std::string_view bytes, const std::vector<size_t>& sizes)
 
 #define R "\xef\xbf\xbd"
 
-TEST_CASE("detokenizer holds a character back until it is complete") {
+TEST_CASE("detokenizer holds back a character until it is complete") {
   Detokenizer detokenizer;
   Buffer<char> text;
   const auto put = [&](std::string_view bytes) {
@@ -47,7 +47,7 @@ TEST_CASE("detokenizer holds a character back until it is complete") {
   CHECK(put("c") == "c");
 }
 
-TEST_CASE("detokenizer puts one U+FFFD for each maximal invalid part") {
+TEST_CASE("detokenizer replaces each maximal invalid subsequence by one U+FFFD") {
   struct {
     std::string_view bytes, text;
   } const cases[] = {
@@ -74,7 +74,7 @@ TEST_CASE("detokenizer puts one U+FFFD for each maximal invalid part") {
   }
 }
 
-TEST_CASE("detokenizer gives the same text however the bytes are cut") {
+TEST_CASE("detokenizer output does not depend on how the bytes are split") {
   std::mt19937 random(5);
   const std::string_view parts[] = {"a",    "\xc3\xa4", "\xe4\xb8\xad", "\xf0\x9f\x98\x80",
                                     "\x80", "\xe4",     "\xf0\x9f",     "\xff"};

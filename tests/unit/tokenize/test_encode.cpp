@@ -18,7 +18,7 @@ TEST_CASE("bpe merges the lowest rank first, then from left to right") {
   const Tokenizer tokenizer = writer.build();
   CHECK(encode_to_pieces(tokenizer, "abc") == "abc");
   CHECK(encode_to_pieces(tokenizer, "abd") == "ab|d");
-  CHECK(encode_to_pieces(tokenizer, "aaaaa") == "aa|aaa");  // aa aa a, then the second takes what is left
+  CHECK(encode_to_pieces(tokenizer, "aaaaa") == "aa|aaa");  // aa aa a, then the second aa merges with a
   CHECK(encode_to_pieces(tokenizer, "aaa") == "aaa");
   CHECK(encode_to_pieces(tokenizer, "xyz") == "x|y|z");
   CHECK(encode_to_pieces(tokenizer, "") == "");
@@ -26,7 +26,7 @@ TEST_CASE("bpe merges the lowest rank first, then from left to right") {
 
 using Ranks = std::map<std::pair<std::string, std::string>, size_t>;
 
-// Merging as the definition says it: look through the whole piece for the lowest rank, again and again.
+// Reference: repeatedly searches the whole piece for the merge with the lowest rank.
 std::vector<std::string> merge_slowly(const Ranks& ranks, std::string_view piece) {
   std::vector<std::string> parts;
   for (const char byte : piece) parts.emplace_back(1, byte);
@@ -45,7 +45,7 @@ std::vector<std::string> merge_slowly(const Ranks& ranks, std::string_view piece
   }
 }
 
-TEST_CASE("bpe agrees with merging by its definition") {
+TEST_CASE("bpe agrees with a naive reference") {
   std::mt19937 random(12);
   for (int round = 0; round < 30; ++round) {
     VocabularyWriter writer;
@@ -68,11 +68,11 @@ TEST_CASE("bpe agrees with merging by its definition") {
   }
 }
 
-TEST_CASE("bpe with ignore_merges takes a whole piece that is a token") {
+TEST_CASE("bpe with ignore_merges looks up the whole piece first") {
   for (const char* pre : {"llama-bpe", "qwen2"}) {
     VocabularyWriter writer(pre);
-    writer.add_token("hello");                       // no merges lead to it
-    writer.add_written("world", kTokenUserDefined);  // plain text is not what pieces are
+    writer.add_token("hello");                       // not the result of merges
+    writer.add_written("world", kTokenUserDefined);  // plain text, which pieces never match
     const Tokenizer tokenizer = writer.build();
     const bool ignores = std::string_view(pre) == "llama-bpe";
     CHECK(encode_to_pieces(tokenizer, "hello") == (ignores ? "hello" : "h|e|l|l|o"));
@@ -81,7 +81,7 @@ TEST_CASE("bpe with ignore_merges takes a whole piece that is a token") {
   }
 }
 
-TEST_CASE("bpe leaves out bytes without a token, or puts the unknown token") {
+TEST_CASE("bpe drops bytes without a token, or emits the unknown token") {
   VocabularyWriter writer("gpt-2", false);
   for (const char* token : {"a", "b", "c", "!"}) writer.add_token(token);
   writer.add_merge("a", "b");
@@ -100,7 +100,7 @@ TEST_CASE("bpe leaves out bytes without a token, or puts the unknown token") {
   CHECK(encode_to_pieces(writer.build(), "\xc3\xa4") == "<unk>|<unk>");
 }
 
-TEST_CASE("encode puts BOS and EOS where the model asks for them") {
+TEST_CASE("encode adds BOS and EOS if the model asks for them") {
   VocabularyWriter writer;
   const int32_t begin = writer.add_written("<s>", kTokenControl), end = writer.add_written("</s>", kTokenControl);
   writer.extra.add("tokenizer.ggml.bos_token_id", begin);
@@ -114,7 +114,7 @@ TEST_CASE("encode puts BOS and EOS where the model asks for them") {
   CHECK(encode(tokenizer, "a", {.add_special = false}) == std::vector<int32_t>{'a'});
 }
 
-TEST_CASE("encode refuses text that is not UTF-8, with the position, and adds nothing") {
+TEST_CASE("encode rejects invalid UTF-8 with its position and adds no tokens") {
   const Tokenizer tokenizer = VocabularyWriter().build();
   Buffer<int32_t> tokens;
   REQUIRE(tokens.push_back(42));
@@ -143,7 +143,7 @@ TEST_CASE("encode keeps every byte of the text") {
   }
 }
 
-TEST_CASE("encode takes about n log n time for a piece without cuts") {
+TEST_CASE("encode takes about n log n time for one long piece") {
   VocabularyWriter writer("smollm");
   std::string run = "a";
   for (int i = 0; i < 6; ++i, run += run) writer.add_merge(run, run);
@@ -154,7 +154,7 @@ TEST_CASE("encode takes about n log n time for a piece without cuts") {
     while (text.size() < 1000000) text += unit;
     const auto start = std::chrono::steady_clock::now();
     CHECK(!encode(tokenizer, text).empty());
-    // Far above what it takes, even under sanitizers; far below what anything quadratic would.
+    // Far more than n log n needs, even under sanitizers; far less than quadratic time would.
     CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
   }
 }

@@ -10,7 +10,7 @@
 namespace camelgpt {
 namespace {
 
-// The pieces with '|' between them.
+// Joins the pieces of `text` with '|'.
 std::string cut(PreTokenizer pre, std::string_view text) {
   std::string joined;
   for (size_t start = 0; start < text.size();) {
@@ -45,7 +45,7 @@ TEST_CASE("pieces are words with the space before them") {
       {"a  !", "a| | !", "a| | !"},
       {"\xe4\xb8\xad\xe6\x96\x87\xef\xbc\x8c\xe5\xa5\xbd", "\xe4\xb8\xad\xe6\x96\x87|\xef\xbc\x8c|\xe5\xa5\xbd",
        "\xe4\xb8\xad\xe6\x96\x87|\xef\xbc\x8c\xe5\xa5\xbd"},
-      {"e\xcc\x81t", "e|\xcc\x81|t", "e|\xcc\x81t"},  // a combining mark is no letter
+      {"e\xcc\x81t", "e|\xcc\x81|t", "e|\xcc\x81t"},  // a combining mark is not a letter
   };
   for (const Case& each : cases) {
     CHECK(cut(PreTokenizer::kGpt2, each.text) == each.gpt2);
@@ -55,7 +55,7 @@ TEST_CASE("pieces are words with the space before them") {
   }
 }
 
-TEST_CASE("pieces of line ends and white space") {
+TEST_CASE("line ends and runs of white space are split as in the patterns") {
   const Case cases[] = {
       {"a\nb", "a|\n|b", "a|\n|b"},
       {"a\n\nb", "a|\n|\n|b", "a|\n\n|b"},
@@ -76,7 +76,7 @@ TEST_CASE("pieces of line ends and white space") {
   }
 }
 
-TEST_CASE("pieces of contractions") {
+TEST_CASE("contractions are pieces of their own, in any case for Llama 3") {
   CHECK(cut(PreTokenizer::kGpt2, "don't we'll I'VE") == "don|'t| we|'ll| I|'|VE");
   CHECK(cut(PreTokenizer::kLlamaBpe, "don't we'll I'VE I'Ve") == "don|'t| we|'ll| I|'VE| I|'Ve");
   CHECK(cut(PreTokenizer::kGpt2, "'sup 'x") == "'s|up| '|x");
@@ -84,17 +84,17 @@ TEST_CASE("pieces of contractions") {
   CHECK(cut(PreTokenizer::kLlamaBpe, "'x'r'l'") == "'x|'r|'l|'");
   CHECK(cut(PreTokenizer::kGpt2, "\xe2\x80\x99s") == "\xe2\x80\x99|s");
   CHECK(cut(PreTokenizer::kGpt2, "'\xc5\xbf") == "'|\xc5\xbf");
-  CHECK(cut(PreTokenizer::kQwen2, "'\xc5\xbfs") == "'\xc5\xbf|s");  // the long s is an s in another case
+  CHECK(cut(PreTokenizer::kQwen2, "'\xc5\xbfs") == "'\xc5\xbf|s");  // (?i) folds the long s to s
   CHECK(cut(PreTokenizer::kQwen2, "'") == "'");
 }
 
-TEST_CASE("pieces of numbers") {
+TEST_CASE("numbers are split into groups of digits") {
   constexpr std::string_view text = "a 1234567 b12";
   CHECK(cut(PreTokenizer::kGpt2, text) == "a| 1234567| b|12");
   CHECK(cut(PreTokenizer::kSmolLm, text) == "a| |1|2|3|4|5|6|7| b|1|2");
   CHECK(cut(PreTokenizer::kLlamaBpe, text) == "a| |123|456|7| b|12");
   CHECK(cut(PreTokenizer::kQwen2, text) == "a| |1|2|3|4|5|6|7| b|1|2");
-  // A number ends the text before it: the spaces stay together.
+  // A number ends the text before it, so the spaces stay together.
   CHECK(cut(PreTokenizer::kSmolLm, "a   1") == "a|   |1");
   CHECK(cut(PreTokenizer::kGpt2, "a   1") == "a|  | 1");
   CHECK(cut(PreTokenizer::kLlamaBpe, "a   1") == "a|  | |1");
@@ -107,7 +107,7 @@ TEST_CASE("pieces of numbers") {
 
 std::string read_hard_text() {
   std::FILE* file = std::fopen("tests/data/tokenizer-hard.txt", "rb");
-  REQUIRE_MESSAGE(file != nullptr, "run the tests in the root of the repository");
+  REQUIRE_MESSAGE(file != nullptr, "run the tests from the root of the repository");
   std::string text(1 << 16, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file));
   std::fclose(file);
@@ -126,11 +126,11 @@ void check_goldens(PreTokenizer pre, const std::string& text, const uint8_t (&le
   CHECK(start == text.size());
 }
 
-TEST_CASE("words are cut where a capital follows a small letter") {
+TEST_CASE("words are split before a capital that follows a lower-case letter") {
   CHECK(cut(PreTokenizer::kGpt4o, "helloWorld HTTPServer it's IT'S x1234") ==
         "hello|World| HTTPServer| it's| IT'S| x|123|4");
   CHECK(cut(PreTokenizer::kTekken, "helloWorld HTTPServer it's x12") == "hello|World| HTTPServer| it|'s| x|1|2");
-  // Letters without case are both; a capital behind the last of them begins anew.
+  // Letters without case match both sets; a capital after the last of them starts a new word.
   CHECK(cut(PreTokenizer::kGpt4o,
             "AB\xe4\xb8\xad"
             "CD") == "AB\xe4\xb8\xad|CD");
@@ -139,7 +139,7 @@ TEST_CASE("words are cut where a capital follows a small letter") {
             "Ab ABC") ==
         "\xe4\xb8\xad"
         "Ab| ABC");
-  // A mark before capitals alone is a word of its own, since a small one is looked for first.
+  // A mark before an all-capitals word is a word of its own, because lower case is tried first.
   CHECK(cut(PreTokenizer::kGpt4o,
             "\xcc\x81"
             "AB") == "\xcc\x81|AB");
@@ -147,7 +147,7 @@ TEST_CASE("words are cut where a capital follows a small letter") {
   CHECK(cut(PreTokenizer::kQwen35, "e\xcc\x81t !\xcc\x81") == "e\xcc\x81t| !|\xcc\x81");
 }
 
-TEST_CASE("pieces of a hard text are those of the reference's regular expressions") {
+TEST_CASE("pieces of a hard text match the reference's regular expressions") {
   const std::string text = read_hard_text();
   check_goldens(PreTokenizer::kGpt2, text, kGpt2Pieces);
   check_goldens(PreTokenizer::kSmolLm, text, kSmollmPieces);

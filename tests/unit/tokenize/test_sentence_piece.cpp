@@ -10,7 +10,7 @@ namespace {
 
 const std::string kMark(kSpaceMark);
 
-// <unk>, <s>, </s>, all bytes, then what is added.
+// Starts with <unk>, <s>, </s> and optionally the 256 byte tokens; further tokens are added.
 struct SentencePieceWriter : VocabularyWriter {
   std::vector<float> scores;
 
@@ -39,7 +39,7 @@ struct SentencePieceWriter : VocabularyWriter {
   }
 };
 
-TEST_CASE("sentencepiece merges what scores highest first, then from left to right") {
+TEST_CASE("sentencepiece merges the highest score first, then from left to right") {
   SentencePieceWriter writer;
   writer.extra.add("tokenizer.ggml.add_space_prefix", false);
   writer.extra.add("tokenizer.ggml.add_bos_token", false);
@@ -48,7 +48,7 @@ TEST_CASE("sentencepiece merges what scores highest first, then from left to rig
   writer.add("ab", -2);
   writer.add("aa", -3);
   writer.add("aaa", -4);
-  writer.add("xa", -5);  // x is no token of its own
+  writer.add("xa", -5);  // x alone is not a token
   const Tokenizer tokenizer = writer.build();
   CHECK(encode_to_pieces(tokenizer, "abc") == "a|bc");
   CHECK(encode_to_pieces(tokenizer, "abb") == "ab|b");
@@ -56,11 +56,11 @@ TEST_CASE("sentencepiece merges what scores highest first, then from left to rig
   CHECK(encode_to_pieces(tokenizer, "cxab") == "c|x|ab");
   CHECK(encode_to_pieces(tokenizer, "cxac") == "c|xa|c");
   CHECK(encode(tokenizer, "\xc3\xa9") == std::vector<int32_t>{3 + 0xc3, 3 + 0xa9});
-  CHECK(encode(tokenizer, "<0x41>").size() == 5 + 1);  // that text is not the byte
+  CHECK(encode(tokenizer, "<0x41>").size() == 5 + 1);  // spelled out, it is not the byte token
   CHECK(encode(tokenizer, "").empty());
 }
 
-TEST_CASE("sentencepiece agrees with merging by its definition") {
+TEST_CASE("sentencepiece agrees with a naive reference") {
   TestRandom random(3);
   for (int round = 0; round < 30; ++round) {
     SentencePieceWriter writer;
@@ -71,7 +71,7 @@ TEST_CASE("sentencepiece agrees with merging by its definition") {
       std::string piece;
       for (uint64_t length = 1 + random.next() % 5; length > 0; --length)
         piece += static_cast<char>('a' + random.next() % 4);
-      const float score = -static_cast<float>(random.next() % 20);  // equal ones too
+      const float score = -static_cast<float>(random.next() % 20);  // with ties
       if (scores.emplace(piece, score).second) writer.add(piece, score);
     }
     const Tokenizer tokenizer = writer.build();
@@ -100,7 +100,7 @@ TEST_CASE("sentencepiece agrees with merging by its definition") {
   }
 }
 
-TEST_CASE("a text begins with a space and BOS unless the file says otherwise, and special tokens are found") {
+TEST_CASE("sentencepiece adds a space prefix and BOS by default, and finds special tokens") {
   SentencePieceWriter writer;
   const int32_t word = writer.add(kMark + "hi", -1);
   writer.add(kMark + "h", -2);
@@ -115,7 +115,7 @@ TEST_CASE("a text begins with a space and BOS unless the file says otherwise, an
   CHECK(tokenizer_piece(tokenizer, 3 + 10) == "\n");
 }
 
-TEST_CASE("a vocabulary of sentencepiece that is damaged is refused") {
+TEST_CASE("a damaged sentencepiece vocabulary is rejected") {
   SentencePieceWriter bytes;
   bytes.add("<0xG1>", 0, kTokenByte);
   check_error(bytes.try_build(), ErrorCode::kBadMetadata);
@@ -129,7 +129,7 @@ TEST_CASE("a vocabulary of sentencepiece that is damaged is refused") {
   number.add("a", NAN);
   check_error(number.try_build(), ErrorCode::kBadMetadata);
   SentencePieceWriter none(false);
-  const Tokenizer tokenizer = none.build();  // without bytes what is unknown is said to be
+  const Tokenizer tokenizer = none.build();  // without byte tokens, unknown characters become <unk>
   CHECK(encode(tokenizer, "q", {.add_special = false}) == std::vector<int32_t>{0, 0});
 }
 

@@ -4,7 +4,7 @@
 namespace camelgpt {
 namespace {
 
-TEST_CASE("special tokens are recognised in text, the first and then the longest") {
+TEST_CASE("the first special token in a text is found, and the longest at its position") {
   VocabularyWriter writer;
   for (const char* special : {"<a>", "<a><b>", "<a><b><c>", "<b>", "<b><c>x", "\xe2\x9f\xa8"}) {
     writer.add_written(special, kTokenControl);
@@ -22,7 +22,7 @@ TEST_CASE("special tokens are recognised in text, the first and then the longest
   CHECK(encode_to_pieces(tokenizer, "<a>", {.parse_special = false}) == "<|a|>");
 }
 
-TEST_CASE("special tokens are control, user-defined and unknown ones, and no others") {
+TEST_CASE("only control, user-defined and unknown tokens are special") {
   const int32_t types[] = {kTokenNormal, kTokenUnknown, kTokenControl, kTokenUserDefined, kTokenUnused, kTokenByte};
   for (const int32_t type : types) {
     VocabularyWriter writer;
@@ -32,17 +32,17 @@ TEST_CASE("special tokens are control, user-defined and unknown ones, and no oth
   }
 }
 
-TEST_CASE("special tokens end the text before them and start it anew behind them") {
+TEST_CASE("special tokens end the text before them and start a new one") {
   VocabularyWriter writer("llama-bpe");
   writer.add_written("<x>", kTokenControl);
   for (const char* token : {"  ", "   ", "'s"}) writer.add_token(token);
   const Tokenizer tokenizer = writer.build();
-  CHECK(encode_to_pieces(tokenizer, "   <x>") == "   |<x>");  // not two spaces, as before a word
+  CHECK(encode_to_pieces(tokenizer, "   <x>") == "   |<x>");  // before a word the last space is split off
   CHECK(encode_to_pieces(tokenizer, "   !") == "  | |!");
   CHECK(encode_to_pieces(tokenizer, "<x>'s") == "<x>|'s");
 }
 
-TEST_CASE("special tokens never tear a character") {
+TEST_CASE("special tokens never split a character") {
   VocabularyWriter writer;
   writer.add_written("\xb8", kTokenControl);  // in the middle of U+4E2D
   writer.add_written("\xb8\xad\xe4", kTokenControl);
@@ -51,14 +51,14 @@ TEST_CASE("special tokens never tear a character") {
   CHECK(encode(writer.build(), "\xe4\xb8\xad\xe4\xb8\xad") == std::vector<int32_t>{0xe4, 0xb8, 0xad, 0xe4, 0xb8, 0xad});
 }
 
-TEST_CASE("special tokens that are written the same are the first of them") {
+TEST_CASE("of special tokens with the same text the first is used") {
   VocabularyWriter writer;
   const int32_t first = writer.add_written("<x>", kTokenControl);
   writer.add_written("<x>", kTokenUserDefined);
   CHECK(encode(writer.build(), "<x>") == std::vector{first});
 }
 
-TEST_CASE("special tokens are found among hundreds") {
+TEST_CASE("special tokens are found among hundreds of similar ones") {
   VocabularyWriter writer;
   std::vector<int32_t> expected;
   std::string text;

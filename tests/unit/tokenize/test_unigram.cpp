@@ -12,7 +12,7 @@ namespace {
 
 const std::string kMark(kSpaceMark);
 
-// <pad>, </s>, <unk>, then what is added.
+// Starts with <pad>, </s> and <unk>; further tokens are added.
 struct UnigramWriter : VocabularyWriter {
   std::vector<float> scores;
 
@@ -38,12 +38,12 @@ struct UnigramWriter : VocabularyWriter {
 constexpr int32_t kEnd = 1, kUnknown = 2;
 constexpr EncodeOptions kPlainText = {.add_special = false};
 
-// Rules as a file has them: a double array in which each node has a block of 256 units for its children, then the
-// replacements.
+// Encodes rules as in a file: a double array in which each node has a block of 256 units for its children, then the
+// replacement strings.
 std::vector<uint8_t> charsmap_of(const std::map<std::string, std::string>& rules) {
   std::vector<uint32_t> units(256, 0);
   std::string replacements;
-  std::map<std::string, uint32_t> nodes = {{"", 0}};  // what leads to a node, and its unit
+  std::map<std::string, uint32_t> nodes = {{"", 0}};  // prefix → unit of its node
   const auto block_of = [&](uint32_t node) {
     if (units[node] >> 10 == 0) {
       units[node] |= (node ^ static_cast<uint32_t>(units.size())) << 10;
@@ -71,7 +71,7 @@ std::vector<uint8_t> charsmap_of(const std::map<std::string, std::string>& rules
   return bytes;
 }
 
-TEST_CASE("unigram takes the tokens with the highest sum of scores") {
+TEST_CASE("unigram chooses the tokens with the highest sum of scores") {
   UnigramWriter writer;
   writer.add(kMark, -2);
   writer.add(kMark + "ab", -5);
@@ -82,13 +82,13 @@ TEST_CASE("unigram takes the tokens with the highest sum of scores") {
   writer.add("bc", -2, kTokenUnused);
   const Tokenizer tokenizer = writer.build();
   CHECK(encode_to_pieces(tokenizer, "ab", kPlainText) == " |a|b");        // -4.5 and not -5
-  CHECK(encode_to_pieces(tokenizer, "aabc", kPlainText) == " |a|a|b|c");  // never what is unused
+  CHECK(encode_to_pieces(tokenizer, "aabc", kPlainText) == " |a|a|b|c");  // unused tokens never match
   CHECK(encode(tokenizer, "a").back() == kEnd);
   CHECK(encode(tokenizer, "") == std::vector<int32_t>{kEnd});
   CHECK(encode(tokenizer, "a</s>") == std::vector<int32_t>{3, 5, kEnd, kEnd});
 }
 
-TEST_CASE("unigram agrees with its definition") {
+TEST_CASE("unigram agrees with a naive reference") {
   TestRandom random(5);
   for (int round = 0; round < 30; ++round) {
     UnigramWriter writer;
@@ -107,12 +107,12 @@ TEST_CASE("unigram agrees with its definition") {
     const Tokenizer tokenizer = writer.build();
     for (int text_round = 0; text_round < 20; ++text_round) {
       std::string text;
-      for (int i = 0; i < 15; ++i) text += static_cast<char>('a' + random.next() % 5);  // e is no token
+      for (int i = 0; i < 15; ++i) text += static_cast<char>('a' + random.next() % 5);  // e is not a token
       std::vector<double> best = {0};
-      std::vector<std::string> ways = {""};
+      std::vector<std::string> segmentations = {""};
       for (size_t end = 1; end <= text.size(); ++end) {
         best.push_back(-INFINITY);
-        ways.emplace_back();
+        segmentations.emplace_back();
         for (size_t start = 0; start < end; ++start) {
           const std::string piece = text.substr(start, end - start);
           const bool is_token = scores.contains(piece);
@@ -120,17 +120,18 @@ TEST_CASE("unigram agrees with its definition") {
           const double score = best[start] + (is_token ? scores[piece] : lowest - 10);
           if (score <= best[end]) continue;
           best[end] = score;
-          const bool goes_on = !is_token && ways[start].ends_with("<unk>");
-          ways[end] = goes_on ? ways[start] : ways[start] + (start == 0 ? "" : "|") + (is_token ? piece : "<unk>");
+          const std::string& before = segmentations[start];
+          const bool continues_unknown = !is_token && before.ends_with("<unk>");
+          segmentations[end] =
+              continues_unknown ? before : before + (start == 0 ? "" : "|") + (is_token ? piece : "<unk>");
         }
       }
-      CHECK(encode_to_pieces(tokenizer, text, kPlainText) == ways.back());
+      CHECK(encode_to_pieces(tokenizer, text, kPlainText) == segmentations.back());
     }
   }
 }
 
-TEST_CASE(
-    "characters without a token are bytes where there are such tokens, or else one unknown token for all in a row") {
+TEST_CASE("a run of characters without a token becomes byte tokens, or else one unknown token") {
   UnigramWriter writer;
   writer.add(kMark, -2);
   writer.add("a", -1);
@@ -147,7 +148,7 @@ TEST_CASE(
   CHECK(encode(tokenizer, "a\xc3\xa9", kPlainText) == std::vector<int32_t>{3 + ' ', a, 3 + 0xc3, 3 + 0xa9});
 }
 
-TEST_CASE("spaces are put in front, merged and left out as the file says") {
+TEST_CASE("spaces are added, collapsed and stripped as the file says") {
   UnigramWriter writer;
   writer.add(kMark, -2);
   writer.add("a", -1);
@@ -158,12 +159,12 @@ TEST_CASE("spaces are put in front, merged and left out as the file says") {
   writer.extra.add("tokenizer.ggml.add_space_prefix", false);
   CHECK(encode_to_pieces(writer.build(), "  a  a", kPlainText) == "a| |a");
   CHECK(encode_to_pieces(writer.build(), "a" + kMark + kMark + "a", kPlainText) == "a| | |a");  // marks are kept
-  // A token across a space: the text is looked at as a whole.
+  // With a token that contains a space, the text is segmented as a whole.
   writer.add("a" + kMark + "a", -1);
   CHECK(encode_to_pieces(writer.build(), "a a", kPlainText) == "a a");
 }
 
-TEST_CASE("characters are replaced by the longest rule of the file") {
+TEST_CASE("the longest matching rule replaces characters") {
   UnigramWriter writer;
   writer.extra.add_numbers(
       "tokenizer.ggml.precompiled_charsmap",
@@ -180,12 +181,12 @@ TEST_CASE("characters are replaced by the longest rule of the file") {
   CHECK(sentence("a\xc2\xad"
                  "b") == " ab");
   CHECK(sentence("f fi fil filfi") == " f X YZ YZX");
-  CHECK(sentence("\xef\xac\x81") == " fi");  // what a rule gives is not looked at again
+  CHECK(sentence("\xef\xac\x81") == " fi");  // replacements are not replaced again
   CHECK(sentence("\t \t").empty());
   CHECK(sentence(std::string_view("a\0b", 3)) == std::string(" a\0b", 4));
 }
 
-TEST_CASE("rules for characters that are damaged are refused, or do nothing") {
+TEST_CASE("a damaged character map is rejected or has no effect") {
   const std::vector<uint8_t> good = charsmap_of({{"ab", "c"}});
   const auto writer_with = [](std::vector<uint8_t> bytes) {
     UnigramWriter writer;
@@ -200,12 +201,12 @@ TEST_CASE("rules for characters that are damaged are refused, or do nothing") {
   std::vector<uint8_t> odd = good;
   odd[0] = 3;
   check_error(writer_with(odd).try_build(), ErrorCode::kBadMetadata);
-  // Any bytes: nothing outside is read, and no text is lost but what rules replace.
+  // Arbitrary bytes in the map never cause a read out of bounds.
   TestRandom random(11);
   for (int round = 0; round < 300; ++round) {
     std::vector<uint8_t> bytes = good;
     for (int i = 0; i < 40; ++i) bytes[4 + random.next() % (bytes.size() - 4)] = static_cast<uint8_t>(random.next());
-    if (round % 2 == 0) bytes.back() = 'x';  // the last replacement does not end
+    if (round % 2 == 0) bytes.back() = 'x';  // the last replacement is not terminated
     const Tokenizer tokenizer = writer_with(bytes).build();
     encode(tokenizer, "abababab aab \xe4\xb8\xad");
   }
@@ -216,12 +217,12 @@ TEST_CASE("long texts and long tokens take linear time") {
   writer.add(kMark, -2);
   writer.add("a", -1);
   writer.add(std::string(kMaxUnigramLength + 1, 'a'), -1);
-  writer.add("a" + kMark, -1);  // no parts
+  writer.add("a" + kMark, -1);  // a token with a space, so that the text is one span
   const std::string text(1 << 13, 'a');
   CHECK(encode(writer.build(), text, kPlainText).size() == text.size() + 1);
 }
 
-TEST_CASE("a vocabulary of a unigram model that is damaged is refused") {
+TEST_CASE("a damaged unigram vocabulary is rejected") {
   UnigramWriter scores;
   scores.scores.pop_back();
   check_error(scores.try_build(), ErrorCode::kBadMetadata);

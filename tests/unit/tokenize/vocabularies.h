@@ -1,4 +1,4 @@
-// What the tests of src/tokenize share: vocabularies built in memory, and short ways to encode with them.
+// Shared by the tests of src/tokenize: vocabularies built in memory, and helpers to encode with them.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace camelgpt {
 
-// Bytes as GPT-2 writes them.
+// Encodes bytes in GPT-2's byte alphabet.
 inline std::string in_alphabet(std::string_view bytes) {
   static const std::vector<uint32_t> characters = [] {
     std::vector<uint32_t> of(256);
@@ -35,10 +35,10 @@ inline std::string in_alphabet(std::string_view bytes) {
   return written;
 }
 
-// All 256 bytes as tokens 0 to 255, then what is added.
+// Tokens 0 to 255 are the single bytes; further tokens are added.
 struct VocabularyWriter {
   std::string model = "gpt2";
-  std::string pre;                  // empty: no such key
+  std::string pre;                  // empty: the key is absent
   std::vector<std::string> tokens;  // as the file writes them
   std::vector<int32_t> types;
   std::vector<std::string> merges;
@@ -55,7 +55,7 @@ struct VocabularyWriter {
   }
   int32_t add_token(std::string_view bytes) { return add_written(in_alphabet(bytes), kTokenNormal); }
 
-  // The merge of two tokens, and the token that they become.
+  // Adds a merge and the token that it produces.
   int32_t add_merge(std::string_view left, std::string_view right) {
     merges.push_back(in_alphabet(left) + " " + in_alphabet(right));
     return add_token(std::string(left) + std::string(right));
@@ -76,7 +76,7 @@ struct VocabularyWriter {
     return reader;
   }
 
-  // Builds what must be right.
+  // Builds a tokenizer that must be valid.
   Tokenizer build() const {
     Tokenizer tokenizer;
     const Status status = tokenizer_build(read().header, &tokenizer);
@@ -97,7 +97,7 @@ inline std::vector<int32_t> encode(const Tokenizer& tokenizer, std::string_view 
   return {tokens.begin(), tokens.end()};
 }
 
-// The tokens as text with '|' between them.
+// Joins the tokens' pieces with '|'.
 inline std::string pieces(const Tokenizer& tokenizer, const std::vector<int32_t>& tokens) {
   std::string joined;
   for (const int32_t token : tokens) {
@@ -111,7 +111,7 @@ inline std::string encode_to_pieces(const Tokenizer& tokenizer, std::string_view
   return pieces(tokenizer, encode(tokenizer, text, options));
 }
 
-// Every error says what went wrong, what would have been right, what was found and what to do.
+// Checks the code, and that the error has all four texts.
 inline void check_error(const Status& status, ErrorCode code) {
   CAPTURE(status.message);
   CHECK(status.code == code);
