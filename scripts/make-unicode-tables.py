@@ -1,10 +1,10 @@
-"""Unicode's character database goes in, src/tokenize/unicode_tables.inc comes out: the class of each code point, its small
-letter and its canonical decomposition, as bytes that src/tokenize/unicode_tables.cpp reads.
+"""Generates src/tokenize/unicode_tables.inc from the Unicode Character Database: the class, the lower-case letter and
+the canonical decomposition of each code point, encoded as bytes that src/tokenize/unicode_tables.cpp reads.
 
     pip install unicodedata2==16.0.0
     python3 scripts/make-unicode-tables.py > src/tokenize/unicode_tables.inc
 
-Version 16.0.0 is that of the regular expressions in Hugging Face's tokenizers 0.23.3, which the tests compare with.
+Version 16.0.0 is that of the regular expressions in Hugging Face's tokenizers 0.23.3, which the tests compare against.
 """
 import unicodedata2
 
@@ -13,12 +13,12 @@ assert unicodedata2.unidata_version == VERSION, unicodedata2.unidata_version
 
 # In the order of CharacterClass in src/tokenize/unicode_tables.h.
 UNASSIGNED, CAPITAL, SMALL, LETTER, NUMBER, NONSPACING, MARK, PUNCTUATION, SYMBOL, CONTROL, SPACE = range(11)
-CLASSES = {"Lu": CAPITAL, "Lt": CAPITAL, "Ll": SMALL, "L": LETTER, "N": NUMBER, "Mn": NONSPACING, "M": MARK, "P": PUNCTUATION,
-           "S": SYMBOL, "Cc": CONTROL, "Cf": CONTROL, "Co": CONTROL, "C": UNASSIGNED, "Z": SPACE}
-# The property White_Space (PropList.txt), which general categories cannot tell: all of Z*, and these controls.
+CLASSES = {"Lu": CAPITAL, "Lt": CAPITAL, "Ll": SMALL, "L": LETTER, "N": NUMBER, "Mn": NONSPACING, "M": MARK,
+           "P": PUNCTUATION, "S": SYMBOL, "Cc": CONTROL, "Cf": CONTROL, "Co": CONTROL, "C": UNASSIGNED, "Z": SPACE}
+# White_Space (PropList.txt) is not a general category: it has all of Z*, and these controls.
 WHITE_SPACE_CONTROLS = {*range(0x09, 0x0E), 0x85}
 RUNS_IN_BLOCK = 32
-HANGUL = range(0xAC00, 0xD7A4)  # syllables are taken apart by arithmetic
+HANGUL = range(0xAC00, 0xD7A4)  # syllables decompose by arithmetic
 SURROGATES = range(0xD800, 0xE000)
 
 
@@ -30,7 +30,7 @@ def class_of(code_point):
 
 
 def varint(number):
-    """Seven bits a byte, the lowest first; bit 7 says that more follow."""
+    """A little-endian base-128 integer: seven bits a byte; bit 7 is set if another byte follows."""
     encoded = bytearray()
     while number >= 0x80:
         encoded.append(number & 0x7F | 0x80)
@@ -43,7 +43,8 @@ def zigzag(number):
 
 
 def class_runs():
-    """(first code point, bytes) of each run: the class in four bits and the length in four, or 0 and the length behind it."""
+    """(first code point, bytes) of each run. The first byte has the class in its high four bits and the length in its
+    low four; a length of 16 or more is 0 there and follows as a varint."""
     runs, start = [], 0
     for end in range(1, 0x110001):
         if end < 0x110000 and class_of(end) == class_of(start):
@@ -56,9 +57,9 @@ def class_runs():
 
 
 def mapping_runs(pairs):
-    """(the code point that its gap counts from, bytes) of each run of pairs (from, to): gap << 3 | form, the count if there is
-    more than one, and how far the first target is from the last one before it in the block. Bits of the form: 1 more than one,
-    2 every other code point, 4 all have one target."""
+    """(code point that the gap counts from, bytes) of each run of pairs (from, to). The bytes are gap << 3 | form, the
+    number of pairs if greater than one, and the distance of the first target from the previous last target in the
+    block. Bits of form: 1 more than one pair, 2 every other code point, 4 all pairs have one target."""
     runs, at, end, last = [], 0, 0, 0
     while at < len(pairs):
         source, target = pairs[at]
@@ -85,13 +86,13 @@ def characters():
 
 
 def small_letters():
-    # One character has two small ones: U+0130, the capital I with a dot.
+    # U+0130 (capital I with a dot) is the only character whose lower case has two code points.
     lower = ((code_point, chr(code_point).lower()) for code_point in characters())
     return [(code_point, ord(small[0])) for code_point, small in lower if small[0] != chr(code_point)]
 
 
 def decomposed(code_point):
-    """The one or two code points of its canonical decomposition without nonspacing marks; nothing where there is none."""
+    """The one or two code points of the canonical decomposition without nonspacing marks; empty if there is none."""
     fields = unicodedata2.decomposition(chr(code_point)).split()
     if not fields or fields[0].startswith("<"):
         return []
@@ -99,8 +100,8 @@ def decomposed(code_point):
 
 
 def decompositions():
-    """Pairs of each character and what its decomposition begins with, and of each and what stands behind that. Where that is
-    not the end, the first has a decomposition of its own."""
+    """Pairs of each character with the first code point of its decomposition, and of each character with the second.
+    The first code point may itself have a decomposition of two."""
     firsts, seconds = [], []
     for code_point in characters():
         first, *second = decomposed(code_point) or [code_point]
@@ -139,8 +140,8 @@ def print_runs(name, runs):
 
 
 firsts, seconds = decompositions()
-print(f"// Made by scripts/make-unicode-tables.py from Unicode {VERSION}. Runs are found by blocks of {RUNS_IN_BLOCK}: where each block begins,")
-print("// and at which of the bytes.")
+print(f"// Generated by scripts/make-unicode-tables.py from Unicode {VERSION}.")
+print(f"// Starts: the first code point of each block of {RUNS_IN_BLOCK} runs. Offsets: the position of the block in Bytes.")
 print_runs("Class", class_runs())
 print_runs("Small", mapping_runs(small_letters()))
 print_runs("First", mapping_runs(firsts))
