@@ -1,5 +1,5 @@
-// Reads comments, messages, test names and documentation of every tracked file and lists phrases that the project avoids,
-// with a plain alternative for each, and lines of code that are too long.
+// Checks the English of comments, messages, test names and documentation in every tracked file: reports phrases that
+// the project avoids, with an alternative for each, and lines of code that are too long.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, proseOf } from "./lib/prose.mjs";
@@ -10,15 +10,17 @@ const checkedFiles =
   /(?:\.(?:ts|mts|mjs|cjs|js|h|cpp|py|md|html|css|ya?ml)|(?:^|\/)CMakeLists\.txt|(?:^|\/)requirements\.txt)$/;
 const linesWithLimit = /\.(?:ts|mjs|js|h|cpp)$/;
 
-/** What the check does not read, each with its reason. A `phrase` limits an entry to that phrase in that file. */
+/** Exceptions, each with its reason. A `phrase` limits an exception to that phrase in the file. */
 const allowed = [
   { path: /^tests\/scripts\/(?:check-english|prose)\.test\.mjs$/, reason: "quotes the phrases" },
   { path: /^tests\/data\//, reason: "input of the tokenizer tests" },
 ];
 
+/** "behind a flag" and the like, the literal use of the word. */
+const hides = "(?:an?|the|its|one) (?:[\\w-]+ ){0,2}(?:flag|option|proxy|link|firewall|login|CDN)s?\\b";
 const words = "(?:[\\w'`-]+ ){0,3}";
 
-/** `kinds`: where the phrase is looked for, everywhere by default. The advice says what to write. */
+/** Avoided phrases, each with an alternative. */
 const phrases = [
   { pattern: /\banew\b/i, advice: '"again"' },
   { pattern: /\bnobody\b/i, advice: 'the passive, or "no caller", "unused", "disabled"' },
@@ -38,8 +40,7 @@ const phrases = [
   },
   { pattern: /\bat once\b/i, advice: '"immediately", "in one step" or "at a time"' },
   {
-    pattern:
-      /(?<!\b(?:left|fall|falls|lag|lags|leaves?) )\bbehind\b(?! (?:an?|the|its|one|some) (?:[\w-]+ ){0,2}(?:flag|option|proxy|server|link|firewall|login|lock|switch|interface|network|CDN)s?\b)/i,
+    pattern: new RegExp(`(?<!\\b(?:left|falls?|lags?|leaves?) )\\bbehind\\b(?! ${hides})`, "i"),
     advice: '"after" or "past"; name what hides',
   },
   {

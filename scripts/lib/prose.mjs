@@ -7,9 +7,12 @@ const hashComments = /(?:\.(?:py|ya?ml|npmrc|gitignore|gitattributes|editorconfi
 /** A character after which a slash begins a regular expression instead of a division. */
 const beforeRegex = /(?:^|[=(,:;[!&|?{}+\n]|\breturn|\btypeof|=>)\s*$/;
 
+const doubleQuoted = /"(?:\\[\s\S]|[^"\\\n])*"/;
+const singleQuoted = /(?<![\w'])'(?:\\[\s\S]|[^'\\\n])*'/; // not the separator of 1'000
+const template = /`(?:\\[\s\S]|[^`\\])*`/;
 const tokens = {
-  c: /\/\/[^\n]*|\/\*[\s\S]*?\*\/|R"\w*\([\s\S]*?\)\w*"|"(?:\\[\s\S]|[^"\\\n])*"|(?<![\w'])'(?:\\[\s\S]|[^'\\\n])*'|`(?:\\[\s\S]|[^`\\])*`|\//g,
-  hash: /#[^\n]*|"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\[\s\S]|[^"\\\n])*"|(?<![\w'])'(?:\\[\s\S]|[^'\\\n])*'/g,
+  c: anyOf(/\/\/[^\n]*|\/\*[\s\S]*?\*\//, /R"\w*\([\s\S]*?\)\w*"/, doubleQuoted, singleQuoted, template, /\//),
+  hash: anyOf(/#[^\n]*/, /"""[\s\S]*?"""|'''[\s\S]*?'''/, doubleQuoted, singleQuoted),
 };
 const regexLiteral = /\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/y;
 
@@ -126,4 +129,8 @@ function lineCounter(source) {
     }
     return low + 1;
   };
+}
+
+function anyOf(...patterns) {
+  return new RegExp(patterns.map(({ source }) => source).join("|"), "g");
 }
