@@ -1,5 +1,5 @@
-// The examples as a user would take them: each copied to a folder of its own, the packed package installed there, built, served
-// and opened in Chromium.
+// Tests the examples as a user would: each is copied to a new folder, the packed package is installed there, and the
+// example is built, served and opened in Chromium.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ import { serve } from "../../scripts/serve.mjs";
 import { openBrowser } from "../web/lib/browser.mjs";
 
 const prompt = "a dog runs through the water . german :";
-// The Node that runs this test, for npm and the bundlers too; nothing is to be sent anywhere.
+// The Node that runs this test also runs npm and the bundlers, with telemetry disabled.
 const env = {
   ...process.env,
   PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
@@ -23,7 +23,7 @@ const env = {
 let folder;
 let tarball;
 let browser;
-/** What Node answers. */
+/** The answer in Node. */
 let expected;
 
 before(async () => {
@@ -49,10 +49,10 @@ function run(cwd, command, args) {
   return result.stdout;
 }
 
-/** A copy of an example that has the packed package, built if it has a build; its folder. */
+/** Copies an example, installs the packed package and builds the example if it has a build. Returns its folder. */
 function take(name) {
   const copy = join(folder, name);
-  const made = new Set(["node_modules", "dist", ".next"]); // where somebody tried the example in place
+  const made = new Set(["node_modules", "dist", ".next"]); // present if an example was run in place
   cpSync(join(repositoryRoot, "examples", name), copy, {
     recursive: true,
     filter: (path) => !made.has(basename(path)),
@@ -62,7 +62,7 @@ function take(name) {
   return copy;
 }
 
-/** Presses the button; what the page then says: `{text, engine}`. */
+/** Clicks the button and returns the page's output: `{text, engine}`. */
 async function visit(url) {
   const page = await browser.newPage();
   const errors = [];
@@ -109,7 +109,7 @@ for (const [name, site] of [
   });
 }
 
-/** `next start` in a folder, on a free port; `{url, stop}` as soon as it listens. */
+/** Starts `next start` in a folder on a free port. Returns `{url, stop}` when it listens. */
 async function startNext(cwd) {
   const program = join(cwd, "node_modules/next/dist/bin/next");
   const child = spawn(process.execPath, [program, "start", "--hostname", "127.0.0.1", "--port", "0"], { cwd, env });
@@ -136,7 +136,7 @@ test("the example for next", async (t) => {
   const server = await startNext(take("next"));
   try {
     const html = await (await fetch(server.url)).text();
-    assert.match(html, /<button>Generate<\/button>/, "the page is made on the server");
+    assert.match(html, /<button>Generate<\/button>/, "the server renders the page");
     check(await visit(server.url), true, t);
     assert.doesNotMatch(server.printed(), /error/i);
   } finally {
