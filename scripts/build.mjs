@@ -1,17 +1,17 @@
-// Sources go in, build/wasm and npm/dist come out. `--only wasm` and `--only ts` build one half.
+// Builds build/wasm and npm/dist from the sources. `--only wasm` and `--only ts` build one of the two.
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildWasm } from "./lib/wasm.mjs";
 import { Problem, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { ensureToolchain } from "./setup.mjs";
 
-/** The WebAssembly of every flavour, then the package around it. `tools` is what ensureToolchain returned. */
+/** Builds the WebAssembly of every flavour, then the package. `tools` is the result of ensureToolchain. */
 export async function build(tools) {
   await buildWasm(tools);
   await buildPackage();
 }
 
-// What npm/dist is made of.
+// Everything that npm/dist is built from.
 const packageInputs = [
   "web",
   "npm/src",
@@ -24,7 +24,7 @@ const packageInputs = [
 ];
 const packageStamp = "npm/dist/.built";
 
-/** When the newest file below `path` was changed; build/wasm/cmake, which has intermediate files, is passed over. */
+/** The newest modification time below `path`, without the intermediate files of build/wasm/cmake. */
 function newest(path) {
   const status = statSync(path);
   if (!status.isDirectory()) return status.mtimeMs;
@@ -43,7 +43,7 @@ function packageIsFresh() {
   );
 }
 
-/** npm/dist from the TypeScript sources and build/wasm, unless it is newer than all of them. */
+/** Builds npm/dist from the TypeScript sources and build/wasm, unless it is newer than all its inputs. */
 export async function buildPackage() {
   const manifest = join(repositoryRoot, "npm/package.json");
   if (!existsSync(manifest) || !JSON.parse(readFileSync(manifest, "utf8")).scripts?.build) {

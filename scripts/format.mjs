@@ -1,5 +1,5 @@
-// Formats the sources in place: C++ with clang-format, JavaScript, TypeScript and JSON with Biome, which lints them too.
-// `npm test` calls checkFormat, which changes nothing and fails where `npm run format` would change a file.
+// Formats the sources in place: C++ with clang-format, JavaScript, TypeScript and JSON with Biome, which also lints.
+// `npm test` calls checkFormat, which changes nothing and fails if `npm run format` would change a file.
 import { join } from "node:path";
 import { capture, findProgram, isMain, Problem, repositoryRoot, run, runMain } from "./lib/run.mjs";
 
@@ -22,7 +22,7 @@ async function clangFormat(...options) {
     ["ls-files", "--cached", "--others", "--exclude-standard", "--", "*.h", "*.cpp"],
     { cwd: repositoryRoot },
   );
-  if (!ok) throw new Problem("the list of C++ files comes from git, which failed");
+  if (!ok) throw new Problem("git could not list the C++ files");
   await run(findProgram("clang-format-19", ["/usr/lib/llvm-19/bin"]), [...options, ...stdout.trim().split("\n")]);
 }
 

@@ -1,5 +1,5 @@
-// Seconds go in, what libFuzzer found with each tests/fuzz/fuzz_*.cpp comes out. Inputs that break something are kept in
-// build/fuzz/found/; seeds come from tests/fuzz/seeds/<fuzzer>/, and what is learnt stays in build/fuzz/corpus/.
+// Runs every tests/fuzz/fuzz_*.cpp under libFuzzer for a number of seconds. Failing inputs go to build/fuzz/found/.
+// Seeds come from tests/fuzz/seeds/<fuzzer>/; the corpus accumulates in build/fuzz/corpus/.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { buildNative } from "./lib/cmake.mjs";
 import { Problem, capture, isMain, repositoryRoot, runMain, say } from "./lib/run.mjs";
 import { ensureToolchain } from "./setup.mjs";
 
-/** Runs each fuzzer (or those of `names`) for `seconds`; fails when one finds something or none exists. */
+/** Runs each fuzzer, or only `names`, for `seconds`. Fails if one finds an input or if there are no fuzzers. */
 export async function fuzz({ seconds = 60, names = [] } = {}) {
   const sources = join(repositoryRoot, "tests/fuzz");
   const known = existsSync(sources) ? readdirSync(sources).filter((name) => /^fuzz_.*\.cpp$/.test(name)) : [];
@@ -18,7 +18,7 @@ export async function fuzz({ seconds = 60, names = [] } = {}) {
     .map((name) => name.replace(/\.cpp$/, ""))
     .filter((name) => names.length === 0 || names.includes(name));
   if (fuzzers.length === 0)
-    throw new Problem(names.length > 0 ? `no fuzzer called ${names.join(", ")}` : "tests/fuzz has no fuzz_*.cpp");
+    throw new Problem(names.length > 0 ? `unknown fuzzer ${names.join(", ")}` : "tests/fuzz has no fuzz_*.cpp");
   const folder = await buildNative("fuzz");
   const models = join(folder, "models");
   rmSync(models, { recursive: true, force: true });
@@ -31,7 +31,7 @@ export async function fuzz({ seconds = 60, names = [] } = {}) {
     if (!(await runFuzzer(fuzzer, folder, join(sources, "seeds", fuzzer), seconds, models))) broken.push(fuzzer);
   }
   if (broken.length > 0)
-    throw new Problem(`broken by fuzzing: ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
+    throw new Problem(`fuzzing found failures in ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
 }
 
 async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
@@ -46,7 +46,7 @@ async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
   );
   const runs = /number_of_executed_units:\s*(\d+)/.exec(result.stderr)?.[1] ?? "0";
   const coverage = [...result.stderr.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "0";
-  say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${result.ok ? "nothing found" : "BROKEN"}`);
+  say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${result.ok ? "nothing found" : "FAILED"}`);
   if (!result.ok) say(result.stderr.split("\n").slice(-60).join("\n"));
   return result.ok;
 }

@@ -1,5 +1,5 @@
-// Folders go in, an HTTP server on the loopback interface comes out: the demo, the built package and the models, with the
-// media types, lengths and ranges that a browser wants. For trying things out and for tests, not for the world.
+// An HTTP server on the loopback interface for the demo, the built package and the models, with the media types,
+// lengths and ranges that browsers require. For development and tests, not for production.
 import { createReadStream, realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -22,7 +22,7 @@ const mediaTypes = {
   ".wasm": "application/wasm",
 };
 
-/** What makes a page cross-origin isolated, so that it may have shared memory. */
+/** Headers that make a page cross-origin isolated, a condition of shared memory. */
 const isolationHeaders = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
@@ -31,12 +31,12 @@ const isolationHeaders = {
 
 /**
  * Serves /demo/, /npm/dist/ and /models/<release>.gguf.
- * @param options.port     0 (the default) takes a free one
+ * @param options.port     0 (default) selects a free port
  * @param options.models   release name → path (default: smollm2-135m in the cache)
- * @param options.mounts   more of them: "/prefix/" → folder
- * @param options.headers  sent with every answer
- * @param options.isolated makes pages cross-origin isolated, so that threads work (default true)
- * @returns `{url, close}`; `url` has no slash at its end
+ * @param options.mounts   additional folders: "/prefix/" → folder
+ * @param options.headers  added to every response
+ * @param options.isolated makes pages cross-origin isolated, which threads require (default true)
+ * @returns `{url, close}`; `url` has no trailing slash
  */
 export async function serve({ port = 0, models, mounts = {}, headers = {}, isolated = true } = {}) {
   const folders = {
@@ -84,7 +84,7 @@ async function answer(request, response, folders, files) {
   await sendFile(request, response, path);
 }
 
-/** The path of a file; a URL path ending in a slash, where to go instead; or undefined. */
+/** The path of a file, the URL path of a folder with its trailing slash to redirect to, or undefined. */
 async function findFile(urlPath, folders, files) {
   let path;
   try {
@@ -99,7 +99,7 @@ async function findFile(urlPath, folders, files) {
   if (!prefix) return undefined;
   const relative = path.slice(prefix.length);
   try {
-    // The real path, so that neither ".." nor a link leads out of the folder.
+    // Compare real paths: neither ".." nor a symbolic link may leave the folder.
     const folder = realpathSync(folders[prefix]);
     const file = realpathSync(
       join(folder, relative === "" || relative.endsWith("/") ? `${relative}index.html` : relative),
@@ -139,14 +139,14 @@ async function sendFile(request, response, path) {
   if (range) headers["content-range"] = `bytes ${start}-${end}/${size}`;
   response.writeHead(range ? 206 : 200, headers);
   if (request.method === "HEAD" || size === 0) return response.end();
-  if (response.destroyed) return; // the client went away meanwhile
-  // A client that goes away is no error; a file that cannot be read breaks the connection.
+  if (response.destroyed) return; // the client disconnected
+  // A disconnected client is not an error. An unreadable file closes the connection.
   pipeline(createReadStream(path, { start, end, highWaterMark: 1 << 18 }), response, () => {});
 }
 
-/** `{start, end}` (both within), "unsatisfiable", or undefined where the whole file is to be sent. */
+/** `{start, end}` (both inclusive), "unsatisfiable", or undefined to send the whole file. */
 function parseRange(header, size) {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? ""); // several ranges at once: the whole file is allowed
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? ""); // several ranges: a server may send the whole file
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
   if (match[1] === "") {
     const length = Math.min(Number(match[2]), size);
@@ -158,10 +158,10 @@ function parseRange(header, size) {
   return start < size ? { start, end } : "unsatisfiable";
 }
 
-/** A whole number from 0 to 65535, or a Problem. */
+/** An integer from 0 to 65535. Throws a Problem for other text. */
 export function portOf(text) {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65535) throw new Problem(`--port wants a number from 0 to 65535, not "${text}"`);
+  if (!/^\d+$/.test(text) || port > 65535) throw new Problem(`--port must be a number from 0 to 65535, not "${text}"`);
   return port;
 }
 
@@ -171,6 +171,6 @@ if (isMain(import.meta.url)) {
       options: { port: { type: "string", default: "8080" }, "not-isolated": { type: "boolean" } },
     });
     const { url } = await serve({ port: portOf(values.port), isolated: !values["not-isolated"] });
-    say(`serve: the demo is at ${url}/demo/ (Ctrl-C ends)`);
+    say(`serve: the demo is at ${url}/demo/ (Ctrl-C to stop)`);
   });
 }

@@ -1,12 +1,12 @@
-// Nothing goes in, the paths of every tool this project needs come out, fetched where missing. Safe to run twice, and
-// quick when there is nothing to do.
+// Fetches the tools that this project needs, if missing, and returns their paths. It can be repeated safely and returns
+// quickly if everything is installed.
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { findEmscriptenOnPath, ensurePrivateEmscripten, llvmFolder, toolsBeside } from "./lib/emscripten.mjs";
 import { ensureNode, nodeOfMajor } from "./lib/node.mjs";
 import { Problem, findProgram, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 
-// A package of the system, and how to see that it is there (by file, so that systems without apt pass too).
+// Each system package and a check that it is installed. The check looks for files, so it works without apt.
 const buildPackages = {
   cmake: () => findProgram("cmake"),
   "ninja-build": () => findProgram("ninja"),
@@ -26,7 +26,7 @@ const nativeTestPackages = {
   "libsimde-dev": () => findHeader("simde/wasm/simd128.h"),
 };
 const browserPackages = { chromium: () => findChromium() };
-// Where Debian puts the libraries of 64-bit ARM on other machines.
+// Debian's folder for the libraries of 64-bit ARM on other machines.
 const arm64Folder = "/usr/aarch64-linux-gnu";
 const arm64Packages = {
   "qemu-user": () => findProgram("qemu-aarch64"),
@@ -52,10 +52,10 @@ function findChromium() {
 }
 
 /**
- * Makes sure of the tools and returns their paths.
+ * Installs missing tools and returns the paths of all.
  * @param options.native   clang-19, sanitizers, doctest and SIMDe for the native presets (default true)
  * @param options.chromium a Chromium for the browser tests (default false)
- * @returns `{emcc, emcmake, node24, clang, chromium}`; `clang` and `chromium` are undefined where not asked for
+ * @returns `{emcc, emcmake, node24, clang, chromium}`; `clang` and `chromium` are undefined if not requested
  */
 export async function ensureToolchain({ native = true, chromium = false } = {}) {
   const onPath = findEmscriptenOnPath();
@@ -72,8 +72,8 @@ export async function ensureToolchain({ native = true, chromium = false } = {}) 
 }
 
 /**
- * Node 24 on 64-bit ARM, as `[{name, command}]`: this machine itself where it is one, else emulated processors with and without
- * the instructions for dot products of 8-bit numbers. `command` is what to put before a script.
+ * Node 24 on 64-bit ARM, as `[{name, command}]`: this machine if it is one, otherwise emulated processors with and
+ * without dot-product instructions for 8-bit integers. `command` is the prefix of a command line that runs a script.
  */
 export async function ensureArm64() {
   if (process.arch === "arm64") return [{ name: "this ARM64 machine", command: [await nodeOfMajor(24)] }];
@@ -86,7 +86,7 @@ export async function ensureArm64() {
   ];
 }
 
-/** The path of a Firefox for the tests of runtimes. */
+/** The path of a Firefox for the runtime tests. */
 export async function ensureFirefox() {
   await ensureSystemPackages({ "firefox-esr": () => findFirefox() });
   return findFirefox();
@@ -104,22 +104,22 @@ async function ensureSystemPackages(wanted) {
   if (missing.length === 0) return;
   const names = missing.join(" ");
   if (!findProgram("apt-get")) {
-    throw new Problem(`missing (by their Debian names): ${names}; install them by this system's means and try again`);
+    throw new Problem(`missing (Debian's names): ${names}; install them with the package manager, then try again`);
   }
   if (process.getuid() !== 0) {
-    throw new Problem(`missing: ${names}; run "sudo apt-get install ${names}" and try again`);
+    throw new Problem(`missing: ${names}; run "sudo apt-get install ${names}" , then try again`);
   }
   say(`setup: installing ${names} (apt)`);
   const quiet = { env: { DEBIAN_FRONTEND: "noninteractive" }, stdio: ["ignore", "ignore", "inherit"] };
-  // One unreachable source among several does not matter yet: the installation says which package it cannot get.
-  await run("apt-get", ["-qq", "update"], quiet).catch((problem) => say(`setup: ${problem.message}; going on`));
+  // An unreachable source may not matter: the installation reports the packages it cannot get.
+  await run("apt-get", ["-qq", "update"], quiet).catch((problem) => say(`setup: ${problem.message}; continuing`));
   await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...missing], quiet);
   const stillMissing = listMissing();
   if (stillMissing.length > 0)
-    throw new Problem(`apt installed ${stillMissing.join(" ")}, yet its files are not where expected`);
+    throw new Problem(`apt installed ${stillMissing.join(" ")}, but the expected files are missing`);
 }
 
-/** Installs the npm packages of the lock file when they are missing or older than it. */
+/** Installs the npm packages of the lock file if they are missing or older than it. */
 async function ensureNodeModules() {
   const lock = join(repositoryRoot, "package-lock.json");
   const installed = join(repositoryRoot, "node_modules/.package-lock.json");

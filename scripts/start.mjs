@@ -1,8 +1,9 @@
-// A fresh checkout goes in, an answer from a real model comes out, then the demo at a URL until Ctrl-C.
+// Builds a checkout, answers a prompt with a real model, then serves the demo until Ctrl-C.
 //   npm start
 //   npm start -- "Write a haiku" --model path --once
-// What follows the dashes goes to `camelgpt generate`, but for --once (no demo afterwards), --port N (of the demo) and
-// --raw (continue the prompt as it stands; otherwise it is a question for a chat model).
+// Arguments after the dashes go to `camelgpt generate`, except for --once (no demo afterwards), --port N (of the demo)
+// and
+// --raw (continue the prompt as plain text instead of asking it as a chat question).
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { ensureModel } from "./fetch-model.mjs";
@@ -13,7 +14,7 @@ import { ensureToolchain } from "./setup.mjs";
 const defaultModel = "smollm2-135m";
 const defaultPrompt = "What is the capital of France?";
 
-/** `{once, port, generateArguments, needsModel}` from what follows `npm start --`. */
+/** Parses the arguments after `npm start --` into `{once, port, generateArguments, needsModel}`. */
 export function parseStart(args) {
   const rest = [];
   let once = false;
@@ -43,7 +44,7 @@ async function start(args) {
 
   const isDefault = args.every((arg) => arg.startsWith("--once") || arg.startsWith("--port"));
   if (isDefault) say(`\n> ${defaultPrompt}`);
-  // Paths count from where the person stands, not from where npm runs scripts.
+  // Paths are relative to the user's folder, not to the folder in which npm runs scripts.
   const cwd = process.env.INIT_CWD ?? process.cwd();
   await run(tools.node24, [join(repositoryRoot, "npm/dist/cli.js"), "generate", ...generateArguments], {
     stdio: "inherit",
@@ -51,10 +52,10 @@ async function start(args) {
   });
   if (once) return;
   const { url } = await serve({ port }).catch((problem) => {
-    say(`start: ${problem.message}; taking a free port`);
+    say(`start: ${problem.message}; using a free port`);
     return serve();
   });
-  say(`\nThe demo is at ${url}/demo/ (Ctrl-C ends)`);
+  say(`\nThe demo is at ${url}/demo/ (Ctrl-C to stop)`);
 }
 
 if (isMain(import.meta.url)) await runMain(start);

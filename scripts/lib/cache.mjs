@@ -1,17 +1,17 @@
-// A name and a recipe go in, a complete folder or file in the user's cache comes out: made in a temporary sibling and
-// renamed when it is whole, so an interrupted set-up never leaves half of one.
+// Creates folders and files in the user's cache atomically: they are made in a temporary sibling and renamed when
+// complete, so an interrupted set-up leaves no partial result.
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
-/** Where downloads live: `$XDG_CACHE_HOME/camelgpt`, else `~/.cache/camelgpt`. */
+/** The download folder: `$XDG_CACHE_HOME/camelgpt`, or else `~/.cache/camelgpt`. */
 export function cacheFolder(...parts) {
   const base = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   return join(base, "camelgpt", ...parts);
 }
 
-/** Gives `body` an empty folder beside `path` and removes it afterwards, however `body` ends. */
+/** Calls `body` with an empty folder next to `path` and removes the folder afterwards, even if `body` fails. */
 export async function withTemporaryFolder(path, body) {
   await mkdir(dirname(path), { recursive: true });
   await removeLeftovers(path);
@@ -29,7 +29,7 @@ export async function withTemporaryFolder(path, body) {
   }
 }
 
-/** What a killed set-up left behind; a younger folder may belong to one that runs. */
+/** Removes folders of set-ups that were killed. Folders younger than an hour may belong to a running set-up. */
 async function removeLeftovers(path) {
   const hour = 3_600_000;
   for (const name of await readdir(dirname(path))) {
@@ -40,7 +40,7 @@ async function removeLeftovers(path) {
   }
 }
 
-/** Returns `path`, calling `make(folder)` first when it does not exist yet. */
+/** Returns `path`. Calls `make(folder)` first if it does not exist. */
 export async function ensureFolder(path, make) {
   if (existsSync(path)) return path;
   return withTemporaryFolder(path, async (temporary) => {
@@ -50,7 +50,7 @@ export async function ensureFolder(path, make) {
     try {
       await rename(folder, path);
     } catch (error) {
-      // Another set-up finished first: its folder is as good as ours.
+      // Another set-up finished first; its folder is equivalent.
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     }
     return path;

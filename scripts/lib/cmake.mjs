@@ -1,4 +1,4 @@
-// The name of a CMake preset goes in, its build comes out, configured where needed.
+// Configures CMake presets when necessary and builds them.
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,8 +13,8 @@ export async function buildNative(preset) {
 }
 
 /**
- * Builds every WebAssembly flavour, or one other target of the wasm preset; returns the build folder.
- * `tools` is what ensureToolchain returned.
+ * Builds every WebAssembly flavour, or one other target of the wasm preset. Returns the build folder.
+ * `tools` is the result of ensureToolchain.
  */
 export async function buildWithEmscripten(tools, target = "all") {
   const folder = join(repositoryRoot, "build/wasm/cmake");
@@ -23,7 +23,10 @@ export async function buildWithEmscripten(tools, target = "all") {
   return folder;
 }
 
-/** Ninja configures anew by itself when CMakeLists.txt changes, but not for another preset file or another Emscripten. */
+/**
+ * Configures a preset from scratch if CMakePresets.json or Emscripten has changed. Ninja reconfigures by itself only
+ * when CMakeLists.txt changes.
+ */
 async function configure({ preset, folder, emcmake }) {
   const cache = join(folder, "CMakeCache.txt");
   const command = [...(emcmake ? [emcmake] : []), "cmake", "--preset", preset];

@@ -1,5 +1,5 @@
-// Nothing goes in, the path of an `emcc` new enough for this project comes out: the one on PATH, or a private copy of
-// Debian 13's, unpacked without being installed.
+// Finds an `emcc` that is new enough for this project: the one on PATH, or a private copy of Debian 13's package,
+// unpacked without installing it.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -13,7 +13,9 @@ const acornVersion = "8.19.0";
 const suite = "trixie";
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Where Debian's `llvm-19` and `lld-19` put clang, wasm-ld and the rest; the private Emscripten uses them. */
+/**
+ * The folder of clang, wasm-ld and other tools of Debian's `llvm-19` and `lld-19`, which the private Emscripten uses.
+ */
 export const llvmFolder = "/usr/lib/llvm-19/bin";
 
 /** `{emcc, version}` of a usable Emscripten on PATH, or undefined. */
@@ -26,7 +28,7 @@ export function findEmscriptenOnPath() {
   return isOlder ? undefined : { emcc, version: version[0] };
 }
 
-/** The private Emscripten's `emcc`, made when missing. `node24` runs the JavaScript parts of the compiler. */
+/** The private Emscripten's `emcc`, unpacked if missing. `node24` runs the JavaScript parts of the compiler. */
 export async function ensurePrivateEmscripten(node24) {
   const prefix = cacheFolder("toolchain", `emscripten-${privateVersion}`);
   await ensureFolder(prefix, (folder) => makePrefix(folder, node24));
@@ -34,7 +36,7 @@ export async function ensurePrivateEmscripten(node24) {
 }
 
 async function makePrefix(prefix, node24) {
-  say(`setup: making a private Emscripten ${privateVersion} in ${cacheFolder("toolchain")}`);
+  say(`setup: unpacking a private Emscripten ${privateVersion} in ${cacheFolder("toolchain")}`);
   const packages = join(prefix, "packages");
   await mkdir(packages);
   await downloadPackages(packages);
@@ -47,14 +49,15 @@ async function makePrefix(prefix, node24) {
   await wrapBinaryen(prefix);
   await configure(emscripten, node24);
   say(`setup: downloading acorn ${acornVersion} (npm), which Emscripten's optimiser imports`);
-  await writeFile(join(emscripten, "package.json"), "{}\n"); // else a "type": "module" of a folder above reaches its scripts
+  // Without this file a "type": "module" of a parent folder would apply to Emscripten's scripts.
+  await writeFile(join(emscripten, "package.json"), "{}\n");
   await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", `acorn@${acornVersion}`], {
     cwd: emscripten,
   });
   await checkItCompiles(join(emscripten, "emcc"), prefix);
 }
 
-/** Fetches the packages with a package state of their own: the system's sources and pins stay as they are. */
+/** Fetches the packages with a separate apt state: the system's sources and pins do not change. */
 async function downloadPackages(folder) {
   const state = join(folder, "..", "apt");
   const sources = join(state, "sources");
@@ -84,16 +87,14 @@ async function downloadPackages(folder) {
     "APT::Sandbox::User": "root",
   }).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
 
-  say(
-    `setup: downloading Debian ${suite}'s package list, then emscripten, binaryen and the C library it runs with (250 MB)`,
-  );
+  say(`setup: downloading Debian ${suite}'s package list, then emscripten, binaryen and their C library (250 MB)`);
   await run("apt-get", [...options, "-qq", "update"]);
   const names = [`emscripten=${privateVersion}*`, `binaryen=${binaryenVersion}-*`, "libc6", "libstdc++6", "libgcc-s1"];
   await run("apt-get", [...options, "-qq", "download", ...names], { cwd: folder });
   await rm(state, { recursive: true });
 }
 
-/** The archive the system's own packages come from. */
+/** The archive that the system's own packages come from. */
 function debianUri() {
   const folder = "/etc/apt/sources.list.d";
   const files = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
@@ -107,12 +108,12 @@ function debianUri() {
     }
   }
   throw new Problem(
-    `no Emscripten ${oldestUsable.join(".")} or newer on PATH, and this is not a Debian to fetch one from: ` +
+    `no Emscripten ${oldestUsable.join(".")} or newer on PATH and no Debian archive to download it from: ` +
       "install emsdk, put its emcc on PATH and try again",
   );
 }
 
-/** Only the static single-file libraries of wasm32 are wanted: the other builds of them take a gigabyte. */
+/** Keeps only the static single-file libraries of wasm32: the other variants take a gigabyte. */
 function unpack(file, prefix) {
   const unwanted = [
     "usr/share/doc",
@@ -130,7 +131,7 @@ function unpack(file, prefix) {
   ]);
 }
 
-/** Binaryen was built against a newer C library: run each program through the loader that came with it. */
+/** Binaryen is linked against a newer C library: each program runs through the loader shipped with that library. */
 async function wrapBinaryen(prefix) {
   const wrappers = join(prefix, "binaryen/bin");
   await mkdir(wrappers, { recursive: true });
@@ -166,7 +167,8 @@ async function checkItCompiles(emcc, prefix) {
   const source = join(prefix, "check.cpp");
   await writeFile(
     source,
-    '#include <emscripten/bind.h>\nint one() { return 1; }\nEMSCRIPTEN_BINDINGS(check) { emscripten::function("one", one); }\n',
+    "#include <emscripten/bind.h>\nint one() { return 1; }\n" +
+      'EMSCRIPTEN_BINDINGS(check) { emscripten::function("one", one); }\n',
   );
   const output = join(prefix, "check.mjs");
   const result = capture(emcc, ["-O1", "-fno-exceptions", "-lembind", source, "-o", output]);
@@ -175,7 +177,7 @@ async function checkItCompiles(emcc, prefix) {
   for (const name of ["check.cpp", "check.mjs", "check.wasm"]) await rm(join(prefix, name), { force: true });
 }
 
-/** The tools that lie beside an `emcc`. */
+/** The tools in the same folder as `emcc`. */
 export function toolsBeside(emcc) {
   const folder = dirname(emcc);
   return { emcc, emcmake: join(folder, "emcmake") };

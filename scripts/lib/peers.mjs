@@ -1,16 +1,20 @@
-// The programs that benchmarks and full tests need beside the product, installed where their package.json is when they are first asked for.
+// Installs the programs that benchmarks and full tests need besides the product, next to the package.json that pins
+// them, on first use.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot, run, say } from "./run.mjs";
 
-/** The engines that benchmarks and parity tests compare with. */
+/** The engines that benchmarks and parity tests compare against. */
 export const ensurePeers = () => ensureInstalled("tests/bench", "wllama, node-llama-cpp, Deno and Bun (about 300 MB)");
 
-/** The runtimes that the package is tried in. */
+/** The runtimes in which the package is tested. */
 export const ensureRuntimes = () =>
-  ensureInstalled("tests/runtimes", "workerd, Deno, Bun, and what looks the package over (about 400 MB)");
+  ensureInstalled("tests/runtimes", "workerd, Deno, Bun, and package linters (about 400 MB)");
 
-/** Installs what a folder's package.json pins; returns `{modules, versions}`: its node_modules and package name → version. */
+/**
+ * Installs the packages pinned by a folder's package.json. Returns `{modules, versions}`: its node_modules, and package
+ * name → version.
+ */
 async function ensureInstalled(path, what) {
   const folder = join(repositoryRoot, path);
   const modules = join(folder, "node_modules");
@@ -21,7 +25,8 @@ async function ensureInstalled(path, what) {
   };
   if (!Object.entries(dependencies).every(installed)) {
     say(`${path}: installing ${what}`);
-    // Not `npm ci`: it insists on the binaries for every system. Without optional packages: they are binaries for graphics cards and other systems, several hundred megabytes.
+    // Not `npm ci`, which requires the binaries for every system. Optional packages are binaries for graphics cards and
+    // other systems, several hundred megabytes.
     await run("npm", ["install", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
   }
   return { modules, versions: dependencies };

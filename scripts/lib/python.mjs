@@ -1,5 +1,5 @@
-// Nothing goes in, a Python with the packages of the parity tests comes out: a virtual environment in the user's cache, made
-// once. Its packages are pinned here; other pins make another environment.
+// Creates a virtual environment in the user's cache with the Python packages of the parity tests. The packages are
+// pinned here; other pins make another environment.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { cacheFolder, ensureFolder } from "./cache.mjs";
@@ -16,7 +16,8 @@ export async function ensurePython() {
 
 async function makeEnvironment(folder) {
   say(`python: installing ${packages.join(" ")} (PyPI, about 40 MB)`);
-  // No pip inside: Debian keeps what that needs in a package of its own. The pip outside installs into it.
+  // Without pip: Debian splits its prerequisite into a separate package. The system's pip installs into the
+  // environment.
   await run("python3", ["-m", "venv", "--without-pip", folder]);
   const pip = ["-m", "pip", "--python", pythonOf(folder), "--disable-pip-version-check", "--quiet"];
   await run("python3", [...pip, "install", "--only-binary", ":all:", ...packages]);

@@ -1,5 +1,4 @@
-// A command goes in, its exit code or output comes out: how every script here starts another program and speaks to
-// the person in front of it.
+// Runs other programs and reports to the user: shared by all scripts here.
 import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
@@ -8,7 +7,7 @@ import { fileURLToPath } from "node:url";
 /** The folder that holds package.json, CMakeLists.txt and the rest. */
 export const repositoryRoot = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
-/** Something the person can act on: it is printed as one line, without a stack. */
+/** An error that the user can act on: printed as one line, without a stack. */
 export class Problem extends Error {}
 
 export function say(line) {
@@ -16,8 +15,8 @@ export function say(line) {
 }
 
 /**
- * Runs a command to its end; rejects with a Problem when it fails. What it prints goes to stderr, so that stdout is left for
- * results. `options` are those of `spawn`, with `env` added to the present environment and `cwd` the repository.
+ * Runs a command to completion; rejects with a Problem if it fails. Its output goes to stderr, which leaves stdout for
+ * results. `options` are those of `spawn`: `env` is added to the current environment, `cwd` defaults to the repository.
  */
 export function run(command, args = [], { env, ...options } = {}) {
   return new Promise((done, failed) => {
@@ -55,18 +54,18 @@ export function findProgram(name, folders = []) {
       accessSync(path, constants.X_OK);
       if (statSync(path).isFile()) return path;
     } catch {
-      // not here: look in the next folder
+      // Not in this folder.
     }
   }
   return undefined;
 }
 
-/** True when the file `metaUrl` names is the one Node was started with. */
+/** True if the module with the URL `metaUrl` is the script that Node was started with. */
 export function isMain(metaUrl) {
   return process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(metaUrl);
 }
 
-/** Runs a script's body; a Problem becomes one line and exit code 1. */
+/** Runs the body of a script. A Problem becomes one line and exit code 1. */
 export async function runMain(body) {
   try {
     await body(process.argv.slice(2));

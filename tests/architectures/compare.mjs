@@ -1,4 +1,4 @@
-// A small model and what llama.cpp answered about it go in; how far our log-probabilities are from its own comes out.
+// Compares the log-probabilities of our engine on a small model with those of llama.cpp.
 import assert from "node:assert/strict";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
@@ -9,15 +9,16 @@ const length = 48; // longer than the sliding windows
 export const maxTokens = 16;
 
 /**
- * The largest difference of a log-probability, as a share of the largest log-probability, from llama.cpp with the same weights as floats.
- * Most of it is our 16-bit cache and llama.cpp's 16-bit table of gelu; with Q4_0 we round some activations to 8 bits.
+ * The maximum difference of a log-probability from llama.cpp with the same weights as floats, relative to the largest
+ * log-probability. Most of it comes from our 16-bit cache and llama.cpp's 16-bit table of gelu; with Q4_0 we also round
+ * some activations to 8 bits.
  */
 export const bounds = { F32: 1e-3, F16: 1e-3, Q8_0: 1e-3, Q4_0: 0.05 };
 
-/** What all models are asked about: the beginning, then random tokens with a text. */
+/** The tokens every model is evaluated on: the start token, then random text tokens. */
 export const tokens = [start, ...randomTokens(length - 1)];
 
-/** What all are asked to cut into tokens. */
+/** The texts every tokenizer is tested on. */
 export const texts = [
   "the hand of the king is on the other side",
   "  two  spaces, and a\nnew line\tand a tab ",
@@ -33,7 +34,7 @@ function randomTokens(count) {
   return Array.from({ length: count }, () => (state = (state * 48271) % 0x7fffffff) % textTokens);
 }
 
-/** What the engine computes for a row, or {unsupported: why} where it does not know the architecture. */
+/** Our engine's results for a row, or `{unsupported: reason}` for an unknown architecture. */
 async function askOurs({ path, encoder }, threads = 1) {
   const model = await loadIfKnown(path, threads);
   if (model.unsupported) return model;
@@ -59,28 +60,30 @@ async function loadIfKnown(path, threads) {
 }
 
 /**
- * A test's body: the engine gives what llama.cpp answered for this row (see ask-llama-cpp.mjs). Gives compare's result; skips the test
- * and gives nothing where the engine does not know the architecture.
+ * A test body: the engine agrees with llama.cpp's reference for this row (see ask-llama-cpp.mjs). Returns the result of
+ * compare(), or skips the test and returns nothing if the engine does not support the architecture.
  */
 export async function expectReference(t, row, reference) {
   const ours = await askOurs(row);
   if (ours.unsupported) return t.skip(ours.unsupported);
   const result = compare(row, reference, ours, bounds[row.type]);
   const { error, scale, share } = result;
-  t.diagnostic(
-    `${row.name}, ${row.type}: largest error ${error.toExponential(1)} of ${scale.toFixed(1)}, ${share.toExponential(1)}`,
-  );
+  const errors = `${error.toExponential(1)} of ${scale.toFixed(1)}, ${share.toExponential(1)}`;
+  t.diagnostic(`${row.name}, ${row.type}: largest error ${errors}`);
   return result;
 }
 
-/** A test's body: several threads give the same bits as one. */
+/** A test body: several threads produce the same bits as one. */
 export async function expectSameOnThreads(t, row) {
-  const alone = await askOurs(row);
-  if (alone.unsupported) return t.skip(alone.unsupported);
-  for (const threads of [2, 3]) assert.deepEqual(await askOurs(row, threads), alone, `${threads} threads`);
+  const single = await askOurs(row);
+  if (single.unsupported) return t.skip(single.unsupported);
+  for (const threads of [2, 3]) assert.deepEqual(await askOurs(row, threads), single, `${threads} threads`);
 }
 
-/** `{error, scale, share}`: the largest difference, the largest number of the reference, and one by the other, which is at most `bound`. */
+/**
+ * `{error, scale, share}`: the largest difference, the largest value of the reference, and their ratio, which must not
+ * exceed `bound`.
+ */
 export function compare({ encoder }, reference, answer, bound) {
   const values = encoder ? "embedding" : "logprobs";
   assert.equal(answer[values].length, reference[values].length);
@@ -95,8 +98,10 @@ export function compare({ encoder }, reference, answer, bound) {
 
 const largest = (values) => Math.max(...values.map(Math.abs));
 
-/** From where they part both continue something else. Two logits may each be off by the error. */
+/**
+ * Greedy answers may differ only where the reference's two best logits are nearly equal: each may be off by `error`.
+ */
 function expectGreedy({ tokens, gaps }, others, error) {
   const place = tokens.findIndex((token, step) => token !== others[step]);
-  if (place >= 0) assert.ok(gaps[place] <= 2 * error, `token ${place}: ${others} instead of ${tokens}`);
+  if (place >= 0) assert.ok(gaps[place] <= 2 * error, `token ${place}: ${others}, expected ${tokens}`);
 }

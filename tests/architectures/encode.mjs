@@ -1,16 +1,17 @@
-// A tensor's name goes in, its numbers come out, the same on every machine; numbers go in, blocks of a tensor type come out, and back.
+// Makes random tensor values from a tensor's name, identical on every machine, and converts values to and from the
+// block formats of GGUF.
 import { createHash } from "node:crypto";
 import { blockTypes, randomNumbers, toHalf } from "../bench/models/blocks.mjs";
 
 const made = new Map(); // most models have tensors of the same names
 
-/** Numbers of mean 0 and standard deviation 1; fewer are the first of more. */
+/** Values of mean 0 and standard deviation 1. A smaller count is a prefix of a larger one. */
 export function randomValues(name, count) {
   if (!(made.get(name)?.length >= count)) made.set(name, makeValues(name, count));
   return made.get(name).subarray(0, count);
 }
 
-/** Sums of four uniform numbers, which unlike logarithms are exact everywhere. */
+/** Sums of four uniform numbers: unlike logarithms, they are exact on every machine. */
 function makeValues(name, count) {
   const random = randomNumbers(createHash("sha256").update(name).digest().readUIntBE(0, 3));
   const scale = Math.sqrt(3) / 2 ** 32;
@@ -24,7 +25,7 @@ const encoders = {
     const scale = writeScale(Math.abs(largest(values)) / 127, block);
     values.forEach((value, i) => block.writeInt8(clamp(Math.round(value * scale), -127, 127), 2 + i));
   },
-  // value = scale · (q - 8), q from 0 to 15: the largest value is -8 times the scale. Low halves of bytes come first.
+  // value = scale · (q - 8), q from 0 to 15: the largest value is -8 times the scale. Low nibbles come first.
   Q4_0(values, block) {
     const scale = writeScale(largest(values) / -8, block);
     const quants = values.map((value) => clamp(Math.round(value * scale) + 8, 0, 15));
@@ -41,7 +42,7 @@ const decoders = {
   },
 };
 
-/** The number that finite 16-bit floats with these bits are. */
+/** The value of a finite half-precision float. */
 function fromHalf(bits) {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
@@ -51,13 +52,13 @@ function fromHalf(bits) {
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const largest = (values) => values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
 
-/** Writes a block's scale, and gives what to multiply its values with. */
+/** Writes a block's scale and returns its reciprocal. */
 function writeScale(scale, block) {
   block.writeUInt16LE(toHalf(scale));
   return scale === 0 ? 0 : 1 / scale;
 }
 
-/** A Float32Array as blocks of a type of `blockTypes`: F32, F16, Q8_0 or Q4_0. */
+/** Encodes a Float32Array as blocks of a type in `blockTypes`: F32, F16, Q8_0 or Q4_0. */
 export function encode(values, type) {
   if (type === "F32") return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
   const { elements, bytes } = blockTypes[type];
@@ -68,7 +69,7 @@ export function encode(values, type) {
   return blocks;
 }
 
-/** Blocks of such a type as a Float32Array: exactly what they stand for. */
+/** Decodes blocks of such a type to a Float32Array, exactly. */
 export function decode(blocks, type) {
   if (type === "F32") return new Float32Array(Uint8Array.from(blocks).buffer);
   const { elements, bytes } = blockTypes[type];

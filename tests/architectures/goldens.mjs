@@ -1,10 +1,11 @@
-// What llama.cpp made of the small models, as goldens.json holds it; tests/parity/architectures/make-goldens.mjs makes it anew.
+// Reads and writes goldens.json, llama.cpp's results for the small models.
+// tests/parity/architectures/make-goldens.mjs regenerates it.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 
 const path = new URL("goldens.json", import.meta.url);
 
-/** The reference of a row, which must have been made from the same file. */
+/** The reference of a row. Fails if it was made from another file. */
 export function goldenOf({ name, hash }, { models }) {
   const hint = "run tests/parity/architectures/make-goldens.mjs";
   assert.ok(models[name], `${name} has no golden: ${hint}`);
@@ -17,7 +18,7 @@ export function readGoldens() {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
-/** One line for each model; six decimals are far more than the engine promises. */
+/** One line for each model. Six decimals exceed the accuracy that the engine promises. */
 export function writeGoldens({ version, models }) {
   const rounded = (_key, value) => (typeof value === "number" ? Number(value.toFixed(6)) : value);
   const lines = Object.entries(models).map(

@@ -1,4 +1,4 @@
-// Rows of the table of architectures go in, a small GGUF file of random weights for each comes out.
+// Makes a small GGUF file of random weights for each row of the table of architectures.
 //   node tests/architectures/make-models.mjs OUT [names…]
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const vocabulary = 300;
 const spread = 3; // standard deviation of the logits, in nats
 
 /**
- * The bytes of a row's file. Weights depend on their tensor's name alone, so a row may change without the others.
+ * The bytes of a row's file. Weights depend only on the name of their tensor, so rows change independently.
  * @param asFloats the same weights, exactly, as F32
  */
 export function makeModel(model, { asFloats = false } = {}) {
@@ -37,7 +37,7 @@ function entry(value) {
   return typeof value === "number" ? { type: type.u32, value } : { type: type.f32, value: value.real };
 }
 
-const latin1 = (text) => Buffer.from(text).toString("latin1"); // as gguf.mjs wants texts
+const latin1 = (text) => Buffer.from(text).toString("latin1"); // the form that gguf.mjs expects
 const listOf = (element, value) => ({ type: type.array, element, value });
 
 function keysOf(model) {
@@ -56,7 +56,7 @@ function keysOf(model) {
   return { "general.architecture": entry(architecture), ...Object.fromEntries(entries) };
 }
 
-// Single bytes in GPT-2's alphabet, four merges, then control tokens: the end, the beginning, and others.
+// Single bytes in GPT-2's alphabet, four merges, then control tokens: end, start and unused ones.
 const merges = ["Ġ t", "h e", "i n", "e r"];
 export const textTokens = 256 + merges.length;
 const end = textTokens;
@@ -85,16 +85,15 @@ function vocabularyOf({ encoder, sentencePiece }) {
   };
 }
 
-// Characters and what they merge to; the first ones go first. "on" and "nd" compete, "é" is a letter, other characters are bytes.
+// Characters and their merges in order of priority. "on" and "nd" compete, "é" is a letter, other characters are bytes.
 const pieces =
-  `the ▁the in er ▁a an on nd ▁t he re at ▁an ▁and ing ng is ▁is th or ▁of of ▁s st es ▁b be ed ll ▁▁ ▁ e t a o i n s r h d l é`.split(
-    " ",
-  );
+  "the ▁the in er ▁a an on nd ▁t he re at ▁an ▁and ing ng is ▁is th or ▁of of ▁s st es ▁b be ed ll ▁▁ " +
+  "▁ e t a o i n s r h d l é";
 
 function sentencePieceVocabulary() {
   const controls = ["<unk>", "<s>", "</s>"];
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
-  const known = pieces.slice(0, vocabulary - controls.length - bytes.length);
+  const known = pieces.split(" ").slice(0, vocabulary - controls.length - bytes.length);
   const tokens = [...controls, ...bytes, ...known];
   const types = [2, 3, 3, ...bytes.map(() => 6), ...known.map(() => 1)];
   return {
@@ -123,7 +122,7 @@ function addVector(file, name, values) {
 
 /**
  * @param shape [columns, rows, experts?]
- * By default what comes out is somewhat larger than what goes in: attention is sharp, and each layer counts.
+ * By default the output is somewhat larger than the input: attention is sharp, and each layer matters.
  */
 function addMatrix(file, name, shape, { size = 1.4 / Math.sqrt(shape[0]), type = file.model.type } = {}) {
   const count = shape.reduce((product, dimension) => product * dimension, 1);
@@ -244,7 +243,10 @@ function addExperts(file, block) {
   addLinear(file, `${block}.ffn_down_shexp`, hidden, sharedFfn);
 }
 
-/** A norm's output is about 1: the head, which may be the embedding, then gives logits of the wanted spread. */
+/**
+ * A norm's output is about 1: this scale of the head, or of a tied embedding, gives logits of standard deviation
+ * `spread`.
+ */
 function outputGain({ embedding, hidden, tied, logitGain }) {
   return logitGain * (tied ? spread / (embedding * Math.sqrt(hidden)) : 1);
 }
@@ -252,8 +254,8 @@ function outputGain({ embedding, hidden, tied, logitGain }) {
 // ------------------------------------------------------------------------------------------------------------- files
 
 /**
- * Writes <name>.gguf for each row into a folder; gives the rows with `path` and `hash`, by which goldens know their file, and
- * `floatsPath`, a file of the same weights as F32.
+ * Writes <name>.gguf for each row into a folder. Returns the rows with `path`, `hash` (by which goldens identify the
+ * file) and `floatsPath`, a file of the same weights as F32.
  */
 export function makeModels(folder, chosen = rows) {
   mkdirSync(folder, { recursive: true });
@@ -269,10 +271,10 @@ export function makeModels(folder, chosen = rows) {
 
 if (isMain(import.meta.url)) {
   await runMain(([folder, ...names]) => {
-    if (!folder) throw new Problem("say in which folder to write the files");
+    if (!folder) throw new Problem("usage: make-models.mjs OUT [names…]");
     const unknown = names.filter((name) => !rows.some((row) => row.name === name));
     if (unknown.length > 0)
-      throw new Problem(`no such rows: ${unknown.join(", ")}; there are: ${rows.map(({ name }) => name).join(", ")}`);
+      throw new Problem(`unknown rows: ${unknown.join(", ")}; known rows: ${rows.map(({ name }) => name).join(", ")}`);
     makeModels(folder, names.length > 0 ? rows.filter(({ name }) => names.includes(name)) : rows);
   });
 }

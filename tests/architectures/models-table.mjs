@@ -1,11 +1,11 @@
-// What the parity test has verified goes in, the table of docs/models.md comes out.
+// Makes the table of docs/models.md from the rows that the parity test has verified.
 import { readFileSync, writeFileSync } from "node:fs";
 import { Problem } from "../../scripts/lib/run.mjs";
 
 const path = new URL("../../docs/models.md", import.meta.url);
 const markers = /(<!-- table: .*-->\n)([\s\S]*?)(<!-- end of table -->)/;
 
-/** Models that people know. */
+/** Well-known models of each family. */
 const examples = {
   llama: "SmolLM2, TinyLlama, Llama 3.2, Mistral, MobileLLM",
   "llama with experts": "Mixtral",
@@ -30,7 +30,7 @@ const examples = {
   "nomic-bert": "nomic-embed-text",
 };
 
-/** @param verified rows with their `share`: the largest error by the largest log-probability */
+/** @param verified rows with their `share`: the largest error relative to the largest log-probability */
 export function tableOf(verified, version) {
   const families = [...new Set(verified.map(({ family }) => family))];
   const lines = families.map((family) => {
@@ -49,7 +49,7 @@ export function tableOf(verified, version) {
 const line = (cells) => `| ${cells.join(" | ")} |\n`;
 const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
-/** What a table lists, as "family type", without what differs from machine to machine and from version to version. */
+/** The rows of a table as "family type", without the columns that vary between machines and versions. */
 export function entriesOf(table) {
   return table
     .trim()
@@ -80,6 +80,6 @@ export function writeTable(table) {
 
 function parts() {
   const found = markers.exec(readFileSync(path, "utf8"));
-  if (!found) throw new Problem("docs/models.md has lost the comments around its table");
+  if (!found) throw new Problem("docs/models.md lacks the comments around its table");
   return found;
 }

@@ -1,12 +1,12 @@
-// The table of small models: every architecture with the tensors and keys that llama.cpp asks for, and sizes at which a mistake
-// shows. make-models.mjs writes the files.
+// The table of small models: every architecture with the tensors and keys that llama.cpp requires, in sizes that expose
+// mistakes. make-models.mjs writes the files.
 
-/** A key of the file that is a float, though its value may look like an integer. */
+/** A float key of the file whose value may look like an integer. */
 export const real = (value) => ({ real: value });
 
 const usual = {
-  keys: {}, // "<architecture>.<key>", beyond those that all files have
-  type: "F32", // of matrices; vectors, positions and routers stay F32
+  keys: {}, // "<architecture>.<key>", in addition to those of all files
+  type: "F32", // of matrices; vectors, positions and routers are F32
   layers: 3,
   hidden: 128,
   heads: 4,
@@ -14,28 +14,28 @@ const usual = {
   headWidth: 32,
   ffn: 160,
   experts: 0,
-  sharedFfn: 0, // of the expert that always takes part
+  sharedFfn: 0, // of the expert that is always active
   norm: "rms", // or "layer", with a bias
   before: true, // norms before attention and feed-forward network
-  after: false, // norms after them, before their sums
+  after: false, // norms after them, before the residual sums
   qkNorm: "", // "head": one for all heads, "all": across them
   qkvBias: false,
   fusedQkv: false,
   gate: "own", // or "fused" with ffn_up, or "" for none
-  ffnBias: false, // and of attn_output
+  ffnBias: false, // also of attn_output
   tied: true,
   positions: false,
   sentencePiece: false, // instead of byte-level BPE
-  tokenizes: false, // whether texts are cut into tokens too
-  convolutions: [], // layers with a short convolution in the place of attention
+  tokenizes: false, // whether texts are tokenized too
+  convolutions: [], // layers with a short convolution in place of attention
   outputNorm: "output_norm",
-  encoder: false, // norms are after the sums then, and there are token types
-  embedding: 0.2, // size of the embedding's numbers
-  logitGain: 1, // what the norm before the head makes up for
+  encoder: false, // norms come after the residual sums, and there are token types
+  embedding: 0.2, // standard deviation of the embedding
+  logitGain: 1, // compensates the norm before the head
   extra: {}, // vectors: name → values
 };
 
-// A family is a row of docs/models.md.
+// A family is one row of docs/models.md.
 const row = (name, architecture, differences = {}) => ({
   ...usual,
   name,
@@ -45,12 +45,12 @@ const row = (name, architecture, differences = {}) => ({
 });
 
 const base = (value) => ({ "rope.freq_base": real(value) });
-const heads = { "attention.key_length": 32, "attention.value_length": 32 }; // where they are wider than hidden / heads
+const heads = { "attention.key_length": 32, "attention.value_length": 32 }; // if wider than hidden / heads
 const experts = { expert_count: 4, expert_used_count: 2 };
 const expertsOf96 = { ...experts, expert_feed_forward_length: 96 };
-// The embedding is multiplied with √hidden.
+// The embedding is multiplied by √hidden.
 const gemma = { hidden: 96, embedding: 0.03 };
-// Five layers with the window and the base 10000, one without and with the base in the file.
+// Five layers with the window and the base 10000, one without a window and with the file's base.
 const gemma3 = {
   ...gemma,
   keys: { ...heads, ...base(1e6), "attention.sliding_window": 16 },
@@ -58,14 +58,14 @@ const gemma3 = {
   after: true,
   qkNorm: "head",
 };
-// llama.cpp does not apply phi3's window, so this one is longer than the context.
+// llama.cpp does not apply phi3's window, so this one exceeds the context.
 const phi3 = {
   keys: { "rope.dimension_count": 32, "attention.sliding_window": 2047, "rope.scaling.original_context_length": 256 },
   fusedQkv: true,
   gate: "fused",
   tied: false,
 };
-// Four layers convolve over three positions, the first and the last one too.
+// Four layers convolve over three positions, among them the first and the last.
 const lfm2 = {
   keys: { ...base(1e6), "shortconv.l_cache": 3, "attention.head_count_kv": [0, 0, 2, 0, 2, 0] },
   layers: 6,
@@ -86,8 +86,9 @@ export const rows = [
     extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) },
   }),
   row("llama-rope-linear", "llama", { keys: { "rope.scaling.type": "linear", "rope.scaling.factor": real(2) } }),
-  row("llama-deep", "llama", { layers: 12, hidden: 144, heads: 9, kvHeads: 3, headWidth: 16 }), // as MobileLLM
-  row("llama-window", "llama", { keys: { "attention.sliding_window": 16 } }), // Mistral's, which llama.cpp does not apply
+  row("llama-deep", "llama", { layers: 12, hidden: 144, heads: 9, kvHeads: 3, headWidth: 16 }), // like MobileLLM
+  // Mistral's window, which llama.cpp does not apply.
+  row("llama-window", "llama", { keys: { "attention.sliding_window": 16 } }),
   row("llama-moe", "llama", { family: "llama with experts", keys: experts, experts: 4, tied: false }),
   row("llama-moe-q8_0", "llama", {
     family: "llama with experts",

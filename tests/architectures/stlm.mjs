@@ -1,10 +1,10 @@
-// A small model that reads and writes bytes, of random weights: the bytes of its file. docs/formats.md has keys and tensors.
+// A small byte-level model of random weights, as the bytes of its file. docs/formats.md describes keys and tensors.
 import { paddingAfter, type, writeHeader } from "../bench/models/gguf.mjs";
 import { blockTypes } from "../bench/models/blocks.mjs";
 import { encode, randomValues } from "./encode.mjs";
 
-const length = 12; // bytes of a chunk
-const width = 32; // of a byte
+const length = 12; // maximum bytes of a chunk
+const width = 32; // of a byte's vector
 const hidden = 64;
 const ffn = 96;
 const layers = 2;
@@ -51,7 +51,7 @@ export function makeStlm() {
     ])
       add(`${block}.${name}`, [hidden, rows]);
     addNorm(`${block}.ffn_norm`, hidden);
-    if (layer > 0) continue; // shared
+    if (layer > 0) continue; // shared with layer 0
     add(`${block}.ffn_gate`, [hidden, ffn]);
     add(`${block}.ffn_up`, [hidden, ffn]);
     add(`${block}.ffn_down`, [ffn, hidden]);

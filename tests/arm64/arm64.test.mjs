@@ -1,5 +1,5 @@
-// 64-bit ARM, emulated on other machines. V8 takes the second operand of the relaxed int8 dot as signed there, whether or not
-// the processor has an instruction for it. The unit tests must pass; the model must compute what it computes here.
+// 64-bit ARM, emulated on other machines. There V8 treats the second operand of the relaxed int8 dot product as signed,
+// with or without a dot-product instruction. The unit tests must pass, and the model must give this machine's results.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -14,23 +14,23 @@ import { flavours, measureWith } from "../parity/lib.mjs";
 import { modelPath } from "../web/lib/model.mjs";
 
 const text =
-  "The dromedary is a large camel with one hump on its back. It was probably domesticated in the Arabian Peninsula about four " +
-  "thousand years ago, and today it lives almost only as a domestic animal, in the deserts of North Africa and the Middle East. " +
-  "It can go without water for more than a week.";
-const promptTokens = 16; // the first ones of the text
+  "The dromedary is a large camel with one hump on its back. It was probably domesticated in the Arabian Peninsula " +
+  "about four thousand years ago, and today it lives almost only as a domestic animal, in the deserts of North " +
+  "Africa and the Middle East. It can go without water for more than a week.";
+const promptTokens = 16; // the first tokens of the text
 const maxTokens = 8;
 const largestChange = 0.01; // of a log-probability
 
 const machines = await ensureArm64();
 const kernelsOf = { simd: /^simd$/, relaxed: /^relaxed .*\bsigned$/ };
-// All tests once, but two that compare whole texts with a slow plain evaluation and would take half of the time; those of single kernels on
-// every machine and flavour.
+// All tests run once, except for two that compare whole texts with a slow plain evaluation and would take half of the
+// time; kernel tests run on every machine and flavour.
 const allTests = ["--test-case-exclude=tokens of a masked model see*,an answer is decided in steps*"];
 const kernelTests = ["--source-file=*/kernels/*,*/quant/*"];
 
 function runUnitTests(command, flavour, filter) {
   const program = join(repositoryRoot, `build/wasm/cmake/unit_tests_${flavour}.cjs`);
-  assert.ok(existsSync(program), `${program} is missing: npm test -- "unit tests in WebAssembly" makes it`);
+  assert.ok(existsSync(program), `${program} is missing: run npm test -- "unit tests in WebAssembly"`);
   const [first, ...others] = command;
   const { status, stdout, stderr } = spawnSync(first, [...others, program, "--no-colors", ...filter], {
     encoding: "utf8",
@@ -53,20 +53,21 @@ describe("64-bit ARM", () => {
 
   for (const [i, { name, command }] of machines.entries()) {
     for (const flavour of flavours) {
-      test(`${name}, ${flavour}: the unit tests pass, on the kernels that are right`, (t) => {
+      test(`${name}, ${flavour}: the unit tests pass, on the expected kernels`, (t) => {
         const output = runUnitTests(command, flavour, i === 0 && flavour === "relaxed" ? allTests : kernelTests);
         t.diagnostic(`${name}, ${flavour}: ${/test cases:.*/.exec(output)[0]}`);
         assert.match(/in use: (.*)/.exec(output)[1], kernelsOf[flavour]);
       });
     }
 
-    test(`${name}, relaxed: the model computes what it computes here`, async (t) => {
+    test(`${name}, relaxed: the model gives this machine's results`, async (t) => {
       const there = await measureWith({ flavour: "relaxed", threads: 1, command }, request);
       assert.match(there.kernels, kernelsOf.relaxed);
       const changes = there.score.logprobs.map((logprob, k) => Math.abs(logprob - here.score.logprobs[k]));
+      const perplexities = [there, here].map(({ score }) => score.perplexity.toFixed(4)).join(" and ");
       t.diagnostic(
-        `${name} (${there.kernels}) against this machine (${here.kernels}): a log-probability of ${changes.length} changes by ` +
-          `${Math.max(...changes)} at most, perplexity ${there.score.perplexity.toFixed(4)} and ${here.score.perplexity.toFixed(4)}`,
+        `${name} (${there.kernels}) and this machine (${here.kernels}): ${changes.length} log-probabilities differ ` +
+          `by ${Math.max(...changes)} at most; perplexity ${perplexities}`,
       );
       assert.equal(changes.length, request.tokens.length - 1);
       assert.ok(Math.max(...changes) <= largestChange);

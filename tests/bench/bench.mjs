@@ -1,6 +1,6 @@
-// Engines side by side in one run, taking turns: ours in every flavour and runtime, wllama in the same Chromium, native llama.cpp. What to
-// measure goes in as options (--help), tables go to stdout as Markdown and everything to build/bench. docs/benchmarks.md says what
-// the measures mean.
+// Benchmarks engines against each other in one run with alternating turns: ours in every flavour and runtime, wllama in
+// the same Chromium, native llama.cpp. --help lists the options. Tables go to stdout as Markdown, all results to
+// build/bench. docs/benchmarks.md defines the measures.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "../../scripts/build.mjs";
@@ -21,7 +21,7 @@ import { buildRoofline } from "./roofline/roofline.mjs";
 import { playRounds } from "./rounds.mjs";
 import { takeSeat } from "./seat.mjs";
 
-// What ends a long run from outside must also end the browsers, which is done on the way out.
+// A signal must also end the browsers, which happens in process.exit().
 for (const signal of ["SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 await runMain(async (args) => {
@@ -33,7 +33,7 @@ await runMain(async (args) => {
   const peers = await ensurePeers();
   const probes = wanted.measures.includes("roofline") ? await buildProbes(tools) : {};
   const server = await serve({
-    isolated: true, // threads want shared memory
+    isolated: true, // threads require shared memory
     mounts: {
       "/bench/": join(repositoryRoot, "tests/bench"),
       "/peers/": peers.modules,
@@ -60,7 +60,8 @@ await runMain(async (args) => {
     for (const name of names) {
       for (const threads of wanted.threads) {
         await measureModel({ name, threads, engines, wanted, deadline, report, site: server.url });
-        markdown = writeReport(report, wanted.out); // after each model, so that a run that is ended early leaves what it has
+        // After each model, so that an interrupted run keeps its results.
+        markdown = writeReport(report, wanted.out);
       }
     }
     process.stdout.write(markdown);
@@ -70,19 +71,20 @@ await runMain(async (args) => {
   }
 });
 
-/** Flavour → the path of its probe of the roofline. */
+/** Flavour → path of its roofline probe. */
 async function buildProbes(tools) {
   const probes = {};
   for (const flavour of ["simd", "relaxed"]) probes[flavour] = await buildRoofline(tools, flavour);
   return probes;
 }
 
-/** Adds the rows of one model, computed on so many threads by each engine, to the report. */
+/** Adds the results of one model with `threads` threads, for each engine, to the report. */
 async function measureModel({ name, threads, engines, wanted, deadline, report, site }) {
   const { path, urlPath } = await ensureBenchModel(name);
   const { keyValueBytes, tokens, matrices } = demandOf(path);
   const fileBytes = statSync(path).size;
-  const contextLength = Math.max(...wanted.prefill, ...wanted.contexts) + wanted.tokens + 128; // what warms up fits too
+  // With room for the warm-up.
+  const contextLength = Math.max(...wanted.prefill, ...wanted.contexts) + wanted.tokens + 128;
   const model = (report.models[name] ??= { fileBytes, matrices, settings: {} });
   const prompts = promptMaker(tokens);
   const seats = engines.map((engine) => {
@@ -115,5 +117,6 @@ function lineOf({ round, engine, measure, at, value, probe, skipped, error }) {
   const what = [round && `round ${round}`, engine, measure, at].filter((part) => part !== undefined).join(" ");
   if (probe) return `${what}: memory ${probe.readGBps.toFixed(1)} GB/s`;
   if (value === undefined) return `${what}: ${skipped ? `skipped: ${skipped}` : `failed: ${error}`}`;
-  return `${what}: ${measure === "memory" ? `${(value / 1e6).toFixed(0)} MB` : `${value.toFixed(2)} ${measure === "load" ? "s" : "tok/s"}`}`;
+  if (measure === "memory") return `${what}: ${(value / 1e6).toFixed(0)} MB`;
+  return `${what}: ${value.toFixed(2)} ${measure === "load" ? "s" : "tok/s"}`;
 }

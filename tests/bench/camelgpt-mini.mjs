@@ -1,8 +1,9 @@
-// How long CamelGPT-mini takes for 16 tokens in 1, 3 and 8 steps after a warm-up, and what it occupies.
+// Measures the time CamelGPT-mini takes for 16 tokens in 1, 3 and 8 steps after a warm-up, and its memory.
 //
 //   npm run bench:mini -- [--rounds N]
 //
-// Each round is a prompt of its own, so that nothing is reused. In a worker, as by default, and on the caller's own thread.
+// Each round has its own prompt, so that nothing is reused. Measured in a worker (the default) and on the caller's
+// thread.
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "300" } } });
@@ -41,11 +42,11 @@ async function measure(options) {
 console.log(`Node ${process.version}`, describeMachine());
 for (const worker of [true, false]) {
   const { lines, epdp, memoryPlan, engine, grown } = await measure({ worker });
-  console.log(
-    `\n16 tokens, ${worker ? "in a worker" : "on the caller's thread"}, ${engine.kernels}, epdp ${epdp.mode}, ${(100 * epdp.ffnKept).toFixed(0)} % of the neurons`,
-  );
+  const where = worker ? "in a worker" : "on the caller's thread";
+  const neurons = `${(100 * epdp.ffnKept).toFixed(0)} % of the neurons`;
+  console.log(`\n16 tokens, ${where}, ${engine.kernels}, epdp ${epdp.mode}, ${neurons}`);
   console.table(lines);
-  console.log(
-    `planned ${(memoryPlan.totalBytes / 1e6).toFixed(2)} MB; the process grew by ${(grown / 1e6).toFixed(1)} MB, the engine's code included`,
-  );
+  const megabytes = (bytes, digits) => `${(bytes / 1e6).toFixed(digits)} MB`;
+  const planned = megabytes(memoryPlan.totalBytes, 2);
+  console.log(`planned ${planned}; the process grew by ${megabytes(grown, 1)}, including the engine's code`);
 }

@@ -1,11 +1,13 @@
-// What dynamic pruning costs and gains: settings side by side in one run, taking turns, against the dense model.
+// Measures the cost and gain of dynamic pruning: settings against the dense model in one run with alternating turns.
 //
-//   npm run bench:epdp -- [--model M] [--sidecar F] [--prompts F] [--settings S;S…] [--tokens N] [--rounds N] [--context F] [--out F]
+//   npm run bench:epdp -- [--model M] [--sidecar F] [--prompts F] [--settings S;S…] [--tokens N] [--rounds N]
+// [--context F] [--out F]
 //
-// --prompts: one a line, instead of those below. --settings: modes, or JSON. --context: a text file that stands before each
-// prompt, for long contexts. Speed: greedy answers of N tokens, the shortest time of the rounds for each prompt. Cost: on the dense
-// model's answers, each token as a step would see it, with the guard off; and whether the greedy answers are the same.
-// --out: a JSON file; pictures of the speed against each cost go beside it.
+// --prompts: one prompt a line, instead of those below. --settings: modes, or JSON. --context: a text file prepended to
+// each prompt, for long contexts. Speed: greedy answers of N tokens, the shortest time over the rounds for each prompt.
+// Cost: on the dense model's answers, each token evaluated as in a step, with the guard off, and the number of equal
+// greedy answers.
+// --out: a JSON file; plots of the speed against each cost are written next to it.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
@@ -111,7 +113,7 @@ for (const [index, prompt] of prompts.entries()) {
   for (const seat of seats.slice(1)) await addCost(seat, prompt, answers[0]);
 }
 
-/** The cost on the answer alone: that of prompt and answer together, less that of the prompt. */
+/** The cost of the answer: the cost of prompt and answer together minus that of the prompt. */
 async function addCost(seat, prompt, answer) {
   const question = await dense.model.tokenize(
     `<|im_start|>user\n${before}${prompt}<|im_end|>\n<|im_start|>assistant\n`,
@@ -148,10 +150,12 @@ const { engine } = await dense.model.info();
 for (const { model } of seats) await model.dispose();
 
 console.log(
-  `${values.model}, ${engine.kernels}, ${engine.threads} thread(s), ${prompts.length} prompts × ${maxTokens} tokens, best of ${values.rounds}`,
+  `${values.model}, ${engine.kernels}, ${engine.threads} thread(s), ` +
+    `${prompts.length} prompts × ${maxTokens} tokens, best of ${values.rounds}`,
 );
 console.log(
-  "| setting | tok/s | speed | KL | top-1 | perplexity | same answers | multiply-adds | drafts accepted | drift |\n|---|---|---|---|---|---|---|---|---|---|",
+  "| setting | tok/s | speed | KL | top-1 | perplexity | same answers | multiply-adds | drafts accepted | drift |\n" +
+    `|${"---|".repeat(10)}`,
 );
 for (const r of rows) {
   const cells = [
@@ -170,13 +174,11 @@ for (const r of rows) {
 }
 if (values.out) {
   await writePictures(values.out.replace(/\.json$/, ""));
-  await writeFile(
-    values.out,
-    `${JSON.stringify({ machine: describeMachine(), node: process.version, model: values.model, engine, rows }, null, 2)}\n`,
-  );
+  const results = { machine: describeMachine(), node: process.version, model: values.model, engine, rows };
+  await writeFile(values.out, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-/** One line for the modes and one for each number that settings differ by, each point a setting. */
+/** One line for the modes and one for each option that settings vary, with a point for each setting. */
 async function writePictures(name) {
   const family = ({ setting }) => (setting.startsWith("{") ? Object.keys(JSON.parse(setting)).join(", ") : "modes");
   const costs = {
@@ -185,8 +187,9 @@ async function writePictures(name) {
     perplexity: { title: "perplexity, % more", of: (row) => Math.max(0, 100 * (row.perplexityRatio - 1)) },
   };
   for (const [cost, { title, of }] of Object.entries(costs)) {
-    const points = (own) => own.map((row) => [Number(of(row).toPrecision(2)), row.speed]).sort(([a], [b]) => a - b);
-    const series = Object.entries(Object.groupBy(rows, family)).map(([label, own]) => ({ label, points: points(own) }));
+    const points = (group) => group.map((row) => [Number(of(row).toPrecision(2)), row.speed]).sort(([a], [b]) => a - b);
+    const groups = Object.entries(Object.groupBy(rows, family));
+    const series = groups.map(([label, group]) => ({ label, points: points(group) }));
     await writeFile(
       `${name}-${cost}.svg`,
       plotLines(`${values.model}: speed against ${title}`, series, { x: title, y: "× dense" }),

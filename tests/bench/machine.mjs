@@ -1,4 +1,4 @@
-// Nothing goes in, what a reader must know about the machine and the programs of a run comes out.
+// Describes the machine and the programs of a run.
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ export function describeVersions({ chromium, node24, peers }) {
   const changed = capture("git", ["status", "--porcelain", "--untracked-files=no"]);
   return {
     CamelGPT: commit.ok
-      ? `${version} (${commit.stdout.trim()}${changed.stdout.trim() ? " and changes" : ""})`
+      ? `${version} (${commit.stdout.trim()}${changed.stdout.trim() ? " with changes" : ""})`
       : version,
     Chromium: capture(chromium, ["--version"]).stdout.match(/[\d.]+/)?.[0],
     Node: capture(node24, ["--version"]).stdout.trim(),

@@ -1,12 +1,13 @@
-// What a measurement takes beside time: memory of processes, energy of the machine. Each meter starts with a call and gives its
-// reading with the next.
+// Measures the memory of processes and the energy of the machine. A meter starts with a call and returns a function
+// that reads it.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { canMeasure, forgetPeak, memoryOf } from "../parity/process-memory.mjs";
 
 /**
- * Memory that processes take from now on: returns a function that gives the bytes of resident memory, at their highest, beyond what
- * was resident now; undefined where the system does not tell. Processes that start later do not count.
+ * Starts to measure the memory of processes. Returns a function that returns the peak of resident memory in bytes since
+ * then, minus the resident memory at the start; undefined if the system does not report it. Processes that start later
+ * are not counted.
  */
 export function meterMemory(processIds) {
   if (!canMeasure) return () => undefined;
@@ -16,7 +17,7 @@ export function meterMemory(processIds) {
     [...before].reduce((sum, [id, then]) => {
       const after = memoryIfAlive(id);
       if (!then || !after) return sum;
-      // Where the system does not let the peak be forgotten, an old one says nothing.
+      // If the system does not reset the peak, an earlier peak is meaningless.
       const highest = after.peak > then.peak ? after.peak : after.now;
       return sum + Math.max(0, highest - then.now);
     }, 0);
@@ -35,14 +36,17 @@ const packages = readablePackages();
 
 export const canMeasureEnergy = packages.length > 0;
 
-/** Joules of all processor packages from now on: returns a function that gives them, or undefined where the machine does not tell. */
+/**
+ * Starts to measure energy. Returns a function that returns the joules of all processor packages, or undefined if
+ * unknown.
+ */
 export function meterEnergy() {
   if (!canMeasureEnergy) return () => undefined;
   const before = packages.map(microjoules);
   return () =>
     packages.reduce((sum, folder, i) => {
       const used = microjoules(folder) - before[i];
-      return sum + (used >= 0 ? used : used + number(folder, "max_energy_range_uj")) / 1e6; // the counter starts anew at its end
+      return sum + (used >= 0 ? used : used + number(folder, "max_energy_range_uj")) / 1e6; // the counter wraps around
     }, 0);
 }
 

@@ -1,24 +1,25 @@
-// The command line goes in, what to measure comes out.
+// Parses the benchmark's command line.
 import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { Problem, repositoryRoot } from "../../scripts/lib/run.mjs";
 import { modelNames } from "./models/catalogue.mjs";
 
 export const usage = `npm run bench -- [options]
-  --quick            SmolLM2 alone, the main engines, 3 rounds, under 3 minutes
-  --models a,b       models, or the beginning of their names (default: all): ${modelNames.join(", ")}
-  --engines a,b      engines, or the beginning of their names (default: all): chromium-relaxed, chromium-simd, node-relaxed, node-simd,
-                     deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native; and, only where named, balanced-chromium and
-                     balanced-node, with dynamic pruning
+  --quick            SmolLM2 only, the main engines, 3 rounds, under 3 minutes
+  --models a,b       models, or prefixes of their names (default: all): ${modelNames.join(", ")}
+  --engines a,b      engines, or prefixes of their names (default: all): chromium-relaxed, chromium-simd,
+                     node-relaxed, node-simd, deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native;
+                     and, only if named, balanced-chromium and balanced-node, with dynamic pruning
   --threads 1,2      numbers of threads (default: 1)
   --measures a,b     load, memory, prefill, decode, roofline (default: all)
   --prefill 16,128   lengths of prompts (default: 16,128,512,2048)
-  --contexts 0,1024  lengths of what is decoded after (default: 0,1024,4096)
+  --contexts 0,1024  context lengths for decoding (default: 0,1024,4096)
   --tokens N         tokens to decode (default: 32)
   --rounds N         rounds (default: 5)
-  --seconds N        begin no round that would end later than after N seconds of measuring (default: no limit; with --quick 150)
-  --cap N            leave out a measurement that would take more than N seconds (default: 20)
-  --out DIR          where the results go (default: build/bench)
+  --seconds N        start no round that would end after N seconds of measuring (default: no limit; with
+                     --quick 150)
+  --cap N            skip a measurement that would take more than N seconds (default: 20)
+  --out DIR          output folder (default: build/bench)
 `;
 
 const quick = {
@@ -31,7 +32,7 @@ const quick = {
   seconds: "150",
 };
 
-/** Undefined where only the usage is wanted. */
+/** The options, or undefined if --help was given. */
 export function readOptions(args) {
   const texts = [
     "models",
@@ -56,7 +57,7 @@ export function readOptions(args) {
   const known = ["load", "memory", "prefill", "decode", "roofline"];
   const measures = given.measures ? list(given.measures) : known;
   const unknown = measures.find((name) => !known.includes(name));
-  if (unknown) throw new Problem(`--measures knows ${known.join(", ")}, not "${unknown}"`);
+  if (unknown) throw new Problem(`--measures accepts ${known.join(", ")}, not "${unknown}"`);
   return {
     models: given.models ? list(given.models) : modelNames,
     engines: list(given.engines ?? "chromium,node,deno,bun,wllama,native"),
@@ -81,11 +82,11 @@ function parse(args, options) {
 }
 
 const list = (text) => text.split(",").filter(Boolean);
-const numbers = (name, text, least) => list(text).map((each) => number(name, each, least));
+const numbers = (name, text, minimum) => list(text).map((each) => number(name, each, minimum));
 
-function number(name, text, least) {
+function number(name, text, minimum) {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least)
-    throw new Problem(`--${name} wants whole numbers from ${least} on, not "${text}"`);
+  if (!Number.isInteger(value) || value < minimum)
+    throw new Problem(`--${name} must be integers of at least ${minimum}, not "${text}"`);
   return value;
 }

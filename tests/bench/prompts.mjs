@@ -1,9 +1,9 @@
-// The tokens of a vocabulary go in, prompts of any exact length come out, as ids and as the text that has just these ids. Each one starts
-// with another token than those before it, so that no engine can use what it still holds of an earlier prompt.
+// Makes prompts of an exact length in tokens, as ids and as the text with these ids. Each begins with another token
+// than the prompts before it, so that no engine can reuse its cache.
 
-const wordsUsed = 2000; // the first and so the most frequent ones of a vocabulary made by merging
+const wordsUsed = 2000; // the first tokens of a vocabulary made by merging are the most frequent
 
-/** @param tokens as in the file, byte-level BPE: "Ġ" (here as its two bytes) stands for the space before a word */
+/** @param tokens as in the file, byte-level BPE: "Ġ" (here as its two bytes) is the space before a word */
 export function promptMaker(tokens) {
   const space = Buffer.from("Ġ").latin1Slice();
   const words = tokens

@@ -1,18 +1,19 @@
-// A model and the engines that are to run it go in, rows of measurements come out: the engines take turns in every round, each
-// beginning one place further, and one that fails leaves the table while the others go on.
+// Measures one model on several engines. The engines take turns in every round, each round begins with the next engine,
+// and an engine that fails is dropped.
 import { freemem } from "node:os";
 import { say } from "../../scripts/lib/run.mjs";
 import { Skipped } from "./seat.mjs";
 
 const shareOfMemory = 0.6;
-const processBytes = 300e6; // of an engine beside its model and cache
+const processBytes = 300e6; // of an engine in addition to its model and cache
 
 /**
  * @param seats   of takeSeat
- * @param bytes   that one engine needs for the model and its cache
+ * @param bytes   of the model and its cache in one engine
  * @param wanted  `{measures, prefill, contexts, rounds}`, see options.mjs
- * @param deadline of performance.now(): no round begins that would end later
- * @param record  called with each row: `{engine, round, measure, at, value, joules}` or `{engine, round, measure, probe}`, or with `skipped` or `error`, a text, in place of value
+ * @param deadline in the time of performance.now(): no round begins that would end later
+ * @param record  called with each row: `{engine, round, measure, at, value, joules}` or `{engine, round, measure,
+ *   probe}`, or with a text `skipped` or `error` instead of the value
  */
 export async function playRounds({ seats, bytes, wanted, deadline, record }) {
   const left = new Set(seats);
@@ -24,7 +25,7 @@ export async function playRounds({ seats, bytes, wanted, deadline, record }) {
     for (let round = 1; round <= wanted.rounds; ++round) {
       const began = performance.now();
       if (round > 1 && began + longest > deadline) {
-        say(`bench: ${round - 1} of ${wanted.rounds} rounds: there is no time for another one`);
+        say(`bench: ${round - 1} of ${wanted.rounds} rounds: no time left for another one`);
         break;
       }
       const order = rotated(seats, round - 1).filter((seat) => left.has(seat));
@@ -54,7 +55,8 @@ async function measureLoad({ seat, left, record, round, wanted }) {
 async function playGroup({ group, left, record, round, wanted }) {
   const turns = [
     ...(wanted.measures.includes("prefill") ? wanted.prefill.map((at) => ({ measure: "prefill", at })) : []),
-    ...(wanted.measures.includes("roofline") ? [{ measure: "roofline" }] : []), // beside the decoding that it is compared with
+    // Next to the decoding that it is compared with.
+    ...(wanted.measures.includes("roofline") ? [{ measure: "roofline" }] : []),
     ...(wanted.measures.includes("decode") ? wanted.contexts.map((at) => ({ measure: "decode", at })) : []),
   ];
   if (turns.length === 0) return;
@@ -74,7 +76,7 @@ async function makeReady({ seats, left, record, row }) {
   for (const seat of seats) await guarded({ seat, left, record, row }, () => seat.ready());
 }
 
-/** What cannot be done becomes a row. A single turn may be left out; anything worse ends the engine's part with this model. */
+/** Records a failure as a row. A skipped turn is only recorded; any other failure drops the engine for this model. */
 async function guarded({ seat, left, record, row, staysWhenSkipped = false }, body) {
   if (!left.has(seat)) return;
   try {

@@ -1,35 +1,35 @@
-// One engine with one model at the table: it loads, takes its turn when it is asked, and knows how long a turn would take it.
+// Runs one model in one engine for the benchmark: loads, measures on request, and predicts the time of a measurement.
 import { meterEnergy, meterMemory } from "./meters.mjs";
 
-const firstPrompt = 16; // tokens before the first one of an answer, where loading is measured
+const firstPrompt = 16; // tokens before an answer's first token when loading is measured
 const warmUp = { short: { at: 16, tokens: 4 }, long: { at: 128, tokens: 16 } };
 const warmUpSeconds = 12;
-const patienceFactor = 3; // with what was measured in an earlier round: medians want all of them
+const patienceFactor = 3; // for turns that an earlier round measured: medians need every round
 const patienceMs = 10 * 60_000;
 
-/** A turn that cannot be had here or takes too long: a row of its own, and no error. */
+/** A measurement that is impossible here or takes too long. Recorded as a row, not as an error. */
 export class Skipped extends Error {}
 
 /**
  * @param engine  one of listEngines
  * @param source  of the model, for this engine
  * @param prompts `(length) → {ids, text}`, see prompts.mjs
- * @param kernels that the model needs, for the roofline
+ * @param kernels of the model, for the roofline
  */
 export function takeSeat({ engine, source, threads, contextLength, prompts, kernels, cap, tokens }) {
   let session;
-  let settings; // what a trial found best
+  let settings; // the best settings of a trial
   let description;
-  const rates = {}; // tokens a second, as last seen
-  const begun = new Set(); // demands that were met in an earlier round
+  const rates = {}; // tokens a second, as last measured
+  const begun = new Set(); // demands that an earlier round measured
 
   async function loadInto(each) {
     const loaded = await soon(
       each.ask("load", { source, flavour: engine.flavour, epdp: engine.epdp, threads, contextLength, ...settings }),
     );
     if (loaded.threads !== threads)
-      throw new Skipped(`computes with ${loaded.threads} of ${threads} threads: ${loaded.settings}`);
-    if (loaded.flavour !== engine.flavour) throw new Skipped(`computes with the kernels of ${loaded.flavour} here`);
+      throw new Skipped(`runs on ${loaded.threads} of ${threads} threads: ${loaded.settings}`);
+    if (loaded.flavour !== engine.flavour) throw new Skipped(`runs the kernels of ${loaded.flavour} here`);
     description = loaded.settings;
     return loaded;
   }
@@ -38,16 +38,17 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
     const result = await soon(each.ask("run", { prompt: prompts(length), tokens: count }));
     if (result.promptTokens !== length || result.generated !== count) {
       throw new Error(
-        `evaluated ${result.promptTokens} tokens and generated ${result.generated}, not ${length} and ${count}`,
+        `evaluated ${result.promptTokens} tokens and generated ${result.generated}, expected ${length} and ${count}`,
       );
     }
     rates.prefill = (1000 * length) / result.promptMs;
-    if (count > 1) rates.decode = (1000 * (count - 1)) / result.decodeMs; // the first token comes out of the prompt
+    // The first token comes from the prompt's evaluation.
+    if (count > 1) rates.decode = (1000 * (count - 1)) / result.decodeMs;
   }
 
   const secondsFor = ({ at, tokens: count }) => at / rates.prefill + count / (rates.decode ?? rates.prefill);
 
-  /** Runs where it is not expected to take too long; the joules that it took, where the machine tells. */
+  /** Runs unless the expected time exceeds the cap. Returns the joules, if known. */
   async function affordable(each, demand) {
     const seconds = secondsFor(demand);
     const key = `${demand.at} ${demand.tokens}`;
@@ -69,12 +70,12 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
   return {
     engine,
 
-    /** What runs, for the report; known after a load. */
+    /** The actual settings, for the report; known after a load. */
     get description() {
       return description;
     },
 
-    /** Once, before anything is measured: an engine that tries settings keeps the best ones for all rounds. */
+    /** Runs once before measuring: an engine that tries settings keeps the best for all rounds. */
     async prepare() {
       if (!engine.tries) return;
       const trial = await engine.start();
@@ -86,7 +87,7 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
       }
     },
 
-    /** A load from nothing to the first token, in a process or page of its own: `{seconds, bytes}`. */
+    /** Measures a load up to the first token, in a new process or page: `{seconds, bytes}`. */
     async load() {
       const fresh = await engine.start();
       try {
@@ -100,24 +101,27 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
       }
     },
 
-    /** Loads and warms up, unless that was done. */
+    /** Loads and warms up, if not done yet. */
     async ready() {
       if (!session) await open();
     },
 
-    /** `{value: tokens a second, joules: by token}` of a prompt of `at` tokens. */
+    /** `{value: tokens a second, joules: per token}` for a prompt of `at` tokens. */
     async prefill(at) {
       const joules = await affordable(session, { at, tokens: 1 });
       return { value: rates.prefill, joules: joules === undefined ? undefined : joules / at };
     },
 
-    /** The same of tokens that follow `at` others. At 0 a prompt of one token stands before them, and only there energy is theirs. */
+    /**
+     * `{value: tokens a second, joules: per token}` for decoding after `at` tokens. 0 means a prompt of one token; only
+     * then is the energy attributed to decoding.
+     */
     async decode(at) {
       const joules = await affordable(session, { at: Math.max(at, 1), tokens });
       return { value: rates.decode, joules: joules === undefined || at > 0 ? undefined : joules / tokens };
     },
 
-    /** `{probe}`: what this runtime reaches on this machine just now, see roofline/measure.js. */
+    /** `{probe}`: the roofline of this runtime on this machine at this moment, see roofline/measure.js. */
     async roofline() {
       return { probe: await soon(session.ask("roofline", { source: engine.probe, kernels })) };
     },
@@ -130,7 +134,7 @@ export function takeSeat({ engine, source, threads, contextLength, prompts, kern
   };
 }
 
-/** A promise that does not wait for ever. */
+/** The promise with a time limit. */
 async function soon(promise) {
   let timer;
   const late = new Promise((_, failed) => {

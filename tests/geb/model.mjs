@@ -1,5 +1,5 @@
-// The name of a tensor type goes in, a model of random weights with exactly the shape of GEB-1.3B (Wu et al. 2024) comes out, piece
-// by piece: in the layout of ChatGLM, and never on disk unless it is asked for.
+// Generates a model of random weights with exactly the shape of GEB-1.3B (Wu et al. 2024) in the layout of ChatGLM. The
+// file is streamed and never stored, except from the command line:
 //   node tests/geb/model.mjs TYPE OUT.gguf
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
@@ -20,11 +20,11 @@ export const shape = {
   contextLength: 4096,
 };
 
-/** The numbers of `general.file_type`. */
+/** The values of `general.file_type`. */
 const fileTypes = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 };
 export const types = Object.keys(fileTypes);
 
-/** `{bytes, parameters, pieces()}`; the file is the same each time. */
+/** `{bytes, parameters, pieces()}`; the file is always the same. */
 export function gebModel(typeName, { contextLength = shape.contextLength } = {}) {
   const tensors = tensorsOf(typeName);
   const metadata = metadataOf(typeName, contextLength);
@@ -75,7 +75,7 @@ function metadataOf(typeName, contextLength) {
   const count = (value) => ({ type: type.u32, value });
   const real = (value) => ({ type: type.f32, value });
   const list = (element, value) => ({ type: type.array, element, value });
-  const latin1 = (value) => Buffer.from(value).toString("latin1"); // as writeHeader wants texts
+  const latin1 = (value) => Buffer.from(value).toString("latin1"); // the form that writeHeader expects
   const { tokens, merges } = bilingualVocabulary(shape.vocabulary);
   const firstControl = tokens.length - controls.length;
   return {
@@ -106,7 +106,7 @@ function metadataOf(typeName, contextLength) {
 if (isMain(import.meta.url)) {
   await runMain(async ([typeName, path]) => {
     if (!types.includes(typeName) || !path)
-      throw new Problem(`say which type (${types.join(", ")}) and where to write the file`);
+      throw new Problem(`usage: model.mjs TYPE OUT.gguf, with a TYPE of ${types.join(", ")}`);
     await pipeline(Readable.from(gebModel(typeName).pieces(), { objectMode: false }), createWriteStream(path));
   });
 }

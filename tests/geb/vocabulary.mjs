@@ -1,7 +1,8 @@
-// A size goes in, a bilingual byte-level BPE vocabulary comes out: English-like syllables and words, every Chinese character of
-// Unicode's first block, and pairs of these. As it would be trained, every token but the single bytes is a merge of two earlier ones.
+// Makes a bilingual byte-level BPE vocabulary of a given size: English-like syllables and words, every Chinese
+// character of Unicode's first block, and pairs of these. As in a trained vocabulary, every token but the single bytes
+// merges two others.
 
-/** Tokens that no text contains, as ChatGLM has them; the first ends a text. */
+/** Control tokens of ChatGLM, which no text contains; the first ends a text. */
 export const controls = [
   "<|endoftext|>",
   "[gMASK]",
@@ -43,7 +44,7 @@ export function bilingualVocabulary(size) {
   return { tokens: [...tokens, ...controls], merges };
 }
 
-/** Each byte as a letter: those that can be printed are their own. */
+/** Each byte as a letter: printable bytes represent themselves. */
 function makeAlphabet() {
   let others = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {

@@ -1,9 +1,9 @@
-// A script of this folder and a request go in, what it answers as a process of its own comes out.
+// Runs a script of this folder in a child process, for one request.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 
-/** The answer of a script of this folder, run by `command`, to one request. */
+/** Sends one request to a script of this folder, run by `command`, and returns its answer. */
 export async function askProcess(script, request, { command = [process.execPath], args = [] } = {}) {
   const [execPath, ...execArgv] = command;
   const child = fork(new URL(script, import.meta.url), args, { execPath, execArgv });

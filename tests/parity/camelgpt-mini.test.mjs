@@ -1,4 +1,4 @@
-// CamelGPT-mini on the sets that judge it: how often its label is the right one, as the package computes it.
+// The accuracy of CamelGPT-mini's labels on its evaluation sets, as computed by the package.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ function reviews(content) {
     });
 }
 
-/** [text, label] of AG News, cleaned as for the training: escapes, those that lost their ampersand too, and tags. */
+/** [text, label] of AG News, cleaned as for the training: HTML escapes, also without their ampersand, and tags. */
 function news(content) {
   const rows = [...content.matchAll(/^"(\d)","((?:[^"]|"")*)","((?:[^"]|"")*)"$/gm)];
   return rows.map(([, topic, title, text]) => [
@@ -39,12 +39,12 @@ function clean(text) {
     .trim();
 }
 
-for (const [name, file, read, labels, least] of [
+for (const [name, file, read, labels, minimum] of [
   ["sentiment", "sst2/dev.tsv", reviews, ["negative", "positive"], 77],
   ["topic", "ag-news/dev.csv", news, topics, 84],
 ]) {
   const { path, skip } = evaluationData(file);
-  test(`${name} of texts it has not seen`, { skip }, async (t) => {
+  test(`${name} on unseen texts`, { skip }, async (t) => {
     const texts = read(readFileSync(path, "utf8"));
     for (const epdp of ["balanced", "off"]) {
       const model = await CamelGPTInference.load("camelgpt-mini", { epdp });
@@ -53,7 +53,7 @@ for (const [name, file, read, labels, least] of [
       await model.dispose();
       const share = (100 * right) / texts.length;
       t.diagnostic(`${name}, ${epdp}: ${share.toFixed(2)} % of ${texts.length}`);
-      assert.ok(share >= least, `${share} %`);
+      assert.ok(share >= minimum, `${share} %`);
     }
   });
 }

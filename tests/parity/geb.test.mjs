@@ -1,5 +1,6 @@
-// A model of random weights with exactly the shape of GEB-1.3B runs in Node and in Chromium within its memory plan: quantised, as
-// halves, and from a file of F32 whose matrices become halves on the way in. The files are made while they are sent.
+// A random model with exactly the shape of GEB-1.3B runs in Node and in Chromium within its memory plan: quantised, as
+// halves, and from an F32 file whose matrices are converted to halves while loading. The files are generated while they
+// are sent.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -9,7 +10,7 @@ import { openBrowser, startSite } from "../web/lib/browser.mjs";
 import { checkPeak, downloadBytes, measureInChromium, measureInNode } from "./peak.mjs";
 import { canMeasure } from "./process-memory.mjs";
 
-const skip = canMeasure ? false : "resident memory is read from /proc, which this system does not have";
+const skip = canMeasure ? false : "resident memory is read from /proc, which this system lacks";
 const maxTokens = 16;
 const addressable = 2 ** 32;
 
@@ -41,7 +42,7 @@ describe("a model of the shape of GEB-1.3B", { skip }, () => {
     });
   }
 
-  test("F32 becomes halves while it arrives, since 5.4 GB would not fit", async (t) => {
+  test("F32 is converted to halves while loading, since 5.4 GB would not fit", async (t) => {
     const result = await measureInNode(`${server.url}/F32.gguf`, "worker", { maxTokens });
     check(t, result);
     assert.equal(result.plan.weights, "f16");

@@ -1,4 +1,4 @@
-// What the tests of this folder share: the texts for evaluation, what to compare on them, and calls of the references in Python.
+// Shared by the tests of this folder: configurations, evaluation texts and calls of the references in Python.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,11 +12,11 @@ import { measure } from "./measure.mjs";
 
 export { askProcess };
 
-/** The flavours whose results must not differ from a reference. */
+/** The flavours whose results must agree with a reference. */
 export const flavours = ["simd", "relaxed"];
 const threadCounts = [1, 2];
 
-/** What to run on all of a test's data. */
+/** The configurations that run on all of a test's data. */
 export const configurations = flavours.flatMap((flavour) =>
   threadCounts.map((threads) => ({
     name: threads === 1 ? flavour : `${flavour} on ${threads} threads`,
@@ -25,7 +25,10 @@ export const configurations = flavours.flatMap((flavour) =>
   })),
 );
 
-/** What to run on a part of it: this machine made to look like others, in processes of their own. */
+/**
+ * Configurations that run on part of the data: processors with fewer instructions, emulated by flags in child
+ * processes.
+ */
 export const flaggedConfigurations = v8Flags.flatMap((flag) =>
   (flag === flagWithoutFma ? ["simd"] : flavours).map((flavour) => ({
     name: `${flavour} with ${flag}`,
@@ -35,7 +38,7 @@ export const flaggedConfigurations = v8Flags.flatMap((flag) =>
   })),
 );
 
-/** What the package computes in a configuration: see measure.mjs. */
+/** The package's results in a configuration: see measure.mjs. */
 export function measureWith({ flavour, threads, command }, request) {
   const whole = { flavour, threads, ...request };
   return command ? askProcess("measure-process.mjs", whole, { command }) : measure(whole);
@@ -43,15 +46,17 @@ export function measureWith({ flavour, threads, command }, request) {
 
 const dataFolder = resolve(repositoryRoot, process.env.CAMELGPT_DATA ?? "../shared/data");
 
-/** `{path, skip}` of a text for evaluation, which the repository does not hold; `skip` says what is missing, or is false. */
+/**
+ * `{path, skip}` of an evaluation text, which the repository does not contain; `skip` is false or says what is missing.
+ */
 export function evaluationData(name) {
   const path = join(dataFolder, name);
-  return { path, skip: existsSync(path) ? false : `${name} is not there: set CAMELGPT_DATA to a folder that has it` };
+  return { path, skip: existsSync(path) ? false : `${name} is missing: set CAMELGPT_DATA to a folder that has it` };
 }
 
 /**
- * Runs a script of this folder on a model, and gives the JSON that it writes to `--out`. `inputs` become files: {tokens: …} is
- * passed as `--tokens FILE` with the value as JSON in it.
+ * Runs a script of this folder on a model and returns the JSON that it writes to `--out`. `inputs` become files:
+ * {tokens: …} is passed as `--tokens FILE`, with the value as JSON.
  */
 export async function runReference(script, model, { inputs = {}, args = [] }) {
   const python = await ensurePython();
@@ -70,7 +75,7 @@ export async function runReference(script, model, { inputs = {}, args = [] }) {
   }
 }
 
-/** The share of places where both have the same token. */
+/** The share of positions with equal tokens. */
 export function agreement(a, b) {
   assert.equal(a.length, b.length);
   return a.filter((token, i) => token === b[i]).length / a.length;

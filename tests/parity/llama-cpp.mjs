@@ -1,5 +1,5 @@
-// Native llama.cpp through node-llama-cpp as a child process: the folder of its modules, a model and a number of threads are the
-// arguments; requests come as messages, greedy continuations go back.
+// Native llama.cpp through node-llama-cpp as a child process. Arguments: its modules folder, a model and a number of
+// threads. Requests arrive as messages, results are sent back.
 //   {prompts: [[id…]…], maxTokens} → {answers: [[id…]…]}   (an end token is the last of an answer that it ends)
 //   {prefixes: [[id…]…]} → {gaps: [number…]}                (between the two best logits after each)
 import { join } from "node:path";
@@ -27,7 +27,7 @@ async function answer(prompt, maxTokens) {
   return tokens;
 }
 
-// The samplers leave most tokens out unless they are told not to.
+// The default samplers remove most tokens before the logits are read.
 const everyToken = { temperature: 1, topK: 0, topP: 1, minP: 0, yieldEogToken: true };
 
 async function gapAfter(prefix) {

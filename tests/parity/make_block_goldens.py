@@ -1,5 +1,8 @@
-"""Random valid blocks of every quantised GGUF type and their values by the PyPI package gguf: the independent reference
-for src/quant. Prints a C++ header. Usage: make_block_goldens.py > tests/unit/quant/block_goldens.h"""
+"""Makes random valid blocks of every quantised GGUF type and their values according to the PyPI package gguf, the
+independent reference for src/quant. Prints a C++ header.
+
+    make_block_goldens.py > tests/unit/quant/block_goldens.h
+"""
 import numpy as np
 from gguf import GGMLQuantizationType as T
 from gguf.quants import dequantize
@@ -14,7 +17,8 @@ TYPES = [
 random = np.random.default_rng(20)
 print("// Made by tests/parity/make_block_goldens.py with the PyPI package gguf. Values are the bits of floats.")
 print("#pragma once\n\n#include <cstdint>\n")
-print("struct BlockGolden {\n  const char* name;\n  uint32_t bytes, elements;\n  const uint8_t* block;\n  const uint32_t* values;\n};\n")
+print("struct BlockGolden {\n  const char* name;\n  uint32_t bytes, elements;")
+print("  const uint8_t* block;\n  const uint32_t* values;\n};\n")
 for name, size, elements, scales in TYPES:
     block = random.integers(0, 256, size, dtype=np.uint8)
     for i, at in enumerate(scales):

@@ -1,5 +1,5 @@
-"""Evaluates the small model of tests/unit/tiny_stlm.h by the definition of the graph, in doubles, and writes what comes out to
-tests/unit/model/stlm_goldens.h. Usage: python3 tests/parity/make_stlm_goldens.py (needs numpy)"""
+"""Evaluates the small model of tests/unit/tiny_stlm.h from the definition of the graph, in doubles, and writes the
+results to tests/unit/model/stlm_goldens.h. Usage: python3 tests/parity/make_stlm_goldens.py (needs numpy)"""
 import math
 from pathlib import Path
 
@@ -13,7 +13,7 @@ POSITIONS = (0, 5)  # of the last chunk, whose logits are kept
 
 
 class Weights(dict):
-    """The numbers of TestRandom in tests/unit/random_weights.h; the seed is the tensor's place."""
+    """The numbers of TestRandom in tests/unit/random_weights.h; the seed is the tensor's index."""
 
     def add(self, name, rows, columns, size, shift=0.0):
         state = (len(self) + 1) * 2654435769 + 1
@@ -52,7 +52,7 @@ def make_weights():
         w.add(block + "attn_v", KV_HEADS * HEAD_WIDTH, HIDDEN, 0.4)
         w.add(block + "attn_output", HIDDEN, HEADS * HEAD_WIDTH, 0.3)
         w.add(block + "ffn_norm", 1, HIDDEN, 0.5, 1)
-        if i == 0:  # the others share it
+        if i == 0:  # the other layers share it
             w.add(block + "ffn_gate", FFN, HIDDEN, 0.4)
             w.add(block + "ffn_up", FFN, HIDDEN, 0.4)
             w.add(block + "ffn_down", HIDDEN, FFN, 0.3)
@@ -87,7 +87,8 @@ def rotate(x):
 
 
 def byte_block(w, prefix, x):
-    q, k, v = (part.reshape(LENGTH, BYTE_HEADS, -1) for part in np.split(norm(x, w[prefix + "attn_norm"]) @ w[prefix + "attn_qkv"].T, 3, 1))
+    qkv = norm(x, w[prefix + "attn_norm"]) @ w[prefix + "attn_qkv"].T
+    q, k, v = (part.reshape(LENGTH, BYTE_HEADS, -1) for part in np.split(qkv, 3, 1))
     x = x + attend(q, k, v, False) @ w[prefix + "attn_output"].T
     up = norm(x, w[prefix + "ffn_norm"]) @ w[prefix + "ffn_up"].T
     gelu = up * 0.5 * (1 + np.vectorize(math.erf)(up / math.sqrt(2)))

@@ -1,4 +1,5 @@
-// measure.mjs as a child process, for a Node with other flags or on another processor: requests come as messages, results go back.
+// Runs measure.mjs in a child process, for a Node with other flags or on another processor. Requests arrive as
+// messages, results are sent back.
 import { measure } from "./measure.mjs";
 
 process.on("message", async (request) => process.send(await measure(request)));

@@ -1,5 +1,5 @@
-// A request goes in, what the package computes for it comes out: the log-probabilities of `tokens`, greedy answers to `prompts`
-// of at most `maxTokens` tokens, and the name of the kernels.
+// Measures the package on a request: the log-probabilities of `tokens`, greedy answers to `prompts` of at most
+// `maxTokens` tokens, and the name of the kernels.
 import assert from "node:assert/strict";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";

@@ -1,14 +1,14 @@
-// A fresh process that loads a model, generates, and prints as JSON what that took: `{plan, notes, load, generate, linear}`, bytes over
-// what the process held before, and `{tokens, loadMs, decodeTokensPerSecond}`. Arguments: the model's path or URL, `worker` or
-// `inline`, how many tokens to generate, options of the load as JSON. Inline, `linear` is the WebAssembly memory before and after
-// the generation.
+// Loads a model, generates, and prints its memory as JSON, as a fresh process: `{plan, notes, load, generate, linear}`,
+// in bytes above the process's memory before, and `{tokens, loadMs, decodeTokensPerSecond}`. Arguments: the model's
+// path or URL, `worker` or `inline`, the number of tokens to generate, load options as JSON. Inline, `linear` is the
+// size of the WebAssembly memory before and after the generation.
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { forgetPeak, memoryOf } from "./process-memory.mjs";
 
 const [source, where, maxTokens, options] = process.argv.slice(2);
 
-/** Keeps the memory that a WebAssembly instance is given within reach. */
+/** Makes the memory of a WebAssembly instance accessible. */
 let memory;
 const instantiate = WebAssembly.instantiate;
 WebAssembly.instantiate = (module, imports = {}) => {

@@ -1,6 +1,6 @@
-// What a process holds more at its peak, while a model is loaded and while it generates, than before the load: at most 1.1 times
-// the file, and the cache of keys and values. That counts a cache in full of which short texts touch little, so that a second
-// check leaves it out: nothing of the size of the model but what the plan names.
+// The peak memory of a process while a model is loaded and while it generates, above its memory before the load, is at
+// most 1.1 times the file plus the cache of keys and values. That allowance includes the whole cache, of which short
+// texts use little, so a second check excludes it: only the memory plan may hold anything of the size of the model.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -9,14 +9,14 @@ import { modelPath } from "../web/lib/model.mjs";
 import { checkPeak, downloadBytes, measureInChromium, measureInNode, megabytes } from "./peak.mjs";
 import { canMeasure } from "./process-memory.mjs";
 
-const skip = canMeasure ? false : "resident memory is read from /proc, which this system does not have";
+const skip = canMeasure ? false : "resident memory is read from /proc, which this system lacks";
 const tokens = 64;
 
 describe("peak memory in Node", { skip }, () => {
-  test("with a worker it is at most 1.1 times the file and the cache", async (t) =>
+  test("with a worker is at most 1.1 times the file plus the cache", async (t) =>
     checkPeak(t, await measureInNode(modelPath, "worker")));
 
-  test("inline it is the same, and a generation does not grow the WebAssembly memory", async (t) => {
+  test("inline is the same, and a generation does not grow the WebAssembly memory", async (t) => {
     const result = await measureInNode(modelPath, "inline");
     checkPeak(t, result);
     t.diagnostic(`WebAssembly memory ${megabytes(result.linear.after)}`);
@@ -24,8 +24,8 @@ describe("peak memory in Node", { skip }, () => {
     assert.equal(result.linear.after, result.linear.before);
   });
 
-  // Inline is not promised: there what fetch leaves behind is collected by the rules of the caller's process.
-  test("over HTTP with a worker it is at most 1.1 times the file and the cache", async (t) => {
+  // There is no limit inline: there the caller's process decides when the garbage of fetch is collected.
+  test("over HTTP with a worker is at most 1.1 times the file plus the cache", async (t) => {
     const site = await startSite();
     t.after(() => site.close());
     checkPeak(t, await measureInNode(`${site.url}/models/smollm2-135m.gguf`, "worker"), downloadBytes);
@@ -50,9 +50,9 @@ describe("peak memory in Chromium", { skip }, () => {
     assert.equal(result.tokens, tokens);
   };
 
-  test("of the pages' processes it is at most 1.1 times the file and the cache", (t) => measured(t, {}));
+  test("of the pages' processes is at most 1.1 times the file plus the cache", (t) => measured(t, {}));
 
-  test("keeping the file takes no more, and reading what was kept neither", async (t) => {
+  test("does not increase when the file is stored or read from the store", async (t) => {
     const context = await browser.newContext();
     for (const _ of ["keeps", "reads"]) await measured(t, { options: { cache: true }, context });
     const page = await context.newPage();

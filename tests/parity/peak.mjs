@@ -1,4 +1,4 @@
-// How much memory loading and running a model takes at its peak, in Node and in Chromium, and whether that is what was planned.
+// Measures the peak memory of loading and running a model in Node and Chromium and compares it with the memory plan.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -7,14 +7,16 @@ import { promisify } from "node:util";
 import { percent } from "./lib.mjs";
 import { forgetPeak, memoryOf } from "./process-memory.mjs";
 
-/** For a thread, its JavaScript, and the compiled engine: the same for every model. */
+/** A thread, its JavaScript, and the compiled engine: equal for every model. */
 const runtimeBytes = 60e6;
-/** The code of a download, and chunks of it that are left behind until they are collected; the most by Node's fetch. */
+/** The code of a download, and its chunks until they are collected. Node's fetch needs the most. */
 export const downloadBytes = 60e6;
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** `load` and `generate`: bytes over what the process held before. `beside`: what it may hold beside plan and runtime. */
+/**
+ * `load` and `generate`: bytes above the memory before the load. `beside`: allowance in addition to plan and runtime.
+ */
 export function checkPeak(t, { plan, load, generate }, beside = 0) {
   const { fileBytes, cacheBytes, totalBytes } = plan;
   const parts = ["weight", "cache", "tokenizer", "workspace", "staging"].map(
@@ -24,15 +26,15 @@ export function checkPeak(t, { plan, load, generate }, beside = 0) {
   for (const [what, peak] of Object.entries({ load, generate })) {
     const others = peak - (totalBytes - cacheBytes);
     t.diagnostic(
-      `${what}: peak ${megabytes(peak)}; ${percent(peak / (1.1 * fileBytes + cacheBytes), 1)} of what is allowed; ` +
+      `${what}: peak ${megabytes(peak)}; ${percent(peak / (1.1 * fileBytes + cacheBytes), 1)} of the limit; ` +
         `${percent(peak / fileBytes, 1)} of the file; ${megabytes(others)} more than the plan without its cache`,
     );
     assert.ok(peak <= 1.1 * fileBytes + cacheBytes, `${what}: ${megabytes(peak)}`);
-    assert.ok(others <= runtimeBytes + beside, `${what}: ${megabytes(others)} beside the plan`);
+    assert.ok(others <= runtimeBytes + beside, `${what}: ${megabytes(others)} in addition to the plan`);
   }
 }
 
-/** What memory-probe.mjs says of a model, in a process of its own. */
+/** Runs memory-probe.mjs on a model in a child process. */
 export async function measureInNode(source, where, { maxTokens = 64, options = {} } = {}) {
   const script = fileURLToPath(new URL("memory-probe.mjs", import.meta.url));
   const args = [script, source, where, String(maxTokens), JSON.stringify(options)];
@@ -40,7 +42,10 @@ export async function measureInNode(source, where, { maxTokens = 64, options = {
   return JSON.parse(stdout);
 }
 
-/** The same for all renderers of a browser: `{plan, load, generate, tokens, decodeTokensPerSecond}`. `context` is where the page is opened. */
+/**
+ * Measures all renderers of a browser: `{plan, load, generate, tokens, decodeTokensPerSecond}`. The page is opened in
+ * `context`.
+ */
 export async function measureInChromium(
   browser,
   site,
@@ -49,7 +54,7 @@ export async function measureInChromium(
 ) {
   const page = await context.newPage();
   await page.goto(`${site.url}/demo/`);
-  await page.waitForTimeout(1000); // until the page's own start-up has ended
+  await page.waitForTimeout(1000); // until the page has started up
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);

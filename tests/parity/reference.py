@@ -1,10 +1,12 @@
-"""An independent evaluation of a llama-architecture GGUF: weights dequantised by the PyPI package gguf, everything else in
-numpy float32, straight from the model's definition.
+"""An independent evaluation of a llama-architecture GGUF: weights dequantised by the PyPI package gguf, everything else
+in numpy float32 from the model's definition.
 
     reference.py MODEL.gguf --tokens ids.json --window 1024 --out scores.json
-        of each token but the first of each window: {"logprobs": nats, "best": the best token, "top": the two best logits}
+        for each token but the first of each window: {"logprobs": nats, "best": the best token, "top": the two best
+        logits}
     reference.py MODEL.gguf --prefixes prefixes.json --out tops.json
-        of each of several lists of ids, what comes after its last token: {"tokens": the two best, "logits": theirs}
+        for each of several lists of ids, the prediction after its last token: {"tokens": the two best, "logits":
+        theirs}
 """
 import argparse
 import json
@@ -86,7 +88,7 @@ def score(model, tokens):
 
 
 def after(model, tokens):
-    """The two best tokens after these, and their logits."""
+    """The two best tokens after these ids, and their logits."""
     logits = model.hidden(tokens)[-1] @ model.head.T
     two = np.argsort(-logits)[:2]
     return {"tokens": two.tolist(), "logits": logits[two].tolist()}

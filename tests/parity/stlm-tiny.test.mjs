@@ -1,4 +1,4 @@
-// stlm-tiny on captions that it has not seen: bits a byte, as the package computes them.
+// The bits per byte of stlm-tiny on unseen captions, as computed by the package.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { evaluationData } from "./lib.mjs";
 
 const { path, skip } = evaluationData("multi30k/test_2016_flickr.en");
 
-test("captions it has not seen", { skip }, async (t) => {
+test("unseen captions", { skip }, async (t) => {
   const model = await CamelGPTInference.load(join(repositoryRoot, "models/stlm-tiny"));
   t.after(() => model.dispose());
   let [nats, bytes] = [0, 0];
@@ -20,6 +20,6 @@ test("captions it has not seen", { skip }, async (t) => {
     bytes += score.bytes;
   }
   const bits = nats / bytes / Math.LN2;
-  t.diagnostic(`${bits.toFixed(4)} bits a byte of ${bytes}`);
+  t.diagnostic(`${bits.toFixed(4)} bits a byte, ${bytes} bytes`);
   assert.ok(bits < 3.1, `${bits}`);
 });

@@ -1,5 +1,6 @@
-// The reference implementation's models and results (CAMELGPT_GOLDEN/stlm, or ../shared/golden/stlm beside the repository) go through the
-// converter and the native engine: embeddings, hidden states and logits within 1e-4 of the largest.
+// Compares the converter and the native engine with the reference implementation's models and results
+// (CAMELGPT_GOLDEN/stlm, or ../shared/golden/stlm beside the repository): embeddings, hidden states and logits within
+// 1e-4 of the largest value.
 import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +13,7 @@ import { ensurePython } from "../../scripts/lib/python.mjs";
 import { repositoryRoot } from "../../scripts/lib/run.mjs";
 
 const golden = join(process.env.CAMELGPT_GOLDEN ?? join(repositoryRoot, "../shared/golden"), "stlm");
-const skip = existsSync(golden) ? false : `${golden} is not there`;
+const skip = existsSync(golden) ? false : `${golden} is missing`;
 
 test("models of the reference implementation give its results", { skip }, async (t) => {
   const python = await ensurePython();

@@ -3,14 +3,14 @@ src/tokenize.
 
     pip install gguf tokenizers==0.23.3
     tokenizer_reference.py MODEL.gguf TEXT [--pre NAME] [--plain] [--out ids.json]
-        the ids as JSON; --pre cuts as another model family does, --plain does not recognise special tokens
+        prints the ids as JSON; --pre splits like another model family, --plain does not recognise special tokens
     tokenizer_reference.py MODEL.gguf --goldens tests/data --wikitext wikitext2-test.txt
         writes tests/data/tokenizer-hard.NAME.json and tests/data/tokenizer-goldens.json
     tokenizer_reference.py --pieces tests/data/tokenizer-hard.txt > tests/unit/tokenize/piece_goldens.h
-        the lengths of the pieces that the text is cut into before merging, which need no model
+        prints the lengths of the text's pre-tokens, which need no model
 
-The patterns are those of the models' own tokenizer.json. Qwen 2's also normalises to NFC, which src/tokenize does not; the
-reference leaves it out too.
+The patterns are those of the models' own tokenizer.json. Qwen 2's also normalises to NFC, which src/tokenize does not;
+the reference omits it too.
 """
 import argparse
 import hashlib
@@ -24,7 +24,8 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence, Split
 
 LLAMA = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN = LLAMA.replace("{1,3}", "")
 
@@ -33,7 +34,7 @@ def split(pattern):
     return Split(Regex(pattern), behavior="isolated", invert=False)
 
 
-# ByteLevel with use_regex cuts with GPT-2's pattern.
+# ByteLevel with use_regex splits with GPT-2's pattern.
 GPT2 = ByteLevel(add_prefix_space=False, use_regex=True)
 BYTES = ByteLevel(add_prefix_space=False, use_regex=False)
 PRE_TOKENIZERS = {
@@ -42,18 +43,20 @@ PRE_TOKENIZERS = {
     "llama-bpe": Sequence([split(LLAMA), BYTES]),
     "qwen2": Sequence([split(QWEN), BYTES]),
 }
-# Patterns of further families, for the lengths of pieces alone.
+# Patterns of further families, only for the lengths of pre-tokens.
 ENDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 CAPITALS, SMALLS = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 
 
 def cased(ends, digits):
-    words = "|".join(rf"[^\r\n\p{{L}}\p{{N}}]?{CAPITALS}{first}{SMALLS}{second}{ends}" for first, second in ("*+", "+*"))
+    words = "|".join(rf"[^\r\n\p{{L}}\p{{N}}]?{CAPITALS}{first}{SMALLS}{second}{ends}"
+                     for first, second in ("*+", "+*"))
     return rf"{words}|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
+QWEN35 = QWEN.replace(r"\p{L}+", r"[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
 MORE_PIECES = {
-    "qwen35": Sequence([split(QWEN.replace(r"\p{L}+", r"[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")), BYTES]),
+    "qwen35": Sequence([split(QWEN35), BYTES]),
     "gpt-4o": Sequence([split(cased(f"{ENDS}?", r"\p{N}{1,3}")), BYTES]),
     "tekken": Sequence([split(cased("", r"\p{N}")), BYTES]),
 }
@@ -71,7 +74,7 @@ class Reference:
         self.types = field("token_type") or [1] * len(self.tokens)
         self.merges = [tuple(merge.split(" ")) for merge in field("merges")]
         unknown = field("unknown_token_id")
-        # Of SmolLM2's file the unknown token is a control token, and its tokenizer.json has none.
+        # In SmolLM2's file the unknown token is a control token, and its tokenizer.json has none.
         self.unknown = self.tokens[unknown] if unknown is not None and self.types[unknown] == UNKNOWN else None
 
     def tokenizer(self, pre, plain=False):
@@ -91,7 +94,7 @@ class Reference:
 
 
 def read_text(path):
-    return Path(path).read_bytes().decode()  # not read_text, which changes line ends
+    return Path(path).read_bytes().decode()  # not read_text, which changes line endings
 
 
 def digest_of_ids(ids):
@@ -131,7 +134,7 @@ def print_pieces(path):
     print(f"// the lengths in bytes of the pieces that tests/data/{Path(path).name} is cut into.")
     print("#pragma once\n\n#include <cstdint>\n\nnamespace camelgpt {\n")
     for pre, cutter in (PRE_TOKENIZERS | MORE_PIECES).items():
-        # In the alphabet for bytes each character is one byte.
+        # In the byte alphabet each character is one byte.
         lengths = [len(piece) for piece, _ in cutter.pre_tokenize_str(text)]
         assert sum(lengths) == len(text.encode())
         name = "".join(word.capitalize() for word in pre.split("-"))

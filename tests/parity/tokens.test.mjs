@@ -1,4 +1,4 @@
-// Our token ids and those of Hugging Face's tokenizers, made from the vocabulary and merges of the same file.
+// Compares our token ids with those of Hugging Face's tokenizers, made from the vocabulary and merges of the same file.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,11 +28,8 @@ describe("token ids equal those of Hugging Face's tokenizers", () => {
         const args = [path, ...(parseSpecial ? [] : ["--plain"])];
         const expected = await runReference("tokenizer_reference.py", modelPath, { args });
         const differing = expected.findIndex((id, i) => id !== ids[i]);
-        assert.equal(
-          differing,
-          -1,
-          `token ${differing}: ${ids.slice(differing - 3, differing + 3)} instead of ${expected.slice(differing - 3, differing + 3)}`,
-        );
+        const around = (tokens) => tokens.slice(Math.max(0, differing - 3), differing + 3);
+        assert.equal(differing, -1, `token ${differing}: ${around(ids)}, expected ${around(expected)}`);
         assert.equal(ids.length, expected.length);
         t.diagnostic(`${ids.length} tokens of ${text.length} characters, all equal`);
       });

@@ -1,4 +1,4 @@
-// The script in an edge function: the address's query has what it needs. /shared asks a model that all requests have in common.
+// Runs the script in an edge function, with the options in the query. /shared asks a model that all requests share.
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { tryPackage } from "./script.mjs";
 

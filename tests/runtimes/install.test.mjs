@@ -1,5 +1,5 @@
-// A stranger's first minutes: the packed package installed in a new folder, the README's lines pasted into a file, run in Node
-// and in a page built by Vite.
+// Installs the packed package in a new folder, pastes the README's lines into a file and runs them in Node and in a
+// page built by Vite.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ let folder;
 let lines;
 
 function run(command, args) {
-  // The Node that runs this test, for npm and Vite too.
+  // The Node that runs this test also runs npm and Vite.
   const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
   const result = spawnSync(command, args, { cwd: folder, encoding: "utf8", env, timeout: 240_000 });
   assert.equal(result.status, 0, `${command} ${args.join(" ")}\n${result.stdout}\n${result.stderr}`);
@@ -32,7 +32,7 @@ before(() => {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`]);
   for (const models of ["models", "public/models"]) {
-    // where Node and where Vite look for them
+    // The folders in which Node and Vite look for models.
     mkdirSync(join(folder, models), { recursive: true });
     cpSync(process.env.CAMELGPT_TEST_MODEL, join(folder, models, "smollm2-135m.gguf"));
   }

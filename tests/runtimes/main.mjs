@@ -1,4 +1,4 @@
-// The script in runtimes with a command line: node main.mjs '{"model": …}' prints what came out as JSON.
+// Runs the script in runtimes with a command line: node main.mjs '{"model": …}' prints the results as JSON.
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { tryPackage } from "./script.mjs";
 

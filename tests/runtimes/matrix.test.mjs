@@ -1,4 +1,4 @@
-// One script in every runtime, from the packed package: the same texts wherever the same flavour runs.
+// Runs one script in every runtime, with the packed package: runtimes with the same flavour must give the same texts.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const here = join(repositoryRoot, "tests/runtimes");
 let folder;
 let server;
 let modules;
-/** What the first runtime of each flavour answered. */
+/** The results of the first runtime of each flavour. */
 const answers = {};
 
 before(async () => {
@@ -58,16 +58,16 @@ const load = (name) => import(pathToFileURL(createRequire(join(modules, "x.js"))
 
 function check(answer, flavour, t) {
   const { threads, worker, ...rest } = answer;
-  t.diagnostic(
-    `${flavour}, ${threads} threads, ${worker ? "in a worker" : "on the caller's thread"}: ${JSON.stringify(rest.drawn)}`,
-  );
+  const where = worker ? "in a worker" : "on the caller's thread";
+  t.diagnostic(`${flavour}, ${threads} threads, ${where}: ${JSON.stringify(rest.drawn)}`);
   assert.equal(rest.flavour, flavour);
   assert.equal(rest.loaded, "ready");
   assert.equal(rest.streamed, rest.text);
   assert.equal(rest.aborted, "abort");
   assert.equal(rest.gone, "disposed");
   const { kept, of, cached, same } = rest.saved;
-  assert.deepEqual({ kept, cached, same }, { kept: of - 1, cached: of - 1, same: true }); // the last token was never evaluated
+  // The last token is not evaluated.
+  assert.deepEqual({ kept, cached, same }, { kept: of - 1, cached: of - 1, same: true });
   assert.equal(rest.label, "positive");
   assert.equal(rest.trusted, true);
   assert.equal(rest.wrong, "not-found");
@@ -75,7 +75,7 @@ function check(answer, flavour, t) {
   assert.deepEqual(rest, answers[flavour]);
 }
 
-/** Not spawnSync: the server of the models is in this process. */
+/** Not spawnSync: the server of the models runs in this process. */
 function runIn(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: folder, timeout: 120_000 });
@@ -136,7 +136,7 @@ const servePackage = (isolated) =>
     headers: { "content-security-policy": strictPolicy },
   });
 
-/** In a page: isolated or not, with a worker or without. */
+/** Runs the script in pages: isolated or not, with and without a worker. */
 async function tryPages(browser, flavours, t) {
   try {
     for (const isolated of [true, false]) {
@@ -155,7 +155,7 @@ async function tryPages(browser, flavours, t) {
                   model: at("/reglu/reglu-tiny.gguf"),
                   release: "/mini/",
                   ...options,
-                }); // relative, too
+                }); // relative URLs work too
               },
               { flavour, worker },
             );
@@ -222,7 +222,7 @@ test("Firefox", async (t) => {
 test("workerd", async (t) => {
   const { Miniflare } = await load("miniflare");
   const bundle = join(folder, "bundle.mjs");
-  // As the tools of edge functions do: the condition workerd, and .wasm and .bin left to the runtime.
+  // Like the build tools of edge functions: condition workerd, with .wasm and .bin left to the runtime.
   const { metafile } = await build({
     entryPoints: [join(folder, "edge.mjs")],
     outfile: bundle,
@@ -261,8 +261,8 @@ test("workerd", async (t) => {
     const reviews = ["A warm and funny story.", "A dull and tedious film.", "A warm and funny story."];
     const labels = async () => (await Promise.all(reviews.map(ask))).map(({ label }) => label);
     const expected = ["positive", "negative", "positive"];
-    assert.deepEqual(await labels(), expected, "requests at once");
-    assert.deepEqual(await labels(), expected, "later ones");
+    assert.deepEqual(await labels(), expected, "concurrent requests");
+    assert.deepEqual(await labels(), expected, "later requests");
   } finally {
     await edge.dispose();
   }

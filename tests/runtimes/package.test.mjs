@@ -1,4 +1,4 @@
-// The packed package as tools see it that look packages over.
+// Checks the packed package with package linters.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -28,8 +28,8 @@ before(async () => {
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 for (const [name, program, args] of [
-  ["the types are right for each way to resolve ES modules", "attw", ["--profile", "esm-only"]],
-  ["publint has nothing to say", "publint", ["--strict"]],
+  ["types resolve in every resolution mode of ES modules", "attw", ["--profile", "esm-only"]],
+  ["publint reports no problem", "publint", ["--strict"]],
 ]) {
   test(name, () => {
     const result = spawnSync(join(modules, ".bin", program), [...args, tarball], {

@@ -1,9 +1,10 @@
-// What a user does, the same in every runtime: the class and two addresses go in, what came out of each call goes out.
+// A typical use of the package, identical in every runtime: takes the class and two URLs, returns the result of each
+// call.
 
 const messages = [{ role: "user", content: "The city" }];
 const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfor %}";
 
-/** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are options of a load. */
+/** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are load options. */
 export async function tryPackage(CamelGPTInference, { model: url, release, ...options }) {
   const progress = [];
   const model = await CamelGPTInference.load(url, {
@@ -23,11 +24,11 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   }
   const { finishReason: aborted } = await cut;
   const chat = await model.chat(messages, { chatTemplate, maxTokens: 6 });
-  // Save and restore: a new object of the same file goes on without evaluating the saved text again.
+  // Save and restore: a new object of the same file continues without evaluating the saved text again.
   const told = await model.stream("The city was", { maxTokens: 12 });
   const state = await model.saveState();
   const next = [...(await model.tokenize("The city was")), ...told.tokens];
-  const goneOn = await model.stream(next, { maxTokens: 8 });
+  const continued = await model.stream(next, { maxTokens: 8 });
   const restored = await CamelGPTInference.load(url, { ...options, contextLength: 200 });
   const { tokens: kept } = await restored.loadState(state);
   const resumed = await restored.stream(next, { maxTokens: 8 });
@@ -37,7 +38,7 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
     kept,
     of: next.length,
     cached: resumed.usage.cachedTokens,
-    same: String(resumed.tokens) === String(goneOn.tokens),
+    same: String(resumed.tokens) === String(continued.tokens),
     text: resumed.text,
   };
   const { perplexity } = await model.score("The city was built in the north of the country.");

@@ -1,4 +1,4 @@
-// Tries the package in a service worker: options in, what came out back.
+// Runs the script in a service worker: receives options, posts the results.
 import { CamelGPTInference } from "/package/service-worker.js";
 import { tryPackage } from "./script.mjs";
 

@@ -1,4 +1,4 @@
-// Tries the package in a shared worker: options in, what came out back.
+// Runs the script in a shared worker: receives options, posts the results.
 import { CamelGPTInference } from "/package/browser.js";
 import { tryPackage } from "./script.mjs";
 

@@ -1,4 +1,4 @@
-// The layering check: each rule on a tree that breaks it, and none on trees that keep to them.
+// The layering check: trees that break one rule each, and trees that break none.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +34,7 @@ const sound = {
   "demo/main.js": 'import { CamelGPTInference } from "../npm/dist/browser.js";\n',
 };
 
-/** Breaches in the sound tree with `changes` on top. */
+/** Breaches in the sound tree with `changes` applied. */
 function breachesWith(changes) {
   const root = mkdtempSync(join(tmpdir(), "camelgpt-layers-"));
   try {
@@ -48,13 +48,14 @@ function breachesWith(changes) {
   }
 }
 
-test("a tree that keeps to the rules has no breach", () => {
+test("a tree that follows the rules has no breach", () => {
   assert.deepEqual(breachesWith({}), []);
 });
 
 test("comments and strings may name anything", () => {
   const text =
-    "// emscripten::val, v128_t, kSimdKernels\n/* #include \"session/session.h\"\n   fopen */\nint million = 1'000; // it's v128_t\n";
+    '// emscripten::val, v128_t, kSimdKernels\n/* #include "session/session.h"\n   fopen */\n' +
+    "int million = 1'000; // it's v128_t\n";
   assert.deepEqual(breachesWith({ "src/nn/linear.h": text }), []);
 });
 

@@ -1,4 +1,4 @@
-// The demo's server: types, lengths, ranges, and nothing outside its folders.
+// The demo's server: types, lengths, ranges, and access only to its folders.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -35,7 +35,7 @@ describe("serve", () => {
 
   const get = (path, headers = {}) => fetch(`${site.url}${path}`, { headers, redirect: "manual" });
 
-  /** The status for a path sent as it stands; fetch would tidy it up first. */
+  /** The status for a path sent verbatim; fetch would normalise it. */
   function statusOf(path, method = "GET") {
     return new Promise((done, failed) => {
       request(`${site.url}`, { path, method }, (response) => {
@@ -47,7 +47,7 @@ describe("serve", () => {
     });
   }
 
-  test("names the media type that browsers insist on", async () => {
+  test("sends the media types that browsers require", async () => {
     for (const [path, type] of [
       ["/public/engine.wasm", "application/wasm"],
       ["/public/code.mjs", "text/javascript; charset=utf-8"],
@@ -61,7 +61,7 @@ describe("serve", () => {
     }
   });
 
-  test("a model has its length, and HEAD tells it without the bytes", async () => {
+  test("a model has its length, and HEAD returns it without the bytes", async () => {
     const whole = await get("/models/tiny.gguf");
     assert.equal(whole.headers.get("content-length"), "10");
     assert.equal(await whole.text(), "0123456789");
@@ -70,7 +70,7 @@ describe("serve", () => {
     assert.equal(head.headers.get("accept-ranges"), "bytes");
   });
 
-  test("ranges: from, to, last, past the end", async () => {
+  test("ranges: first bytes, last bytes, past the end", async () => {
     const cases = [
       ["bytes=2-4", "234", "bytes 2-4/10"],
       ["bytes=7-", "789", "bytes 7-9/10"],
@@ -96,20 +96,20 @@ describe("serve", () => {
     }
   });
 
-  test("a known version is not sent again, and a range of another version is the whole", async () => {
+  test("a known version is not sent again, and a range of another version returns the whole file", async () => {
     const etag = (await get("/models/tiny.gguf")).headers.get("etag");
     assert.equal((await get("/models/tiny.gguf", { "if-none-match": etag })).status, 304);
     assert.equal((await get("/models/tiny.gguf", { range: "bytes=2-4", "if-range": etag })).status, 206);
     assert.equal((await get("/models/tiny.gguf", { range: "bytes=2-4", "if-range": '"other"' })).status, 200);
   });
 
-  test("an empty file is empty", async () => {
+  test("an empty file has an empty body", async () => {
     const response = await get("/public/empty.bin");
     assert.equal(response.status, 200);
     assert.equal(await response.text(), "");
   });
 
-  test("nothing outside the folders is served", async () => {
+  test("files outside the folders are not served", async () => {
     const paths = [
       "/public/../secret.txt",
       "/public/%2e%2e/secret.txt",
@@ -133,18 +133,18 @@ describe("serve", () => {
     for (const path of paths) assert.equal(await statusOf(path), 404, path);
   });
 
-  test("only reading is allowed", async () => {
+  test("methods other than GET and HEAD are rejected", async () => {
     assert.equal(await statusOf("/public/code.mjs", "POST"), 405);
   });
 
-  test("a folder without its slash leads to the one with it", async () => {
+  test("a folder without its slash redirects to the one with it", async () => {
     const response = await get("/public?x=1");
     assert.equal(response.status, 301);
     assert.equal(response.headers.get("location"), "/public/?x=1");
     assert.equal((await get("/")).headers.get("location"), "/demo/");
   });
 
-  test("isolation comes with every answer unless it is not wanted, other headers on request", async () => {
+  test("isolation headers come with every response unless disabled, other headers on request", async () => {
     const plain = await serve({ isolated: false, models: {} });
     assert.equal((await fetch(`${plain.url}/missing`)).headers.get("cross-origin-opener-policy"), null);
     await plain.close();
@@ -160,7 +160,7 @@ describe("serve", () => {
     }
   });
 
-  test("closing does not wait for a client that reads slowly", async () => {
+  test("closing does not wait for a slow client", async () => {
     const big = join(folder, "big");
     writeFileSync(big, Buffer.alloc(32 << 20));
     const other = await serve({ models: { big } });

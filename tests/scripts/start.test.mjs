@@ -1,10 +1,10 @@
-// What follows `npm start --`, and what it becomes.
+// Parsing of the arguments after `npm start --`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { parseStart } from "../../scripts/start.mjs";
 
-test("without arguments it asks the default question of the default model, then serves the demo", () => {
+test("without arguments, asks the default model the default question, then serves the demo", () => {
   const { once, port, generateArguments, needsModel } = parseStart([]);
   assert.deepEqual({ once, port, needsModel }, { once: false, port: 8080, needsModel: true });
   assert.deepEqual(generateArguments, [
@@ -16,7 +16,7 @@ test("without arguments it asks the default question of the default model, then 
   ]);
 });
 
-test("arguments go to generate in place of the default question", () => {
+test("arguments are passed to generate instead of the default question", () => {
   const { once, generateArguments, needsModel } = parseStart([
     "Write a haiku",
     "--model",
@@ -29,7 +29,7 @@ test("arguments go to generate in place of the default question", () => {
   assert.deepEqual(generateArguments, ["--chat", "Write a haiku", "--model", "a.gguf", "--seed=1"]);
 });
 
-test("a system message goes to generate", () => {
+test("a system message is passed to generate", () => {
   assert.deepEqual(parseStart(["Hello", "--system", "Be brief."]).generateArguments, [
     "--model",
     "smollm2-135m",
@@ -40,11 +40,11 @@ test("a system message goes to generate", () => {
   ]);
 });
 
-test("--raw leaves the chat template out", () => {
+test("--raw omits the chat template", () => {
   assert.deepEqual(parseStart(["Once upon", "--raw"]).generateArguments, ["--model", "smollm2-135m", "Once upon"]);
 });
 
-test("--port is the demo's", () => {
+test("--port sets the demo's port", () => {
   assert.equal(parseStart(["--port", "81"]).port, 81);
   assert.equal(parseStart(["--port=82"]).port, 82);
   assert.throws(() => parseStart(["--port", "x"]), /number from 0 to 65535/);

@@ -1,6 +1,6 @@
-// What crosses between the benchmark and an engine's process or page: `{value}`, or `{error: {message, code}}`.
+// The messages between the benchmark and an engine's process or page: `{value}`, or `{error: {message, code}}`.
 
-/** `(name, params) → answer` over an engine's methods. */
+/** Wraps an engine's methods as `(name, params) → answer`. */
 export function answering(engine) {
   return async (name, params) => {
     try {
@@ -11,7 +11,7 @@ export function answering(engine) {
   };
 }
 
-/** The value of an answer; its error is thrown. */
+/** The value of an answer. Throws its error. */
 export function answerValue({ value, error }) {
   if (error) throw Object.assign(new Error(error.message), { code: error.code });
   return value;

@@ -1,11 +1,17 @@
-// Our engine as the benchmark drives it, in a page or in any other runtime: requests go in, measurements come out.
+// Adapter of our engine for the benchmark, in a page or any other runtime.
 import { measureRoofline } from "../roofline/measure.js";
 
-/** `{load, run, roofline}` over the class that this runtime's entry of the package exports, and what compiles a URL's or path's WebAssembly. */
+/**
+ * `{load, run, roofline}` for the class exported by this runtime's entry of the package. `compile` compiles the
+ * WebAssembly of a URL or path.
+ */
 export function camelgptEngine(CamelGPTInference, compile) {
   let model;
   return {
-    /** `source`: a URL or a path. Where `epdp` prunes, the model is calibrated too. The answer says what runs, and on how many threads. */
+    /**
+     * `source`: a URL or a path. If `epdp` prunes, the model is calibrated too. The answer has the actual settings and
+     * threads.
+     */
     async load({ source, flavour, epdp = "off", threads, contextLength }) {
       model = await CamelGPTInference.load(source, { flavour, contextLength, threads, epdp });
       if (epdp !== "off") await model.calibrate();
@@ -17,7 +23,7 @@ export function camelgptEngine(CamelGPTInference, compile) {
       };
     },
 
-    /** A prompt, `{ids, text}` of the same tokens, then so many greedy tokens. */
+    /** Evaluates a prompt, `{ids, text}` of the same tokens, then generates a number of greedy tokens. */
     async run({ prompt, tokens }) {
       const { usage, timings } = await model.stream(prompt.ids, { maxTokens: tokens, temperature: 0, ignoreEos: true });
       return {
@@ -28,7 +34,7 @@ export function camelgptEngine(CamelGPTInference, compile) {
       };
     },
 
-    /** What these kernels reach here, without an engine around them. */
+    /** The roofline of these kernels here, without the engine. */
     async roofline({ source, kernels }) {
       return measureRoofline(await compile(source), kernels);
     },

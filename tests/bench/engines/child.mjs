@@ -1,4 +1,4 @@
-// A program goes in, an engine in a process of its own comes out; engines/lines.mjs is the other end.
+// Starts an engine in a child process; engines/lines.mjs is the other end.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -7,14 +7,14 @@ import { answerValue } from "./answers.js";
 
 const patienceMs = 5000;
 
-/** `{ask(name, params), processes(), close()}`; a process that ends early rejects what is asked of it. */
+/** `{ask(name, params), processes(), close()}`. If the process ends early, pending requests are rejected. */
 export async function startChild(command, args) {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((done) => {
     child.once("error", (error) => done(`cannot start: ${error.message}`));
     child.once("exit", (code, signal) => done(`ended with ${signal ?? `exit code ${code}`}`));
   });
-  child.stdin.on("error", () => {}); // a process that is gone says so by its end
+  child.stdin.on("error", () => {}); // the end of the process reports the failure
   const lines = createInterface({ input: child.stdout });
   const answer = async () => {
     const early = ended.then((how) => {

@@ -1,5 +1,5 @@
-// The child's side of an engine in a process of its own: requests `{name, params}` come on stdin, answers go to stdout, one JSON
-// line each. The end of stdin ends the process.
+// The child's side of an engine in a child process: requests `{name, params}` arrive on stdin, answers go to stdout,
+// one line of JSON each. The process ends with stdin.
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { answering } from "./answers.js";

@@ -1,4 +1,4 @@
-// Where things are goes in, every engine that can be measured comes out.
+// Lists every engine that can be measured.
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Problem, repositoryRoot } from "../../../scripts/lib/run.mjs";
@@ -8,11 +8,13 @@ import { openPage } from "./page.mjs";
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * @param places `{chromium, site, node24, peers, probes}`: programs, the URL of the server, what ensurePeers returned, and by flavour the
- *   path of the roofline's probe below the repository
- * @returns engines: `{id, label, flavour, web, tries, probe, epdp, start()}`; `web` ones load from a URL, the others from a path; a load finds
- *   out the best value of the parameter `tries` where it is left out. With a `probe` there is `ask("roofline", {source: probe, kernels})`. What `start` returns has
- *   `ask("load", {source, flavour, epdp, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`, `processes()` and `close()`.
+ * @param places `{chromium, site, node24, peers, probes}`: programs, the URL of the server, the result of ensurePeers,
+ *   and the path of the roofline probe below the repository by flavour
+ * @returns engines: `{id, label, flavour, web, tries, probe, epdp, start()}`. `web` engines load from a URL, others
+ *   from a path. `tries` names a parameter whose best value a load determines if it is not given. Engines with a
+ *   `probe` answer `ask("roofline", {source: probe, kernels})`. `start` returns an object with
+ *   `ask("load", {source, flavour, epdp, threads, contextLength})`, `ask("run", {prompt: {ids, text}, tokens})`,
+ *   `processes()` and `close()`.
  */
 export function listEngines({ chromium, site, node24, peers, probes }) {
   const inPage = (kind) => () => openPage(chromium, `${site}/bench/engines/page.html`, kind);
@@ -64,12 +66,12 @@ export function listEngines({ chromium, site, node24, peers, probes }) {
   ];
 }
 
-/** The engines that `names` stand for; the beginning of names, such as "chromium", stands for all of them. */
+/** The engines selected by `names`. A prefix, such as "chromium", selects all engines that begin with it. */
 export function chooseEngines(engines, names) {
   const chosen = names.flatMap((wanted) => {
     const found = engines.filter(({ id }) => id === wanted || id.startsWith(`${wanted}-`));
     if (found.length === 0)
-      throw new Problem(`no engine is called "${wanted}"; there are: ${engines.map(({ id }) => id).join(", ")}`);
+      throw new Problem(`unknown engine "${wanted}"; known engines: ${engines.map(({ id }) => id).join(", ")}`);
     return found;
   });
   return [...new Set(chosen)];

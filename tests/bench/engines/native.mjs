@@ -1,10 +1,10 @@
-// Native llama.cpp through node-llama-cpp, in a process of its own.
+// Native llama.cpp through node-llama-cpp, in a child process.
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 import { answerLines } from "./lines.mjs";
 
 let context;
 
-/** With `flashAttention` undefined both ways are tried, and the faster one stays. */
+/** With `flashAttention` undefined, both settings are tried and the faster one is used. */
 async function load({ source, threads, contextLength, flashAttention }) {
   const llama = await getLlama({ build: "never", gpu: false, maxThreads: threads, logLevel: LlamaLogLevel.error });
   const model = await llama.loadModel({ modelPath: source });

@@ -1,9 +1,9 @@
-// The kind of an engine goes in, that engine in a Chromium of its own comes out; engines/page.js is the other end. One browser for each
-// engine, so that one that dies takes no other engine with it, and memory is that of its processes alone.
+// Starts an engine in its own Chromium; engines/page.js is the other end. One browser for each engine: a crash affects
+// no other engine, and the memory is that of one engine.
 import { chromium } from "playwright-core";
 import { answerValue } from "./answers.js";
 
-const settleMs = 500; // until the browser has started the processes that a new page brings with it
+const settleMs = 500; // for the processes that Chromium starts with a new page
 const flags = [
   "--no-sandbox",
   "--disable-gpu",
@@ -14,10 +14,12 @@ const flags = [
   "--disable-sync",
 ];
 
-/** `{ask(name, params), processes(), close()}`; a page that crashes, or a browser that ends, rejects what is asked of it. */
+/**
+ * `{ask(name, params), processes(), close()}`. If the page crashes or the browser ends, pending requests are rejected.
+ */
 export async function openPage(executablePath, address, kind) {
-  // A profile as people have it: in a private one large downloads are held in memory, and refused where they are too large.
-  // The signals end the benchmark (bench.mjs); Playwright would end the browser and let the benchmark go on without it.
+  // A persistent profile: a private one holds large downloads in memory and refuses larger ones. bench.mjs handles the
+  // signals; Playwright would end only the browser and let the benchmark continue without it.
   const context = await chromium.launchPersistentContext("", {
     executablePath,
     args: flags,
@@ -38,7 +40,7 @@ export async function openPage(executablePath, address, kind) {
     return {
       async ask(name, params) {
         const answer = page.evaluate(([n, p]) => window.ask(n, p), [name, params]);
-        answer.catch(() => {}); // after a crash
+        answer.catch(() => {}); // handles the rejection after a crash
         return answerValue(await Promise.race([ended, answer]));
       },
       async processes() {

@@ -1,4 +1,4 @@
-// Our engine in Node, Deno or Bun: the script is the same for all of them.
+// Our engine in Node, Deno or Bun, which all run this script.
 import { readFile } from "node:fs/promises";
 import { CamelGPTInference } from "../../../npm/dist/node.js";
 import { camelgptEngine } from "./camelgpt.js";

@@ -1,4 +1,4 @@
-// wllama as the benchmark drives it, in a page: requests go in, measurements come out.
+// Adapter of wllama for the benchmark, in a page.
 import { Wllama } from "/peers/@wllama/wllama/esm/index.js";
 
 /** `{load, run}`, see camelgpt.js. */
@@ -6,7 +6,7 @@ export function wllamaEngine() {
   const wllama = new Wllama({ default: "/peers/@wllama/wllama/esm/wasm/wllama.wasm" }, { suppressNativeLog: true });
   return {
     async load({ source, threads, contextLength }) {
-      // Not loadModelFromUrl: it stores the file first, which takes longer and ends at the browser's quota.
+      // Not loadModelFromUrl, which stores the file first: that takes longer and fails at the browser's quota.
       const file = await (await fetch(source)).blob();
       await wllama.loadModel([file], {
         n_threads: threads,
@@ -20,7 +20,7 @@ export function wllamaEngine() {
     },
 
     async run({ prompt, tokens }) {
-      // Always the same word: parts of characters, which random weights like to choose, are an error in its answer.
+      // A fixed word: wllama's answer fails on partial characters, which random weights often produce.
       const logitBias = [[prompt.ids[0], 1000]];
       const { timings } = await wllama.createCompletion({
         prompt: prompt.text,

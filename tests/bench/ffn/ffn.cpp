@@ -1,6 +1,6 @@
-// One feed-forward network with a ReLU as gate, on random weights of which a chosen part of the gates stays closed:
-// densely, and skipping the neurons that do not fire. A module of its own, without the engine around it; measure.mjs
-// holds the clock.
+// Times one feed-forward network with a ReLU gate on random weights, of which a chosen share of gates stays closed:
+// dense, and skipping the neurons that do not fire. Compiled as a separate module, without the engine; measure.mjs
+// measures the time.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -17,8 +17,8 @@ namespace {
 
 using namespace camelgpt;
 
-constexpr uint32_t kInputs = 16;    // tokens that take turns
-constexpr uint32_t kConstant = 32;  // columns that are the same in every input: what shifts the gates
+constexpr uint32_t kInputs = 16;    // tokens that alternate
+constexpr uint32_t kConstant = 32;  // columns that are equal in every input; they shift the gates
 
 struct Bench {
   ModelConfig config;
@@ -37,12 +37,13 @@ struct Random {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
     return static_cast<float>(state >> 40) * 0x1p-24f;
   }
-  // Mean 0, variance 1: a sum of four.
+  // Mean 0, variance 1: a sum of four uniform numbers.
   float normal() { return (uniform() + uniform() + uniform() + uniform() - 2) * std::sqrt(3.0f); }
 };
 Random numbers;
 
-// A matrix of random numbers of about 1 / sqrt(columns), the constant columns being `constant`, into both panels.
+// Packs a matrix of random numbers of about 1 / sqrt(columns), with the value `constant` in constant columns, into both
+// panels.
 bool fill(TensorType type, uint32_t rows, uint32_t columns, float constant, Panel* one, Panel* other) {
   const uint32_t blocks = columns / 32,
                  bytes = tensor_type_info(type).block_bytes * (type == TensorType::kF16 ? 32 : 1);
@@ -100,7 +101,7 @@ void reserve(PanelKind kind, Bench* b, Arena* from) {
 
 const float* take_input() { return bench->inputs.data() + next_input++ % kInputs * bench->config.hidden; }
 
-// What decoder.cpp does for one token.
+// One token, computed as in decoder.cpp.
 void dense_ffn(const DecoderLayer& layer, float* x) {
   const ModelConfig& c = bench->config;
   Workspace* w = &bench->workspace;
@@ -121,8 +122,8 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
 
 CAMELGPT_EXPORT("kernels_name") const char* bench_kernels_name() { return kernels().name; }
 
-// Networks of `layers` layers; gates lie `shift` standard deviations below zero. Type: 0 Q8_0, 1 Q4_0, 2 F16. 1 where
-// it worked.
+// Prepares networks of `layers` layers whose gates lie `shift` standard deviations below zero. Type: 0 Q8_0, 1 Q4_0, 2
+// F16. Returns 1 on success.
 CAMELGPT_EXPORT("prepare")
 uint32_t bench_prepare(uint32_t which, uint32_t hidden, uint32_t ffn, uint32_t layers, float shift) {
   const TensorType type = which == 0 ? TensorType::kQ8_0 : which == 1 ? TensorType::kQ4_0 : TensorType::kF16;
@@ -154,7 +155,7 @@ uint32_t bench_prepare(uint32_t which, uint32_t hidden, uint32_t ffn, uint32_t l
   return 1;
 }
 
-// Each is one token through all layers, every layer on the same input.
+// Each computes one token through all layers, every layer on the same input.
 CAMELGPT_EXPORT("run_dense") void bench_run_dense(uint32_t tokens) {
   for (uint32_t t = 0; t < tokens; ++t) {
     const float* x = take_input();
@@ -175,13 +176,13 @@ CAMELGPT_EXPORT("run_sparse") void bench_run_sparse(uint32_t tokens) {
   }
 }
 
-// Part of the neurons that did not fire so far.
+// Share of neurons that have not fired so far.
 CAMELGPT_EXPORT("zeros") double bench_zeros() {
   const NeuronCount& neurons = bench->workspace.neurons;
   return 1 - static_cast<double>(neurons.fired) / static_cast<double>(neurons.total);
 }
 
-// Whether both ways give the same bits for the next input.
+// Returns whether both methods give the same bits for the next input.
 CAMELGPT_EXPORT("is_same") uint32_t bench_is_same() {
   const uint32_t at = next_input, size = bench->config.hidden * 4;
   bench_run_sparse(1);

@@ -1,4 +1,5 @@
-// Prints what skipping closed neurons gains in Node on one thread: `node tests/bench/ffn/measure.mjs [relaxed|simd]`.
+// Measures the gain from skipping closed neurons, in Node on one thread: `node tests/bench/ffn/measure.mjs
+// [relaxed|simd]`.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildWithEmscripten } from "../../../scripts/lib/cmake.mjs";
@@ -11,14 +12,14 @@ const shapes = [
   [576, 1536, 12],
   [1024, 4096, 6],
 ]; // hidden, neurons, layers
-const shifts = { 50: 0, 85: 1.036, 90: 1.282, 95: 1.645 }; // zeros in percent → standard deviations
-const rounds = 100; // many short ones: on a machine that is shared some of them are undisturbed
+const shifts = { 50: 0, 85: 1.036, 90: 1.282, 95: 1.645 }; // zeros in percent → shift in standard deviations
+const rounds = 100; // many short ones: on a shared machine some of them run undisturbed
 const secondsEach = 0.005;
 
 async function instantiate(path) {
   const module = await WebAssembly.compile(await readFile(path));
   const unused = () => {
-    throw new Error("the benchmark needs nothing of its surroundings");
+    throw new Error("the benchmark must not import anything");
   };
   const imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
@@ -28,7 +29,7 @@ async function instantiate(path) {
   return exports;
 }
 
-/** The shortest time of a token in milliseconds for each function; they take turns, so that both meet the same machine. */
+/** The shortest time of a token in milliseconds for each function. They alternate, so that load affects both alike. */
 function fastest(functions) {
   const counts = functions.map((run) => {
     let count = 1;
@@ -62,7 +63,7 @@ if (isMain(import.meta.url)) {
       if (wanted.length > 0 && !wanted.includes(type)) continue;
       for (const [hidden, ffn, layers] of shapes) {
         for (const shift of Object.values(shifts)) {
-          if (!bench.prepare(which, hidden, ffn, layers, shift)) throw new Problem("the benchmark has no memory");
+          if (!bench.prepare(which, hidden, ffn, layers, shift)) throw new Problem("the benchmark ran out of memory");
           for (let i = 0; i < 16; ++i) if (!bench.is_same()) throw new Problem("the results differ");
           const [dense, sparse] = fastest([bench.run_dense, bench.run_sparse]);
           const row = [

@@ -1,9 +1,9 @@
-// The name of a tensor type goes in, random blocks of it come out: valid, the same on every machine, and scaled so that a matrix
-// keeps the size of what it is multiplied with (weights of mean 0 and standard deviation 1/√columns).
+// Makes random blocks of a tensor type: valid, identical on every machine, and scaled so that a product with a matrix
+// keeps the size of its input (weights of mean 0 and standard deviation 1/√columns).
 
 /**
- * What a block of each type is; `id` is the format's number. Types with a `spread` (the standard deviation of the weights in a block
- * with the scale 1) or a `fill` can be written; the others are those that published files have.
+ * The blocks of each type; `id` is the format's number. Types with a `spread` (the standard deviation of the weights in
+ * a block with the scale 1) or a `fill` can be written; the others occur only in published files.
  */
 export const blockTypes = {
   F32: { id: 0, elements: 1, bytes: 4, fill: fillFloats },
@@ -22,17 +22,18 @@ export function matrixBytes(name, columns, rows) {
   return (columns / elements) * rows * bytes;
 }
 
-/** Fills `target`, which holds whole blocks, for a matrix of so many columns. */
+/** Fills `target`, a number of whole blocks, for a matrix with `columns` columns. */
 export function fillBlocks(name, target, columns, random) {
   const { bytes, spread, scaleAt, minimum, fill } = blockTypes[name];
   const deviation = 1 / Math.sqrt(columns);
   if (fill) return fill(target, deviation, random);
   for (let i = 0; i + 4 <= target.length; i += 4) target.writeUInt32LE(random(), i);
   for (let block = 0; block < target.length; block += bytes) {
-    const sign = random() & 1 ? 1 : -1; // the quants' mean is not quite 0, so that the sign of the scale evens it out
+    const sign = random() & 1 ? 1 : -1; // the quants' mean is not 0: random signs of the scale compensate it
     const scale = (sign * deviation) / spread;
     target.writeUInt16LE(toHalf(scale), block + scaleAt);
-    // A Q4_K weight is scale · s · q - minimum · m: with the mean of q as the share, s and m of the same distribution cancel.
+    // A Q4_K weight is scale · s · q - minimum · m. `share` is the mean of q, so that the mean weight is 0: s and m
+    // have the same distribution.
     if (minimum) target.writeUInt16LE(toHalf(scale * minimum.share), block + minimum.at);
   }
 }
@@ -47,12 +48,12 @@ function fillHalves(target, deviation, random) {
 
 const uniform = (deviation, random) => deviation * Math.sqrt(3) * (random() / 2 ** 31 - 1);
 
-/** Bits of the 16-bit float nearest to a number smaller than 65,504. */
+/** Bits of the half-precision float nearest to a number below 65,504. */
 export function toHalf(value) {
   const sign = value < 0 ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  const steps = Math.round(magnitude * 2 ** (10 - exponent)); // 1024 to 2047, less where the number is subnormal
+  const steps = Math.round(magnitude * 2 ** (10 - exponent)); // 1024 to 2047, less for subnormals
   return sign | (((exponent + 14) << 10) + steps);
 }
 

@@ -1,11 +1,11 @@
-// The names on the command line go in, the models to measure come out: the published file, and synthetic ones.
+// The models that the benchmark can measure: the published file, and synthetic ones.
 import { basename } from "node:path";
 import { ensureModel } from "../../../scripts/fetch-model.mjs";
 import { Problem } from "../../../scripts/lib/run.mjs";
 import { quantizations, shapes } from "./shapes.mjs";
 import { ensureSynthetic, syntheticFolder } from "./synthetic.mjs";
 
-const published = "smollm2-135m"; // no other name begins with "smollm2": its synthetic sisters are "135m-…"
+const published = "smollm2-135m"; // no other name begins with "smollm2": synthetic models of this shape are "135m-…"
 
 const synthetic = Object.keys(shapes).flatMap((shape) =>
   Object.keys(quantizations).map((quantization) => ({ name: `${shape}-${quantization}`, shape, quantization })),
@@ -14,20 +14,20 @@ const synthetic = Object.keys(shapes).flatMap((shape) =>
 /** Every name, in the order of a full run. */
 export const modelNames = [published, ...synthetic.map(({ name }) => name)];
 
-/** The models that `names` stand for; the beginning of names, such as "qwen3-0.6b", stands for all of them. */
+/** The models selected by `names`. A prefix, such as "qwen3-0.6b", selects all models that begin with it. */
 export function chooseModels(names) {
   const chosen = names.flatMap((wanted) => {
     const found = modelNames.includes(wanted) ? [wanted] : modelNames.filter((name) => name.startsWith(wanted));
-    if (found.length === 0) throw new Problem(`no model is called "${wanted}"; there are: ${modelNames.join(", ")}`);
+    if (found.length === 0) throw new Problem(`unknown model "${wanted}"; known models: ${modelNames.join(", ")}`);
     return found;
   });
   return [...new Set(chosen)];
 }
 
-/** What the server has to offer besides its own models: URL path → folder. */
+/** Additional mounts of the server: URL path → folder. */
 export const modelMounts = { "/synthetic/": syntheticFolder };
 
-/** `{path, urlPath}` of a model's file, fetched or written where it is missing. */
+/** `{path, urlPath}` of a model's file, which is downloaded or written if missing. */
 export async function ensureBenchModel(name) {
   const source = await ensureModel(published);
   const model = synthetic.find((each) => each.name === name);

@@ -1,13 +1,13 @@
-// The path of a model goes in, what a token costs comes out.
+// Computes the work of one token from a model's header.
 import { blockTypes, matrixBytes } from "./blocks.mjs";
 import { readHeader } from "./gguf.mjs";
 
 const typeNames = new Map(Object.entries(blockTypes).map(([name, { id }]) => [id, name]));
 
 /**
- * `{keyValueBytes, tokens, matrices}`: `keyValueBytes` of the cache for one position in 16-bit floats, `tokens` the
- * vocabulary, and `matrices` `[{type, rows, columns, bytes, isHead, isCoarse}]`, each of which every decoded token reads once; the
- * inputs of coarse ones may be quantised to 8 bits.
+ * `{keyValueBytes, tokens, matrices}`: bytes of the cache for one position in half-precision floats, the vocabulary,
+ * and `[{type, rows, columns, bytes, isHead, isCoarse}]`, the matrices that each decoded token reads once. The inputs
+ * of coarse matrices may be quantised to 8 bits.
  */
 export function demandOf(path) {
   const { metadata, tensors } = readHeader(path);

@@ -1,6 +1,5 @@
-// The parts of a GGUF file (v3, little-endian): metadata entries and a list of tensors go in, the bytes of the header come out;
-// the path of a file goes in, its metadata and its list of tensors come out. Texts are "binary" strings, one character for each byte, so that nothing is
-// lost on the way from one file to another.
+// Writes and reads the header of a GGUF file (v3, little-endian): metadata and the list of tensors. Texts are "binary"
+// strings with one character for each byte, so that they are copied between files unchanged.
 import { closeSync, openSync, readSync } from "node:fs";
 
 /** Types of metadata values; the numbers are the format's. */
@@ -22,8 +21,8 @@ const scalars = {
 };
 
 /**
- * `{metadata, tensors}`. An entry of the metadata is `{type, value}` or, for an array, `{type, element, value: […]}`; a tensor is
- * `{name, shape: [columns, rows?], type}`.
+ * `{metadata, tensors}`. A metadata entry is `{type, value}`, or `{type, element, value: […]}` for an array; a tensor
+ * is `{name, shape: [columns, rows?], type}`.
  */
 export function readHeader(path) {
   const file = openSync(path);
@@ -75,8 +74,8 @@ function parseHeader(bytes) {
 
 /**
  * The header up to the first tensor's data, padding included.
- * @param metadata as readHeader gives it
- * @param tensors  `[{name, shape: [columns, rows?], type: the format's number, bytes}]`, in the order of the file
+ * @param metadata in the form of readHeader
+ * @param tensors  `[{name, shape: [columns, rows?], type: the format's number, bytes}]`, in file order
  */
 export function writeHeader(metadata, tensors) {
   const parts = [
@@ -105,7 +104,7 @@ export function writeHeader(metadata, tensors) {
   return Buffer.concat([...parts, Buffer.alloc(paddingAfter(length))]);
 }
 
-/** How many zeros follow a tensor or a header of this length. */
+/** The number of padding bytes after a tensor or a header of this length. */
 export const paddingAfter = (length) => (alignment - (length % alignment)) % alignment;
 
 const single = (value, kind) => (kind === type.string ? text(value) : number(value, kind));

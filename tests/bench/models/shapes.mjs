@@ -1,8 +1,8 @@
-// What the synthetic models look like: shapes of published models, in the llama architecture, and the tensor types that
-// llama-quantize would give them.
+// Shapes of the synthetic models, those of published models in the llama architecture, and the tensor types that
+// llama-quantize would select.
 import { blockTypes, matrixBytes } from "./blocks.mjs";
 
-/** Numbers of the published configurations. `tied`: the embedding is the head as well. */
+/** Numbers of the published configurations. `tied`: the embedding is also the output head. */
 export const shapes = {
   "10m": { hidden: 256, layers: 6, heads: 4, kvHeads: 4, headWidth: 64, ffn: 1024, vocabulary: 14_336, tied: true },
   "135m": { hidden: 576, layers: 30, heads: 9, kvHeads: 3, headWidth: 64, ffn: 1536, vocabulary: 49_152, tied: true },
@@ -48,7 +48,9 @@ export const shapes = {
   },
 };
 
-/** `fileType` is the format's number for files of mostly this type. `head`: what llama-quantize makes the head. */
+/**
+ * `fileType` is the format's number for files of mostly this type. `head`: llama-quantize's type of the output head.
+ */
 export const quantizations = {
   q4_0: { type: "Q4_0", head: "Q6_K", fileType: 2 },
   q4_k: { type: "Q4_K", head: "Q6_K", fileType: 14 },
@@ -56,10 +58,10 @@ export const quantizations = {
   f16: { type: "F16", head: "F16", fileType: 1 },
 };
 
-// Blocks of 256 do not fit every row; llama-quantize then takes these.
+// llama-quantize falls back to these types if blocks of 256 do not divide a row.
 const fallbacks = { Q4_K: "Q5_0", Q6_K: "Q8_0" };
 
-/** The tensors of a model in the order of the file: `[{name, shape: [columns, rows?], typeName, type, bytes}]`. */
+/** The tensors of a model in file order: `[{name, shape: [columns, rows?], typeName, type, bytes}]`. */
 export function tensorsOf(shape, quantization) {
   const { hidden, heads, kvHeads, headWidth, ffn, vocabulary, tied } = shape;
   const vector = (name) => tensor(name, "F32", hidden);

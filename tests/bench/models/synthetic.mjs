@@ -1,5 +1,5 @@
-// A shape and a quantisation go in, a GGUF file with random weights comes out in the cache: written once, the same everywhere.
-// It says nothing sensible, but takes the time and the memory of the real model.
+// Writes GGUF files of random weights to the cache, for a shape and a quantisation: once, and identical on every
+// machine. The output is meaningless, but time and memory are those of the real model.
 import { existsSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { paddingAfter, readHeader, type, writeHeader } from "./gguf.mjs";
 import { tensorsOf } from "./shapes.mjs";
 import { tokenizerFor } from "./tokenizer.mjs";
 
-// Raised when the same name stands for other bytes, so that files of older versions are not used.
+// Incremented when the bytes for a name change, so that older files are not used.
 const formatVersion = 1;
 const poolBytes = 4 << 20;
 const contextLength = 8192;
@@ -18,11 +18,11 @@ const contextLength = 8192;
 export const syntheticFolder = cacheFolder("bench");
 
 /**
- * The path of a synthetic model's file; writes it when it is missing.
+ * The path of a synthetic model's file, which is written if missing.
  * @param name          of the model
  * @param shape         one of `shapes`
  * @param quantization  one of `quantizations`
- * @param tokenizerFile a real model whose tokenizer the file gets
+ * @param tokenizerFile a real model from which the tokenizer is copied
  */
 export async function ensureSynthetic(name, shape, quantization, tokenizerFile) {
   const path = join(syntheticFolder, `${name}.v${formatVersion}.gguf`);
@@ -75,7 +75,7 @@ async function writeModel(path, metadata, tensors) {
   }
 }
 
-/** A file of random weights, piece by piece. Tensors are `{name, shape, typeName, type, bytes}`; norms are ones. */
+/** A file of random weights in pieces. Tensors are `{name, shape, typeName, type, bytes}`; norms are ones. */
 export function* modelBytes(metadata, tensors) {
   yield writeHeader(metadata, tensors);
   const pools = new Map();
@@ -85,7 +85,7 @@ export function* modelBytes(metadata, tensors) {
   }
 }
 
-/** The bytes of one tensor: a pool of random blocks over and over, each tensor starting at another one. */
+/** The bytes of one tensor: a repeated pool of random blocks, with a different starting block for each tensor. */
 function* pieces(tensor, index, pools) {
   const {
     name,

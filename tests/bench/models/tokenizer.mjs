@@ -1,8 +1,11 @@
-// The metadata of a real model goes in, its tokenizer cut or padded to another vocabulary comes out.
+// Copies the tokenizer of a real model, truncated or padded to another vocabulary size.
 const usual = 1;
 const unused = 5;
 
-/** The entries `tokenizer.*` of `metadata` for a vocabulary of this size: its first tokens, then ones that no text contains. */
+/**
+ * The entries `tokenizer.*` of `metadata` for a vocabulary of this size: its first tokens, then tokens that no text
+ * contains.
+ */
 export function tokenizerFor(metadata, vocabulary) {
   const entries = Object.fromEntries(Object.entries(metadata).filter(([key]) => key.startsWith("tokenizer.")));
   const resize = (key, values) => {

@@ -1,4 +1,4 @@
-// A report and its tables go in, Markdown comes out.
+// Formats a report and its tables as Markdown.
 
 const percent = (share) => (100 * share).toFixed(0);
 const units = {
@@ -8,7 +8,7 @@ const units = {
   decode: { name: "decode after", show: (rate) => rate.toFixed(1) },
   "prefill share": { name: "prefill, % of the roofline", show: percent, isShare: true },
   "decode share": { name: "decode, % of the roofline", show: percent, isShare: true },
-  roofline: { name: "roofline", show: String, isShare: true }, // only where the probe failed
+  roofline: { name: "roofline", show: String, isShare: true }, // shown only if the probe failed
 };
 const peers = ["wllama", "native"];
 
@@ -17,7 +17,8 @@ export function markdownOf(report, tables) {
   return [
     "# Benchmark results",
     "",
-    `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(", ") || "flags unknown"}), ${(machine.memoryBytes / 1e9).toFixed(0)} GB of memory, ${machine.system}.`,
+    `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(", ") || "flags unknown"}), ` +
+      `${(machine.memoryBytes / 1e9).toFixed(0)} GB of memory, ${machine.system}.`,
     `${Object.entries(versions)
       .filter(([, version]) => version)
       .map(([name, version]) => `${name} ${version}`)
@@ -65,7 +66,7 @@ function cellText({ median, minimum, maximum, count }, { measure }) {
   return count === 1 ? show(median) : `${show(median)} (${show(minimum)}–${show(maximum)})`;
 }
 
-/** How many times as fast, or as small, each engine is as the peers. */
+/** The ratio of each engine to each peer. */
 function ratioLines(table, heads) {
   const against = peers.map((id) => table.rows.find(({ engine }) => engine === id)).filter(Boolean);
   if (against.length === 0 || table.rows.length < 2) return [];
@@ -81,30 +82,30 @@ function ratioLines(table, heads) {
   ];
 }
 
-/** The columns that two engines, or two numbers of threads, can be compared by. */
+/** The columns in which two engines, or two numbers of threads, are comparable. */
 const comparable = ({ columns }) => columns.flatMap(({ measure }, i) => (units[measure].isShare ? [] : [i]));
 
-/** How many times as fast, or as small, each engine is as with the fewest threads of this run. */
+/** The ratio of each engine to itself with the fewest threads of this run. */
 function scalingLines(table, tables) {
-  const least = tables.filter(({ model }) => model === table.model).reduce((a, b) => (b.threads < a.threads ? b : a));
-  if (least === table) return [];
+  const single = tables.filter(({ model }) => model === table.model).reduce((a, b) => (b.threads < a.threads ? b : a));
+  if (single === table) return [];
   const compared = comparable(table);
   const rows = table.rows.flatMap(({ engine, label, cells }) => {
-    const alone = least.rows.find((row) => row.engine === engine);
-    if (!alone) return [];
+    const base = single.rows.find((row) => row.engine === engine);
+    if (!base) return [];
     return [
       [
         label,
         ...compared.map((i) => {
           const { measure, at } = table.columns[i];
-          const same = alone.cells[least.columns.findIndex((column) => column.measure === measure && column.at === at)];
+          const same = base.cells[single.columns.findIndex((column) => column.measure === measure && column.at === at)];
           return same ? ratio(cells[i], same, table.columns[i]) : "–";
         }),
       ],
     ];
   });
   return [
-    `${table.threads} threads over ${least.threads}:`,
+    `${table.threads} threads over ${single.threads}:`,
     "",
     ...grid(["engine", ...compared.map((i) => columnName(table.columns[i]))], rows),
   ];

@@ -1,7 +1,7 @@
-// The tables of a report go in, its pictures come out: `{file name: SVG}`.
+// Draws the plots of a report: `{file name: SVG}`.
 import { plotBars, plotLines } from "./plots.mjs";
 
-const barsFrom = 128; // the shortest prompt whose rate says something about prefill
+const barsFrom = 128; // the shortest prompt with a meaningful prefill rate
 
 export function picturesOf(tables) {
   return Object.assign({}, ...tables.map((table) => picturesOfTable(table)));

@@ -1,5 +1,4 @@
-// Numbers go in, SVG comes out: bars with their spread, and lines. Each picture brings its own background, so that it reads the same in
-// a light and a dark page.
+// Draws bar and line plots as SVG. Each has its own background and is readable on light and dark pages.
 
 const font = 'font-family="system-ui, sans-serif" font-size="13"';
 const colours = [
@@ -18,21 +17,21 @@ const ink = "#1f2937";
 const faint = "#e5e7eb";
 
 /**
- * One bar for each row, in their order, from 0.
+ * One bar for each row, in order, from 0.
  * @param rows `[{label, value, minimum?, maximum?}]`
- * @param unit behind each number, for example "tok/s"
+ * @param unit printed after each number, for example "tok/s"
  */
 export function plotBars(title, rows, unit) {
   const [left, right, top, step] = [230, 130, 48, 30];
   const width = 820;
-  const most = Math.max(...rows.map(({ value, maximum = value }) => maximum), Number.MIN_VALUE);
-  const x = (value) => left + (value / most) * (width - left - right);
+  const maximumValue = Math.max(...rows.map(({ value, maximum = value }) => maximum), Number.MIN_VALUE);
+  const x = (value) => left + (value / maximumValue) * (width - left - right);
   const bars = rows.map(({ label, value, minimum, maximum }, i) => {
     const y = top + i * step;
     const spread = minimum === undefined ? "" : line([x(minimum), y + 10], [x(maximum), y + 10], ink);
     return [
       text(left - 8, y + 15, label, "end"),
-      `<rect x="${left}" y="${y}" width="${round(x(value) - left)}" height="20" fill="${colours[i % colours.length]}"/>`,
+      rectangle(left, y, round(x(value) - left), 20, colours[i % colours.length]),
       spread,
       text(Math.max(x(value), x(maximum ?? 0)) + 8, y + 15, `${shown(value)} ${unit}`),
     ].join("");
@@ -67,20 +66,22 @@ export function plotLines(title, series, names) {
     text((left + width - right) / 2, height - 14, names.x, "middle"),
     text(left - 8, top - 18, names.y, "end"),
   ];
-  const lines = series.map(({ label, points: own }, i) => {
+  const lines = series.map(({ label, points }, i) => {
     const colour = colours[i % colours.length];
-    const places = own.map(place);
-    const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${places.map((p) => p.map(round).join(",")).join(" ")}"/>`;
+    const places = points.map(place);
+    const corners = places.map((p) => p.map(round).join(",")).join(" ");
+    const path = `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${corners}"/>`;
     const dots = places
       .map(([x, y]) => `<circle cx="${round(x)}" cy="${round(y)}" r="3.5" fill="${colour}"/>`)
       .join("");
     const y = top + 8 + i * 20;
-    return `${path}${dots}<rect x="${width - right + 16}" y="${y - 9}" width="12" height="12" fill="${colour}"/>${text(width - right + 34, y + 2, label)}`;
+    const swatch = rectangle(width - right + 16, y - 9, 12, 12, colour);
+    return `${path}${dots}${swatch}${text(width - right + 34, y + 2, label)}`;
   });
   return picture(width, Math.max(height, top + series.length * 20 + 20), title, [...axes, ...lines]);
 }
 
-/** Those of the marks whose texts do not run into each other. */
+/** The marks whose texts do not overlap. */
 function spaced(values, place) {
   const gap = 36;
   return [...values]
@@ -93,8 +94,9 @@ function spaced(values, place) {
 
 function picture(width, height, title, parts) {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(title)}" ${font} fill="${ink}">`,
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
+      `role="img" aria-label="${escapeXml(title)}" ${font} fill="${ink}">`,
+    rectangle(0, 0, width, height, "#ffffff"),
     `<text x="12" y="26" font-size="16" font-weight="600">${escapeXml(title)}</text>`,
     ...parts,
     "</svg>\n",
@@ -103,6 +105,10 @@ function picture(width, height, title, parts) {
 
 function text(x, y, content, anchor = "start") {
   return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeXml(content)}</text>`;
+}
+
+function rectangle(x, y, width, height, colour) {
+  return `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="${colour}"/>`;
 }
 
 function line([x1, y1], [x2, y2], colour) {

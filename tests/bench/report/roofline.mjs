@@ -1,4 +1,4 @@
-// Rows of measurements and of the probe that took its turn beside them go in, shares of the roofline come out.
+// Computes the share of the roofline that measurements reach, from the probe's results of the same round.
 import { decodeRooflineSeconds, kernelName } from "../roofline/measure.js";
 
 // The panel kind of each tensor type.
@@ -19,17 +19,18 @@ const kinds = {
   Q6_K: "byte super 16",
 };
 
-// The inputs of coarse matrices have 8 bits where the weights are nibbles; see coarse_precision in src/model/model.h.
+// Inputs of coarse matrices have 8 bits if the weights are nibbles; see coarse_precision in src/model/model.h.
 const kernelOf = ({ type, isCoarse }) =>
   kernelName(kinds[type], isCoarse && /^nibble(?! table)/.test(kinds[type]) ? 8 : 16);
 
-/** The kernels that a model's matrices need. */
+/** The kernels that a model's matrices use. */
 export const kernelsOf = (matrices) => [...new Set(matrices.map(kernelOf))];
 
 /**
- * Rows `{engine, round, measure: "decode share" | "prefill share", value}` for each round in which an engine has both: the seconds that a
- * token takes at least, by the probe of this round, over those that it took. Attention is left out of the count, so that the
- * fastest length says most. Of several threads each is taken to reach as much as one alone.
+ * Rows `{engine, round, measure: "decode share" | "prefill share", value}` for each round in which an engine has both
+ * measurements: the minimum seconds for a token according to the probe of this round, divided by the measured ones.
+ * Attention is not counted, so the fastest length is the most meaningful one. Each of several threads is assumed to
+ * reach as much as a single thread.
  * @param matrices of the model, see models/demand.mjs
  * @param rows     of one model and one number of threads
  */
@@ -66,14 +67,17 @@ function decodeSeconds(matrices, probe) {
   return decodeRooflineSeconds(asPanels, probe);
 }
 
-/** Of one token of many: the kernels alone, as they share what they read. The head is computed for the last one only. */
+/**
+ * For one token of many: only the kernels count, since tokens share reads. The head is computed for the last token
+ * only.
+ */
 function prefillSeconds(matrices, { gmacs }) {
   return matrices
     .filter(({ isHead }) => !isHead)
     .reduce((sum, matrix) => sum + (matrix.rows * matrix.columns) / (gmacs[kernelOf(matrix)].prefill * 1e9), 0);
 }
 
-/** The best that the probes of all rounds found, for people: `"memory 14.2 GB/s; nibble+min 27.5 and 37.3 GMAC/s; …"`. */
+/** The best results of the probes of all rounds, as text: `"memory 14.2 GB/s; nibble+min 27.5 and 37.3 GMAC/s; …"`. */
 export function probeText(probes) {
   const best = (figure) => Math.max(...probes.map(figure)).toFixed(1);
   const kernels = Object.keys(probes[0].gmacs).map(

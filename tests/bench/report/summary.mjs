@@ -1,4 +1,4 @@
-// Rows of measurements go in, medians and spread come out.
+// Summarises rows of measurements as medians and ranges.
 import { probeText, shareRows } from "./roofline.mjs";
 
 /** `{median, minimum, maximum, count}` of numbers. */
@@ -15,7 +15,8 @@ export function spreadOf(values) {
 
 /**
  * One table for each model and number of threads, in the order of the run:
- * `{model, threads, columns: [{measure, at}], rows: [{engine, cells: [{median, …, joules?} | {note}]}], settings: [text], probes: [text], notes: [text]}`
+ * `{model, threads, columns: [{measure, at}], rows: [{engine, cells: [{median, …, joules?} | {note}]}],
+ * settings: [text], probes: [text], notes: [text]}`
  */
 export function tablesOf({ results, engines, models }) {
   const keys = [...new Set(results.map(tableKey))];

@@ -1,4 +1,4 @@
-// A report goes in, its files come out: results.json, results.md and pictures.
+// Writes the files of a report: results.json, results.md and plots.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { markdownOf } from "./markdown.mjs";
@@ -7,7 +7,7 @@ import { tablesOf } from "./summary.mjs";
 
 const pictureOfARun = /^(prefill|decode|roofline)-.*-\d+\.svg$/;
 
-/** Returns the Markdown. Pictures of an earlier run in the same folder go. */
+/** Returns the Markdown. Deletes the plots of an earlier run in the same folder. */
 export function writeReport(report, folder) {
   const tables = tablesOf(report);
   const markdown = markdownOf(report, tables);

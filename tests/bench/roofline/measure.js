@@ -1,15 +1,16 @@
-// What this runtime makes of this machine: `measureRoofline(module)` → gigabytes a second that reading from memory reaches, and
-// for each kernel (a panel kind, and the bits of its inputs) the multiply-adds a second on data in the first-level cache, for one
-// token (decoding) and for a tile of 64 (prefill), and the bytes of a weight. Runs in every runtime; `module` is roofline_<flavour>.wasm, compiled.
+// Measures the limits of this runtime on this machine: `measureRoofline(module)` returns the gigabytes a second of
+// reading memory, and for each kernel (a panel kind and the bits of its inputs) the multiply-adds a second on data in
+// the first-level cache, for one token (decoding) and for a tile of 64 (prefill), and the bytes of a weight. Runs in
+// every runtime; `module` is the compiled roofline_<flavour>.wasm.
 
 const columns = 512;
-const mostCacheBytes = 24 << 10; // of the weights; the inputs need a little of the 32 KiB too
+const maxCacheBytes = 24 << 10; // of the weights; the inputs need a little of the 32 KiB too
 const streamRows = 8192;
-const streamColumns = 6144; // half a byte for each of 50 million weights: no cache holds them
-const measurements = 40; // many short ones: on a machine that is shared some of them are undisturbed
+const streamColumns = 6144; // half a byte for each of 50 million weights: larger than any cache
+const measurements = 40; // many short ones: on a shared machine some of them run undisturbed
 const secondsEach = 0.006;
 
-/** The shortest of some runs, in seconds for one repetition. */
+/** The shortest of several runs, in seconds for one repetition. */
 function fastest(run) {
   let repetitions = 1;
   const time = () => {
@@ -22,10 +23,10 @@ function fastest(run) {
   return Math.min(...Array.from({ length: measurements }, time)) / repetitions;
 }
 
-/** @param wanted names of kernels; all of them where it is left out */
+/** @param wanted names of kernels (default: all) */
 export async function measureRoofline(module, wanted) {
   const unused = () => {
-    throw new Error("the probe needs nothing of its surroundings");
+    throw new Error("the probe must not import anything");
   };
   const imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
@@ -37,13 +38,13 @@ export async function measureRoofline(module, wanted) {
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
   };
   const prepare = (kind, rows, width, tokens, bits) => {
-    if (!exports.prepare(kind, rows, width, tokens, bits)) throw new Error("there is not enough memory for the probe");
+    if (!exports.prepare(kind, rows, width, tokens, bits)) throw new Error("not enough memory for the probe");
   };
 
   const kernels = {};
   for (let kind = 0; kind < exports.panel_kinds(); ++kind) {
     const kindName = text(exports.panel_kind_name(kind));
-    const rows = Math.max(8, Math.floor(mostCacheBytes / exports.panel_bytes(kind, 8, columns)) * 8);
+    const rows = Math.max(8, Math.floor(maxCacheBytes / exports.panel_bytes(kind, 8, columns)) * 8);
     for (const bits of exports.takes_8_bits(kind) ? [8, 16] : [16]) {
       const kernel = kernelName(kindName, bits);
       if (wanted && !wanted.includes(kernel)) continue;
@@ -67,12 +68,12 @@ export async function measureRoofline(module, wanted) {
   return { name: text(exports.kernels_name()), readGBps: bytes / seconds / 1e9, gmacs: kernels };
 }
 
-/** What the kernel of a panel kind is called here: the one for inputs of 8 bits has a name of its own. */
+/** The name of a panel kind's kernel; the one for inputs of 8 bits has its own. */
 export const kernelName = (kind, bits) => (bits === 8 ? `${kind}, 8-bit inputs` : kind);
 
 /**
- * Seconds that one decoded token takes at least: over all matrices, the larger of its bytes at the speed of memory and its
- * multiply-adds at its kernel's speed. `matrices`: `{kernel, rows, columns, bytes}`, each read once for a token.
+ * The minimum seconds for a decoded token: the sum over all matrices of the larger of bytes / memory speed and
+ * multiply-adds / kernel speed. `matrices`: `{kernel, rows, columns, bytes}`, each read once for a token.
  */
 export function decodeRooflineSeconds(matrices, { readGBps, gmacs }) {
   return matrices.reduce((sum, { kernel, rows, columns: width, bytes }) => {

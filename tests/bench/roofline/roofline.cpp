@@ -1,5 +1,5 @@
-// What this machine allows: the rate of each matrix kernel on data in the first-level cache, and of plain reading from
-// memory. A module of its own, without the engine around the kernels; measure.js holds the clock.
+// The roofline of this machine: the rate of each matrix kernel on data in the first-level cache, and the rate of
+// reading memory. Compiled as a separate module, without the engine; measure.js measures the time.
 #include <cstdint>
 #include <cstdlib>
 #include <new>
@@ -16,12 +16,12 @@ using namespace camelgpt;
 
 constinit Arena* arena = nullptr;
 PanelSlice weights;
-uint8_t* values;  // of the weights, before they are constant
+uint8_t* values;  // of the weights, before packing
 Activations activations;
 float* output;
 PanelKind kind;
 
-// Whatever these bytes count as (quants, halves, floats), they are neither huge nor subnormal, which would be slow.
+// These bytes are neither huge nor subnormal as quants, halves or floats: subnormals would be slow.
 void fill(uint8_t* bytes, size_t count) {
   uint32_t state = 1;
   for (size_t i = 0; i < count; ++i) {
@@ -41,13 +41,14 @@ CAMELGPT_EXPORT("panel_bytes") uint32_t probe_panel_bytes(uint32_t which, uint32
   return static_cast<uint32_t>(panel_bytes(static_cast<PanelKind>(which), rows, columns).value);
 }
 
-// Whether there is a kernel for inputs of 8 bits, beside the one for 16 bits or for floats.
+// Returns whether a kernel for inputs of 8 bits exists, in addition to the one for 16 bits or floats.
 CAMELGPT_EXPORT("takes_8_bits") uint32_t probe_takes_8_bits(uint32_t which) {
   const PanelKind panel_kind = static_cast<PanelKind>(which);
   return panel_layout(panel_kind).float_bytes == 0 && !multiplies_bytes(panel_kind);
 }
 
-// A panel [rows, columns] of one kind and `tokens` inputs of 8 or 16 bits for it. 1 where there is memory for them.
+// Prepares a panel [rows, columns] of one kind and `tokens` inputs of 8 or 16 bits. Returns 1 on success, 0 without
+// memory.
 CAMELGPT_EXPORT("prepare")
 uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t tokens, uint32_t bits) {
   kind = static_cast<PanelKind>(which);
@@ -77,7 +78,7 @@ CAMELGPT_EXPORT("multiply") void probe_multiply(uint32_t repetitions) {
   for (uint32_t i = 0; i < repetitions; ++i) matmul(weights, activations, output, weights.groups * kPanelRows);
 }
 
-// Reads the panel once, as fast as memory gives it.
+// Reads the panel once at the speed of memory.
 CAMELGPT_EXPORT("read") uint32_t probe_read() {
   const uint8_t* bytes = weights.data;
   const size_t count = weights.group_bytes * weights.groups / 64 * 64;

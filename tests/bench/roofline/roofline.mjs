@@ -1,4 +1,4 @@
-// Prints what this machine allows the kernels, in Node: `node tests/bench/roofline/roofline.mjs [relaxed|simd]`.
+// Prints the roofline of the kernels on this machine, in Node: `node tests/bench/roofline/roofline.mjs [relaxed|simd]`.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildWithEmscripten } from "../../../scripts/lib/cmake.mjs";
@@ -6,7 +6,7 @@ import { isMain, runMain } from "../../../scripts/lib/run.mjs";
 import { ensureToolchain } from "../../../scripts/setup.mjs";
 import { measureRoofline } from "./measure.js";
 
-/** The compiled probe of one flavour: the path of its .wasm. */
+/** Compiles the probe of one flavour and returns the path of its .wasm. */
 export async function buildRoofline(tools, flavour) {
   const target = `roofline_${flavour}`;
   return join(await buildWithEmscripten(tools, target), `${target}.wasm`);

@@ -1,6 +1,6 @@
-// Small models of random weights, one or more of each architecture: our log-probabilities and greedy tokens, and llama.cpp's. The
-// goldens of the quick test are still what it says, and docs/models.md lists what this test has verified; with
-// CAMELGPT_WRITE_MODELS=1 the table there is written anew.
+// Compares log-probabilities and greedy tokens of small random models, at least one of each architecture, with
+// llama.cpp's. Also checks that the goldens of the quick test are current and that docs/models.md lists the
+// architectures verified here; with CAMELGPT_WRITE_MODELS=1 the table there is rewritten.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,10 +13,10 @@ import { makeModels } from "../../architectures/make-models.mjs";
 import { entriesOf, tableInDocs, tableOf, writeTable } from "../../architectures/models-table.mjs";
 import { askLlamaCpp } from "./llama-cpp.mjs";
 
-// Another processor adds in another order, and may round an activation to the next of 8 bits.
+// Another processor adds in another order and may round an 8-bit activation differently.
 const goldenShare = 0.1; // of the bound
 
-test("each architecture gives what llama.cpp gives", async (t) => {
+test("each architecture agrees with llama.cpp", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-architectures-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const rows = makeModels(folder);
@@ -29,12 +29,12 @@ test("each architecture gives what llama.cpp gives", async (t) => {
       const result = await expectReference(t, row, answers[i]);
       if (result) verified.push({ ...row, share: result.share });
     });
-    await t.test(`${row.name}: the golden is what llama.cpp says`, () => {
+    await t.test(`${row.name}: the golden agrees with llama.cpp`, () => {
       compare(row, answers[i], goldenOf(row, goldens), goldenShare * bounds[row.type]);
     });
   }
 
-  await t.test("docs/models.md lists what is verified", () => {
+  await t.test("docs/models.md lists the verified architectures", () => {
     const table = tableOf(verified, version);
     if (process.env.CAMELGPT_WRITE_MODELS) writeTable(table);
     assert.deepEqual(entriesOf(tableInDocs()), entriesOf(table), "run this test with CAMELGPT_WRITE_MODELS=1");

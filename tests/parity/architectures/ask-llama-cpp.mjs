@@ -1,9 +1,10 @@
-// What native llama.cpp makes of models, through node-llama-cpp, as a child process: the folder of its modules is the argument.
-//   {models: [{path, encoder, tokens: [id…], maxTokens, texts}…]} → {release, answers}: llama.cpp's version, and for each model
-//     {logprobs: [of each token but the first], greedy: {tokens, gaps: [between the two best logits before each]}}
-//     and, where there are texts, {ids: [[id…]…]} of them
-//     {embedding: [number…]} for an encoder
-//     {error: text} where llama.cpp refuses the file
+// Evaluates models in native llama.cpp through node-llama-cpp, as a child process. The argument is its modules folder.
+//   {models: [{path, encoder, tokens: [id…], maxTokens, texts}…]} → {release, answers}: llama.cpp's version, and for
+// each model
+//     {logprobs: [of each token but the first], greedy: {tokens, gaps: [between the two best logits before each]}},
+//     with {ids: [[id…]…]} if there are texts;
+//     {embedding: [number…]} for an encoder;
+//     {error: text} if llama.cpp rejects the file
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -11,7 +12,7 @@ const [modules] = process.argv.slice(2);
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(join(modules, "node-llama-cpp/dist/index.js")).href);
 const llama = await getLlama({ build: "never", gpu: false, maxThreads: 1, logLevel: LlamaLogLevel.error });
 
-// As exact as it gets: no flash attention, and keys and values are not rounded.
+// As exact as possible: no flash attention, and keys and values are not rounded.
 const modelOptions = {
   defaultContextFlashAttention: false,
   experimentalDefaultContextKvCacheKeyType: "F32",
@@ -19,7 +20,7 @@ const modelOptions = {
 };
 const contextOptions = { contextSize: 256, batchSize: 256, threads: 1 };
 
-// Logits come after the samplers, which leave most tokens out unless they are told not to.
+// The default samplers remove most tokens before the logits are read.
 const everyToken = { temperature: 1, topK: 0, topP: 1, minP: 0 };
 
 /** The logits after each of these tokens, as maps from token to logit. Probabilities would be rounded to float32. */
@@ -36,7 +37,7 @@ function logprob(logits, token) {
   return logits.get(token) - best - Math.log(total);
 }
 
-/** The best token that does not end the text, and how far it is ahead. */
+/** The best token that does not end the text, and its margin over the second best. */
 function choose(logits, end) {
   const [[token, best], [, second]] = [...logits].filter(([each]) => each !== end).sort(([, a], [, b]) => b - a);
   return { token, gap: best - second };

@@ -1,12 +1,12 @@
-// Small models go in, what the llama.cpp of the benchmarks makes of each comes out.
+// Evaluates small models in the llama.cpp of the benchmarks.
 import assert from "node:assert/strict";
 import { ensurePeers } from "../../../scripts/lib/peers.mjs";
 import { maxTokens, texts, tokens } from "../../architectures/compare.mjs";
 import { askProcess } from "../ask-process.mjs";
 
 /**
- * `{version, answers}`: see ask-llama-cpp.mjs. Each model must load. It is asked about the weights as floats: with others it rounds
- * what they are multiplied with.
+ * `{version, answers}`, see ask-llama-cpp.mjs. Each model must load. llama.cpp evaluates the weights as floats: with
+ * other types it rounds activations.
  */
 export async function askLlamaCpp(rows) {
   const { modules, versions } = await ensurePeers();

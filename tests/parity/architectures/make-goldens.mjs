@@ -1,4 +1,4 @@
-// The small models go through llama.cpp, tests/architectures/goldens.json comes out.
+// Writes tests/architectures/goldens.json, llama.cpp's results for the small models.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

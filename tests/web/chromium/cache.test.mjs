@@ -1,15 +1,15 @@
-// Downloads that are kept in the origin's private file system, or in the Cache API of a browser that has none: in a real Chromium, from a
-// worker and from the page's own thread.
+// Downloads stored in the origin's private file system, or in the Cache API of a browser without one: in a real
+// Chromium, from a worker and from the page's own thread.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
 
-/** Names of what is kept, under the rules of each store. */
+/** The names of stored entries, by the rules of each store. */
 const stores = [
   {
     name: "the file system",
-    async left() {
+    async listNames() {
       const names = [];
       for await (const name of (await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt")).keys())
         names.push(name);
@@ -19,15 +19,15 @@ const stores = [
   {
     name: "the Cache API",
     flags: ["--disable-blink-features=FileSystemAccessOriginPrivate"],
-    async left() {
-      if (navigator.storage.getDirectory) throw new Error("this browser has a file system");
+    async listNames() {
+      if (navigator.storage.getDirectory) throw new Error("this browser has a private file system");
       return (await (await caches.open("camelgpt")).keys()).map(({ url }) => url);
     },
   },
 ];
 
-for (const { name, flags, left } of stores)
-  describe(`kept downloads in Chromium, in ${name}`, () => {
+for (const { name, flags, listNames } of stores)
+  describe(`stored downloads in Chromium, in ${name}`, () => {
     let site;
     let browser;
     let context;
@@ -52,7 +52,7 @@ for (const { name, flags, left } of stores)
       await page.evaluate(async () => {
         window.camelgpt = await import("/npm/dist/browser.js");
         window.url = new URL("/models/smollm2-135m.gguf", location.href).href;
-        /** What a user waits for: from the call to the first token. */
+        /** The time a user waits for: from the call to the first token. */
         window.load = async (options) => {
           const start = performance.now();
           const model = await window.camelgpt.CamelGPTInference.load(window.url, {
@@ -74,7 +74,7 @@ for (const { name, flags, left } of stores)
       return page;
     }
 
-    test("the second load asks nobody, in a worker and on the page's thread", async (t) => {
+    test("a second load makes no request, in a worker and on the page's thread", async (t) => {
       const page = await openPage();
       const first = await page.evaluate(() => window.load());
       assert.match(first.text, /Paris/);
@@ -84,9 +84,8 @@ for (const { name, flags, left } of stores)
       for (const options of [{}, { threads: 1 }, { worker: false }]) {
         const again = await page.evaluate((given) => window.load(given), options);
         assert.equal(again.text, first.text);
-        t.diagnostic(
-          `${JSON.stringify(options)}: first token after ${again.milliseconds.toFixed(0)} ms, from the network ${first.milliseconds.toFixed(0)} ms`,
-        );
+        const times = [again, first].map(({ milliseconds }) => `${milliseconds.toFixed(0)} ms`);
+        t.diagnostic(`${JSON.stringify(options)}: first token after ${times[0]}, from the network ${times[1]}`);
       }
       assert.equal(page.requests, 1);
       await page.reload();
@@ -94,19 +93,19 @@ for (const { name, flags, left } of stores)
 
       const other = await openPage();
       assert.equal((await other.evaluate(() => window.load())).text, first.text);
-      assert.equal(other.requests, 0, "another page of the origin has it too");
+      assert.equal(other.requests, 0, "shared with other pages of the origin");
       await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
       assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
       await other.evaluate(() => window.load({ worker: false }));
       assert.equal(other.requests, 1);
       assert.match((await other.evaluate(() => window.load())).text, /Paris/);
-      assert.equal(other.requests, 1, "what the page's thread kept serves a worker");
+      assert.equal(other.requests, 1, "a worker reads the copy that the page's thread stored");
       await other.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached("/models/smollm2-135m.gguf"));
       assert.deepEqual(await other.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
       await other.close();
     });
 
-    test("a release is there without the network: manifest, weights and sidecar", async () => {
+    test("a release loads without the network: manifest, weights and sidecar", async () => {
       const page = await openPage();
       const answer = () =>
         page.evaluate(async () => {
@@ -133,12 +132,12 @@ for (const { name, flags, left } of stores)
       assert.deepEqual(await answer(), first);
       await page.evaluate(() => window.camelgpt.CamelGPTInference.deleteCached());
       assert.deepEqual(await answer(), { code: "network" });
-      assert.deepEqual(await page.evaluate(left), []);
+      assert.deepEqual(await page.evaluate(listNames), []);
       await context.unroute("**/releases/**");
       await page.close();
     });
 
-    test("two pages at once", async () => {
+    test("two pages load concurrently", async () => {
       const pages = [await openPage(), await openPage()];
       for (const { text } of await Promise.all(pages.map((page) => page.evaluate(() => window.load()))))
         assert.match(text, /Paris/);
@@ -150,7 +149,7 @@ for (const { name, flags, left } of stores)
       for (const page of pages) await page.close();
     });
 
-    test("where there is no room the model answers all the same, with a note", async () => {
+    test("without storage space the model answers, with a note", async () => {
       const page = await openPage();
       const session = await context.newCDPSession(page);
       for (const worker of [true, false]) {
@@ -164,7 +163,7 @@ for (const { name, flags, left } of stores)
         assert.deepEqual(await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached()), []);
       }
       await session.send("Storage.overrideQuotaForOrigin", { origin: site.url });
-      assert.deepEqual(await page.evaluate(left), []);
+      assert.deepEqual(await page.evaluate(listNames), []);
       await page.close();
     });
   });

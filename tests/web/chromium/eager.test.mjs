@@ -1,4 +1,4 @@
-// Eager loading in a page: the model is on another origin, which shows neither its ETag nor the size of the file beside a part.
+// Eager loading in a page. The model is on another origin, which hides its ETag and, for a range, the size of the file.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -31,7 +31,7 @@ for (const [kind, worker] of [
   ["a file", false],
   ["a release", true],
 ]) {
-  test(`the first token of ${kind} comes before all of it, which is kept as a whole (worker: ${worker})`, async (t) => {
+  test(`the first token of ${kind} comes before the whole file, which is stored (worker: ${worker})`, async (t) => {
     const isRelease = kind === "a release";
     const server = await startSlowServer(file, {
       bytesPerSecond: 20e6,
@@ -51,7 +51,7 @@ for (const [kind, worker] of [
           const stream = model.stream(prompt, { maxTokens: 24 });
           for await (const piece of stream) if (piece) void globalThis.firstPiece();
           const { text } = await stream;
-          const { nll } = await model.score("The bee is an insect."); // waits for the rest
+          const { nll } = await model.score("The bee is an insect."); // waits for the remaining weights
           await model.dispose();
           const kept = await CamelGPTInference.listCached();
           await CamelGPTInference.deleteCached();

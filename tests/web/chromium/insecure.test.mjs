@@ -1,5 +1,5 @@
-// A page of http: that is not of this machine, where browsers have no hashes, no storage and no shared memory: a plain file works, in a
-// worker and on the page's thread; a release, which could not be verified, is refused with the reason.
+// A page of http: on another machine, where browsers offer no hashes, no storage and no shared memory. A plain file
+// works, in a worker and on the page's thread; a release cannot be verified and is refused with the reason.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -34,7 +34,7 @@ describe("an insecure page", () => {
   for (const worker of [true, false]) {
     const where = worker ? "in a worker" : "on the page's thread";
 
-    test(`loads a file and generates ${where}; nothing is kept, though it was asked for`, async () => {
+    test(`loads a file and generates ${where}, and stores nothing despite the option cache`, async () => {
       const result = await page.evaluate(async (worker) => {
         const { CamelGPTInference } = await import("/npm/dist/browser.js");
         const model = await CamelGPTInference.load("/reglu/reglu-tiny.gguf", {
@@ -54,7 +54,7 @@ describe("an insecure page", () => {
       assert.deepEqual(result.kept, []);
     });
 
-    test(`the model of the package answers ${where}`, async () => {
+    test(`the packaged model answers ${where}`, async () => {
       const { label } = await page.evaluate(async (worker) => {
         const { CamelGPTInference } = await import("/npm/dist/browser.js");
         const model = new CamelGPTInference(undefined, { worker });
@@ -65,7 +65,7 @@ describe("an insecure page", () => {
       assert.equal(label, "positive");
     });
 
-    test(`a release is unsupported-environment, with what to do, ${where}`, async () => {
+    test(`a release is refused with unsupported-environment and a hint, ${where}`, async () => {
       const error = await page.evaluate(async (worker) => {
         const { CamelGPTInference } = await import("/npm/dist/browser.js");
         return CamelGPTInference.load("/release/", { worker }).catch(({ name, code, message, hint }) => ({
@@ -82,7 +82,7 @@ describe("an insecure page", () => {
     });
   }
 
-  test("verify is unsupported-environment too", async () => {
+  test("verify fails with unsupported-environment", async () => {
     const code = await page.evaluate(async () => {
       const { CamelGPTInference } = await import("/npm/dist/browser.js");
       return CamelGPTInference.verify("/release/").catch((error) => error.code);

@@ -14,7 +14,7 @@ describe("the package in Chromium", () => {
     page = await browser.newPage();
     await page.goto(`${site.url}/demo/`);
     await page.evaluate(async () => {
-      // import() of a path, since an import map would need an inline script.
+      // Imported by path: an import map would be an inline script.
       window.camelgpt = await import("/npm/dist/browser.js");
       window.url = new URL("/models/smollm2-135m.gguf", location.href).href;
     });
@@ -38,7 +38,7 @@ describe("the package in Chromium", () => {
     assert.equal(last.progress, 100);
   });
 
-  test("loads a File, bytes, a stream, and with a fetch of the page's", async () => {
+  test("loads a File, bytes, a stream, and with a custom fetch", async () => {
     const texts = await page.evaluate(async () => {
       const bytes = await (await fetch(window.url)).arrayBuffer();
       const sources = [
@@ -60,7 +60,7 @@ describe("the package in Chromium", () => {
     for (const text of texts) assert.match(text, /Paris/);
   });
 
-  test("answers where no model is named: CamelGPT-mini comes with the package", async () => {
+  test("without a model, CamelGPT-mini from the package answers", async () => {
     const { info, label, text, filled, vector, mode } = await page.evaluate(async () => {
       const model = new window.camelgpt.CamelGPTInference();
       const info = await model.info();
@@ -80,10 +80,10 @@ describe("the package in Chromium", () => {
     assert.ok(text.length > 0);
     assert.equal(filled, 5);
     assert.equal(vector, 32);
-    assert.equal(mode, "balanced", "its sidecar is found");
+    assert.equal(mode, "balanced", "its sidecar is used");
   });
 
-  test("runs on the page's thread on request, which still hears an abort", async () => {
+  test("runs on the page's thread on request, and can still be aborted", async () => {
     const { worker, finishReason, count } = await page.evaluate(async () => {
       const model = await window.camelgpt.CamelGPTInference.load(window.url, { worker: false, contextLength: 1024 });
       const abort = new AbortController();
@@ -102,7 +102,7 @@ describe("the package in Chromium", () => {
     assert.ok(count > 0 && count < 900, String(count));
   });
 
-  test("an aborted load and a disposed model answer with their codes", async () => {
+  test("an aborted load and a disposed model report their codes", async () => {
     const codes = await page.evaluate(async () => {
       const { CamelGPTInference } = window.camelgpt;
       const codeOf = (promise) =>
@@ -135,7 +135,7 @@ describe("the package in Chromium", () => {
     ]);
   });
 
-  test("both flavours, and worker or not, are of one mind about an easy question", async () => {
+  test("both flavours, with and without a worker, agree on an easy question", async () => {
     const texts = await page.evaluate(async () => {
       const texts = [];
       for (const flavour of ["simd", "relaxed"]) {

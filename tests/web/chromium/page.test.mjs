@@ -1,4 +1,4 @@
-// The page in a real Chromium: as a user meets it, under a strict Content-Security-Policy.
+// The demo page in a real Chromium, used like a visitor would, under a strict Content-Security-Policy.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -16,7 +16,7 @@ describe("the demo page", () => {
     await site?.close();
   });
 
-  /** A fresh page; what it logs as an error fails the test at its end. */
+  /** Opens a new page and records the errors that it logs. */
   async function open(query = "") {
     const page = await browser.newPage();
     const problems = [];
@@ -86,7 +86,7 @@ describe("the demo page", () => {
     await page.close();
   });
 
-  test("continues a text without the template", async () => {
+  test("continues a text without the chat template", async () => {
     const { page } = await open();
     await page.uncheck("#chat");
     await page.fill("#prompt", "The capital of France is");
@@ -97,7 +97,7 @@ describe("the demo page", () => {
     await page.close();
   });
 
-  test("says what is wrong with an address, a file and an option", async () => {
+  test("reports a wrong address, file and option", async () => {
     const { page } = await open();
     const failsWith = async (pattern) => {
       await page.click("#generate");
@@ -146,7 +146,7 @@ describe("the demo page", () => {
     await page.close();
   });
 
-  test("can be used without a mouse or eyes: every field has a label", async () => {
+  test("can be used without a mouse or sight: every field has a label", async () => {
     const { page } = await open();
     const nameless = await page.evaluate(() =>
       [...document.querySelectorAll("input, textarea, select, button, progress")]

@@ -1,4 +1,5 @@
-// Threads in a real Chromium: on pages that are cross-origin isolated, under a strict Content-Security-Policy, and on others.
+// Threads in a real Chromium: on cross-origin isolated pages under a strict Content-Security-Policy, and on other
+// pages.
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { after, before, describe, test } from "node:test";
@@ -25,7 +26,7 @@ describe("threads in Chromium", { skip }, () => {
     for (const site of Object.values(sites)) await site.close();
   });
 
-  /** What a page's model computes, and what it says of its engine. */
+  /** A model's results and engine in a page. */
   const resultsOf = (isolated, options) =>
     pages[isolated].evaluate(async (options) => {
       const { CamelGPTInference } = await import("/npm/dist/browser.js");
@@ -39,7 +40,7 @@ describe("threads in Chromium", { skip }, () => {
     }, options);
 
   for (const flavour of ["relaxed", "simd"]) {
-    test(`two compute the same as one on an isolated page (${flavour})`, async () => {
+    test(`two threads compute the same as one on an isolated page (${flavour})`, async () => {
       const one = await resultsOf(true, { flavour, threads: 1 });
       const two = await resultsOf(true, { flavour, threads: 2 });
       assert.equal(one.engine.threads, 1);
@@ -49,7 +50,7 @@ describe("threads in Chromium", { skip }, () => {
     });
   }
 
-  test("a page that is not isolated computes with one, and the engine says which headers it lacks", async () => {
+  test("a page that is not isolated runs one thread, and the engine names the missing headers", async () => {
     for (const threads of [2, "auto"]) {
       const { engine } = await resultsOf(false, { threads });
       assert.equal(engine.threads, 1);
@@ -61,13 +62,13 @@ describe("threads in Chromium", { skip }, () => {
     assert.deepEqual((await resultsOf(false, { threads: 1 })).engine.notes, []);
   });
 
-  test("helping threads that fail leave one, and the engine says so", async () => {
+  test("if helper threads fail to start, one thread computes, with a note", async () => {
     const { engine } = await resultsOf(true, { threads: 2, workerUrl: "/tests/web/lib/no-helpers.js" });
     assert.equal(engine.threads, 1);
     assert.match(engine.notes.join(), /could not be started \(.*no helpers here.* so 1 thread computes/);
   });
 
-  test("the page's own thread computes alone, and the engine says so", async () => {
+  test("the page's own thread computes by itself, with a note", async () => {
     const { engine } = await resultsOf(true, { threads: 2, worker: false });
     assert.equal(engine.threads, 1);
     assert.match(engine.notes.join(), /own thread may not wait/);

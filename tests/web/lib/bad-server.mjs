@@ -1,13 +1,15 @@
-// A server on loopback that does what servers do wrong: a path for each kind of fault.
+// A server on loopback that misbehaves: one path for each kind of fault.
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 
 /**
- * /model.gguf the file · /slow.gguf the same, 64 KiB at a time · /private.gguf only with a token · /missing 404 · /error 500 ·
- * /page.gguf 200 with HTML · /sneaky.gguf HTML called octet-stream · /json.gguf an error in JSON · /lfs.gguf a Git LFS pointer ·
- * /short.gguf ends early, with no length announced · /cut.gguf breaks the connection half-way · /empty.gguf nothing ·
- * /stall.gguf some bytes, then silence · /owner/repo/resolve/main/model.gguf the file, as a model hub serves it
+ * /model.gguf the file · /slow.gguf the file, 64 KiB at a time · /private.gguf only with a token · /missing 404 ·
+ *   /error 500 ·
+ * /page.gguf 200 with HTML · /sneaky.gguf HTML typed octet-stream · /json.gguf an error in JSON · /lfs.gguf a Git LFS
+ *   pointer ·
+ * /short.gguf ends early, without a length · /cut.gguf closes the connection early · /empty.gguf no bytes ·
+ * /stall.gguf some bytes, then silence · /owner/repo/resolve/main/model.gguf the file, at a model hub's path
  *
  * @returns {Promise<{url: string, requests: {path: string, headers: object}[], silent: () => Promise<void>,
  *   closed: () => Promise<void>, close: () => Promise<void>}>}
@@ -29,7 +31,7 @@ export async function startBadServer(modelPath) {
     "/owner/repo/resolve/main/model.gguf": (response) => sendModel(response).pipe(response),
     "/private.gguf": (response, request) => {
       if (request.headers.authorization === "Bearer secret") return sendModel(response).pipe(response);
-      response.writeHead(401).end("who are you?");
+      response.writeHead(401).end("authentication required");
     },
     "/slow.gguf": async (response) => {
       for await (const chunk of sendModel(response)) {
@@ -71,9 +73,9 @@ export async function startBadServer(modelPath) {
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     requests,
-    /** Resolves when /stall.gguf has nothing more to say. */
+    /** Resolves when /stall.gguf stops sending. */
     silent: () => new Promise((resolve) => (whenSilent = resolve)),
-    /** Resolves when the client of /stall.gguf has gone. */
+    /** Resolves when the client of /stall.gguf disconnects. */
     closed: () => new Promise((resolve) => (whenClosed = resolve)),
     close: () => {
       server.closeAllConnections();

@@ -1,4 +1,4 @@
-// A real Chromium, and the repository's own server for it to visit.
+// A real Chromium, and the repository's server for it.
 import { join } from "node:path";
 
 import { chromium } from "playwright-core";
@@ -7,10 +7,10 @@ import { repositoryRoot } from "../../../scripts/lib/run.mjs";
 import { serve } from "../../../scripts/serve.mjs";
 import { modelPath } from "./model.mjs";
 
-/** The strictest policy that the package promises to work under. */
+/** The strictest policy that the package supports. */
 export const strictPolicy = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
 
-/** The repository over HTTP, with the test's model as the release smollm2-135m, and its own releases as folders. */
+/** Serves the repository, with the test model as the release smollm2-135m, and the repository's releases as folders. */
 export function startSite({ policy, isolated } = {}) {
   return serve({
     port: 0,
@@ -21,7 +21,7 @@ export function startSite({ policy, isolated } = {}) {
   });
 }
 
-/** `more`: arguments of the command line. */
+/** `more`: additional command-line arguments. */
 export function openBrowser(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",

@@ -1,19 +1,20 @@
-// A server on loopback that serves one file through the faults that a script names, one for each request of an address.
+// A server on loopback that injects faults from a script, one for each request of an address.
 import { createServer } from "node:http";
 
 /**
- * What each fault does to a request, `at` being the byte of the file where it happens, `wait` the milliseconds that the other side gets to read what came before:
- *   close     ends the connection after that byte, as if all were said
+ * Faults. `at` is the byte of the file where the fault happens, `wait` the milliseconds for the client to read the
+ * bytes before it:
+ *   close     closes the connection after that byte, like a complete response
  *   reset     resets it
- *   stall     says nothing more
+ *   stall     sends nothing more
  *   busy      answers 503
  *   refuse    resets the connection before an answer
  *   html      answers with a page
- *   shift     answers with a part that begins one byte late
+ *   shift     answers with a range that begins one byte late
  *   change    answers with another version of the file
- *   lie       announces more bytes than there are
+ *   lie       announces more bytes than it sends
  *   loop      redirects to itself
- *   none      does what was asked
+ *   none      answers correctly
  */
 export async function startFaultyServer(file) {
   const scripts = new Map();
@@ -25,8 +26,8 @@ export async function startFaultyServer(file) {
   const url = `http://127.0.0.1:${server.address().port}`;
   return {
     /**
-     * An address with faults of its own: `faults` one after the other, then none. `ranges: false`: parts are never sent; `validator`: false
-     * for neither ETag nor date.
+     * Adds an address with its own faults: `faults` in order, then none. `ranges: false`: ranges are ignored;
+     * `validator: false`: neither ETag nor date.
      */
     serve(faults, { ranges = true, validator = true } = {}) {
       const path = `/${scripts.size}/model.gguf`;
@@ -63,7 +64,8 @@ async function answer(script, request, response, file) {
   const end = ["close", "reset", "stall"].includes(kind) ? Math.max(start, at) : file.length;
   script.sent += end - start;
   await new Promise((resolve) => response.write(file.subarray(start, end), resolve));
-  if (kind === "close" || kind === "reset") await new Promise((resolve) => setTimeout(resolve, wait)); // what was sent is to be read
+  // Leave the client time to read the bytes.
+  if (kind === "close" || kind === "reset") await new Promise((resolve) => setTimeout(resolve, wait));
   if (kind === "close" || kind === "lie") request.socket.end();
   else if (kind === "reset") request.socket.resetAndDestroy();
   else if (kind !== "stall") response.end();

@@ -1,4 +1,4 @@
-// What the tests of this folder share: the real model, and ways to say what an error must be.
+// Shared by the tests of this folder: the real model, and checks of errors.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ export const repository = fileURLToPath(new URL("../../../", import.meta.url));
 /** Node 20 has no relaxed SIMD. */
 export const hasRelaxedSimd = Number(process.versions.node.split(".")[0]) >= 22;
 
-/** Checks that `work` (a promise or a function) ends in a CamelGPTError of this code; gives the error. */
+/** Checks that `work` (a promise or a function) fails with a CamelGPTError of this code. Returns the error. */
 export async function rejectsWith(code, work) {
   let error;
   try {
@@ -22,7 +22,7 @@ export async function rejectsWith(code, work) {
   } catch (thrown) {
     error = thrown;
   }
-  assert.ok(error, `expected an error with the code ${code}, but there was none`);
+  assert.ok(error, `expected an error with the code ${code}, but it succeeded`);
   assert.ok(error instanceof CamelGPTError, `expected a CamelGPTError, got ${error.stack}`);
   assert.equal(error.code, code, `${error.message} (${error.expected}, ${error.found})`);
   return error;
@@ -33,7 +33,7 @@ export function headOfModel(size = 4 << 20) {
   return new Uint8Array(readFileSync(modelPath).subarray(0, size));
 }
 
-/** A text that is hard to cut, and the ids that the model's reference tokenizer gives for it. */
+/** A text that is difficult to tokenize, and its ids according to the model's reference tokenizer. */
 export function tokenizerGolden() {
   const data = `${repository}tests/data`;
   const { text, ids } = JSON.parse(readFileSync(`${data}/tokenizer-hard.smollm.json`, "utf8"));

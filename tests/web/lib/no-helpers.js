@@ -1,4 +1,4 @@
-// The engine's worker, except that one which is to help fails.
+// The engine's worker, but helper threads fail to start.
 import "/npm/dist/worker.js";
 
 const serve = self.onmessage;

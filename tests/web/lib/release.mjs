@@ -1,4 +1,4 @@
-// A model and its sidecar as a release.
+// Makes a release from a model and its sidecar.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { repository } from "./model.mjs";
 
-/** The files of a release that belong to these weights, by their paths below a server's root: `/model.gguf` is what they stand beside. */
+/** The files of a release other than the weights, by their paths on a server on which `/model.gguf` has the weights. */
 export function releaseOf(weights, sidecar) {
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-release-"));
   try {

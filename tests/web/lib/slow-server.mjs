@@ -1,16 +1,16 @@
-// A server on loopback behind a link of a given speed, which all of its connections share.
+// A server on loopback with a link of a given speed, which its connections share.
 import { createServer } from "node:http";
 
 const tick = 10;
-/** Bytes that wait for a reader before its link stands still. */
-const mostUnread = 256 << 10;
+/** Unread bytes of a connection above which it is paused. */
+const maxUnread = 256 << 10;
 
 /**
- * `bytesPerSecond` of the link; `latency` before each answer, milliseconds; `ranges: false`: parts are never sent. `beside`: other files by their
- * paths, which come at once and are not counted.
+ * `bytesPerSecond` of the link; `latency` before each response, in milliseconds; `ranges: false`: ranges are ignored.
+ * `beside`: other files by path, which are sent immediately and not counted.
  */
 export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true, beside = {} }) {
-  const counts = { requests: 0, sent: 0, atOnce: 0 };
+  const counts = { requests: 0, sent: 0, concurrent: 0 };
   const waiting = [];
   let failing = false;
   const server = createServer((request, response) => {
@@ -25,17 +25,17 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
       response.writeHead(asked ? 206 : 200, {
         "content-type": "application/octet-stream",
         "content-length": to - from,
-        etag: '"this"', // which pages of other origins do not get to see
+        etag: '"this"', // hidden from pages of other origins
         "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT",
         "access-control-allow-origin": "*",
         ...(asked && { "content-range": `bytes ${from}-${to - 1}/${file.length}` }),
       });
       const transfer = { response, at: from, to };
-      counts.atOnce = Math.max(counts.atOnce, waiting.push(transfer));
+      counts.concurrent = Math.max(counts.concurrent, waiting.push(transfer));
       response.on("close", () => waiting.splice(waiting.indexOf(transfer), 1));
     }, latency);
   });
-  // Each tick's bytes go around in small parts, as packets of several connections would.
+  // The bytes of each tick are distributed in small packets over all connections.
   const packet = 16 << 10;
   let last = performance.now();
   let credit = 0;
@@ -47,7 +47,7 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
       const transfer = waiting.shift();
       waiting.push(transfer);
       idle++;
-      if (transfer.response.writableLength > mostUnread || transfer.at >= transfer.to) continue;
+      if (transfer.response.writableLength > maxUnread || transfer.at >= transfer.to) continue;
       idle = 0;
       const count = Math.min(packet, transfer.to - transfer.at, Math.ceil(credit));
       transfer.response.write(file.subarray(transfer.at, transfer.at + count));
@@ -61,7 +61,7 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
   return {
     url: `http://127.0.0.1:${server.address().port}/model.gguf`,
     counts,
-    /** Resets all connections, and from then on every one. */
+    /** Resets all present and future connections. */
     fail() {
       failing = true;
       for (const { response } of [...waiting]) response.socket?.resetAndDestroy();

@@ -1,11 +1,10 @@
-// A GGUF file → the files that llama.cpp's gguf-split would make of it: the first one with all metadata, each with some of the tensors.
+// Splits a GGUF file like llama.cpp's gguf-split: the first file has all metadata, each file some of the tensors.
 
 const types = { u16: 2, i32: 5 };
 const fixedBytes = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
 
 /**
- * `emptyFirst`: the first file has no tensors.
- *
+ * @param emptyFirst the first file has no tensors
  * @returns {Buffer[]}
  */
 export function splitGguf(file, files, { emptyFirst = true } = {}) {
@@ -19,8 +18,8 @@ export function splitGguf(file, files, { emptyFirst = true } = {}) {
       item("split.count", "u16", files),
       item("split.tensors.count", "i32", tensors.length),
     ];
-    const own = number === 0 ? [entries, ...place] : place;
-    return writeFile(own, (number === 0 ? entryCount : 0) + place.length, tensors.slice(from, to), (at, bytes) =>
+    const metadata = number === 0 ? [entries, ...place] : place;
+    return writeFile(metadata, (number === 0 ? entryCount : 0) + place.length, tensors.slice(from, to), (at, bytes) =>
       file.subarray(dataAt + at, dataAt + at + bytes),
     );
   });
@@ -47,7 +46,7 @@ function readHeader(file) {
   const skipValue = (type) => {
     if (type === 9) {
       const element = u32();
-      for (let left = u64(); left > 0; left--) skipValue(element);
+      for (let remaining = u64(); remaining > 0; remaining--) skipValue(element);
     } else if (type === 8) skipText();
     else at += fixedBytes[type];
   };

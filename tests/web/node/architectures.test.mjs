@@ -1,6 +1,6 @@
-// Small models of random weights, one or more of each architecture: our log-probabilities and greedy tokens, and those that
-// llama.cpp gave. The parity test asks it again. An architecture that the engine does not know is skipped, unless docs/models.md
-// lists it.
+// Compares log-probabilities and greedy tokens of small random models, at least one of each architecture, with
+// llama.cpp's results in goldens.json, which the parity test checks. An unsupported architecture is skipped unless
+// docs/models.md lists it.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { goldenOf, readGoldens } from "../../architectures/goldens.mjs";
 import { makeModels } from "../../architectures/make-models.mjs";
 import { entriesOf, entryOf, tableInDocs } from "../../architectures/models-table.mjs";
 
-test("each architecture gives what llama.cpp gave", async (t) => {
+test("each architecture agrees with llama.cpp", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-architectures-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const goldens = readGoldens();

@@ -1,4 +1,4 @@
-// A model that reads and writes bytes: tokens are chunks of them, usage and scores count bytes.
+// A byte-level model: its tokens are chunks of bytes; usage and scores count bytes.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import { repository } from "../lib/model.mjs";
 const text = "Once upon a time there lived a naïve camel, 🐪 and internationalisation.";
 const load = (options) => CamelGPTInference.load(new Uint8Array(makeStlm()), options);
 
-test("texts become chunks of at most twelve bytes and come back", async (t) => {
+test("texts are encoded as chunks of at most twelve bytes and decoded again", async (t) => {
   const model = await load();
   t.after(() => model.dispose());
   const tokens = await model.tokenize(text);
@@ -22,7 +22,7 @@ test("texts become chunks of at most twelve bytes and come back", async (t) => {
   await assert.rejects(model.detokenize([60000]), { code: "bad-input" });
 });
 
-test("generation counts bytes, and the default pruning leaves such models alone", async (t) => {
+test("generation counts bytes, and the default pruning does not apply to byte-level models", async (t) => {
   const model = await load({ epdp: "balanced" });
   t.after(() => model.dispose());
   const { tokens, usage } = await model.stream(text, { maxTokens: 10, ignoreEos: true, logprobs: 2 });
@@ -34,7 +34,7 @@ test("generation counts bytes, and the default pruning leaves such models alone"
   assert.equal((await model.report()).driftChecks, 0);
 });
 
-test("scores are by the byte, and the same on threads", async (t) => {
+test("scores count bytes, and are the same on threads", async (t) => {
   const model = await load();
   t.after(() => model.dispose());
   const { tokens, bytes, nll, perplexity, logprobs } = await model.score(text, { logprobs: true });
@@ -48,7 +48,7 @@ test("scores are by the byte, and the same on threads", async (t) => {
   assert.deepEqual((await threaded.score(text, { logprobs: true })).logprobs, logprobs);
 });
 
-test("options that need a vocabulary are refused", async (t) => {
+test("options that require a vocabulary are refused", async (t) => {
   const model = await load();
   t.after(() => model.dispose());
   for (const option of [{ repeatPenalty: 1.2 }, { presencePenalty: 1 }, { logitBias: { 5: 1 } }]) {
@@ -56,7 +56,7 @@ test("options that need a vocabulary are refused", async (t) => {
   }
 });
 
-test("the small one in the repository knows captions", async (t) => {
+test("stlm-tiny predicts captions", async (t) => {
   const model = await CamelGPTInference.load(join(repository, "models/stlm-tiny"));
   t.after(() => model.dispose());
   const bits = async (caption) => (await model.score(caption)).nll / Math.LN2;

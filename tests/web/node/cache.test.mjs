@@ -1,4 +1,4 @@
-// Downloads that are kept: used again without the network, checked, and never in parts.
+// Stored downloads: reused without the network, verified, and never partial.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,9 +13,9 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { startFaultyServer } from "../lib/faulty-server.mjs";
 import { rejectsWith, repository } from "../lib/model.mjs";
 
-const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf")); // of four pieces
+const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf")); // four pieces of the manifest's size
 
-describe("kept downloads", () => {
+describe("stored downloads", () => {
   const given = process.env.XDG_CACHE_HOME;
   let server;
   let folder;
@@ -56,7 +56,7 @@ describe("kept downloads", () => {
     return { text, notes: engine.notes };
   }
 
-  test("the second load asks nobody, in the worker either", async () => {
+  test("a second load makes no request, with and without a worker", async () => {
     const { url, script } = server.serve([]);
     const first = await load(url);
     assert.equal(script.requests, 1);
@@ -69,7 +69,7 @@ describe("kept downloads", () => {
     assert.equal(script.requests, 2);
     assert.equal(kept().length, 2, "one copy");
     await load(url, { cache: false });
-    await load(url, { cache: undefined }); // http: is not kept by itself
+    await load(url, { cache: undefined }); // the default for http: is not to store
     assert.equal(script.requests, 4);
     await CamelGPTInference.deleteCached(`${url}x`);
     assert.equal(kept().length, 2);
@@ -78,14 +78,15 @@ describe("kept downloads", () => {
     assert.deepEqual(await CamelGPTInference.listCached(), []);
   });
 
-  test("a download that is cut off, or ended, leaves nothing", async () => {
+  test("an interrupted or aborted download stores nothing", async () => {
     await rejectsWith("network", load(server.serve([{ kind: "close", at: 2_000_000 }]).url));
     assert.deepEqual(kept(), []);
     const abort = new AbortController();
     const { url: stalled, script } = server.serve([{ kind: "stall", at: 3_000_000 }]);
     const cut = rejectsWith("aborted", load(stalled, { signal: abort.signal, timeout: 20_000 }));
     while (script.sent === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    setTimeout(() => abort.abort(), 200); // what was sent is read by then, or not
+    // Whether or not the client has read the bytes by then.
+    setTimeout(() => abort.abort(), 200);
     await cut;
     assert.deepEqual(kept(), []);
     const { url } = server.serve([]);
@@ -93,7 +94,7 @@ describe("kept downloads", () => {
     assert.deepEqual(kept(), []);
   });
 
-  test("a download that went on after a break is kept whole", async () => {
+  test("a download that resumed after an interruption is stored whole", async () => {
     const { url, script } = server.serve([{ kind: "close", at: 2_000_000 }]);
     const { text } = await load(url, { retries: 3 });
     assert.equal(script.requests, 2);
@@ -101,7 +102,7 @@ describe("kept downloads", () => {
     assert.equal(script.requests, 2);
   });
 
-  test("a damaged copy is an error once, and never used", async () => {
+  test("a damaged copy fails once with an error and is never used", async () => {
     const { url, script } = server.serve([]);
     const { text } = await load(url);
     const damaged = readFileSync(keptFile());
@@ -111,7 +112,7 @@ describe("kept downloads", () => {
     assert.deepEqual(kept(), []);
     assert.equal((await load(url)).text, text);
     truncateSync(keptFile(), 1_000_000);
-    assert.equal((await load(url)).text, text, "one of another size is not taken at all");
+    assert.equal((await load(url)).text, text, "a copy of another size is ignored");
     rmSync(keptFile());
     assert.equal((await load(url)).text, text);
     const entry = join(
@@ -137,7 +138,7 @@ describe("kept downloads", () => {
     assert.deepEqual(await CamelGPTInference.listCached(), [{ url, bytes: file.length }]);
   });
 
-  test("a copy that was not asked for by its SHA-256, or by another one, is not the one that is wanted", async () => {
+  test("a copy requested without a SHA-256, or with another one, does not satisfy a request with one", async () => {
     const { url, script } = server.serve([]);
     const sha256 = createHash("sha256").update(file).digest("hex");
     const { text } = await load(url);
@@ -148,10 +149,10 @@ describe("kept downloads", () => {
     assert.equal(script.requests, 2);
     await rejectsWith("integrity", load(url, { sha256: "0".repeat(64) }));
     assert.equal(script.requests, 3);
-    assert.deepEqual(kept(), [], "nothing of what is wrong is kept");
+    assert.deepEqual(kept(), [], "a wrong file is not stored");
   });
 
-  test("one flipped bit is noticed, wherever it is", async () => {
+  test("a flipped bit is detected at any position", async () => {
     const { url } = server.serve([]);
     await load(url);
     const name = keptFile();
@@ -191,13 +192,13 @@ describe("kept downloads", () => {
     };
     afterEach(goOffline);
 
-    test("manifest, weights and sidecar are there without the network too", async () => {
+    test("manifest, weights and sidecar load without the network", async () => {
       const { text, notes } = await load(`${base}/`);
       assert.deepEqual(requests.sort(), Object.keys(files).sort());
       assert.equal((await CamelGPTInference.listCached()).length, 3);
       requests = [];
       assert.equal((await load(`${base}/`)).text, text);
-      assert.deepEqual(requests, ["/camelgpt.json"], "which may be a new one");
+      assert.deepEqual(requests, ["/camelgpt.json"], "the manifest may have changed");
       assert.equal(kept().length, 6);
       await goOffline();
       assert.deepEqual(await load(`${base}/`), { text, notes });
@@ -207,7 +208,7 @@ describe("kept downloads", () => {
       await rejectsWith("network", load(`${base}/`, { cache: false }));
     });
 
-    test("a copy that was never compared with the manifest is not taken, nor one of another release", async () => {
+    test("a copy that was not compared with the manifest is not used, nor one of another release", async () => {
       await load(`${base}/camelgpt-mini.gguf`);
       requests = [];
       const { text } = await load(`${base}/`);
@@ -216,7 +217,7 @@ describe("kept downloads", () => {
       assert.equal(
         (await load(`${base}/camelgpt-mini.gguf`, { sidecar: `${base}/camelgpt-mini.epdp` })).text,
         text,
-        "but the other way round",
+        "a copy from a release serves a plain URL",
       );
       assert.deepEqual(requests, []);
       const [manifest, sidecar] = names.filter((name) => !name.endsWith(".gguf")).map((name) => `/${name}`);
@@ -229,7 +230,7 @@ describe("kept downloads", () => {
         );
         files[manifest] = Buffer.from(JSON.stringify(changed));
         await rejectsWith("integrity", load(`${base}/`));
-        assert.ok(requests.includes(sidecar), "the kept one is of another release");
+        assert.ok(requests.includes(sidecar), "the stored copy is of another release");
       } finally {
         files[manifest] = asPublished;
       }
@@ -237,8 +238,8 @@ describe("kept downloads", () => {
     });
   });
 
-  test("a store that cannot be written costs a note, and nothing else", async () => {
-    writeFileSync(join(folder, "camelgpt"), "a file where a folder should be");
+  test("an unwritable store only causes a note", async () => {
+    writeFileSync(join(folder, "camelgpt"), "a file in place of the folder");
     const { notes, text } = await load(server.serve([]).url);
     assert.ok(text.length > 0);
     assert.ok(
@@ -247,7 +248,7 @@ describe("kept downloads", () => {
     );
   });
 
-  test("two loads at once keep one copy", async () => {
+  test("two concurrent loads store one copy", async () => {
     const { url } = server.serve([]);
     const texts = await Promise.all([load(url), load(url), load(url, { worker: true })]);
     assert.equal(new Set(texts.map(({ text }) => text)).size, 1);
@@ -255,7 +256,7 @@ describe("kept downloads", () => {
     assert.equal(kept().filter((name) => name.endsWith(".json")).length, 1);
   });
 
-  test("what a killed load left is removed, a day later", async () => {
+  test("files of a killed load are removed a day later", async () => {
     await load(server.serve([]).url);
     const [old, young] = [2 * 24 * 3600 * 1000, 1000].map((age) => `${"0".repeat(64)}-${Date.now() - age}-x.bin`);
     for (const name of [old, young, `${old}.part`]) writeFileSync(join(folder, "camelgpt/downloads", name), "bytes");
@@ -267,7 +268,7 @@ describe("kept downloads", () => {
     assert.equal(kept().length, 5);
   });
 
-  test("the command lists and removes", async () => {
+  test("the command lists and removes stored downloads", async () => {
     const { url } = server.serve([]);
     await load(url);
     const camelgpt = (...args) =>
@@ -282,7 +283,7 @@ describe("kept downloads", () => {
     assert.deepEqual(kept(), []);
   });
 
-  test("the option is checked", async () => {
+  test("the option is validated", async () => {
     await rejectsWith("bad-option", load("http://127.0.0.1:1/x.gguf", { cache: "yes" }));
   });
 });

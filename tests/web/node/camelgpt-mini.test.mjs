@@ -1,4 +1,4 @@
-// The release that comes with the package: what it answers, and that it answers as the PyTorch model that it was made from.
+// The release in the package: its answers, and their agreement with the PyTorch model it was converted from.
 import assert from "node:assert/strict";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -13,12 +13,12 @@ const release = join(repository, "models/camelgpt-mini");
 const golden = JSON.parse(readFileSync(join(repository, "tests/camelgpt-mini/golden.json"), "utf8"));
 const end = 3;
 
-/** All neurons, or those that the prompt chose: the golden has both. */
+/** All neurons, or the neurons selected by the prompt: the golden has both. */
 const settings = [
   ["all", "off"],
   ["half", "balanced"],
 ];
-/** What rounding of activations may do to a log-probability. */
+/** Allowed effect of rounded activations on a log-probability. */
 const tolerance = 0.03;
 
 describe("CamelGPT-mini", () => {
@@ -35,7 +35,7 @@ describe("CamelGPT-mini", () => {
     assert.ok(memoryPlan.totalBytes < 4e6, `${memoryPlan.totalBytes} bytes`);
   });
 
-  test("cuts texts as its tokenizer was made to", async () => {
+  test("tokenizes texts like its reference tokenizer", async () => {
     for (const { text, ids } of golden.tokenizer) assert.deepEqual(await models.all.tokenize(text), ids, text);
   });
 
@@ -51,14 +51,14 @@ describe("CamelGPT-mini", () => {
             `${prompt}: ${logprob} in place ${i}`,
           );
         }
-        if (expected.close) continue; // two candidates are as near to one another as rounding moves them
+        if (expected.close) continue; // rounding may swap two nearly equal candidates
         const { tokens } = await models[name].stream(prompt, { maxTokens: masks, steps: 3 });
         const stop = expected.ids_after_3_steps.indexOf(end);
         assert.deepEqual(tokens, expected.ids_after_3_steps.slice(0, stop < 0 ? masks : stop + 1), prompt);
       }
     });
 
-    test(`gives labels like PyTorch, with ${name} of its neurons`, async () => {
+    test(`classifies like PyTorch, with ${name} of its neurons`, async () => {
       for (const { text, labels, [name]: expected } of golden.labels) {
         const { label, candidates } = await models[name].classify(text, { labels });
         for (const [i, each] of labels.entries()) {
@@ -80,7 +80,7 @@ describe("CamelGPT-mini", () => {
       assert.deepEqual(candidates, masks[0]);
       for (const [i, expected] of ids.entries()) {
         const found = new Map(masks[i].map(({ token, probability }) => [token, Math.log(probability)]));
-        // The last of them may be another one that is as probable.
+        // The last of them may differ from another one of the same probability.
         for (const [k, token] of expected.slice(0, 5).entries()) {
           const difference = Math.abs((found.get(token) ?? -Infinity) - logprobs[i][k]);
           assert.ok(difference < tolerance, `${text}: token ${token} at mask ${i} is off by ${difference}`);
@@ -90,7 +90,7 @@ describe("CamelGPT-mini", () => {
     }
   });
 
-  test("knows a film review and a news article", async () => {
+  test("classifies a film review and a news article", async () => {
     const model = models.half;
     const review = await model.classify("A warm and funny story with a wonderful cast.", {
       labels: ["negative", "positive"],
@@ -108,7 +108,7 @@ describe("CamelGPT-mini", () => {
     assert.ok(macsPerToken < macsPerTokenDense);
   });
 
-  test("answers where no model is named, by its name, and from a URL", async () => {
+  test("answers if no model is named, by its name, and from a URL", async () => {
     const server = createServer((request, response) => {
       const path = join(release, new URL(request.url, "http://localhost").pathname);
       if (!existsSync(path)) return response.writeHead(404).end();
@@ -123,7 +123,7 @@ describe("CamelGPT-mini", () => {
       for (const source of [undefined, "camelgpt-mini", url, `${url}camelgpt.json`]) {
         const model = new CamelGPTInference(source);
         assert.equal(await model.generateText(prompt, 16), expected, String(source));
-        assert.equal((await model.report()).mode, "balanced", "its sidecar is found");
+        assert.equal((await model.report()).mode, "balanced", "its sidecar is used");
         await model.dispose();
       }
       await rejectsWith("not-found", CamelGPTInference.load(`${url}missing/`));
@@ -132,7 +132,7 @@ describe("CamelGPT-mini", () => {
     }
   });
 
-  test("a folder that is no release, and a manifest that leads elsewhere, are refused", async () => {
+  test("a folder that is not a release, and a manifest that points outside it, are refused", async () => {
     await rejectsWith("not-found", CamelGPTInference.load(join(repository, "tests/web")));
     const at = (manifest) => `data:application/json,${encodeURIComponent(JSON.stringify(manifest))}`;
     const fetch = async (url) =>
@@ -151,7 +151,7 @@ describe("CamelGPT-mini", () => {
     );
   });
 
-  test("what it was not made for is an error that says what to call", async () => {
+  test("unsupported tasks fail and name the call to use", async () => {
     const chat = await rejectsWith("unsupported-task", models.all.chat([{ role: "user", content: "Hello" }]));
     assert.match(chat.hint, /fillMask/);
     const score = await rejectsWith("unsupported-task", models.all.score("some text to be scored"));
@@ -164,7 +164,7 @@ describe("CamelGPT-mini", () => {
     assert.equal((await models.all.embed("word ".repeat(600), { truncate: true })).length, 32);
   });
 
-  test("gives vectors, alike for texts that are alike", async () => {
+  test("embeds texts, with similar vectors for similar texts", async () => {
     const texts = ["a dog runs through the water", "a dog is running in the water", "shares of the company fell"];
     const [one, two, other] = await models.all.embed(texts);
     const cosine = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
@@ -173,7 +173,7 @@ describe("CamelGPT-mini", () => {
     assert.deepEqual(await models.all.embed(texts[0]), one);
   });
 
-  test("the same seed gives the same text, with temperature too", async () => {
+  test("the same seed produces the same text, also with a temperature", async () => {
     const options = { maxTokens: 16, temperature: 1, topK: 0, topP: 1, minP: 0, seed: 7, ignoreEos: true };
     const [one, two, other] = await Promise.all(
       [options, options, { ...options, seed: 8 }].map((each) => models.all.generateText("a dog runs german :", each)),

@@ -1,4 +1,4 @@
-// Conversations: the model's own template, templates of the caller, and templates that mean harm.
+// Conversations: the model's template, the caller's template, and malicious templates.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -15,7 +15,7 @@ describe("chat", () => {
   });
   after(() => model.dispose());
 
-  test("answers a question and stops by itself", async () => {
+  test("answers a question and stops at the end token", async () => {
     const stream = model.chat(question);
     let shown = "";
     for await (const piece of stream) shown += piece;
@@ -26,7 +26,7 @@ describe("chat", () => {
     assert.doesNotMatch(text, /<\|im_end\|>/);
   });
 
-  test("the prompt is what the model's template makes of the messages", async () => {
+  test("the prompt is the messages in the model's template", async () => {
     const prompt =
       "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" +
       "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n";
@@ -35,7 +35,7 @@ describe("chat", () => {
     assert.equal(answer.text, await model.generateText(prompt, 12));
   });
 
-  test("earlier turns and a system message count", async () => {
+  test("earlier turns and a system message matter", async () => {
     const messages = [
       { role: "system", content: "You are a poet." },
       { role: "user", content: "My name is Ada." },
@@ -48,7 +48,7 @@ describe("chat", () => {
     assert.equal(answer.text, await model.generateText(`${prompt}<|im_start|>assistant\n`, 12));
   });
 
-  test("a template of the caller's takes the place of the model's", async () => {
+  test("the caller's template replaces the model's", async () => {
     const chatTemplate =
       "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{{ bos_token }}{{ eos_token }}|";
     const { usage } = await model.chat(question, { chatTemplate, maxTokens: 1 });
@@ -58,13 +58,13 @@ describe("chat", () => {
     );
   });
 
-  test("what a template refuses is the caller's input", async () => {
+  test("an exception of the template is reported as bad input", async () => {
     const chatTemplate = "{{ raise_exception('roles must alternate') }}";
     const error = await rejectsWith("bad-input", model.chat(question, { chatTemplate }));
     assert.match(error.message, /roles must alternate/);
   });
 
-  test("templates that do not work or do not end are errors, and soon", async () => {
+  test("templates that fail or do not terminate are errors, without delay", async () => {
     const templates = {
       syntax: "{% for x in messages %}",
       forever: "{% for a in range(9000) %}{% for b in range(9000) %}{{ b }}{% endfor %}{% endfor %}",
@@ -82,13 +82,13 @@ describe("chat", () => {
     }
   });
 
-  test("a template can ask for the date", async () => {
+  test("a template can use the date", async () => {
     const chatTemplate = "{{ strftime_now('%d %b %Y') }}";
     const { usage } = await model.chat(question, { chatTemplate, maxTokens: 1 });
     assert.ok(usage.promptTokens >= 3);
   });
 
-  test("messages that are none are errors", async () => {
+  test("invalid messages are errors", async () => {
     for (const messages of [
       undefined,
       null,

@@ -1,4 +1,4 @@
-// The command camelgpt: JSON forms, human forms, exit codes.
+// The command camelgpt: JSON output, text output, exit codes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { modelPath, repository } from "../lib/model.mjs";
 
 const command = join(repository, "npm/bin/camelgpt.js");
 
-/** Runs the command to its end. `stopAfter` sends SIGINT when stdout has that many characters. */
+/** Runs the command to its end. After `stopAfter` characters on stdout it sends SIGINT. */
 function camelgpt(args, { input, stopAfter = Infinity, env } = {}) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [command, ...args], { env: { ...process.env, ...env } });
@@ -19,12 +19,12 @@ function camelgpt(args, { input, stopAfter = Infinity, env } = {}) {
     child.stdout.setEncoding("utf8").on("data", (data) => {
       stdout += data;
       if (stdout.length > stopAfter) {
-        stopAfter = Infinity; // a second signal would end it at once
+        stopAfter = Infinity; // a second signal would kill it
         child.kill("SIGINT");
       }
     });
     child.stderr.setEncoding("utf8").on("data", (data) => (stderr += data));
-    child.stdin.on("error", () => {}); // it may end without reading
+    child.stdin.on("error", () => {}); // it may exit without reading
     child.stdin.end(input);
     child.on("close", (status) => resolve({ status, stdout, stderr }));
   });
@@ -45,7 +45,7 @@ describe("camelgpt", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  test("generate --json has the form that scripts rely on", async () => {
+  test("generate --json has the documented form", async () => {
     const result = await json([
       "generate",
       ...model,
@@ -86,19 +86,19 @@ describe("camelgpt", () => {
   test("peak memory stays within the plan", async () => {
     const { memory } = await json(["generate", "--model", modelPath, "--prompt", "Hello", "--max-tokens", "4"]);
     const { memoryPlan } = await json(["inspect", modelPath]);
-    const most = 1.1 * memoryPlan.fileBytes + memoryPlan.cacheBytes;
-    assert.ok(memory.peakBytes <= most, `${memory.peakBytes} of at most ${most}`);
+    const maximum = 1.1 * memoryPlan.fileBytes + memoryPlan.cacheBytes;
+    assert.ok(memory.peakBytes <= maximum, `${memory.peakBytes} of at most ${maximum}`);
   });
 
-  test("what is not in the plan is the worker and the compiled engine, and no copy of the model", async () => {
+  test("besides the plan, memory holds only workers and the compiled engine, and no copy of the model", async () => {
     const { memory, engine } = await json(["generate", ...model, "--prompt", "Hello", "--max-tokens", "4"]);
     const { memoryPlan } = await json(["inspect", modelPath, "--context", "256"]);
-    // A worker of Node 24 takes 18 MB by itself, the engine's and each that helps it.
-    const most = memoryPlan.totalBytes + 22e6 + 18e6 * engine.threads;
-    assert.ok(memory.peakBytes <= most, `${memory.peakBytes} of at most ${most}`);
+    // A worker of Node 24 takes 18 MB: the engine's, and one for each helper thread.
+    const maximum = memoryPlan.totalBytes + 22e6 + 18e6 * engine.threads;
+    assert.ok(memory.peakBytes <= maximum, `${memory.peakBytes} of at most ${maximum}`);
   });
 
-  test("generate keeps a state and goes on from it in another process", async () => {
+  test("generate saves a state and continues from it in another process", async () => {
     const state = join(folder, "text.state");
     const options = ["--ignore-eos", "--epdp", "off"];
     const first = await json([
@@ -171,7 +171,7 @@ describe("camelgpt", () => {
     assert.notEqual(system.usage.promptTokens, named.usage.promptTokens);
   });
 
-  test("generate streams text to stdout and says how it went on stderr", async () => {
+  test("generate streams text to stdout and a summary to stderr", async () => {
     const { status, stdout, stderr } = await camelgpt([
       "generate",
       ...model,
@@ -215,7 +215,7 @@ describe("camelgpt", () => {
     assert.ok(!stopped.text.includes("7"));
   });
 
-  test("the worker and the main thread say the same", async () => {
+  test("the worker and the main thread give the same text", async () => {
     const args = ["generate", ...model, "The sky is", "--max-tokens", "8", "--flavour", "simd"];
     const inline = await json([...args, "--no-worker"]);
     assert.equal(inline.engine.worker, false);
@@ -253,7 +253,7 @@ describe("camelgpt", () => {
     assert.match(stdout, /tokenizer.ggml.pre = "smollm"/);
   });
 
-  test("a model or an input at fault: exit code 1, one line, and the error in JSON", async () => {
+  test("a faulty model or input: exit code 1, one line, and the error in JSON", async () => {
     const faults = {
       "not-found": ["generate", "--model", "/nowhere.gguf", "--prompt", "a"],
       "bad-format": ["inspect", join(repository, "npm/dist/wasm/camelgpt-simd.wasm")],
@@ -284,7 +284,7 @@ describe("camelgpt", () => {
     assert.equal((await json(["score", ...model, "--file", join(folder, "none.txt")], 1)).error.code, "not-found");
   });
 
-  test("calibrate writes a sidecar, generate and score use it", async () => {
+  test("calibrate writes a sidecar, and generate and score use it", async () => {
     const out = join(folder, "model.epdp");
     const made = await json(["calibrate", ...model, "--out", out]);
     assert.equal(made.sidecar, out);
@@ -311,7 +311,7 @@ describe("camelgpt", () => {
       score.kl >= 0 && score.kl < 0.1 && score.top1 > 0.9 && Math.abs(score.perplexityRatio - 1) < 0.3,
       JSON.stringify(score),
     );
-    writeFileSync(out, "EPDP, but nothing that follows");
+    writeFileSync(out, "EPDP, and nothing else");
     const { error } = await json(["generate", ...pruned, "--prompt", "a"], 1);
     assert.equal(error.code, "truncated");
   });
@@ -360,7 +360,7 @@ describe("camelgpt", () => {
     assert.match((await camelgpt(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
   });
 
-  test("Ctrl-C ends the text, and the command", async () => {
+  test("Ctrl-C ends the text and the command", async () => {
     const { status, stdout } = await camelgpt(
       ["generate", "--model", modelPath, "Once upon a time,", "--max-tokens", "3000", "--ignore-eos"],
       { stopAfter: 40 },
@@ -369,7 +369,7 @@ describe("camelgpt", () => {
     assert.ok(stdout.length > 40);
   });
 
-  test("a release that is not there says how to get it", async () => {
+  test("a missing release is an error with instructions", async () => {
     const { error } = await json(["generate", "--model", "smollm2-135m", "--prompt", "a"], 1, {
       env: { XDG_CACHE_HOME: folder },
     });
@@ -377,7 +377,7 @@ describe("camelgpt", () => {
     assert.match(error.hint, /npm start/);
   });
 
-  test("without a model on the machine the one in the package answers", async () => {
+  test("without a downloaded model, the packaged one answers", async () => {
     const nowhere = { env: { XDG_CACHE_HOME: folder } };
     const { usage, epdp } = await json(
       ["generate", "--prompt", "a dog runs . german :", "--max-tokens", "6", "--steps", "2"],
@@ -405,7 +405,7 @@ describe("camelgpt", () => {
     );
   });
 
-  test("what a command lacks is a line about its usage", async () => {
+  test("missing arguments are a usage error", async () => {
     const { error } = await json(["classify", "some text"], 2);
     assert.match(error.message, /labels/);
     assert.equal((await json(["embed"], 2)).error.code, "bad-option");

@@ -1,4 +1,5 @@
-// Answers before the whole file is there: the layers first, the rows of the head that are needed, and the rest meanwhile.
+// Answers before the whole file has arrived: layers first, then the required rows of the head, and the rest in the
+// background.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,7 +47,7 @@ describe("eager loading", () => {
   });
   after(() => Promise.all(servers.map((server) => server.close())));
 
-  /** An answer, with the part of the file that the server had sent before its first piece. */
+  /** An answer, with the share of the file that the server had sent before its first piece. */
   async function answer(model, server) {
     let part;
     const stream = model.stream(prompt, { maxTokens: 40 });
@@ -54,7 +55,7 @@ describe("eager loading", () => {
     return { ...(await stream), part };
   }
 
-  test("on a link of 20 Mbit/s the first token comes before 70 % of the bytes, and the text is that of a whole model", async (t) => {
+  test("on a link of 20 Mbit/s the first token comes before 70 % of the bytes, with the same text", async (t) => {
     const server = await serve({ bytesPerSecond: 2.5e6, latency: 20 });
     const model = new CamelGPTInference(server.url, options());
     const early = await answer(model, server);
@@ -64,7 +65,7 @@ describe("eager loading", () => {
     await model.dispose();
   });
 
-  test("without a worker too, and what needs all weights waits for them", async () => {
+  test("works without a worker, and calls that need all weights wait for them", async () => {
     const server = await serve(fast);
     const model = new CamelGPTInference(server.url, { ...options(), worker: false });
     const early = await answer(model, server);
@@ -79,14 +80,14 @@ describe("eager loading", () => {
     await model.dispose();
   });
 
-  test("the rest comes by itself where nothing is asked", async () => {
+  test("the remaining weights arrive without further calls", async () => {
     const server = await serve(fast);
     const model = await CamelGPTInference.load(server.url, options());
     while (server.counts.sent < file.length) await setTimeout(50);
     await model.dispose();
   });
 
-  test("progress goes on behind ready, in the worker too", async () => {
+  test("progress continues after ready, with and without a worker", async () => {
     for (const worker of [true, false]) {
       const events = [];
       const server = await serve(fast);
@@ -99,11 +100,11 @@ describe("eager loading", () => {
       assert.ok(events.at(-1).progress < 100);
       const isDone = () => events.at(-1).status === "done";
       while (!isDone()) await setTimeout(50);
-      const behind = events.slice(events.findIndex(({ status }) => status === "ready"));
-      assert.ok(behind.some(({ status }) => status === "progress"));
-      for (const [i, { loaded, total }] of behind.entries())
-        assert.ok(loaded <= total && loaded >= (behind[i - 1]?.loaded ?? 0), `${loaded} of ${total}`);
-      assert.equal(behind.at(-1).loaded, file.length);
+      const later = events.slice(events.findIndex(({ status }) => status === "ready"));
+      assert.ok(later.some(({ status }) => status === "progress"));
+      for (const [i, { loaded, total }] of later.entries())
+        assert.ok(loaded <= total && loaded >= (later[i - 1]?.loaded ?? 0), `${loaded} of ${total}`);
+      assert.equal(later.at(-1).loaded, file.length);
       await model.dispose();
     }
   });
@@ -115,7 +116,7 @@ describe("eager loading", () => {
     });
     const base = ({ url }) => new URL("/", url);
 
-    test("it answers early too, and is kept", async (t) => {
+    test("a release answers early too, and is stored", async (t) => {
       await inEmptyCache(async () => {
         const server = await serve({ ...fast, beside });
         for (const worker of [true, false]) {
@@ -130,20 +131,20 @@ describe("eager loading", () => {
           t.diagnostic(`first token after ${(100 * early.part).toFixed(2)} % of the bytes`);
           assert.ok(early.part < 0.9, `the first token came after ${(100 * early.part).toFixed(2)} %`);
           assert.deepEqual(early.tokens, expected.tokens);
-          await model.embed("all of it"); // waits for the rest
+          await model.embed("all of it"); // waits for the remaining weights
           await model.dispose();
         }
         assert.equal((await CamelGPTInference.listCached()).length, 4);
         const { requests } = server.counts;
         const again = await CamelGPTInference.load(base(server), { contextLength: 512, cache: true });
-        assert.equal(server.counts.requests, requests, "the next load asks for the manifest alone");
+        assert.equal(server.counts.requests, requests, "the next load requests only the manifest");
         await again.dispose();
       });
     });
 
-    test("a bit that is wrong, in the header, the layers or the head, is an error, and no answer", async () => {
+    test("a wrong bit in the header, the layers or the head is an error, without an answer", async () => {
       const [{ name, bytes }] = (await CamelGPTInference.inspect(modelPath)).tensors;
-      assert.equal(name, "token_embd.weight", "what is first in the data");
+      assert.equal(name, "token_embd.weight", "the first tensor of the data");
       const head = new DataView(sidecar.buffer, sidecar.byteOffset).getUint32(32, true); // docs/formats.md
       for (const at of [1000, head + bytes + 20_000_000, head + 3000]) {
         const damaged = Buffer.from(file);
@@ -154,7 +155,7 @@ describe("eager loading", () => {
         assert.match(message, /model.gguf is not the file of its release/);
         await model.dispose();
       }
-      // Every row of the head that a token needs: all of them are wrong.
+      // Damage every row of the head, so that any token needs a damaged one.
       const damaged = Buffer.from(file);
       for (let at = head; at < head + bytes; at += 64) damaged[at] ^= 1;
       const server = await serve({ ...fast, beside }, damaged);
@@ -170,7 +171,7 @@ describe("eager loading", () => {
       await model.dispose();
     });
 
-    test("without hashes of its blocks, or with those of another file, it comes in its order", async () => {
+    test("without hashes of its blocks the file arrives in order, and wrong hashes are an error", async () => {
       const manifest = JSON.parse(beside["/camelgpt.json"]);
       const changed = { ...manifest, files: manifest.files.filter(({ role }) => role !== "blocks") };
       const server = await serve({ ...fast, beside: { ...beside, "/camelgpt.json": JSON.stringify(changed) } });
@@ -187,32 +188,32 @@ describe("eager loading", () => {
     });
   });
 
-  test("what came in another order is kept as a whole file", async () => {
+  test("weights that arrived out of order are stored as a whole file", async () => {
     await inEmptyCache(async () => {
       const server = await serve(fast);
       for (const _ of [1, 2]) {
         const model = new CamelGPTInference(server.url, { ...options(), cache: true });
         assert.deepEqual((await answer(model, server)).tokens, expected.tokens);
-        await model.embed("all of it"); // waits for the rest
+        await model.embed("all of it"); // waits for the remaining weights
         await model.dispose();
         const [kept] = await CamelGPTInference.listCached();
         assert.equal(kept?.bytes, file.length);
       }
       const { requests } = server.counts;
       const again = await CamelGPTInference.load(server.url, { ...options(), cache: true });
-      assert.equal(server.counts.requests, requests, "the second and third load ask nobody");
+      assert.equal(server.counts.requests, requests, "the second and third load make no request");
       await again.dispose();
     });
   });
 
-  test("without ranges, or where it is not wanted, the file comes in its order", async () => {
-    for (const [link, own] of [
+  test("without ranges or with eager loading disabled, the file arrives in order", async () => {
+    for (const [link, extra] of [
       [{ ...fast, ranges: false }, {}],
       [fast, { eager: false }],
       [fast, { epdp: "off" }],
     ]) {
       const server = await serve(link);
-      const model = new CamelGPTInference(server.url, { ...options(), ...own });
+      const model = new CamelGPTInference(server.url, { ...options(), ...extra });
       const { tokens, part } = await answer(model, server);
       assert.deepEqual(tokens, expected.tokens);
       assert.ok(part > 0.99);
@@ -221,7 +222,7 @@ describe("eager loading", () => {
     }
   });
 
-  test("a connection that breaks for good after the first token is an error of what needs more, and nothing hangs", async () => {
+  test("after the first token, a lost connection fails the calls that need more weights, and none hangs", async () => {
     const server = await serve({ bytesPerSecond: 30e6 });
     const model = new CamelGPTInference(server.url, options());
     const stream = model.stream(prompt, { maxTokens: 400, ignoreEos: true });
@@ -233,7 +234,7 @@ describe("eager loading", () => {
     await model.dispose();
   });
 
-  test("a generation that waits for rows can be aborted, and a model that waits for its rest disposed of", async () => {
+  test("a generation that waits for rows can be aborted, and a model with pending weights disposed", async () => {
     const server = await serve({ bytesPerSecond: 60e6, latency: 200 });
     const model = new CamelGPTInference(server.url, options());
     const abort = new AbortController();

@@ -1,4 +1,4 @@
-// Dynamic pruning: calibrating, the sidecar, what it leaves out and what that costs.
+// Dynamic pruning: calibration, the sidecar, the work saved and its cost.
 import assert from "node:assert/strict";
 import { copyFileSync, linkSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ describe("dynamic pruning", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("until it is calibrated the dense model answers", async () => {
+  test("the dense model answers until calibrated", async () => {
     const options = { maxTokens: 12 };
     assert.deepEqual((await pruned.chat(question, options)).tokens, (await dense.chat(question, options)).tokens);
     const report = await pruned.report();
@@ -36,7 +36,7 @@ describe("dynamic pruning", () => {
     assert.equal(report.costs, null);
   });
 
-  test("a calibration shows its progress and can be aborted", async () => {
+  test("a calibration reports its progress and can be aborted", async () => {
     const abort = new AbortController();
     const seen = [];
     const onProgress = (done) => {
@@ -48,7 +48,7 @@ describe("dynamic pruning", () => {
     assert.equal((await pruned.report()).calibrated, false);
   });
 
-  test("a calibration, and what it then leaves out", async () => {
+  test("a calibrated model skips work and gives the same answer", async () => {
     let last = 0;
     const made = await pruned.calibrate({ onProgress: (done) => (last = done) });
     sidecar = made.sidecar;
@@ -64,13 +64,13 @@ describe("dynamic pruning", () => {
     assert.ok(report.meanKl >= 0);
   });
 
-  test("its memory is in the plan and at most a tenth of the model", async () => {
+  test("its memory is part of the plan and at most a tenth of the model", async () => {
     const { pruneBytes, fileBytes } = (await pruned.info()).memoryPlan;
     assert.ok(pruneBytes > 3e6 && pruneBytes < fileBytes / 10, String(pruneBytes));
     assert.equal((await dense.info()).memoryPlan.pruneBytes, 0);
   });
 
-  test("a sidecar does for another model what the calibration did", async () => {
+  test("a sidecar replaces the calibration of another model object", async () => {
     const path = join(folder, "x.epdp");
     writeFileSync(path, sidecar);
     const score = await pruned.score(text, { against: "dense" });
@@ -82,7 +82,7 @@ describe("dynamic pruning", () => {
     }
   });
 
-  test("one beside the model is found, and a damaged one there becomes a note", async () => {
+  test("a sidecar next to the model is used, and a damaged one becomes a note", async () => {
     const model = join(folder, "model.gguf");
     try {
       linkSync(modelPath, model);
@@ -116,10 +116,10 @@ describe("dynamic pruning", () => {
     );
   });
 
-  test("where a text switches its language half-way, the guard keeps more rows than the few that did before", async () => {
+  test("if a text switches its language, the guard keeps more rows", async () => {
     const english =
-      "The lighthouse stood on a rock at the end of the bay. Every evening the keeper climbed the stairs, lit the lamp and wrote down the " +
-      "weather. In winter the storms were so loud that";
+      "The lighthouse stood on a rock at the end of the bay. Every evening the keeper climbed the stairs, lit the " +
+      "lamp and wrote down the weather. In winter the storms were so loud that";
     const switched = `${english}他听不见自己的脚步声。早晨，大海平静下来，村里的渔民划着小船来到礁石旁。看守人走下去`;
     const model = await CamelGPTInference.load(modelPath, {
       contextLength: 512,
@@ -138,10 +138,10 @@ describe("dynamic pruning", () => {
     await model.dispose();
   });
 
-  test("neurons are chosen for a prompt on request, and what that costs is reported", async () => {
+  test("neurons are selected for a prompt on request, and the cost is reported", async () => {
     const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: { ffn: 0.9 } });
     const { memoryPlan } = await model.info();
-    assert.ok(memoryPlan.pruneBytes > 20e6, "there is room for them, in the plan");
+    assert.ok(memoryPlan.pruneBytes > 20e6, "the plan includes them");
     const answer = await model.chat(question, { maxTokens: 24, ignoreEos: true });
     assert.equal(
       answer.tokens[0],
@@ -155,10 +155,10 @@ describe("dynamic pruning", () => {
     await model.dispose();
   });
 
-  test("a sidecar says with how many of its neurons a model was trained to answer, and the modes keep those", async () => {
+  test("a sidecar records the share of neurons a model was trained with, and the modes keep that share", async () => {
     const path = join(import.meta.dirname, "../../../models/reglu-tiny/reglu-tiny.gguf");
     const plain = await CamelGPTInference.load(path);
-    await rejectsWith("bad-state", plain.calibrate()); // its head is too small to be pruned, and nothing else is known
+    await rejectsWith("bad-state", plain.calibrate()); // the head is too small to prune, and no share is given
     const { sidecar, costs } = await plain.calibrate({ ffn: 0.5 });
     assert.deepEqual([sidecar.length, costs], [96, null]);
     const model = await CamelGPTInference.load(path, { epdp: "balanced", sidecar });
@@ -190,7 +190,7 @@ describe("dynamic pruning", () => {
     await model.dispose();
   });
 
-  test("what was loaded without room for it cannot be calibrated", async () => {
+  test("a model loaded without memory for it cannot be calibrated", async () => {
     await rejectsWith("bad-state", dense.calibrate());
     await rejectsWith("bad-input", pruned.calibrate({ text: "too short" }));
   });

@@ -1,5 +1,5 @@
-// Files of F32: as they are, as halves, and where neither fits: the header says so, and nothing but the header is downloaded. The file
-// of 5.4 GB is made while it is sent.
+// F32 files: unchanged, converted to halves, and too large for either. The header decides, before anything else is
+// downloaded. The file of 5.4 GB is generated while it is sent.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ import { rejectsWith } from "../lib/model.mjs";
 
 const path = "/geb-f32.gguf";
 
-test("matrices of F32 become halves where they are asked for", async (t) => {
+test("F32 matrices become halves on request", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-halves-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [{ path: file }] = makeModels(
@@ -35,7 +35,7 @@ test("matrices of F32 become halves where they are asked for", async (t) => {
   assert.deepEqual(plain, exact);
   assert.equal(exact.memoryPlan.weights, "exact");
   assert.equal(halves.memoryPlan.weights, "f16");
-  assert.deepEqual(halves.notes, plain.notes); // it was asked for
+  assert.deepEqual(halves.notes, plain.notes); // no note, since it was requested
   assert.ok(halves.memoryPlan.weightBytes < 0.52 * exact.memoryPlan.weightBytes);
   const largest = (values) => Math.max(...values.map(Math.abs));
   const share = largest(exact.logprobs.map((value, i) => value - halves.logprobs[i])) / largest(exact.logprobs);
@@ -51,7 +51,7 @@ describe("a file of F32 with 1.3 billion parameters", () => {
   });
   after(() => server.close());
 
-  /** What `work` gives, which must not have taken more of the file than its header and what networks hold ready. */
+  /** The result of `work`, which may download only the header of the file and what network buffers hold. */
   const withHeaderAlone = async (work) => {
     const before = server.sent(path);
     const result = await work(`${server.url}${path}`);
@@ -73,13 +73,14 @@ describe("a file of F32 with 1.3 billion parameters", () => {
       );
       assert.match(error.message, /takes 6\d\d\d MB/);
       assert.match(error.expected, /below 4294 MB/);
-      assert.match(error.found, /weights 2\d\d\d MB, keys and values of 65536 positions 3\d\d\d MB/); // as halves, and still too large
+      // As halves it is still too large.
+      assert.match(error.found, /weights 2\d\d\d MB, keys and values of 65536 positions 3\d\d\d MB/);
       assert.match(error.hint, /smaller quantisation, a shorter contextLength/);
     }
     await withHeaderAlone((url) => rejectsWith("out-of-memory", CamelGPTInference.inspect(url, options)));
   });
 
-  test("fits as halves, which are not taken where exact weights are asked for", async () => {
+  test("fits as halves, which are refused if exact weights are requested", async () => {
     const { memoryPlan, parameters, tensors } = await withHeaderAlone((url) => CamelGPTInference.inspect(url));
     assert.equal(memoryPlan.weights, "f16");
     assert.equal(memoryPlan.contextLength, 4096);

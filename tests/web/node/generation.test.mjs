@@ -23,18 +23,18 @@ describe("generation", () => {
     assert.equal(finishReason, "length");
   });
 
-  test("generateText takes options in place of the number, and beside it", async () => {
+  test("generateText accepts options instead of the number, and after it", async () => {
     const plain = await model.generateText("The sky is", 8);
     assert.equal(await model.generateText("The sky is", { maxTokens: 8 }), plain);
     assert.equal(await model.generateText("The sky is", 8, { seed: 3 }), plain);
   });
 
-  test("token ids as a prompt give what their text gives", async () => {
+  test("token ids as a prompt give the same result as their text", async () => {
     const tokens = await model.tokenize("The sky is");
     assert.equal(await model.generateText(tokens, 8), await model.generateText("The sky is", 8));
   });
 
-  test("greedy answers do not depend on the seed, sampled ones do, and repeat with it", async () => {
+  test("greedy answers do not depend on the seed; sampled answers do and are reproducible", async () => {
     const sample = (options) => model.generateText("A list of animals:", { maxTokens: 24, ...options });
     assert.equal(await sample({ seed: 1 }), await sample({ seed: 2 }));
     const first = await sample({ temperature: 1.5, topP: 1, minP: 0, seed: 1 });
@@ -42,7 +42,7 @@ describe("generation", () => {
     assert.notEqual(await sample({ temperature: 1.5, topP: 1, minP: 0, seed: 2 }), first);
   });
 
-  test("a random seed is reported, and gives the same text again", async () => {
+  test("a random seed is reported and reproduces the text", async () => {
     const options = { maxTokens: 16, temperature: 1 };
     const first = await model.stream("A list of animals:", options);
     const second = await model.stream("A list of animals:", options);
@@ -57,9 +57,9 @@ describe("generation", () => {
     assert.notEqual(await sample(5), await sample(2 ** 32 + 5));
   });
 
-  test("a stop string ends the text before it, also where it spans tokens", async () => {
+  test("a stop string ends the text before it, even if it spans tokens", async () => {
     const whole = await model.generateText("The capital of France is", 24);
-    // A cut inside words at both ends: it begins and ends within tokens.
+    // The stop string begins and ends inside tokens.
     const stop = whole.slice(9, 17);
     const { text, finishReason } = await model.stream("The capital of France is", {
       maxTokens: 24,
@@ -69,7 +69,7 @@ describe("generation", () => {
     assert.equal(finishReason, "stop");
   });
 
-  test("pieces never show the beginning of a stop string that follows", async () => {
+  test("pieces never contain the beginning of a stop string", async () => {
     const whole = await model.generateText("The capital of France is", 24);
     const stop = whole.slice(9, 17);
     let shown = "";
@@ -77,7 +77,7 @@ describe("generation", () => {
     assert.equal(shown, whole.slice(0, whole.indexOf(stop)));
   });
 
-  test("logprobs come for each token, most probable first, and below zero", async () => {
+  test("logprobs cover each token, are sorted and not positive", async () => {
     const { tokens, text, logprobs } = await model.stream("The capital of France is", { maxTokens: 6, logprobs: 5 });
     assert.equal(logprobs.length, tokens.length);
     assert.equal(logprobs.map((step) => step.text).join(""), text);
@@ -92,7 +92,7 @@ describe("generation", () => {
     }
   });
 
-  test("ignoreEos goes on after the end token", async () => {
+  test("ignoreEos continues after the end token", async () => {
     const prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n";
     const stopped = await model.stream(prompt, { maxTokens: 80 });
     assert.equal(stopped.finishReason, "stop");
@@ -102,7 +102,7 @@ describe("generation", () => {
     assert.ok(ignored.text.startsWith(stopped.text));
   });
 
-  test("a forbidden token is never chosen, a favoured one always", async () => {
+  test("a forbidden token is never chosen, a strongly favoured one always", async () => {
     const {
       tokens: [best],
     } = await model.stream("The capital of France is", { maxTokens: 1 });
@@ -113,21 +113,21 @@ describe("generation", () => {
     assert.deepEqual(only.tokens, [token, token, token]);
   });
 
-  test("a repetition penalty changes a text that repeats itself", async () => {
+  test("a repetition penalty changes a repetitive text", async () => {
     const prompt = "la la la la la la la la la la la la";
     const plain = await model.generateText(prompt, 16);
     assert.notEqual(await model.generateText(prompt, { maxTokens: 16, repeatPenalty: 2 }), plain);
     assert.notEqual(await model.generateText(prompt, { maxTokens: 16, frequencyPenalty: 5 }), plain);
   });
 
-  test("the same prompt again gives the same text, whatever the cache holds", async () => {
+  test("the same prompt gives the same text, regardless of the cache", async () => {
     const first = await model.generateText("Water boils at", 16);
     await model.generateText("Water freezes when", 16);
     assert.equal(await model.generateText("Water boils at", 16), first);
     assert.equal(await model.generateText("Water boils at", 16), first);
   });
 
-  test("the end of the context is a finish reason", async () => {
+  test("a full context ends with the finish reason length", async () => {
     const prompt = Array.from({ length: 500 }, () => 253);
     const { finishReason, tokens, usage } = await model.stream(prompt, { maxTokens: 100, ignoreEos: true });
     assert.equal(finishReason, "length");
@@ -135,7 +135,7 @@ describe("generation", () => {
     assert.ok(tokens.length >= 12 && tokens.length <= 13, String(tokens.length));
   });
 
-  test("with contextShift an answer goes on behind the end of the context", async () => {
+  test("with contextShift an answer continues past the end of the context", async () => {
     const prompt = Array.from({ length: 500 }, () => 253);
     const stream = model.stream(prompt, { maxTokens: 30, ignoreEos: true, contextShift: true });
     let shown = "";
@@ -145,10 +145,10 @@ describe("generation", () => {
     assert.equal(tokens.length, 30);
     assert.equal(text, shown);
     assert.equal(usage.promptTokens, 500);
-    // What goes on is what a prompt of the first 32 tokens and the younger half goes on with.
+    // The continuation equals that of a prompt of the first 32 tokens and the newer half.
     const full = [...prompt, ...tokens.slice(0, 12)];
-    const left = [...full.slice(0, 32), ...full.slice(272)];
-    assert.deepEqual((await model.stream(left, { maxTokens: 18, ignoreEos: true })).tokens, tokens.slice(12));
+    const remaining = [...full.slice(0, 32), ...full.slice(272)];
+    assert.deepEqual((await model.stream(remaining, { maxTokens: 18, ignoreEos: true })).tokens, tokens.slice(12));
     await rejectsWith("bad-option", model.generateText("a", { contextShift: 1 }));
   });
 
@@ -165,14 +165,14 @@ describe("generation", () => {
     assert.ok(error.hint);
   });
 
-  test("an empty prompt and an unknown token id are errors, and harm nothing", async () => {
+  test("an empty prompt and an unknown token id are errors and leave the model usable", async () => {
     await rejectsWith("bad-input", model.generateText("", 5));
     await rejectsWith("bad-input", model.generateText([49_152], 5));
     await rejectsWith("bad-option", model.generateText("a", { logitBias: { 49152: 1 } }));
     assert.ok(await model.generateText("Still", 3));
   });
 
-  test("characters of several tokens are never cut in pieces", async () => {
+  test("characters of several tokens are never split between pieces", async () => {
     const prompt = "Emoji: 😀 😃 😄 😁 😆 😅 😂 🤣 😊 😇 😀 😃 😄 😁 😆";
     let shown = "";
     for await (const piece of model.stream(prompt, { maxTokens: 40, ignoreEos: true })) {
@@ -182,7 +182,7 @@ describe("generation", () => {
     assert.ok(!shown.includes("\ufffd"), shown);
   });
 
-  test("timings and usage are there", async () => {
+  test("timings and usage are reported", async () => {
     const { timings, usage } = await model.stream("Some text that was not seen before.", { maxTokens: 8 });
     for (const name of ["loadMs", "prefillMs", "decodeMs", "prefillTokensPerSecond", "decodeTokensPerSecond"]) {
       assert.ok(timings[name] > 0, name);

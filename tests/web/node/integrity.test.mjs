@@ -1,4 +1,4 @@
-// Releases: hashes of their files, signatures of their manifests, and the commands that make and check them.
+// Releases: hashes of their files, signatures of their manifests, and the commands that make and verify them.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
@@ -36,7 +36,7 @@ describe("releases", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** A folder with these files, each under its own name. */
+  /** Makes a folder with copies of these files. */
   function folderWith(name, ...paths) {
     const made = join(folder, name);
     mkdirSync(made);
@@ -44,7 +44,7 @@ describe("releases", () => {
     return made;
   }
 
-  test("the official one is signed, and says so", async () => {
+  test("the official release is signed by a trusted key", async () => {
     const model = await CamelGPTInference.load(official, { worker: false });
     const { release, engine } = await model.info();
     assert.deepEqual(Object.keys(release), ["name", "version", "license", "signedBy", "trusted"]);
@@ -58,7 +58,7 @@ describe("releases", () => {
     );
   });
 
-  test("one flipped bit, anywhere in its files, is caught before the model is used", async (t) => {
+  test("a flipped bit in any of its files is detected before the model is used", async (t) => {
     const files = Object.fromEntries(names.map((name) => [name, readFileSync(join(official, name))]));
     const codes = {};
     let state = 3;
@@ -72,7 +72,7 @@ describe("releases", () => {
         worker: false,
         fetch: serving({ ...files, [name]: damaged }),
       }).then(
-        (model) => assert.fail(`bit ${bit} of byte ${at} of ${name} was not noticed: ${model}`),
+        (model) => assert.fail(`bit ${bit} of byte ${at} of ${name} was not detected: ${model}`),
         (caught) => caught,
       );
       assert.ok(error instanceof CamelGPTError, error.stack);
@@ -81,7 +81,7 @@ describe("releases", () => {
     t.diagnostic(JSON.stringify(codes));
   });
 
-  test("a release is made, signed, verified, and loads with a word on who signed it", async () => {
+  test("a release can be made, signed and verified, and a load reports its signer", async () => {
     const made = folderWith("reglu", join(repository, "models/reglu-tiny/reglu-tiny.gguf")); // of several pieces
     const unsigned = JSON.parse(camelgpt("release", made, "--version", "2.0.0", "--json"));
     assert.equal(unsigned.signedBy, null);
@@ -131,9 +131,10 @@ describe("releases", () => {
     assert.match((await rejectsWith("integrity", CamelGPTInference.load(made))).found, /bytes/);
   });
 
-  test("a file can be wanted by its SHA-256, wherever it comes from", async () => {
+  test("a file can be requested by its SHA-256 from any source", async () => {
     const path = join(repository, "models/reglu-tiny/reglu-tiny.gguf");
-    const longer = Buffer.concat([readFileSync(path), Buffer.alloc(3_000_001, 7)]); // what lies behind the last tensor counts too
+    // Bytes after the last tensor count too.
+    const longer = Buffer.concat([readFileSync(path), Buffer.alloc(3_000_001, 7)]);
     const file = join(folder, "longer.gguf");
     writeFileSync(file, longer);
     const sha256 = createHash("sha256").update(longer).digest("hex");
@@ -173,7 +174,7 @@ describe("releases", () => {
     );
   });
 
-  test("what is no release, and no key, is said", async () => {
+  test("invalid releases and keys are reported", async () => {
     const empty = folderWith("empty");
     const fails = (args, status, text) =>
       assert.throws(
@@ -190,7 +191,7 @@ describe("releases", () => {
     await rejectsWith("bad-input", CamelGPTInference.verify(join(official, "camelgpt-mini.gguf")));
   });
 
-  test("a manifest of another form is refused", async () => {
+  test("an invalid manifest is refused", async () => {
     const files = Object.fromEntries(names.map((name) => [name, readFileSync(join(official, name))]));
     const manifest = JSON.parse(files["camelgpt.json"]);
     const load = (changed) =>

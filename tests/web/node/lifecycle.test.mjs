@@ -1,4 +1,4 @@
-// The life of a model: lazy loading, failure, disposal, worker or not, and the end of the process.
+// The life of a model: lazy loading, failure, disposal, with and without a worker, and the end of the process.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { hasRelaxedSimd, modelPath, rejectsWith, repository } from "../lib/model
 const options = { contextLength: 128 };
 const flavour = hasRelaxedSimd ? "relaxed" : "simd";
 
-/** A source that never gives a byte. */
+/** A source that never delivers a byte. */
 const silentStream = () => new ReadableStream({ pull: () => new Promise(() => {}) });
 
 const runScript = (source) =>
@@ -29,7 +29,7 @@ function runModule(source) {
 }
 
 describe("the life of a model", () => {
-  test("the constructor loads nothing; the first call does, once", async () => {
+  test("the constructor loads nothing; the first call loads, once", async () => {
     const events = [];
     const model = new CamelGPTInference(modelPath, { ...options, onProgress: (event) => events.push(event) });
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -40,7 +40,7 @@ describe("the life of a model", () => {
     await model.dispose();
   });
 
-  test("progress goes from initiate to ready, and never backwards", async () => {
+  test("progress runs from initiate to ready and never decreases", async () => {
     const events = [];
     const model = await CamelGPTInference.load(modelPath, { ...options, onProgress: (event) => events.push(event) });
     await model.dispose();
@@ -63,7 +63,7 @@ describe("the life of a model", () => {
     await rejectsWith("disposed", model.generateText("a"));
   });
 
-  test("after dispose every call is refused, also those in progress", async () => {
+  test("after dispose, every call is rejected, including calls in progress", async () => {
     for (const worker of [true, false]) {
       const model = await CamelGPTInference.load(modelPath, { ...options, worker });
       const running = model.generateText("The sky is", { maxTokens: 100, ignoreEos: true });
@@ -78,7 +78,7 @@ describe("the life of a model", () => {
     }
   });
 
-  test("dispose before and during the load", async () => {
+  test("dispose works before and during the load", async () => {
     const never = new CamelGPTInference(modelPath);
     await never.dispose();
     await rejectsWith("disposed", never.info());
@@ -90,7 +90,7 @@ describe("the life of a model", () => {
     }
   });
 
-  test("an abort of the load rejects it, and what waits for it", async () => {
+  test("aborting the load rejects it and the calls that wait for it", async () => {
     for (const worker of [true, false]) {
       const abort = new AbortController();
       const model = new CamelGPTInference(silentStream(), { worker, signal: abort.signal });
@@ -102,7 +102,7 @@ describe("the life of a model", () => {
     await rejectsWith("aborted", CamelGPTInference.load(modelPath, { signal: AbortSignal.abort() }));
   });
 
-  test("an abort of a call that waits for the load leaves the load alone", async () => {
+  test("aborting a call that waits for the load does not abort the load", async () => {
     const model = new CamelGPTInference(modelPath, options);
     const abort = new AbortController();
     const call = model.generateText("a", { signal: abort.signal });
@@ -123,7 +123,7 @@ describe("the life of a model", () => {
     assert.equal(text[true], text[false]);
   });
 
-  test("two models at once do not disturb each other", async () => {
+  test("two models do not affect each other", async () => {
     const [a, b] = await Promise.all([
       CamelGPTInference.load(modelPath, options),
       CamelGPTInference.load(modelPath, options),
@@ -135,7 +135,7 @@ describe("the life of a model", () => {
     await b.dispose();
   });
 
-  test("info tells what the model is", async () => {
+  test("info describes the model", async () => {
     const model = await CamelGPTInference.load(modelPath, options);
     const info = await model.info();
     assert.equal(info.architecture, "llama");
@@ -161,7 +161,7 @@ describe("the life of a model", () => {
     await model.dispose();
   });
 
-  test("inspect reads the header alone", async () => {
+  test("inspect reads only the header", async () => {
     const { architecture, parameters, tensors, memoryPlan, metadata } = await CamelGPTInference.inspect(
       modelPath,
       options,
@@ -174,7 +174,7 @@ describe("the life of a model", () => {
     assert.equal(metadata["llama.block_count"], 30);
   });
 
-  test("a compiled module or its address can be handed in", async () => {
+  test("a compiled module or its address can be passed in", async () => {
     const file = new URL(`../../../npm/dist/wasm/camelgpt-${flavour}.wasm`, import.meta.url);
     const wasmModule = await WebAssembly.compile(readFileSync(file));
     for (const given of [{ wasmModule }, { wasmUrl: file }, { wasmUrl: { [flavour]: file.href } }]) {
@@ -190,11 +190,11 @@ describe("the life of a model", () => {
     await rejectsWith("engine-unavailable", CamelGPTInference.load(modelPath, { wasmModule: other }));
   });
 
-  test("a worker that cannot start is an error, not a wait", async () => {
+  test("a worker that cannot start is an error and does not hang", async () => {
     await rejectsWith("worker-failed", CamelGPTInference.load(modelPath, { workerUrl: "file:///nowhere/worker.js" }));
   });
 
-  test("where the worker dies, what is pending rejects, and the next call begins anew", async (t) => {
+  test("if the worker dies, pending calls are rejected, and the next call starts a new one", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "camelgpt-death-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const [script, sign] = [join(folder, "worker.mjs"), join(folder, "die")];
@@ -214,14 +214,14 @@ describe("the life of a model", () => {
     for (const each of pending) await rejectsWith("worker-failed", each);
     assert.equal(await model.generateText(question, 6), expected);
 
-    writeFileSync(sign, ""); // while nothing is asked
+    writeFileSync(sign, ""); // while no call is pending
     while (existsSync(sign)) await new Promise((resolve) => setTimeout(resolve, 20));
     await new Promise((resolve) => setTimeout(resolve, 100));
     const answers = await Promise.all([model.generateText(question, 6), model.generateText(question, 6)]);
     assert.deepEqual(answers, [expected, expected]);
   });
 
-  test("a script that forgets to dispose ends all the same", () => {
+  test("a script that forgets to dispose still ends", () => {
     const { status, stdout, stderr } = runScript(`
       const model = new CamelGPTInference(${JSON.stringify(modelPath)}, { contextLength: 64 });
       console.log(await model.generateText("The capital of France is", 6));
@@ -231,7 +231,7 @@ describe("the life of a model", () => {
   });
 
   for (const entry of ["node", "browser"]) {
-    test(`importing the ${entry} entry and making a model touch nothing, so a server can render with it`, () => {
+    test(`importing the ${entry} entry and constructing a model has no side effects, for server rendering`, () => {
       const { status, stderr } = runModule(`
         import assert from "node:assert/strict";
         // Files that the import has read are closed a moment later.

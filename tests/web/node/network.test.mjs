@@ -1,4 +1,4 @@
-// Downloads over connections that break: they go on where that is safe, and otherwise end in a typed error.
+// Downloads over unreliable connections: they resume if that is safe, and otherwise end in a typed error.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ async function probabilities(source, options) {
   }
 }
 
-// Some of it is surely read: who has read nothing may begin anew with whatever comes then.
+// The client surely reads some bytes: a client without any may restart with another version of the file.
 const cut = { kind: "close", at: 50_000, wait: 500 };
 
 describe("a bad network", () => {
@@ -42,7 +42,7 @@ describe("a bad network", () => {
   const fails = (code, faults, options, settings) =>
     rejectsWith(code, probabilities(server.serve(faults, settings).url, { timeout: 500, ...options }));
 
-  test("a connection that ends, is reset or falls silent: the rest comes over another one", async () => {
+  test("a connection that closes, resets or stalls: the rest arrives over another one", async () => {
     for (const kind of ["close", "reset", "stall"]) {
       const script = await survives([
         { kind, at: 30_000 },
@@ -50,36 +50,36 @@ describe("a bad network", () => {
       ]);
       assert.equal(script.requests, 3, kind);
       assert.equal(script.missing[0], mini.length);
-      assert.ok(script.missing[2] < mini.length, `${kind}: the third request asks for a part`);
+      assert.ok(script.missing[2] < mini.length, `${kind}: the third request asks for a range`);
     }
   });
 
-  test("a server that is busy, or not there, at first", async () => {
+  test("a server that is busy or refuses connections at first", async () => {
     await survives([{ kind: "busy" }, { kind: "refuse" }]);
     await survives([{ kind: "close", at: 1000 }, { kind: "busy" }, { kind: "refuse" }, { kind: "close", at: 2000 }]);
     assert.match((await fails("http-error", Array(9).fill({ kind: "busy" }))).found, /503/);
     await fails("network", Array(9).fill({ kind: "refuse" }));
   });
 
-  test("a server without ranges sends all of it again", async () => {
+  test("a server without ranges sends the whole file again", async () => {
     const script = await survives([{ kind: "close", at: 50_000 }], {}, { ranges: false });
     assert.equal(script.requests, 2);
   });
 
-  test("a file that is another one by then is not mixed with the first", async () => {
+  test("a file that changed in between is not mixed with the first version", async () => {
     assert.match((await fails("network", [cut, { kind: "change" }])).found, /another version/);
     assert.match((await fails("network", [cut, { kind: "change" }], {}, { ranges: false })).found, /another version/);
     assert.match((await fails("network", [cut], {}, { validator: false })).found, /no ETag/);
   });
 
-  test("other answers in between are typed errors", async () => {
+  test("unexpected responses while resuming are typed errors", async () => {
     await fails("not-a-model", [cut, { kind: "html" }]);
     assert.match((await fails("network", [cut, { kind: "shift" }])).found, /another part/);
-    await survives([{ kind: "lie" }]); // all of the file is there all the same
+    await survives([{ kind: "lie" }]); // the whole file arrives nevertheless
     await fails("network", Array(99).fill({ kind: "loop" }));
   });
 
-  test("the options retries and timeout", async () => {
+  test("the options retries and timeout are respected", async () => {
     await fails("network", [{ kind: "close", at: 50_000 }], { retries: 0 });
     await fails("network", Array(3).fill({ kind: "close", at: 50_000 }), { retries: 2 });
     await survives(Array(2).fill({ kind: "close", at: 50_000 }), { retries: 2 });
@@ -87,14 +87,14 @@ describe("a bad network", () => {
     await rejectsWith("bad-option", probabilities(mini, { timeout: 0 }));
   });
 
-  test("an abort is heard between two attempts", async () => {
+  test("an abort takes effect between two attempts", async () => {
     const abort = new AbortController();
     const load = fails("aborted", Array(20).fill({ kind: "close", at: 50_000 }), { retries: 20, signal: abort.signal });
     setTimeout(() => abort.abort(), 400);
     await load;
   });
 
-  test("200 faults at random places: the same answer, or a typed error", async (t) => {
+  test("200 faults at random positions: the same answer, or a typed error", async (t) => {
     let state = 7;
     const random = (limit) => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % limit;
     const harmless = ["close", "reset", "stall", "busy", "refuse"];
@@ -122,7 +122,7 @@ describe("a bad network", () => {
           `${kinds}: ${error.code} ${error.message}`,
         );
         const isSafe = kinds.every((kind) => harmless.includes(kind)) && settings.validator;
-        assert.ok(!isSafe, `${kinds} should have been survived: ${error.message}`);
+        assert.ok(!isSafe, `${kinds} should have succeeded: ${error.message}`);
         ends[error.code] = (ends[error.code] ?? 0) + 1;
       }
     };
@@ -137,7 +137,7 @@ describe("a bad network", () => {
   });
 });
 
-test("a large file over twelve connections: hardly a byte comes twice", async (t) => {
+test("a large file over twelve connections: hardly any byte is sent twice", async (t) => {
   const file = readFileSync(modelPath);
   const server = await startFaultyServer(file);
   t.after(() => server.close());

@@ -1,4 +1,4 @@
-// Options: what is unknown or outside its range is refused with a name, a range and a finding.
+// Options: unknown options and values outside their range are refused with the name, the range and the value.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
@@ -18,7 +18,7 @@ describe("options", () => {
   });
   after(() => model.dispose());
 
-  test("an unknown option names the nearest known one", async () => {
+  test("an unknown option is refused and the nearest known one suggested", async () => {
     const error = await rejectsWith("bad-option", constructWith({ contextLenght: 5 }));
     assert.match(error.hint, /contextLength/);
     assert.match((await rejectsWith("bad-option", model.generateText("a", { max_tokens: 5 }))).hint, /maxTokens/);
@@ -36,7 +36,7 @@ describe("options", () => {
     assert.equal((await plan(16)).cacheBytes, 16 * (await plan(1)).cacheBytes);
   });
 
-  test("numbers outside their range are refused before anything runs", async () => {
+  test("numbers outside their range are refused before generation", async () => {
     const wrong = {
       maxTokens: [0, -1, 1.5, NaN, Infinity, "5", 2 ** 40],
       temperature: [-0.1, NaN, Infinity, 101, "1"],
@@ -64,7 +64,7 @@ describe("options", () => {
     }
   });
 
-  test("the ends of the ranges are accepted by the engine as well", async () => {
+  test("the engine accepts the limits of the ranges too", async () => {
     const ends = [
       { temperature: 100, topK: 0, topP: 1, minP: 0, typicalP: 1e-3, repeatPenalty: 100, repeatLast: 4096 },
       { temperature: 1e-3, topP: 1e-3, minP: 0.999, repeatLast: 0, presencePenalty: -100, frequencyPenalty: 100 },
@@ -75,7 +75,7 @@ describe("options", () => {
       assert.equal(typeof (await model.generateText("a", { maxTokens: 2, ...options })), "string");
   });
 
-  test("options that are undefined mean the default", async () => {
+  test("undefined options mean the default", async () => {
     const text = await model.generateText("The sky is", 4);
     assert.equal(
       await model.generateText("The sky is", { maxTokens: 4, temperature: undefined, stop: undefined }),
@@ -83,7 +83,7 @@ describe("options", () => {
     );
   });
 
-  test("options of a load are checked at once", async () => {
+  test("load options are validated in the constructor", async () => {
     const wrong = [
       { contextLength: 0 },
       { contextLength: -5 },
@@ -110,7 +110,7 @@ describe("options", () => {
     for (const options of wrong) await rejectsWith("bad-option", constructWith(options));
   });
 
-  test("pruning that is out of range or unknown", async () => {
+  test("invalid pruning options are refused", async () => {
     for (const epdp of [
       "fast",
       true,
@@ -128,12 +128,12 @@ describe("options", () => {
     assert.equal((await model.report()).mode, "off");
   });
 
-  test("a context beyond the model's is refused by the engine", async () => {
+  test("the engine refuses a context beyond the model's", async () => {
     const error = await rejectsWith("bad-option", CamelGPTInference.load(modelPath, { contextLength: 100_000 }));
     assert.match(`${error.expected} ${error.message}`, /8192/);
   });
 
-  test("a source of a wrong kind is refused", async () => {
+  test("sources of a wrong type are refused", async () => {
     for (const source of [null, 3, {}, () => {}]) {
       await rejectsWith("bad-option", new CamelGPTInference(source).info());
     }
@@ -148,10 +148,10 @@ describe("options", () => {
     assert.equal((await model.info()).memoryPlan.contextLength, 128);
   });
 
-  test("keys and values in 8 bits take about half of the memory, and the answer is the same", async () => {
+  test("8-bit keys and values halve the cache memory and give the same answer", async () => {
     const q8 = await CamelGPTInference.load(modelPath, { kvCache: "q8", contextLength: 128 });
     const [small, plain] = [(await q8.info()).memoryPlan, (await model.info()).memoryPlan];
-    const summaries = 30 * 3 * 8 * (64 * 2 + 4); // of pages: eight at a time
+    const summaries = 30 * 3 * 8 * (64 * 2 + 4); // of pages, allocated in groups of eight
     assert.equal(plain.cacheBytes, 2 * 30 * 3 * 128 * (64 * 2 + 4) + summaries);
     assert.equal(small.cacheBytes, 2 * 30 * 3 * 128 * (64 + 4) + summaries);
     assert.equal(plain.totalBytes - small.totalBytes, plain.cacheBytes - small.cacheBytes);
@@ -161,7 +161,7 @@ describe("options", () => {
     assert.equal(memoryPlan.cacheBytes, small.cacheBytes);
   });
 
-  test("weights that are not of F32 stay as they are", async () => {
+  test("weights other than F32 are not converted", async () => {
     const { memoryPlan } = await CamelGPTInference.inspect(modelPath, { weights: "f16", contextLength: 128 });
     assert.equal(memoryPlan.weights, "exact");
     assert.equal(memoryPlan.weightBytes, (await model.info()).memoryPlan.weightBytes);
@@ -189,20 +189,23 @@ describe("options", () => {
     assert.equal((await model.info()).engine.flavour, "relaxed");
   });
 
-  test("without fused multiply-add the simd build runs", { skip: !hasRelaxedSimd || process.arch !== "x64" }, () => {
+  test("without fused multiply-add, the simd flavour is selected", {
+    skip: !hasRelaxedSimd || process.arch !== "x64",
+  }, () => {
     const program = `
       import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
       const model = await CamelGPTInference.load(${JSON.stringify(modelPath)}, { contextLength: 64 });
       const { flavour } = (await model.info()).engine;
       await model.dispose();
-      const { code } = await CamelGPTInference.load(${JSON.stringify(modelPath)}, { flavour: "relaxed" }).catch((error) => error);
+      const relaxed = CamelGPTInference.load(${JSON.stringify(modelPath)}, { flavour: "relaxed" });
+      const { code } = await relaxed.catch((error) => error);
       console.log(flavour, code);`;
     const args = ["--no-enable-avx", "--input-type=module", "--eval", program]; // V8 has no FMA without AVX
     const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: "utf8" });
     assert.equal(stdout.trim(), "simd unsupported-environment", stderr);
   });
 
-  test("an error is data in JSON", () => {
+  test("an error serialises to JSON", () => {
     const error = new CamelGPTError("bad-input", "No.", { expected: "yes" });
     assert.deepEqual(JSON.parse(JSON.stringify(error)), {
       code: "bad-input",

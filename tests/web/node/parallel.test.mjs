@@ -1,4 +1,4 @@
-// A file over several connections at a time.
+// Downloading a file over several connections.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
@@ -24,23 +24,26 @@ async function answer(source, options) {
   return text;
 }
 
-for (const own of [{}, { fetch: (url, init) => fetch(url, init) }]) {
-  test(`the bytes are those of one connection, and none comes twice (${own.fetch ? "by the caller's fetch" : "in the worker"})`, async () => {
+for (const [name, options] of [
+  ["in the worker", {}],
+  ["with a custom fetch", { fetch: (url, init) => fetch(url, init) }],
+]) {
+  test(`four connections deliver the same bytes as one, and none twice (${name})`, async () => {
     const server = await serve({});
-    assert.equal(await answer(server.url, { connections: 4, ...own }), await answer(modelPath));
+    assert.equal(await answer(server.url, { connections: 4, ...options }), await answer(modelPath));
     assert.equal(server.counts.requests, Math.ceil(file.length / 2 ** 21));
-    assert.equal(server.counts.atOnce, 4);
+    assert.equal(server.counts.concurrent, 4);
     assert.ok(server.counts.sent < 1.05 * file.length, `${server.counts.sent} bytes were sent`);
   });
 }
 
-test("a server that does not give parts is asked once", async () => {
+test("a server without ranges receives one request", async () => {
   const server = await serve({ ranges: false });
   assert.match(await answer(server.url, { connections: 4 }), /Paris/);
   assert.equal(server.counts.requests, 1);
 });
 
-test("a server that goes away ends in an error", async () => {
+test("a server that disappears ends the load with an error", async () => {
   const server = await serve({ bytesPerSecond: 50e6 });
   const loading = CamelGPTInference.load(server.url, {
     connections: 4,

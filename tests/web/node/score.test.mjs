@@ -7,8 +7,8 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { modelPath, rejectsWith } from "../lib/model.mjs";
 
 const text =
-  "The history of the city goes back to the Roman period, when a small settlement stood at the crossing of two roads. " +
-  "In the twelfth century it received the right to hold a market, and its walls were built soon after.";
+  "The history of the city goes back to the Roman period, when a small settlement stood at the crossing of two " +
+  "roads. In the twelfth century it received the right to hold a market, and its walls were built soon after.";
 
 describe("score", () => {
   let model;
@@ -26,15 +26,16 @@ describe("score", () => {
     assert.ok(Math.abs(Math.exp(sense.nll) - sense.perplexity) < 1e-9);
   });
 
-  test("each window leaves out its first token", async () => {
+  test("the first token of each window is not scored", async () => {
     const count = await model.countTokens(text);
     assert.equal((await model.score(text)).tokens, count - 1);
     assert.equal((await model.score(text, { contextLength: 16 })).tokens, count - Math.ceil(count / 16));
-    assert.equal((await model.score(text, { contextLength: 16, maxTokens: 33 })).tokens, 30); // 16, 16, and 1 that scores nothing
+    // Windows of 16, 16 and 1 tokens; the last one scores nothing.
+    assert.equal((await model.score(text, { contextLength: 16, maxTokens: 33 })).tokens, 30);
     assert.equal((await model.score(text, { maxTokens: 20 })).tokens, 19);
   });
 
-  test("windows are scored as if each were alone", async () => {
+  test("windows are scored independently", async () => {
     const tokens = await model.tokenize(text);
     const { logprobs } = await model.score(tokens, { contextLength: 16, maxTokens: 32, logprobs: true });
     const second = await model.score(tokens.slice(16, 32), { logprobs: true });
@@ -57,13 +58,13 @@ describe("score", () => {
     });
   });
 
-  test("generation before and after does not change a score", async () => {
+  test("a generation does not change a score", async () => {
     const { nll } = await model.score(text);
     await model.generateText(text, 5);
     assert.equal((await model.score(text)).nll, nll);
   });
 
-  test("too short a text and too long a window are errors", async () => {
+  test("a text that is too short and a window that is too long are errors", async () => {
     await rejectsWith("bad-input", model.score(""));
     await rejectsWith("bad-input", model.score("a"));
     await rejectsWith("context-overflow", model.score(text, { contextLength: 300 }));

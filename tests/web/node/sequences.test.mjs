@@ -1,4 +1,4 @@
-// Conversations that take turns on one model.
+// Alternating conversations on one model.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -11,7 +11,7 @@ const questions = [
   ["Which ocean is the largest?", "How deep is it?", "Which rivers flow into it?"],
 ];
 
-/** The turns of all conversations, one of each after the other: tokens, and how many of the prompt were evaluated. */
+/** Runs the turns of all conversations alternately. Returns the tokens and the number of evaluated prompt tokens. */
 async function takeTurns(model) {
   const talks = questions.map(() => []);
   const turns = [];
@@ -42,7 +42,7 @@ describe("sequences", () => {
     await two.dispose();
   });
 
-  test("two conversations each evaluate only what is new, with the answers they would have had alone", async (t) => {
+  test("two conversations each evaluate only new tokens, with the answers of separate models", async (t) => {
     const expected = await takeTurns(one);
     const turns = await takeTurns(two);
     assert.deepEqual(
@@ -50,16 +50,16 @@ describe("sequences", () => {
       expected.map(({ tokens }) => tokens),
     );
     const sum = (list) => list.reduce((total, { evaluated }) => total + evaluated, 0);
-    t.diagnostic(`${sum(turns)} tokens evaluated instead of ${sum(expected)}`);
+    t.diagnostic(`${sum(turns)} tokens evaluated, without sequences ${sum(expected)}`);
     for (const { turn, evaluated, promptTokens } of turns.filter(({ turn }) => turn > 0)) {
       assert.ok(evaluated < 32, `${evaluated} of ${promptTokens} in turn ${turn}`);
     }
     for (const { evaluated } of expected.filter(({ turn }) => turn > 0)) assert.ok(evaluated > 32, String(evaluated));
-    // The system prompt, which both begin with, is evaluated once.
+    // The system prompt, common to both, is evaluated once.
     assert.ok(turns[1].evaluated < turns[0].evaluated - 10, `${turns[1].evaluated} of ${turns[1].promptTokens}`);
   });
 
-  test("a saved state is that of the last conversation, and a loaded one takes the place of the other", async () => {
+  test("a saved state is that of the last conversation; a loaded one replaces the other", async () => {
     const [first, second] = ["The river rises in the mountains.", "Bees make honey from the nectar of flowers."];
     await two.generateText(first, 2);
     await two.generateText(second, 2);

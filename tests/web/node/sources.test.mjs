@@ -1,4 +1,4 @@
-// Sources: every kind that works, and every way in which servers and files are not what they should be.
+// Sources: every supported kind, and the faults of servers and files.
 import assert from "node:assert/strict";
 import { createReadStream, mkdirSync, mkdtempSync, openAsBlob, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -24,7 +24,7 @@ async function answers(source, options) {
 
 const fails = (code, source, options) => rejectsWith(code, CamelGPTInference.load(source, { ...small, ...options }));
 
-/** What a file can be at fault with. */
+/** The codes for faults of a file. */
 const fileErrors = [
   "bad-format",
   "truncated",
@@ -64,7 +64,7 @@ describe("sources", () => {
     await answers(bytes);
     await answers(bytes, { worker: false });
     await answers(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-    assert.equal(bytes[0], 0x47); // still the caller's
+    assert.equal(bytes[0], 0x47); // not transferred to the worker
   });
   test("a Blob", async () => answers(await openAsBlob(modelPath)));
   test("a stream of bytes", () => answers(Readable.toWeb(createReadStream(modelPath))));
@@ -72,14 +72,14 @@ describe("sources", () => {
     await answers(`${server.url}/model.gguf`);
     await answers(new URL(`${server.url}/model.gguf?download=1`), { worker: false });
   });
-  test("a fetch of the caller's", async () => {
+  test("a custom fetch", async () => {
     const seen = [];
-    const own = (url, init) => {
+    const redirect = (url, init) => {
       seen.push(url);
       return fetch(`${server.url}/model.gguf`, init);
     };
-    await answers("https://model.invalid/x.gguf", { fetch: own });
-    await answers("https://model.invalid/x.gguf", { fetch: own, worker: false });
+    await answers("https://model.invalid/x.gguf", { fetch: redirect });
+    await answers("https://model.invalid/x.gguf", { fetch: redirect, worker: false });
     assert.deepEqual(seen, ["https://model.invalid/x.gguf", "https://model.invalid/x.gguf"]);
   });
   test("owner/repo/file.gguf from a hub, with headers", async () => {
@@ -88,14 +88,14 @@ describe("sources", () => {
     assert.equal(path, "/owner/repo/resolve/main/model.gguf");
     assert.equal(headers["x-test"], "1");
   });
-  test("private weights need headers, and say so", async () => {
+  test("private weights require headers, and the error says so", async () => {
     const error = await fails("http-error", `${server.url}/private.gguf`);
     assert.match(error.found, /401/);
     assert.match(error.hint, /headers/);
     await answers(`${server.url}/private.gguf`, { headers: { Authorization: "Bearer secret" } });
   });
 
-  test("a release: from the cache, else from the base URL, else an error that says how to get it", async () => {
+  test("a release: from the cache, else from the base URL, else an error with instructions", async () => {
     const before = process.env.XDG_CACHE_HOME;
     process.env.XDG_CACHE_HOME = folder;
     try {
@@ -113,7 +113,7 @@ describe("sources", () => {
     }
   });
 
-  test("paths that are no files", async () => {
+  test("paths that are not files", async () => {
     await fails("not-found", "/nowhere/model.gguf");
     await fails("not-found", "model.gguf");
     assert.match((await fails("not-found", `${folder}/`)).found, /folder/);
@@ -121,14 +121,14 @@ describe("sources", () => {
     await fails("bad-option", "file://host/model.gguf");
   });
 
-  test("servers that refuse", async () => {
+  test("servers that respond with errors", async () => {
     assert.match((await fails("not-found", `${server.url}/missing`)).found, /404/);
     assert.match((await fails("http-error", `${server.url}/error`)).found, /500/);
     await fails("network", "http://127.0.0.1:1/model.gguf");
     await fails("network", "http://host.invalid/model.gguf");
   });
 
-  test("things that are no model", async () => {
+  test("files that are not models", async () => {
     for (const name of ["page", "sneaky", "json", "lfs"]) {
       const error = await fails("not-a-model", `${server.url}/${name}.gguf`);
       assert.ok(error.expected && error.found && error.hint, name);
@@ -148,7 +148,7 @@ describe("sources", () => {
     await fails("truncated", (await readFile(modelPath)).subarray(0, 50_000_000));
   });
 
-  test("a server that falls silent: the abort is heard, and the connection closed", async () => {
+  test("an abort takes effect on a silent server, and closes the connection", async () => {
     const abort = new AbortController();
     const gone = server.closed();
     const silent = server.silent();
@@ -159,7 +159,7 @@ describe("sources", () => {
     await gone;
   });
 
-  test("dispose closes the connection as well", async () => {
+  test("dispose closes the connection too", async () => {
     const gone = server.closed();
     const silent = server.silent();
     const model = new CamelGPTInference(`${server.url}/stall.gguf`, { worker: false });
@@ -170,7 +170,7 @@ describe("sources", () => {
     await gone;
   });
 
-  test("a slow download shows its progress", async () => {
+  test("a slow download reports its progress", async () => {
     const abort = new AbortController();
     const seen = [];
     const onProgress = (event) => {
@@ -182,7 +182,7 @@ describe("sources", () => {
     assert.equal(seen.at(-1).total, 98_362_432);
   });
 
-  test("a stream that fails, and one that is taken", async () => {
+  test("a failing stream, and a locked one", async () => {
     const failing = new ReadableStream({ pull: (controller) => controller.error(new Error("disk on fire")) });
     assert.match((await fails("read-failed", failing)).message, /disk on fire/);
     const taken = new ReadableStream();
@@ -191,7 +191,7 @@ describe("sources", () => {
     await fails("read-failed", new ReadableStream({ start: (controller) => controller.enqueue("text") }));
   });
 
-  test("a damaged header is a typed error, for every byte that counts", async () => {
+  test("a damaged header is a typed error, at every significant byte", async () => {
     const head = headOfModel(2 << 20);
     const damaged = (offset, bytes) => {
       const copy = head.slice();
@@ -208,7 +208,7 @@ describe("sources", () => {
     }
   });
 
-  test("random damage never ends in anything but a typed error or a working model", async () => {
+  test("random damage ends in a typed error", async () => {
     const head = headOfModel(64 << 10);
     let state = 12345;
     const random = (limit) => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % limit;

@@ -1,4 +1,5 @@
-// Models that are split into several files: every kind of source, and files that are missing, cut, mixed up or not the first.
+// Models split into several files: every kind of source, and files that are missing, truncated, mixed up or out of
+// order.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -66,7 +67,7 @@ describe("split models", () => {
   });
 
   for (const worker of [true, false]) {
-    test(`the path, file: URL or address of the first file means all of them (worker: ${worker})`, async () => {
+    test(`the path, file: URL or address of the first file loads all files (worker: ${worker})`, async () => {
       const first = nameOf("m", 1, 3);
       assert.deepEqual(await answerOf(join(folder, first), { worker }), expected);
       assert.deepEqual(await answerOf(pathToFileURL(join(folder, first)), { worker }), expected);
@@ -106,7 +107,7 @@ describe("split models", () => {
     assert.deepEqual(await answerOf(splitGguf(whole, 2, { emptyFirst: false })), expected);
   });
 
-  test("of many files few connections stay open, and each goes on where it was", async () => {
+  test("of many files few connections stay open, and each resumes at its position", async () => {
     const many = putAll("many", splitGguf(whole, 7, { emptyFirst: false }));
     requests.length = 0;
     assert.deepEqual(await answerOf(`${url}/${basename(many[0])}`), expected);
@@ -114,7 +115,7 @@ describe("split models", () => {
     assert.deepEqual(requests, [...names, ...names.slice(0, -1)]);
   });
 
-  test("each file is kept by itself, and used the next time", async () => {
+  test("each file is stored separately and reused", async () => {
     const given = process.env.XDG_CACHE_HOME;
     process.env.XDG_CACHE_HOME = join(folder, "cache");
     try {
@@ -131,7 +132,7 @@ describe("split models", () => {
     }
   });
 
-  test("progress counts all files together and never goes back", async () => {
+  test("progress counts all files together and never decreases", async () => {
     const events = [];
     await answerOf(join(folder, nameOf("m", 1, 3)), { onProgress: (event) => events.push(event) });
     events.forEach(({ loaded }, i) => assert.ok(i === 0 || loaded >= events[i - 1].loaded));
@@ -142,7 +143,7 @@ describe("split models", () => {
     assert.ok(total > 0.95 * whole.length);
   });
 
-  test("inspect says what the whole model is", async () => {
+  test("inspect describes the whole model", async () => {
     const inspection = await CamelGPTInference.inspect(join(folder, nameOf("m", 1, 3)));
     const { tensors, memoryPlan, parameters } = await CamelGPTInference.inspect(whole);
     const byName = (a, b) => (a.name < b.name ? -1 : 1);
@@ -152,7 +153,7 @@ describe("split models", () => {
     assert.equal(inspection.metadata["split.count"], 3);
   });
 
-  test("a file that is missing is named", async () => {
+  test("a missing file is named", async () => {
     putAll("gap", files);
     rmSync(join(folder, nameOf("gap", 2, 3)));
     const first = nameOf("gap", 1, 3);
@@ -163,14 +164,14 @@ describe("split models", () => {
     assert.match((await fails("not-found", named)).message, /gap-00002-of-00003\.gguf/);
   });
 
-  test("another file than the first is refused with the name to use", async () => {
+  test("a file other than the first is refused with the name to use", async () => {
     assert.match((await fails("bad-option", join(folder, nameOf("m", 2, 3)))).hint, /m-00001-of-00003\.gguf/);
     const error = await fails("bad-input", new Blob([files[1]]));
     assert.equal(error.found, "file 2 of 3");
     assert.match(error.hint, /-00001-of-00003\.gguf/);
   });
 
-  test("one file, or some, of a split model are refused with what is expected", async () => {
+  test("incomplete lists of files are refused with the expected number", async () => {
     for (const source of [files[0], [files[0], files[1]], put("first.gguf", files[0])]) {
       assert.equal((await fails("bad-input", source)).expected, "3 files");
     }
@@ -189,7 +190,7 @@ describe("split models", () => {
     await fails("bad-option", [named("a", 0), named("a", 1), named("a", 2), named("a", 2)]);
   });
 
-  test("a file that is cut, in its header or its tensors, is named", async () => {
+  test("a truncated file is named, whether in its header or its tensors", async () => {
     for (const size of [0, 10, 200, files[1].length - 1000]) {
       const paths = putAll("cut", files);
       put(basename(paths[1]), files[1].subarray(0, size));

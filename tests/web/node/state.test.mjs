@@ -1,4 +1,4 @@
-// Saved states through the class, and what a second turn of a conversation has to evaluate.
+// Saved states through the class, and the tokens that a second turn of a conversation evaluates.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -7,7 +7,8 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { modelPath, rejectsWith, repository } from "../lib/model.mjs";
 
 const story =
-  "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres. ";
+  "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred " +
+  "kilometres. ";
 const reglu = `${repository}models/reglu-tiny/reglu-tiny.gguf`;
 
 describe("saved states", () => {
@@ -21,13 +22,13 @@ describe("saved states", () => {
     await other.dispose();
   });
 
-  test("another model object goes on from a saved text, with the same tokens and without evaluating it again", async () => {
+  test("another model object continues from a saved state, with the same tokens and from the cache", async () => {
     const prompt = await model.tokenize(story.repeat(10));
     const first = await model.stream(prompt, { maxTokens: 16, ignoreEos: true });
     const state = await model.saveState();
     const text = [...prompt, ...first.tokens];
     const { tokens } = await other.loadState(state);
-    assert.equal(tokens, text.length - 1); // the last token of an answer is never evaluated
+    assert.equal(tokens, text.length - 1); // the last token of an answer is not evaluated
     const next = [...text, ...(await model.tokenize("And then"))];
     const here = await model.stream(next, { maxTokens: 16, ignoreEos: true });
     const there = await other.stream(next, { maxTokens: 16, ignoreEos: true });
@@ -37,7 +38,7 @@ describe("saved states", () => {
     assert.deepEqual(await other.saveState(), await model.saveState());
   });
 
-  test("an ArrayBuffer is taken too, and the caller's bytes stay what they are", async () => {
+  test("an ArrayBuffer is accepted, and the caller's bytes are not changed", async () => {
     await model.generateText(story, 4);
     const state = await model.saveState();
     const { tokens } = await model.loadState(state.slice().buffer);
@@ -49,7 +50,7 @@ describe("saved states", () => {
     );
   });
 
-  test("other bytes are errors, and the model goes on answering", async () => {
+  test("invalid bytes are errors, and the model remains usable", async () => {
     const expected = await model.generateText(story, 8);
     const state = await model.saveState();
     const changed = (at, value) => Object.assign(state.slice(), { [at]: value });
@@ -70,7 +71,7 @@ describe("saved states", () => {
     assert.equal(usage.cachedTokens, undefined);
   });
 
-  test("the state of another model, of another type of keys and values, or longer than the context is refused", async () => {
+  test("the state of another model, of another cache type, or longer than the context is refused", async () => {
     await model.generateText(story.repeat(10), 1);
     const state = await model.saveState();
     for (const [source, options, code] of [
@@ -85,27 +86,28 @@ describe("saved states", () => {
     }
   });
 
-  test("without a text there is nothing to save, and an abort ends both ways", async () => {
-    const fresh = await CamelGPTInference.load(reglu);
-    await rejectsWith("bad-state", fresh.saveState());
-    await fresh.generateText("The", 2);
-    const state = await fresh.saveState();
+  test("without a text there is no state to save, and an aborted signal stops saving and loading", async () => {
+    const empty = await CamelGPTInference.load(reglu);
+    await rejectsWith("bad-state", empty.saveState());
+    await empty.generateText("The", 2);
+    const state = await empty.saveState();
     const signal = AbortSignal.abort();
-    await rejectsWith("aborted", fresh.saveState({ signal }));
-    await rejectsWith("aborted", fresh.loadState(state, { signal }));
-    await fresh.dispose();
-    await rejectsWith("disposed", fresh.saveState());
+    await rejectsWith("aborted", empty.saveState({ signal }));
+    await rejectsWith("aborted", empty.loadState(state, { signal }));
+    await empty.dispose();
+    await rejectsWith("disposed", empty.saveState());
   });
 
-  test("the second turn of a conversation of 1,000 tokens evaluates only what is new", async (t) => {
+  test("the second turn of a conversation of 1,000 tokens evaluates only the new tokens", async (t) => {
     const messages = [{ role: "user", content: `${story.repeat(47)}\nWhere does the river end?` }];
     const first = await model.chat(messages, { maxTokens: 24 });
     assert.ok(first.usage.promptTokens >= 900 && first.usage.promptTokens <= 1100, String(first.usage.promptTokens));
     messages.push({ role: "assistant", content: first.text }, { role: "user", content: "And where does it rise?" });
     const { usage, timings } = await model.chat(messages, { maxTokens: 8 });
     const evaluated = usage.promptTokens - usage.cachedTokens;
+    const [milliseconds, before] = [timings, first.timings].map(({ prefillMs }) => `${prefillMs.toFixed(0)} ms`);
     t.diagnostic(
-      `${usage.promptTokens} tokens, ${evaluated} of them evaluated in ${timings.prefillMs.toFixed(0)} ms; the first turn took ${first.timings.prefillMs.toFixed(0)} ms`,
+      `${usage.promptTokens} tokens, ${evaluated} of them evaluated in ${milliseconds}; the first turn took ${before}`,
     );
     assert.ok(evaluated <= 32, String(evaluated));
   });

@@ -16,7 +16,7 @@ for (const worker of [true, false]) {
     });
     after(() => model.dispose());
 
-    test("the pieces are the text", async () => {
+    test("the pieces make up the text", async () => {
       const stream = model.stream(story, { maxTokens: 20 });
       const pieces = [];
       for await (const piece of stream) pieces.push(piece);
@@ -24,7 +24,7 @@ for (const worker of [true, false]) {
       assert.equal(pieces.join(""), (await stream).text);
     });
 
-    test("a second loop gets all pieces as well", async () => {
+    test("a second loop receives all pieces too", async () => {
       const stream = model.stream(story, { maxTokens: 8 });
       const loop = async () => {
         let text = "";
@@ -46,7 +46,7 @@ for (const worker of [true, false]) {
       assert.ok(text.length > 0);
     });
 
-    test("an abort in the middle ends the loop and keeps the text", async () => {
+    test("an abort ends the loop and keeps the text", async () => {
       const abort = new AbortController();
       const stream = model.stream(story, { maxTokens: 2000, ignoreEos: true, signal: abort.signal });
       let shown = "";
@@ -59,7 +59,7 @@ for (const worker of [true, false]) {
       assert.equal(text, shown);
     });
 
-    test("generateText rejects when it is aborted in the middle, soon", async () => {
+    test("generateText rejects soon after an abort", async () => {
       const abort = new AbortController();
       setTimeout(() => abort.abort("enough"), 150);
       const begin = performance.now();
@@ -72,7 +72,7 @@ for (const worker of [true, false]) {
       assert.ok(performance.now() - begin < 2000);
     });
 
-    test("an abort during a long prompt is heard", async () => {
+    test("an abort during a long prompt takes effect", async () => {
       const abort = new AbortController();
       const prompt = Array.from({ length: 4000 }, (_, i) => 1000 + i);
       const begin = performance.now();
@@ -82,7 +82,7 @@ for (const worker of [true, false]) {
       assert.ok(performance.now() - begin < 3000);
     });
 
-    test("an aborted signal rejects before anything happens", async () => {
+    test("an aborted signal rejects before any work", async () => {
       const signal = AbortSignal.abort("no");
       const error = await rejectsWith("aborted", model.generateText(story, { signal }));
       assert.equal(error.cause, "no");
@@ -94,7 +94,7 @@ for (const worker of [true, false]) {
       });
     });
 
-    test("overlapping calls queue, and each gets its own text", async () => {
+    test("overlapping calls queue, and each returns its own text", async () => {
       const alone = await model.generateText("The sky is", 12);
       const [a, tokens, b, c] = await Promise.all([
         model.generateText("The sky is", 12),
@@ -108,7 +108,7 @@ for (const worker of [true, false]) {
       assert.equal(await model.detokenize(tokens), "hello world");
     });
 
-    test("a queued call can be aborted without harm to the others", async () => {
+    test("aborting a queued call does not affect the others", async () => {
       const abort = new AbortController();
       const first = model.generateText("The sky is", 40);
       const queued = model.generateText(story, { maxTokens: 40, signal: abort.signal });
@@ -118,13 +118,13 @@ for (const worker of [true, false]) {
       assert.equal(await first, await last);
     });
 
-    test("a stream that nobody listens to fails in silence", async () => {
+    test("a failing stream without a consumer causes no unhandled rejection", async () => {
       model.stream("", {});
       model.stream("x", { maxTokens: -1 });
       await model.generateText("The sky is", 2);
     });
 
-    test("a score is aborted in the middle", async () => {
+    test("a score can be aborted", async () => {
       const abort = new AbortController();
       setTimeout(() => abort.abort(), 100);
       await rejectsWith("aborted", model.score("word ".repeat(8000), { signal: abort.signal }));

@@ -1,4 +1,4 @@
-// Several threads: the same numbers, to the last bit; who computes with one says why; and nobody is left behind.
+// Several threads: identical results to the last bit, notes when only one thread runs, and no leftover threads.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const flavours = hasRelaxedSimd ? ["relaxed", "simd"] : ["simd"];
 const wasm = (build) =>
   WebAssembly.compile(readFileSync(new URL(`../../../npm/dist/wasm/camelgpt-${build}.wasm`, import.meta.url)));
 
-/** What a model computes, with every bit of its numbers; and what it says of its engine. */
+/** A model's results with all their bits, and its engine. */
 async function resultsOf(options) {
   const model = await CamelGPTInference.load(modelPath, { contextLength: 256, ...options });
   const { engine } = await model.info();
@@ -30,7 +30,7 @@ async function resultsOf(options) {
 
 describe("threads", () => {
   for (const flavour of flavours) {
-    test(`two compute the same as one, in a worker and inline (${flavour})`, { skip }, async () => {
+    test(`two threads compute the same as one, in a worker and inline (${flavour})`, { skip }, async () => {
       const one = await resultsOf({ flavour, threads: 1 });
       assert.equal(one.engine.threads, 1);
       for (const worker of [true, false]) {
@@ -44,19 +44,19 @@ describe("threads", () => {
     });
   }
 
-  test("by default there is one for each core, at most four", async () => {
+  test("the default is one thread for each core, at most four", async () => {
     const { engine } = await resultsOf({});
     assert.equal(engine.threads, Math.min(4, cores));
     assert.deepEqual(engine.notes, []);
   });
 
-  test("more than the machine runs at once are not started, and the engine says so", async () => {
+  test("threads beyond the machine's parallelism are not started, with a note", async () => {
     const { engine } = await resultsOf({ threads: 1000 });
     assert.equal(engine.threads, Math.min(cores, 32));
     assert.match(engine.notes.join(), /^1000 threads were asked for; .* so /);
   });
 
-  test("a build without threads that is handed in computes with one, one with threads does both", {
+  test("a module without threads runs one, a module with threads runs either number", {
     skip,
   }, async () => {
     const plain = await resultsOf({ threads: 2, wasmModule: await wasm("simd") });
@@ -71,7 +71,7 @@ describe("threads", () => {
     }
   });
 
-  test("where the build with threads cannot be had, the one without computes", { skip }, async () => {
+  test("if the build with threads cannot be loaded, the one without is used", { skip }, async () => {
     const { engine } = await resultsOf({
       threads: 2,
       flavour: "simd",
@@ -81,7 +81,7 @@ describe("threads", () => {
     assert.match(engine.notes.join(), /could not be loaded .*file\.wasm/);
   });
 
-  test("a disposed model answers no more, and another one starts with threads of its own", { skip }, async () => {
+  test("a disposed model rejects calls, and another one starts its own threads", { skip }, async () => {
     const model = await CamelGPTInference.load(modelPath, { threads: 2, contextLength: 128, worker: false });
     await model.dispose();
     await rejectsWith("disposed", model.generateText("a"));
@@ -89,7 +89,7 @@ describe("threads", () => {
   });
 
   for (const worker of [true, false]) {
-    test(`do not keep the process alive, even without dispose (${worker ? "worker" : "inline"})`, { skip }, () => {
+    test(`threads do not keep the process alive without dispose (${worker ? "worker" : "inline"})`, { skip }, () => {
       const script = `import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
         const options = { threads: 2, worker: ${worker}, contextLength: 128 };
         const model = await CamelGPTInference.load(${JSON.stringify(modelPath)}, options);

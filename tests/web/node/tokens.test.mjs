@@ -27,7 +27,7 @@ describe("tokens", () => {
   });
   after(() => model.dispose());
 
-  test("every text comes back from its tokens", async () => {
+  test("every text is restored from its tokens", async () => {
     for (const text of texts) {
       const tokens = await model.tokenize(text);
       assert.equal(await model.detokenize(tokens, { keepSpecial: true }), text);
@@ -35,14 +35,14 @@ describe("tokens", () => {
     }
   });
 
-  test("special tokens in a text count as such unless told otherwise", async () => {
+  test("special tokens in a text are recognised unless disabled", async () => {
     assert.deepEqual(await model.tokenize("<|im_start|>"), [1]);
     assert.ok((await model.tokenize("<|im_start|>", { parseSpecial: false })).length > 1);
     assert.equal(await model.detokenize([1, 2]), "");
     assert.equal(await model.detokenize([1, 2], { keepSpecial: true }), "<|im_start|><|im_end|>");
   });
 
-  test("pieces are the tokens one by one", async () => {
+  test("pieces are the texts of the tokens", async () => {
     const tokens = await model.tokenize("Hello, world!");
     assert.equal((await model.pieces(tokens)).join(""), "Hello, world!");
   });
@@ -55,13 +55,13 @@ describe("tokens", () => {
     assert.equal(await model.detokenize(ids, { keepSpecial: true }), possible);
   });
 
-  test("a megabyte of text is no problem", async () => {
+  test("a megabyte of text is tokenized", async () => {
     const text = "The quick brown fox jumps over the lazy dog. ".repeat(25_000);
     const tokens = await model.tokenize(text);
     assert.equal(await model.detokenize(tokens), text);
   });
 
-  test("half of a surrogate pair is an error with its place", async () => {
+  test("half of a surrogate pair is an error with its position", async () => {
     for (const [text, position] of [
       ["ab\ud800", 2],
       ["\udc00", 0],
@@ -75,7 +75,7 @@ describe("tokens", () => {
     }
   });
 
-  test("what is no text, and what is no token, are errors", async () => {
+  test("values that are neither texts nor tokens are errors", async () => {
     for (const text of [undefined, null, 3, {}, ["a"]]) await rejectsWith("bad-input", model.tokenize(text));
     for (const tokens of [undefined, "abc", [1.5], [-1], [NaN], ["1"], [2 ** 31], [49_152]]) {
       await rejectsWith("bad-input", model.detokenize(tokens));
