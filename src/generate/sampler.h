@@ -61,6 +61,8 @@ inline constexpr uint32_t kMassBuckets = 1024;
 
 // Takes the working space for `vocabulary` tokens from the arena (also while the arena is measuring).
 void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena);
+// Lets *sampler use the working space of another one. Only one of them may choose at a time.
+void sampler_share(const Sampler& owner, Sampler* sampler);
 
 // Checks every option (kBadOption names it, its range and the value) and starts anew: no biases, no recent tokens,
 // seeded. After an error the sampler is as before.

@@ -9,8 +9,7 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kCapacity = 1u << 16;  // chunks that have ids at a time: 1.5 MiB with the hash table
-constexpr uint32_t kSymbols = 258;        // bytes, pad, end
+constexpr uint32_t kSymbols = 258;  // bytes, pad, end
 
 // The beginning of a word: between characters where that is possible.
 std::string_view first_chunk(std::string_view word, uint32_t length) {
@@ -21,10 +20,10 @@ std::string_view first_chunk(std::string_view word, uint32_t length) {
 }
 
 // Of a text without borders. *full: an id was wanted where all are in use.
-Status append_chunks_of(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+Status append_chunks_of(std::string_view text, ChunkTable* chunks, Buffer<int32_t>* tokens, bool* full) {
   while (!text.empty()) {
-    const std::string_view chunk = first_chunk(text, tokenizer.chunks.length);
-    const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
+    const std::string_view chunk = first_chunk(text, chunks->length);
+    const int32_t token = chunks_intern(chunk, chunks);
     *full = token < 0;
     if (*full) return {};
     if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
@@ -33,7 +32,8 @@ Status append_chunks_of(const Tokenizer& tokenizer, std::string_view text, Buffe
   return {};
 }
 
-Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+Status append_chunks(const Tokenizer& tokenizer, std::string_view text, ChunkTable* chunks, Buffer<int32_t>* tokens,
+                     bool* full) {
   *full = false;
   BpeWorkspace workspace;
   Buffer<int32_t> parts;
@@ -41,13 +41,13 @@ Status append_chunks(const Tokenizer& tokenizer, std::string_view text, Buffer<i
     const std::string_view word = text.substr(start, piece_end(tokenizer.pre, text, start) - start);
     start += word.size();
     if (tokenizer.merge_slots.empty()) {
-      CAMELGPT_TRY(append_chunks_of(tokenizer, word, tokens, full));
+      CAMELGPT_TRY(append_chunks_of(word, chunks, tokens, full));
       continue;
     }
     parts.clear();
     CAMELGPT_TRY(bpe_encode(tokenizer, word, &workspace, &parts));
     for (size_t i = 0; i < parts.size() && !*full; ++i) {
-      CAMELGPT_TRY(append_chunks_of(tokenizer, stored_piece(tokenizer, static_cast<uint32_t>(parts[i])), tokens, full));
+      CAMELGPT_TRY(append_chunks_of(stored_piece(tokenizer, static_cast<uint32_t>(parts[i])), chunks, tokens, full));
     }
   }
   return {};
@@ -76,22 +76,22 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   tokenizer->bos_token = tokenizer->eos_token = kEndChunk;
   constexpr std::string_view kAddBos = "tokenizer.ggml.add_bos_token";
   if (gguf_find(header, kAddBos) != nullptr) CAMELGPT_TRY(gguf_get_bool(header, kAddBos, &tokenizer->add_bos));
-  const bool reserved = chunks_reserve(kCapacity, static_cast<uint32_t>(length), &tokenizer->chunks);
-  return reserved ? Status{} : out_of_memory("chunks", kCapacity * sizeof(ChunkTable::Chunk));
+  tokenizer->chunk_length = static_cast<uint32_t>(length);
+  return {};
 }
 
 Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept,
-                     Buffer<int32_t>* tokens) {
+                     ChunkTable* chunks, Buffer<int32_t>* tokens) {
   const size_t before = tokens->size();
   bool full = false;
-  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  CAMELGPT_TRY(append_chunks(tokenizer, text, chunks, tokens, &full));
   if (!full) return {};
   tokens->shrink(before);
-  chunks_sweep(kept, &tokenizer.chunks);
-  CAMELGPT_TRY(append_chunks(tokenizer, text, tokens, &full));
+  chunks_sweep(kept, chunks);
+  CAMELGPT_TRY(append_chunks(tokenizer, text, chunks, tokens, &full));
   if (!full) return {};
   Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
-  status = with_expected(status, "about %zu at most", tokenizer.chunks.chunks.size() - kept.size());
+  status = with_expected(status, "about %zu at most", chunks->chunks.size() - kept.size());
   return with_hint(status, "Cut the text into parts.");
 }
 

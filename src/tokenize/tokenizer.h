@@ -48,9 +48,9 @@ struct MergeSlot {
 
 // Everything that encoding and decoding need; built once, then read-only. The header may be freed after building.
 struct Tokenizer {
-  // Of models that read bytes: a token is a piece of a word, and gets its id where it turns up first. The tables below
-  // say at most where words are cut then.
-  mutable ChunkTable chunks;
+  // Byte-level models: a token is a chunk of at most this many bytes, with an id from EncodeOptions::chunks. The tables
+  // below then only decide where words are cut. 0: tokens are those of the vocabulary.
+  uint32_t chunk_length = 0;
   TokenizerKind kind = TokenizerKind::kBytePairs;
   bool add_space_prefix = false;     // texts, and what follows a special token, begin with a space
   bool remove_extra_spaces = false;  // of a unigram model: spaces around a text are left out, and several are one
@@ -94,7 +94,8 @@ uint64_t tokenizer_memory(const Tokenizer& tokenizer);
 struct EncodeOptions {
   bool add_special = true;             // put BOS (and EOS) where the model's metadata asks for it
   bool parse_special = true;           // recognise control and user-defined tokens written out in the text
-  std::span<const int32_t> kept = {};  // chunks whose ids stay when there are no free ones
+  ChunkTable* chunks = nullptr;        // assigns ids to the chunks of a byte-level model; required for one
+  std::span<const int32_t> kept = {};  // chunk ids that must survive if the table is full
 };
 
 // Appends the ids of `text` (UTF-8; anything else is kBadInput with the position) to *tokens. Bytes that the vocabulary
