@@ -1,20 +1,24 @@
 // CamelGPT inference: the public C++ API.
 //
-// One Session is one loaded model with its key/value cache. Bytes of a GGUF file go in, in pieces; tokens and text come
-// out. There is no file, network or JavaScript code below this line, and no exception: whatever comes from outside is
-// answered with a Status.
+// A Session holds one loaded model and up to kMaxSequences texts with their key/value caches. The bytes of a GGUF file
+// go in piece by piece; tokens and text come out. The core contains no file, network or JavaScript code and throws no
+// exceptions: every failure that input can cause is a Status.
 //
 //     Session* session = session_create();
-//     while (bytes left) { copy some to session_staging(session); session_feed(session, n); allocate when planned; }
-//     session_tokenize(...); session_prompt(...);
-//     while (session_prefill(...) has tokens left) {}
-//     while (session_step(...) says kContinue) { show session_output(session); }
+//     // Loading: copy bytes to session_staging(), call session_feed(); call session_allocate() in state kPlanned.
+//     session_tokenize(session, text, {}, &tokens);
+//     session_begin(session, GenerateRequest{.prompt = tokens.span(), .options = options});
+//     ActivityProgress progress;
+//     do {
+//       session_continue(session, 64, &progress);
+//       show(session_text(session));
+//     } while (progress.state != ActivityState::kDone);
 //     session_destroy(session);
 //
-// Where a model reads and writes bytes, a token is a chunk of them, and its id stands for it as long as it is in the
-// history or was in use of late.
+// In a byte-level model a token is a chunk of bytes. Chunk ids are assigned on first use and stay valid while a cached
+// text contains the chunk or until the table of 65,536 chunks is full.
 //
-// A Session is used by one thread at a time.
+// A Session must be used by one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -22,55 +26,56 @@
 #include <span>
 #include <string_view>
 
+#include "base/buffer.h"
 #include "base/file_range.h"
 #include "base/status.h"
+#include "generate/sampler.h"
 #include "kernels/kv_layout.h"
-#include "model/config.h"
+#include "model/pooling.h"
 #include "prune/options.h"
 
 namespace camelgpt {
 
 struct Session;
 
-// Null when there is no memory.
+// Null if memory is exhausted.
 Session* session_create();
 void session_destroy(Session* session);
 
 // ---------------------------------------------------------------------------------------------------------- loading
 
-// Where a load stands. It goes from top to bottom.
+// The states of a load, in order.
 enum class LoadState : uint8_t {
   kHeader,   // the header is arriving
-  kPlanned,  // the header is complete and the model is known: ask session_plan, then call session_allocate
-  kWeights,  // tensor data are arriving
-  kReady,    // every tensor is in place, or after session_load_eagerly all that steps cannot do without
+  kPlanned,  // the header is complete and the model is known: call session_plan() and session_allocate()
+  kWeights,  // tensor data is arriving
+  kReady,    // all tensors are in place; after session_load_eagerly() all but rows of the embedding and output head
   kFailed,   // an earlier call failed; the session can only be destroyed
 };
 LoadState session_load_state(const Session* session);
 
-// Where the caller writes the next bytes of the file. Fixed size (kStagingBytes), fixed place.
+// Where the caller writes the next bytes of the file, or of a saved state. Its size and address are fixed.
 std::span<uint8_t> session_staging(Session* session);
 
-// Takes the first `size` bytes of the staging buffer as the next bytes of the file. While the state becomes kPlanned
-// some of them may be weights: they are kept, and taken by session_allocate. Errors: everything a hostile file can
-// contain.
+// Takes the first `size` bytes of the staging buffer as the next bytes of the file. Bytes that follow the header in the
+// same piece are kept for session_allocate(). Errors: everything that a hostile file can contain.
 Status session_feed(Session* session, size_t size);
 
-// The file has no more bytes: kTruncated unless the state is kReady.
+// Reports the end of the file: kTruncated unless the state is kReady.
 Status session_end_of_file(const Session* session);
 
-// A model that is split into several files (llama.cpp's gguf-split). The header of each file is fed, in order, and then
-// what follows the header of each, in order; the state is kHeader until the last header is complete. Positions are
-// those in what was fed.
+// A model that llama.cpp's gguf-split cut into several files. Feed the header of each file in order, then what follows
+// each header in order; the state is kHeader until the last header is complete. Positions count the bytes in the order
+// in which they are fed.
 struct SplitState {
-  uint32_t files;       // 0 before the first header is complete; 1: the model is not split, and nothing below matters
-  uint32_t headers;     // of them complete
-  size_t left;          // bytes at the end of the last piece that were not taken, since a header ended before them
-  uint64_t data_bytes;  // to feed later of the file whose header was completed last: those that follow it
+  uint32_t files;       // 0 before the first header is complete; 1: not split, and the other fields are unused
+  uint32_t headers;     // complete so far
+  size_t remaining;     // bytes at the end of the last piece that were not taken because a header ended before them
+  uint64_t data_bytes;  // tensor data of the file whose header was completed last, to be fed later
 };
 SplitState session_split(const Session* session);
 
-// Size that the header promises for the whole file, in bytes; of a split model for all files; 0 before kPlanned.
+// The size of the file in bytes as its header promises, of a split model of all files together; 0 before kPlanned.
 uint64_t session_file_bytes(const Session* session);
 
 // What the model will occupy, in bytes. Known when the header is.
@@ -110,35 +115,32 @@ struct MemoryOptions {
   // least recently, with a copy of that beginning.
   uint32_t sequences = 1;
 };
-inline constexpr uint32_t kMostSequences = 16;
+inline constexpr uint32_t kMaxSequences = 16;
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
-// kBadOption where the context is larger than the model's, or the sequences are too many (1 to kMostSequences, of
-// models that read bytes at most 32,768 tokens in all); kOutOfMemory with the plan where it does not fit the limit. The
-// state is kPlanned.
+// Computes the plan. kBadOption for a context larger than the model's or too many sequences; kOutOfMemory, with the
+// plan in *plan, if it exceeds the limit. The state must be kPlanned.
 Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan);
 
-// Makes the one allocation of the plan. The state goes from kPlanned to kWeights.
+// Allocates the memory of the plan in one block. The state becomes kWeights.
 Status session_allocate(Session* session, const MemoryOptions& options);
 
-// Eager loading: text before the whole file is there. The embedding and the output head come last; what single steps
-// need of them, some rows, can be fed before. Only where EPDP was given room for a pruned head; elsewhere nothing
-// changes.
+// Eager loading generates text before the whole file has arrived: the embedding and the output head come last, and the
+// rows that a step needs can be fed earlier. It needs a pruned output head (MemoryOptions::head_rows); without one it
+// changes nothing.
 
-// The state is kWeights. From then on session_wanted says which bytes come next.
+// Chooses the order of eager loading; session_wanted() then says which bytes come next. The state must be kWeights.
 Status session_load_eagerly(Session* session);
 
-// The bytes of the file that session_feed takes next. A new place begins with a call of its own. Nothing (from = to):
-// no more are needed.
+// The bytes of the file that session_feed() takes next. Empty if no more are needed.
 FileRange session_wanted(const Session* session);
-// Whether all weights are there. Before that a model that is ready does nothing but generate: all else is kBadState.
-bool session_is_whole(const Session* session);
-// Where a call of session_prefill or session_step could not go on: the rows that it needs, which may be read and fed in
-// any order and together with other rows beside them. The call is then to be repeated. None: it needs the rest of the
-// weights.
+// Whether all weights are in place. A model that is ready but not complete can only generate; every other activity is
+// kBadState.
+bool session_is_complete(const Session* session);
+// The rows that the last session_continue() was missing, after ActivityState::kNeedsWeights. They may be fed in any
+// order, together with neighbouring rows. Empty: it needs all remaining weights.
 std::span<const FileRange> session_missing(const Session* session);
-// Takes the first `size` bytes of the staging buffer as whole rows that lie at `from` in the file. kBadInput where they
-// are none.
+// Takes the first `size` bytes of the staging buffer as whole rows at position `from` of the file; kBadInput otherwise.
 Status session_feed_rows(Session* session, uint64_t from, size_t size);
 
 // ------------------------------------------------------------------------------------------------------- inspection
@@ -163,182 +165,204 @@ struct ModelInfo {
 };
 Status session_model_info(const Session* session, ModelInfo* info);
 
-// JSON into session_output, as long as the header is in memory: from kPlanned until the weights are complete.
-Status session_metadata_json(Session* session);
-Status session_tensors_json(Session* session, bool halves);  // halves: as the plan says
-// A string value of the metadata into session_output; empty where the key is absent. The key is the text (see below),
-// one of those that are kept: general.name, general.architecture, tokenizer.chat_template, camelgpt.tasks.
-Status session_metadata_string(Session* session, size_t key_size);
+// The metadata and the tensor table as JSON, appended to *json. Available from kPlanned until the weights are complete.
+Status session_metadata_json(const Session* session, Buffer<char>* json);
+// `halves`: list F32 matrices as half-precision panels, as MemoryPlan::halves says.
+Status session_tensors_json(const Session* session, bool halves, Buffer<char>* json);
+// A metadata string that outlives the header: general.name, general.architecture, tokenizer.chat_template or
+// camelgpt.tasks. Empty if the file lacks the key; kBadInput for any other key. The view lives as long as the session.
+Status session_metadata_string(const Session* session, std::string_view key, std::string_view* value);
 
 // Name of the kernels in use, for example "relaxed dot32".
 const char* kernels_name();
 
 // -------------------------------------------------------------------------------------------------------------- text
 
-// A buffer for `size` bytes of UTF-8 that the caller fills in, for the calls below that read "the text". Null: no
-// memory.
-char* session_text_buffer(Session* session, size_t size);
-// A buffer for `count` token ids likewise ("the tokens"). Null: no memory.
-int32_t* session_token_buffer(Session* session, size_t count);
-// The tokens: what session_tokenize made or the caller wrote.
-std::span<const int32_t> session_tokens(const Session* session);
-// The text that the last call made (UTF-8).
-std::string_view session_output(const Session* session);
+struct TokenizeOptions {
+  bool add_special = true;    // add BOS and EOS if the model's metadata asks for them
+  bool parse_special = true;  // read special tokens written out in the text (`<|im_end|>`) as tokens
+};
 
-// The text → the tokens. kBadInput where the text is not UTF-8.
-Status session_tokenize(Session* session, size_t text_size, bool add_special, bool parse_special);
-// The tokens → session_output, whole characters only; what is not UTF-8 becomes U+FFFD.
-Status session_detokenize(Session* session, size_t token_count, bool keep_control);
-// The written form of one token → session_output (may be a part of a character: raw bytes).
-Status session_piece(Session* session, int32_t token);
+// Appends the token ids of `text` to *tokens. kBadInput if the text is not valid UTF-8.
+Status session_tokenize(Session* session, std::string_view text, const TokenizeOptions& options,
+                        Buffer<int32_t>* tokens);
+// Appends the text of the tokens to *text, always whole characters; invalid UTF-8 becomes U+FFFD. Control tokens are
+// left out unless `keep_control`. kBadInput for an id outside the vocabulary.
+Status session_detokenize(const Session* session, std::span<const int32_t> tokens, bool keep_control,
+                          Buffer<char>* text);
+// The written form of one token: raw bytes, possibly part of a character. Empty for an id outside the vocabulary. The
+// view is valid until the next call that tokenizes or generates.
+Status session_piece(const Session* session, int32_t token, std::string_view* piece);
 
-// -------------------------------------------------------------------------------------------------------- generation
+// -------------------------------------------------------------------------------------------------------- activities
 
-// How the next token is chosen. Order: penalties and bias, top-k, typical-p, top-p, min-p, temperature.
+// A session works on one activity at a time: session_begin() starts it, session_continue() advances it in small steps
+// so that the caller can report progress or stop in between. Beginning an activity ends the previous one; an
+// interrupted generation stays in the cache, and a prompt that repeats it is not evaluated again.
+
+// How a generation chooses and reports tokens.
 struct GenerationOptions {
-  uint32_t max_tokens = 256;    // at least 1
-  float temperature = 0;        // 0: always the most probable token
-  uint32_t top_k = 40;          // 0: off
-  float top_p = 0.95f;          // 1: off
-  float min_p = 0.05f;          // 0: off
-  float typical_p = 1;          // 1: off
-  float repeat_penalty = 1;     // 1: off; divides positive and multiplies negative logits of recent tokens
-  uint32_t repeat_last = 64;    // how many last tokens the penalties see
-  float presence_penalty = 0;   // subtracted once for a token that occurred
-  float frequency_penalty = 0;  // subtracted for each occurrence
-  uint64_t seed = 0;            // the same seed gives the same text
-  bool ignore_eos = false;      // forbid the end tokens
-  uint32_t logprobs = 0;        // how many most probable tokens to report for each step, at most kMaxLogprobs
-  uint32_t steps = 3;           // in which a masked model decides a block of its answer, at least 1
-  bool context_shift =
-      false;  // an answer goes on behind the end of the context, see session_shift; not that of a masked model
+  SamplerOptions sampler;
+  uint32_t max_tokens = 256;   // at least 1
+  bool ignore_eos = false;     // never choose an end token
+  uint32_t logprobs = 0;       // most probable tokens to report for each step, at most kMaxLogprobs
+  uint32_t steps = 3;          // in which a masked model decides a block of its answer, at least 1
+  bool context_shift = false;  // continue past the end of the context, see kShiftKept; causal models only
 };
 inline constexpr uint32_t kMaxLogprobs = 20;
 
-// Sets the options and forgets stop strings and biases. kBadOption names the option, its range and the value found.
-Status session_configure(Session* session, const GenerationOptions& options);
-// Adds a stop string: the text. Generation ends before it; it may span tokens.
-Status session_add_stop(Session* session, size_t text_size);
-// Adds to the logit of one token; -infinity forbids it.
-Status session_add_logit_bias(Session* session, int32_t token, float bias);
+// Generates text after a prompt. The longest prefix of the prompt that a cached sequence holds is not evaluated again.
+// Errors: kBadOption names the option, stop string or bias; kContextOverflow if the prompt leaves no room for one more
+// token; kBadInput for an empty prompt or an unknown token id; kUnsupportedTask for encoders.
+struct GenerateRequest {
+  std::span<const int32_t> prompt;
+  GenerationOptions options;
+  std::span<const std::string_view> stop_strings = {};  // UTF-8; the text ends before the first of them
+  std::span<const LogitBias> logit_bias = {};           // added to the logits; -infinity forbids a token
+};
+Status session_begin(Session* session, const GenerateRequest& request);
 
-// Starts a generation after the first `token_count` tokens of the token buffer. What the cache already holds of them is
-// kept. kContextOverflow where they leave no room for one more token; kBadInput where there is none or an id is not in
-// the vocabulary; kUnsupportedTask for encoders.
-Status session_prompt(Session* session, size_t token_count);
-// Prompt tokens that the cache already held.
+// Evaluates a text with masks for session_predict(). Masked models only: kUnsupportedTask for others.
+struct PredictRequest {
+  std::span<const int32_t> tokens;
+  size_t prompt_count = 0;  // leading tokens that see only one another, as the prompt of an answer does
+};
+Status session_begin(Session* session, const PredictRequest& request);
+
+// Replaces every mask of a text in `options.steps` steps; session_filled() has the result. Masked models only.
+struct FillRequest {
+  std::span<const int32_t> tokens;
+  GenerationOptions options;
+};
+Status session_begin(Session* session, const FillRequest& request);
+
+// Computes the log-probability of every token but the first, starting with an empty cache. Pruned like generation; if
+// neurons are selected per prompt, the first quarter of the tokens is the prompt. Causal models only.
+struct ScoreRequest {
+  std::span<const int32_t> tokens;
+  bool compare = false;  // also evaluate the dense model
+};
+Status session_begin(Session* session, const ScoreRequest& request);
+
+// Pools the hidden states of a text into one vector.
+struct EmbedRequest {
+  std::span<const int32_t> tokens;
+  Pooling pooling = Pooling::kOfModel;
+  bool normalize = true;  // scale the vector to length 1
+};
+Status session_begin(Session* session, const EmbedRequest& request);
+
+// Learns what EPDP may skip, from at least kMinCalibrationTokens tokens of representative text. Takes seconds. Without
+// tokens it resumes a calibration that another activity interrupted; kBadState if there is none.
+struct CalibrateRequest {
+  std::span<const int32_t> tokens = {};
+};
+Status session_begin(Session* session, const CalibrateRequest& request);
+inline constexpr uint32_t kMinCalibrationTokens = 256;
+
+// Saves the most recently used text with its keys and values; docs/formats.md describes the bytes. In another session
+// of the same model file and KvType, a prompt that begins with this text continues from there with the same results.
+// kBadState if the cache holds no text, kUnsupportedTask for encoders.
+struct SaveRequest {};
+Status session_begin(Session* session, const SaveRequest& request);
+
+// Restores a saved state of `bytes` bytes into the least recently used sequence. Any bytes are handled: kTruncated,
+// kBadFormat, kUnsupportedVersion, kBadInput (another model or KvType), kContextOverflow. After an error in the first
+// 40 bytes the cache is unchanged; after a later one the sequence is empty.
+struct RestoreRequest {
+  uint64_t bytes = 0;
+};
+Status session_begin(Session* session, const RestoreRequest& request);
+
+enum class ActivityState : uint8_t {
+  kDone,          // finished: results are available; kBadState to continue
+  kMore,          // call session_continue() again
+  kNeedsWeights,  // eager loading: feed what session_missing() lists (all weights if it is empty), then call again
+};
+
+struct ActivityProgress {
+  ActivityState state = ActivityState::kDone;
+  uint64_t processed = 0;  // by this call: tokens evaluated or chosen, masks decided, bytes transferred
+  uint64_t remaining = 0;  // tokens to evaluate, calibration steps, or bytes; of a generation those of its prompt
+};
+
+// Advances the activity. `budget` limits the work of one call: tokens to evaluate; for kSave the bytes to write to the
+// staging buffer; for kRestore the bytes at the start of the staging buffer to take. A generation first evaluates its
+// prompt, then chooses one token per call. Non-causal models evaluate a text in a single call. Calibration ignores the
+// budget. An error ends the activity. kBadState if no activity is running.
+Status session_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+
+// What ActivityProgress::remaining would report now.
+uint64_t session_remaining(const Session* session);
+
+// --- results of generations ---
+
+enum class FinishReason : uint8_t {
+  kNone,    // not finished
+  kStop,    // the end token or a stop string
+  kLength,  // max_tokens or the end of the context
+};
+
+struct TokenProbability {
+  int32_t token;
+  float logprob;  // natural logarithm, before any sampling option
+};
+
+// The last call of session_continue() on a generation.
+struct GenerationStep {
+  int32_t token = -1;  // the token that was chosen; -1 if none was
+  float logprob = 0;   // NaN unless GenerationOptions::logprobs asks for it
+  FinishReason finish = FinishReason::kNone;
+};
+GenerationStep session_generation_step(const Session* session);
+// The text that the step adds: whole characters that cannot become part of a stop string, possibly none. The last step
+// adds everything that was held back.
+std::string_view session_text(const Session* session);
+// The most probable tokens of the last step, or of session_predict(), most probable first.
+std::span<const TokenProbability> session_top_tokens(const Session* session);
+// Prompt tokens that were already in the cache.
 uint32_t session_reused_tokens(const Session* session);
-// Evaluates at most `max_tokens` of the prompt. *left is what remains: call again until it is 0. Where it is as much as
-// before, session_missing says why.
-Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left);
 
-// Drafts: tokens that followed when the text went as it goes now, evaluated together with the last token where they are
-// likely to be right. They change how long steps take and nothing else: each token is chosen as it would be without
-// them. Off at first.
-Status session_set_drafts(Session* session, bool use);
-// What became of them in this generation.
+// Draft verification in this generation.
 struct DraftCounts {
-  uint64_t batches = 0;   // evaluations with drafts
-  uint64_t drafted = 0;   // tokens in them beside the last ones
-  uint64_t accepted = 0;  // of these, tokens that were chosen
+  uint64_t batches = 0;   // forward passes with drafts
+  uint64_t drafted = 0;   // draft tokens in them
+  uint64_t accepted = 0;  // draft tokens that were chosen
 };
 DraftCounts session_draft_counts(const Session* session);
 
-enum class StepResult : uint8_t {
-  kContinue = 0,
-  kStop = 1,     // the end token or a stop string
-  kLength = 2,   // max_tokens or the context is reached
-  kFull = 3,     // with context_shift: the context is reached
-  kMissing = 4,  // nothing was chosen: weights are missing, see session_missing
-};
-// Chooses one token and shows its text in session_output: whole characters that cannot be part of a stop string any
-// more, possibly none. With kStop or kLength the output is the rest of the text.
-Status session_step(Session* session, StepResult* result);
-
-// After kFull: forgets the older half of the text but for its first tokens (kShiftKept, or a quarter of the context if
-// that is less). What is left is evaluated anew, as a prompt: call session_prefill until nothing is left, then step on.
-// kBadState where the context is not full.
-Status session_shift(Session* session);
+// With GenerationOptions::context_shift, a full context drops the older half of its text, except for the first
+// min(kShiftKept, context / 4) tokens, and evaluates the rest again.
 inline constexpr uint32_t kShiftKept = 32;
 
-// The token of the last step, and what was probable then, most probable first (natural logarithms, before any sampling
-// option).
-struct TokenProbability {
-  int32_t token;
-  float logprob;
-};
-TokenProbability session_last_token(const Session* session);
-std::span<const TokenProbability> session_top_tokens(const Session* session);
+// --- results of other activities; empty, or kBadState, unless the activity is done ---
 
-// The following are for masked models; for others they are kUnsupportedTask.
+// The distribution at a position after PredictRequest::prompt_count: *logprob of `token` (none if negative), and the
+// `top` (at most kMaxLogprobs) most probable tokens in session_top_tokens(). kBadInput for other positions and unknown
+// tokens.
+Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top, float* logprob);
 
-// Evaluates the first `token_count` tokens of the token buffer, masks among them: all see one another; but the first
-// `prompt_count` see only themselves, as the prompt of an answer does (0: there is no prompt).
-Status session_predict_begin(Session* session, size_t token_count, size_t prompt_count);
-// What may stand at a position behind the prompt: session_top_tokens has the `top` most probable tokens (at most
-// kMaxLogprobs), session_last_token the probability of `token`.
-Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top);
-// Decides all masks among the first `token_count` tokens of the token buffer in GenerationOptions::steps, and puts what
-// they became in their place.
-Status session_fill(Session* session, size_t token_count);
+// The tokens of a FillRequest without masks.
+std::span<const int32_t> session_filled(const Session* session);
 
-// -------------------------------------------------------------------------------------------------------- saved states
-
-// A state is the text that the cache holds (of a generation its prompt and the answer so far; of a masked model the
-// prompt) with its keys and values, as bytes that pass through session_staging a piece at a time. In another session of
-// the same model file, with the same type of keys and values, a prompt that begins with that text then goes on from
-// there, as it would in this one.
-
-// Tokens of that text.
-uint32_t session_cached_tokens(const Session* session);
-
-// Starts to save; a generation is over with it. *bytes: how many there will be. kBadState where the cache holds no
-// text, kUnsupportedTask for encoders.
-Status session_save_begin(Session* session, uint64_t* bytes);
-// Puts the next of them into the staging buffer and says how many that are: 0 when all were given.
-size_t session_save_continue(Session* session);
-
-// Starts to take a state of so many bytes: kTruncated where these are too few. kUnsupportedTask for encoders.
-Status session_restore_begin(Session* session, uint64_t bytes);
-// Takes the first `size` bytes of the staging buffer as the next of them; with the last ones the state is in place. Any
-// bytes may come: kTruncated, kBadFormat, kUnsupportedVersion, kBadInput (another model, another type of keys and
-// values), kContextOverflow. The cache then holds what it held, where the first 40 bytes are wrong, or nothing. Another
-// use of the cache in between ends it: kBadState.
-Status session_restore_continue(Session* session, size_t size);
-
-// ----------------------------------------------------------------------------------------------------------- embedding
-
-// Starts to evaluate the first `token_count` tokens of the token buffer as a text, whose vector is the mean of the
-// hidden states of its tokens, or that of the first or last one. `normalize`: it gets the length 1.
-Status session_embed_begin(Session* session, size_t token_count, Pooling pooling, bool normalize);
-// Evaluates some more. *left is what remains. Models that see both ways take all tokens at once.
-Status session_embed_continue(Session* session, uint32_t max_tokens, uint32_t* left);
-// The vector [hidden], when nothing is left.
-std::span<const float> session_embedding(const Session* session);
-
-// ------------------------------------------------------------------------------------------------------------- scoring
-
-// What the model thought of one given token.
 struct TokenScore {
-  float logprob;        // of the token that is there, in nats
+  float logprob;        // of the given token, nats
   int32_t best;         // the most probable token instead
-  float dense_logprob;  // of the token, as the dense model has it; what follows is known only where it is compared with
+  float dense_logprob;  // the same of the dense model if ScoreRequest::compare
   int32_t dense_best;
-  float kl;  // the divergence of the pruned distribution from the dense one, nats
+  float kl;  // divergence of the pruned distribution from the dense one, nats
 };
-
-// Starts to score the first `token_count` tokens of the token buffer as one window with an empty cache, pruned as
-// generations are (where neurons are chosen, by the first quarter of the window); `compare`: with the dense model as
-// well.
-Status session_score_begin(Session* session, size_t token_count, bool compare = false);
-// Scores some more. *left is what remains.
-Status session_score_continue(Session* session, uint32_t max_tokens, uint32_t* left);
-// One for each token of the window but the first. Valid until the next call.
+// One for each token of the ScoreRequest but the first.
 std::span<const TokenScore> session_scores(const Session* session);
 
-// Bytes that the tokens of the window but the first, or of the last generation's answer, stand for; -1 where tokens are
-// not chunks of bytes.
+// The vector [hidden] of an EmbedRequest.
+std::span<const float> session_embedding(const Session* session);
+
+// Bytes of the answer so far, or of the scored tokens, in a byte-level model; -1 in models with a vocabulary.
 int64_t session_bytes(const Session* session);
+
+// Tokens of the most recently used text that the cache holds: what SaveRequest would save.
+uint32_t session_cached_tokens(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- pruning
 
@@ -348,24 +372,16 @@ int64_t session_bytes(const Session* session);
 Status session_set_pruning(Session* session, const PruneOptions& options);
 Status session_set_prune_mode(Session* session, PruneMode mode);
 
-// Calibrates with the first `token_count` tokens of the token buffer: at least kLeastCalibrationTokens, better some
-// thousands, of texts like those to come. It takes seconds, in short parts; other calls can come in between. What the
-// cache held is lost.
-Status session_calibrate_begin(Session* session, size_t token_count);
-// Does a part. *left: parts that remain, 0 when it is done (or there was nothing to do).
-Status session_calibrate_continue(Session* session, uint32_t* left);
-inline constexpr uint32_t kLeastCalibrationTokens = 256;
-
 // Says that the model was trained to answer with this part of its neurons (PruneOptions::ffn), which the sidecar then
 // tells: the modes keep no more of them where memory was taken for it. 0: it was not. Goes before a calibration, or
 // stands alone where the head is too small to be pruned.
 Status session_set_trained_ffn(Session* session, float ffn);
 
-// What a calibration has learnt, as bytes of a file model.epdp, into session_output.
-Status session_sidecar(Session* session);
-// Instead of calibrating: takes such a file, the first `size` bytes of the text buffer. session_calibrate_continue then
-// packs it. kBadFormat, kTruncated, kUnsupportedVersion; kBadInput where it belongs to another model.
-Status session_use_sidecar(Session* session, size_t size);
+// Appends the sidecar (model.epdp): what a calibration learned. kBadState before a calibration.
+Status session_sidecar(const Session* session, Buffer<char>* bytes);
+// Uses a sidecar instead of calibrating. kBadFormat, kTruncated, kUnsupportedVersion; kBadInput if it belongs to
+// another model.
+Status session_use_sidecar(Session* session, std::span<const uint8_t> bytes);
 
 // What was left out since the generation began.
 struct PruneReport {

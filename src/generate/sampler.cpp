@@ -317,6 +317,14 @@ void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena) {
   sampler->bucket_masses = arena->take<double>(kMassBuckets);
 }
 
+void sampler_share(const Sampler& owner, Sampler* sampler) {
+  sampler->vocabulary = owner.vocabulary;
+  sampler->candidates = owner.candidates;
+  sampler->weights = owner.weights;
+  sampler->order = owner.order;
+  sampler->bucket_masses = owner.bucket_masses;
+}
+
 Status sampler_configure(Sampler* sampler, const SamplerOptions& options) {
   CAMELGPT_TRY(check_options(options));
   Buffer<int32_t> recent;

@@ -60,6 +60,8 @@ inline constexpr uint32_t kMassBuckets = 1024;
 
 // Takes scratch memory for `vocabulary` tokens from the arena, or only measures it.
 void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena);
+// Lets *sampler use the working space of another one. Only one of them may choose at a time.
+void sampler_share(const Sampler& owner, Sampler* sampler);
 
 // Checks every option (kBadOption names it, its range and its value), clears biases and recent tokens, and seeds the
 // random numbers. After an error the sampler is unchanged.

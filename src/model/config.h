@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "gguf/gguf.h"
+#include "model/pooling.h"
 
 namespace camelgpt {
 
@@ -29,9 +30,6 @@ enum class RopeStyle : uint8_t {
   kHalves,  // i and i + rotated / 2
   kNone,    // none: positions have vectors of their own, which are added to the tokens'
 };
-
-// Which hidden states stand for a text, with the numbers of <architecture>.pooling_type.
-enum class Pooling : uint8_t { kOfModel = 0, kMean = 1, kFirst = 2, kLast = 3 };
 
 // Models that read and write bytes: a token is a chunk of them (model/byte_level.h).
 struct ByteConfig {

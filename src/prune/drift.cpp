@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/kernels.h"
+#include "model/config.h"
 
 namespace camelgpt {
 namespace {

@@ -1,5 +1,7 @@
 #include "prune/options.h"
 
+#include "model/config.h"
+
 namespace camelgpt {
 namespace {
 

@@ -4,9 +4,10 @@
 #include <cstdint>
 
 #include "base/status.h"
-#include "model/config.h"
 
 namespace camelgpt {
+
+struct ModelConfig;
 
 enum class PruneMode : uint8_t {
   kOff,         // nothing: the dense model, bit for bit

@@ -1,4 +1,4 @@
-// What is different where tokens are chunks of bytes.
+// Tokens of a byte-level model: chunks of bytes, whose ids the session's chunk table assigns.
 #include <algorithm>
 #include <cmath>
 
@@ -6,61 +6,136 @@
 #include "session/session.h"
 
 namespace camelgpt {
+namespace {
 
-Status no_option_of_chunks(const char* name) {
+Status needs_vocabulary(const char* option) {
   Status status =
-      make_error(ErrorCode::kBadOption, "The option %s needs a vocabulary, and this model reads bytes.", name);
+      make_error(ErrorCode::kBadOption, "The option %s needs a vocabulary, and this model reads bytes.", option);
   return with_hint(status, "Leave it out.");
 }
 
-Status configure_chunks(Session* session) {
-  const GenerationOptions& o = session->options;
-  const char* penalty = o.repeat_penalty != 1      ? "repeatPenalty"
-                        : o.presence_penalty != 0  ? "presencePenalty"
-                        : o.frequency_penalty != 0 ? "frequencyPenalty"
-                                                   : nullptr;
-  if (penalty != nullptr) return no_option_of_chunks(penalty);
-  return o.ignore_eos ? sampler_add_bias(&session->sampler, kEndByte, -HUGE_VALF) : Status{};
+bool is_valid(const Session& s, int32_t token) { return chunks_has(s.chunks, token); }
+
+Status invalid(const Session&, Status status) {
+  return with_expected(status, "the id of a chunk that was used recently");
 }
 
-int32_t choose_chunk(Session* session) {
-  Session* s = session;
+std::string_view piece(const Session& s, int32_t token) { return chunks_bytes(s.chunks, token); }
+
+bool is_control(const Session&, int32_t token) { return token == kEndChunk; }
+
+Status configure(Session*, const GenerationOptions& options, Sequence* sequence) {
+  const SamplerOptions& o = options.sampler;
+  if (o.repeat_penalty != 1) return needs_vocabulary("repeatPenalty");
+  if (o.presence_penalty != 0) return needs_vocabulary("presencePenalty");
+  if (o.frequency_penalty != 0) return needs_vocabulary("frequencyPenalty");
+  return options.ignore_eos ? sampler_add_bias(&sequence->sampler, kEndByte, -HUGE_VALF) : Status{};
+}
+
+Status add_bias(Sequence*, int32_t, float) { return needs_vocabulary("logitBias"); }
+
+void accept(Sequence*, int32_t) {}  // the sampler chooses bytes
+
+// Interns bytes; when the table is full, drops chunks that no cached text contains. Cached texts fill at most half of
+// it.
+int32_t intern(Session* s, std::string_view bytes) {
+  const int32_t id = chunks_intern(bytes, &s->chunks);
+  if (id >= 0) return id;
+  chunks_sweep(kept_chunks(*s), &s->chunks);
+  return chunks_intern(bytes, &s->chunks);
+}
+
+// Chooses byte by byte until a symbol ends the chunk.
+int32_t choose(Session* s, Sequence* sequence) {
   float logits[kByteVocabulary];
   char bytes[kMaxChunkLength];
   uint32_t count = 0;
-  while (count < s->model.config.bytes.length) {
-    std::copy_n(s->workspace.logits.begin() + count * kByteVocabulary, kByteVocabulary, logits);
+  while (count < config_of(*s).bytes.length) {
+    std::copy_n(s->memory.workspace.logits.begin() + count * kByteVocabulary, kByteVocabulary, logits);
     if (count == 0) logits[kPadByte] = -HUGE_VALF;  // no chunk is empty
-    const int32_t symbol = sampler_choose(&s->sampler, logits);
+    const int32_t symbol = sampler_choose(&sequence->sampler, logits);
     if (symbol < 0) return -1;
     if (symbol == kEndByte && count == 0) return kEndChunk;
     if (symbol > UINT8_MAX) break;
     bytes[count++] = static_cast<char>(symbol);
   }
-  ChunkTable* chunks = &s->tokenizer.chunks;
-  const int32_t id = chunks_intern({bytes, count}, chunks);
-  if (id >= 0) return id;
-  chunks_sweep(kept_chunks(*s), chunks);  // which fill half of the table at most
-  return chunks_intern({bytes, count}, chunks);
+  return intern(s, {bytes, count});
 }
 
-float chunk_log_probability(const Session& session, int32_t token) {
+// Only the chosen chunk: there are too many possible ones to rank.
+void report(Session* s, Sequence* sequence, int32_t token) {
   uint16_t symbols[kMaxChunkLength];
-  const uint32_t count = chunk_symbols(session.tokenizer.chunks, token, symbols);
+  const uint32_t count = chunk_symbols(s->chunks, token, symbols);
+  const float* logits = s->memory.workspace.logits.data();
   double sum = 0;
-  for (uint32_t at = 0; at < count; ++at)
-    sum += byte_log_probability(session.workspace.logits.data() + at * kByteVocabulary, symbols[at]);
-  return static_cast<float>(sum);
+  for (uint32_t i = 0; i < count; ++i) sum += byte_log_probability(logits + i * kByteVocabulary, symbols[i]);
+  sequence->generation.top_count = 0;
+  sequence->generation.step.logprob = static_cast<float>(sum);
 }
+
+int64_t bytes(const Session& s, std::span<const int32_t> tokens) {
+  int64_t sum = 0;
+  for (const int32_t token : tokens) sum += static_cast<int64_t>(chunks_bytes(s.chunks, token).size());
+  return sum;
+}
+
+// In a saved state a chunk is its length in a byte, then its bytes.
+uint64_t min_state_bytes(uint64_t length) { return length; }
+uint64_t max_state_bytes(uint64_t length) { return length * uint64_t{1 + kMaxChunkLength}; }
+
+Status write(const Session& s, std::span<const int32_t> tokens, Buffer<uint8_t>* out) {
+  for (const int32_t token : tokens) {
+    const std::string_view chunk = chunks_bytes(s.chunks, token);
+    if (!out->push_back(static_cast<uint8_t>(chunk.size())) ||
+        !out->append(reinterpret_cast<const uint8_t*>(chunk.data()), chunk.size())) {
+      return out_of_memory("the text of a saved state", out->size());
+    }
+  }
+  return {};
+}
+
+Status damaged(const char* found) {
+  Status status = make_error(ErrorCode::kBadFormat, "The text of the saved state is damaged.");
+  return with_found(status, "%s", found);
+}
+
+// *full: the table has no free id.
+Status read_chunks(std::span<const uint8_t> bytes, uint32_t length, ChunkTable* table, Buffer<int32_t>* tokens,
+                   bool* full) {
+  tokens->clear();
+  *full = false;
+  size_t at = 0;
+  for (uint32_t i = 0; i < length && !*full; ++i) {
+    const size_t size = at < bytes.size() ? bytes[at] : SIZE_MAX;
+    if (size > table->length || size >= bytes.size() - at) return damaged("impossible chunks");
+    const std::string_view chunk(reinterpret_cast<const char*>(bytes.data()) + at + 1, size);
+    const int32_t token = chunk.empty() ? kEndChunk : chunks_intern(chunk, table);
+    *full = token < 0;
+    if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
+    at += 1 + size;
+  }
+  return at == bytes.size() || *full ? Status{} : damaged("more chunks than tokens");
+}
+
+Status read(Session* s, std::span<const uint8_t> bytes, uint32_t length, Buffer<int32_t>* tokens) {
+  bool full = false;
+  CAMELGPT_TRY(read_chunks(bytes, length, &s->chunks, tokens, &full));
+  if (!full) return {};
+  chunks_sweep(kept_chunks(*s), &s->chunks);
+  return read_chunks(bytes, length, &s->chunks, tokens, &full);
+}
+
+}  // namespace
+
+const TokenForm kChunkTokens = {is_valid, invalid, piece, is_control,      configure,       add_bias, accept,
+                                choose,   report,  bytes, min_state_bytes, max_state_bytes, write,    read};
 
 int64_t session_bytes(const Session* session) {
   const Session& s = *session;
-  if (!reads_bytes(s)) return -1;
-  if (!s.scoring) return s.answer_bytes;
-  int64_t bytes = 0;
-  for (const int32_t token : s.history.first(s.history_length).subspan(1))
-    bytes += static_cast<int64_t>(chunks_bytes(s.tokenizer.chunks, token).size());
-  return bytes;
+  if (!s.chunks.in_use() || s.sequence_count == 0) return -1;
+  const Sequence& latest = *latest_sequence(session);
+  if (s.activity.kind != ActivityKind::kScore) return latest.generation.answer_bytes;
+  return s.token_form->bytes(s, latest.history.first(latest.history_length).subspan(1));
 }
 
 }  // namespace camelgpt

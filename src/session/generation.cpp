@@ -1,4 +1,4 @@
-// Prompt → answer, one token a step.
+// Prompt → answer: the prompt in batches, then one token per step.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,123 +8,180 @@
 namespace camelgpt {
 namespace {
 
-SamplerOptions sampler_options(const GenerationOptions& o) {
-  SamplerOptions options;
-  options.temperature = o.temperature;
-  options.top_k = o.top_k;
-  options.top_p = o.top_p;
-  options.min_p = o.min_p;
-  options.typical_p = o.typical_p;
-  options.repeat_penalty = o.repeat_penalty;
-  options.repeat_last = o.repeat_last;
-  options.presence_penalty = o.presence_penalty;
-  options.frequency_penalty = o.frequency_penalty;
-  options.seed = o.seed;
-  return options;
-}
-
 Status bad_option(const char* name, const char* range, uint32_t found) {
   Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", name);
   status = with_expected(status, "%s", range);
   return found == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", found);
 }
 
-// How many of three drafts have to be right for verifying them to pay: a batch of four takes 2.4 times as long as a
-// single token where there is no dot product of bytes, and 1.9 times as long where there is one. A little more, since
-// guesses are uncertain.
-constexpr float kLeastAccepted = 1.8f;
+// Of three drafts, this many must be right on average for verification to pay: a batch of four tokens takes 2.4 times
+// as long as one token without a dot product of bytes, and 1.9 times with one. A little more, because guesses are
+// uncertain.
+constexpr float kMinAccepted = 1.8f;
 
-// Evaluates the next `count` tokens of the prompt, after the last one also the logits. False: rows are missing.
-bool evaluate(Session* s, uint32_t count) {
-  const std::span<const int32_t> tokens = s->history.subspan(s->cache.length, count);
+// Evaluates the next `count` tokens before prefill_end, with the logits of the last one. False: rows are missing.
+bool evaluate_prompt(Session* s, Sequence* q, uint32_t count) {
+  Generation& g = q->generation;
+  const std::span<const int32_t> tokens = q->history.subspan(q->cache.length, count);
   if (!has_embeddings(s, tokens)) return false;
-  const bool is_last = s->cache.length + count == s->history_length;
-  pruning_forward(s, tokens, is_last ? 1 : 0);
-  s->first_output = s->history_length - 1;
-  if (is_last) s->logits_due = !pruning_logits(s, 0);
+  const bool is_last = q->cache.length + count == g.prefill_end;
+  pruning_forward(s, q, tokens, is_last ? 1 : 0);
+  g.first_output = g.prefill_end - 1;
+  if (is_last) g.logits_due = !pruning_logits(s, q, 0);
   return true;
 }
 
-// Puts drafts behind the history and says how many.
-uint32_t draft(Session* s) {
-  if (!s->uses_drafts || pruning_limits_steps(*s)) return 0;  // a batch would leave nothing out
-  const std::span<const int32_t> text = s->history.first(s->history_length);
-  drafts_follow(&s->drafts, text);
-  // Only where another token may follow is a draft worth its evaluation.
-  const uint32_t most =
-      std::min({kMaxDrafts, s->options.max_tokens - s->generated - 1, s->cache.context - s->history_length - 1});
-  const std::span<int32_t> drafts = s->history.subspan(s->history_length, most);
-  if (!drafts_propose(s->drafts, text, kLeastAccepted, drafts)) return 0;
+// Writes drafts after the history and returns their number.
+uint32_t draft(Session* s, Sequence* q) {
+  if (!q->uses_drafts || pruning_limits_steps(*s, *q)) return 0;  // a batch would skip nothing
+  const Generation& g = q->generation;
+  const std::span<const int32_t> text = q->history.first(q->history_length);
+  drafts_follow(&q->drafts, text);
+  // A draft is worth its evaluation only if another token may follow it.
+  const uint32_t limit =
+      std::min({kMaxDrafts, g.options.max_tokens - g.generated - 1, q->cache.context - q->history_length - 1});
+  const std::span<int32_t> drafts = q->history.subspan(q->history_length, limit);
+  if (!drafts_propose(q->drafts, text, kMinAccepted, drafts)) return 0;
   const auto ends = [&](int32_t token) { return is_end_token(*s, token); };
   return static_cast<uint32_t>(std::find_if(drafts.begin(), drafts.end(), ends) - drafts.begin());
 }
 
-// Makes the logits after the last token of the history. It may have been evaluated as a draft. False: rows are missing.
-bool evaluate_last(Session* s) {
-  const uint32_t last = s->history_length - 1;
-  if (s->cache.length <= last) {
-    if (!has_embeddings(s, s->history.subspan(last, 1))) return false;
-    const uint32_t drafts = draft(s);  // tokens of the history
-    s->draft_counts.batches += drafts > 0 ? 1 : 0;
-    s->draft_counts.drafted += drafts;
-    pruning_forward(s, s->history.subspan(last, 1 + drafts), 1 + drafts);
-    s->first_output = last;
+// Makes the logits after the last token of the history, which may have been evaluated as a draft. False: rows are
+// missing.
+bool evaluate_last(Session* s, Sequence* q) {
+  Generation& g = q->generation;
+  const uint32_t last = q->history_length - 1;
+  if (q->cache.length <= last) {
+    if (!has_embeddings(s, q->history.subspan(last, 1))) return false;
+    const uint32_t drafts = draft(s, q);
+    g.drafts.batches += drafts > 0 ? 1 : 0;
+    g.drafts.drafted += drafts;
+    pruning_forward(s, q, q->history.subspan(last, 1 + drafts), 1 + drafts);
+    g.first_output = last;
   }
-  s->logits_due = !pruning_logits(s, last - s->first_output);
-  return !s->logits_due;
+  g.logits_due = !pruning_logits(s, q, last - g.first_output);
+  return !g.logits_due;
 }
 
-// Adds a token to the history. What was evaluated in its place is forgotten unless it is the same.
-void extend_history(Session* s, int32_t token) {
-  const uint32_t at = s->history_length++;
-  if (at < s->cache.length) {
-    if (s->history[at] == token) {
-      ++s->draft_counts.accepted;
+// Appends a token to the history. A different draft that was evaluated in its place is dropped from the cache.
+void extend_history(Sequence* q, int32_t token) {
+  const uint32_t position = q->history_length++;
+  if (position < q->cache.length) {
+    if (q->history[position] == token) {
+      ++q->generation.drafts.accepted;
     } else {
-      s->cache.length = at;
+      q->cache.length = position;
     }
   }
-  s->history[at] = token;
+  q->history[position] = token;
 }
 
-// The sampler is told of tokens of a vocabulary alone.
-void accept(Session* s, int32_t token) {
-  if (!reads_bytes(*s)) sampler_accept(&s->sampler, token);
-}
-
-void report_probabilities(Session* s, int32_t token) {
-  s->top_count = s->options.logprobs;
-  s->last_token = {token, std::numeric_limits<float>::quiet_NaN()};
-  if (s->top_count == 0) return;
-  if (reads_bytes(*s)) {  // too many chunks are possible to rank them
-    s->top_count = 0;
-    s->last_token.logprob = chunk_log_probability(*s, token);
-    return;
-  }
-  LogProbability top[kMaxLogprobs];
-  s->last_token.logprob = sampler_log_probabilities(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary),
-                                                    token, {top, s->top_count});
-  for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {top[i].token, top[i].logprob};
-}
-
-// No token, and no error: rows are missing.
-Status next_token(Session* s, int32_t* token) {
-  if ((s->generated > 0 || s->logits_due) && !evaluate_last(s)) return {};
-  *token = reads_bytes(*s) ? choose_chunk(s)
-                           : sampler_choose(&s->sampler, s->workspace.logits.first(s->model.config.vocabulary));
+// The next token of a causal model; kNoToken, without an error, if rows are missing.
+Status next_token(Session* s, Sequence* q, int32_t* token) {
+  const Generation& g = q->generation;
+  if ((g.generated > 0 || g.logits_due) && !evaluate_last(s, q)) return {};
+  *token = s->token_form->choose(s, q);
   if (*token < 0) return no_token();
-  report_probabilities(s, *token);
+  q->generation.step = {*token, std::numeric_limits<float>::quiet_NaN(), FinishReason::kNone};
+  q->generation.top_count = 0;
+  if (g.options.logprobs > 0) s->token_form->report(s, q, *token);
   return {};
 }
 
-// The text of the answer's end: what was held back for unfinished characters and stop strings.
-Status finish_text(Session* s) {
-  s->generating = false;
-  s->fresh.clear();
-  CAMELGPT_TRY(s->detokenizer.finish(&s->fresh));
+// Shows the new text as far as no stop string can begin in it.
+Status show_new_text(Sequence* q, bool* found) {
+  return stop_strings_put(&q->stops, {q->new_text.data(), q->new_text.size()}, &q->text, found);
+}
+
+// Shows the end of the answer: what unfinished characters and stop strings have held back.
+Status finish_text(Sequence* q, FinishReason reason) {
+  q->generation.step.finish = reason;
+  q->new_text.clear();
+  CAMELGPT_TRY(q->detokenizer.finish(&q->new_text));
   bool found = false;
-  CAMELGPT_TRY(stop_strings_put(&s->stops, {s->fresh.data(), s->fresh.size()}, &s->output, &found));
-  return found ? Status{} : stop_strings_finish(&s->stops, &s->output);
+  CAMELGPT_TRY(show_new_text(q, &found));
+  return found ? Status{} : stop_strings_finish(&q->stops, &q->text);
+}
+
+// The context is full: drops the older half of the text except for its beginning. The rest is evaluated again.
+void shift_context(Session* s, Sequence* q) {
+  const uint32_t first = std::min(kShiftKept, q->cache.context / 4);
+  const uint32_t dropped = (q->history_length - first) / 2;
+  std::copy(q->history.begin() + first + dropped, q->history.end(), q->history.begin() + first);
+  q->history_length -= dropped;
+  q->generation.prefill_end = q->history_length;
+  q->generation.is_full = false;
+  pruning_restart(s, q, q->history_length, cache_cut(config_of(*s), first, &q->cache));
+  if (q->uses_drafts) drafts_begin(&q->drafts, q->history.first(q->history_length));
+}
+
+Status prefill(Session* s, Sequence* q, uint32_t budget, ActivityProgress* progress) {
+  const uint32_t begin = q->cache.length, end = q->generation.prefill_end;
+  progress->state = ActivityState::kMore;
+  q->text.clear();
+  q->generation.step = {};
+  if (!config_of(*s).causal) {
+    evaluate_masked(s, q, 0, end);
+  } else {
+    uint32_t remaining = std::max(1u, budget);
+    while (q->cache.length < end && remaining > 0) {
+      const uint32_t count = std::min({end - q->cache.length, remaining, kMaxBatch});
+      if (!evaluate_prompt(s, q, count)) {
+        progress->state = ActivityState::kNeedsWeights;
+        break;
+      }
+      remaining -= count;
+    }
+  }
+  progress->processed = q->cache.length - begin;
+  return {};
+}
+
+// Detokenizes a chosen token into new_text.
+Status append_new_text(Session* s, Sequence* q, int32_t token) {
+  q->new_text.clear();
+  if (s->token_form->is_control(*s, token)) return {};
+  std::string_view piece = s->token_form->piece(*s, token);
+  // The answer of a masked model stands alone: it does not begin with the space that separates words.
+  if (!config_of(*s).causal && q->generation.generated == 1 && piece.starts_with(' ')) piece.remove_prefix(1);
+  return q->detokenizer.put(piece, &q->new_text);
+}
+
+Status step(Session* s, Sequence* q, ActivityProgress* progress) {
+  Generation& g = q->generation;
+  q->text.clear();
+  g.step = {};
+  const bool causal = config_of(*s).causal;
+  int32_t token = kNoToken;
+  CAMELGPT_TRY(causal ? next_token(s, q, &token) : masked_next(s, q, &token));
+  if (token == kNoToken) {
+    progress->state = ActivityState::kNeedsWeights;
+    return {};
+  }
+  progress->processed = 1;
+  if (is_end_token(*s, token) && !g.options.ignore_eos) return finish_text(q, FinishReason::kStop);
+  s->token_form->accept(q, token);
+  extend_history(q, token);
+  ++g.generated;
+  g.answer_bytes += s->token_form->bytes(*s, {&token, 1});
+  CAMELGPT_TRY(append_new_text(s, q, token));
+  bool found = false;
+  CAMELGPT_TRY(show_new_text(q, &found));
+  if (found) {
+    g.step.finish = FinishReason::kStop;
+    return {};
+  }
+  const bool is_full = q->history_length >= q->cache.context;
+  if (g.generated >= g.options.max_tokens || (is_full && !(g.options.context_shift && causal))) {
+    return finish_text(q, FinishReason::kLength);
+  }
+  g.is_full = is_full;
+  progress->state = ActivityState::kMore;
+  return {};
+}
+
+const Generation* generation_of(const Session* session) {
+  return session->activity.kind == ActivityKind::kGenerate ? &session->activity.sequence->generation : nullptr;
 }
 
 }  // namespace
@@ -134,187 +191,91 @@ bool is_end_token(const Session& session, int32_t token) {
 }
 
 Status no_token() {
-  Status status =
-      make_error(ErrorCode::kBadState, "No token can come next: all are forbidden, or the model's numbers broke.");
+  Status status = make_error(ErrorCode::kBadState,
+                             "No token can come next: all are forbidden, or the model computes non-finite numbers.");
   return with_hint(status, "Remove logit biases of minus infinity; if there are none, the model file is damaged.");
 }
 
-Status does_not_fit(const Session& session, size_t tokens, size_t most) {
-  if (tokens == 0) {
-    Status status = make_error(ErrorCode::kBadInput, "The text is empty.");
-    status = with_expected(status, "at least one token");
-    return with_hint(status, "Give the model some text.");
-  }
-  Status status = make_error(ErrorCode::kContextOverflow, "The text is longer than the context.");
-  status = with_expected(status, "at most %zu tokens", most);
-  status = with_found(status, "%zu tokens", tokens);
-  return with_hint(status, "Shorten the text, or load the model with a larger contextLength (at most %u).",
-                   session.model.config.context_length);
-}
-
-Status session_configure(Session* session, const GenerationOptions& options) {
-  if (session->state != LoadState::kReady) return not_ready();
+Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence) {
   if (options.max_tokens == 0 || options.max_tokens == UINT32_MAX) {
     return bad_option("maxTokens", "a whole number of at least 1", options.max_tokens);
   }
-  if (options.steps == 0 || options.steps == UINT32_MAX)
+  if (options.steps == 0 || options.steps == UINT32_MAX) {
     return bad_option("steps", "a whole number of at least 1", options.steps);
-  if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
-  CAMELGPT_TRY(sampler_configure(&session->sampler, sampler_options(options)));
-  session->options = options;
-  stop_strings_clear(&session->stops);
-  if (reads_bytes(*session)) return configure_chunks(session);
-  if (!session->model.config.causal) CAMELGPT_TRY(forbid_unspeakable(session));
-  if (options.ignore_eos) {
-    for (const int32_t token : session->end_tokens) {
-      CAMELGPT_TRY(sampler_add_bias(&session->sampler, token, -HUGE_VALF));
-    }
   }
-  return {};
+  if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
+  CAMELGPT_TRY(sampler_configure(&sequence->sampler, options.sampler));
+  stop_strings_clear(&sequence->stops);
+  return session->token_form->configure(session, options, sequence);
 }
 
-Status session_add_stop(Session* session, size_t text_size) {
-  if (text_size > session->text.size())
-    return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
-  return stop_strings_add(&session->stops, {session->text.data(), text_size});
-}
-
-Status session_add_logit_bias(Session* session, int32_t token, float bias) {
-  if (session->state != LoadState::kReady) return not_ready();
-  if (reads_bytes(*session)) return no_option_of_chunks("logitBias");
-  return sampler_add_bias(&session->sampler, token, bias);
-}
-
-Status session_prompt(Session* session, size_t token_count) {
+Status session_begin(Session* session, const GenerateRequest& request) {
   Session* s = session;
+  s->activity = {};
   if (s->state != LoadState::kReady) return not_ready();
   if (model_kind(*s) == ModelKind::kEncoder) {
     const Status status = make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it cannot generate text.");
     return with_hint(status, "Call embed for the vector of a text, or choose a language model.");
   }
-  CAMELGPT_TRY(check_tokens(*s, token_count));
-  if (token_count == 0 || token_count >= s->cache.context) return does_not_fit(*s, token_count, s->cache.context - 1);
-  s->reused = cache_cut(s->model.config, choose_sequence(s, static_cast<uint32_t>(token_count)), &s->cache);
-  std::copy_n(s->tokens.begin(), token_count, s->history.begin());
-  s->history_length = static_cast<uint32_t>(token_count);
-  for (size_t i = 0; i < token_count; ++i) accept(s, s->tokens[i]);
-  s->detokenizer = Detokenizer();
-  s->stops.held.clear();
-  s->generated = 0;
-  s->answer_bytes = 0;
-  s->draft_counts = {};
-  if (s->uses_drafts) drafts_begin(&s->drafts, s->history.first(s->history_length));
-  s->top_count = 0;
-  pruning_restart(s->history_length, s->reused, &s->pruning);
-  s->workspace.neurons = {};
-  s->scoring = s->predicting = s->logits_due = false;
-  s->pending = 0;
-  s->prompt_length = s->model.config.causal ? 0 : s->history_length;
-  s->generating = true;
+  CAMELGPT_TRY(check_tokens(*s, request.prompt));
+  const size_t count = request.prompt.size(), context = s->sequences[0].cache.context;
+  if (count == 0 || count >= context) return does_not_fit(*s, count, context - 1);
+  uint32_t reused = 0;
+  Sequence* const q = choose_sequence(s, request.prompt, &reused);
+  reused = cache_cut(config_of(*s), reused, &q->cache);
+  std::copy(request.prompt.begin(), request.prompt.end(), q->history.begin());
+  q->history_length = static_cast<uint32_t>(count);
+  q->prompt_length = config_of(*s).causal ? 0 : q->history_length;
+  pruning_restart(s, q, q->history_length, reused);
+
+  q->generation = {};
+  q->generation.options = request.options;
+  q->generation.reused = reused;
+  q->generation.prefill_end = q->history_length;
+  CAMELGPT_TRY(configure_generation(s, request.options, q));
+  for (const std::string_view stop : request.stop_strings) CAMELGPT_TRY(stop_strings_add(&q->stops, stop));
+  for (const LogitBias& each : request.logit_bias) CAMELGPT_TRY(s->token_form->add_bias(q, each.token, each.bias));
+  for (const int32_t token : request.prompt) s->token_form->accept(q, token);
+  q->detokenizer = Detokenizer();
+  q->text.clear();
+  q->uses_drafts = s->pruning.options.drafts && config_of(*s).causal;
+  if (q->uses_drafts) drafts_begin(&q->drafts, q->history.first(q->history_length));
+  s->memory.workspace.neurons = {};
+  s->activity = {.kind = ActivityKind::kGenerate, .sequence = q};
   return {};
 }
 
-uint32_t session_reused_tokens(const Session* session) { return session->reused; }
-
-Status session_prefill(Session* session, uint32_t max_tokens, uint32_t* left) {
-  Session* s = session;
-  if (!s->generating) return make_error(ErrorCode::kBadState, "There is no prompt to evaluate.");
-  uint32_t budget = std::max(1u, max_tokens);
-  if (!s->model.config.causal && s->cache.length < s->history_length) {
-    pruning_forward(s, s->history.first(s->history_length), 0);
-  }
-  while (s->cache.length < s->history_length && budget > 0) {
-    const uint32_t count = std::min({s->history_length - s->cache.length, budget, kMaxBatch});
-    if (!evaluate(s, count)) break;
-    budget -= count;
-  }
-  *left = s->history_length - s->cache.length;
-  return {};
+Status generation_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
+  Sequence* const q = session->activity.sequence;
+  if (q->generation.is_full) shift_context(session, q);
+  return q->cache.length < q->generation.prefill_end ? prefill(session, q, budget, progress)
+                                                     : step(session, q, progress);
 }
 
-Status session_step(Session* session, StepResult* result) {
-  Session* s = session;
-  *result = StepResult::kContinue;
-  s->output.clear();
-  if (!s->generating) return make_error(ErrorCode::kBadState, "There is no generation to go on with.");
-  if (s->history_length >= s->cache.context) return make_error(ErrorCode::kBadState, "The context is full.");
-  // The token of the last step is evaluated only now: the last one of an answer never is.
-  const bool causal = s->model.config.causal;
-  if (s->cache.length + (s->generated > 0) < (causal ? s->history_length : s->prompt_length)) {
-    return make_error(ErrorCode::kBadState, "The prompt is not evaluated yet.");
-  }
-  int32_t token = kNoToken;
-  const Status chosen = causal ? next_token(s, &token) : masked_next(s, &token);
-  if (!chosen.ok()) {
-    s->generating = false;
-    return chosen;
-  }
-  if (token == kNoToken) {
-    *result = StepResult::kMissing;
-    return {};
-  }
-  if (is_end_token(*s, token) && !s->options.ignore_eos) {
-    *result = StepResult::kStop;
-    return finish_text(s);
-  }
-  accept(s, token);
-  extend_history(s, token);
-  ++s->generated;
-  s->answer_bytes += static_cast<int64_t>(chunks_bytes(s->tokenizer.chunks, token).size());
-
-  s->fresh.clear();
-  if (!tokenizer_is_control(s->tokenizer, token)) {
-    std::string_view piece = tokenizer_piece(s->tokenizer, token);
-    // An answer of its own begins with a word, not with the space between it and the prompt.
-    if (!causal && s->generated == 1 && piece.starts_with(' ')) piece.remove_prefix(1);
-    CAMELGPT_TRY(s->detokenizer.put(piece, &s->fresh));
-  }
-  bool found = false;
-  CAMELGPT_TRY(stop_strings_put(&s->stops, {s->fresh.data(), s->fresh.size()}, &s->output, &found));
-  if (found) {
-    *result = StepResult::kStop;
-    s->generating = false;
-  } else if (s->generated >= s->options.max_tokens || s->history_length >= s->cache.context) {
-    const bool goes_on = s->generated < s->options.max_tokens && s->options.context_shift && causal;
-    *result = goes_on ? StepResult::kFull : StepResult::kLength;
-    return goes_on ? Status{} : finish_text(s);
-  }
-  return {};
+GenerationStep session_generation_step(const Session* session) {
+  const Generation* g = generation_of(session);
+  return g == nullptr ? GenerationStep{} : g->step;
 }
 
-Status session_shift(Session* session) {
-  Session* s = session;
-  if (!s->generating || !s->options.context_shift || s->history_length < s->cache.context) {
-    return make_error(ErrorCode::kBadState, "The context is not full.");
-  }
-  const uint32_t first = std::min(kShiftKept, s->cache.context / 4), forgotten = (s->history_length - first) / 2;
-  std::copy(s->history.begin() + first + forgotten, s->history.end(), s->history.begin() + first);
-  s->history_length -= forgotten;
-  pruning_restart(s->history_length, cache_cut(s->model.config, first, &s->cache), &s->pruning);
-  if (s->uses_drafts) drafts_begin(&s->drafts, s->history.first(s->history_length));
-  s->first_output = s->history_length - 1;  // the one that session_prefill leaves
-  return {};
+std::string_view session_text(const Session* session) {
+  if (generation_of(session) == nullptr) return {};
+  const Buffer<char>& text = session->activity.sequence->text;
+  return {text.data(), text.size()};
 }
 
-Status session_set_drafts(Session* session, bool use) {
-  if (session->state != LoadState::kReady) return not_ready();
-  use = use && session->model.config.causal;
-  if (use && !session->uses_drafts) drafts_begin(&session->drafts, session->history.first(session->history_length));
-  session->uses_drafts = use;
-  return {};
+uint32_t session_reused_tokens(const Session* session) {
+  const Generation* g = generation_of(session);
+  return g == nullptr ? 0 : g->reused;
 }
 
-DraftCounts session_draft_counts(const Session* session) { return session->draft_counts; }
-
-TokenProbability session_last_token(const Session* session) { return session->last_token; }
-
-std::span<const TokenProbability> session_top_tokens(const Session* session) {
-  return {session->top_tokens, session->top_count};
+DraftCounts session_draft_counts(const Session* session) {
+  const Generation* g = generation_of(session);
+  return g == nullptr ? DraftCounts{} : g->drafts;
 }
 
 std::span<const float> session_logits(const Session* session) {
   if (session->state != LoadState::kReady) return {};
-  return session->workspace.logits.first(logit_count(session->model.config));
+  return session->memory.workspace.logits.first(logit_count(config_of(*session)));
 }
 
 }  // namespace camelgpt

@@ -1,4 +1,4 @@
-// What a loaded or planned model is, for reports.
+// A planned or loaded model → its description.
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
@@ -8,7 +8,7 @@
 namespace camelgpt {
 namespace {
 
-// Appends formatted text; false where memory does not suffice.
+// Appends formatted text; false if memory is exhausted.
 bool print(Buffer<char>* out, const char* format, ...) __attribute__((format(printf, 2, 3)));
 bool print(Buffer<char>* out, const char* format, ...) {
   char text[256];
@@ -20,15 +20,23 @@ bool print(Buffer<char>* out, const char* format, ...) {
   return out->append(text, std::min(static_cast<size_t>(size), sizeof text - 1));
 }
 
+std::string_view view(const Buffer<char>& buffer) { return {buffer.data(), buffer.size()}; }
+
+// The header, while it is in memory.
+const GgufHeader* header_of(const Session& s) {
+  const bool has_it = s.state == LoadState::kPlanned || s.state == LoadState::kWeights;
+  return has_it ? &s.loader->reader.header : nullptr;
+}
+
 }  // namespace
 
 Status session_model_info(const Session* session, ModelInfo* info) {
-  if (session->state == LoadState::kHeader || session->state == LoadState::kFailed) return not_ready();
-  const ModelConfig& c = session->model.config;
+  if (!has_header(*session)) return not_ready();
+  const ModelConfig& c = config_of(*session);
   *info = {};
   info->kind = model_kind(*session);
-  info->architecture = {session->architecture.data(), session->architecture.size()};
-  info->parameters = session->model.parameters;
+  info->architecture = view(session->architecture);
+  info->parameters = model_of(*session).parameters;
   info->layers = c.layers;
   info->hidden = c.hidden;
   info->heads = c.heads;
@@ -36,7 +44,7 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   info->head_width = c.head_width;
   info->ffn = c.ffn;
   info->vocabulary = c.vocabulary;
-  info->macs_per_token = session->model.macs_per_token;
+  info->macs_per_token = model_of(*session).macs_per_token;
   info->bos_token = session->tokenizer.bos_token;
   info->eos_token = session->tokenizer.eos_token;
   info->mask_token = session->tokenizer.mask_token;
@@ -45,57 +53,50 @@ Status session_model_info(const Session* session, ModelInfo* info) {
 }
 
 ModelKind model_kind(const Session& session) {
-  const ModelConfig& c = session.model.config;
+  const ModelConfig& c = config_of(session);
   if (c.has_head && c.causal) return ModelKind::kCausal;
   return c.has_head && session.tokenizer.mask_token != kNoToken ? ModelKind::kMasked : ModelKind::kEncoder;
 }
 
-Status session_metadata_json(Session* session) {
-  if (session->state != LoadState::kPlanned && session->state != LoadState::kWeights) return not_ready();
-  session->output.clear();
-  return gguf_metadata_json(session->reader.header, 16, &session->output);
+Status session_metadata_json(const Session* session, Buffer<char>* json) {
+  const GgufHeader* header = header_of(*session);
+  return header == nullptr ? not_ready() : gguf_metadata_json(*header, 16, json);
 }
 
-Status session_tensors_json(Session* session, bool halves) {
-  if (session->state != LoadState::kPlanned && session->state != LoadState::kWeights) return not_ready();
-  Buffer<char>* out = &session->output;
-  out->clear();
-  const GgufHeader& header = session->reader.header;
-  bool kept = print(out, "[");
-  for (size_t i = 0; i < header.tensors.size(); ++i) {
-    const GgufTensor& tensor = header.tensors[i];
-    const std::string_view name = gguf_name(header, tensor);
+Status session_tensors_json(const Session* session, bool halves, Buffer<char>* json) {
+  const GgufHeader* header = header_of(*session);
+  if (header == nullptr) return not_ready();
+  bool kept = print(json, "[");
+  for (size_t i = 0; i < header->tensors.size(); ++i) {
+    const GgufTensor& tensor = header->tensors[i];
     const bool narrowed = halves && tensor.type == TensorType::kF32 && tensor.dimension_count > 1;
-    kept = kept && print(out, "%s{\"name\": \"", i == 0 ? "" : ", ");
-    for (const char c : name) {  // names are text from a file: only plain characters go through
+    kept = kept && print(json, "%s{\"name\": \"", i == 0 ? "" : ", ");
+    for (const char c : gguf_name(*header, tensor)) {  // names come from a file: keep only plain characters
       const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
-      kept = kept && out->append(plain ? &c : "?", 1);
+      kept = kept && json->append(plain ? &c : "?", 1);
     }
-    kept = kept && print(out, "\", \"type\": \"%s\", \"shape\": [", tensor_type_info(tensor.type).name);
+    kept = kept && print(json, "\", \"type\": \"%s\", \"shape\": [", tensor_type_info(tensor.type).name);
     for (uint32_t d = 0; d < tensor.dimension_count; ++d) {
-      kept = kept && print(out, "%s%llu", d == 0 ? "" : ", ", static_cast<unsigned long long>(tensor.dimensions[d]));
+      kept = kept && print(json, "%s%llu", d == 0 ? "" : ", ", static_cast<unsigned long long>(tensor.dimensions[d]));
     }
-    kept = kept && print(out, "], \"bytes\": %llu, \"panel\": \"%s\"}", static_cast<unsigned long long>(tensor.bytes),
+    kept = kept && print(json, "], \"bytes\": %llu, \"panel\": \"%s\"}", static_cast<unsigned long long>(tensor.bytes),
                          panel_layout(narrowed ? PanelKind::kHalf : panel_kind_of(tensor.type)).name);
   }
-  kept = kept && print(out, "]");
-  return kept ? Status{} : out_of_memory("the list of tensors", header.tensors.size() * 128);
+  kept = kept && print(json, "]");
+  return kept ? Status{} : out_of_memory("the list of tensors", header->tensors.size() * 128);
 }
 
-Status session_metadata_string(Session* session, size_t key_size) {
-  if (key_size > session->text.size()) return make_error(ErrorCode::kBadInput, "The text buffer is smaller than that.");
-  const std::string_view key(session->text.data(), key_size);
+Status session_metadata_string(const Session* session, std::string_view key, std::string_view* value) {
   const Buffer<char>* kept = key == "general.architecture"      ? &session->architecture
                              : key == "general.name"            ? &session->name
                              : key == "tokenizer.chat_template" ? &session->chat_template
                              : key == "camelgpt.tasks"          ? &session->tasks
                                                                 : nullptr;
-  session->output.clear();
   if (kept == nullptr) {
     return make_error(ErrorCode::kBadInput,
                       "Only general.architecture, general.name, tokenizer.chat_template and camelgpt.tasks are kept.");
   }
-  if (!session->output.append(kept->data(), kept->size())) return out_of_memory("metadata", kept->size());
+  *value = view(*kept);
   return {};
 }
 

@@ -1,4 +1,4 @@
-// Masks → tokens: the answers of masked language models, and what may stand in a text's gaps.
+// Masks → tokens: the answers of masked language models, and predictions for the masks of a text.
 #include <algorithm>
 #include <cmath>
 
@@ -10,132 +10,166 @@ namespace {
 Status not_masked() {
   Status status = make_error(ErrorCode::kUnsupportedTask, "This model was not trained to fill masks.");
   status = with_expected(status, "a masked language model");
-  return with_hint(status, "Call generateText, score or classify with it; encoders without an output head have embed.");
+  return with_hint(status,
+                   "Call generateText, score or classify with it; for encoders without an output head there is embed.");
 }
 
-std::span<float> logits_of(Session* s, uint32_t output) {
-  model_logits(s->model, output, &s->workspace);
-  s->pruning.exact_rows += s->model.config.vocabulary;
-  return s->workspace.logits.first(s->model.config.vocabulary);
+std::span<float> logits_of(Session* s, Sequence* q, uint32_t output) {
+  const uint32_t vocabulary = config_of(*s).vocabulary;
+  model_logits(model_of(*s), output, &s->memory.workspace);
+  q->pruning.exact_rows += vocabulary;
+  return s->memory.workspace.logits.first(vocabulary);
 }
 
-// Evaluates a part of the history that sees itself and what comes before it.
-void evaluate_part(Session* s, uint32_t first, uint32_t count) {
-  s->cache.length = first;
-  pruning_forward(s, s->history.subspan(first, count), 0);
-  s->first_output = first;
-  s->pruning.steps += count;
-  s->pruning.light_steps += s->pruning.light ? count : 0;
+uint32_t count_masks(const Session& s, std::span<const int32_t> tokens) {
+  return static_cast<uint32_t>(std::count(tokens.begin(), tokens.end(), s.tokenizer.mask_token));
 }
 
-// Decides all masks of a part of the history in so many steps. What the cache held before it stays.
-Status fill_masks(Session* s, uint32_t first, uint32_t count, uint32_t steps) {
-  const std::span<int32_t> part = s->history.subspan(first, count);
-  const int32_t mask = s->tokenizer.mask_token;
-  const uint32_t masks = static_cast<uint32_t>(std::count(part.begin(), part.end(), mask));
-  for (uint32_t step = 1; std::find(part.begin(), part.end(), mask) != part.end(); ++step) {
-    evaluate_part(s, first, count);
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < count; ++i) {
-      if (part[i] != mask) continue;
-      const std::span<float> logits = logits_of(s, i);
-      const int32_t token = sampler_choose(&s->sampler, logits);
-      if (token < 0) return no_token();
-      s->choices[left++] = {i, token, sampler_log_probabilities(&s->sampler, logits, token, {})};
-    }
-    sort_surest_first(s->choices.first(left));
-    const uint32_t decided = masks - left, wanted = std::max(masks_decided(masks, step, steps), decided + 1);
-    for (const MaskChoice& choice : s->choices.first(wanted - decided)) {
-      part[choice.position] = choice.token;
-      s->logprobs[first + choice.position] = choice.logprob;
-    }
+// One step on history [first, first + count): predicts all masks and decides the surest ones, so that after `step` of
+// `steps` steps as many of the original `masks` are decided as the schedule says. *remaining masks are left.
+Status decide_masks(Session* s, Sequence* q, uint32_t first, uint32_t count, uint32_t masks, uint32_t step,
+                    uint32_t steps, uint32_t* remaining) {
+  evaluate_masked(s, q, first, count);
+  const std::span<int32_t> tokens = q->history.subspan(first, count);
+  const std::span<MaskChoice> choices = s->memory.choices;
+  uint32_t undecided = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (tokens[i] != s->tokenizer.mask_token) continue;
+    const std::span<float> logits = logits_of(s, q, i);
+    const int32_t token = sampler_choose(&q->sampler, logits);
+    if (token < 0) return no_token();
+    choices[undecided++] = {i, token, sampler_log_probabilities(&q->sampler, logits, token, {})};
   }
-  s->cache.length = first;
+  sort_surest_first(choices.first(undecided));
+  const uint32_t decided = masks - undecided;
+  const uint32_t target = std::max(masks_decided(masks, step, steps), decided + 1);
+  for (const MaskChoice& choice : choices.first(target - decided)) {
+    tokens[choice.position] = choice.token;
+    s->memory.logprobs[first + choice.position] = choice.logprob;
+  }
+  q->cache.length = first;
+  *remaining = masks - target;
+  return {};
+}
+
+// Appends a block of masks to the history and decides it.
+Status decide_block(Session* s, Sequence* q) {
+  Generation& g = q->generation;
+  if (q->cache.length < q->history_length) {
+    evaluate_masked(s, q, q->cache.length, q->history_length - q->cache.length);
+  }
+  const uint32_t first = q->history_length;
+  const uint32_t count =
+      std::min({config_of(*s).answer_block, g.options.max_tokens - g.generated, q->cache.context - first});
+  std::fill_n(q->history.begin() + first, count, s->tokenizer.mask_token);
+  uint32_t remaining = count;
+  for (uint32_t step = 1; remaining > 0; ++step) {
+    CAMELGPT_TRY(decide_masks(s, q, first, count, count, step, g.options.steps, &remaining));
+  }
+  g.pending = count;
   return {};
 }
 
 }  // namespace
 
-Status begin_text(Session* session, size_t token_count) {
-  Session* s = session;
-  CAMELGPT_TRY(check_tokens(*s, token_count));
-  if (token_count == 0 || token_count > s->cache.context) return does_not_fit(*s, token_count, s->cache.context);
-  take_oldest_sequence(s);
-  std::copy_n(s->tokens.begin(), token_count, s->history.begin());
-  s->history_length = static_cast<uint32_t>(token_count);
-  s->cache.length = 0;
-  s->prompt_length = 0;
-  s->generating = s->scoring = s->predicting = false;
-  pruning_restart(s->history_length, 0, &s->pruning);
+void evaluate_masked(Session* session, Sequence* sequence, uint32_t first, uint32_t count) {
+  sequence->cache.length = first;
+  pruning_forward(session, sequence, sequence->history.subspan(first, count), 0);
+  StepPruning& pruning = sequence->pruning;
+  pruning.steps += count;
+  pruning.skipping_steps += pruning.neurons_skipped ? count : 0;
+}
+
+Status masked_next(Session* session, Sequence* sequence, int32_t* token) {
+  Generation& g = sequence->generation;
+  if (g.pending == 0) CAMELGPT_TRY(decide_block(session, sequence));
+  --g.pending;
+  const uint32_t position = sequence->history_length;
+  *token = sequence->history[position];
+  g.step = {*token, session->memory.logprobs[position], FinishReason::kNone};
+  g.top[0] = {*token, g.step.logprob};
+  g.top_count = g.options.logprobs > 0 ? 1 : 0;  // the alternatives are not kept
   return {};
 }
 
-Status masked_next(Session* session, int32_t* token) {
+Status session_begin(Session* session, const PredictRequest& request) {
   Session* s = session;
-  if (s->pending == 0) {
-    if (s->cache.length < s->history_length) evaluate_part(s, s->cache.length, s->history_length - s->cache.length);
-    const uint32_t first = s->history_length;
-    const uint32_t count =
-        std::min({s->model.config.answer_block, s->options.max_tokens - s->generated, s->cache.context - first});
-    std::fill_n(s->history.begin() + first, count, s->tokenizer.mask_token);
-    CAMELGPT_TRY(fill_masks(s, first, count, s->options.steps));
-    s->pending = count;
-  }
-  --s->pending;
-  *token = s->history[s->history_length];
-  s->top_tokens[0] = s->last_token = {*token, s->logprobs[s->history_length]};
-  s->top_count = s->options.logprobs > 0 ? 1 : 0;  // what else was probable in that place is not kept
-  return {};
-}
-
-Status forbid_unspeakable(Session* session) {
-  for (uint32_t token = 0; token < session->tokenizer.vocabulary_size; ++token) {
-    const int32_t id = static_cast<int32_t>(token);
-    if (!tokenizer_is_control(session->tokenizer, id) || is_end_token(*session, id)) continue;
-    CAMELGPT_TRY(sampler_add_bias(&session->sampler, id, -HUGE_VALF));
-  }
-  return {};
-}
-
-Status session_predict_begin(Session* session, size_t token_count, size_t prompt_count) {
-  Session* s = session;
-  CAMELGPT_TRY(expect_whole(*s));
+  s->activity = {};
+  CAMELGPT_TRY(expect_complete(*s));
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
-  CAMELGPT_TRY(begin_text(s, token_count));
-  const uint32_t prompt = prompt_count < token_count ? static_cast<uint32_t>(prompt_count) : 0;
-  if (prompt > 0) {
-    pruning_restart(prompt, 0, &s->pruning);
-    evaluate_part(s, 0, prompt);
-  }
-  evaluate_part(s, prompt, s->history_length - prompt);
-  s->predicting = true;
+  Sequence* q = nullptr;
+  CAMELGPT_TRY(begin_text(s, request.tokens, &q));
+  const bool has_prompt = request.prompt_count > 0 && request.prompt_count < request.tokens.size();
+  const uint32_t prompt = has_prompt ? static_cast<uint32_t>(request.prompt_count) : 0;
+  if (has_prompt) pruning_restart(s, q, prompt, 0);
+  CAMELGPT_TRY(sampler_configure(&q->sampler, {}));
+  q->generation = {};
+  s->activity = {.kind = ActivityKind::kPredict, .sequence = q, .first_output = prompt};
   return {};
 }
 
-Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top) {
-  Session* s = session;
-  if (!s->predicting) return make_error(ErrorCode::kBadState, "There is no text to predict in.");
-  if (position < s->first_output || position >= s->history_length ||
-      token >= static_cast<int32_t>(s->model.config.vocabulary)) {
-    return make_error(ErrorCode::kBadInput, "There is no such position, or no such token.");
+Status predict_continue(Session* session, ActivityProgress* progress) {
+  Sequence* const q = session->activity.sequence;
+  const uint32_t prompt = session->activity.first_output;
+  if (prompt > 0) evaluate_masked(session, q, 0, prompt);
+  evaluate_masked(session, q, prompt, q->history_length - prompt);
+  progress->processed = q->history_length;
+  return {};
+}
+
+Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top, float* logprob) {
+  const Activity& a = session->activity;
+  if (a.kind != ActivityKind::kPredict || !a.is_done) {
+    return make_error(ErrorCode::kBadState, "No text was evaluated for predictions.");
   }
-  s->top_count = std::min(top, kMaxLogprobs);
+  Sequence* const q = a.sequence;
+  const bool has_token = token < static_cast<int32_t>(config_of(*session).vocabulary);
+  if (position < a.first_output || position >= q->history_length || !has_token) {
+    Status status = make_error(ErrorCode::kBadInput, "There is no such position, or no such token.");
+    status = with_expected(status, "positions %u to %u, tokens below %u", a.first_output, q->history_length - 1,
+                           config_of(*session).vocabulary);
+    return with_found(status, "position %u, token %d", position, token);
+  }
+  Generation& g = q->generation;
+  g.top_count = std::min(top, kMaxLogprobs);
   LogProbability candidates[kMaxLogprobs];
-  const std::span<float> logits = logits_of(s, position - s->first_output);
-  s->last_token = {token,
-                   sampler_log_probabilities(&s->sampler, logits, std::max(token, 0), {candidates, s->top_count})};
-  for (uint32_t i = 0; i < s->top_count; ++i) s->top_tokens[i] = {candidates[i].token, candidates[i].logprob};
+  const std::span<float> logits = logits_of(session, q, position - a.first_output);
+  *logprob = sampler_log_probabilities(&q->sampler, logits, std::max(token, 0), {candidates, g.top_count});
+  for (uint32_t i = 0; i < g.top_count; ++i) g.top[i] = {candidates[i].token, candidates[i].logprob};
   return {};
 }
 
-Status session_fill(Session* session, size_t token_count) {
+Status session_begin(Session* session, const FillRequest& request) {
   Session* s = session;
-  CAMELGPT_TRY(expect_whole(*s));
+  s->activity = {};
+  CAMELGPT_TRY(expect_complete(*s));
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
-  CAMELGPT_TRY(begin_text(s, token_count));
-  CAMELGPT_TRY(fill_masks(s, 0, s->history_length, s->options.steps));
-  std::copy_n(s->history.begin(), token_count, s->tokens.begin());
+  Sequence* q = nullptr;
+  CAMELGPT_TRY(begin_text(s, request.tokens, &q));
+  CAMELGPT_TRY(configure_generation(s, request.options, q));
+  s->activity = {.kind = ActivityKind::kFill,
+                 .sequence = q,
+                 .masks = count_masks(*s, request.tokens),
+                 .steps = request.options.steps};
   return {};
+}
+
+Status fill_continue(Session* session, ActivityProgress* progress) {
+  Activity& a = session->activity;
+  uint32_t remaining = count_masks(*session, a.sequence->history.first(a.sequence->history_length));
+  if (remaining == 0) return {};
+  const uint32_t before = remaining;
+  CAMELGPT_TRY(
+      decide_masks(session, a.sequence, 0, a.sequence->history_length, a.masks, ++a.step, a.steps, &remaining));
+  progress->processed = before - remaining;
+  progress->state = remaining == 0 ? ActivityState::kDone : ActivityState::kMore;
+  return {};
+}
+
+std::span<const int32_t> session_filled(const Session* session) {
+  const Activity& a = session->activity;
+  if (a.kind != ActivityKind::kFill || !a.is_done) return {};
+  return a.sequence->history.first(a.sequence->history_length);
 }
 
 }  // namespace camelgpt

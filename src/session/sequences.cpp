@@ -1,6 +1,5 @@
-// Several texts in one cache's stead: which of them a prompt goes on from.
+// A prompt → the sequence whose cache it can best reuse.
 #include <algorithm>
-#include <utility>
 
 #include "model/kv_state.h"
 #include "session/session.h"
@@ -8,82 +7,121 @@
 namespace camelgpt {
 namespace {
 
-Sequence active_sequence(const Session& s) {
-  return {s.cache, s.history, s.history_length, s.prompt_length, s.last_used};
-}
+std::span<Sequence> sequences_of(Session* s) { return {s->sequences, s->sequence_count}; }
+std::span<const Sequence> sequences_of(const Session& s) { return {s.sequences, s.sequence_count}; }
 
-// Tokens of a sequence that a prompt can go on from.
-uint32_t held_tokens(const Session& s, const Sequence& sequence) {
-  return std::min(sequence.cache.length, s.model.config.causal ? sequence.history_length : sequence.prompt_length);
-}
-
-// How many of the first tokens in the buffer a sequence holds as a prompt would leave them.
-uint32_t same_beginning(const Session& s, const Sequence& sequence, uint32_t count) {
-  // The last token is evaluated anew: its logits are needed. Where tokens see what comes after them, it is all or
-  // nothing.
-  const bool causal = s.model.config.causal;
+// Leading tokens of the prompt that a sequence holds in a form that the prompt can continue.
+uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<const int32_t> prompt) {
+  if (!pruning_knows_sequence(s, sequence)) return 0;
+  const uint32_t count = static_cast<uint32_t>(prompt.size());
+  // The last token is always evaluated: its logits are needed. In non-causal models every token depends on all others.
+  const bool causal = config_of(s).causal;
   if (!causal && sequence.prompt_length != count) return 0;
-  uint32_t same = 0;
   const uint32_t limit = std::min(sequence.cache.length, causal ? count - 1 : count);
-  while (same < limit && sequence.history[same] == s.tokens[same]) ++same;
+  uint32_t same = 0;
+  while (same < limit && sequence.history[same] == prompt[same]) ++same;
   return causal || same == count ? same : 0;
 }
 
-void exchange(Session* s, Sequence* other) {
-  std::swap(s->cache, other->cache);
-  std::swap(s->history, other->history);
-  std::swap(s->history_length, other->history_length);
-  std::swap(s->prompt_length, other->prompt_length);
-  other->last_used = s->last_used;
+void mark_used(Session* s, Sequence* sequence) { sequence->last_used = ++s->uses; }
+
+Sequence* oldest_sequence(Session* s) {
+  const std::span<Sequence> all = sequences_of(s);
+  return &*std::min_element(all.begin(), all.end(),
+                            [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; });
 }
 
 }  // namespace
 
+uint32_t held_tokens(const Session& session, const Sequence& sequence) {
+  const bool causal = config_of(session).causal;
+  return std::min(sequence.cache.length, causal ? sequence.history_length : sequence.prompt_length);
+}
+
+const Sequence* latest_sequence(const Session* session) {
+  const std::span<const Sequence> all = sequences_of(*session);
+  if (all.empty()) return nullptr;
+  return &*std::max_element(all.begin(), all.end(),
+                            [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; });
+}
+
+Sequence* latest_sequence(Session* session) {
+  return const_cast<Sequence*>(latest_sequence(static_cast<const Session*>(session)));
+}
+
 uint32_t session_cached_tokens(const Session* session) {
-  return session->pruning.window_length > 0
-             ? 0
-             : held_tokens(*session, active_sequence(*session));  // that is a calibration's text
+  const Sequence* latest = latest_sequence(session);
+  return latest == nullptr ? 0 : held_tokens(*session, *latest);
 }
 
-uint32_t choose_sequence(Session* session, uint32_t count) {
-  Session* s = session;
-  Sequence active = active_sequence(*s);
-  Sequence *best = &active, *oldest = &active;
-  uint32_t same = pruning_can_reuse(s->pruning) ? same_beginning(*s, active, count) : 0;
-  for (Sequence& other : s->others) {
-    if (other.last_used < oldest->last_used) oldest = &other;
-    if (pruning_watches_prompt(s->pruning)) continue;  // what it learnt is about the active one
-    const uint32_t other_same = same_beginning(*s, other, count);
-    if (other_same <= same) continue;
-    same = other_same;
-    best = &other;
+Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused) {
+  Sequence* best = latest_sequence(session);
+  *reused = common_prefix(*session, *best, prompt);
+  for (Sequence& sequence : sequences_of(session)) {
+    const uint32_t same = common_prefix(*session, sequence, prompt);
+    if (same <= *reused) continue;
+    best = &sequence;
+    *reused = same;
   }
-  // To go on in the best one forgets what it holds beyond, to do so in a copy what the oldest one holds: the least of
-  // both.
-  const bool goes_on = same > 0 && held_tokens(*s, *best) <= same + held_tokens(*s, *oldest);
-  Sequence* const chosen = goes_on ? best : oldest;
-  const KvCache from = best->cache;
-  if (chosen != &active) exchange(s, chosen);
-  if (chosen != best && same > 0) cache_copy(s->model.config, same, from, &s->cache);
-  s->last_used = ++s->uses;
-  return same;
+  // Continuing in the best sequence discards what it holds beyond the prefix; continuing in a copy discards what the
+  // oldest one holds. Discard less.
+  Sequence* const oldest = oldest_sequence(session);
+  const bool continues = *reused > 0 && held_tokens(*session, *best) <= *reused + held_tokens(*session, *oldest);
+  Sequence* const chosen = continues ? best : oldest;
+  if (chosen != best && *reused > 0) cache_copy(config_of(*session), *reused, best->cache, &chosen->cache);
+  mark_used(session, chosen);
+  return chosen;
 }
 
-void take_oldest_sequence(Session* session) {
-  Sequence* oldest = nullptr;
-  uint64_t least = session->last_used;
-  for (Sequence& other : session->others) {
-    if (other.last_used >= least) continue;
-    least = other.last_used;
-    oldest = &other;
-  }
-  if (oldest != nullptr) exchange(session, oldest);
-  session->last_used = ++session->uses;
+Sequence* take_oldest_sequence(Session* session) {
+  Sequence* const oldest = oldest_sequence(session);
+  mark_used(session, oldest);
+  return oldest;
 }
 
 std::span<const int32_t> kept_chunks(const Session& session) {
-  if (!session.others.empty()) return session.histories;
-  return session.history.first(std::max(session.history_length, session.cache.length));
+  if (session.sequence_count != 1) return session.memory.histories;
+  const Sequence& only = session.sequences[0];
+  return only.history.first(std::max(only.history_length, only.cache.length));
+}
+
+Status check_tokens(const Session& session, std::span<const int32_t> tokens) {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (session.token_form->is_valid(session, tokens[i])) continue;
+    const Status status = make_error(ErrorCode::kBadInput, "Token %zu is not in the vocabulary.", i);
+    return with_found(session.token_form->invalid(session, status), "%d", tokens[i]);
+  }
+  return {};
+}
+
+Status does_not_fit(const Session& session, size_t tokens, size_t limit) {
+  if (tokens == 0) {
+    Status status = make_error(ErrorCode::kBadInput, "The text is empty.");
+    status = with_expected(status, "at least one token");
+    return with_hint(status, "Give the model some text.");
+  }
+  Status status = make_error(ErrorCode::kContextOverflow, "The text is longer than the context.");
+  status = with_expected(status, "at most %zu tokens", limit);
+  status = with_found(status, "%zu tokens", tokens);
+  return with_hint(status, "Shorten the text, or load the model with a larger contextLength (at most %u).",
+                   config_of(session).context_length);
+}
+
+Status begin_text(Session* session, std::span<const int32_t> tokens, Sequence** sequence) {
+  CAMELGPT_TRY(check_tokens(*session, tokens));
+  const uint32_t context = session->sequences[0].cache.context;
+  if (tokens.empty() || tokens.size() > context) return does_not_fit(*session, tokens.size(), context);
+  Sequence* const chosen = take_oldest_sequence(session);
+  forget_text(chosen);
+  std::copy(tokens.begin(), tokens.end(), chosen->history.begin());
+  chosen->history_length = static_cast<uint32_t>(tokens.size());
+  pruning_restart(session, chosen, chosen->history_length, 0);
+  *sequence = chosen;
+  return {};
+}
+
+void forget_text(Sequence* sequence) {
+  sequence->cache.length = sequence->history_length = sequence->prompt_length = 0;
 }
 
 }  // namespace camelgpt

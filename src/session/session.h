@@ -1,8 +1,14 @@
-// What a Session holds. Only the files of this folder see it; callers use camelgpt.h.
+// The structures of a Session. Only src/session/ includes this file; callers use camelgpt.h.
+//
+// A Session has three owners of state: a Loader, which exists until all weights are in place; the model, which is
+// read-only from then on; and the Sequences, one for each cached text. Functions that work on a text take its Sequence.
 #pragma once
+
+#include <memory>
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/chunk_table.h"
 #include "camelgpt.h"
 #include "generate/drafts.h"
 #include "generate/masked.h"
@@ -14,98 +20,120 @@
 #include "session/pruning.h"
 #include "session/state.h"
 #include "session/stop_strings.h"
+#include "session/token_form.h"
 #include "tokenize/tokenizer.h"
 
 namespace camelgpt {
 
 inline constexpr size_t kStagingBytes = 1u << 20;
 
-// A text that is kept beside the one that is being worked on, see Session.
+// What loading needs. Freed when the last weight is in place.
+struct Loader {
+  GgufReader reader;  // of the first file; in the end it holds the tensors of all files
+  GgufSplit split;
+  GgufReader next_reader;      // of a later file of a split model
+  size_t split_remaining = 0;  // SplitState::remaining
+  size_t staged_from = 0;      // the bytes of the header's last piece that follow the header: [staged_from, staged_end)
+  size_t staged_end = 0;
+  uint64_t padding_remaining = 0;  // bytes between the header and the tensor data that are still to be skipped
+  WeightStream weights;
+  Buffer<FileRange> missing;  // rows of tensor data that the last step needs
+};
+
+// A generation in a sequence.
+struct Generation {
+  GenerationOptions options;
+  uint32_t reused = 0;        // prompt tokens that were in the cache
+  uint32_t prefill_end = 0;   // history before this position is evaluated in batches, then tokens are chosen
+  uint32_t generated = 0;     // tokens of the answer so far
+  int64_t answer_bytes = 0;   // of a byte-level model
+  uint32_t first_output = 0;  // position of the first hidden state in workspace.x
+  uint32_t pending = 0;       // masked models: decided tokens that follow the history
+  bool logits_due = false;  // the last forward pass still lacks its logits because rows of the output head were missing
+  bool is_full = false;     // the context is full and will be shifted
+  DraftCounts drafts;
+  GenerationStep step;
+  TokenProbability top[kMaxLogprobs];
+  uint32_t top_count = 0;
+};
+
+// One cached text and everything that continues it.
 struct Sequence {
   KvCache cache;
-  std::span<int32_t> history;
-  uint32_t history_length, prompt_length;
-  uint64_t last_used;
+  std::span<int32_t> history;   // [context] prompt, answer, then drafts; the first cache.length tokens are evaluated
+  uint32_t history_length = 0;  // without drafts
+  uint32_t prompt_length = 0;   // masked models: tokens in the cache that were evaluated as a prompt
+  uint64_t last_used = 0;       // Session::uses at its last use; 0: never
+
+  Sampler sampler;
+  StopStrings stops;
+  Detokenizer detokenizer;
+  Drafts drafts;
+  bool uses_drafts = false;
+  StepPruning pruning;
+  Generation generation;
+  Buffer<char> new_text;  // of the last token, before stop strings are matched
+  Buffer<char> text;      // what the last step shows
+};
+
+// Everything that lies in the arena, in one list: planning measures it, allocation fills it in.
+struct ModelMemory {
+  Model model;
+  Workspace workspace;
+  Sampler sampler;  // only its working memory, which the samplers of all sequences share
+  PruneMemory pruning;
+  KvCache caches[kMaxSequences];
+  Drafts drafts[kMaxSequences];
+  std::span<int32_t> histories;   // [sequences, context]
+  std::span<MaskChoice> choices;  // [context] of masked models
+  std::span<float> logprobs;      // [context] of the decided masks
+};
+
+enum class ActivityKind : uint8_t { kNone, kGenerate, kPredict, kFill, kScore, kEmbed, kCalibrate, kSave, kRestore };
+
+// What a session works on. Results stay readable after is_done until the next activity begins.
+struct Activity {
+  ActivityKind kind = ActivityKind::kNone;
+  Sequence* sequence = nullptr;
+  bool is_done = false;
+  uint32_t first_output = 0;  // kPredict: position of the first hidden state; the prompt's length until it is evaluated
+  uint32_t masks = 0, step = 0, steps = 0;  // kFill: masks at first, steps done, steps in all
+  bool compares = false;                    // kScore
+  Pooling pooling = Pooling::kMean;         // kEmbed
+  bool normalizes = false;
 };
 
 struct Session {
-  // Loading.
   LoadState state = LoadState::kHeader;
   Buffer<uint8_t> staging;  // [kStagingBytes]
-  size_t staged_from = 0;   // bytes of the piece that ended the header which are not taken yet
-  size_t staged_end = 0;
-  uint64_t padding_left = 0;  // bytes between the header and the tensor data still to skip
-  GgufReader reader;          // of the first file; in the end with the tensors of all
-  GgufSplit split;
-  GgufReader next;        // of another file of a split model
-  size_t split_left = 0;  // see SplitState
+  std::unique_ptr<Loader> loader;
+  uint32_t files = 0;  // of the model, when all headers are complete
   uint64_t file_bytes = 0;
-  WeightStream weights;
-  uint64_t data_position = 0;  // where the tensor data begin
-  Buffer<FileRange> missing;   // of the tensor data: rows that the last call waits for
+  uint64_t data_position = 0;  // where the tensor data begins in the file
 
-  // The model and its memory.
+  // The model.
   Arena arena;
-  Model model;
-  KvCache cache;
-  Workspace workspace;
+  ModelMemory memory;
   Tokenizer tokenizer;
-  Buffer<int32_t> end_tokens;  // tokens that end an answer
-  // Strings that outlive the header.
-  Buffer<char> architecture, name, chat_template, tasks;
+  const TokenForm* token_form = &kVocabularyTokens;
+  Buffer<int32_t> end_tokens;                             // tokens that end an answer
+  Buffer<char> architecture, name, chat_template, tasks;  // metadata that outlives the header
+  ChunkTable chunks;                                      // the tokens of a byte-level model
 
-  // Text and tokens that cross the border.
-  Buffer<char> text;
-  Buffer<int32_t> tokens;
-  Buffer<char> output;
-
-  // Generation.
-  GenerationOptions options;
-  Sampler sampler;
-  Drafts drafts;  // follows the history while uses_drafts
-  bool uses_drafts = false;
-  DraftCounts draft_counts;
-  StopStrings stops;
-  Detokenizer detokenizer;
-  Buffer<char> fresh;  // text of the last token, before stop strings are looked for
-  std::span<int32_t>
-      history;  // [context] the prompt, the answer, then drafts; the first cache.length tokens are evaluated
-  uint32_t history_length = 0;  // without the drafts
-  uint32_t first_output = 0;    // the position of the first of the outputs that workspace.x holds
-  uint32_t reused = 0;
-  uint32_t generated = 0;    // tokens of the answer so far
-  int64_t answer_bytes = 0;  // of these, where they are chunks
-  // Sequences: the fields above are those of the active one.
-  std::span<Sequence> others;    // [MemoryOptions::sequences - 1]
-  std::span<int32_t> histories;  // [sequences, context] where these lie; ids that were never written are 0
-  uint64_t last_used = 0;        // of the active one, in uses
-  uint64_t uses = 0;             // of any of them
-  bool generating = false;       // between session_prompt and the end of the answer
-  bool logits_due = false;       // after the prompt, since rows of the head were missing
-  TokenProbability last_token{kNoToken, 0};
-  TokenProbability top_tokens[kMaxLogprobs];
-  uint32_t top_count = 0;
-
-  // Masked models.
-  std::span<MaskChoice> choices;  // [context]
-  std::span<float> logprobs;      // [context] of the tokens that were masks
-  uint32_t prompt_length = 0;     // tokens in the cache that were evaluated as a prompt
-  uint32_t pending = 0;           // decided tokens behind the history
-  bool predicting = false;        // between session_predict_begin and another use of the cache
+  Sequence sequences[kMaxSequences];
+  uint32_t sequence_count = 0;
+  uint64_t uses = 0;
 
   Pruning pruning;
-  StateTransfer transfer;
-
-  // Embedding.
-  Buffer<float> embedding;  // [padded hidden]
-  Pooling pooling = Pooling::kMean;
-  bool normalizes = false;
-
-  // Scoring.
+  Activity activity;
+  // Results of activities.
   Buffer<TokenScore> scores;
-  bool scoring = false;
-  bool comparing = false;  // with the dense model
+  Buffer<float> embedding;  // [padded hidden]
+  StateTransfer transfer;
 };
+
+inline const Model& model_of(const Session& session) { return session.memory.model; }
+inline const ModelConfig& config_of(const Session& session) { return session.memory.model.config; }
 
 inline Status not_ready() {
   Status status = make_error(ErrorCode::kBadState, "The model is not loaded.");
@@ -113,56 +141,75 @@ inline Status not_ready() {
   return with_hint(status, "Wait for loading to end before using the model.");
 }
 
-// Whether all weights are there. A session that is ready may still wait for rows of the embedding and the head, see
-// session_load_eagerly.
-inline bool is_whole(const Session& session) { return weight_stream_done(session.weights); }
-// kBadState unless the model is ready and whole.
-Status expect_whole(const Session& session);
-// Whether the rows of the embedding for these tokens are there; if not, session->missing says which are not.
-bool has_embeddings(Session* session, std::span<const int32_t> tokens);
-// Notes a row as missing, unless it is there. All that are noted together are of one matrix.
-void want_row(Session* session, const Panel& matrix, uint32_t row);
+inline bool has_header(const Session& session) {
+  return session.state != LoadState::kHeader && session.state != LoadState::kFailed;
+}
+// Whether all weights are in place. A session that is ready may still lack rows, see session_load_eagerly().
+inline bool is_complete(const Session& session) {
+  return session.state == LoadState::kReady && session.loader == nullptr;
+}
+// kBadState unless the model is ready and complete.
+Status expect_complete(const Session& session);
 
-// What the model is for.
 ModelKind model_kind(const Session& session);
-
 bool is_end_token(const Session& session, int32_t token);
 
-// All tokens are forbidden.
-Status no_token();
-// kContextOverflow, or kBadInput where there is no token.
-Status does_not_fit(const Session& session, size_t tokens, size_t most);
+// --- weights that are still missing (eager.cpp) ---
 
-// Makes the sequence active in which a prompt of the first `count` tokens of the token buffer is to go on, and says how
-// many of these its cache holds: the one with the longest common beginning, or the least recently used one with a copy
-// of that.
-uint32_t choose_sequence(Session* session, uint32_t count);
-// Makes the least recently used one active.
-void take_oldest_sequence(Session* session);
-// The ids that a sweep must leave alone.
+// Whether the embedding rows of these tokens are in place; otherwise loader->missing lists them.
+bool has_embeddings(Session* session, std::span<const int32_t> tokens);
+// Adds a row to loader->missing unless it is in place. Rows that are added in succession belong to one matrix.
+void want_row(Session* session, const Panel& matrix, uint32_t row);
+
+// --- memory (memory.cpp) ---
+
+// The plan for plan->context_length positions, whether it fits or not.
+Status measure_memory(const Session& session, const MemoryOptions& options, bool halves, MemoryPlan* plan);
+// Takes the plan's memory from the allocated arena and hands it to the model and the sequences.
+Status take_memory(Session* session, const MemoryOptions& options, uint32_t context, WeightBinder* binder);
+
+// --- sequences (sequences.cpp) ---
+
+// The sequence in which a prompt continues, marked as used; *reused is the number of its leading tokens that the cache
+// holds. It is the sequence with the longest common prefix, or the least recently used one with a copy of that prefix.
+Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused);
+// The least recently used sequence, marked as used.
+Sequence* take_oldest_sequence(Session* session);
+Sequence* latest_sequence(Session* session);
+const Sequence* latest_sequence(const Session* session);
+// Tokens of a sequence that a prompt could continue.
+uint32_t held_tokens(const Session& session, const Sequence& sequence);
+// Every token id that a sweep of the chunk table must keep.
 std::span<const int32_t> kept_chunks(const Session& session);
+// Makes these tokens the history of a sequence with an empty cache. Errors: those of check_tokens and does_not_fit.
+Status begin_text(Session* session, std::span<const int32_t> tokens, Sequence** sequence);
+// Empties a sequence.
+void forget_text(Sequence* sequence);
 
-// The first tokens of the token buffer become the history, with an empty cache. Errors: those of check_tokens and
-// does_not_fit.
-Status begin_text(Session* session, size_t token_count);
+// kBadInput if an id is not a token of the model.
+Status check_tokens(const Session& session, std::span<const int32_t> tokens);
+// kContextOverflow, or kBadInput for an empty text.
+Status does_not_fit(const Session& session, size_t tokens, size_t limit);
+// Every token is forbidden.
+Status no_token();
 
-// The next token of a masked model's answer. Decides a block of them where none is pending.
-Status masked_next(Session* session, int32_t* token);
-// No mask becomes a control token other than an end.
-Status forbid_unspeakable(Session* session);
+// --- activities; each file continues its own kinds ---
 
-// Whether the model's tokens are chunks of bytes. What is different then is in chunks.cpp.
-inline bool reads_bytes(const Session& session) { return session.model.config.bytes.length != 0; }
-Status no_option_of_chunks(const char* name);
-// What session_configure does beside checking options.
-Status configure_chunks(Session* session);
-// As sampler_choose: byte by byte, until one ends the chunk.
-int32_t choose_chunk(Session* session);
-// The log-probability of a chunk by the logits in the workspace.
-float chunk_log_probability(const Session& session, int32_t token);
+Status generation_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+Status predict_continue(Session* session, ActivityProgress* progress);
+Status fill_continue(Session* session, ActivityProgress* progress);
+Status score_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+Status embed_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+Status calibrate_continue(Session* session, ActivityProgress* progress);
+Status save_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+Status restore_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+uint64_t calibrate_remaining(const Session& session);
 
-// kBadInput where one of the first `count` ids of the token buffer is not in the vocabulary, or `count` is not in the
-// buffer.
-Status check_tokens(const Session& session, size_t count);
+// Checks the options and prepares the sequence's sampler, stop strings and biases for them.
+Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence);
+// The next token of a masked model's answer; decides a block of masks if none is pending.
+Status masked_next(Session* session, Sequence* sequence, int32_t* token);
+// The prompt of a masked model, or of a PredictRequest: tokens [first, first + count) see themselves and what precedes.
+void evaluate_masked(Session* session, Sequence* sequence, uint32_t first, uint32_t count);
 
 }  // namespace camelgpt

@@ -1,5 +1,5 @@
-// The text that the cache holds ↔ bytes of a file. They pass through the staging buffer to and from where they are
-// used, so that there is no other copy of them.
+// The text in the cache ↔ the bytes of a saved state. The bytes pass through the staging buffer directly to and from
+// the cache, so that there is no other copy of them.
 #include "session/state.h"
 
 #include <algorithm>
@@ -18,9 +18,9 @@ constexpr size_t kChecked = offsetof(StateHeader, model);
 
 Status damaged(const char* found) {
   Status status = make_error(ErrorCode::kBadFormat, "The saved state is damaged.");
-  status = with_expected(status, "bytes as saveState gave them");
+  status = with_expected(status, "the bytes that saveState returned");
   status = with_found(status, "%s", found);
-  return with_hint(status, "Evaluate the text again and save it anew.");
+  return with_hint(status, "Evaluate the text again and save it again.");
 }
 
 // `format` has one %llx or %llu, for what was expected and for what was found.
@@ -33,29 +33,30 @@ Status refused(ErrorCode code, const char* what, const char* format, unsigned lo
 }
 
 Status wrong_size(ErrorCode code, uint64_t expected, uint64_t found) {
-  return refused(code, "is not as long as it says", "%llu bytes", expected, found,
-                 "It was cut off or changed: save it anew.");
+  return refused(code, "does not have the length that its header says", "%llu bytes", expected, found,
+                 "It was cut off or changed: save it again.");
 }
 
-Status for_generators(const Session& s) {
+Status expect_generator(const Session& s) {
   if (s.state != LoadState::kReady) return not_ready();
   if (model_kind(s) != ModelKind::kEncoder) return {};
   const Status status =
-      make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it has no text to go on with.");
-  return with_hint(status, "Keep the vectors that embed gives.");
+      make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it has no text to continue.");
+  return with_hint(status, "Keep the vectors that embed returns.");
 }
 
-std::span<uint8_t> state_part(Session* s, uint32_t part) {
+std::span<uint8_t> state_section(Session* s, uint32_t section) {
   StateTransfer& t = s->transfer;
-  if (part == 0) return {reinterpret_cast<uint8_t*>(&t.header), sizeof t.header};
-  return part == 1 ? t.text.span() : cache_part(s->model.config, t.header.length, part - 2, s->cache);
+  if (section == 0) return {reinterpret_cast<uint8_t*>(&t.header), sizeof t.header};
+  if (section == 1) return t.text.span();
+  return cache_part(config_of(*s), t.header.length, section - 2, s->activity.sequence->cache);
 }
 
-// Calls body on each part behind the header.
+// Calls body on each section after the header.
 template <typename Body>
-void each_part(Session* s, Body body) {
-  for (uint32_t part = 1;; ++part) {
-    const std::span<const uint8_t> bytes = state_part(s, part);
+void for_each_section(Session* s, Body body) {
+  for (uint32_t section = 1;; ++section) {
+    const std::span<const uint8_t> bytes = state_section(s, section);
     if (bytes.empty()) return;
     body(bytes);
   }
@@ -63,201 +64,164 @@ void each_part(Session* s, Body body) {
 
 uint64_t checksum(Session* s) {
   uint64_t hash = hash_bytes(&s->transfer.header.model, sizeof(StateHeader) - kChecked);
-  each_part(s, [&](std::span<const uint8_t> bytes) { hash = hash_bytes(bytes.data(), bytes.size(), hash); });
+  for_each_section(s, [&](std::span<const uint8_t> bytes) { hash = hash_bytes(bytes.data(), bytes.size(), hash); });
   return hash;
 }
 
 uint64_t state_bytes(Session* s) {
   uint64_t bytes = sizeof(StateHeader);
-  each_part(s, [&](std::span<const uint8_t> part) { bytes += part.size(); });
+  for_each_section(s, [&](std::span<const uint8_t> section) { bytes += section.size(); });
   return bytes;
 }
 
-// Copies between these bytes and what is left of a part, in one direction or the other. Says how many that were.
-size_t move_some(Session* s, std::span<uint8_t> bytes, bool out) {
+// Copies between `bytes` and the rest of a section, in either direction. Returns the number of bytes.
+size_t transfer_some(Session* s, std::span<uint8_t> bytes, bool out) {
   StateTransfer& t = s->transfer;
-  const std::span<uint8_t> part = state_part(s, t.part).subspan(t.at);
-  const size_t count = std::min(part.size(), bytes.size());
-  std::memcpy(out ? bytes.data() : part.data(), out ? part.data() : bytes.data(), count);
-  t.left -= count;
-  t.at += count;
-  if (count == part.size()) {
-    t.at = 0;
-    ++t.part;
+  const std::span<uint8_t> section = state_section(s, t.section).subspan(t.offset);
+  const size_t count = std::min(section.size(), bytes.size());
+  std::memcpy(out ? bytes.data() : section.data(), out ? section.data() : bytes.data(), count);
+  t.remaining -= count;
+  t.offset += count;
+  if (count == section.size()) {
+    t.offset = 0;
+    ++t.section;
   }
   return count;
 }
 
-// Ids of a vocabulary, or for chunks their length in a byte and their bytes.
-Status put_text(const Session& s, uint32_t length, Buffer<uint8_t>* text) {
-  text->clear();
-  bool kept = true;
-  for (const int32_t token : s.history.first(length)) {
-    if (!reads_bytes(s)) {
-      kept = kept && text->append(reinterpret_cast<const uint8_t*>(&token), sizeof token);
-      continue;
-    }
-    const std::string_view bytes = chunks_bytes(s.tokenizer.chunks, token);
-    kept = kept && text->push_back(static_cast<uint8_t>(bytes.size())) &&
-           text->append(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  }
-  return kept ? Status{} : out_of_memory("the text of a saved state", text->size());
-}
-
-// Chunks → ids in the token buffer. *full: an id was wanted where all are in use.
-Status take_chunks(Session* s, bool* full) {
-  const Buffer<uint8_t>& text = s->transfer.text;
-  s->tokens.clear();
-  *full = false;
-  size_t at = 0;
-  for (uint32_t i = 0; i < s->transfer.header.length && !*full; ++i) {
-    const size_t size = at < text.size() ? text[at] : SIZE_MAX;
-    if (size > s->tokenizer.chunks.length || size >= text.size() - at) return damaged("chunks that cannot be");
-    const std::string_view bytes(reinterpret_cast<const char*>(text.data()) + at + 1, size);
-    const int32_t token = bytes.empty() ? kEndChunk : chunks_intern(bytes, &s->tokenizer.chunks);
-    *full = token < 0;
-    if (!s->tokens.push_back(token)) return out_of_memory("tokens", s->tokens.size());
-    at += 1 + size;
-  }
-  return at == text.size() || *full ? Status{} : damaged("more chunks than tokens");
-}
-
-// The text → the history.
-Status take_text(Session* s) {
-  const uint32_t length = s->transfer.header.length;
-  if (reads_bytes(*s)) {
-    bool full = false;
-    CAMELGPT_TRY(take_chunks(s, &full));
-    if (full) {
-      chunks_sweep(kept_chunks(*s), &s->tokenizer.chunks);  // which fill half of the table at most
-      CAMELGPT_TRY(take_chunks(s, &full));
-    }
-  } else {
-    s->tokens.clear();
-    if (!s->tokens.resize(length)) return out_of_memory("tokens", length * sizeof(int32_t));
-    std::memcpy(s->tokens.data(), s->transfer.text.data(), length * sizeof(int32_t));
-  }
-  CAMELGPT_TRY(check_tokens(*s, length));
-  std::copy_n(s->tokens.begin(), length, s->history.begin());
-  return {};
-}
-
-void forget_text(Session* s) {
-  s->cache.length = s->history_length = s->prompt_length = 0;
-  s->generated = s->pending = 0;
-  s->generating = s->scoring = s->predicting = false;
-  pruning_restart(0, 0, &s->pruning);
-}
-
-// The header has come. Where the state fits, what the cache held is forgotten.
+// The header has arrived. If the state fits, a sequence is emptied for it.
 Status check_header(Session* s) {
   StateTransfer& t = s->transfer;
   const StateHeader& h = t.header;
   if (std::memcmp(h.magic, "CGST", sizeof h.magic) != 0) return damaged("a file of another kind");
   if (h.version != kVersion) {
-    return refused(ErrorCode::kUnsupportedVersion, "is of another version", "version %llu", kVersion, h.version,
+    return refused(ErrorCode::kUnsupportedVersion, "has another version", "version %llu", kVersion, h.version,
                    "Save it with the version of this package that is to load it.");
   }
   uint64_t fingerprint;
-  CAMELGPT_TRY(model_fingerprint(s->model, &fingerprint));
+  CAMELGPT_TRY(model_fingerprint(model_of(*s), &fingerprint));
   if (h.model != fingerprint) {
     return refused(ErrorCode::kBadInput, "belongs to another model", "fingerprint %016llx", fingerprint, h.model,
-                   "Load it into the model that it was saved from: the same file, and the same option weights.");
+                   "Load it into the model it was saved from: the same file, and the same option weights.");
   }
-  const uint32_t kv_bits = 8 * kv_element_bytes(s->cache.type);
+  const KvCache& cache = s->sequences[0].cache;
+  const uint32_t kv_bits = 8 * kv_element_bytes(cache.type);
   if (h.kv_bits != kv_bits) {
     return refused(ErrorCode::kBadInput, "has keys and values of another type", "%llu bits", kv_bits, h.kv_bits,
                    "Load the model with the option kvCache that it had when the state was saved.");
   }
   if (h.length == 0) return damaged("no text");
-  if (h.length > s->cache.context) return does_not_fit(*s, h.length, s->cache.context);
-  const uint64_t least = h.length * (reads_bytes(*s) ? 1 : sizeof(int32_t));
-  const uint64_t most = reads_bytes(*s) ? h.length * uint64_t{1 + kMaxChunkLength} : least;
-  if (h.text_bytes < least || h.text_bytes > most) return damaged("a text of another length");
-  if (!t.text.resize(static_cast<size_t>(h.text_bytes)))
-    return out_of_memory("the text of a saved state", h.text_bytes);
-  const uint64_t total = state_bytes(s), found = t.left + sizeof h;
-  if (found != total) return wrong_size(found < total ? ErrorCode::kTruncated : ErrorCode::kBadFormat, total, found);
-  take_oldest_sequence(s);
-  forget_text(s);
-  return {};
-}
-
-// All bytes have come.
-Status finish_restore(Session* s) {
-  const uint32_t length = s->transfer.header.length;
-  const ModelConfig& config = s->model.config;
-  if (checksum(s) != s->transfer.header.checksum) return damaged("another checksum");
-  if (!cache_is_sound(config, length, s->cache)) return damaged("keys or values that cannot be");
-  CAMELGPT_TRY(take_text(s));
-  cache_fill(config, length, &s->cache);
-  s->history_length = length;
-  s->prompt_length = config.causal ? 0 : length;
-  return {};
-}
-
-Status take_bytes(Session* s, size_t size) {
-  StateTransfer& t = s->transfer;
-  if (size > t.left || size > s->staging.size())
-    return make_error(ErrorCode::kBadState, "A saved state was not announced, or not so long.");
-  for (size_t used = 0; used < size;) {
-    if (t.part > 0 && s->cache.length + s->history_length > 0) {
-      return make_error(ErrorCode::kBadState, "The cache was used while a saved state came in.");
-    }
-    used += move_some(s, s->staging.span().subspan(used, size - used), false);
-    if (t.part == 1 && t.at == 0) CAMELGPT_TRY(check_header(s));
+  if (h.length > cache.context) return does_not_fit(*s, h.length, cache.context);
+  if (h.text_bytes < s->token_form->min_state_bytes(h.length) ||
+      h.text_bytes > s->token_form->max_state_bytes(h.length)) {
+    return damaged("a text of another length");
   }
-  return t.left == 0 ? finish_restore(s) : Status{};
+  if (!t.text.resize(static_cast<size_t>(h.text_bytes))) {
+    return out_of_memory("the text of a saved state", h.text_bytes);
+  }
+  const uint64_t found = t.remaining + sizeof h, total = state_bytes(s);
+  if (found != total) return wrong_size(found < total ? ErrorCode::kTruncated : ErrorCode::kBadFormat, total, found);
+  Sequence* const q = take_oldest_sequence(s);
+  forget_text(q);
+  pruning_restart(s, q, 0, 0);
+  s->activity.sequence = q;
+  return {};
+}
+
+// All bytes have arrived.
+Status finish_restore(Session* s) {
+  StateTransfer& t = s->transfer;
+  Sequence* const q = s->activity.sequence;
+  const uint32_t length = t.header.length;
+  const ModelConfig& config = config_of(*s);
+  if (checksum(s) != t.header.checksum) return damaged("another checksum");
+  if (!cache_is_sound(config, length, q->cache)) return damaged("impossible keys or values");
+  Buffer<int32_t> tokens;
+  CAMELGPT_TRY(s->token_form->read(s, t.text.span(), length, &tokens));
+  CAMELGPT_TRY(check_tokens(*s, tokens.span()));
+  std::copy(tokens.begin(), tokens.end(), q->history.begin());
+  cache_fill(config, length, &q->cache);
+  q->history_length = length;
+  q->prompt_length = config.causal ? 0 : length;
+  q->generation = {};
+  return {};
 }
 
 }  // namespace
 
-Status session_save_begin(Session* session, uint64_t* bytes) {
+Status session_begin(Session* session, const SaveRequest&) {
   Session* s = session;
-  CAMELGPT_TRY(for_generators(*s));
-  const uint32_t length = session_cached_tokens(s);
+  s->activity = {};
+  CAMELGPT_TRY(expect_generator(*s));
+  Sequence* const q = latest_sequence(s);
+  const uint32_t length = held_tokens(*s, *q);
   if (length == 0) {
     const Status status = make_error(ErrorCode::kBadState, "There is no text in the cache.");
-    return with_hint(status, "Generate something first. While a model calibrates, the cache is used for that.");
+    return with_hint(status, "Generate something first. A calibration uses the cache for its own text.");
   }
   StateTransfer& t = s->transfer;
   t = {};
   std::memcpy(t.header.magic, "CGST", sizeof t.header.magic);
   t.header.version = kVersion;
-  CAMELGPT_TRY(model_fingerprint(s->model, &t.header.model));
-  t.header.kv_bits = 8 * kv_element_bytes(s->cache.type);
+  CAMELGPT_TRY(model_fingerprint(model_of(*s), &t.header.model));
+  t.header.kv_bits = 8 * kv_element_bytes(q->cache.type);
   t.header.length = length;
-  CAMELGPT_TRY(put_text(*s, length, &t.text));
+  CAMELGPT_TRY(s->token_form->write(*s, q->history.first(length), &t.text));
   t.header.text_bytes = t.text.size();
-  s->generating = false;
-  s->cache.length = length;
-  cache_clear_rest(s->model.config, &s->cache);
+  q->cache.length = length;
+  cache_clear_rest(config_of(*s), &q->cache);
+  s->activity = {.kind = ActivityKind::kSave, .sequence = q};
   t.header.checksum = checksum(s);
-  *bytes = t.left = state_bytes(s);
+  t.remaining = state_bytes(s);
   return {};
 }
 
-size_t session_save_continue(Session* session) {
+Status save_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
+  StateTransfer& t = session->transfer;
+  const std::span<uint8_t> staging =
+      session->staging.span().first(std::clamp<size_t>(budget, 1, session->staging.size()));
   size_t filled = 0;
-  const std::span<uint8_t> staging = session->staging.span();
-  while (session->transfer.left > 0 && filled < staging.size())
-    filled += move_some(session, staging.subspan(filled), true);
-  if (session->transfer.left == 0) session->transfer = {};
-  return filled;
-}
-
-Status session_restore_begin(Session* session, uint64_t bytes) {
-  CAMELGPT_TRY(for_generators(*session));
-  session->transfer = {};
-  if (bytes < sizeof(StateHeader)) return wrong_size(ErrorCode::kTruncated, sizeof(StateHeader), bytes);
-  session->transfer.left = bytes;
+  while (t.remaining > 0 && filled < staging.size()) {
+    filled += transfer_some(session, staging.subspan(filled), true);
+  }
+  progress->processed = filled;
+  progress->state = t.remaining > 0 ? ActivityState::kMore : ActivityState::kDone;
+  if (t.remaining == 0) t = {};
   return {};
 }
 
-Status session_restore_continue(Session* session, size_t size) {
-  const Status status = take_bytes(session, size);
-  if (!status.ok() || session->transfer.left == 0) session->transfer = {};
-  return status;
+Status session_begin(Session* session, const RestoreRequest& request) {
+  Session* s = session;
+  s->activity = {};
+  CAMELGPT_TRY(expect_generator(*s));
+  s->transfer = {};
+  if (request.bytes < sizeof(StateHeader)) {
+    return wrong_size(ErrorCode::kTruncated, sizeof(StateHeader), request.bytes);
+  }
+  s->transfer.remaining = request.bytes;
+  // Only its cache's shape matters until the header is checked.
+  s->activity = {.kind = ActivityKind::kRestore, .sequence = &s->sequences[0]};
+  return {};
+}
+
+Status restore_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
+  Session* s = session;
+  StateTransfer& t = s->transfer;
+  if (budget > t.remaining || budget > s->staging.size()) {
+    return make_error(ErrorCode::kBadState, "More bytes than the saved state was announced to have.");
+  }
+  for (size_t used = 0; used < budget;) {
+    used += transfer_some(s, s->staging.span().subspan(used, budget - used), false);
+    if (t.section == 1 && t.offset == 0) CAMELGPT_TRY(check_header(s));
+  }
+  progress->processed = budget;
+  if (t.remaining > 0) {
+    progress->state = ActivityState::kMore;
+    return {};
+  }
+  CAMELGPT_TRY(finish_restore(s));
+  t = {};
+  return {};
 }
 
 }  // namespace camelgpt

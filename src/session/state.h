@@ -1,4 +1,4 @@
-// A saved state on its way: the text that the cache holds, with keys and values. docs/formats.md describes the bytes.
+// A saved state in transfer: the text in the cache with its keys and values. docs/formats.md describes the bytes.
 #pragma once
 
 #include <cstddef>
@@ -11,20 +11,20 @@ namespace camelgpt {
 struct StateHeader {
   char magic[4];  // "CGST"
   uint32_t version;
-  uint64_t checksum;    // of what comes behind it, part by part
+  uint64_t checksum;    // of everything after this field
   uint64_t model;       // model_fingerprint
   uint32_t kv_bits;     // of a stored key or value
   uint32_t length;      // tokens
-  uint64_t text_bytes;  // that say which these are
+  uint64_t text_bytes;  // bytes of the token ids or chunks
 };
 static_assert(sizeof(StateHeader) == 40);
 
 struct StateTransfer {
   StateHeader header;
   Buffer<uint8_t> text;
-  uint64_t left = 0;  // bytes that have not come through yet; 0: nothing is on its way
-  uint32_t part = 0;  // the header, the text, then those of the cache
-  size_t at = 0;      // bytes of it that have
+  uint64_t remaining = 0;  // bytes still to transfer
+  uint32_t section = 0;    // 0: the header, 1: the text, then the sections of the cache
+  size_t offset = 0;       // bytes of the section that are transferred
 };
 
 }  // namespace camelgpt

@@ -9,8 +9,7 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kCapacity = 1u << 16;  // chunks with an id at any time: 1.5 MiB with the hash table
-constexpr uint32_t kSymbols = 258;        // bytes, pad, end
+constexpr uint32_t kSymbols = 258;  // bytes, pad, end
 
 // Returns at most `length` bytes from the start of a word. Cuts between characters if the first one fits.
 std::string_view first_chunk(std::string_view word, uint32_t length) {
@@ -21,10 +20,10 @@ std::string_view first_chunk(std::string_view word, uint32_t length) {
 }
 
 // Appends the chunks of one word. Sets *full and stops when the chunk table has no free id.
-Status append_word(const Tokenizer& tokenizer, std::string_view word, Buffer<int32_t>* tokens, bool* full) {
+Status append_word(std::string_view word, ChunkTable* chunks, Buffer<int32_t>* tokens, bool* full) {
   while (!word.empty()) {
-    const std::string_view chunk = first_chunk(word, tokenizer.chunks.length);
-    const int32_t token = chunks_intern(chunk, &tokenizer.chunks);
+    const std::string_view chunk = first_chunk(word, chunks->length);
+    const int32_t token = chunks_intern(chunk, chunks);
     *full = token < 0;
     if (*full) return {};
     if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
@@ -34,7 +33,8 @@ Status append_word(const Tokenizer& tokenizer, std::string_view word, Buffer<int
 }
 
 // Appends the chunks of `text`. Sets *full and stops when the chunk table has no free id.
-Status append_text(const Tokenizer& tokenizer, std::string_view text, Buffer<int32_t>* tokens, bool* full) {
+Status append_text(const Tokenizer& tokenizer, std::string_view text, ChunkTable* chunks, Buffer<int32_t>* tokens,
+                   bool* full) {
   *full = false;
   BpeWorkspace workspace;
   Buffer<int32_t> word_tokens;
@@ -42,14 +42,14 @@ Status append_text(const Tokenizer& tokenizer, std::string_view text, Buffer<int
     const std::string_view word = text.substr(start, piece_end(tokenizer.pre, text, start) - start);
     start += word.size();
     if (tokenizer.merge_slots.empty()) {
-      CAMELGPT_TRY(append_word(tokenizer, word, tokens, full));
+      CAMELGPT_TRY(append_word(word, chunks, tokens, full));
       continue;
     }
     word_tokens.clear();
     CAMELGPT_TRY(bpe_encode(tokenizer, word, &workspace, &word_tokens));
     for (size_t i = 0; i < word_tokens.size() && !*full; ++i) {
       const std::string_view bytes = stored_piece(tokenizer, static_cast<uint32_t>(word_tokens[i]));
-      CAMELGPT_TRY(append_word(tokenizer, bytes, tokens, full));
+      CAMELGPT_TRY(append_word(bytes, chunks, tokens, full));
     }
   }
   return {};
@@ -78,22 +78,22 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   tokenizer->bos_token = tokenizer->eos_token = kEndChunk;
   constexpr std::string_view kAddBos = "tokenizer.ggml.add_bos_token";
   if (gguf_find(header, kAddBos) != nullptr) CAMELGPT_TRY(gguf_get_bool(header, kAddBos, &tokenizer->add_bos));
-  const bool reserved = chunks_reserve(kCapacity, static_cast<uint32_t>(length), &tokenizer->chunks);
-  return reserved ? Status{} : out_of_memory("chunks", kCapacity * sizeof(ChunkTable::Chunk));
+  tokenizer->chunk_length = static_cast<uint32_t>(length);
+  return {};
 }
 
 Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept,
-                     Buffer<int32_t>* tokens) {
+                     ChunkTable* chunks, Buffer<int32_t>* tokens) {
   const size_t before = tokens->size();
   bool full = false;
-  CAMELGPT_TRY(append_text(tokenizer, text, tokens, &full));
+  CAMELGPT_TRY(append_text(tokenizer, text, chunks, tokens, &full));
   if (!full) return {};
   tokens->shrink(before);
-  chunks_sweep(kept, &tokenizer.chunks);
-  CAMELGPT_TRY(append_text(tokenizer, text, tokens, &full));
+  chunks_sweep(kept, chunks);
+  CAMELGPT_TRY(append_text(tokenizer, text, chunks, tokens, &full));
   if (!full) return {};
   Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
-  status = with_expected(status, "at most about %zu", tokenizer.chunks.chunks.size() - kept.size());
+  status = with_expected(status, "at most about %zu", chunks->chunks.size() - kept.size());
   return with_hint(status, "Split the text into shorter ones.");
 }
 

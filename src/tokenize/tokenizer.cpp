@@ -84,7 +84,7 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
     return Status{};
   };
   if (options.add_special && tokenizer.add_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
-  if (tokenizer.chunks.in_use()) return chunks_encode(tokenizer, text, options.kept, tokens);
+  if (tokenizer.chunk_length != 0) return chunks_encode(tokenizer, text, options.kept, options.chunks, tokens);
   for (size_t start = 0; start < text.size();) {
     SpecialMatch special = {text.size(), 0, kNoToken};
     if (options.parse_special) special = specials_find(tokenizer, text, start);
@@ -106,8 +106,7 @@ uint64_t bytes_of(const Buffer<T>& buffer) {
 uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
   return bytes_of(tokenizer.piece_bytes) + bytes_of(tokenizer.piece_start) + bytes_of(tokenizer.token_type) +
          bytes_of(tokenizer.piece_slots) + bytes_of(tokenizer.merge_slots) + bytes_of(tokenizer.specials) +
-         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap) + bytes_of(tokenizer.chunks.chunks) +
-         bytes_of(tokenizer.chunks.slots);
+         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap);
 }
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
@@ -121,7 +120,6 @@ Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const
 }
 
 std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
-  if (tokenizer.chunks.in_use()) return chunks_bytes(tokenizer.chunks, token);
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return {};
   std::string_view piece = stored_piece(tokenizer, static_cast<uint32_t>(token));
   constexpr std::string_view kNoSpaceBefore = ".,:;!?)]}";
@@ -131,14 +129,13 @@ std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token) {
 }
 
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
-  if (tokenizer.chunks.in_use()) return token == kEndChunk;
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return false;
   const uint8_t type = tokenizer.token_type[static_cast<size_t>(token)];
   return type == kTokenControl || type == kTokenUnknown;
 }
 
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text) {
-  if (tokenizer.chunks.in_use()) return kNoToken;
+  if (tokenizer.chunk_length != 0) return kNoToken;
   int32_t token = pieces_find(tokenizer, text, PieceKind::kPlain);
   if (token == kNoToken) token = pieces_find(tokenizer, text, PieceKind::kMerged);
   if (token != kNoToken || tokenizer.kind != TokenizerKind::kWordPiece || text.size() != 1) return token;

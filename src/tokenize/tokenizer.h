@@ -46,11 +46,11 @@ struct MergeSlot {
   uint32_t result;  // the merged token
 };
 
-// All tables for encoding and decoding. Read-only after tokenizer_build, except `chunks`; the header may be freed then.
+// All tables for encoding and decoding. Read-only after tokenizer_build; the header may be freed then.
 struct Tokenizer {
-  // Of a model that reads bytes: its tokens are chunks, whose ids are assigned on first use. The tables below then only
-  // decide where words are cut.
-  mutable ChunkTable chunks;
+  // Byte-level models: a token is a chunk of at most this many bytes, with an id from EncodeOptions::chunks. The tables
+  // below then only decide where words are cut. 0: tokens are those of the vocabulary.
+  uint32_t chunk_length = 0;
   TokenizerKind kind = TokenizerKind::kBytePairs;
   bool add_space_prefix = false;     // put a space before a text and before the text after a special token
   bool remove_extra_spaces = false;  // unigram: strip spaces at both ends and collapse runs of them
@@ -94,7 +94,8 @@ uint64_t tokenizer_memory(const Tokenizer& tokenizer);
 struct EncodeOptions {
   bool add_special = true;             // add BOS and EOS if the model's metadata asks for them
   bool parse_special = true;           // recognise special tokens spelled out in the text
-  std::span<const int32_t> kept = {};  // chunks whose ids must survive when the chunk table is full
+  ChunkTable* chunks = nullptr;        // assigns ids to the chunks of a byte-level model; required for one
+  std::span<const int32_t> kept = {};  // chunk ids that must survive if the table is full
 };
 
 // Appends the ids of `text` to *tokens; after an error *tokens is unchanged. Text that is not UTF-8 is kBadInput with

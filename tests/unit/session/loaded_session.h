@@ -1,4 +1,4 @@
-// What tests of sessions have in common.
+// A session for tests, with the loops that callers write around the C++ API.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -12,10 +12,16 @@
 
 namespace camelgpt {
 
-// A session that is destroyed with its test.
+// A session that is destroyed with its test, and the options of its next generations.
 struct TestSession {
   Session* session = session_create();
+  GenerationOptions options;
+  std::vector<std::string> stop_strings;
+  std::vector<LogitBias> logit_bias;
+
   TestSession() { REQUIRE(session != nullptr); }
+  TestSession(const TestSession&) = delete;
+  TestSession& operator=(const TestSession&) = delete;
   ~TestSession() { session_destroy(session); }
   operator Session*() const { return session; }
 };
@@ -35,24 +41,79 @@ inline Status load(Session* session, const std::vector<uint8_t>& file, size_t pi
   return load(session, file, piece, MemoryOptions{context, kv_type, prunes, prunes, ffn});
 }
 
-// Puts bytes where calls read "the text" from.
-inline void put_bytes(Session* session, const std::string& bytes) {
-  char* buffer = session_text_buffer(session, bytes.size());
-  REQUIRE(buffer != nullptr);
-  std::copy(bytes.begin(), bytes.end(), buffer);
+// Sets the options of the next generations, without stop strings and biases.
+inline void configure(TestSession& session, const GenerationOptions& options) {
+  session.options = options;
+  session.stop_strings.clear();
+  session.logit_bias.clear();
+}
+inline void configure(TestSession& session, uint32_t max_tokens = 8, bool ignore_eos = true) {
+  GenerationOptions options;
+  options.max_tokens = max_tokens;
+  options.ignore_eos = ignore_eos;
+  configure(session, options);
 }
 
-inline void put_tokens(Session* session, const std::vector<int32_t>& tokens) {
-  int32_t* buffer = session_token_buffer(session, tokens.size());
-  REQUIRE(buffer != nullptr);
-  std::copy(tokens.begin(), tokens.end(), buffer);
+// Begins a generation.
+inline Status prompt(TestSession& session, const std::vector<int32_t>& tokens) {
+  const std::vector<std::string_view> stops(session.stop_strings.begin(), session.stop_strings.end());
+  return session_begin(session, GenerateRequest{tokens, session.options, stops, session.logit_bias});
 }
 
-inline void prefill(Session* session, const std::vector<int32_t>& tokens, uint32_t slice = 64) {
-  put_tokens(session, tokens);
-  REQUIRE(session_prompt(session, tokens.size()).ok());
-  uint32_t left = 1;
-  while (left > 0) REQUIRE(session_prefill(session, slice, &left).ok());
+// Begins a generation and evaluates its prompt.
+inline void prefill(TestSession& session, const std::vector<int32_t>& tokens, uint32_t slice = 64) {
+  REQUIRE(prompt(session, tokens).ok());
+  ActivityProgress progress;
+  while (session_remaining(session) > 0) {
+    REQUIRE(session_continue(session, slice, &progress).ok());
+    REQUIRE(progress.state == ActivityState::kMore);
+  }
+}
+
+// Runs an activity to its end; the status of the first call that fails.
+inline Status run(Session* session, uint32_t budget = 64) {
+  ActivityProgress progress{ActivityState::kMore};
+  while (progress.state == ActivityState::kMore) CAMELGPT_TRY(session_continue(session, budget, &progress));
+  return {};
+}
+template <typename Request>
+Status run(Session* session, const Request& request, uint32_t budget = 64) {
+  CAMELGPT_TRY(session_begin(session, request));
+  return run(session, budget);
+}
+
+// Chooses the next token, after a prompt that is evaluated; a shift of the context is evaluated first.
+struct Step {
+  int32_t token;
+  std::string text;
+  FinishReason finish;
+};
+inline Step step(Session* session) {
+  ActivityProgress progress{ActivityState::kMore};
+  do {
+    REQUIRE(session_continue(session, 64, &progress).ok());
+    REQUIRE(progress.state != ActivityState::kNeedsWeights);
+  } while (session_generation_step(session).token == -1);
+  const GenerationStep last = session_generation_step(session);
+  CHECK((last.finish == FinishReason::kNone) == (progress.state == ActivityState::kMore));
+  return {last.token, std::string(session_text(session)), last.finish};
+}
+
+// The tokens and the text of a generation up to its end, or of at most `limit` steps.
+struct Answer {
+  std::vector<int32_t> tokens;
+  std::string text;
+  FinishReason finish = FinishReason::kNone;
+};
+inline Answer answer(Session* session, size_t limit = SIZE_MAX) {
+  Answer answer;
+  while (answer.finish == FinishReason::kNone && answer.tokens.size() < limit) {
+    const Step next = step(session);
+    answer.tokens.push_back(next.token);
+    answer.text += next.text;
+    answer.finish = next.finish;
+  }
+  return answer;
 }
 
 inline std::vector<float> logits(Session* session) {
@@ -60,11 +121,16 @@ inline std::vector<float> logits(Session* session) {
   return {values.begin(), values.end()};
 }
 
-inline void configure(Session* session, uint32_t max_tokens = 8, bool ignore_eos = true) {
-  GenerationOptions options;
-  options.max_tokens = max_tokens;
-  options.ignore_eos = ignore_eos;
-  REQUIRE(session_configure(session, options).ok());
+inline std::vector<int32_t> tokenize(Session* session, std::string_view text) {
+  Buffer<int32_t> tokens;
+  REQUIRE(session_tokenize(session, text, {}, &tokens).ok());
+  return {tokens.begin(), tokens.end()};
+}
+
+inline std::string detokenize(Session* session, const std::vector<int32_t>& tokens) {
+  Buffer<char> text;
+  REQUIRE(session_detokenize(session, tokens, false, &text).ok());
+  return {text.begin(), text.end()};
 }
 
 }  // namespace camelgpt

@@ -1,0 +1,140 @@
+// EPDP in a step: which forward pass runs, which rows of the output head are scored, and how far the result drifts.
+#include <algorithm>
+#include <cstring>
+
+#include "nn/linear.h"
+#include "session/session.h"
+
+namespace camelgpt {
+namespace {
+
+constexpr uint32_t kMaxThinStreak = 6;  // longer streaks of thin margins do not lengthen the back-off
+
+bool limits_attention(const Session& s, const Sequence& q) {
+  const uint32_t kv_tokens = drift_kv_tokens(s.pruning.options, q.pruning.guard);
+  return kv_tokens != 0 && config_of(s).causal && q.cache.length >= kv_tokens;
+}
+
+// Neurons are skipped after the prompt has selected them, until the sequence drifts.
+bool skips_neurons(const Session& s, const Sequence& q) {
+  return pruning_observes_prompt(s) && pruning_knows_sequence(s, q) && q.cache.length >= q.pruning.prompt_end &&
+         q.pruning.guard.widened == 0;
+}
+
+// Whether pruned logits are in the workspace with a margin that is not too thin. After two thin margins in a row the
+// next steps are dense without a try: 2, then 4, up to 32.
+bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
+  StepPruning& p = q->pruning;
+  if (p.backoff > 0) {
+    --p.backoff;
+    return false;
+  }
+  const float min_margin = s->pruning.options.margin;
+  if (score_head_rows(s, q, output, rows) >= min_margin || min_margin == 0) {
+    p.thin_streak = 0;
+    return true;
+  }
+  p.thin_streak = std::min(p.thin_streak + 1, kMaxThinStreak);
+  if (p.thin_streak >= 2) p.backoff = 1u << (p.thin_streak - 1);
+  return false;
+}
+
+}  // namespace
+
+bool pruning_is_active(const Session& session) {
+  const PruneOptions& o = session.pruning.options;
+  return (session.memory.pruning.head.packed && o.head_rows != 0) || o.kv_tokens != 0 || o.ffn != 0;
+}
+
+bool pruning_observes_prompt(const Session& session) {
+  return session.pruning.options.ffn != 0 && session.memory.pruning.neurons.kept != 0;
+}
+
+bool pruning_knows_sequence(const Session& session, const Sequence& sequence) {
+  if (!pruning_observes_prompt(session)) return true;
+  return session.pruning.neurons_of == &sequence && session.memory.pruning.neurons.seen > 0;
+}
+
+void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused) {
+  sequence->pruning = {};
+  sequence->pruning.prompt_end = prompt;
+  if (!pruning_observes_prompt(*session)) return;
+  prompt_neurons_begin(prompt, reused, &session->memory.pruning.neurons);
+  session->pruning.neurons_of = sequence;
+}
+
+bool pruning_limits_steps(const Session& session, const Sequence& sequence) {
+  return limits_attention(session, sequence) || skips_neurons(session, sequence);
+}
+
+void pruning_forward(Session* session, Sequence* sequence, std::span<const int32_t> tokens, uint32_t outputs) {
+  StepPruning& p = sequence->pruning;
+  const Model& model = model_of(*session);
+  Workspace* const workspace = &session->memory.workspace;
+  PromptNeurons& neurons = session->memory.pruning.neurons;
+  const uint32_t count = static_cast<uint32_t>(tokens.size());
+  StepLimits limits;
+  limits.kv_tokens = drift_kv_tokens(session->pruning.options, p.guard);
+  const bool is_step = count == 1 || !model.config.causal;
+  p.attention_limited = count == 1 && limits_attention(*session, *sequence);
+  p.neurons_skipped = is_step && skips_neurons(*session, *sequence);
+  if (p.neurons_skipped) {
+    prompt_neurons_pack(model, &neurons);
+    return model_forward(neurons.light, tokens, outputs, &sequence->cache, workspace, limits);
+  }
+  if (!pruning_observes_prompt(*session) || sequence->cache.length >= p.prompt_end) {
+    return model_forward(model, tokens, outputs, &sequence->cache, workspace, limits);
+  }
+  // Every token goes through the last layer too, because its neurons are observed like those of the others.
+  workspace->importance = neurons.importance;
+  model_forward(model, tokens, count, &sequence->cache, workspace, limits);
+  workspace->importance = {};
+  neurons.seen += count;
+  const size_t stride = padded_rows(model.config.hidden);
+  float* x = workspace->x.data();
+  std::memmove(x, x + (count - outputs) * stride, outputs * stride * sizeof(float));
+}
+
+bool pruning_logits(Session* session, Sequence* sequence, uint32_t output) {
+  StepPruning& p = sequence->pruning;
+  const PruneOptions& options = session->pruning.options;
+  const uint32_t vocabulary = config_of(*session).vocabulary;
+  const uint32_t rows = session->memory.pruning.head.packed ? drift_head_rows(options, p.guard, vocabulary) : 0;
+  const bool complete = is_complete(*session);
+  bool scored = false;  // pruned logits are in the workspace
+  if (!complete && !has_head_rows(session, sequence, output, rows, &scored)) return false;
+  const bool pruned = scored || (rows != 0 && !p.wants_head && try_pruned_logits(session, sequence, output, rows));
+  p.wants_head = !pruned && !complete;
+  if (p.wants_head) return false;
+  ++p.steps;
+  p.skipping_steps += p.neurons_skipped ? 1 : 0;
+  if (!pruned) {
+    model_logits(model_of(*session), output, &session->memory.workspace);
+    p.exact_rows += vocabulary;
+  }
+  if (!complete) return true;  // drift is checked once there is a dense model to compare with
+  // The cost of skipped neurons is measured for answers even without a budget.
+  const bool generates = session->activity.kind == ActivityKind::kGenerate;
+  const bool watched =
+      options.max_kl > 0 ? pruned || p.attention_limited || p.neurons_skipped : p.neurons_skipped && generates;
+  if (!watched || !drift_check_due(&p.guard)) return true;
+  const std::span<float> logits = session->memory.workspace.logits.first(vocabulary);
+  const std::span<float> pruned_logits = session->memory.pruning.dense;
+  std::copy(logits.begin(), logits.end(), pruned_logits.begin());
+  pruning_dense_logits(session, sequence, output);  // this token is chosen from the dense logits
+  drift_observe(options, kl_divergence(logits, pruned_logits), p.attention_limited, &p.guard);
+  return true;
+}
+
+void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output) {
+  const Model& model = model_of(*session);
+  Workspace* const workspace = &session->memory.workspace;
+  if (sequence->pruning.attention_limited || sequence->pruning.neurons_skipped) {
+    // Evaluates the token again with the whole context and all neurons.
+    --sequence->cache.length;
+    model_forward(model, sequence->history.subspan(sequence->cache.length, 1), 1, &sequence->cache, workspace);
+  }
+  model_logits(model, output, workspace);
+}
+
+}  // namespace camelgpt
