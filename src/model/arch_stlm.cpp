@@ -22,10 +22,9 @@ Status bind(WeightBinder* binder, Model* model) {
   return decoder_bind_layers(kTensors, binder, model);
 }
 
-void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
-             KvCache* cache, Workspace* workspace) {
-  embed_chunks(model, tokens, workspace);
-  decoder_layers(model, static_cast<uint32_t>(tokens.size()), outputs, limits, cache, workspace);
+void forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace) {
+  embed_chunks(model, token_rows(model, runs, workspace), workspace);
+  decoder_layers(model, runs, workspace);
 }
 
 }  // namespace

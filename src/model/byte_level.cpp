@@ -252,18 +252,18 @@ ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena) {
   return place.data();
 }
 
-void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace* w) {
+void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {
   const ModelConfig& c = model.config;
   const uint32_t length = c.bytes.length;
   const size_t hidden = padded_rows(c.hidden);
-  for (size_t first = 0; first < tokens.size();) {
-    const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), tokens.size() - first));
+  for (size_t first = 0; first < rows.size();) {
+    const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), rows.size() - first));
     parallel([&](const Worker& worker) {
       const BytePass p{c, worker, w, *w->bytes, count * length};
       p.each(p.rows, 1, [&](Range part) {
         for (uint32_t t = part.first; t < part.end; ++t) {
           const uint32_t at = t % length;
-          const std::string_view bytes = chunks_bytes(*model.chunks, tokens[first + t / length]);
+          const std::string_view bytes = chunks_bytes(*model.chunks, rows[first + t / length].token);
           const uint32_t symbol = at < bytes.size() ? static_cast<uint8_t>(bytes[at]) : at == 0 ? kEndByte : kPadByte;
           float* x = p.b.x.data() + t * p.stride;
           panel_row(model.bytes->embedding, symbol, x);

@@ -47,7 +47,7 @@ Status bind_bytes(WeightBinder* binder, Model* model);
 ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena);
 
 // workspace->x [tokens, hidden] = the vectors of the chunks.
-void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace* workspace);
+void embed_chunks(const Model& model, TokenRows rows, Workspace* workspace);
 // As model_logits: workspace->logits [length, kByteVocabulary].
 void byte_logits(const Model& model, uint32_t output, Workspace* workspace);
 // As model_score. A chunk is as probable as its bytes and, where it is not full, the pad behind them. *best is the

@@ -22,12 +22,10 @@ struct DecoderTensors {
 
 // As Architecture::bind and Architecture::forward.
 Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model);
-void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
-                     KvCache* cache, Workspace* workspace);
-// The parts of these two that begin behind the embedding: without it and the head, and with workspace->x as `count`
-// tokens.
+void decoder_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
+// The parts of these two that follow the embedding: without it and the head, and with workspace->rows and workspace->x
+// as the tokens.
 Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, Model* model);
-void decoder_layers(const Model& model, uint32_t count, uint32_t outputs, const StepLimits& limits, KvCache* cache,
-                    Workspace* workspace);
+void decoder_layers(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 
 }  // namespace camelgpt

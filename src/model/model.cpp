@@ -71,6 +71,8 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   const uint32_t widest_ffn = std::max(config.ffn, config.shared_ffn);
   const uint64_t ffn = padded_rows(widest_ffn);
   const uint64_t tokens = forward_tokens(config, context);
+  workspace->rows = arena->take<TokenRow>(tokens);
+  workspace->output_rows = arena->take<TokenRow>(kMaxBatch);
   workspace->x = arena->take<float>(tokens * hidden);
   workspace->normed = arena->take<float>(kMaxBatch * hidden);
   workspace->query = arena->take<float>(kMaxBatch * query);
@@ -116,13 +118,35 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   }
 }
 
-void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                   Workspace* workspace, const StepLimits& limits) {
-  assert(!tokens.empty() && tokens.size() <= forward_tokens(model.config, cache->context));
-  assert(tokens.size() <= cache->context - cache->length);
-  assert(outputs <= tokens.size());
-  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 && model.config.causal ? limits : StepLimits{},
-                              cache, workspace);
+TokenRows token_rows(const Model& model, std::span<const TokenRun> runs, Workspace* workspace) {
+  const bool causal = model.config.causal;
+  uint32_t count = 0, outputs = 0;
+  for (const TokenRun& run : runs) {
+    const uint32_t tokens = static_cast<uint32_t>(run.tokens.size()), position = run.cache->length;
+    for (uint32_t t = 0; t < tokens; ++t, ++count) {
+      const TokenRow row{run.cache,
+                         run.tokens[t],
+                         count,
+                         position + t,
+                         causal ? 0 : position + tokens,
+                         causal && tokens == 1 ? run.kv_tokens : 0};
+      workspace->rows[count] = row;
+      if (causal && tokens - t <= run.outputs) workspace->output_rows[outputs++] = row;
+    }
+  }
+  return workspace->rows.first(count);
+}
+
+void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace) {
+  assert(!runs.empty());
+  [[maybe_unused]] size_t tokens = 0;
+  for ([[maybe_unused]] const TokenRun& run : runs) {
+    assert(!run.tokens.empty() && run.tokens.size() <= run.cache->context - run.cache->length);
+    assert(run.outputs <= run.tokens.size());
+    tokens += run.tokens.size();
+    assert(tokens <= forward_tokens(model.config, run.cache->context));
+  }
+  model.architecture->forward(model, runs, workspace);
 }
 
 namespace {
@@ -228,21 +252,22 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   });
 }
 
-void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace) {
+void embed_tokens(const Model& model, TokenRows rows, Workspace* workspace) {
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
   float* x = workspace->x.data();
-  for (size_t t = 0; t < tokens.size(); ++t, x += stride) {
-    panel_row(model.embedding, static_cast<uint32_t>(tokens[t]), x);
+  for (const TokenRow& row : rows) {
+    panel_row(model.embedding, static_cast<uint32_t>(row.token), x);
     if (c.embedding_scale != 1) scale_values(x, c.hidden, c.embedding_scale);
-    const auto add_row = [&](const Panel& rows, uint32_t row) {
-      if (rows.data == nullptr) return;
-      panel_row(rows, row, workspace->normed.data());
+    const auto add_row = [&](const Panel& table, uint32_t index) {
+      if (table.data == nullptr) return;
+      panel_row(table, index, workspace->normed.data());
       kernels().add(x, workspace->normed.data(), c.hidden);
     };
-    add_row(model.positions, position + static_cast<uint32_t>(t));
+    add_row(model.positions, row.position);
     add_row(model.token_types, 0);
     if (model.embedding_norm.weight != nullptr) normalize(c, model.embedding_norm, x, c.hidden, x);
+    x += stride;
   }
 }
 

@@ -99,13 +99,35 @@ struct NeuronCount {
   uint64_t total = 0;
 };
 
-// Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
+// Consecutive tokens of one sequence in a forward pass. They follow what `cache` holds.
+struct TokenRun {
+  KvCache* cache;
+  std::span<const int32_t> tokens;
+  uint32_t outputs = 0;    // hidden states are made for the last `outputs` tokens (non-causal models: of all)
+  uint32_t kv_tokens = 0;  // EPDP: positions that attention may read in a layer when the run is a single token; 0: all
+};
+
+// One token of a forward pass. A pass reads what it needs to know of runs here.
+struct TokenRow {
+  KvCache* cache;  // of the run; tokens of different runs have different caches
+  int32_t token;
+  uint32_t index;      // in the pass
+  uint32_t position;   // in the sequence
+  uint32_t seen;       // positions that the token sees, before and after its own; 0: those up to its own
+  uint32_t kv_tokens;  // as in the run, but 0 unless the run is a single token of a causal model
+};
+using TokenRows = std::span<const TokenRow>;
+
+// Memory for forward passes of up to forward_tokens() tokens, which are evaluated in batches of kMaxBatch. Rows of
+// floats are padded to whole groups of eight.
 struct Workspace {
-  std::span<float> x;           // [forward_tokens(), hidden] the residual stream; after a forward pass the outputs
-  std::span<float> normed;      // [batch, hidden]
-  std::span<float> query;       // [batch, heads * head_width]
-  std::span<float> key, value;  // [batch, kv_heads * head_width]
-  std::span<float> attended;    // [batch, heads * head_width]
+  std::span<TokenRow> rows;         // [forward_tokens()] the tokens of the pass
+  std::span<TokenRow> output_rows;  // [kMaxBatch] those with outputs, of causal models
+  std::span<float> x;               // [forward_tokens(), hidden] the residual stream; after a forward pass the outputs
+  std::span<float> normed;          // [batch, hidden]
+  std::span<float> query;           // [batch, heads * head_width]
+  std::span<float> key, value;      // [batch, kv_heads * head_width]
+  std::span<float> attended;        // [batch, heads * head_width]
   std::span<float> conv_before, conv_in, convolved;  // [batch, hidden] of models with convolutions
   std::span<float> gate, up;                         // [batch, ffn]
   std::span<float> projected;                        // [batch, hidden]
@@ -120,22 +142,14 @@ struct Workspace {
       importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
 };
 
-// What a step of a single token may leave out. Batches of several tokens are evaluated in full.
-struct StepLimits {
-  uint32_t kv_tokens = 0;  // positions that attention reads in a layer, see model/kv_pages.h; 0: all
-};
-
 // One row of the table of architectures: a new architecture is one file and one row.
 struct Architecture {
   const char* name;  // as general.architecture says
   Status (*read_config)(const GgufHeader& header, ModelConfig* config);
   // Names all tensors to the binder and fills in the model's weights.
   Status (*bind)(WeightBinder* binder, Model* model);
-  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden
-  // states of the last `outputs` tokens in workspace->x, from its first row on; those of all where tokens see what
-  // comes after them.
-  void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
-                  KvCache* cache, Workspace* workspace);
+  // As model_forward.
+  void (*forward)(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 };
 
 // Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that
@@ -151,11 +165,12 @@ inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
   return config.causal ? kMaxBatch : std::max(kMaxBatch, context);
 }
 
-// Evaluates 1 .. forward_tokens() tokens after what the cache holds; the cache must have room for them. Hidden states
-// are made for the last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer. Where the
-// model is not causal, each token sees all that the cache holds then, and there are hidden states of all.
-void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                   Workspace* workspace, const StepLimits& limits = {});
+// Evaluates runs of different sequences in one pass, on all threads, and advances their caches, which must have room.
+// There is at least one run, each has at least one token, and all of them together have at most forward_tokens(). The
+// normed hidden states of the outputs lie in workspace->x [outputs of all runs, hidden], in the order of the runs. Few
+// outputs save most of the last layer. In a causal model a token sees its sequence up to its own position, in others
+// the whole run and all that its cache held before. Each run gets the bits that it would get alone.
+void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 
 // Logits of one output of the last forward pass into workspace->logits.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
@@ -172,9 +187,11 @@ inline Precision coarse_precision(const Panel& weights) {
   return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
 }
 
-// workspace->x = rows of the embedding, scaled, plus those of the positions from `position` on where the model has
-// them.
-void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace);
+// Fills workspace->rows, and of causal models workspace->output_rows. Returns the former.
+TokenRows token_rows(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
+
+// workspace->x = rows of the embedding, scaled, plus those of the positions if the model has them.
+void embed_tokens(const Model& model, TokenRows rows, Workspace* workspace);
 
 inline void scale_values(float* x, uint32_t count, float factor) {
   for (uint32_t i = 0; i < count; ++i) x[i] *= factor;

@@ -54,7 +54,8 @@ Status session_embed_continue(Session* session, uint32_t max_tokens, uint32_t* l
   const uint32_t first = s->cache.length, count = std::min(s->history_length - first, most);
   *left = s->history_length - first - count;
   if (count == 0) return {};
-  model_forward(s->model, s->history.subspan(first, count), count, &s->cache, &s->workspace);
+  const TokenRun run{&s->cache, s->history.subspan(first, count), count};
+  model_forward(s->model, {&run, 1}, &s->workspace);
   pool(s, first, count);
   if (*left == 0) finish(s, s->history_length);
   return {};

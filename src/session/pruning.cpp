@@ -139,7 +139,8 @@ void learn(Session* s) {
   const uint32_t count = std::min({kMaxBatch, window - p.window_length, total - p.text_next});
   const std::span<int32_t> tokens = s->history.subspan(p.window_length, count);
   std::copy_n(p.text.begin() + p.text_next, count, tokens.begin());
-  model_forward(s->model, tokens, count, &s->cache, &s->workspace);
+  const TokenRun run{&s->cache, tokens, count};
+  model_forward(s->model, {&run, 1}, &s->workspace);
   calibration_add(s->model, s->workspace, count, total, &p.calibration);
   p.window_length += count;
   p.text_next += count;
@@ -174,21 +175,21 @@ void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t
   Session* s = session;
   Pruning& p = s->pruning;
   const uint32_t count = static_cast<uint32_t>(tokens.size());
-  StepLimits limits;
-  limits.kv_tokens = drift_kv_tokens(p.options, p.guard);
+  TokenRun run{&s->cache, tokens, outputs, drift_kv_tokens(p.options, p.guard)};
   const bool is_step = count == 1 || !s->model.config.causal;
   p.limited = count == 1 && limits_attention(*s);
   p.light = is_step && limits_neurons(*s);
   if (p.light) {
     prompt_neurons_pack(s->model, &p.neurons);
-    return model_forward(p.neurons.light, tokens, outputs, &s->cache, &s->workspace, limits);
+    return model_forward(p.neurons.light, {&run, 1}, &s->workspace);
   }
   if (!pruning_watches_prompt(p) || s->cache.length >= p.prompt_end) {
-    return model_forward(s->model, tokens, outputs, &s->cache, &s->workspace, limits);
+    return model_forward(s->model, {&run, 1}, &s->workspace);
   }
   // All tokens go through the last layer too: what its neurons do matters as much.
   s->workspace.importance = p.neurons.importance;
-  model_forward(s->model, tokens, count, &s->cache, &s->workspace, limits);
+  run.outputs = count;
+  model_forward(s->model, {&run, 1}, &s->workspace);
   s->workspace.importance = {};
   p.neurons.seen += count;
   const size_t stride = padded_rows(s->model.config.hidden);
@@ -228,7 +229,8 @@ void pruning_dense_logits(Session* session, uint32_t output) {
   Session* s = session;
   if (s->pruning.limited || s->pruning.light) {  // once more, with all of the context and all neurons
     --s->cache.length;
-    model_forward(s->model, s->history.subspan(s->cache.length, 1), 1, &s->cache, &s->workspace);
+    const TokenRun run{&s->cache, s->history.subspan(s->cache.length, 1), 1};
+    model_forward(s->model, {&run, 1}, &s->workspace);
   }
   model_logits(s->model, output, &s->workspace);
 }

@@ -63,8 +63,6 @@ TEST_CASE("as many pages are chosen as may be kept, and never more than there ar
   }
 }
 
-static StepLimits kv_limit(uint32_t tokens) { return {tokens}; }
-
 // A tiny model with room for many pages.
 struct PagedModel {
   static constexpr uint32_t kContext = 512;
@@ -87,13 +85,18 @@ struct PagedModel {
       for (uint32_t i = 0; i < tokens.size(); ++i) {
         tokens[i] = static_cast<int32_t>(TestRandom(1000 * text + cache.length + i).next() % 256);
       }
-      model_forward(session->model, tokens, 0, &cache, &workspace);
+      forward(tokens, 0);
     }
   }
 
-  std::vector<float> step(const StepLimits& limits) {
+  void forward(std::span<const int32_t> tokens, uint32_t outputs, uint32_t kv_tokens = 0) {
+    const TokenRun run{&cache, tokens, outputs, kv_tokens};
+    model_forward(session->model, {&run, 1}, &workspace);
+  }
+
+  std::vector<float> step(uint32_t kv_tokens = 0) {
     const int32_t token = static_cast<int32_t>(TestRandom(cache.length).next() % 256);
-    model_forward(session->model, {&token, 1}, 1, &cache, &workspace, limits);
+    forward({&token, 1}, 1, kv_tokens);
     model_logits(session->model, 0, &workspace);
     return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
   }
@@ -178,9 +181,9 @@ TEST_CASE("a limit that the context does not reach changes no bit") {
   PagedModel dense, limited;
   for (PagedModel* model : {&dense, &limited}) model->fill(250);
   for (int i = 0; i < 40; ++i) {  // over a page's border
-    CHECK(dense.step({}) == limited.step(kv_limit(320)));
+    CHECK(dense.step() == limited.step(320));
   }
-  CHECK(dense.step({}) != limited.step(kv_limit(160)));
+  CHECK(dense.step() != limited.step(160));
 }
 
 TEST_CASE("a limited step reads the pages that are chosen, and is the same with any number of threads") {
@@ -191,7 +194,7 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
     PagedModel model;
     model.fill(420, 50);
     std::vector<std::vector<float>> found;
-    for (int i = 0; i < 40; ++i) found.push_back(model.step(kv_limit(192)));
+    for (int i = 0; i < 40; ++i) found.push_back(model.step(192));
     if (count == 1) expected = found;
     CHECK(found == expected);
   }
@@ -217,8 +220,7 @@ TEST_CASE("batches are evaluated in full whatever the limit") {
   const std::vector<int32_t> tokens(3, 65);
   for (PagedModel* model : {&dense, &limited}) {
     model->fill(400);
-    const StepLimits limits = kv_limit(model == &limited ? 64 : 0);
-    model_forward(model->session->model, tokens, 1, &model->cache, &model->workspace, limits);
+    model->forward(tokens, 1, model == &limited ? 64 : 0);
     model_logits(model->session->model, 0, &model->workspace);
   }
   CHECK(std::equal(dense.workspace.logits.begin(), dense.workspace.logits.begin() + TinyLlama::kVocabulary,
