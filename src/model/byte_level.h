@@ -15,21 +15,21 @@ inline constexpr uint32_t kByteVocabulary = 258;
 // x += attention(norm(x)), then x = ffn(norm(x)), which may have another width.
 struct ByteBlock {
   const float* attention_norm = nullptr;  // [width]
-  Panel qkv;                              // [3 * width, width] queries, keys, values
-  Panel output;                           // [width, width]
+  Linear qkv;                             // [3 * width, width] queries, keys, values
+  Linear output;                          // [width, width]
   const float* ffn_norm = nullptr;        // [width]
-  Panel up;                               // [ffn, width]
-  Panel down;                             // [width of what follows, ffn]
+  Linear up;                              // [ffn, width]
+  Linear down;                            // [width of the next block, ffn]
 };
 
 struct ByteWeights {
   Panel embedding;                        // [kByteVocabulary, width]
   const float* positions = nullptr;       // [length, width]
   std::span<ByteBlock> embedder;          // width to hidden
-  Panel projection;                       // [length * width, hidden]
+  Linear projection;                      // [length * width, hidden]
   const float* head_positions = nullptr;  // [length, width]
   std::span<ByteBlock> head_blocks;       // width to width
-  Panel head;                             // [kByteVocabulary, width]; the embedding itself where they are tied
+  Linear head;                            // [kByteVocabulary, width]; the embedding itself if they are tied
 };
 
 // Rows are the positions of some chunks, kMaxBatch of them at most, and as far apart as the widest need.

@@ -35,12 +35,6 @@ const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_
   });
 }
 
-// y [tokens, stride] += bias, in some of the values.
-void add_bias(const float* bias, Range part, uint32_t tokens, float* y, size_t stride) {
-  if (bias == nullptr) return;
-  for (uint32_t t = 0; t < tokens; ++t) kernels().add(y + t * stride + part.first, bias + part.first, part.size());
-}
-
 // Some values of a token's residual stream += what was projected.
 void add_values(const Pass& pass, uint32_t token, Range part) {
   const size_t at = token * padded_rows(pass.config.hidden) + part.first;
@@ -62,15 +56,13 @@ void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// x += the norm of (weights * input + bias)
-void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm,
-                 const Activations& input) {
-  const size_t stride = padded_rows(weights.rows);
+// x += the norm of the product
+void add_product(const Pass& pass, const Linear& linear, const Norm& norm, const Activations& input) {
+  const size_t stride = padded_rows(linear.weight.rows);
   float* projected = pass.w->projected.data();
   const bool adds = norm.weight == nullptr;  // each thread what it has made
-  pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
-    linear_part(weights, rows, input, projected, stride, pass.own->group.data());
-    add_bias(bias, rows, input.tokens, projected, stride);
+  pass.worker.each(linear.weight.rows, kPanelRows, [&](Range rows) {
+    linear_slice(linear, rows, input, projected, stride, pass.own->group.data());
     for (uint32_t t = 0; adds && t < input.tokens; ++t) add_values(pass, t, rows);
   });
   pass.worker.barrier();
@@ -116,12 +108,10 @@ void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range 
   const ModelConfig& c = pass.config;
   const uint32_t key = c.kv_heads * c.head_width;
   const Range heads = part_within(part, 0, c.kv_heads), keys = rows_of(c, heads);
-  linear_part(layer.key, keys, input, pass.w->key.data(), key);
-  add_bias(layer.key_bias, keys, input.tokens, pass.w->key.data(), key);
+  linear_slice(layer.key, keys, input, pass.w->key.data(), key);
   norm_heads(pass, layer.key_norm, heads, input.tokens, pass.w->key.data(), key);
   const Range values = rows_of(c, part_within(part, c.kv_heads, c.kv_heads));
-  linear_part(layer.value, values, input, pass.w->value.data(), key);
-  add_bias(layer.value_bias, values, input.tokens, pass.w->value.data(), key);
+  linear_slice(layer.value, values, input, pass.w->value.data(), key);
 }
 
 // Rotates the keys and puts both into the caches.
@@ -147,8 +137,7 @@ void project_queries(const Pass& pass, const DecoderLayer& layer, Range heads, c
   const ModelConfig& c = pass.config;
   const uint32_t query = c.heads * c.head_width;
   const Range rows = rows_of(c, heads);
-  linear_part(layer.query, rows, input, pass.w->query.data(), query);
-  add_bias(layer.query_bias, rows, input.tokens, pass.w->query.data(), query);
+  linear_slice(layer.query, rows, input, pass.w->query.data(), query);
   norm_heads(pass, layer.query_norm, heads, input.tokens, pass.w->query.data(), query);
 }
 
@@ -332,7 +321,7 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   }
   pass.worker.barrier();
   if (queries == 0) return;
-  add_product(pass, layer.output, layer.output_bias, layer.post_attention_norm,
+  add_product(pass, layer.output, layer.post_attention_norm,
               attend_and_quantize(pass, index, outputs, coarse_precision(layer.output)));
   normalize_stream(pass, layer.attention_end_norm, queries);
 }
@@ -348,13 +337,12 @@ void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, Tok
   if (outputs.empty()) return;
   if (outputs.size() == rows.size()) {
     return add_product(
-        pass, layer.output, nullptr, {},
+        pass, layer.output, {},
         quantize_input(pass.worker, convolved, padded_rows(c.hidden), input.tokens, c.hidden, precision, pass.w));
   }
   keep_outputs(pass, outputs);
   pass.worker.barrier();
-  add_product(pass, layer.output, nullptr, {},
-              quantize_outputs(pass, outputs, convolved, pass.w->normed.data(), precision));
+  add_product(pass, layer.output, {}, quantize_outputs(pass, outputs, convolved, pass.w->normed.data(), precision));
 }
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
@@ -370,12 +358,8 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
   pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
-    linear_part(layer.gate, rows, input, gate, ffn);
-    add_bias(layer.gate_bias, rows, tokens, gate, ffn);
-    if (c.gated) {
-      linear_part(layer.up, rows, input, up, ffn, pass.own->group.data());
-      add_bias(layer.up_bias, rows, tokens, up, ffn);
-    }
+    linear_slice(layer.gate, rows, input, gate, ffn);
+    if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.own->group.data());
     for (uint32_t t = 0; t < tokens; ++t) {
       activate_gate(c.activation, gate + t * ffn + rows.first, c.gated ? up + t * ffn + rows.first : nullptr,
                     rows.size());
@@ -384,7 +368,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   pass.worker.barrier();
   if (gathers)
     add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
-  add_product(pass, layer.down, layer.down_bias, layer.post_ffn_norm,
+  add_product(pass, layer.down, layer.post_ffn_norm,
               quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
   normalize_stream(pass, layer.ffn_end_norm, tokens);
 }

@@ -151,20 +151,21 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
 
 namespace {
 
-// Some rows of the head: y[token * y_stride + row - rows.first].
+// Some rows of the head, scaled down to the soft cap: y[token * y_stride + row - rows.first].
 void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* own, float* y,
                size_t y_stride) {
-  if (model.head.order == PanelOrder::kGroups || input.tokens > 1) {
-    return linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
-  }
-  for (uint32_t first = rows.first; first < rows.end; first += kHeadChunk) {
+  const bool by_rows = model.head.weight.order == PanelOrder::kRows && input.tokens == 1;
+  if (!by_rows) linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
+  for (uint32_t first = rows.first; by_rows && first < rows.end; first += kHeadChunk) {
     const std::span<uint32_t> list = own->rows.first(std::min(kHeadChunk, rows.end - first));
     for (size_t i = 0; i < list.size(); ++i) list[i] = first + static_cast<uint32_t>(i);
-    kernels().rows[static_cast<int>(model.head.kind)](model.head, list, input, y + (first - rows.first));
+    linear_list(model.head, list, input, y + (first - rows.first));
   }
+  const float cap = model.config.logit_softcap;
+  for (uint32_t t = 0; cap != 0 && t < input.tokens; ++t) kernels().softcap(y + t * y_stride, rows.size(), cap);
 }
 
-// workspace->normed [hidden] = norm(gelu(dense * x + bias))
+// workspace->normed [hidden] = norm(gelu(head_dense(x)))
 void transform_output(const Model& model, const float* x, Workspace* workspace) {
   const ModelConfig& c = model.config;
   float* y = workspace->normed.data();
@@ -172,8 +173,7 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
     ThreadWorkspace& own = workspace->threads[worker.index];
     const Activations& input = quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
     worker.each(c.hidden, kPanelRows, [&](Range rows) {
-      linear_part(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
-      kernels().add(y + rows.first, model.head_dense_bias + rows.first, rows.size());
+      linear_slice(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
       activate_gate(c.activation, y + rows.first, nullptr, rows.size());
     });
   });
@@ -187,17 +187,15 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
   float* x = workspace->x.data() + output * stride;
-  if (model.head_dense.data != nullptr) {
+  if (model.head_dense.weight.data != nullptr) {
     transform_output(model, x, workspace);
     x = workspace->normed.data();
   }
   parallel([&](const Worker& worker) {
     const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, Precision::k16, workspace);
     worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
-      float* logits = workspace->logits.data() + rows.first;
-      head_rows(model, rows, input, &workspace->threads[worker.index], logits, padded_rows(c.vocabulary));
-      if (model.head_bias != nullptr) kernels().add(logits, model.head_bias + rows.first, rows.size());
-      if (c.logit_softcap != 0) kernels().softcap(logits, rows.size(), c.logit_softcap);
+      head_rows(model, rows, input, &workspace->threads[worker.index], workspace->logits.data() + rows.first,
+                padded_rows(c.vocabulary));
     });
   });
 }
@@ -224,11 +222,9 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
       const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
       worker.each(rows, kPanelRows, [&](Range part) {
-        float* logits = workspace->chunk.data() + part.first;
         const Range absolute{first + part.first, first + part.end};
-        head_rows(model, absolute, input, &workspace->threads[worker.index], logits, kHeadChunk);
-        for (uint32_t t = 0; c.logit_softcap != 0 && t < tokens; ++t)
-          k.softcap(logits + t * size_t{kHeadChunk}, part.size(), c.logit_softcap);
+        head_rows(model, absolute, input, &workspace->threads[worker.index], workspace->chunk.data() + part.first,
+                  kHeadChunk);
       });
       worker.barrier();
       for (uint32_t t = own.first; t < own.end; ++t) {

@@ -13,6 +13,7 @@
 #include "model/kv_cache.h"
 #include "model/kv_pages.h"
 #include "model/weights.h"
+#include "nn/linear.h"
 
 namespace camelgpt {
 
@@ -24,28 +25,25 @@ struct Norm {
 
 // One layer of a decoder. Matrices are [rows, columns]; what a model has none of is null.
 struct DecoderLayer {
-  Norm attention_norm;  // [hidden]
-  Panel query;          // [heads * head_width, hidden]
-  Panel key, value;     // [kv_heads * head_width, hidden]
-  const float *query_bias = nullptr, *key_bias = nullptr, *value_bias = nullptr;
-  Norm query_norm, key_norm;  // [head_width], or all heads where config.norms_all_heads
-  Panel output;               // [hidden, heads * head_width], or of the convolution [hidden, hidden]
-  const float* output_bias = nullptr;
-  Norm post_attention_norm;                // [hidden] of what is added to the residual stream
-  Norm attention_end_norm;                 // [hidden] of the stream after that
-  Panel conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
-  const float* conv = nullptr;             // [hidden, conv_length]
-  uint32_t state = 0;                      // which of the layers of its kind, for the cache
-  Norm ffn_norm;                           // [hidden]
-  Panel gate, up;                          // [ffn, hidden]; no up where config.gated is false
-  Panel down;  // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
-  // With experts, gate, up and down are those of all of them, one after the other.
-  Panel router;                          // [experts, hidden]
+  Norm attention_norm;                      // [hidden]
+  Linear query;                             // [heads * head_width, hidden]
+  Linear key, value;                        // [kv_heads * head_width, hidden]
+  Norm query_norm, key_norm;                // [head_width], or all heads if config.norms_all_heads
+  Linear output;                            // [hidden, heads * head_width], or of the convolution [hidden, hidden]
+  Norm post_attention_norm;                 // [hidden] of what is added to the residual stream
+  Norm attention_end_norm;                  // [hidden] of the stream after that
+  Linear conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
+  const float* conv = nullptr;              // [hidden, conv_length]
+  uint32_t state = 0;                       // index among the layers of its kind, for the cache
+  Norm ffn_norm;                            // [hidden]
+  Linear gate, up;                          // [ffn, hidden]; no up if config.gated is false
+  Linear down;  // [hidden, ffn]; up in rows and down in columns if neurons are skipped (sparse_ffn.h)
+  // With experts, gate, up and down hold those of all experts, one after the other.
+  Linear router;                         // [experts, hidden]
   const float* shared_router = nullptr;  // [hidden]
-  Panel shared_gate, shared_up, shared_down;
-  const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
-  Norm post_ffn_norm;  // [hidden]
-  Norm ffn_end_norm;   // [hidden]
+  Linear shared_gate, shared_up, shared_down;
+  Norm post_ffn_norm;  // [hidden] of what is added to the residual stream
+  Norm ffn_end_norm;   // [hidden] of the stream after that
 };
 
 struct Architecture;
@@ -55,18 +53,15 @@ struct ByteWorkspace;
 struct Model {
   const Architecture* architecture = nullptr;
   ModelConfig config;
-  Panel embedding;      // [vocabulary, hidden]
-  Panel head;           // [vocabulary, hidden]; the embedding itself where they are tied
-  Panel positions;      // [context_length, hidden]; of models without rope
-  Panel token_types;    // [any, hidden]; the first is added to all tokens
-  Norm embedding_norm;  // [hidden] of these sums
-  Norm final_norm;      // [hidden]
-  // What goes before and after the head of an encoder: head * norm(gelu(dense * x + bias)) + bias.
-  Panel head_dense;                        // [hidden, hidden]
-  const float* head_dense_bias = nullptr;  // [hidden]
-  Norm head_norm;                          // [hidden]
-  const float* head_bias = nullptr;        // [vocabulary]
-  const float* rope_factors = nullptr;     // [rope_rotated / 2] or null
+  Panel embedding;                      // [vocabulary, hidden]
+  Linear head;                          // [vocabulary, hidden]; the embedding itself if they are tied
+  Panel positions;                      // [context_length, hidden]; of models without rope
+  Panel token_types;                    // [any, hidden]; the first is added to all tokens
+  Norm embedding_norm;                  // [hidden] of these sums
+  Norm final_norm;                      // [hidden]
+  Linear head_dense;                    // [hidden, hidden] of encoders, which have head(norm(gelu(head_dense(x))))
+  Norm head_norm;                       // [hidden]
+  const float* rope_factors = nullptr;  // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
   const ByteWeights* bytes = nullptr;  // where config.bytes.length is not 0
   const ChunkTable* chunks = nullptr;  // likewise: what the tokens stand for
@@ -183,8 +178,8 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
 // --- shared by architecture files ---
 // The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of
 // normed inputs' (docs/accuracy.md).
-inline Precision coarse_precision(const Panel& weights) {
-  return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
+inline Precision coarse_precision(const Linear& linear) {
+  return multiplies_bytes(linear.weight.kind) ? Precision::k16 : Precision::k8;
 }
 
 // Fills workspace->rows, and of causal models workspace->output_rows. Returns the former.

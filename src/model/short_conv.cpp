@@ -9,12 +9,12 @@ namespace camelgpt {
 Status bind_short_conv(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
   const uint32_t hidden = config.hidden;
   const LayerTensorName products(layer, "shortconv.in_proj.weight");
-  CAMELGPT_TRY(bind_panel_rows(binder, products, {0, hidden}, 3 * hidden, hidden, &out->conv_before));
-  CAMELGPT_TRY(bind_panel_rows(binder, products, {hidden, 2 * hidden}, 3 * hidden, hidden, &out->conv_after));
-  CAMELGPT_TRY(bind_panel_rows(binder, products, {2 * hidden, 3 * hidden}, 3 * hidden, hidden, &out->conv_in));
+  CAMELGPT_TRY(bind_panel_rows(binder, products, {0, hidden}, 3 * hidden, hidden, &out->conv_before.weight));
+  CAMELGPT_TRY(bind_panel_rows(binder, products, {hidden, 2 * hidden}, 3 * hidden, hidden, &out->conv_after.weight));
+  CAMELGPT_TRY(bind_panel_rows(binder, products, {2 * hidden, 3 * hidden}, 3 * hidden, hidden, &out->conv_in.weight));
   CAMELGPT_TRY(
       bind_table(binder, LayerTensorName(layer, "shortconv.conv.weight"), hidden, config.conv_length, &out->conv));
-  return bind_panel(binder, LayerTensorName(layer, "shortconv.out_proj.weight"), hidden, hidden, &out->output);
+  return bind_panel(binder, LayerTensorName(layer, "shortconv.out_proj.weight"), hidden, hidden, &out->output.weight);
 }
 
 void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range channels, const Activations& input,
@@ -24,9 +24,9 @@ void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range chan
   float* before = workspace->conv_before.data();
   float* in = workspace->conv_in.data();
   float* out = workspace->convolved.data();
-  linear_part(layer.conv_before, channels, input, before, stride);
-  linear_part(layer.conv_in, channels, input, in, stride);
-  linear_part(layer.conv_after, channels, input, out, stride);
+  linear_slice(layer.conv_before, channels, input, before, stride);
+  linear_slice(layer.conv_in, channels, input, in, stride);
+  linear_slice(layer.conv_after, channels, input, out, stride);
   for (const TokenRow& row : rows) {
     float* kept = cache_conv_input(config, layer.state, row.position, row.cache);
     for (uint32_t i = channels.first; i < channels.end; ++i) kept[i] = in[i] * before[i];

@@ -48,8 +48,7 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   activations_begin(own.rotated.data(), head->rank, 1, head->rank, Precision::k8, &own.input);
   kernels().quantize({0, 1}, own.input);
   worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
-    linear_part(head->coarse, rows, own.input, logits.data(), logits.size());
-    kernels().add(logits.data() + rows.first, head->bias.data() + rows.first, rows.size());
+    linear_slice({head->coarse, head->bias.data()}, rows, own.input, logits.data(), logits.size());
   });
   return own.rotated[head->rank];
 }
@@ -151,10 +150,10 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
 
 void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) {
   const uint32_t hidden = model.config.hidden, rank = head->rank;
-  const uint32_t first = packer->next, count = std::min(kMaxBatch, model.head.rows - first);
+  const uint32_t first = packer->next, count = std::min(kMaxBatch, model.head.weight.rows - first);
   for (uint32_t r = 0; r < count; ++r) {
     float* row = packer->rows.data() + static_cast<size_t>(r) * hidden;
-    panel_row(model.head, first + r, row);
+    panel_row(model.head.weight, first + r, row);
     for (uint32_t i = 0; i < hidden; ++i) row[i] -= packer->centre[i];
   }
   Activations input;
@@ -210,7 +209,7 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHe
         const uint32_t count = std::min(kHeadChunk, part.end - first);
         const uint32_t selected =
             kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, own.rows.data());
-        score_exactly(model.head, first, state, own.rows.first(selected), &own, logits);
+        score_exactly(model.head.weight, first, state, own.rows.first(selected), &own, logits);
       }
     });
   });

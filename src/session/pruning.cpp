@@ -93,7 +93,7 @@ bool has_selected(Session* s, uint32_t output, uint32_t rows) {
   s->missing.clear();
   const float least = selected_rows(s->model, output, rows, &s->pruning.head, &s->workspace);
   const std::span<const float> logits = s->workspace.logits;
-  const Panel& head = s->model.head;
+  const Panel& head = s->model.head.weight;
   const uint32_t together = head.order == PanelOrder::kGroups ? kPanelRows : 1;  // rows that are scored together
   for (uint32_t row = 0; row < head.rows; ++row) {
     if (logits[row] < least) continue;

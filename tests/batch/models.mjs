@@ -13,6 +13,8 @@ const rowOf = (name) => rows.find((row) => row.name === name);
 const others = [
   { ...rowOf("llama-q8_0"), name: "camelgpt", architecture: "camelgpt", keys: relu },
   { ...rowOf("llama-q8_0"), name: "llama-relu", keys: relu },
+  { ...rowOf("granite"), name: "granite-relu", keys: { ...rowOf("granite").keys, ...relu }, type: "Q8_0" },
+  { ...rowOf("olmo2"), name: "olmo2-relu", keys: { ...rowOf("olmo2").keys, ...relu }, type: "Q8_0" },
 ];
 
 /** Writes <name>.gguf for each model; returns the paths. */

@@ -92,7 +92,7 @@ TEST_CASE("a step on the chosen neurons is a step on the model whose other neuro
       std::vector<bool> stays(kFfn);
       for (const uint32_t n : neurons.chosen.subspan(l * neurons.kept, neurons.kept)) stays[n] = true;
       CHECK(std::count(stays.begin(), stays.end(), true) == neurons.kept);
-      silence(dense.session->model.layers[l].down, stays);
+      silence(dense.session->model.layers[l].down.weight, stays);
     }
     const std::vector<float> expected = step(dense);
     CHECK(distance(pruned, expected) < c.error);
@@ -114,7 +114,7 @@ TEST_CASE("neurons are chosen by what they add") {
   REQUIRE(load(session, model.writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
   std::vector<bool> stays(kFfn);
   for (uint32_t n = 3; n < kFfn; n += 4) stays[n] = true;
-  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down, stays);
+  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down.weight, stays);
   configure(session);
   prefill(session, text(12));
   step(session);
