@@ -242,14 +242,15 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
   return {};
 }
 
-ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena) {
+uint32_t reserve_bytes(const ModelConfig& config, Arena* arena, Workspace* workspace) {
   const uint64_t widest = padded_rows(config.bytes.widest);
   const auto take = [arena](uint64_t width) { return arena->take<float>(kMaxBatch * width); };
   const ByteWorkspace b = {take(widest), take(widest), take(3 * widest), take(padded_rows(config.bytes.widest_ffn)),
                            take(padded_rows(kByteVocabulary))};
   const std::span<ByteWorkspace> place = arena->take<ByteWorkspace>(1);
   if (!place.empty()) place[0] = b;
-  return place.data();
+  workspace->bytes = place.data();
+  return std::max(config.bytes.widest, config.bytes.widest_ffn);
 }
 
 void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {

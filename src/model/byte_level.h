@@ -44,7 +44,7 @@ struct ByteWorkspace {
 // config->bytes. The widths of blocks are those of their tensors.
 Status read_byte_config(const ConfigReader& reader, ModelConfig* config);
 Status bind_bytes(WeightBinder* binder, Model* model);
-ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena);
+uint32_t reserve_bytes(const ModelConfig& config, Arena* arena, Workspace* workspace);
 
 // workspace->x [tokens, hidden] = the vectors of the chunks.
 void embed_chunks(const Model& model, TokenRows rows, Workspace* workspace);

@@ -415,11 +415,6 @@ void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* 
 }  // namespace
 
 void decoder_forward(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
-  embed_tokens(model, token_rows(model, runs, w), w);
-  decoder_layers(model, runs, w);
-}
-
-void decoder_layers(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
   const ModelConfig& c = model.config;
   size_t tokens = 0, outputs = 0;
   for (const TokenRun& run : runs) {

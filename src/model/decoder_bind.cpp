@@ -98,7 +98,8 @@ Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model
 
 }  // namespace
 
-Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+Status decoder_bind_ends(WeightBinder* binder, Model* model) {
+  const DecoderTensors& tensors = model->architecture->tensors;
   const ModelConfig& c = model->config;
   if (!c.has_head) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
@@ -127,18 +128,17 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
   } else {
     CAMELGPT_TRY(norm(tensors.output_norm, "output_norm.bias", &model->final_norm));
   }
-  CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
-  return decoder_bind_layers(tensors, binder, model);
+  return bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors);
 }
 
-Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
   DecoderLayer layer;  // what it shares with the one before it stays
   uint64_t block_macs = 0, ffn_macs = 0;
   uint32_t convolutions = 0;
   for (uint32_t l = 0; l < c.layers; ++l) {
-    const LayerBinder layer_binder{binder, tensors, c, l / c.block_repeat};
+    const LayerBinder layer_binder{binder, model->architecture->tensors, c, l / c.block_repeat};
     const bool repeats = l % c.block_repeat != 0, shares_ffn = repeats || (l > 0 && c.ffn_sharing);
     if (!shares_ffn) layer = {};
     const uint64_t before = binder->macs;

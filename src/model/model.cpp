@@ -2,69 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 
-#include "model/byte_level.h"
+#include "model/architecture.h"
+#include "model/decoder.h"
 #include "model/sparse_ffn.h"
-#include "nn/linear.h"
 
 namespace camelgpt {
-namespace {
-
-constexpr const Architecture* kArchitectures[] = {
-    &kLlamaArchitecture,    &kQwen2Architecture,    &kQwen3Architecture,    &kGemmaArchitecture,
-    &kGemma2Architecture,   &kGemma3Architecture,   &kPhi3Architecture,     &kGpt2Architecture,
-    &kStablelmArchitecture, &kOlmo2Architecture,    &kGraniteArchitecture,  &kChatglmArchitecture,
-    &kSmollm3Architecture,  &kQwen2MoeArchitecture, &kQwen3MoeArchitecture, &kOlmoeArchitecture,
-    &kLfm2Architecture,     &kMinicpmArchitecture,  &kBertArchitecture,     &kNomicBertArchitecture,
-    &kCamelGptArchitecture, &kStlmArchitecture,
-};
-
-// The names of all of them, for messages.
-struct ArchitectureNames {
-  char text[240];  // fits what a Status says was expected
-  ArchitectureNames() {
-    size_t size = 0;
-    for (const Architecture* architecture : kArchitectures) {
-      const int written =
-          std::snprintf(text + size, sizeof text - size, "%s%s", size == 0 ? "" : ", ", architecture->name);
-      size = std::min(sizeof text - 1, size + static_cast<size_t>(std::max(written, 0)));
-    }
-  }
-};
-
-}  // namespace
-
-Status model_open(const GgufHeader& header, Model* model) {
-  std::string_view name;
-  CAMELGPT_TRY(gguf_get_string(header, "general.architecture", &name));
-  for (const Architecture* architecture : kArchitectures) {
-    if (name == architecture->name) model->architecture = architecture;
-  }
-  if (model->architecture == nullptr) {
-    Status status =
-        make_error(ErrorCode::kUnsupportedArchitecture, "There is no engine for this model's architecture.");
-    status = with_expected(status, "one of: %s", ArchitectureNames().text);
-    status = with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
-    return with_hint(status, "Choose a model of a supported architecture.");
-  }
-  CAMELGPT_TRY(model->architecture->read_config(header, &model->config));
-  model->parameters = 0;
-  for (const GgufTensor& tensor : header.tensors) {
-    model->parameters += tensor.dimensions[0] * tensor.dimensions[1] * tensor.dimensions[2] * tensor.dimensions[3];
-  }
-  return {};
-}
 
 Status model_bind(WeightBinder* binder, Model* model) {
   binder->macs = 0;
-  CAMELGPT_TRY(model->architecture->bind(binder, model));
+  CAMELGPT_TRY(model->ends != nullptr ? model->ends->bind(binder, model) : decoder_bind_ends(binder, model));
+  CAMELGPT_TRY(decoder_bind_layers(binder, model));
   const CheckedSize used = binder->arena->used();
   return used.overflowed ? out_of_memory("the weights", used.value) : Status{};
 }
 
-void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace) {
+void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace) {
+  const ModelConfig& config = model.config;
   const uint64_t hidden = padded_rows(config.hidden);
   const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
   const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
@@ -93,9 +47,8 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
   workspace->logits = arena->take<float>(padded_rows(logit_count(config)));
   workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
-  if (config.bytes.length != 0) workspace->bytes = byte_workspace_reserve(config, arena);
-  const ByteConfig& bytes = config.bytes;
-  const uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, query, bytes.widest, bytes.widest_ffn});
+  uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, query});
+  if (model.ends != nullptr) columns = std::max<uint64_t>(columns, model.ends->reserve(config, arena, workspace));
   const Activations batch = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
   workspace->threads = arena->take<ThreadWorkspace>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
@@ -146,7 +99,10 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
     tokens += run.tokens.size();
     assert(tokens <= forward_tokens(model.config, run.cache->context));
   }
-  model.architecture->forward(model, runs, workspace);
+  const TokenRows rows = token_rows(model, runs, workspace);
+  const auto embed = model.ends != nullptr ? model.ends->embed : embed_tokens;
+  embed(model, rows, workspace);
+  decoder_forward(model, runs, workspace);
 }
 
 namespace {
@@ -183,7 +139,7 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
 }  // namespace
 
 void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
-  if (model.bytes != nullptr) return byte_logits(model, output, workspace);
+  if (model.ends != nullptr) return model.ends->logits(model, output, workspace);
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
   float* x = workspace->x.data() + output * stride;
@@ -202,7 +158,7 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
 
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best) {
-  if (model.bytes != nullptr) return byte_score(model, targets, workspace, logprobs, best);
+  if (model.ends != nullptr) return model.ends->score(model, targets, workspace, logprobs, best);
   const Kernels& k = kernels();
   const ModelConfig& c = model.config;
   const uint32_t tokens = static_cast<uint32_t>(targets.size());

@@ -46,12 +46,14 @@ struct DecoderLayer {
   Norm ffn_end_norm;   // [hidden] of the stream after that
 };
 
-struct Architecture;
+struct Architecture;  // see model/architecture.h
+struct ModelEnds;
 struct ByteWeights;  // of models that read bytes, see model/byte_level.h
 struct ByteWorkspace;
 
 struct Model {
   const Architecture* architecture = nullptr;
+  const ModelEnds* ends = nullptr;  // of the architecture; null: an embedding and an output head
   ModelConfig config;
   Panel embedding;                      // [vocabulary, hidden]
   Linear head;                          // [vocabulary, hidden]; the embedding itself if they are tied
@@ -63,8 +65,8 @@ struct Model {
   Norm head_norm;                       // [hidden]
   const float* rope_factors = nullptr;  // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
-  const ByteWeights* bytes = nullptr;  // where config.bytes.length is not 0
-  const ChunkTable* chunks = nullptr;  // likewise: what the tokens stand for
+  const ByteWeights* bytes = nullptr;  // of models that read bytes
+  const ChunkTable* chunks = nullptr;  // of these: the bytes of the tokens
   uint64_t parameters = 0;
   uint64_t macs_per_token = 0;  // in matrices, for one decoded token
 };
@@ -137,23 +139,13 @@ struct Workspace {
       importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
 };
 
-// One row of the table of architectures: a new architecture is one file and one row.
-struct Architecture {
-  const char* name;  // as general.architecture says
-  Status (*read_config)(const GgufHeader& header, ModelConfig* config);
-  // Names all tensors to the binder and fills in the model's weights.
-  Status (*bind)(WeightBinder* binder, Model* model);
-  // As model_forward.
-  void (*forward)(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
-};
-
 // Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that
 // exist.
 Status model_open(const GgufHeader& header, Model* model);
 
 // Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
-void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace);
+void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace);
 
 // Tokens that one forward pass takes at most: all that may have to see one another.
 inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
@@ -220,28 +212,5 @@ inline const Activations& quantize_input(const Worker& worker, const float* x, s
                                          uint32_t columns, Precision precision, Workspace* workspace) {
   return quantize_input(worker, x, stride, tokens, columns, precision, workspace, [](Range) {});
 }
-
-extern const Architecture kLlamaArchitecture;
-extern const Architecture kQwen2Architecture;
-extern const Architecture kQwen3Architecture;
-extern const Architecture kGemmaArchitecture;
-extern const Architecture kGemma2Architecture;
-extern const Architecture kGemma3Architecture;
-extern const Architecture kPhi3Architecture;
-extern const Architecture kGpt2Architecture;
-extern const Architecture kStablelmArchitecture;
-extern const Architecture kOlmo2Architecture;
-extern const Architecture kGraniteArchitecture;
-extern const Architecture kChatglmArchitecture;
-extern const Architecture kSmollm3Architecture;
-extern const Architecture kQwen2MoeArchitecture;
-extern const Architecture kQwen3MoeArchitecture;
-extern const Architecture kOlmoeArchitecture;
-extern const Architecture kBertArchitecture;
-extern const Architecture kNomicBertArchitecture;
-extern const Architecture kCamelGptArchitecture;
-extern const Architecture kLfm2Architecture;
-extern const Architecture kMinicpmArchitecture;
-extern const Architecture kStlmArchitecture;
 
 }  // namespace camelgpt

@@ -85,8 +85,8 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
 }  // namespace
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
-  if (!config.has_head || !config.causal || config.bytes.length != 0)
-    return 0;  // only steps are pruned, over a vocabulary
+  // Only steps are pruned, and only logits over a vocabulary.
+  if (!config.has_head || !config.causal || logit_count(config) != config.vocabulary) return 0;
   // Selecting and the coarse scores take their time too.
   if (config.vocabulary < 8192 || config.hidden < 4 * kSmallestRank || config.logit_softcap != 0) return 0;
   const uint64_t attention = (2 * static_cast<uint64_t>(config.heads) + 2 * config.kv_heads) * config.head_width;

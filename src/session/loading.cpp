@@ -70,7 +70,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
     CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &cache));
   parts.cache = caches[0];
   plan->cache_bytes = taken();
-  workspace_reserve(config, context, arena, &parts.workspace);
+  workspace_reserve(parts.model, context, arena, &parts.workspace);
   sampler_reserve(&parts.sampler, config.vocabulary, arena);
   drafts_reserve(&parts.drafts, context, arena);
   parts.histories = arena->take<int32_t>(static_cast<uint64_t>(options.sequences) * context);

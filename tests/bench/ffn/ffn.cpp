@@ -95,7 +95,9 @@ void reserve(PanelKind kind, Bench* b, Arena* from) {
     b->sparse[l] = one;
     b->dense[l] = other;
   }
-  workspace_reserve(c, 64, from, &b->workspace);
+  Model model;
+  model.config = c;
+  workspace_reserve(model, 64, from, &b->workspace);
 }
 
 const float* take_input() { return bench->inputs.data() + next_input++ % kInputs * bench->config.hidden; }

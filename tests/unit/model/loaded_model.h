@@ -58,7 +58,7 @@ struct LoadedModel {
     binder->arena = from;
     CAMELGPT_TRY(model_bind(binder, &model));
     CAMELGPT_TRY(cache_reserve(model.config, model.config.context_length, KvType::k16, from, &cache));
-    workspace_reserve(model.config, model.config.context_length, from, &workspace);
+    workspace_reserve(model, model.config.context_length, from, &workspace);
     return {};
   }
 };

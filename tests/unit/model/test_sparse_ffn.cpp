@@ -128,7 +128,8 @@ namespace {
 // One layer's network twice over the same random weights, neuron by neuron and in groups.
 struct Networks {
   static constexpr uint32_t kHidden = 96, kFfn = 224;
-  ModelConfig config;
+  Model model;
+  ModelConfig& config = model.config;
   Arena arena;
   DecoderLayer sparse{}, dense{};
   std::vector<float> norm = std::vector<float>(kHidden, 1.0f);
@@ -179,7 +180,7 @@ struct Networks {
       layer->down.weight = groups ? panel_reserve(kind, kHidden, kFfn, from)
                                   : neuron_panel_reserve(kind, PanelOrder::kColumns, kHidden, kFfn, from);
     }
-    workspace_reserve(config, 64, from, &workspace);
+    workspace_reserve(model, 64, from, &workspace);
   }
 
   // x + network(x), skipping neurons.
