@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -81,7 +82,7 @@ struct ModelConfig {
   float local_rope_base = 0;    // of local layers, whose positions are not scaled; 0: the same for all
   float embedding_scale = 1;    // the embedding's rows are multiplied by it
   float residual_scale = 1;     // and what blocks add to the residual stream
-  float attention_scale = 0;    // of attention's scores; 0: 1 / sqrt(head_width)
+  float attention_scale = 0;    // see score_scale; 0: 1 / sqrt(head_width)
   float attention_softcap = 0;  // see Kernels::softcap; 0: none
   float logit_scale = 1;
   float logit_softcap = 0;  // 0: none
@@ -90,6 +91,11 @@ struct ModelConfig {
 
 // How many logits a token has.
 inline uint32_t logit_count(const ModelConfig& c) { return c.vocabulary * std::max(1u, c.bytes.length); }
+
+// What attention multiplies its scores by.
+inline float score_scale(const ModelConfig& c) {
+  return c.attention_scale != 0 ? c.attention_scale : 1.0f / std::sqrt(static_cast<float>(c.head_width));
+}
 
 inline bool is_local(const ModelConfig& c, uint32_t layer) {
   return c.window != 0 && (c.window_period == 0 || layer % c.window_period != c.window_period - 1);

@@ -1,7 +1,6 @@
 #include "model/decoder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "model/experts.h"
@@ -182,7 +181,7 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
   arguments.group = group;
   arguments.kv_head_first = 0;
   arguments.kv_head_count = c.kv_heads;
-  arguments.scale = c.attention_scale != 0 ? c.attention_scale : 1.0f / std::sqrt(static_cast<float>(c.head_width));
+  arguments.scale = score_scale(c);
   arguments.softcap = c.attention_softcap;
   arguments.window = is_local(c, index) ? c.window : 0;
   arguments.seen = row.seen;

@@ -215,6 +215,38 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
   }
 }
 
+TEST_CASE("pages are selected at the scale of attention") {
+  constexpr uint32_t kWidth = 8, kPages = 6;
+  ModelConfig config;
+  config.layers = config.kv_heads = 1;
+  config.heads = 2;
+  config.head_width = kWidth;
+  KvCache cache;
+  Arena arena;
+  PageScratch scratch;
+  take_from(&arena, [&](Arena* from) {
+    REQUIRE(cache_reserve(config, kPages * kAttentionTile, KvType::k16, from, &cache).ok());
+    scratch = page_scratch_reserve(kPages * kAttentionTile, from);
+  });
+  // One query looks for page 1, the other for page 2, and page 3 has something of both.
+  const float keys[kPages][2] = {{0, 0}, {10, 0}, {0, 10}, {8, 8}, {0, 0}, {0, 0}};
+  for (uint32_t p = 0; p < (kPages - 1) * kAttentionTile; ++p) {
+    float key[kWidth] = {};
+    std::copy_n(keys[p / kAttentionTile], 2, key);
+    cache_store_key(config, 0, 0, p, key, &cache);
+  }
+  cache.length = (kPages - 1) * kAttentionTile;
+  float q[2 * kWidth] = {};
+  q[0] = q[kWidth + 1] = 1;
+  const auto selected = [&](float scale) {
+    config.attention_scale = scale;
+    const auto tiles = select_pages(config, 0, 0, q, 4 * kAttentionTile, cache, scratch);
+    return std::vector<uint32_t>(tiles.begin(), tiles.end());
+  };
+  CHECK(selected(4) == std::vector<uint32_t>{0, 1, 4, 5});      // a sharp softmax prefers the best page of a query
+  CHECK(selected(0.01f) == std::vector<uint32_t>{0, 3, 4, 5});  // a flat one what suits both
+}
+
 TEST_CASE("batches are evaluated in full whatever the limit") {
   PagedModel dense, limited;
   const std::vector<int32_t> tokens(3, 65);
