@@ -14,6 +14,7 @@ import { flagWithoutFma, nodeOfMajor, v8Flags } from "./lib/node.mjs";
 import { Problem, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { buildWasm } from "./lib/wasm.mjs";
 import { ensureToolchain } from "./setup.mjs";
+import { writeModels } from "../tests/batch/models.mjs";
 
 const fuzzSeconds = 5;
 const stepTimeout = 20 * 60 * 1000;
@@ -44,6 +45,7 @@ const steps = [
   { name: "fuzzing", needs: ["set-up"], run: () => fuzz({ seconds: fuzzSeconds }) },
   { name: "WebAssembly", needs: ["set-up"], run: () => buildWasm(tools) },
   { name: "unit tests in WebAssembly", needs: ["set-up"], run: runUnitTestsInWebAssembly },
+  { name: "runs in one pass", needs: ["set-up"], run: compareRuns },
   { name: "TypeScript", needs: ["WebAssembly"], run: buildTypeScript },
   {
     name: "package in Node 20",
@@ -111,6 +113,17 @@ async function runUnitTestsInWebAssembly() {
       say(`the kernels with ${flag}:`);
       await run(tools.node24, [flag, program, "--no-colors", "--source-file=*/kernels/*"], { timeout: stepTimeout });
     }
+  }
+}
+
+/** Every architecture: several sequences in one forward pass get the bits that each gets alone. */
+async function compareRuns() {
+  const models = writeModels(join(repositoryRoot, "build/batch-models"));
+  const native = join(await buildNative("native"), "batch");
+  for (const threads of ["1", "2", "4"]) await run(native, [threads, ...models], { timeout: stepTimeout });
+  for (const flavour of ["simd", "relaxed"]) {
+    const program = join(await buildWithEmscripten(tools, `batch_${flavour}`), `batch_${flavour}.cjs`);
+    await run(tools.node24, [program, "1", ...models], { timeout: stepTimeout });
   }
 }
 

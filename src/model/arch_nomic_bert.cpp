@@ -1,20 +1,13 @@
 // Nomic's BERT (Nussbaum et al. 2024): an encoder with rotated positions and a gate.
-#include "model/decoder.h"
+#include "model/architecture.h"
 
 namespace camelgpt {
-namespace {
 
-constexpr DecoderTensors kTensors = {.fused_qkv = true, .pre_norms = false, .encoder = true};
-
-Status read_config(const GgufHeader& header, ModelConfig* config) {
-  config->rope = RopeStyle::kHalves;
-  return read_encoder_config({header, "nomic-bert"}, config);
-}
-
-Status bind(WeightBinder* binder, Model* model) { return decoder_bind(kTensors, binder, model); }
-
-}  // namespace
-
-const Architecture kNomicBertArchitecture = {"nomic-bert", read_config, bind, decoder_forward};
+const Architecture kNomicBertArchitecture = {
+    .name = "nomic-bert",
+    .tensors = {.fused_qkv = true, .pre_norms = false, .encoder = true},
+    .defaults = {.norm = NormKind::kLayer, .causal = false, .rope = RopeStyle::kHalves},
+    .read = read_encoder_config,
+};
 
 }  // namespace camelgpt

@@ -1,22 +1,12 @@
 // OLMo 2 (OLMo Team 2024): only what blocks add is normed, and all heads of queries and of keys together.
-#include "model/decoder.h"
+#include "model/architecture.h"
 
 namespace camelgpt {
-namespace {
 
-constexpr DecoderTensors kTensors = {.head_norms = true, .pre_norms = false, .post_norms = true};
-
-Status read_config(const GgufHeader& header, ModelConfig* config) {
-  const ConfigReader reader{header, "olmo2"};
-  config->rope = RopeStyle::kHalves;
-  config->norms_all_heads = true;
-  return read_decoder_config(reader, config);
-}
-
-Status bind(WeightBinder* binder, Model* model) { return decoder_bind(kTensors, binder, model); }
-
-}  // namespace
-
-const Architecture kOlmo2Architecture = {"olmo2", read_config, bind, decoder_forward};
+const Architecture kOlmo2Architecture = {
+    .name = "olmo2",
+    .tensors = {.head_norms = true, .pre_norms = false, .post_norms = true},
+    .defaults = {.norms_all_heads = true, .rope = RopeStyle::kHalves},
+};
 
 }  // namespace camelgpt

@@ -1,35 +1,23 @@
-// Super Tiny Language Models (Hillier et al. 2024) that read and write bytes: what goes through the decoder are vectors
-// of chunks, which byte_level.h makes and takes. docs/formats.md has the keys and tensors.
+// Super Tiny Language Models (Hillier et al. 2024) that read and write bytes: the vectors in the decoder are those of
+// chunks (model/byte_level.h). docs/formats.md has the keys and tensors.
+#include "model/architecture.h"
 #include "model/byte_level.h"
-#include "model/decoder.h"
 
 namespace camelgpt {
 namespace {
 
-constexpr DecoderTensors kTensors = {};
-constexpr uint32_t kMostChunks = 1u << 15;  // of a context: half of the chunks that have ids
+constexpr uint32_t kMaxChunks = 1u << 15;  // of a context: half of the chunks that have ids
 
-Status read_config(const GgufHeader& header, ModelConfig* config) {
-  const ConfigReader reader{header, "stlm"};
-  CAMELGPT_TRY(read_decoder_config(reader, config));
-  CAMELGPT_TRY(reader.count("context_length", kMostChunks, &config->context_length));
+Status read(const ConfigReader& reader, ModelConfig* config) {
+  CAMELGPT_TRY(reader.count("context_length", kMaxChunks, &config->context_length));
   CAMELGPT_TRY(reader.optional_positive("attention.scale", &config->attention_scale));
   return read_byte_config(reader, config);
 }
 
-Status bind(WeightBinder* binder, Model* model) {
-  CAMELGPT_TRY(bind_bytes(binder, model));
-  return decoder_bind_layers(kTensors, binder, model);
-}
-
-void forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
-             KvCache* cache, Workspace* workspace) {
-  embed_chunks(model, tokens, workspace);
-  decoder_layers(model, static_cast<uint32_t>(tokens.size()), outputs, limits, cache, workspace);
-}
+constexpr ModelEnds kEnds = {bind_bytes, reserve_bytes, embed_chunks, byte_logits, byte_score};
 
 }  // namespace
 
-const Architecture kStlmArchitecture = {"stlm", read_config, bind, forward};
+const Architecture kStlmArchitecture = {.name = "stlm", .read = read, .ends = &kEnds};
 
 }  // namespace camelgpt

@@ -69,11 +69,11 @@ Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32
     const uint32_t next =
         i + 1 == count ? last_width : rows_of(*binder->header, ByteTensorName(end, i, "ffn_down.weight"));
     const ByteTensor tensors[] = {{"attn_norm", 0, width, nullptr, &block.attention_norm},
-                                  {"attn_qkv", 3 * width, width, &block.qkv, nullptr},
-                                  {"attn_output", width, width, &block.output, nullptr},
+                                  {"attn_qkv", 3 * width, width, &block.qkv.weight, nullptr},
+                                  {"attn_output", width, width, &block.output.weight, nullptr},
                                   {"ffn_norm", 0, width, nullptr, &block.ffn_norm},
-                                  {"ffn_up", ffn, width, &block.up, nullptr},
-                                  {"ffn_down", next, ffn, &block.down, nullptr}};
+                                  {"ffn_up", ffn, width, &block.up.weight, nullptr},
+                                  {"ffn_down", next, ffn, &block.down.weight, nullptr}};
     CAMELGPT_TRY(bind_tensors(binder, ByteTensorName(end, i, "").text, tensors));
     if (!out->empty()) (*out)[i] = block;
     width = next;
@@ -136,11 +136,11 @@ struct BytePass {
   }
 
   enum class Then { kNothing, kAdd, kGelu };
-  // y = weights * input, which is added to x, or goes through GELU.
-  __attribute__((noinline)) void product(const Panel& weights, const Activations& input, float* y, size_t y_stride,
+  // y = the product, which is added to x, or goes through GELU.
+  __attribute__((noinline)) void product(const Linear& linear, const Activations& input, float* y, size_t y_stride,
                                          Then then) const {
-    each(weights.rows, kPanelRows, [&](Range part) {
-      linear_part(weights, part, input, y, y_stride);
+    each(linear.weight.rows, kPanelRows, [&](Range part) {
+      linear_slice(linear, part, input, y, y_stride);
       for (uint32_t t = 0; t < rows && then != Then::kNothing; ++t) {
         float* values = y + t * y_stride + part.first;
         if (then == Then::kGelu) {
@@ -153,11 +153,11 @@ struct BytePass {
   }
   void run(std::span<const ByteBlock> blocks) const {
     for (const ByteBlock& block : blocks) {
-      const uint32_t width = block.qkv.columns;
+      const uint32_t width = block.qkv.weight.columns;
       product(block.qkv, normed(block.attention_norm, width), b.qkv.data(), 3 * stride, Then::kNothing);
       product(block.output, attended(width), b.qkv.data(), stride, Then::kAdd);  // queries, keys and values were used
       product(block.up, normed(block.ffn_norm, width), b.neurons.data(), ffn_stride, Then::kGelu);
-      product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.rows), b.x.data(), stride,
+      product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.weight.rows), b.x.data(), stride,
               Then::kNothing);
     }
   }
@@ -176,7 +176,7 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
     const size_t hidden = padded_rows(c.hidden);
     const Activations& input = p.quantized(w->x.data() + first * hidden, hidden, count, c.hidden);
     p.each(all, kPanelRows, [&](Range part) {
-      linear_part(weights.projection, part, input, p.b.qkv.data(), all);
+      linear_slice(weights.projection, part, input, p.b.qkv.data(), all);
       for (uint32_t i = 0; i < count; ++i) {
         for (uint32_t at = part.first; at < part.end; ++at) {
           const float projected = p.b.qkv[i * all + at];
@@ -226,10 +226,10 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
   const ByteTensor tensors[] = {{"token_embd", kByteVocabulary, width, &weights.embedding, nullptr},
                                 {"position_embd", length, width, nullptr, &weights.positions},
                                 {"dec.position_embd", length, width, nullptr, &weights.head_positions},
-                                {"dec.projection", projected, c.hidden, &weights.projection, nullptr},
-                                {"output", kByteVocabulary, width, &weights.head, nullptr}};
+                                {"dec.projection", projected, c.hidden, &weights.projection.weight, nullptr},
+                                {"output", kByteVocabulary, width, &weights.head.weight, nullptr}};
   CAMELGPT_TRY(bind_tensors(binder, "", std::span(tensors).first(tied ? 4 : 5)));
-  if (tied) weights.head = weights.embedding;
+  if (tied) weights.head.weight = weights.embedding;
   CAMELGPT_TRY(bind_blocks(binder, kEmbedder, c.bytes.embedder_blocks, width, c.hidden, &weights.embedder));
   CAMELGPT_TRY(bind_blocks(binder, kHead, c.bytes.head_blocks, width, width, &weights.head_blocks));
   // The projection is of a whole chunk, all else is done at each position, and looking a byte up multiplies nothing.
@@ -242,28 +242,29 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
   return {};
 }
 
-ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena) {
+uint32_t reserve_bytes(const ModelConfig& config, Arena* arena, Workspace* workspace) {
   const uint64_t widest = padded_rows(config.bytes.widest);
   const auto take = [arena](uint64_t width) { return arena->take<float>(kMaxBatch * width); };
   const ByteWorkspace b = {take(widest), take(widest), take(3 * widest), take(padded_rows(config.bytes.widest_ffn)),
                            take(padded_rows(kByteVocabulary))};
   const std::span<ByteWorkspace> place = arena->take<ByteWorkspace>(1);
   if (!place.empty()) place[0] = b;
-  return place.data();
+  workspace->bytes = place.data();
+  return std::max(config.bytes.widest, config.bytes.widest_ffn);
 }
 
-void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace* w) {
+void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {
   const ModelConfig& c = model.config;
   const uint32_t length = c.bytes.length;
   const size_t hidden = padded_rows(c.hidden);
-  for (size_t first = 0; first < tokens.size();) {
-    const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), tokens.size() - first));
+  for (size_t first = 0; first < rows.size();) {
+    const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), rows.size() - first));
     parallel([&](const Worker& worker) {
       const BytePass p{c, worker, w, *w->bytes, count * length};
       p.each(p.rows, 1, [&](Range part) {
         for (uint32_t t = part.first; t < part.end; ++t) {
           const uint32_t at = t % length;
-          const std::string_view bytes = chunks_bytes(*model.chunks, tokens[first + t / length]);
+          const std::string_view bytes = chunks_bytes(*model.chunks, rows[first + t / length].token);
           const uint32_t symbol = at < bytes.size() ? static_cast<uint8_t>(bytes[at]) : at == 0 ? kEndByte : kPadByte;
           float* x = p.b.x.data() + t * p.stride;
           panel_row(model.bytes->embedding, symbol, x);

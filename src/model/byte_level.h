@@ -15,21 +15,21 @@ inline constexpr uint32_t kByteVocabulary = 258;
 // x += attention(norm(x)), then x = ffn(norm(x)), which may have another width.
 struct ByteBlock {
   const float* attention_norm = nullptr;  // [width]
-  Panel qkv;                              // [3 * width, width] queries, keys, values
-  Panel output;                           // [width, width]
+  Linear qkv;                             // [3 * width, width] queries, keys, values
+  Linear output;                          // [width, width]
   const float* ffn_norm = nullptr;        // [width]
-  Panel up;                               // [ffn, width]
-  Panel down;                             // [width of what follows, ffn]
+  Linear up;                              // [ffn, width]
+  Linear down;                            // [width of the next block, ffn]
 };
 
 struct ByteWeights {
   Panel embedding;                        // [kByteVocabulary, width]
   const float* positions = nullptr;       // [length, width]
   std::span<ByteBlock> embedder;          // width to hidden
-  Panel projection;                       // [length * width, hidden]
+  Linear projection;                      // [length * width, hidden]
   const float* head_positions = nullptr;  // [length, width]
   std::span<ByteBlock> head_blocks;       // width to width
-  Panel head;                             // [kByteVocabulary, width]; the embedding itself where they are tied
+  Linear head;                            // [kByteVocabulary, width]; the embedding itself if they are tied
 };
 
 // Rows are the positions of some chunks, kMaxBatch of them at most, and as far apart as the widest need.
@@ -44,10 +44,10 @@ struct ByteWorkspace {
 // config->bytes. The widths of blocks are those of their tensors.
 Status read_byte_config(const ConfigReader& reader, ModelConfig* config);
 Status bind_bytes(WeightBinder* binder, Model* model);
-ByteWorkspace* byte_workspace_reserve(const ModelConfig& config, Arena* arena);
+uint32_t reserve_bytes(const ModelConfig& config, Arena* arena, Workspace* workspace);
 
 // workspace->x [tokens, hidden] = the vectors of the chunks.
-void embed_chunks(const Model& model, std::span<const int32_t> tokens, Workspace* workspace);
+void embed_chunks(const Model& model, TokenRows rows, Workspace* workspace);
 // As model_logits: workspace->logits [length, kByteVocabulary].
 void byte_logits(const Model& model, uint32_t output, Workspace* workspace);
 // As model_score. A chunk is as probable as its bytes and, where it is not full, the pad behind them. *best is the

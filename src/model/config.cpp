@@ -49,7 +49,7 @@ Status read_rope(const ConfigReader& reader, ModelConfig* config) {
 }
 
 Status read_activation(const ConfigReader& reader, ModelConfig* config) {
-  if (!reader.has("hidden_activation")) return {};
+  if (!config->gated || !reader.has("hidden_activation")) return {};  // networks without a gate have GELU
   const Key key(reader.architecture, "hidden_activation");
   std::string_view name;
   CAMELGPT_TRY(gguf_get_string(reader.header, key.view(), &name));
@@ -196,13 +196,21 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
 }
 
 Status read_encoder_config(const ConfigReader& reader, ModelConfig* config) {
-  config->causal = false;
-  config->norm = NormKind::kLayer;
   config->has_head = gguf_find_tensor(reader.header, "mlm_dense.weight") != nullptr;
   const GgufTensor* types = gguf_find_tensor(reader.header, "token_types.weight");
   if (types != nullptr && types->dimensions[1] <= kMaxTokenTypes)
     config->token_types = static_cast<uint32_t>(types->dimensions[1]);
-  return read_decoder_config(reader, config);
+  return {};
+}
+
+Status read_scales(const ConfigReader& reader, ModelConfig* config) {
+  CAMELGPT_TRY(reader.optional_positive("embedding_scale", &config->embedding_scale));
+  CAMELGPT_TRY(reader.optional_positive("residual_scale", &config->residual_scale));
+  if (!reader.has("logit_scale")) return {};
+  float divisor = 1;
+  CAMELGPT_TRY(reader.positive("logit_scale", &divisor));
+  config->logit_scale = 1 / divisor;
+  return {};
 }
 
 }  // namespace camelgpt

@@ -1,6 +1,8 @@
 // What a model is: the numbers of its architecture, read from metadata and checked.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -78,16 +80,19 @@ struct ModelConfig {
   float local_rope_base = 0;    // of local layers, whose positions are not scaled; 0: the same for all
   float embedding_scale = 1;    // the embedding's rows are multiplied by it
   float residual_scale = 1;     // and what blocks add to the residual stream
-  float attention_scale = 0;    // of attention's scores; 0: 1 / sqrt(head_width)
+  float attention_scale = 0;    // see score_scale; 0: 1 / sqrt(head_width)
   float attention_softcap = 0;  // see Kernels::softcap; 0: none
   float logit_scale = 1;
   float logit_softcap = 0;  // 0: none
-  ByteConfig bytes;         // vocabulary is that of bytes then
+  ByteConfig bytes = {};    // of models that read bytes, whose vocabulary is that of bytes
 };
 
 // How many logits a token has.
-inline uint32_t logit_count(const ModelConfig& c) {
-  return c.bytes.length == 0 ? c.vocabulary : c.bytes.length * c.vocabulary;
+inline uint32_t logit_count(const ModelConfig& c) { return c.vocabulary * std::max(1u, c.bytes.length); }
+
+// What attention multiplies its scores by.
+inline float score_scale(const ModelConfig& c) {
+  return c.attention_scale != 0 ? c.attention_scale : 1.0f / std::sqrt(static_cast<float>(c.head_width));
 }
 
 inline bool is_local(const ModelConfig& c, uint32_t layer) {
@@ -114,10 +119,12 @@ struct ConfigReader {
   Status optional_positive(const char* name, float* value) const;
 };
 
-// Reads the keys that decoder models share. config->norm says which epsilon is read; the vocabulary is that of the
-// embedding tensor. Experts are not read here.
+// Reads the keys that decoder models share. *config holds the defaults of the architecture, of which norm, rope, gated
+// and conv_length decide what is read. The vocabulary is that of the embedding tensor. Experts are not read here.
 Status read_decoder_config(const ConfigReader& reader, ModelConfig* config);
-// The same for encoders in the manner of BERT.
+// Reads what encoders in the manner of BERT have besides.
 Status read_encoder_config(const ConfigReader& reader, ModelConfig* config);
+// Reads the scales of the embedding, of what blocks add, and of the logits, where the key holds a divisor.
+Status read_scales(const ConfigReader& reader, ModelConfig* config);
 
 }  // namespace camelgpt

@@ -1,7 +1,6 @@
 #include "model/decoder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "model/experts.h"
@@ -13,19 +12,14 @@
 namespace camelgpt {
 namespace {
 
-// One thread's part in a forward pass. All of them run the same code, share the rows, heads or tokens of each stage,
-// and meet at barriers between the stages.
+// What one thread knows of a forward pass. All threads run the same code, divide the rows, heads or tokens of each
+// stage among themselves, and meet at barriers between the stages.
 struct Pass {
   const ModelConfig& config;
   const Worker& worker;
-  const StepLimits& limits;
-  KvCache* cache;
   Workspace* w;
   ThreadWorkspace* own;
-  // The tokens that are evaluated now.
-  float* x;           // [tokens, hidden] of the residual stream
-  uint32_t position;  // of the first one
-  uint32_t seen;      // positions that all of them see; 0: those up to their own
+  float* x;  // [tokens, hidden] the residual stream of the current batch
 };
 
 // The norm of x, quantised for the products that follow.
@@ -38,12 +32,6 @@ const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_
       normalize(c, norm, pass.x + t * stride, c.hidden, normed + t * stride);
     }
   });
-}
-
-// y [tokens, stride] += bias, in some of the values.
-void add_bias(const float* bias, Range part, uint32_t tokens, float* y, size_t stride) {
-  if (bias == nullptr) return;
-  for (uint32_t t = 0; t < tokens; ++t) kernels().add(y + t * stride + part.first, bias + part.first, part.size());
 }
 
 // Some values of a token's residual stream += what was projected.
@@ -67,15 +55,13 @@ void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// x += the norm of (weights * input + bias)
-void add_product(const Pass& pass, const Panel& weights, const float* bias, const Norm& norm,
-                 const Activations& input) {
-  const size_t stride = padded_rows(weights.rows);
+// x += the norm of the product
+void add_product(const Pass& pass, const Linear& linear, const Norm& norm, const Activations& input) {
+  const size_t stride = padded_rows(linear.weight.rows);
   float* projected = pass.w->projected.data();
   const bool adds = norm.weight == nullptr;  // each thread what it has made
-  pass.worker.each(weights.rows, kPanelRows, [&](Range rows) {
-    linear_part(weights, rows, input, projected, stride, pass.own->group.data());
-    add_bias(bias, rows, input.tokens, projected, stride);
+  pass.worker.each(linear.weight.rows, kPanelRows, [&](Range rows) {
+    linear_slice(linear, rows, input, projected, stride, pass.own->group.data());
     for (uint32_t t = 0; adds && t < input.tokens; ++t) add_values(pass, t, rows);
   });
   pass.worker.barrier();
@@ -83,11 +69,11 @@ void add_product(const Pass& pass, const Panel& weights, const float* bias, cons
 }
 
 // Rotates some of the heads of one token.
-void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, uint32_t token) {
+void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, const TokenRow& row) {
   const ModelConfig& c = pass.config;
   if (c.rope == RopeStyle::kNone || (c.rope_period != 0 && layer % c.rope_period == c.rope_period - 1)) return;
   const size_t set = c.local_rope_base != 0 && is_local(c, layer) ? pass.w->cosine.size() / 2 : 0;
-  const size_t angles = set + static_cast<size_t>(pass.position - pass.cache->length + token) * (c.rope_rotated / 2);
+  const size_t angles = set + static_cast<size_t>(row.index) * (c.rope_rotated / 2);
   const auto rope = c.rope == RopeStyle::kPairs ? kernels().rope : kernels().rope_halves;
   rope(x + static_cast<size_t>(heads.first) * c.head_width, heads.size(), c.head_width, c.rope_rotated,
        pass.w->cosine.data() + angles, pass.w->sine.data() + angles);
@@ -121,27 +107,26 @@ void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range 
   const ModelConfig& c = pass.config;
   const uint32_t key = c.kv_heads * c.head_width;
   const Range heads = part_within(part, 0, c.kv_heads), keys = rows_of(c, heads);
-  linear_part(layer.key, keys, input, pass.w->key.data(), key);
-  add_bias(layer.key_bias, keys, input.tokens, pass.w->key.data(), key);
+  linear_slice(layer.key, keys, input, pass.w->key.data(), key);
   norm_heads(pass, layer.key_norm, heads, input.tokens, pass.w->key.data(), key);
   const Range values = rows_of(c, part_within(part, c.kv_heads, c.kv_heads));
-  linear_part(layer.value, values, input, pass.w->value.data(), key);
-  add_bias(layer.value_bias, values, input.tokens, pass.w->value.data(), key);
+  linear_slice(layer.value, values, input, pass.w->value.data(), key);
 }
 
-// Rotates the keys and puts both into the cache.
-void store_keys_and_values(const Pass& pass, uint32_t index, Range part, uint32_t tokens) {
+// Rotates the keys and puts both into the caches.
+void store_keys_and_values(const Pass& pass, uint32_t index, Range part, TokenRows rows) {
   const ModelConfig& c = pass.config;
-  const uint32_t key = c.kv_heads * c.head_width;
+  const size_t key = static_cast<size_t>(c.kv_heads) * c.head_width;
   const auto store = [&](float* x, Range heads, auto cache_store) {
-    for (uint32_t t = 0; t < tokens; ++t) {
+    for (const TokenRow& row : rows) {
       for (uint32_t h = heads.first; h < heads.end; ++h) {
-        cache_store(c, index, h, pass.position + t, x + static_cast<size_t>(t) * key + h * c.head_width, pass.cache);
+        cache_store(c, index, h, row.position, x + h * c.head_width, row.cache);
       }
+      x += key;
     }
   };
   const Range keys = part_within(part, 0, c.kv_heads);
-  for (uint32_t t = 0; t < tokens; ++t) rotate(pass, index, pass.w->key.data() + static_cast<size_t>(t) * key, keys, t);
+  for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->key.data() + t * key, keys, rows[t]);
   store(pass.w->key.data(), keys, cache_store_key);
   store(pass.w->value.data(), part_within(part, c.kv_heads, c.kv_heads), cache_store_value);
 }
@@ -151,15 +136,13 @@ void project_queries(const Pass& pass, const DecoderLayer& layer, Range heads, c
   const ModelConfig& c = pass.config;
   const uint32_t query = c.heads * c.head_width;
   const Range rows = rows_of(c, heads);
-  linear_part(layer.query, rows, input, pass.w->query.data(), query);
-  add_bias(layer.query_bias, rows, input.tokens, pass.w->query.data(), query);
+  linear_slice(layer.query, rows, input, pass.w->query.data(), query);
   norm_heads(pass, layer.query_norm, heads, input.tokens, pass.w->query.data(), query);
 }
 
-// Those of the tokens from `first` on are rotated.
-void rotate_queries(const Pass& pass, uint32_t index, uint32_t first, Range heads, uint32_t tokens) {
+void rotate_queries(const Pass& pass, uint32_t index, Range heads, TokenRows rows) {
   const size_t query = static_cast<size_t>(pass.config.heads) * pass.config.head_width;
-  for (uint32_t t = 0; t < tokens; ++t) rotate(pass, index, pass.w->query.data() + t * query, heads, first + t);
+  for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->query.data() + t * query, heads, rows[t]);
 }
 
 // Norms all heads of each token together.
@@ -179,30 +162,33 @@ void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, 
   pass.worker.barrier();
 }
 
-// Attention of some of the tokens from `first` on, in all heads or in some of a single token, over all positions up to
-// theirs or over those pages that the limits allow.
-void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Range heads) {
+// Attention of `tokens`, which are of one run, in some of the heads. Several tokens are processed in whole groups of
+// heads.
+void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
   const ModelConfig& c = pass.config;
-  const size_t query = static_cast<size_t>(c.heads) * c.head_width;
+  const TokenRow& row = rows[tokens.first];
+  const size_t stride = static_cast<size_t>(c.heads) * c.head_width;
+  const float* q = pass.w->query.data() + tokens.first * stride;
+  float* out = pass.w->attended.data() + tokens.first * stride;
   const uint32_t group = c.heads / c.kv_heads;
   AttentionArguments arguments{};
-  arguments.q = pass.w->query.data() + tokens.first * query;
-  arguments.q_stride = query;
-  cache_layer(c, index, *pass.cache, &arguments);
-  arguments.position = pass.position + first + tokens.first;
+  arguments.q = q;
+  arguments.q_stride = stride;
+  cache_layer(c, index, *row.cache, &arguments);
+  arguments.position = row.position;
   arguments.tokens = tokens.size();
   arguments.head_width = c.head_width;
   arguments.group = group;
   arguments.kv_head_first = 0;
   arguments.kv_head_count = c.kv_heads;
-  arguments.scale = c.attention_scale != 0 ? c.attention_scale : 1.0f / std::sqrt(static_cast<float>(c.head_width));
+  arguments.scale = score_scale(c);
   arguments.softcap = c.attention_softcap;
   arguments.window = is_local(c, index) ? c.window : 0;
-  arguments.seen = pass.seen;
-  arguments.out = pass.w->attended.data() + tokens.first * query;
-  arguments.out_stride = query;
+  arguments.seen = row.seen;
+  arguments.out = out;
+  arguments.out_stride = stride;
   arguments.scratch = pass.own->attention.data();
-  const uint32_t kv_tokens = is_local(c, index) ? 0 : pass.limits.kv_tokens;
+  const uint32_t kv_tokens = is_local(c, index) ? 0 : row.kv_tokens;
   if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
     // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
@@ -210,30 +196,46 @@ void attend(const Pass& pass, uint32_t index, uint32_t first, Range tokens, Rang
     arguments.kv_head_count = 1;
     arguments.group = std::min(group - head % group, heads.end - head);
     if (kv_tokens != 0) {
-      const float* queries = pass.w->query.data() + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
+      const float* queries = q + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
       const std::span<const uint32_t> tiles =
-          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *pass.cache, pass.own->pages);
+          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *row.cache, pass.own->pages);
       arguments.tiles = tiles.data();
       arguments.tile_count = static_cast<uint32_t>(tiles.size());
     }
     const size_t offset = static_cast<size_t>(head - arguments.kv_head_first * arguments.group) * c.head_width;
-    arguments.q = pass.w->query.data() + offset;
-    arguments.out = pass.w->attended.data() + offset;
+    arguments.q = q + offset;
+    arguments.out = out + offset;
     kernels().attend(arguments);
   }
 }
 
-// The same for all of these tokens, quantised.
-const Activations& attend_and_quantize(const Pass& pass, uint32_t index, uint32_t first, uint32_t tokens,
-                                       Precision precision) {
+// The same for tokens of any runs.
+void attend(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
+  for (uint32_t first = tokens.first, end = first; first < tokens.end; first = end) {
+    while (end < tokens.end && rows[end].cache == rows[first].cache) ++end;
+    attend_run(pass, index, rows, {first, end}, heads);
+  }
+}
+
+// Attention of all of these tokens, quantised.
+const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRows rows, Precision precision) {
   const ModelConfig& c = pass.config;
-  const uint32_t query = c.heads * c.head_width;
+  const uint32_t query = c.heads * c.head_width, tokens = static_cast<uint32_t>(rows.size());
+  const bool one_run = rows.front().cache == rows.back().cache;
   if (tokens == 1) {
-    attend(pass, index, first, {0, 1}, pass.worker.share(c.heads));
+    attend(pass, index, rows, {0, 1}, pass.worker.share(c.heads));
+    pass.worker.barrier();
+  } else if (!one_run) {  // few tokens with much to read each: heads are divided too
+    const uint32_t group = c.heads / c.kv_heads;
+    pass.worker.each(c.kv_heads * tokens, 1, [&](Range part) {
+      for (uint32_t h = part.first / tokens; h * tokens < part.end; ++h) {
+        attend(pass, index, rows, part_within(part, h * tokens, tokens), {h * group, (h + 1) * group});
+      }
+    });
     pass.worker.barrier();
   }
   return quantize_input(pass.worker, pass.w->attended.data(), query, tokens, query, precision, pass.w, [&](Range part) {
-    if (tokens > 1) attend(pass, index, first, part, {0, c.heads});
+    if (tokens > 1 && one_run) attend(pass, index, rows, part, {0, c.heads});
   });
 }
 
@@ -250,22 +252,45 @@ void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
+// Moves the residual stream of the tokens with outputs to the first rows. One thread does it, and others must not read
+// the stream before the next barrier.
+void keep_outputs(const Pass& pass, TokenRows outputs) {
+  if (pass.worker.index != 0) return;
+  const size_t hidden = padded_rows(pass.config.hidden);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].index != i)
+      std::memcpy(pass.x + i * hidden, pass.x + outputs[i].index * hidden, hidden * sizeof(float));
+  }
+}
+
+// The rows of `from` [tokens, hidden] that have outputs, quantised. `to` is memory for them.
+const Activations& quantize_outputs(const Pass& pass, TokenRows outputs, const float* from, float* to,
+                                    Precision precision) {
+  const ModelConfig& c = pass.config;
+  const size_t hidden = padded_rows(c.hidden);
+  const uint32_t count = static_cast<uint32_t>(outputs.size());
+  if (count == 1) to = pass.own->normed.data();
+  return quantize_input(pass.worker, to, hidden, count, c.hidden, precision, pass.w, [&](Range part) {
+    for (uint32_t i = part.first; i < part.end; ++i)
+      std::copy_n(from + outputs[i].index * hidden, c.hidden, to + i * hidden);
+  });
+}
+
 // Attention of one layer. Keys and values are made for all tokens, unless the cache has them already; the rest only for
-// the tokens from `first` on, which then are the only ones in the residual stream.
-void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens, uint32_t first,
+// the outputs, which then are the only ones in the residual stream.
+void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows, TokenRows outputs,
                      bool has_keys = false) {
   const ModelConfig& c = pass.config;
   const uint32_t keys_and_values = 2 * c.kv_heads;
   const uint32_t done = has_keys ? keys_and_values : 0;
-  const uint32_t queries = tokens - first;
-  const size_t hidden = padded_rows(c.hidden);
+  const uint32_t tokens = static_cast<uint32_t>(rows.size()), queries = static_cast<uint32_t>(outputs.size());
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
   // What one head's thread has made it can finish, unless all heads are normed together.
   const auto finish = [&](Range part) {
-    store_keys_and_values(pass, index, part, tokens);
-    rotate_queries(pass, index, first, part_within(part, keys_and_values, c.heads), queries);
+    store_keys_and_values(pass, index, part, rows);
+    rotate_queries(pass, index, part_within(part, keys_and_values, c.heads), outputs);
   };
-  if (first == 0) {
+  if (queries == tokens) {
     pass.worker.each(keys_and_values + c.heads - done, 1, [&](Range part) {
       part = {part.first + done, part.end + done};
       project_keys_and_values(pass, layer, part, input);
@@ -275,16 +300,16 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   } else {
     pass.worker.each(keys_and_values, 1, [&](Range part) {
       project_keys_and_values(pass, layer, part, input);
-      if (!c.norms_all_heads) store_keys_and_values(pass, index, part, tokens);
+      if (!c.norms_all_heads) store_keys_and_values(pass, index, part, rows);
     });
     pass.worker.barrier();
-    if (pass.worker.index == 0) std::memmove(pass.x, pass.x + first * hidden, queries * hidden * sizeof(float));
     if (queries > 0) {
-      const Activations& last = quantize_input(pass.worker, pass.w->normed.data() + first * hidden, hidden, queries,
-                                               c.hidden, Precision::k16, pass.w);
+      keep_outputs(pass, outputs);
+      const Activations& last =
+          quantize_outputs(pass, outputs, pass.w->normed.data(), pass.w->projected.data(), Precision::k16);
       pass.worker.each(c.heads, 1, [&](Range heads) {
         project_queries(pass, layer, heads, last);
-        if (!c.norms_all_heads) rotate_queries(pass, index, first, heads, queries);
+        if (!c.norms_all_heads) rotate_queries(pass, index, heads, outputs);
       });
     }
   }
@@ -295,28 +320,28 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   }
   pass.worker.barrier();
   if (queries == 0) return;
-  add_product(pass, layer.output, layer.output_bias, layer.post_attention_norm,
-              attend_and_quantize(pass, index, first, queries, coarse_precision(layer.output)));
+  add_product(pass, layer.output, layer.post_attention_norm,
+              attend_and_quantize(pass, index, outputs, coarse_precision(layer.output)));
   normalize_stream(pass, layer.attention_end_norm, queries);
 }
 
 // The same with a convolution.
-void conv_block(const Pass& pass, const DecoderLayer& layer, uint32_t tokens, uint32_t first) {
+void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, TokenRows outputs) {
   const ModelConfig& c = pass.config;
-  const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
-  pass.worker.each(c.hidden, kPanelRows,
-                   [&](Range channels) { short_conv(c, layer, channels, input, pass.cache, pass.w); });
+  const Precision precision = coarse_precision(layer.output);
+  float* convolved = pass.w->convolved.data();
+  const Activations& input = norm_and_quantize(pass, layer.attention_norm, static_cast<uint32_t>(rows.size()));
+  pass.worker.each(c.hidden, kPanelRows, [&](Range channels) { short_conv(c, layer, channels, input, rows, pass.w); });
   pass.worker.barrier();
-  if (first == tokens) return;
-  const size_t hidden = padded_rows(c.hidden);
-  if (first > 0) {
-    if (pass.worker.index == 0)
-      std::memmove(pass.x, pass.x + first * hidden, (tokens - first) * hidden * sizeof(float));
-    pass.worker.barrier();
+  if (outputs.empty()) return;
+  if (outputs.size() == rows.size()) {
+    return add_product(
+        pass, layer.output, {},
+        quantize_input(pass.worker, convolved, padded_rows(c.hidden), input.tokens, c.hidden, precision, pass.w));
   }
-  add_product(pass, layer.output, nullptr, {},
-              quantize_input(pass.worker, pass.w->convolved.data() + first * hidden, hidden, tokens - first, c.hidden,
-                             coarse_precision(layer.output), pass.w));
+  keep_outputs(pass, outputs);
+  pass.worker.barrier();
+  add_product(pass, layer.output, {}, quantize_outputs(pass, outputs, convolved, pass.w->normed.data(), precision));
 }
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
@@ -332,12 +357,8 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
   pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
-    linear_part(layer.gate, rows, input, gate, ffn);
-    add_bias(layer.gate_bias, rows, tokens, gate, ffn);
-    if (c.gated) {
-      linear_part(layer.up, rows, input, up, ffn, pass.own->group.data());
-      add_bias(layer.up_bias, rows, tokens, up, ffn);
-    }
+    linear_slice(layer.gate, rows, input, gate, ffn);
+    if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.own->group.data());
     for (uint32_t t = 0; t < tokens; ++t) {
       activate_gate(c.activation, gate + t * ffn + rows.first, c.gated ? up + t * ffn + rows.first : nullptr,
                     rows.size());
@@ -346,79 +367,82 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   pass.worker.barrier();
   if (gathers)
     add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
-  add_product(pass, layer.down, layer.down_bias, layer.post_ffn_norm,
+  add_product(pass, layer.down, layer.post_ffn_norm,
               quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
   normalize_stream(pass, layer.ffn_end_norm, tokens);
 }
 
-// All layers, where tokens see what comes after them: in each layer all keys come before the first query.
-void forward_both_ways(const Pass& all, const Model& model, uint32_t tokens) {
+// All layers of a model in which tokens see what comes after them: in each layer all keys come before the first query.
+void forward_both_ways(const Pass& all, const Model& model, TokenRows rows) {
   const auto each_batch = [&](auto body) {
-    for (uint32_t first = 0; first < tokens; first += kMaxBatch) {
+    for (size_t first = 0; first < rows.size(); first += kMaxBatch) {
       Pass pass = all;
       pass.x += first * padded_rows(all.config.hidden);
-      pass.position += first;
-      pass.seen = all.position + tokens;
-      body(pass, std::min(kMaxBatch, tokens - first));
+      body(pass, rows.subspan(first, std::min<size_t>(kMaxBatch, rows.size() - first)));
     }
   };
-  const bool apart = tokens > kMaxBatch;
+  const bool apart = rows.size() > kMaxBatch;
   for (uint32_t l = 0; l < all.config.layers; ++l) {
     const DecoderLayer& layer = model.layers[l];
     if (apart)
-      each_batch([&](const Pass& pass, uint32_t count) { attention_block(pass, layer, layer.state, count, count); });
-    each_batch([&](const Pass& pass, uint32_t count) {
-      attention_block(pass, layer, layer.state, count, 0, apart);
-      ffn_block(pass, layer, l, count);
+      each_batch([&](const Pass& pass, TokenRows batch) { attention_block(pass, layer, layer.state, batch, {}); });
+    each_batch([&](const Pass& pass, TokenRows batch) {
+      attention_block(pass, layer, layer.state, batch, batch, apart);
+      ffn_block(pass, layer, l, static_cast<uint32_t>(batch.size()));
     });
   }
 }
 
-// The angles of the tokens' positions, and those of local layers behind them.
-void make_angles(const Model& model, uint32_t position, uint32_t tokens, Workspace* w) {
+// The angles of the positions of all runs, and those of local layers after them.
+void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
   const ModelConfig& c = model.config;
   if (c.rope == RopeStyle::kNone) return;
-  rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens,
-              w->cosine.data(), w->sine.data());
-  if (c.local_rope_base == 0) return;
-  const size_t at = w->cosine.size() / 2;
-  rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + at,
-              w->sine.data() + at);
+  const size_t local = w->cosine.size() / 2;
+  size_t at = 0;
+  for (const TokenRun& run : runs) {
+    const uint32_t position = run.cache->length, tokens = static_cast<uint32_t>(run.tokens.size());
+    rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens,
+                w->cosine.data() + at, w->sine.data() + at);
+    if (c.local_rope_base != 0) {
+      rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + local + at,
+                  w->sine.data() + local + at);
+    }
+    at += static_cast<size_t>(tokens) * (c.rope_rotated / 2);
+  }
 }
 
 }  // namespace
 
-void decoder_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
-                     KvCache* cache, Workspace* w) {
-  embed_tokens(model, tokens, cache->length, w);
-  decoder_layers(model, static_cast<uint32_t>(tokens.size()), outputs, limits, cache, w);
-}
-
-void decoder_layers(const Model& model, uint32_t count, uint32_t outputs, const StepLimits& limits, KvCache* cache,
-                    Workspace* w) {
+void decoder_forward(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
   const ModelConfig& c = model.config;
-  make_angles(model, cache->length, count, w);
+  size_t tokens = 0, outputs = 0;
+  for (const TokenRun& run : runs) {
+    tokens += run.tokens.size();
+    outputs += c.causal ? run.outputs : run.tokens.size();
+  }
+  const TokenRows rows = w->rows.first(tokens);
+  make_angles(model, runs, w);
   parallel([&](const Worker& worker) {
-    const Pass pass{c, worker, limits, cache, w, &w->threads[worker.index], w->x.data(), cache->length, 0};
-    if (!c.causal) return forward_both_ways(pass, model, count);
+    const Pass pass{c, worker, w, &w->threads[worker.index], w->x.data()};
+    if (!c.causal) return forward_both_ways(pass, model, rows);
     for (uint32_t l = 0; l < c.layers; ++l) {
-      const uint32_t wanted = l + 1 == c.layers ? outputs : count;
+      const TokenRows wanted = l + 1 == c.layers ? w->output_rows.first(outputs) : rows;
       const DecoderLayer& layer = model.layers[l];
       if (layer.conv != nullptr) {
-        conv_block(pass, layer, count, count - wanted);
+        conv_block(pass, layer, rows, wanted);
       } else {
-        attention_block(pass, layer, layer.state, count, count - wanted);
+        attention_block(pass, layer, layer.state, rows, wanted);
       }
-      if (wanted > 0) ffn_block(pass, layer, l, wanted);
+      if (!wanted.empty()) ffn_block(pass, layer, l, static_cast<uint32_t>(wanted.size()));
     }
   });
   const size_t stride = padded_rows(c.hidden);
-  for (uint32_t t = 0; t < (c.causal ? outputs : count); ++t) {
+  for (size_t t = 0; t < outputs; ++t) {
     float* x = w->x.data() + t * stride;
     normalize(c, model.final_norm, x, c.hidden, x);
     if (c.logit_scale != 1) scale_values(x, c.hidden, c.logit_scale);
   }
-  cache_advance(c, count, cache);
+  for (const TokenRun& run : runs) cache_advance(c, static_cast<uint32_t>(run.tokens.size()), run.cache);
 }
 
 }  // namespace camelgpt

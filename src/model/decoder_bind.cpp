@@ -15,12 +15,13 @@ struct LayerBinder {
   uint32_t layer;
 
   LayerTensorName name(const char* suffix) const { return {layer, suffix}; }
-  Status panel(const char* suffix, uint32_t rows, uint32_t columns, Panel* out) const {
-    return bind_panel(binder, name(suffix), rows, columns, out);
+  Status bias(const char* tensor, uint32_t count, bool required, const float** out) const {
+    const LayerTensorName bias(layer, tensor, ".bias");
+    return required ? bind_vector(binder, bias, count, out) : bind_optional_vector(binder, bias, count, out);
   }
-  Status bias(const char* suffix, uint32_t count, bool required, const float** out) const {
-    return required ? bind_vector(binder, name(suffix), count, out)
-                    : bind_optional_vector(binder, name(suffix), count, out);
+  Status linear(const char* tensor, uint32_t rows, uint32_t columns, Linear* out, bool bias_required = false) const {
+    CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, tensor, ".weight"), rows, columns, &out->weight));
+    return bias(tensor, rows, bias_required, &out->bias);
   }
   Status norm(const char* weight, const char* bias, uint32_t count, Norm* out) const {
     CAMELGPT_TRY(bind_vector(binder, name(weight), count, &out->weight));
@@ -36,29 +37,28 @@ struct LayerBinder {
       return bind_short_conv(binder, c, layer, out);
     if (tensors.fused_qkv) {
       const uint32_t all = query + 2 * key;
-      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {0, query}, all, c.hidden, &out->query));
-      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {query, query + key}, all, c.hidden, &out->key));
-      CAMELGPT_TRY(bind_panel_rows(binder, name("attn_qkv.weight"), {query + key, all}, all, c.hidden, &out->value));
-      CAMELGPT_TRY(bias("attn_qkv.bias", all, tensors.qkv_bias, &out->query_bias));
-      if (out->query_bias != nullptr) {
-        out->key_bias = out->query_bias + query;
-        out->value_bias = out->key_bias + key;
+      const auto rows = [&](Range slice, Linear* linear) {
+        return bind_panel_rows(binder, name("attn_qkv.weight"), slice, all, c.hidden, &linear->weight);
+      };
+      CAMELGPT_TRY(rows({0, query}, &out->query));
+      CAMELGPT_TRY(rows({query, query + key}, &out->key));
+      CAMELGPT_TRY(rows({query + key, all}, &out->value));
+      CAMELGPT_TRY(bias("attn_qkv", all, tensors.qkv_bias, &out->query.bias));
+      if (out->query.bias != nullptr) {
+        out->key.bias = out->query.bias + query;
+        out->value.bias = out->key.bias + key;
       }
     } else {
-      CAMELGPT_TRY(panel("attn_q.weight", query, c.hidden, &out->query));
-      CAMELGPT_TRY(panel("attn_k.weight", key, c.hidden, &out->key));
-      CAMELGPT_TRY(panel("attn_v.weight", key, c.hidden, &out->value));
-      CAMELGPT_TRY(bias("attn_q.bias", query, tensors.qkv_bias, &out->query_bias));
-      CAMELGPT_TRY(bias("attn_k.bias", key, tensors.qkv_bias, &out->key_bias));
-      CAMELGPT_TRY(bias("attn_v.bias", key, tensors.qkv_bias, &out->value_bias));
+      CAMELGPT_TRY(linear("attn_q", query, c.hidden, &out->query, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_k", key, c.hidden, &out->key, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_v", key, c.hidden, &out->value, tensors.qkv_bias));
     }
     if (tensors.head_norms) {
       const bool all = c.norms_all_heads;
       CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? query : c.head_width, &out->query_norm));
       CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? key : c.head_width, &out->key_norm));
     }
-    CAMELGPT_TRY(panel("attn_output.weight", c.hidden, query, &out->output));
-    CAMELGPT_TRY(bias("attn_output.bias", c.hidden, false, &out->output_bias));
+    CAMELGPT_TRY(linear("attn_output", c.hidden, query, &out->output));
     if (!tensors.post_norms) return {};
     return norm("post_attention_norm.weight", "post_attention_norm.bias", c.hidden, &out->post_attention_norm);
   }
@@ -73,36 +73,33 @@ struct LayerBinder {
 
   Status ffn(DecoderLayer* out) const {
     if (c.experts != 0) return bind_experts(binder, c, layer, out);
-    if (!c.gated) {  // what is called up there has the activation
-      CAMELGPT_TRY(panel("ffn_up.weight", c.ffn, c.hidden, &out->gate));
-      CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->gate_bias));
+    if (!c.gated) {  // the file's "up" goes through the activation, as gates do
+      CAMELGPT_TRY(linear("ffn_up", c.ffn, c.hidden, &out->gate));
     } else if (tensors.fused_gate) {
-      CAMELGPT_TRY(bind_panel_rows(binder, name("ffn_up.weight"), {0, c.ffn}, 2 * c.ffn, c.hidden, &out->gate));
-      CAMELGPT_TRY(bind_panel_rows(binder, name("ffn_up.weight"), {c.ffn, 2 * c.ffn}, 2 * c.ffn, c.hidden, &out->up));
+      const LayerTensorName both = name("ffn_up.weight");
+      CAMELGPT_TRY(bind_panel_rows(binder, both, {0, c.ffn}, 2 * c.ffn, c.hidden, &out->gate.weight));
+      CAMELGPT_TRY(bind_panel_rows(binder, both, {c.ffn, 2 * c.ffn}, 2 * c.ffn, c.hidden, &out->up.weight));
     } else {
-      CAMELGPT_TRY(bias("ffn_gate.bias", c.ffn, false, &out->gate_bias));
-      CAMELGPT_TRY(bias("ffn_up.bias", c.ffn, false, &out->up_bias));
-      CAMELGPT_TRY(bias("ffn_down.bias", c.hidden, false, &out->down_bias));
-      return bind_gated_ffn(binder, c, layer, out);
+      return bind_gated_ffn(binder, c, layer, !tensors.post_norms, out);
     }
-    CAMELGPT_TRY(panel("ffn_down.weight", c.hidden, c.ffn, &out->down));
-    return bias("ffn_down.bias", c.hidden, false, &out->down_bias);
+    return linear("ffn_down", c.hidden, c.ffn, &out->down);
   }
 };
 
 // What a masked language model of an encoder has before and after the head.
 Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model) {
   if (!c.has_head) return {};
-  CAMELGPT_TRY(bind_panel(binder, "mlm_dense.weight", c.hidden, c.hidden, &model->head_dense));
-  CAMELGPT_TRY(bind_vector(binder, "mlm_dense.bias", c.hidden, &model->head_dense_bias));
+  CAMELGPT_TRY(bind_panel(binder, "mlm_dense.weight", c.hidden, c.hidden, &model->head_dense.weight));
+  CAMELGPT_TRY(bind_vector(binder, "mlm_dense.bias", c.hidden, &model->head_dense.bias));
   CAMELGPT_TRY(bind_vector(binder, "mlm_norm.weight", c.hidden, &model->head_norm.weight));
   CAMELGPT_TRY(bind_vector(binder, "mlm_norm.bias", c.hidden, &model->head_norm.bias));
-  return bind_vector(binder, "mlm_output.bias", c.vocabulary, &model->head_bias);
+  return bind_vector(binder, "mlm_output.bias", c.vocabulary, &model->head.bias);
 }
 
 }  // namespace
 
-Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+Status decoder_bind_ends(WeightBinder* binder, Model* model) {
+  const DecoderTensors& tensors = model->architecture->tensors;
   const ModelConfig& c = model->config;
   if (!c.has_head) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
@@ -110,10 +107,10 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
   } else if (binder_has(*binder, "output.weight")) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
     binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;
-    CAMELGPT_TRY(bind_head(binder, "output.weight", c.vocabulary, c.hidden, &model->head));
+    CAMELGPT_TRY(bind_head(binder, "output.weight", c.vocabulary, c.hidden, &model->head.weight));
   } else {
     CAMELGPT_TRY(bind_head(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
-    model->head = model->embedding;
+    model->head.weight = model->embedding;
   }
   if (c.rope == RopeStyle::kNone) {
     CAMELGPT_TRY(bind_panel(binder, "position_embd.weight", c.context_length, c.hidden, &model->positions));
@@ -131,18 +128,17 @@ Status decoder_bind(const DecoderTensors& tensors, WeightBinder* binder, Model* 
   } else {
     CAMELGPT_TRY(norm(tensors.output_norm, "output_norm.bias", &model->final_norm));
   }
-  CAMELGPT_TRY(bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors));
-  return decoder_bind_layers(tensors, binder, model);
+  return bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors);
 }
 
-Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, Model* model) {
+Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
   DecoderLayer layer;  // what it shares with the one before it stays
   uint64_t block_macs = 0, ffn_macs = 0;
   uint32_t convolutions = 0;
   for (uint32_t l = 0; l < c.layers; ++l) {
-    const LayerBinder layer_binder{binder, tensors, c, l / c.block_repeat};
+    const LayerBinder layer_binder{binder, model->architecture->tensors, c, l / c.block_repeat};
     const bool repeats = l % c.block_repeat != 0, shares_ffn = repeats || (l > 0 && c.ffn_sharing);
     if (!shares_ffn) layer = {};
     const uint64_t before = binder->macs;
@@ -158,7 +154,7 @@ Status decoder_bind_layers(const DecoderTensors& tensors, WeightBinder* binder, 
     if (shares_ffn && binder->ffn_kinds.size() == l && !binder->ffn_kinds.push_back(binder->ffn_kinds.back())) {
       return out_of_memory("the list of layers", sizeof(FfnKinds));
     }
-    const bool convolves = layer.conv_in.rows != 0;
+    const bool convolves = layer.conv_in.weight.rows != 0;
     layer.state = convolves ? convolutions : l - convolutions;
     convolutions += convolves;
     if (!model->layers.empty()) model->layers[l] = layer;

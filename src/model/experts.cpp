@@ -21,13 +21,13 @@ struct Share {
 
 // One expert's matrices, as rows of the panels of all.
 struct Expert {
-  const Panel &gate, &up, &down;
-  uint32_t index;  // in the panels
+  const Linear &gate, &up, &down;
+  uint32_t index;  // in these
   uint32_t ffn;
 };
 
 // weights [tokens, experts] = the router's probabilities of the experts that are chosen, zero for the others.
-void route(const ModelConfig& c, const Panel& router, const Activations& input, float* weights) {
+void route(const ModelConfig& c, const Linear& router, const Activations& input, float* weights) {
   const size_t stride = padded_rows(c.experts);
   linear_rows(router, 0, c.experts, input, weights, stride);
   for (uint32_t t = 0; t < input.tokens; ++t) {
@@ -106,15 +106,15 @@ Status read_experts(const ConfigReader& reader, ModelConfig* config) {
 Status bind_experts(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
   const ModelConfig& c = config;
   const auto name = [layer](const char* suffix) { return LayerTensorName(layer, suffix); };
-  CAMELGPT_TRY(bind_panel(binder, name("ffn_gate_inp.weight"), c.experts, c.hidden, &out->router));
-  CAMELGPT_TRY(bind_stacked(binder, name("ffn_gate_exps.weight"), c, c.ffn, c.hidden, &out->gate));
-  CAMELGPT_TRY(bind_stacked(binder, name("ffn_up_exps.weight"), c, c.ffn, c.hidden, &out->up));
-  CAMELGPT_TRY(bind_stacked(binder, name("ffn_down_exps.weight"), c, c.hidden, c.ffn, &out->down));
+  CAMELGPT_TRY(bind_panel(binder, name("ffn_gate_inp.weight"), c.experts, c.hidden, &out->router.weight));
+  CAMELGPT_TRY(bind_stacked(binder, name("ffn_gate_exps.weight"), c, c.ffn, c.hidden, &out->gate.weight));
+  CAMELGPT_TRY(bind_stacked(binder, name("ffn_up_exps.weight"), c, c.ffn, c.hidden, &out->up.weight));
+  CAMELGPT_TRY(bind_stacked(binder, name("ffn_down_exps.weight"), c, c.hidden, c.ffn, &out->down.weight));
   if (c.shared_ffn == 0) return {};
   CAMELGPT_TRY(bind_vector(binder, name("ffn_gate_inp_shexp.weight"), c.hidden, &out->shared_router));
-  CAMELGPT_TRY(bind_panel(binder, name("ffn_gate_shexp.weight"), c.shared_ffn, c.hidden, &out->shared_gate));
-  CAMELGPT_TRY(bind_panel(binder, name("ffn_up_shexp.weight"), c.shared_ffn, c.hidden, &out->shared_up));
-  return bind_panel(binder, name("ffn_down_shexp.weight"), c.hidden, c.shared_ffn, &out->shared_down);
+  CAMELGPT_TRY(bind_panel(binder, name("ffn_gate_shexp.weight"), c.shared_ffn, c.hidden, &out->shared_gate.weight));
+  CAMELGPT_TRY(bind_panel(binder, name("ffn_up_shexp.weight"), c.shared_ffn, c.hidden, &out->shared_up.weight));
+  return bind_panel(binder, name("ffn_down_shexp.weight"), c.hidden, c.shared_ffn, &out->shared_down.weight);
 }
 
 void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, const Activations& input,

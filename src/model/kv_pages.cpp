@@ -63,7 +63,7 @@ std::span<const uint32_t> select_pages(const ModelConfig& config, uint32_t layer
   arguments.page_count = (cache.length + 1) / kAttentionTile;
   arguments.head_width = config.head_width;
   arguments.group = config.heads / config.kv_heads;
-  arguments.scale = 1.0f / std::sqrt(static_cast<float>(config.head_width));
+  arguments.scale = score_scale(config);
   arguments.shares = scratch.shares.data();
   arguments.scratch = scratch.scores.data();
   kernels().page_shares(arguments);

@@ -2,75 +2,31 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 
-#include "model/byte_level.h"
+#include "model/architecture.h"
+#include "model/decoder.h"
 #include "model/sparse_ffn.h"
-#include "nn/linear.h"
 
 namespace camelgpt {
-namespace {
-
-constexpr const Architecture* kArchitectures[] = {
-    &kLlamaArchitecture,    &kQwen2Architecture,    &kQwen3Architecture,    &kGemmaArchitecture,
-    &kGemma2Architecture,   &kGemma3Architecture,   &kPhi3Architecture,     &kGpt2Architecture,
-    &kStablelmArchitecture, &kOlmo2Architecture,    &kGraniteArchitecture,  &kChatglmArchitecture,
-    &kSmollm3Architecture,  &kQwen2MoeArchitecture, &kQwen3MoeArchitecture, &kOlmoeArchitecture,
-    &kLfm2Architecture,     &kMinicpmArchitecture,  &kBertArchitecture,     &kNomicBertArchitecture,
-    &kCamelGptArchitecture, &kStlmArchitecture,
-};
-
-// The names of all of them, for messages.
-struct ArchitectureNames {
-  char text[240];  // fits what a Status says was expected
-  ArchitectureNames() {
-    size_t size = 0;
-    for (const Architecture* architecture : kArchitectures) {
-      const int written =
-          std::snprintf(text + size, sizeof text - size, "%s%s", size == 0 ? "" : ", ", architecture->name);
-      size = std::min(sizeof text - 1, size + static_cast<size_t>(std::max(written, 0)));
-    }
-  }
-};
-
-}  // namespace
-
-Status model_open(const GgufHeader& header, Model* model) {
-  std::string_view name;
-  CAMELGPT_TRY(gguf_get_string(header, "general.architecture", &name));
-  for (const Architecture* architecture : kArchitectures) {
-    if (name == architecture->name) model->architecture = architecture;
-  }
-  if (model->architecture == nullptr) {
-    Status status =
-        make_error(ErrorCode::kUnsupportedArchitecture, "There is no engine for this model's architecture.");
-    status = with_expected(status, "one of: %s", ArchitectureNames().text);
-    status = with_found(status, "%.*s", static_cast<int>(std::min<size_t>(name.size(), 64)), name.data());
-    return with_hint(status, "Choose a model of a supported architecture.");
-  }
-  CAMELGPT_TRY(model->architecture->read_config(header, &model->config));
-  model->parameters = 0;
-  for (const GgufTensor& tensor : header.tensors) {
-    model->parameters += tensor.dimensions[0] * tensor.dimensions[1] * tensor.dimensions[2] * tensor.dimensions[3];
-  }
-  return {};
-}
 
 Status model_bind(WeightBinder* binder, Model* model) {
   binder->macs = 0;
-  CAMELGPT_TRY(model->architecture->bind(binder, model));
+  CAMELGPT_TRY(model->ends != nullptr ? model->ends->bind(binder, model) : decoder_bind_ends(binder, model));
+  CAMELGPT_TRY(decoder_bind_layers(binder, model));
   const CheckedSize used = binder->arena->used();
   return used.overflowed ? out_of_memory("the weights", used.value) : Status{};
 }
 
-void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace) {
+void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace) {
+  const ModelConfig& config = model.config;
   const uint64_t hidden = padded_rows(config.hidden);
   const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
   const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
   const uint32_t widest_ffn = std::max(config.ffn, config.shared_ffn);
   const uint64_t ffn = padded_rows(widest_ffn);
   const uint64_t tokens = forward_tokens(config, context);
+  workspace->rows = arena->take<TokenRow>(tokens);
+  workspace->output_rows = arena->take<TokenRow>(kMaxBatch);
   workspace->x = arena->take<float>(tokens * hidden);
   workspace->normed = arena->take<float>(kMaxBatch * hidden);
   workspace->query = arena->take<float>(kMaxBatch * query);
@@ -91,9 +47,8 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
   workspace->logits = arena->take<float>(padded_rows(logit_count(config)));
   workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
-  if (config.bytes.length != 0) workspace->bytes = byte_workspace_reserve(config, arena);
-  const ByteConfig& bytes = config.bytes;
-  const uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, query, bytes.widest, bytes.widest_ffn});
+  uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, query});
+  if (model.ends != nullptr) columns = std::max<uint64_t>(columns, model.ends->reserve(config, arena, workspace));
   const Activations batch = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
   workspace->threads = arena->take<ThreadWorkspace>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
@@ -116,31 +71,57 @@ void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena
   }
 }
 
-void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                   Workspace* workspace, const StepLimits& limits) {
-  assert(!tokens.empty() && tokens.size() <= forward_tokens(model.config, cache->context));
-  assert(tokens.size() <= cache->context - cache->length);
-  assert(outputs <= tokens.size());
-  model.architecture->forward(model, tokens, outputs, tokens.size() == 1 && model.config.causal ? limits : StepLimits{},
-                              cache, workspace);
+TokenRows token_rows(const Model& model, std::span<const TokenRun> runs, Workspace* workspace) {
+  const bool causal = model.config.causal;
+  uint32_t count = 0, outputs = 0;
+  for (const TokenRun& run : runs) {
+    const uint32_t tokens = static_cast<uint32_t>(run.tokens.size()), position = run.cache->length;
+    for (uint32_t t = 0; t < tokens; ++t, ++count) {
+      const TokenRow row{run.cache,
+                         run.tokens[t],
+                         count,
+                         position + t,
+                         causal ? 0 : position + tokens,
+                         causal && tokens == 1 ? run.kv_tokens : 0};
+      workspace->rows[count] = row;
+      if (causal && tokens - t <= run.outputs) workspace->output_rows[outputs++] = row;
+    }
+  }
+  return workspace->rows.first(count);
+}
+
+void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace) {
+  assert(!runs.empty());
+  [[maybe_unused]] size_t tokens = 0;
+  for ([[maybe_unused]] const TokenRun& run : runs) {
+    assert(!run.tokens.empty() && run.tokens.size() <= run.cache->context - run.cache->length);
+    assert(run.outputs <= run.tokens.size());
+    tokens += run.tokens.size();
+    assert(tokens <= forward_tokens(model.config, run.cache->context));
+  }
+  const TokenRows rows = token_rows(model, runs, workspace);
+  const auto embed = model.ends != nullptr ? model.ends->embed : embed_tokens;
+  embed(model, rows, workspace);
+  decoder_forward(model, runs, workspace);
 }
 
 namespace {
 
-// Some rows of the head: y[token * y_stride + row - rows.first].
+// Some rows of the head, scaled down to the soft cap: y[token * y_stride + row - rows.first].
 void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* own, float* y,
                size_t y_stride) {
-  if (model.head.order == PanelOrder::kGroups || input.tokens > 1) {
-    return linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
-  }
-  for (uint32_t first = rows.first; first < rows.end; first += kHeadChunk) {
+  const bool by_rows = model.head.weight.order == PanelOrder::kRows && input.tokens == 1;
+  if (!by_rows) linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
+  for (uint32_t first = rows.first; by_rows && first < rows.end; first += kHeadChunk) {
     const std::span<uint32_t> list = own->rows.first(std::min(kHeadChunk, rows.end - first));
     for (size_t i = 0; i < list.size(); ++i) list[i] = first + static_cast<uint32_t>(i);
-    kernels().rows[static_cast<int>(model.head.kind)](model.head, list, input, y + (first - rows.first));
+    linear_list(model.head, list, input, y + (first - rows.first));
   }
+  const float cap = model.config.logit_softcap;
+  for (uint32_t t = 0; cap != 0 && t < input.tokens; ++t) kernels().softcap(y + t * y_stride, rows.size(), cap);
 }
 
-// workspace->normed [hidden] = norm(gelu(dense * x + bias))
+// workspace->normed [hidden] = norm(gelu(head_dense(x)))
 void transform_output(const Model& model, const float* x, Workspace* workspace) {
   const ModelConfig& c = model.config;
   float* y = workspace->normed.data();
@@ -148,8 +129,7 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
     ThreadWorkspace& own = workspace->threads[worker.index];
     const Activations& input = quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
     worker.each(c.hidden, kPanelRows, [&](Range rows) {
-      linear_part(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
-      kernels().add(y + rows.first, model.head_dense_bias + rows.first, rows.size());
+      linear_slice(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
       activate_gate(c.activation, y + rows.first, nullptr, rows.size());
     });
   });
@@ -159,28 +139,26 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
 }  // namespace
 
 void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
-  if (model.bytes != nullptr) return byte_logits(model, output, workspace);
+  if (model.ends != nullptr) return model.ends->logits(model, output, workspace);
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
   float* x = workspace->x.data() + output * stride;
-  if (model.head_dense.data != nullptr) {
+  if (model.head_dense.weight.data != nullptr) {
     transform_output(model, x, workspace);
     x = workspace->normed.data();
   }
   parallel([&](const Worker& worker) {
     const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, Precision::k16, workspace);
     worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
-      float* logits = workspace->logits.data() + rows.first;
-      head_rows(model, rows, input, &workspace->threads[worker.index], logits, padded_rows(c.vocabulary));
-      if (model.head_bias != nullptr) kernels().add(logits, model.head_bias + rows.first, rows.size());
-      if (c.logit_softcap != 0) kernels().softcap(logits, rows.size(), c.logit_softcap);
+      head_rows(model, rows, input, &workspace->threads[worker.index], workspace->logits.data() + rows.first,
+                padded_rows(c.vocabulary));
     });
   });
 }
 
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best) {
-  if (model.bytes != nullptr) return byte_score(model, targets, workspace, logprobs, best);
+  if (model.ends != nullptr) return model.ends->score(model, targets, workspace, logprobs, best);
   const Kernels& k = kernels();
   const ModelConfig& c = model.config;
   const uint32_t tokens = static_cast<uint32_t>(targets.size());
@@ -200,11 +178,9 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
       const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
       worker.each(rows, kPanelRows, [&](Range part) {
-        float* logits = workspace->chunk.data() + part.first;
         const Range absolute{first + part.first, first + part.end};
-        head_rows(model, absolute, input, &workspace->threads[worker.index], logits, kHeadChunk);
-        for (uint32_t t = 0; c.logit_softcap != 0 && t < tokens; ++t)
-          k.softcap(logits + t * size_t{kHeadChunk}, part.size(), c.logit_softcap);
+        head_rows(model, absolute, input, &workspace->threads[worker.index], workspace->chunk.data() + part.first,
+                  kHeadChunk);
       });
       worker.barrier();
       for (uint32_t t = own.first; t < own.end; ++t) {
@@ -228,21 +204,22 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   });
 }
 
-void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace) {
+void embed_tokens(const Model& model, TokenRows rows, Workspace* workspace) {
   const ModelConfig& c = model.config;
   const size_t stride = padded_rows(c.hidden);
   float* x = workspace->x.data();
-  for (size_t t = 0; t < tokens.size(); ++t, x += stride) {
-    panel_row(model.embedding, static_cast<uint32_t>(tokens[t]), x);
+  for (const TokenRow& row : rows) {
+    panel_row(model.embedding, static_cast<uint32_t>(row.token), x);
     if (c.embedding_scale != 1) scale_values(x, c.hidden, c.embedding_scale);
-    const auto add_row = [&](const Panel& rows, uint32_t row) {
-      if (rows.data == nullptr) return;
-      panel_row(rows, row, workspace->normed.data());
+    const auto add_row = [&](const Panel& table, uint32_t index) {
+      if (table.data == nullptr) return;
+      panel_row(table, index, workspace->normed.data());
       kernels().add(x, workspace->normed.data(), c.hidden);
     };
-    add_row(model.positions, position + static_cast<uint32_t>(t));
+    add_row(model.positions, row.position);
     add_row(model.token_types, 0);
     if (model.embedding_norm.weight != nullptr) normalize(c, model.embedding_norm, x, c.hidden, x);
+    x += stride;
   }
 }
 

@@ -13,6 +13,7 @@
 #include "model/kv_cache.h"
 #include "model/kv_pages.h"
 #include "model/weights.h"
+#include "nn/linear.h"
 
 namespace camelgpt {
 
@@ -24,52 +25,48 @@ struct Norm {
 
 // One layer of a decoder. Matrices are [rows, columns]; what a model has none of is null.
 struct DecoderLayer {
-  Norm attention_norm;  // [hidden]
-  Panel query;          // [heads * head_width, hidden]
-  Panel key, value;     // [kv_heads * head_width, hidden]
-  const float *query_bias = nullptr, *key_bias = nullptr, *value_bias = nullptr;
-  Norm query_norm, key_norm;  // [head_width], or all heads where config.norms_all_heads
-  Panel output;               // [hidden, heads * head_width], or of the convolution [hidden, hidden]
-  const float* output_bias = nullptr;
-  Norm post_attention_norm;                // [hidden] of what is added to the residual stream
-  Norm attention_end_norm;                 // [hidden] of the stream after that
-  Panel conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
-  const float* conv = nullptr;             // [hidden, conv_length]
-  uint32_t state = 0;                      // which of the layers of its kind, for the cache
-  Norm ffn_norm;                           // [hidden]
-  Panel gate, up;                          // [ffn, hidden]; no up where config.gated is false
-  Panel down;  // [hidden, ffn]; up in rows and down in columns where neurons are skipped (sparse_ffn.h)
-  // With experts, gate, up and down are those of all of them, one after the other.
-  Panel router;                          // [experts, hidden]
+  Norm attention_norm;                      // [hidden]
+  Linear query;                             // [heads * head_width, hidden]
+  Linear key, value;                        // [kv_heads * head_width, hidden]
+  Norm query_norm, key_norm;                // [head_width], or all heads if config.norms_all_heads
+  Linear output;                            // [hidden, heads * head_width], or of the convolution [hidden, hidden]
+  Norm post_attention_norm;                 // [hidden] of what is added to the residual stream
+  Norm attention_end_norm;                  // [hidden] of the stream after that
+  Linear conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
+  const float* conv = nullptr;              // [hidden, conv_length]
+  uint32_t state = 0;                       // index among the layers of its kind, for the cache
+  Norm ffn_norm;                            // [hidden]
+  Linear gate, up;                          // [ffn, hidden]; no up if config.gated is false
+  Linear down;  // [hidden, ffn]; up in rows and down in columns if neurons are skipped (sparse_ffn.h)
+  // With experts, gate, up and down hold those of all experts, one after the other.
+  Linear router;                         // [experts, hidden]
   const float* shared_router = nullptr;  // [hidden]
-  Panel shared_gate, shared_up, shared_down;
-  const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
-  Norm post_ffn_norm;  // [hidden]
-  Norm ffn_end_norm;   // [hidden]
+  Linear shared_gate, shared_up, shared_down;
+  Norm post_ffn_norm;  // [hidden] of what is added to the residual stream
+  Norm ffn_end_norm;   // [hidden] of the stream after that
 };
 
-struct Architecture;
+struct Architecture;  // see model/architecture.h
+struct ModelEnds;
 struct ByteWeights;  // of models that read bytes, see model/byte_level.h
 struct ByteWorkspace;
 
 struct Model {
   const Architecture* architecture = nullptr;
+  const ModelEnds* ends = nullptr;  // of the architecture; null: an embedding and an output head
   ModelConfig config;
-  Panel embedding;      // [vocabulary, hidden]
-  Panel head;           // [vocabulary, hidden]; the embedding itself where they are tied
-  Panel positions;      // [context_length, hidden]; of models without rope
-  Panel token_types;    // [any, hidden]; the first is added to all tokens
-  Norm embedding_norm;  // [hidden] of these sums
-  Norm final_norm;      // [hidden]
-  // What goes before and after the head of an encoder: head * norm(gelu(dense * x + bias)) + bias.
-  Panel head_dense;                        // [hidden, hidden]
-  const float* head_dense_bias = nullptr;  // [hidden]
-  Norm head_norm;                          // [hidden]
-  const float* head_bias = nullptr;        // [vocabulary]
-  const float* rope_factors = nullptr;     // [rope_rotated / 2] or null
+  Panel embedding;                      // [vocabulary, hidden]
+  Linear head;                          // [vocabulary, hidden]; the embedding itself if they are tied
+  Panel positions;                      // [context_length, hidden]; of models without rope
+  Panel token_types;                    // [any, hidden]; the first is added to all tokens
+  Norm embedding_norm;                  // [hidden] of these sums
+  Norm final_norm;                      // [hidden]
+  Linear head_dense;                    // [hidden, hidden] of encoders, which have head(norm(gelu(head_dense(x))))
+  Norm head_norm;                       // [hidden]
+  const float* rope_factors = nullptr;  // [rope_rotated / 2] or null
   std::span<DecoderLayer> layers;
-  const ByteWeights* bytes = nullptr;  // where config.bytes.length is not 0
-  const ChunkTable* chunks = nullptr;  // likewise: what the tokens stand for
+  const ByteWeights* bytes = nullptr;  // of models that read bytes
+  const ChunkTable* chunks = nullptr;  // of these: the bytes of the tokens
   uint64_t parameters = 0;
   uint64_t macs_per_token = 0;  // in matrices, for one decoded token
 };
@@ -99,13 +96,35 @@ struct NeuronCount {
   uint64_t total = 0;
 };
 
-// Memory for the evaluation of up to kMaxBatch tokens. Rows are padded to whole groups of eight.
+// Consecutive tokens of one sequence in a forward pass. They follow what `cache` holds.
+struct TokenRun {
+  KvCache* cache;
+  std::span<const int32_t> tokens;
+  uint32_t outputs = 0;    // hidden states are made for the last `outputs` tokens (non-causal models: of all)
+  uint32_t kv_tokens = 0;  // EPDP: positions that attention may read in a layer when the run is a single token; 0: all
+};
+
+// One token of a forward pass. A pass reads what it needs to know of runs here.
+struct TokenRow {
+  KvCache* cache;  // of the run; tokens of different runs have different caches
+  int32_t token;
+  uint32_t index;      // in the pass
+  uint32_t position;   // in the sequence
+  uint32_t seen;       // positions that the token sees, before and after its own; 0: those up to its own
+  uint32_t kv_tokens;  // as in the run, but 0 unless the run is a single token of a causal model
+};
+using TokenRows = std::span<const TokenRow>;
+
+// Memory for forward passes of up to forward_tokens() tokens, which are evaluated in batches of kMaxBatch. Rows of
+// floats are padded to whole groups of eight.
 struct Workspace {
-  std::span<float> x;           // [forward_tokens(), hidden] the residual stream; after a forward pass the outputs
-  std::span<float> normed;      // [batch, hidden]
-  std::span<float> query;       // [batch, heads * head_width]
-  std::span<float> key, value;  // [batch, kv_heads * head_width]
-  std::span<float> attended;    // [batch, heads * head_width]
+  std::span<TokenRow> rows;         // [forward_tokens()] the tokens of the pass
+  std::span<TokenRow> output_rows;  // [kMaxBatch] those with outputs, of causal models
+  std::span<float> x;               // [forward_tokens(), hidden] the residual stream; after a forward pass the outputs
+  std::span<float> normed;          // [batch, hidden]
+  std::span<float> query;           // [batch, heads * head_width]
+  std::span<float> key, value;      // [batch, kv_heads * head_width]
+  std::span<float> attended;        // [batch, heads * head_width]
   std::span<float> conv_before, conv_in, convolved;  // [batch, hidden] of models with convolutions
   std::span<float> gate, up;                         // [batch, ffn]
   std::span<float> projected;                        // [batch, hidden]
@@ -120,42 +139,25 @@ struct Workspace {
       importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
 };
 
-// What a step of a single token may leave out. Batches of several tokens are evaluated in full.
-struct StepLimits {
-  uint32_t kv_tokens = 0;  // positions that attention reads in a layer, see model/kv_pages.h; 0: all
-};
-
-// One row of the table of architectures: a new architecture is one file and one row.
-struct Architecture {
-  const char* name;  // as general.architecture says
-  Status (*read_config)(const GgufHeader& header, ModelConfig* config);
-  // Names all tensors to the binder and fills in the model's weights.
-  Status (*bind)(WeightBinder* binder, Model* model);
-  // Evaluates tokens at positions cache->length .. and advances the cache, on all threads. Leaves the normed hidden
-  // states of the last `outputs` tokens in workspace->x, from its first row on; those of all where tokens see what
-  // comes after them.
-  void (*forward)(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, const StepLimits& limits,
-                  KvCache* cache, Workspace* workspace);
-};
-
 // Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that
 // exist.
 Status model_open(const GgufHeader& header, Model* model);
 
 // Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
-void workspace_reserve(const ModelConfig& config, uint32_t context, Arena* arena, Workspace* workspace);
+void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace);
 
 // Tokens that one forward pass takes at most: all that may have to see one another.
 inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
   return config.causal ? kMaxBatch : std::max(kMaxBatch, context);
 }
 
-// Evaluates 1 .. forward_tokens() tokens after what the cache holds; the cache must have room for them. Hidden states
-// are made for the last `outputs` of them (0: the cache alone is wanted), which saves most of the last layer. Where the
-// model is not causal, each token sees all that the cache holds then, and there are hidden states of all.
-void model_forward(const Model& model, std::span<const int32_t> tokens, uint32_t outputs, KvCache* cache,
-                   Workspace* workspace, const StepLimits& limits = {});
+// Evaluates runs of different sequences in one pass, on all threads, and advances their caches, which must have room.
+// There is at least one run, each has at least one token, and all of them together have at most forward_tokens(). The
+// normed hidden states of the outputs lie in workspace->x [outputs of all runs, hidden], in the order of the runs. Few
+// outputs save most of the last layer. In a causal model a token sees its sequence up to its own position, in others
+// the whole run and all that its cache held before. Each run gets the bits that it would get alone.
+void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 
 // Logits of one output of the last forward pass into workspace->logits.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
@@ -168,13 +170,15 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
 // --- shared by architecture files ---
 // The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of
 // normed inputs' (docs/accuracy.md).
-inline Precision coarse_precision(const Panel& weights) {
-  return multiplies_bytes(weights.kind) ? Precision::k16 : Precision::k8;
+inline Precision coarse_precision(const Linear& linear) {
+  return multiplies_bytes(linear.weight.kind) ? Precision::k16 : Precision::k8;
 }
 
-// workspace->x = rows of the embedding, scaled, plus those of the positions from `position` on where the model has
-// them.
-void embed_tokens(const Model& model, std::span<const int32_t> tokens, uint32_t position, Workspace* workspace);
+// Fills workspace->rows, and of causal models workspace->output_rows. Returns the former.
+TokenRows token_rows(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
+
+// workspace->x = rows of the embedding, scaled, plus those of the positions if the model has them.
+void embed_tokens(const Model& model, TokenRows rows, Workspace* workspace);
 
 inline void scale_values(float* x, uint32_t count, float factor) {
   for (uint32_t i = 0; i < count; ++i) x[i] *= factor;
@@ -208,28 +212,5 @@ inline const Activations& quantize_input(const Worker& worker, const float* x, s
                                          uint32_t columns, Precision precision, Workspace* workspace) {
   return quantize_input(worker, x, stride, tokens, columns, precision, workspace, [](Range) {});
 }
-
-extern const Architecture kLlamaArchitecture;
-extern const Architecture kQwen2Architecture;
-extern const Architecture kQwen3Architecture;
-extern const Architecture kGemmaArchitecture;
-extern const Architecture kGemma2Architecture;
-extern const Architecture kGemma3Architecture;
-extern const Architecture kPhi3Architecture;
-extern const Architecture kGpt2Architecture;
-extern const Architecture kStablelmArchitecture;
-extern const Architecture kOlmo2Architecture;
-extern const Architecture kGraniteArchitecture;
-extern const Architecture kChatglmArchitecture;
-extern const Architecture kSmollm3Architecture;
-extern const Architecture kQwen2MoeArchitecture;
-extern const Architecture kQwen3MoeArchitecture;
-extern const Architecture kOlmoeArchitecture;
-extern const Architecture kBertArchitecture;
-extern const Architecture kNomicBertArchitecture;
-extern const Architecture kCamelGptArchitecture;
-extern const Architecture kLfm2Architecture;
-extern const Architecture kMinicpmArchitecture;
-extern const Architecture kStlmArchitecture;
 
 }  // namespace camelgpt

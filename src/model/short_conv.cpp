@@ -9,26 +9,26 @@ namespace camelgpt {
 Status bind_short_conv(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
   const uint32_t hidden = config.hidden;
   const LayerTensorName products(layer, "shortconv.in_proj.weight");
-  CAMELGPT_TRY(bind_panel_rows(binder, products, {0, hidden}, 3 * hidden, hidden, &out->conv_before));
-  CAMELGPT_TRY(bind_panel_rows(binder, products, {hidden, 2 * hidden}, 3 * hidden, hidden, &out->conv_after));
-  CAMELGPT_TRY(bind_panel_rows(binder, products, {2 * hidden, 3 * hidden}, 3 * hidden, hidden, &out->conv_in));
+  CAMELGPT_TRY(bind_panel_rows(binder, products, {0, hidden}, 3 * hidden, hidden, &out->conv_before.weight));
+  CAMELGPT_TRY(bind_panel_rows(binder, products, {hidden, 2 * hidden}, 3 * hidden, hidden, &out->conv_after.weight));
+  CAMELGPT_TRY(bind_panel_rows(binder, products, {2 * hidden, 3 * hidden}, 3 * hidden, hidden, &out->conv_in.weight));
   CAMELGPT_TRY(
       bind_table(binder, LayerTensorName(layer, "shortconv.conv.weight"), hidden, config.conv_length, &out->conv));
-  return bind_panel(binder, LayerTensorName(layer, "shortconv.out_proj.weight"), hidden, hidden, &out->output);
+  return bind_panel(binder, LayerTensorName(layer, "shortconv.out_proj.weight"), hidden, hidden, &out->output.weight);
 }
 
 void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range channels, const Activations& input,
-                KvCache* cache, Workspace* workspace) {
+                TokenRows rows, Workspace* workspace) {
   const size_t stride = padded_rows(config.hidden);
-  const uint32_t length = config.conv_length, position = cache->length;
+  const uint32_t length = config.conv_length;
   float* before = workspace->conv_before.data();
   float* in = workspace->conv_in.data();
   float* out = workspace->convolved.data();
-  linear_part(layer.conv_before, channels, input, before, stride);
-  linear_part(layer.conv_in, channels, input, in, stride);
-  linear_part(layer.conv_after, channels, input, out, stride);
-  for (uint32_t t = 0; t < input.tokens; ++t, before += stride, in += stride, out += stride) {
-    float* kept = cache_conv_input(config, layer.state, position + t, cache);
+  linear_slice(layer.conv_before, channels, input, before, stride);
+  linear_slice(layer.conv_in, channels, input, in, stride);
+  linear_slice(layer.conv_after, channels, input, out, stride);
+  for (const TokenRow& row : rows) {
+    float* kept = cache_conv_input(config, layer.state, row.position, row.cache);
     for (uint32_t i = channels.first; i < channels.end; ++i) kept[i] = in[i] * before[i];
     float sums[kPanelRows];
     for (uint32_t first = channels.first; first < channels.end; first += kPanelRows) {
@@ -36,13 +36,16 @@ void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range chan
       std::fill_n(sums, kPanelRows, 0.0f);
       for (uint32_t tap = 0; tap < length; ++tap) {
         const uint32_t ago = length - 1 - tap;
-        if (ago > position + t) continue;
-        const float* row = cache_conv_input(config, layer.state, position + t - ago, cache) + first;
+        if (ago > row.position) continue;
+        const float* seen = cache_conv_input(config, layer.state, row.position - ago, row.cache) + first;
         for (uint32_t i = 0; i < count; ++i)
-          sums[i] += layer.conv[static_cast<size_t>(first + i) * length + tap] * row[i];
+          sums[i] += layer.conv[static_cast<size_t>(first + i) * length + tap] * seen[i];
       }
       for (uint32_t i = 0; i < count; ++i) out[first + i] *= sums[i];
     }
+    before += stride;
+    in += stride;
+    out += stride;
   }
 }
 

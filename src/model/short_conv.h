@@ -11,9 +11,9 @@ inline constexpr uint32_t kMaxConvLength = 16;
 // Binds a layer's matrices and weights.
 Status bind_short_conv(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
 
-// Some channels (whole groups of eight) of after * convolution(in * before), where the three are products of the input,
-// for all of its tokens, which follow what the cache holds. Into workspace->convolved.
+// workspace->convolved [rows, hidden] = after * convolution(in * before), the three being products of the input, in
+// some channels (whole groups of eight).
 void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range channels, const Activations& input,
-                KvCache* cache, Workspace* workspace);
+                TokenRows rows, Workspace* workspace);
 
 }  // namespace camelgpt

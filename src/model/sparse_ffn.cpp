@@ -15,7 +15,7 @@ constexpr uint32_t kFewTokens = 4;
 // Rows of up that are computed together.
 constexpr uint32_t kRowsAtOnce = 32;
 
-// x [hidden] += down * (activation(gate * norm(x)) * (up * norm(x)))
+// x [hidden] += down(activation(gate(norm(x))) * up(norm(x)))
 void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x, Workspace* w) {
   const Kernels& k = kernels();
   ThreadWorkspace& own = w->threads[worker.index];
@@ -26,7 +26,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
       quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
                      [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
   worker.each(c.ffn, kPanelRows, [&](Range rows) {
-    linear_part(layer.gate, rows, normed, gate, 0);
+    linear_slice(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
   });
   worker.barrier();
@@ -41,7 +41,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
     float up[kRowsAtOnce], open[kRowsAtOnce];
     for (uint32_t first = part.first; first < part.end; first += kRowsAtOnce) {
       const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, part.end - first));
-      k.rows[static_cast<int>(layer.up.kind)](layer.up, rows, normed, up);
+      linear_list(layer.up, rows, normed, up);
       for (size_t i = 0; i < rows.size(); ++i) open[i] = gate[rows[i]];
       activate_gate(c.activation, open, up, static_cast<uint32_t>(rows.size()));
       for (size_t i = 0; i < rows.size(); ++i) neurons[rows[i]] = open[i];
@@ -52,8 +52,8 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
   const Activations& input = quantize_input(worker, neurons, 0, 1, c.ffn, coarse_precision(layer.down), w);
   float* projected = w->projected.data();
   worker.each(c.hidden, kUnitColumns, [&](Range rows) {
-    const Range padded{rows.first, (rows.end + kUnitColumns - 1) / kUnitColumns * kUnitColumns};
-    k.columns[static_cast<int>(layer.down.kind)](layer.down, fired, input, padded, projected);
+    linear_columns(layer.down, fired, input, rows, projected);
+    if (c.residual_scale != 1) scale_values(projected + rows.first, rows.size(), c.residual_scale);
     k.add(x + rows.first, projected + rows.first, rows.size());
   });
   worker.barrier();
@@ -61,20 +61,25 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
 
 }  // namespace
 
-Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out) {
-  CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), config.ffn, config.hidden, &out->gate));
+Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, bool may_skip,
+                      DecoderLayer* out) {
+  CAMELGPT_TRY(
+      bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), config.ffn, config.hidden, &out->gate.weight));
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
   const bool relu = config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu;
-  const bool skips = relu && config.causal && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
-  CAMELGPT_TRY(
-      bind_panel(binder, up, config.ffn, config.hidden, &out->up, skips ? PanelOrder::kRows : PanelOrder::kGroups));
-  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down,
+  const bool skips =
+      may_skip && relu && config.causal && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
+  CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up.weight,
+                          skips ? PanelOrder::kRows : PanelOrder::kGroups));
+  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down.weight,
                           skips ? PanelOrder::kColumns : PanelOrder::kGroups));
-  // Biases of neurons that are packed would have to be packed too: no gated model that prunes has any.
-  if (binder_has(*binder, LayerTensorName(layer, "ffn_gate.bias")) ||
-      binder_has(*binder, LayerTensorName(layer, "ffn_up.bias")))
-    return {};
-  if (!binder->ffn_kinds.push_back({out->gate.kind, out->up.kind, out->down.kind}))
+  const LayerTensorName gate_bias(layer, "ffn_gate.bias"), up_bias(layer, "ffn_up.bias");
+  CAMELGPT_TRY(bind_optional_vector(binder, gate_bias, config.ffn, &out->gate.bias));
+  CAMELGPT_TRY(bind_optional_vector(binder, up_bias, config.ffn, &out->up.bias));
+  CAMELGPT_TRY(bind_optional_vector(binder, LayerTensorName(layer, "ffn_down.bias"), config.hidden, &out->down.bias));
+  // Biases of packed neurons would have to be packed too: no gated model that prunes has any.
+  if (binder_has(*binder, gate_bias) || binder_has(*binder, up_bias)) return {};
+  if (!binder->ffn_kinds.push_back({out->gate.weight.kind, out->up.weight.kind, out->down.weight.kind}))
     return out_of_memory("the list of layers", sizeof(FfnKinds));
   return {};
 }
@@ -103,7 +108,7 @@ void add_importance(const Worker& worker, const float* gate, uint32_t tokens, ui
 }
 
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens) {
-  return layer.up.order != PanelOrder::kGroups && tokens <= kFewTokens;
+  return layer.up.weight.order != PanelOrder::kGroups && tokens <= kFewTokens;
 }
 
 void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,

@@ -7,9 +7,11 @@
 
 namespace camelgpt {
 
-// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down: the latter two neuron by neuron where the gate is a ReLU, their
-// types allow it and tokens come one by one, otherwise in groups.
-Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
+// Binds blk.<layer>.ffn_gate, ffn_up and ffn_down with the biases that the file has. The latter two are stored neuron
+// by neuron if neurons may be skipped, the gate is a ReLU, their types allow it and tokens come one by one; otherwise
+// in groups. Skipping is for layers that do not normalize what the network adds.
+Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, bool may_skip,
+                      DecoderLayer* out);
 
 // gate = activation(gate) * up; an up that is null is one, which GELU alone is asked for
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count);

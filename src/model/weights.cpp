@@ -130,8 +130,8 @@ Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_
   return binder_has(*binder, name) ? bind_vector(binder, name, count, vector) : Status{};
 }
 
-LayerTensorName::LayerTensorName(uint32_t layer, const char* suffix) {
-  std::snprintf(text, sizeof text, "blk.%u.%s", layer, suffix);
+LayerTensorName::LayerTensorName(uint32_t layer, const char* name, const char* suffix) {
+  std::snprintf(text, sizeof text, "blk.%u.%s%s", layer, name, suffix);
 }
 
 }  // namespace camelgpt

@@ -65,10 +65,10 @@ Status bind_table(WeightBinder* binder, std::string_view name, uint32_t rows, ui
 // One that may be missing: null then.
 Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
 
-// The name of a layer's tensor: "blk.<layer>.<suffix>".
+// The name of a layer's tensor: "blk.<layer>.<name><suffix>".
 struct LayerTensorName {
   char text[96];
-  LayerTensorName(uint32_t layer, const char* suffix);
+  LayerTensorName(uint32_t layer, const char* name, const char* suffix = "");
   operator std::string_view() const { return text; }
 };
 

@@ -14,7 +14,7 @@ constexpr uint32_t kHeldOutStates = 64;
 constexpr uint32_t kSampledRows = 4096;  // of the head; more do not improve the result
 constexpr float kMaxShift = 4;           // nats
 
-uint32_t sampled_rows(const Model& model) { return std::min(kSampledRows, model.head.rows); }
+uint32_t sampled_rows(const Model& model) { return std::min(kSampledRows, model.head.weight.rows); }
 
 // Returns the number of steps of a stage.
 uint32_t steps_of(const Model& model, const Calibration& calibration, Calibration::Stage stage) {
@@ -22,7 +22,7 @@ uint32_t steps_of(const Model& model, const Calibration& calibration, Calibratio
     case Calibration::Stage::kStates: return 0;
     case Calibration::Stage::kRows: return (sampled_rows(model) + kMaxBatch - 1) / kMaxBatch;
     case Calibration::Stage::kBasis: return kImportanceSteps;
-    case Calibration::Stage::kPack: return (model.head.rows + kMaxBatch - 1) / kMaxBatch;
+    case Calibration::Stage::kPack: return (model.head.weight.rows + kMaxBatch - 1) / kMaxBatch;
     case Calibration::Stage::kBias:
     case Calibration::Stage::kTail:
     case Calibration::Stage::kCosts:  // one step per state; during the first stage, the expected number
@@ -37,8 +37,8 @@ void add_rows(const Model& model, uint32_t step, Calibration* calibration) {
   Buffer<float>& rows = calibration->packer.rows;
   const uint32_t first = step * kMaxBatch, count = std::min(kMaxBatch, sampled - first);
   for (uint32_t i = 0; i < count; ++i) {
-    const uint64_t row = static_cast<uint64_t>(first + i) * model.head.rows / sampled;
-    panel_row(model.head, static_cast<uint32_t>(row), rows.data() + static_cast<size_t>(i) * hidden);
+    const uint64_t row = static_cast<uint64_t>(first + i) * model.head.weight.rows / sampled;
+    panel_row(model.head.weight, static_cast<uint32_t>(row), rows.data() + static_cast<size_t>(i) * hidden);
   }
   importance_add_rows(rows.data(), hidden, count, &calibration->importance);
 }

@@ -49,8 +49,7 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   activations_begin(scratch.rotated.data(), head->rank, 1, head->rank, Precision::k8, &scratch.input);
   kernels().quantize({0, 1}, scratch.input);
   worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
-    linear_part(head->coarse, rows, scratch.input, logits.data(), logits.size());
-    kernels().add(logits.data() + rows.first, head->bias.data() + rows.first, rows.size());
+    linear_slice({head->coarse, head->bias.data()}, rows, scratch.input, logits.data(), logits.size());
   });
   return scratch.rotated[head->rank];
 }
@@ -88,7 +87,7 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
 
 uint32_t pruned_head_rank(const ModelConfig& config) {
   // Only decoding steps over a vocabulary are pruned.
-  if (!config.has_head || !config.causal || config.bytes.length != 0) return 0;
+  if (!config.has_head || !config.causal || logit_count(config) != config.vocabulary) return 0;
   // For a small head, coarse scores and selection take longer than exact scores.
   if (config.vocabulary < 8192 || config.hidden < 4 * kMinRank || config.logit_softcap != 0) return 0;
   const uint64_t attention = (2 * static_cast<uint64_t>(config.heads) + 2 * config.kv_heads) * config.head_width;
@@ -153,10 +152,10 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
 
 void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) {
   const uint32_t hidden = model.config.hidden, rank = head->rank;
-  const uint32_t first = packer->next, count = std::min(kMaxBatch, model.head.rows - first);
+  const uint32_t first = packer->next, count = std::min(kMaxBatch, model.head.weight.rows - first);
   for (uint32_t r = 0; r < count; ++r) {
     float* row = packer->rows.data() + static_cast<size_t>(r) * hidden;
-    panel_row(model.head, first + r, row);
+    panel_row(model.head.weight, first + r, row);
     for (uint32_t i = 0; i < hidden; ++i) row[i] -= packer->centre[i];
   }
   Activations input;  // not quantised: float panels read the floats
@@ -211,7 +210,7 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHe
         const uint32_t count = std::min(kHeadChunk, slice.end - first);
         const uint32_t selected =
             kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, scratch.rows.data());
-        score_exactly(model.head, first, state, scratch.rows.first(selected), &scratch, logits);
+        score_exactly(model.head.weight, first, state, scratch.rows.first(selected), &scratch, logits);
       }
     });
   });

@@ -149,9 +149,9 @@ void prompt_neurons_reserve(const Model& model, std::span<const FfnKinds> kinds,
     const Panel down = panel_reserve(panel_kind_of(packed_type(kinds[l].down)), c.hidden, kept, arena);
     if (layers.empty()) continue;
     layers[l] = model.layers[l];
-    layers[l].gate = gate;
-    layers[l].up = up;
-    layers[l].down = down;
+    layers[l].gate.weight = gate;
+    layers[l].up.weight = up;
+    layers[l].down.weight = down;
   }
   neurons->light = model;
   neurons->light.config.ffn = kept;
@@ -178,12 +178,12 @@ void prompt_neurons_pack(const Model& model, PromptNeurons* neurons) {
     const DecoderLayer& from = model.layers[l];
     DecoderLayer& to = n.light.layers[l];
     const std::span<float> norms = n.norms.subspan(l * ffn, ffn);
-    if (!n.knows_norms) column_norms(from.down, n.row, norms);
+    if (!n.knows_norms) column_norms(from.down.weight, n.row, norms);
     const std::span<uint32_t> chosen = n.chosen.subspan(l * n.kept, n.kept);
     choose(n.importance.subspan(l * ffn, ffn), norms, n.weights, chosen);
-    pack_rows(from.gate, chosen, n.group, &to.gate);
-    pack_rows(from.up, chosen, n.group, &to.up);
-    pack_columns(from.down, chosen, n.row, n.blocks, &to.down);
+    pack_rows(from.gate.weight, chosen, n.group, &to.gate.weight);
+    pack_rows(from.up.weight, chosen, n.group, &to.up.weight);
+    pack_columns(from.down.weight, chosen, n.row, n.blocks, &to.down.weight);
   }
   n.knows_norms = n.packed = true;
   n.packed_seen = n.seen;

@@ -65,8 +65,8 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
   uint64_t hash =
       hash_bytes(model.final_norm.weight, model.final_norm.weight == nullptr ? 0 : c.hidden * sizeof(float));
   for (const DecoderLayer& l : model.layers) {
-    for (const Panel* panel : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
-      hash = hash_rows(*panel, 4, row.data(), hash);
+    for (const Linear* linear : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
+      hash = hash_rows(linear->weight, 4, row.data(), hash);
     }
   }
   *fingerprint = hash;
@@ -77,7 +77,7 @@ Status head_fingerprint(const Model& model, uint64_t* fingerprint) {
   Buffer<float> row;
   if (!row.resize(model.config.hidden))
     return out_of_memory("a fingerprint of the model", model.config.hidden * sizeof(float));
-  *fingerprint = hash_rows(model.head, 256, row.data(), hash_bytes(nullptr, 0));
+  *fingerprint = hash_rows(model.head.weight, 256, row.data(), hash_bytes(nullptr, 0));
   return {};
 }
 

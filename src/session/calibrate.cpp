@@ -51,7 +51,8 @@ void learn(Session* s, Sequence* q) {
   const uint32_t count = std::min({kMaxBatch, window - p.window_length, total - p.text_next});
   const std::span<int32_t> tokens = q->history.subspan(p.window_length, count);
   std::copy_n(p.text.begin() + p.text_next, count, tokens.begin());
-  model_forward(model_of(*s), tokens, count, &q->cache, &s->memory.workspace);
+  const TokenRun run{&q->cache, tokens, count};
+  model_forward(model_of(*s), {&run, 1}, &s->memory.workspace);
   calibration_add(model_of(*s), s->memory.workspace, count, total, &p.calibration);
   p.window_length += count;
   p.text_next += count;

@@ -24,7 +24,7 @@ Status session_load_eagerly(Session* session) {
   }
   const PruneMemory& pruning = s->memory.pruning;
   if (!pruning.head_reserved || pruning.head.rank == 0) return {};  // every step would need the whole output head
-  const Panel* const matrices[] = {&s->memory.model.embedding, &s->memory.model.head};
+  const Panel* const matrices[] = {&s->memory.model.embedding, &s->memory.model.head.weight};
   WeightStream& weights = s->loader->weights;
   const uint64_t before = weights.position;
   CAMELGPT_TRY(weight_stream_put_off(matrices, &weights));

@@ -31,7 +31,7 @@ bool has_selected(Session* s, uint32_t output, uint32_t rows) {
   s->loader->missing.clear();
   const float threshold = selected_rows(model_of(*s), output, rows, &s->memory.pruning.head, &s->memory.workspace);
   const std::span<const float> logits = s->memory.workspace.logits;
-  const Panel& head = model_of(*s).head;
+  const Panel& head = model_of(*s).head.weight;
   const uint32_t unit = head.order == PanelOrder::kGroups ? kPanelRows : 1;  // rows that are scored together
   for (uint32_t row = 0; row < head.rows; ++row) {
     if (logits[row] < threshold) continue;

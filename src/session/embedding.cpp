@@ -56,7 +56,8 @@ Status embed_continue(Session* session, uint32_t budget, ActivityProgress* progr
   Sequence* const q = session->activity.sequence;
   const uint32_t limit = config_of(*session).causal ? std::clamp(budget, 1u, kMaxBatch) : q->history_length;
   const uint32_t first = q->cache.length, count = std::min(q->history_length - first, limit);
-  model_forward(model_of(*session), q->history.subspan(first, count), count, &q->cache, &session->memory.workspace);
+  const TokenRun run{&q->cache, q->history.subspan(first, count), count};
+  model_forward(model_of(*session), {&run, 1}, &session->memory.workspace);
   pool(session, first, count);
   progress->processed = count;
   if (first + count < q->history_length) {

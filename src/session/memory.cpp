@@ -25,7 +25,7 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
     CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &memory->caches[i]));
   }
   plan->cache_bytes = taken();
-  workspace_reserve(config, context, arena, &memory->workspace);
+  workspace_reserve(memory->model, context, arena, &memory->workspace);
   sampler_reserve(&memory->sampler, config.vocabulary, arena);
   for (uint32_t i = 0; i < options.sequences; ++i) drafts_reserve(&memory->drafts[i], context, arena);
   memory->histories = arena->take<int32_t>(static_cast<uint64_t>(options.sequences) * context);

@@ -73,21 +73,21 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   Workspace* const workspace = &session->memory.workspace;
   PromptNeurons& neurons = session->memory.pruning.neurons;
   const uint32_t count = static_cast<uint32_t>(tokens.size());
-  StepLimits limits;
-  limits.kv_tokens = drift_kv_tokens(session->pruning.options, p.guard);
+  TokenRun run{&sequence->cache, tokens, outputs, drift_kv_tokens(session->pruning.options, p.guard)};
   const bool is_step = count == 1 || !model.config.causal;
   p.attention_limited = count == 1 && limits_attention(*session, *sequence);
   p.neurons_skipped = is_step && skips_neurons(*session, *sequence);
   if (p.neurons_skipped) {
     prompt_neurons_pack(model, &neurons);
-    return model_forward(neurons.light, tokens, outputs, &sequence->cache, workspace, limits);
+    return model_forward(neurons.light, {&run, 1}, workspace);
   }
   if (!pruning_observes_prompt(*session) || sequence->cache.length >= p.prompt_end) {
-    return model_forward(model, tokens, outputs, &sequence->cache, workspace, limits);
+    return model_forward(model, {&run, 1}, workspace);
   }
   // Every token goes through the last layer too, because its neurons are observed like those of the others.
   workspace->importance = neurons.importance;
-  model_forward(model, tokens, count, &sequence->cache, workspace, limits);
+  run.outputs = count;
+  model_forward(model, {&run, 1}, workspace);
   workspace->importance = {};
   neurons.seen += count;
   const size_t stride = padded_rows(model.config.hidden);
@@ -132,7 +132,8 @@ void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output)
   if (sequence->pruning.attention_limited || sequence->pruning.neurons_skipped) {
     // Evaluates the token again with the whole context and all neurons.
     --sequence->cache.length;
-    model_forward(model, sequence->history.subspan(sequence->cache.length, 1), 1, &sequence->cache, workspace);
+    const TokenRun run{&sequence->cache, sequence->history.subspan(sequence->cache.length, 1), 1};
+    model_forward(model, {&run, 1}, workspace);
   }
   model_logits(model, output, workspace);
 }

@@ -85,18 +85,20 @@ void reserve(PanelKind kind, Bench* b, Arena* from) {
   b->sum = from->take<float>(c.hidden);
   for (uint32_t l = 0; l < b->layers; ++l) {
     DecoderLayer one{}, other{};
-    one.gate = panel_reserve(kind, c.ffn, c.hidden, from);
-    other.gate = panel_reserve(kind, c.ffn, c.hidden, from);
-    other.up = panel_reserve(kind, c.ffn, c.hidden, from);
-    other.down = panel_reserve(kind, c.hidden, c.ffn, from);
-    one.up = neuron_panel_reserve(kind, PanelOrder::kRows, c.ffn, c.hidden, from);
-    one.down = neuron_panel_reserve(kind, PanelOrder::kColumns, c.hidden, c.ffn, from);
+    one.gate.weight = panel_reserve(kind, c.ffn, c.hidden, from);
+    other.gate.weight = panel_reserve(kind, c.ffn, c.hidden, from);
+    other.up.weight = panel_reserve(kind, c.ffn, c.hidden, from);
+    other.down.weight = panel_reserve(kind, c.hidden, c.ffn, from);
+    one.up.weight = neuron_panel_reserve(kind, PanelOrder::kRows, c.ffn, c.hidden, from);
+    one.down.weight = neuron_panel_reserve(kind, PanelOrder::kColumns, c.hidden, c.ffn, from);
     one.ffn_norm.weight = other.ffn_norm.weight = b->norm.data();
     if (b->sparse.empty()) continue;
     b->sparse[l] = one;
     b->dense[l] = other;
   }
-  workspace_reserve(c, 64, from, &b->workspace);
+  Model model;
+  model.config = c;
+  workspace_reserve(model, 64, from, &b->workspace);
 }
 
 const float* take_input() { return bench->inputs.data() + next_input++ % kInputs * bench->config.hidden; }
@@ -110,11 +112,11 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
         *projected = w->projected.data();
   kernels().rms_norm(x, layer.ffn_norm.weight, c.hidden, c.norm_epsilon, normed);
   const Activations& input = quantize_input(worker, normed, 0, 1, c.hidden, Precision::k16, w);
-  linear_part(layer.gate, {0, c.ffn}, input, gate, 0);
-  linear_part(layer.up, {0, c.ffn}, input, up, 0);
+  linear_slice(layer.gate, {0, c.ffn}, input, gate, 0);
+  linear_slice(layer.up, {0, c.ffn}, input, up, 0);
   activate_gate(c.activation, gate, up, c.ffn);
   const Activations& neurons = quantize_input(worker, gate, 0, 1, c.ffn, coarse_precision(layer.down), w);
-  linear_part(layer.down, {0, c.hidden}, neurons, projected, 0);
+  linear_slice(layer.down, {0, c.hidden}, neurons, projected, 0);
   kernels().add(x, projected, c.hidden);
 }
 
@@ -148,9 +150,9 @@ uint32_t bench_prepare(uint32_t which, uint32_t hidden, uint32_t ffn, uint32_t l
   for (uint32_t i = 0; i < kInputs * hidden; ++i) bench->inputs[i] = i % hidden < kConstant ? 1.0f : numbers.normal();
   for (uint32_t l = 0; l < layers; ++l) {
     DecoderLayer &one = bench->sparse[l], &other = bench->dense[l];
-    if (!fill(type, ffn, hidden, -shift / kConstant, &one.gate, &other.gate)) return 0;
-    if (!fill(type, ffn, hidden, 0, &one.up, &other.up)) return 0;
-    if (!fill(type, hidden, ffn, 0, &one.down, &other.down)) return 0;
+    if (!fill(type, ffn, hidden, -shift / kConstant, &one.gate.weight, &other.gate.weight)) return 0;
+    if (!fill(type, ffn, hidden, 0, &one.up.weight, &other.up.weight)) return 0;
+    if (!fill(type, hidden, ffn, 0, &one.down.weight, &other.down.weight)) return 0;
   }
   return 1;
 }

@@ -1,7 +1,5 @@
-// A model from a file in memory, with all that evaluating it takes, for tests that look inside.
+// A model from a file in memory and the memory to evaluate it, for tests that look inside.
 #pragma once
-
-#include <doctest/doctest.h>
 
 #include <vector>
 
@@ -20,12 +18,17 @@ struct LoadedModel {
 
   explicit LoadedModel(const std::vector<uint8_t>& file) { status = load(file); }
 
+  void forward(std::span<const int32_t> tokens, uint32_t outputs) {
+    const TokenRun run{&cache, tokens, outputs};
+    model_forward(model, {&run, 1}, &workspace);
+  }
+
   // Logits after the last of the tokens, which are evaluated `batch` at a time from an empty cache on.
   std::vector<float> logits(const std::vector<int32_t>& tokens, size_t batch) {
     cache.length = 0;
     for (size_t at = 0; at < tokens.size(); at += batch) {
       const std::span<const int32_t> some = std::span(tokens).subspan(at, std::min(batch, tokens.size() - at));
-      model_forward(model, some, 1, &cache, &workspace);
+      forward(some, 1);
     }
     model_logits(model, 0, &workspace);
     return {workspace.logits.begin(), workspace.logits.begin() + model.config.vocabulary};
@@ -40,15 +43,14 @@ struct LoadedModel {
     Arena measuring;
     WeightBinder plan{};
     CAMELGPT_TRY(reserve(&measuring, &plan));
-    REQUIRE(arena.allocate(measuring.used()));
+    if (!arena.allocate(measuring.used())) return out_of_memory("a test", measuring.used().value);
     WeightBinder binder{};
     CAMELGPT_TRY(reserve(&arena, &binder));
     WeightStream stream;
     weight_stream_begin(&binder, &stream);
     const auto data = std::span(file).subspan(static_cast<size_t>(reader.header.data_position));
     CAMELGPT_TRY(weight_stream_feed(&stream, reader.header, data, &used));
-    CHECK(weight_stream_done(stream));
-    return {};
+    return weight_stream_done(stream) ? Status{} : make_error(ErrorCode::kTruncated, "The file ends too early.");
   }
 
   Status reserve(Arena* from, WeightBinder* binder) {
@@ -56,7 +58,7 @@ struct LoadedModel {
     binder->arena = from;
     CAMELGPT_TRY(model_bind(binder, &model));
     CAMELGPT_TRY(cache_reserve(model.config, model.config.context_length, KvType::k16, from, &cache));
-    workspace_reserve(model.config, 64, from, &workspace);
+    workspace_reserve(model, model.config.context_length, from, &workspace);
     return {};
   }
 };

@@ -63,8 +63,6 @@ TEST_CASE("as many pages are chosen as may be kept, and never more than there ar
   }
 }
 
-static StepLimits kv_limit(uint32_t tokens) { return {tokens}; }
-
 // A tiny model with room for many pages.
 struct PagedModel {
   static constexpr uint32_t kContext = 512;
@@ -87,13 +85,18 @@ struct PagedModel {
       for (uint32_t i = 0; i < tokens.size(); ++i) {
         tokens[i] = static_cast<int32_t>(TestRandom(1000 * text + cache.length + i).next() % 256);
       }
-      model_forward(session->model, tokens, 0, &cache, &workspace);
+      forward(tokens, 0);
     }
   }
 
-  std::vector<float> step(const StepLimits& limits) {
+  void forward(std::span<const int32_t> tokens, uint32_t outputs, uint32_t kv_tokens = 0) {
+    const TokenRun run{&cache, tokens, outputs, kv_tokens};
+    model_forward(session->model, {&run, 1}, &workspace);
+  }
+
+  std::vector<float> step(uint32_t kv_tokens = 0) {
     const int32_t token = static_cast<int32_t>(TestRandom(cache.length).next() % 256);
-    model_forward(session->model, {&token, 1}, 1, &cache, &workspace, limits);
+    forward({&token, 1}, 1, kv_tokens);
     model_logits(session->model, 0, &workspace);
     return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
   }
@@ -178,9 +181,9 @@ TEST_CASE("a limit that the context does not reach changes no bit") {
   PagedModel dense, limited;
   for (PagedModel* model : {&dense, &limited}) model->fill(250);
   for (int i = 0; i < 40; ++i) {  // over a page's border
-    CHECK(dense.step({}) == limited.step(kv_limit(320)));
+    CHECK(dense.step() == limited.step(320));
   }
-  CHECK(dense.step({}) != limited.step(kv_limit(160)));
+  CHECK(dense.step() != limited.step(160));
 }
 
 TEST_CASE("a limited step reads the pages that are chosen, and is the same with any number of threads") {
@@ -191,7 +194,7 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
     PagedModel model;
     model.fill(420, 50);
     std::vector<std::vector<float>> found;
-    for (int i = 0; i < 40; ++i) found.push_back(model.step(kv_limit(192)));
+    for (int i = 0; i < 40; ++i) found.push_back(model.step(192));
     if (count == 1) expected = found;
     CHECK(found == expected);
   }
@@ -212,13 +215,44 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
   }
 }
 
+TEST_CASE("pages are selected at the scale of attention") {
+  constexpr uint32_t kWidth = 8, kPages = 6;
+  ModelConfig config;
+  config.layers = config.kv_heads = 1;
+  config.heads = 2;
+  config.head_width = kWidth;
+  KvCache cache;
+  Arena arena;
+  PageScratch scratch;
+  take_from(&arena, [&](Arena* from) {
+    REQUIRE(cache_reserve(config, kPages * kAttentionTile, KvType::k16, from, &cache).ok());
+    scratch = page_scratch_reserve(kPages * kAttentionTile, from);
+  });
+  // One query looks for page 1, the other for page 2, and page 3 has something of both.
+  const float keys[kPages][2] = {{0, 0}, {10, 0}, {0, 10}, {8, 8}, {0, 0}, {0, 0}};
+  for (uint32_t p = 0; p < (kPages - 1) * kAttentionTile; ++p) {
+    float key[kWidth] = {};
+    std::copy_n(keys[p / kAttentionTile], 2, key);
+    cache_store_key(config, 0, 0, p, key, &cache);
+  }
+  cache.length = (kPages - 1) * kAttentionTile;
+  float q[2 * kWidth] = {};
+  q[0] = q[kWidth + 1] = 1;
+  const auto selected = [&](float scale) {
+    config.attention_scale = scale;
+    const auto tiles = select_pages(config, 0, 0, q, 4 * kAttentionTile, cache, scratch);
+    return std::vector<uint32_t>(tiles.begin(), tiles.end());
+  };
+  CHECK(selected(4) == std::vector<uint32_t>{0, 1, 4, 5});      // a sharp softmax prefers the best page of a query
+  CHECK(selected(0.01f) == std::vector<uint32_t>{0, 3, 4, 5});  // a flat one what suits both
+}
+
 TEST_CASE("batches are evaluated in full whatever the limit") {
   PagedModel dense, limited;
   const std::vector<int32_t> tokens(3, 65);
   for (PagedModel* model : {&dense, &limited}) {
     model->fill(400);
-    const StepLimits limits = kv_limit(model == &limited ? 64 : 0);
-    model_forward(model->session->model, tokens, 1, &model->cache, &model->workspace, limits);
+    model->forward(tokens, 1, model == &limited ? 64 : 0);
     model_logits(model->session->model, 0, &model->workspace);
   }
   CHECK(std::equal(dense.workspace.logits.begin(), dense.workspace.logits.begin() + TinyLlama::kVocabulary,

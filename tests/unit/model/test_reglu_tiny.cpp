@@ -39,14 +39,14 @@ TEST_CASE("the answers of a trained model with a ReLU gate are those of the dens
     for (;;) {
       tokens.push_back(static_cast<int32_t>(kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))));
       if (tokens.size() == kMaxBatch) break;
-      model_forward(loaded.model, std::span(tokens).last(1), 1, &loaded.cache, &loaded.workspace);
+      loaded.forward(std::span(tokens).last(1), 1);
       model_logits(loaded.model, 0, &loaded.workspace);
       logits.assign(loaded.workspace.logits.begin(), loaded.workspace.logits.begin() + loaded.model.config.vocabulary);
     }
 
     loaded.cache.length = 0;  // all at once: densely
     const std::span<const int32_t> seen = std::span(tokens).first(kMaxBatch - 1);
-    model_forward(loaded.model, seen, kMaxBatch - 1, &loaded.cache, &loaded.workspace);
+    loaded.forward(seen, kMaxBatch - 1);
     std::vector<float> logprobs(seen.size());
     std::vector<int32_t> best(seen.size());
     model_score(loaded.model, std::span(tokens).last(kMaxBatch - 1), &loaded.workspace, logprobs.data(), best.data());

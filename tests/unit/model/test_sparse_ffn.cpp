@@ -69,6 +69,29 @@ TEST_CASE("tokens one by one skip neurons, batches do not, and the bits are the 
   }
 }
 
+TEST_CASE("skipping neurons changes no bit in a model that scales what layers add, or has biases") {
+  TinyLlama scaled(TensorType::kQ8_0, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, "relu", "granite");
+  scaled.writer.add("granite.residual_scale", 0.25f);
+  TinyLlama biased(TensorType::kQ8_0, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, "relu");
+  for (uint32_t l = 0; l < TinyLlama::kLayers; ++l) {
+    const std::string block = "blk." + std::to_string(l) + ".";
+    const auto add = [&](const char* name, uint32_t count) {
+      biased.writer.add_tensor(block + name, {count}, TensorType::kF32, random_tensor(TensorType::kF32, count, l, 1));
+    };
+    add("ffn_gate.bias", TinyLlama::kFfn);
+    add("ffn_up.bias", TinyLlama::kFfn);
+    add("ffn_down.bias", TinyLlama::kHidden);
+  }
+  for (const TinyLlama* model : {&scaled, &biased}) {
+    LoadedModel loaded(model->writer.file());
+    REQUIRE_MESSAGE(loaded.status.ok(), loaded.status.message);
+    REQUIRE(skips_neurons(loaded.model.layers[0], 1));
+    const std::vector<int32_t> tokens = some_tokens(21);
+    const std::vector<float> together = loaded.logits(tokens, 21);
+    CHECK(loaded.logits(tokens, 1) == together);
+  }
+}
+
 TEST_CASE("the number of threads does not change a bit of what fired neurons give") {
   for (const TensorType type : {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kF16}) {
     const std::vector<uint8_t> file =
@@ -105,7 +128,8 @@ namespace {
 // One layer's network twice over the same random weights, neuron by neuron and in groups.
 struct Networks {
   static constexpr uint32_t kHidden = 96, kFfn = 224;
-  ModelConfig config;
+  Model model;
+  ModelConfig& config = model.config;
   Arena arena;
   DecoderLayer sparse{}, dense{};
   std::vector<float> norm = std::vector<float>(kHidden, 1.0f);
@@ -135,9 +159,9 @@ struct Networks {
         gate[at + 1] = static_cast<uint8_t>((gate[at + 1] & 0x7f) | (gate_shift < 0 ? 0x80 : 0));
       }
     }
-    put(type, gate, &sparse.gate, &dense.gate);
-    put(type, random_tensor(type, kFfn * kHidden, 2), &sparse.up, &dense.up);
-    put(type, random_tensor(type, kFfn * kHidden, 3), &sparse.down, &dense.down);
+    put(type, gate, &sparse.gate.weight, &dense.gate.weight);
+    put(type, random_tensor(type, kFfn * kHidden, 2), &sparse.up.weight, &dense.up.weight);
+    put(type, random_tensor(type, kFfn * kHidden, 3), &sparse.down.weight, &dense.down.weight);
     sparse.ffn_norm.weight = dense.ffn_norm.weight = norm.data();
   }
 
@@ -150,13 +174,13 @@ struct Networks {
     const PanelKind kind = panel_kind_of(type);
     for (DecoderLayer* layer : {&sparse, &dense}) {
       const bool groups = layer == &dense;
-      layer->gate = panel_reserve(kind, kFfn, kHidden, from);
-      layer->up = groups ? panel_reserve(kind, kFfn, kHidden, from)
-                         : neuron_panel_reserve(kind, PanelOrder::kRows, kFfn, kHidden, from);
-      layer->down = groups ? panel_reserve(kind, kHidden, kFfn, from)
-                           : neuron_panel_reserve(kind, PanelOrder::kColumns, kHidden, kFfn, from);
+      layer->gate.weight = panel_reserve(kind, kFfn, kHidden, from);
+      layer->up.weight = groups ? panel_reserve(kind, kFfn, kHidden, from)
+                                : neuron_panel_reserve(kind, PanelOrder::kRows, kFfn, kHidden, from);
+      layer->down.weight = groups ? panel_reserve(kind, kHidden, kFfn, from)
+                                  : neuron_panel_reserve(kind, PanelOrder::kColumns, kHidden, kFfn, from);
     }
-    workspace_reserve(config, 64, from, &workspace);
+    workspace_reserve(model, 64, from, &workspace);
   }
 
   // x + network(x), skipping neurons.
@@ -172,12 +196,12 @@ struct Networks {
     kernels().rms_norm(x.data(), norm.data(), kHidden, config.norm_epsilon, normed.data());
     const Worker alone;
     const Activations& input = quantize_input(alone, normed.data(), 0, 1, kHidden, Precision::k16, &workspace);
-    linear_part(dense.gate, {0, kFfn}, input, gate.data(), 0);
-    linear_part(dense.up, {0, kFfn}, input, up.data(), 0);
+    linear_slice(dense.gate, {0, kFfn}, input, gate.data(), 0);
+    linear_slice(dense.up, {0, kFfn}, input, up.data(), 0);
     activate_gate(config.activation, gate.data(), up.data(), kFfn);
     const Activations& neurons =
         quantize_input(alone, gate.data(), 0, 1, kFfn, coarse_precision(dense.down), &workspace);
-    linear_part(dense.down, {0, kHidden}, neurons, y.data(), 0);
+    linear_slice(dense.down, {0, kHidden}, neurons, y.data(), 0);
     kernels().add(sum.data(), y.data(), kHidden);
     return sum;
   }

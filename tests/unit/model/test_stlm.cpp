@@ -59,9 +59,10 @@ struct StlmUnderTest {
       const auto append = [](std::vector<float>* all, const std::vector<float>& more) {
         all->insert(all->end(), more.begin(), more.end());
       };
-      embed_chunks(loaded.model, some, &loaded.workspace);
+      const TokenRun run{&loaded.cache, some};
+      embed_chunks(loaded.model, token_rows(loaded.model, {&run, 1}, &loaded.workspace), &loaded.workspace);
       append(&results.embedded, rows(some.size()));
-      model_forward(loaded.model, some, static_cast<uint32_t>(some.size()), &loaded.cache, &loaded.workspace);
+      loaded.forward(some, static_cast<uint32_t>(some.size()));
       append(&results.hidden, rows(some.size()));
       for (uint32_t t = 0; t < some.size(); ++t) {
         model_logits(loaded.model, t, &loaded.workspace);
@@ -157,8 +158,7 @@ TEST_CASE("stlm scores a chunk by its bytes and the pad behind them") {
   const std::vector<int32_t> targets(model.tokens.begin() + 1, model.tokens.end());
   const uint32_t count = static_cast<uint32_t>(targets.size());
   model.loaded.cache.length = 0;
-  model_forward(model.loaded.model, std::span(model.tokens).first(count), count, &model.loaded.cache,
-                &model.loaded.workspace);
+  model.loaded.forward(std::span(model.tokens).first(count), count);
   std::vector<float> logprobs(count);
   std::vector<int32_t> best(count);
   model_score(model.loaded.model, targets, &model.loaded.workspace, logprobs.data(), best.data());

@@ -92,7 +92,7 @@ TEST_CASE("a step with the chosen neurons equals a step of the model with the ot
       std::vector<bool> kept(kFfn);
       for (const uint32_t n : neurons.chosen.subspan(l * neurons.kept, neurons.kept)) kept[n] = true;
       CHECK(std::count(kept.begin(), kept.end(), true) == neurons.kept);
-      silence(dense.session->model.layers[l].down, kept);
+      silence(dense.session->model.layers[l].down.weight, kept);
     }
     const std::vector<float> expected = step(dense);
     CHECK(distance(pruned, expected) < c.error);
@@ -114,7 +114,7 @@ TEST_CASE("neurons are chosen by their contribution to the output") {
   REQUIRE(load(session, model.writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
   std::vector<bool> kept(kFfn);
   for (uint32_t n = 3; n < kFfn; n += 4) kept[n] = true;
-  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down, kept);
+  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down.weight, kept);
   configure(session);
   prefill(session, text(12));
   step(session);
