@@ -70,8 +70,8 @@ struct PagedModel {
   static constexpr uint32_t kContext = 512;
   TestSession loaded;
   Session* session = loaded.session;
-  KvCache& cache = session->cache;
-  Workspace& workspace = session->workspace;
+  KvCache& cache = session->sequences[0].cache;
+  Workspace& workspace = session->memory.workspace;
 
   explicit PagedModel(KvType type = KvType::k16) {
     REQUIRE(
@@ -87,14 +87,14 @@ struct PagedModel {
       for (uint32_t i = 0; i < tokens.size(); ++i) {
         tokens[i] = static_cast<int32_t>(TestRandom(1000 * text + cache.length + i).next() % 256);
       }
-      model_forward(session->model, tokens, 0, &cache, &workspace);
+      model_forward(session->memory.model, tokens, 0, &cache, &workspace);
     }
   }
 
   std::vector<float> step(const StepLimits& limits) {
     const int32_t token = static_cast<int32_t>(TestRandom(cache.length).next() % 256);
-    model_forward(session->model, {&token, 1}, 1, &cache, &workspace, limits);
-    model_logits(session->model, 0, &workspace);
+    model_forward(session->memory.model, {&token, 1}, 1, &cache, &workspace, limits);
+    model_logits(session->memory.model, 0, &workspace);
     return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
   }
 
@@ -206,7 +206,7 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
       q[width + i] = 50.0f * static_cast<float>(model.cache.pages[key_index(2 * width, page, 2 * i)]);
     }
     const std::span<const uint32_t> tiles =
-        select_pages(model.session->model.config, 0, 0, q.data(), 128, model.cache, scratch);
+        select_pages(model.session->memory.model.config, 0, 0, q.data(), 128, model.cache, scratch);
     CHECK(tiles.size() == 4);
     CHECK(std::count(tiles.begin(), tiles.end(), page) == 1);
   }
@@ -218,8 +218,8 @@ TEST_CASE("batches are evaluated in full whatever the limit") {
   for (PagedModel* model : {&dense, &limited}) {
     model->fill(400);
     const StepLimits limits = kv_limit(model == &limited ? 64 : 0);
-    model_forward(model->session->model, tokens, 1, &model->cache, &model->workspace, limits);
-    model_logits(model->session->model, 0, &model->workspace);
+    model_forward(model->session->memory.model, tokens, 1, &model->cache, &model->workspace, limits);
+    model_logits(model->session->memory.model, 0, &model->workspace);
   }
   CHECK(std::equal(dense.workspace.logits.begin(), dense.workspace.logits.begin() + TinyLlama::kVocabulary,
                    limited.workspace.logits.begin()));
