@@ -1,6 +1,6 @@
-// Any text with a good vocabulary: its tokens give the text back, whatever the tokens are they become valid UTF-8, and
-// text that is not UTF-8 is refused; so it is with chunks of bytes. Any vocabulary: it is refused with a typed error,
-// or encodes what comes.
+// With a good vocabulary, the tokens of any text join to the text, any tokens become valid UTF-8, and text that is not
+// UTF-8 is refused; likewise with chunks of bytes. Any other vocabulary is refused with a typed error, or encodes any
+// text.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <cstdio>
@@ -12,6 +12,7 @@
 
 #include "../unit/gguf_writer.h"
 #include "base/utf8.h"
+#include "tokenize/chunks.h"
 #include "tokenize/tokenizer.h"
 
 using namespace camelgpt;
@@ -43,7 +44,7 @@ GgufReader read(const GgufWriter& writer) {
   const std::vector<uint8_t> bytes = writer.header();
   GgufReader reader;
   size_t consumed = 0;
-  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is right");
+  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is sound");
   return reader;
 }
 
@@ -52,7 +53,7 @@ constexpr size_t kPreTokenizerCount = std::size(kPreTokenizers);
 
 constexpr uint32_t kChunkLength = 3;
 
-// With `model` "bytes" texts become chunks.
+// With the model "bytes" texts become chunks.
 Tokenizer good_tokenizer(const char* pre, const char* model = "gpt2") {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
@@ -86,7 +87,7 @@ Tokenizer good_tokenizer(const char* pre, const char* model = "gpt2") {
   writer.add_numbers("tokenizer.ggml.token_type", types);
   writer.add_strings("tokenizer.ggml.merges", merges);
   Tokenizer tokenizer;
-  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is right");
+  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is sound");
   return tokenizer;
 }
 
@@ -136,21 +137,26 @@ void check_good_vocabulary(FuzzedDataProvider& data) {
     require_error(status);
     return;
   }
-  require(status.ok(), "UTF-8 is taken");
+  require(status.ok(), "UTF-8 is accepted");
   require(join(tokenizer, tokens.span()) == text, "the pieces are the text");
-  require(detokenize(tokenizer, tokens.span()) == text, "the text comes back");
+  require(detokenize(tokenizer, tokens.span()) == text, "detokenizing restores the text");
 }
 
 void check_chunks(FuzzedDataProvider& data) {
   static const Tokenizer tokenizer = good_tokenizer("gpt-2", "bytes");
+  static ChunkTable table = [] {
+    ChunkTable chunks;
+    require(chunks_reserve(kChunkCapacity, kChunkLength, &chunks), "memory");
+    return chunks;
+  }();
   Buffer<int32_t> tokens;
   const std::string text = data.ConsumeRemainingBytesAsString();
-  const Status status = tokenizer_encode(tokenizer, text, {}, &tokens);
-  require(status.ok() == (utf8_validate(text) == text.size()), "text is taken if it is UTF-8");
+  const Status status = tokenizer_encode(tokenizer, text, {.chunks = &table}, &tokens);
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if it is UTF-8");
   if (!status.ok()) return require_error(status);
   std::string joined;
   for (const int32_t token : tokens) {
-    const std::string_view chunk = tokenizer_piece(tokenizer, token);
+    const std::string_view chunk = chunks_bytes(table, token);
     require(!chunk.empty() && chunk.size() <= kChunkLength, "the length of a chunk");
     joined += chunk;
   }
@@ -171,7 +177,7 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
                           "normalizer.lowercase", "normalizer.strip_accents"}) {
     if (data.ConsumeBool()) writer.add("tokenizer.ggml." + std::string(key), data.ConsumeBool());
   }
-  if (data.ConsumeBool()) {  // rules for characters: a double array of some units, then what they give
+  if (data.ConsumeBool()) {  // rules for characters: a double array of some units, then the replacements
     std::vector<uint8_t> rules = data.ConsumeBytes<uint8_t>(data.ConsumeIntegralInRange<size_t>(0, 600));
     if (rules.size() >= 8 && data.ConsumeBool()) {
       const uint32_t bytes = static_cast<uint32_t>(rules.size() / 8 * 4);
@@ -209,19 +215,19 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   Tokenizer tokenizer;
   const Status built = tokenizer_build(read(writer).header, &tokenizer);
   if (!built.ok()) return require_error(built);
-  require(tokenizer.vocabulary_size == tokens.size(), "all tokens are there");
+  require(tokenizer.vocabulary_size == tokens.size(), "no token is lost");
 
   const EncodeOptions options = {.add_special = data.ConsumeBool(), .parse_special = data.ConsumeBool()};
   const std::string text = data.ConsumeRemainingBytesAsString();
   Buffer<int32_t> encoded;
   const Status status = tokenizer_encode(tokenizer, text, options, &encoded);
-  require(status.ok() == (utf8_validate(text) == text.size()), "text is taken if it is UTF-8");
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if it is UTF-8");
   if (!status.ok()) return require_error(status);
   join(tokenizer, encoded.span());
   const std::string decoded = detokenize(tokenizer, encoded.span());
   require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
   for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
-    // Those that are a byte of SentencePiece are no text.
+    // Byte tokens of SentencePiece have no text.
     const bool is_byte =
         tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
     const std::string_view piece = is_byte ? std::string_view() : tokenizer_piece(tokenizer, token);
