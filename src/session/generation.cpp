@@ -121,7 +121,7 @@ Status prefill(Session* s, Sequence* q, uint32_t budget, ActivityProgress* progr
   q->text.clear();
   q->generation.step = {};
   if (!config_of(*s).causal) {
-    evaluate_masked(s, q, 0, end);
+    pruning_forward(s, q, q->history.first(end), 0);
   } else {
     uint32_t remaining = std::max(1u, budget);
     while (q->cache.length < end && remaining > 0) {

@@ -25,6 +25,14 @@ uint32_t count_masks(const Session& s, std::span<const int32_t> tokens) {
   return static_cast<uint32_t>(std::count(tokens.begin(), tokens.end(), s.tokenizer.mask_token));
 }
 
+// Evaluates history [first, first + count), which sees itself and the tokens before it. Each of its tokens is a step.
+void evaluate_masked(Session* s, Sequence* q, uint32_t first, uint32_t count) {
+  q->cache.length = first;
+  pruning_forward(s, q, q->history.subspan(first, count), 0);
+  q->pruning.steps += count;
+  q->pruning.skipping_steps += q->pruning.neurons_skipped ? count : 0;
+}
+
 // One step on history [first, first + count): predicts all masks and decides the surest ones, so that after `step` of
 // `steps` steps as many of the original `masks` are decided as the schedule says. *remaining masks are left.
 Status decide_masks(Session* s, Sequence* q, uint32_t first, uint32_t count, uint32_t masks, uint32_t step,
@@ -71,14 +79,6 @@ Status decide_block(Session* s, Sequence* q) {
 }
 
 }  // namespace
-
-void evaluate_masked(Session* session, Sequence* sequence, uint32_t first, uint32_t count) {
-  sequence->cache.length = first;
-  pruning_forward(session, sequence, sequence->history.subspan(first, count), 0);
-  StepPruning& pruning = sequence->pruning;
-  pruning.steps += count;
-  pruning.skipping_steps += pruning.neurons_skipped ? count : 0;
-}
 
 Status masked_next(Session* session, Sequence* sequence, int32_t* token) {
   Generation& g = sequence->generation;

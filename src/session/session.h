@@ -209,7 +209,5 @@ uint64_t calibrate_remaining(const Session& session);
 Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence);
 // The next token of a masked model's answer; decides a block of masks if none is pending.
 Status masked_next(Session* session, Sequence* sequence, int32_t* token);
-// The prompt of a masked model, or of a PredictRequest: tokens [first, first + count) see themselves and what precedes.
-void evaluate_masked(Session* session, Sequence* sequence, uint32_t first, uint32_t count);
 
 }  // namespace camelgpt

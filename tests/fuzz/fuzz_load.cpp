@@ -1,6 +1,6 @@
-// A model file with some bytes changed is loaded, prompted and stepped a few times, with an error or tokens as the
-// result. The files are three that are made here, one of them a split model, and those in the folder
-// CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
+// A model file with some bytes changed, through load, prompt and a few steps: any bytes give an error or an answer. The
+// files are three made here, one of them a split model, and those of the folder CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs
+// puts one of each architecture there).
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -15,14 +15,14 @@
 
 using namespace camelgpt;
 
-// A split model in the order in which it is fed: all headers, then what follows each header.
+// The bytes of a split model in the order in which they are fed: all headers, then the data of each file.
 static std::vector<uint8_t> split_stream() {
   std::vector<uint8_t> headers, data;
   for (const GgufWriter& writer : split_model(TinyLlama(TensorType::kQ8_0).writer, 3)) {
     const std::vector<uint8_t> header = writer.header(), file = writer.file();
     headers.insert(headers.end(), header.begin(), header.end());
-    if (!writer.tensors.empty())
-      data.insert(data.end(), file.begin() + static_cast<ptrdiff_t>(header.size()), file.end());
+    if (writer.tensors.empty()) continue;
+    data.insert(data.end(), file.begin() + static_cast<ptrdiff_t>(header.size()), file.end());
   }
   headers.insert(headers.end(), data.begin(), data.end());
   return headers;
@@ -43,8 +43,20 @@ static std::vector<std::vector<uint8_t>> read_models() {
   return models;
 }
 
-// Input: a byte that chooses the file, then changes of four bytes each, a position (24 bits) and the new value. Every
-// other position is limited to the first 16 KB: the header, where most errors are possible.
+// A prompt and three tokens.
+static void generate(Session* session) {
+  Buffer<int32_t> tokens;
+  if (!session_tokenize(session, "Hello", {}, &tokens).ok()) return;
+  if (!session_begin(session, GenerateRequest{tokens.span(), {}}).ok()) return;
+  ActivityProgress progress{ActivityState::kMore};
+  for (int chosen = 0; chosen < 3 && progress.state == ActivityState::kMore;) {
+    if (!session_continue(session, 2, &progress).ok()) return;
+    chosen += session_generation_step(session).token != -1 ? 1 : 0;
+  }
+}
+
+// The input is a byte that chooses the file, then a list of changes of four bytes: a position (24 bits) and the new
+// value. In every other change the position is in the first 16 KB, which is mostly the header.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::vector<std::vector<uint8_t>> models = read_models();
   if (size == 0) return 0;
@@ -56,23 +68,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Session* session = session_create();
   Status status;
   for (size_t at = 0; at < file.size() && status.ok();) {
-    const size_t count = std::min(session_staging(session).size(), file.size() - at);
-    std::memcpy(session_staging(session).data(), file.data() + at, count);
-    status = session_feed(session, count);
-    at += count - session_split(session).left;
+    const size_t piece = std::min(session_staging(session).size(), file.size() - at);
+    std::memcpy(session_staging(session).data(), file.data() + at, piece);
+    status = session_feed(session, piece);
+    at += piece - session_split(session).remaining;
     if (status.ok() && session_load_state(session) == LoadState::kPlanned) status = session_allocate(session, {});
   }
-  if (status.ok() && session_end_of_file(session).ok() && session_configure(session, {}).ok()) {
-    std::memcpy(session_text_buffer(session, 5), "Hello", 5);
-    uint32_t remaining = 1;
-    StepResult result = StepResult::kContinue;
-    if (session_tokenize(session, 5, true, true).ok() && session_prompt(session, session_tokens(session).size()).ok()) {
-      while (remaining > 0 && session_prefill(session, 2, &remaining).ok()) {
-      }
-      for (int i = 0; i < 3 && result == StepResult::kContinue && session_step(session, &result).ok(); ++i) {
-      }
-    }
-  }
+  if (status.ok() && session_end_of_file(session).ok()) generate(session);
   session_destroy(session);
   return 0;
 }

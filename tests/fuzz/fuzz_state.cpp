@@ -1,5 +1,7 @@
-// A saved state with some bytes changed is restored and continued, with an error or tokens as the result. The models
-// cover plain attention, an 8-bit cache, short convolutions, byte-level chunks and masked decoding.
+// A saved state with some bytes changed is restored and continued: any bytes give an error or an answer. The models are
+// one with attention alone, one with 8-bit keys and values, one with convolutions, a byte-level and a masked one.
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -18,56 +20,57 @@ struct SavedModel {
   Session* session = session_create();
   std::vector<int32_t> prompt;
   std::vector<uint8_t> state;
-  std::vector<size_t> sections;  // of the state, for correct_checksum
+  std::vector<size_t> sections;
 
   SavedModel(const std::vector<uint8_t>& file, KvType type) {
     const std::span<uint8_t> staging = session_staging(session);
     for (size_t at = 0; at < file.size();) {
-      const size_t count = std::min(staging.size(), file.size() - at);
-      std::memcpy(staging.data(), file.data() + at, count);
-      at += count;
-      require(session_feed(session, count).ok(), "the file is valid");
-      if (session_load_state(session) == LoadState::kPlanned)
-        require(session_allocate(session, {48, type}).ok(), "memory suffices");
+      const size_t piece = std::min(staging.size(), file.size() - at);
+      std::memcpy(staging.data(), file.data() + at, piece);
+      at += piece;
+      require(session_feed(session, piece).ok(), "the file loads");
+      if (session_load_state(session) != LoadState::kPlanned) continue;
+      require(session_allocate(session, {48, type}).ok(), "memory");
     }
-    GenerationOptions options;
-    options.max_tokens = 3;
-    require(session_configure(session, options).ok(), "the options are valid");
-    const char* const text = "Once upon a time there was a text of some words";
-    std::memcpy(session_text_buffer(session, std::strlen(text)), text, std::strlen(text));
-    require(session_tokenize(session, std::strlen(text), true, true).ok(), "the text is valid");
-    prompt.assign(session_tokens(session).begin(), session_tokens(session).end());
+    Buffer<int32_t> tokens;
+    require(session_tokenize(session, "Once upon a time there was a text of some words", {}, &tokens).ok(), "a text");
+    prompt.assign(tokens.begin(), tokens.end());
     prompt.resize(std::min<size_t>(prompt.size(), 40));
     generate();
-    uint64_t bytes = 0;
-    require(session_save_begin(session, &bytes).ok(), "the state can be saved");
-    while (const size_t count = session_save_continue(session))
-      state.insert(state.end(), staging.begin(), staging.begin() + count);
-    require(state.size() == bytes, "the state has the announced size");
+    require(session_begin(session, SaveRequest{}).ok(), "the cache holds a text");
+    const uint64_t bytes = session_remaining(session);
+    ActivityProgress progress{ActivityState::kMore};
+    while (progress.state == ActivityState::kMore) {
+      require(session_continue(session, UINT32_MAX, &progress).ok(), "saving");
+      state.insert(state.end(), staging.begin(), staging.begin() + static_cast<ptrdiff_t>(progress.processed));
+    }
+    require(state.size() == bytes, "as many bytes as were announced");
     uint64_t text_bytes;
     std::memcpy(&text_bytes, &state[offsetof(StateHeader, text_bytes)], sizeof text_bytes);
-    sections = state_parts(*session, text_bytes);
+    sections = state_sections(*session, text_bytes);
   }
 
   ~SavedModel() { session_destroy(session); }
 
   void generate() {
-    int32_t* buffer = session_token_buffer(session, prompt.size());
-    std::copy(prompt.begin(), prompt.end(), buffer);
-    uint32_t remaining = 1;
-    StepResult result = StepResult::kContinue;
-    if (!session_prompt(session, prompt.size()).ok()) return;  // a sweep freed some of its chunks
-    while (remaining > 0) require(session_prefill(session, 64, &remaining).ok(), "the prompt can be evaluated");
-    while (result == StepResult::kContinue && session_step(session, &result).ok()) {
+    GenerationOptions options;
+    options.max_tokens = 3;
+    // After a sweep of the chunk table the prompt's ids may be unknown.
+    if (!session_begin(session, GenerateRequest{prompt, options}).ok()) return;
+    ActivityProgress progress{ActivityState::kMore};
+    while (session_remaining(session) > 0) {
+      require(session_continue(session, 64, &progress).ok(), "the prompt is evaluated");
+    }
+    while (progress.state == ActivityState::kMore && session_continue(session, 64, &progress).ok()) {
     }
   }
 };
 
 }  // namespace
 
-// Input: a byte that chooses the model, the fragment size and whether to correct the checksum, then changes of four
-// bytes each, a position (24 bits) and the new value. Every other position is limited to the first 512 bytes. Three
-// remaining bytes are the new size of the state.
+// The input: a byte that chooses the model and whether the checksum is corrected, then changes of four bytes: a
+// position (24 bits) and the new value. Every other position is in the first 512 bytes. Three remaining bytes
+// truncate or lengthen the state.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static std::unique_ptr<SavedModel> models[] = {
       std::make_unique<SavedModel>(TinyLlama(TensorType::kQ4_0).writer.file(), KvType::k16),
@@ -87,15 +90,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (data[0] >= 64) correct_checksum(&state, saved.sections);
   if (size % 4 == 0) state.resize((data[size - 3] | data[size - 2] << 8 | data[size - 1] << 16) % (2 * state.size()));
-  Status status = session_restore_begin(session, state.size());
-  const size_t fragment = 1 + (data[0] % 64) * 997;
-  for (size_t at = 0; at < state.size() && status.ok(); at += fragment) {
-    const size_t count = std::min(fragment, state.size() - at);
+  Status status = session_begin(session, RestoreRequest{state.size()});
+  ActivityProgress progress;
+  const size_t piece = 1 + (data[0] % 64) * 997;
+  for (size_t at = 0; at < state.size() && status.ok(); at += piece) {
+    const size_t count = std::min(piece, state.size() - at);
     std::memcpy(session_staging(session).data(), state.data() + at, count);
-    status = session_restore_continue(session, count);
+    status = session_continue(session, static_cast<uint32_t>(count), &progress);
   }
-  require(status.ok() || (status.message[0] != 0 && session_restore_continue(session, 1).code == ErrorCode::kBadState),
-          "an error has a message and ends the restore");
-  if (status.ok()) saved.generate();
+  if (status.ok()) {
+    require(progress.state == ActivityState::kDone, "all bytes are taken");
+    saved.generate();
+  } else {
+    require(status.message[0] != 0, "an error has a message");
+    require(session_continue(session, 1, &progress).code == ErrorCode::kBadState, "an error ends the activity");
+  }
   return 0;
 }

@@ -1,5 +1,5 @@
-// Any text, with a valid vocabulary or as chunks of bytes: UTF-8 survives encoding and decoding, other text is
-// rejected, and any tokens decode to valid UTF-8. Any vocabulary: it is rejected with a typed error, or encodes any
+// With a good vocabulary, the tokens of any text join to the text, any tokens become valid UTF-8, and text that is not
+// UTF-8 is refused; likewise with chunks of bytes. Any other vocabulary is refused with a typed error, or encodes any
 // text.
 #include <fuzzer/FuzzedDataProvider.h>
 
@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "gguf_writer.h"
 #include "require.h"
+#include "tokenize/chunks.h"
 #include "tokenize/tokenizer.h"
 
 using namespace camelgpt;
@@ -36,7 +37,7 @@ GgufReader read(const GgufWriter& writer) {
   const std::vector<uint8_t> bytes = writer.header();
   GgufReader reader;
   size_t consumed = 0;
-  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is valid");
+  require(reader.append(bytes, &consumed).ok() && reader.complete, "the header is sound");
   return reader;
 }
 
@@ -45,7 +46,7 @@ constexpr size_t kPreTokenizerCount = std::size(kPreTokenizers);
 
 constexpr uint32_t kChunkLength = 3;
 
-// With the model "bytes", texts become chunks.
+// With the model "bytes" texts become chunks.
 Tokenizer valid_tokenizer(const char* pre, const char* model = "gpt2") {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
@@ -79,7 +80,7 @@ Tokenizer valid_tokenizer(const char* pre, const char* model = "gpt2") {
   writer.add_numbers("tokenizer.ggml.token_type", types);
   writer.add_strings("tokenizer.ggml.merges", merges);
   Tokenizer tokenizer;
-  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is valid");
+  require(tokenizer_build(read(writer).header, &tokenizer).ok(), "the vocabulary is sound");
   return tokenizer;
 }
 
@@ -130,21 +131,26 @@ void check_valid_vocabulary(FuzzedDataProvider& data) {
     return;
   }
   require(status.ok(), "UTF-8 is accepted");
-  require(join(tokenizer, tokens.span()) == text, "the pieces add up to the text");
-  require(detokenize(tokenizer, tokens.span()) == text, "the text survives encoding and decoding");
+  require(join(tokenizer, tokens.span()) == text, "the pieces are the text");
+  require(detokenize(tokenizer, tokens.span()) == text, "detokenizing restores the text");
 }
 
 void check_chunks(FuzzedDataProvider& data) {
   static const Tokenizer tokenizer = valid_tokenizer("gpt-2", "bytes");
+  static ChunkTable table = [] {
+    ChunkTable chunks;
+    require(chunks_reserve(kChunkCapacity, kChunkLength, &chunks), "memory");
+    return chunks;
+  }();
   Buffer<int32_t> tokens;
   const std::string text = data.ConsumeRemainingBytesAsString();
-  const Status status = tokenizer_encode(tokenizer, text, {}, &tokens);
-  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if and only if it is UTF-8");
+  const Status status = tokenizer_encode(tokenizer, text, {.chunks = &table}, &tokens);
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if it is UTF-8");
   if (!status.ok()) return require_error(status);
   std::string joined;
   for (const int32_t token : tokens) {
-    const std::string_view chunk = tokenizer_piece(tokenizer, token);
-    require(!chunk.empty() && chunk.size() <= kChunkLength, "chunks have 1 to kChunkLength bytes");
+    const std::string_view chunk = chunks_bytes(table, token);
+    require(!chunk.empty() && chunk.size() <= kChunkLength, "the length of a chunk");
     joined += chunk;
   }
   require(joined == text, "the chunks add up to the text");
@@ -164,7 +170,7 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
                           "normalizer.lowercase", "normalizer.strip_accents"}) {
     if (data.ConsumeBool()) writer.add("tokenizer.ggml." + std::string(key), data.ConsumeBool());
   }
-  if (data.ConsumeBool()) {  // character rules: the size of a double-array trie, the trie, then replacement strings
+  if (data.ConsumeBool()) {  // rules for characters: a double array of some units, then the replacements
     std::vector<uint8_t> rules = data.ConsumeBytes<uint8_t>(data.ConsumeIntegralInRange<size_t>(0, 600));
     if (rules.size() >= 8 && data.ConsumeBool()) {
       const uint32_t bytes = static_cast<uint32_t>(rules.size() / 8 * 4);
@@ -202,19 +208,19 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   Tokenizer tokenizer;
   const Status built = tokenizer_build(read(writer).header, &tokenizer);
   if (!built.ok()) return require_error(built);
-  require(tokenizer.vocabulary_size == tokens.size(), "the tokenizer has all tokens");
+  require(tokenizer.vocabulary_size == tokens.size(), "no token is lost");
 
   const EncodeOptions options = {.add_special = data.ConsumeBool(), .parse_special = data.ConsumeBool()};
   const std::string text = data.ConsumeRemainingBytesAsString();
   Buffer<int32_t> encoded;
   const Status status = tokenizer_encode(tokenizer, text, options, &encoded);
-  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if and only if it is UTF-8");
+  require(status.ok() == (utf8_validate(text) == text.size()), "text is accepted if it is UTF-8");
   if (!status.ok()) return require_error(status);
   join(tokenizer, encoded.span());
   const std::string decoded = detokenize(tokenizer, encoded.span());
   require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
   for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
-    // SentencePiece's byte tokens are not text.
+    // Byte tokens of SentencePiece have no text.
     const bool is_byte =
         tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
     const std::string_view piece = is_byte ? std::string_view() : tokenizer_piece(tokenizer, token);

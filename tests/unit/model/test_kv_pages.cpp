@@ -68,8 +68,8 @@ struct PagedModel {
   static constexpr uint32_t kContext = 512;
   TestSession loaded;
   Session* session = loaded.session;
-  KvCache& cache = session->cache;
-  Workspace& workspace = session->workspace;
+  KvCache& cache = session->sequences[0].cache;
+  Workspace& workspace = session->memory.workspace;
 
   explicit PagedModel(KvType type = KvType::k16) {
     REQUIRE(
@@ -91,13 +91,13 @@ struct PagedModel {
 
   void forward(std::span<const int32_t> tokens, uint32_t outputs, uint32_t kv_tokens = 0) {
     const TokenRun run{&cache, tokens, outputs, kv_tokens};
-    model_forward(session->model, {&run, 1}, &workspace);
+    model_forward(session->memory.model, {&run, 1}, &workspace);
   }
 
   std::vector<float> step(uint32_t kv_tokens = 0) {
     const int32_t token = static_cast<int32_t>(TestRandom(cache.length).next() % 256);
     forward({&token, 1}, 1, kv_tokens);
-    model_logits(session->model, 0, &workspace);
+    model_logits(session->memory.model, 0, &workspace);
     return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
   }
 
@@ -209,7 +209,7 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
       q[width + i] = 50.0f * static_cast<float>(model.cache.pages[key_index(2 * width, page, 2 * i)]);
     }
     const std::span<const uint32_t> tiles =
-        select_pages(model.session->model.config, 0, 0, q.data(), 128, model.cache, scratch);
+        select_pages(model.session->memory.model.config, 0, 0, q.data(), 128, model.cache, scratch);
     CHECK(tiles.size() == 4);
     CHECK(std::count(tiles.begin(), tiles.end(), page) == 1);
   }
@@ -253,7 +253,7 @@ TEST_CASE("batches are evaluated in full whatever the limit") {
   for (PagedModel* model : {&dense, &limited}) {
     model->fill(400);
     model->forward(tokens, 1, model == &limited ? 64 : 0);
-    model_logits(model->session->model, 0, &model->workspace);
+    model_logits(model->session->memory.model, 0, &model->workspace);
   }
   CHECK(std::equal(dense.workspace.logits.begin(), dense.workspace.logits.begin() + TinyLlama::kVocabulary,
                    limited.workspace.logits.begin()));

@@ -27,9 +27,8 @@ static void set_ffn(Session* session, float ffn, float max_kl = 0) {
   REQUIRE(session_set_pruning(session, options).ok());
 }
 
-static std::vector<float> step(Session* session) {
-  StepResult result;
-  REQUIRE(session_step(session, &result).ok());
+static std::vector<float> logits_of_step(Session* session) {
+  step(session);
   return logits(session);
 }
 
@@ -42,8 +41,8 @@ static double distance(const std::vector<float>& a, const std::vector<float>& b)
   return std::sqrt(square / size);
 }
 
-// Sets the columns of down to zero for all neurons that are not in `kept`.
-static void silence(const Panel& down, const std::vector<bool>& kept) {
+// Sets the columns of down to zero, except for these neurons.
+static void silence(const Panel& down, const std::vector<bool>& stays) {
   const PanelLayout layout = panel_layout(down.kind);
   for (uint32_t c = 0; c < down.columns; ++c) {
     if (kept[c]) continue;
@@ -61,7 +60,7 @@ static void silence(const Panel& down, const std::vector<bool>& kept) {
   }
 }
 
-TEST_CASE("a step with the chosen neurons equals a step of the model with the other neurons silenced") {
+TEST_CASE("a step on the selected neurons is a step on the model whose other neurons are silent") {
   struct Case {
     TensorType type;
     const char* activation;
@@ -83,52 +82,52 @@ TEST_CASE("a step with the chosen neurons equals a step of the model with the ot
     CHECK(logits(light) == logits(dense));  // all neurons evaluate the prompt
     step(light);
     step(dense);
-    const std::vector<float> pruned = step(light);
-    const PromptNeurons& neurons = light.session->pruning.neurons;
+    const std::vector<float> pruned = logits_of_step(light);
+    const PromptNeurons& neurons = light.session->memory.pruning.neurons;
     REQUIRE(neurons.packed);
     CHECK(neurons.kept == kFfn / 2);
     CHECK(neurons.seen == 20);
     for (size_t l = 0; l < TinyLlama::kLayers; ++l) {
-      std::vector<bool> kept(kFfn);
-      for (const uint32_t n : neurons.chosen.subspan(l * neurons.kept, neurons.kept)) kept[n] = true;
-      CHECK(std::count(kept.begin(), kept.end(), true) == neurons.kept);
-      silence(dense.session->model.layers[l].down.weight, kept);
+      std::vector<bool> stays(kFfn);
+      for (const uint32_t n : neurons.chosen.subspan(l * neurons.kept, neurons.kept)) stays[n] = true;
+      CHECK(std::count(stays.begin(), stays.end(), true) == neurons.kept);
+      silence(dense.session->memory.model.layers[l].down.weight, stays);
     }
-    const std::vector<float> expected = step(dense);
+    const std::vector<float> expected = logits_of_step(dense);
     CHECK(distance(pruned, expected) < c.error);
     TestSession full;
     REQUIRE(load(full, file).ok());
     configure(full);
     prefill(full, text(20), 7);
     step(full);
-    CHECK(distance(pruned, step(full)) > 5 * c.error);  // the silenced neurons matter
+    CHECK(distance(pruned, logits_of_step(full)) > 5 * c.error);  // the skipped neurons matter
     const PruneReport report = session_prune_report(light);
     CHECK(report.ffn_kept < 1);
     CHECK(report.macs < report.macs_dense);
   }
 }
 
-TEST_CASE("neurons are chosen by their contribution to the output") {
+TEST_CASE("the neurons that contribute most are selected") {
   TinyLlama model(TensorType::kF32);
   TestSession session;
   REQUIRE(load(session, model.writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
-  std::vector<bool> kept(kFfn);
-  for (uint32_t n = 3; n < kFfn; n += 4) kept[n] = true;
-  for (const DecoderLayer& layer : session.session->model.layers) silence(layer.down.weight, kept);
+  std::vector<bool> stays(kFfn);
+  for (uint32_t n = 3; n < kFfn; n += 4) stays[n] = true;
+  for (const DecoderLayer& layer : session.session->memory.model.layers) silence(layer.down.weight, stays);
   configure(session);
   prefill(session, text(12));
   step(session);
-  const std::vector<float> dense = step(session);
+  const std::vector<float> dense = logits_of_step(session);
   set_ffn(session, 0.25f);
   prefill(session, text(12, 9));  // so that nothing is reused
   prefill(session, text(12));
   step(session);
-  CHECK(distance(step(session), dense) < 1e-5);
-  const PromptNeurons& neurons = session.session->pruning.neurons;
+  CHECK(distance(logits_of_step(session), dense) < 1e-5);
+  const PromptNeurons& neurons = session.session->memory.pruning.neurons;
   for (size_t i = 0; i < neurons.chosen.size(); ++i) CHECK(neurons.chosen[i] % 4 == 3);
 }
 
-TEST_CASE("packed neurons last while a text continues, and drift ends their use") {
+TEST_CASE("a selection lasts while a text continues, and drift ends it") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kF32, false).writer.file(), 1 << 16, 0, KvType::k16, false, 0.5f).ok());
   set_ffn(session, 0.5f);
@@ -136,7 +135,7 @@ TEST_CASE("packed neurons last while a text continues, and drift ends their use"
   std::vector<int32_t> tokens = text(30);
   prefill(session, tokens);
   for (int i = 0; i < 3; ++i) step(session);
-  const PromptNeurons& neurons = session.session->pruning.neurons;
+  const PromptNeurons& neurons = session.session->memory.pruning.neurons;
   CHECK(neurons.packed_seen == 30);
   tokens.push_back(7);  // the same text and a little more
   prefill(session, tokens);
@@ -162,18 +161,18 @@ TEST_CASE("packed neurons last while a text continues, and drift ends their use"
   for (int i = 0; i < 32; ++i) step(session);
   report = session_prune_report(session);
   CHECK(report.drift_events > 0);
-  CHECK(report.ffn_kept > 0.55f);  // all neurons are computed since the event
+  CHECK(report.ffn_kept > 0.55f);  // all neurons are computed since the drift
 }
 
-TEST_CASE("a NaN importance does no harm") {
+TEST_CASE("neurons whose importance is not a number do no harm") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file(), 1 << 16, 0, KvType::k16, false, 0.25f).ok());
   set_ffn(session, 0.25f);
   configure(session);
   prefill(session, text(12));
-  PromptNeurons& neurons = session.session->pruning.neurons;
+  PromptNeurons& neurons = session.session->memory.pruning.neurons;
   std::fill(neurons.importance.begin(), neurons.importance.begin() + kFfn / 2, 0.0f);
-  // Norms of huge columns overflow; zero importance times infinity is NaN.
+  // Norms of very large columns: zero importance times infinity is not a number.
   std::fill(neurons.norms.begin(), neurons.norms.end(), INFINITY);
   neurons.knows_norms = true;
   step(session);
@@ -183,7 +182,7 @@ TEST_CASE("a NaN importance does no harm") {
   CHECK(neurons.chosen[neurons.kept - 1] < kFfn);
 }
 
-TEST_CASE("an ffn fraction that is out of range or has no memory reserved is an error") {
+TEST_CASE("selections that no memory was reserved for are errors") {
   TestSession plain, session;
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ4_0).writer.file();
   REQUIRE(load(plain, file).ok());
@@ -202,15 +201,11 @@ TEST_CASE("an ffn fraction that is out of range or has no memory reserved is an 
   CHECK(session_set_pruning(plain, options).ok());
 }
 
-TEST_CASE("a scored window uses the neurons chosen by its first quarter") {
+TEST_CASE("a text is scored with the neurons that its first quarter selects") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kQ8_0, false).writer.file(), 1 << 16, 0, KvType::k16, false, 0.5f).ok());
   set_ffn(session, 0.5f);
-  put_tokens(session, text(40));
-  REQUIRE(session_score_begin(session, 40, true).ok());
-  uint32_t left = 1;
-  while (left > 0) REQUIRE(session_score_continue(session, 7, &left).ok());
-  const std::span<const TokenScore> scores = session_scores(session);
+  const std::vector<TokenScore> scores = score(session, text(40), 7, true);
   for (size_t i = 0; i < scores.size(); ++i) CHECK((scores[i].kl != 0) == (i >= 10));
-  CHECK(std::fabs(session_prune_report(session).ffn_kept - 0.63f) < 0.02f);  // half of the neurons in 29 of 39 steps
+  CHECK(std::fabs(session_prune_report(session).ffn_kept - 0.63f) < 0.02f);  // 29 of 39 steps use half of the neurons
 }

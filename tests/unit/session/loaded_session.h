@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,22 @@ inline void configure(TestSession& session, uint32_t max_tokens = 8, bool ignore
   options.max_tokens = max_tokens;
   options.ignore_eos = ignore_eos;
   configure(session, options);
+}
+
+// Forbids every token but one.
+inline void allow_only(TestSession& session, int32_t allowed) {
+  ModelInfo info;
+  REQUIRE(session_model_info(session, &info).ok());
+  for (int32_t token = 0; token < static_cast<int32_t>(info.vocabulary); ++token) {
+    if (token != allowed) session.logit_bias.push_back({token, -std::numeric_limits<float>::infinity()});
+  }
+}
+
+// Sets the pruning of the next generations: none but drafts.
+inline void use_drafts(Session* session, bool drafts = true) {
+  PruneOptions options;
+  options.drafts = drafts;
+  REQUIRE(session_set_pruning(session, options).ok());
 }
 
 // Begins a generation.
@@ -121,6 +138,29 @@ inline std::vector<float> logits(Session* session) {
   return {values.begin(), values.end()};
 }
 
+inline std::vector<TokenScore> score(Session* session, const std::vector<int32_t>& tokens, uint32_t budget = 64,
+                                     bool compare = false) {
+  REQUIRE(run(session, ScoreRequest{tokens, compare}, budget).ok());
+  const std::span<const TokenScore> scores = session_scores(session);
+  return {scores.begin(), scores.end()};
+}
+
+inline std::vector<float> embed(Session* session, const std::vector<int32_t>& tokens,
+                                Pooling pooling = Pooling::kOfModel, bool normalize = true, uint32_t budget = 64) {
+  REQUIRE(run(session, EmbedRequest{tokens, pooling, normalize}, budget).ok());
+  const std::span<const float> vector = session_embedding(session);
+  return {vector.begin(), vector.end()};
+}
+
+inline std::string sidecar_of(Session* session) {
+  Buffer<char> bytes;
+  REQUIRE(session_sidecar(session, &bytes).ok());
+  return {bytes.begin(), bytes.end()};
+}
+inline Status use_sidecar(Session* session, const std::string& bytes) {
+  return session_use_sidecar(session, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
 inline std::vector<int32_t> tokenize(Session* session, std::string_view text) {
   Buffer<int32_t> tokens;
   REQUIRE(session_tokenize(session, text, {}, &tokens).ok());
@@ -131,6 +171,13 @@ inline std::string detokenize(Session* session, const std::vector<int32_t>& toke
   Buffer<char> text;
   REQUIRE(session_detokenize(session, tokens, false, &text).ok());
   return {text.begin(), text.end()};
+}
+
+// The bytes of a token.
+inline std::string piece(Session* session, int32_t token) {
+  std::string_view bytes;
+  REQUIRE(session_piece(session, token, &bytes).ok());
+  return std::string(bytes);
 }
 
 }  // namespace camelgpt

@@ -1,4 +1,4 @@
-// Makes the checksum of a changed state right again.
+// Recomputes the checksum of a changed state.
 #pragma once
 
 #include <vector>
@@ -9,22 +9,23 @@
 
 namespace camelgpt {
 
-// Bytes of what lies behind the header of a state, part by part, for the text that the session holds. `text`: bytes of
-// the first one.
-inline std::vector<size_t> state_parts(const Session& s, size_t text) {
-  std::vector<size_t> sizes = {text};
-  for (uint32_t part = 0;; ++part) {
-    const size_t size = cache_part(s.model.config, s.cache.length, part, s.cache).size();
+// The sizes of the sections that follow the header of a state, for the text that the session used last: `text_bytes`,
+// then those of the cache.
+inline std::vector<size_t> state_sections(const Session& session, size_t text_bytes) {
+  const KvCache& cache = latest_sequence(&session)->cache;
+  std::vector<size_t> sizes = {text_bytes};
+  for (uint32_t section = 0;; ++section) {
+    const size_t size = cache_part(config_of(session), cache.length, section, cache).size();
     if (size == 0) return sizes;
     sizes.push_back(size);
   }
 }
 
-inline void correct_checksum(std::vector<uint8_t>* state, const std::vector<size_t>& parts) {
+inline void correct_checksum(std::vector<uint8_t>* state, const std::vector<size_t>& sections) {
   uint64_t hash =
       hash_bytes(state->data() + offsetof(StateHeader, model), sizeof(StateHeader) - offsetof(StateHeader, model));
   size_t at = sizeof(StateHeader);
-  for (const size_t size : parts) {
+  for (const size_t size : sections) {
     hash = hash_bytes(state->data() + at, size, hash);
     at += size;
   }

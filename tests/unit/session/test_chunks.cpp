@@ -1,4 +1,4 @@
-// Sessions with a model that reads and writes bytes.
+// Sessions with a byte-level model.
 #include <cmath>
 #include <string>
 
@@ -10,39 +10,15 @@ using namespace camelgpt;
 
 namespace {
 
-std::vector<int32_t> tokenize(Session* session, std::string_view text) {
-  std::memcpy(session_text_buffer(session, text.size()), text.data(), text.size());
-  REQUIRE(session_tokenize(session, text.size(), true, true).ok());
-  const std::span<const int32_t> tokens = session_tokens(session);
-  return {tokens.begin(), tokens.end()};
-}
-
-std::string detokenize(Session* session, const std::vector<int32_t>& tokens) {
-  put_tokens(session, tokens);
-  REQUIRE(session_detokenize(session, tokens.size(), false).ok());
-  return std::string(session_output(session));
-}
-
-struct Answer {
-  std::vector<int32_t> tokens;
-  std::string text;
-  StepResult result = StepResult::kContinue;
-};
-Answer answer(Session* session, const std::vector<int32_t>& prompt, const GenerationOptions& options) {
-  REQUIRE(session_configure(session, options).ok());
+Answer answer(TestSession& session, const std::vector<int32_t>& prompt, const GenerationOptions& options) {
+  configure(session, options);
   prefill(session, prompt);
-  Answer answer;
-  while (answer.result == StepResult::kContinue) {
-    REQUIRE(session_step(session, &answer.result).ok());
-    answer.tokens.push_back(session_last_token(session).token);
-    answer.text += session_output(session);
-  }
-  return answer;
+  return answer(session);
 }
 
 }  // namespace
 
-TEST_CASE("a session that reads bytes goes on with chunks of them") {
+TEST_CASE("a byte-level model answers in chunks of bytes") {
   TestSession session;
   REQUIRE(load(session, TinyStlm().writer.file()).ok());
   const std::string text = "Once upon a time, na\xc3\xafve";
@@ -53,7 +29,7 @@ TEST_CASE("a session that reads bytes goes on with chunks of them") {
   options.max_tokens = 12;
   options.ignore_eos = true;
   const Answer first = answer(session, prompt, options);
-  CHECK(first.result == StepResult::kLength);
+  CHECK(first.finish == FinishReason::kLength);
   CHECK(first.tokens.size() == 12);
   CHECK(detokenize(session, first.tokens) == first.text);
   CHECK(session_bytes(session) > 0);
@@ -61,8 +37,8 @@ TEST_CASE("a session that reads bytes goes on with chunks of them") {
   CHECK(answer(session, prompt, options).tokens == first.tokens);
   CHECK(session_reused_tokens(session) == prompt.size() - 1);
 
-  options.temperature = 1;
-  options.seed = 5;
+  options.sampler.temperature = 1;
+  options.sampler.seed = 5;
   const Answer drawn = answer(session, prompt, options);
   CHECK(drawn.tokens != first.tokens);
   CHECK(answer(session, prompt, options).tokens == drawn.tokens);
@@ -71,76 +47,61 @@ TEST_CASE("a session that reads bytes goes on with chunks of them") {
 TEST_CASE("a stop string that spans chunks ends the text before it") {
   TestSession session;
   REQUIRE(load(session, TinyStlm().writer.file()).ok());
-  const std::vector<int32_t> prompt = tokenize(session, "Once upon a time");
-  GenerationOptions options;
-  options.max_tokens = 8;
-  options.ignore_eos = true;
-  const std::string whole = answer(session, prompt, options).text;
+  const std::vector<int32_t> tokens = tokenize(session, "Once upon a time");
+  configure(session, 8);
+  prefill(session, tokens);
+  const std::string whole = answer(session).text;
   const std::string stop = whole.substr(whole.size() / 2, 9);
-  REQUIRE(session_configure(session, options).ok());
-  std::memcpy(session_text_buffer(session, stop.size()), stop.data(), stop.size());
-  const Status added = session_add_stop(session, stop.size());
-  if (!added.ok()) return;  // half a character: what the model says is random
-  prefill(session, prompt);
-  std::string text;
-  StepResult result = StepResult::kContinue;
-  while (result == StepResult::kContinue) {
-    REQUIRE(session_step(session, &result).ok());
-    text += session_output(session);
-  }
-  CHECK(result == StepResult::kStop);
-  CHECK(text == whole.substr(0, whole.find(stop)));
+  session.stop_strings = {stop};
+  if (!prompt(session, tokens).ok()) return;  // half a character: the text of the model is random
+  prefill(session, tokens);
+  const Answer found = answer(session);
+  CHECK(found.finish == FinishReason::kStop);
+  CHECK(found.text == whole.substr(0, whole.find(stop)));
 }
 
-TEST_CASE("the end ends a text, and can be forbidden") {
+TEST_CASE("the end chunk ends a text, shows nothing, and can be forbidden") {
   TestSession session;
   REQUIRE(load(session, TinyStlm().writer.file()).ok());
   const std::vector<int32_t> prompt = tokenize(session, "Once upon a time");
   GenerationOptions options;
   options.max_tokens = 40;
-  options.temperature = 20;  // nearly uniform: one in 257 is the end
-  options.top_k = 0;
-  options.top_p = 1;
-  options.min_p = 0;
+  options.sampler.temperature = 20;  // nearly uniform: one in 257 is the end
+  options.sampler.top_k = 0;
+  options.sampler.top_p = 1;
+  options.sampler.min_p = 0;
   uint32_t ended = 0;
-  for (options.seed = 0; options.seed < 40; ++options.seed) {
+  uint64_t& seed = options.sampler.seed;
+  for (seed = 0; seed < 40; ++seed) {
     const Answer drawn = answer(session, prompt, options);
-    CHECK((drawn.result == StepResult::kStop) == (drawn.tokens.back() == kEndChunk));
-    ended += drawn.result == StepResult::kStop ? 1 : 0;
+    CHECK((drawn.finish == FinishReason::kStop) == (drawn.tokens.back() == kEndChunk));
+    ended += drawn.finish == FinishReason::kStop ? 1 : 0;
   }
   CHECK(ended > 0);
   options.ignore_eos = true;
-  for (options.seed = 0; options.seed < 40; ++options.seed)
-    CHECK(answer(session, prompt, options).result == StepResult::kLength);
+  for (seed = 0; seed < 40; ++seed) CHECK(answer(session, prompt, options).finish == FinishReason::kLength);
+  CHECK(piece(session, kEndChunk).empty());
+  CHECK(detokenize(session, {prompt[0], kEndChunk, prompt[1]}) == "Once upon");
 }
 
-TEST_CASE("a text's chunks are scored, and their bytes counted") {
+TEST_CASE("the chunks of a text are scored, and their bytes counted") {
   TestSession session;
   REQUIRE(load(session, TinyStlm().writer.file()).ok());
   const std::string text = "Once upon a time";
   const std::vector<int32_t> tokens = tokenize(session, text);
-  put_tokens(session, tokens);
-  REQUIRE(session_score_begin(session, tokens.size()).ok());
-  uint32_t left = 1;
-  while (left > 0) REQUIRE(session_score_continue(session, 2, &left).ok());
-  const std::span<const TokenScore> scores = session_scores(session);
-  CHECK(scores.size() == tokens.size() - 1);
+  CHECK(score(session, tokens, 2).size() == tokens.size() - 1);
   CHECK(session_bytes(session) == static_cast<int64_t>(text.size() - 4));
 
   GenerationOptions options;
   options.max_tokens = 1;
   options.logprobs = 3;
   options.ignore_eos = true;
-  REQUIRE(session_configure(session, options).ok());
+  configure(session, options);
   prefill(session, {tokens[0]});
-  StepResult result;
-  REQUIRE(session_step(session, &result).ok());
-  const TokenProbability chosen = session_last_token(session);
+  step(session);
+  const GenerationStep chosen = session_generation_step(session);
   CHECK(session_top_tokens(session).empty());
-  put_tokens(session, {tokens[0], chosen.token});
-  REQUIRE(session_score_begin(session, 2).ok());
-  REQUIRE(session_score_continue(session, 1, &left).ok());
-  CHECK(session_scores(session)[0].logprob == doctest::Approx(chosen.logprob));
+  CHECK(score(session, {tokens[0], chosen.token}, 1)[0].logprob == doctest::Approx(chosen.logprob));
 }
 
 TEST_CASE("ids and options that chunks cannot have are refused") {
@@ -148,32 +109,35 @@ TEST_CASE("ids and options that chunks cannot have are refused") {
   REQUIRE(load(session, TinyStlm().writer.file(), 1 << 16, 0, KvType::k16, true).ok());
   const std::vector<int32_t> tokens = tokenize(session, "Once");
   for (const int32_t wrong : {-1, tokens[0] + 1, 1 << 16}) {
-    put_tokens(session, {wrong});
-    CHECK(session_prompt(session, 1).code == ErrorCode::kBadInput);
-    CHECK(session_detokenize(session, 1, false).code == ErrorCode::kBadInput);
+    CHECK(prompt(session, {wrong}).code == ErrorCode::kBadInput);
+    Buffer<char> text;
+    CHECK(session_detokenize(session, std::vector{wrong}, false, &text).code == ErrorCode::kBadInput);
+    CHECK(piece(session, wrong).empty());
   }
-  GenerationOptions options;
-  options.repeat_penalty = 1.1f;
-  CHECK(session_configure(session, options).code == ErrorCode::kBadOption);
-  options = {};
-  options.presence_penalty = 0.5f;
-  CHECK(session_configure(session, options).code == ErrorCode::kBadOption);
-  CHECK(session_configure(session, {}).ok());
-  CHECK(session_add_logit_bias(session, tokens[0], 1).code == ErrorCode::kBadOption);
-  for (const PruneMode mode : {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive})
+  session.options.sampler.repeat_penalty = 1.1f;
+  CHECK(prompt(session, tokens).code == ErrorCode::kBadOption);
+  session.options = {};
+  session.options.sampler.presence_penalty = 0.5f;
+  CHECK(prompt(session, tokens).code == ErrorCode::kBadOption);
+  session.options = {};
+  session.options.sampler.frequency_penalty = 0.5f;
+  CHECK(prompt(session, tokens).code == ErrorCode::kBadOption);
+  session.options = {};
+  CHECK(prompt(session, tokens).ok());
+  session.logit_bias = {{tokens[0], 1}};
+  CHECK(prompt(session, tokens).code == ErrorCode::kBadOption);
+  for (const PruneMode mode : {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive}) {
     CHECK(session_set_prune_mode(session, mode).ok());
+  }
   PruneOptions prune;
   prune.kv_tokens = 32;
   CHECK(session_set_pruning(session, prune).ok());
-  put_tokens(session, {tokens[0], tokens[0]});
-  REQUIRE(session_score_begin(session, 2, true).ok());
-  uint32_t left = 0;
-  CHECK(session_score_continue(session, 1, &left).ok());
+  CHECK(score(session, {tokens[0], tokens[0]}, 1, true).size() == 1);
   CHECK_FALSE(session_prune_report(session).has_large_head);
   CHECK(session_prune_report(session).head_rows == TinyStlm::kVocabulary);
 }
 
-TEST_CASE("a tokenizer that is not that of the model is refused") {
+TEST_CASE("a tokenizer with another chunk length than the model is refused") {
   TinyStlm model;
   const std::string key = "tokenizer.ggml.chunk_length";
   const auto at = std::search(model.writer.entries.begin(), model.writer.entries.end(), key.begin(), key.end());
@@ -182,7 +146,7 @@ TEST_CASE("a tokenizer that is not that of the model is refused") {
   CHECK(load(session, model.writer.file()).code == ErrorCode::kBadMetadata);
 }
 
-TEST_CASE("the plan counts the table of chunks") {
+TEST_CASE("the plan counts the chunk table") {
   TestSession session;
   const std::vector<uint8_t> file = TinyStlm().writer.file();
   std::memcpy(session_staging(session).data(), file.data(), file.size());

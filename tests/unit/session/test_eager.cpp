@@ -21,7 +21,7 @@ PruneOptions rows_of_head(uint32_t rows, float margin = 0) {
   return options;
 }
 
-// A model, and the sidecar of a calibration.
+// A model file and the sidecar of a calibration.
 struct Release {
   std::vector<uint8_t> file;
   std::string sidecar;
@@ -33,20 +33,12 @@ struct Release {
     TestRandom random(1);
     std::vector<int32_t> text;
     for (int i = 0; i < 400; ++i) text.push_back(static_cast<int32_t>(random.next() % kRows));
-    put_tokens(session, text);
-    REQUIRE(session_calibrate_begin(session, text.size()).ok());
-    for (uint32_t left = 1; left > 0;) REQUIRE(session_calibrate_continue(session, &left).ok());
-    REQUIRE(session_sidecar(session).ok());
-    sidecar = session_output(session);
+    REQUIRE(run(session, CalibrateRequest{text}).ok());
+    sidecar = sidecar_of(session);
   }
 };
 
-Status use(Session* session, const std::string& sidecar) {
-  put_bytes(session, sidecar);
-  return session_use_sidecar(session, sidecar.size());
-}
-
-// Feeds what is wanted, in pieces, until `enough` says so. Counts the bytes.
+// Feeds the wanted bytes in pieces until `enough` says so. Counts the bytes.
 template <typename Enough>
 Status feed_wanted(Session* session, const std::vector<uint8_t>& file, size_t piece, uint64_t* bytes, Enough enough) {
   while (!enough()) {
@@ -60,7 +52,7 @@ Status feed_wanted(Session* session, const std::vector<uint8_t>& file, size_t pi
   return {};
 }
 
-// What comes first. `header_piece`: bytes of the file that are read at once until its header is complete.
+// Loads until the model is ready. `header_piece`: bytes of each piece until the header is complete.
 uint64_t load_first(Session* session, const std::vector<uint8_t>& file, size_t header_piece, size_t piece) {
   uint64_t bytes = 0;
   while (session_load_state(session) == LoadState::kHeader) {
@@ -76,12 +68,13 @@ uint64_t load_first(Session* session, const std::vector<uint8_t>& file, size_t h
   return bytes;
 }
 
-// Reads and feeds the rows that the last call waits for; if it needs the rest, all of that.
+// Feeds the rows that the last call was missing, or all remaining weights if it lists none. Returns the bytes.
 uint64_t feed_missing(Session* session, const std::vector<uint8_t>& file) {
   uint64_t bytes = 0;
   const std::vector<FileRange> ranges(session_missing(session).begin(), session_missing(session).end());
-  if (ranges.empty())
-    REQUIRE(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_whole(session); }).ok());
+  if (ranges.empty()) {
+    REQUIRE(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_complete(session); }).ok());
+  }
   for (const FileRange& range : ranges) {
     const size_t size = static_cast<size_t>(range.to - range.from);
     std::memcpy(session_staging(session).data(), file.data() + range.from, size);
@@ -91,110 +84,110 @@ uint64_t feed_missing(Session* session, const std::vector<uint8_t>& file) {
   return bytes;
 }
 
-struct Answer {
+struct EagerAnswer {
   std::vector<int32_t> tokens;
-  uint64_t bytes = 0;  // that it took to go on
+  uint64_t bytes = 0;  // that were fed because steps were missing them
 };
 
-Answer answer(Session* session, const std::vector<uint8_t>& file, uint32_t count) {
-  Answer answer;
+EagerAnswer answer(TestSession& session, const std::vector<uint8_t>& file, uint32_t count) {
+  EagerAnswer answer;
   configure(session, count);
-  put_tokens(session, {257, 4, 8000, 77, 4, 500});
-  REQUIRE(session_prompt(session, 6).ok());
-  for (uint32_t left = 1; left > 0;) {
-    const uint32_t before = left;
-    REQUIRE(session_prefill(session, 4, &left).ok());
-    if (left > 0 && left == before) answer.bytes += feed_missing(session, file);
-    if (!session_missing(session).empty()) answer.bytes += feed_missing(session, file);
-  }
-  for (StepResult result = StepResult::kContinue; result != StepResult::kLength;) {
-    REQUIRE(session_step(session, &result).ok());
-    if (result == StepResult::kMissing) {
+  REQUIRE(prompt(session, {257, 4, 8000, 77, 4, 500}).ok());
+  for (ActivityProgress progress{ActivityState::kMore}; progress.state != ActivityState::kDone;) {
+    const uint64_t before = session_remaining(session);
+    REQUIRE(session_continue(session, 4, &progress).ok());
+    CHECK(progress.remaining == session_remaining(session));
+    const GenerationStep step = session_generation_step(session);
+    if (progress.state == ActivityState::kNeedsWeights) {
+      CHECK(step.token == -1);
+      CHECK(progress.remaining + progress.processed == before);
       answer.bytes += feed_missing(session, file);
-    } else {
-      answer.tokens.push_back(session_last_token(session).token);
+    } else if (step.token != -1) {
+      answer.tokens.push_back(step.token);
     }
   }
+  CHECK(session_generation_step(session).finish == FinishReason::kLength);
   return answer;
 }
 
 }  // namespace
 
-TEST_CASE("a model answers before its embedding and its head are there, with the tokens of a whole one") {
+TEST_CASE("a model answers before its embedding and output head have arrived, with the tokens of a complete one") {
   for (const TensorType type : {TensorType::kQ8_0, TensorType::kQ6_K}) {
     for (const bool tied : {true, false}) {
       CAPTURE(tied);
       CAPTURE(static_cast<int>(type));
       const Release release(tied, type);
-      TestSession whole;
-      REQUIRE(load(whole, release.file, 1 << 16, kPrunes).ok());
-      REQUIRE(use(whole, release.sidecar).ok());
-      REQUIRE(session_set_pruning(whole, rows_of_head(200)).ok());
-      const Answer expected = answer(whole, release.file, 12);
+      TestSession complete;
+      REQUIRE(load(complete, release.file, 1 << 16, kPrunes).ok());
+      REQUIRE(use_sidecar(complete, release.sidecar).ok());
+      REQUIRE(session_set_pruning(complete, rows_of_head(200)).ok());
+      const EagerAnswer expected = answer(complete, release.file, 12);
       CHECK(expected.bytes == 0);
-      // Pieces that end in the header, in the embedding, amid rows and blocks.
+      // Pieces that end in the header, in the embedding, and within rows and blocks.
       for (const size_t header_piece : {size_t{1000}, size_t{70001}, size_t{1} << 20}) {
         CAPTURE(header_piece);
         TestSession session;
         const uint64_t first = load_first(session, release.file, header_piece, 9999);
-        CHECK(!session_is_whole(session));
-        REQUIRE(use(session, release.sidecar).ok());
+        CHECK(!session_is_complete(session));
+        REQUIRE(use_sidecar(session, release.sidecar).ok());
         REQUIRE(session_set_pruning(session, rows_of_head(200)).ok());
-        const Answer early = answer(session, release.file, 12);
-        CHECK(!session_is_whole(session));
+        const EagerAnswer early = answer(session, release.file, 12);
+        CHECK(!session_is_complete(session));
         CHECK(early.tokens == expected.tokens);
         CHECK(first + early.bytes < release.file.size());
         uint64_t rest = 0;
-        REQUIRE(feed_wanted(session, release.file, 777, &rest, [&] { return session_is_whole(session); }).ok());
-        CHECK(first + rest <= release.file.size() + 1000);  // a row that was cut comes once more
+        REQUIRE(feed_wanted(session, release.file, 777, &rest, [&] { return session_is_complete(session); }).ok());
+        CHECK(first + rest <= release.file.size() + 1000);  // a row that was cut is fed again
         CHECK(session_wanted(session).from == session_wanted(session).to);
         CHECK(answer(session, release.file, 12).tokens == expected.tokens);
         REQUIRE(session_set_prune_mode(session, PruneMode::kOff).ok());
-        REQUIRE(session_set_prune_mode(whole, PruneMode::kOff).ok());
-        CHECK(answer(session, release.file, 12).tokens == answer(whole, release.file, 12).tokens);
-        CHECK(logits(session) == logits(whole));
-        REQUIRE(session_set_pruning(whole, rows_of_head(200)).ok());
+        REQUIRE(session_set_prune_mode(complete, PruneMode::kOff).ok());
+        CHECK(answer(session, release.file, 12).tokens == answer(complete, release.file, 12).tokens);
+        CHECK(logits(session) == logits(complete));
+        REQUIRE(session_set_pruning(complete, rows_of_head(200)).ok());
       }
     }
   }
 }
 
-TEST_CASE("a step whose margin is thin waits for the whole head") {
+TEST_CASE("a step whose margin is thin waits for the whole output head") {
   const Release release(true);
-  TestSession whole, session;
-  REQUIRE(load(whole, release.file, 1 << 16, kPrunes).ok());
-  REQUIRE(use(whole, release.sidecar).ok());
+  TestSession complete, session;
+  REQUIRE(load(complete, release.file, 1 << 16, kPrunes).ok());
+  REQUIRE(use_sidecar(complete, release.sidecar).ok());
   load_first(session, release.file, 1000, 1 << 16);
-  REQUIRE(use(session, release.sidecar).ok());
-  for (Session* each : {static_cast<Session*>(whole), static_cast<Session*>(session)}) {
+  REQUIRE(use_sidecar(session, release.sidecar).ok());
+  for (Session* each : {complete.session, session.session}) {
     REQUIRE(session_set_pruning(each, rows_of_head(200, 100)).ok());
   }
-  CHECK(answer(session, release.file, 5).tokens == answer(whole, release.file, 5).tokens);
-  CHECK(session_is_whole(session));
-  CHECK(session_prune_report(session).macs == session_prune_report(whole).macs);
+  CHECK(answer(session, release.file, 5).tokens == answer(complete, release.file, 5).tokens);
+  CHECK(session_is_complete(session));
+  CHECK(session_prune_report(session).macs == session_prune_report(complete).macs);
 }
 
-TEST_CASE("without a sidecar the first step waits for the whole head") {
+TEST_CASE("without a sidecar the first step waits for the whole output head") {
   const Release release(true);
   TestSession session;
   load_first(session, release.file, 1000, 1 << 16);
-  const Answer dense = answer(session, release.file, 3);
-  CHECK(session_is_whole(session));
-  TestSession whole;
-  REQUIRE(load(whole, release.file, 1 << 16, kPrunes).ok());
-  CHECK(dense.tokens == answer(whole, release.file, 3).tokens);
+  const EagerAnswer dense = answer(session, release.file, 3);
+  CHECK(session_is_complete(session));
+  TestSession complete;
+  REQUIRE(load(complete, release.file, 1 << 16, kPrunes).ok());
+  CHECK(dense.tokens == answer(complete, release.file, 3).tokens);
 }
 
-TEST_CASE("a model that is not whole does nothing but generate") {
+TEST_CASE("an incomplete model can only generate") {
   const Release release(false);
   TestSession session;
   load_first(session, release.file, 1000, 1 << 16);
-  put_tokens(session, std::vector<int32_t>(300, 5));
-  CHECK(session_score_begin(session, 3).code == ErrorCode::kBadState);
-  CHECK(session_embed_begin(session, 3, Pooling::kMean, true).code == ErrorCode::kBadState);
-  CHECK(session_calibrate_begin(session, 300).code == ErrorCode::kBadState);
-  CHECK(session_sidecar(session).code == ErrorCode::kBadState);
-  // Rows that are none.
+  const std::vector<int32_t> tokens(300, 5);
+  CHECK(session_begin(session, ScoreRequest{std::span(tokens).first(3)}).code == ErrorCode::kBadState);
+  CHECK(session_begin(session, EmbedRequest{std::span(tokens).first(3)}).code == ErrorCode::kBadState);
+  CHECK(session_begin(session, CalibrateRequest{tokens}).code == ErrorCode::kBadState);
+  Buffer<char> sidecar;
+  CHECK(session_sidecar(session, &sidecar).code == ErrorCode::kBadState);
+  // Bytes that are not whole rows.
   const FileRange rest = session_wanted(session);
   CHECK(session_feed_rows(session, 0, 272).code == ErrorCode::kBadState);
   CHECK(session_feed_rows(session, rest.from + 1, 272).code == ErrorCode::kBadInput);
@@ -204,24 +197,25 @@ TEST_CASE("a model that is not whole does nothing but generate") {
   CHECK(session_feed_rows(session, rest.to - 272, 272).ok());
 }
 
-TEST_CASE("a sidecar of another head is found out when the head is there") {
+TEST_CASE("a sidecar of another output head is refused when the head is complete") {
   const Release release(true);
   TestSession session;
   load_first(session, release.file, 1000, 1 << 16);
-  REQUIRE(use(session, release.sidecar).ok());
+  REQUIRE(use_sidecar(session, release.sidecar).ok());
   std::vector<uint8_t> file = release.file;
   const FileRange head = session_wanted(session);
-  for (uint64_t at = head.from; at < head.to; at += 34)
-    file[static_cast<size_t>(at) + 3] ^= 1;  // a number of each block of Q8_0
+  for (uint64_t at = head.from; at < head.to; at += 34) {
+    file[static_cast<size_t>(at) + 3] ^= 1;  // a weight of each block of Q8_0
+  }
   uint64_t bytes = 0;
-  CHECK(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_whole(session); }).code ==
+  CHECK(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_complete(session); }).code ==
         ErrorCode::kBadInput);
 }
 
-TEST_CASE("models without a pruned head load in the order of the file") {
+TEST_CASE("models without a pruned output head load in the order of the file") {
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0).writer.file();
   TestSession session;
   const uint64_t bytes = load_first(session, file, 1000, 1 << 16);
-  CHECK(session_is_whole(session));
+  CHECK(session_is_complete(session));
   CHECK(bytes >= file.size() - 32);
 }

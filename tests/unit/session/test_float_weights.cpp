@@ -1,11 +1,11 @@
-// Files of F32 whose matrices become halves on the way in, and plans that do not fit.
+// F32 files whose matrices are kept as halves, and plans that do not fit.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <string>
 #include <vector>
 
-#include "loaded_session.h"
+#include "session/loaded_session.h"
 #include "tiny_llama.h"
 
 using namespace camelgpt;
@@ -35,8 +35,8 @@ static std::vector<float> logits_of(const std::vector<uint8_t>& file, FloatWeigh
   return logits(session);
 }
 
-TEST_CASE("matrices of F32 become halves: half of the memory, logits that are close") {
-  for (const char* activation : {"silu", "relu"}) {  // neurons of relu lie one by one
+TEST_CASE("F32 matrices kept as halves take half of the memory, and the logits stay close") {
+  for (const char* activation : {"silu", "relu"}) {  // ReLU models store neurons one by one
     CAPTURE(activation);
     const std::vector<uint8_t> file =
         TinyLlama(TensorType::kF32, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, activation).writer.file();
@@ -55,7 +55,7 @@ TEST_CASE("matrices of F32 become halves: half of the memory, logits that are cl
     }
     CHECK(difference > 0);
     CHECK(difference < 2e-3f * largest);
-    CHECK(logits_of(file, FloatWeights::kHalf, 1000) == close);  // however the bytes arrive
+    CHECK(logits_of(file, FloatWeights::kHalf, 1000) == close);  // the size of the pieces does not matter
     CHECK(logits_of(file, FloatWeights::kAuto) == right);
   }
 }
@@ -69,7 +69,7 @@ TEST_CASE("files of other types stay as they are") {
   }
 }
 
-TEST_CASE("a number that no half holds is an error that names the tensor") {
+TEST_CASE("a number too large for a half is an error that names the tensor") {
   GgufWriter writer = TinyLlama(TensorType::kF32).writer;
   const float large = 65520;
   std::memcpy(writer.tensors.back().data.data() + 400, &large, 4);
@@ -83,10 +83,10 @@ TEST_CASE("a number that no half holds is an error that names the tensor") {
   CHECK(load(exact, file).ok());
 }
 
-TEST_CASE("halves are taken without being asked for where only they fit; what does not fit is refused with its plan") {
+TEST_CASE("halves are chosen automatically if only they fit; a plan that does not fit is reported with the error") {
   const std::vector<uint8_t> file = TinyLlama(TensorType::kF32).writer.file();
   const MemoryPlan exact = plan_of(file, with(FloatWeights::kExact)), halves = plan_of(file, with(FloatWeights::kHalf));
-  const uint64_t beside = 8 << 20;  // more than is reckoned with beside a plan
+  const uint64_t beside = 8 << 20;  // more than the limit reserves beside a plan
   CHECK_FALSE(plan_of(file, with(FloatWeights::kAuto, exact.total_bytes + beside)).halves);
   const MemoryPlan chosen = plan_of(file, with(FloatWeights::kAuto, exact.total_bytes));
   CHECK(chosen.halves);

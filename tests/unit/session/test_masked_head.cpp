@@ -1,5 +1,4 @@
-// An encoder in the manner of BERT with a head for masks: a plain evaluation in doubles of its definition, and what the
-// engine says.
+// An encoder like BERT with a masked-language-model head, compared with a plain evaluation in doubles.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -151,7 +150,7 @@ struct TinyBert {
 
 }  // namespace
 
-TEST_CASE("a head for masks is a transformation, the embedding and a bias") {
+TEST_CASE("the head of a masked model is a transformation, the embedding and a bias") {
   const TinyBert bert(true);
   TestSession session;
   REQUIRE(load(session, bert.writer.file()).ok());
@@ -160,19 +159,20 @@ TEST_CASE("a head for masks is a transformation, the embedding and a bias") {
   CHECK(info.kind == ModelKind::kMasked);
   std::vector<int32_t> tokens = some_tokens(80);
   tokens[5] = tokens[70] = TinyLlama::kStart;
-  put_tokens(session, tokens);
-  REQUIRE(session_predict_begin(session, tokens.size(), 0).ok());
+  REQUIRE(run(session, PredictRequest{tokens}).ok());
   const std::vector<Vector> states = bert.states(tokens);
   for (const uint32_t position : {5u, 70u}) {
-    REQUIRE(session_predict(session, position, 0, 3).ok());
+    float logprob;
+    REQUIRE(session_predict(session, position, 0, 3, &logprob).ok());
     const Vector expected = bert.logits(states[position]);
     const std::span<const float> found = session_logits(session);
-    for (size_t i = 0; i < expected.size(); ++i)
+    for (size_t i = 0; i < expected.size(); ++i) {
       CHECK(static_cast<double>(found[i]) == doctest::Approx(expected[i]).epsilon(0.005));
+    }
   }
 }
 
-TEST_CASE("only heads that score the steps of a decoder are pruned") {
+TEST_CASE("only output heads that score the steps of a decoder are pruned") {
   ModelConfig config;
   config.layers = 6;
   config.hidden = 384;
@@ -189,7 +189,7 @@ TEST_CASE("only heads that score the steps of a decoder are pruned") {
   }
 }
 
-TEST_CASE("an encoder without a head gives vectors and nothing else") {
+TEST_CASE("an encoder without an output head can only embed") {
   const TinyBert bert(false);
   TestSession session;
   REQUIRE(load(session, bert.writer.file()).ok());
@@ -197,19 +197,18 @@ TEST_CASE("an encoder without a head gives vectors and nothing else") {
   REQUIRE(session_model_info(session, &info).ok());
   CHECK(info.kind == ModelKind::kEncoder);
   const std::vector<int32_t> tokens = some_tokens(70);
-  put_tokens(session, tokens);
-  CHECK(session_prompt(session, tokens.size()).code == ErrorCode::kUnsupportedTask);
-  CHECK(session_score_begin(session, tokens.size()).code == ErrorCode::kUnsupportedTask);
-  CHECK(session_predict_begin(session, tokens.size(), 0).code == ErrorCode::kUnsupportedTask);
-  CHECK(session_fill(session, tokens.size()).code == ErrorCode::kUnsupportedTask);
-  uint64_t bytes = 0;
-  CHECK(session_save_begin(session, &bytes).code == ErrorCode::kUnsupportedTask);
-  CHECK(session_restore_begin(session, 100).code == ErrorCode::kUnsupportedTask);
-  REQUIRE(session_embed_begin(session, tokens.size(), Pooling::kFirst, false).ok());
-  uint32_t left = 1;
-  REQUIRE(session_embed_continue(session, 64, &left).ok());
-  CHECK(left == 0);
+  CHECK(prompt(session, tokens).code == ErrorCode::kUnsupportedTask);
+  CHECK(session_begin(session, ScoreRequest{tokens}).code == ErrorCode::kUnsupportedTask);
+  CHECK(session_begin(session, PredictRequest{tokens}).code == ErrorCode::kUnsupportedTask);
+  CHECK(session_begin(session, FillRequest{tokens, {}}).code == ErrorCode::kUnsupportedTask);
+  CHECK(session_begin(session, SaveRequest{}).code == ErrorCode::kUnsupportedTask);
+  CHECK(session_begin(session, RestoreRequest{100}).code == ErrorCode::kUnsupportedTask);
+  REQUIRE(session_begin(session, EmbedRequest{tokens, Pooling::kFirst, false}).ok());
+  ActivityProgress progress;
+  REQUIRE(session_continue(session, 64, &progress).ok());  // all tokens in one call
+  CHECK(progress.state == ActivityState::kDone);
   const Vector expected = bert.states(tokens)[0];
-  for (size_t i = 0; i < expected.size(); ++i)
+  for (size_t i = 0; i < expected.size(); ++i) {
     CHECK(static_cast<double>(session_embedding(session)[i]) == doctest::Approx(expected[i]).epsilon(0.002));
+  }
 }

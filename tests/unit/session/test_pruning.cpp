@@ -11,7 +11,7 @@
 
 using namespace camelgpt;
 
-static constexpr uint32_t kRows = 8200;  // not a multiple of the chunks that are selected from
+static constexpr uint32_t kRows = 8200;  // no multiple of the slices that rows are selected from
 
 static const std::vector<uint8_t>& model_file() {
   static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, false, false, 256, kRows).writer.file();
@@ -25,16 +25,9 @@ static std::vector<int32_t> text(size_t count, uint64_t seed = 1) {
   return tokens;
 }
 
-static uint32_t finish(Session* session) {
-  uint32_t left = 1, parts = 0;
-  for (; left > 0; ++parts) REQUIRE(session_calibrate_continue(session, &left).ok());
-  return parts;
-}
-
 static void calibrate(Session* session) {
-  put_tokens(session, text(400));
-  REQUIRE(session_calibrate_begin(session, 400).ok());
-  finish(session);
+  const std::vector<int32_t> tokens = text(400);
+  REQUIRE(run(session, CalibrateRequest{tokens}).ok());
 }
 
 static void set_rows(Session* session, uint32_t rows, float max_kl = 0) {
@@ -44,17 +37,7 @@ static void set_rows(Session* session, uint32_t rows, float max_kl = 0) {
   REQUIRE(session_set_pruning(session, options).ok());
 }
 
-static std::string sidecar_of(Session* session) {
-  REQUIRE(session_sidecar(session).ok());
-  return std::string(session_output(session));
-}
-
-static Status use_sidecar(Session* session, const std::string& bytes) {
-  put_bytes(session, bytes);
-  return session_use_sidecar(session, bytes.size());
-}
-
-// Learns once for all tests.
+// Calibrates once for all tests.
 struct Calibrated : TestSession {
   Calibrated() {
     static std::string sidecar;
@@ -82,7 +65,7 @@ TEST_CASE("selected logits are the dense ones bit for bit, and the best are amon
     for (size_t i = 0; i < dense.size(); ++i) exact += dense[i] == pruned[i] ? 1 : 0;
     CHECK(exact >= 150);
     CHECK(exact < 3000);
-    // The rows of this model have no directions in common, so that coarse scores know little: still more than nothing.
+    // Rows of this model have no common directions, so coarse scores predict little, but more than chance.
     std::vector<size_t> order(dense.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::partial_sort(order.begin(), order.begin() + 100, order.end(),
@@ -93,16 +76,15 @@ TEST_CASE("selected logits are the dense ones bit for bit, and the best are amon
   }
 }
 
-TEST_CASE("a calibration's text is not what there is to save") {
+TEST_CASE("the text of a calibration is not saved") {
   TestSession session;
   REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
   configure(session);
   prefill(session, text(9));
-  uint64_t bytes = 0;
-  REQUIRE(session_save_begin(session, &bytes).ok());
+  REQUIRE(session_begin(session, SaveRequest{}).ok());
   calibrate(session);
   CHECK(session_cached_tokens(session) == 0);
-  CHECK(session_save_begin(session, &bytes).code == ErrorCode::kBadState);
+  CHECK(session_begin(session, SaveRequest{}).code == ErrorCode::kBadState);
   prefill(session, text(9));
   CHECK(session_cached_tokens(session) == 9);
 }
@@ -134,7 +116,7 @@ TEST_CASE("without a calibration, with the mode off, or with all rows wanted, st
   CHECK(logits(session) != dense);
 }
 
-TEST_CASE("where the margin is thin all rows are scored") {
+TEST_CASE("if the margin is too thin, all rows are scored") {
   Calibrated session;
   configure(session);
   set_rows(session, 0);
@@ -150,7 +132,7 @@ TEST_CASE("where the margin is thin all rows are scored") {
   }
 }
 
-TEST_CASE("calibrating and pruned logits do not depend on the number of threads") {
+TEST_CASE("neither a calibration nor pruned logits depend on the number of threads") {
   std::string first_sidecar;
   std::vector<float> first;
   for (const uint32_t count : {1u, 3u}) {
@@ -171,17 +153,17 @@ TEST_CASE("calibrating and pruned logits do not depend on the number of threads"
   }
 }
 
-TEST_CASE("a sidecar does for another session what the calibration did") {
+TEST_CASE("a sidecar replaces the calibration in another session") {
   Calibrated calibrated;
   const std::string sidecar = sidecar_of(calibrated);
   TestSession session;
   REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
   REQUIRE(use_sidecar(session, sidecar).ok());
   CHECK(session_prune_report(session).calibrated);
-  for (Session* each : {static_cast<Session*>(calibrated), static_cast<Session*>(session)}) {
-    configure(each);
-    set_rows(each, 700);
-    prefill(each, text(9));
+  for (TestSession* each : {static_cast<TestSession*>(&calibrated), &session}) {
+    configure(*each);
+    set_rows(*each, 700);
+    prefill(*each, text(9));
   }
   CHECK(logits(session) == logits(calibrated));
   CHECK(sidecar_of(session) == sidecar);
@@ -196,7 +178,7 @@ TEST_CASE("a sidecar does for another session what the calibration did") {
   CHECK(a.macs < a.macs_dense);
 }
 
-TEST_CASE("sidecars that are cut, altered, of another version or another model are refused, and what was there stays") {
+TEST_CASE("sidecars that are cut, altered, of another version or another model are refused") {
   Calibrated session;
   const std::string sidecar = sidecar_of(session);
   for (const size_t size : {size_t{0}, size_t{3}, size_t{4}, size_t{95}, size_t{96}, sidecar.size() - 1}) {
@@ -223,7 +205,7 @@ TEST_CASE("sidecars that are cut, altered, of another version or another model a
   CHECK(use_sidecar(small, sidecar).code == ErrorCode::kBadInput);  // its head is not pruned
 }
 
-TEST_CASE("where margins stay thin, most steps do not try to prune") {
+TEST_CASE("while margins stay thin, most steps do not try to prune") {
   Calibrated session;
   configure(session, 60);
   PruneOptions options;
@@ -231,22 +213,20 @@ TEST_CASE("where margins stay thin, most steps do not try to prune") {
   options.margin = 100;
   REQUIRE(session_set_pruning(session, options).ok());
   prefill(session, text(9));
-  StepResult result = StepResult::kContinue;
-  while (result == StepResult::kContinue) REQUIRE(session_step(session, &result).ok());
-  const Pruning& pruning = session.session->pruning;
-  const uint64_t tried = pruning.exact_rows - pruning.steps * kRows;  // 2 times, then after 2, 4, 8, 16 and 32 steps
+  answer(session);
+  const StepPruning& pruning = latest_sequence(session.session)->pruning;
+  const uint64_t tried = pruning.exact_rows - pruning.steps * kRows;  // twice, then after 2, 4, 8, 16 and 32 steps
   CHECK(pruning.steps == 60);
   CHECK(tried > 0);
   CHECK(tried < 60 * 100 / 5);
 }
 
-TEST_CASE("the guard finds that a model without common directions drifts, and keeps more until it does not") {
+TEST_CASE("the guard notices that a model without common directions drifts, and keeps more until it does not") {
   Calibrated session;
   configure(session, 120);
   set_rows(session, 100, 0.001f);
   prefill(session, text(9));
-  StepResult result = StepResult::kContinue;
-  while (result == StepResult::kContinue) REQUIRE(session_step(session, &result).ok());
+  answer(session);
   const PruneReport report = session_prune_report(session);
   CHECK(report.drift_checks > 3);
   CHECK(report.drift_events > 2);
@@ -257,17 +237,10 @@ TEST_CASE("the guard finds that a model without common directions drifts, and ke
 
 TEST_CASE("scores compare with the dense model") {
   Calibrated session;
-  const auto score = [&](bool compare) {
-    put_tokens(session, text(50, 3));
-    REQUIRE(session_score_begin(session, 50, compare).ok());
-    uint32_t left = 1;
-    while (left > 0) REQUIRE(session_score_continue(session, 20, &left).ok());
-    const std::span<const TokenScore> scores = session_scores(session);
-    return std::vector<TokenScore>(scores.begin(), scores.end());
-  };
-  const std::vector<TokenScore> dense = score(true);
+  const std::vector<int32_t> tokens = text(50, 3);
+  const std::vector<TokenScore> dense = score(session, tokens, 20, true);
   set_rows(session, 400);
-  const std::vector<TokenScore> pruned = score(true), alone = score(false);
+  const std::vector<TokenScore> pruned = score(session, tokens, 20, true), alone = score(session, tokens, 20);
   bool differs = false;
   for (size_t i = 0; i < dense.size(); ++i) {
     CHECK(dense[i].kl == 0);
@@ -280,18 +253,17 @@ TEST_CASE("scores compare with the dense model") {
   CHECK(differs);
 }
 
-TEST_CASE("what cannot be pruned, and options out of range, are errors that say so") {
+TEST_CASE("models that cannot be pruned, and options out of range, are errors") {
   TestSession plain;
   CHECK(session_set_prune_mode(plain, PruneMode::kOff).code == ErrorCode::kBadState);
   REQUIRE(load(plain, model_file()).ok());
   CHECK(session_set_prune_mode(plain, PruneMode::kBalanced).code == ErrorCode::kBadState);
-  put_tokens(plain, text(400));
-  CHECK(session_calibrate_begin(plain, 400).code == ErrorCode::kBadState);
+  const std::vector<int32_t> tokens = text(400), same(300, 5), short_text = text(kMinCalibrationTokens - 1);
+  CHECK(session_begin(plain, CalibrateRequest{tokens}).code == ErrorCode::kBadState);
   TestSession small;
   REQUIRE(load(small, TinyLlama(TensorType::kQ4_0).writer.file(), 1 << 16, 0, KvType::k16, true).ok());
-  REQUIRE(session_set_prune_mode(small, PruneMode::kBalanced).ok());  // what there is to prune is pruned
-  put_tokens(small, std::vector<int32_t>(300, 5));
-  CHECK(session_calibrate_begin(small, 300).code == ErrorCode::kBadInput);
+  REQUIRE(session_set_prune_mode(small, PruneMode::kBalanced).ok());  // it prunes what it can
+  CHECK(session_begin(small, CalibrateRequest{same}).code == ErrorCode::kBadInput);
   TestSession session;
   REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
   for (const auto& [rows, max_kl] : {std::pair(kRows + 1, 0.0f), std::pair(UINT32_MAX, 0.0f), std::pair(0u, -1.0f),
@@ -301,31 +273,31 @@ TEST_CASE("what cannot be pruned, and options out of range, are errors that say 
     options.max_kl = max_kl;
     CHECK(session_set_pruning(session, options).code == ErrorCode::kBadOption);
   }
-  put_tokens(session, text(kLeastCalibrationTokens - 1));
-  CHECK(session_calibrate_begin(session, kLeastCalibrationTokens - 1).code == ErrorCode::kBadInput);
-  CHECK(session_sidecar(session).code == ErrorCode::kBadState);
+  CHECK(session_begin(session, CalibrateRequest{short_text}).code == ErrorCode::kBadInput);
+  Buffer<char> sidecar;
+  CHECK(session_sidecar(session, &sidecar).code == ErrorCode::kBadState);
 }
 
-TEST_CASE("answers in the middle of a calibration, and after it, are right") {
+TEST_CASE("answers during a calibration, and after it, are correct") {
   TestSession plain;
   REQUIRE(load(plain, model_file()).ok());
   configure(plain);
   prefill(plain, text(20));
   const std::vector<float> dense = logits(plain);
-  Calibrated undisturbed;
   TestSession session;
   REQUIRE(load(session, model_file(), 1 << 16, 0, KvType::k16, true).ok());
   configure(session);
-  put_tokens(session, text(400));
-  REQUIRE(session_calibrate_begin(session, 400).ok());
-  uint32_t left = 1;
-  for (uint32_t part = 0; left > 0; ++part) {
-    REQUIRE(session_calibrate_continue(session, &left).ok());
-    if (part != 0 && part != 2 && part != 40) continue;
+  const std::vector<int32_t> tokens = text(400);
+  REQUIRE(session_begin(session, CalibrateRequest{tokens}).ok());
+  ActivityProgress progress{ActivityState::kMore};
+  for (uint32_t call = 0; progress.state == ActivityState::kMore; ++call) {
+    REQUIRE(session_continue(session, 64, &progress).ok());
+    if (call != 0 && call != 2 && call != 40) continue;
     prefill(session, text(20));
     CHECK(logits(session) == dense);
+    REQUIRE(session_begin(session, CalibrateRequest{}).ok());
   }
-  // Windows that were cut make other states, so that the two need not be the same; but this one works too.
+  // Windows that were cut short make other states, so the sidecar may differ; test_activities.cpp compares it.
   CHECK(session_prune_report(session).calibrated);
   set_rows(session, 1000);
   prefill(session, text(20));

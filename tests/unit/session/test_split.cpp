@@ -1,5 +1,4 @@
-// Models that are split into several files: the same as in one, whatever the pieces, and files that do not belong
-// together.
+// Models that are split into several files, and files that do not belong together.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -22,14 +21,14 @@ Status feed_all(Session* session, std::span<const uint8_t> bytes, size_t piece) 
   return {};
 }
 
-// Feeds the header of a file; *end is where it ends in it, *data what follows that is wanted.
+// Feeds the header of a file. *end is its end in the file, *data the number of wanted bytes that follow.
 Status feed_header(Session* session, const std::vector<uint8_t>& file, size_t piece, size_t* end, uint64_t* data) {
   const uint32_t headers = session_split(session).headers;
   for (size_t at = 0; at < file.size(); at += piece) {
     const size_t size = std::min(piece, file.size() - at);
     CAMELGPT_TRY(feed_all(session, std::span(file).subspan(at, size), size));
     if (session_split(session).headers == headers) continue;
-    *end = at + size - session_split(session).left;
+    *end = at + size - session_split(session).remaining;
     *data = session_split(session).data_bytes;
     return {};
   }
@@ -63,7 +62,7 @@ Refusal refused(const GgufFiles& files, ErrorCode code) {
 
 }  // namespace
 
-TEST_CASE("a model in several files is the model in one, from pieces of any size") {
+TEST_CASE("a split model equals the model in one file, from pieces of any size") {
   const GgufWriter writer = TinyLlama(TensorType::kQ4_K).writer;
   TestSession one;
   REQUIRE(load(one, writer.file()).ok());
@@ -82,7 +81,7 @@ TEST_CASE("a model in several files is the model in one, from pieces of any size
   }
 }
 
-TEST_CASE("the first file may have tensors, alignments may differ, and the files make up the size") {
+TEST_CASE("the first file may have tensors, alignments may differ, and the sizes of all files add up") {
   const GgufWriter whole = TinyLlama(TensorType::kF16).writer;
   GgufFiles files = split_model(whole, 3);
   std::swap(files[0].tensors, files[1].tensors);
@@ -96,9 +95,9 @@ TEST_CASE("the first file may have tensors, alignments may differ, and the files
   TestSession one, session;
   REQUIRE(load(one, whole.file()).ok());
   REQUIRE(load_split(session, files).ok());
-  for (Session* each : {one.session, session.session}) {
-    configure(each);
-    prefill(each, some_tokens(5));
+  for (TestSession* each : {&one, &session}) {
+    configure(*each);
+    prefill(*each, some_tokens(5));
   }
   CHECK(logits(session) == logits(one));
   CHECK(session_file_bytes(session) ==
@@ -114,7 +113,7 @@ TEST_CASE("a file that is not the first of its model is refused with the name to
   CHECK(refusal.hint.find("-00001-of-00003.gguf") != std::string::npos);
 }
 
-TEST_CASE("files in another order, twice, missing, or of models split otherwise are refused") {
+TEST_CASE("files in another order, repeated, missing, or of differently split models are refused") {
   const GgufWriter writer = TinyLlama(TensorType::kQ4_0).writer;
   const GgufFiles files = split_model(writer, 3), four = split_model(writer, 4);
   CHECK(refused({files[0], files[2], files[1]}, ErrorCode::kBadInput).found == "file 3 of 3");
@@ -127,7 +126,7 @@ TEST_CASE("files in another order, twice, missing, or of models split otherwise 
             .expected == "20 tensors in all");
 }
 
-TEST_CASE("two files with a tensor of the same name, and other numbers of tensors than promised, are refused") {
+TEST_CASE("two tensors of one name, and other numbers of tensors than promised, are refused") {
   GgufFiles files = split_model(TinyLlama(TensorType::kQ4_0).writer, 3);
   GgufFiles twice = files;
   twice[2].tensors[0].name = twice[1].tensors[0].name;
@@ -144,7 +143,7 @@ TEST_CASE("two files with a tensor of the same name, and other numbers of tensor
   refused(first, ErrorCode::kBadFormat);
 }
 
-TEST_CASE("sizes that overflow together, and keys that lack or make no sense, are refused") {
+TEST_CASE("sizes whose sum overflows, and missing or impossible keys, are refused") {
   GgufFiles files = split_model(TinyLlama(TensorType::kQ4_0).writer, 3);
   GgufFiles large = files;
   for (GgufWriter* writer : {&large[1], &large[2]}) {
@@ -168,7 +167,7 @@ TEST_CASE("sizes that overflow together, and keys that lack or make no sense, ar
   refused({none}, ErrorCode::kBadMetadata);
 }
 
-TEST_CASE("a file that is split into one is a model in one file") {
+TEST_CASE("a model that is split into a single file is not split") {
   GgufWriter writer = TinyLlama(TensorType::kQ4_0).writer;
   add_split_keys(&writer, 0, 1, static_cast<int32_t>(writer.tensors.size()));
   TestSession session;

@@ -1,4 +1,4 @@
-// Saved states: what goes out comes in, and whatever else comes in is refused.
+// Saved states are restored, and any other bytes are refused.
 #include <cmath>
 #include <functional>
 #include <string>
@@ -22,13 +22,9 @@ const std::vector<uint8_t>& llama_file() {
 }
 
 std::vector<int32_t> steps(Session* session, uint32_t count) {
-  std::vector<int32_t> tokens;
-  StepResult result;
-  for (uint32_t i = 0; i < count; ++i) {
-    REQUIRE(session_step(session, &result).ok());
-    tokens.push_back(session_last_token(session).token);
-  }
-  return tokens;
+  const Answer found = answer(session, count);
+  REQUIRE(found.tokens.size() == count);
+  return found.tokens;
 }
 
 std::vector<int32_t> operator+(std::vector<int32_t> tokens, const std::vector<int32_t>& more) {
@@ -36,31 +32,24 @@ std::vector<int32_t> operator+(std::vector<int32_t> tokens, const std::vector<in
   return tokens;
 }
 
-std::vector<int32_t> tokenize(Session* session, std::string_view text) {
-  std::memcpy(session_text_buffer(session, text.size()), text.data(), text.size());
-  REQUIRE(session_tokenize(session, text.size(), true, true).ok());
-  const std::span<const int32_t> tokens = session_tokens(session);
-  return {tokens.begin(), tokens.end()};
-}
-
-// Saves after a prompt and some steps, restores into a session of another context, and compares how the two go on.
+// Saves after a prompt and some steps, restores into a session of another context, and compares how the two continue.
 void check_continuation(const std::vector<uint8_t>& file, const std::vector<int32_t>& prompt, KvType type,
                         uint32_t context, size_t piece = 1 << 20) {
   TestSession one, other;
   REQUIRE(load(one, file, 1 << 16, 0, type).ok());
   REQUIRE(load(other, file, 1 << 16, context, type).ok());
-  for (Session* session : {one.session, other.session}) configure(session, 40);
+  for (TestSession* session : {&one, &other}) configure(*session, 40);
   prefill(one, prompt);
   const std::vector<int32_t> text = prompt + steps(one, 5);
   const std::vector<uint8_t> state = save(one);
-  CHECK(save(one) == state);
+  CHECK(save(one, 4097) == state);
   REQUIRE(restore(other, state, piece).ok());
   CHECK(session_cached_tokens(other) == text.size() - 1);  // the last token is not evaluated
   CHECK(save(other) == state);
   const std::vector<int32_t> next = text + some_tokens(9);
-  for (Session* session : {one.session, other.session}) {
-    prefill(session, next);
-    CHECK(session_reused_tokens(session) == text.size() - 1);
+  for (TestSession* session : {&one, &other}) {
+    prefill(*session, next);
+    CHECK(session_reused_tokens(*session) == text.size() - 1);
   }
   CHECK(logits(one) == logits(other));
   CHECK(steps(one, 12) == steps(other, 12));
@@ -76,31 +65,31 @@ struct Refusing {
   const std::vector<int32_t> own = some_tokens(50), prompt = some_tokens(40) + some_tokens(37);
   TestSession session;
   std::vector<uint8_t> state;
-  std::vector<size_t> parts;
+  std::vector<size_t> sections;
   std::vector<float> expected;
 
   explicit Refusing(KvType type = KvType::k16) {
     TestSession saved;
-    for (Session* each : {session.session, saved.session}) {
-      REQUIRE(load(each, llama_file(), 1 << 16, 128, type).ok());
-      configure(each);
+    for (TestSession* each : {&session, &saved}) {
+      REQUIRE(load(*each, llama_file(), 1 << 16, 128, type).ok());
+      configure(*each);
     }
     prefill(saved, prompt);
     state = save(saved);
-    parts = state_parts(*saved.session, 4 * prompt.size());
+    sections = state_sections(*saved.session, 4 * prompt.size());
     prefill(session, own);
     expected = logits(session);
   }
 
-  // The state with a change and the checksum that belongs to it.
+  // The state with a change and a correct checksum.
   std::vector<uint8_t> changed(const std::function<void(std::vector<uint8_t>&)>& change) const {
     std::vector<uint8_t> bytes = state;
     change(bytes);
-    correct_checksum(&bytes, parts);
+    correct_checksum(&bytes, sections);
     return bytes;
   }
 
-  // Afterwards the cache holds its own text or none, and its text gives what it gave.
+  // Afterwards the cache holds its own text or none, and that text gives the same logits as before.
   void refuses(const std::vector<uint8_t>& bytes, ErrorCode code, const char* found, bool keeps) {
     const Status status = restore(session, bytes, 4096);
     CAPTURE(std::string(status.message));
@@ -116,7 +105,7 @@ struct Refusing {
 
 }  // namespace
 
-TEST_CASE("a session goes on from a text that another one saved, with the same bits") {
+TEST_CASE("a session continues a text that another one saved, with the same bits") {
   for (const KvType type : {KvType::k16, KvType::k8}) {
     for (const uint32_t context : {0u, 100u, 150u}) {
       for (const uint32_t count : {3u, 27u, 64u, 70u}) {
@@ -131,13 +120,13 @@ TEST_CASE("a session goes on from a text that another one saved, with the same b
   }
 }
 
-TEST_CASE("inputs of convolutions are saved too, and the restored cache can be cut back") {
+TEST_CASE("inputs of convolutions are saved too, and the restored cache can be cut") {
   const std::vector<uint8_t> file = TinyLfm2().writer.file();
   for (const uint32_t count : {1u, 31u, 32u, 90u, 200u}) check_continuation(file, some_tokens(count), KvType::k16, 0);
   TestSession one, other;
-  for (Session* session : {one.session, other.session}) {
-    REQUIRE(load(session, file).ok());
-    configure(session);
+  for (TestSession* session : {&one, &other}) {
+    REQUIRE(load(*session, file).ok());
+    configure(*session);
   }
   const std::vector<int32_t> tokens = some_tokens(300);
   prefill(one, tokens);
@@ -153,27 +142,26 @@ TEST_CASE("inputs of convolutions are saved too, and the restored cache can be c
     CHECK(session_reused_tokens(one) + kAttentionTile > std::min(kept, 250u));
     CHECK(session_reused_tokens(other) == session_reused_tokens(one));
     CHECK(logits(one) == logits(other));
-    TestSession fresh;
-    REQUIRE(load(fresh, file).ok());
-    configure(fresh);
-    prefill(fresh, next);
-    CHECK(logits(fresh) == logits(one));
+    TestSession third;
+    REQUIRE(load(third, file).ok());
+    configure(third);
+    prefill(third, next);
+    CHECK(logits(third) == logits(one));
   }
 }
 
-TEST_CASE("chunks of bytes are saved as bytes: their ids differ from session to session") {
+TEST_CASE("chunks are saved as bytes, because their ids differ from session to session") {
   const std::vector<uint8_t> file = TinyStlm().writer.file();
   TestSession one, other;
-  for (Session* session : {one.session, other.session}) {
-    REQUIRE(load(session, file).ok());
-    configure(session);
+  for (TestSession* session : {&one, &other}) {
+    REQUIRE(load(*session, file).ok());
+    configure(*session);
   }
   const std::string text = "Once upon a time, na\xc3\xafve";
   const std::vector<int32_t> prompt = tokenize(one, text);
   prefill(one, prompt);
   const std::vector<int32_t> answer = steps(one, 4);
-  put_tokens(one, prompt + answer);
-  REQUIRE(session_detokenize(one, prompt.size() + answer.size(), false).ok());
+  detokenize(one, prompt + answer);
   const std::vector<uint8_t> state = save(one);
   tokenize(other, "Some other words come first.");
   REQUIRE(restore(other, state).ok());
@@ -184,10 +172,7 @@ TEST_CASE("chunks of bytes are saved as bytes: their ids differ from session to 
   CHECK(session_reused_tokens(other) == prompt.size() - 1);
   const auto texts = [](Session* session, const std::vector<int32_t>& tokens) {
     std::string joined;
-    for (const int32_t token : tokens) {
-      REQUIRE(session_piece(session, token).ok());
-      joined += session_output(session);
-    }
+    for (const int32_t token : tokens) joined += piece(session, token);
     return joined;
   };
   CHECK(texts(other, steps(other, 4)) == texts(one, answer));
@@ -195,18 +180,18 @@ TEST_CASE("chunks of bytes are saved as bytes: their ids differ from session to 
   const size_t at = sizeof(StateHeader);
   for (const uint8_t length : {uint8_t{TinyStlm::kLength + 1}, uint8_t{255}, uint8_t{0}}) {
     std::vector<uint8_t> wrong = state;
-    wrong[at] = length;  // 0: the end of a text, and then everything is shifted
+    wrong[at] = length;  // 0: the end chunk, and everything after it is shifted
     CHECK(restore(other, wrong).code == ErrorCode::kBadFormat);
     CHECK(session_cached_tokens(other) == 0);
   }
 }
 
-TEST_CASE("a text of chunks finds room in a full table") {
+TEST_CASE("a text of chunks is restored although the chunk table is full") {
   const std::vector<uint8_t> file = TinyStlm().writer.file();
   TestSession one, other;
-  for (Session* session : {one.session, other.session}) {
-    REQUIRE(load(session, file).ok());
-    configure(session);
+  for (TestSession* session : {&one, &other}) {
+    REQUIRE(load(*session, file).ok());
+    configure(*session);
   }
   prefill(one, tokenize(one, "Once upon a time"));
   const std::vector<uint8_t> state = save(one);
@@ -219,12 +204,12 @@ TEST_CASE("a text of chunks finds room in a full table") {
   CHECK(logits(one) == logits(other));
 }
 
-TEST_CASE("of a masked model the prompt is saved") {
+TEST_CASE("a masked model saves the prompt without the answer") {
   const TinyLlama tiny(TensorType::kF32, true, false, 160, TinyLlama::kVocabulary, "relu", "camelgpt");
   TestSession one, other;
-  for (Session* session : {one.session, other.session}) {
-    REQUIRE(load(session, tiny.writer.file()).ok());
-    configure(session, 40);
+  for (TestSession* session : {&one, &other}) {
+    REQUIRE(load(*session, tiny.writer.file()).ok());
+    configure(*session, 40);
   }
   const std::vector<int32_t> prompt = some_tokens(70);
   prefill(one, prompt);
@@ -243,15 +228,15 @@ TEST_CASE("of a masked model the prompt is saved") {
   CHECK(session_reused_tokens(other) == 0);
 }
 
-TEST_CASE("what pruned attention knows of the pages is there after restoring") {
+TEST_CASE("page summaries for pruned attention are rebuilt by restoring") {
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, 512).writer.file();
   TestSession one, other;
   PruneOptions options;
   options.kv_tokens = 128;
-  for (Session* session : {one.session, other.session}) {
-    REQUIRE(load(session, file, 1 << 16, 0, KvType::k16, true).ok());
-    REQUIRE(session_set_pruning(session, options).ok());
-    configure(session, 40);
+  for (TestSession* session : {&one, &other}) {
+    REQUIRE(load(*session, file, 1 << 16, 0, KvType::k16, true).ok());
+    REQUIRE(session_set_pruning(*session, options).ok());
+    configure(*session, 40);
   }
   std::vector<int32_t> text = some_tokens(300);
   prefill(one, text);
@@ -263,15 +248,15 @@ TEST_CASE("what pruned attention knows of the pages is there after restoring") {
   CHECK(logits(one) == logits(other));
 }
 
-TEST_CASE("where neurons are chosen by the prompt, a restored text is evaluated anew") {
+TEST_CASE("if neurons are selected per prompt, a restored text is evaluated again") {
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0).writer.file();
   TestSession one, other;
   PruneOptions options;
   options.ffn = 0.5f;
-  for (Session* session : {one.session, other.session}) {
-    REQUIRE(load(session, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
-    REQUIRE(session_set_pruning(session, options).ok());
-    configure(session, 20);
+  for (TestSession* session : {&one, &other}) {
+    REQUIRE(load(*session, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
+    REQUIRE(session_set_pruning(*session, options).ok());
+    configure(*session, 20);
   }
   const std::vector<int32_t> prompt = some_tokens(30);
   prefill(one, prompt);
@@ -288,7 +273,7 @@ TEST_CASE("where neurons are chosen by the prompt, a restored text is evaluated 
 TEST_CASE("drafts are not saved") {
   TestSession session;
   REQUIRE(load(session, llama_file()).ok());
-  REQUIRE(session_set_drafts(session, true).ok());
+  use_drafts(session);
   configure(session, 64);
   std::vector<int32_t> tokens;
   for (int i = 0; i < 100; ++i) tokens.push_back(i % 5);
@@ -298,31 +283,30 @@ TEST_CASE("drafts are not saved") {
   const std::vector<uint8_t> state = save(session);
   CHECK(session_cached_tokens(session) >= tokens.size() - 1);
   CHECK(session_cached_tokens(session) <= tokens.size());
-  TestSession fresh;
-  REQUIRE(load(fresh, llama_file()).ok());
-  configure(fresh);
+  TestSession other;
+  REQUIRE(load(other, llama_file()).ok());
+  configure(other);
   tokens.resize(session_cached_tokens(session));
-  prefill(fresh, tokens);
-  CHECK(save(fresh) == state);
+  prefill(other, tokens);
+  CHECK(save(other) == state);
 }
 
 TEST_CASE("without a text there is nothing to save, and saving ends a generation") {
   TestSession session;
-  uint64_t bytes = 0;
-  CHECK(session_save_begin(session, &bytes).code == ErrorCode::kBadState);
-  CHECK(session_restore_begin(session, 100).code == ErrorCode::kBadState);
+  ActivityProgress progress;
+  CHECK(session_begin(session, SaveRequest{}).code == ErrorCode::kBadState);
+  CHECK(session_begin(session, RestoreRequest{100}).code == ErrorCode::kBadState);
   REQUIRE(load(session, llama_file()).ok());
-  CHECK(session_save_begin(session, &bytes).code == ErrorCode::kBadState);
-  CHECK(session_save_continue(session) == 0);
-  CHECK(session_restore_continue(session, 1).code == ErrorCode::kBadState);
+  CHECK(session_begin(session, SaveRequest{}).code == ErrorCode::kBadState);
+  CHECK(session_continue(session, 1, &progress).code == ErrorCode::kBadState);
   configure(session);
   prefill(session, some_tokens(5));
   save(session);
-  StepResult result;
-  CHECK(session_step(session, &result).code == ErrorCode::kBadState);
+  CHECK(session_continue(session, 1, &progress).code == ErrorCode::kBadState);
+  CHECK(session_generation_step(session).token == -1);
 }
 
-TEST_CASE("states that are not this model's are refused, and what was in the cache stays there") {
+TEST_CASE("states of other models are refused, and the cache is unchanged") {
   Refusing it;
   const std::vector<uint8_t>& state = it.state;
   const auto refuses = [&](const std::vector<uint8_t>& bytes, ErrorCode code, const char* found) {
@@ -348,21 +332,24 @@ TEST_CASE("states that are not this model's are refused, and what was in the cac
     return bytes;
   };
   refuses(length(0), ErrorCode::kBadFormat, "no text");
-  for (const uint32_t tokens : {129u, 0x7fffffffu, 0xffffffffu})
+  for (const uint32_t tokens : {129u, 0x7fffffffu, 0xffffffffu}) {
     refuses(length(tokens), ErrorCode::kContextOverflow, std::to_string(tokens).c_str());
+  }
   refuses(length(76), ErrorCode::kBadFormat, "another length");
   for (const uint64_t size : {uint64_t{0}, uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - 40}) {
     std::vector<uint8_t> bytes = state;
     put(32, size)(bytes);
     refuses(bytes, ErrorCode::kBadFormat, "another length");
   }
-  CHECK(session_restore_begin(it.session, UINT64_MAX).ok());
+  CHECK(session_begin(it.session, RestoreRequest{UINT64_MAX}).ok());
+  CHECK(session_remaining(it.session) == UINT64_MAX);
   std::memcpy(session_staging(it.session).data(), state.data(), 40);
-  CHECK(session_restore_continue(it.session, 40).code == ErrorCode::kBadFormat);
+  ActivityProgress progress;
+  CHECK(session_continue(it.session, 40, &progress).code == ErrorCode::kBadFormat);
   CHECK(session_cached_tokens(it.session) == it.own.size());
 }
 
-TEST_CASE("states that are damaged behind the header leave an empty cache") {
+TEST_CASE("states that are damaged after the header leave an empty cache") {
   Refusing it;
   const std::vector<uint8_t>& state = it.state;
   const auto refuses = [&](const std::vector<uint8_t>& bytes, ErrorCode code, const char* found) {
@@ -377,13 +364,13 @@ TEST_CASE("states that are damaged behind the header leave an empty cache") {
   for (const int32_t token : {-1, vocabulary})
     refuses(it.changed(put(40, token)), ErrorCode::kBadInput, std::to_string(token).c_str());
   const size_t keys = 40 + 4 * it.prompt.size(), scales = keys + 96 * TinyLlama::kWidth * 2, values = scales + 96 * 4;
-  const char* const kFound = "cannot be";
+  const char* const kFound = "impossible";
   for (const float scale : {HUGE_VALF, NAN, -1.0f})
     refuses(it.changed(put(scales + 4, scale)), ErrorCode::kBadFormat, kFound);
   refuses(it.changed(put(values + 96 * TinyLlama::kWidth * 2 + 4, NAN)), ErrorCode::kBadFormat, kFound);
   refuses(it.changed(put(keys + 6, int16_t{-32768})), ErrorCode::kBadFormat, kFound);
   refuses(it.changed(put(values + 6, int16_t{16384})), ErrorCode::kBadFormat, kFound);
-  refuses(it.changed([&](std::vector<uint8_t>& bytes) {  // each column fits, all together do not
+  refuses(it.changed([&](std::vector<uint8_t>& bytes) {  // each column alone is small enough
     for (uint32_t i = 0; i < 3; ++i) put(keys + 2 * key_index(TinyLlama::kWidth, 9, 7 * i), int16_t{30000})(bytes);
   }),
           ErrorCode::kBadFormat, kFound);
@@ -397,33 +384,36 @@ TEST_CASE("inputs of convolutions that are not finite are refused") {
   REQUIRE(load(session, file).ok());
   configure(session);
   prefill(session, some_tokens(20));
-  std::vector<uint8_t> state = save(session);
   const float wrong = NAN;
   Session* s = session;
-  std::memcpy(s->cache.conv.data() + 3, &wrong, sizeof wrong);
-  uint64_t bytes;
-  REQUIRE(session_save_begin(session, &bytes).ok());  // the checksum is right
-  state.assign(session_staging(session).data(), session_staging(session).data() + session_save_continue(session));
-  REQUIRE(state.size() == bytes);
+  std::memcpy(latest_sequence(s)->cache.conv.data() + 3, &wrong, sizeof wrong);
+  const std::vector<uint8_t> state = save(session);  // the checksum is correct
   CHECK(restore(session, state).code == ErrorCode::kBadFormat);
   CHECK(session_cached_tokens(session) == 0);
 }
 
-TEST_CASE("a restored text that is cut short by another use of the cache is an error, and harms nothing") {
+TEST_CASE("a restore that another activity interrupts leaves an empty cache") {
   Refusing it;
+  ActivityProgress progress;
   const auto begin = [&] {
-    REQUIRE(session_restore_begin(it.session, it.state.size()).ok());
+    REQUIRE(session_begin(it.session, RestoreRequest{it.state.size()}).ok());
     std::memcpy(session_staging(it.session).data(), it.state.data(), 5000);
-    REQUIRE(session_restore_continue(it.session, 5000).ok());
+    REQUIRE(session_continue(it.session, 5000, &progress).ok());
+    CHECK(progress.state == ActivityState::kMore);
+    CHECK(progress.remaining == it.state.size() - 5000);
   };
   begin();
   CHECK(session_cached_tokens(it.session) == 0);
   prefill(it.session, it.own);
-  CHECK(session_restore_continue(it.session, 5000).code == ErrorCode::kBadState);
+  CHECK(session_reused_tokens(it.session) == 0);
   CHECK(session_cached_tokens(it.session) == it.own.size());
   CHECK(logits(it.session) == it.expected);
+  step(it.session);  // continues the generation, not the restore
   begin();
-  CHECK(session_restore_continue(it.session, it.state.size()).code == ErrorCode::kBadState);  // more than was announced
+  const auto all = static_cast<uint32_t>(it.state.size());
+  CHECK(session_continue(it.session, all, &progress).code == ErrorCode::kBadState);  // more than was announced
+  CHECK(session_continue(it.session, 1, &progress).code == ErrorCode::kBadState);
+  CHECK(session_cached_tokens(it.session) == 0);
   begin();
   REQUIRE(restore(it.session, it.state).ok());  // from its beginning
   CHECK(session_cached_tokens(it.session) == it.prompt.size());

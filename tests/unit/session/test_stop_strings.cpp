@@ -1,4 +1,4 @@
-// Stop strings: what is shown, what is held back, and that the cut into pieces does not matter.
+// Stop strings: which text is shown or held back, independent of how it is cut into pieces.
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -20,7 +20,7 @@ struct Fixture {
   explicit Fixture(std::initializer_list<std::string_view> strings) {
     for (const std::string_view text : strings) REQUIRE(stop_strings_add(&stops, text).ok());
   }
-  // What one more piece shows; `found` goes to the member.
+  // The text that one more piece shows; sets `found`.
   std::string put(std::string_view piece) {
     const size_t before = out.size();
     REQUIRE(stop_strings_put(&stops, piece, &out, &found).ok());
@@ -40,7 +40,7 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-// All pieces until a stop string is found, and the rest.
+// The text that is shown of all pieces, or of those before a stop string.
 Result run(std::initializer_list<std::string_view> strings, const std::vector<std::string>& pieces) {
   Fixture fixture(strings);
   std::string shown;
@@ -65,7 +65,7 @@ Result naive(const std::vector<std::string>& strings, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("without stop strings text passes at once") {
+TEST_CASE("without stop strings text passes immediately") {
   Fixture fixture({});
   CHECK(fixture.put("anything") == "anything");
   CHECK(fixture.put("") == "");
@@ -100,7 +100,7 @@ TEST_CASE("held text is shown as soon as it cannot be a stop string") {
   CHECK_FALSE(fixture.found);
 }
 
-TEST_CASE("finish shows what was held back, and the next text starts anew") {
+TEST_CASE("finish shows the text that was held back, and the next text begins without it") {
   Fixture fixture({"abc"});
   CHECK(fixture.put("xab") == "x");
   CHECK(fixture.finish() == "ab");
@@ -111,7 +111,7 @@ TEST_CASE("finish shows what was held back, and the next text starts anew") {
   CHECK(fixture.found);
 }
 
-TEST_CASE("after a stop string the next text starts anew") {
+TEST_CASE("after a stop string a new text begins") {
   Fixture fixture({"ab", "ba"});
   fixture.put("xab");
   CHECK(fixture.found);
@@ -130,7 +130,7 @@ TEST_CASE("clearing the held text abandons the match in progress") {
   CHECK(fixture.found);
 }
 
-TEST_CASE("a stop string is found behind a false start of itself") {
+TEST_CASE("a stop string is found after a false start of itself") {
   CHECK(run({"aab"}, {"aaab"}) == Result{"a", true});
   CHECK(run({"aab"}, {"a", "a", "a", "a", "b"}) == Result{"aa", true});
   CHECK(run({"abab"}, {"ab", "a", "abab"}) == Result{"aba", true});
@@ -156,7 +156,7 @@ TEST_CASE("the longest beginning of any stop string is held back") {
   CHECK(fixture.found);
 }
 
-TEST_CASE("characters of several bytes are never torn apart") {
+TEST_CASE("characters of several bytes are never split") {
   // U+00E9 and U+00E8 share their first byte.
   Fixture fixture({"\u00e9t\u00e9"});
   CHECK(fixture.put("\u00e8") == "\u00e8");
@@ -167,7 +167,7 @@ TEST_CASE("characters of several bytes are never torn apart") {
   CHECK(run({"\U0001F42B"}, {"\U0001F42A", "\U0001F42B"}) == Result{"\U0001F42A", true});
 }
 
-TEST_CASE("bytes of 0 are text like any other") {
+TEST_CASE("zero bytes are text like any other") {
   const std::string zero(1, '\0');
   Fixture fixture({std::string_view("a\0b", 3)});
   CHECK(fixture.put("xa" + zero) == "x");
@@ -175,7 +175,7 @@ TEST_CASE("bytes of 0 are text like any other") {
   CHECK(fixture.found);
 }
 
-TEST_CASE("random texts end where the definition says, however they are cut") {
+TEST_CASE("random texts end according to the definition, however they are cut") {
   uint64_t state[4];
   random_seed(state, 77);
   const auto below = [&](size_t limit) { return static_cast<size_t>(random_unit(state) * static_cast<double>(limit)); };
@@ -199,7 +199,7 @@ TEST_CASE("random texts end where the definition says, however they are cut") {
     for (size_t at = 0; at < text.size() && !result.found;) {
       const size_t length = std::min(below(6), text.size() - at);
       REQUIRE(stop_strings_put(&stops, std::string_view(text).substr(at, length), &out, &result.found).ok());
-      // What is shown is always a beginning of the final text.
+      // The shown text is always a prefix of the final text.
       REQUIRE(out.size() <= expected.text.size());
       at += length;
     }

@@ -11,9 +11,26 @@ using namespace camelgpt;
 
 namespace {
 
+// Encodes with a chunk table; the chunks of `kept` survive a sweep.
+Status encode_chunks(const Tokenizer& tokenizer, std::string_view text, ChunkTable* table, Buffer<int32_t>* tokens,
+                     bool add_special = true, std::span<const int32_t> kept = {}) {
+  return tokenizer_encode(tokenizer, text, {.add_special = add_special, .chunks = table, .kept = kept}, tokens);
+}
+
+std::vector<std::string> to_chunks(const Tokenizer& tokenizer, std::string_view text) {
+  ChunkTable table;
+  REQUIRE(chunks_reserve(kChunkCapacity, tokenizer.chunk_length, &table));
+  Buffer<int32_t> tokens;
+  REQUIRE(encode_chunks(tokenizer, text, &table, &tokens).ok());
+  std::vector<std::string> all;
+  for (const int32_t token : tokens) all.emplace_back(chunks_bytes(table, token));
+  return all;
+}
+
 struct ChunkTokenizer {
   GgufReader reader;
   Tokenizer tokenizer;
+  ChunkTable table;
   Status status;
 
   explicit ChunkTokenizer(const char* pre, uint32_t length = 12, bool add_bos = false) {
@@ -26,15 +43,10 @@ struct ChunkTokenizer {
     size_t used = 0;
     REQUIRE(reader.append(file, &used).ok());
     status = tokenizer_build(reader.header, &tokenizer);
+    if (status.ok()) REQUIRE(chunks_reserve(kChunkCapacity, tokenizer.chunk_length, &table));
   }
 
-  std::vector<std::string> chunks(std::string_view text) const {
-    Buffer<int32_t> tokens;
-    REQUIRE(tokenizer_encode(tokenizer, text, {}, &tokens).ok());
-    std::vector<std::string> all;
-    for (const int32_t token : tokens) all.emplace_back(tokenizer_piece(tokenizer, token));
-    return all;
-  }
+  std::vector<std::string> chunks(std::string_view text) const { return to_chunks(tokenizer, text); }
 };
 
 using Texts = std::vector<std::string>;
@@ -53,8 +65,8 @@ TEST_CASE("text is split into words, and long words into chunks") {
   CHECK(ChunkTokenizer(nullptr).chunks("a b") == Texts{"a", " b"});
 }
 
-TEST_CASE("words are split at token boundaries if the file has merges") {
-  const auto chunk_writer = [](bool all_bytes) {
+TEST_CASE("words are cut at the borders of tokens if the file has merges") {
+  const auto made = [](bool all_bytes) {
     VocabularyWriter writer("gpt-2", all_bytes);
     writer.model = "bytes";
     writer.extra.add("tokenizer.ggml.chunk_length", uint32_t{4});
@@ -67,9 +79,11 @@ TEST_CASE("words are split at token boundaries if the file has merges") {
   writer.add_merge("llam", "a");
   writer.add_written("<|endoftext|>", kTokenControl);
   const Tokenizer tokenizer = writer.build();
-  CHECK(encode_to_pieces(tokenizer, "llama slam") == "llam|a| |s|l|am");  // "llama" is a token longer than a chunk
-  CHECK(encode_to_pieces(tokenizer, "\xc3\xa4") == "\xc3|\xa4");          // no merge joins them
-  CHECK(encode_to_pieces(tokenizer, "<|endoftext|>") == "<|||e|n|d|o|f|t|e|x|t|||>");
+  // "llama" is a token longer than a chunk.
+  CHECK(to_chunks(tokenizer, "llama slam") == Texts{"llam", "a", " ", "s", "l", "am"});
+  CHECK(to_chunks(tokenizer, "\xc3\xa4") == Texts{"\xc3", "\xa4"});  // no merge joins them
+  CHECK(to_chunks(tokenizer, "<|endoftext|>") ==
+        Texts{"<", "|", "e", "n", "d", "o", "f", "t", "e", "x", "t", "|", ">"});
   CHECK(tokenizer_find(tokenizer, "<|endoftext|>") == kNoToken);
   CHECK(tokenizer.vocabulary_size == 258);
 
@@ -78,39 +92,43 @@ TEST_CASE("words are split at token boundaries if the file has merges") {
   check_error(without_zero.try_build(), ErrorCode::kBadMetadata);
 }
 
-TEST_CASE("chunks are cut between characters if a character fits") {
+TEST_CASE("characters stay whole in chunks that they fit") {
   CHECK(ChunkTokenizer("gpt-2", 4).chunks("n\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\xa6\x99") ==
         Texts{"n\xc3\xa4", "\xc3\xb6\xc3\xbc", "\xf0\x9f\xa6\x99"});
   CHECK(ChunkTokenizer("gpt-2", 2).chunks("\xf0\x9f\xa6\x99") == Texts{"\xf0\x9f", "\xa6\x99"});
 }
 
-TEST_CASE("texts begin with the end chunk if the file sets add_bos_token") {
-  const ChunkTokenizer chunks("gpt-2", 12, true);
+TEST_CASE("texts begin with the end chunk if the file says so") {
+  ChunkTokenizer made("gpt-2", 12, true);
   Buffer<int32_t> tokens;
-  REQUIRE(tokenizer_encode(chunks.tokenizer, "a", {}, &tokens).ok());
-  REQUIRE(tokenizer_encode(chunks.tokenizer, "", {}, &tokens).ok());
-  REQUIRE(tokenizer_encode(chunks.tokenizer, "a", {.add_special = false}, &tokens).ok());
+  REQUIRE(encode_chunks(made.tokenizer, "a", &made.table, &tokens).ok());
+  REQUIRE(encode_chunks(made.tokenizer, "", &made.table, &tokens).ok());
+  REQUIRE(encode_chunks(made.tokenizer, "a", &made.table, &tokens, false).ok());
   CHECK(std::vector<int32_t>(tokens.begin(), tokens.end()) == std::vector<int32_t>{kEndChunk, 1, kEndChunk, 1});
 }
 
-TEST_CASE("equal chunks share an id, and the end chunk has its own") {
-  const ChunkTokenizer chunks("gpt-2");
+TEST_CASE("equal chunks have one id, and the end has its own") {
+  ChunkTokenizer made("gpt-2");
   Buffer<int32_t> tokens;
-  REQUIRE(tokenizer_encode(chunks.tokenizer, " a b a", {}, &tokens).ok());
+  REQUIRE(encode_chunks(made.tokenizer, " a b a", &made.table, &tokens).ok());
   CHECK(tokens[0] == tokens[2]);
   CHECK(tokens[0] != tokens[1]);
-  CHECK(chunks.tokenizer.eos_token == kEndChunk);
-  CHECK(tokenizer_is_control(chunks.tokenizer, kEndChunk));
-  CHECK_FALSE(tokenizer_is_control(chunks.tokenizer, tokens[0]));
-  CHECK(tokenizer_piece(chunks.tokenizer, kEndChunk).empty());
-  CHECK(tokenizer_memory(chunks.tokenizer) > (1u << 20));
+  CHECK(made.tokenizer.eos_token == kEndChunk);
+  CHECK(chunks_has(made.table, kEndChunk));
+  CHECK(chunks_bytes(made.table, kEndChunk).empty());
+  // The tokenizer is read-only: another table starts with its own ids.
+  ChunkTable other;
+  REQUIRE(chunks_reserve(kChunkCapacity, made.tokenizer.chunk_length, &other));
+  Buffer<int32_t> others;
+  REQUIRE(encode_chunks(made.tokenizer, " b", &other, &others).ok());
+  CHECK(others[0] == tokens[0]);
+  CHECK(chunks_bytes(other, others[0]) == " b");
 }
 
-TEST_CASE("a full chunk table is swept, except for the chunks to keep") {
-  const ChunkTokenizer chunks("whitespace");
-  const Tokenizer& tokenizer = chunks.tokenizer;
+TEST_CASE("a full table is swept, except for the kept chunks") {
+  ChunkTokenizer made("whitespace");
   Buffer<int32_t> first, tokens;
-  REQUIRE(tokenizer_encode(tokenizer, " first words", {}, &first).ok());
+  REQUIRE(encode_chunks(made.tokenizer, " first words", &made.table, &first).ok());
   const auto words = [](int from, int end) {
     std::string text;
     for (int i = from; i < end; ++i) text += " " + std::to_string(i);
@@ -118,18 +136,18 @@ TEST_CASE("a full chunk table is swept, except for the chunks to keep") {
   };
   for (int from = 0; from < 200000; from += 40000) {
     tokens.clear();
-    REQUIRE(tokenizer_encode(tokenizer, words(from, from + 40000), {.kept = first.span()}, &tokens).ok());
-    CHECK(tokenizer_piece(tokenizer, tokens.back()) == " " + std::to_string(from + 39999));
+    REQUIRE(encode_chunks(made.tokenizer, words(from, from + 40000), &made.table, &tokens, true, first.span()).ok());
+    CHECK(chunks_bytes(made.table, tokens.back()) == " " + std::to_string(from + 39999));
   }
-  CHECK(tokenizer_piece(tokenizer, first[0]) == " first");
-  CHECK(tokenizer_piece(tokenizer, first[1]) == " words");
+  CHECK(chunks_bytes(made.table, first[0]) == " first");
+  CHECK(chunks_bytes(made.table, first[1]) == " words");
   tokens.clear();
-  const Status status = tokenizer_encode(tokenizer, words(0, 70000), {}, &tokens);
+  const Status status = encode_chunks(made.tokenizer, words(0, 70000), &made.table, &tokens);
   CHECK(status.code == ErrorCode::kBadInput);
   CHECK(tokens.empty());
 }
 
-TEST_CASE("an unknown pre-tokenizer and an impossible chunk length are rejected") {
+TEST_CASE("a chunk tokenizer with an unknown pre-tokenizer or an impossible chunk length is refused") {
   CHECK(ChunkTokenizer("bert").status.code == ErrorCode::kUnsupportedTokenizer);
   CHECK(ChunkTokenizer("gpt-2", 1).status.code == ErrorCode::kBadMetadata);
   CHECK(ChunkTokenizer("gpt-2", 16).status.code == ErrorCode::kBadMetadata);
