@@ -25,12 +25,12 @@ MAX_TEXT, MAX_RESPONSE = 200, 64  # tokens; longer ones are cut
 
 def context_around(context, start, answer, min_words=20):
     """Returns the sentences with the answer, and the following ones until there are at least `min_words` words."""
-    borders = [0] + [match.end() for match in re.finditer(r"[.!?]\s+(?=[A-Z0-9])", context)] + [len(context)]
-    first = max(border for border in borders if border <= start)
-    end = next(border for border in borders[1:] if border >= start + len(answer))
-    for border in borders:
-        if border > end and len(context[first:end].split()) < min_words:
-            end = border
+    boundaries = [0] + [match.end() for match in re.finditer(r"[.!?]\s+(?=[A-Z0-9])", context)] + [len(context)]
+    first = max(boundary for boundary in boundaries if boundary <= start)
+    end = next(boundary for boundary in boundaries[1:] if boundary >= start + len(answer))
+    for boundary in boundaries:
+        if boundary > end and len(context[first:end].split()) < min_words:
+            end = boundary
     return context[first:end].strip()
 
 

@@ -66,9 +66,9 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license
     padded = -(-width // 8) * 8
     layers = [layer_tensors(weights, i) for i in range(layer_count)]
     for i in range(1, layer_count):  # a checkpoint stores shared matrices only in the first layer
-        for part, values in layers[0].items():
-            if part.startswith("ffn."):
-                layers[i].setdefault(part, values)
+        for tensor, values in layers[0].items():
+            if tensor.startswith("ffn."):
+                layers[i].setdefault(tensor, values)
     repeat, shares_ffn = sharing(layers)
     layers = layers[::repeat]
     byte_blocks = [len({name.split(".")[2] for name in weights if name.startswith(f"{end}.transformer.")})

@@ -72,19 +72,19 @@ TEST_CASE("a step with the chosen neurons equals a step of the model with the ot
                         Case{TensorType::kQ8_0, "silu", 0.01}, Case{TensorType::kQ8_0, "relu", 0.01}}) {
     const std::vector<uint8_t> file =
         TinyLlama(c.type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, c.activation).writer.file();
-    TestSession light, dense;
-    REQUIRE(load(light, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
+    TestSession half, dense;
+    REQUIRE(load(half, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
     REQUIRE(load(dense, file).ok());
-    set_ffn(light, 0.5f);
-    configure(light);
+    set_ffn(half, 0.5f);
+    configure(half);
     configure(dense);
-    prefill(light, text(20), 7);
+    prefill(half, text(20), 7);
     prefill(dense, text(20), 7);
-    CHECK(logits(light) == logits(dense));  // all neurons evaluate the prompt
-    step(light);
+    CHECK(logits(half) == logits(dense));  // all neurons evaluate the prompt
+    step(half);
     step(dense);
-    const std::vector<float> pruned = step(light);
-    const PromptNeurons& neurons = light.session->pruning.neurons;
+    const std::vector<float> pruned = step(half);
+    const PromptNeurons& neurons = half.session->pruning.neurons;
     REQUIRE(neurons.packed);
     CHECK(neurons.kept == kFfn / 2);
     CHECK(neurons.seen == 20);
@@ -102,7 +102,7 @@ TEST_CASE("a step with the chosen neurons equals a step of the model with the ot
     prefill(full, text(20), 7);
     step(full);
     CHECK(distance(pruned, step(full)) > 5 * c.error);  // the silenced neurons matter
-    const PruneReport report = session_prune_report(light);
+    const PruneReport report = session_prune_report(half);
     CHECK(report.ffn_kept < 1);
     CHECK(report.macs < report.macs_dense);
   }
