@@ -32,7 +32,7 @@ uint32_t match_length(std::span<const int32_t> text, uint32_t source) {
   return length;
 }
 
-// Finds the longest match, on ties the most recent.
+// Finds the longest match. Of equally long ones the most recent wins.
 void find_match(Drafts* drafts, std::span<const int32_t> text) {
   uint32_t source = drafts->previous[text.size()];
   for (uint32_t i = 0; i < kMaxOccurrences && source != 0; ++i, source = drafts->previous[source]) {

@@ -2,8 +2,7 @@
 //
 // This is the match model of data compressors. After a hit the guess moves on by one token along an earlier occurrence
 // of the text's ending, which costs one comparison. After a miss, hash chains of token triples lead to other
-// occurrences, as in deflate (RFC 1951, section 4). Guesses are scored against the text whether or not they are
-// proposed.
+// occurrences, as in deflate (RFC 1951, section 4). All guesses are scored against the text, proposed or not.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +14,7 @@ namespace camelgpt {
 
 // Maximum number of tokens in a proposal: with the last token of the text they fill one tile of the kernels.
 inline constexpr uint32_t kMaxDrafts = 3;
-// Matches have at least kMinMatch tokens. All lengths from kMaxMatch on count as equal.
+// Bounds of a match's length in tokens: shorter matches are ignored, longer ones count as kMaxMatch.
 inline constexpr uint32_t kMinMatch = 3, kMaxMatch = 16;
 // Maximum number of earlier occurrences, the most recent first, that are compared after a miss.
 inline constexpr uint32_t kMaxOccurrences = 64;

@@ -153,8 +153,7 @@ size_t collect_finite(std::span<const float> logits, std::span<Candidate> candid
   return count;
 }
 
-// Stores the `wanted` best tokens with a finite logit in `candidates`, in no particular order, and returns their
-// number.
+// Stores the `wanted` best tokens with a finite logit in `candidates`, in no particular order. Returns their number.
 //
 // Collects up to twice as many, drops the worse half, and then considers only logits above the worst one kept. That one
 // comparison rejects nearly all of a vocabulary.
@@ -270,8 +269,7 @@ size_t keep_typical(Sampler* sampler, size_t count, float typical_p) {
   return keep_by_mass(sampler, count, key, 0, {typical_p * sum, true});
 }
 
-// Nucleus sampling (Holtzman et al. 2020): keeps the smallest set of most probable candidates with total probability
-// top_p.
+// Nucleus sampling (Holtzman et al. 2020): keeps the most probable candidates until they sum to top_p.
 size_t keep_top_p(Sampler* sampler, size_t count, float top_p) {
   const std::span<Candidate> candidates = sampler->candidates;
   const float largest = largest_logit(candidates.first(count));

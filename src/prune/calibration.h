@@ -13,8 +13,7 @@ struct Calibration {
   HeadImportance importance;
   HeadDirections directions;  // result of `importance`
   HeadPacker packer;
-  Buffer<float>
-      held_out;  // [kHeldOutStates, hidden] states that nothing is learnt from: they measure bias, tail, costs
+  Buffer<float> held_out;  // [kHeldOutStates, hidden] states excluded from `importance`: they measure the errors
   uint32_t held_out_count = 0;
   uint64_t seen = 0;                       // states so far
   uint32_t steps_done = 0;                 // of this stage

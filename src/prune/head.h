@@ -15,9 +15,8 @@ namespace camelgpt {
 
 // Scratch memory of one thread.
 struct alignas(64) HeadThread {
-  std::span<float>
-      rotated;        // [rank + 1] coordinates of the hidden state; the last one is what the centre adds to logits
-  Activations input;  // `rotated`, quantised
+  std::span<float> rotated;  // [rank + 1] coordinates of the hidden state, then the centre's share of every logit
+  Activations input;         // `rotated`, quantised
   std::span<uint32_t> rows;  // [kHeadChunk] selected rows
   std::span<float> scores;   // [kHeadChunk] their logits
   uint64_t scored;           // rows scored exactly, over all steps

@@ -25,8 +25,7 @@ double dot(const float* a, const float* b, uint32_t count);
 // matrices work too.
 void cholesky(const float* a, uint32_t p, float* l);
 
-// x [n, p] = x * inverse(transpose(l)). If l is the Cholesky factor of x's Gram matrix, the columns of x become
-// orthonormal.
+// x [n, p] = x * inverse(transpose(l)). With l the Cholesky factor of x's Gram matrix, x becomes orthonormal.
 void solve_right_transposed(const float* l, uint32_t n, uint32_t p, float* x);
 
 // x [n, p] = x * l, for l [p, p] lower triangular

@@ -1,5 +1,4 @@
-// The sidecar file model.epdp: stores the result of a calibration next to the model. docs/formats.md describes the
-// format.
+// The sidecar file model.epdp, which stores the result of a calibration. docs/formats.md describes the format.
 #pragma once
 
 #include <span>

@@ -1,5 +1,4 @@
-// Finds special tokens (control, user-defined and unknown) where text spells them out; the rest of the text is split
-// and merged.
+// Finds the special tokens (control, user-defined and unknown) that a text spells out.
 #pragma once
 
 #include <cstddef>

@@ -71,7 +71,7 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
   BpeWorkspace workspace;
   Buffer<UnigramNode> nodes;
   Buffer<char> characters;
-  // Encodes the text between two special tokens as a text of its own.
+  // Encodes the text between two special tokens as a separate text.
   const auto encode_plain = [&](std::string_view plain) {
     switch (tokenizer.kind) {
       case TokenizerKind::kBytePairs: return encode_byte_pairs(tokenizer, plain, &workspace, tokens);

@@ -7,8 +7,8 @@
 
 namespace camelgpt {
 
-// Longer tokens are never matched, to bound the time. SentencePiece trains tokens of at most 512 characters, by default
-// 16.
+// In bytes. Longer tokens are never matched, to bound the time. SentencePiece trains tokens of at most 512 characters,
+// by default at most 16.
 inline constexpr uint32_t kMaxUnigramLength = 2048;
 
 // A byte position of the sentence, with the best segmentation that ends there.

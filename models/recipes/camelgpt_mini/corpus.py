@@ -1,4 +1,4 @@
-"""Reads the training and test sets of the data folder as plain texts. See README.md for what each is."""
+"""Reads the training and test sets in the data folder, which README.md describes, as plain texts."""
 import csv
 import html
 import json
@@ -10,7 +10,8 @@ TOPICS = ["world", "sports", "business", "technology"]  # classes 1 to 4 of AG N
 
 
 def clean_news(text):
-    """Undoes HTML escapes, those that lost their ampersand too (` #39;`), tags and the backslashes that stand for spaces."""
+    """Decodes HTML escapes, including those that lost their ampersand (` #39;`), removes tags, and turns backslashes
+    into spaces."""
     text = html.unescape(text)
     text = re.sub(r" ?#(\d+);", lambda match: chr(int(match.group(1))), text)
     text = re.sub(r"</?(b|i|br|p|em|strong|a)\b[^>]*>", " ", text, flags=re.IGNORECASE)
@@ -18,13 +19,13 @@ def clean_news(text):
 
 
 def read_sentiment(path):
-    """[(text, 0 or 1)]"""
+    """Returns [(text, 0 or 1)]."""
     rows = [line.rsplit("\t", 1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     return [(text.strip(), int(label)) for text, label in rows]
 
 
 def read_topics(path, clean=True):
-    """[(title and text, 0 to 3)]"""
+    """Returns [(title and text, 0 to 3)]."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = [(f"{title.strip()} {text.strip()}", int(label) - 1) for label, title, text in csv.reader(file)]
     return [(clean_news(text) if clean else text, label) for text, label in rows]
@@ -35,7 +36,7 @@ def read_lines(path):
 
 
 def read_wikitext(path):
-    """Lines of WikiText, without its headings, its tokenisation undone where that is unambiguous."""
+    """Returns the lines of a WikiText file without headings. Undoes its tokenisation where that is unambiguous."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r" @(.)@ ", r"\1", text)
     text = re.sub(r" ([.,;:!?)\]%]|'s\b|n't\b)", r"\1", text).replace("( ", "(")
@@ -43,35 +44,44 @@ def read_wikitext(path):
 
 
 def read_questions(path):
-    """[articles], each a list of (context, question, start of the answer, answer)."""
+    """Returns a list of articles, each a list of (context, question, start of the answer, answer)."""
     articles = json.loads(path.read_text(encoding="utf-8"))["data"]
     return [[(paragraph["context"], qa["question"], qa["answers"][0]["answer_start"], qa["answers"][0]["text"])
              for paragraph in article["paragraphs"] for qa in paragraph["qas"]] for article in articles]
 
 
 def read_instructions(path):
-    """[(instruction and input, output)]"""
+    """Returns [(instruction and input, output)]."""
     pairs = []
     for line in read_lines(path):
         task = json.loads(line)
-        pairs += [(f"{task['instruction']} {instance['input']}".strip(), instance["output"].strip()) for instance in task["instances"]]
+        for instance in task["instances"]:
+            pairs.append((f"{task['instruction']} {instance['input']}".strip(), instance["output"].strip()))
     return pairs
 
 
-def split(rows, part, seed=1):
-    """Rows to learn from, rows held out of them."""
+def read_captions(folder, name):
+    """Returns {language: [(English caption, translation)]} for one split of Multi30k."""
+    captions = {language: read_lines(folder / f"multi30k/{name}.{language}") for language in ("en", "de", "fr")}
+    return {language: list(zip(captions["en"], captions[language])) for language in ("de", "fr")}
+
+
+def split(rows, fraction, seed=1):
+    """Returns (training rows, held-out rows), at random."""
     rows = list(rows)
     random.Random(seed).shuffle(rows)
-    count = round(len(rows) * part)
+    count = round(len(rows) * fraction)
     return rows[count:], rows[:count]
 
 
 def load(folder, choose):
-    """The texts to learn from and those to judge by: slices of the training sets while choosing, the dev and test sets at the end."""
+    """Returns (training texts, evaluation texts).
+
+    The evaluation texts are held out of the training sets if `choose` is set; otherwise they are the dev and test sets.
+    """
     sentiment, topics = read_sentiment(folder / "sst2/train.tsv"), read_topics(folder / "ag-news/train.csv")
     articles, held_articles = split(read_questions(folder / "xquad/en.json"), 1 / 6)
-    pairs = {language: list(zip(read_lines(folder / "multi30k/train.en"), read_lines(folder / f"multi30k/train.{language}")))
-             for language in ("de", "fr")}
+    pairs = read_captions(folder, "train")
     wiki = read_wikitext(folder / "wikitext2-valid.txt")
     if choose:
         sentiment, held_sentiment = split(sentiment, 0.12)
@@ -79,13 +89,11 @@ def load(folder, choose):
         articles, held_articles = split(articles, 0.1, seed=2)
     else:
         held_sentiment, held_topics = read_sentiment(folder / "sst2/dev.tsv"), read_topics(folder / "ag-news/dev.csv")
-    name = "val" if choose else "test_2016_flickr"
     return {
         "sentiment": sentiment, "topic": topics, "pairs": pairs, "wiki": wiki, "questions": sum(articles, []),
         "instructions": read_instructions(folder / "instructions.jsonl"),
     }, {
         "sentiment": held_sentiment, "topic": held_topics, "questions": sum(held_articles, []),
-        "pairs": {language: list(zip(read_lines(folder / f"multi30k/{name}.en"), read_lines(folder / f"multi30k/{name}.{language}")))
-                  for language in ("de", "fr")},
+        "pairs": read_captions(folder, "val" if choose else "test_2016_flickr"),
         "wiki": read_wikitext(folder / "wikitext2-test.txt"),
     }

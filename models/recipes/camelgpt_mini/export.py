@@ -1,4 +1,4 @@
-"""Writes the model and its vocabulary as a GGUF file in Q8_0, and reads it back."""
+"""Writes the model and its vocabulary to a GGUF file in Q8_0, and reads it back."""
 import json
 
 import gguf
@@ -14,12 +14,12 @@ NAMES = {"attention_norm": "attn_norm", "query": "attn_q", "key": "attn_k", "val
 
 
 def round_q8_0(weights):
-    """What Q8_0 makes of a matrix."""
+    """Rounds a matrix to values that Q8_0 can store."""
     return torch.from_numpy(gguf.quants.dequantize(gguf.quants.quantize(weights.detach().numpy(), Q8_0), Q8_0).copy())
 
 
 def tensors(model):
-    """{name in the file: parameter}"""
+    """Returns {name in the file: parameter}."""
     found = {"token_embd.weight": model.embedding.weight, "output_norm.weight": model.norm.weight}
     for i, layer in enumerate(model.layers):
         for module, name in NAMES.items():
@@ -28,7 +28,7 @@ def tensors(model):
 
 
 def stored_token(token):
-    """As llama.cpp writes WordPieces: beginnings of words with ▁, continuations bare."""
+    """Returns a WordPiece as llama.cpp writes it: ▁ marks the start of a word, continuations have no mark."""
     if token in SPECIAL:
         return token
     return token[2:] if token.startswith("##") and len(token) > 2 else "\u2581" + token
@@ -73,14 +73,15 @@ def write_gguf(path, model, tokens):
 
 
 def read_gguf(path):
-    """The model as stored, and the tokens as BERT writes them."""
+    """Returns the stored model, and its tokens as BERT writes them."""
     reader = gguf.GGUFReader(path)
     stored = {tensor.name: tensor for tensor in reader.tensors}
     model = CamelGptMini()
     with torch.no_grad():
         for name, parameter in tensors(model).items():
             tensor = stored.pop(name)
-            parameter.copy_(torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(parameter.shape).copy()))
+            values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(parameter.shape)
+            parameter.copy_(torch.from_numpy(values.copy()))
     assert not stored, stored.keys()
     tokens = []
     for token in reader.fields["tokenizer.ggml.tokens"].contents():

@@ -1,4 +1,4 @@
-"""Writes what PyTorch makes of a stored model, for the engine to be tested against: ids, log-probabilities, responses, labels.
+"""Writes PyTorch's results for a stored model, to test the engine against: ids, log-probabilities, responses, labels.
 
 Usage: golden.py camelgpt-mini.gguf golden.json
 """
@@ -12,15 +12,17 @@ from model import FFN, KEPT
 from tasks import TASKS, Encoder, label_probabilities, pad_batch, words
 from vocabulary import MASK, PAD, make_tokenizer
 
-CLOSE = 0.02  # nats; where two candidates are nearer, rounding may swap them
+CLOSE = 0.02  # nats; rounding may swap two candidates that are closer than this
 
 TOKENIZER_TEXTS = [
-    "", " ", "Hello, world!", "The film is a delight.", "don't", "Don't you dare!?", "ROCK'n'ROLL", "Ärger mit Öl und Übermut",
-    "Die Straße ist naß.", "À côté de l'œuvre, ça va?", "naïve café", "cafe\u0301 nai\u0308ve", "E\u0301cole", "state-of-the-art", "a\tb\nc\r\nd",
-    "one\u00a0two\u2003three", "zero\u0000width\u200bspace\ufeff", "$3.50 (ca. 20%)", "e-mail: someone@example.org", "C++ & C#",
-    "<b>bold</b>", "[MASK] is a word", "a [MASK] dog", "[mask] [SEP]x[END]", "中文字", "the 中 word", "日本語のテキスト", "한국어", "😀 smile", "½ + ¼ = ¾",
-    "“Quoted” — and … done", "„Hallo“, sagte er.", "ΑΣ", "İstanbul", "x" * 100, "x" * 101, "supercalifragilistic", "microsoft microsofts microsoft's",
-    "2004-08-31", "100km", "_under_score_", "a`b^c~d|e", "Привет, мир",
+    "", " ", "Hello, world!", "The film is a delight.", "don't", "Don't you dare!?", "ROCK'n'ROLL",
+    "Ärger mit Öl und Übermut", "Die Straße ist naß.", "À côté de l'œuvre, ça va?", "naïve café",
+    "cafe\u0301 nai\u0308ve", "E\u0301cole", "state-of-the-art", "a\tb\nc\r\nd", "one\u00a0two\u2003three",
+    "zero\u0000width\u200bspace\ufeff", "$3.50 (ca. 20%)", "e-mail: someone@example.org", "C++ & C#", "<b>bold</b>",
+    "[MASK] is a word", "a [MASK] dog", "[mask] [SEP]x[END]", "中文字", "the 中 word", "日本語のテキスト", "한국어", "😀 smile",
+    "½ + ¼ = ¾", "“Quoted” — and … done", "„Hallo“, sagte er.", "ΑΣ", "İstanbul", "x" * 100, "x" * 101,
+    "supercalifragilistic", "microsoft microsofts microsoft's", "2004-08-31", "100km", "_under_score_", "a`b^c~d|e",
+    "Привет, мир",
 ]
 
 RESPONSES = [
@@ -35,15 +37,19 @@ RESPONSES = [
 ]
 
 MASKED = [
-    "a man in a [MASK] shirt", "the film is [MASK] and [MASK].", "shares of the [MASK] fell on wednesday", "ein [MASK] steht auf der straße.",
-    "un homme [MASK] dans la rue", "[MASK]", "the prime [MASK] of israel said on [MASK] that", "two [MASK] are playing in the [MASK]",
+    "a man in a [MASK] shirt", "the film is [MASK] and [MASK].", "shares of the [MASK] fell on wednesday",
+    "ein [MASK] steht auf der straße.", "un homme [MASK] dans la rue", "[MASK]",
+    "the prime [MASK] of israel said on [MASK] that", "two [MASK] are playing in the [MASK]",
 ]
 
 LABELLED = {
-    "sentiment": ["An awful mess from the first minute to the last.", "One of the best films of the year, touching and smart.",
+    "sentiment": ["An awful mess from the first minute to the last.",
+                  "One of the best films of the year, touching and smart.",
                   "The plot makes no sense and the jokes are not funny.", "I loved every minute of it!"],
-    "topic": ["The minister said that troops would leave the city after the talks.", "The coach praised his players after the final game.",
-              "The company reported lower profits and its shares fell.", "A new version of the software makes computers more secure."],
+    "topic": ["The minister said that troops would leave the city after the talks.",
+              "The coach praised his players after the final game.",
+              "The company reported lower profits and its shares fell.",
+              "A new version of the software makes computers more secure."],
 }
 
 
@@ -52,31 +58,31 @@ def rounded(values, digits=5):
 
 
 def candidates(model, states, count=8):
-    """The best tokens at each place: ids, log-probabilities."""
+    """Returns ids and log-probabilities of the best tokens at each position."""
     best = torch.log_softmax(model.logits(states), -1).topk(count, dim=-1)
     return {"ids": best.indices.tolist(), "log_probabilities": [rounded(row) for row in best.values]}
 
 
 def respond(model, prompt, count, steps, kept):
-    """What tasks.generate does, for one prompt, and whether a choice was close."""
+    """Does the same as tasks.generate for one prompt. Returns the ids and the smallest margin of a choice, in nats."""
     tokens, sizes, lengths = pad_batch([prompt], [[MASK] * count])
-    places = slice(len(prompt), None)
+    positions = slice(len(prompt), None)
     margins = []
     for step in range(1, steps + 1):
-        logits = model.logits(model(tokens, sizes, lengths, kept)[0, places])
+        logits = model.logits(model(tokens, sizes, lengths, kept)[0, positions])
         logits[:, MASK] = logits[:, PAD] = -torch.inf
         logs = torch.log_softmax(logits, -1)
         best = logs.topk(2, dim=-1)
-        now = tokens[0, places]
-        open_ = now == MASK
-        wanted = -(-count * step // steps) - int((~open_).sum())
-        order = best.values[:, 0].masked_fill(~open_, -torch.inf).sort(descending=True)
+        response = tokens[0, positions]
+        masked = response == MASK
+        wanted = -(-count * step // steps) - int((~masked).sum())
+        order = best.values[:, 0].masked_fill(~masked, -torch.inf).sort(descending=True)
         chosen = order.indices[:wanted]
         margins += (best.values[chosen, 0] - best.values[chosen, 1]).tolist()
-        if wanted < int(open_.sum()):
+        if wanted < int(masked.sum()):
             margins.append(float(order.values[wanted - 1] - order.values[wanted]))
-        now[chosen] = best.indices[chosen, 0]
-    return tokens[0, places].tolist(), min(margins)
+        response[chosen] = best.indices[chosen, 0]
+    return tokens[0, positions].tolist(), min(margins)
 
 
 @torch.no_grad()
@@ -85,7 +91,8 @@ def golden(path):
     tokenizer = make_tokenizer(tokens)
     encoder = Encoder(tokenizer)
     templates = {task["name"]: task["template"] for task in TASKS}
-    found = {"kept_neurons": {"all": FFN, "half": KEPT}, "never_generated": [PAD, MASK], "tokenizer": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TOKENIZER_TEXTS],
+    found = {"kept_neurons": {"all": FFN, "half": KEPT}, "never_generated": [PAD, MASK],
+             "tokenizer": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TOKENIZER_TEXTS],
              "responses": [], "masked": [], "labels": []}
     for task, texts, count in RESPONSES:
         text = templates[task].format(**texts)
@@ -95,8 +102,9 @@ def golden(path):
         case = {"task": task, "prompt": text, "prompt_ids": prompt, "masks": count}
         for name, kept in (("all", FFN), ("half", KEPT)):
             ids, margin = respond(model, prompt, count, 3, kept)
-            case[name] = {"first_step": candidates(model, model(*batch, kept)[0, len(prompt):]), "ids_after_3_steps": ids,
-                          "text": words(tokenizer, ids), "smallest_margin": round(margin, 5), "close": margin < CLOSE}
+            first_step = candidates(model, model(*batch, kept)[0, len(prompt):])
+            case[name] = {"first_step": first_step, "ids_after_3_steps": ids, "text": words(tokenizer, ids),
+                          "smallest_margin": round(margin, 5), "close": margin < CLOSE}
         found["responses"].append(case)
     for text in MASKED:
         ids = tokenizer.encode(text).ids

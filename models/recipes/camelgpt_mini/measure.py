@@ -1,4 +1,4 @@
-"""What a model is worth: accuracy, BLEU, F1 and pseudo-perplexity, with all neurons and with those that a prompt chose.
+"""Measures accuracy, BLEU, F1 and pseudo-perplexity of a model, with all neurons and with those that prompts choose.
 
 Usage: measure.py --data FOLDER camelgpt-mini.gguf --results results.json
 """
@@ -19,14 +19,16 @@ BLOCKS = {"de": 48, "fr": 48, "answer": 16}  # masks of a response
 
 
 def accuracy(model, encoder, task, rows, kept):
-    probabilities = label_probabilities(model, encoder, task, [encoder.prompt(task, text=text) for text, _ in rows], kept)
+    prompts = [encoder.prompt(task, text=text) for text, _ in rows]
+    probabilities = label_probabilities(model, encoder, task, prompts, kept)
     labels = torch.tensor([label for _, label in rows])
     loss = torch.nn.functional.nll_loss(probabilities.clamp_min(1e-9).log(), labels).item()
     return 100 * (probabilities.argmax(1) == labels).float().mean().item(), loss
 
 
 def measure(model, encoder, held, steps=(1, 3, 8), counts=(("half", KEPT), ("all", FFN)), sentences=None):
-    """What main() writes. With all neurons, too, only 3 steps are taken; `sentences` of the translations are judged."""
+    """Returns the results that main() writes. With all neurons, only 3 steps are measured. `sentences` limits the
+    number of translations."""
     model.eval()
     found = {}
     for task in ("sentiment", "topic"):
@@ -43,7 +45,8 @@ def measure(model, encoder, held, steps=(1, 3, 8), counts=(("half", KEPT), ("all
         found[f"translate-{language}"] = {"sentences": len(pairs), "masks": masks, "bleu": {}}
         for name, count, kept in runs:
             out = generate(model, prompts, masks, count, kept)
-            found[f"translate-{language}"]["bleu"][name] = bleu([words_of(words(encoder.tokenizer, ids)) for ids in out], references)
+            translations = [words_of(words(encoder.tokenizer, ids)) for ids in out]
+            found[f"translate-{language}"]["bleu"][name] = bleu(translations, references)
     questions = held["questions"]
     prompts = [encoder.prompt("answer", context=context_around(c, s, a), question=q) for c, q, s, a in questions]
     found["answer"] = {"questions": len(questions), "masks": BLOCKS["answer"], "f1": {}}
@@ -55,7 +58,7 @@ def measure(model, encoder, held, steps=(1, 3, 8), counts=(("half", KEPT), ("all
 
 
 def perplexities(model, encoder, held):
-    """Of the tokens of held-out texts when 15 % are masked at a time; the part of the tokens that is unknown."""
+    """Returns for each held-out set the perplexity of tokens, with 15 % masked, and the fraction of unknown tokens."""
     texts = {"sentiment": [text for text, _ in held["sentiment"]], "topic": [text for text, _ in held["topic"]],
              "captions en": [a for a, _ in held["pairs"]["de"]], "captions de": [b for _, b in held["pairs"]["de"]],
              "captions fr": [b for _, b in held["pairs"]["fr"]], "wikitext": held["wiki"]}
@@ -64,7 +67,8 @@ def perplexities(model, encoder, held):
         rows = [encoder.text(text, 128) for text in rows]
         loss, count = masked_loss(model, rows, torch.Generator().manual_seed(1))
         tokens = [token for row in rows for token in row]
-        found[name] = {"perplexity": math.exp(loss), "masked tokens": count, "unknown tokens": tokens.count(UNK) / len(tokens)}
+        found[name] = {"perplexity": math.exp(loss), "masked tokens": count,
+                       "unknown tokens": tokens.count(UNK) / len(tokens)}
     return found
 
 
@@ -86,8 +90,8 @@ def main():
     _, held = load(options.data, False)
     found = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": options.model.stat().st_size,
              **measure(model, encoder, held), "masked words": perplexities(model, encoder, held)}
-    as_they_are = read_topics(options.data / "ag-news/dev.csv", clean=False)
-    found["topic"]["accuracy, texts not cleaned"] = accuracy(model, encoder, "topic", as_they_are, KEPT)[0]
+    original = read_topics(options.data / "ag-news/dev.csv", clean=False)
+    found["topic"]["accuracy, texts not cleaned"] = accuracy(model, encoder, "topic", original, KEPT)[0]
     options.results.write_text(json.dumps(rounded(found), indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The model: a bidirectional transformer whose responses are evaluated with the neurons that their prompts chose."""
+"""The model: a bidirectional transformer that evaluates a response with the neurons that its prompt chooses."""
 import math
 
 import torch
@@ -22,15 +22,17 @@ class RmsNorm(nn.Module):
 
 
 def rotate(x, cosine, sine):
-    """Rotates the pairs (2i, 2i + 1) of each head, as GGUF's llama layout has them."""
+    """Rotates the pairs (2i, 2i + 1) of each head, the order of GGUF's llama layout."""
     a, b = x[..., 0::2], x[..., 1::2]
     return torch.stack((a * cosine - b * sine, a * sine + b * cosine), -1).flatten(-2)
 
 
 def choose_neurons(h, prompt, down, kept):
-    """h [batch, length, FFN], prompt [batch, length] → 1 for the neurons that are most important in the prompt, [batch, 1, FFN].
+    """Returns a mask [batch, 1, FFN] with 1 for the neurons that are most important in the prompt.
 
-    Importance: the activations of each prompt token at length 1, summed, times the norm of the neuron's column of down.
+    h is [batch, length, FFN], prompt a mask [batch, length]. The importance of a neuron is the sum of its absolute
+    activations over the prompt's tokens, each token's vector scaled to length 1, times the norm of its column in
+    `down`.
     """
     with torch.no_grad():
         h = h.abs() * prompt[..., None]
@@ -65,7 +67,7 @@ class Layer(nn.Module):
 class CamelGptMini(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embedding = nn.Embedding(VOCABULARY, HIDDEN)  # the head too
+        self.embedding = nn.Embedding(VOCABULARY, HIDDEN)  # tied with the output head
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
         self.norm = RmsNorm()
         width = HIDDEN // HEADS
@@ -81,9 +83,12 @@ class CamelGptMini(nn.Module):
         assert sum(p.numel() for p in self.parameters()) == PARAMETERS
 
     def forward(self, tokens, prompts, lengths, kept=FFN):
-        """tokens [batch, length], the prompt's tokens first, then the response's; prompts, lengths [batch]: tokens of the
-        prompt and of both. Prompt tokens attend to the prompt, response tokens to all; `kept` neurons evaluate the response.
-        Returns the states before the head."""
+        """Returns the hidden states before the head.
+
+        tokens is [batch, length]: each row has a prompt, then a response, then padding. prompts and lengths [batch] are
+        the numbers of tokens in the prompt and in both. Prompt tokens attend to the prompt, response tokens to both.
+        The response is evaluated with `kept` neurons.
+        """
         length = tokens.shape[1]
         positions = torch.arange(length)
         prompt = positions < prompts[:, None]

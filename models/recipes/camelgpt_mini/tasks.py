@@ -1,4 +1,4 @@
-"""What the model learns: prompts and responses of each task, batches of them, and how well they are solved."""
+"""The tasks: their prompts and responses, batches of them, and scores."""
 import collections
 import math
 import re
@@ -20,17 +20,17 @@ TASKS = [
 ]
 TEMPLATES = {task["name"]: task["template"] for task in TASKS}
 LABELS = SENTIMENTS + TOPICS
-LONGEST_TEXT, LONGEST_RESPONSE = 200, 64  # tokens; what is longer is cut
+MAX_TEXT, MAX_RESPONSE = 200, 64  # tokens; longer ones are cut
 
 
-def context_around(context, start, answer, least=20):
-    """The sentences of the context that the answer touches, and those after them up to `least` words."""
-    borders = [0] + [match.end() for match in re.finditer(r"[.!?]\s+(?=[A-Z0-9])", context)] + [len(context)]
-    first = max(border for border in borders if border <= start)
-    end = next(border for border in borders[1:] if border >= start + len(answer))
-    for border in borders:
-        if border > end and len(context[first:end].split()) < least:
-            end = border
+def context_around(context, start, answer, min_words=20):
+    """Returns the sentences with the answer, and the following ones until there are at least `min_words` words."""
+    boundaries = [0] + [match.end() for match in re.finditer(r"[.!?]\s+(?=[A-Z0-9])", context)] + [len(context)]
+    first = max(boundary for boundary in boundaries if boundary <= start)
+    end = next(boundary for boundary in boundaries[1:] if boundary >= start + len(answer))
+    for boundary in boundaries:
+        if boundary > end and len(context[first:end].split()) < min_words:
+            end = boundary
     return context[first:end].strip()
 
 
@@ -40,11 +40,11 @@ class Encoder:
         self.label_ids = {label: tokenizer.token_to_id(label) for label in LABELS}
         assert None not in self.label_ids.values()
 
-    def text(self, text, most=LONGEST_TEXT):
-        return self.tokenizer.encode(text).ids[:most]
+    def text(self, text, max_tokens=MAX_TEXT):
+        return self.tokenizer.encode(text).ids[:max_tokens]
 
     def prompt(self, task, text="", context="", question=""):
-        """The ids of a prompt: the text is cut, never the words of the template."""
+        """Returns the ids of a prompt. Only the texts are cut, never the words of the template."""
         ids = []
         for piece in re.split(r"(\{\w+\})", TEMPLATES[task]):
             value = {"{text}": text, "{context}": context, "{question}": question}.get(piece)
@@ -53,7 +53,7 @@ class Encoder:
 
 
 def pad_batch(prompts, responses):
-    """Rows of prompt and response, padded → tokens [batch, length], tokens of the prompts, of both."""
+    """Returns padded rows of prompt and response [batch, length], the lengths of the prompts, and those of both."""
     sizes = [len(p) + len(r) for p, r in zip(prompts, responses)]
     tokens = np.full((len(prompts), max(sizes)), PAD, dtype=np.int64)
     for row, (p, r) in enumerate(zip(prompts, responses)):
@@ -62,7 +62,7 @@ def pad_batch(prompts, responses):
 
 
 class Stream:
-    """Endless shuffled batches of one task's examples, similar lengths together."""
+    """Endless shuffled batches of one task's examples: of similar length, about `tokens` tokens in all."""
 
     def __init__(self, examples, tokens, generator):
         self.examples, self.tokens, self.generator, self.queue = examples, tokens, generator, []
@@ -72,12 +72,12 @@ class Stream:
             order = list(range(len(self.examples)))
             self.generator.shuffle(order)
             for at in range(0, len(order), 1024):
-                chunk = sorted(order[at:at + 1024], key=lambda i: len(self.examples[i][0]) + len(self.examples[i][1]))
-                while chunk:
-                    size = len(self.examples[chunk[-1]][0]) + len(self.examples[chunk[-1]][1]) + 4
-                    count = max(1, min(self.tokens // size, len(chunk)))
-                    self.queue.append(chunk[-count:])
-                    del chunk[-count:]
+                pool = sorted(order[at:at + 1024], key=lambda i: len(self.examples[i][0]) + len(self.examples[i][1]))
+                while pool:
+                    size = len(self.examples[pool[-1]][0]) + len(self.examples[pool[-1]][1]) + 4
+                    count = max(1, min(self.tokens // size, len(pool)))
+                    self.queue.append(pool[-count:])
+                    del pool[-count:]
             self.generator.shuffle(self.queue)
         return [self.examples[i] for i in self.queue.pop()]
 
@@ -86,7 +86,7 @@ class Stream:
 
 @torch.no_grad()
 def label_probabilities(model, encoder, task, prompts, kept=FFN):
-    """Probabilities of the task's labels [prompts, labels] at a response of one [MASK]."""
+    """Returns probabilities of the task's labels [prompts, labels] for a response of one [MASK]."""
     labels = next(t["labels"] for t in TASKS if t["name"] == task)
     ids = [encoder.label_ids[label] for label in labels]
     out = torch.zeros(len(prompts), len(ids))
@@ -101,31 +101,34 @@ def label_probabilities(model, encoder, task, prompts, kept=FFN):
 
 @torch.no_grad()
 def generate(model, prompts, count, steps, kept):
-    """`count` tokens after each prompt in `steps` steps: all masks at once, the surest stay: ceil(count * s / steps) after step s."""
+    """Generates `count` tokens after each prompt in `steps` steps.
+
+    Each step predicts all masks and fixes the most probable ones: ceil(count * s / steps) are fixed after step s.
+    """
     out = [None] * len(prompts)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for at in range(0, len(order), 64):
         rows = order[at:at + 64]
         tokens, sizes, lengths = pad_batch([prompts[i] for i in rows], [[MASK] * count] * len(rows))
-        places = sizes[:, None] + torch.arange(count)
-        lines = torch.arange(len(rows))[:, None]
+        positions = sizes[:, None] + torch.arange(count)
+        batch = torch.arange(len(rows))[:, None]
         for step in range(1, steps + 1):
-            logits = model.logits(model(tokens, sizes, lengths, kept)[lines, places])
+            logits = model.logits(model(tokens, sizes, lengths, kept)[batch, positions])
             logits[..., MASK] = logits[..., PAD] = -torch.inf
             best, ids = torch.log_softmax(logits, -1).max(-1)
-            now = tokens[lines, places]
-            open_ = now == MASK
-            wanted = -(-count * step // steps) - (count - int(open_[0].sum()))
-            chosen = best.masked_fill(~open_, -torch.inf).topk(wanted, dim=-1).indices
-            now.scatter_(1, chosen, ids.gather(1, chosen))
-            tokens[lines, places] = now
-        for i, line in zip(rows, tokens[lines, places].tolist()):
-            out[i] = line
+            responses = tokens[batch, positions]
+            masked = responses == MASK
+            wanted = -(-count * step // steps) - (count - int(masked[0].sum()))
+            chosen = best.masked_fill(~masked, -torch.inf).topk(wanted, dim=-1).indices
+            responses.scatter_(1, chosen, ids.gather(1, chosen))
+            tokens[batch, positions] = responses
+        for i, response in zip(rows, tokens[batch, positions].tolist()):
+            out[i] = response
     return out
 
 
 def words(tokenizer, ids):
-    """The text of a response up to its end."""
+    """Returns the text of a response up to [END]."""
     text = ""
     for i in ids:
         if i == END:
@@ -142,10 +145,10 @@ def bleu(hypotheses, references):
         lengths[0] += len(hypothesis)
         lengths[1] += len(reference)
         for n in range(1, 5):
-            ours = collections.Counter(tuple(hypothesis[i:i + n]) for i in range(len(hypothesis) - n + 1))
-            theirs = collections.Counter(tuple(reference[i:i + n]) for i in range(len(reference) - n + 1))
-            matches[n - 1] += sum((ours & theirs).values())
-            totals[n - 1] += sum(ours.values())
+            found = collections.Counter(tuple(hypothesis[i:i + n]) for i in range(len(hypothesis) - n + 1))
+            expected = collections.Counter(tuple(reference[i:i + n]) for i in range(len(reference) - n + 1))
+            matches[n - 1] += sum((found & expected).values())
+            totals[n - 1] += sum(found.values())
     if not all(matches):
         return 0.0
     brevity = min(0.0, 1 - lengths[1] / lengths[0])
@@ -153,11 +156,11 @@ def bleu(hypotheses, references):
 
 
 def answer_f1(given, wanted):
-    """SQuAD's F1 of the words of an answer, without articles and punctuation."""
-    def normal(text):
+    """SQuAD's F1 over the words of an answer, without articles and punctuation."""
+    def normalise(text):
         text = re.sub(r"[^\w\s]", " ", text.lower())
         return [word for word in text.split() if word not in ("a", "an", "the")]
-    given, wanted = normal(given), normal(wanted)
+    given, wanted = normalise(given), normalise(wanted)
     if not given or not wanted:
         return float(given == wanted)
     common = sum((collections.Counter(given) & collections.Counter(wanted)).values())
@@ -165,15 +168,16 @@ def answer_f1(given, wanted):
 
 
 @torch.no_grad()
-def masked_loss(model, rows, generator, part=0.15):
-    """Nats a masked token, over texts with `part` of the tokens masked, and the tokens counted."""
-    total, counted = 0.0, 0
+def masked_loss(model, rows, generator, fraction=0.15):
+    """Masks a fraction of the tokens. Returns the loss in nats per masked token, and the number of masked tokens."""
+    total, count = 0.0, 0
     rows = sorted(rows, key=len)
     for at in range(0, len(rows), 64):
         batch = rows[at:at + 64]
         tokens, sizes, lengths = pad_batch(batch, [[]] * len(batch))
-        masked = (torch.rand(tokens.shape, generator=generator) < part) & (torch.arange(tokens.shape[1]) < sizes[:, None])
-        states = model(tokens.masked_fill(masked, MASK), sizes, lengths)
-        total += torch.nn.functional.cross_entropy(model.logits(states[masked]), tokens[masked], reduction="sum").item()
-        counted += int(masked.sum())
-    return total / counted, counted
+        inside = torch.arange(tokens.shape[1]) < sizes[:, None]
+        masked = (torch.rand(tokens.shape, generator=generator) < fraction) & inside
+        logits = model.logits(model(tokens.masked_fill(masked, MASK), sizes, lengths)[masked])
+        total += torch.nn.functional.cross_entropy(logits, tokens[masked], reduction="sum").item()
+        count += int(masked.sum())
+    return total / count, count

@@ -1,6 +1,6 @@
-"""Soft labels from linear models over all words, beginnings of words and pairs of words, of which the small vocabulary knows few.
+"""Soft labels from linear models over words, word prefixes and word pairs, most of which the small vocabulary lacks.
 
-Each text is judged by models that did not learn it: the training set is cut into parts, and each part is judged by the model of the others.
+The training set is split into folds, and each fold is judged by a model that was trained on the others.
 """
 import random
 from collections import Counter
@@ -27,38 +27,43 @@ def matrix(documents, index):
 
 
 class Teacher:
-    def __init__(self, texts, classes, least=2, ridge=1e-3):
+    def __init__(self, texts, classes, min_count=2, ridge=1e-3):
         documents = [features_of(words_of(text)) for text, _ in texts]
         counts = Counter(feature for document in documents for feature in document)
-        self.index = {feature: i for i, (feature, count) in enumerate(sorted(counts.items())) if count >= least}
-        self.index = {feature: i for i, feature in enumerate(self.index)}
-        self.weights, self.biases = logistic_regression(matrix(documents, self.index), torch.tensor([label for _, label in texts]),
-                                                        classes, ridge)
+        features = sorted(feature for feature, count in counts.items() if count >= min_count)
+        self.index = {feature: i for i, feature in enumerate(features)}
+        labels = torch.tensor([label for _, label in texts])
+        self.weights, self.biases = logistic_regression(matrix(documents, self.index), labels, classes, ridge)
 
     def judge(self, texts):
-        """Probabilities [texts, classes]."""
-        return torch.softmax(matrix([features_of(words_of(text)) for text in texts], self.index)[0] @ self.weights + self.biases, 1)
+        """Returns probabilities [texts, classes]."""
+        features, _ = matrix([features_of(words_of(text)) for text in texts], self.index)
+        return torch.softmax(features @ self.weights + self.biases, 1)
 
 
-def spans(text, generator, shortest):
-    """A random run of a text's words."""
+def random_span(text, generator, min_words):
+    """Returns a random run of a text's words."""
     words = text.split()
-    count = generator.randint(min(shortest, len(words)), len(words))
+    count = generator.randint(min(min_words, len(words)), len(words))
     first = generator.randint(0, len(words) - count)
     return " ".join(words[first:first + count])
 
 
-def soft_labels(texts, classes, variants, parts=5, seed=1):
-    """texts: [(text, label)]; variants(text) → texts beside it → [(text, label, probabilities)], and the part judged rightly."""
+def soft_labels(texts, classes, variants, folds=5, seed=1):
+    """Judges texts [(text, label)] and their variants: [(text, label, probabilities)] and the teachers' accuracy.
+
+    variants(text, generator) returns further texts with the same label.
+    """
     generator = random.Random(seed)
     order = list(range(len(texts)))
     generator.shuffle(order)
-    out, right = [], 0
-    for part in range(parts):
-        held = order[part::parts]
-        teacher = Teacher([texts[i] for at, i in enumerate(order) if at % parts != part], classes)
+    out, correct = [], 0
+    for fold in range(folds):
+        held = order[fold::folds]
+        teacher = Teacher([texts[i] for at, i in enumerate(order) if at % folds != fold], classes)
         judged = teacher.judge([texts[i][0] for i in held])
-        right += sum(int(p.argmax()) == texts[i][1] for i, p in zip(held, judged))
+        correct += sum(int(p.argmax()) == texts[i][1] for i, p in zip(held, judged))
         asked = [(text, texts[i][1]) for i in held for text in [texts[i][0], *variants(texts[i][0], generator)]]
-        out += [(text, label, p.tolist()) for (text, label), p in zip(asked, teacher.judge([text for text, _ in asked]))]
-    return out, right / len(texts)
+        probabilities = teacher.judge([text for text, _ in asked])
+        out += [(text, label, p.tolist()) for (text, label), p in zip(asked, probabilities)]
+    return out, correct / len(texts)

@@ -1,6 +1,6 @@
-"""Trains CamelGPT-mini, 56,000 parameters, by masked language modelling on prompts and responses, and writes it as GGUF.
+"""Trains CamelGPT-mini, 56,000 parameters, by masked language modelling on prompts and responses.
 
-Texts → a WordPiece vocabulary chosen for the tasks → a bidirectional transformer → Q8_0. See README.md.
+Texts → a WordPiece vocabulary chosen for the tasks → a bidirectional transformer → a GGUF file in Q8_0. See README.md.
 Usage: train.py --data FOLDER --out camelgpt-mini.gguf [--steps N] [--until N] [--choose] [--vocabulary FILE]
 """
 import argparse
@@ -18,34 +18,34 @@ from corpus import SENTIMENTS, TOPICS, load
 from export import write_gguf
 from measure import measure
 from model import FFN, KEPT, VOCABULARY, CamelGptMini
-from tasks import LONGEST_RESPONSE, Encoder, Stream, context_around, pad_batch
-from teacher import soft_labels, spans
+from tasks import MAX_RESPONSE, Encoder, Stream, context_around, pad_batch
+from teacher import random_span, soft_labels
 from vocabulary import END, MASK, choose_vocabulary, make_tokenizer
 
 
 def join_words(text):
-    """Undoes the tokenisation of the Treebank, as a user would write: "do n't" → "don't", "it 's good ." → "it's good."."""
+    """Undoes the Treebank's tokenisation: "do n't" → "don't", "it 's good ." → "it's good."."""
     for mark in ("n't", "'s", "'re", "'ve", "'ll", "'d", "'m", ",", ".", "!", "?", ";", ":"):
         text = text.replace(" " + mark, mark)
     return text
 
 
-def judged(texts):
-    """{task: [(text, label or None, probabilities)]}: the labelled texts and parts of them, with what the teachers say."""
+def judge(texts):
+    """Returns {task: [(text, label or None, probabilities)]}: the teachers' judgement of texts and of spans of them."""
     out = {}
-    for task, labels, shortest, parts in (("sentiment", SENTIMENTS, 3, 3), ("topic", TOPICS, 8, 2)):
+    for task, labels, min_words, span_count in (("sentiment", SENTIMENTS, 3, 3), ("topic", TOPICS, 8, 2)):
         whole = {variant for text, _ in texts[task] for variant in (text, join_words(text))}
 
         def variants(text, generator):
-            return [join_words(text)] + [spans(text, generator, shortest) for _ in range(parts)]
-        rows, right = soft_labels(texts[task], len(labels), variants)
-        print(f"teachers of {task}: {100 * right:.2f} % right on the texts that they did not learn", flush=True)
+            return [join_words(text)] + [random_span(text, generator, min_words) for _ in range(span_count)]
+        rows, accuracy = soft_labels(texts[task], len(labels), variants)
+        print(f"teachers of {task}: accuracy {100 * accuracy:.2f} % on held-out folds", flush=True)
         out[task] = [(text, label if text in whole else None, soft) for text, label, soft in rows]
     return out
 
 
 def examples(texts, judged, encoder, trust):
-    """{task: [(ids of the prompt, response, probabilities of the labels)]}; `trust` of the target is the teachers'."""
+    """Returns {task: [(prompt ids, response ids, label probabilities)]}. `trust` is the weight of the teachers."""
     out = {}
     for task, labels in (("sentiment", SENTIMENTS), ("topic", TOPICS)):
         out[task] = []
@@ -53,13 +53,15 @@ def examples(texts, judged, encoder, trust):
             target = np.array(soft)
             if label is not None:
                 target = trust * target + (1 - trust) * np.eye(len(labels))[label]
-            out[task].append((encoder.prompt(task, text=text), [encoder.label_ids[labels[int(target.argmax())]]], target))
+            response = [encoder.label_ids[labels[int(target.argmax())]]]
+            out[task].append((encoder.prompt(task, text=text), response, target))
     for language, pairs in texts["pairs"].items():
         task = f"translate-{language}"
-        out[task] = [(encoder.prompt(task, text=a), encoder.text(b, LONGEST_RESPONSE)) for a, b in pairs]
+        out[task] = [(encoder.prompt(task, text=a), encoder.text(b, MAX_RESPONSE)) for a, b in pairs]
     out["answer"] = [(encoder.prompt("answer", context=context_around(context, start, answer), question=question),
                       encoder.text(answer, 24)) for context, question, start, answer in texts["questions"]]
-    out["instruction"] = [(encoder.prompt("instruction", text=a), encoder.text(b, LONGEST_RESPONSE)) for a, b in texts["instructions"]]
+    out["instruction"] = [(encoder.prompt("instruction", text=a), encoder.text(b, MAX_RESPONSE))
+                          for a, b in texts["instructions"]]
     plain = [text for text, _ in texts["sentiment"] + texts["topic"]] + texts["wiki"] + \
         [text for pairs in texts["pairs"].values() for pair in pairs[:8000] for text in pair]
     out["masked"] = [(encoder.text(text, 128), []) for text in plain]
@@ -72,10 +74,12 @@ class Trainer:
         self.generator = random.Random(options.seed)
         self.random = np.random.default_rng(options.seed)
         self.streams = {name: Stream(rows, options.tokens, self.generator) for name, rows in data.items()}
-        self.labels = {name: [encoder.label_ids[label] for label in labels] for name, labels in (("sentiment", SENTIMENTS), ("topic", TOPICS))}
+        self.labels = {name: [encoder.label_ids[label] for label in labels]
+                       for name, labels in (("sentiment", SENTIMENTS), ("topic", TOPICS))}
 
     def batch(self, name):
-        """Rows as they are, which tokens are masked, how much each of these weighs."""
+        """Returns a batch of a task: tokens, prompt lengths, lengths, masked tokens, their weights, masked response
+        tokens, and the label probabilities or None."""
         rows, rng = self.streams[name].next(), self.random
         if name in ("sentiment", "topic"):
             count = 1 if rng.random() < 0.75 else int(rng.integers(2, 9))
@@ -91,26 +95,28 @@ class Trainer:
         places = np.arange(shape[1])
         in_prompt = places < sizes.numpy()[:, None]
         in_response = ~in_prompt & (places < lengths.numpy()[:, None])
-        one = sizes.numpy() + rng.integers(0, np.maximum(1, (lengths - sizes).numpy()))  # is masked in any case
+        one = sizes.numpy() + rng.integers(0, np.maximum(1, (lengths - sizes).numpy()))  # at least this one is masked
         masked = in_response & ((rng.random(shape) < rng.random((shape[0], 1))) | (places == one[:, None]))
         weights = masked * np.where((tokens.numpy() == END) & (places > sizes.numpy()[:, None]), 0.3, 1.0)
         if name == "masked":
             dropped = in_prompt & (rng.random(shape) < rng.uniform(0.05, 0.4, (shape[0], 1)))
             weights = weights + dropped
         else:
-            tail = sizes.numpy()[:, None] - 2  # the template's words stay
-            dropped = in_prompt & (places < tail) & (rng.random(shape) < self.options.drop * rng.random((shape[0], 1)) * 2)
+            tail = sizes.numpy()[:, None] - 2  # the template's words are never masked
+            chosen = rng.random(shape) < self.options.drop * rng.random((shape[0], 1)) * 2
+            dropped = in_prompt & (places < tail) & chosen
             weights = weights + self.options.auxiliary * dropped
         soft = torch.from_numpy(np.array([row[2] for row in rows])).float() if len(rows[0]) > 2 else None
         answers = torch.from_numpy(masked)
-        return tokens, sizes, lengths, torch.from_numpy(masked | dropped), torch.from_numpy(weights).float(), answers, soft
+        masked, weights = torch.from_numpy(masked | dropped), torch.from_numpy(weights).float()
+        return tokens, sizes, lengths, masked, weights, answers, soft
 
     def loss(self, name, kept):
         tokens, sizes, lengths, masked, weights, answers, soft = self.batch(name)
         states = self.model(tokens.masked_fill(masked, MASK), sizes, lengths, kept)[masked]
         logs = torch.log_softmax(self.model.logits(states), -1)
         losses = -logs.gather(1, tokens[masked][:, None])[:, 0]
-        if soft is not None:  # the label's place has the teachers' probabilities for its target
+        if soft is not None:  # the target at the label's position is the teachers' probabilities
             row, place = masked.nonzero(as_tuple=True)
             labels = place == sizes[row]
             losses = torch.where(labels, -(logs[:, self.labels[name]] * soft[row]).sum(1), losses)
@@ -125,8 +131,8 @@ class Trainer:
         o = self.options
         matrices = [p for p in self.model.parameters() if p.dim() == 2]
         vectors = [p for p in self.model.parameters() if p.dim() < 2]
-        optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": o.decay}, {"params": vectors, "weight_decay": 0.0}],
-                                      lr=o.rate, betas=(0.9, 0.98), foreach=True)
+        groups = [{"params": matrices, "weight_decay": o.decay}, {"params": vectors, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=o.rate, betas=(0.9, 0.98), foreach=True)
         average = copy.deepcopy(self.model)
         others = ["translate-de", "translate-fr", "answer", "instruction", "masked"]
         chances = np.array([0.3, 0.3, 0.12, 0.03, 0.25])
@@ -159,19 +165,19 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="the folder that README.md describes")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vocabulary", type=Path,
-                        help="file for the tokens, and one beside it for what the teachers say: made where there is none")
-    parser.add_argument("--choose", action="store_true", help="judge by slices of the training sets; for trying settings")
-    parser.add_argument("--steps", type=int, default=12000, help="of the schedule: its rate falls to zero")
-    parser.add_argument("--until", type=int, default=9500, help="steps after which the training ends")
-    parser.add_argument("--tokens", type=int, default=1536, help="of each of the three batches of a step")
+                        help="file of the tokens; the teachers' labels are stored next to it; created if it is missing")
+    parser.add_argument("--choose", action="store_true", help="evaluate on data held out of the training sets")
+    parser.add_argument("--steps", type=int, default=12000, help="length of the schedule; the rate falls to zero")
+    parser.add_argument("--until", type=int, default=9500, help="step at which training stops")
+    parser.add_argument("--tokens", type=int, default=1536, help="in each of the three batches of a step")
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--decay", type=float, default=0.05)
-    parser.add_argument("--drop", type=float, default=0.1, help="mean part of a prompt's tokens that is masked")
-    parser.add_argument("--auxiliary", type=float, default=0.1, help="weight of predicting those")
-    parser.add_argument("--trust", type=float, default=0.5, help="part of a labelled text's target that the teachers give")
-    parser.add_argument("--sentiment", type=float, default=1.0, help="weight of the task, as of the two below")
-    parser.add_argument("--topic", type=float, default=1.0)
-    parser.add_argument("--other", type=float, default=1.0)
+    parser.add_argument("--drop", type=float, default=0.1, help="mean fraction of a prompt's tokens that are masked")
+    parser.add_argument("--auxiliary", type=float, default=0.1, help="weight of the loss of these tokens")
+    parser.add_argument("--trust", type=float, default=0.5, help="weight of the teachers in a label's target")
+    parser.add_argument("--sentiment", type=float, default=1.0, help="weight of the task")
+    parser.add_argument("--topic", type=float, default=1.0, help="weight of the task")
+    parser.add_argument("--other", type=float, default=1.0, help="weight of the other tasks")
     parser.add_argument("--report", type=int, default=500)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -191,13 +197,14 @@ def main():
     encoder = Encoder(make_tokenizer(tokens))
     soft = options.vocabulary.with_suffix(".soft.json") if options.vocabulary else None
     if soft and soft.exists():
-        said = json.loads(soft.read_text(encoding="utf-8"))
+        judged = json.loads(soft.read_text(encoding="utf-8"))
     else:
-        said = judged(texts)
+        judged = judge(texts)
         if soft:
-            soft.write_text(json.dumps(said), encoding="utf-8")
-    data = examples(texts, said, encoder, options.trust)
-    print({name: (len(rows), sum(len(row[0]) + len(row[1]) for row in rows)) for name, rows in data.items()}, flush=True)
+            soft.write_text(json.dumps(judged), encoding="utf-8")
+    data = examples(texts, judged, encoder, options.trust)
+    sizes = {name: (len(rows), sum(len(row[0]) + len(row[1]) for row in rows)) for name, rows in data.items()}
+    print(f"examples and tokens: {sizes}", flush=True)
 
     def report(model):
         found = measure(model, encoder, held, steps=(3,), counts=(("half", KEPT),), sentences=100)

@@ -1,6 +1,6 @@
-"""Chooses the WordPiece vocabulary: words and stems that tell sentiment and topic, frequent words, pieces, characters.
+"""Chooses the WordPiece vocabulary: stems that indicate sentiment or topic, frequent words, continuations, characters.
 
-Matching is greedy and longest first, so a stem ("disappoint") stands for all words that begin with it and have no longer token.
+Matching is greedy, so a stem ("disappoint") covers all words that begin with it and have no longer token.
 """
 from collections import Counter, defaultdict
 
@@ -10,8 +10,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 SPECIAL = ["[PAD]", "[UNK]", "[MASK]", "[END]", "[SEP]"]
 PAD, UNK, MASK, END, SEP = range(5)
-normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True,
-                                                                                strip_accents=False, lowercase=True)])
+normalizer = normalizers.Sequence([
+    normalizers.NFC(),
+    normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=True)])
 pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
 
@@ -20,27 +21,28 @@ def words_of(text):
 
 
 def make_tokenizer(tokens):
-    """Tokens as BERT writes them: continuations begin with ##."""
-    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]", max_input_chars_per_word=100))
+    """Makes a tokenizer from tokens as BERT writes them: continuations begin with ##."""
+    ids = {token: i for i, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
     tokenizer.add_special_tokens(SPECIAL)
     return tokenizer
 
 
-def characters(counts, least):
-    """Single characters, at the start of a word and inside of it, that stand there at least so often."""
+def characters(counts, min_count):
+    """Returns the characters that occur at least `min_count` times at the start of words, and those inside words."""
     first, inner = Counter(), Counter()
     for word, count in counts.items():
         first[word[0]] += count
         for c in word[1:]:
             inner[c] += count
     everywhere = set("abcdefghijklmnopqrstuvwxyz0123456789")
-    return (sorted(everywhere | {c for c, n in first.items() if n >= least}),
-            sorted(everywhere | {c for c, n in inner.items() if n >= least}))
+    return (sorted(everywhere | {c for c, n in first.items() if n >= min_count}),
+            sorted(everywhere | {c for c, n in inner.items() if n >= min_count}))
 
 
-def stems(counts, least):
-    """Words, and beginnings that at least two groups of words share: what may become a token at the start of a word."""
+def stems(counts, min_count):
+    """Returns the candidates for tokens at the start of a word: words, and prefixes that continue in different ways."""
     total, children = Counter(), defaultdict(set)
     for word, count in counts.items():
         total[word] += 0
@@ -50,7 +52,8 @@ def stems(counts, least):
                 children[word[:n]].add(word[n])
             else:
                 children[word].add("")
-    return {stem for stem, count in total.items() if count >= least and len(stem) >= 2 and (len(children[stem]) > 1 or "" in children[stem])
+    return {stem for stem, count in total.items()
+            if count >= min_count and len(stem) >= 2 and (len(children[stem]) > 1 or "" in children[stem])
             and any(c.isalpha() for c in stem)}
 
 
@@ -62,7 +65,7 @@ def sparse(rows, columns, shape):
 
 
 def logistic_regression(features, labels, classes, ridge, steps=60):
-    """Softmax regression over sparse features by Nesterov's method: weights [features, classes], biases."""
+    """Softmax regression over sparse features by Nesterov's method. Returns weights [features, classes] and biases."""
     x, xt = features
     n, d = x.shape
     v = torch.ones(d, 1)
@@ -83,12 +86,13 @@ def logistic_regression(features, labels, classes, ridge, steps=60):
     return weights, biases
 
 
-def choose_stems(tasks, fixed, candidates, count, ridge=1e-3, part=0.1, log=None):
-    """Drops the least useful candidates, a part at a time, until `count` are left beside those that are fixed.
+def choose_stems(tasks, fixed, candidates, count, ridge=1e-3, fraction=0.1, log=None):
+    """Drops the least useful fraction of the candidates repeatedly, until `count` remain besides the fixed stems.
 
-    tasks: [(documents as lists of words, labels, classes, weight)]. A word's score is the sum of the weights of the stems along it;
-    what a stem adds to the shorter one before it is what it is for, in the texts that have it. Towards the end only those texts
-    count in which it is a token, that is, the longest stem of a word: before, the longer ones that will go would hide it.
+    tasks is [(documents as lists of words, labels, classes, weight)]. The score of a word is the sum of the weights of
+    its prefixes among the stems. The utility of a stem is the square of its weight, its contribution beyond the next
+    shorter stem, times the fraction of texts that contain it. Towards the end, only texts count in which the stem is a
+    token, that is, the longest stem of a word. Before that, longer stems that are still to be dropped would hide it.
     """
     alive, fixed = sorted(set(candidates) - set(fixed)), sorted(fixed)
     while len(alive) > count:
@@ -111,7 +115,7 @@ def choose_stems(tasks, fixed, candidates, count, ridge=1e-3, part=0.1, log=None
             weights, _ = logistic_regression(features, labels, classes, ridge)
             weights = weights - weights.mean(1, keepdim=True)
             utility += weight * used / len(documents) * weights.square().sum(1).numpy()
-        keep = max(count, int(len(alive) * (1 - part)))
+        keep = max(count, int(len(alive) * (1 - fraction)))
         order = np.argsort(-utility[:len(alive)], kind="stable")[:keep]
         alive = sorted(alive[i] for i in order)
         if log:
@@ -120,14 +124,14 @@ def choose_stems(tasks, fixed, candidates, count, ridge=1e-3, part=0.1, log=None
 
 
 def choose_continuations(counts, tokens, count):
-    """The pieces inside of words that save most pieces, one after the other, given the tokens at the start of words."""
+    """Returns the continuations that save most pieces, one after the other, given the tokens at the start of words."""
     rests = Counter()
     for word, occurrences in counts.items():
         n = next(n for n in range(len(word), 0, -1) if word[:n] in tokens or n == 1)
         if n < len(word):
             rests[word[n:]] += occurrences
     pieces, chosen = {rest: list(rest) for rest in rests}, []
-    for _ in range(count):  # byte-pair merges, of which only the results are kept
+    for _ in range(count):  # byte-pair merges; only their results become tokens
         saved = Counter()
         for rest, split in pieces.items():
             for a, b in zip(split, split[1:]):
@@ -148,7 +152,7 @@ WORDS = ["negative", "positive", "world", "sports", "business", "technology",  #
 
 
 def choose_vocabulary(texts, size, log=None, continuations=50, translated=50, sentiment=3.0):
-    """`size` tokens for the texts that corpus.py reads."""
+    """Returns `size` tokens for the texts that corpus.py reads."""
     documents = {name: [words_of(text) for text, _ in texts[name]] for name in ("sentiment", "topic")}
     labels = {name: torch.tensor([label for _, label in texts[name]]) for name in documents}
     counts = {name: Counter(word for document in rows for word in document) for name, rows in documents.items()}
@@ -165,9 +169,9 @@ def choose_vocabulary(texts, size, log=None, continuations=50, translated=50, se
         tokens += frequent[:translated if language != "en" else translated // 2]
     tail = ["##" + piece for piece in inner]
     count = size - len(tokens) - len(tail) - continuations
-    chosen = choose_stems([(documents["sentiment"], labels["sentiment"], 2, sentiment), (documents["topic"], labels["topic"], 4, 1.0)],
-                          [token for token in tokens if len(token) > 1], stems(judged, 5), count, log=log)
-    tokens += chosen
+    tasks = [(documents["sentiment"], labels["sentiment"], 2, sentiment),
+             (documents["topic"], labels["topic"], 4, 1.0)]
+    tokens += choose_stems(tasks, [token for token in tokens if len(token) > 1], stems(judged, 5), count, log=log)
     pieces = choose_continuations(everything, set(tokens), continuations)
     tokens += tail + ["##" + piece for piece in pieces]
     assert len(tokens) == size == len(set(tokens))

@@ -1,6 +1,6 @@
-"""Trains a small Llama whose gate is a ReLU that is almost always zero, and writes it as a GGUF file.
+"""Trains a small Llama with ReLU gates that are almost always zero.
 
-Text → byte-level BPE → a decoder with ReGLU under a penalty on open gates → Q8_0. See README.md.
+Text → byte-level BPE → a decoder with ReGLU, trained with a penalty on open gates → a GGUF file in Q8_0. See README.md.
 Usage: train.py --data FOLDER --out reglu-tiny.gguf [--steps N] [--threads N]
 """
 import argparse
@@ -22,22 +22,23 @@ LAYERS, HIDDEN, HEADS, FFN, VOCABULARY, CONTEXT = 3, 256, 4, 1024, 1536, 256
 EPSILON, ROPE_BASE = 1e-5, 10000.0
 
 
-# ------------------------------------------------------------------------------------------------------------------ text
+# ---------------------------------------------------------------------------------------------------------------- text
 
 def articles(path):
-    """The articles of a WikiText file, with its tokenisation undone where that is unambiguous."""
+    """Returns the articles of a WikiText file. Undoes its tokenisation where that is unambiguous."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r" @(.)@ ", r"\1", text)
     text = re.sub(r" ([.,;:!?)\]%]|'s\b|n't\b)", r"\1", text)
     text = re.sub(r"([(\[]) ", r"\1", text)
     text = re.sub(r'" ([^"\n]*?) "', r'"\1"', text)
     parts = re.split(r"\n(?= = [^=])", "\n" + text)
-    return ["\n".join(line.strip() for line in part.split("\n") if line.strip()) + "\n" for part in parts if part.strip()]
+    return ["\n".join(line.strip() for line in part.split("\n") if line.strip()) + "\n"
+            for part in parts if part.strip()]
 
 
 def train_tokenizer(texts):
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # with GPT-2's expression
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # uses GPT-2's regular expression
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=[END], show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
@@ -50,7 +51,7 @@ def encode(tokenizer, texts):
     return torch.tensor([token for text in texts for token in [end, *tokenizer.encode(text).ids]], dtype=torch.long)
 
 
-# ----------------------------------------------------------------------------------------------------------------- model
+# --------------------------------------------------------------------------------------------------------------- model
 
 class RmsNorm(nn.Module):
     def __init__(self):
@@ -62,7 +63,7 @@ class RmsNorm(nn.Module):
 
 
 def rotate(x, cosine, sine):
-    """Rotates the pairs (2i, 2i + 1) of each head, as GGUF's llama layout has them."""
+    """Rotates the pairs (2i, 2i + 1) of each head, the order of GGUF's llama layout."""
     a, b = x[..., 0::2], x[..., 1::2]
     return torch.stack((a * cosine - b * sine, a * sine + b * cosine), -1).flatten(-2)
 
@@ -90,7 +91,7 @@ class Layer(nn.Module):
 class ReGluLlama(nn.Module):
     def __init__(self, dropout=0.0):
         super().__init__()
-        self.embedding = nn.Embedding(VOCABULARY, HIDDEN)  # the head too
+        self.embedding = nn.Embedding(VOCABULARY, HIDDEN)  # tied with the output head
         self.layers = nn.ModuleList(Layer(dropout) for _ in range(LAYERS))
         self.norm = RmsNorm()
         width = HIDDEN // HEADS
@@ -105,7 +106,7 @@ class ReGluLlama(nn.Module):
                 nn.init.normal_(parameter, std=scale)
 
     def forward(self, tokens):
-        """Logits, and the gates of each layer after the ReLU."""
+        """Returns the logits, and the gates of each layer after the ReLU."""
         x = self.embedding(tokens)
         length = tokens.shape[1]
         gates = []
@@ -115,7 +116,7 @@ class ReGluLlama(nn.Module):
         return F.linear(self.norm(x), self.embedding.weight), gates
 
 
-# -------------------------------------------------------------------------------------------------------------- training
+# ------------------------------------------------------------------------------------------------------------ training
 
 def windows(tokens, count, generator):
     starts = torch.randint(len(tokens) - CONTEXT - 1, (count,), generator=generator)
@@ -125,26 +126,27 @@ def windows(tokens, count, generator):
 
 @torch.no_grad()
 def evaluate(model, tokens, limit=1 << 30):
-    """Mean negative log-likelihood in nats a token, and the part of zero gates in each layer, over windows without overlap."""
+    """Returns the mean negative log-likelihood in nats per token, and the fraction of zero gates in each layer, over
+    windows without overlap."""
     model.eval()
-    nll, counted, zeros = 0.0, 0, np.zeros(LAYERS)
+    nll, count, zeros = 0.0, 0, np.zeros(LAYERS)
     for at in range(0, min(len(tokens) - CONTEXT, limit), CONTEXT * 16):
-        piece = tokens[at:at + CONTEXT * 16]
-        piece = piece[:len(piece) // CONTEXT * CONTEXT].view(-1, CONTEXT)
-        logits, gates = model(piece)
-        nll += F.cross_entropy(logits[:, :-1].flatten(0, 1), piece[:, 1:].flatten(), reduction="sum").item()
-        counted += piece[:, 1:].numel()
-        zeros += [(gate == 0).float().mean().item() * piece.numel() for gate in gates]
+        batch = tokens[at:at + CONTEXT * 16]
+        batch = batch[:len(batch) // CONTEXT * CONTEXT].view(-1, CONTEXT)
+        logits, gates = model(batch)
+        nll += F.cross_entropy(logits[:, :-1].flatten(0, 1), batch[:, 1:].flatten(), reduction="sum").item()
+        count += batch[:, 1:].numel()
+        zeros += [(gate == 0).float().mean().item() * batch.numel() for gate in gates]
     model.train()
-    return nll / counted, zeros / (counted * CONTEXT / (CONTEXT - 1))
+    return nll / count, zeros / (count * CONTEXT / (CONTEXT - 1))
 
 
 def train(model, tokens, held_out, options):
     generator = torch.Generator().manual_seed(options.seed)
     matrices = [p for p in model.parameters() if p.dim() == 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
-                                  lr=options.rate, betas=(0.9, 0.98))
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98))
     penalty = options.penalty
     started = time.time()
     for step in range(options.steps):
@@ -155,7 +157,7 @@ def train(model, tokens, held_out, options):
         inputs, targets = windows(tokens, options.batch, generator)
         logits, gates = model(inputs)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        # What opens a gate costs. The price follows the part that is still open, so nobody has to guess it.
+        # Open gates are penalised. The penalty adapts to the fraction of zero gates, so it needs no tuning.
         open_gates = torch.stack([gate.mean() for gate in gates]).sum()
         zeros = torch.stack([(gate == 0).float().mean() for gate in gates]).mean().item()
         wanted = options.zeros * min(1, progress / 0.3) + 0.5 * (1 - min(1, progress / 0.3))
@@ -172,7 +174,8 @@ def train(model, tokens, held_out, options):
 
 @torch.no_grad()
 def sort_neurons(model, tokens, generator):
-    """Puts the neurons that fire most first. The model is the same; those that fire together lie together."""
+    """Sorts the neurons by how often they fire, so that those that fire together are adjacent. The model's results stay
+    the same."""
     model.eval()
     _, gates = model(windows(tokens, 32, generator)[0])
     for layer, gate in zip(model.layers, gates):
@@ -182,10 +185,10 @@ def sort_neurons(model, tokens, generator):
         layer.down.weight.copy_(layer.down.weight[:, order].clone())
 
 
-# ------------------------------------------------------------------------------------------------------------------ GGUF
+# ---------------------------------------------------------------------------------------------------------------- GGUF
 
 def round_q8_0(weights):
-    """What Q8_0 makes of a matrix."""
+    """Rounds a matrix to values that Q8_0 can store."""
     quantised = gguf.quants.quantize(weights.detach().numpy(), gguf.GGMLQuantizationType.Q8_0)
     return torch.from_numpy(gguf.quants.dequantize(quantised, gguf.GGMLQuantizationType.Q8_0).copy())
 
@@ -239,14 +242,15 @@ def write_gguf(path, model, tokenizer):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True, help="folder with wikitext2-valid.txt and wikitext2-test.txt")
+    parser.add_argument("--data", type=Path, required=True,
+                        help="folder with wikitext2-valid.txt and wikitext2-test.txt")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rate", type=float, default=2.5e-3)
     parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--zeros", type=float, default=0.89, help="part of the gates that is to be zero")
-    parser.add_argument("--penalty", type=float, default=0.002, help="on open gates, at first")
+    parser.add_argument("--zeros", type=float, default=0.89, help="target fraction of zero gates")
+    parser.add_argument("--penalty", type=float, default=0.002, help="initial penalty on open gates")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -254,23 +258,24 @@ def main():
     torch.manual_seed(options.seed)
 
     test = articles(options.data / "wikitext2-test.txt")
-    border = len(test) * 3 // 4
-    texts = articles(options.data / "wikitext2-valid.txt") + test[:border]
+    boundary = len(test) * 3 // 4
+    texts = articles(options.data / "wikitext2-valid.txt") + test[:boundary]
     tokenizer = train_tokenizer(texts)
-    tokens, held_out = encode(tokenizer, texts), encode(tokenizer, test[border:])
+    tokens, held_out = encode(tokenizer, texts), encode(tokenizer, test[boundary:])
     model = ReGluLlama(options.dropout)
-    print(f"{len(tokens)} tokens, {len(held_out)} held out, {sum(p.numel() for p in model.parameters())} parameters", flush=True)
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{len(tokens)} tokens, {len(held_out)} held out, {parameters} parameters", flush=True)
     train(model, tokens, held_out, options)
     sort_neurons(model, tokens, torch.Generator().manual_seed(options.seed))
 
-    with torch.no_grad():  # measured as it is stored
+    with torch.no_grad():  # evaluates the weights as stored
         for parameter in model.parameters():
             if parameter.dim() == 2:
                 parameter.copy_(round_q8_0(parameter))
     nll, zeros = evaluate(model, held_out)
-    text = sum(len(text.encode()) for text in test[border:])
-    print(f"held out: {nll:.4f} nats a token, perplexity {math.exp(nll):.2f}, {nll * len(held_out) / text / math.log(2):.3f} bits "
-          f"a byte; zero gates {zeros.mean():.4f}, by layer {', '.join(f'{z:.3f}' for z in zeros)}")
+    bits = nll * len(held_out) / math.log(2) / sum(len(text.encode()) for text in test[boundary:])
+    print(f"held out: {nll:.4f} nats a token, perplexity {math.exp(nll):.2f}, {bits:.3f} bits a byte; "
+          f"zero gates {zeros.mean():.4f}, by layer {', '.join(f'{z:.3f}' for z in zeros)}")
     write_gguf(options.out, model, tokenizer)
 
 

@@ -1,6 +1,7 @@
-"""Checkpoint of LeonGuertler/SuperTinyLanguageModels (byte level) → GGUF. See README.md.
+"""Converts a byte-level checkpoint of LeonGuertler/SuperTinyLanguageModels to GGUF. See README.md.
 
-Usage: convert.py CHECKPOINT --out model.gguf [--type f32|f16|q8_0] [--words gpt-2|whitespace] [--vocabulary tokenizer.json]
+Usage: convert.py CHECKPOINT --out model.gguf [--type f32|f16|q8_0] [--words gpt-2|whitespace]
+                  [--vocabulary tokenizer.json]
        convert.py --random 10m|50m|100m --out model.gguf [--ffn-sharing] [--block-repeat N]
 """
 import argparse
@@ -13,9 +14,9 @@ import numpy as np
 
 import stlm_gguf
 
-# The parts of the model, as checkpoints and as this recipe call them.
-PARTS = {"embedding_model.": "embedder.", "core_model.": "core.", "model_head.": "head."}
-# hidden, layers, heads, queries of a key/value head, neurons
+# Names of the model's modules in checkpoints and in this recipe.
+MODULES = {"embedding_model.": "embedder.", "core_model.": "core.", "model_head.": "head."}
+# hidden, layers, heads, query heads per key/value head, neurons
 SIZES = {"10m": (384, 4, 8, 4, 1024), "50m": (512, 16, 16, 4, 1536), "100m": (768, 16, 16, 4, 2048)}
 
 
@@ -27,7 +28,7 @@ def read_safetensors(path):
         if name == "__metadata__":
             continue
         if entry["dtype"] not in ("F32", "F16"):
-            sys.exit(f"{path}: {name} is {entry['dtype']}; F32 and F16 are read")
+            sys.exit(f"{path}: {name} has type {entry['dtype']}; expected F32 or F16")
         start, end = entry["data_offsets"]
         values = np.frombuffer(data[8 + size + start:8 + size + end], "<f4" if entry["dtype"] == "F32" else "<f2")
         tensors[name] = values.astype(np.float32).reshape(entry["shape"])
@@ -35,13 +36,13 @@ def read_safetensors(path):
 
 
 def read_checkpoint(path, config_path):
-    """The reference's names and configuration."""
+    """Returns the reference's model configuration and {canonical name: weights}."""
     if path.suffix == ".safetensors":
         weights, found = read_safetensors(path), json.loads((config_path or path.with_suffix(".json")).read_text())
     else:
-        import torch  # only here: the other ways need no PyTorch
+        import torch  # imported here because the other inputs need no PyTorch
 
-        # A checkpoint holds its configuration as an object of OmegaConf: only load files that you trust.
+        # Unpickling runs code from the file: a checkpoint stores its configuration as an OmegaConf object.
         saved = torch.load(path, map_location="cpu", weights_only=False)
         weights = {name: tensor.float().numpy() for name, tensor in saved["model"].items()}
         found = json.loads(config_path.read_text()) if config_path else saved["config"]
@@ -53,7 +54,7 @@ def read_checkpoint(path, config_path):
 def canonical(name):
     for wrapper in ("module.", "_orig_mod."):
         name = name.removeprefix(wrapper)
-    for theirs, ours in PARTS.items():
+    for theirs, ours in MODULES.items():
         if name.startswith(theirs):
             name = ours + name[len(theirs):]
     return name
@@ -62,16 +63,16 @@ def canonical(name):
 def check(config, weights):
     biases = [name for name in weights if name.endswith(".bias")]
     if biases:
-        sys.exit(f"the engine's stlm has no biases, but there is {biases[0]}")
+        sys.exit(f"the checkpoint has biases, such as {biases[0]}; the architecture stlm has none")
     ffn = config["core_model"]["ffn"]["ffn_type"]
     if ffn != "swiglu" or config.get("positional_encoding_type", "rope") != "rope":
-        sys.exit(f"the core has to be of SwiGLU and rope, not {ffn} and {config.get('positional_encoding_type')}")
+        sys.exit(f"the core must use swiglu and rope, not {ffn} and {config.get('positional_encoding_type')}")
     if weights["embedder.byte_token_embedder.weight"].shape[0] != stlm_gguf.VOCABULARY:
-        sys.exit(f"the byte vocabulary has to be {stlm_gguf.VOCABULARY}: 256 bytes, pad, end")
+        sys.exit(f"the byte vocabulary must have {stlm_gguf.VOCABULARY} symbols: 256 bytes, pad, end")
 
 
 def random_model(size, shares_ffn, repeat):
-    """Weights that say nothing, of sizes as the reference's configurations have them: for tests and measurements."""
+    """Returns a configuration of the reference's sizes and random weights, for tests and measurements."""
     hidden, layers, heads, group, ffn = SIZES[size]
     width, length = 128, 12
     config = {"core_model": {"num_layers": layers * repeat, "ffn": {"ffn_type": "swiglu", "ffn_dim": ffn},
@@ -81,7 +82,8 @@ def random_model(size, shares_ffn, repeat):
     weights = {}
 
     def add(name, rows, columns, scale=1.0):
-        weights[name + ".weight"] = (generator.standard_normal((rows, columns)) * scale / columns ** 0.5).astype(np.float32)
+        values = generator.standard_normal((rows, columns)) * scale / columns ** 0.5
+        weights[name + ".weight"] = values.astype(np.float32)
 
     def add_norm(name, size):
         weights[name + ".weight"] = np.ones(size, np.float32)
@@ -108,7 +110,8 @@ def random_model(size, shares_ffn, repeat):
         prefix = f"core.transformer.h.{i}."
         if i % repeat != 0:
             before = f"core.transformer.h.{i - 1}."
-            weights.update({prefix + name[len(before):]: values for name, values in list(weights.items()) if name.startswith(before)})
+            weights.update({prefix + name[len(before):]: values for name, values in list(weights.items())
+                            if name.startswith(before)})
             continue
         for norm in ("attn_norm", "ffn_norm"):
             add_norm(prefix + norm, hidden)
@@ -123,18 +126,23 @@ def random_model(size, shares_ffn, repeat):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("checkpoint", type=Path, nargs="?", help="a .pt of the reference's trainer, or .safetensors with .json beside it")
+    parser.add_argument("checkpoint", type=Path, nargs="?",
+                        help="a .pt file of the reference's trainer, or a .safetensors file with a .json next to it")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--type", choices=stlm_gguf.TYPES, default="f32", help="of matrices")
-    parser.add_argument("--words", choices=("gpt-2", "whitespace"), default="gpt-2", help="where texts are cut into words")
-    parser.add_argument("--vocabulary", type=Path, help="tokenizer.json of GPT-2: words are cut at the borders of its tokens, as the reference does")
-    parser.add_argument("--config", type=Path, help="the configuration as JSON, where the checkpoint has none that can be read")
-    parser.add_argument("--random", choices=SIZES, help="random weights instead of a checkpoint")
-    parser.add_argument("--ffn-sharing", action="store_true", help="of random weights: one feed-forward network for all layers")
-    parser.add_argument("--block-repeat", type=int, default=1, help="of random weights: each block so many times in succession")
+    parser.add_argument("--type", choices=stlm_gguf.TYPES, default="f32", help="type of the matrices")
+    parser.add_argument("--words", choices=("gpt-2", "whitespace"), default="gpt-2",
+                        help="how text is split into words")
+    parser.add_argument("--vocabulary", type=Path,
+                        help="tokenizer.json of GPT-2: splits words at its token boundaries, as the reference does")
+    parser.add_argument("--config", type=Path, help="configuration as JSON, if the checkpoint's cannot be read")
+    parser.add_argument("--random", choices=SIZES, help="generate random weights instead of reading a checkpoint")
+    parser.add_argument("--ffn-sharing", action="store_true",
+                        help="with --random: all layers share one feed-forward network")
+    parser.add_argument("--block-repeat", type=int, default=1,
+                        help="with --random: number of consecutive layers that share all weights")
     options = parser.parse_args()
     if (options.checkpoint is None) == (options.random is None):
-        parser.error("either a checkpoint or --random")
+        parser.error("pass either a checkpoint or --random")
     if options.random:
         config, weights = random_model(options.random, options.ffn_sharing, options.block_repeat)
         name = f"STLM {options.random} of random weights"
@@ -142,9 +150,10 @@ def main():
         config, weights = read_checkpoint(options.checkpoint, options.config)
         name = options.checkpoint.stem
     if options.vocabulary and options.words != "gpt-2":
-        parser.error("--vocabulary cuts the words of --words gpt-2")
+        parser.error("--vocabulary requires --words gpt-2")
     check(config, weights)
-    parameters = stlm_gguf.write(options.out, config, weights, options.type, options.words, name, vocabulary=options.vocabulary)
+    parameters = stlm_gguf.write(options.out, config, weights, options.type, options.words, name,
+                                 vocabulary=options.vocabulary)
     print(f"{parameters} parameters, {options.out.stat().st_size} bytes")
 
 

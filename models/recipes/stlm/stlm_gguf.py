@@ -1,21 +1,23 @@
-"""Weights of a Super Tiny Language Model under the reference's names → a GGUF file of the architecture `stlm`.
+"""Writes the weights of a Super Tiny Language Model as a GGUF file of the architecture `stlm`.
 
-docs/formats.md has the keys and the tensors.
+The weights have the reference's names. docs/formats.md describes the keys and tensors.
 """
 import json
 
 import gguf
 import numpy as np
 
-TYPES = {"f32": gguf.GGMLQuantizationType.F32, "f16": gguf.GGMLQuantizationType.F16, "q8_0": gguf.GGMLQuantizationType.Q8_0}
-FILE_TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
-HEADS_OF_BYTES = 8  # the reference has no option for it
+TYPES = {"f32": gguf.GGMLQuantizationType.F32, "f16": gguf.GGMLQuantizationType.F16,
+         "q8_0": gguf.GGMLQuantizationType.Q8_0}
+FILE_TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTLY_F16,
+              "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
+BYTE_HEADS = 8  # fixed in the reference
 EPSILON, ROPE_BASE = 1e-6, 10000.0
 PAD, END, VOCABULARY = 256, 257, 258
 
 
 def layer_tensors(weights, layer):
-    """The tensors of one layer of the core, by what follows "core.transformer.h.N."."""
+    """Returns the tensors of one layer of the core, by their names without "core.transformer.h.N."."""
     prefix = f"core.transformer.h.{layer}."
     return {name[len(prefix):]: values for name, values in weights.items() if name.startswith(prefix)}
 
@@ -25,16 +27,17 @@ def same(a, b):
 
 
 def sharing(layers):
-    """(how many layers in succession are the same, whether those that differ have the same feed-forward matrices)."""
+    """Returns (number of consecutive equal layers, whether the different layers share their feed-forward matrices)."""
     repeat = next(r for r in range(len(layers), 0, -1)
                   if len(layers) % r == 0 and all(same(layers[i], layers[i - i % r]) for i in range(len(layers))))
-    matrices = [{name: values for name, values in layer.items() if name.startswith("ffn.")} for layer in layers[::repeat]]
+    matrices = [{name: values for name, values in layer.items() if name.startswith("ffn.")}
+                for layer in layers[::repeat]]
     shared = len(matrices) > 1 and all(not other or same(matrices[0], other) for other in matrices[1:])
     return repeat, shared
 
 
 def pad_heads(matrix, heads, width, padded, axis=0):
-    """Zeros behind each head's values: the engine's heads are multiples of eight wide."""
+    """Pads each head with zeros from `width` to `padded`: the engine needs head widths that are multiples of eight."""
     matrix = np.moveaxis(matrix, axis, 0)
     wide = np.zeros((heads, padded, matrix.shape[1]), matrix.dtype)
     wide[:, :width] = matrix.reshape(heads, width, -1)
@@ -42,30 +45,34 @@ def pad_heads(matrix, heads, width, padded, axis=0):
 
 
 def add_vocabulary(writer, path):
-    """The tokens and merges of a tokenizer.json with byte-level BPE: texts are cut at the borders of these tokens."""
+    """Adds the tokens and merges of a tokenizer.json with byte-level BPE, at whose boundaries words are split."""
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
     model, added = tokenizer["model"], {token["content"] for token in tokenizer["added_tokens"]}
     if model["type"] != "BPE" or (tokenizer["pre_tokenizer"] or {}).get("type") != "ByteLevel":
-        raise ValueError(f"{path} has another tokenizer than GPT-2's")
+        raise ValueError(f"{path} is not a tokenizer of GPT-2's kind (byte-level BPE)")
     tokens = sorted((token for token in model["vocab"] if token not in added), key=model["vocab"].get)
     writer.add_token_list(tokens)
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]])
 
 
-def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None, begins=False, vocabulary=None):
-    """config: hidden_dim, context_window, byte_context_window, byte_embedding_dim, core_model as the reference has them."""
+def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license=None, add_bos=False, vocabulary=None):
+    """Writes the file and returns the number of stored parameters.
+
+    config has the reference's hidden_dim, context_window, byte_context_window, byte_embedding_dim and core_model.
+    """
     core, attention = config["core_model"], config["core_model"]["attn"]
     hidden, layer_count, heads = config["hidden_dim"], core["num_layers"], attention["num_heads"]
     kv_heads, width = heads // attention["group_size"], hidden // heads
     padded = -(-width // 8) * 8
     layers = [layer_tensors(weights, i) for i in range(layer_count)]
-    for i in range(1, layer_count):  # matrices that are tied are there once
-        for part, values in layers[0].items():
-            if part.startswith("ffn."):
-                layers[i].setdefault(part, values)
+    for i in range(1, layer_count):  # a checkpoint stores shared matrices only in the first layer
+        for tensor, values in layers[0].items():
+            if tensor.startswith("ffn."):
+                layers[i].setdefault(tensor, values)
     repeat, shares_ffn = sharing(layers)
     layers = layers[::repeat]
-    enders = [len({n.split(".")[2] for n in weights if n.startswith(f"{end}.transformer.")}) for end in ("embedder", "head")]
+    byte_blocks = [len({name.split(".")[2] for name in weights if name.startswith(f"{end}.transformer.")})
+                   for end in ("embedder", "head")]
 
     writer = gguf.GGUFWriter(path, "stlm")
     writer.add_name(name)
@@ -91,13 +98,13 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license
         writer.add_bool("stlm.ffn_sharing", True)
     writer.add_uint32("stlm.chunk_length", config["byte_context_window"])
     writer.add_uint32("stlm.byte.embedding_length", config["byte_embedding_dim"])
-    writer.add_uint32("stlm.byte.head_count", HEADS_OF_BYTES)
-    writer.add_uint32("stlm.byte.embedder_block_count", enders[0])
-    writer.add_uint32("stlm.byte.head_block_count", enders[1])
+    writer.add_uint32("stlm.byte.head_count", BYTE_HEADS)
+    writer.add_uint32("stlm.byte.embedder_block_count", byte_blocks[0])
+    writer.add_uint32("stlm.byte.head_block_count", byte_blocks[1])
     writer.add_tokenizer_model("bytes")
     writer.add_tokenizer_pre(words)
     writer.add_uint32("tokenizer.ggml.chunk_length", config["byte_context_window"])
-    writer.add_add_bos_token(begins)  # with the end of another text
+    writer.add_add_bos_token(add_bos)  # BOS is the end chunk
     if vocabulary is not None:
         add_vocabulary(writer, vocabulary)
 
@@ -107,13 +114,13 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license
         nonlocal parameters
         values = np.ascontiguousarray(values, np.float32)
         parameters += values.size
-        kept = TYPES["f32"] if exact or values.ndim < 2 else TYPES[kind]
-        if kept == TYPES["q8_0"] and values.shape[-1] % 32 != 0:
-            kept = TYPES["f16"]
-        if kept == TYPES["f32"]:
+        stored = TYPES["f32"] if exact or values.ndim < 2 else TYPES[kind]
+        if stored == TYPES["q8_0"] and values.shape[-1] % 32 != 0:
+            stored = TYPES["f16"]
+        if stored == TYPES["f32"]:
             writer.add_tensor(tensor, values)
         else:
-            writer.add_tensor(tensor, gguf.quants.quantize(values, kept), raw_dtype=kept)
+            writer.add_tensor(tensor, gguf.quants.quantize(values, stored), raw_dtype=stored)
 
     add("token_embd.weight", weights["embedder.byte_token_embedder.weight"])
     add("position_embd.weight", weights["embedder.pos_encoder.pe.weight"], exact=True)
@@ -121,12 +128,12 @@ def write(path, config, weights, kind="f32", words="gpt-2", name="STLM", license
     add("dec.position_embd.weight", weights["head.pos_encoder.pe.weight"], exact=True)
     if not np.array_equal(weights["head.lm_head.weight"], weights["embedder.byte_token_embedder.weight"]):
         add("output.weight", weights["head.lm_head.weight"])
-    for end, prefix, count in (("embedder", "enc", enders[0]), ("head", "dec", enders[1])):
+    byte_tensors = (("attn_norm", "attn_norm"), ("attn_qkv", "attn.c_attn"), ("attn_output", "attn.c_proj"),
+                    ("ffn_norm", "ffn_norm"), ("ffn_up", "ffn.linear_1"), ("ffn_down", "ffn.linear_2"))
+    for end, prefix, count in (("embedder", "enc", byte_blocks[0]), ("head", "dec", byte_blocks[1])):
         for i in range(count):
-            of = f"{end}.transformer.{i}."
-            for ours, theirs in (("attn_norm", "attn_norm"), ("attn_qkv", "attn.c_attn"), ("attn_output", "attn.c_proj"),
-                                 ("ffn_norm", "ffn_norm"), ("ffn_up", "ffn.linear_1"), ("ffn_down", "ffn.linear_2")):
-                add(f"{prefix}.blk.{i}.{ours}.weight", weights[f"{of}{theirs}.weight"])
+            for ours, theirs in byte_tensors:
+                add(f"{prefix}.blk.{i}.{ours}.weight", weights[f"{end}.transformer.{i}.{theirs}.weight"])
     for i, layer in enumerate(layers):
         block = f"blk.{i}."
         query, key, value = np.split(layer["attn.c_attn.weight"], [hidden, hidden + kv_heads * width])

@@ -1,6 +1,6 @@
-"""Trains a small model that reads and writes bytes, and writes it as a GGUF file.
+"""Trains a small model that reads and writes bytes.
 
-Captions → chunks of bytes → the graph of convert.py's models, smaller → Q8_0. See README.md.
+Captions → chunks of bytes → a smaller model with the graph of convert.py's models → a GGUF file in Q8_0. See README.md.
 Usage: train.py --data FOLDER --out stlm-tiny.gguf [--steps N] [--threads N]
 """
 import argparse
@@ -18,24 +18,24 @@ from torch import nn
 import stlm_gguf
 from stlm_gguf import END, EPSILON, PAD, ROPE_BASE, VOCABULARY
 
-LENGTH, WIDTH, BYTE_HEADS = 12, 64, 8  # of a chunk; of a byte
-EMBEDDER, HEAD_BLOCKS = (64, 192), 2   # widths of the embedder's blocks; blocks of the head
+LENGTH, WIDTH, BYTE_HEADS = 12, 64, 8  # bytes of a chunk; width and attention heads of the byte blocks
+EMBEDDER, HEAD_BLOCKS = (64, 192), 2   # widths of the embedder's blocks; number of blocks in the head
 HIDDEN, HEADS, GROUP, LAYERS, FFN, CONTEXT = 192, 6, 3, 6, 768, 128
 
 
-# ------------------------------------------------------------------------------------------------------------------ text
+# ---------------------------------------------------------------------------------------------------------------- text
 
 def captions(path):
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-CUTTER = pre_tokenizers.ByteLevel(add_prefix_space=False)  # with GPT-2's expression
+PRE_TOKENIZER = pre_tokenizers.ByteLevel(add_prefix_space=False)  # uses GPT-2's regular expression
 
 
 def chunks_of(text):
-    """The chunks of a text, as src/tokenize/chunks.cpp cuts them, without the end."""
+    """Splits a text into chunks like src/tokenize/chunks.cpp, without an end chunk."""
     chunks = []
-    for _, (first, last) in CUTTER.pre_tokenize_str(text):
+    for _, (first, last) in PRE_TOKENIZER.pre_tokenize_str(text):
         word = text[first:last].encode()
         while len(word) > LENGTH:
             end = LENGTH
@@ -48,7 +48,7 @@ def chunks_of(text):
 
 
 def encode(texts):
-    """[chunks, LENGTH] symbols; each text begins with the end of another."""
+    """Returns symbols [chunks, LENGTH]. Each text begins with an end chunk."""
     rows = []
     for text in texts:
         rows.append([END] + [PAD] * (LENGTH - 1))
@@ -56,7 +56,7 @@ def encode(texts):
     return torch.tensor(rows, dtype=torch.long)
 
 
-# ----------------------------------------------------------------------------------------------------------------- model
+# --------------------------------------------------------------------------------------------------------------- model
 
 class RmsNorm(nn.Module):
     def __init__(self, width):
@@ -74,14 +74,16 @@ def linear(columns, rows, gain=1.0):
 
 
 def attend(x, qkv, heads, kv_heads, rotation=None):
-    """x [batch, length, width]; causal with a rotation."""
+    """Attention over x [batch, length, width]. With a rotation it is causal, without one bidirectional."""
     batch, length, width = x.shape
     head = width // heads
-    q, k, v = (part.view(batch, length, -1, head).transpose(1, 2) for part in qkv(x).split([width, kv_heads * head, kv_heads * head], -1))
+    qkv = qkv(x).split([width, kv_heads * head, kv_heads * head], -1)
+    q, k, v = (matrix.view(batch, length, -1, head).transpose(1, 2) for matrix in qkv)
     if rotation is not None:
-        q, k = (rotate(part, *rotation) for part in (q, k))
-    k, v = (part.repeat_interleave(heads // kv_heads, 1) for part in (k, v))
-    return F.scaled_dot_product_attention(q, k, v, is_causal=rotation is not None).transpose(1, 2).reshape(batch, length, width)
+        q, k = (rotate(matrix, *rotation) for matrix in (q, k))
+    k, v = (matrix.repeat_interleave(heads // kv_heads, 1) for matrix in (k, v))
+    attended = F.scaled_dot_product_attention(q, k, v, is_causal=rotation is not None)
+    return attended.transpose(1, 2).reshape(batch, length, width)
 
 
 def rotate(x, cosine, sine):
@@ -90,7 +92,8 @@ def rotate(x, cosine, sine):
 
 
 class ByteBlock(nn.Module):
-    """The network has no sum around it, so what it gives is as large as what it takes."""
+    """A byte block. Its feed-forward network has no residual connection, so its initial weights preserve the scale of
+    the input."""
 
     def __init__(self, width, out, ffn):
         super().__init__()
@@ -107,8 +110,9 @@ class Layer(nn.Module):
     def __init__(self, ffn):
         super().__init__()
         self.attn_norm, self.ffn_norm = RmsNorm(HIDDEN), RmsNorm(HIDDEN)
-        self.attn = nn.ModuleDict({"c_attn": linear(HIDDEN, HIDDEN + 2 * HIDDEN // GROUP), "c_proj": linear(HIDDEN, HIDDEN, (2 * LAYERS) ** -0.5)})
-        self.ffn = ffn  # of all layers
+        self.attn = nn.ModuleDict({"c_attn": linear(HIDDEN, HIDDEN + 2 * HIDDEN // GROUP),
+                                   "c_proj": linear(HIDDEN, HIDDEN, (2 * LAYERS) ** -0.5)})
+        self.ffn = ffn  # shared by all layers
 
     def forward(self, x, rotation):
         x = x + self.attn["c_proj"](attend(self.attn_norm(x), self.attn["c_attn"], HEADS, HEADS // GROUP, rotation))
@@ -124,7 +128,7 @@ class Positions(nn.Module):
 
 
 class Stlm(nn.Module):
-    """Modules have the reference's names."""
+    """The model. Its modules have the reference's names."""
 
     def __init__(self):
         super().__init__()
@@ -133,9 +137,12 @@ class Stlm(nn.Module):
         nn.init.normal_(byte_embedder.weight, std=0.5)
         self.embedder = nn.ModuleDict({
             "byte_token_embedder": byte_embedder, "pos_encoder": Positions(),
-            "transformer": nn.ModuleList(ByteBlock(widths[i], widths[i + 1], 4 * widths[i]) for i in range(len(EMBEDDER)))})
-        ffn = nn.ModuleDict({"linear_1": linear(HIDDEN, FFN), "linear_3": linear(HIDDEN, FFN), "linear_2": linear(FFN, HIDDEN, (2 * LAYERS) ** -0.5)})
-        self.core = nn.ModuleDict({"transformer": nn.ModuleDict({"h": nn.ModuleList(Layer(ffn) for _ in range(LAYERS))})})
+            "transformer": nn.ModuleList(ByteBlock(widths[i], widths[i + 1], 4 * widths[i])
+                                         for i in range(len(EMBEDDER)))})
+        ffn = nn.ModuleDict({"linear_1": linear(HIDDEN, FFN), "linear_3": linear(HIDDEN, FFN),
+                             "linear_2": linear(FFN, HIDDEN, (2 * LAYERS) ** -0.5)})
+        layers = nn.ModuleList(Layer(ffn) for _ in range(LAYERS))
+        self.core = nn.ModuleDict({"transformer": nn.ModuleDict({"h": layers})})
         self.head = nn.ModuleDict({
             "projection": linear(HIDDEN, LENGTH * WIDTH, 0.5), "pos_encoder": Positions(),
             "transformer": nn.ModuleList(ByteBlock(WIDTH, WIDTH, 4 * WIDTH) for _ in range(HEAD_BLOCKS)),
@@ -146,9 +153,9 @@ class Stlm(nn.Module):
         self.register_buffer("sine", angles.sin(), persistent=False)
 
     def forward(self, symbols):
-        """[batch, context, LENGTH] → the logits of the next chunk's symbols [batch, context, LENGTH, VOCABULARY]."""
+        """Maps [batch, context, LENGTH] to logits of the next chunk's symbols [batch, context, LENGTH, VOCABULARY]."""
         batch, context, _ = symbols.shape
-        # Words come again and again: each is embedded once.
+        # Words repeat often, so each distinct chunk is embedded once.
         unique, places = symbols.flatten(0, 1).unique(dim=0, return_inverse=True)
         x = self.embedder["byte_token_embedder"](unique) + self.embedder["pos_encoder"].pe.weight
         for block in self.embedder["transformer"]:
@@ -163,20 +170,20 @@ class Stlm(nn.Module):
         return self.head["lm_head"](y).view(batch, context, LENGTH, VOCABULARY)
 
 
-def counted(symbols):
-    """Which symbols a chunk is predicted by: its bytes and what ends it."""
+def loss_mask(symbols):
+    """Returns a mask of the symbols that the loss counts: the bytes of a chunk and the symbol that ends it."""
     ended = (symbols >= PAD).long().cumsum(-1)
     return ended - (symbols >= PAD).long() == 0
 
 
 def loss_of(model, inputs, targets):
-    """The sum of the negative log-likelihoods, in nats."""
+    """Returns the sum of the negative log-likelihoods in nats."""
     logits = model(inputs)
-    mask = counted(targets)
+    mask = loss_mask(targets)
     return F.cross_entropy(logits[mask], targets[mask], reduction="sum")
 
 
-# -------------------------------------------------------------------------------------------------------------- training
+# ------------------------------------------------------------------------------------------------------------ training
 
 def bytes_in(symbols):
     return (symbols < PAD).sum().item()
@@ -184,15 +191,15 @@ def bytes_in(symbols):
 
 @torch.no_grad()
 def bits_per_byte(model, symbols, limit=1 << 30):
-    """Over windows without overlap, all chunks of each but the first."""
+    """Scores windows without overlap, all chunks of each except the first."""
     model.eval()
     nll, count = 0.0, 0
     for at in range(0, min(len(symbols), limit) - 1, CONTEXT * 8):
-        piece = symbols[at:at + CONTEXT * 8]
-        piece = piece[:len(piece) // CONTEXT * CONTEXT].view(-1, CONTEXT, LENGTH)
-        if len(piece) > 0:
-            nll += loss_of(model, piece[:, :-1], piece[:, 1:]).item()
-            count += bytes_in(piece[:, 1:])
+        batch = symbols[at:at + CONTEXT * 8]
+        batch = batch[:len(batch) // CONTEXT * CONTEXT].view(-1, CONTEXT, LENGTH)
+        if len(batch) > 0:
+            nll += loss_of(model, batch[:, :-1], batch[:, 1:]).item()
+            count += bytes_in(batch[:, 1:])
     model.train()
     return nll / count / math.log(2)
 
@@ -201,8 +208,8 @@ def train(model, symbols, held_out, options):
     generator = torch.Generator().manual_seed(options.seed)
     matrices = [p for p in model.parameters() if p.dim() == 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}],
-                                  lr=options.rate, betas=(0.9, 0.98))
+    groups = [{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98))
     started = time.time()
     for step in range(options.steps):
         rate = options.rate * min(1, (step + 1) / 50) * (1 - step / options.steps)
@@ -216,13 +223,14 @@ def train(model, symbols, held_out, options):
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if (step + 1) % 250 == 0:
-            print(f"step {step + 1} loss {loss.item() / math.log(2):.3f} held-out {bits_per_byte(model, held_out, 4096):.3f} bits a byte, "
+            bits = bits_per_byte(model, held_out, 4096)
+            print(f"step {step + 1} loss {loss.item() / math.log(2):.3f} held-out {bits:.3f} bits a byte, "
                   f"{time.time() - started:.0f} s: {sample(model, 'A man', 24)}", flush=True)
 
 
 @torch.no_grad()
 def sample(model, text, count):
-    """Goes on greedily, as the engine does."""
+    """Continues a text greedily, as the engine does at temperature 0."""
     model.eval()
     rows = encode([text])
     for _ in range(count):
@@ -254,26 +262,32 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
 
-    learned, *others = (captions(options.data / f"multi30k/{part}.en") for part in ("train", "val", "test_2016_flickr"))
-    random.Random(options.seed).shuffle(learned)
-    symbols = encode(learned)
-    held_out, test = (encode(texts) for texts in others)
+    training, validation, test = (captions(options.data / f"multi30k/{split}.en")
+                                  for split in ("train", "val", "test_2016_flickr"))
+    random.Random(options.seed).shuffle(training)
+    symbols, held_out, test = encode(training), encode(validation), encode(test)
     model = Stlm()
-    print(f"{len(symbols)} chunks of {bytes_in(symbols)} bytes, {sum(p.numel() for p in model.parameters())} parameters", flush=True)
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{len(symbols)} chunks of {bytes_in(symbols)} bytes, {parameters} parameters", flush=True)
     train(model, symbols, held_out, options)
 
-    with torch.no_grad():  # measured as it is stored
+    with torch.no_grad():  # evaluates the weights as stored
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and ".pe." not in name:
-                quantised = gguf.quants.quantize(parameter.numpy(), gguf.GGMLQuantizationType.Q8_0)
-                parameter.copy_(torch.from_numpy(gguf.quants.dequantize(quantised, gguf.GGMLQuantizationType.Q8_0).copy()))
-    print(f"as stored: {bits_per_byte(model, held_out):.4f} bits a byte of val, {bits_per_byte(model, test):.4f} of test_2016_flickr")
+                quantised = gguf.quants.quantize(parameter.numpy(), stlm_gguf.TYPES["q8_0"])
+                stored = gguf.quants.dequantize(quantised, stlm_gguf.TYPES["q8_0"])
+                parameter.copy_(torch.from_numpy(stored.copy()))
+    print(f"as stored: {bits_per_byte(model, held_out):.4f} bits a byte on val, "
+          f"{bits_per_byte(model, test):.4f} on test_2016_flickr")
     for text in ("A", "Two men", "A little girl", "The dog"):
         print(sample(model, text, 40))
-    config = {"core_model": {"num_layers": LAYERS, "ffn": {"ffn_type": "swiglu", "ffn_dim": FFN}, "attn": {"num_heads": HEADS, "group_size": GROUP}},
-              "hidden_dim": HIDDEN, "context_window": CONTEXT, "byte_context_window": LENGTH, "byte_embedding_dim": WIDTH}
+    config = {"core_model": {"num_layers": LAYERS, "ffn": {"ffn_type": "swiglu", "ffn_dim": FFN},
+                             "attn": {"num_heads": HEADS, "group_size": GROUP}},
+              "hidden_dim": HIDDEN, "context_window": CONTEXT, "byte_context_window": LENGTH,
+              "byte_embedding_dim": WIDTH}
     weights = {name: values.numpy() for name, values in model.state_dict().items()}
-    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny", license="CC-BY-NC-SA-4.0", begins=True)
+    parameters = stlm_gguf.write(options.out, config, weights, "q8_0", "gpt-2", "STLM tiny",
+                                 license="CC-BY-NC-SA-4.0", add_bos=True)
     print(f"{parameters} parameters stored, {options.out.stat().st_size} bytes")
 
 

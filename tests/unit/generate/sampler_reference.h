@@ -1,5 +1,4 @@
-// Shared by the tests of the sampler: a sampler with its memory, random logits, and a naive reference that sorts
-// everything.
+// Shared by the tests of the sampler: a sampler with its memory, random logits, and a naive reference.
 #pragma once
 
 #include <algorithm>
@@ -93,8 +92,8 @@ inline void keep_mass(std::vector<WeightedToken>& list, double p, bool exceed) {
   }
 }
 
-// The documented chain, in double and with complete sorts. Returns the remaining tokens in ascending order of id, with
-// their probabilities.
+// The documented chain, in double and with complete sorts. Returns the remaining tokens and their probabilities in
+// ascending order of id.
 inline std::vector<WeightedToken> reference(const std::vector<float>& logits, const SamplerOptions& options,
                                             const std::vector<LogitBias>& biases = {},
                                             const std::vector<int32_t>& accepted = {}) {

@@ -1,5 +1,4 @@
-// The sampler's cuts (top-k, typical-p, top-p, min-p): draws against the reference, and frequencies against exact
-// probabilities.
+// The sampler's cuts (top-k, typical-p, top-p, min-p), and the frequencies of its draws.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>

@@ -71,16 +71,16 @@ TEST_CASE("a step on the selected neurons is a step on the model whose other neu
                         Case{TensorType::kQ8_0, "silu", 0.01}, Case{TensorType::kQ8_0, "relu", 0.01}}) {
     const std::vector<uint8_t> file =
         TinyLlama(c.type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, c.activation).writer.file();
-    TestSession light, dense;
-    REQUIRE(load(light, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
+    TestSession half, dense;
+    REQUIRE(load(half, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
     REQUIRE(load(dense, file).ok());
-    set_ffn(light, 0.5f);
-    configure(light);
+    set_ffn(half, 0.5f);
+    configure(half);
     configure(dense);
-    prefill(light, text(20), 7);
+    prefill(half, text(20), 7);
     prefill(dense, text(20), 7);
-    CHECK(logits(light) == logits(dense));  // all neurons evaluate the prompt
-    step(light);
+    CHECK(logits(half) == logits(dense));  // all neurons evaluate the prompt
+    step(half);
     step(dense);
     const std::vector<float> pruned = logits_of_step(light);
     const PromptNeurons& neurons = light.session->memory.pruning.neurons;

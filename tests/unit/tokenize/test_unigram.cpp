@@ -38,8 +38,8 @@ struct UnigramWriter : VocabularyWriter {
 constexpr int32_t kEnd = 1, kUnknown = 2;
 constexpr EncodeOptions kPlainText = {.add_special = false};
 
-// Encodes rules as in a file: a double array in which each node has a block of 256 units for its children, then the
-// replacement strings.
+// Encodes rules as in a file: a double array with a block of 256 units for each node's children, then the replacement
+// strings.
 std::vector<uint8_t> charsmap_of(const std::map<std::string, std::string>& rules) {
   std::vector<uint32_t> units(256, 0);
   std::string replacements;
