@@ -1,6 +1,6 @@
-// A model file with some bytes changed is loaded, prompted and stepped a few times, with an error or tokens as the
-// result. The files are three that are made here, one of them a split model, and those in the folder
-// CAMELGPT_FUZZ_MODELS (scripts/fuzz.mjs puts one of each architecture there).
+// A model file with some bytes changed is loaded, prompted and stepped a few times: the result is an error or tokens.
+// Three files are made here, one of them a split model; the others come from the folder CAMELGPT_FUZZ_MODELS, where
+// scripts/fuzz.mjs puts one of each architecture.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>

@@ -1,5 +1,5 @@
-// A saved state with some bytes changed is restored and continued, with an error or tokens as the result. The models
-// cover plain attention, an 8-bit cache, short convolutions, byte-level chunks and masked decoding.
+// A saved state with some bytes changed is restored and continued: the result is an error or tokens. The models cover
+// plain attention, an 8-bit cache, short convolutions, byte-level chunks and masked decoding.
 #include <cstring>
 #include <memory>
 
