@@ -27,7 +27,7 @@ enum class ErrorCode : uint8_t {
   kBadState,                 // a call that is not possible now, for example before loading has ended
 };
 
-// The code as scripts see it, for example "bad-format".
+// The code's name in JSON and TypeScript, for example "bad-format".
 const char* error_code_name(ErrorCode code);
 
 // The result of a call that can fail. The texts are NUL-terminated, and valid only if code is not kOk.

@@ -16,7 +16,7 @@ namespace {
 enum Stage : uint32_t { kPreamble, kEntries, kStrings, kTensors, kFailed };
 
 constexpr uint64_t kPreambleBytes = 24;
-// A fragment may be the whole file: the parser checks for the end of the header each time this many bytes are copied.
+// Bytes copied between checks for the header's end: a fragment may be the whole file.
 constexpr size_t kCopyBytes = 64 * 1024;
 constexpr uint64_t kMinAlignment = 8;
 constexpr uint64_t kMaxAlignment = 65536;

@@ -27,7 +27,7 @@ uint64_t bytes_after_header(const GgufHeader& header) {
 }
 
 Status wrong_file(uint64_t files, uint64_t number, uint64_t expected_files, uint64_t expected_number) {
-  Status error = make_error(ErrorCode::kBadInput, "The files of the split model are out of order.");
+  Status error = make_error(ErrorCode::kBadInput, "This is not the expected file of the split model.");
   error = with_expected(error, "file %" PRIu64 " of %" PRIu64, expected_number + 1, expected_files);
   return files == 1 ? with_found(error, "a model in one file")
                     : with_found(error, "file %" PRIu64 " of %" PRIu64, number + 1, files);

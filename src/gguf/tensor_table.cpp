@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = INT64_MAX;
 
-// ggml's names of the unsupported types; null for unassigned numbers and for types newer than this list.
+// ggml's names for unsupported types; null for unassigned numbers and for types newer than this list.
 const char* unsupported_type_name(uint32_t type) {
   switch (type) {
     case 4: return "Q4_2";

@@ -46,7 +46,7 @@ constexpr uint64_t kv_room(uint64_t context) {
   return (context + kAttentionTile - 1) / kAttentionTile * kAttentionTile;
 }
 
-// The index of a column of the key or value at a position, within its head.
+// The index, within its head, of one column of the key or value at a position.
 constexpr size_t key_index(uint32_t width, uint32_t position, uint32_t column) {
   return static_cast<size_t>(position / kKeyBlock) * kKeyBlock * width + column / 2 * (2 * kKeyBlock) +
          position % kKeyBlock * 2 + column % 2;

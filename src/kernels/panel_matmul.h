@@ -202,8 +202,8 @@ struct PanelTile {
     if constexpr (kOffset) offset = wasm_i32x4_shl(wasm_v128_load32_splat(input_sum), kOffsetShift);
     CAMELGPT_UNROLL
     for (int h = 0; h < 2; ++h) {
-      const v128_t whole = kOffset ? wasm_i32x4_sub(total[h], offset) : total[h];
-      acc[h] = madd(wasm_f32x4_convert_i32x4(whole), wasm_f32x4_mul(scale[h], input_scales), acc[h]);
+      const v128_t integer_sum = kOffset ? wasm_i32x4_sub(total[h], offset) : total[h];
+      acc[h] = madd(wasm_f32x4_convert_i32x4(integer_sum), wasm_f32x4_mul(scale[h], input_scales), acc[h]);
     }
   }
 

@@ -70,9 +70,9 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
     std::memcpy(q, input.words + at * sizeof q, sizeof q);
     for (uint32_t section = 0; section < sections; ++section) {
       const uint32_t first = section * 16, end = sections == 2 ? first + 16 : kUnitColumns;
-      int32_t whole = 0;
+      int32_t integer_sum = 0;
       for (uint32_t i = first; i < end; ++i) {
-        whole += q[i] * (quant_at(layout, p, lane, i) - layout.offset);
+        integer_sum += q[i] * (quant_at(layout, p, lane, i) - layout.offset);
       }
       float scale, minimum = 0;  // K formats subtract their minimum
       if (layout.subs == 0) {
@@ -85,7 +85,7 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
                     static_cast<float>(side[(layout.subs + section) * kPanelRows + lane]);
         }
       }
-      sum = static_cast<float>(whole) * (scale * input.scales[at]) + sum;
+      sum = static_cast<float>(integer_sum) * (scale * input.scales[at]) + sum;
       if (layout.minimum)
         sum = minimum * (sections == 2 ? input.half_totals[2 * at + section] : input.totals[at]) + sum;
     }
@@ -142,12 +142,12 @@ void dot_rows(const Panel& weights, std::span<const uint32_t> rows, const Activa
   for (size_t i = 0; i < rows.size(); ++i) {
     float sum = 0;
     for (uint32_t u = 0; u < units; ++u) {
-      int32_t whole = 0;
+      int32_t integer_sum = 0;
       for (uint32_t c = u * kUnitColumns; c < (u + 1) * kUnitColumns; ++c) {
-        whole += input_quant(input, c) * neuron_quant(weights, rows[i], c);
+        integer_sum += input_quant(input, c) * neuron_quant(weights, rows[i], c);
       }
       const float scale = half_at(neuron_scales(weights) + static_cast<size_t>(rows[i]) * units * 2, u);
-      sum = static_cast<float>(whole) * (scale * input.scales[u]) + sum;
+      sum = static_cast<float>(integer_sum) * (scale * input.scales[u]) + sum;
     }
     y[i] = sum;
   }
@@ -160,12 +160,12 @@ void add_columns(const Panel& weights, std::span<const uint32_t> columns, const 
     float sum = 0;
     for (size_t i = 0; i < columns.size();) {
       const uint32_t unit = columns[i] / kUnitColumns;
-      int32_t whole = 0;
+      int32_t integer_sum = 0;
       for (; i < columns.size() && columns[i] / kUnitColumns == unit; ++i) {
-        whole += input_quant(input, columns[i]) * neuron_quant(weights, columns[i], row);
+        integer_sum += input_quant(input, columns[i]) * neuron_quant(weights, columns[i], row);
       }
       const float scale = half_at(neuron_scales(weights) + unit * width * 2, row);
-      sum = static_cast<float>(whole) * (scale * input.scales[unit]) + sum;
+      sum = static_cast<float>(integer_sum) * (scale * input.scales[unit]) + sum;
     }
     y[row] = sum;
   }

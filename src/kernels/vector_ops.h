@@ -89,7 +89,7 @@ struct Quantizer {
   }
 
   // Writes the low bytes of 16 words as four steps of four columns, `stride` bytes apart.
-  static inline void place_bytes(const v128_t words[2], uint32_t stride, uint8_t* out) {
+  static inline void store_bytes(const v128_t words[2], uint32_t stride, uint8_t* out) {
     const v128_t low = wasm_i32x4_splat(0x00ff00ff);
     const v128_t bytes = wasm_u8x16_narrow_i16x8(wasm_v128_and(words[0], low), wasm_v128_and(words[1], low));
     wasm_v128_store32_lane(out, bytes, 0);
@@ -100,8 +100,8 @@ struct Quantizer {
 
   // Writes 16 quants (half `half` of a unit) of token `lane` in steps of four columns. `at`: start of the tile's unit,
   // in columns.
-  static inline void place(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at,
-                           const Activations& out) {
+  static inline void store_quants(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at,
+                                  const Activations& out) {
     if constexpr (kWords) {
       uint8_t* to = out.words + at * 2 + half * 32 * tile + lane * 8;
       for (int h = 0; h < 2; ++h) {
@@ -116,10 +116,10 @@ struct Quantizer {
         const v128_t rounding = wasm_i16x8_splat(128);
         const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], rounding), 8),
                                 wasm_i16x8_shr(wasm_i16x8_add(words[1], rounding), 8)};
-        place_bytes(high, tile * 4, to);
+        store_bytes(high, tile * 4, to);
         to += tile * kUnitColumns;
       }
-      place_bytes(words, tile * 4, to);
+      store_bytes(words, tile * 4, to);
     }
   }
 
@@ -135,7 +135,7 @@ struct Quantizer {
     int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
       const Sixteen quants = round16(x + h * 16, inverse);
-      place(quants.words, tile, lane, static_cast<uint32_t>(h), first * kUnitColumns, out);
+      store_quants(quants.words, tile, lane, static_cast<uint32_t>(h), first * kUnitColumns, out);
       sums[h] = quants.sum;
       out.half_sums[half_at + h * tile] = sums[h];
       out.half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;

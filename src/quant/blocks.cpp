@@ -158,8 +158,7 @@ void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit
     case TensorType::kF16:
     case TensorType::kBF16: assert(!"float types have no units"); return;
   }
-  if (type == TensorType::kQ4_K ||
-      type == TensorType::kQ5_K) {  // one scale and one subtracted minimum for all 32 values
+  if (type == TensorType::kQ4_K || type == TensorType::kQ5_K) {  // one scale and minimum for all 32 values
     out->sub_scale[1] = out->sub_scale[0];
     out->sub_minimum[0] = out->sub_minimum[1] = -out->sub_minimum[0];
   }

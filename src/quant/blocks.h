@@ -26,7 +26,7 @@ struct QuantUnit {
 // Unpacks unit `unit` of a block of a quantised type.
 void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit* out);
 
-// values [block_elements] of a block of any type, by the same formula as ggml's dequantize_row_*.
+// Dequantises a block of any type to values [block_elements], by the same formula as ggml's dequantize_row_*.
 void dequantize_block(TensorType type, const uint8_t* block, float* values);
 
 }  // namespace camelgpt

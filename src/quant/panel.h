@@ -133,7 +133,7 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
 // panel_put, in kGroups and not of a "Super" kind.
 bool panel_is_finite(const Panel& panel);
 
-// values [columns] of a row, exactly those of dequantize_block.
+// Dequantises a row to values [columns], exactly those that dequantize_block computes.
 void panel_row(const Panel& panel, uint32_t row, float* values);
 
 }  // namespace camelgpt

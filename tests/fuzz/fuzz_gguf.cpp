@@ -71,12 +71,12 @@ void walk_entry(const GgufHeader& header, const GgufEntry& entry) {
   const std::string_view key = gguf_key(header, entry);
   require(gguf_find(header, key) == &entry, "every key can be looked up");
 
-  uint64_t whole = 0;
+  uint64_t integer = 0;
   double real = 0;
   bool flag = false;
   std::string_view text;
   const GgufEntry* array = nullptr;
-  (void)gguf_get_u64(header, key, 1, 1000, &whole);
+  (void)gguf_get_u64(header, key, 1, 1000, &integer);
   (void)gguf_get_f64(header, key, &real);
   (void)gguf_get_bool(header, key, &flag);
   const bool is_string = gguf_get_string(header, key, &text).ok();

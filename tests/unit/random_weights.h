@@ -7,6 +7,7 @@
 
 #include "base/half.h"
 #include "gguf/tensor_type.h"
+#include "quant/blocks.h"
 
 namespace camelgpt {
 
@@ -73,6 +74,16 @@ inline std::vector<uint8_t> random_tensor(TensorType type, uint64_t count, uint6
     }
   }
   return bytes;
+}
+
+// The values of a tensor, dequantised block by block.
+inline std::vector<float> dequantize_tensor(TensorType type, const std::vector<uint8_t>& bytes) {
+  const TensorTypeInfo info = tensor_type_info(type);
+  std::vector<float> values(bytes.size() / info.block_bytes * info.block_elements);
+  for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
+    dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
+  }
+  return values;
 }
 
 }  // namespace camelgpt

@@ -344,7 +344,7 @@ TEST_CASE("gguf rejects invalid alignments") {
   check_rejected(text.header(), ErrorCode::kBadMetadata, "wrong type", "string");
 }
 
-TEST_CASE("gguf rejects shapes that are empty, have too many dimensions or divide blocks") {
+TEST_CASE("gguf rejects empty shapes, too many dimensions and rows that are not whole blocks") {
   check_rejected(with_tensor({}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions", "0 at byte");
   check_rejected(with_tensor({1, 1, 1, 1, 1}, kF32).header(), ErrorCode::kBadFormat, "number of dimensions",
                  "5 at byte");
@@ -387,7 +387,7 @@ TEST_CASE("gguf rejects misaligned and overlapping tensors") {
   check_rejected(writer.header(), ErrorCode::kBadFormat, "overlap", "offset 0");
 }
 
-TEST_CASE("gguf rejects tensors whose end overflows, also when padded or added to the header") {
+TEST_CASE("gguf rejects tensors whose end overflows, even if only with padding or the header added") {
   for (const uint64_t offset :
        {UINT64_MAX - 31, uint64_t{1} << 63, uint64_t{INT64_MAX} - 31, uint64_t{INT64_MAX} - 63}) {
     check_rejected(with_tensor({8}, kF32, offset).header(), ErrorCode::kBadFormat, "beyond the largest possible file",

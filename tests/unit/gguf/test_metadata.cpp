@@ -18,11 +18,11 @@ TEST_CASE("gguf reads metadata of every type") {
   CHECK(header.version == 3);
   CHECK(header.entries.size() == 20);
 
-  uint64_t whole = 0;
-  CHECK((gguf_get_u64(header, "u8", 0, UINT64_MAX, &whole).ok() && whole == 200));
-  CHECK((gguf_get_u64(header, "u16", 0, UINT64_MAX, &whole).ok() && whole == 60000));
-  CHECK((gguf_get_u64(header, "u32", 0, UINT64_MAX, &whole).ok() && whole == 4000000000));
-  CHECK((gguf_get_u64(header, "u64", 0, UINT64_MAX, &whole).ok() && whole == 18000000000000000000u));
+  uint64_t integer = 0;
+  CHECK((gguf_get_u64(header, "u8", 0, UINT64_MAX, &integer).ok() && integer == 200));
+  CHECK((gguf_get_u64(header, "u16", 0, UINT64_MAX, &integer).ok() && integer == 60000));
+  CHECK((gguf_get_u64(header, "u32", 0, UINT64_MAX, &integer).ok() && integer == 4000000000));
+  CHECK((gguf_get_u64(header, "u64", 0, UINT64_MAX, &integer).ok() && integer == 18000000000000000000u));
 
   double real = 0;
   CHECK((gguf_get_f64(header, "f32", &real).ok() && real == double{1e-5f}));
@@ -76,28 +76,28 @@ TEST_CASE("gguf look-ups name the missing or invalid key") {
   GgufReader reader;
   REQUIRE(read(writer.file(), &reader).ok());
   const GgufHeader& header = reader.header;
-  uint64_t whole = 7;
+  uint64_t integer = 7;
   double real = 7;
   bool flag = true;
   std::string_view text = "7";
   const GgufEntry* entry = nullptr;
 
   CHECK(gguf_find(header, "absent") == nullptr);
-  const Status missing = gguf_get_u64(header, "absent", 0, 1, &whole);
+  const Status missing = gguf_get_u64(header, "absent", 0, 1, &integer);
   CHECK(missing.code == ErrorCode::kMissingMetadata);
   CHECK(std::string_view(missing.message).find("\"absent\"") != std::string_view::npos);
 
-  const Status range = gguf_get_u64(header, "u8", 1, 199, &whole);
+  const Status range = gguf_get_u64(header, "u8", 1, 199, &integer);
   CHECK(range.code == ErrorCode::kBadMetadata);
   CHECK(std::string_view(range.expected) == "an integer from 1 to 199");
   CHECK(std::string_view(range.found).substr(0, 4) == "200 ");
-  CHECK(std::string_view(gguf_get_u64(header, "i64", 0, UINT64_MAX, &whole).found).substr(0, 2) == "-9");
-  CHECK(gguf_get_u64(header, "u64", 0, INT64_MAX, &whole).code == ErrorCode::kBadMetadata);
-  CHECK(gguf_get_u64(header, "u16", 60001, UINT64_MAX, &whole).code == ErrorCode::kBadMetadata);
+  CHECK(std::string_view(gguf_get_u64(header, "i64", 0, UINT64_MAX, &integer).found).substr(0, 2) == "-9");
+  CHECK(gguf_get_u64(header, "u64", 0, INT64_MAX, &integer).code == ErrorCode::kBadMetadata);
+  CHECK(gguf_get_u64(header, "u16", 60001, UINT64_MAX, &integer).code == ErrorCode::kBadMetadata);
 
-  CHECK(gguf_get_u64(header, "f32", 0, 1, &whole).code == ErrorCode::kBadMetadata);
-  CHECK(gguf_get_u64(header, "yes", 0, 1, &whole).code == ErrorCode::kBadMetadata);
-  CHECK(gguf_get_u64(header, "types", 0, 1, &whole).code == ErrorCode::kBadMetadata);
+  CHECK(gguf_get_u64(header, "f32", 0, 1, &integer).code == ErrorCode::kBadMetadata);
+  CHECK(gguf_get_u64(header, "yes", 0, 1, &integer).code == ErrorCode::kBadMetadata);
+  CHECK(gguf_get_u64(header, "types", 0, 1, &integer).code == ErrorCode::kBadMetadata);
   CHECK(gguf_get_f64(header, "tokens", &real).code == ErrorCode::kBadMetadata);
   CHECK(gguf_get_f64(header, "nan", &real).code == ErrorCode::kBadMetadata);
   CHECK(gguf_get_bool(header, "u8", &flag).code == ErrorCode::kBadMetadata);
@@ -107,7 +107,7 @@ TEST_CASE("gguf look-ups name the missing or invalid key") {
   CHECK(scalar.code == ErrorCode::kBadMetadata);
   CHECK(std::string_view(scalar.expected) == "an array of float32");
   // A failed look-up leaves the output unchanged.
-  CHECK((whole == 7 && real == 7 && flag && text == "7" && entry == nullptr));
+  CHECK((integer == 7 && real == 7 && flag && text == "7" && entry == nullptr));
 }
 
 TEST_CASE("gguf finds every one of many keys") {

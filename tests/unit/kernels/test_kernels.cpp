@@ -10,7 +10,6 @@
 #include "base/half.h"
 #include "kernel_sets.h"
 #include "nn/linear.h"
-#include "quant/blocks.h"
 #include "random_weights.h"
 
 using namespace camelgpt;
@@ -55,12 +54,8 @@ struct RandomPanel {
   Panel panel;
   std::vector<float> values;
   RandomPanel(TensorType type, uint32_t rows, uint32_t columns, uint64_t seed) {
-    const TensorTypeInfo info = tensor_type_info(type);
     const std::vector<uint8_t> bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, seed);
-    values.resize(static_cast<size_t>(rows) * columns);
-    for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
-      dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
-    }
+    values = dequantize_tensor(type, bytes);
     REQUIRE(arena.allocate(panel_bytes(panel_kind_of(type), rows, columns)));
     panel = panel_reserve(panel_kind_of(type), rows, columns, &arena);
     REQUIRE(panel_put(&panel, type, 0, bytes));

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-#include "quant/blocks.h"
 #include "quant/neuron_panel.h"
 #include "random_weights.h"
 
@@ -22,12 +21,8 @@ struct NeuronFixture {
   std::vector<float> values;
 
   NeuronFixture(TensorType type, PanelOrder order, uint32_t rows, uint32_t columns) {
-    const TensorTypeInfo info = tensor_type_info(type);
     bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, rows + columns);
-    values.resize(static_cast<size_t>(rows) * columns);
-    for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
-      dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
-    }
+    values = dequantize_tensor(type, bytes);
     const PanelKind kind = panel_kind_of(type);
     const CheckedSize size = neuron_panel_bytes(kind, order, rows, columns);
     REQUIRE(arena.allocate(size));

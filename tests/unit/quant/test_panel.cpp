@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/half.h"
-#include "quant/blocks.h"
 #include "quant/neuron_panel.h"
 #include "quant/panel.h"
 #include "random_weights.h"
@@ -19,12 +18,8 @@ struct PanelFixture {
   std::vector<float> values;
 
   PanelFixture(TensorType type, uint32_t rows, uint32_t columns) {
-    const TensorTypeInfo info = tensor_type_info(type);
     bytes = random_tensor(type, static_cast<uint64_t>(rows) * columns, rows + columns);
-    values.resize(static_cast<size_t>(rows) * columns);
-    for (size_t b = 0; b < values.size() / info.block_elements; ++b) {
-      dequantize_block(type, &bytes[b * info.block_bytes], &values[b * info.block_elements]);
-    }
+    values = dequantize_tensor(type, bytes);
     REQUIRE(arena.allocate(panel_bytes(panel_kind_of(type), rows, columns)));
     panel = panel_reserve(panel_kind_of(type), rows, columns, &arena);
   }
