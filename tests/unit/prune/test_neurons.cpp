@@ -45,7 +45,7 @@ static double distance(const std::vector<float>& a, const std::vector<float>& b)
 static void silence(const Panel& down, const std::vector<bool>& stays) {
   const PanelLayout layout = panel_layout(down.kind);
   for (uint32_t c = 0; c < down.columns; ++c) {
-    if (kept[c]) continue;
+    if (stays[c]) continue;
     for (uint32_t r = 0; r < down.rows; ++r) {
       uint8_t* group = down.data + r / kPanelRows * down.group_bytes;
       if (down.order == PanelOrder::kColumns) {
@@ -71,16 +71,16 @@ TEST_CASE("a step on the selected neurons is a step on the model whose other neu
                         Case{TensorType::kQ8_0, "silu", 0.01}, Case{TensorType::kQ8_0, "relu", 0.01}}) {
     const std::vector<uint8_t> file =
         TinyLlama(c.type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, c.activation).writer.file();
-    TestSession half, dense;
-    REQUIRE(load(half, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
+    TestSession light, dense;
+    REQUIRE(load(light, file, 1 << 16, 0, KvType::k16, false, 0.5f).ok());
     REQUIRE(load(dense, file).ok());
-    set_ffn(half, 0.5f);
-    configure(half);
+    set_ffn(light, 0.5f);
+    configure(light);
     configure(dense);
-    prefill(half, text(20), 7);
+    prefill(light, text(20), 7);
     prefill(dense, text(20), 7);
-    CHECK(logits(half) == logits(dense));  // all neurons evaluate the prompt
-    step(half);
+    CHECK(logits(light) == logits(dense));  // the prompt is evaluated in full
+    step(light);
     step(dense);
     const std::vector<float> pruned = logits_of_step(light);
     const PromptNeurons& neurons = light.session->memory.pruning.neurons;
