@@ -104,7 +104,7 @@ async function shrink(name) {
 
 /** The probe that edge functions import, since nothing is compiled from bytes there. */
 async function multiplyAdd() {
-  const { outputFiles } = await build({ ...shared, entryPoints: ["../web/multiply-add.ts"], write: false });
+  const { outputFiles } = await build({ ...shared, entryPoints: ["../web/engine/multiply-add.ts"], write: false });
   return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).multiplyAdd;
 }
 

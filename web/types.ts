@@ -1,5 +1,5 @@
 // The shapes of what comes out of the engine: the same in a worker, inline, in the CLI's JSON.
-import type { Flavour } from "./features.js";
+import type { Flavour } from "./engine/features.js";
 
 /** How keys and values are stored: as integers of 16 or of 8 bits, with a scale for each head and position. */
 export type KvCacheType = "q16" | "q8";

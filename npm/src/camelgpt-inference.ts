@@ -1,6 +1,6 @@
 // The class that a user meets. It knows nothing of the runtime: the entries derive their CamelGPTInference from it.
-import type { ChatMessage } from "../../web/chat-template.js";
-import { WorkerBackend } from "../../web/client.js";
+import type { ChatMessage } from "../../web/text/chat-template.js";
+import { WorkerBackend } from "../../web/worker/client.js";
 import {
   abortedError,
   asCamelGPTError,
@@ -9,12 +9,12 @@ import {
   orAborted,
   throwIfAborted,
 } from "../../web/errors.js";
-import { type CachedFile, deleteCached, listCached } from "../../web/load/cache.js";
-import type { Release } from "../../web/load/release.js";
+import { type CachedFile, deleteCached, listCached } from "../../web/load/stores/cache.js";
+import type { Release } from "../../web/load/releases/manifest.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar, sidecarFacts } from "../../web/load/sidecar.js";
-import type { Backend, CallerMeans } from "../../web/platform.js";
-import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
+import type { Backend, CallerMeans } from "../../web/worker/platform.js";
+import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
 import type {
   Calibration,
   Classification,
@@ -27,7 +27,7 @@ import type {
   ModelInfo,
   Score,
 } from "../../web/types.js";
-import { checkMessages } from "./check-messages.js";
+import { checkMessages } from "./chat/check-messages.js";
 import {
   type CalibrateOptions,
   calibrateOptions,
@@ -57,11 +57,11 @@ import {
 } from "./options.js";
 import { type EpdpReport, epdpReport } from "./report.js";
 import { releaseInfo, signatureNote, type Verification, verifyRelease } from "./release.js";
-import { textOf, TextStream } from "./text-stream.js";
+import { textOf, TextStream } from "./chat/text-stream.js";
 
 /** In a file of its own: most do without it. */
 async function ownCalibrationText(): Promise<string> {
-  return (await import("../../web/calibration-text.js")).calibrationText;
+  return (await import("../../web/tasks/calibration-text.js")).calibrationText;
 }
 
 /**
@@ -464,7 +464,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
         hint: "Give one with the option `chatTemplate`, or use generateText: base models only continue a text.",
       });
     }
-    const { renderChat } = await import("../../web/chat-template.js");
+    const { renderChat } = await import("../../web/text/chat-template.js");
     return renderChat({ template, messages, addGenerationPrompt: true, bosText, eosText });
   }
 }

@@ -1,6 +1,6 @@
 // The options of the package: their types with defaults, and the completed forms that the engine takes.
 import { CamelGPTError } from "../../web/errors.js";
-import { greedy } from "../../web/generation.js";
+import { greedy } from "../../web/tasks/generation.js";
 import type {
   ClassifyParams,
   EmbedParams,
@@ -8,10 +8,10 @@ import type {
   FillParams,
   GenerateParams,
   ScoreParams,
-} from "../../web/protocol.js";
-import type { Fetch, HttpSettings } from "../../web/load/http.js";
+} from "../../web/worker/protocol.js";
+import type { Fetch, HttpSettings } from "../../web/load/sources/http.js";
 import type { ResolveOptions } from "../../web/load/resolve.js";
-import type { Build, Flavour } from "../../web/features.js";
+import type { Build, Flavour } from "../../web/engine/features.js";
 import type { MemoryOptions, SamplingOptions } from "../../web/engine.js";
 import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent, WeightType } from "../../web/types.js";
 import {

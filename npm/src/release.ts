@@ -1,10 +1,10 @@
 // What a release's manifest says, for people, and whether its files are what it says.
 import { CamelGPTError, excerpt, throwIfAborted } from "../../web/errors.js";
-import { openUrl } from "../../web/load/http.js";
-import { checkedSource } from "../../web/load/integrity.js";
-import type { Release } from "../../web/load/release.js";
+import { openUrl } from "../../web/load/sources/http.js";
+import { checkedSource } from "../../web/load/integrity/checked-source.js";
+import type { Release } from "../../web/load/releases/manifest.js";
 import { findRelease } from "../../web/load/resolve.js";
-import type { CallerMeans } from "../../web/platform.js";
+import type { CallerMeans } from "../../web/worker/platform.js";
 import type { ReleaseInfo } from "../../web/types.js";
 import { httpSettings, type LoadOptions, resolveOptions } from "./options.js";
 

@@ -1,12 +1,12 @@
 // A model at a URL, with all that belongs to it: from the store or the network, in any order where that is wanted, and compared with what it has to be.
-import { blockSource, bytesOfHashes } from "./blocks.js";
-import { type Keeping, openFile, openKept } from "./cache.js";
-import { openUrl } from "./http.js";
-import { checkedSource } from "./integrity.js";
-import { openParallel } from "./parallel.js";
-import { readAll } from "./read-all.js";
+import { blockSource, bytesOfHashes } from "./integrity/blocks.js";
+import { type Keeping, openFile, openKept } from "./stores/cache.js";
+import { openUrl } from "./sources/http.js";
+import { checkedSource } from "./integrity/checked-source.js";
+import { openParallel } from "./sources/parallel.js";
+import { readAll } from "./sources/read-all.js";
 import type { Location } from "./resolve.js";
-import type { ByteSource } from "./source.js";
+import type { ByteSource } from "./sources/source.js";
 
 /** `eager`: parts of it are wanted before others. Errors: those of {@link openUrl}, `integrity`. */
 export function openDownload(

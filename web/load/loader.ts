@@ -3,10 +3,10 @@ import type { Engine, MemoryOptions } from "../engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
-import { Rest } from "./rest.js";
-import { Shards } from "./shards.js";
+import { Rest } from "./background-load.js";
+import { Shards } from "./sources/shards.js";
 import { rejectOtherFiles } from "./sniff.js";
-import type { ByteSource } from "./source.js";
+import type { ByteSource } from "./sources/source.js";
 
 export interface LoadOptions {
   memory: MemoryOptions;

@@ -1,13 +1,13 @@
 // What the caller named → where its bytes are. Nothing but a release's manifest is opened here, and errors are those of a wrong name.
 import { asCamelGPTError, CamelGPTError, describe, excerpt } from "../errors.js";
-import { type FileStore, keepBytes, keptBytes } from "./cache.js";
-import { type Fetch, type HttpSettings, openUrl } from "./http.js";
-import { openParallel } from "./parallel.js";
-import { checkedSource, type FileCheck } from "./integrity.js";
-import { readAll } from "./read-all.js";
-import { largestManifest, manifestName, readRelease, type Release, type ReleaseFile } from "./release.js";
-import { inOrder, shardsOf } from "./shard-names.js";
-import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./source.js";
+import { type FileStore, keepBytes, keptBytes } from "./stores/cache.js";
+import { type Fetch, type HttpSettings, openUrl } from "./sources/http.js";
+import { openParallel } from "./sources/parallel.js";
+import { checkedSource, type FileCheck } from "./integrity/checked-source.js";
+import { readAll } from "./sources/read-all.js";
+import { largestManifest, manifestName, readRelease, type Release, type ReleaseFile } from "./releases/manifest.js";
+import { inOrder, shardsOf } from "./sources/shard-names.js";
+import { blobSource, type ByteSource, bytesSource, fileName, streamSource } from "./sources/source.js";
 
 /** What a file can be read from. */
 export type FileSource = string | URL | Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array>;

@@ -1,10 +1,10 @@
 // The sidecar of a model: named by the user, or the file beside the model.
-import type { SidecarParams } from "../protocol.js";
-import { openFile } from "./cache.js";
-import { checkedSource, type FileCheck } from "./integrity.js";
-import { readAll } from "./read-all.js";
+import type { SidecarParams } from "../worker/protocol.js";
+import { openFile } from "./stores/cache.js";
+import { checkedSource, type FileCheck } from "./integrity/checked-source.js";
+import { readAll } from "./sources/read-all.js";
 import { cacheUse, type FoundSidecar, type Location, type ResolveMeans, type ResolveOptions } from "./resolve.js";
-import type { ByteSource } from "./source.js";
+import type { ByteSource } from "./sources/source.js";
 
 // docs/formats.md
 const version = 3;

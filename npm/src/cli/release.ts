@@ -4,9 +4,9 @@ import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import { blockBytes, blockHashBytes } from "../../../web/load/blocks.js";
-import type { Signature } from "../../../web/load/integrity.js";
-import { manifestName, pieceBytes, signedText } from "../../../web/load/release.js";
+import { blockBytes, blockHashBytes } from "../../../web/load/integrity/blocks.js";
+import type { Signature } from "../../../web/load/integrity/checked-source.js";
+import { manifestName, pieceBytes, signedText } from "../../../web/load/releases/manifest.js";
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 

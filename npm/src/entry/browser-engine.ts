@@ -1,6 +1,6 @@
 // How the thread of the engine gets its WebAssembly where there is fetch.
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import type { EngineMeans } from "../../../web/platform.js";
+import type { EngineMeans } from "../../../web/worker/platform.js";
 import { linkOf } from "./browser-link.js";
 import { openStore } from "./browser-store.js";
 import { wasmAddress } from "./wasm-address.js";

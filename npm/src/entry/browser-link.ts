@@ -1,6 +1,6 @@
 // A worker in browsers.
-import type { WorkerLink } from "../../../web/platform.js";
-import type { FromWorker } from "../../../web/protocol.js";
+import type { WorkerLink } from "../../../web/worker/platform.js";
+import type { FromWorker } from "../../../web/worker/protocol.js";
 
 export function linkOf(worker: Worker): WorkerLink {
   return {

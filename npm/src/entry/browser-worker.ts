@@ -1,6 +1,6 @@
 // The worker's script in browsers.
-import type { ToWorker } from "../../../web/protocol.js";
-import { serveWorker } from "../../../web/worker.js";
+import type { ToWorker } from "../../../web/worker/protocol.js";
+import { serveWorker } from "../../../web/worker/serve.js";
 import { browserEngine } from "./browser-engine.js";
 
 serveWorker(

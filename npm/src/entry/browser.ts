@@ -1,6 +1,6 @@
 // The entry for browsers and bundlers.
 import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
-import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
+import type { CallerMeans, WorkerLink } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { linkOf } from "./browser-link.js";

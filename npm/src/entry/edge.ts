@@ -4,9 +4,9 @@ import relaxed from "./wasm/camelgpt-relaxed.wasm";
 import simd from "./wasm/camelgpt-simd.wasm";
 import probe from "./wasm/multiply-add.wasm";
 
-import { inlineBackend } from "../../../web/inline.js";
+import { inlineBackend } from "../../../web/worker/inline.js";
 import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
-import type { CallerMeans, EngineMeans } from "../../../web/platform.js";
+import type { CallerMeans, EngineMeans } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import type { EngineMeans } from "../../../web/platform.js";
+import type { EngineMeans } from "../../../web/worker/platform.js";
 import { openFile } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";

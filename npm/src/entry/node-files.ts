@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { ResolveMeans } from "../../../web/load/resolve.js";
-import { type ByteSource, fileName } from "../../../web/load/source.js";
+import { type ByteSource, fileName } from "../../../web/load/sources/source.js";
 
 export const nodeFiles: NonNullable<ResolveMeans["files"]> = {
   fromUrl(url) {

@@ -1,8 +1,8 @@
 // A worker in Node.
 import { Worker } from "node:worker_threads";
 
-import type { WorkerLink } from "../../../web/platform.js";
-import type { FromWorker } from "../../../web/protocol.js";
+import type { WorkerLink } from "../../../web/worker/platform.js";
+import type { FromWorker } from "../../../web/worker/protocol.js";
 
 /** What a download leaves behind is collected the sooner, the smaller this is: by default some 45 MB of it lie about, with this 15. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 };

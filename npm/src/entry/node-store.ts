@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { FileStore } from "../../../web/load/cache.js";
+import type { FileStore } from "../../../web/load/stores/cache.js";
 import { cacheFolder, openFile } from "./node-files.js";
 
 export async function openStore(): Promise<FileStore> {

@@ -1,6 +1,6 @@
 // The entry for Node, and for what behaves like it.
 import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
-import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
+import type { CallerMeans, WorkerLink } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { nodeFiles } from "./node-files.js";

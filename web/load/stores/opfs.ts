@@ -1,0 +1,104 @@
+// The origin private file system of browsers as a store for downloads.
+import type { FileStore, FileWriter } from "./cache.js";
+import { blobSource, type ByteSource } from "../sources/source.js";
+
+/** What TypeScript's library has for workers alone. */
+interface SyncHandle {
+  /** Missing where a handle is always exclusive. */
+  readonly mode?: string;
+  getSize(): number;
+  read(target: Uint8Array, options: { at: number }): number;
+  write(bytes: Uint8Array, options: { at: number }): number;
+  flush(): void;
+  close(): void;
+}
+type Handle = FileSystemFileHandle & { createSyncAccessHandle?(options?: { mode: string }): Promise<SyncHandle> };
+
+/** Undefined where there is none: insecure pages, some private modes, older browsers. */
+export async function openFileSystem(): Promise<FileStore | undefined> {
+  let folder: FileSystemDirectoryHandle;
+  try {
+    folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt", { create: true });
+  } catch {
+    return undefined;
+  }
+  const isMissing = (error: unknown) => (error as Error).name === "NotFoundError";
+  return {
+    async open(name) {
+      try {
+        const file = await folder.getFileHandle(name);
+        return (await handleSource(file)) ?? blobSource(await file.getFile(), name);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    },
+    async create(name) {
+      try {
+        return await writerOf(await folder.getFileHandle(name, { create: true }));
+      } catch (error) {
+        await folder.removeEntry(name).catch(() => {}); // pages of Safari may make files, and not write them
+        throw error;
+      }
+    },
+    async remove(name) {
+      try {
+        await folder.removeEntry(name);
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    },
+    async names() {
+      const names: string[] = [];
+      const keys = (folder as unknown as { keys(): AsyncIterable<string> }).keys();
+      for await (const name of keys) names.push(name);
+      return names;
+    },
+  };
+}
+
+/** Reads without a detour by another process: in workers, where other readers are let in at the same time. */
+async function handleSource(file: Handle): Promise<ByteSource | undefined> {
+  const handle = await file.createSyncAccessHandle?.({ mode: "read-only" }).catch(() => undefined);
+  if (!handle) return undefined;
+  if (handle.mode !== "read-only") {
+    handle.close();
+    return undefined;
+  }
+  let at = 0;
+  let isOpen = true;
+  return {
+    name: file.name,
+    size: handle.getSize(),
+    async read(target) {
+      const count = isOpen ? handle.read(target, { at }) : 0;
+      at += count;
+      return count;
+    },
+    async close() {
+      if (isOpen) handle.close();
+      isOpen = false;
+    },
+  };
+}
+
+/** Synchronous handles are faster, and only workers have them. */
+async function writerOf(file: Handle): Promise<FileWriter> {
+  const handle = await file.createSyncAccessHandle?.();
+  if (!handle) {
+    const stream = await file.createWritable();
+    return {
+      write: (bytes, position) => stream.write({ type: "write", position, data: bytes as Uint8Array<ArrayBuffer> }),
+      close: () => stream.close(),
+    };
+  }
+  return {
+    async write(bytes, at) {
+      if (handle.write(bytes, { at }) !== bytes.length) throw new Error("the disk is full");
+    },
+    async close() {
+      handle.flush();
+      handle.close();
+    },
+  };
+}
