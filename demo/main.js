@@ -1,4 +1,5 @@
-// The page: reads the form, streams an answer into it. Everything it knows of the engine is the package's public surface.
+// The page: reads the form, streams an answer into it. Everything it knows of the engine is the package's public
+// surface.
 import { CamelGPTError, CamelGPTInference } from "../npm/dist/browser.js";
 
 /** Where this page's server keeps named releases. */

@@ -1,4 +1,5 @@
-// The command `camelgpt`: finds the command that is meant, runs it, and turns what goes wrong into a line and an exit code.
+// The command `camelgpt`: finds the command that is meant, runs it, and turns what goes wrong into a line and an exit
+// code.
 import { readFile } from "node:fs/promises";
 
 import { cache } from "./cli/cache.js";

@@ -1,62 +1,16 @@
-// A module of WebAssembly that tells by what it computes how the relaxed multiply-add rounds. The build writes it to a file, too.
-// (a, b) → whether a * a + b is not zero, by the relaxed multiply-add.
-export const multiplyAdd = Uint8Array.of(
-  0,
-  97,
-  115,
-  109,
-  1,
-  0,
-  0,
-  0, // the format and its version
-  1,
-  7,
-  1,
-  96,
-  2,
-  125,
-  125,
-  1,
-  127, // (f32, f32) → i32
-  3,
-  2,
-  1,
-  0,
-  7,
-  5,
-  1,
-  1,
-  102,
-  0,
-  0, // one function, exported as f
-  10,
-  28,
-  1,
-  26,
-  0, // its code, no locals
-  32,
-  0,
-  253,
-  19,
-  32,
-  0,
-  253,
-  19,
-  32,
-  1,
-  253,
-  19, // splat a, a and b
-  253,
-  133,
-  2,
-  253,
-  31,
-  0,
-  67,
-  0,
-  0,
-  0,
-  0,
-  92,
-  11, // relaxed_madd, its first lane, 0, is it another
+// A WebAssembly module that shows whether the relaxed multiply-add rounds once. The build also writes it to a file.
+import { fromHex } from "../hex.js";
+
+/** Exports `f(a, b)`, which is 1 if the relaxed `a * a + b` is not zero, and 0 otherwise. */
+export const multiplyAdd = fromHex(
+  "0061736d01000000" + // magic number and version
+    "0107016002" + // type section: a function with two parameters
+    "7d7d017f" + // f32, f32 → i32
+    "03020100" + // function section: one function of type 0
+    "07050101660000" + // export section: function 0 as "f"
+    "0a1c011a00" + // code section: one body without locals
+    "2000fd132000fd132001fd13" + // splat a, a and b
+    "fd8502fd1f00" + // f32x4.relaxed_madd, lane 0
+    "4300000000" + // f32.const 0
+    "5c0b", // f32.ne, end
 );

@@ -1,99 +1,103 @@
-// The weights that a model could answer without so far: they arrive while it is used, and rows of them that a step wants before come at once.
+// The rest of an eager load: the remaining weights arrive while the model answers, and rows that a step needs are
+// fetched first.
 import type { Engine, FileRange } from "../engine.js";
 import { disposedError } from "../errors.js";
 import { pause } from "../pause.js";
+import type { Progress } from "./progress.js";
+import { backgroundReadBytes } from "./sizes.js";
 import type { ByteSource, Ranges } from "./sources/source.js";
 
-/** Requests at a time. Over HTTP/1 browsers make six of them wait for one another; later versions carry all on one connection. */
-const requests = 32;
-/** Bytes to feed at a time: steps come in between. */
-const pieceBytes = 256 << 10;
+/**
+ * Simultaneous requests for rows. Over HTTP/1 browsers limit them to six; later versions use one connection for all.
+ */
+const maxRequests = 32;
 
-/** Hears of so many bytes, or that all are in place. */
-type OnProgress = (status: "progress" | "done", count?: number) => void;
-
-export class Rest {
+export class BackgroundLoad {
   readonly #engine: Engine;
   readonly #source: ByteSource;
   readonly #ranges: Ranges;
-  readonly #progress: OnProgress;
-  /** Rows that are being read. */
-  readonly #parts = new Set<ByteSource>();
-  #whole: Promise<void> | undefined;
-  #isEnded = false;
+  readonly #progress: Progress;
+  /** The rows that are being fetched. */
+  readonly #rows = new Set<ByteSource>();
+  #finishing: Promise<void> | undefined;
+  #isCancelled = false;
 
-  /** `progress` hears of what comes in its turn; rows that are fetched before come again then. */
-  constructor(engine: Engine, source: ByteSource, ranges: Ranges, progress: OnProgress) {
+  /** `progress` counts only bytes that are read in order: rows that are fetched early arrive a second time. */
+  constructor(engine: Engine, source: ByteSource, ranges: Ranges, progress: Progress) {
     this.#engine = engine;
     this.#source = source;
     this.#ranges = ranges;
     this.#progress = progress;
   }
 
-  /** Reads the rest, if that has not begun, and resolves when all is there. Errors: those of reading. */
-  whole(): Promise<void> {
-    if (!this.#whole) {
-      this.#whole = this.#unlessEnded(this.#readAll());
-      this.#whole.catch(() => {}); // whoever needs it hears of it
+  /**
+   * Reads all remaining weights, or waits for the read in progress. Errors: those of reading, `disposed` after
+   * `cancel`.
+   */
+  finish(): Promise<void> {
+    if (!this.#finishing) {
+      this.#finishing = this.#orCancelled(this.#readRemaining());
+      this.#finishing.catch(() => {}); // every call that needs the weights gets the error
     }
-    return this.#whole;
+    return this.#finishing;
   }
 
-  /** What the engine's last call waits for. Errors: those of reading. */
-  async missing(): Promise<void> {
-    const ranges = this.#engine.missing();
-    if (ranges.length === 0) return this.whole();
-    const next = ranges.values();
-    const readSome = async () => {
-      for (const range of next) await this.#readRows(range);
+  /** Fetches the rows that the last call of the engine lacked. Errors: those of `finish`. */
+  async fetchMissing(): Promise<void> {
+    const missing = this.#engine.missing();
+    if (missing.length === 0) return this.finish();
+    const next = missing.values();
+    const fetchSome = async () => {
+      for (const range of next) await this.#fetchRows(range);
     };
-    await this.#unlessEnded(Promise.all(Array.from({ length: requests }, readSome)));
+    const requests = Math.min(maxRequests, missing.length);
+    await this.#orCancelled(Promise.all(Array.from({ length: requests }, fetchSome)));
   }
 
-  async end(): Promise<void> {
-    this.#isEnded = true;
-    await Promise.all([this.#source, ...this.#parts].map((source) => source.close()));
+  async cancel(): Promise<void> {
+    this.#isCancelled = true;
+    await Promise.all([this.#source, ...this.#rows].map((source) => source.close()));
   }
 
-  /** What was closed while it was read has an error of its own, which nobody should see. */
-  async #unlessEnded(work: Promise<unknown>): Promise<void> {
+  /** Replaces the error of a source that was closed during a read. */
+  async #orCancelled(work: Promise<unknown>): Promise<void> {
     try {
       await work;
     } catch (error) {
-      throw this.#isEnded ? disposedError() : error;
+      throw this.#isCancelled ? disposedError() : error;
     }
-    if (this.#isEnded) throw disposedError();
+    if (this.#isCancelled) throw disposedError();
   }
 
-  async #readAll(): Promise<void> {
-    const piece = new Uint8Array(pieceBytes);
+  async #readRemaining(): Promise<void> {
+    const buffer = new Uint8Array(backgroundReadBytes);
     try {
       let position: number | undefined;
-      for (let wanted = this.#engine.wanted(); wanted && !this.#isEnded; wanted = this.#engine.wanted()) {
+      for (let wanted = this.#engine.wanted(); wanted && !this.#isCancelled; wanted = this.#engine.wanted()) {
         if (wanted.from !== position) await this.#ranges.seek(wanted.from, wanted.to);
-        const count = await this.#source.read(piece.subarray(0, wanted.to - wanted.from));
-        if (this.#isEnded) return;
-        this.#engine.staging().set(piece.subarray(0, count));
+        const count = await this.#source.read(buffer.subarray(0, wanted.to - wanted.from));
+        if (this.#isCancelled) return;
+        this.#engine.staging().set(buffer.subarray(0, count));
         this.#engine.feed(count);
-        this.#progress("progress", count);
+        this.#progress.addBytes(count);
         position = wanted.from + count;
         await pause();
       }
-      if (!this.#isEnded) this.#progress("done");
+      if (!this.#isCancelled) this.#progress.report("done");
     } finally {
       await this.#source.close();
     }
   }
 
-  async #readRows({ from, to }: FileRange): Promise<void> {
+  async #fetchRows({ from, to }: FileRange): Promise<void> {
     const source = this.#ranges.part(from, to);
-    this.#parts.add(source);
+    this.#rows.add(source);
     try {
       const bytes = new Uint8Array(to - from);
       for (let filled = 0; filled < bytes.length; ) filled += await source.read(bytes.subarray(filled));
-      if (!this.#isEnded) this.#engine.feedRows(from, bytes);
+      if (!this.#isCancelled) this.#engine.feedRows(from, bytes);
     } finally {
-      this.#parts.delete(source);
+      this.#rows.delete(source);
       await source.close();
     }
   }

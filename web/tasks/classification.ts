@@ -1,12 +1,12 @@
-// A text and labels → which of them fits: how probable each is as the answer to a prompt.
+// A text and labels → the probability of each label as the answer to a prompt.
 import type { Engine } from "../engine.js";
 import { CamelGPTError, excerpt, throwIfAborted } from "../errors.js";
-import { prefillSlice } from "./generation.js";
 import { pacer } from "../pause.js";
-import type { ClassifyParams } from "../worker/protocol.js";
 import type { Classification } from "../types.js";
+import { prefillSlice } from "./generation.js";
+import type { ClassifyParams } from "./params.js";
 
-/** What a model was trained for, as its metadata `camelgpt.tasks` say. */
+/** A task that the model was trained for, from its metadata `camelgpt.tasks`. */
 interface Task {
   labels?: string[];
   template: string;
@@ -23,38 +23,38 @@ export async function classify(
   throwIfAborted(signal);
   const { kind, maskToken } = engine.modelInfo();
   const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
-  // A function: in a text "$&" would mean something.
+  // Functions as replacements, because "$&" in a replacement string has a special meaning.
   const prompt = engine.tokenize(
     pattern.replace("{labels}", () => labels.join(", ")).replace("{text}", () => text),
     true,
     true,
   );
   const pace = pacer();
-  const means: number[] = [];
-  let evaluated = 0; // masks behind the prompt
+  const meanLogprobs: number[] = [];
+  let maskCount = 0; // masks after the prompt that were evaluated last
   for (const label of labels) {
-    // As it stands behind the prompt: with a space before it.
+    // Causal models continue the prompt, so the label begins with a space.
     const answer = engine.tokenize(kind === "masked" ? label : ` ${label}`, false, false);
     if (answer.length === 0) {
-      throw new CamelGPTError("bad-input", "A label has no token.", {
-        expected: "labels that are words",
+      throw new CamelGPTError("bad-input", "A label has no tokens.", {
+        expected: "labels with at least one token each",
         found: excerpt(label),
       });
     }
-    if (kind === "masked" && answer.length !== evaluated) {
-      evaluated = answer.length;
+    if (kind === "masked" && answer.length !== maskCount) {
+      maskCount = answer.length;
       engine.predictBegin([...prompt, ...answer.map(() => maskToken ?? 0)], prompt.length);
     }
     const logprobs =
       kind === "masked"
         ? answer.map((token, i) => engine.predict(prompt.length + i, { token }))
         : await causalLogprobs(engine, prompt, answer, pace);
-    means.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
+    meanLogprobs.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
     await pace();
     throwIfAborted(signal);
   }
-  const largest = Math.max(...means);
-  const weights = means.map((mean) => Math.exp(mean - largest));
+  const largest = Math.max(...meanLogprobs);
+  const weights = meanLogprobs.map((mean) => Math.exp(mean - largest));
   const total = weights.reduce((sum, each) => sum + each, 0);
   const candidates = labels
     .map((label, i) => ({ text: label, probability: (weights[i] ?? 0) / total }))
@@ -76,7 +76,7 @@ async function causalLogprobs(
     .map(({ logprob }) => logprob);
 }
 
-/** The model's own task for these labels. */
+/** Returns the model's own task for these labels. Errors: `bad-metadata`. */
 function taskFor(engine: Engine, labels: readonly string[]): Task | undefined {
   const json = engine.metadataString("camelgpt.tasks");
   if (!json) return undefined;
@@ -89,7 +89,7 @@ function taskFor(engine: Engine, labels: readonly string[]): Task | undefined {
     throw new CamelGPTError("bad-metadata", "The model's list of tasks cannot be read.", {
       expected: "camelgpt.tasks: a JSON array of tasks with labels and a template",
       found: excerpt(json),
-      hint: "Give a template of your own.",
+      hint: "Give a template with the option `template`.",
       cause: error,
     });
   }

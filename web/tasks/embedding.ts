@@ -1,11 +1,11 @@
-// Texts → their vectors.
+// Texts → embeddings.
 import type { Engine } from "../engine.js";
 import { throwIfAborted } from "../errors.js";
-import { prefillSlice } from "./generation.js";
 import { pacer } from "../pause.js";
-import type { EmbedParams } from "../worker/protocol.js";
+import { prefillSlice } from "./generation.js";
+import type { EmbedParams } from "./params.js";
 
-/** Errors: `bad-input` for an empty text, `context-overflow` where one does not fit and is not to be cut. */
+/** Errors: `bad-input` for an empty text, `context-overflow` if a text does not fit and `truncate` is false. */
 export async function embed(
   engine: Engine,
   { texts, pooling, normalize, truncate }: EmbedParams,
@@ -17,7 +17,7 @@ export async function embed(
   for (const text of texts) {
     throwIfAborted(signal);
     let tokens = typeof text === "string" ? engine.tokenize(text, true, true) : text;
-    // What the tokenizer puts at the end stays there.
+    // Keeps the last token, which may be a special token of the tokenizer.
     if (truncate && tokens.length > contextLength)
       tokens = [...tokens.slice(0, contextLength - 1), ...tokens.slice(-1)];
     engine.embedBegin(tokens, pooling, normalize);

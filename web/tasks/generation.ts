@@ -1,15 +1,15 @@
-// A prompt → its continuation, piece by piece. The loop that drives the core.
+// A prompt → its continuation, piece by piece. This loop drives the core.
 import type { Engine, SamplingOptions } from "../engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "../errors.js";
-import type { Rest } from "../load/background-load.js";
+import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
-import type { GenerateParams } from "../worker/protocol.js";
 import type { FinishReason, Generated, StepLogprobs } from "../types.js";
+import type { GenerateParams } from "./params.js";
 
-/** Tokens of a prompt that are evaluated in one go: many enough for full speed, few enough to react within a moment. */
+/** Tokens that one call of the engine evaluates: enough for full speed, few enough to react quickly. */
 export const prefillSlice = 64;
 
-/** The most probable token each time, and nothing else. */
+/** Always chooses the most probable token. */
 export const greedy: SamplingOptions = {
   maxTokens: 256,
   temperature: 0,
@@ -32,25 +32,26 @@ export interface GenerationContext {
   loadMs: number;
   signal?: AbortSignal | undefined;
   onText(piece: string): void;
-  /** The weights that are still arriving, if any. */
-  rest?: Rest | undefined;
+  /** Loads the remaining weights, after an eager load. */
+  background?: BackgroundLoad | undefined;
 }
 
 /**
- * An abort before the first token of the prompt is evaluated rejects; later it ends the text with the finish reason "abort".
+ * An abort before the first token of the prompt is evaluated rejects; a later one ends the text with the finish reason
+ * "abort".
  * Errors: `bad-input`, `bad-option`, `context-overflow`.
  */
 export async function generate(
   engine: Engine,
   params: GenerateParams,
-  { loadMs, signal, onText, rest }: GenerationContext,
+  { loadMs, signal, onText, background }: GenerationContext,
 ): Promise<Generated> {
   throwIfAborted(signal);
   const { prompt, sampling } = params;
   const promptTokens =
     typeof prompt === "string" ? engine.tokenize(prompt, params.addSpecial, params.parseSpecial) : prompt;
   engine.configure(sampling, params.stop, params.logitBias);
-  const reused = engine.prompt(promptTokens);
+  const cached = engine.prompt(promptTokens);
 
   const pace = pacer();
   const tokens: number[] = [];
@@ -58,35 +59,35 @@ export async function generate(
   let text = "";
   let finishReason: FinishReason | undefined;
 
-  const missing = async () => {
-    if (!rest) throw new CamelGPTError("internal", "The engine waits for weights that nobody brings.");
-    await orAborted(rest.missing(), signal).catch((error: unknown) => {
+  const fetchMissing = async () => {
+    if (!background) throw new CamelGPTError("internal", "The engine lacks weights after a complete load.");
+    await orAborted(background.fetchMissing(), signal).catch((error: unknown) => {
       if (!signal?.aborted) throw error;
     });
   };
-  let left = promptTokens.length - reused;
+  let remaining = promptTokens.length - cached;
   const prefill = async () => {
     do {
-      const before = left;
-      left = engine.prefill(prefillSlice);
-      if (left > 0 && left === before) await missing();
+      const before = remaining;
+      remaining = engine.prefill(prefillSlice);
+      if (remaining > 0 && remaining === before) await fetchMissing();
       await pace();
       if (signal?.aborted) finishReason = "abort";
-    } while (left > 0 && !finishReason);
+    } while (remaining > 0 && !finishReason);
   };
 
   const begin = performance.now();
   await prefill();
-  const evaluated = promptTokens.length - left - reused;
+  const evaluated = promptTokens.length - remaining - cached;
   const prefilled = performance.now();
   while (!finishReason) {
     const step = engine.step();
     if (step.result === "missing") {
-      await missing();
+      await fetchMissing();
       if (signal?.aborted) finishReason = "abort";
       continue;
     }
-    void rest?.whole(); // after the first token nothing is more urgent
+    void background?.finish(); // not before the first token, whose rows are more urgent
     const token = engine.lastToken;
     tokens.push(token);
     logprobs?.push({ token, text: engine.piece(token), logprob: engine.lastLogprob, top: engine.topTokens() });
@@ -112,7 +113,7 @@ export async function generate(
     usage: {
       promptTokens: promptTokens.length,
       completionTokens: tokens.length,
-      ...(reused > 0 && { cachedTokens: reused }),
+      ...(cached > 0 && { cachedTokens: cached }),
       ...(bytes !== undefined && { bytes }),
     },
     timings: {
@@ -120,7 +121,7 @@ export async function generate(
       prefillMs: prefilled - begin,
       decodeMs: end - prefilled,
       prefillTokensPerSecond: rate(evaluated, prefilled - begin),
-      // The first token comes out of the prompt's evaluation.
+      // The first token results from prefill.
       decodeTokensPerSecond: rate(tokens.length - 1, end - prefilled),
     },
     seed: sampling.seed,

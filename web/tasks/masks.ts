@@ -1,12 +1,12 @@
-// A text with masks → what may stand in their place.
+// A text with masks → candidates for the masks.
 import type { Engine } from "../engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
-import { greedy } from "./generation.js";
 import { pacer } from "../pause.js";
-import type { FillParams } from "../worker/protocol.js";
 import type { Candidate, FilledMasks } from "../types.js";
+import { greedy } from "./generation.js";
+import type { FillParams } from "./params.js";
 
-/** Errors: `unsupported-task` where the model is not a masked one, `bad-input` where there is no mask, `context-overflow`. */
+/** Errors: `unsupported-task` unless the model is a masked one, `bad-input` if there is no mask, `context-overflow`. */
 export async function fillMasks(
   engine: Engine,
   { text, top, steps }: FillParams,
@@ -19,7 +19,7 @@ export async function fillMasks(
   const positions = tokens.flatMap((token, position) => (token === maskToken ? [position] : []));
   if (positions.length === 0) {
     throw new CamelGPTError("bad-input", "The text has no mask.", {
-      expected: `${engine.piece(maskToken ?? 0)} where something is missing`,
+      expected: `a text with ${engine.piece(maskToken ?? 0)}`,
       found: "none",
     });
   }

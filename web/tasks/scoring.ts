@@ -1,14 +1,14 @@
-// A text → how probable the model finds it: windows without overlap, each from an empty cache.
+// A text → its probability. The text is split into windows without overlap; each window starts with an empty cache.
 import type { Engine, TokenScore } from "../engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
-import { prefillSlice } from "./generation.js";
 import { pacer } from "../pause.js";
-import type { ScoreParams } from "../worker/protocol.js";
 import type { Score } from "../types.js";
+import { prefillSlice } from "./generation.js";
+import type { ScoreParams } from "./params.js";
 
 /**
- * Every token of a window but its first is scored; a last window of one token scores nothing.
- * Errors: `bad-input` where the text has fewer than two tokens, `context-overflow` where a window is longer than the context.
+ * Scores every token of a window but the first, so a last window of one token adds nothing.
+ * Errors: `bad-input` if the text has fewer than two tokens, `context-overflow` if a window is longer than the context.
  */
 export async function score(
   engine: Engine,
@@ -23,7 +23,7 @@ export async function score(
     throw new CamelGPTError("context-overflow", "The window is longer than the context.", {
       expected: `a window of at most ${contextLength} tokens`,
       found: String(window),
-      hint: "Load the model with a larger contextLength, or score in shorter windows.",
+      hint: "Load the model with a larger contextLength, or use shorter windows.",
     });
   }
   const all = typeof text === "string" ? engine.tokenize(text, params.addSpecial, params.parseSpecial) : text;
@@ -38,18 +38,18 @@ export async function score(
       throwIfAborted(signal);
     }
     for (const each of engine.scores()) scores.push(each);
-    const ofWindow = engine.bytes();
-    if (ofWindow !== undefined) bytes = (bytes ?? 0) + ofWindow;
+    const windowBytes = engine.bytes();
+    if (windowBytes !== undefined) bytes = (bytes ?? 0) + windowBytes;
   }
   if (scores.length === 0) {
-    throw new CamelGPTError("bad-input", "The text is too short to be scored.", {
+    throw new CamelGPTError("bad-input", "The text is too short to score.", {
       expected: "at least 2 tokens",
       found: String(tokens.length),
     });
   }
   const mean = (of: (score: TokenScore) => number) => scores.reduce((sum, each) => sum + of(each), 0) / scores.length;
-  const ofToken = -mean(({ logprob }) => logprob);
-  const nll = bytes === undefined ? ofToken : (ofToken * scores.length) / bytes;
+  const nllPerToken = -mean(({ logprob }) => logprob);
+  const nll = bytes === undefined ? nllPerToken : (nllPerToken * scores.length) / bytes;
   return {
     tokens: scores.length,
     ...(bytes !== undefined && { bytes }),
@@ -59,7 +59,7 @@ export async function score(
     ...(params.compare && {
       kl: mean(({ kl }) => kl),
       top1: mean(({ best, denseBest }) => (best === denseBest ? 1 : 0)),
-      perplexityRatio: Math.exp(ofToken + mean(({ denseLogprob }) => denseLogprob)),
+      perplexityRatio: Math.exp(nllPerToken + mean(({ denseLogprob }) => denseLogprob)),
     }),
   };
 }

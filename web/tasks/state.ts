@@ -1,10 +1,10 @@
-// The text that the cache holds, with keys and values ↔ bytes to keep.
+// The contents of the cache (a text with its keys and values) ↔ bytes that can be stored.
 import type { Engine } from "../engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { LoadedState } from "../types.js";
 
-/** Errors: `bad-state` where there is no text, `unsupported-task` for encoders, `out-of-memory`. */
+/** Errors: `bad-state` if the cache is empty, `unsupported-task` for encoders, `out-of-memory`. */
 export async function saveState(engine: Engine, signal: AbortSignal | undefined): Promise<Uint8Array> {
   throwIfAborted(signal);
   const state = allocate(engine.saveBegin());
@@ -19,7 +19,7 @@ export async function saveState(engine: Engine, signal: AbortSignal | undefined)
   return state;
 }
 
-/** Errors: all that the bytes can be at fault with. Then, and after an abort, the cache may be empty. */
+/** After an error or an abort the cache may be empty. Errors: everything that can be wrong with the bytes. */
 export async function loadState(
   engine: Engine,
   state: Uint8Array,

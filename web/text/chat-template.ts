@@ -1,26 +1,20 @@
-// Messages → the prompt that the model was trained on, by the Jinja template in its file. Templates are foreign code: they see
-// plain data only, and their steps and output are bounded.
+// Messages → the prompt in the form that the model was trained on, by the Jinja template in its file. Templates are
+// untrusted code: they receive plain data only, and their steps and output are limited.
 import { Environment, Interpreter, Template } from "@huggingface/jinja";
 
 import { CamelGPTError, describe, excerpt } from "../errors.js";
-
-/** One turn of a conversation. Templates may read more fields than these two. */
-export interface ChatMessage {
-  role: string;
-  content: string;
-  [field: string]: unknown;
-}
+import type { ChatMessage } from "./messages.js";
 
 export interface TemplateInput {
   template: string;
   messages: readonly ChatMessage[];
-  /** Whether the prompt ends where the assistant begins. */
+  /** Whether the prompt ends with the beginning of the assistant's message. */
   addGenerationPrompt: boolean;
   bosText: string;
   eosText: string;
 }
 
-/** Far above what a real template needs: Llama 3's, with tools, is 4 KB and takes about 30 steps a message. */
+/** Far above what real templates need: that of Llama 3 with tools is 4 KB and takes about 30 steps per message. */
 const maxTemplateLength = 256 << 10;
 const maxSteps = 500_000;
 const maxTextLength = 8 << 20;
@@ -29,7 +23,7 @@ const maxRange = 10_000;
 type Statement = Parameters<Interpreter["evaluate"]>[0];
 type RuntimeValue = ReturnType<Interpreter["evaluate"]>;
 
-/** What the template itself says is wrong with the messages. */
+/** Thrown by the template itself, by `raise_exception`. */
 class Refusal extends Error {}
 
 class BoundedInterpreter extends Interpreter {
@@ -40,15 +34,15 @@ class BoundedInterpreter extends Interpreter {
     const result = super.evaluate(statement, environment);
     const value: unknown = result.value;
     if ((typeof value === "string" || Array.isArray(value)) && value.length > maxTextLength) {
-      throw new Error(`it makes a value of more than ${maxTextLength} parts`);
+      throw new Error(`it creates a value longer than ${maxTextLength}`);
     }
     return result;
   }
 }
 
 /**
- * Errors: `bad-input` where the template refuses the messages (roles that do not alternate, for example), `bad-template`
- * where it does not work or does not end.
+ * Errors: `bad-input` if the template refuses the messages (roles that do not alternate, for example), `bad-template`
+ * if it fails or exceeds a limit.
  */
 export function renderChat(input: TemplateInput): string {
   const { template } = input;
@@ -57,20 +51,20 @@ export function renderChat(input: TemplateInput): string {
     const environment = new Environment();
     for (const [name, value] of Object.entries(globals(input))) environment.set(name, value);
     const result: unknown = new BoundedInterpreter(environment).run(new Template(template).parsed).value;
-    if (typeof result !== "string") throw new Error("it makes no text");
+    if (typeof result !== "string") throw new Error("its result is not a text");
     return result;
   } catch (error) {
     if (error instanceof Refusal) {
       throw new CamelGPTError("bad-input", `The model's chat template refuses these messages: ${error.message}`, {
-        expected: "messages as the template wants them",
+        expected: "messages that the template accepts",
         found: `roles ${excerpt(input.messages.map((message) => message.role).join(", "))}`,
         cause: error,
       });
     }
     throw new CamelGPTError("bad-template", `The model's chat template failed: ${describe(error)}`, {
-      expected: "a Jinja template that turns messages into text",
+      expected: "a Jinja template that converts messages to text",
       found: excerpt(template),
-      hint: "Give a template of your own with the option `chatTemplate`, or use generateText with a complete prompt.",
+      hint: "Give another template with the option `chatTemplate`, or use generateText with a complete prompt.",
       cause: error,
     });
   }
@@ -103,7 +97,7 @@ function boundedRange(first: number, second?: number, step = 1): number[] {
   return Array.from({ length }, (_, i) => start + i * step);
 }
 
-/** The directives of strftime that templates use, in English as the models were trained. */
+/** Supports the strftime directives that templates use. The names are English, as in the training data. */
 function formatTime(format: string, time: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const name = (options: Intl.DateTimeFormatOptions) => time.toLocaleString("en-US", options);

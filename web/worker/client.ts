@@ -1,40 +1,42 @@
-// The side of the caller: the calls of the protocol as promises, with the engine in a worker.
+// The caller's side of the protocol: calls become messages to a worker, and its answers settle their promises.
 import {
   abortedError,
   asCamelGPTError,
   CamelGPTError,
   describe,
   disposedError,
+  type ErrorData,
   errorFromData,
   errorToData,
 } from "../errors.js";
 import type { ByteSource } from "../load/sources/source.js";
-import type { Backend, WorkerLink } from "./platform.js";
+import type { WorkerLink } from "./link.js";
+import type { Backend } from "./platform.js";
 import type { CallContext, CallName, Calls, FromWorker, ToWorker } from "./protocol.js";
 
-interface Pending {
+interface PendingCall {
   context: CallContext<CallName>;
   resolve: (value: Calls[CallName]["value"]) => void;
   reject: (error: unknown) => void;
-  /** By file; opened when the worker asks for the first bytes. */
+  /** Sources by file number, opened when the worker requests their first bytes. */
   sources: Map<number, Promise<ByteSource>>;
   stopListening: () => void;
 }
 
-/** The engine in a worker. The end of the worker, for whatever reason, rejects what is pending and all that follows. */
+/** The engine in a worker. If the worker ends for any reason, all pending and later calls reject. */
 export class WorkerBackend implements Backend {
   readonly #link: WorkerLink;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
-  /** Goes on to hear of the rest of a model that answers before all of it is there. */
+  /** Keeps receiving progress after an eager load has resolved. */
   #load: { id: number; onEvent: CallContext<CallName>["onEvent"] } | undefined;
-  #ended: CamelGPTError | undefined;
+  #end: CamelGPTError | undefined;
 
   constructor(link: WorkerLink) {
     this.#link = link;
     link.listen(
       (message) => this.#receive(message),
-      (reason) => void this.#end(workerFailed(reason)),
+      (reason) => void this.#terminate(workerFailed(reason)),
     );
     link.setBusy(false);
   }
@@ -44,7 +46,7 @@ export class WorkerBackend implements Backend {
     params: Calls[K]["params"],
     context: CallContext<K> = {},
   ): Promise<Calls[K]["value"]> {
-    if (this.#ended) return Promise.reject(this.#ended);
+    if (this.#end) return Promise.reject(this.#end);
     const { signal } = context;
     if (signal?.aborted) return Promise.reject(abortedError(signal));
     const id = ++this.#lastId;
@@ -54,7 +56,7 @@ export class WorkerBackend implements Backend {
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#pending.set(id, {
         context: context as CallContext<CallName>,
-        resolve: resolve as Pending["resolve"],
+        resolve: resolve as PendingCall["resolve"],
         reject,
         sources: new Map(),
         stopListening: () => signal?.removeEventListener("abort", onAbort),
@@ -63,74 +65,72 @@ export class WorkerBackend implements Backend {
       try {
         this.#post({ type: "call", id, name, params } as ToWorker);
       } catch (error) {
-        // An option that cannot be cloned, for example.
-        this.#settle(id)?.reject(asCamelGPTError(error));
+        // For example, an option that cannot be cloned.
+        this.#remove(id)?.reject(asCamelGPTError(error));
       }
     });
   }
 
   get isDead(): boolean {
-    return this.#ended?.code === "worker-failed";
+    return this.#end?.code === "worker-failed";
   }
 
   dispose(): Promise<void> {
-    return this.#end(disposedError());
+    return this.#terminate(disposedError());
   }
 
   #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    if (!this.#ended) this.#link.post(message, transfer);
+    if (!this.#end) this.#link.post(message, transfer);
   }
 
-  async #end(error: CamelGPTError): Promise<void> {
-    this.#ended ??= error;
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+  async #terminate(error: CamelGPTError): Promise<void> {
+    this.#end ??= error;
+    for (const id of [...this.#pending.keys()]) this.#remove(id)?.reject(error);
     await this.#link.terminate();
   }
 
-  /** Takes a call off the list, with all that belongs to it. */
-  #settle(id: number): Pending | undefined {
+  /** Removes a call and releases what belongs to it. */
+  #remove(id: number): PendingCall | undefined {
     const call = this.#pending.get(id);
     if (!call) return undefined;
     this.#pending.delete(id);
     call.stopListening();
-    // A source that could not be opened has already been reported to the worker.
+    // A failure to open a source has already been posted to the worker.
     for (const opening of call.sources.values()) opening.then((source) => source.close()).catch(() => {});
     if (this.#pending.size === 0) this.#link.setBusy(false);
     return call;
   }
 
   #receive(message: FromWorker): void {
-    if (message.type === "helping") return; // only for those who asked for help
+    if (message.type === "helping") return; // not sent to clients
     const { id } = message;
     switch (message.type) {
       case "value":
-        this.#settle(id)?.resolve(message.value);
+        this.#remove(id)?.resolve(message.value);
         break;
-      case "error":
-        this.#settle(id)?.reject(this.#errorOf(message));
+      case "error": {
+        const call = this.#remove(id);
+        call?.reject(errorOf(message.error, call.context.signal));
         break;
+      }
       case "event": {
-        const hearer = id === this.#load?.id ? this.#load : this.#pending.get(id)?.context;
-        hearer?.onEvent?.(message.event as never);
+        const listener = id === this.#load?.id ? this.#load : this.#pending.get(id)?.context;
+        listener?.onEvent?.(message.event as never);
         break;
       }
       case "pull":
-        void this.#feed(id, message.file, message.size);
+        void this.#sendBytes(id, message.file, message.size);
         break;
     }
   }
 
-  #errorOf({ id, error }: Extract<FromWorker, { type: "error" }>): CamelGPTError {
-    const signal = this.#pending.get(id)?.context.signal;
-    return error.code === "aborted" ? abortedError(signal) : errorFromData(error);
-  }
-
-  async #feed(id: number, file: number, size: number): Promise<void> {
+  async #sendBytes(id: number, file: number, size: number): Promise<void> {
     const call = this.#pending.get(id);
     if (!call) return;
     try {
-      if (!call.context.openCaller) throw new CamelGPTError("internal", "The worker asked for bytes that nobody has.");
-      const source = call.sources.get(file) ?? call.context.openCaller(file);
+      const { openCaller } = call.context;
+      if (!openCaller) throw new CamelGPTError("internal", "The worker requested bytes that the caller does not have.");
+      const source = call.sources.get(file) ?? openCaller(file);
       call.sources.set(file, source);
       const buffer = new Uint8Array(size);
       const count = await (await source).read(buffer);
@@ -141,9 +141,15 @@ export class WorkerBackend implements Backend {
   }
 }
 
+function errorOf(data: ErrorData, signal: AbortSignal | undefined): CamelGPTError {
+  return data.code === "aborted" ? abortedError(signal) : errorFromData(data);
+}
+
 function workerFailed(reason: unknown): CamelGPTError {
   return new CamelGPTError("worker-failed", `The engine's worker ended: ${describe(reason)}`, {
-    hint: "A model that was loaded is loaded anew by the next call. If the worker never started: is its file served, and does the Content-Security-Policy allow it (worker-src)?",
+    hint:
+      "The next call loads the model again. If the worker never started: is its file served, and does the " +
+      "Content-Security-Policy allow it (worker-src)?",
     cause: reason,
   });
 }

@@ -1,160 +1,70 @@
-// The side of the engine: answers the calls of the protocol, one after the other, with one model. It runs in a worker, or on
-// the caller's own thread, and does not know which.
-import { calibrate, IdleCalibration, useSidecar } from "../tasks/calibration.js";
+// The engine's side of the protocol: answers calls one after the other with one model. It runs in a worker or on the
+// caller's thread.
+import { CamelGPTError, disposedError, orAborted } from "../errors.js";
+import { pause } from "../pause.js";
+import { calibrate, IdleCalibration } from "../tasks/calibration.js";
 import { classify } from "../tasks/classification.js";
 import { embed } from "../tasks/embedding.js";
-import { Engine } from "../engine.js";
-import { CamelGPTError, describe, disposedError, orAborted } from "../errors.js";
-import { chooseFlavour, type Flavour } from "../engine/features.js";
 import { generate } from "../tasks/generation.js";
-import { openDownload } from "../load/download.js";
-import { checkedSource } from "../load/integrity/checked-source.js";
 import { fillMasks } from "../tasks/masks.js";
-import { loadHeader, loadModel } from "../load/loader.js";
-import type { Rest } from "../load/background-load.js";
-import { Shards } from "../load/sources/shards.js";
-import type { ByteSource } from "../load/sources/source.js";
-import { pause } from "../pause.js";
-import type { EngineMeans } from "./platform.js";
-import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
-import { Queue } from "./queue.js";
 import { score } from "../tasks/scoring.js";
 import { loadState, saveState } from "../tasks/state.js";
-import { chooseThreads, Helpers, type ThreadChoice } from "./threads.js";
-
-/** An engine, and how it came to be what it is. */
-interface Started {
-  engine: Engine;
-  threads: number;
-  helpers?: Helpers | undefined;
-  notes: string[];
-}
-
-interface Model extends Started {
-  contextLength: number;
-  loadMs: number;
-  /** What is still to come of the weights. */
-  rest?: Rest | undefined;
-}
+import { inspect, load, type Model } from "./load.js";
+import type { EnginePlatform } from "./platform.js";
+import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
+import { Queue } from "./queue.js";
+import { stopEngine } from "./start-engine.js";
 
 type Handlers = {
   [K in CallName]: (params: Calls[K]["params"], context: CallContext<K>) => Promise<Calls[K]["value"]>;
 };
 
-/** Milliseconds without a call after which the rest of a model comes: the one that wanted it may want rows before that. */
-const restDelay = 100;
+/**
+ * Milliseconds without a call after which the remaining weights are loaded. A call that comes sooner can fetch its rows
+ * first.
+ */
+const backgroundLoadDelay = 100;
 
-/** Tokens between two pauses of a call that is nothing but many short calls into the engine. */
-const piecesBetweenPauses = 1024;
+/** Calls of the engine between two pauses in a loop of short calls. */
+const callsBetweenPauses = 1024;
 
 export class Host {
-  readonly #means: EngineMeans;
+  readonly #platform: EnginePlatform;
   readonly #inWorker: boolean;
   readonly #queue = new Queue();
   #model: Model | undefined;
-  /** Where pruning is wanted and nobody has said what can be left out. */
+  /** Present if pruning is wanted and neither a sidecar nor a calibration has told what can be left out. */
   #idleCalibration: IdleCalibration | undefined;
-  /** That wait or are answered now. */
-  #calls = 0;
-  #disposed = false;
+  /** Calls in progress or in the queue. */
+  #activeCalls = 0;
+  #isDisposed = false;
 
-  constructor(means: EngineMeans, inWorker: boolean) {
-    this.#means = means;
+  constructor(platform: EnginePlatform, inWorker: boolean) {
+    this.#platform = platform;
     this.#inWorker = inWorker;
   }
 
   call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
-    this.#calls++;
+    this.#activeCalls++;
     return this.#queue
       .run(() => this.#handlers[name](params, context), context.signal)
       .finally(() => {
-        this.#calls--;
-        void this.#idleCalibration?.run(() => this.#calls === 0 && !this.#disposed);
-        if (this.#model?.rest) setTimeout(() => this.#calls === 0 && void this.#model?.rest?.whole(), restDelay);
+        this.#activeCalls--;
+        this.#useIdleTime();
       });
   }
 
   dispose(): void {
-    this.#disposed = true;
-    void this.#model?.rest?.end();
-    if (this.#model) end(this.#model);
+    this.#isDisposed = true;
+    void this.#model?.background?.cancel();
+    if (this.#model) stopEngine(this.#model);
     this.#model = undefined;
   }
 
   readonly #handlers: Handlers = {
-    load: async (params, context) => {
-      const begin = performance.now();
-      const { memory } = params;
-      const { signal, onEvent } = context;
-      const { source, warnings, ...started } = await this.#open(params, context);
-      const { engine, notes } = started;
-      let rest: Rest | undefined;
-      try {
-        const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, {
-          ...params,
-          signal,
-          onProgress: onEvent,
-        });
-        rest = loaded.rest;
-        if (memory.weights === "auto" && memoryPlan.weights === "f16") {
-          notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
-        }
-        notes.push(...warnings);
-        await expectHelpers(started);
-        engine.setPruning(params.epdp);
-        if (params.sidecar) useSidecar(engine, params.sidecar, notes);
-        if (rest && !engine.pruneReport().calibrated) await rest.whole(); // no step could do with less
-        if (this.#disposed) throw disposedError();
-        const info = engine.modelInfo();
-        const loadMs = performance.now() - begin;
-        const model: LoadedModel = {
-          info: {
-            architecture: engine.metadataString("general.architecture"),
-            name: engine.metadataString("general.name"),
-            ...info,
-            memoryPlan,
-            engine: {
-              flavour: engine.flavour,
-              kernels: engine.kernels,
-              threads: started.threads,
-              worker: this.#inWorker,
-              notes,
-            },
-          },
-          chatTemplate: engine.metadataString("tokenizer.chat_template"),
-          bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
-          eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
-        };
-        this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs, rest };
-        if (this.#inWorker && params.calibrationText !== undefined && !engine.pruneReport().calibrated) {
-          this.#idleCalibration = new IdleCalibration(engine, params.calibrationText);
-        }
-        loaded.ready();
-        return model;
-      } catch (error) {
-        void rest?.end();
-        end(started);
-        throw error;
-      }
-    },
+    load: (params, context) => this.#load(params, context),
 
-    inspect: async (params, context) => {
-      const { memory } = params;
-      const { engine, source } = await this.#open({ ...params, engine: { ...params.engine, threads: 1 } }, context);
-      try {
-        await loadHeader(engine, source, { memory, signal: context.signal, onProgress: context.onEvent });
-        const memoryPlan = engine.plan(memory);
-        return {
-          architecture: engine.metadataString("general.architecture"),
-          parameters: engine.modelInfo().parameters,
-          tensors: engine.tensors(),
-          memoryPlan,
-          metadata: engine.metadata(),
-        };
-      } finally {
-        engine.dispose();
-      }
-    },
+    inspect: (params, context) => inspect(params, context, this.#platform),
 
     tokenize: async ({ text, addSpecial, parseSpecial }) =>
       this.#loaded().engine.tokenize(text, addSpecial, parseSpecial),
@@ -167,14 +77,14 @@ export class Host {
       const pieces: string[] = [];
       for (const token of tokens) {
         pieces.push(engine.piece(token));
-        if (pieces.length % piecesBetweenPauses === 0) await pause();
+        if (pieces.length % callsBetweenPauses === 0) await pause();
       }
       return pieces;
     },
 
     generate: async (params, { signal, onEvent }) => {
-      const { engine, loadMs, rest } = this.#loaded();
-      return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), rest });
+      const { engine, loadMs, background } = this.#loaded();
+      return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), background });
     },
 
     save: async (_params, { signal }) => saveState(this.#loaded().engine, signal),
@@ -182,21 +92,21 @@ export class Host {
     restore: async ({ state }, { signal }) => loadState(this.#loaded().engine, state, signal),
 
     score: async (params, { signal }) => {
-      const { engine, contextLength } = await this.#whole(signal);
+      const { engine, contextLength } = await this.#fullyLoaded(signal);
       return score(engine, params, contextLength, signal);
     },
 
-    fill: async (params, { signal }) => fillMasks((await this.#whole(signal)).engine, params, signal),
+    fill: async (params, { signal }) => fillMasks((await this.#fullyLoaded(signal)).engine, params, signal),
 
-    classify: async (params, { signal }) => classify((await this.#whole(signal)).engine, params, signal),
+    classify: async (params, { signal }) => classify((await this.#fullyLoaded(signal)).engine, params, signal),
 
     embed: async (params, { signal }) => {
-      const { engine, contextLength } = await this.#whole(signal);
+      const { engine, contextLength } = await this.#fullyLoaded(signal);
       return embed(engine, params, contextLength, signal);
     },
 
     calibrate: async (params, { signal, onEvent }) => {
-      const { engine } = await this.#whole(signal);
+      const { engine } = await this.#fullyLoaded(signal);
       this.#idleCalibration = undefined;
       return calibrate(engine, params, { signal, onProgress: onEvent });
     },
@@ -204,119 +114,38 @@ export class Host {
     report: async () => this.#loaded().engine.pruneReport(),
   };
 
-  async #open(
-    { engine: options, location, eager }: LoadParams,
-    { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
-  ): Promise<Started & { source: ByteSource; warnings: string[] }> {
-    // Both at once: the engine compiles while the server answers.
-    const starting = this.#start(options);
-    starting.catch(() => {}); // where both fail, the source says why
-    let source: ByteSource;
-    const warnings: string[] = [];
-    try {
-      source = await this.#openSource(location, eager !== undefined, signal, openCaller, (note) => warnings.push(note));
-    } catch (error) {
-      starting.then(end, () => {});
-      throw error;
+  async #load(params: LoadParams, context: CallContext<"load">): Promise<LoadedModel> {
+    const { model, value, reportReady } = await load(params, context, this.#inWorker, this.#platform);
+    if (this.#isDisposed) {
+      void model.background?.cancel();
+      stopEngine(model);
+      throw disposedError();
     }
-    try {
-      return { ...(await starting), source, warnings };
-    } catch (error) {
-      await source.close();
-      throw error;
+    this.#model = model;
+    if (this.#inWorker && params.calibrationText !== undefined && !model.engine.pruneReport().calibrated) {
+      this.#idleCalibration = new IdleCalibration(model.engine, params.calibrationText);
     }
+    reportReady();
+    return value;
   }
 
-  async #start(options: LoadParams["engine"]): Promise<Started> {
-    const flavour = await chooseFlavour(options.flavour, this.#means.probe);
-    const choice = await chooseThreads(options.threads, this.#means.threads);
-    const { engine, note } = await this.#createEngine(flavour, options, choice);
-    const threads = engine.setThreads(choice.count);
-    const notes = note === undefined ? [] : [note];
-    if (threads === 1 || !this.#means.threads) {
-      if (choice.count > 1 && !note)
-        notes.push("The WebAssembly that was handed in has no threads, so 1 thread computes.");
-      return { engine, threads, notes };
-    }
-    return { engine, threads, notes, helpers: new Helpers(engine.threadStarts(threads), this.#means.threads) };
+  #useIdleTime(): void {
+    void this.#idleCalibration?.run(() => this.#activeCalls === 0 && !this.#isDisposed);
+    if (!this.#model?.background) return;
+    setTimeout(() => {
+      if (this.#activeCalls === 0) void this.#model?.background?.finish();
+    }, backgroundLoadDelay);
   }
 
-  /** Without threads where those cannot be loaded. */
-  async #createEngine(
-    flavour: Flavour,
-    options: LoadParams["engine"],
-    { count, note }: ThreadChoice,
-  ): Promise<{ engine: Engine; note?: string | undefined }> {
-    if (options.wasmModule) return { engine: await Engine.create(options.wasmModule, count > 1), note };
-    if (count > 1) {
-      try {
-        return { engine: await Engine.create(await this.#means.loadWasm(`${flavour}-threads`, options), true), note };
-      } catch (error) {
-        note = `The engine with threads could not be loaded (${describe(error)}), so 1 thread computes.`;
-      }
-    }
-    return { engine: await Engine.create(await this.#means.loadWasm(flavour, options)), note };
-  }
-
-  async #openSource(
-    location: LoadParams["location"],
-    eager: boolean,
-    signal: AbortSignal | undefined,
-    openCaller: CallContext<"load">["openCaller"],
-    warn: (note: string) => void,
-  ): Promise<ByteSource> {
-    switch (location.kind) {
-      case "url": {
-        const openStore = this.#means.openStore?.bind(this.#means);
-        return openDownload(location, eager, { cache: location.cache, openStore, warn }, signal);
-      }
-      case "path":
-        if (this.#means.openPath) return checkedSource(await this.#means.openPath(location.path), location.check);
-        break;
-      case "shards":
-        return Shards.open(location.files.map((file) => () => this.#openSource(file, false, signal, openCaller, warn)));
-      case "caller":
-        if (openCaller) {
-          const source = await openCaller(location.file ?? 0);
-          // Only the location knows the name: bytes that come from another thread have none.
-          return {
-            name: location.name,
-            size: source.size,
-            read: (target) => source.read(target),
-            close: () => source.close(),
-          };
-        }
-    }
-    throw new CamelGPTError("unsupported-environment", "This runtime cannot open the model's source.", {
-      expected: "a source that this runtime can read",
-      found: location.kind,
-    });
-  }
-
-  /** For calls that need all weights. */
-  async #whole(signal: AbortSignal | undefined): Promise<Model> {
-    await orAborted(Promise.resolve(this.#loaded().rest?.whole()), signal);
+  /** For calls that need all weights: waits for them, after an eager load. */
+  async #fullyLoaded(signal: AbortSignal | undefined): Promise<Model> {
+    await orAborted(Promise.resolve(this.#loaded().background?.finish()), signal);
     return this.#loaded();
   }
 
   #loaded(): Model {
-    if (this.#disposed) throw disposedError();
+    if (this.#isDisposed) throw disposedError();
     if (this.#model) return this.#model;
     throw new CamelGPTError("bad-state", "No model is loaded.");
   }
-}
-
-/** Waits until the helping threads are there. Without them the engine computes alone. */
-async function expectHelpers(started: Started): Promise<void> {
-  const reason = await started.helpers?.ready;
-  if (reason === undefined) return;
-  await started.helpers?.end();
-  started.helpers = undefined;
-  started.threads = started.engine.setThreads(1);
-  started.notes.push(`Threads could not be started (${reason}), so 1 thread computes.`);
-}
-
-function end({ engine, helpers }: Started): void {
-  void helpers?.end();
-  engine.dispose();
 }

@@ -1,9 +1,10 @@
-// The engine on the caller's own thread: no copies and no worker, but the thread is busy while the engine works.
+// Runs the engine on the caller's own thread: without copies and a worker, but the thread is busy while the engine
+// computes.
 import { Host } from "./host.js";
-import type { Backend, EngineMeans } from "./platform.js";
+import type { Backend, EnginePlatform } from "./platform.js";
 
-export function inlineBackend(means: EngineMeans): Backend {
-  const host = new Host(means, false);
+export function inlineBackend(platform: EnginePlatform): Backend {
+  const host = new Host(platform, false);
   return {
     isDead: false,
     call: (name, params, context = {}) => host.call(name, params, context),

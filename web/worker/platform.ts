@@ -1,62 +1,48 @@
-// What the code here needs of a runtime. Each entry of the package brings its own.
-import type { FileStore } from "../load/stores/cache.js";
-import type { CallContext, CallName, Calls, EngineOptions, FromWorker, ToWorker } from "./protocol.js";
-import type { Build } from "../engine/features.js";
-import type { ResolveMeans } from "../load/resolve.js";
+// What the code in web/ requires of a runtime. Each entry of the package implements these interfaces.
+import type { EngineOptions } from "../engine/engine-options.js";
+import type { Build } from "../types.js";
+import type { FilePlatform } from "../load/location.js";
 import type { ByteSource } from "../load/sources/source.js";
+import type { FileStore } from "../load/stores/file-store.js";
+import type { WorkerLink } from "./link.js";
+import type { CallContext, CallName, Calls } from "./protocol.js";
 
-/** What it takes to compute on more than one thread. */
-export interface ThreadMeans {
-  /** How many threads run at once here. */
+/** What a runtime provides for threads. */
+export interface ThreadPlatform {
+  /** Number of threads that run in parallel. */
   cores(): number;
-  /** Starts a worker with the script of the engine's own, see `serveWorker`. */
+  /** Starts a worker with the script of the engine's own worker, see `serveWorker`. */
   spawn(): WorkerLink;
 }
 
-/** The means of the thread that runs the engine. */
-export interface EngineMeans {
-  /** `multiplyAdd`, compiled, where nothing may be compiled from bytes. */
+/** What a runtime provides on the thread that runs the engine. */
+export interface EnginePlatform {
+  /** The compiled `multiplyAdd` module, for runtimes that cannot compile bytes. */
   probe?: WebAssembly.Module;
-  /** The compiled module of one build. Errors: `engine-unavailable`. */
+  /** Returns the compiled module of a build. Errors: `engine-unavailable`. */
   loadWasm(build: Build, options: EngineOptions): Promise<WebAssembly.Module>;
-  /** Missing where there are no threads. */
-  threads?: ThreadMeans;
-  /** Where downloads are kept; undefined where they cannot be. */
+  /** Missing if the runtime has no threads. */
+  threads?: ThreadPlatform;
+  /** Opens the store for downloads; returns undefined if there is none. */
   openStore?(): Promise<FileStore | undefined>;
-  /** Opens a path. Missing where there is no file system. */
+  /** Opens a path. Missing if there is no file system. */
   openPath?(path: string): Promise<ByteSource>;
 }
 
-/** Something that answers calls. After `dispose` every call, pending ones too, rejects with `disposed`. */
+/** Answers calls. After `dispose` every call, including pending ones, rejects with `disposed`. */
 export interface Backend {
-  /** Whether it died: it can answer no more, and nobody disposed of it. */
+  /** Whether it failed and can no longer answer, without having been disposed. */
   readonly isDead: boolean;
   call<K extends CallName>(name: K, params: Calls[K]["params"], context?: CallContext<K>): Promise<Calls[K]["value"]>;
   dispose(): Promise<void>;
 }
 
-/** A worker, whatever the runtime calls it. */
-export interface WorkerLink {
-  post(message: ToWorker, transfer: ArrayBuffer[]): void;
-  /** Set once, before the first message. `onDeath` comes when the worker can answer no more. */
-  listen(onMessage: (message: FromWorker) => void, onDeath: (reason: unknown) => void): void;
-  /** Whether calls are pending. An idle worker must not keep the process alive. */
-  setBusy(busy: boolean): void;
-  terminate(): Promise<void>;
-}
-
-/** The other end of a {@link WorkerLink}. */
-export interface WorkerPort {
-  post(message: FromWorker, transfer?: ArrayBuffer[]): void;
-  listen(onMessage: (message: ToWorker) => void): void;
-}
-
-/** The means of the thread that calls. */
-export interface CallerMeans extends ResolveMeans {
-  /** Whether a download ends with the call that began it: edge runtimes tie it to a request. */
-  callsOwnDownloads?: true;
-  /** Starts the worker. Missing where the runtime has none. */
+/** What a runtime provides on the thread of the caller. */
+export interface CallerPlatform extends FilePlatform {
+  /** Whether a download ends with the call that started it: edge runtimes tie it to a request. */
+  endsDownloadsWithCall?: true;
+  /** Starts the worker. Missing if the runtime has none. */
   spawnWorker?(workerUrl: string | undefined): WorkerLink;
-  /** The engine on this thread. Its code is loaded only where it is wanted. */
+  /** Runs the engine on this thread. The implementation loads the engine's code on demand. */
   inlineBackend(): Promise<Backend>;
 }

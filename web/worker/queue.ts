@@ -1,12 +1,12 @@
-// Calls on one model may overlap; the engine does one thing at a time. They wait here for their turn.
+// Runs overlapping calls on one model one after the other.
 import { abortedError } from "../errors.js";
 
 export class Queue {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Runs `task` when every earlier one has ended, whether well or badly. A task whose signal aborts while it waits is never
-   * started and rejects at once.
+   * Runs `task` once all earlier tasks have ended, successfully or not. If its signal aborts while it waits, the task
+   * is never started and the promise rejects immediately.
    */
   run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {

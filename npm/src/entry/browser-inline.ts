@@ -1,4 +1,4 @@
-// The engine on the caller's thread, in a file of its own so that it is loaded only where it is wanted.
+// The engine on the caller's thread. A separate file, so that its code is loaded on demand.
 import { inlineBackend } from "../../../web/worker/inline.js";
 import type { Backend } from "../../../web/worker/platform.js";
 import { browserEngine } from "./browser-engine.js";

@@ -1,4 +1,4 @@
-// The worker's script in Node.
+// The script of the worker in Node.
 import { parentPort } from "node:worker_threads";
 
 import type { ToWorker } from "../../../web/worker/protocol.js";

@@ -53,7 +53,7 @@ describe("threads", () => {
   test("more than the machine runs at once are not started, and the engine says so", async () => {
     const { engine } = await resultsOf({ threads: 1000 });
     assert.equal(engine.threads, Math.min(cores, 32));
-    assert.match(engine.notes.join(), /^1000 threads were asked for; .* so /);
+    assert.match(engine.notes.join(), /^1000 threads were requested; .* so /);
   });
 
   test("a build without threads that is handed in computes with one, one with threads does both", {
@@ -61,7 +61,7 @@ describe("threads", () => {
   }, async () => {
     const plain = await resultsOf({ threads: 2, wasmModule: await wasm("simd") });
     assert.equal(plain.engine.threads, 1);
-    assert.match(plain.engine.notes.join(), /handed in has no threads/);
+    assert.match(plain.engine.notes.join(), /given WebAssembly module has no threads/);
     const wasmModule = await wasm("simd-threads");
     for (const threads of [1, 2]) {
       const { engine, results } = await resultsOf({ threads, wasmModule });

@@ -1,91 +1,92 @@
-// A model that is split into several files → one source: the headers of all, in order, then what follows the header of each.
+// The files of a split model → one source: the headers of all files in order, then the data after each header.
 import { CamelGPTError } from "../../errors.js";
-import type { ByteSource } from "./source.js";
+import type { ByteSource, FileSequence } from "./source.js";
 
-/** Files that stay open while the headers of others are read: browsers have six connections to a server of HTTP/1. */
-const mostOpen = 4;
+/** Files that stay open while the headers of others are read: browsers open six connections to an HTTP/1 server. */
+const maxOpenFiles = 4;
 
-const none = new Uint8Array(0);
+const noBytes = new Uint8Array(0);
 
 interface OpenFile {
   source: ByteSource;
-  /** What was read with the header and lies behind it. */
+  /** Bytes after the header that were read together with it. */
   tail: Uint8Array;
-  /** Bytes that are still to come; not known before the header is complete. */
-  left: number;
+  /** Bytes of data that are still to be read; Infinity until the header is complete. */
+  remaining: number;
 }
 
-/** Errors: `truncated` where a file ends before its last tensor does, and those of opening and reading. */
+/** Errors: `truncated` if a file ends before its last tensor does, and those of opening and reading. */
 export class Shards implements ByteSource {
   readonly size = undefined;
+  readonly files: FileSequence;
   readonly #openers: readonly (() => Promise<ByteSource>)[];
-  readonly #files: OpenFile[] = [];
-  #at = 0;
+  readonly #open: OpenFile[] = [];
+  #current = 0;
 
   private constructor(openers: readonly (() => Promise<ByteSource>)[]) {
     this.#openers = openers;
+    this.files = {
+      count: openers.length,
+      endHeader: (tail, dataBytes) => this.#endHeader(tail, dataBytes),
+    };
   }
 
-  /** Opens the first file. The others are opened when the header before theirs is complete. */
+  /** Opens the first file. Each other file is opened when the header before its own is complete. */
   static async open(openers: readonly (() => Promise<ByteSource>)[]): Promise<Shards> {
     const shards = new Shards(openers);
     await shards.#openNext();
     return shards;
   }
 
-  /** Of the file that is being read. */
+  /** The name of the file that is being read. */
   get name(): string {
-    return (this.#files[this.#at] ?? this.#files[0])?.source.name ?? "";
+    return (this.#open[this.#current] ?? this.#open[0])?.source.name ?? "";
   }
 
-  get count(): number {
-    return this.#openers.length;
-  }
-
-  /** The header of a file is complete. `tail` was read behind it, and `bytes` follow it that are wanted, the tail's among them. */
-  async endHeader(tail: Uint8Array, bytes: number): Promise<void> {
-    const file = this.#files[this.#at];
-    if (!file) return;
-    file.tail = tail.subarray(0, bytes);
-    file.left = bytes;
-    if (++this.#at === this.count) {
-      this.#at = 0;
-      return;
-    }
-    if (this.count > mostOpen) await file.source.pause?.();
-    await this.#openNext();
-  }
-
-  /** As of any source; but the end of a file ends its header. */
+  /** The same as for any source, but while headers are read the end of a file counts as the end. */
   async read(target: Uint8Array): Promise<number> {
-    for (; this.#at < this.#files.length; this.#at++) {
-      const file = this.#files[this.#at] as OpenFile;
-      if (file.left === 0) {
+    for (; this.#current < this.#open.length; this.#current++) {
+      const file = this.#open[this.#current] as OpenFile;
+      if (file.remaining === 0) {
         await file.source.close();
         continue;
       }
       const part = file.tail.subarray(0, target.length);
       target.set(part);
       file.tail = file.tail.subarray(part.length);
-      const count = part.length || (await file.source.read(target.subarray(0, Math.min(target.length, file.left))));
-      if (count === 0 && file.left < Infinity) throw this.cutOff();
-      file.left -= count;
+      const count =
+        part.length || (await file.source.read(target.subarray(0, Math.min(target.length, file.remaining))));
+      if (count === 0 && file.remaining < Infinity) throw fileCutOff(this.name);
+      file.remaining -= count;
       return count;
     }
     return 0;
   }
 
-  /** What to say of a file that ends too early. */
-  cutOff(): CamelGPTError {
-    return new CamelGPTError("truncated", `${this.name} is cut off.`, { hint: "Download this file again." });
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map(({ source }) => source.close()));
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#files.map(({ source }) => source.close()));
+  async #endHeader(tail: Uint8Array, dataBytes: number): Promise<void> {
+    const file = this.#open[this.#current];
+    if (!file) return;
+    file.tail = tail.subarray(0, dataBytes);
+    file.remaining = dataBytes;
+    if (++this.#current === this.#openers.length) {
+      this.#current = 0;
+      return;
+    }
+    if (this.#openers.length > maxOpenFiles) await file.source.pause?.();
+    await this.#openNext();
   }
 
   async #openNext(): Promise<void> {
-    const source = await this.#openers[this.#at]?.();
-    if (source) this.#files.push({ source, tail: none, left: Infinity });
+    const source = await this.#openers[this.#current]?.();
+    if (source) this.#open.push({ source, tail: noBytes, remaining: Infinity });
   }
+}
+
+/** The error for one file of a split model that ends too early. */
+export function fileCutOff(name: string): CamelGPTError {
+  return new CamelGPTError("truncated", `${name} is cut off.`, { hint: "Download this file again." });
 }

@@ -1,12 +1,12 @@
-// The Cache API as a store for downloads, where there is no file system: each write to a file is a response of its own, by its position, so that none
-// has to be in memory as a whole.
-import type { FileStore } from "./cache.js";
-import { blobSource } from "../sources/source.js";
+// The Cache API as a store, for browsers without a private file system. Each write becomes a response named by its
+// position, so that no file has to be in memory as a whole.
+import { blobSource } from "../sources/memory.js";
+import type { FileStore } from "./file-store.js";
 
-/** Entries go by addresses; these lead nowhere. */
+/** Entries need a URL; this host cannot exist. */
 const root = "https://camelgpt.invalid/";
 
-/** Undefined where there is none: insecure pages, some private modes. */
+/** Returns undefined if there is no Cache API: insecure pages, some private modes. */
 export async function openCacheApi(): Promise<FileStore | undefined> {
   const cache = await globalThis.caches?.open("camelgpt").catch(() => undefined);
   if (!cache) return undefined;

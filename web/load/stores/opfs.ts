@@ -1,10 +1,11 @@
-// The origin private file system of browsers as a store for downloads.
-import type { FileStore, FileWriter } from "./cache.js";
-import { blobSource, type ByteSource } from "../sources/source.js";
+// The origin private file system of browsers as a store.
+import { blobSource } from "../sources/memory.js";
+import type { ByteSource } from "../sources/source.js";
+import type { FileStore, FileWriter } from "./file-store.js";
 
-/** What TypeScript's library has for workers alone. */
+/** Declared by TypeScript's library for workers only. */
 interface SyncHandle {
-  /** Missing where a handle is always exclusive. */
+  /** Missing in browsers whose handles are always exclusive. */
   readonly mode?: string;
   getSize(): number;
   read(target: Uint8Array, options: { at: number }): number;
@@ -14,7 +15,7 @@ interface SyncHandle {
 }
 type Handle = FileSystemFileHandle & { createSyncAccessHandle?(options?: { mode: string }): Promise<SyncHandle> };
 
-/** Undefined where there is none: insecure pages, some private modes, older browsers. */
+/** Returns undefined if there is no private file system: insecure pages, some private modes, older browsers. */
 export async function openFileSystem(): Promise<FileStore | undefined> {
   let folder: FileSystemDirectoryHandle;
   try {
@@ -37,7 +38,7 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
       try {
         return await writerOf(await folder.getFileHandle(name, { create: true }));
       } catch (error) {
-        await folder.removeEntry(name).catch(() => {}); // pages of Safari may make files, and not write them
+        await folder.removeEntry(name).catch(() => {}); // pages in Safari can create files but not write them
         throw error;
       }
     },
@@ -57,7 +58,7 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
   };
 }
 
-/** Reads without a detour by another process: in workers, where other readers are let in at the same time. */
+/** Reads without a detour through another process. Workers only, in browsers that allow several readers at a time. */
 async function handleSource(file: Handle): Promise<ByteSource | undefined> {
   const handle = await file.createSyncAccessHandle?.({ mode: "read-only" }).catch(() => undefined);
   if (!handle) return undefined;
@@ -82,7 +83,7 @@ async function handleSource(file: Handle): Promise<ByteSource | undefined> {
   };
 }
 
-/** Synchronous handles are faster, and only workers have them. */
+/** Synchronous handles are faster; only workers have them. */
 async function writerOf(file: Handle): Promise<FileWriter> {
   const handle = await file.createSyncAccessHandle?.();
   if (!handle) {

@@ -1,13 +1,12 @@
-// A text while it is being written: pieces for a loop, and the whole for an await.
-import { CamelGPTError } from "../../../web/errors.js";
-import type { GenerationResult } from "../../../web/types.js";
-import { isSignal } from "../check-options.js";
+// A text while it is generated: its pieces for a loop, and the complete result for an await.
+import { CamelGPTError } from "../errors.js";
+import type { GenerationResult } from "../types.js";
 
-/** Makes the text: calls `emit` for each piece, stops when the signal aborts. */
+/** Generates a text: calls `emit` with each piece, and stops when the signal aborts. */
 export type Generate = (emit: (piece: string) => void, signal: AbortSignal) => Promise<GenerationResult>;
 
 /**
- * What `stream` and `chat` return. The generation starts at once, whether or not anybody listens.
+ * The result of `stream` and `chat`. The generation starts immediately, whether or not anything reads the stream.
  *
  * ```ts
  * const stream = model.stream("Once upon a time,");
@@ -15,20 +14,19 @@ export type Generate = (emit: (piece: string) => void, signal: AbortSignal) => P
  * const { text, usage, finishReason } = await stream;
  * ```
  *
- * Leaving the loop cancels the generation. An abort (by the signal, by `cancel` or by leaving the loop) before the model begins
- * rejects with the code `"aborted"`; after that the loop just ends, and the awaited result holds the text so far and the finish
- * reason `"abort"`. Any other failure rejects the await and is thrown in the loop.
+ * Leaving the loop cancels the generation. If it is aborted (by the signal, by `cancel` or by leaving the loop) before
+ * the model begins, it rejects with the code `"aborted"`. If it is aborted later, the loop ends, and the awaited result
+ * has the text so far and the finish reason `"abort"`. Any other error rejects the await and is thrown in the loop.
  */
 export class TextStream implements AsyncIterable<string>, PromiseLike<GenerationResult> {
   readonly #pieces: string[] = [];
   readonly #result: Promise<GenerationResult>;
   readonly #abort = new AbortController();
   #ended = false;
+  /** Wakes the loops that wait for a piece. */
   #wake: Array<() => void> = [];
 
-  /** @param given The caller's signal, not checked yet: that is for `generate` to do, so that the error comes as all others. */
-  constructor(generate: Generate, given: unknown) {
-    const signal = isSignal(given) ? given : undefined;
+  constructor(generate: Generate, signal: AbortSignal | undefined) {
     const onAbort = () => this.#abort.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
@@ -41,16 +39,16 @@ export class TextStream implements AsyncIterable<string>, PromiseLike<Generation
       this.#ended = true;
       this.#wakeAll();
     });
-    // Who only loops hears of a failure in the loop; an unhandled rejection beside it would end a Node process.
+    // A loop throws the error itself. An unhandled rejection would end a Node process.
     this.#result.catch(() => {});
   }
 
-  /** Ends the generation. What was made so far stays. */
+  /** Stops the generation. The text generated so far remains. */
   cancel(): void {
     this.#abort.abort();
   }
 
-  /** The pieces from the first on; each loop gets all of them. */
+  /** Each loop receives all pieces from the beginning. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
     let position = 0;
     let complete = false;
@@ -62,7 +60,7 @@ export class TextStream implements AsyncIterable<string>, PromiseLike<Generation
           yield piece;
         } else if (this.#ended) {
           complete = true;
-          await this.#result; // throws what went wrong
+          await this.#result; // throws its error
           return;
         } else {
           await new Promise<void>((resolve) => this.#wake.push(resolve));
@@ -95,12 +93,12 @@ export class TextStream implements AsyncIterable<string>, PromiseLike<Generation
   }
 }
 
-/** The text of a stream, for those who asked for nothing but the text: an abort is an error to them. */
+/** Returns only the text of a stream. An abort rejects, since the text would be incomplete. */
 export async function textOf(stream: TextStream, signal: AbortSignal | undefined): Promise<string> {
   const result = await stream;
   if (result.finishReason !== "abort") return result.text;
   throw new CamelGPTError("aborted", "The generation was aborted.", {
     cause: signal?.reason,
-    hint: "Use stream() to keep the text that was made before an abort.",
+    hint: "Use stream() to keep the text that was generated before an abort.",
   });
 }
