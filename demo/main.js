@@ -1,8 +1,7 @@
-// The page: reads the form, streams an answer into it. Everything it knows of the engine is the package's public
-// surface.
+// The page: reads the form and streams an answer into it. It uses only the public interface of the package.
 import { CamelGPTError, CamelGPTInference } from "../npm/dist/browser.js";
 
-/** Where this page's server keeps named releases. */
+/** Base URL of named releases on this page's server. */
 const releases = new URL("../models/", import.meta.url).href;
 
 const element = (id) => document.getElementById(id);
@@ -10,7 +9,7 @@ const show = (id, text) => {
   element(id).textContent = text;
 };
 
-/** The model in memory, and the choice it was loaded for. */
+/** The loaded model, with the source and flavour it was loaded for. */
 let current;
 let running;
 
@@ -20,10 +19,10 @@ element("form").addEventListener("submit", (event) => {
 });
 element("stop").addEventListener("click", () => running?.abort());
 element("model").addEventListener("input", () => {
-  element("file").value = ""; // what was written last counts
+  element("file").value = ""; // the latest input counts
 });
 
-// A link can name a model, a prompt, a flavour: ?model=…&prompt=…&flavour=simd
+// A link can contain a model, a prompt and a flavour: ?model=…&prompt=…&flavour=simd
 const query = new URLSearchParams(location.search);
 for (const [name, id] of [
   ["model", "model"],
@@ -51,9 +50,9 @@ async function generate() {
 }
 
 async function answer(signal) {
-  const model = await modelOfChoice(signal);
+  const model = await chosenModel(signal);
   const { engine } = await model.info();
-  // The kernels' name begins with the flavour.
+  // The name of the kernels begins with the flavour.
   show("flavour", `${engine.kernels} · ${engine.threads} thread${engine.threads > 1 ? "s" : ""}`);
   show("status", "Generating …");
 
@@ -74,12 +73,12 @@ async function answer(signal) {
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s for ${usage.completionTokens} tokens, ` +
       `prompt of ${usage.promptTokens} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
   );
-  const endings = { stop: "Done.", length: "Stopped at the most tokens allowed.", abort: "Stopped." };
+  const endings = { stop: "Done.", length: "Reached the maximum number of tokens.", abort: "Stopped." };
   show("status", endings[finishReason]);
 }
 
-/** The model that the form names, loaded unless it is the one in memory. */
-async function modelOfChoice(signal) {
+/** Returns the model that the form names. Loads it unless it is loaded already. */
+async function chosenModel(signal) {
   const [file] = element("file").files;
   const source = file ?? element("model").value.trim();
   const flavour = element("wanted-flavour").value;

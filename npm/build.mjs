@@ -1,5 +1,5 @@
-// Builds npm/dist from TypeScript and the compiled engine: bundles, declarations, WebAssembly. `--check` only checks that
-// they exist and are within their size limits.
+// Builds npm/dist from TypeScript and the compiled engine: bundles, declarations, WebAssembly. `--check` only checks
+// that they exist and are within their size limits.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -96,8 +96,8 @@ async function make() {
 }
 
 /**
- * Removes unused nested functions, which esbuild keeps and of which Emscripten's glue has many: saves 1.5 KB of a worker,
- * with gzip.
+ * Removes unused nested functions, which esbuild keeps and of which Emscripten's glue has many: saves 1.5 KB of a
+ * worker, with gzip.
  */
 async function shrink(name) {
   const path = join(dist, name);
@@ -147,7 +147,9 @@ async function check() {
   limit("worker.js, gzip", await gzipOfStatic("worker.js"), browserLimit);
 }
 
-/** Returns the size of a file and of all files that it imports statically, each compressed separately, as by a server. */
+/**
+ * Returns the size of a file and of all files that it imports statically, each compressed separately, as by a server.
+ */
 async function gzipOfStatic(name, seen = new Set()) {
   if (seen.has(name)) return 0;
   seen.add(name);

@@ -14,7 +14,8 @@ mayInclude.grammar = ["base", "gguf"];
 mayInclude.session = [...line, "tokenize", "grammar"];
 mayInclude.bindings = [...mayInclude.session, "session"];
 
-// Rooms of web/ and the rooms that each may import, besides itself. Files directly in web/, and in web/types/, are for all.
+// Rooms of web/ and the rooms that each may import, besides itself. Files directly in web/, and in web/types/, are for
+// all.
 const mayImport = {
   engine: [],
   load: ["engine"],
@@ -188,7 +189,9 @@ function resolveImport(target, imports) {
   return [target, target.replace(/\.js$/, ".ts"), target.replace(/\.mjs$/, ".mts")].find((path) => imports.has(path));
 }
 
-/** Returns the files of the shortest cycle through `start`, which is the first and the last; undefined if there is none. */
+/**
+ * Returns the files of the shortest cycle through `start`, which is the first and the last; undefined if there is none.
+ */
 function shortestCycle(graph, start) {
   const previous = new Map();
   const queue = [start];

@@ -1,4 +1,4 @@
-// A name → the location of the model it means: a URL, a path, a release, or a file on the model hub.
+// The name of a model → its location: a URL, a path, a release, or a file on the model hub.
 import { CamelGPTError, excerpt } from "../errors.js";
 import { checkedSource } from "./integrity/checked-source.js";
 import type { FileCheck } from "./integrity/file-check.js";
@@ -84,7 +84,7 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
     expected: cached ?? "the option `releases`, the base URL of named releases",
     found: "neither a cached file nor the option `releases`",
     hint: files
-      ? "Give the option `releases`, or the path or URL of a GGUF file; `npm start` in the repository fetches the release."
+      ? "Give the option `releases` or the path or URL of a GGUF file, or run `npm start` in the repository."
       : "Give the option `releases`, or the URL of a GGUF file.",
   });
 }

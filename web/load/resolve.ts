@@ -89,7 +89,7 @@ async function resolveFile(
   }
   throw new CamelGPTError("bad-option", "The source of the model is of an unknown kind.", {
     expected:
-      "a path, a URL, the name of a release, a Blob, bytes, a ReadableStream, or an array of the files of a split model",
+      "a path, a URL, the name of a release, a Blob, bytes, a ReadableStream, or an array of a split model's files",
     found: source === null ? "null" : typeof source,
   });
 }

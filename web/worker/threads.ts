@@ -32,8 +32,8 @@ export async function chooseThreads(
   if (wanted === "auto" && cores < 2) return { count: 1 };
   if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
     return single(
-      "this page is not cross-origin isolated (which requires the headers Cross-Origin-Opener-Policy: same-origin and " +
-        "Cross-Origin-Embedder-Policy: require-corp)",
+      "this page is not cross-origin isolated (which requires the headers Cross-Origin-Opener-Policy: same-origin " +
+        "and Cross-Origin-Embedder-Policy: require-corp)",
     );
   }
   if (!(await hasThreads())) return single("this environment has no shared WebAssembly memory");

@@ -48,7 +48,7 @@ export async function parseManifest(bytes: Uint8Array): Promise<Release> {
     throw badManifest(describe(error), error);
   }
   if (manifest?.["format"] !== 1) throw badManifest(`format ${excerpt(String(manifest?.["format"]))}`);
-  // A misspelt "signature" would otherwise make the manifest unsigned.
+  // Otherwise a manifest with a misspelt "signature" would count as unsigned.
   const unknown = Object.keys(manifest).find((key) => !knownKeys.has(key));
   if (unknown !== undefined) throw badManifest(`the key ${excerpt(unknown)}`);
   const signature = await checkSignature(manifest);

@@ -24,7 +24,7 @@ export async function verifyFiles(
   if (!found) {
     throw new CamelGPTError("bad-input", `${excerpt(name)} is not a release.`, {
       expected: "a folder, or a URL that ends with /, with camelgpt.json in it",
-      hint: "A GGUF file alone has no hashes to compare it with.",
+      hint: "For a single GGUF file there are no hashes to compare it with.",
     });
   }
   const { release } = found;

@@ -1,4 +1,4 @@
-// A URL → its bytes, over several connections at once if the server supports ranges: for servers that limit the speed
+// A URL → its bytes, over several connections at a time if the server supports ranges: for servers that limit the speed
 // of a connection, and for fast links with a long round trip.
 import { parallelRangeBytes } from "../sizes.js";
 import { openUrl } from "./http.js";
