@@ -1,5 +1,5 @@
-// TypeScript and the built engine → npm/dist: bundles, declarations, WebAssembly. `--check` only looks whether they are there
-// and within their limits.
+// Builds npm/dist from TypeScript and the compiled engine: bundles, declarations, WebAssembly. `--check` only checks
+// that they exist and are within their size limits.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -16,18 +16,18 @@ const engine = join(folder, "../build/wasm");
 const release = join(folder, "../models/camelgpt-mini");
 const dist = join(folder, "dist");
 
-/** Upper limits, in bytes: each .wasm raw, the JavaScript of the browser entry with gzip. */
+/** Upper limits in bytes: each .wasm uncompressed, the JavaScript of the browser entry and of the worker with gzip. */
 const wasmLimit = 500_000;
 const browserLimit = 25_000;
 
-/** What is bundled, and must be named with its licence. */
+/** Bundled packages, whose licences are added to the package. */
 const bundledPackages = ["@huggingface/jinja", "wasm-feature-detect"];
 
 const builds = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
-/** The release that answers where no model is named: read when it is wanted. */
+/** The release in the package: the default model, read on demand. */
 const releaseFiles = ["camelgpt-mini.gguf", "camelgpt-mini.epdp", "README.md"];
 
-/** The same under an ending by which bundlers of edge functions know bytes. */
+/** Files that are also copied with the extension .bin, by which bundlers of edge functions recognise bytes. */
 const edgeFiles = ["camelgpt-mini.gguf", "camelgpt-mini.epdp"];
 
 const wasmFiles = builds.map((name) => `camelgpt-${name}.wasm`);
@@ -39,7 +39,7 @@ const shared = {
   format: "esm",
   target: "es2022",
   minify: true,
-  // Fields that a constructor sets are not declared once more.
+  // Fields that only a constructor sets need no code of their own.
   tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   legalComments: "none",
   logLevel: "warning",
@@ -54,7 +54,7 @@ async function make() {
   const missing = [...wasmFiles, "camelgpt.mjs", "camelgpt.d.mts"].filter((name) => !existsSync(join(engine, name)));
   if (missing.length > 0)
     fail(
-      `the engine is not built: build/wasm/${missing.join(", ")} missing. Run "npm run build" in the repository's root.`,
+      `the engine is not built: build/wasm/${missing.join(", ")} missing. Run "npm run build" in the repository root.`,
     );
   await rm(dist, { recursive: true, force: true });
   await mkdir(join(dist, "wasm"), { recursive: true });
@@ -65,10 +65,10 @@ async function make() {
   for (const name of edgeFiles) await copyFile(join(release, name), join(dist, "models", `${name}.bin`));
 
   const entry = (name) => `src/entry/${name}.ts`;
-  // Size does not matter in Node, and a stack trace that can be read does.
+  // In Node readable stack traces matter more than size.
   const node = { ...shared, platform: "node", minify: false };
   const browser = { ...shared, platform: "browser" };
-  // Workers are one file each: Vite's default form of a worker cannot load chunks.
+  // Each worker is one file: Vite's default form of a worker cannot load chunks.
   await build({ ...browser, entryPoints: { worker: entry("browser-worker") } });
   await shrink("worker.js");
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
@@ -80,7 +80,7 @@ async function make() {
     splitting: true,
     chunkNames: "browser-[name]-[hash]",
   });
-  // Service workers may not import anything later on.
+  // Service workers cannot import dynamically, so this entry is one file.
   await build({ ...browser, entryPoints: { "service-worker": entry("browser") } });
   await build({
     ...node,
@@ -89,22 +89,29 @@ async function make() {
     chunkNames: "node-[name]-[hash]",
   });
 
-  const licence = join(folder, "../LICENSE"); // one text for the repository; the package carries a copy
+  const licence = join(folder, "../LICENSE"); // the package has a copy of the repository's licence
   if (existsSync(licence)) await copyFile(licence, join(folder, "LICENSE"));
   await writeFile(join(dist, "THIRD_PARTY_LICENSES.txt"), await licences());
   declarations();
 }
 
-/** Without functions within functions that nobody calls, of which Emscripten's glue has many and esbuild leaves all: 1.5 KB less of a worker, with gzip. */
+/**
+ * Removes unused nested functions, which esbuild keeps and of which Emscripten's glue has many: saves 1.5 KB of a
+ * worker, with gzip.
+ */
 async function shrink(name) {
   const path = join(dist, name);
-  const { code } = await minify(await readFile(path, "utf8"), { module: true, ecma: 2020, compress: { passes: 3 } });
+  const { code } = await minify(await readFile(path, "utf8"), {
+    module: true,
+    ecma: 2020,
+    compress: { passes: 3, hoist_funs: true },
+  });
   await writeFile(path, code);
 }
 
-/** The probe that edge functions import, since nothing is compiled from bytes there. */
+/** The probe that edge functions import, since they cannot compile bytes. */
 async function multiplyAdd() {
-  const { outputFiles } = await build({ ...shared, entryPoints: ["../web/multiply-add.ts"], write: false });
+  const { outputFiles } = await build({ ...shared, entryPoints: ["../web/engine/multiply-add.ts"], write: false });
   return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).multiplyAdd;
 }
 
@@ -113,7 +120,7 @@ function declarations() {
   const result = spawnSync(process.execPath, [join(tsc, "../bin/tsc"), "-p", join(folder, "tsconfig.json")], {
     stdio: "inherit",
   });
-  if (result.status !== 0) fail("the declarations could not be made");
+  if (result.status !== 0) fail("tsc could not write the declarations");
 }
 
 async function licences() {
@@ -136,11 +143,13 @@ function packageFolder(name) {
 async function check() {
   const wasm = await Promise.all(wasmFiles.map((name) => readFile(join(dist, "wasm", name))));
   wasmFiles.forEach((name, i) => limit(`wasm/${name}`, wasm[i].length, wasmLimit));
-  limit("browser.js and what it imports at once, gzip", await gzipOfStatic("browser.js"), browserLimit);
+  limit("browser.js with static imports, gzip", await gzipOfStatic("browser.js"), browserLimit);
   limit("worker.js, gzip", await gzipOfStatic("worker.js"), browserLimit);
 }
 
-/** Bytes of a file and of all files it imports statically, compressed one by one as a server would. */
+/**
+ * Returns the size of a file and of all files that it imports statically, each compressed separately, as by a server.
+ */
 async function gzipOfStatic(name, seen = new Set()) {
   if (seen.has(name)) return 0;
   seen.add(name);
@@ -151,9 +160,9 @@ async function gzipOfStatic(name, seen = new Set()) {
   return bytes;
 }
 
-function limit(what, bytes, most) {
-  console.log(`${what}: ${bytes} of at most ${most} bytes`);
-  if (bytes > most) fail(`${what} is too large`);
+function limit(what, bytes, maxBytes) {
+  console.log(`${what}: ${bytes} of at most ${maxBytes} bytes`);
+  if (bytes > maxBytes) fail(`${what} is too large`);
 }
 
 function fail(message) {

@@ -1,17 +1,28 @@
-// The sources' includes and imports go in, the list of those that break the direction of dependencies comes out.
-// A folder sees only folders before it:
+// Reads the includes and imports of all sources and lists those that break the direction of dependencies.
+// A folder may depend only on folders before it:
 //   base → gguf → quant → kernels → nn → model → prune → generate → session → bindings → web → npm → demo
+// TypeScript files must not import each other in a cycle.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join, posix, relative } from "node:path";
 import { Problem, isMain, repositoryRoot, runMain, say } from "./lib/run.mjs";
 
-// Folders of src/ and what each may include, besides itself.
+// Folders of src/ and the folders that each may include, besides itself.
 const line = ["base", "gguf", "quant", "kernels", "nn", "model", "prune", "generate"];
 const mayInclude = Object.fromEntries(line.map((folder, i) => [folder, line.slice(0, i)]));
 mayInclude.tokenize = ["base", "gguf"];
 mayInclude.grammar = ["base", "gguf"];
 mayInclude.session = [...line, "tokenize", "grammar"];
 mayInclude.bindings = [...mayInclude.session, "session"];
+
+// Rooms of web/ and the rooms that each may import, besides itself. Files directly in web/, and in web/types/, are for
+// all.
+const mayImport = {
+  engine: [],
+  load: ["engine"],
+  text: [],
+  tasks: ["engine", "load"],
+  worker: ["engine", "load", "tasks"],
+};
 
 const fileOrNetworkHeader =
   /^(fstream|iostream|filesystem|unistd\.h|fcntl\.h|sys\/(socket|stat|mman)\.h|netdb\.h|netinet\/.*|dirent\.h)$/;
@@ -21,7 +32,7 @@ const intrinsicsHeader = /^(wasm_simd128\.h|[a-z0-9]*mmintrin\.h|immintrin\.h|x8
 const intrinsicsCode = /\b(v128_t|wasm_(?:v128|[iuf]\d+x\d+)_\w+|__builtin_wasm_(?!memory_atomic_)\w+|_mm\d*_\w+)/;
 const instructionSetSwitch = /\b(CAMELGPT_RELAXED|__wasm_relaxed_simd__)\b/;
 
-/** Every breach in the tree at `root`, as `path:line: what is wrong`. */
+/** Returns every breach in the tree at `root`, as `path:line: what is wrong`. */
 export function checkLayers(root) {
   const breaches = [];
   const report = (path, number, message) => breaches.push(`${path}:${number}: ${message}`);
@@ -46,7 +57,7 @@ function checkCpp(root, report) {
   }
 }
 
-/** The folder a file counts to. camelgpt.h is the face of session. */
+/** Returns the folder that a file belongs to. camelgpt.h is the public header of session. */
 function levelOf(path) {
   if (path.startsWith("bindings/")) return "bindings";
   return path === "src/camelgpt.h" ? "session" : path.split("/")[1];
@@ -57,15 +68,14 @@ function checkInclude(path, folder, included, tell, root) {
     if (folder !== "bindings") tell(`includes ${included}: only bindings/ knows Emscripten`);
     return;
   }
-  if (fileOrNetworkHeader.test(included))
-    tell(`includes ${included}: there is no file or network code in src/ and bindings/`);
+  if (fileOrNetworkHeader.test(included)) tell(`includes ${included}: no file or network code in src/ and bindings/`);
   if (intrinsicsHeader.test(included) && folder !== "kernels")
     tell(`includes ${included}: intrinsics stay in src/kernels/`);
 
   const target = ["src", dirname(path)]
     .map((base) => posix.join(base, included))
     .find((file) => existsSync(join(root, file)));
-  if (!target) return; // of the system
+  if (!target) return; // a system header
   const other = levelOf(target);
   if (other !== folder && !mayInclude[folder]?.includes(other))
     tell(`includes ${included}: ${folder} does not see ${other}`);
@@ -73,7 +83,7 @@ function checkInclude(path, folder, included, tell, root) {
     tell("includes kernels/sets.h: only select.cpp knows which sets exist");
   const isArchitecture = (file) => /^src\/model\/arch_\w+\.\w+$/.test(file);
   if (isArchitecture(path) && isArchitecture(target) && stem(path) !== stem(target)) {
-    tell(`includes ${included}: architectures never include one another; what two share sits in nn/`);
+    tell(`includes ${included}: architectures do not include each other; shared code belongs in nn/`);
   }
 }
 
@@ -82,7 +92,7 @@ function checkCode(path, folder, text, flavourTables, tell) {
     const emscripten = emscriptenCode.exec(text);
     if (emscripten) tell(`uses ${emscripten[1]}: only bindings/ knows Emscripten`);
   }
-  if (fileCode.test(text)) tell("opens a file: bytes are handed in");
+  if (fileCode.test(text)) tell("opens a file: the caller passes bytes");
   const intrinsic = intrinsicsCode.exec(text);
   if (intrinsic && folder !== "kernels") tell(`uses ${intrinsic[1]}: intrinsics stay in src/kernels/`);
   if (path === "src/kernels/select.cpp") return;
@@ -95,7 +105,7 @@ function checkCode(path, folder, text, flavourTables, tell) {
   }
 }
 
-/** What src/kernels/sets.h declares. */
+/** Returns the names that src/kernels/sets.h declares. */
 function namesOfFlavourTables(root) {
   const path = join(root, "src/kernels/sets.h");
   if (!existsSync(path)) return [];
@@ -105,39 +115,99 @@ function namesOfFlavourTables(root) {
 // --------------------------------------------------------------------------------------------------------- TypeScript
 
 function checkTypeScript(root, report) {
+  const imports = new Map();
   for (const path of listFiles(root, ["web", "npm/src", "npm/bin", "demo"], /\.(ts|mts|js|mjs)$/)) {
     const source = withoutComments(readFileSync(join(root, path), "utf8"));
-    for (const { name, number } of listImports(source)) {
-      checkImport(path, name, (message) => report(path, number, message));
-    }
+    const found = listImports(source);
+    for (const { name, number } of found) checkImport(path, name, (message) => report(path, number, message));
+    imports.set(path, found);
   }
+  checkCycles(imports, report);
 }
 
 function checkImport(path, name, tell) {
   const from = path.split("/")[0];
   if (name.startsWith("node:")) {
-    const isRuntimePlace = /^(web\/load\/|npm\/src\/entry\/|npm\/src\/cli(\/|\.ts)|npm\/bin\/)/.test(path);
-    if (!isRuntimePlace) tell(`imports ${name}: runtime differences live in npm/src/entry/ and web/load/`);
+    const mayUseNode = /^(web\/load\/|npm\/src\/entry\/|npm\/src\/cli(\/|\.ts)|npm\/bin\/)/.test(path);
+    if (!mayUseNode) tell(`imports ${name}: runtime differences belong in npm/src/entry/ and web/load/`);
     return;
   }
   if (!name.startsWith(".")) return;
   const target = posix.join(dirname(path), name);
   const to = target.split("/")[0];
-  if (target.startsWith("build/wasm/") && path !== "web/engine.ts")
-    tell(`imports ${name}: only web/engine.ts touches the module`);
+  if (target.startsWith("build/wasm/") && roomOf(path) !== "engine")
+    tell(`imports ${name}: only web/engine/ uses the WebAssembly module`);
   if (from === "web" && ["npm", "demo"].includes(to)) tell(`imports ${name}: npm/ imports web/, never the reverse`);
+  if (from === "web" && to === "web") checkRooms(roomOf(path), roomOf(target), name, tell);
   if (from === "npm" && to === "demo") tell(`imports ${name}: demo/ is a user of the package`);
   if (from === "demo" && to !== "demo" && !target.startsWith("npm/dist/"))
-    tell(`imports ${name}: demo/ sees the package as any user does`);
+    tell(`imports ${name}: demo/ uses the package as any user does`);
 }
 
-/** Static, dynamic and type imports, and re-exports: `{name, number}` with the line. */
+/** Returns undefined for files outside web/ and for those that all rooms may import. */
+function roomOf(path) {
+  const [, room] = /^web\/(\w+)(?:\/|\.ts$|\.js$)/.exec(path) ?? [];
+  return Object.hasOwn(mayImport, room ?? "") ? room : undefined;
+}
+
+function checkRooms(room, other, name, tell) {
+  if (other === undefined || other === room) return;
+  if (room === undefined) tell(`imports ${name}: files for all rooms of web/ import no room`);
+  else if (!mayImport[room].includes(other)) tell(`imports ${name}: web/${room}/ does not import web/${other}/`);
+}
+
+/** Lists static, dynamic and type imports, and re-exports: `{name, number}` with the line. */
 function listImports(source) {
   const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\bimportScripts\s*\(\s*)(["'`])([^"'`\n]+)\1/g;
   return [...source.matchAll(pattern)].map((match) => ({
     name: match[2],
     number: source.slice(0, match.index).split("\n").length,
   }));
+}
+
+/** Reports, for each file in a cycle that no reported cycle contains yet, the shortest cycle through it. */
+function checkCycles(imports, report) {
+  const targetsOf = (path) =>
+    imports.get(path).flatMap(({ name, number }) => {
+      const target = name.startsWith(".") ? resolveImport(posix.join(dirname(path), name), imports) : undefined;
+      return target === undefined ? [] : { target, number };
+    });
+  const graph = new Map([...imports.keys()].map((path) => [path, targetsOf(path)]));
+  const reported = new Set();
+  for (const path of graph.keys()) {
+    if (reported.has(path)) continue;
+    const cycle = shortestCycle(graph, path);
+    if (!cycle) continue;
+    for (const each of cycle) reported.add(each);
+    const { number } = graph.get(path).find(({ target }) => target === cycle[1]);
+    report(path, number, `imports in a cycle: ${cycle.join(" → ")}`);
+  }
+}
+
+/** Imports name the compiled file: x.js for x.ts. */
+function resolveImport(target, imports) {
+  return [target, target.replace(/\.js$/, ".ts"), target.replace(/\.mjs$/, ".mts")].find((path) => imports.has(path));
+}
+
+/**
+ * Returns the files of the shortest cycle through `start`, which is the first and the last; undefined if there is none.
+ */
+function shortestCycle(graph, start) {
+  const previous = new Map();
+  const queue = [start];
+  for (const path of queue) {
+    for (const { target } of graph.get(path)) {
+      if (target === start) {
+        const cycle = [start];
+        for (let at = path; at !== start; at = previous.get(at)) cycle.unshift(at);
+        return [start, ...cycle];
+      }
+      if (previous.has(target)) continue;
+      previous.set(target, path);
+      queue.push(target);
+    }
+  }
+  return undefined;
 }
 
 // --------------------------------------------------------------------------------------------------------------- files
@@ -149,14 +219,14 @@ function listFiles(root, folders, pattern) {
     return (
       entries
         .filter((entry) => entry.isFile() && pattern.test(entry.name))
-        // Node 20.0 to 20.11 call the folder `path`.
+        // Node 20.0 to 20.11 name the folder `path`.
         .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll("\\", "/"))
         .sort()
     );
   });
 }
 
-/** Comments become spaces, so that the lines keep their numbers; strings stay whole. */
+/** Replaces comments by spaces, so that the numbers of lines stay the same. Strings are kept. */
 function withoutComments(source) {
   const tokens = /"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
   return source.replace(tokens, (token) => (/^\/[/*]/.test(token) ? token.replace(/[^\n]/g, " ") : token));
@@ -164,7 +234,7 @@ function withoutComments(source) {
 
 const stem = (path) => basename(path).replace(/\.\w+$/, "");
 
-/** Prints every breach in this repository; throws a Problem where there is one. */
+/** Prints every breach in this repository; throws a Problem if there are any. */
 export function expectLayers() {
   const breaches = checkLayers(repositoryRoot);
   for (const breach of breaches) say(breach);

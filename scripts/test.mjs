@@ -109,7 +109,7 @@ async function runUnitTestsInWebAssembly() {
     const program = join(folder, `unit_tests_${flavour}.cjs`);
     await run(tools.node24, [program, "--no-colors"], { timeout: stepTimeout });
     for (const flag of v8Flags) {
-      if (flavour === "relaxed" && flag === flagWithoutFma) continue; // never loaded there: web/features.ts
+      if (flavour === "relaxed" && flag === flagWithoutFma) continue; // never loaded there: web/engine/features.ts
       say(`the kernels with ${flag}:`);
       await run(tools.node24, [flag, program, "--no-colors", "--source-file=*/kernels/*"], { timeout: stepTimeout });
     }

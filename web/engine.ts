@@ -2,8 +2,8 @@
 import createCamelGPT, { type MainModule } from "../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe, disposedError, type ErrorCode } from "./errors.js";
-import type { Flavour } from "./features.js";
-import type { ThreadStart } from "./threads.js";
+import type { Flavour } from "./types.js";
+import type { ThreadStart } from "./engine/helper-thread.js";
 import type {
   EpdpMode,
   EpdpNumbers,

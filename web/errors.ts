@@ -1,6 +1,6 @@
-// The one error class of the package, and the conversions that let an error cross to another thread and back.
+// The error class of the package, and its conversion to data that can cross to another thread.
 
-/** What went wrong, for programs. The first group comes from the core, the second from the TypeScript around it. */
+/** The kind of an error, for programs. The first group comes from the core, the second from the TypeScript code. */
 export type ErrorCode =
   | "bad-format"
   | "truncated"
@@ -35,11 +35,11 @@ export type ErrorCode =
   | "unsupported-environment"
   | "worker-failed";
 
-/** The three texts that go with a message, and what caused the error. */
+/** Details that go with the message of an error. */
 export interface ErrorDetails {
-  /** What would have been right. */
+  /** What would have been valid. */
   expected?: string | undefined;
-  /** What was there. */
+  /** What was found instead. */
   found?: string | undefined;
   /** What to do about it. */
   hint?: string | undefined;
@@ -56,9 +56,9 @@ export interface ErrorData {
 }
 
 /**
- * Every failure of this package that has a cause outside of it: a file, the network, an option, the environment. `message` is
- * one sentence; `expected`, `found` and `hint` say more where there is more to say. An aborted call has the code `"aborted"`
- * and, as web platform code expects, the name `"AbortError"`.
+ * Any failure that is caused from outside this package: by a file, the network, an option or the environment. `message`
+ * is one sentence; `expected`, `found` and `hint` add details where they help. An aborted call has the code `"aborted"`
+ * and, as in the APIs of the web platform, the name `"AbortError"`.
  */
 export class CamelGPTError extends Error {
   readonly code: ErrorCode;
@@ -86,12 +86,14 @@ export class CamelGPTError extends Error {
   }
 }
 
-/** An error as data that can be cloned to another thread. What is no CamelGPTError becomes `"internal"`. */
+/**
+ * Converts an error to data that can be posted to another thread. Anything but a CamelGPTError becomes `"internal"`.
+ */
 export function errorToData(error: unknown): ErrorData {
   return asCamelGPTError(error).toJSON();
 }
 
-/** The opposite of {@link errorToData}. */
+/** The inverse of {@link errorToData}. */
 export function errorFromData(data: ErrorData): CamelGPTError {
   return new CamelGPTError(data.code, data.message, {
     expected: data.expected ?? undefined,
@@ -100,21 +102,21 @@ export function errorFromData(data: ErrorData): CamelGPTError {
   });
 }
 
-/** The error itself where it is typed already, else an `"internal"` error that has it as its cause. */
+/** Returns a CamelGPTError unchanged, and wraps anything else in an `"internal"` error. */
 export function asCamelGPTError(error: unknown): CamelGPTError {
   if (error instanceof CamelGPTError) return error;
   return new CamelGPTError("internal", `Unexpected error: ${describe(error)}`, { cause: error });
 }
 
-/** One line about anything that was thrown. */
+/** Describes anything that was thrown in one line. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // fetch() hides the interesting part ("ECONNREFUSED ...") in the cause of a TypeError.
+  // fetch() throws a TypeError whose cause has the useful part ("ECONNREFUSED ...").
   const cause = error.cause instanceof Error ? error.cause.message : "";
   return cause && cause !== error.message ? `${error.message} (${cause})` : error.message;
 }
 
-/** A text for `found`: quoted, control characters escaped, cut after 60 characters. */
+/** Quotes a text for a message: control characters are escaped, and it is cut after 60 characters. */
 export function excerpt(text: string): string {
   const escaped = JSON.stringify(text.slice(0, 60));
   return text.length > 60 ? `${escaped}…` : escaped;
@@ -128,7 +130,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortedError(signal);
 }
 
-/** Waits for `work`, but no longer than until the signal aborts. The work itself goes on. */
+/** Waits for `work` until the signal aborts. An abort ends the wait but not the work. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
   if (signal.aborted) {
@@ -143,7 +145,7 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined):
 }
 
 export function disposedError(): CamelGPTError {
-  return new CamelGPTError("disposed", "The model was disposed of.", {
-    hint: "Make a new CamelGPTInference to go on.",
+  return new CamelGPTError("disposed", "The model was disposed.", {
+    hint: "Create a new CamelGPTInference.",
   });
 }

@@ -1,17 +1,17 @@
-// Gives other tasks of this thread their turn. By messages, not timers: browsers slow the timers of hidden tabs down to one a
-// second, and clamp nested ones to 4 ms.
+// Yields to other tasks of this thread. Uses messages instead of timers: browsers throttle the timers of hidden tabs to
+// one per second and clamp nested timers to 4 ms.
 
 declare const setImmediate: ((callback: () => void) => unknown) | undefined;
 
-/** Longest stretch of work, in milliseconds, after which a loop should pause. A frame of a 120 Hz screen. */
-const longestStretch = 8;
+/** Milliseconds of work after which a loop should pause: one frame of a 120 Hz screen. */
+const maxMilliseconds = 8;
 
 function postTask(task: () => void): void {
   if (typeof setImmediate === "function") {
     setImmediate(task);
     return;
   }
-  // A new one each time: on edge runtimes it belongs to the request that made it.
+  // Not reused: on edge runtimes a channel belongs to the request that created it.
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     port1.close();
@@ -20,25 +20,28 @@ function postTask(task: () => void): void {
   port2.postMessage(0);
 }
 
-/** Resolves after the tasks that wait already (messages, input, painting) had a chance to run. */
+/** Resolves after the tasks that are already waiting (messages, input, painting) had a chance to run. */
 export function pause(): Promise<void> {
   return new Promise(postTask);
 }
 
-/** Calls while the clock stands still after which a loop should pause. */
-const stillCalls = 8;
+/** Calls at an unchanged clock after which a loop should pause. */
+const maxStillCalls = 8;
 
-/** A function for loops: it pauses when the last pause is more than a few milliseconds ago, and else costs nothing. */
+/**
+ * Returns a function to call in a loop. It pauses if the last pause was some milliseconds ago, and otherwise returns
+ * undefined.
+ */
 export function pacer(): () => Promise<void> | undefined {
   let last = performance.now();
   let seen = last;
   let still = 0;
   return () => {
     const now = performance.now();
-    // On edge runtimes time stands still while a program computes.
+    // On edge runtimes the clock does not advance during computation.
     still = now === seen ? still + 1 : 0;
     seen = now;
-    if (now - last < longestStretch && still < stillCalls) return undefined;
+    if (now - last < maxMilliseconds && still < maxStillCalls) return undefined;
     still = 0;
     return pause().then(() => {
       last = seen = performance.now();

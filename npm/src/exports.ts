@@ -1,9 +1,9 @@
-// What every entry exports beside its CamelGPTInference.
+// What every entry exports besides its CamelGPTInference.
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
-export type { ChatMessage } from "../../web/chat-template.js";
-export type { Flavour } from "../../web/features.js";
-export type { Fetch } from "../../web/load/http.js";
-export type { CachedFile } from "../../web/load/cache.js";
+export type { ChatMessage } from "../../web/text/messages.js";
+
+export type { Fetch } from "../../web/load/sources/http-options.js";
+export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
   Calibration,
@@ -16,6 +16,7 @@ export type {
   EpdpNumbers,
   FilledMasks,
   FinishReason,
+  Flavour,
   GenerationResult,
   Inspection,
   KvCacheType,
@@ -48,4 +49,4 @@ export type {
 } from "./options.js";
 export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";
-export type { TextStream } from "./text-stream.js";
+export type { TextStream } from "../../web/text/text-stream.js";

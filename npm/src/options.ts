@@ -1,17 +1,11 @@
 // The options of the package: their types with defaults, and the completed forms that the engine takes.
 import { CamelGPTError } from "../../web/errors.js";
-import { greedy } from "../../web/generation.js";
-import type {
-  ClassifyParams,
-  EmbedParams,
-  EngineOptions,
-  FillParams,
-  GenerateParams,
-  ScoreParams,
-} from "../../web/protocol.js";
-import type { Fetch, HttpSettings } from "../../web/load/http.js";
-import type { ResolveOptions } from "../../web/load/resolve.js";
-import type { Build, Flavour } from "../../web/features.js";
+import { greedy } from "../../web/tasks/generation.js";
+import type { ClassifyParams, EmbedParams, FillParams, GenerateParams, ScoreParams } from "../../web/tasks/params.js";
+import type { EngineOptions } from "../../web/engine/engine-options.js";
+import type { Fetch, HttpSettings } from "../../web/load/sources/http-options.js";
+import type { ResolveOptions } from "../../web/load/location.js";
+import type { Build, Flavour } from "../../web/types.js";
 import type { MemoryOptions, SamplingOptions } from "../../web/engine.js";
 import type { EpdpMode, EpdpNumbers, KvCacheType, Pooling, ProgressEvent, WeightType } from "../../web/types.js";
 import {

@@ -1,20 +1,17 @@
-// What a release's manifest says, for people, and whether its files are what it says.
-import { CamelGPTError, excerpt, throwIfAborted } from "../../web/errors.js";
-import { openUrl } from "../../web/load/http.js";
-import { checkedSource } from "../../web/load/integrity.js";
-import type { Release } from "../../web/load/release.js";
-import { findRelease } from "../../web/load/resolve.js";
-import type { CallerMeans } from "../../web/platform.js";
+// Who signed a release, and whether its files are as published.
+import type { Release } from "../../web/load/releases/manifest.js";
+import { verifyFiles } from "../../web/load/releases/verify.js";
 import type { ReleaseInfo } from "../../web/types.js";
-import { httpSettings, type LoadOptions, resolveOptions } from "./options.js";
+import type { CallerPlatform } from "../../web/worker/platform.js";
+import { type LoadOptions, resolveOptions } from "./options.js";
 
-/** Signs the releases of this project (Ed25519). */
+/** The Ed25519 public key that signs the releases of this project. */
 const officialKey = "234ece44af55aa99e1861fa56626d14b09dfd9772bb0bb102d2396870b9053be";
 
-/** What `verify` found: all files are as published. */
+/** The result of `verify`: all files are as published. */
 export interface Verification extends ReleaseInfo {
   files: { path: string; bytes: number }[];
-  /** What there is to say about the signature; empty where it is a trusted one. */
+  /** A sentence about the signature; empty if it is trusted. */
   note: string;
 }
 
@@ -27,56 +24,25 @@ export function releaseInfo(
   return { name, version, license, signedBy, trusted };
 }
 
+/** Returns a sentence about a signature that is not trusted; empty if it is trusted. */
 export function signatureNote({ signature }: Release, { trusted, signedBy }: ReleaseInfo): string {
   if (trusted) return "";
-  if (signature === "unchecked") return "The release's signature cannot be checked here: this runtime has no Ed25519.";
+  if (signature === "unchecked") return "The release's signature cannot be checked: this runtime has no Ed25519.";
   return signedBy === null
     ? "The release is not signed."
-    : `The release is signed by a key that is not known here: ${signedBy}.`;
+    : `The release is signed by a key that is not trusted: ${signedBy}.`;
 }
 
-export async function verifyRelease(name: string, options: LoadOptions, means: CallerMeans): Promise<Verification> {
-  const { fetch, signal, trustedKeys } = options;
-  // What is there, and not what was there when it was kept.
-  const found = await findRelease(
-    means.files ? name : absolute(name, means.baseUrl()),
-    { ...resolveOptions(options), cache: "off" },
-    means,
-  );
-  if (!found) {
-    throw new CamelGPTError("bad-input", `${excerpt(name)} is no release.`, {
-      expected: "a folder, or a URL that ends with /, with camelgpt.json in it",
-      hint: "A GGUF file alone says nothing of what it should be.",
-    });
-  }
-  const { release } = found;
-  const files = [release.weights, release.sidecar, release.blocks].filter((file) => file !== undefined);
-  const scratch = new Uint8Array(1 << 16);
-  for (const file of files) {
-    const address = found.nameOf(file);
-    const source = found.isUrl
-      ? await openUrl(address, { ...httpSettings(options), fetch, signal })
-      : await means.files?.open(address);
-    if (!source) throw new CamelGPTError("internal", "A release in a folder, without a file system.");
-    const checked = checkedSource(source, file.check);
-    try {
-      while ((await checked.read(scratch)) > 0) throwIfAborted(signal);
-    } finally {
-      await checked.close();
-    }
-  }
-  const info = releaseInfo(release, trustedKeys);
+export async function verifyRelease(
+  name: string,
+  options: LoadOptions,
+  platform: CallerPlatform,
+): Promise<Verification> {
+  const { release, files } = await verifyFiles(name, resolveOptions(options), options.signal, platform);
+  const info = releaseInfo(release, options.trustedKeys);
   return {
     ...info,
     files: files.map(({ path, check }) => ({ path, bytes: check.bytes })),
     note: signatureNote(release, info),
   };
-}
-
-function absolute(address: string, base: string | undefined): string {
-  try {
-    return new URL(address, base).href;
-  } catch {
-    return address; // is no release either
-  }
 }

@@ -1,7 +1,7 @@
-// What dynamic pruning did, in the form of the CLI's JSON.
+// The report about dynamic pruning, as `report()` and the CLI's JSON have it.
 import type { EpdpMode, EpdpNumbers, ModelInfo, PruneNumbers } from "../../web/types.js";
 
-/** All numbers describe the dense model where `mode` is `"off"` or the model is not calibrated. */
+/** All numbers describe the dense model if `mode` is `"off"` or the model is not calibrated. */
 export interface EpdpReport extends PruneNumbers {
   mode: EpdpMode | "custom";
 }

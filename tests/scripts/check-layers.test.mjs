@@ -1,4 +1,4 @@
-// The layering check: trees that break one rule each, and trees that break none.
+// Tests the layering check: each rule on a tree that breaks it, and all rules on trees that follow them.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,14 +27,18 @@ const sound = {
   "src/session/session.h": '#include "model/model.h"\n#include "tokenize/tokenizer.h"\n#include "camelgpt.h"\n',
   "src/camelgpt.h": '#include "base/status.h"\n',
   "bindings/bindings.cpp": '#include <emscripten/bind.h>\n#include "camelgpt.h"\n',
-  "web/engine.ts": 'import create from "../build/wasm/camelgpt.mjs";\n',
-  "web/load/file.ts": 'import { open } from "node:fs/promises";\n',
+  "web/errors.ts": 'export type * from "./types/model.js";\n',
+  "web/types/model.ts": "",
+  "web/engine/engine.ts": 'import create from "../../build/wasm/camelgpt.mjs";\nimport "../errors.js";\n',
+  "web/load/file.ts": 'import { open } from "node:fs/promises";\nimport type { Engine } from "../engine/engine.js";\n',
+  "web/tasks/score.ts": 'import "../load/file.js";\n',
+  "web/worker/client.ts": 'import "../tasks/score.js";\n',
   "npm/src/entry/node.ts":
-    'import { Engine } from "../../../web/engine.js";\nimport { Worker } from "node:worker_threads";\n',
+    'import { Engine } from "../../../web/engine/engine.js";\nimport { Worker } from "node:worker_threads";\n',
   "demo/main.js": 'import { CamelGPTInference } from "../npm/dist/browser.js";\n',
 };
 
-/** Breaches in the sound tree with `changes` applied. */
+/** Returns the breaches in the sound tree after `changes`. */
 function breachesWith(changes) {
   const root = mkdtempSync(join(tmpdir(), "camelgpt-layers-"));
   try {
@@ -107,7 +111,7 @@ const wrong = [
     /^src\/base\/status\.h:2: uses __EMSCRIPTEN__/,
   ],
   ["a file stream in the core", "src/gguf/gguf.h", "#include <fstream>", /no file or network code/],
-  ["fopen in the core", "src/gguf/gguf.h", 'auto* f = fopen("x", "r");', /bytes are handed in/],
+  ["fopen in the core", "src/gguf/gguf.h", 'auto* f = fopen("x", "r");', /the caller passes bytes/],
   [
     "an intrinsics header outside kernels",
     "src/nn/linear.h",
@@ -137,40 +141,80 @@ const wrong = [
     "an architecture that includes another",
     "src/model/arch_llama.cpp",
     '#include "model/arch_gpt2.h"',
-    /architectures never include one another/,
+    /architectures do not include each other/,
   ],
   [
     "web that imports npm",
-    "web/client.ts",
-    'import { x } from "../npm/src/options.js";',
+    "web/worker/client.ts",
+    'import { x } from "../../npm/src/options.js";',
     /npm\/ imports web\/, never the reverse/,
   ],
   [
     "web that imports npm for a type",
-    "web/client.ts",
-    'export type X =\n  import("../npm/src/options.js").X;',
-    /^web\/client\.ts:2: .*never the reverse/,
+    "web/worker/client.ts",
+    'export type X =\n  import("../../npm/src/options.js").X;',
+    /^web\/worker\/client\.ts:2: .*never the reverse/,
   ],
   [
     "the module outside the engine",
-    "web/client.ts",
-    'export * from "../build/wasm/camelgpt.mjs";',
-    /only web\/engine\.ts/,
+    "web/worker/client.ts",
+    'export * from "../../build/wasm/camelgpt.mjs";',
+    /only web\/engine\/ uses/,
   ],
   [
     "the module in npm",
     "npm/src/entry/node.ts",
     'const m = await import("../../../build/wasm/camelgpt.mjs");',
-    /only web\/engine\.ts/,
+    /only web\/engine\/ uses/,
   ],
-  ["Node in web", "web/client.ts", 'import { readFile } from "node:fs/promises";', /runtime differences/],
+  [
+    "a room that imports one after it",
+    "web/load/file.ts",
+    'import "../worker/client.js";',
+    /^web\/load\/file\.ts:1: .*web\/load\/ does not import web\/worker\//,
+    "cycle",
+  ],
+  [
+    "text that imports the engine",
+    "web/text/stream.ts",
+    'import "../engine/engine.js";',
+    /web\/text\/ does not import/,
+  ],
+  ["a shared file that imports a room", "web/types/model.ts", 'import "../load/file.js";', /import no room/, "cycle"],
+  ["Node in web", "web/worker/client.ts", 'import { readFile } from "node:fs/promises";', /runtime differences/],
   ["Node in the class", "npm/src/options.ts", 'import "node:fs";', /runtime differences/],
   ["a page that reaches into the package", "demo/main.js", 'import "../npm/src/entry/browser.js";', /as any user does/],
 ];
-for (const [what, path, text, expected] of wrong) {
+for (const [what, path, text, expected, other] of wrong) {
   test(`finds ${what}`, () => {
-    const breaches = breachesWith({ [path]: `${text}\n` });
+    const breaches = breachesWith({ [path]: `${text}\n` }).filter((each) => !other || !each.includes(other));
     assert.equal(breaches.length, 1, breaches.join("\n"));
     assert.match(breaches[0], expected);
   });
 }
+
+test("reports an import cycle as a path, counting type imports", () => {
+  const cycle = {
+    "web/load/a.ts": '\nimport type { B } from "./b.js";\n',
+    "web/load/b.ts": 'export { c } from "./c.js";\n',
+    "web/load/c.ts": 'const a = await import("./a.js");\n',
+    "web/load/user.ts": 'import "./a.js";\n', // outside the cycle
+  };
+  assert.deepEqual(breachesWith(cycle), [
+    "web/load/a.ts:2: imports in a cycle: web/load/a.ts → web/load/b.ts → web/load/c.ts → web/load/a.ts",
+  ]);
+});
+
+test("reports each of several import cycles, the shortest path of each", () => {
+  const cycles = {
+    "npm/src/a.ts": 'import "./b.js";\nimport "./c.js";\n',
+    "npm/src/b.ts": 'import "./a.js";\n',
+    "npm/src/c.ts": 'import "./b.js";\n',
+    "npm/src/self.ts": 'import type { X } from "./self.js";\n',
+  };
+  assert.deepEqual(breachesWith(cycles), [
+    "npm/src/a.ts:1: imports in a cycle: npm/src/a.ts → npm/src/b.ts → npm/src/a.ts",
+    "npm/src/c.ts:1: imports in a cycle: npm/src/c.ts → npm/src/b.ts → npm/src/a.ts → npm/src/c.ts",
+    "npm/src/self.ts:1: imports in a cycle: npm/src/self.ts → npm/src/self.ts",
+  ]);
+});

@@ -1,34 +1,34 @@
-// A model at a URL, with all that belongs to it: from the store or the network, in any order where that is wanted, and compared with what it has to be.
-import { blockSource, bytesOfHashes } from "./blocks.js";
-import { type Keeping, openFile, openKept } from "./cache.js";
-import { openUrl } from "./http.js";
-import { checkedSource } from "./integrity.js";
-import { openParallel } from "./parallel.js";
-import { readAll } from "./read-all.js";
-import type { Location } from "./resolve.js";
-import type { ByteSource } from "./source.js";
+// A model at a URL → its verified bytes, from the store or the network, in any order if that is possible.
+import { blockHashesSize, blockSource } from "./integrity/blocks.js";
+import { checkedSource } from "./integrity/checked-source.js";
+import type { Location } from "./location.js";
+import { openUrl } from "./sources/http.js";
+import { openParallel } from "./sources/parallel.js";
+import { readAll } from "./sources/read-all.js";
+import type { ByteSource } from "./sources/source.js";
+import { type CacheOptions, openCached, openCachedUrl } from "./stores/cache.js";
 
-/** `eager`: parts of it are wanted before others. Errors: those of {@link openUrl}, `integrity`. */
+/** `eager`: whether ranges will be read in another order. Errors: those of {@link openUrl}, `integrity`. */
 export function openDownload(
   { url, http, check }: Extract<Location, { kind: "url" }>,
   eager: boolean,
-  keeping: Omit<Keeping, "check">,
+  cacheOptions: Omit<CacheOptions, "check">,
   signal: AbortSignal | undefined,
 ): Promise<ByteSource> {
   const options = { ...http, signal };
   const blocks = check && "pieces" in check ? check.blocks : undefined;
-  const ranges = eager && (!check || blocks !== undefined);
-  return openKept(url, { ...keeping, check }, async () => {
-    const source = await (ranges ? openUrl : openParallel)(url, { ...options, ranges });
-    const { ranges: parts, size } = source;
-    if (!parts || size === undefined || !blocks || blocks.check.bytes !== bytesOfHashes(size))
+  // Ranges cannot be verified by one hash of the file, nor by hashes of pieces.
+  const wantsRanges = eager && (!check || blocks !== undefined);
+  return openCached(url, { ...cacheOptions, check }, async () => {
+    const source = await (wantsRanges ? openUrl : openParallel)(url, { ...options, ranges: wantsRanges });
+    const { ranges, size } = source;
+    if (!ranges || size === undefined || !blocks || blocks.check.bytes !== blockHashesSize(size)) {
       return checkedSource(source, check);
+    }
     try {
-      const file = await openFile(blocks.url, options, { ...keeping, check: blocks.check });
-      return blockSource(source, parts, {
-        bytes: size,
-        hashes: await readAll(file, blocks.check.bytes, "the hashes of a release"),
-      });
+      const file = await openCachedUrl(blocks.url, options, { ...cacheOptions, check: blocks.check });
+      const hashes = await readAll(file, blocks.check.bytes, "the hashes of a release");
+      return blockSource(source, ranges, { bytes: size, hashes });
     } catch (error) {
       await source.close();
       throw error;

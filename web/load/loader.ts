@@ -1,186 +1,169 @@
-// A source of bytes → a model in the engine. The bytes go through the engine's staging buffer and are never held whole.
+// A source of bytes → a model in the engine. The bytes pass through the engine's staging buffer; the file is never in
+// memory as a whole.
 import type { Engine, MemoryOptions } from "../engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
-import { Rest } from "./rest.js";
-import { Shards } from "./shards.js";
+import { BackgroundLoad } from "./background-load.js";
+import { trackProgress } from "./progress.js";
+import { headerReadBytes } from "./sizes.js";
 import { rejectOtherFiles } from "./sniff.js";
-import type { ByteSource } from "./source.js";
+import { fileCutOff } from "./sources/shards.js";
+import type { ByteSource } from "./sources/source.js";
 
 export interface LoadOptions {
   memory: MemoryOptions;
   signal?: AbortSignal | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
-  /** As in `LoadParams`, where parts of the source can be read. */
+  /** For eager loading: the approximate number of bytes before the weights. No effect on sources without ranges. */
   eager?: number | undefined;
-  /** As in `LoadParams`. */
+  /** Whether to read the bytes after the last tensor too. */
   toEnd?: boolean | undefined;
 }
 
 export interface Loaded {
   plan: MemoryPlan;
-  /** What is still to come. */
-  rest?: Rest | undefined;
-  /** Tells whoever hears of the progress that the model answers. */
-  ready(): void;
+  /** Loads the remaining weights, after an eager load. */
+  background?: BackgroundLoad | undefined;
+  /** Reports that the model answers. */
+  reportReady(): void;
 }
 
-/** Milliseconds between two progress events. */
-const progressInterval = 50;
-
-/** Bytes to take at a time where those behind the header may not be wanted. */
-const headerPiece = 64 << 10;
-
-/** Reads the source until every tensor is in place, or all that answers need, and gives the plan by which memory was taken. Closes the source. */
+/**
+ * Reads the source until the model can answer: until every tensor is in place or, for an eager load, all tensors that
+ * every answer needs. Closes the source, unless a background load continues to read it.
+ */
 export async function loadModel(engine: Engine, source: ByteSource, options: LoadOptions): Promise<Loaded> {
-  const progress = progressOf(source, engine, options.onProgress);
+  const { progress, feedHeader, feedWeights, readToEnd } = feeder(engine, source, options);
   const ranges = options.eager === undefined ? undefined : source.ranges;
-  let plan: MemoryPlan | undefined;
-  let rest: Rest | undefined;
+  let background: BackgroundLoad | undefined;
+  let plan: MemoryPlan;
   try {
-    await feed(
-      engine,
-      source,
-      options,
-      progress,
-      () => {
-        if (engine.loadState === "planned") {
-          plan = engine.plan(options.memory);
-          engine.allocate(options.memory);
-          if (ranges) engine.loadEagerly();
-        }
-        return engine.loadState === "ready";
-      },
-      ranges || source instanceof Shards ? headerPiece : Infinity,
-    );
-    if (options.toEnd) while ((await fillStaging(engine, source, Infinity, options.signal, progress)).filled > 0);
-    if (ranges && !engine.isWhole) rest = new Rest(engine, source, ranges, progress);
+    await feedHeader(ranges || source.files ? headerReadBytes : Infinity);
+    plan = engine.plan(options.memory);
+    engine.allocate(options.memory);
+    if (ranges) engine.loadEagerly();
+    await feedWeights();
+    if (options.toEnd) await readToEnd();
+    if (ranges && !engine.isWhole) background = new BackgroundLoad(engine, source, ranges, progress);
   } finally {
-    if (!rest) await source.close();
+    if (!background) await source.close();
   }
-  if (!rest) progress("done");
-  if (!plan) throw new CamelGPTError("internal", "The model is ready without a plan.");
-  return { plan, rest, ready: () => progress("ready") };
+  if (!background) progress.report("done");
+  return { plan, background, reportReady: () => progress.report("ready") };
 }
 
-/** Reads no more of the source than its header. Closes the source. */
+/** Reads only the header of the source. Closes the source. */
 export async function loadHeader(engine: Engine, source: ByteSource, options: LoadOptions): Promise<void> {
-  const progress = progressOf(source, engine, options.onProgress);
   try {
-    await feed(engine, source, options, progress, () => engine.loadState !== "header", headerPiece);
+    await feeder(engine, source, options).feedHeader(headerReadBytes);
   } finally {
     await source.close();
   }
 }
 
-/** `again`: so many of the bytes that arrived will come a second time. */
-type Progress = (status: ProgressEvent["status"] | "again", arrived?: number) => void;
+/** The steps of a load, which share the position in the file. */
+function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, onProgress }: LoadOptions) {
+  const progress = trackProgress(engine, source, onProgress);
+  // Sources in memory never wait, so without pauses an abort would not get through.
+  const pace = pacer();
+  let position = 0; // bytes fed so far
 
-/** The header that is complete says of how many files the model is. */
+  /** Reads into the staging buffer, up to `maxBytes` or its size. */
+  const fillStaging = async (maxBytes: number): Promise<{ filled: number; ended: boolean }> => {
+    const staging = engine.staging(); // stays valid, since nothing else uses the engine during a load
+    const size = Math.min(maxBytes, staging.length);
+    let filled = 0;
+    while (filled < size) {
+      const count = await orAborted(source.read(staging.subarray(filled, size)), signal);
+      if (count === 0) return { filled, ended: true };
+      filled += count;
+      progress.addBytes(count);
+    }
+    return { filled, ended: false };
+  };
+
+  const feed = (size: number) => {
+    position += size;
+    if (size > 0) engine.feed(size);
+  };
+
+  /** Throws `truncated`: the source has ended too early. */
+  const endOfFile = () => {
+    if (source.files) throw fileCutOff(source.name);
+    engine.endOfFile();
+  };
+
+  /**
+   * Feeds up to `readBytes` at a time, until the headers of all files are complete. The last read can contain weights.
+   */
+  const feedHeader = async (readBytes: number): Promise<void> => {
+    progress.report("initiate");
+    progress.report("download");
+    let headers = 0;
+    let isFileStart = true;
+    for (;;) {
+      const { filled, ended } = await fillStaging(readBytes);
+      // Before the engine parses the header, which takes a while: until then the server would send bytes that are
+      // wanted last.
+      if (position + filled >= eager) await source.ranges?.seek(position + filled, source.size ?? Infinity);
+      if (isFileStart && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
+      feed(filled);
+      const split = engine.split();
+      isFileStart = split.headers > headers;
+      headers = split.headers;
+      if (isFileStart) {
+        expectFiles(split.files, source);
+        if (source.files) {
+          const tail = engine.staging().slice(filled - split.left, filled);
+          await orAborted(source.files.endHeader(tail, split.data), signal);
+          position -= split.left;
+          progress.expectRepeated(split.left);
+        }
+      }
+      if (engine.loadState !== "header") return;
+      if (ended && !isFileStart) return endOfFile();
+      await pace();
+    }
+  };
+
+  /** Feeds the ranges that the engine wants, until it is ready. */
+  const feedWeights = async (): Promise<void> => {
+    const isReady = () => engine.loadState === "ready";
+    while (!isReady()) {
+      const wanted = engine.wanted();
+      if (wanted && wanted.from !== position) {
+        await source.ranges?.seek(wanted.from, wanted.to);
+        position = wanted.from;
+      }
+      const { filled, ended } = await fillStaging(wanted ? wanted.to - wanted.from : Infinity);
+      feed(filled);
+      if (ended && !isReady()) return endOfFile();
+      await pace();
+    }
+  };
+
+  /** Reads and drops the bytes after the last tensor. */
+  const readToEnd = async (): Promise<void> => {
+    while ((await fillStaging(Infinity)).filled > 0);
+  };
+
+  return { progress, feedHeader, feedWeights, readToEnd };
+}
+
+/** Compares the number of files that the first header announces with the number that was given. */
 function expectFiles(files: number, source: ByteSource): void {
-  const given = source instanceof Shards ? source.count : 1;
+  const given = source.files?.count ?? 1;
   if (given === files) return;
-  if (files === 1)
+  if (files === 1) {
     throw new CamelGPTError("bad-input", `${source.name} is a whole model.`, {
-      expected: "it alone",
+      expected: "one file",
       found: `${given} files`,
     });
+  }
   throw new CamelGPTError("bad-input", `${source.name} is one of the files of a split model.`, {
     expected: `${files} files`,
     found: `${given}`,
-    hint: "Give all in an array, or under their own names (…-00001-of-…) the path or URL of the first.",
+    hint: "Give all files in an array or, under their own names (…-00001-of-…), the path or URL of the first.",
   });
-}
-
-async function feed(
-  engine: Engine,
-  source: ByteSource,
-  { signal, eager }: LoadOptions,
-  progress: Progress,
-  isEnough: () => boolean,
-  piece = Infinity,
-): Promise<void> {
-  progress("initiate");
-  progress("download");
-  const paced = pacer();
-  let position = 0;
-  let headers = 0;
-  let begins = true; // a file
-  for (;;) {
-    const wanted = engine.wanted();
-    if (wanted && wanted.from !== position) {
-      await source.ranges?.seek(wanted.from, wanted.to);
-      position = wanted.from;
-    }
-    const most = wanted ? wanted.to - wanted.from : piece;
-    const { filled, ended } = await fillStaging(engine, source, most, signal, progress);
-    // Before the engine reads the header, which takes a while in which more would come of what is not wanted first.
-    if (!wanted && position + filled >= (eager ?? Infinity))
-      await source.ranges?.seek(position + filled, source.size ?? Infinity);
-    if (begins && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
-    position += filled;
-    if (filled > 0) engine.feed(filled);
-    const split = engine.split();
-    begins = split.headers > headers;
-    headers = split.headers;
-    if (begins) {
-      expectFiles(split.files, source);
-      if (source instanceof Shards) {
-        await orAborted(source.endHeader(engine.staging().slice(filled - split.left, filled), split.data), signal);
-        position -= split.left;
-        progress("again", split.left);
-      }
-    }
-    if (isEnough()) return;
-    if (ended && !begins) {
-      if (source instanceof Shards) throw source.cutOff();
-      return engine.endOfFile();
-    }
-    await paced(); // sources that are in memory already would never let an abort through
-  }
-}
-
-async function fillStaging(
-  engine: Engine,
-  source: ByteSource,
-  piece: number,
-  signal: AbortSignal | undefined,
-  progress: Progress,
-): Promise<{ filled: number; ended: boolean }> {
-  const staging = engine.staging(); // nothing else uses the engine during a load, so that the view stays valid while we wait
-  const wanted = Math.min(piece, staging.length);
-  let filled = 0;
-  while (filled < wanted) {
-    const count = await orAborted(source.read(staging.subarray(filled, wanted)), signal);
-    if (count === 0) return { filled, ended: true };
-    filled += count;
-    progress("progress", count);
-  }
-  return { filled, ended: false };
-}
-
-function progressOf(source: ByteSource, engine: Engine, emit: LoadOptions["onProgress"]): Progress {
-  let loaded = 0;
-  let again = 0;
-  let last = -Infinity;
-  return (status, arrived = 0) => {
-    if (status === "again") {
-      again += arrived;
-      return;
-    }
-    const fresh = Math.max(0, arrived - again);
-    again -= arrived - fresh;
-    loaded += fresh;
-    if (!emit) return;
-    const now = performance.now();
-    if (status === "progress") {
-      if (now - last < progressInterval) return;
-      last = now;
-    }
-    // The header knows the size even where the server does not say it.
-    const total = engine.fileBytes || source.size || 0;
-    if (total && (status === "done" || loaded > total)) loaded = total; // padding is not read, and some bytes behind the header may come twice
-    emit({ status, file: source.name, loaded, total, progress: total ? (100 * loaded) / total : 0 });
-  };
 }

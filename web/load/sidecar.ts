@@ -1,30 +1,45 @@
-// The sidecar of a model: named by the user, or the file beside the model.
-import type { SidecarParams } from "../protocol.js";
-import { openFile } from "./cache.js";
-import { checkedSource, type FileCheck } from "./integrity.js";
-import { readAll } from "./read-all.js";
-import { cacheUse, type FoundSidecar, type Location, type ResolveMeans, type ResolveOptions } from "./resolve.js";
-import type { ByteSource } from "./source.js";
+// The sidecar of a model: named by the user, part of a release, or the file next to the model.
+import type { FileCheck } from "./integrity/file-check.js";
+import {
+  cacheUse,
+  type FilePlace,
+  type FilePlatform,
+  type FoundSidecar,
+  type Location,
+  type ResolveOptions,
+} from "./location.js";
+import { openPlace, placeOf } from "./place.js";
+import { maxSidecarBytes } from "./sizes.js";
+import { readAll } from "./sources/read-all.js";
 
-// docs/formats.md
+/** What an earlier calibration has learnt about a model. */
+export interface Sidecar {
+  bytes: Uint8Array;
+  /** The name of the file, for messages. */
+  name: string;
+  /** Whether an unusable sidecar is an error, because the user or a release names it, or otherwise a note. */
+  required: boolean;
+}
+
+// The header, see docs/formats.md.
 const version = 3;
 const headerBytes = 96;
 const dataPositionAt = 32;
 const rankAt = 48;
 const ffnAt = 92;
 
-/** What has more bytes is no sidecar. */
-const largest = 64 << 20;
-
-/** What a sidecar says that has to be known before the model is loaded. The engine checks the rest. */
+/** The fields of a sidecar that are needed before the model is loaded. The engine checks everything else. */
 export interface SidecarFacts {
-  /** The part of the neurons that the model was trained to answer with: memory depends on it. */
+  /** Fraction of the neurons that the model was trained to answer with. The memory plan depends on it. */
   ffn: number;
-  /** Where it holds a pruned head, with which steps need some rows of the whole one: as many bytes as the header of the model's file should have. */
+  /**
+   * Size of the header of the model's file, if the sidecar contains a pruned output head: then steps need only some
+   * rows of the head, and eager loading is possible.
+   */
   headerBytes: number | undefined;
 }
 
-export function sidecarFacts(sidecar: SidecarParams | undefined): SidecarFacts {
+export function sidecarFacts(sidecar: Sidecar | undefined): SidecarFacts {
   const { bytes } = sidecar ?? {};
   const view =
     bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
@@ -37,36 +52,40 @@ export function sidecarFacts(sidecar: SidecarParams | undefined): SidecarFacts {
   };
 }
 
-/** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */
+/**
+ * Reads the sidecar that the user named, or else the one of the release, or else the one next to the model. Errors:
+ * those of reading.
+ */
 export async function readSidecar(
-  sidecar: string | URL | Uint8Array | undefined,
+  named: string | URL | Uint8Array | undefined,
   found: FoundSidecar | undefined,
   model: Location,
   options: ResolveOptions,
-  { files, baseUrl, openStore }: ResolveMeans,
-): Promise<SidecarParams | undefined> {
-  if (sidecar === undefined && found === undefined) {
-    const first = model.kind === "shards" ? model.files[0] : model;
-    if (first?.kind !== "path" || !files) return undefined;
-    const path = first.path.replace(/(\.gguf)?$/i, ".epdp");
-    if ((await files.kindOf(path)) !== "file") return undefined;
-    return { ...(await readFrom(await files.open(path))), named: false };
+  platform: FilePlatform,
+): Promise<Sidecar | undefined> {
+  const read = async (place: FilePlace, check: FileCheck | undefined, required: boolean): Promise<Sidecar> => {
+    const http = { ...options.http, fetch: options.fetch };
+    const cache = place.kind === "url" ? cacheUse(place.url, options) : "off";
+    const source = await openPlace(place, check, { http, cache }, platform);
+    return { bytes: await readAll(source, maxSidecarBytes, "an EPDP sidecar"), name: source.name, required };
+  };
+  if (named !== undefined) {
+    const isBytes = typeof named !== "string" && !("href" in named);
+    return isBytes ? fromBytes(named) : read(placeOf(String(named), platform), undefined, true);
   }
-  if (sidecar !== undefined && typeof sidecar !== "string" && !("href" in sidecar)) return fromBytes(sidecar);
-  const { name, bytes, check }: FoundSidecar = sidecar === undefined && found ? found : { name: String(sidecar) };
-  if (bytes) return fromBytes(bytes);
-  if (files && /^file:/i.test(name)) return readFrom(await files.open(files.fromUrl(new URL(name))), check);
-  if (files && !/^(https?|blob|data):/i.test(name)) return readFrom(await files.open(name), check);
-  const url = new URL(name, baseUrl()).href;
-  const keeping = { cache: cacheUse(url, options), openStore, check, warn: () => {} }; // the engine's side says it of the weights
-  return readFrom(await openFile(url, { ...options.http, fetch: options.fetch }, keeping));
+  if (found) return "bytes" in found ? fromBytes(found.bytes) : read(found.place, found.check, true);
+  const path = await pathNextTo(model, platform);
+  return path === undefined ? undefined : read({ kind: "path", path }, undefined, false);
 }
 
-function fromBytes(bytes: Uint8Array): SidecarParams {
-  return { bytes, name: "the sidecar", named: true };
+function fromBytes(bytes: Uint8Array): Sidecar {
+  return { bytes, name: "the sidecar", required: true };
 }
 
-async function readFrom(file: ByteSource, check?: FileCheck): Promise<SidecarParams> {
-  const source = checkedSource(file, check);
-  return { bytes: await readAll(source, largest, "an EPDP sidecar"), name: source.name, named: true };
+/** Returns undefined if there is no such file. For a split model the sidecar is next to the first file. */
+async function pathNextTo(model: Location, { files }: FilePlatform): Promise<string | undefined> {
+  const first = model.kind === "shards" ? model.files[0] : model;
+  if (first?.kind !== "path" || !files) return undefined;
+  const path = first.path.replace(/(\.gguf)?$/i, ".epdp");
+  return (await files.kindOf(path)) === "file" ? path : undefined;
 }

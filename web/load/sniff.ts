@@ -1,9 +1,11 @@
-// The first bytes of a file that is no GGUF often tell what it is. The core only says that the magic is wrong.
+// Recognises common files that are not GGUF files by their first bytes. The core only reports a wrong magic number.
 import { CamelGPTError, excerpt } from "../errors.js";
 
-/** Throws `not-a-model` where the bytes are a page, an error in JSON, or a pointer instead of the file. */
+/**
+ * Throws `not-a-model` if the bytes are a web page, JSON, a pointer instead of the file, or a file of another format.
+ */
 export function rejectOtherFiles(bytes: Uint8Array, name: string): void {
-  if (bytes[0] === 0x47 && bytes[1] === 0x47) return; // "GG": a GGUF, or something for the core to judge
+  if (bytes[0] === 0x47 && bytes[1] === 0x47) return; // "GG": probably a GGUF file; the core checks it
   const text = new TextDecoder().decode(bytes.slice(0, 200)).trimStart();
   const kind = kindOf(text, bytes);
   if (!kind) return;
@@ -27,7 +29,7 @@ function kindOf(text: string, bytes: Uint8Array): { what: string; hint: string }
   if (/^[{[]\s*("|\})/.test(text)) {
     return { what: "JSON", hint: "The server may have answered with an error message: open the address in a browser." };
   }
-  // safetensors: the length of a JSON header in 8 bytes, then that header.
+  // safetensors: the length of a JSON header in 8 bytes, then the header.
   if (bytes[8] === 0x7b && bytes[9] === 0x22 && bytes[6] === 0 && bytes[7] === 0) {
     return { what: "a safetensors file", hint: "Convert it to GGUF, or download the GGUF form of the model." };
   }

@@ -1,7 +1,7 @@
 // The flags that say which model and how, the same for all commands; and what loading one costs.
 import { describe } from "../../../web/errors.js";
 import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entry/node.js";
-import { packagedRelease } from "../../../web/load/resolve.js";
+import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
 

@@ -4,9 +4,9 @@ import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import { blockBytes, blockHashBytes } from "../../../web/load/blocks.js";
-import type { Signature } from "../../../web/load/integrity.js";
-import { manifestName, pieceBytes, signedText } from "../../../web/load/release.js";
+import type { Signature } from "../../../web/load/integrity/web-crypto.js";
+import { manifestName, signedText } from "../../../web/load/releases/manifest.js";
+import { blockHashBytes, hashedBlockBytes, hashedPieceBytes } from "../../../web/load/sizes.js";
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 
@@ -115,28 +115,28 @@ async function hashesOf(
   try {
     const whole = createHash("sha256");
     const pieces: string[] = [];
-    const buffer = Buffer.alloc(pieceBytes);
+    const buffer = Buffer.alloc(hashedPieceBytes);
     let bytes = 0;
     for (;;) {
       let filled = 0;
-      for (let count = -1; count !== 0 && filled < pieceBytes; filled += count) {
-        count = (await file.read(buffer, filled, pieceBytes - filled, null)).bytesRead;
+      for (let count = -1; count !== 0 && filled < hashedPieceBytes; filled += count) {
+        count = (await file.read(buffer, filled, hashedPieceBytes - filled, null)).bytesRead;
       }
       if (filled === 0) break;
       const piece = buffer.subarray(0, filled);
       whole.update(piece);
       pieces.push(createHash("sha256").update(piece).digest("hex"));
-      for (let at = 0; blocks && at < filled; at += blockBytes) {
+      for (let at = 0; blocks && at < filled; at += hashedBlockBytes) {
         blocks.push(
           createHash("sha256")
-            .update(piece.subarray(at, at + blockBytes))
+            .update(piece.subarray(at, at + hashedBlockBytes))
             .digest()
             .subarray(0, blockHashBytes),
         );
       }
       bytes += filled;
     }
-    return { bytes, sha256: whole.digest("hex"), ...(pieces.length > 1 && { pieceBytes, pieces }) };
+    return { bytes, sha256: whole.digest("hex"), ...(pieces.length > 1 && { pieceBytes: hashedPieceBytes, pieces }) };
   } finally {
     await file.close();
   }

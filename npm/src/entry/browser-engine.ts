@@ -1,13 +1,13 @@
-// How the thread of the engine gets its WebAssembly where there is fetch.
+// The platform of the engine's thread in browsers: fetches the WebAssembly, and starts helper threads.
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import type { EngineMeans } from "../../../web/platform.js";
+import type { EnginePlatform } from "../../../web/worker/platform.js";
 import { linkOf } from "./browser-link.js";
 import { openStore } from "./browser-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
 /** `spawn` starts a worker with the engine's script. */
-export const browserEngine = (spawn: () => Worker): EngineMeans => ({
-  // Edge runtimes and some old workers have no Worker.
+export const browserEngine = (spawn: () => Worker): EnginePlatform => ({
+  // Edge runtimes and workers of old browsers have no Worker.
   ...(typeof Worker === "function" && {
     threads: { cores: () => navigator.hardwareConcurrency, spawn: () => linkOf(spawn()) },
   }),
@@ -16,7 +16,7 @@ export const browserEngine = (spawn: () => Worker): EngineMeans => ({
 
   async loadWasm(build, options) {
     const address = wasmAddress(build, options.wasmUrl, {
-      // Bundlers look for exactly this form, with a literal path, to bring the files along.
+      // Bundlers recognise exactly this form, with a literal path, and include the files.
       simd: () => new URL("./wasm/camelgpt-simd.wasm", import.meta.url),
       relaxed: () => new URL("./wasm/camelgpt-relaxed.wasm", import.meta.url),
       "simd-threads": () => new URL("./wasm/camelgpt-simd-threads.wasm", import.meta.url),
@@ -25,14 +25,16 @@ export const browserEngine = (spawn: () => Worker): EngineMeans => ({
     try {
       const response = await fetch(address);
       if (!response.ok) throw new Error(`HTTP ${response.status} ${response.statusText}`);
-      // Streaming compilation insists on the media type; servers that do not know .wasm get the slower way.
+      // Streaming compilation requires the media type, which some servers do not send.
       const isWasm = response.headers.get("content-type")?.startsWith("application/wasm");
       if (isWasm) return await WebAssembly.compileStreaming(response);
       return await WebAssembly.compile(await response.arrayBuffer());
     } catch (error) {
       throw new CamelGPTError("engine-unavailable", `The engine could not be loaded: ${describe(error)}`, {
         expected: `WebAssembly at ${address}`,
-        hint: "Serve the package's wasm folder, or give `wasmUrl` or `wasmModule`. A Content-Security-Policy needs script-src 'wasm-unsafe-eval'.",
+        hint:
+          "Serve the package's wasm folder, or give `wasmUrl` or `wasmModule`. A Content-Security-Policy needs " +
+          "script-src 'wasm-unsafe-eval'.",
         cause: error,
       });
     }

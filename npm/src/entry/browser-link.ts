@@ -1,6 +1,6 @@
-// A worker in browsers.
-import type { WorkerLink } from "../../../web/platform.js";
-import type { FromWorker } from "../../../web/protocol.js";
+// The link to a worker in browsers.
+import type { WorkerLink } from "../../../web/worker/link.js";
+import type { FromWorker } from "../../../web/worker/protocol.js";
 
 export function linkOf(worker: Worker): WorkerLink {
   return {
@@ -8,7 +8,7 @@ export function linkOf(worker: Worker): WorkerLink {
     listen(onMessage, onDeath) {
       worker.onmessage = (event: MessageEvent<FromWorker>) => onMessage(event.data);
       worker.onerror = (event) => {
-        event.preventDefault(); // or a helping thread's error would go on to whoever started this one, as its own
+        event.preventDefault(); // a helper thread's error would propagate to the parent of this worker
         onDeath(event.message || "its script could not be loaded");
       };
       worker.onmessageerror = () => onDeath("a message could not be read");

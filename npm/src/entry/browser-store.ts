@@ -1,6 +1,6 @@
-// Where browsers keep downloads.
-import type { FileStore } from "../../../web/load/cache.js";
-import { openCacheApi } from "../../../web/load/cache-api.js";
-import { openFileSystem } from "../../../web/load/opfs.js";
+// The store for downloads in browsers: the private file system, or else the Cache API.
+import { openCacheApi } from "../../../web/load/stores/cache-api.js";
+import type { OpenStore } from "../../../web/load/stores/file-store.js";
+import { openFileSystem } from "../../../web/load/stores/opfs.js";
 
-export const openStore = async (): Promise<FileStore | undefined> => (await openFileSystem()) ?? openCacheApi();
+export const openStore: OpenStore = async () => (await openFileSystem()) ?? openCacheApi();

@@ -1,6 +1,6 @@
-// The worker's script in browsers.
-import type { ToWorker } from "../../../web/protocol.js";
-import { serveWorker } from "../../../web/worker.js";
+// The script of the worker in browsers.
+import type { ToWorker } from "../../../web/worker/protocol.js";
+import { serveWorker } from "../../../web/worker/serve.js";
 import { browserEngine } from "./browser-engine.js";
 
 serveWorker(
@@ -10,12 +10,12 @@ serveWorker(
       globalThis.onmessage = (event: MessageEvent<ToWorker>) => onMessage(event.data);
     },
   },
-  // By its own address, whatever a bundler or the caller made of it.
-  browserEngine(() => new Worker(globalThis.location.href, { type: ownType() })),
+  // Helper threads run this script, at the address that a bundler or the caller chose.
+  browserEngine(() => new Worker(globalThis.location.href, { type: workerType() })),
 );
 
-/** Turbopack starts classic workers whatever they are asked for; a module may not call `importScripts`. */
-function ownType(): WorkerType {
+/** Turbopack always starts classic workers. In a module worker `importScripts` throws. */
+function workerType(): WorkerType {
   try {
     (globalThis as unknown as { importScripts(): void }).importScripts();
     return "classic";

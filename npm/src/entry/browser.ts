@@ -1,6 +1,8 @@
 // The entry for browsers and bundlers.
-import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
-import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
+import { packagedRelease } from "../../../web/load/releases/known-releases.js";
+import type { ModelSource } from "../../../web/load/resolve.js";
+import type { WorkerLink } from "../../../web/worker/link.js";
+import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { linkOf } from "./browser-link.js";
@@ -8,7 +10,7 @@ import { openStore } from "./browser-store.js";
 
 export * from "../exports.js";
 
-const means: CallerMeans = {
+const platform: CallerPlatform = {
   packaged: {
     [packagedRelease]: async () => ({
       weights: new URL("./models/camelgpt-mini.gguf", import.meta.url),
@@ -18,12 +20,12 @@ const means: CallerMeans = {
   baseUrl: () => (typeof document === "undefined" ? globalThis.location?.href : document.baseURI),
   openStore,
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
-  // Where there is no Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
+  // Without Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
   ...(typeof Worker === "function" && { spawnWorker }),
 };
 
 function spawnWorker(workerUrl: string | undefined): WorkerLink {
-  // Bundlers look for exactly this form, with a literal path, to bring the worker along.
+  // Bundlers recognise exactly this form, with a literal path, and include the worker.
   return linkOf(
     workerUrl === undefined
       ? new Worker(new URL("./worker.js", import.meta.url), { type: "module" })
@@ -33,14 +35,17 @@ function spawnWorker(workerUrl: string | undefined): WorkerLink {
 
 /** A language model, running in a worker of this page. See {@link CamelGPTInferenceBase} for its methods. */
 export class CamelGPTInference extends CamelGPTInferenceBase {
+  /** @internal */
+  protected static override readonly platform = platform;
+
   /**
-   * Returns at once; the load starts with the first use.
-   * Throws `bad-option` where an option is unknown or outside its range.
+   * Returns immediately; the first use loads the model.
+   * Throws `bad-option` if an option is unknown or out of range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream; an array of them for a model in
-   * several files. Without one, the smallest release answers, which comes with the package.
+   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream; or
+   * an array of the files of a split model. The default is the release in the package.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
-    super(source, options, means);
+    super(source, options);
   }
 }

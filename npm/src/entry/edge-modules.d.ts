@@ -1,4 +1,4 @@
-// What edge runtimes make of such imports.
+// The types of imports that edge runtimes support.
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

@@ -1,23 +1,24 @@
-// The entry for Cloudflare Workers and what behaves like them: modules of WebAssembly are imported, since nothing may be compiled there, and
-// the engine runs on the caller's thread, since there is no other.
+// The entry for Cloudflare Workers and similar edge runtimes: WebAssembly modules are imported, since bytes cannot be
+// compiled there, and the engine runs on the caller's thread, since there are no workers.
 import relaxed from "./wasm/camelgpt-relaxed.wasm";
 import simd from "./wasm/camelgpt-simd.wasm";
 import probe from "./wasm/multiply-add.wasm";
 
-import { inlineBackend } from "../../../web/inline.js";
-import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
-import type { CallerMeans, EngineMeans } from "../../../web/platform.js";
+import { inlineBackend } from "../../../web/worker/inline.js";
+import { packagedRelease } from "../../../web/load/releases/known-releases.js";
+import type { ModelSource } from "../../../web/load/resolve.js";
+import type { CallerPlatform, EnginePlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 
 export * from "../exports.js";
 
-const engine: EngineMeans = {
+const enginePlatform: EnginePlatform = {
   probe,
   loadWasm: async (build) => (build.startsWith("relaxed") ? relaxed : simd),
 };
 
-const means: CallerMeans = {
+const platform: CallerPlatform = {
   packaged: {
     [packagedRelease]: async () => ({
       weights: (await import("./models/camelgpt-mini.gguf.bin")).default,
@@ -25,20 +26,23 @@ const means: CallerMeans = {
     }),
   },
   baseUrl: () => undefined,
-  callsOwnDownloads: true,
-  inlineBackend: async () => inlineBackend(engine),
+  endsDownloadsWithCall: true,
+  inlineBackend: async () => inlineBackend(enginePlatform),
 };
 
 /** A language model in an edge function. See {@link CamelGPTInferenceBase} for its methods. */
 export class CamelGPTInference extends CamelGPTInferenceBase {
+  /** @internal */
+  protected static override readonly platform = platform;
+
   /**
-   * Returns at once; the load starts with the first use.
-   * Throws `bad-option` where an option is unknown or outside its range.
+   * Returns immediately; the first use loads the model.
+   * Throws `bad-option` if an option is unknown or out of range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, a Blob, bytes, or a ReadableStream (the body of an object in a bucket, for example);
-   * an array of them for a model in several files. Without one, the smallest release answers, which comes with the package.
+   * @param source A URL, `owner/repo/file.gguf`, a Blob, bytes, or a ReadableStream (the body of an object in a bucket,
+   * for example); or an array of the files of a split model. The default is the release in the package.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
-    super(source, options, means);
+    super(source, options);
   }
 }

@@ -1,15 +1,15 @@
-// How the thread of the engine gets its WebAssembly and its models in Node.
+// The platform of the engine's thread in Node.
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import type { EngineMeans } from "../../../web/platform.js";
+import type { EnginePlatform } from "../../../web/worker/platform.js";
 import { openFile } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
-export const nodeEngine: EngineMeans = {
+export const nodeEngine: EnginePlatform = {
   openPath: openFile,
   openStore,
   threads: { cores: availableParallelism, spawn: () => startWorker(new URL("./node-worker.js", import.meta.url)) },
@@ -26,7 +26,7 @@ export const nodeEngine: EngineMeans = {
     } catch (error) {
       throw new CamelGPTError("engine-unavailable", `The engine could not be loaded: ${describe(error)}`, {
         expected: `WebAssembly at ${address}`,
-        hint: "Install the package anew, or give `wasmUrl` or `wasmModule`.",
+        hint: "Reinstall the package, or give `wasmUrl` or `wasmModule`.",
         cause: error,
       });
     }

@@ -1,19 +1,20 @@
-// The file system of Node: models at a path, and the folder where releases are kept.
+// The file system of Node: models at a path, and the user's cache folder.
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import type { ResolveMeans } from "../../../web/load/resolve.js";
-import { type ByteSource, fileName } from "../../../web/load/source.js";
+import type { FilePlatform } from "../../../web/load/location.js";
+import { fileName } from "../../../web/load/names.js";
+import type { ByteSource } from "../../../web/load/sources/source.js";
 
-export const nodeFiles: NonNullable<ResolveMeans["files"]> = {
+export const nodeFiles: NonNullable<FilePlatform["files"]> = {
   fromUrl(url) {
     try {
       return fileURLToPath(url);
     } catch (error) {
-      throw new CamelGPTError("bad-option", `${url.href} names no file: ${describe(error)}`, {
+      throw new CamelGPTError("bad-option", `${url.href} is not the URL of a file: ${describe(error)}`, {
         expected: "a URL such as file:///folder/model.gguf",
         found: url.href,
         cause: error,
@@ -26,7 +27,7 @@ export const nodeFiles: NonNullable<ResolveMeans["files"]> = {
       const status = await stat(path);
       return status.isDirectory() ? "folder" : "file";
     } catch {
-      return undefined; // whatever the reason: a path that cannot be looked at is no file to load
+      return undefined; // missing, or not accessible
     }
   },
 
@@ -39,7 +40,7 @@ export function cacheFolder(name: string): string {
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "camelgpt", name);
 }
 
-/** Reads straight into the engine's memory, so that no copy of the file is made. */
+/** Opens a file as a source that reads directly into the engine's memory. Errors: `not-found`, `read-failed`. */
 export async function openFile(path: string): Promise<ByteSource> {
   let file: FileHandle;
   let size: number;
@@ -49,7 +50,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be opened: ${describe(error)}`, {
-      expected: "a file that may be read",
+      expected: "a readable file",
       hint: "Check the path and its permissions.",
       cause: error,
     });
@@ -57,7 +58,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   let isOpen = true;
   return {
     name: fileName(path),
-    size: size || undefined, // pipes say 0
+    size: size || undefined, // pipes report 0
     async read(target) {
       try {
         return (await file.read(target, 0, target.length, null)).bytesRead;

@@ -1,14 +1,14 @@
-// A worker in Node.
+// The link to a worker in Node.
 import { Worker } from "node:worker_threads";
 
-import type { WorkerLink } from "../../../web/platform.js";
-import type { FromWorker } from "../../../web/protocol.js";
+import type { WorkerLink } from "../../../web/worker/link.js";
+import type { FromWorker } from "../../../web/worker/protocol.js";
 
-/** What a download leaves behind is collected the sooner, the smaller this is: by default some 45 MB of it lie about, with this 15. */
+/** A small young generation collects the garbage of a download sooner: about 15 MB remain instead of 45 MB. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 };
 
 export function startWorker(address: URL): WorkerLink {
-  // Flags of this process, such as --input-type, need not make sense for the worker's file.
+  // Flags of this process, such as --input-type, may not fit the worker's file.
   const worker = new Worker(address, { execArgv: [], resourceLimits });
   return {
     post: (message, transfer) => worker.postMessage(message, transfer),

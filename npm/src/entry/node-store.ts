@@ -1,8 +1,8 @@
-// A folder as a store for downloads.
+// The store for downloads in Node: a folder.
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { FileStore } from "../../../web/load/cache.js";
+import type { FileStore } from "../../../web/load/stores/file-store.js";
 import { cacheFolder, openFile } from "./node-files.js";
 
 export async function openStore(): Promise<FileStore> {

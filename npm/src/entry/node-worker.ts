@@ -1,8 +1,8 @@
-// The worker's script in Node.
+// The script of the worker in Node.
 import { parentPort } from "node:worker_threads";
 
-import type { ToWorker } from "../../../web/protocol.js";
-import { serveWorker } from "../../../web/worker.js";
+import type { ToWorker } from "../../../web/worker/protocol.js";
+import { serveWorker } from "../../../web/worker/serve.js";
 import { nodeEngine } from "./node-engine.js";
 
 if (parentPort) {

@@ -1,6 +1,8 @@
-// The entry for Node, and for what behaves like it.
-import { type ModelSource, packagedRelease } from "../../../web/load/resolve.js";
-import type { CallerMeans, WorkerLink } from "../../../web/platform.js";
+// The entry for Node, Deno and Bun.
+import { packagedRelease } from "../../../web/load/releases/known-releases.js";
+import type { ModelSource } from "../../../web/load/resolve.js";
+import type { WorkerLink } from "../../../web/worker/link.js";
+import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { nodeFiles } from "./node-files.js";
@@ -9,7 +11,7 @@ import { openStore } from "./node-store.js";
 
 export * from "../exports.js";
 
-const means: CallerMeans = {
+const platform: CallerPlatform = {
   packaged: {
     [packagedRelease]: async () => ({
       weights: new URL("./models/camelgpt-mini.gguf", import.meta.url),
@@ -31,14 +33,17 @@ function spawnWorker(workerUrl: string | undefined): WorkerLink {
 
 /** A language model, running in a thread of its own. See {@link CamelGPTInferenceBase} for its methods. */
 export class CamelGPTInference extends CamelGPTInferenceBase {
+  /** @internal */
+  protected static override readonly platform = platform;
+
   /**
-   * Returns at once; the load starts with the first use.
-   * Throws `bad-option` where an option is unknown or outside its range.
+   * Returns immediately; the first use loads the model.
+   * Throws `bad-option` if an option is unknown or out of range.
    *
-   * @param source A path, a URL, `owner/repo/file.gguf`, the name of a release, a Blob, bytes, or a ReadableStream; an array of them for a
-   * model in several files. Without one, the smallest release answers, which comes with the package.
+   * @param source A path, a URL, `owner/repo/file.gguf`, the name of a release, a Blob, bytes, or a ReadableStream; or
+   * an array of the files of a split model. The default is the release in the package.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
-    super(source, options, means);
+    super(source, options);
   }
 }

@@ -65,8 +65,8 @@ TEST_CASE("text is split into words, and long words into chunks") {
   CHECK(ChunkTokenizer(nullptr).chunks("a b") == Texts{"a", " b"});
 }
 
-TEST_CASE("words are cut at the borders of tokens if the file has merges") {
-  const auto made = [](bool all_bytes) {
+TEST_CASE("words are split at token boundaries if the file has merges") {
+  const auto chunk_writer = [](bool all_bytes) {
     VocabularyWriter writer("gpt-2", all_bytes);
     writer.model = "bytes";
     writer.extra.add("tokenizer.ggml.chunk_length", uint32_t{4});

@@ -184,7 +184,7 @@ describe("releases", () => {
     fails(["release", empty, "--version", "1"], 1, /no model/);
     fails(["release", join(folder, "none"), "--version", "1"], 1, /cannot be read/);
     fails(["release", empty], 2, /--version/);
-    fails(["verify", empty], 1, /no release/);
+    fails(["verify", empty], 1, /not a release/);
     fails(["verify"], 2, /missing/);
     const model = folderWith("key", join(official, "camelgpt-mini.gguf"));
     fails(["release", model, "--version", "1", "--key", join(official, "camelgpt-mini.gguf")], 1, /no private key/);

@@ -53,7 +53,7 @@ describe("threads", () => {
   test("threads beyond the machine's parallelism are not started, with a note", async () => {
     const { engine } = await resultsOf({ threads: 1000 });
     assert.equal(engine.threads, Math.min(cores, 32));
-    assert.match(engine.notes.join(), /^1000 threads were asked for; .* so /);
+    assert.match(engine.notes.join(), /^1000 threads were requested; .* so /);
   });
 
   test("a module without threads runs one, a module with threads runs either number", {
@@ -61,7 +61,7 @@ describe("threads", () => {
   }, async () => {
     const plain = await resultsOf({ threads: 2, wasmModule: await wasm("simd") });
     assert.equal(plain.engine.threads, 1);
-    assert.match(plain.engine.notes.join(), /handed in has no threads/);
+    assert.match(plain.engine.notes.join(), /given WebAssembly module has no threads/);
     const wasmModule = await wasm("simd-threads");
     for (const threads of [1, 2]) {
       const { engine, results } = await resultsOf({ threads, wasmModule });

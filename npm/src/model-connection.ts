@@ -1,0 +1,150 @@
+// The model of one CamelGPTInference: loads it on first use, and passes calls to the backend that runs it.
+import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
+import type { Release } from "../../web/load/releases/manifest.js";
+import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
+import { readSidecar, sidecarFacts } from "../../web/load/sidecar.js";
+import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
+import { WorkerBackend } from "../../web/worker/client.js";
+import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
+import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
+import { engineOptions, type LoadOptions, memoryOptions, prunesHead, resolveOptions } from "./options.js";
+import { releaseInfo, signatureNote } from "./release.js";
+
+/** Returns the default calibration text. A separate file, since it is rarely needed. */
+export async function defaultCalibrationText(): Promise<string> {
+  return (await import("../../web/tasks/calibration-text.js")).calibrationText;
+}
+
+export class ModelConnection {
+  readonly #source: ModelSource;
+  readonly #options: LoadOptions;
+  readonly #platform: CallerPlatform;
+  #isDisposed = false;
+  /** Aborts the load in progress. */
+  // Not an AbortController, which on edge runtimes belongs to the request that created it: a model may serve many
+  // requests.
+  #abortLoad: (() => void) | undefined;
+  #backend: Backend | undefined;
+  #epdp: EpdpMode | EpdpNumbers = "off";
+  #release: Release | undefined;
+  /** Whether a load has succeeded: only then a dead backend is replaced. */
+  #isReady = false;
+  #loading: Promise<LoadedModel> | undefined;
+
+  constructor(source: ModelSource, options: LoadOptions, platform: CallerPlatform) {
+    this.#source = source;
+    this.#options = options;
+    this.#platform = platform;
+  }
+
+  /** The setting of dynamic pruning in effect. Known once it is known whether there is a sidecar. */
+  get epdp(): EpdpMode | EpdpNumbers {
+    return this.#epdp;
+  }
+
+  /** Loads the model, unless it is loaded; loads it again if its worker has died. */
+  loaded(): Promise<LoadedModel> {
+    if (this.#isDisposed) return Promise.reject(disposedError());
+    if (!this.#loading || (this.#isReady && this.#backend?.isDead)) {
+      this.#isReady = false;
+      this.#loading = this.open("load").then((model) => {
+        this.#isReady = true;
+        return this.#addNotes(model);
+      });
+      this.#loading.catch(() => {}); // every call that waits for it gets the error
+    }
+    return this.#loading;
+  }
+
+  /** Calls the loaded model. The signal ends the wait for the load, but not the load itself. */
+  async call<K extends CallName>(
+    name: K,
+    params: Calls[K]["params"],
+    context: CallContext<K>,
+  ): Promise<Calls[K]["value"]> {
+    throwIfAborted(context.signal);
+    await orAborted(this.loaded(), context.signal);
+    if (!this.#backend || this.#isDisposed) throw disposedError();
+    return this.#backend.call(name, params, context);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#abortLoad?.();
+    await this.#backend?.dispose();
+  }
+
+  /** Starts the backend and passes it the source. The caller's signal and `dispose` abort it. */
+  async open<K extends "load" | "inspect">(name: K): Promise<Calls[K]["value"]> {
+    const { signal, onProgress: onEvent } = this.#options;
+    throwIfAborted(signal);
+    const abort = new AbortController();
+    const forward = () => abort.abort(signal?.reason);
+    signal?.addEventListener("abort", forward, { once: true });
+    this.#abortLoad = () => abort.abort();
+    try {
+      const { params, open } = await this.#prepare();
+      this.#backend = await this.#startBackend();
+      const openCaller = open && ((file: number) => open(abort.signal, file));
+      throwIfAborted(abort.signal);
+      return await this.#backend.call(name, params, {
+        signal: abort.signal,
+        onEvent,
+        openCaller,
+      } as CallContext<K>);
+    } catch (error) {
+      await this.#backend?.dispose(); // a backend without a model is useless
+      if (this.#isDisposed) throw disposedError();
+      if (signal?.aborted) throw abortedError(signal);
+      throw asCamelGPTError(error);
+    } finally {
+      signal?.removeEventListener("abort", forward);
+      this.#abortLoad = undefined;
+    }
+  }
+
+  /** Finds the model and its sidecar, and decides how to load it. */
+  async #prepare() {
+    const { epdp, eager = true, sidecar: named, sha256 } = this.#options;
+    const options = resolveOptions(this.#options);
+    const { location, open, release, sidecar: found } = await resolveSource(this.#source, options, this.#platform);
+    this.#release = release;
+    const needsSidecar = epdp !== "off" && (epdp === undefined || named !== undefined || prunesHead(epdp));
+    const sidecar = needsSidecar ? await readSidecar(named, found, location, options, this.#platform) : undefined;
+    this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
+    const { ffn, headerBytes } = sidecarFacts(sidecar);
+    const prunes = prunesHead(this.#epdp);
+    const params: LoadParams = {
+      location,
+      memory: memoryOptions(this.#options, this.#epdp, ffn),
+      epdp: this.#epdp,
+      eager: eager && prunes && !this.#platform.endsDownloadsWithCall ? headerBytes : undefined,
+      toEnd: sha256 !== undefined,
+      sidecar,
+      calibrationText: prunes && !sidecar?.required ? await defaultCalibrationText() : undefined,
+      engine: engineOptions(this.#options),
+    };
+    return { params, open };
+  }
+
+  async #startBackend(): Promise<Backend> {
+    const { worker = true, workerUrl } = this.#options;
+    if (worker && this.#platform.spawnWorker) {
+      return new WorkerBackend(this.#platform.spawnWorker(workerUrl === undefined ? undefined : String(workerUrl)));
+    }
+    return this.#platform.inlineBackend();
+  }
+
+  #addNotes(model: LoadedModel): LoadedModel {
+    const { worker = true, trustedKeys } = this.#options;
+    const { engine } = model.info;
+    if (worker && !engine.worker) {
+      engine.notes.push("This runtime has no workers, so the engine runs on the caller's thread.");
+    }
+    if (!this.#release) return model;
+    const release = releaseInfo(this.#release, trustedKeys);
+    if (!release.trusted) engine.notes.push(signatureNote(this.#release, release));
+    return { ...model, info: { ...model.info, release } };
+  }
+}

@@ -1,0 +1,11 @@
+// How to create the engine.
+import type { Build, Flavour } from "../types.js";
+
+export interface EngineOptions {
+  flavour: Flavour | "auto";
+  threads: number | "auto";
+  /** A compiled module to use instead of loading one. */
+  wasmModule?: WebAssembly.Module | undefined;
+  /** Address of the module if it is not in the package: one file, or one for each build. */
+  wasmUrl?: string | Partial<Record<Build, string>> | undefined;
+}

@@ -1,0 +1,38 @@
+// A helper thread of the engine: a second instance of the engine's module over the same shared memory.
+
+/** What a helper thread needs to start. Addresses are those of the shared memory. */
+export interface ThreadStart {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  /** Index in the module's table of the function `entry(index, stack)` that the thread runs. */
+  entry: number;
+  index: number;
+  /** The top of the thread's stack. */
+  stack: number;
+  /** Address of the flag that the thread sets if it fails. */
+  failed: number;
+}
+
+/** Computes for the engine until the thread is terminated. Calls `onStart` just before. */
+export function runHelperThread(start: ThreadStart, onStart: () => void): void {
+  const { module, memory, entry, index, stack, failed } = start;
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    (imports[from] ??= {})[name] = kind === "memory" ? memory : rejectCall;
+  }
+  const { exports } = new WebAssembly.Instance(module, imports);
+  const table = Object.values(exports).find((each) => each instanceof WebAssembly.Table);
+  const work = table?.get(entry) as (index: number, stack: number) => void;
+  onStart();
+  try {
+    work(index, stack);
+  } catch (error) {
+    Atomics.store(new Int32Array(memory.buffer), failed / 4, 1); // otherwise the other threads wait forever
+    throw error;
+  }
+}
+
+/** The core calls JavaScript only from the thread that owns the engine. */
+function rejectCall(): never {
+  throw new Error("a helper thread called out of the engine");
+}

@@ -1,0 +1,104 @@
+// The rest of an eager load: the remaining weights arrive while the model answers, and rows that a step needs are
+// fetched first.
+import type { Engine, FileRange } from "../engine.js";
+import { disposedError } from "../errors.js";
+import { pause } from "../pause.js";
+import type { Progress } from "./progress.js";
+import { backgroundReadBytes } from "./sizes.js";
+import type { ByteSource, Ranges } from "./sources/source.js";
+
+/**
+ * Simultaneous requests for rows. Over HTTP/1 browsers limit them to six; later versions use one connection for all.
+ */
+const maxRequests = 32;
+
+export class BackgroundLoad {
+  readonly #engine: Engine;
+  readonly #source: ByteSource;
+  readonly #ranges: Ranges;
+  readonly #progress: Progress;
+  /** The rows that are being fetched. */
+  readonly #rows = new Set<ByteSource>();
+  #finishing: Promise<void> | undefined;
+  #isCancelled = false;
+
+  /** `progress` counts only bytes that are read in order: rows that are fetched early arrive a second time. */
+  constructor(engine: Engine, source: ByteSource, ranges: Ranges, progress: Progress) {
+    this.#engine = engine;
+    this.#source = source;
+    this.#ranges = ranges;
+    this.#progress = progress;
+  }
+
+  /**
+   * Reads all remaining weights, or waits for the read in progress. Errors: those of reading, `disposed` after
+   * `cancel`.
+   */
+  finish(): Promise<void> {
+    if (!this.#finishing) {
+      this.#finishing = this.#orCancelled(this.#readRemaining());
+      this.#finishing.catch(() => {}); // every call that needs the weights gets the error
+    }
+    return this.#finishing;
+  }
+
+  /** Fetches the rows that the last call of the engine lacked. Errors: those of `finish`. */
+  async fetchMissing(): Promise<void> {
+    const missing = this.#engine.missing();
+    if (missing.length === 0) return this.finish();
+    const next = missing.values();
+    const fetchSome = async () => {
+      for (const range of next) await this.#fetchRows(range);
+    };
+    const requests = Math.min(maxRequests, missing.length);
+    await this.#orCancelled(Promise.all(Array.from({ length: requests }, fetchSome)));
+  }
+
+  async cancel(): Promise<void> {
+    this.#isCancelled = true;
+    await Promise.all([this.#source, ...this.#rows].map((source) => source.close()));
+  }
+
+  /** Replaces the error of a source that was closed during a read. */
+  async #orCancelled(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      throw this.#isCancelled ? disposedError() : error;
+    }
+    if (this.#isCancelled) throw disposedError();
+  }
+
+  async #readRemaining(): Promise<void> {
+    const buffer = new Uint8Array(backgroundReadBytes);
+    try {
+      let position: number | undefined;
+      for (let wanted = this.#engine.wanted(); wanted && !this.#isCancelled; wanted = this.#engine.wanted()) {
+        if (wanted.from !== position) await this.#ranges.seek(wanted.from, wanted.to);
+        const count = await this.#source.read(buffer.subarray(0, wanted.to - wanted.from));
+        if (this.#isCancelled) return;
+        this.#engine.staging().set(buffer.subarray(0, count));
+        this.#engine.feed(count);
+        this.#progress.addBytes(count);
+        position = wanted.from + count;
+        await pause();
+      }
+      if (!this.#isCancelled) this.#progress.report("done");
+    } finally {
+      await this.#source.close();
+    }
+  }
+
+  async #fetchRows({ from, to }: FileRange): Promise<void> {
+    const source = this.#ranges.part(from, to);
+    this.#rows.add(source);
+    try {
+      const bytes = new Uint8Array(to - from);
+      for (let filled = 0; filled < bytes.length; ) filled += await source.read(bytes.subarray(filled));
+      if (!this.#isCancelled) this.#engine.feedRows(from, bytes);
+    } finally {
+      this.#rows.delete(source);
+      await source.close();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// Where the bytes of a model are: the result of resolving what the caller named, and what that takes.
+import type { FileCheck } from "./integrity/file-check.js";
+import type { Release } from "./releases/manifest.js";
+import type { Fetch, HttpSettings } from "./sources/http-options.js";
+import type { ByteSource } from "./sources/source.js";
+import type { CacheUse } from "./stores/cache.js";
+import type { OpenStore } from "./stores/file-store.js";
+
+/** The place of a single file. */
+export type FilePlace = { kind: "path"; path: string } | { kind: "url"; url: string };
+
+/** What the engine's thread opens. For `caller` it asks the caller for the bytes; everything else it opens itself. */
+export type Location =
+  | { kind: "path"; path: string; check?: FileCheck }
+  | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; check?: FileCheck }
+  | { kind: "caller"; name: string; file?: number }
+  | { kind: "shards"; files: Location[] };
+
+/** A location, and what was found with it. */
+export interface ResolvedSource {
+  location: Location;
+  release?: Release;
+  sidecar?: FoundSidecar | undefined;
+  /** For `caller` locations: opens the bytes of a file on the caller's thread. */
+  open?: ((signal: AbortSignal | undefined, file?: number) => Promise<ByteSource>) | undefined;
+}
+
+/** The sidecar of a release. */
+export type FoundSidecar = { bytes: Uint8Array } | { place: FilePlace; check?: FileCheck };
+
+/** What a runtime provides for resolving sources. */
+export interface FilePlatform {
+  /** Missing if there is no file system. */
+  files?: {
+    /** Returns the path of a file: URL. */
+    fromUrl(url: URL): string;
+    kindOf(path: string): Promise<"file" | "folder" | undefined>;
+    /** Returns the path of a named release in the user's cache, whether or not it exists. */
+    cachedRelease(name: string): string;
+    open(path: string): Promise<ByteSource>;
+  };
+  /** The releases in the package: their weights and sidecars, or the URLs of these. */
+  packaged: Readonly<Record<string, () => Promise<{ weights: URL | ArrayBuffer; sidecar: URL | ArrayBuffer }>>>;
+  /** The base of relative URLs; undefined if there is none. */
+  baseUrl(): string | undefined;
+  /** Opens the store for downloads; returns undefined if there is none. */
+  openStore?: OpenStore;
+}
+
+export interface ResolveOptions {
+  http: HttpSettings;
+  /** Base URL of named releases. */
+  releases: string | undefined;
+  /** Base URL of the model hub. */
+  hub: string;
+  fetch: Fetch | undefined;
+  /** Undefined: `use` for https: URLs, `off` for others. */
+  cache: CacheUse | undefined;
+  /** The expected SHA-256 of the file, in hexadecimal. */
+  sha256: string | undefined;
+}
+
+/** How the store is used for a URL. Bytes from the caller's own `fetch` are not stored. */
+export function cacheUse(url: string, { cache, fetch }: Pick<ResolveOptions, "cache" | "fetch">): CacheUse {
+  if (fetch) return "off";
+  return cache ?? (/^https:/i.test(url) ? "use" : "off");
+}

@@ -1,0 +1,79 @@
+// What the answer of a server says: the file, a part of it, a refusal, or something that is no file.
+import { CamelGPTError, excerpt } from "../../errors.js";
+import { shortUrl } from "../names.js";
+
+/** A refusal that may be temporary. */
+export class TemporaryRefusal {
+  constructor(
+    readonly error: CamelGPTError,
+    /** Milliseconds to wait, as requested by the server. */
+    readonly delay: number,
+  ) {}
+}
+
+/** A server's wish to wait is limited to this many seconds. */
+const maxRetryAfter = 30;
+
+/** Cancels the body of an answer that is not `ok` and returns the error for it. */
+export async function refusalOf(url: string, response: Response): Promise<CamelGPTError | TemporaryRefusal> {
+  const { status } = response;
+  const found = `HTTP ${status} ${response.statusText}`.trim();
+  await cancelBody(response);
+  if (status === 404 || status === 410) {
+    return new CamelGPTError("not-found", `There is no file at ${shortUrl(url)}.`, {
+      expected: "a GGUF file",
+      found,
+      hint: "Check the address: folder, file name, upper and lower case.",
+    });
+  }
+  const error = new CamelGPTError("http-error", `The server refused ${shortUrl(url)}.`, {
+    expected: "HTTP 200",
+    found,
+    hint:
+      status === 401 || status === 403
+        ? "Private weights need the option `headers`, for example { Authorization: ... }."
+        : "Try again later, or use another address.",
+  });
+  const isTemporary = status === 408 || status === 425 || status === 429 || status >= 500;
+  const retryAfter = Number(response.headers.get("retry-after")) || 0;
+  return isTemporary ? new TemporaryRefusal(error, 1000 * Math.min(retryAfter, maxRetryAfter)) : error;
+}
+
+/**
+ * Throws `not-a-model` for a web page. Servers that answer 200 with a login, an error or an index.html are the most
+ * common mistake.
+ */
+export async function rejectHtml(url: string, response: Response): Promise<void> {
+  const type = response.headers.get("content-type") ?? "";
+  if (!/^\s*(text\/html|application\/xhtml)/i.test(type)) return;
+  await cancelBody(response);
+  throw new CamelGPTError("not-a-model", `${shortUrl(url)} is a web page, not a model.`, {
+    expected: "a GGUF file",
+    found: `content type ${excerpt(type)}`,
+    hint: "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/).",
+  });
+}
+
+export async function cancelBody(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => {});
+}
+
+/** Whether a partial answer starts at `from`. A header that the page may not see counts as correct. */
+export function startsAt(response: Response, from: number): boolean {
+  const range = response.headers.get("content-range");
+  return range === null || range.startsWith(`bytes ${from}-`);
+}
+
+/**
+ * Length and version of the file in an answer. With a content encoding, lengths and ranges would count compressed
+ * bytes.
+ */
+export function describeFile(response: Response): { length: number | undefined; validator: string | undefined } {
+  const { headers } = response;
+  if (headers.get("content-encoding")) return { length: undefined, validator: undefined };
+  const length = Number(headers.get("content-length") || NaN);
+  return {
+    length: Number.isSafeInteger(length) && length > 0 ? length : undefined,
+    validator: headers.get("etag") ?? headers.get("last-modified") ?? undefined,
+  };
+}

@@ -1,0 +1,193 @@
+// A source → the same bytes, which are also written to the store.
+import { describe, excerpt } from "../../errors.js";
+import { checksum } from "../integrity/checksum.js";
+import type { FileCheck } from "../integrity/file-check.js";
+import { shortUrl } from "../names.js";
+import { hashedPieceBytes } from "../sizes.js";
+import type { ByteSource, Ranges } from "../sources/source.js";
+import { checkId, keyOf, newFileName, readEntry, removeAbandoned, writeEntry } from "./entries.js";
+import type { FileStore, FileWriter } from "./file-store.js";
+
+/** Bytes after the last tensor (padding) that `close` reads to complete the copy. */
+const maxPaddingBytes = 1 << 12;
+
+/** A download that is being written. */
+interface Writing {
+  writer: FileWriter;
+  key: string;
+  file: string;
+  /** The file of the entry that existed before. */
+  previous: string | undefined;
+}
+
+/** An incomplete piece. */
+interface Piece {
+  bytes: Uint8Array;
+  filled: number;
+}
+
+export interface CachingOptions {
+  /** Size of the source. */
+  size: number;
+  store: FileStore;
+  url: string;
+  /** What `source` has been compared with. */
+  check: FileCheck | undefined;
+  /** Called if the copy cannot be written. The bytes are returned nevertheless. */
+  warn(reason: string): void;
+}
+
+/**
+ * Accepts the bytes in any order. The copy is committed by `close` if all bytes have been read; otherwise `close`
+ * removes it.
+ */
+export class CachingSource implements ByteSource {
+  readonly name: string;
+  readonly size: number;
+  readonly ranges: Ranges | undefined;
+  readonly #source: ByteSource;
+  readonly #options: CachingOptions;
+  readonly #pieceBytes: number;
+  /** Checksums by piece. */
+  readonly #checksums: string[] = [];
+  readonly #incomplete = new Map<number, Piece>();
+  /** The ranges that have been read; the last one grows. */
+  readonly #read: { from: number; to: number }[] = [{ from: 0, to: 0 }];
+  /** The buffer of a completed piece, for reuse. */
+  #spare: Uint8Array | undefined;
+  /** Bytes received, each counted once. */
+  #received = 0;
+  #hasFailed = false;
+  #writing: Writing | undefined;
+
+  constructor(source: ByteSource, options: CachingOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.name = source.name;
+    this.size = options.size;
+    this.#pieceBytes = Math.min(hashedPieceBytes, options.size);
+    const { ranges } = source;
+    this.ranges = ranges && {
+      part: (from, to) => ranges.part(from, to),
+      seek: (from, to) => {
+        this.#read.push({ from, to: from });
+        return ranges.seek(from, to);
+      },
+    };
+  }
+
+  async read(target: Uint8Array): Promise<number> {
+    let count: number;
+    try {
+      count = await this.#source.read(target);
+    } catch (error) {
+      this.#hasFailed = true; // all bytes may have arrived, with a wrong hash
+      throw error;
+    }
+    if (!this.#hasFailed) await this.#store(target.subarray(0, count)).catch((error: unknown) => this.#fail(error));
+    return count;
+  }
+
+  async pause(): Promise<void> {
+    await this.#source.pause?.();
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (!this.#hasFailed && this.#received >= this.size - maxPaddingBytes) await this.#readPadding();
+      if (!this.#hasFailed && this.#received === this.size) await this.#commit();
+    } catch (error) {
+      await this.#fail(error);
+    } finally {
+      this.#hasFailed = true;
+      await this.#discard();
+      await this.#source.close();
+    }
+  }
+
+  async #readPadding(): Promise<void> {
+    const padding = new Uint8Array(maxPaddingBytes);
+    const end = Math.max(...this.#read.map(({ to }) => to));
+    if (end < this.size && this.#read.length > 1) await this.ranges?.seek(end, this.size);
+    while (!this.#hasFailed && this.#received < this.size && (await this.read(padding)) > 0);
+  }
+
+  /** Takes the bytes that follow the last range, without those that were read before. */
+  async #store(bytes: Uint8Array): Promise<void> {
+    const current = this.#read.at(-1) as { from: number; to: number };
+    for (let done = 0; done < bytes.length; ) {
+      const at = current.to;
+      const earlier = this.#read.find(({ from, to }) => from <= at && at < to);
+      const index = Math.floor(at / this.#pieceBytes);
+      const part = bytes.subarray(done, done + (earlier?.to ?? (index + 1) * this.#pieceBytes) - at);
+      current.to += part.length;
+      done += part.length;
+      if (!earlier) await this.#addToPiece(index, at - index * this.#pieceBytes, part);
+    }
+  }
+
+  /** Writes the piece once it is complete. */
+  async #addToPiece(index: number, at: number, bytes: Uint8Array): Promise<void> {
+    let piece = this.#incomplete.get(index);
+    if (!piece) {
+      piece = { bytes: this.#spare ?? new Uint8Array(this.#pieceBytes), filled: 0 };
+      this.#spare = undefined;
+      this.#incomplete.set(index, piece);
+    }
+    piece.bytes.set(bytes, at);
+    piece.filled += bytes.length;
+    this.#received += bytes.length;
+    const size = Math.min(this.#pieceBytes, this.size - index * this.#pieceBytes);
+    if (piece.filled < size) return;
+    this.#incomplete.delete(index);
+    this.#spare = piece.bytes;
+    const complete = piece.bytes.subarray(0, size);
+    this.#checksums[index] = checksum(complete);
+    const { writer } = this.#writing ?? (await this.#create());
+    await writer.write(complete, index * this.#pieceBytes);
+  }
+
+  async #create(): Promise<Writing> {
+    const { store, url } = this.#options;
+    const key = await keyOf(url);
+    const previous = (await readEntry(store, key))?.file;
+    const file = newFileName(key);
+    this.#writing = { writer: await store.create(file), key, file, previous };
+    return this.#writing;
+  }
+
+  async #commit(): Promise<void> {
+    if (!this.#writing) return;
+    const { store, url, check } = this.#options;
+    const { writer, key, file, previous } = this.#writing;
+    await writer.close();
+    const current = (await readEntry(store, key))?.file;
+    if (current !== undefined && current !== previous) return this.#discard(); // another page or process was first
+    await writeEntry(store, key, {
+      format: 2,
+      url: shortUrl(url),
+      file,
+      bytes: this.size,
+      pieceBytes: this.#pieceBytes,
+      pieces: this.#checksums,
+      check: await checkId(check),
+    });
+    this.#writing = undefined;
+    if (previous !== undefined) await store.remove(previous);
+    await removeAbandoned(store);
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#hasFailed = true;
+    this.#options.warn(`The download of ${excerpt(this.name)} could not be kept: ${describe(error)}.`);
+    await this.#discard();
+  }
+
+  async #discard(): Promise<void> {
+    if (!this.#writing) return;
+    const { writer, file } = this.#writing;
+    this.#writing = undefined;
+    await writer.close().catch(() => {});
+    await this.#options.store.remove(file).catch(() => {});
+  }
+}

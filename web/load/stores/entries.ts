@@ -1,0 +1,99 @@
+// The entries of the store. A download is two files: its bytes, and an entry that names them. The entry is written
+// last, so a download exists once it is complete.
+import { hashedPieceBytes, maxManifestBytes } from "../sizes.js";
+import type { FileCheck } from "../integrity/file-check.js";
+import { sha256 } from "../integrity/web-crypto.js";
+import { readAll } from "../sources/read-all.js";
+import type { FileStore } from "./file-store.js";
+
+/** A download in the store. */
+export interface CachedFile {
+  /** Where it came from, without query and credentials. */
+  url: string;
+  bytes: number;
+}
+
+/** The JSON of an entry. */
+export interface Entry extends CachedFile {
+  format: 2;
+  /** Name of the file with the bytes. */
+  file: string;
+  pieceBytes: number;
+  /** The `checksum` of each piece. */
+  pieces: readonly string[];
+  /** Identifies the hashes that the download was compared with, see {@link checkId}. */
+  check?: string | undefined;
+}
+
+const dayMilliseconds = 24 * 3600 * 1000;
+
+const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
+
+/** The common beginning of the names of a URL's files. */
+export const keyOf = (url: string) => hashOf(new URL(url).href.split("#", 1)[0] ?? "");
+
+export const checkId = async (check: FileCheck | undefined) => check && hashOf(JSON.stringify(check));
+
+/** A name that no other download uses; contains the time. */
+export const newFileName = (key: string) => `${key}-${Date.now()}-${Math.random().toString(36).slice(2)}.bin`;
+
+function isEntry(value: unknown): value is Entry {
+  const { format, url, file, bytes, pieceBytes, pieces } = value as Partial<Entry>;
+  const isCount = (number: unknown) => Number.isSafeInteger(number) && (number as number) > 0;
+  return (
+    format === 2 &&
+    typeof url === "string" &&
+    /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) &&
+    isCount(bytes) &&
+    isCount(pieceBytes) &&
+    pieceBytes! <= hashedPieceBytes &&
+    Array.isArray(pieces) &&
+    pieces.length === Math.ceil(bytes! / pieceBytes!)
+  );
+}
+
+/** Removes the entry and returns undefined if it is not valid. */
+export async function readEntry(store: FileStore, key: string): Promise<Entry | undefined> {
+  const source = await store.open(`${key}.json`);
+  if (!source) return undefined;
+  try {
+    const text = new TextDecoder().decode(await readAll(source, maxManifestBytes, "an entry of the store"));
+    const entry = JSON.parse(text) as unknown;
+    if (isEntry(entry)) return entry;
+  } catch {
+    // Cut off while it was written, or not an entry.
+  }
+  await store.remove(`${key}.json`);
+  return undefined;
+}
+
+export async function writeEntry(store: FileStore, key: string, entry: Entry): Promise<void> {
+  const writer = await store.create(`${key}.json`);
+  await writer.write(new TextEncoder().encode(JSON.stringify(entry)), 0);
+  await writer.close();
+}
+
+export async function listCached(store: FileStore): Promise<CachedFile[]> {
+  return (await readEntries(store, await store.names())).map(({ url, bytes }) => ({ url, bytes }));
+}
+
+/** Removes the download of one URL, or all downloads. */
+export async function deleteCached(store: FileStore, url: string | undefined): Promise<void> {
+  const key = url === undefined ? "" : await keyOf(url);
+  for (const name of await store.names()) if (name.startsWith(key)) await store.remove(name);
+}
+
+/** Removes files without an entry that are older than a day, which interrupted downloads have left. */
+export async function removeAbandoned(store: FileStore): Promise<void> {
+  const names = await store.names();
+  const used = new Set((await readEntries(store, names)).map(({ file }) => file));
+  for (const name of names) {
+    const created = Number(/^[0-9a-f]{64}-(\d+)-/.exec(name)?.[1]);
+    if (Date.now() - created > dayMilliseconds && !used.has(name)) await store.remove(name);
+  }
+}
+
+async function readEntries(store: FileStore, names: readonly string[]): Promise<Entry[]> {
+  const keys = names.flatMap((name) => /^([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? []);
+  return (await Promise.all(keys.map((key) => readEntry(store, key)))).filter((entry) => entry !== undefined);
+}

@@ -1,0 +1,96 @@
+// A text and labels → the probability of each label as the answer to a prompt.
+import type { Engine } from "../engine.js";
+import { CamelGPTError, excerpt, throwIfAborted } from "../errors.js";
+import { pacer } from "../pause.js";
+import type { Classification } from "../types.js";
+import { prefillSlice } from "./generation.js";
+import type { ClassifyParams } from "./params.js";
+
+/** A task that the model was trained for, from its metadata `camelgpt.tasks`. */
+interface Task {
+  labels?: string[];
+  template: string;
+}
+
+const generalTemplate = "{text}\n\nWhich of these fits the text best: {labels}?\nAnswer:";
+
+/** Errors: `unsupported-task` for encoders, `bad-input`, `context-overflow`. */
+export async function classify(
+  engine: Engine,
+  { text, labels, template }: ClassifyParams,
+  signal: AbortSignal | undefined,
+): Promise<Classification> {
+  throwIfAborted(signal);
+  const { kind, maskToken } = engine.modelInfo();
+  const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
+  // Functions as replacements, because "$&" in a replacement string has a special meaning.
+  const prompt = engine.tokenize(
+    pattern.replace("{labels}", () => labels.join(", ")).replace("{text}", () => text),
+    true,
+    true,
+  );
+  const pace = pacer();
+  const meanLogprobs: number[] = [];
+  let maskCount = 0; // masks after the prompt that were evaluated last
+  for (const label of labels) {
+    // Causal models continue the prompt, so the label begins with a space.
+    const answer = engine.tokenize(kind === "masked" ? label : ` ${label}`, false, false);
+    if (answer.length === 0) {
+      throw new CamelGPTError("bad-input", "A label has no tokens.", {
+        expected: "labels with at least one token each",
+        found: excerpt(label),
+      });
+    }
+    if (kind === "masked" && answer.length !== maskCount) {
+      maskCount = answer.length;
+      engine.predictBegin([...prompt, ...answer.map(() => maskToken ?? 0)], prompt.length);
+    }
+    const logprobs =
+      kind === "masked"
+        ? answer.map((token, i) => engine.predict(prompt.length + i, { token }))
+        : await causalLogprobs(engine, prompt, answer, pace);
+    meanLogprobs.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
+    await pace();
+    throwIfAborted(signal);
+  }
+  const largest = Math.max(...meanLogprobs);
+  const weights = meanLogprobs.map((mean) => Math.exp(mean - largest));
+  const total = weights.reduce((sum, each) => sum + each, 0);
+  const candidates = labels
+    .map((label, i) => ({ text: label, probability: (weights[i] ?? 0) / total }))
+    .sort((a, b) => b.probability - a.probability);
+  return { label: candidates[0]?.text ?? "", candidates };
+}
+
+async function causalLogprobs(
+  engine: Engine,
+  prompt: number[],
+  answer: number[],
+  pace: () => Promise<void> | undefined,
+): Promise<number[]> {
+  engine.scoreBegin([...prompt, ...answer], false);
+  while (engine.scoreContinue(prefillSlice) > 0) await pace();
+  return engine
+    .scores()
+    .slice(-answer.length)
+    .map(({ logprob }) => logprob);
+}
+
+/** Returns the model's own task for these labels. Errors: `bad-metadata`. */
+function taskFor(engine: Engine, labels: readonly string[]): Task | undefined {
+  const json = engine.metadataString("camelgpt.tasks");
+  if (!json) return undefined;
+  try {
+    const tasks = JSON.parse(json) as Task[];
+    return tasks.find(
+      (task) => typeof task.template === "string" && labels.every((label) => task.labels?.includes(label)),
+    );
+  } catch (error) {
+    throw new CamelGPTError("bad-metadata", "The model's list of tasks cannot be read.", {
+      expected: "camelgpt.tasks: a JSON array of tasks with labels and a template",
+      found: excerpt(json),
+      hint: "Give a template with the option `template`.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,42 @@
+// A text with masks → candidates for the masks.
+import type { Engine } from "../engine.js";
+import { CamelGPTError, throwIfAborted } from "../errors.js";
+import { pacer } from "../pause.js";
+import type { Candidate, FilledMasks } from "../types.js";
+import { greedy } from "./generation.js";
+import type { FillParams } from "./params.js";
+
+/** Errors: `unsupported-task` unless the model is a masked one, `bad-input` if there is no mask, `context-overflow`. */
+export async function fillMasks(
+  engine: Engine,
+  { text, top, steps }: FillParams,
+  signal: AbortSignal | undefined,
+): Promise<FilledMasks> {
+  throwIfAborted(signal);
+  const tokens = engine.tokenize(text, true, true);
+  engine.predictBegin(tokens, 0);
+  const { maskToken } = engine.modelInfo();
+  const positions = tokens.flatMap((token, position) => (token === maskToken ? [position] : []));
+  if (positions.length === 0) {
+    throw new CamelGPTError("bad-input", "The text has no mask.", {
+      expected: `a text with ${engine.piece(maskToken ?? 0)}`,
+      found: "none",
+    });
+  }
+  const pace = pacer();
+  const masks: Candidate[][] = [];
+  for (const position of positions) {
+    engine.predict(position, { top });
+    masks.push(
+      engine.topTokens().map(({ token, logprob }) => ({
+        token,
+        text: engine.detokenize([token], true).trim(),
+        probability: Math.exp(logprob),
+      })),
+    );
+    await pace();
+    throwIfAborted(signal);
+  }
+  engine.configure({ ...greedy, steps }, [], []);
+  return { candidates: masks[0] ?? [], masks, text: engine.detokenize(engine.fill(tokens), false).trim() };
+}

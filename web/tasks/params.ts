@@ -1,0 +1,66 @@
+// The parameters of the calls on a loaded model: checked and complete.
+import type { SamplingOptions } from "../engine.js";
+import type { Pooling } from "../types.js";
+
+export interface TokenizeParams {
+  text: string;
+  /** Whether to add the special tokens that the model expects around a text. */
+  addSpecial: boolean;
+  /** Whether special tokens written in the text (`<|im_end|>`) are recognised. */
+  parseSpecial: boolean;
+}
+
+export interface GenerateParams {
+  /** Text, or token ids to continue unchanged. */
+  prompt: string | readonly number[];
+  /** See {@link TokenizeParams}. */
+  addSpecial: boolean;
+  parseSpecial: boolean;
+  sampling: SamplingOptions;
+  stop: readonly string[];
+  logitBias: readonly (readonly [token: number, bias: number])[];
+}
+
+export interface ScoreParams {
+  text: string | readonly number[];
+  /** See {@link TokenizeParams}. */
+  addSpecial: boolean;
+  parseSpecial: boolean;
+  /** Tokens per window; 0: the whole context. */
+  window: number;
+  /** Maximum number of tokens of the text to use; 0: all. */
+  maxTokens: number;
+  logprobs: boolean;
+  /** Whether to compare with the dense model. */
+  compare: boolean;
+}
+
+export interface CalibrateParams {
+  /** The text to learn from. */
+  text: string;
+  /** Fraction of the neurons that the model was trained to answer with. */
+  ffn: number;
+}
+
+export interface FillParams {
+  text: string;
+  /** Candidates per mask. */
+  top: number;
+  steps: number;
+}
+
+export interface ClassifyParams {
+  text: string;
+  labels: readonly string[];
+  /** With `{text}` and `{labels}`; undefined: the model's own template for these labels, or a general one. */
+  template: string | undefined;
+}
+
+export interface EmbedParams {
+  /** Texts, or their token ids. */
+  texts: readonly (string | readonly number[])[];
+  pooling: Pooling | undefined;
+  normalize: boolean;
+  /** Whether to cut texts that do not fit. */
+  truncate: boolean;
+}

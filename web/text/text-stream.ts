@@ -1,0 +1,104 @@
+// A text while it is generated: its pieces for a loop, and the complete result for an await.
+import { CamelGPTError } from "../errors.js";
+import type { GenerationResult } from "../types.js";
+
+/** Generates a text: calls `emit` with each piece, and stops when the signal aborts. */
+export type Generate = (emit: (piece: string) => void, signal: AbortSignal) => Promise<GenerationResult>;
+
+/**
+ * The result of `stream` and `chat`. The generation starts immediately, whether or not anything reads the stream.
+ *
+ * ```ts
+ * const stream = model.stream("Once upon a time,");
+ * for await (const piece of stream) show(piece);
+ * const { text, usage, finishReason } = await stream;
+ * ```
+ *
+ * Leaving the loop cancels the generation. If it is aborted (by the signal, by `cancel` or by leaving the loop) before
+ * the model begins, it rejects with the code `"aborted"`. If it is aborted later, the loop ends, and the awaited result
+ * has the text so far and the finish reason `"abort"`. Any other error rejects the await and is thrown in the loop.
+ */
+export class TextStream implements AsyncIterable<string>, PromiseLike<GenerationResult> {
+  readonly #pieces: string[] = [];
+  readonly #result: Promise<GenerationResult>;
+  readonly #abort = new AbortController();
+  #ended = false;
+  /** Wakes the loops that wait for a piece. */
+  #wake: Array<() => void> = [];
+
+  constructor(generate: Generate, signal: AbortSignal | undefined) {
+    const onAbort = () => this.#abort.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+    const emit = (piece: string) => {
+      this.#pieces.push(piece);
+      this.#wakeAll();
+    };
+    this.#result = generate(emit, this.#abort.signal).finally(() => {
+      signal?.removeEventListener("abort", onAbort);
+      this.#ended = true;
+      this.#wakeAll();
+    });
+    // A loop throws the error itself. An unhandled rejection would end a Node process.
+    this.#result.catch(() => {});
+  }
+
+  /** Stops the generation. The text generated so far remains. */
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  /** Each loop receives all pieces from the beginning. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    let position = 0;
+    let complete = false;
+    try {
+      for (;;) {
+        const piece = this.#pieces[position];
+        if (piece !== undefined) {
+          position++;
+          yield piece;
+        } else if (this.#ended) {
+          complete = true;
+          await this.#result; // throws its error
+          return;
+        } else {
+          await new Promise<void>((resolve) => this.#wake.push(resolve));
+        }
+      }
+    } finally {
+      if (!complete) this.cancel();
+    }
+  }
+
+  then<A = GenerationResult, B = never>(
+    onValue?: ((value: GenerationResult) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#result.then(onValue, onError);
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<GenerationResult | B> {
+    return this.#result.catch(onError);
+  }
+
+  finally(onEnd?: (() => void) | null): Promise<GenerationResult> {
+    return this.#result.finally(onEnd);
+  }
+
+  #wakeAll(): void {
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** Returns only the text of a stream. An abort rejects, since the text would be incomplete. */
+export async function textOf(stream: TextStream, signal: AbortSignal | undefined): Promise<string> {
+  const result = await stream;
+  if (result.finishReason !== "abort") return result.text;
+  throw new CamelGPTError("aborted", "The generation was aborted.", {
+    cause: signal?.reason,
+    hint: "Use stream() to keep the text that was generated before an abort.",
+  });
+}

@@ -1,0 +1,67 @@
+// The result of generating text.
+import type { EngineInfo } from "./model.js";
+
+/** A token, its text, and the natural logarithm of its probability before any sampling option is applied. */
+export interface TokenLogprob {
+  token: number;
+  /** The piece of the token; an incomplete character shows as U+FFFD. */
+  text: string;
+  logprob: number;
+}
+
+/** The chosen token and the most probable alternatives, in descending order. */
+export interface StepLogprobs extends TokenLogprob {
+  top: TokenLogprob[];
+}
+
+/**
+ * Why a text ended. `stop`: the end token or a stop string. `length`: `maxTokens` or the end of the context. `abort`:
+ * the caller's signal, or leaving the loop over the stream. `error`: for wire formats that must name one; results never
+ * have it, since an error rejects.
+ */
+export type FinishReason = "stop" | "length" | "abort" | "error";
+
+export interface Usage {
+  promptTokens: number;
+  completionTokens: number;
+  /** Tokens of the prompt that were still in the cache and were not evaluated again; missing if there were none. */
+  cachedTokens?: number;
+  /** Bytes of the completion, for byte-level models only. */
+  bytes?: number;
+}
+
+export interface Timings {
+  /** Duration of the load; the same for every call on one model. */
+  loadMs: number;
+  prefillMs: number;
+  decodeMs: number;
+  /** Evaluated tokens of the prompt per second, without `cachedTokens`. */
+  prefillTokensPerSecond: number;
+  /** Tokens per second after the first token; 0 if there was only one. */
+  decodeTokensPerSecond: number;
+}
+
+/** One complete generation, as the engine returns it. */
+export interface Generated {
+  text: string;
+  /** All chosen tokens, including the one that ended the text. */
+  tokens: number[];
+  finishReason: FinishReason;
+  usage: Usage;
+  timings: Timings;
+  /** The seed that was used; the same seed gives the same text. */
+  seed: number;
+  /** One entry for each token, if `logprobs` was requested. */
+  logprobs?: StepLogprobs[];
+}
+
+/** One complete generation and the engine it ran on. */
+export interface GenerationResult extends Generated {
+  engine: EngineInfo;
+}
+
+/** The state that `loadState` put into the cache. */
+export interface LoadedState {
+  /** Tokens of its text. */
+  tokens: number;
+}

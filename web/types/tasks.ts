@@ -1,0 +1,53 @@
+// The results of scoring, embedding, filling masks and classifying.
+
+/** How probable a model finds a text. */
+export interface Score {
+  /** Tokens scored: all tokens of each window but the first. */
+  tokens: number;
+  /** Bytes of the scored tokens, for byte-level models only. */
+  bytes?: number;
+  /** Mean negative log-likelihood in nats per token, or per byte if `bytes` is present. */
+  nll: number;
+  /** `exp(nll)`. */
+  perplexity: number;
+  /** The natural logarithm of the probability of each scored token, if `logprobs` was requested. */
+  logprobs?: number[];
+  /** The most probable token at the position of each scored token, if `logprobs` was requested. */
+  best?: number[];
+  /** With `against: "dense"`: mean Kullback-Leibler divergence from the dense model, in nats per token. */
+  kl?: number;
+  /** With `against: "dense"`: fraction of the tokens, 0 to 1, for which both models rank the same token first. */
+  top1?: number;
+  /** With `against: "dense"`: the perplexity divided by that of the dense model. */
+  perplexityRatio?: number;
+}
+
+/** Which hidden states become the embedding: their mean, or the state of the first or last token. */
+export type Pooling = "mean" | "first" | "last";
+
+/** A token that can fill a mask, and its probability, 0 to 1. */
+export interface Candidate {
+  token: number;
+  text: string;
+  probability: number;
+}
+
+/** Candidates for the masks of a text. */
+export interface FilledMasks {
+  /**
+   * Candidates for the first mask, most probable first. Each mask is predicted independently, with the other masks
+   * unfilled.
+   */
+  candidates: Candidate[];
+  /** Candidates for every mask, in the same form. */
+  masks: Candidate[][];
+  /** The text with all masks filled, each choice depending on the earlier ones. */
+  text: string;
+}
+
+/** The label that fits a text best. */
+export interface Classification {
+  label: string;
+  /** All labels, most probable first. The probabilities add up to 1. */
+  candidates: { text: string; probability: number }[];
+}

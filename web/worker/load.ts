@@ -1,0 +1,134 @@
+// The calls `load` and `inspect`: start an engine, open the source, and read the model or its header.
+import type { BackgroundLoad } from "../load/background-load.js";
+import { loadHeader, loadModel } from "../load/loader.js";
+import type { ByteSource } from "../load/sources/source.js";
+import { useSidecar } from "../tasks/calibration.js";
+import type { Inspection } from "../types.js";
+import { openLocation } from "./open-location.js";
+import type { EnginePlatform } from "./platform.js";
+import type { CallContext, LoadedModel, LoadParams } from "./protocol.js";
+import { awaitHelpers, type StartedEngine, startEngine, stopEngine } from "./start-engine.js";
+
+/** A model that answers. */
+export interface Model extends StartedEngine {
+  contextLength: number;
+  loadMs: number;
+  /** Loads the remaining weights, after an eager load. */
+  background?: BackgroundLoad | undefined;
+}
+
+export interface LoadResult {
+  model: Model;
+  value: LoadedModel;
+  /** Reports that the model answers. */
+  reportReady(): void;
+}
+
+/**
+ * Errors: those of the environment, of opening and reading the source, and everything that can be wrong with a file.
+ */
+export async function load(
+  params: LoadParams,
+  context: CallContext<"load">,
+  inWorker: boolean,
+  platform: EnginePlatform,
+): Promise<LoadResult> {
+  const begin = performance.now();
+  const { source, warnings, ...started } = await open(params, context, platform);
+  const { engine, notes } = started;
+  let background: BackgroundLoad | undefined;
+  try {
+    const { signal, onEvent: onProgress } = context;
+    const loaded = await loadModel(engine, source, { ...params, signal, onProgress });
+    background = loaded.background;
+    const { plan } = loaded;
+    if (params.memory.weights === "auto" && plan.weights === "f16") {
+      notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
+    }
+    notes.push(...warnings);
+    await awaitHelpers(started);
+    engine.setPruning(params.epdp);
+    if (params.sidecar) useSidecar(engine, params.sidecar, notes);
+    // Without a usable sidecar every step needs all weights.
+    if (background && !engine.pruneReport().calibrated) await background.finish();
+    const loadMs = performance.now() - begin;
+    return {
+      model: { ...started, contextLength: plan.contextLength, loadMs, background },
+      value: describeModel(started, plan, inWorker),
+      reportReady: loaded.reportReady,
+    };
+  } catch (error) {
+    void background?.cancel();
+    stopEngine(started);
+    throw error;
+  }
+}
+
+export async function inspect(
+  params: LoadParams,
+  context: CallContext<"inspect">,
+  platform: EnginePlatform,
+): Promise<Inspection> {
+  const { memory } = params;
+  const { signal, onEvent: onProgress } = context;
+  const singleThreaded = { ...params, engine: { ...params.engine, threads: 1 } };
+  const { engine, source } = await open(singleThreaded, context, platform);
+  try {
+    await loadHeader(engine, source, { memory, signal, onProgress });
+    const memoryPlan = engine.plan(memory);
+    return {
+      architecture: engine.metadataString("general.architecture"),
+      parameters: engine.modelInfo().parameters,
+      tensors: engine.tensors(),
+      memoryPlan,
+      metadata: engine.metadata(),
+    };
+  } finally {
+    engine.dispose();
+  }
+}
+
+/** Starts the engine and opens the source concurrently: the engine compiles while the server answers. */
+async function open(
+  { engine, location, eager }: LoadParams,
+  { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
+  platform: EnginePlatform,
+): Promise<StartedEngine & { source: ByteSource; warnings: string[] }> {
+  const starting = startEngine(engine, platform);
+  starting.catch(() => {}); // if both fail, the error of the source is reported
+  const warnings: string[] = [];
+  const warn = (note: string) => void warnings.push(note);
+  let source: ByteSource;
+  try {
+    source = await openLocation(location, { signal, openCaller, eager: eager !== undefined, warn }, platform);
+  } catch (error) {
+    starting.then(stopEngine, () => {});
+    throw error;
+  }
+  try {
+    return { ...(await starting), source, warnings };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+function describeModel(
+  { engine, threads, notes }: StartedEngine,
+  memoryPlan: LoadedModel["info"]["memoryPlan"],
+  worker: boolean,
+): LoadedModel {
+  const info = engine.modelInfo();
+  return {
+    info: {
+      architecture: engine.metadataString("general.architecture"),
+      name: engine.metadataString("general.name"),
+      ...info,
+      memoryPlan,
+      engine: { flavour: engine.flavour, kernels: engine.kernels, threads, worker, notes },
+    },
+    chatTemplate: engine.metadataString("tokenizer.chat_template"),
+    bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
+    eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
+  };
+}

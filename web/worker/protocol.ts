@@ -1,0 +1,107 @@
+// The calls that the engine's thread answers, and the messages that carry them between threads.
+import type { MemoryOptions } from "../engine.js";
+import type { EngineOptions } from "../engine/engine-options.js";
+import type { ThreadStart } from "../engine/helper-thread.js";
+import type { ErrorData } from "../errors.js";
+import type { Location } from "../load/location.js";
+import type { Sidecar } from "../load/sidecar.js";
+import type { ByteSource } from "../load/sources/source.js";
+import type {
+  CalibrateParams,
+  ClassifyParams,
+  EmbedParams,
+  FillParams,
+  GenerateParams,
+  ScoreParams,
+  TokenizeParams,
+} from "../tasks/params.js";
+import type {
+  Calibration,
+  Classification,
+  EpdpMode,
+  EpdpNumbers,
+  FilledMasks,
+  Generated,
+  Inspection,
+  LoadedState,
+  ModelInfo,
+  ProgressEvent,
+  PruneNumbers,
+  Score,
+} from "../types.js";
+
+export interface LoadParams {
+  location: Location;
+  memory: MemoryOptions;
+  epdp: EpdpMode | EpdpNumbers;
+  /**
+   * For eager loading: the approximate number of bytes before the weights. Undefined: the whole file is loaded first.
+   */
+  eager: number | undefined;
+  /** Whether to read the bytes after the last tensor too, which a hash of the whole file requires. */
+  toEnd: boolean;
+  /** The result of an earlier calibration. */
+  sidecar?: Sidecar | undefined;
+  /** The text for a calibration in idle time; undefined: none. */
+  calibrationText: string | undefined;
+  engine: EngineOptions;
+}
+
+/** A model that answers. */
+export interface LoadedModel {
+  info: ModelInfo;
+  /** A Jinja template; empty if the model has none. */
+  chatTemplate: string;
+  /** The pieces of the special tokens, for the template; empty if the model has none. */
+  bosText: string;
+  eosText: string;
+}
+
+/** All calls: their parameters, the events they emit, and the value they return. */
+export interface Calls {
+  load: { params: LoadParams; event: ProgressEvent; value: LoadedModel };
+  inspect: { params: LoadParams; event: ProgressEvent; value: Inspection };
+  tokenize: { params: TokenizeParams; event: never; value: number[] };
+  detokenize: { params: { tokens: readonly number[]; keepControl: boolean }; event: never; value: string };
+  pieces: { params: { tokens: readonly number[] }; event: never; value: string[] };
+  /** The events are consecutive pieces of the text. */
+  generate: { params: GenerateParams; event: string; value: Generated };
+  save: { params: Record<string, never>; event: never; value: Uint8Array };
+  restore: { params: { state: Uint8Array }; event: never; value: LoadedState };
+  score: { params: ScoreParams; event: never; value: Score };
+  fill: { params: FillParams; event: never; value: FilledMasks };
+  classify: { params: ClassifyParams; event: never; value: Classification };
+  embed: { params: EmbedParams; event: never; value: Float32Array[] };
+  /** The events are the completed fraction, 0 to 1. */
+  calibrate: { params: CalibrateParams; event: number; value: Calibration };
+  report: { params: Record<string, never>; event: never; value: PruneNumbers };
+}
+export type CallName = keyof Calls;
+
+/** What a call has besides its parameters. */
+export interface CallContext<K extends CallName> {
+  signal?: AbortSignal | undefined;
+  onEvent?: ((event: Calls[K]["event"]) => void) | undefined;
+  /** Opens one file of a `caller` location. */
+  openCaller?: ((file: number) => Promise<ByteSource>) | undefined;
+}
+
+/** From the caller to the engine's thread. Every message of a call carries the id of the call. */
+export type ToWorker =
+  | { [K in CallName]: { type: "call"; id: number; name: K; params: Calls[K]["params"] } }[CallName]
+  | { type: "abort"; id: number }
+  /** The answer to `pull`: the next bytes, or none at the end. */
+  | { type: "bytes"; id: number; bytes: Uint8Array }
+  | { type: "bytes-failed"; id: number; error: ErrorData }
+  /** Turns a new worker into a helper thread of another worker's engine. No other message follows. */
+  | { type: "help"; start: ThreadStart };
+
+/** From the engine's thread to the caller. */
+export type FromWorker =
+  | { type: "value"; id: number; value: Calls[CallName]["value"] }
+  | { type: "event"; id: number; event: ProgressEvent | string | number }
+  | { type: "error"; id: number; error: ErrorData }
+  /** Requests at most `size` bytes of a file that only the caller can read. One request at a time. */
+  | { type: "pull"; id: number; file: number; size: number }
+  /** The answer to `help`. */
+  | { type: "helping" };
