@@ -23,7 +23,9 @@
 #include <string_view>
 
 #include "base/file_range.h"
+#include "base/record.h"
 #include "base/status.h"
+#include "generate/options.h"
 #include "kernels/kv_layout.h"
 #include "model/config.h"
 #include "prune/options.h"
@@ -46,6 +48,7 @@ enum class LoadState : uint8_t {
   kReady,    // every tensor is in place, or after session_load_eagerly all that steps cannot do without
   kFailed,   // an earlier call failed; the session can only be destroyed
 };
+CAMELGPT_ENUM(LoadState, "header", "planned", "weights", "ready", "failed")
 LoadState session_load_state(const Session* session);
 
 // Where the caller writes the next bytes of the file. Fixed size (kStagingBytes), fixed place.
@@ -64,14 +67,24 @@ Status session_end_of_file(const Session* session);
 // those in what was fed.
 struct SplitState {
   uint32_t files;       // 0 before the first header is complete; 1: the model is not split, and nothing below matters
-  uint32_t headers;     // of them complete
-  size_t left;          // bytes at the end of the last piece that were not taken, since a header ended before them
-  uint64_t data_bytes;  // to feed later of the file whose header was completed last: those that follow it
+  uint32_t headers;     // complete headers
+  size_t left;          // bytes at the end of the last piece that were not taken, because a header ended before them
+  uint64_t data_bytes;  // bytes to feed later: those that follow the last complete header in its file
 };
+extern const Record kSplitStateRecord;
 SplitState session_split(const Session* session);
 
 // Size that the header promises for the whole file, in bytes; of a split model for all files; 0 before kPlanned.
 uint64_t session_file_bytes(const Session* session);
+
+// How matrices of F32 are kept. As halves they take half of the memory; docs/accuracy.md gives the cost.
+enum class FloatWeights : uint8_t {
+  kAuto,   // unchanged if the plan fits, else as halves
+  kExact,  // unchanged
+  kHalf,   // as halves; kBadTensor if a number is too large for one
+};
+CAMELGPT_ENUM(FloatWeights, "auto", "exact", "f16")
+CAMELGPT_ENUM(KvType, "q16", "q8")
 
 // What the model will occupy, in bytes. Known when the header is.
 struct MemoryPlan {
@@ -80,36 +93,29 @@ struct MemoryPlan {
   uint64_t cache_bytes;      // keys and values at context_length, of all sequences
   uint64_t tokenizer_bytes;  // vocabulary and merge tables
   uint64_t workspace_bytes;  // activations, logits, sampling, drafts
-  uint64_t prune_bytes;      // what EPDP keeps beside the model
+  uint64_t prune_bytes;      // EPDP's memory beside the model
   uint64_t staging_bytes;
   uint64_t total_bytes;           // the sum of the six parts in memory
   uint32_t context_length;        // positions in the cache
-  uint32_t model_context_length;  // what the model was trained for
+  uint32_t model_context_length;  // positions the model was trained for
   bool halves;                    // whether matrices of F32 are kept as halves, see FloatWeights
 };
-
-// How matrices of F32 are kept. As halves they take half of the memory; docs/accuracy.md says what that costs.
-enum class FloatWeights : uint8_t {
-  kAuto,   // as they are; as halves where only so the plan fits
-  kExact,  // as they are
-  kHalf,   // as halves; kBadTensor where a number is too large for one
-};
+extern const Record kMemoryPlanRecord;
 
 // What memory depends on beside the model.
 struct MemoryOptions {
-  uint32_t context_length = 0;   // positions; 0: the model's own, at most kDefaultContextLimit
-  KvType kv_type = KvType::k16;  // how keys and values are stored
-  // What of PruneOptions there is to be room for.
-  bool head_rows = false;
-  bool kv_tokens = false;
-  float ffn = 0;  // so much, or less
+  uint32_t context_length = 0;    // positions; 0: the model's own, at most kDefaultContextLimit
+  KvType kv_cache = KvType::k16;  // how keys and values are stored
   FloatWeights weights = FloatWeights::kAuto;
-  uint64_t limit = SIZE_MAX;  // bytes that the plan and what comes beside it may take
-  // Texts that are kept at a time, each with keys and values of its own. A prompt goes on in the one that it has the
-  // longest beginning in common with, where that forgets the least, and else takes the place of the one that was used
-  // least recently, with a copy of that beginning.
+  // Texts that stay cached, each with keys and values of its own. A prompt continues the text with which it shares the
+  // longest beginning, if that forgets the least; otherwise it replaces the least recently used text and starts with a
+  // copy of the shared beginning.
   uint32_t sequences = 1;
+  PruneOptions prune = {};    // pruning to reserve memory for
+  float trained_ffn = 0;      // SidecarInfo::trained_ffn; 0: all neurons
+  uint64_t limit = SIZE_MAX;  // bytes that the plan and the memory beside it may take
 };
+extern const Record kMemoryOptionsRecord;
 inline constexpr uint32_t kMostSequences = 16;
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
@@ -147,8 +153,10 @@ Status session_feed_rows(Session* session, uint64_t from, size_t size);
 enum class ModelKind : uint8_t {
   kCausal,   // says what comes next
   kMasked,   // says what stands in place of masks, and answers so too
-  kEncoder,  // gives hidden states alone
+  kEncoder,  // gives hidden states only
 };
+CAMELGPT_ENUM(ModelKind, "causal", "masked", "encoder")
+CAMELGPT_ENUM(Pooling, "model", "mean", "first", "last")
 
 // What the model is. The state is kPlanned or later.
 struct ModelInfo {
@@ -159,8 +167,9 @@ struct ModelInfo {
   uint64_t macs_per_token;  // multiply-adds of one decode step in matrices (attention's own excluded); 0 before
                             // session_allocate
   int32_t bos_token, eos_token, mask_token;  // -1 where the model has none
-  bool wants_composed_text;  // texts are to come in Unicode's normalization form C: session_tokenize does not compose
+  bool wants_composed_text;  // texts must be in Unicode's normalization form C: session_tokenize does not compose
 };
+extern const Record kModelInfoRecord;
 Status session_model_info(const Session* session, ModelInfo* info);
 
 // JSON into session_output, as long as the header is in memory: from kPlanned until the weights are complete.
@@ -194,25 +203,15 @@ Status session_piece(Session* session, int32_t token);
 
 // -------------------------------------------------------------------------------------------------------- generation
 
-// How the next token is chosen. Order: penalties and bias, top-k, typical-p, top-p, min-p, temperature.
 struct GenerationOptions {
-  uint32_t max_tokens = 256;    // at least 1
-  float temperature = 0;        // 0: always the most probable token
-  uint32_t top_k = 40;          // 0: off
-  float top_p = 0.95f;          // 1: off
-  float min_p = 0.05f;          // 0: off
-  float typical_p = 1;          // 1: off
-  float repeat_penalty = 1;     // 1: off; divides positive and multiplies negative logits of recent tokens
-  uint32_t repeat_last = 64;    // how many last tokens the penalties see
-  float presence_penalty = 0;   // subtracted once for a token that occurred
-  float frequency_penalty = 0;  // subtracted for each occurrence
-  uint64_t seed = 0;            // the same seed gives the same text
-  bool ignore_eos = false;      // forbid the end tokens
-  uint32_t logprobs = 0;        // how many most probable tokens to report for each step, at most kMaxLogprobs
-  uint32_t steps = 3;           // in which a masked model decides a block of its answer, at least 1
-  bool context_shift =
-      false;  // an answer goes on behind the end of the context, see session_shift; not that of a masked model
+  SamplerOptions sampler = {};
+  uint32_t max_tokens = 256;   // at least 1
+  uint32_t logprobs = 0;       // how many of the most probable tokens a step reports, at most kMaxLogprobs
+  uint32_t steps = 3;          // steps in which a masked model decides a block of its answer, at least 1
+  bool ignore_eos = false;     // forbid the end tokens
+  bool context_shift = false;  // continue when the context is full, see session_shift; not for masked models
 };
+extern const Record kGenerationOptionsRecord;
 inline constexpr uint32_t kMaxLogprobs = 20;
 
 // Sets the options and forgets stop strings and biases. kBadOption names the option, its range and the value found.
@@ -251,6 +250,7 @@ enum class StepResult : uint8_t {
   kFull = 3,     // with context_shift: the context is reached
   kMissing = 4,  // nothing was chosen: weights are missing, see session_missing
 };
+CAMELGPT_ENUM(StepResult, "continue", "stop", "length", "full", "missing")
 // Chooses one token and shows its text in session_output: whole characters that cannot be part of a stop string any
 // more, possibly none. With kStop or kLength the output is the rest of the text.
 Status session_step(Session* session, StepResult* result);
@@ -267,6 +267,7 @@ struct TokenProbability {
   int32_t token;
   float logprob;
 };
+extern const Record kTokenProbabilityRecord;
 TokenProbability session_last_token(const Session* session);
 std::span<const TokenProbability> session_top_tokens(const Session* session);
 
@@ -318,14 +319,15 @@ std::span<const float> session_embedding(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- scoring
 
-// What the model thought of one given token.
+// How probable the model found one token of a text.
 struct TokenScore {
-  float logprob;        // of the token that is there, in nats
-  int32_t best;         // the most probable token instead
-  float dense_logprob;  // of the token, as the dense model has it; what follows is known only where it is compared with
+  float logprob;        // of the token in the text, in nats
+  int32_t best;         // the most probable token in its place
+  float dense_logprob;  // logprob of the dense model; this and the rest are set only if the two are compared
   int32_t dense_best;
-  float kl;  // the divergence of the pruned distribution from the dense one, nats
+  float kl;  // divergence of the pruned distribution from the dense one, nats
 };
+extern const Record kTokenScoreRecord;
 
 // Starts to score the first `token_count` tokens of the token buffer as one window with an empty cache, pruned as
 // generations are (where neurons are chosen, by the first quarter of the window); `compare`: with the dense model as
@@ -370,20 +372,22 @@ Status session_use_sidecar(Session* session, size_t size);
 // What was left out since the generation began.
 struct PruneReport {
   bool calibrated;
-  bool has_large_head;  // whether the output head is large enough to be pruned
-  uint32_t head_rows;   // of the output head that a step scores exactly now
-  uint32_t kv_tokens;   // positions that attention may read in the last step
-  float ffn_kept;  // part of the FFN's neurons that were computed, 0 to 1: all of them unless the gate is a ReLU or
-                   // they were chosen for the prompt
-  uint64_t macs;   // multiply-adds of a decode step in matrices, mean; neurons of closed gates count as if computed
-  uint64_t macs_dense;                 // of a dense step
+  bool has_large_head;      // whether the output head is large enough to be pruned
+  bool head_reserved;       // whether there is memory for a pruned head
+  uint32_t head_rows;       // rows of the output head that a step scores exactly now
+  uint32_t kv_tokens;       // positions that attention may read in the last step
+  float ffn_kept;           // share of the FFN's neurons that were computed, 0 to 1: 1 unless the gate is a ReLU or
+                            // they were chosen for the prompt
+  uint64_t macs_per_token;  // multiply-adds of a decode step in matrices, mean; closed gates count as computed
+  uint64_t macs_per_token_dense;       // of a dense step
   uint64_t drift_checks;               // dense steps beside pruned ones
-  uint64_t drift_events;               // those that found too much drift: from then on more is kept
-  float mean_kl;                       // that they found, nats a token; negative where there was none
+  uint64_t drift_events;               // checks that found too much drift: more is kept from then on
+  float mean_kl;                       // mean of the checks, nats a token; negative if there was none
   uint64_t drafted;                    // tokens that were evaluated as drafts
-  uint64_t accepted;                   // of these, tokens that were chosen
+  uint64_t accepted;                   // drafts that were chosen
   MeasuredCost costs[kMeasuredCosts];  // of the modes exact, balanced and aggressive; zero before a calibration
 };
+extern const Record kPruneReportRecord;
 PruneReport session_prune_report(const Session* session);
 
 // For tests and tools: the logits after the last evaluated token (prefill or step). [vocabulary], or that for each byte

@@ -25,49 +25,6 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// ----------------------------------------------------------------------------------------------------------- options
-
-struct OptionRange {
-  const char* name;  // as scripts write it
-  float value;
-  float low;
-  bool low_included;
-  float high;
-  bool high_included;
-  const char* hint;
-};
-
-Status check_range(const OptionRange& range) {
-  const bool above = range.low_included ? range.value >= range.low : range.value > range.low;
-  const bool below = range.high_included ? range.value <= range.high : range.value < range.high;
-  if (above && below) return Status();  // never true for NaN
-  Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", range.name);
-  status = with_expected(status, "a number %s %g and %s %g", range.low_included ? "at least" : "above", range.low,
-                         range.high_included ? "at most" : "below", range.high);
-  status = std::isnan(range.value) ? with_found(status, "NaN") : with_found(status, "%g", range.value);
-  return with_hint(status, "%s", range.hint);
-}
-
-Status check_options(const SamplerOptions& options) {
-  const OptionRange ranges[] = {
-      {"temperature", options.temperature, 0, true, 100, true, "0 always takes the most probable token."},
-      {"topP", options.top_p, 0, false, 1, true, "1 turns it off."},
-      {"minP", options.min_p, 0, true, 1, false, "0 turns it off."},
-      {"typicalP", options.typical_p, 0, false, 1, true, "1 turns it off."},
-      {"repeatPenalty", options.repeat_penalty, 0, false, 100, true, "1 turns it off."},
-      {"presencePenalty", options.presence_penalty, -100, true, 100, true, "0 turns it off."},
-      {"frequencyPenalty", options.frequency_penalty, -100, true, 100, true, "0 turns it off."},
-  };
-  for (const OptionRange& range : ranges) CAMELGPT_TRY(check_range(range));
-  if (options.repeat_last > kMaxRepeatLast) {
-    Status status = make_error(ErrorCode::kBadOption, "The option repeatLast is out of range.");
-    status = with_expected(status, "an integer from 0 to %u", kMaxRepeatLast);
-    status = with_found(status, "%u", options.repeat_last);
-    return with_hint(status, "0 turns the penalties off.");
-  }
-  return Status();
-}
-
 bool has_penalties(const SamplerOptions& options) {
   return options.repeat_last > 0 &&
          (options.repeat_penalty != 1 || options.presence_penalty != 0 || options.frequency_penalty != 0);
@@ -95,7 +52,7 @@ void count_token(std::span<TokenCount> counts, int32_t token) {
   ++counts[slot].count;
 }
 
-// The table is made anew from the ring each time: that takes O(repeat_last), and nothing has to be removed from it.
+// The table is rebuilt from the ring for each choice: that takes O(repeat_last), and nothing has to be removed from it.
 void apply_penalties(Sampler* sampler, std::span<float> logits) {
   const SamplerOptions& options = sampler->options;
   const std::span<TokenCount> counts = sampler->counts.span();
@@ -319,7 +276,7 @@ void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena) {
 }
 
 Status sampler_configure(Sampler* sampler, const SamplerOptions& options) {
-  CAMELGPT_TRY(check_options(options));
+  CAMELGPT_TRY(record_check(kSamplerOptionsRecord, &options));
   Buffer<int32_t> recent;
   Buffer<TokenCount> counts;
   const size_t slots = options.repeat_last == 0 ? 0 : std::bit_ceil(2 * options.repeat_last);
@@ -351,6 +308,16 @@ Status sampler_add_bias(Sampler* sampler, int32_t token, float bias) {
     return out_of_memory("the logit biases", (sampler->biases.size() + 1) * sizeof(LogitBias));
   }
   return Status();
+}
+
+bool sampler_is_greedy(const Sampler& sampler) {
+  return sampler.options.temperature == 0 && !has_penalties(sampler.options) && sampler.biases.empty();
+}
+
+const char* sampler_vocabulary_option(const SamplerOptions& options) {
+  if (options.repeat_penalty != 1) return "repeatPenalty";
+  if (options.presence_penalty != 0) return "presencePenalty";
+  return options.frequency_penalty != 0 ? "frequencyPenalty" : nullptr;
 }
 
 void sampler_accept(Sampler* sampler, int32_t token) {

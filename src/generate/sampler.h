@@ -7,22 +7,9 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/status.h"
+#include "generate/options.h"
 
 namespace camelgpt {
-
-struct SamplerOptions {
-  float temperature = 0;        // 0: always the most probable token; otherwise 0 < t <= 100
-  uint32_t top_k = 40;          // 0: off
-  float top_p = 0.95f;          // (0, 1]
-  float min_p = 0.05f;          // [0, 1)
-  float typical_p = 1;          // (0, 1]
-  float repeat_penalty = 1;     // (0, 100]
-  uint32_t repeat_last = 64;    // 0 .. kMaxRepeatLast
-  float presence_penalty = 0;   // [-100, 100]
-  float frequency_penalty = 0;  // [-100, 100]
-  uint64_t seed = 0;
-};
-inline constexpr uint32_t kMaxRepeatLast = 4096;
 
 struct LogitBias {
   int32_t token;
@@ -62,11 +49,18 @@ inline constexpr uint32_t kMassBuckets = 1024;
 // Takes the working space for `vocabulary` tokens from the arena (also while the arena is measuring).
 void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena);
 
-// Checks every option (kBadOption names it, its range and the value) and starts anew: no biases, no recent tokens,
-// seeded. After an error the sampler is as before.
+// Checks every option (kBadOption names it, its range and the value) and resets the sampler: seeded, no biases, no
+// recent tokens. After an error the sampler is unchanged.
 Status sampler_configure(Sampler* sampler, const SamplerOptions& options);
-// Biases of the same token add up. kBadOption where the token is not in the vocabulary or the bias is NaN or +infinity.
+// Biases of the same token add up. kBadOption if the token is not in the vocabulary or the bias is NaN or +infinity.
 Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
+
+// Whether the sampler always chooses the largest logit as the model gave it: no option changes the logits or draws.
+bool sampler_is_greedy(const Sampler& sampler);
+
+// The first option in use that is about tokens of a vocabulary, "repeatPenalty" for example: models that choose byte by
+// byte cannot have it. Null if there is none.
+const char* sampler_vocabulary_option(const SamplerOptions& options);
 
 // Tells the sampler that a token is part of the text (prompt or answer), for the penalties.
 void sampler_accept(Sampler* sampler, int32_t token);

@@ -14,13 +14,10 @@ Status no_option_of_chunks(const char* name) {
 }
 
 Status configure_chunks(Session* session) {
-  const GenerationOptions& o = session->options;
-  const char* penalty = o.repeat_penalty != 1      ? "repeatPenalty"
-                        : o.presence_penalty != 0  ? "presencePenalty"
-                        : o.frequency_penalty != 0 ? "frequencyPenalty"
-                                                   : nullptr;
-  if (penalty != nullptr) return no_option_of_chunks(penalty);
-  return o.ignore_eos ? sampler_add_bias(&session->sampler, kEndByte, -HUGE_VALF) : Status{};
+  const GenerationOptions& options = session->options;
+  const char* of_vocabulary = sampler_vocabulary_option(options.sampler);
+  if (of_vocabulary != nullptr) return no_option_of_chunks(of_vocabulary);
+  return options.ignore_eos ? sampler_add_bias(&session->sampler, kEndByte, -HUGE_VALF) : Status{};
 }
 
 int32_t choose_chunk(Session* session) {

@@ -8,27 +8,6 @@
 namespace camelgpt {
 namespace {
 
-SamplerOptions sampler_options(const GenerationOptions& o) {
-  SamplerOptions options;
-  options.temperature = o.temperature;
-  options.top_k = o.top_k;
-  options.top_p = o.top_p;
-  options.min_p = o.min_p;
-  options.typical_p = o.typical_p;
-  options.repeat_penalty = o.repeat_penalty;
-  options.repeat_last = o.repeat_last;
-  options.presence_penalty = o.presence_penalty;
-  options.frequency_penalty = o.frequency_penalty;
-  options.seed = o.seed;
-  return options;
-}
-
-Status bad_option(const char* name, const char* range, uint32_t found) {
-  Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", name);
-  status = with_expected(status, "%s", range);
-  return found == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", found);
-}
-
 // How many of three drafts have to be right for verifying them to pay: a batch of four takes 2.4 times as long as a
 // single token where there is no dot product of bytes, and 1.9 times as long where there is one. A little more, since
 // guesses are uncertain.
@@ -154,13 +133,8 @@ Status does_not_fit(const Session& session, size_t tokens, size_t most) {
 
 Status session_configure(Session* session, const GenerationOptions& options) {
   if (session->state != LoadState::kReady) return not_ready();
-  if (options.max_tokens == 0 || options.max_tokens == UINT32_MAX) {
-    return bad_option("maxTokens", "a whole number of at least 1", options.max_tokens);
-  }
-  if (options.steps == 0 || options.steps == UINT32_MAX)
-    return bad_option("steps", "a whole number of at least 1", options.steps);
-  if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
-  CAMELGPT_TRY(sampler_configure(&session->sampler, sampler_options(options)));
+  CAMELGPT_TRY(record_check(kGenerationOptionsRecord, &options));
+  CAMELGPT_TRY(sampler_configure(&session->sampler, options.sampler));
   session->options = options;
   stop_strings_clear(&session->stops);
   if (reads_bytes(*session)) return configure_chunks(session);

@@ -55,7 +55,8 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
                      const ModelParts& parts, WeightBinder* binder, MemoryPlan* plan) {
   binder->header = &header;
   binder->arena = arena;
-  binder->head_by_rows = options.head_rows && pruned_head_rank(parts.model.config) != 0;
+  binder->head_by_rows =
+      prune_room(options.prune, options.trained_ffn).head && pruned_head_rank(parts.model.config) != 0;
   const ModelConfig& config = parts.model.config;
   CheckedSize before = 0;
   const auto taken = [&] {
@@ -67,7 +68,7 @@ Status reserve_model(const GgufHeader& header, Arena* arena, uint32_t context, c
   plan->weight_bytes = taken();
   KvCache caches[kMostSequences];
   for (KvCache& cache : std::span(caches).first(options.sequences))
-    CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &cache));
+    CAMELGPT_TRY(cache_reserve(config, context, options.kv_cache, arena, &cache));
   parts.cache = caches[0];
   plan->cache_bytes = taken();
   workspace_reserve(config, context, arena, &parts.workspace);
@@ -320,6 +321,7 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   if (session->state != LoadState::kPlanned) {
     return make_error(ErrorCode::kBadState, "The plan is asked for before memory is allocated.");
   }
+  CAMELGPT_TRY(record_check(kMemoryOptionsRecord, &options));
   *plan = {};
   CAMELGPT_TRY(resolve_context(*session, options.context_length, &plan->context_length));
   CAMELGPT_TRY(check_sequences(*session, options.sequences, plan->context_length));

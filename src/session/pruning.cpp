@@ -75,13 +75,6 @@ bool try_pruned_logits(Session* s, uint32_t output, uint32_t rows) {
   return false;
 }
 
-// Whether a step takes the best token and asks for nothing else.
-bool takes_best(const Session& s) {
-  const GenerationOptions& o = s.options;
-  return o.temperature == 0 && o.logprobs == 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 &&
-         o.frequency_penalty == 0 && s.sampler.biases.empty();
-}
-
 // As long as each row costs a part of a download, a step that takes the best token scores this part of the vocabulary
 // at first, and as many rows as the mode wants only where their best lies less than this above the others, nats. In
 // 1,286 steps of answers of SmolLM2-135M the best row was always found so, in 86 % at once.
@@ -110,7 +103,7 @@ bool has_head_rows(Session* s, uint32_t output, uint32_t rows, bool* scored) {
   s->missing.clear();
   if (rows == 0 || p.wants_head || p.dense_left > 0) return false;
   const uint32_t few = std::min(rows, s->model.config.vocabulary / kGreedyPart);
-  if (!takes_best(*s)) return has_selected(s, output, rows);
+  if (!sampler_is_greedy(s->sampler) || s->options.logprobs != 0) return has_selected(s, output, rows);
   if (!has_selected(s, output, few)) return false;
   *scored = score_rows(s, output, few) >= std::max(kGreedyMargin, p.options.margin);
   return *scored || has_selected(s, output, rows);
@@ -151,11 +144,12 @@ void learn(Session* s) {
 void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
                      Pruning* pruning) {
   const ModelConfig& c = model.config;
-  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, options.ffn) : 0;
-  pruning->head_reserved = options.head_rows;
-  if (options.head_rows) pruned_head_reserve(c, arena, &pruning->head);
+  const PruneRoom room = prune_room(options.prune, options.trained_ffn);
+  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, room.ffn) : 0;
+  pruning->head_reserved = room.head;
+  if (room.head) pruned_head_reserve(c, arena, &pruning->head);
   if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &pruning->neurons);
-  if (options.head_rows || options.kv_tokens || kept != 0) pruning->dense = arena->take<float>(c.vocabulary);
+  if (room.head || room.attention || kept != 0) pruning->dense = arena->take<float>(c.vocabulary);
 }
 
 void pruning_restart(uint32_t prompt, uint32_t reused, Pruning* pruning) {
@@ -245,28 +239,31 @@ void take_trained_ffn(Session* s) {
 
 }  // namespace
 
-Status session_set_pruning(Session* session, const PruneOptions& options) {
+Status session_set_pruning(Session* session, const PruneOptions& wanted) {
   if (session->state != LoadState::kReady) return not_ready();
+  const ModelConfig& config = session->model.config;
+  CAMELGPT_TRY(record_check(kPruneOptionsRecord, &wanted));
   if (reads_bytes(*session)) return {};  // there is nothing to leave out
-  CAMELGPT_TRY(check_prune_options(options, session->model.config));
-  const Pruning& p = session->pruning;
-  const uint32_t kept = kept_neurons(session->model.config, options.ffn);
+  CAMELGPT_TRY(check_prune_options(wanted, config));
+  const bool by_mode = wanted.mode != PruneMode::kCustom;
+  const PruneOptions options = by_mode ? prune_options(wanted.mode, config) : wanted;
+  Pruning& p = session->pruning;
+  const uint32_t kept = kept_neurons(config, options.ffn);
   if (p.dense.empty() && (options.head_rows != 0 || options.kv_tokens != 0)) return not_reserved();
   if (options.head_rows != 0 && !p.head_reserved) return not_reserved();
   if (kept != p.neurons.kept && kept != 0) return not_reserved();
-  session->pruning.options = options;
-  session->pruning.by_mode = false;
-  if (kept == 0) session->pruning.options.ffn = 0;
-  pruning_restart(0, 0, &session->pruning);
+  p.options = options;
+  p.by_mode = by_mode && wanted.mode != PruneMode::kOff;
+  if (kept == 0) p.options.ffn = 0;
+  pruning_restart(0, 0, &p);
+  if (by_mode) take_trained_ffn(session);
   return session_set_drafts(session, options.drafts);
 }
 
 Status session_set_prune_mode(Session* session, PruneMode mode) {
-  if (session->state != LoadState::kReady) return not_ready();
-  CAMELGPT_TRY(session_set_pruning(session, prune_options(mode, session->model.config)));
-  session->pruning.by_mode = mode != PruneMode::kOff && !reads_bytes(*session);
-  take_trained_ffn(session);
-  return {};
+  PruneOptions options;
+  options.mode = mode;
+  return session_set_pruning(session, options);
 }
 
 PruneReport session_prune_report(const Session* session) {
@@ -274,13 +271,14 @@ PruneReport session_prune_report(const Session* session) {
   const ModelConfig& c = session->model.config;
   PruneReport report{};
   report.has_large_head = pruned_head_rank(c) != 0;
+  report.head_reserved = p.head_reserved;
   report.calibrated = p.head.packed || p.calibration.result.ffn != 0;
   const bool prunes = p.head.packed && p.options.head_rows != 0;
   report.head_rows = head_rows_now(p, c.vocabulary);
   if (report.head_rows == 0) report.head_rows = c.vocabulary;
   const uint32_t kv_tokens = drift_kv_tokens(p.options, p.guard);
   report.kv_tokens = kv_tokens == 0 ? session->cache.length : std::min(session->cache.length, kv_tokens);
-  report.macs_dense = session->model.macs_per_token;
+  report.macs_per_token_dense = session->model.macs_per_token;
   const uint64_t head_dense = static_cast<uint64_t>(c.vocabulary) * c.hidden;
   const double exact =
       p.steps == 0 ? report.head_rows : static_cast<double>(p.exact_rows) / static_cast<double>(p.steps);
@@ -295,8 +293,8 @@ PruneReport session_prune_report(const Session* session) {
     report.ffn_kept = static_cast<float>(1 - light * (c.ffn - p.neurons.kept) / c.ffn);
     left_out = light * 3 * (c.ffn - p.neurons.kept) * c.hidden * c.layers;
   }
-  report.macs =
-      static_cast<uint64_t>(static_cast<double>(report.macs_dense - head_dense) + exact * c.hidden + coarse - left_out);
+  report.macs_per_token = static_cast<uint64_t>(static_cast<double>(report.macs_per_token_dense - head_dense) +
+                                                exact * c.hidden + coarse - left_out);
   report.drift_checks = p.guard.checks;
   report.drift_events = p.guard.events;
   report.mean_kl = p.guard.checks == 0 ? -1 : static_cast<float>(p.guard.mean_kl);

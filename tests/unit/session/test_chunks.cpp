@@ -61,8 +61,8 @@ TEST_CASE("a session that reads bytes goes on with chunks of them") {
   CHECK(answer(session, prompt, options).tokens == first.tokens);
   CHECK(session_reused_tokens(session) == prompt.size() - 1);
 
-  options.temperature = 1;
-  options.seed = 5;
+  options.sampler.temperature = 1;
+  options.sampler.seed = 5;
   const Answer drawn = answer(session, prompt, options);
   CHECK(drawn.tokens != first.tokens);
   CHECK(answer(session, prompt, options).tokens == drawn.tokens);
@@ -98,19 +98,19 @@ TEST_CASE("the end ends a text, and can be forbidden") {
   const std::vector<int32_t> prompt = tokenize(session, "Once upon a time");
   GenerationOptions options;
   options.max_tokens = 40;
-  options.temperature = 20;  // nearly uniform: one in 257 is the end
-  options.top_k = 0;
-  options.top_p = 1;
-  options.min_p = 0;
+  options.sampler.temperature = 20;  // nearly uniform: one in 257 is the end
+  options.sampler.top_k = 0;
+  options.sampler.top_p = 1;
+  options.sampler.min_p = 0;
   uint32_t ended = 0;
-  for (options.seed = 0; options.seed < 40; ++options.seed) {
+  for (options.sampler.seed = 0; options.sampler.seed < 40; ++options.sampler.seed) {
     const Answer drawn = answer(session, prompt, options);
     CHECK((drawn.result == StepResult::kStop) == (drawn.tokens.back() == kEndChunk));
     ended += drawn.result == StepResult::kStop ? 1 : 0;
   }
   CHECK(ended > 0);
   options.ignore_eos = true;
-  for (options.seed = 0; options.seed < 40; ++options.seed)
+  for (options.sampler.seed = 0; options.sampler.seed < 40; ++options.sampler.seed)
     CHECK(answer(session, prompt, options).result == StepResult::kLength);
 }
 
@@ -153,10 +153,10 @@ TEST_CASE("ids and options that chunks cannot have are refused") {
     CHECK(session_detokenize(session, 1, false).code == ErrorCode::kBadInput);
   }
   GenerationOptions options;
-  options.repeat_penalty = 1.1f;
+  options.sampler.repeat_penalty = 1.1f;
   CHECK(session_configure(session, options).code == ErrorCode::kBadOption);
   options = {};
-  options.presence_penalty = 0.5f;
+  options.sampler.presence_penalty = 0.5f;
   CHECK(session_configure(session, options).code == ErrorCode::kBadOption);
   CHECK(session_configure(session, {}).ok());
   CHECK(session_add_logit_bias(session, tokens[0], 1).code == ErrorCode::kBadOption);

@@ -284,9 +284,9 @@ static Shown show(Session* session, const std::vector<int32_t>& prompt, uint32_t
 static void configure_to_repeat(Session* session, uint64_t seed, uint32_t max_tokens = 1000) {
   GenerationOptions options;
   options.max_tokens = max_tokens;
-  options.temperature = static_cast<float>(seed % 3) * 0.7f;
-  options.repeat_penalty = seed % 5 == 4 ? 1.1f : 1.0f;
-  options.seed = seed;
+  options.sampler.temperature = static_cast<float>(seed % 3) * 0.7f;
+  options.sampler.repeat_penalty = seed % 5 == 4 ? 1.1f : 1.0f;
+  options.sampler.seed = seed;
   options.logprobs = seed % 4 == 3 ? 3 : 0;
   options.ignore_eos = seed % 2 == 0;
   REQUIRE(session_configure(session, options).ok());
