@@ -1,5 +1,5 @@
 // What dynamic pruning has to know about a model: learnt from a text, or read from a sidecar.
-import type { Engine } from "./engine.js";
+import type { Engine } from "./engine/engine.js";
 import { asCamelGPTError, throwIfAborted } from "./errors.js";
 import { pacer, pause } from "./pause.js";
 import type { CalibrateParams, SidecarParams } from "./protocol.js";

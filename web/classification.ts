@@ -1,5 +1,5 @@
 // A text and labels → which of them fits: how probable each is as the answer to a prompt.
-import type { Engine } from "./engine.js";
+import type { Engine } from "./engine/engine.js";
 import { CamelGPTError, excerpt, throwIfAborted } from "./errors.js";
 import { prefillSlice } from "./generation.js";
 import { pacer } from "./pause.js";

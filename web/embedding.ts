@@ -1,5 +1,5 @@
 // Texts → their vectors.
-import type { Engine } from "./engine.js";
+import type { Engine } from "./engine/engine.js";
 import { throwIfAborted } from "./errors.js";
 import { prefillSlice } from "./generation.js";
 import { pacer } from "./pause.js";

@@ -1,5 +1,5 @@
 // A prompt → its continuation, piece by piece. The loop that drives the core.
-import type { Engine, SamplingOptions } from "./engine.js";
+import type { Engine } from "./engine/engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "./errors.js";
 import type { Rest } from "./load/rest.js";
 import { pacer } from "./pause.js";
@@ -8,25 +8,6 @@ import type { FinishReason, Generated, StepLogprobs } from "./types.js";
 
 /** Tokens of a prompt that are evaluated in one go: many enough for full speed, few enough to react within a moment. */
 export const prefillSlice = 64;
-
-/** The most probable token each time, and nothing else. */
-export const greedy: SamplingOptions = {
-  maxTokens: 256,
-  temperature: 0,
-  topK: 40,
-  topP: 0.95,
-  minP: 0.05,
-  typicalP: 1,
-  repeatPenalty: 1,
-  repeatLast: 64,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 0,
-  ignoreEos: false,
-  contextShift: false,
-  logprobs: 0,
-  steps: 3,
-};
 
 export interface GenerationContext {
   loadMs: number;
@@ -54,7 +35,7 @@ export async function generate(
 
   const pace = pacer();
   const tokens: number[] = [];
-  const logprobs: StepLogprobs[] | undefined = sampling.logprobs > 0 ? [] : undefined;
+  const logprobs: StepLogprobs[] | undefined = sampling.logprobs ? [] : undefined;
   let text = "";
   let finishReason: FinishReason | undefined;
 

@@ -3,7 +3,7 @@
 import { calibrate, IdleCalibration, useSidecar } from "./calibration.js";
 import { classify } from "./classification.js";
 import { embed } from "./embedding.js";
-import { Engine } from "./engine.js";
+import { Engine, type MemoryOptions } from "./engine/engine.js";
 import { CamelGPTError, describe, disposedError, orAborted } from "./errors.js";
 import { chooseFlavour, type Flavour } from "./features.js";
 import { generate } from "./generation.js";
@@ -16,7 +16,7 @@ import { Shards } from "./load/shards.js";
 import type { ByteSource } from "./load/source.js";
 import { pause } from "./pause.js";
 import type { EngineMeans } from "./platform.js";
-import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
+import type { CallContext, CallName, Calls, LoadedModel, LoadParams, SidecarParams } from "./protocol.js";
 import { Queue } from "./queue.js";
 import { score } from "./scoring.js";
 import { loadState, saveState } from "./state.js";
@@ -84,25 +84,27 @@ export class Host {
   readonly #handlers: Handlers = {
     load: async (params, context) => {
       const begin = performance.now();
-      const { memory } = params;
       const { signal, onEvent } = context;
       const { source, warnings, ...started } = await this.#open(params, context);
       const { engine, notes } = started;
       let rest: Rest | undefined;
       try {
+        const { memory, eager, sidecar } = withSidecar(engine, params);
         const { plan: memoryPlan, ...loaded } = await loadModel(engine, source, {
-          ...params,
+          memory,
+          eager,
+          toEnd: params.toEnd,
           signal,
           onProgress: onEvent,
         });
         rest = loaded.rest;
-        if (memory.weights === "auto" && memoryPlan.weights === "f16") {
+        if ((memory.weights ?? "auto") === "auto" && memoryPlan.weights === "f16") {
           notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
         }
         notes.push(...warnings);
         await expectHelpers(started);
-        engine.setPruning(params.epdp);
-        if (params.sidecar) useSidecar(engine, params.sidecar, notes);
+        engine.setPruning(memory.prune ?? {});
+        if (sidecar) useSidecar(engine, sidecar, notes);
         if (rest && !engine.pruneReport().calibrated) await rest.whole(); // no step could do with less
         if (this.#disposed) throw disposedError();
         const info = engine.modelInfo();
@@ -126,7 +128,8 @@ export class Host {
           eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
         };
         this.#model = { ...started, contextLength: memoryPlan.contextLength, loadMs, rest };
-        if (this.#inWorker && params.calibrationText !== undefined && !engine.pruneReport().calibrated) {
+        const isUncalibrated = engine.hasHeadRoom() && !engine.pruneReport().calibrated;
+        if (this.#inWorker && params.calibrationText !== undefined && isUncalibrated) {
           this.#idleCalibration = new IdleCalibration(engine, params.calibrationText);
         }
         loaded.ready();
@@ -139,9 +142,9 @@ export class Host {
     },
 
     inspect: async (params, context) => {
-      const { memory } = params;
       const { engine, source } = await this.#open({ ...params, engine: { ...params.engine, threads: 1 } }, context);
       try {
+        const { memory } = withSidecar(engine, params);
         await loadHeader(engine, source, { memory, signal: context.signal, onProgress: context.onEvent });
         const memoryPlan = engine.plan(memory);
         return {
@@ -205,7 +208,7 @@ export class Host {
   };
 
   async #open(
-    { engine: options, location, eager }: LoadParams,
+    { engine: options, location, eager, sidecar }: LoadParams,
     { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
   ): Promise<Started & { source: ByteSource; warnings: string[] }> {
     // Both at once: the engine compiles while the server answers.
@@ -214,7 +217,8 @@ export class Host {
     let source: ByteSource;
     const warnings: string[] = [];
     try {
-      source = await this.#openSource(location, eager !== undefined, signal, openCaller, (note) => warnings.push(note));
+      const inParts = eager && sidecar !== undefined;
+      source = await this.#openSource(location, inParts, signal, openCaller, (note) => warnings.push(note));
     } catch (error) {
       starting.then(end, () => {});
       throw error;
@@ -304,6 +308,20 @@ export class Host {
     if (this.#model) return this.#model;
     throw new CamelGPTError("bad-state", "No model is loaded.");
   }
+}
+
+/** What a load depends on, with what the sidecar tells before the model is there. */
+function withSidecar(
+  engine: Engine,
+  { memory, epdp, eager, sidecar }: LoadParams,
+): { memory: MemoryOptions; eager: number | undefined; sidecar: SidecarParams | undefined } {
+  const prune = typeof epdp === "string" ? { mode: epdp } : epdp;
+  const info = sidecar && engine.sidecarInfo(sidecar.bytes, prune);
+  return {
+    memory: { ...memory, prune, trainedFfn: info?.trainedFfn },
+    eager: eager && info && info.headerBytes > 0 ? info.headerBytes : undefined,
+    sidecar: info?.used ? sidecar : undefined,
+  };
 }
 
 /** Waits until the helping threads are there. Without them the engine computes alone. */

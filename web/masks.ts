@@ -1,7 +1,6 @@
 // A text with masks → what may stand in their place.
-import type { Engine } from "./engine.js";
+import type { Engine } from "./engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "./errors.js";
-import { greedy } from "./generation.js";
 import { pacer } from "./pause.js";
 import type { FillParams } from "./protocol.js";
 import type { Candidate, FilledMasks } from "./types.js";
@@ -37,6 +36,6 @@ export async function fillMasks(
     await pace();
     throwIfAborted(signal);
   }
-  engine.configure({ ...greedy, steps }, [], []);
+  engine.configure({ steps }, [], []);
   return { candidates: masks[0] ?? [], masks, text: engine.detokenize(engine.fill(tokens), false).trim() };
 }

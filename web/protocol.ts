@@ -1,5 +1,5 @@
 // What a model can be asked for, and the messages that carry it to another thread and back.
-import type { MemoryOptions, SamplingOptions } from "./engine.js";
+import type { MemoryOptions, SamplingOptions } from "./engine/engine.js";
 import type { ErrorData } from "./errors.js";
 import type { Build, Flavour } from "./features.js";
 import type { Location } from "./load/resolve.js";
@@ -33,10 +33,11 @@ export interface EngineOptions {
 
 export interface LoadParams {
   location: Location;
-  memory: MemoryOptions;
+  /** What the sidecar adds to it is only known in the worker. */
+  memory: Omit<MemoryOptions, "prune" | "trainedFfn">;
   epdp: EpdpMode | EpdpNumbers;
-  /** Where the model may answer before all of its weights are there: about how many bytes its file has before them. */
-  eager: number | undefined;
+  /** Whether the model may answer before all of its weights have arrived, if the sidecar allows it. */
+  eager: boolean;
   /** Whether to read what lies behind the last tensor too, since only then the whole file is known to be right. */
   toEnd: boolean;
   /** What an earlier calibration has learnt. */
@@ -71,7 +72,7 @@ export interface GenerateParams {
   addSpecial: boolean;
   /** Whether special tokens written in the text (`<|im_end|>`) count as such. */
   parseSpecial: boolean;
-  sampling: SamplingOptions;
+  sampling: SamplingOptions & { seed: number };
   stop: readonly string[];
   logitBias: readonly (readonly [token: number, bias: number])[];
 }
@@ -100,7 +101,7 @@ export interface FillParams {
   text: string;
   /** Candidates of a mask. */
   top: number;
-  steps: number;
+  steps: number | undefined;
 }
 
 export interface ClassifyParams {

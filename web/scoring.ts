@@ -1,5 +1,5 @@
 // A text → how probable the model finds it: windows without overlap, each from an empty cache.
-import type { Engine, TokenScore } from "./engine.js";
+import type { Engine, TokenScore } from "./engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "./errors.js";
 import { prefillSlice } from "./generation.js";
 import { pacer } from "./pause.js";

@@ -1,5 +1,5 @@
 // The text that the cache holds, with keys and values ↔ bytes to keep.
-import type { Engine } from "./engine.js";
+import type { Engine } from "./engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "./errors.js";
 import { pacer } from "./pause.js";
 import type { LoadedState } from "./types.js";

@@ -1,34 +1,16 @@
 // The shapes of what comes out of the engine: the same in a worker, inline, in the CLI's JSON.
+import type * as records from "./engine/records.js";
+import type { FloatWeights, KvType, MeasuredCost, PruneMode, PruneOptions, PruneReport } from "./engine/records.js";
 import type { Flavour } from "./features.js";
 
 /** How keys and values are stored: as integers of 16 or of 8 bits, with a scale for each head and position. */
-export type KvCacheType = "q16" | "q8";
+export type KvCacheType = KvType;
 
-/** How matrices of an F32 file are kept: as they are, or as halves, which take half of the memory. */
-export type WeightType = "exact" | "f16";
+/** How matrices of an F32 file are kept: unchanged, or as halves, which take half of the memory. */
+export type WeightType = Exclude<FloatWeights, "auto">;
 
 /** What a model occupies, in bytes. Known as soon as the header of the file is. */
-export interface MemoryPlan {
-  /** The file as its header describes it. */
-  fileBytes: number;
-  /** Weights in the layout of the kernels. */
-  weightBytes: number;
-  /** Keys and values of `contextLength` positions, for each of the `sequences`. */
-  cacheBytes: number;
-  /** Vocabulary and merge tables. */
-  tokenizerBytes: number;
-  /** Activations, logits, sampling. */
-  workspaceBytes: number;
-  /** What dynamic pruning keeps beside the model. */
-  pruneBytes: number;
-  /** The buffer through which the file arrives. */
-  stagingBytes: number;
-  /** The sum of the six parts in memory. */
-  totalBytes: number;
-  /** Positions in the cache. */
-  contextLength: number;
-  /** Positions the model was trained for. */
-  modelContextLength: number;
+export interface MemoryPlan extends Omit<records.MemoryPlan, "halves"> {
   /** `f16`: matrices of F32 are kept as halves. */
   weights: WeightType;
 }
@@ -46,30 +28,13 @@ export interface EngineInfo {
 }
 
 /**
- * What a model is for. `causal`: says what comes next. `masked`: says what stands in place of masks, and answers so too. `encoder`: gives
- * vectors alone.
+ * What a model is for. `causal`: predicts the next token. `masked`: fills masks, and answers that way too. `encoder`: only
+ * gives vectors.
  */
-export type ModelKind = "causal" | "masked" | "encoder";
+export type ModelKind = records.ModelKind;
 
 /** The numbers of a model. */
-export interface ModelNumbers {
-  kind: ModelKind;
-  /** Weights in all tensors. */
-  parameters: number;
-  layers: number;
-  hidden: number;
-  heads: number;
-  kvHeads: number;
-  headWidth: number;
-  ffn: number;
-  vocabulary: number;
-  /** Multiply-adds of one decode step in matrices; attention's own are not counted. */
-  macsPerToken: number;
-  /** Token ids; null where the model has none. */
-  bosToken: number | null;
-  eosToken: number | null;
-  maskToken: number | null;
-}
+export type ModelNumbers = Omit<records.ModelInfo, "wantsComposedText">;
 
 /** What a model is. */
 export interface ModelInfo extends ModelNumbers {
@@ -193,8 +158,8 @@ export interface Score {
   perplexityRatio?: number;
 }
 
-/** Which hidden states stand for a text: their mean, or that of its first or last token. */
-export type Pooling = "mean" | "first" | "last";
+/** Which hidden states represent a text: their mean, or that of its first or last token. */
+export type Pooling = Exclude<records.Pooling, "model">;
 
 /** What may stand in a place, and how probable that is, 0 to 1. */
 export interface Candidate {
@@ -221,60 +186,19 @@ export interface Classification {
 }
 
 /** How much dynamic pruning leaves out. */
-export type EpdpMode = "off" | "exact" | "balanced" | "aggressive";
+export type EpdpMode = Exclude<PruneMode, "custom">;
 
 /** The same in numbers. */
-export interface EpdpNumbers {
-  /** Rows of the output head that a step scores exactly; 0: all. */
-  headRows?: number;
-  /** All rows are scored where the best logit is less than that above what was not selected, in nats; 0: never. */
-  margin?: number;
-  /** Positions of the context that attention reads for a token, in pages of 32; 0: all. */
-  kvTokens?: number;
-  /**
-   * Part of the neurons of each feed-forward network that answers are computed with, above 0 to 1 (all): those that added most while
-   * the prompt was evaluated. Costs little only in models that were trained for it; `report()` says what it costs.
-   */
-  ffn?: number;
-  /** Evaluate what followed earlier in the text together with the last token, where it is likely to follow again. Lossless. */
-  drafts?: boolean;
-  /** More drift from the dense model than that (mean, nats a token), and less is left out; 0: nobody looks. */
-  maxKl?: number;
-}
+export type EpdpNumbers = Partial<Omit<PruneOptions, "mode">>;
 
-/** What a mode was measured to cost when the model was calibrated. */
-export interface EpdpCost {
-  headRows: number;
-  /** Mean divergence from the dense model, nats a token. */
-  kl: number;
-  /** Part of the tokens whose most probable one is the dense model's. */
-  top1: number;
-}
+/** The cost of a mode, measured when the model was calibrated. */
+export type EpdpCost = MeasuredCost;
 
 export type EpdpCosts = Record<Exclude<EpdpMode, "off">, EpdpCost>;
 
 /** What dynamic pruning did since the last generation began. */
-export interface PruneNumbers {
-  /** Whether it is known what can be left out: from a sidecar or a calibration. Until then all steps are dense. */
-  calibrated: boolean;
-  /** Rows of the output head that are scored exactly for a token. */
-  headRows: number;
-  /** Positions that attention may read in the last step. */
-  kvTokens: number;
-  /** Part of the FFN's neurons that were computed, 0 to 1. */
-  ffnKept: number;
-  /** Multiply-adds of a token in matrices, mean of the last generation. */
-  macsPerToken: number;
-  macsPerTokenDense: number;
-  /** How often the pruned step was compared with the dense one, and how often it had drifted away, in the last generation. */
-  driftChecks: number;
-  driftEvents: number;
-  /** What the checks found: mean divergence from the dense model, nats a token; null where there was none. */
-  meanKl: number | null;
-  /** Tokens that were evaluated as drafts, and those of them that were chosen. */
-  drafted: number;
-  accepted: number;
-  /** What each mode was measured to cost when the model was calibrated. */
+export interface PruneNumbers extends Omit<PruneReport, "hasLargeHead" | "headReserved" | "costs"> {
+  /** The cost of each mode, measured when the model was calibrated; null before, or if the head is too small. */
   costs: EpdpCosts | null;
 }
 

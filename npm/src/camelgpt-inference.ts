@@ -12,7 +12,7 @@ import {
 import { type CachedFile, deleteCached, listCached } from "../../web/load/cache.js";
 import type { Release } from "../../web/load/release.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
-import { readSidecar, sidecarFacts } from "../../web/load/sidecar.js";
+import { readSidecar } from "../../web/load/sidecar.js";
 import type { Backend, CallerMeans } from "../../web/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/protocol.js";
 import type {
@@ -47,7 +47,6 @@ import {
   type LoadOptions,
   memoryOptions,
   resolveOptions,
-  prunesHead,
   type ScoreOptions,
   scoreParams,
   splitChatOptions,
@@ -368,20 +367,17 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       const resolving = resolveOptions(this.#options);
       const { location, open, release, sidecar: found } = await resolveSource(this.#source, resolving, this.#means);
       this.#release = release;
-      const unused = epdp !== undefined && named === undefined && !prunesHead(epdp);
-      const sidecar =
-        unused || epdp === "off" ? undefined : await readSidecar(named, found, location, resolving, this.#means);
+      const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, location, resolving, this.#means);
       this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
-      const facts = sidecarFacts(sidecar);
       this.#backend = await this.#startBackend();
       const params: LoadParams = {
         location,
-        memory: memoryOptions(this.#options, this.#epdp, facts.ffn),
+        memory: memoryOptions(this.#options),
         epdp: this.#epdp,
-        eager: eager && !this.#means.callsOwnDownloads && prunesHead(this.#epdp) ? facts.headerBytes : undefined,
+        eager: eager && !this.#means.callsOwnDownloads,
         toEnd: this.#options.sha256 !== undefined,
         sidecar,
-        calibrationText: sidecar?.named || !prunesHead(this.#epdp) ? undefined : await ownCalibrationText(),
+        calibrationText: sidecar?.named || this.#epdp === "off" ? undefined : await ownCalibrationText(),
         engine: engineOptions(this.#options),
       };
       const context = {

@@ -27,10 +27,10 @@ const sound = {
   "src/session/session.h": '#include "model/model.h"\n#include "tokenize/tokenizer.h"\n#include "camelgpt.h"\n',
   "src/camelgpt.h": '#include "base/status.h"\n',
   "bindings/bindings.cpp": '#include <emscripten/bind.h>\n#include "camelgpt.h"\n',
-  "web/engine.ts": 'import create from "../build/wasm/camelgpt.mjs";\n',
+  "web/engine/border.ts": 'import create from "../../build/wasm/camelgpt.mjs";\n',
   "web/load/file.ts": 'import { open } from "node:fs/promises";\n',
   "npm/src/entry/node.ts":
-    'import { Engine } from "../../../web/engine.js";\nimport { Worker } from "node:worker_threads";\n',
+    'import { Engine } from "../../../web/engine/engine.js";\nimport { Worker } from "node:worker_threads";\n',
   "demo/main.js": 'import { CamelGPTInference } from "../npm/dist/browser.js";\n',
 };
 
@@ -154,13 +154,13 @@ const wrong = [
     "the module outside the engine",
     "web/client.ts",
     'export * from "../build/wasm/camelgpt.mjs";',
-    /only web\/engine\.ts/,
+    /only web\/engine\//,
   ],
   [
     "the module in npm",
     "npm/src/entry/node.ts",
     'const m = await import("../../../build/wasm/camelgpt.mjs");',
-    /only web\/engine\.ts/,
+    /only web\/engine\//,
   ],
   ["Node in web", "web/client.ts", 'import { readFile } from "node:fs/promises";', /runtime differences/],
   ["Node in the class", "npm/src/options.ts", 'import "node:fs";', /runtime differences/],

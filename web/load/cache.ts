@@ -1,5 +1,5 @@
 // Downloads that are kept: a file as it came, with a checksum of each piece, so that a later load needs no network and takes no damaged copy.
-import type { FileRange } from "../engine.js";
+import type { FileRange } from "../engine/engine.js";
 import { CamelGPTError, describe, excerpt } from "../errors.js";
 import { checksum } from "./checksum.js";
 import { type HttpOptions, openUrl, shortUrl } from "./http.js";

@@ -1,5 +1,5 @@
 // A source of bytes → a model in the engine. The bytes go through the engine's staging buffer and are never held whole.
-import type { Engine, MemoryOptions } from "../engine.js";
+import type { Engine, MemoryOptions } from "../engine/engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
@@ -127,7 +127,7 @@ async function feed(
     if (begins) {
       expectFiles(split.files, source);
       if (source instanceof Shards) {
-        await orAborted(source.endHeader(engine.staging().slice(filled - split.left, filled), split.data), signal);
+        await orAborted(source.endHeader(engine.staging().slice(filled - split.left, filled), split.dataBytes), signal);
         position -= split.left;
         progress("again", split.left);
       }

@@ -1,5 +1,5 @@
 // The weights that a model could answer without so far: they arrive while it is used, and rows of them that a step wants before come at once.
-import type { Engine, FileRange } from "../engine.js";
+import type { Engine, FileRange } from "../engine/engine.js";
 import { disposedError } from "../errors.js";
 import { pause } from "../pause.js";
 import type { ByteSource, Ranges } from "./source.js";

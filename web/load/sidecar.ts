@@ -6,36 +6,8 @@ import { readAll } from "./read-all.js";
 import { cacheUse, type FoundSidecar, type Location, type ResolveMeans, type ResolveOptions } from "./resolve.js";
 import type { ByteSource } from "./source.js";
 
-// docs/formats.md
-const version = 3;
-const headerBytes = 96;
-const dataPositionAt = 32;
-const rankAt = 48;
-const ffnAt = 92;
-
 /** What has more bytes is no sidecar. */
 const largest = 64 << 20;
-
-/** What a sidecar says that has to be known before the model is loaded. The engine checks the rest. */
-export interface SidecarFacts {
-  /** The part of the neurons that the model was trained to answer with: memory depends on it. */
-  ffn: number;
-  /** Where it holds a pruned head, with which steps need some rows of the whole one: as many bytes as the header of the model's file should have. */
-  headerBytes: number | undefined;
-}
-
-export function sidecarFacts(sidecar: SidecarParams | undefined): SidecarFacts {
-  const { bytes } = sidecar ?? {};
-  const view =
-    bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
-  if (view?.getUint32(4, true) !== version) return { ffn: 1, headerBytes: undefined };
-  const ffn = view.getFloat32(ffnAt, true);
-  const hasHead = view.getUint32(rankAt, true) > 0;
-  return {
-    ffn: ffn > 0 && ffn < 1 ? ffn : 1,
-    headerBytes: hasHead ? Number(view.getBigUint64(dataPositionAt, true)) : undefined,
-  };
-}
 
 /** `found`: where the model's release has one. Errors: those of reading, for one that was named or is in a release. */
 export async function readSidecar(
