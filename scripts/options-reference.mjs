@@ -16,10 +16,11 @@ function sections({ records }) {
     records
       .find((record) => record.name === name)
       .fields.filter(({ name: field, type }) => type !== "record" && !internal.includes(field));
+  const helpOf = (name) => records.find((record) => record.name === name).help;
   const generation = fieldsOf("GenerationOptions");
   return {
     "docs/options.md": {
-      generation: table(generation, (name) => `--${kebabCase(name)}`),
+      generation: `${helpOf("SamplerOptions")}\n\n${table(generation, (name) => `--${kebabCase(name)}`)}`,
       pruning: table(fieldsOf("PruneOptions")),
       memory: table(fieldsOf("MemoryOptions"), (name) => {
         const flag = name in flagNames ? flagNames[name] : kebabCase(name);

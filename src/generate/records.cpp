@@ -31,7 +31,7 @@ constexpr Field kSamplerOptionsFields[] = {
 
 constinit const Record kSamplerOptionsRecord =
     CAMELGPT_RECORD(SamplerOptions, "", kSamplerOptionsFields,
-                    "How the next token is chosen. Order: penalties and biases, topK, typicalP, topP, minP, "
-                    "temperature.");
+                    "How the next token is chosen. The options apply in the order of llama.cpp's default chain: "
+                    "biases, penalties, topK, typicalP, topP, minP, temperature.");
 
 }  // namespace camelgpt

@@ -4,10 +4,7 @@ import type { GenerateParams } from "../../../web/protocol.js";
 import { checkOptions, checkPrompt, flag, ofType, signal, text, texts } from "../check-options.js";
 import { isRecord, rulesOf } from "./rules.js";
 
-/**
- * Options of one generation. The samplers apply in this order: penalties and bias, topK, typicalP, topP, minP,
- * temperature.
- */
+/** Options of one generation. docs/options.md lists them, and the order in which the samplers apply. */
 export interface GenerateOptions extends Partial<GenerationOptions> {
   /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
   logitBias?: Readonly<Record<number, number>>;
