@@ -20,7 +20,7 @@ function sections({ records }) {
   const generation = fieldsOf("GenerationOptions");
   return {
     "docs/options.md": {
-      generation: `${helpOf("SamplerOptions")}\n\n${table(generation, (name) => `--${kebabCase(name)}`)}`,
+      generation: `${wrap(helpOf("SamplerOptions"))}\n\n${table(generation, (name) => `--${kebabCase(name)}`)}`,
       pruning: table(fieldsOf("PruneOptions")),
       memory: table(fieldsOf("MemoryOptions"), (name) => {
         const flag = name in flagNames ? flagNames[name] : kebabCase(name);
@@ -38,7 +38,14 @@ function table(fields, flagOf) {
     return flagOf ? [...cells, flag ? `\`${flag}\`` : ""] : cells;
   });
   const head = ["option", "default", "range", "what it does", ...(flagOf ? ["flag"] : [])];
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+  return aligned([head, ...rows]);
+}
+
+/** In the form that Biome gives to tables. */
+function aligned([head, ...rows]) {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
+  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |\n`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("");
 }
 
 function rangeOf(field) {
