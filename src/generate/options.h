@@ -19,6 +19,8 @@ struct SamplerOptions {
   uint32_t repeat_last = 64;    // how many of the last tokens the penalties see
   float presence_penalty = 0;   // subtracted once from the logit of a token that occurred
   float frequency_penalty = 0;  // subtracted for each occurrence
+  float xtc_probability = 0;    // 0: off; probability of excluding the top choices
+  float xtc_threshold = 0.1f;   // probability from which a token is a top choice
   uint64_t seed = 0;            // the same seed gives the same text
 };
 extern const Record kSamplerOptionsRecord;

@@ -23,6 +23,11 @@ constexpr Field kSamplerOptionsFields[] = {
                    "Subtracted once from the logit of a token that occurred."),
     CAMELGPT_FIELD(SamplerOptions, frequency_penalty, range(-100, 100),
                    "Subtracted from the logit for each time the token occurred."),
+    CAMELGPT_FIELD(SamplerOptions, xtc_probability, range(0, 1),
+                   "Exclude top choices (XTC): with this probability, remove all tokens above `xtcThreshold` except "
+                   "the least probable of them; 0: never. Needs a temperature above 0."),
+    CAMELGPT_FIELD(SamplerOptions, xtc_threshold, range(0, 1),
+                   "Probability from which XTC counts a token as a top choice."),
     CAMELGPT_FIELD(SamplerOptions, seed, range(0, kMaxSeed),
                    "The same seed gives the same text at a temperature above 0. Default: a random one."),
 };
@@ -32,6 +37,6 @@ constexpr Field kSamplerOptionsFields[] = {
 constinit const Record kSamplerOptionsRecord =
     CAMELGPT_RECORD(SamplerOptions, "", kSamplerOptionsFields,
                     "How the next token is chosen. The options apply in the order of llama.cpp's default chain: "
-                    "biases, penalties, topK, typicalP, topP, minP, temperature.");
+                    "biases, penalties, topK, typicalP, topP, minP, XTC, temperature.");
 
 }  // namespace camelgpt

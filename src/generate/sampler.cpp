@@ -1,4 +1,4 @@
-// Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → temperature → draw.
+// Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → XTC → temperature → draw.
 //
 // The steps and their order are those of llama.cpp's sampler chain. Nothing is ever sorted as a whole: top-k selects,
 // and the cuts by probability mass sort only the candidates near the cut.
@@ -249,6 +249,25 @@ size_t keep_min_p(Sampler* sampler, size_t count, float min_p) {
   return kept;
 }
 
+// Exclude top choices (XTC, as text-generation-webui and llama.cpp define it): with the probability xtc_probability,
+// removes all candidates that have at least the probability xtc_threshold, except the least probable of them.
+size_t exclude_top_choices(Sampler* sampler, size_t count) {
+  if (random_unit(sampler->random) >= sampler->options.xtc_probability) return count;
+  const std::span<Candidate> candidates = sampler->candidates.first(count);
+  const double sum = fill_weights(candidates, largest_logit(candidates), 1, sampler->weights);
+  const auto is_top = [&](size_t i) { return sampler->weights[i] >= sampler->options.xtc_threshold * sum; };
+  const Candidate* last = nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    if (is_top(i) && (last == nullptr || is_better(*last, candidates[i]))) last = &candidates[i];
+  }
+  const int32_t spared = last == nullptr ? -1 : last->token;
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (!is_top(i) || candidates[i].token == spared) candidates[kept++] = candidates[i];
+  }
+  return kept;
+}
+
 int32_t draw(Sampler* sampler, size_t count) {
   const std::span<const Candidate> candidates = sampler->candidates.first(count);
   const double sum =
@@ -346,6 +365,7 @@ int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
   if (options.typical_p < 1) count = keep_typical(sampler, count, options.typical_p);
   if (options.top_p < 1) count = keep_top_p(sampler, count, options.top_p);
   if (options.min_p > 0) count = keep_min_p(sampler, count, options.min_p);
+  if (options.xtc_probability > 0) count = exclude_top_choices(sampler, count);
   return draw(sampler, count);
 }
 
