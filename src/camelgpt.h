@@ -28,6 +28,7 @@
 
 #include "base/buffer.h"
 #include "base/file_range.h"
+#include "base/record.h"
 #include "base/status.h"
 #include "generate/sampler.h"
 #include "kernels/kv_layout.h"
@@ -52,6 +53,7 @@ enum class LoadState : uint8_t {
   kReady,    // all tensors are in place; after session_load_eagerly() all but rows of the embedding and output head
   kFailed,   // an earlier call failed; the session can only be destroyed
 };
+CAMELGPT_ENUM(LoadState, "header", "planned", "weights", "ready", "failed")
 LoadState session_load_state(const Session* session);
 
 // Where the caller writes the next bytes of the file, or of a saved state. Its size and address are fixed.
@@ -73,10 +75,20 @@ struct SplitState {
   size_t remaining;     // bytes at the end of the last piece that were not taken because a header ended before them
   uint64_t data_bytes;  // tensor data of the file whose header was completed last, to be fed later
 };
+extern const Record kSplitStateRecord;
 SplitState session_split(const Session* session);
 
 // The size of the file in bytes as its header promises, of a split model of all files together; 0 before kPlanned.
 uint64_t session_file_bytes(const Session* session);
+
+// How matrices of F32 are kept. As halves they take half of the memory; docs/accuracy.md gives the cost.
+enum class FloatWeights : uint8_t {
+  kAuto,   // unchanged if the plan fits, else as halves
+  kExact,  // unchanged
+  kHalf,   // as halves; kBadTensor if a number is too large for one
+};
+CAMELGPT_ENUM(FloatWeights, "auto", "exact", "f16")
+CAMELGPT_ENUM(KvType, "q16", "q8")
 
 // What the model will occupy, in bytes. Known when the header is.
 struct MemoryPlan {
@@ -85,36 +97,29 @@ struct MemoryPlan {
   uint64_t cache_bytes;      // keys and values at context_length, of all sequences
   uint64_t tokenizer_bytes;  // vocabulary and merge tables
   uint64_t workspace_bytes;  // activations, logits, sampling, drafts
-  uint64_t prune_bytes;      // what EPDP keeps beside the model
+  uint64_t prune_bytes;      // EPDP's memory beside the model
   uint64_t staging_bytes;
   uint64_t total_bytes;           // the sum of the six parts in memory
   uint32_t context_length;        // positions in the cache
-  uint32_t model_context_length;  // what the model was trained for
+  uint32_t model_context_length;  // positions the model was trained for
   bool halves;                    // whether matrices of F32 are kept as halves, see FloatWeights
 };
-
-// How matrices of F32 are kept. As halves they take half of the memory; docs/accuracy.md says what that costs.
-enum class FloatWeights : uint8_t {
-  kAuto,   // as they are; as halves where only so the plan fits
-  kExact,  // as they are
-  kHalf,   // as halves; kBadTensor where a number is too large for one
-};
+extern const Record kMemoryPlanRecord;
 
 // What memory depends on beside the model.
 struct MemoryOptions {
-  uint32_t context_length = 0;   // positions; 0: the model's own, at most kDefaultContextLimit
-  KvType kv_type = KvType::k16;  // how keys and values are stored
-  // What of PruneOptions there is to be room for.
-  bool head_rows = false;
-  bool kv_tokens = false;
-  float ffn = 0;  // so much, or less
+  uint32_t context_length = 0;    // positions; 0: the model's own, at most kDefaultContextLimit
+  KvType kv_cache = KvType::k16;  // how keys and values are stored
   FloatWeights weights = FloatWeights::kAuto;
-  uint64_t limit = SIZE_MAX;  // bytes that the plan and what comes beside it may take
-  // Texts that are kept at a time, each with keys and values of its own. A prompt goes on in the one that it has the
-  // longest beginning in common with, where that forgets the least, and else takes the place of the one that was used
-  // least recently, with a copy of that beginning.
+  // Texts that stay cached, each with keys and values of its own. A prompt continues the text with which it shares the
+  // longest beginning, if that forgets the least; otherwise it replaces the least recently used text and starts with a
+  // copy of the shared beginning.
   uint32_t sequences = 1;
+  PruneOptions prune = {};    // pruning to reserve memory for
+  float trained_ffn = 0;      // SidecarInfo::trained_ffn; 0: all neurons
+  uint64_t limit = SIZE_MAX;  // bytes that the plan and the memory beside it may take
 };
+extern const Record kMemoryOptionsRecord;
 inline constexpr uint32_t kMaxSequences = 16;
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
@@ -149,8 +154,10 @@ Status session_feed_rows(Session* session, uint64_t from, size_t size);
 enum class ModelKind : uint8_t {
   kCausal,   // says what comes next
   kMasked,   // says what stands in place of masks, and answers so too
-  kEncoder,  // gives hidden states alone
+  kEncoder,  // gives hidden states only
 };
+CAMELGPT_ENUM(ModelKind, "causal", "masked", "encoder")
+CAMELGPT_ENUM(Pooling, "model", "mean", "first", "last")
 
 // What the model is. The state is kPlanned or later.
 struct ModelInfo {
@@ -161,8 +168,9 @@ struct ModelInfo {
   uint64_t macs_per_token;  // multiply-adds of one decode step in matrices (attention's own excluded); 0 before
                             // session_allocate
   int32_t bos_token, eos_token, mask_token;  // -1 where the model has none
-  bool wants_composed_text;  // texts are to come in Unicode's normalization form C: session_tokenize does not compose
+  bool wants_composed_text;  // texts must be in Unicode's normalization form C: session_tokenize does not compose
 };
+extern const Record kModelInfoRecord;
 Status session_model_info(const Session* session, ModelInfo* info);
 
 // The metadata and the tensor table as JSON, appended to *json. Available from kPlanned until the weights are complete.
@@ -202,13 +210,14 @@ Status session_piece(const Session* session, int32_t token, std::string_view* pi
 
 // How a generation chooses and reports tokens.
 struct GenerationOptions {
-  SamplerOptions sampler;
+  SamplerOptions sampler = {};
   uint32_t max_tokens = 256;   // at least 1
-  bool ignore_eos = false;     // never choose an end token
   uint32_t logprobs = 0;       // most probable tokens to report for each step, at most kMaxLogprobs
   uint32_t steps = 3;          // in which a masked model decides a block of its answer, at least 1
+  bool ignore_eos = false;     // never choose an end token
   bool context_shift = false;  // continue past the end of the context, see kShiftKept; causal models only
 };
+extern const Record kGenerationOptionsRecord;
 inline constexpr uint32_t kMaxLogprobs = 20;
 
 // Generates text after a prompt. The longest prefix of the prompt that a cached sequence holds is not evaluated again.
@@ -279,12 +288,14 @@ enum class ActivityState : uint8_t {
   kMore,          // call session_continue() again
   kNeedsWeights,  // eager loading: feed what session_missing() lists (all weights if it is empty), then call again
 };
+CAMELGPT_ENUM(ActivityState, "done", "more", "needsWeights")
 
 struct ActivityProgress {
   ActivityState state = ActivityState::kDone;
   uint64_t processed = 0;  // by this call: tokens evaluated or chosen, masks decided, bytes transferred
   uint64_t remaining = 0;  // tokens to evaluate, calibration steps, or bytes; of a generation those of its prompt
 };
+extern const Record kActivityProgressRecord;
 
 // Advances the activity. `budget` limits the work of one call: tokens to evaluate; for kSave the bytes to write to the
 // staging buffer; for kRestore the bytes at the start of the staging buffer to take. A generation first evaluates its
@@ -302,11 +313,13 @@ enum class FinishReason : uint8_t {
   kStop,    // the end token or a stop string
   kLength,  // max_tokens or the end of the context
 };
+CAMELGPT_ENUM(FinishReason, "none", "stop", "length")
 
 struct TokenProbability {
   int32_t token;
   float logprob;  // natural logarithm, before any sampling option
 };
+extern const Record kTokenProbabilityRecord;
 
 // The last call of session_continue() on a generation.
 struct GenerationStep {
@@ -314,6 +327,7 @@ struct GenerationStep {
   float logprob = 0;   // NaN unless GenerationOptions::logprobs asks for it
   FinishReason finish = FinishReason::kNone;
 };
+extern const Record kGenerationStepRecord;
 GenerationStep session_generation_step(const Session* session);
 // The text that the step adds: whole characters that cannot become part of a stop string, possibly none. The last step
 // adds everything that was held back.
@@ -352,6 +366,7 @@ struct TokenScore {
   int32_t dense_best;
   float kl;  // divergence of the pruned distribution from the dense one, nats
 };
+extern const Record kTokenScoreRecord;
 // One for each token of the ScoreRequest but the first.
 std::span<const TokenScore> session_scores(const Session* session);
 
@@ -366,15 +381,14 @@ uint32_t session_cached_tokens(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- pruning
 
-// EPDP: steps leave out what cannot matter now. Until a calibration or a sidecar has told what that is, they are dense.
-// kBadOption names the option and its range; kBadState where the model was loaded without room for it. Models that read
-// bytes stay dense.
+// Chooses what EPDP may skip; the running activity ends. Until a calibration or a sidecar says what is safe to skip,
+// steps are dense. kBadOption names the option and its range; kBadState if the model was loaded without memory for it.
+// Byte-level models stay dense.
 Status session_set_pruning(Session* session, const PruneOptions& options);
-Status session_set_prune_mode(Session* session, PruneMode mode);
 
-// Says that the model was trained to answer with this part of its neurons (PruneOptions::ffn), which the sidecar then
-// tells: the modes keep no more of them where memory was taken for it. 0: it was not. Goes before a calibration, or
-// stands alone where the head is too small to be pruned.
+// Declares that the model was trained to answer with this share of its neurons (PruneOptions::ffn); 0: it was not. The
+// sidecar records it, and the modes then keep only these if memory was reserved for it. Called before a calibration, or
+// instead of one if the output head is too small to be pruned.
 Status session_set_trained_ffn(Session* session, float ffn);
 
 // Appends the sidecar (model.epdp): what a calibration learned. kBadState before a calibration.
@@ -383,27 +397,29 @@ Status session_sidecar(const Session* session, Buffer<char>* bytes);
 // another model.
 Status session_use_sidecar(Session* session, std::span<const uint8_t> bytes);
 
-// What was left out since the generation began.
+// What the latest generation skipped.
 struct PruneReport {
   bool calibrated;
-  bool has_large_head;  // whether the output head is large enough to be pruned
-  uint32_t head_rows;   // of the output head that a step scores exactly now
-  uint32_t kv_tokens;   // positions that attention may read in the last step
-  float ffn_kept;  // part of the FFN's neurons that were computed, 0 to 1: all of them unless the gate is a ReLU or
-                   // they were chosen for the prompt
-  uint64_t macs;   // multiply-adds of a decode step in matrices, mean; neurons of closed gates count as if computed
-  uint64_t macs_dense;                 // of a dense step
+  bool has_large_head;      // whether the output head is large enough to be pruned
+  bool head_reserved;       // whether there is memory for a pruned head
+  uint32_t head_rows;       // rows of the output head that a step scores exactly now
+  uint32_t kv_tokens;       // positions that attention may read in the last step
+  float ffn_kept;           // share of the FFN's neurons that were computed, 0 to 1: 1 unless the gate is a ReLU or
+                            // they were chosen for the prompt
+  uint64_t macs_per_token;  // multiply-adds of a decode step in matrices, mean; closed gates count as computed
+  uint64_t macs_per_token_dense;       // of a dense step
   uint64_t drift_checks;               // dense steps beside pruned ones
-  uint64_t drift_events;               // those that found too much drift: from then on more is kept
-  float mean_kl;                       // that they found, nats a token; negative where there was none
+  uint64_t drift_events;               // checks that found too much drift: more is kept from then on
+  float mean_kl;                       // mean of the checks, nats a token; negative if there was none
   uint64_t drafted;                    // tokens that were evaluated as drafts
-  uint64_t accepted;                   // of these, tokens that were chosen
+  uint64_t accepted;                   // drafts that were chosen
   MeasuredCost costs[kMeasuredCosts];  // of the modes exact, balanced and aggressive; zero before a calibration
 };
+extern const Record kPruneReportRecord;
 PruneReport session_prune_report(const Session* session);
 
-// For tests and tools: the logits after the last evaluated token (prefill or step). [vocabulary], or that for each byte
-// of a chunk
+// The logits after the last evaluated token, for tests and tools: [vocabulary], or [chunk length, 258] in a byte-level
+// model.
 std::span<const float> session_logits(const Session* session);
 
 }  // namespace camelgpt

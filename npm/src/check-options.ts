@@ -1,42 +1,30 @@
-// What a caller handed in → the same, known to be right; or an error that names the option, its range and what was found.
+// The values a caller handed in → checked values, or an error that names the option, its range and the value found.
 import { CamelGPTError, excerpt } from "../../web/errors.js";
 
 /** What an option must be. */
-export interface Rule<T = unknown> {
+export interface Rule {
   test(value: unknown): boolean;
   /** The range, in words. */
   expected: string;
-  hint?: string;
-  /** The same rule with a hint for those who break it. */
-  because(hint: string): Rule<T>;
 }
 
-export function ofType<T = unknown>(expected: string, test: (value: unknown) => boolean, hint?: string): Rule<T> {
-  return { test, expected, ...(hint !== undefined && { hint }), because: (why) => ofType(expected, test, why) };
+export function ofType(expected: string, test: (value: unknown) => boolean): Rule {
+  return { test, expected };
 }
 
-export function integer(least: number, most: number): Rule<number> {
-  const range = most >= 2 ** 31 - 1 ? `of at least ${least}` : `from ${least} to ${most}`;
+export function integer(min: number, max: number): Rule {
+  const range = max >= 2 ** 31 - 1 ? `of at least ${min}` : `from ${min} to ${max}`;
   return ofType(
     `a whole number ${range}`,
-    (value) => Number.isSafeInteger(value) && inRange(value as number, least, most),
+    (value) => Number.isSafeInteger(value) && inRange(value as number, min, max),
   );
 }
 
-export function number(least: number, most: number, open: { above?: boolean; below?: boolean } = {}): Rule<number> {
-  const from = open.above ? `above ${least}` : `from ${least}`;
-  const to = open.below ? `below ${most}` : `${most}`;
-  return ofType(`a number ${from} ${open.below ? "and" : open.above ? "and at most" : "to"} ${to}`, (value) => {
-    if (typeof value !== "number" || !inRange(value, least, most)) return false;
-    return !(open.above && value === least) && !(open.below && value === most);
-  });
+function inRange(value: number, min: number, max: number): boolean {
+  return value >= min && value <= max; // false for NaN
 }
 
-function inRange(value: number, least: number, most: number): boolean {
-  return value >= least && value <= most; // false for NaN
-}
-
-export function oneOf(...values: string[]): Rule<string> {
+export function oneOf(...values: readonly string[]): Rule {
   return ofType(values.map((value) => JSON.stringify(value)).join(" or "), (value) => values.includes(value as string));
 }
 
@@ -49,22 +37,17 @@ export function isSignal(value: unknown): value is AbortSignal {
   return tagOf(value) === "AbortSignal";
 }
 
-export const flag: Rule<boolean> = ofType("true or false", (value) => typeof value === "boolean");
-export const text: Rule<string> = ofType(
-  "a text",
-  (value) => typeof value === "string" && firstLoneSurrogate(value) < 0,
-);
-export const texts: Rule<string | string[]> = ofType(
-  "a text, or an array of up to 64 texts, none of them empty",
-  (value) => {
-    const all: unknown[] = Array.isArray(value) ? value : [value];
-    return all.length <= 64 && all.every((each) => text.test(each) && each !== "");
-  },
-);
+export const signal = ofType("an AbortSignal", isSignal);
+export const flag = ofType("true or false", (value) => typeof value === "boolean");
+export const text = ofType("a text", (value) => typeof value === "string" && firstLoneSurrogate(value) < 0);
+export const texts = ofType("a text, or an array of up to 64 texts, none of them empty", (value) => {
+  const all: unknown[] = Array.isArray(value) ? value : [value];
+  return all.length <= 64 && all.every((each) => text.test(each) && each !== "");
+});
 
 /**
- * A copy of `options` without what is undefined. Errors: `bad-option`, for an unknown name (with the nearest known one) and
- * for a value outside its range.
+ * A copy of `options` without what is undefined. Errors: `bad-option`, for an unknown name (with the nearest known one)
+ * and for a value outside its range.
  */
 export function checkOptions<T extends object>(what: string, options: T | undefined, rules: Record<string, Rule>): T {
   if (options === undefined) return {} as T;
@@ -90,7 +73,6 @@ export function checkOptions<T extends object>(what: string, options: T | undefi
       throw new CamelGPTError("bad-option", `The option ${name} is not valid.`, {
         expected: rule.expected,
         found: show(value),
-        hint: rule.hint,
       });
     }
     checked[name] = value;
@@ -98,13 +80,13 @@ export function checkOptions<T extends object>(what: string, options: T | undefi
   return checked as T;
 }
 
-/** Errors: `bad-input` where the value is neither well-formed text nor token ids. */
+/** Errors: `bad-input` if the value is neither well-formed text nor token ids. */
 export function checkPrompt(value: unknown): void {
   if (Array.isArray(value)) checkTokens(value);
   else checkText(value, "a text, or an array of token ids");
 }
 
-/** Errors: `bad-input` where the value is no array of token ids. Which ids exist is for the model to say. */
+/** Errors: `bad-input` if the value is no array of token ids. The model checks which ids exist. */
 export function checkTokens(value: unknown): void {
   if (!Array.isArray(value)) throw wrongKind(value, "an array of token ids");
   const isToken = (token: unknown) => Number.isInteger(token) && inRange(token as number, 0, 2 ** 31 - 1);
@@ -133,9 +115,9 @@ export function wrongKind(value: unknown, expected: string): CamelGPTError {
   return new CamelGPTError("bad-input", "The input is of the wrong kind.", { expected, found: show(value) });
 }
 
-/** Index of the first half of a surrogate pair without its other half; -1 where there is none. */
+/** Index of the first half of a surrogate pair without its other half; -1 if there is none. */
 function firstLoneSurrogate(text: string): number {
-  // Node 20 and all browsers since 2023 answer at once.
+  // Built into Node 20 and all browsers since 2023.
   const quick = text as { isWellFormed?: () => boolean };
   if (quick.isWellFormed?.()) return -1;
   return text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/);
@@ -149,7 +131,7 @@ function show(value: unknown): string {
   return String(value);
 }
 
-/** The known name with the fewest letters changed, where that is less than half of them. */
+/** The known name with the fewest letters changed, if fewer than half are. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, name.length / 2);
@@ -160,7 +142,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** Levenshtein's, by rows. */
+/** The Levenshtein distance, row by row. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

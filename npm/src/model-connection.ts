@@ -2,12 +2,12 @@
 import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
 import type { Release } from "../../web/load/releases/manifest.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
-import { readSidecar, sidecarFacts } from "../../web/load/sidecar.js";
+import { readSidecar } from "../../web/load/sidecar.js";
 import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
 import { WorkerBackend } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
-import { engineOptions, type LoadOptions, memoryOptions, prunesHead, resolveOptions } from "./options.js";
+import { engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
 import { releaseInfo, signatureNote } from "./release.js";
 
 /** Returns the default calibration text. A separate file, since it is rarely needed. */
@@ -110,19 +110,17 @@ export class ModelConnection {
     const options = resolveOptions(this.#options);
     const { location, open, release, sidecar: found } = await resolveSource(this.#source, options, this.#platform);
     this.#release = release;
-    const needsSidecar = epdp !== "off" && (epdp === undefined || named !== undefined || prunesHead(epdp));
-    const sidecar = needsSidecar ? await readSidecar(named, found, location, options, this.#platform) : undefined;
+    const sidecar =
+      epdp === "off" ? undefined : await readSidecar(named, found, location, options, this.#platform);
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
-    const { ffn, headerBytes } = sidecarFacts(sidecar);
-    const prunes = prunesHead(this.#epdp);
     const params: LoadParams = {
       location,
-      memory: memoryOptions(this.#options, this.#epdp, ffn),
+      memory: memoryOptions(this.#options),
       epdp: this.#epdp,
-      eager: eager && prunes && !this.#platform.endsDownloadsWithCall ? headerBytes : undefined,
+      eager: eager && !this.#platform.endsDownloadsWithCall,
       toEnd: sha256 !== undefined,
       sidecar,
-      calibrationText: prunes && !sidecar?.required ? await defaultCalibrationText() : undefined,
+      calibrationText: this.#epdp === "off" || sidecar?.required ? undefined : await defaultCalibrationText(),
       engine: engineOptions(this.#options),
     };
     return { params, open };

@@ -1,12 +1,14 @@
-// The C++ sources go in, build/wasm/camelgpt.mjs (the glue), camelgpt.d.mts and one .wasm per flavour come out, checked:
-// small enough, and with glue that is the same for every flavour and runs in any runtime.
+// The C++ sources go in, build/wasm comes out: camelgpt.mjs (the glue), camelgpt.d.mts, records.ts (types, layouts and
+// rules of the structs that cross the border), records.json (the tables it was made from) and one .wasm per flavour,
+// checked: small enough, and with one glue for every flavour that runs in any runtime.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildWithEmscripten } from "./cmake.mjs";
-import { Problem, repositoryRoot, say } from "./run.mjs";
+import { readTables, recordsModule } from "./records.mjs";
+import { capture, Problem, repositoryRoot, say } from "./run.mjs";
 
 const flavours = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
-const mostWasmBytes = 500_000;
+const maxWasmBytes = 500_000;
 // What the glue must not contain: code of one runtime, code made from strings, a search for the .wasm.
 const foreignToGlue = [
   /\beval\(/,
@@ -32,14 +34,22 @@ export async function buildWasm(tools) {
   writeIfChanged(join(folder, "camelgpt.mjs"), glue);
   const types = readFileSync(join(cmakeFolder, "types/camelgpt.d.mts"), "utf8");
   writeIfChanged(join(folder, "camelgpt.d.mts"), Buffer.from(withHeap(types)));
+  const tables = printRecords(tools, join(cmakeFolder, "print_records.cjs"));
+  writeIfChanged(join(folder, "records.json"), Buffer.from(tables));
+  writeIfChanged(join(folder, "records.ts"), Buffer.from(recordsModule(readTables(tables))));
   for (const flavour of flavours) {
     const bytes = readFileSync(join(cmakeFolder, flavour, "camelgpt.wasm"));
     const name = `camelgpt-${flavour}.wasm`;
-    say(`build: ${name} is ${bytes.length} bytes of at most ${mostWasmBytes}`);
-    if (bytes.length > mostWasmBytes)
-      throw new Problem(`${name} has ${bytes.length} bytes, more than ${mostWasmBytes}`);
+    say(`build: ${name} is ${bytes.length} bytes of at most ${maxWasmBytes}`);
+    if (bytes.length > maxWasmBytes) throw new Problem(`${name} has ${bytes.length} bytes, more than ${maxWasmBytes}`);
     writeIfChanged(join(folder, name), bytes);
   }
+}
+
+function printRecords({ node24 }, program) {
+  const printed = capture(node24, [program]);
+  if (!printed.ok) throw new Problem(`the tables of records could not be printed: ${printed.stderr}`);
+  return printed.stdout;
 }
 
 function checkGlue(glue) {
@@ -60,7 +70,7 @@ function withHeap(types) {
   );
 }
 
-/** What did not change keeps its time, so that the steps after this one see nothing to do. */
+/** Leaves an unchanged file alone, so that later steps see nothing to do. */
 function writeIfChanged(path, bytes) {
   if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileSync(path, bytes);
 }

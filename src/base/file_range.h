@@ -3,11 +3,14 @@
 
 #include <cstdint>
 
+#include "base/record.h"
+
 namespace camelgpt {
 
 // Bytes `from` to `to` - 1.
 struct FileRange {
   uint64_t from = 0, to = 0;
 };
+extern const Record kFileRangeRecord;
 
 }  // namespace camelgpt

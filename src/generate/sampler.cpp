@@ -1,4 +1,4 @@
-// Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → temperature → draw.
+// Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → XTC → temperature → draw.
 //
 // The steps and their order are those of llama.cpp's sampler chain. The vocabulary is never sorted: top-k selects, and
 // the cuts by probability mass sort only the candidates near the cut.
@@ -23,49 +23,6 @@ namespace camelgpt {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-// ----------------------------------------------------------------------------------------------------------- options
-
-struct OptionRange {
-  const char* name;  // as scripts write it
-  float value;
-  float low;
-  bool low_included;
-  float high;
-  bool high_included;
-  const char* hint;
-};
-
-Status check_range(const OptionRange& range) {
-  const bool above = range.low_included ? range.value >= range.low : range.value > range.low;
-  const bool below = range.high_included ? range.value <= range.high : range.value < range.high;
-  if (above && below) return Status();  // never true for NaN
-  Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", range.name);
-  status = with_expected(status, "a number %s %g and %s %g", range.low_included ? "at least" : "above", range.low,
-                         range.high_included ? "at most" : "below", range.high);
-  status = std::isnan(range.value) ? with_found(status, "NaN") : with_found(status, "%g", range.value);
-  return with_hint(status, "%s", range.hint);
-}
-
-Status check_options(const SamplerOptions& options) {
-  const OptionRange ranges[] = {
-      {"temperature", options.temperature, 0, true, 100, true, "0 always takes the most probable token."},
-      {"topP", options.top_p, 0, false, 1, true, "1 turns it off."},
-      {"minP", options.min_p, 0, true, 1, false, "0 turns it off."},
-      {"typicalP", options.typical_p, 0, false, 1, true, "1 turns it off."},
-      {"repeatPenalty", options.repeat_penalty, 0, false, 100, true, "1 turns it off."},
-      {"presencePenalty", options.presence_penalty, -100, true, 100, true, "0 turns it off."},
-      {"frequencyPenalty", options.frequency_penalty, -100, true, 100, true, "0 turns it off."},
-  };
-  for (const OptionRange& range : ranges) CAMELGPT_TRY(check_range(range));
-  if (options.repeat_last > kMaxRepeatLast) {
-    Status status = make_error(ErrorCode::kBadOption, "The option repeatLast is out of range.");
-    status = with_expected(status, "an integer from 0 to %u", kMaxRepeatLast);
-    status = with_found(status, "%u", options.repeat_last);
-    return with_hint(status, "0 turns the penalties off.");
-  }
-  return Status();
-}
 
 bool has_penalties(const SamplerOptions& options) {
   return options.repeat_last > 0 &&
@@ -289,6 +246,25 @@ size_t keep_min_p(Sampler* sampler, size_t count, float min_p) {
   return kept;
 }
 
+// Exclude top choices (XTC, as text-generation-webui and llama.cpp define it): with the probability xtc_probability,
+// removes all candidates that have at least the probability xtc_threshold, except the least probable of them.
+size_t exclude_top_choices(Sampler* sampler, size_t count) {
+  if (random_unit(sampler->random) >= sampler->options.xtc_probability) return count;
+  const std::span<Candidate> candidates = sampler->candidates.first(count);
+  const double sum = fill_weights(candidates, largest_logit(candidates), 1, sampler->weights);
+  const auto is_top = [&](size_t i) { return sampler->weights[i] >= sampler->options.xtc_threshold * sum; };
+  const Candidate* last = nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    if (is_top(i) && (last == nullptr || is_better(*last, candidates[i]))) last = &candidates[i];
+  }
+  const int32_t spared = last == nullptr ? -1 : last->token;
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (!is_top(i) || candidates[i].token == spared) candidates[kept++] = candidates[i];
+  }
+  return kept;
+}
+
 int32_t draw(Sampler* sampler, size_t count) {
   const std::span<const Candidate> candidates = sampler->candidates.first(count);
   const double sum =
@@ -324,7 +300,7 @@ void sampler_share(const Sampler& owner, Sampler* sampler) {
 }
 
 Status sampler_configure(Sampler* sampler, const SamplerOptions& options) {
-  CAMELGPT_TRY(check_options(options));
+  CAMELGPT_TRY(record_check(kSamplerOptionsRecord, &options));
   Buffer<int32_t> recent;
   Buffer<TokenCount> counts;
   const size_t slots = options.repeat_last == 0 ? 0 : std::bit_ceil(2 * options.repeat_last);
@@ -358,6 +334,16 @@ Status sampler_add_bias(Sampler* sampler, int32_t token, float bias) {
   return Status();
 }
 
+bool sampler_is_greedy(const Sampler& sampler) {
+  return sampler.options.temperature == 0 && !has_penalties(sampler.options) && sampler.biases.empty();
+}
+
+const char* sampler_vocabulary_option(const SamplerOptions& options) {
+  if (options.repeat_penalty != 1) return "repeatPenalty";
+  if (options.presence_penalty != 0) return "presencePenalty";
+  return options.frequency_penalty != 0 ? "frequencyPenalty" : nullptr;
+}
+
 void sampler_accept(Sampler* sampler, int32_t token) {
   assert(token >= 0 && static_cast<uint32_t>(token) < sampler->vocabulary);
   if (sampler->recent.empty()) return;
@@ -384,6 +370,7 @@ int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
   if (options.typical_p < 1) count = keep_typical(sampler, count, options.typical_p);
   if (options.top_p < 1) count = keep_top_p(sampler, count, options.top_p);
   if (options.min_p > 0) count = keep_min_p(sampler, count, options.min_p);
+  if (options.xtc_probability > 0) count = exclude_top_choices(sampler, count);
   return draw(sampler, count);
 }
 

@@ -7,22 +7,9 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/status.h"
+#include "generate/options.h"
 
 namespace camelgpt {
-
-struct SamplerOptions {
-  float temperature = 0;        // 0: always the most probable token; otherwise 0 < t <= 100
-  uint32_t top_k = 40;          // 0: off
-  float top_p = 0.95f;          // (0, 1]
-  float min_p = 0.05f;          // [0, 1)
-  float typical_p = 1;          // (0, 1]
-  float repeat_penalty = 1;     // (0, 100]
-  uint32_t repeat_last = 64;    // 0 .. kMaxRepeatLast
-  float presence_penalty = 0;   // [-100, 100]
-  float frequency_penalty = 0;  // [-100, 100]
-  uint64_t seed = 0;
-};
-inline constexpr uint32_t kMaxRepeatLast = 4096;
 
 struct LogitBias {
   int32_t token;
@@ -69,6 +56,13 @@ Status sampler_configure(Sampler* sampler, const SamplerOptions& options);
 // Adds a bias to the logit of a token; several biases of a token add up. kBadOption if the token is not in the
 // vocabulary or the bias is NaN or +infinity.
 Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
+
+// Whether the sampler always chooses the largest logit as the model computed it: no option changes the logits or draws.
+bool sampler_is_greedy(const Sampler& sampler);
+
+// The first option in use that needs a vocabulary, for example "repeatPenalty"; null if there is none. Byte-level
+// models, which choose byte by byte, support none of these.
+const char* sampler_vocabulary_option(const SamplerOptions& options);
 
 // Records a token of the prompt or answer for the penalties.
 void sampler_accept(Sampler* sampler, int32_t token);

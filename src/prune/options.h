@@ -2,42 +2,70 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
-#include "base/status.h"
+#include "base/record.h"
+#include "model/config.h"
 
 namespace camelgpt {
-
-struct ModelConfig;
 
 enum class PruneMode : uint8_t {
   kOff,         // nothing: the dense model, bit for bit
   kExact,       // as much as leaves nearly every greedy answer the same (docs/epdp.md)
   kBalanced,    // mean KL divergence of at most 0.02 nats a token from the dense model
   kAggressive,  // 0.1
+  kCustom,      // the numbers of PruneOptions
 };
+CAMELGPT_ENUM(PruneMode, "off", "exact", "balanced", "aggressive", "custom")
 
 struct PruneOptions {
-  uint32_t head_rows = 0;  // of the output head that are scored exactly in a step; 0: all
-  float margin =
-      0;  // nats: the head is scored in full where the best logit is less than that above what was not selected
+  uint32_t head_rows = 0;  // rows of the output head that a step scores exactly; 0: all
+  float margin = 0;        // nats: all rows are scored if the best logit leads the unselected rows by less than this
   uint32_t kv_tokens = 0;  // positions that attention reads in a layer, in whole pages; 0: all
-  float ffn = 0;  // part of the neurons of the feed-forward networks, those that matter most to the prompt; 0 or 1: all
-  bool drafts = false;  // verify what followed earlier in the text in one batch, where it is likely to follow again
-  float max_kl = 0;     // nats a token, mean: more than that from the dense model (2.5 times that where attention is
-                        // pruned too) and less is left out; 0: nobody looks
+  float ffn = 0;           // share of the neurons of the feed-forward networks, the most important ones for the prompt;
+                           // 0 or 1: all
+  bool drafts = false;     // verify text that is likely to repeat as a batch
+  float max_kl = 0;        // nats a token, mean: the drift guard prunes less above it (above 2.5 times it if attention
+                           // is pruned too); 0: disabled
+  PruneMode mode = PruneMode::kCustom;  // any other mode replaces the numbers
 };
+extern const Record kPruneOptionsRecord;
 
-// What pruning was measured to cost on text of the calibration that was kept back: one for each mode but `off`.
+// Cost of a mode on the held-out part of the calibration text.
 struct MeasuredCost {
   uint32_t head_rows;  // scored exactly
   float kl;            // mean, nats a token
-  float top1;          // part of the tokens whose most probable one is the dense model's, 0 to 1
+  float top1;          // share of the tokens whose most probable one is the dense model's, 0 to 1
 };
 inline constexpr uint32_t kMeasuredCosts = 3;
+extern const Record kMeasuredCostRecord;
 
+// The numbers of a mode other than kCustom.
 PruneOptions prune_options(PruneMode mode, const ModelConfig& config);
 
 // kBadOption names the option, its range and the value.
 Status check_prune_options(const PruneOptions& options, const ModelConfig& config);
+
+// Memory that pruning needs beside the model.
+struct PruneRoom {
+  bool head;       // for a pruned output head
+  bool attention;  // for comparing pruned attention with the dense model
+  float ffn;       // for this share of the neurons; 0 or 1: none
+};
+// `trained_ffn`: the share of its neurons that the model was trained to answer with, which the modes keep; 0: all.
+PruneRoom prune_room(const PruneOptions& options, float trained_ffn);
+
+// What a load needs to know of a sidecar. The rest is checked when the model is there (session_use_sidecar).
+struct SidecarInfo {
+  bool used = false;          // whether the options prune anything that the sidecar describes
+  uint64_t header_bytes = 0;  // size of the header of the model's file, for eager loading; 0: no eager loading
+  float trained_ffn = 0;      // see prune_room; 0: not trained for it
+};
+extern const Record kSidecarInfoRecord;
+
+// `bytes`: the first ones of the file, at least kSidecarHeaderBytes. Nothing is known of a file of another format or
+// version.
+SidecarInfo sidecar_info(std::span<const uint8_t> bytes, const PruneOptions& options);
+inline constexpr size_t kSidecarHeaderBytes = 96;
 
 }  // namespace camelgpt

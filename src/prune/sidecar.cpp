@@ -23,7 +23,7 @@ struct Header {
   MeasuredCost costs[kMeasuredCosts];
   float ffn;  // Sidecar::ffn
 };
-static_assert(sizeof(Header) == 96);
+static_assert(sizeof(Header) == kSidecarHeaderBytes);
 constexpr size_t kChecksumEnd = 16;  // the checksum covers the bytes from here
 
 Status damaged(const char* found) {
@@ -161,6 +161,18 @@ Status sidecar_read(const Model& model, std::span<const uint8_t> bytes, PrunedHe
   head->tail_shift = header.tail_shift;
   head->packed = true;
   return {};
+}
+
+SidecarInfo sidecar_info(std::span<const uint8_t> bytes, const PruneOptions& options) {
+  SidecarInfo info;
+  info.used = prune_room(options, 0).head;
+  Header header;
+  if (!info.used || bytes.size() < sizeof header) return info;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.version != kVersion) return info;
+  if (header.rank > 0) info.header_bytes = header.data_position;
+  if (header.ffn > 0 && header.ffn < 1) info.trained_ffn = header.ffn;
+  return info;
 }
 
 Status sidecar_check_head(const Model& model, const Sidecar& sidecar) {

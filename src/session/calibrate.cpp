@@ -77,30 +77,28 @@ Status begin_calibration(Session* s, std::span<const int32_t> tokens) {
 
 }  // namespace
 
-Status session_set_pruning(Session* session, const PruneOptions& options) {
+Status session_set_pruning(Session* session, const PruneOptions& wanted) {
   Session* s = session;
   if (s->state != LoadState::kReady) return not_ready();
+  const ModelConfig& config = config_of(*s);
+  CAMELGPT_TRY(record_check(kPruneOptionsRecord, &wanted));
   if (s->chunks.in_use()) return {};  // byte-level models stay dense
-  CAMELGPT_TRY(check_prune_options(options, config_of(*s)));
+  CAMELGPT_TRY(check_prune_options(wanted, config));
+  const bool by_mode = wanted.mode != PruneMode::kCustom;
+  const PruneOptions options = by_mode ? prune_options(wanted.mode, config) : wanted;
   const PruneMemory& memory = s->memory.pruning;
-  const uint32_t kept = kept_neurons(config_of(*s), options.ffn);
+  const uint32_t kept = kept_neurons(config, options.ffn);
   if (memory.dense.empty() && (options.head_rows != 0 || options.kv_tokens != 0)) return no_memory_reserved();
   if (options.head_rows != 0 && !memory.head_reserved) return no_memory_reserved();
   if (kept != memory.neurons.kept && kept != 0) return no_memory_reserved();
   s->activity = {};
-  s->pruning.options = options;
-  s->pruning.by_mode = false;
-  if (kept == 0) s->pruning.options.ffn = 0;
-  s->pruning.neurons_of = nullptr;
+  Pruning& p = s->pruning;
+  p.options = options;
+  p.by_mode = by_mode && wanted.mode != PruneMode::kOff;
+  if (kept == 0) p.options.ffn = 0;
+  p.neurons_of = nullptr;
   pruning_restart(s, latest_sequence(s), 0, 0);
-  return {};
-}
-
-Status session_set_prune_mode(Session* session, PruneMode mode) {
-  if (session->state != LoadState::kReady) return not_ready();
-  CAMELGPT_TRY(session_set_pruning(session, prune_options(mode, config_of(*session))));
-  session->pruning.by_mode = mode != PruneMode::kOff && !session->chunks.in_use();
-  take_trained_ffn(session);
+  if (by_mode) take_trained_ffn(s);
   return {};
 }
 

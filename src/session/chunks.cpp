@@ -25,10 +25,8 @@ std::string_view piece(const Session& s, int32_t token) { return chunks_bytes(s.
 bool is_control(const Session&, int32_t token) { return token == kEndChunk; }
 
 Status configure(Session*, const GenerationOptions& options, Sequence* sequence) {
-  const SamplerOptions& o = options.sampler;
-  if (o.repeat_penalty != 1) return needs_vocabulary("repeatPenalty");
-  if (o.presence_penalty != 0) return needs_vocabulary("presencePenalty");
-  if (o.frequency_penalty != 0) return needs_vocabulary("frequencyPenalty");
+  const char* option = sampler_vocabulary_option(options.sampler);
+  if (option != nullptr) return needs_vocabulary(option);
   return options.ignore_eos ? sampler_add_bias(&sequence->sampler, kEndByte, -HUGE_VALF) : Status{};
 }
 

@@ -20,10 +20,8 @@ uint64_t rows_scored(const PrunedHead& head) {
 
 // Whether the step takes the most probable token and reports nothing else.
 bool takes_best(const Session& s, const Sequence& q) {
-  if (s.activity.kind != ActivityKind::kGenerate || q.generation.options.logprobs != 0) return false;
-  const SamplerOptions& o = q.sampler.options;
-  return o.temperature == 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 && o.frequency_penalty == 0 &&
-         q.sampler.biases.empty();
+  const bool reports = s.activity.kind != ActivityKind::kGenerate || q.generation.options.logprobs != 0;
+  return !reports && sampler_is_greedy(q.sampler);
 }
 
 // Whether the `rows` rows with the highest coarse logits are in place; otherwise loader->missing lists them.

@@ -8,12 +8,6 @@
 namespace camelgpt {
 namespace {
 
-Status bad_option(const char* name, const char* range, uint32_t found) {
-  Status status = make_error(ErrorCode::kBadOption, "The option %s is out of range.", name);
-  status = with_expected(status, "%s", range);
-  return found == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", found);
-}
-
 // Of three drafts, this many must be right on average for verification to pay: a batch of four tokens takes 2.4 times
 // as long as one token without a dot product of bytes, and 1.9 times with one. A little more, because guesses are
 // uncertain.
@@ -197,13 +191,7 @@ Status no_token() {
 }
 
 Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence) {
-  if (options.max_tokens == 0 || options.max_tokens == UINT32_MAX) {
-    return bad_option("maxTokens", "a whole number of at least 1", options.max_tokens);
-  }
-  if (options.steps == 0 || options.steps == UINT32_MAX) {
-    return bad_option("steps", "a whole number of at least 1", options.steps);
-  }
-  if (options.logprobs > kMaxLogprobs) return bad_option("logprobs", "0 to 20", options.logprobs);
+  CAMELGPT_TRY(record_check(kGenerationOptionsRecord, &options));
   CAMELGPT_TRY(sampler_configure(&sequence->sampler, options.sampler));
   stop_strings_clear(&sequence->stops);
   return session->token_form->configure(session, options, sequence);

@@ -12,7 +12,7 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
   const ModelConfig& config = memory->model.config;
   binder->header = &header;
   binder->arena = arena;
-  binder->head_by_rows = options.head_rows && pruned_head_rank(config) != 0;
+  binder->head_by_rows = prune_room(options.prune, options.trained_ffn).head && pruned_head_rank(config) != 0;
   CheckedSize before = 0;
   const auto taken = [&] {
     const uint64_t bytes = arena->used().value - before.value;
@@ -22,7 +22,7 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
   CAMELGPT_TRY(model_bind(binder, &memory->model));
   plan->weight_bytes = taken();
   for (uint32_t i = 0; i < options.sequences; ++i) {
-    CAMELGPT_TRY(cache_reserve(config, context, options.kv_type, arena, &memory->caches[i]));
+    CAMELGPT_TRY(cache_reserve(config, context, options.kv_cache, arena, &memory->caches[i]));
   }
   plan->cache_bytes = taken();
   workspace_reserve(memory->model, context, arena, &memory->workspace);
@@ -71,8 +71,7 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
   if (requested > limit) {
     Status status = make_error(ErrorCode::kBadOption, "The option contextLength is out of range.");
     status = with_expected(status, "1 to %u, the model's own context", limit);
-    status = requested == UINT32_MAX ? with_found(status, "not a positive whole number")
-                                     : with_found(status, "%u", requested);
+    status = with_found(status, "%u", requested);
     return with_hint(status, "Leave contextLength out to get a sensible one.");
   }
   *context = requested;
@@ -85,11 +84,10 @@ constexpr uint64_t kMaxKeptChunks = 1u << 15;
 Status check_sequences(const Session& s, uint32_t sequences, uint32_t context) {
   const bool has_chunks = s.chunks.in_use();
   const uint64_t limit = has_chunks ? std::min<uint64_t>(kMaxSequences, kMaxKeptChunks / context) : kMaxSequences;
-  if (sequences == 1 || (sequences != 0 && sequences <= limit)) return {};
+  if (sequences == 1 || sequences <= limit) return {};
   Status status = make_error(ErrorCode::kBadOption, "The option sequences is out of range.");
   status = with_expected(status, "1 to %llu", static_cast<unsigned long long>(std::max<uint64_t>(limit, 1)));
-  status =
-      sequences == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", sequences);
+  status = with_found(status, "%u", sequences);
   if (!has_chunks) return status;
   return with_hint(status, "A byte-level model can cache %llu tokens in all: choose a shorter contextLength.",
                    static_cast<unsigned long long>(kMaxKeptChunks));
@@ -143,6 +141,7 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   if (s.state != LoadState::kPlanned) {
     return make_error(ErrorCode::kBadState, "Memory is planned before it is allocated.");
   }
+  CAMELGPT_TRY(record_check(kMemoryOptionsRecord, &options));
   *plan = {};
   CAMELGPT_TRY(resolve_context(s, options.context_length, &plan->context_length));
   CAMELGPT_TRY(check_sequences(s, options.sequences, plan->context_length));

@@ -23,11 +23,12 @@ double pruned_macs(const Session& s, const StepPruning& p, uint32_t head_rows, d
 void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
                      PruneMemory* memory) {
   const ModelConfig& c = model.config;
-  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, options.ffn) : 0;
-  memory->head_reserved = options.head_rows;
-  if (options.head_rows) pruned_head_reserve(c, arena, &memory->head);
+  const PruneRoom room = prune_room(options.prune, options.trained_ffn);
+  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, room.ffn) : 0;
+  memory->head_reserved = room.head;
+  if (room.head) pruned_head_reserve(c, arena, &memory->head);
   if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &memory->neurons);
-  if (options.head_rows || options.kv_tokens || kept != 0) memory->dense = arena->take<float>(c.vocabulary);
+  if (room.head || room.attention || kept != 0) memory->dense = arena->take<float>(c.vocabulary);
 }
 
 PruneReport session_prune_report(const Session* session) {
@@ -37,7 +38,8 @@ PruneReport session_prune_report(const Session* session) {
   PruneReport report{};
   report.has_large_head = pruned_head_rank(c) != 0;
   report.calibrated = s.memory.pruning.head.packed || s.pruning.calibration.result.ffn != 0;
-  report.macs_dense = model_of(s).macs_per_token;
+  report.head_reserved = s.memory.pruning.head_reserved;
+  report.macs_per_token_dense = model_of(s).macs_per_token;
   report.head_rows = c.vocabulary;
   report.ffn_kept = 1;
   report.mean_kl = -1;
@@ -58,7 +60,7 @@ PruneReport session_prune_report(const Session* session) {
     skipping_share = static_cast<double>(p.skipping_steps) / static_cast<double>(p.steps);
     report.ffn_kept = static_cast<float>(1 - skipping_share * (c.ffn - s.memory.pruning.neurons.kept) / c.ffn);
   }
-  report.macs = static_cast<uint64_t>(pruned_macs(s, p, report.head_rows, skipping_share));
+  report.macs_per_token = static_cast<uint64_t>(pruned_macs(s, p, report.head_rows, skipping_share));
   report.drift_checks = p.guard.checks;
   report.drift_events = p.guard.events;
   if (p.guard.checks != 0) report.mean_kl = static_cast<float>(p.guard.mean_kl);

@@ -1,6 +1,6 @@
 // The rest of an eager load: the remaining weights arrive while the model answers, and rows that a step needs are
 // fetched first.
-import type { Engine, FileRange } from "../engine.js";
+import type { Engine, FileRange } from "../engine/engine.js";
 import { disposedError } from "../errors.js";
 import { pause } from "../pause.js";
 import type { Progress } from "./progress.js";

@@ -1,6 +1,6 @@
 // A source of bytes → a model in the engine. The bytes pass through the engine's staging buffer; the file is never in
 // memory as a whole.
-import type { Engine, MemoryOptions } from "../engine.js";
+import type { Engine, MemoryOptions } from "../engine/engine.js";
 import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
@@ -45,7 +45,7 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
     if (ranges) engine.loadEagerly();
     await feedWeights();
     if (options.toEnd) await readToEnd();
-    if (ranges && !engine.isWhole) background = new BackgroundLoad(engine, source, ranges, progress);
+    if (ranges && !engine.isComplete) background = new BackgroundLoad(engine, source, ranges, progress);
   } finally {
     if (!background) await source.close();
   }
@@ -115,10 +115,10 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
       if (isFileStart) {
         expectFiles(split.files, source);
         if (source.files) {
-          const tail = engine.staging().slice(filled - split.left, filled);
-          await orAborted(source.files.endHeader(tail, split.data), signal);
-          position -= split.left;
-          progress.expectRepeated(split.left);
+          const tail = engine.staging().slice(filled - split.remaining, filled);
+          await orAborted(source.files.endHeader(tail, split.dataBytes), signal);
+          position -= split.remaining;
+          progress.expectRepeated(split.remaining);
         }
       }
       if (engine.loadState !== "header") return;

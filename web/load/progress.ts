@@ -1,5 +1,5 @@
 // Counts the bytes of a load and reports them.
-import type { Engine } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import type { ProgressEvent } from "../types.js";
 import type { ByteSource } from "./sources/source.js";
 

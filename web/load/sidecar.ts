@@ -21,37 +21,6 @@ export interface Sidecar {
   required: boolean;
 }
 
-// The header, see docs/formats.md.
-const version = 3;
-const headerBytes = 96;
-const dataPositionAt = 32;
-const rankAt = 48;
-const ffnAt = 92;
-
-/** The fields of a sidecar that are needed before the model is loaded. The engine checks everything else. */
-export interface SidecarFacts {
-  /** Fraction of the neurons that the model was trained to answer with. The memory plan depends on it. */
-  ffn: number;
-  /**
-   * Size of the header of the model's file, if the sidecar contains a pruned output head: then steps need only some
-   * rows of the head, and eager loading is possible.
-   */
-  headerBytes: number | undefined;
-}
-
-export function sidecarFacts(sidecar: Sidecar | undefined): SidecarFacts {
-  const { bytes } = sidecar ?? {};
-  const view =
-    bytes && bytes.length >= headerBytes ? new DataView(bytes.buffer, bytes.byteOffset, headerBytes) : undefined;
-  if (view?.getUint32(4, true) !== version) return { ffn: 1, headerBytes: undefined };
-  const ffn = view.getFloat32(ffnAt, true);
-  const hasHead = view.getUint32(rankAt, true) > 0;
-  return {
-    ffn: ffn > 0 && ffn < 1 ? ffn : 1,
-    headerBytes: hasHead ? Number(view.getBigUint64(dataPositionAt, true)) : undefined,
-  };
-}
-
 /**
  * Reads the sidecar that the user named, or else the one of the release, or else the one next to the model. Errors:
  * those of reading.

@@ -1,9 +1,10 @@
 // Teaches dynamic pruning what it can leave out of a model: by a calibration text, or from a sidecar.
-import type { Engine } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import { asCamelGPTError, throwIfAborted } from "../errors.js";
 import type { Sidecar } from "../load/sidecar.js";
-import { pacer, pause } from "../pause.js";
+import { pause } from "../pause.js";
 import type { Calibration } from "../types.js";
+import { runActivity } from "./activity.js";
 import type { CalibrateParams } from "./params.js";
 
 export interface CalibrationContext {
@@ -25,8 +26,9 @@ export async function calibrate(
   throwIfAborted(context.signal);
   engine.setTrainedFfn(ffn === 1 ? 0 : ffn);
   if (ffn === 1 || engine.hasLargeHead()) {
-    engine.calibrateBegin(engine.tokenize(text, true, true));
-    await finishCalibration(engine, context);
+    engine.calibrate(engine.tokenize(text, true, true));
+    const total = engine.remaining;
+    await runActivity(engine, context.signal, (remaining) => context.onProgress?.(1 - remaining / total));
   }
   return { sidecar: engine.sidecar(), costs: engine.pruneReport().costs };
 }
@@ -47,17 +49,19 @@ export class IdleCalibration {
   async run(isIdle: () => boolean): Promise<void> {
     if (this.#isRunning || this.#state === "ended") return;
     this.#isRunning = true;
+    let isInterrupted = true; // calls have used the engine since the last run
     try {
       for (;;) {
         await pause(); // lets calls arrive
         if (!isIdle()) return;
-        if (this.#state === "new") {
-          this.#state = "begun";
-          this.#engine.calibrateBegin(this.#engine.tokenize(this.#text, true, true));
-        } else if (this.#engine.calibrateContinue() === 0) {
+        if (this.#state === "new") this.#engine.calibrate(this.#engine.tokenize(this.#text, true, true));
+        else if (isInterrupted) this.#engine.calibrate();
+        else if (this.#engine.advance().state === "done") {
           this.#state = "ended";
           return;
         }
+        if (this.#state === "new") this.#state = "begun";
+        isInterrupted = false;
       }
     } catch {
       this.#state = "ended";
@@ -76,16 +80,4 @@ export function useSidecar(engine: Engine, { bytes, name, required }: Sidecar, n
     const { message, expected, found } = asCamelGPTError(error);
     notes.push(`${name} is not used: ${message} (expected ${expected}, found ${found})`);
   }
-}
-
-async function finishCalibration(engine: Engine, { signal, onProgress }: CalibrationContext): Promise<void> {
-  const pace = pacer();
-  let total = 0;
-  for (let remaining = engine.calibrateContinue(); remaining > 0; remaining = engine.calibrateContinue()) {
-    total ||= remaining + 1;
-    onProgress?.(1 - remaining / total);
-    await pace();
-    throwIfAborted(signal);
-  }
-  onProgress?.(1);
 }

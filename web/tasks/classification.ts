@@ -1,9 +1,9 @@
 // A text and labels → the probability of each label as the answer to a prompt.
-import type { Engine } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, excerpt, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { Classification } from "../types.js";
-import { prefillSlice } from "./generation.js";
+import { runActivity } from "./activity.js";
 import type { ClassifyParams } from "./params.js";
 
 /** A task that the model was trained for, from its metadata `camelgpt.tasks`. */
@@ -43,12 +43,13 @@ export async function classify(
     }
     if (kind === "masked" && answer.length !== maskCount) {
       maskCount = answer.length;
-      engine.predictBegin([...prompt, ...answer.map(() => maskToken ?? 0)], prompt.length);
+      engine.evaluateMasks([...prompt, ...answer.map(() => maskToken ?? 0)], prompt.length);
+      await runActivity(engine, signal);
     }
     const logprobs =
       kind === "masked"
         ? answer.map((token, i) => engine.predict(prompt.length + i, { token }))
-        : await causalLogprobs(engine, prompt, answer, pace);
+        : await causalLogprobs(engine, prompt, answer, signal);
     meanLogprobs.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
     await pace();
     throwIfAborted(signal);
@@ -66,10 +67,10 @@ async function causalLogprobs(
   engine: Engine,
   prompt: number[],
   answer: number[],
-  pace: () => Promise<void> | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  engine.scoreBegin([...prompt, ...answer], false);
-  while (engine.scoreContinue(prefillSlice) > 0) await pace();
+  engine.score([...prompt, ...answer], false);
+  await runActivity(engine, signal);
   return engine
     .scores()
     .slice(-answer.length)

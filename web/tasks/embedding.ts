@@ -1,8 +1,8 @@
 // Texts → embeddings.
-import type { Engine } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import { throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
-import { prefillSlice } from "./generation.js";
+import { runActivity } from "./activity.js";
 import type { EmbedParams } from "./params.js";
 
 /** Errors: `bad-input` for an empty text, `context-overflow` if a text does not fit and `truncate` is false. */
@@ -20,11 +20,8 @@ export async function embed(
     // Keeps the last token, which may be a special token of the tokenizer.
     if (truncate && tokens.length > contextLength)
       tokens = [...tokens.slice(0, contextLength - 1), ...tokens.slice(-1)];
-    engine.embedBegin(tokens, pooling, normalize);
-    while (engine.embedContinue(prefillSlice) > 0) {
-      await pace();
-      throwIfAborted(signal);
-    }
+    engine.embed(tokens, pooling, normalize);
+    await runActivity(engine, signal);
     vectors.push(engine.embedding());
     await pace();
   }

@@ -1,32 +1,11 @@
 // A prompt → its continuation, piece by piece. This loop drives the core.
-import type { Engine, SamplingOptions } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "../errors.js";
 import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
 import type { FinishReason, Generated, StepLogprobs } from "../types.js";
+import { sliceTokens } from "./activity.js";
 import type { GenerateParams } from "./params.js";
-
-/** Tokens that one call of the engine evaluates: enough for full speed, few enough to react quickly. */
-export const prefillSlice = 64;
-
-/** Always chooses the most probable token. */
-export const greedy: SamplingOptions = {
-  maxTokens: 256,
-  temperature: 0,
-  topK: 40,
-  topP: 0.95,
-  minP: 0.05,
-  typicalP: 1,
-  repeatPenalty: 1,
-  repeatLast: 64,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 0,
-  ignoreEos: false,
-  contextShift: false,
-  logprobs: 0,
-  steps: 3,
-};
 
 export interface GenerationContext {
   loadMs: number;
@@ -50,60 +29,40 @@ export async function generate(
   const { prompt, sampling } = params;
   const promptTokens =
     typeof prompt === "string" ? engine.tokenize(prompt, params.addSpecial, params.parseSpecial) : prompt;
-  engine.configure(sampling, params.stop, params.logitBias);
-  const cached = engine.prompt(promptTokens);
+  const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias);
 
   const pace = pacer();
   const tokens: number[] = [];
-  const logprobs: StepLogprobs[] | undefined = sampling.logprobs > 0 ? [] : undefined;
+  const logprobs: StepLogprobs[] | undefined = sampling.logprobs ? [] : undefined;
   let text = "";
   let finishReason: FinishReason | undefined;
-
-  const fetchMissing = async () => {
-    if (!background) throw new CamelGPTError("internal", "The engine lacks weights after a complete load.");
-    await orAborted(background.fetchMissing(), signal).catch((error: unknown) => {
-      if (!signal?.aborted) throw error;
-    });
-  };
-  let remaining = promptTokens.length - cached;
-  const prefill = async () => {
-    do {
-      const before = remaining;
-      remaining = engine.prefill(prefillSlice);
-      if (remaining > 0 && remaining === before) await fetchMissing();
-      await pace();
-      if (signal?.aborted) finishReason = "abort";
-    } while (remaining > 0 && !finishReason);
-  };
-
+  let evaluated = 0; // tokens of the prompt
   const begin = performance.now();
-  await prefill();
-  const evaluated = promptTokens.length - remaining - cached;
-  const prefilled = performance.now();
+  let prefilled = cached === promptTokens.length ? begin : undefined; // when the prompt was evaluated
+
   while (!finishReason) {
+    const { state, processed, remaining } = engine.advance(sliceTokens);
     const step = engine.step();
-    if (step.result === "missing") {
-      await fetchMissing();
-      if (signal?.aborted) finishReason = "abort";
-      continue;
+    if (step.token !== null) {
+      void background?.finish(); // not before the first token, whose rows are more urgent
+      const { token, logprob } = step;
+      tokens.push(token);
+      logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
+      if (step.text) {
+        text += step.text;
+        onText(step.text);
+      }
+      if (step.finish !== "none") finishReason = step.finish;
+    } else {
+      if (prefilled === undefined) evaluated += processed;
+      if (state === "needsWeights") await fetchMissing(background, signal);
     }
-    void background?.finish(); // not before the first token, whose rows are more urgent
-    const token = engine.lastToken;
-    tokens.push(token);
-    logprobs?.push({ token, text: engine.piece(token), logprob: engine.lastLogprob, top: engine.topTokens() });
-    if (step.text) {
-      text += step.text;
-      onText(step.text);
-    }
-    if (step.result === "stop" || step.result === "length") finishReason = step.result;
     await pace();
+    if (remaining === 0) prefilled ??= performance.now();
     if (signal?.aborted) finishReason ??= "abort";
-    if (step.result === "full" && !finishReason) {
-      engine.shift();
-      await prefill();
-    }
   }
   const end = performance.now();
+  prefilled ??= end;
   const bytes = engine.bytes();
 
   return {
@@ -127,6 +86,14 @@ export async function generate(
     seed: sampling.seed,
     ...(logprobs && { logprobs }),
   };
+}
+
+/** Fetches the weights that the engine's last call lacked, until an abort. */
+async function fetchMissing(background: BackgroundLoad | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (!background) throw new CamelGPTError("internal", "The engine lacks weights after a complete load.");
+  await orAborted(background.fetchMissing(), signal).catch((error: unknown) => {
+    if (!signal?.aborted) throw error;
+  });
 }
 
 function rate(count: number, milliseconds: number): number {

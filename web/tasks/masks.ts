@@ -1,9 +1,9 @@
 // A text with masks → candidates for the masks.
-import type { Engine } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { Candidate, FilledMasks } from "../types.js";
-import { greedy } from "./generation.js";
+import { runActivity } from "./activity.js";
 import type { FillParams } from "./params.js";
 
 /** Errors: `unsupported-task` unless the model is a masked one, `bad-input` if there is no mask, `context-overflow`. */
@@ -14,7 +14,6 @@ export async function fillMasks(
 ): Promise<FilledMasks> {
   throwIfAborted(signal);
   const tokens = engine.tokenize(text, true, true);
-  engine.predictBegin(tokens, 0);
   const { maskToken } = engine.modelInfo();
   const positions = tokens.flatMap((token, position) => (token === maskToken ? [position] : []));
   if (positions.length === 0) {
@@ -23,6 +22,8 @@ export async function fillMasks(
       found: "none",
     });
   }
+  engine.evaluateMasks(tokens, 0);
+  await runActivity(engine, signal);
   const pace = pacer();
   const masks: Candidate[][] = [];
   for (const position of positions) {
@@ -37,6 +38,7 @@ export async function fillMasks(
     await pace();
     throwIfAborted(signal);
   }
-  engine.configure({ ...greedy, steps }, [], []);
-  return { candidates: masks[0] ?? [], masks, text: engine.detokenize(engine.fill(tokens), false).trim() };
+  engine.fill(tokens, steps);
+  await runActivity(engine, signal);
+  return { candidates: masks[0] ?? [], masks, text: engine.detokenize(engine.filled(), false).trim() };
 }

@@ -1,5 +1,5 @@
 // The parameters of the calls on a loaded model: checked and complete.
-import type { SamplingOptions } from "../engine.js";
+import type { SamplingOptions } from "../engine/engine.js";
 import type { Pooling } from "../types.js";
 
 export interface TokenizeParams {
@@ -16,7 +16,7 @@ export interface GenerateParams {
   /** See {@link TokenizeParams}. */
   addSpecial: boolean;
   parseSpecial: boolean;
-  sampling: SamplingOptions;
+  sampling: SamplingOptions & { seed: number };
   stop: readonly string[];
   logitBias: readonly (readonly [token: number, bias: number])[];
 }
@@ -46,7 +46,7 @@ export interface FillParams {
   text: string;
   /** Candidates per mask. */
   top: number;
-  steps: number;
+  steps: number | undefined;
 }
 
 export interface ClassifyParams {

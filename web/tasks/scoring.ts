@@ -1,9 +1,8 @@
 // A text → its probability. The text is split into windows without overlap; each window starts with an empty cache.
-import type { Engine, TokenScore } from "../engine.js";
+import type { Engine, TokenScore } from "../engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
-import { pacer } from "../pause.js";
 import type { Score } from "../types.js";
-import { prefillSlice } from "./generation.js";
+import { runActivity } from "./activity.js";
 import type { ScoreParams } from "./params.js";
 
 /**
@@ -30,13 +29,9 @@ export async function score(
   const tokens = maxTokens > 0 ? all.slice(0, maxTokens) : all;
   const scores: TokenScore[] = [];
   let bytes: number | undefined;
-  const pace = pacer();
   for (let begin = 0; tokens.length - begin > 1; begin += window) {
-    engine.scoreBegin(tokens.slice(begin, begin + window), params.compare);
-    while (engine.scoreContinue(prefillSlice) > 0) {
-      await pace();
-      throwIfAborted(signal);
-    }
+    engine.score(tokens.slice(begin, begin + window), params.compare);
+    await runActivity(engine, signal);
     for (const each of engine.scores()) scores.push(each);
     const windowBytes = engine.bytes();
     if (windowBytes !== undefined) bytes = (bytes ?? 0) + windowBytes;

@@ -1,5 +1,5 @@
 // The contents of the cache (a text with its keys and values) ↔ bytes that can be stored.
-import type { Engine } from "../engine.js";
+import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { LoadedState } from "../types.js";
@@ -7,12 +7,12 @@ import type { LoadedState } from "../types.js";
 /** Errors: `bad-state` if the cache is empty, `unsupported-task` for encoders, `out-of-memory`. */
 export async function saveState(engine: Engine, signal: AbortSignal | undefined): Promise<Uint8Array> {
   throwIfAborted(signal);
-  const state = allocate(engine.saveBegin());
+  const state = allocate(engine.save());
   const pace = pacer();
   for (let filled = 0; filled < state.length; ) {
-    const bytes = engine.saveContinue();
-    state.set(bytes, filled);
-    filled += bytes.length;
+    const { processed } = engine.advance(engine.staging().length);
+    state.set(engine.staging().subarray(0, processed), filled);
+    filled += processed;
     await pace();
     throwIfAborted(signal);
   }
@@ -26,10 +26,14 @@ export async function loadState(
   signal: AbortSignal | undefined,
 ): Promise<LoadedState> {
   throwIfAborted(signal);
-  engine.restoreBegin(state.length);
+  engine.restore(state.length);
   const pace = pacer();
   for (let given = 0; given < state.length; ) {
-    given += engine.restoreContinue(state.subarray(given));
+    const staging = engine.staging();
+    const bytes = state.subarray(given, given + staging.length);
+    staging.set(bytes);
+    engine.advance(bytes.length);
+    given += bytes.length;
     await pace();
     throwIfAborted(signal);
   }

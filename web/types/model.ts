@@ -1,4 +1,5 @@
 // What a model is, what it occupies, and what runs it.
+import type * as records from "../engine/records.js";
 
 /** The instructions a build of the engine uses: 128-bit SIMD, or 128-bit SIMD with the relaxed instructions. */
 export type Flavour = "simd" | "relaxed";
@@ -7,33 +8,13 @@ export type Flavour = "simd" | "relaxed";
 export type Build = Flavour | `${Flavour}-threads`;
 
 /** How keys and values are stored: as integers of 16 or 8 bits, with one scale for each head and position. */
-export type KvCacheType = "q16" | "q8";
+export type KvCacheType = records.KvType;
 
 /** How the matrices of an F32 file are stored: unchanged, or as half floats, which take half the memory. */
-export type WeightType = "exact" | "f16";
+export type WeightType = Exclude<records.FloatWeights, "auto">;
 
 /** The memory a model occupies, in bytes. It is known once the header of the file has been read. */
-export interface MemoryPlan {
-  /** Size of the file, according to its header. */
-  fileBytes: number;
-  /** Weights in the layout of the kernels. */
-  weightBytes: number;
-  /** Keys and values of `contextLength` positions, for each of the `sequences`. */
-  cacheBytes: number;
-  /** Vocabulary and merge tables. */
-  tokenizerBytes: number;
-  /** Activations, logits and sampler state. */
-  workspaceBytes: number;
-  /** What dynamic pruning adds to the model. */
-  pruneBytes: number;
-  /** The buffer through which the file arrives. */
-  stagingBytes: number;
-  /** The sum of all of the above except `fileBytes`. */
-  totalBytes: number;
-  /** Positions in the cache. */
-  contextLength: number;
-  /** Positions the model was trained for. */
-  modelContextLength: number;
+export interface MemoryPlan extends Omit<records.MemoryPlan, "halves"> {
   /** `f16`: the F32 matrices are stored as half floats. */
   weights: WeightType;
 }
@@ -54,27 +35,10 @@ export interface EngineInfo {
  * `causal`: predicts the next token. `masked`: predicts masked tokens, and generates text by filling masks. `encoder`:
  * computes embeddings only.
  */
-export type ModelKind = "causal" | "masked" | "encoder";
+export type ModelKind = records.ModelKind;
 
 /** The dimensions of a model. */
-export interface ModelNumbers {
-  kind: ModelKind;
-  /** Weights in all tensors. */
-  parameters: number;
-  layers: number;
-  hidden: number;
-  heads: number;
-  kvHeads: number;
-  headWidth: number;
-  ffn: number;
-  vocabulary: number;
-  /** Multiply-adds in the matrices for one decode step, without those of attention. */
-  macsPerToken: number;
-  /** Token ids; null if the model has no such token. */
-  bosToken: number | null;
-  eosToken: number | null;
-  maskToken: number | null;
-}
+export type ModelNumbers = Omit<records.ModelInfo, "wantsComposedText">;
 
 /** Everything that `info()` reports about a model. */
 export interface ModelInfo extends ModelNumbers {

@@ -1,4 +1,5 @@
 // The results of scoring, embedding, filling masks and classifying.
+import type * as records from "../engine/records.js";
 
 /** How probable a model finds a text. */
 export interface Score {
@@ -23,7 +24,7 @@ export interface Score {
 }
 
 /** Which hidden states become the embedding: their mean, or the state of the first or last token. */
-export type Pooling = "mean" | "first" | "last";
+export type Pooling = Exclude<records.Pooling, "model">;
 
 /** A token that can fill a mask, and its probability, 0 to 1. */
 export interface Candidate {

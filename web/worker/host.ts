@@ -122,7 +122,8 @@ export class Host {
       throw disposedError();
     }
     this.#model = model;
-    if (this.#inWorker && params.calibrationText !== undefined && !model.engine.pruneReport().calibrated) {
+    const isUncalibrated = model.engine.hasHeadMemory() && !model.engine.pruneReport().calibrated;
+    if (this.#inWorker && params.calibrationText !== undefined && isUncalibrated) {
       this.#idleCalibration = new IdleCalibration(model.engine, params.calibrationText);
     }
     reportReady();

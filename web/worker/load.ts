@@ -1,6 +1,8 @@
 // The calls `load` and `inspect`: start an engine, open the source, and read the model or its header.
+import type { Engine, MemoryOptions } from "../engine/engine.js";
 import type { BackgroundLoad } from "../load/background-load.js";
 import { loadHeader, loadModel } from "../load/loader.js";
+import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
 import { useSidecar } from "../tasks/calibration.js";
 import type { Inspection } from "../types.js";
@@ -39,16 +41,17 @@ export async function load(
   let background: BackgroundLoad | undefined;
   try {
     const { signal, onEvent: onProgress } = context;
-    const loaded = await loadModel(engine, source, { ...params, signal, onProgress });
+    const { memory, eager, sidecar } = withSidecar(engine, params);
+    const loaded = await loadModel(engine, source, { memory, eager, toEnd: params.toEnd, signal, onProgress });
     background = loaded.background;
     const { plan } = loaded;
-    if (params.memory.weights === "auto" && plan.weights === "f16") {
+    if ((memory.weights ?? "auto") === "auto" && plan.weights === "f16") {
       notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
     }
     notes.push(...warnings);
     await awaitHelpers(started);
-    engine.setPruning(params.epdp);
-    if (params.sidecar) useSidecar(engine, params.sidecar, notes);
+    engine.setPruning(memory.prune ?? {});
+    if (sidecar) useSidecar(engine, sidecar, notes);
     // Without a usable sidecar every step needs all weights.
     if (background && !engine.pruneReport().calibrated) await background.finish();
     const loadMs = performance.now() - begin;
@@ -69,11 +72,11 @@ export async function inspect(
   context: CallContext<"inspect">,
   platform: EnginePlatform,
 ): Promise<Inspection> {
-  const { memory } = params;
   const { signal, onEvent: onProgress } = context;
   const singleThreaded = { ...params, engine: { ...params.engine, threads: 1 } };
   const { engine, source } = await open(singleThreaded, context, platform);
   try {
+    const { memory } = withSidecar(engine, params);
     await loadHeader(engine, source, { memory, signal, onProgress });
     const memoryPlan = engine.plan(memory);
     return {
@@ -88,9 +91,23 @@ export async function inspect(
   }
 }
 
+/** What a load depends on, including what the sidecar says before the model has arrived. */
+function withSidecar(
+  engine: Engine,
+  { memory, epdp, eager, sidecar }: LoadParams,
+): { memory: MemoryOptions; eager: number | undefined; sidecar: Sidecar | undefined } {
+  const prune = typeof epdp === "string" ? { mode: epdp } : epdp;
+  const info = sidecar && engine.sidecarInfo(sidecar.bytes, prune);
+  return {
+    memory: { ...memory, prune, trainedFfn: info?.trainedFfn },
+    eager: eager && info && info.headerBytes > 0 ? info.headerBytes : undefined,
+    sidecar: info?.used ? sidecar : undefined,
+  };
+}
+
 /** Starts the engine and opens the source concurrently: the engine compiles while the server answers. */
 async function open(
-  { engine, location, eager }: LoadParams,
+  { engine, location, eager, sidecar }: LoadParams,
   { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
   platform: EnginePlatform,
 ): Promise<StartedEngine & { source: ByteSource; warnings: string[] }> {
@@ -100,7 +117,7 @@ async function open(
   const warn = (note: string) => void warnings.push(note);
   let source: ByteSource;
   try {
-    source = await openLocation(location, { signal, openCaller, eager: eager !== undefined, warn }, platform);
+    source = await openLocation(location, { signal, openCaller, eager: eager && sidecar !== undefined, warn }, platform);
   } catch (error) {
     starting.then(stopEngine, () => {});
     throw error;

@@ -1,5 +1,5 @@
 // The calls that the engine's thread answers, and the messages that carry them between threads.
-import type { MemoryOptions } from "../engine.js";
+import type { MemoryOptions } from "../engine/engine.js";
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { ThreadStart } from "../engine/helper-thread.js";
 import type { ErrorData } from "../errors.js";
@@ -32,12 +32,11 @@ import type {
 
 export interface LoadParams {
   location: Location;
-  memory: MemoryOptions;
+  /** Options that the sidecar adds are only known to the engine. */
+  memory: Omit<MemoryOptions, "prune" | "trainedFfn">;
   epdp: EpdpMode | EpdpNumbers;
-  /**
-   * For eager loading: the approximate number of bytes before the weights. Undefined: the whole file is loaded first.
-   */
-  eager: number | undefined;
+  /** Whether the model may answer before all of its weights have arrived, if the sidecar allows it. */
+  eager: boolean;
   /** Whether to read the bytes after the last tensor too, which a hash of the whole file requires. */
   toEnd: boolean;
   /** The result of an earlier calibration. */

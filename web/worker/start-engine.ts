@@ -2,7 +2,7 @@
 // available.
 import type { EngineOptions } from "../engine/engine-options.js";
 import { chooseFlavour } from "../engine/features.js";
-import { Engine } from "../engine.js";
+import { Engine } from "../engine/engine.js";
 import { describe } from "../errors.js";
 import type { Flavour } from "../types.js";
 import type { EnginePlatform } from "./platform.js";

@@ -6,8 +6,8 @@ export const cache: Command = {
   summary: "list the downloads that are kept, or remove them",
   usage: "[--delete URL] [--clear]",
   flags: {
-    delete: { takes: "text", value: "URL", many: true, help: "remove the download of this address" },
-    clear: { takes: "nothing", help: "remove all" },
+    delete: { takes: "text", value: "URL", many: true, help: "Remove the download of this address." },
+    clear: { takes: "nothing", help: "Remove all downloads." },
   },
 
   async run(flags) {

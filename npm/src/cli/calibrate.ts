@@ -6,23 +6,23 @@ import { readText } from "./input.js";
 import { defaultModel, modelFlags, modelPath, withModel } from "./model.js";
 
 export const calibrate: Command = {
-  summary: "learn what dynamic pruning may leave out, and write it beside the model",
+  summary: "learn what dynamic pruning may leave out, and write a sidecar beside the model",
   usage: "[--model] M [--file F] [--out F] [options]",
   flags: {
     file: {
       takes: "text",
       value: "F",
-      help: "UTF-8 text like that to come; - reads standard input (default: a text of its own)",
+      help: "UTF-8 text like future prompts and answers; - reads standard input (default: a built-in text).",
     },
     ffn: {
       takes: "number",
       value: "N",
-      help: "part of its neurons that the model was trained to answer with, above 0 to 1 (default 1)",
+      help: "Share of its neurons that the model was trained to answer with (above 0, at most 1; default: 1).",
     },
     out: {
       takes: "text",
       value: "F",
-      help: "where the sidecar goes (default: beside the model, with the ending .epdp)",
+      help: "Where the sidecar goes (default: beside the model, with the ending .epdp).",
     },
     ...modelFlags,
   },
@@ -31,7 +31,7 @@ export const calibrate: Command = {
     const model = flags.text("model") ?? flags.positionals[0] ?? (await defaultModel());
     const path = await modelPath(model);
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
-    if (out === undefined) throw new UsageError("Where is the sidecar to go?", "Name a file with --out.");
+    if (out === undefined) throw new UsageError("The path of the sidecar is missing.", "Give it with --out.");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
     const quiet = flags.json || !process.stderr.isTTY;
@@ -51,9 +51,8 @@ export const calibrate: Command = {
         }
         process.stdout.write(`${out}: ${sidecar.length} bytes\n`);
         for (const [mode, { headRows, kl, top1 }] of Object.entries(costs ?? {})) {
-          process.stdout.write(
-            `${mode}: ${headRows} rows of the head, KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %\n`,
-          );
+          const cost = `KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %`;
+          process.stdout.write(`${mode}: ${headRows} rows of the head, ${cost}\n`);
         }
       },
       { source: model, epdp: "balanced", sidecar: undefined },

@@ -7,12 +7,12 @@ export const classify: Command = {
   summary: "which of some labels fits a text",
   usage: '[--model M] --labels a,b,… [--text] "text" | - [options]',
   flags: {
-    text: { takes: "text", value: "T", help: "the text; - reads standard input" },
-    labels: { takes: "text", value: "a,b", help: "2 to 64 labels, with commas between them" },
+    text: { takes: "text", value: "T", help: "The text; - reads standard input." },
+    labels: { takes: "text", value: "a,b", help: "2 to 64 labels, separated by commas." },
     template: {
       takes: "text",
       value: "T",
-      help: "what the model is asked, with {text} in it (default: as it was trained, or a general question)",
+      help: "Prompt with {text} in it (default: the one of its training, or a general question).",
     },
     ...modelFlags,
   },

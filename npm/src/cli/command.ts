@@ -1,13 +1,13 @@
-// What a command of the CLI is, and how its arguments become values.
+// Commands of the CLI, and the values of their arguments.
 import { parseArgs } from "node:util";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import { nearest } from "../check-options.js";
 
-/** One flag: what it takes (nothing, a text, a number; several times where it says so) and a line of help. */
+/** One flag: what it takes (nothing, a text or a number; several times if `many`) and its help. */
 export interface Flag {
   takes: "nothing" | "text" | "number";
-  /** How the value is called in the help. */
+  /** The name of the value in the help. */
   value?: string;
   many?: boolean;
   help: string;
@@ -24,7 +24,7 @@ export interface Command {
 /** Wrong usage, in the form of every other error. */
 export class UsageError extends CamelGPTError {
   constructor(message: string, hint?: string) {
-    super("bad-option", message, { hint: hint ?? "camelgpt --help tells more." });
+    super("bad-option", message, { hint: hint ?? "camelgpt --help lists the commands." });
   }
 }
 
@@ -65,8 +65,8 @@ export class Flags {
 }
 
 const flagsOfAll: Record<string, Flag> = {
-  json: { takes: "nothing", help: "print JSON on stdout" },
-  help: { takes: "nothing", help: "show this" },
+  json: { takes: "nothing", help: "Print JSON on stdout." },
+  help: { takes: "nothing", help: "Show this help." },
 };
 
 /** Errors: UsageError. */
@@ -85,19 +85,30 @@ export function parse(name: string, command: Command, args: string[]): Flags {
     const unknown = /^Unknown option '--?([^']+)'/.exec(describe(error))?.[1];
     if (unknown)
       throw new UsageError(`${name} has no option --${unknown}.`, nameNearest(unknown, Object.keys(flags), "--"));
-    throw new UsageError(describe(error).split("\n")[0] ?? "", `camelgpt ${name} --help tells more.`);
+    throw new UsageError(describe(error).split("\n")[0] ?? "", `camelgpt ${name} --help lists the options.`);
   }
 }
 
 export function nameNearest(name: string, known: string[], prefix = ""): string {
   const near = nearest(name, known);
-  return near ? `Did you mean ${prefix}${near}?` : `Known are: ${known.map((each) => prefix + each).join(", ")}.`;
+  return near ? `Did you mean ${prefix}${near}?` : `Known: ${known.map((each) => prefix + each).join(", ")}.`;
 }
 
 export function helpOf(name: string, { summary, usage, flags }: Command): string {
   const lines = Object.entries({ ...flags, ...flagsOfAll }).map(([flag, { takes, value, many, help }]) => {
     const left = `--${flag}${takes === "nothing" ? "" : ` ${value ?? "N"}`}${many ? " …" : ""}`;
-    return `  ${left.padEnd(26)} ${help}`;
+    return `  ${left.padEnd(26)} ${wrapped(help, 29)}`;
   });
   return `camelgpt ${name}: ${summary}\n\nUsage: camelgpt ${name} ${usage}\n\n${lines.join("\n")}\n`;
+}
+
+/** Text in lines of at most 100 columns, those after the first indented. */
+function wrapped(text: string, indent: number): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1] ?? "";
+    if (last !== "" && indent + last.length + 1 + word.length > 100) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
 }

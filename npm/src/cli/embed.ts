@@ -7,10 +7,14 @@ export const embed: Command = {
   summary: "the vectors of texts",
   usage: '[--model M] --text "text" … [options]',
   flags: {
-    text: { takes: "text", value: "T", many: true, help: "a text" },
-    pooling: { takes: "text", value: "P", help: "mean, first or last (default: what the model says)" },
-    "no-normalize": { takes: "nothing", help: "leave the vectors as long as they are" },
-    truncate: { takes: "nothing", help: "cut texts that are longer than the context" },
+    text: { takes: "text", value: "T", many: true, help: "A text." },
+    pooling: {
+      takes: "text",
+      value: "P",
+      help: "Which hidden states represent a text: mean, first or last (default: the model's).",
+    },
+    "no-normalize": { takes: "nothing", help: "Do not scale the vectors to length 1." },
+    truncate: { takes: "nothing", help: "Cut texts that are longer than the context." },
     ...modelFlags,
   },
 

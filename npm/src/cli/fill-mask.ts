@@ -4,12 +4,12 @@ import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
 
 export const fillMask: Command = {
-  summary: "what may stand in place of [MASK]",
+  summary: "candidates for [MASK]",
   usage: '[--model M] [--text] "text with [MASK]" | - [options]',
   flags: {
-    text: { takes: "text", value: "T", help: "the text; - reads standard input" },
-    "top-k": { takes: "number", help: "candidates of each mask (default 5)" },
-    steps: { takes: "number", help: "in which all masks are decided (default 3)" },
+    text: { takes: "text", value: "T", help: "The text; - reads standard input." },
+    "top-k": { takes: "number", help: "Candidates of each mask (default: 5)." },
+    steps: { takes: "number", help: "Steps in which all masks are decided (default: 3)." },
     ...modelFlags,
   },
 

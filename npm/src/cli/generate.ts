@@ -1,50 +1,39 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
 import { writeFile } from "node:fs/promises";
 
+import { type GenerationOptions, generationOptionsRules, generationOptionsWords } from "../../../web/engine/records.js";
 import type { CamelGPTInference, GenerateOptions, TextStream } from "../entry/node.js";
 import { type Command, type Flag, type Flags, UsageError } from "./command.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
+import { flagsOf, optionsOf } from "./table-flags.js";
 
-const samplingFlags: Record<string, Flag> = {
-  "max-tokens": { takes: "number", help: "tokens to generate at most (default 256)" },
-  temperature: { takes: "number", help: "0: always the most probable token (default 0)" },
-  "top-k": { takes: "number", help: "keep the N most probable tokens; 0: all (default 40)" },
-  "top-p": { takes: "number", help: "keep the most probable tokens up to this probability (default 0.95)" },
-  "min-p": { takes: "number", help: "keep tokens with this share of the best one's probability (default 0.05)" },
-  "typical-p": { takes: "number", help: "locally typical sampling; 1: off (default 1)" },
-  "repeat-penalty": { takes: "number", help: "for tokens that occurred; 1: off (default 1)" },
-  "repeat-last": { takes: "number", help: "tokens that the penalties see (default 64)" },
-  "presence-penalty": { takes: "number", help: "taken once from what occurred (default 0)" },
-  "frequency-penalty": { takes: "number", help: "taken for each occurrence (default 0)" },
+/** Flags that no table has. */
+const ownFlags: Record<string, Flag> = {
   "logit-bias": {
     takes: "text",
     value: "ID=BIAS",
     many: true,
-    help: "added to the logit of a token; -Infinity forbids it",
+    help: "Added to the logit of a token; -Infinity forbids it.",
   },
-  seed: { takes: "number", help: "the same seed gives the same text (default: random)" },
-  stop: { takes: "text", value: "TEXT", many: true, help: "end before this text" },
-  "ignore-eos": { takes: "nothing", help: "never choose the model's end token" },
-  "context-shift": { takes: "nothing", help: "go on where the context is full, without the older half of the text" },
-  steps: { takes: "number", help: "in which a masked model decides a block of its answer (default 3)" },
-  logprobs: { takes: "number", help: "with --json: the N most probable tokens of each step" },
+  stop: { takes: "text", value: "TEXT", many: true, help: "End before this text." },
 };
 
 export const generate: Command = {
   summary: "continue a text, or answer with --chat",
   usage: '[--model M] [--prompt] "text" | - [options]',
   flags: {
-    prompt: { takes: "text", value: "P", help: "the text; - reads standard input" },
-    chat: { takes: "nothing", help: "the text is a question: apply the model's chat template" },
-    system: { takes: "text", value: "TEXT", help: "with --chat: a system message before the question" },
+    prompt: { takes: "text", value: "P", help: "The text; - reads standard input." },
+    chat: { takes: "nothing", help: "The text is a question: apply the model's chat template." },
+    system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     "load-state": {
       takes: "text",
       value: "F",
-      help: "begin with what --save-state kept: a prompt that begins with that text goes on from there",
+      help: "Restore a file of --save-state: a prompt that begins with its text continues from there.",
     },
-    "save-state": { takes: "text", value: "F", help: "keep prompt and answer, as they are evaluated, in a file" },
-    ...samplingFlags,
+    "save-state": { takes: "text", value: "F", help: "Save the evaluated prompt and answer to a file." },
+    ...flagsOf(generationOptionsRules, generationOptionsWords),
+    ...ownFlags,
     ...modelFlags,
   },
 
@@ -75,24 +64,10 @@ function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: A
 
 function generateOptions(flags: Flags, signal: AbortSignal): GenerateOptions {
   return {
-    signal,
-    maxTokens: flags.number("max-tokens"),
-    temperature: flags.number("temperature"),
-    topK: flags.number("top-k"),
-    topP: flags.number("top-p"),
-    minP: flags.number("min-p"),
-    typicalP: flags.number("typical-p"),
-    repeatPenalty: flags.number("repeat-penalty"),
-    repeatLast: flags.number("repeat-last"),
-    presencePenalty: flags.number("presence-penalty"),
-    frequencyPenalty: flags.number("frequency-penalty"),
+    ...(optionsOf(flags, generationOptionsRules) as Partial<GenerationOptions>),
     logitBias: Object.fromEntries(flags.texts("logit-bias").map(biasOf)),
-    seed: flags.number("seed"),
     stop: flags.texts("stop"),
-    ignoreEos: flags.has("ignore-eos"),
-    contextShift: flags.has("context-shift"),
-    steps: flags.number("steps"),
-    logprobs: flags.number("logprobs"),
+    signal,
   };
 }
 
@@ -106,14 +81,15 @@ async function printText(stream: TextStream): Promise<void> {
   for await (const piece of stream) process.stdout.write(piece);
   process.stdout.write("\n");
   const { usage, timings, finishReason, engine } = await stream;
+  const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
   const parts = [
     usage.bytes === undefined
       ? `${usage.completionTokens} tokens`
       : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
-    `prompt ${usage.promptTokens} tokens${usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
+    `prompt ${usage.promptTokens} tokens${cached} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,
-    engine.kernels, // begins with the flavour
+    engine.kernels, // starts with the flavour
     `ended by ${finishReason}`,
   ];
   process.stderr.write(`[${parts.join(" · ")}]\n`);
@@ -139,7 +115,7 @@ async function printJson(model: CamelGPTInference, stream: TextStream, rssBefore
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-/** The most memory this process ever had, in bytes. Node gives it in KiB. */
+/** The peak memory of this process, in bytes. Node reports KiB. */
 function peakRss(): number {
   return process.resourceUsage().maxRSS * 1024;
 }

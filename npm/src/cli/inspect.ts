@@ -7,7 +7,7 @@ export const inspect: Command = {
   summary: "what a model file says of itself, and the memory it takes",
   usage: "M [options]",
   flags: {
-    model: { takes: "text", value: "M", help: "path, URL, owner/repo/file.gguf or release; also the first argument" },
+    model: { takes: "text", value: "M", help: "Path, URL, owner/repo/file.gguf or release; also the first argument." },
     ...sourceFlags,
   },
 

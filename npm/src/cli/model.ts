@@ -1,11 +1,13 @@
-// The flags that say which model and how, the same for all commands; and what loading one costs.
+// The flags that choose and load a model, shared by all commands.
 import { describe } from "../../../web/errors.js";
 import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entry/node.js";
+import { memoryOptionsRules, memoryOptionsWords } from "../../../web/engine/records.js";
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
+import { flagOf } from "./table-flags.js";
 
-/** Taken where it is on this machine; otherwise the release that comes with the package. */
+/** The default if it is on this machine; otherwise the release that comes with the package is. */
 const preferredModel = "smollm2-135m";
 
 export async function defaultModel(): Promise<string> {
@@ -14,39 +16,39 @@ export async function defaultModel(): Promise<string> {
 }
 
 export const sourceFlags: Record<string, Flag> = {
-  releases: { takes: "text", value: "URL", help: "base URL of named releases" },
-  hub: { takes: "text", value: "URL", help: "base URL for models of the form owner/repo/file.gguf" },
-  header: { takes: "text", value: "'Name: value'", many: true, help: "sent with the request for a model at a URL" },
-  "no-cache": { takes: "nothing", help: "neither keep a download nor use one that is kept" },
-  sha256: { takes: "text", value: "H", help: "what the model's file has to be, as 64 hexadecimal digits" },
-  context: { takes: "number", help: "positions of the cache (default: the model's, at most 4096)" },
-  "kv-cache": { takes: "text", value: "T", help: "how keys and values are stored: q16 or q8 (default q16)" },
-  weights: {
-    takes: "text",
-    value: "W",
-    help: "how F32 matrices are kept: exact or f16 (default: exact where that fits 4 GiB)",
-  },
-  flavour: { takes: "text", value: "F", help: "build of the engine: auto, simd or relaxed (default auto)" },
-  "no-worker": { takes: "nothing", help: "run the engine on the main thread" },
+  releases: { takes: "text", value: "URL", help: "Base URL of named releases." },
+  hub: { takes: "text", value: "URL", help: "Base URL for models of the form owner/repo/file.gguf." },
+  header: { takes: "text", value: "'Name: value'", many: true, help: "Sent with the request for a model at a URL." },
+  "no-cache": { takes: "nothing", help: "Neither cache a download nor use a cached one." },
+  sha256: { takes: "text", value: "H", help: "SHA-256 that the model's file must have, as 64 hexadecimal digits." },
+  context: flagOf(memoryOptionsRules.contextLength, memoryOptionsWords.contextLength),
+  "kv-cache": flagOf(memoryOptionsRules.kvCache, memoryOptionsWords.kvCache),
+  weights: flagOf(memoryOptionsRules.weights, memoryOptionsWords.weights),
+  flavour: { takes: "text", value: "F", help: "Build of the engine: auto, simd or relaxed (default: auto)." },
+  "no-worker": { takes: "nothing", help: "Run the engine on the main thread." },
 };
 
 export const modelFlags: Record<string, Flag> = {
   model: {
     takes: "text",
     value: "M",
-    help: `path, URL, owner/repo/file.gguf or release (default ${preferredModel} if it is on this machine, else ${packagedRelease})`,
+    help:
+      "Path, URL, owner/repo/file.gguf or release " +
+      `(default: ${preferredModel} if it is on this machine, else ${packagedRelease}).`,
   },
   ...sourceFlags,
-  threads: { takes: "number", help: "threads to compute with (default: one for each core, at most 4)" },
+  threads: { takes: "number", help: "Threads to compute with (default: one for each core, at most 4)." },
   epdp: {
     takes: "text",
     value: "MODE",
-    help: "dynamic pruning: off, exact, balanced, aggressive, or JSON (default: balanced where there is a sidecar)",
+    help:
+      "Dynamic pruning: off, exact, balanced, aggressive, or JSON " +
+      "(default: balanced if there is a sidecar, otherwise off).",
   },
   sidecar: {
     takes: "text",
     value: "F",
-    help: "what camelgpt calibrate wrote (default: the .epdp file beside the model)",
+    help: "Result of camelgpt calibrate (default: the .epdp file beside the model).",
   },
 };
 
@@ -66,7 +68,7 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     sha256: flags.text("sha256"),
     contextLength: flags.number("context"),
     threads: flags.number("threads"),
-    // Any text may come from a command line: the options are checked where they are used.
+    // Any text may come from a command line: load() checks the options.
     kvCache: flags.text("kv-cache") as LoadOptions["kvCache"],
     weights: flags.text("weights") as LoadOptions["weights"],
     flavour: flags.text("flavour") as LoadOptions["flavour"],
@@ -85,7 +87,7 @@ function epdpOf(text: string | undefined): LoadOptions["epdp"] {
   }
 }
 
-/** Runs `work` with the model that the flags name, and ends the model's worker in any case. */
+/** Runs `work` with the model that the flags name, then disposes of the model, also after an error. */
 export async function withModel(
   flags: Flags,
   signal: AbortSignal,
@@ -119,6 +121,6 @@ function showProgress({ status, file, progress, loaded }: ProgressEvent): void {
     process.stderr.write(`\rloading ${file}: ${amount} `);
   }
   if (status !== "ready") return;
-  isReady = true; // the rest of the line is the answer's
+  isReady = true; // from now on the line belongs to the answer
   process.stderr.write("\r\x1b[K");
 }

@@ -16,13 +16,13 @@ export const release: Command = {
   summary: "write the manifest of a folder with a model, with hashes and a signature",
   usage: "FOLDER --version V [--license L] [--key F]",
   flags: {
-    version: { takes: "text", value: "V", help: "the release's version, for example 1.0.0" },
-    license: { takes: "text", value: "L", help: "licence of the weights (default: what the model file says)" },
-    name: { takes: "text", value: "N", help: "the release's name (default: the folder's)" },
+    version: { takes: "text", value: "V", help: "The release's version, for example 1.0.0." },
+    license: { takes: "text", value: "L", help: "Licence of the weights (default: the one in the model file)." },
+    name: { takes: "text", value: "N", help: "The release's name (default: the folder's)." },
     key: {
       takes: "text",
       value: "F",
-      help: "private key, Ed25519 in PEM (openssl genpkey -algorithm ed25519); without one the release is not signed",
+      help: "Private key, Ed25519 in PEM (openssl genpkey -algorithm ed25519); without one the release is not signed.",
     },
   },
 
@@ -30,7 +30,7 @@ export const release: Command = {
     const folder = flags.positionals[0];
     const version = flags.text("version");
     if (folder === undefined || version === undefined)
-      throw new UsageError("The folder and --version are wanted.", "camelgpt release FOLDER --version 1.0.0");
+      throw new UsageError("The folder or --version is missing.", "camelgpt release FOLDER --version 1.0.0");
     const key = flags.text("key");
     const files = await describeFiles(folder);
     const weights = files.find(({ role }) => role === "weights");
@@ -58,7 +58,11 @@ export const release: Command = {
     const { publicKey = null } = (manifest["signature"] ?? {}) as Partial<Signature>;
     if (flags.json)
       process.stdout.write(
-        `${JSON.stringify({ manifest: path, files: files.map(({ path, bytes }) => ({ path, bytes })), signedBy: publicKey })}\n`,
+        `${JSON.stringify({
+          manifest: path,
+          files: files.map(({ path, bytes }) => ({ path, bytes })),
+          signedBy: publicKey,
+        })}\n`,
       );
     else {
       for (const { path, bytes, role } of files) process.stdout.write(`${role.padEnd(8)} ${path}: ${bytes} bytes\n`);
@@ -96,7 +100,7 @@ async function describeFiles(folder: string): Promise<FileEntry[]> {
       throw new UsageError(`${folder} has more than one file with the role ${role}.`, "A release has one model.");
     files.push({ role, path, ...(await hashesOf(join(folder, path), role === "weights" ? blocks : undefined)) });
   }
-  // Only with a sidecar a model answers before all of it is there.
+  // Only a model with a sidecar answers before all of it has arrived.
   const weights = files.find(({ role, pieces }) => role === "weights" && pieces);
   if (weights && files.some(({ role }) => role === "sidecar")) {
     const path = `${basename(weights.path, ".gguf")}.blocks`;

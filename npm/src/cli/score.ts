@@ -8,11 +8,15 @@ export const score: Command = {
   usage: "[--model M] --file F [options]",
   flags: {
     file: { takes: "text", value: "F", help: "UTF-8 text; - reads standard input" },
-    "max-tokens": { takes: "number", help: "use no more than N tokens of the text" },
-    logprobs: { takes: "nothing", help: "with --json: the log-probability of each scored token" },
-    against: { takes: "text", value: "dense", help: "say also what dynamic pruning costs on this text" },
+    "max-tokens": { takes: "number", help: "Use no more than N tokens of the text." },
+    logprobs: { takes: "nothing", help: "With --json: the log-probability of each scored token." },
+    against: {
+      takes: "text",
+      value: "dense",
+      help: "Also compare with the dense model: what dynamic pruning costs on this text.",
+    },
     ...modelFlags,
-    context: { takes: "number", help: "tokens of a window (default: the model's context, at most 4096)" },
+    context: { takes: "number", help: "Tokens of a window (default: the model's context, at most 4096)." },
   },
 
   async run(flags, signal) {
@@ -36,7 +40,8 @@ export const score: Command = {
         bytes === undefined ? `nats, ${tokens} tokens` : `nats a byte, ${tokens} chunks of ${bytes} bytes`;
       process.stdout.write(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} ${counted})\n`);
       if (kl === undefined || top1 === undefined || perplexityRatio === undefined) return;
-      const cost = `KL ${kl.toFixed(5)} nats a token, top-1 ${(100 * top1).toFixed(2)} %, perplexity × ${perplexityRatio.toFixed(5)}`;
+      const agreement = `KL ${kl.toFixed(5)} nats a token, top-1 ${(100 * top1).toFixed(2)} %`;
+      const cost = `${agreement}, perplexity × ${perplexityRatio.toFixed(5)}`;
       process.stdout.write(`against the dense model: ${cost}\n`);
     });
   },

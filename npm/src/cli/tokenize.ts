@@ -7,9 +7,9 @@ export const tokenize: Command = {
   summary: "the tokens of a text",
   usage: '[--model M] [--text] "text" | - [options]',
   flags: {
-    text: { takes: "text", value: "T", help: "the text; - reads standard input" },
-    "no-add-special": { takes: "nothing", help: "do not add the tokens that the model wants around a text" },
-    "no-parse-special": { takes: "nothing", help: "take special tokens in the text for plain text" },
+    text: { takes: "text", value: "T", help: "The text; - reads standard input." },
+    "no-add-special": { takes: "nothing", help: "Do not add the tokens that the model wants around a text." },
+    "no-parse-special": { takes: "nothing", help: "Read special tokens in the text as plain text." },
     ...modelFlags,
   },
 

@@ -11,7 +11,7 @@ export const verify: Command = {
       takes: "text",
       value: "KEY",
       many: true,
-      help: "public key of a publisher that you trust, 64 hexadecimal digits",
+      help: "Public key of a publisher that you trust, 64 hexadecimal digits.",
     },
     header: sourceFlags["header"]!,
   },

@@ -39,7 +39,8 @@ inline Status load(Session* session, const std::vector<uint8_t>& file, size_t pi
 }
 inline Status load(Session* session, const std::vector<uint8_t>& file, size_t piece = 1 << 16, uint32_t context = 0,
                    KvType kv_type = KvType::k16, bool prunes = false, float ffn = 0) {
-  return load(session, file, piece, MemoryOptions{context, kv_type, prunes, prunes, ffn});
+  const PruneOptions prune{.head_rows = prunes, .kv_tokens = prunes, .ffn = ffn};
+  return load(session, file, piece, MemoryOptions{.context_length = context, .kv_cache = kv_type, .prune = prune});
 }
 
 // Sets the options of the next generations, without stop strings and biases.

@@ -127,7 +127,7 @@ TEST_CASE("ids and options that chunks cannot have are refused") {
   session.logit_bias = {{tokens[0], 1}};
   CHECK(prompt(session, tokens).code == ErrorCode::kBadOption);
   for (const PruneMode mode : {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive}) {
-    CHECK(session_set_prune_mode(session, mode).ok());
+    CHECK(session_set_pruning(session, {.mode = mode}).ok());
   }
   PruneOptions prune;
   prune.kv_tokens = 32;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t kRows = 8200;
 
-const MemoryOptions kPrunes{0, KvType::k16, true, true, 0};
+const MemoryOptions kPrunes{.prune = {.mode = PruneMode::kBalanced}};
 
 PruneOptions rows_of_head(uint32_t rows, float margin = 0) {
   PruneOptions options;
@@ -141,8 +141,8 @@ TEST_CASE("a model answers before its embedding and output head have arrived, wi
         CHECK(first + rest <= release.file.size() + 1000);  // a row that was cut is fed again
         CHECK(session_wanted(session).from == session_wanted(session).to);
         CHECK(answer(session, release.file, 12).tokens == expected.tokens);
-        REQUIRE(session_set_prune_mode(session, PruneMode::kOff).ok());
-        REQUIRE(session_set_prune_mode(complete, PruneMode::kOff).ok());
+        REQUIRE(session_set_pruning(session, {.mode = PruneMode::kOff}).ok());
+        REQUIRE(session_set_pruning(complete, {.mode = PruneMode::kOff}).ok());
         CHECK(answer(session, release.file, 12).tokens == answer(complete, release.file, 12).tokens);
         CHECK(logits(session) == logits(complete));
         REQUIRE(session_set_pruning(complete, rows_of_head(200)).ok());
@@ -163,7 +163,7 @@ TEST_CASE("a step whose margin is thin waits for the whole output head") {
   }
   CHECK(answer(session, release.file, 5).tokens == answer(complete, release.file, 5).tokens);
   CHECK(session_is_complete(session));
-  CHECK(session_prune_report(session).macs == session_prune_report(complete).macs);
+  CHECK(session_prune_report(session).macs_per_token == session_prune_report(complete).macs_per_token);
 }
 
 TEST_CASE("without a sidecar the first step waits for the whole output head") {

@@ -17,7 +17,7 @@ const std::vector<uint8_t>& llama_file() {
 
 struct Sequences : TestSession {
   Sequences(const std::vector<uint8_t>& file, uint32_t sequences, float ffn = 0) {
-    REQUIRE(load(session, file, 1 << 16, MemoryOptions{.ffn = ffn, .sequences = sequences}).ok());
+    REQUIRE(load(session, file, 1 << 16, MemoryOptions{.sequences = sequences, .prune = {.ffn = ffn}}).ok());
     configure(*this, 40);
   }
 };

@@ -48,6 +48,8 @@ describe("options", () => {
       repeatLast: [-1, 4097, 0.5],
       presencePenalty: [-101, 101, NaN],
       frequencyPenalty: [-101, 101, NaN],
+      xtcProbability: [-0.1, 1.1, NaN],
+      xtcThreshold: [-0.1, 1.1, NaN],
       seed: [-1, 0.5, NaN, 2 ** 53],
       logprobs: [-1, 21, 1.5],
       stop: ["", [""], 5, Array(65).fill("a"), "\ud800"],
@@ -69,6 +71,8 @@ describe("options", () => {
       { temperature: 100, topK: 0, topP: 1, minP: 0, typicalP: 1e-3, repeatPenalty: 100, repeatLast: 4096 },
       { temperature: 1e-3, topP: 1e-3, minP: 0.999, repeatLast: 0, presencePenalty: -100, frequencyPenalty: 100 },
       { seed: Number.MAX_SAFE_INTEGER, logprobs: 20, presencePenalty: 100, frequencyPenalty: -100, topK: 2 ** 31 - 1 },
+      { temperature: 1, xtcProbability: 1, xtcThreshold: 0 },
+      { temperature: 1, xtcProbability: 0, xtcThreshold: 1 },
       { seed: 2 ** 32 - 1, stop: Array(64).fill("never there"), logitBias: { 0: -Infinity, 49151: -1e30 } },
     ];
     for (const options of ends)

@@ -1,0 +1,83 @@
+// Options of a generation: their types and rules, and the parameters that the engine takes.
+import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
+import { checkOptions, checkPrompt, flag, ofType, signal, text, texts } from "../check-options.js";
+import { isRecord, rulesOf } from "./rules.js";
+
+/** Options of one generation. docs/options.md lists them, and the order in which the samplers apply. */
+export interface GenerateOptions extends Partial<GenerationOptions> {
+  /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
+  logitBias?: Readonly<Record<number, number>>;
+  /** Texts before which the answer ends. They may span tokens. */
+  stop?: string | readonly string[];
+  /** Aborts this call. */
+  signal?: AbortSignal;
+  /**
+   * Add the tokens that the model wants around a text, such as its beginning-of-text token.
+   * @default true
+   */
+  addSpecial?: boolean;
+  /**
+   * Read special tokens written out in the prompt (`<|im_end|>`) as such. Switch it off for prompts of untrusted text.
+   * @default true
+   */
+  parseSpecial?: boolean;
+}
+
+/** Options of one answer in a conversation. */
+export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
+  /**
+   * A Jinja template to use instead of the model's own.
+   * @default the one in the model's file
+   */
+  chatTemplate?: string;
+}
+
+const answerRules = {
+  ...rulesOf(generationOptionsRules),
+  logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
+  stop: texts,
+  signal,
+};
+const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag };
+const chatRules = { ...answerRules, chatTemplate: text };
+
+function isLogitBias(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    Object.entries(value).every(
+      ([token, bias]) => /^\d{1,9}$/.test(token) && typeof bias === "number" && bias < Infinity,
+    )
+  );
+}
+
+/** Errors: `bad-option`, `bad-input`. */
+export function generateParams(
+  prompt: string | readonly number[],
+  options: GenerateOptions | undefined,
+): GenerateParams {
+  checkPrompt(prompt);
+  const checked = checkOptions("generation", options, generateRules);
+  const { stop = [], logitBias = {}, addSpecial = true, parseSpecial = true, signal: _, ...sampling } = checked;
+  return {
+    prompt,
+    addSpecial,
+    parseSpecial,
+    sampling: { ...sampling, seed: sampling.seed ?? randomSeed() },
+    stop: typeof stop === "string" ? [stop] : stop,
+    logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
+  };
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
+/** The options of the template, and those of the generation. Errors: `bad-option`. */
+export function splitChatOptions(options: ChatOptions | undefined): {
+  template: string | undefined;
+  rest: GenerateOptions;
+} {
+  const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
+  return { template: chatTemplate, rest };
+}

@@ -1,0 +1,217 @@
+// Options of the other calls on a model: their types and rules, and the parameters that the engine takes. The functions
+// throw `bad-option` and `bad-input`.
+import { generationOptionsRules } from "../../../web/engine/records.js";
+import { CamelGPTError } from "../../../web/errors.js";
+import type { ClassifyParams, EmbedParams, FillParams, ScoreParams } from "../../../web/tasks/params.js";
+import type { Pooling } from "../../../web/types.js";
+import {
+  checkOptions,
+  checkPrompt,
+  checkText,
+  checkTokens,
+  flag,
+  integer,
+  ofType,
+  oneOf,
+  signal,
+  tagOf,
+  text,
+  texts,
+  wrongKind,
+} from "../check-options.js";
+import { ffnRule } from "./load.js";
+import { callback, largest, ruleOf } from "./rules.js";
+
+export interface TokenizeOptions {
+  /**
+   * Add the tokens that the model wants around a text.
+   * @default true
+   */
+  addSpecial?: boolean;
+  /**
+   * Read special tokens written out in the text as such.
+   * @default true
+   */
+  parseSpecial?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface DetokenizeOptions {
+  /**
+   * Write special tokens out instead of leaving them out.
+   * @default false
+   */
+  keepSpecial?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface ScoreOptions extends TokenizeOptions {
+  /**
+   * Tokens of a window. Windows do not overlap, and each starts with an empty cache.
+   * @default the model's context
+   */
+  contextLength?: number;
+  /** Use no more than this many tokens of the text. */
+  maxTokens?: number;
+  /**
+   * Also return the log-probability of each token, and the most probable token in its place.
+   * @default false
+   */
+  logprobs?: boolean;
+  /** Compare with the dense model: what dynamic pruning costs on this text. */
+  against?: "dense";
+}
+
+export interface FillMaskOptions {
+  /**
+   * Candidates of each mask, at most 20.
+   * @default 5
+   */
+  topK?: number;
+  /**
+   * Steps in which all masks are decided, the surest ones first.
+   * @default 3
+   */
+  steps?: number;
+  signal?: AbortSignal;
+}
+
+export interface ClassifyOptions {
+  /** 2 to 64 labels to choose from. */
+  labels: readonly string[];
+  /**
+   * The prompt: a text with `{text}` in it, and optionally `{labels}`; the label is the model's answer.
+   * @default the one that the model was trained with for these labels, or a general question
+   */
+  template?: string;
+  signal?: AbortSignal;
+}
+
+export interface EmbedOptions {
+  /**
+   * Which hidden states represent a text.
+   * @default what the model's file says, or "mean"
+   */
+  pooling?: Pooling;
+  /**
+   * Return vectors of length 1, so that their dot product is the cosine of the angle between them.
+   * @default true
+   */
+  normalize?: boolean;
+  /**
+   * Cut texts that are longer than the context instead of failing.
+   * @default false
+   */
+  truncate?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface CalibrateOptions {
+  /** Some thousand tokens of text like the model's future prompts and answers. */
+  text?: string;
+  /**
+   * Share of its neurons that the model was trained to answer with: the sidecar says so, and the modes then keep no
+   * more.
+   * @default 1
+   */
+  ffn?: number;
+  signal?: AbortSignal;
+  /** Called with the share of the work that is done, 0 to 1. */
+  onProgress?: (done: number) => void;
+}
+
+const tokenizeRules = { addSpecial: flag, parseSpecial: flag, signal };
+const detokenizeRules = { keepSpecial: flag, signal };
+const scoreRules = {
+  ...tokenizeRules,
+  contextLength: integer(2, largest),
+  maxTokens: integer(2, largest),
+  logprobs: flag,
+  against: oneOf("dense"),
+};
+const fillRules = { topK: integer(1, 20), steps: ruleOf(generationOptionsRules.steps), signal };
+const classifyRules = {
+  labels: ofType("an array of 2 to 64 different texts, none of them empty", isLabels),
+  template: ofType("a text with {text} in it", (value) => text.test(value) && (value as string).includes("{text}")),
+  signal,
+};
+const embedRules = { pooling: oneOf("mean", "first", "last"), normalize: flag, truncate: flag, signal };
+const calibrateRules = { text, ffn: ffnRule, signal, onProgress: callback };
+
+function isLabels(value: unknown): boolean {
+  return Array.isArray(value) && value.length >= 2 && texts.test(value) && new Set(value).size === value.length;
+}
+
+export function stateBytes(state: Uint8Array | ArrayBuffer): Uint8Array {
+  if (tagOf(state) === "ArrayBuffer") return new Uint8Array(state);
+  if (tagOf(state) === "Uint8Array") return state as Uint8Array;
+  throw wrongKind(state, "the bytes of a saved state");
+}
+
+export function tokenizeParams(
+  input: string,
+  options: TokenizeOptions | undefined,
+): { text: string; addSpecial: boolean; parseSpecial: boolean } {
+  const { addSpecial = true, parseSpecial = true } = checkOptions("tokenize", options, tokenizeRules);
+  checkText(input);
+  return { text: input, addSpecial, parseSpecial };
+}
+
+export function detokenizeParams(
+  tokens: readonly number[],
+  options: DetokenizeOptions | undefined,
+): { tokens: readonly number[]; keepControl: boolean } {
+  const { keepSpecial = false } = checkOptions("detokenize", options, detokenizeRules);
+  checkTokens(tokens);
+  return { tokens, keepControl: keepSpecial };
+}
+
+export function scoreParams(input: string | readonly number[], options: ScoreOptions | undefined): ScoreParams {
+  checkPrompt(input);
+  const {
+    addSpecial = true,
+    parseSpecial = true,
+    contextLength = 0,
+    maxTokens = 0,
+    logprobs = false,
+    against,
+  } = checkOptions("score", options, scoreRules);
+  return {
+    text: input,
+    addSpecial,
+    parseSpecial,
+    window: contextLength,
+    maxTokens,
+    logprobs,
+    compare: against === "dense",
+  };
+}
+
+export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { ffn: number } {
+  const { ffn = 1, ...rest } = checkOptions("calibration", options, calibrateRules);
+  return { ffn, ...rest };
+}
+
+export function fillParams(text: string, options: FillMaskOptions | undefined): FillParams {
+  const { topK = 5, steps } = checkOptions("fill-mask", options, fillRules);
+  checkText(text);
+  return { text, top: topK, steps };
+}
+
+export function classifyParams(text: string, options: ClassifyOptions): ClassifyParams {
+  const { labels, template } = checkOptions("classification", options, classifyRules);
+  checkText(text);
+  if (labels === undefined) {
+    throw new CamelGPTError("bad-option", "The option labels is missing.", {
+      expected: classifyRules.labels.expected,
+      found: "none",
+    });
+  }
+  return { text, labels, template };
+}
+
+export function embedParams(texts: EmbedParams["texts"], options: EmbedOptions | undefined): EmbedParams {
+  const { pooling, normalize = true, truncate = false } = checkOptions("embedding", options, embedRules);
+  texts.forEach(checkPrompt);
+  return { texts, pooling, normalize, truncate };
+}

@@ -1,0 +1,89 @@
+// The tables of records go in, the tables of docs/options.md and npm/README.md come out. Run it after a
+// change of a table and a build; a test compares its result with what is committed.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readTables, ruleOf } from "./lib/records.mjs";
+import { isMain, Problem, repositoryRoot, runMain } from "./lib/run.mjs";
+
+/** Options that a record has for the engine's own use. */
+const internal = ["mode", "trainedFfn"];
+const flagNames = { contextLength: "context", sequences: undefined };
+const kebabCase = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** What stands between the markers `<!-- NAME: ... -->` and `<!-- end of NAME -->` of each file. */
+function sections({ records }) {
+  const fieldsOf = (name) =>
+    records
+      .find((record) => record.name === name)
+      .fields.filter(({ name: field, type }) => type !== "record" && !internal.includes(field));
+  const helpOf = (name) => records.find((record) => record.name === name).help;
+  const generation = fieldsOf("GenerationOptions");
+  return {
+    "docs/options.md": {
+      generation: `${wrap(helpOf("SamplerOptions"))}\n\n${table(generation, (name) => `--${kebabCase(name)}`)}`,
+      pruning: table(fieldsOf("PruneOptions")),
+      memory: table(fieldsOf("MemoryOptions"), (name) => {
+        const flag = name in flagNames ? flagNames[name] : kebabCase(name);
+        return flag && `--${flag}`;
+      }),
+    },
+    "npm/README.md": { "generation options": `\n${table(generation)}` },
+  };
+}
+
+function table(fields, flagOf) {
+  const rows = fields.map((field) => {
+    const cells = [`\`${field.name}\``, field.defaultWords, rangeOf(field), field.help.replaceAll("|", "\\|")];
+    const flag = flagOf?.(field.name);
+    return flagOf ? [...cells, flag ? `\`${flag}\`` : ""] : cells;
+  });
+  const head = ["option", "default", "range", "what it does", ...(flagOf ? ["flag"] : [])];
+  return aligned([head, ...rows]);
+}
+
+/** In the form that Biome gives to tables. */
+function aligned([head, ...rows]) {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
+  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |\n`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("");
+}
+
+function rangeOf(field) {
+  const rule = ruleOf(field);
+  if (rule.type === "flag") return "`true`, `false`";
+  if (rule.type === "choice") return rule.names.map((name) => `\`${name}\``).join(", ");
+  return rule.range;
+}
+
+function wrap(text) {
+  let column = 0;
+  return text
+    .split(" ")
+    .map((word) => {
+      const breaks = column > 0 && column + 1 + word.length > 110;
+      column = breaks || column === 0 ? word.length : column + 1 + word.length;
+      return `${breaks ? "\n" : column === word.length ? "" : " "}${word}`;
+    })
+    .join("");
+}
+
+/** Each file with its sections made from the tables: `[{path, committed, made}]`. */
+export function optionsReference() {
+  const tables = readTables(readFileSync(join(repositoryRoot, "build/wasm/records.json"), "utf8"));
+  return Object.entries(sections(tables)).map(([path, parts]) => {
+    const committed = readFileSync(join(repositoryRoot, path), "utf8");
+    let made = committed;
+    for (const [name, text] of Object.entries(parts)) {
+      const markers = new RegExp(`(<!-- ${name}: [^>]*-->\n)[\\s\\S]*?(<!-- end of ${name} -->)`);
+      if (!markers.test(made)) throw new Problem(`${path} lacks the comments around its section "${name}"`);
+      made = made.replace(markers, (_, start, end) => `${start}${text}${end}`);
+    }
+    return { path, committed, made };
+  });
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(() => {
+    for (const { path, made } of optionsReference()) writeFileSync(join(repositoryRoot, path), made);
+  });
+}

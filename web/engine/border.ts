@@ -1,0 +1,158 @@
+// One running module: its calls with typed errors, its linear memory as texts, arrays and records.
+import type { MainModule } from "../../build/wasm/camelgpt.mjs";
+
+import { CamelGPTError, describe, type ErrorCode } from "../errors.js";
+import { decoder, readRecord, writeRecord } from "./layout.js";
+import { type DeepPartial, failureLayout, places, type RecordLayout, type View, viewLayout } from "./records.js";
+
+const encoder = new TextEncoder();
+
+/**
+ * Every method can throw a CamelGPTError. A trap (a defect of the engine, or its stack exhausted) is `engine-failed`;
+ * every later call throws that same error, because the memory can no longer be trusted.
+ */
+export class Border {
+  protected readonly memory: WebAssembly.Memory;
+  readonly #module: MainModule;
+  /** The block of records. */
+  readonly #records: number;
+  #failure: CamelGPTError | undefined;
+
+  protected constructor(memory: WebAssembly.Memory, module: MainModule) {
+    this.memory = memory;
+    this.#module = module;
+    this.#records = module.recordsAddress();
+  }
+
+  // --- calls ---
+
+  protected run<T>(work: (module: MainModule) => T): T {
+    if (this.#failure) throw this.#failure;
+    try {
+      return work(this.#module);
+    } catch (error) {
+      this.#failure = new CamelGPTError("engine-failed", `The engine failed: ${describe(error)}`, {
+        hint: "Dispose of this model and load it again; please report what led here.",
+        cause: error,
+      });
+      throw this.#failure;
+    }
+  }
+
+  /** A call that answers whether it succeeded. */
+  protected check(work: (module: MainModule) => boolean): void {
+    if (!this.run(work)) throw this.#error();
+  }
+
+  /** A call that answers whether it succeeded, and shows a text. */
+  protected checkText(work: (module: MainModule) => boolean): string {
+    this.check(work);
+    return this.#shownText();
+  }
+
+  /** From now on every call throws this error. */
+  protected end(error: CamelGPTError): void {
+    this.#failure ??= error;
+  }
+
+  protected get hasEnded(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  #error(): CamelGPTError {
+    this.run((module) => module.failure());
+    const { code, message, ...details } = this.read("failure", failureLayout);
+    return new CamelGPTError(code as ErrorCode, message, details);
+  }
+
+  // --- records ---
+
+  protected read<T>(place: keyof typeof places, layout: RecordLayout<T>): T {
+    return readRecord(this.#buffer, this.#records + places[place], layout);
+  }
+
+  /** Options that are not given have the defaults of the core. */
+  protected write<T>(place: keyof typeof places, layout: RecordLayout<T>, record: DeepPartial<T>): void {
+    this.run((module) => module.resetOptions());
+    writeRecord(this.#buffer, this.#records + places[place], layout, record);
+  }
+
+  /** Memory that grew has another buffer, so views are made for each use. */
+  get #buffer(): ArrayBufferLike {
+    return this.#module.HEAPU8.buffer;
+  }
+
+  // --- arrays and texts ---
+
+  /** The array that `call` shows. */
+  #view(call: (module: MainModule) => void): View {
+    this.run(call);
+    return this.read("view", viewLayout);
+  }
+
+  /** Valid until the next call. */
+  protected bytesOf(call: (module: MainModule) => void): Uint8Array {
+    const { address, size } = this.#view(call);
+    return new Uint8Array(this.#buffer, address, size);
+  }
+
+  protected recordsOf<T>(call: (module: MainModule) => void, layout: RecordLayout<T>): T[] {
+    const { address, size } = this.#view(call);
+    return Array.from({ length: size }, (_, i) => readRecord(this.#buffer, address + i * layout.size, layout));
+  }
+
+  protected floatsOf(call: (module: MainModule) => void): Float32Array {
+    const { address, size } = this.#view(call);
+    return new Float32Array(this.#buffer, address, size).slice();
+  }
+
+  /** The text that `call` shows. */
+  protected textOf(call: (module: MainModule) => void): string {
+    this.run(call);
+    return this.#shownText();
+  }
+
+  #shownText(): string {
+    const { address, size } = this.read("view", viewLayout);
+    return decoder.decode(new Uint8Array(this.#buffer, address, size).slice()); // a decoder takes no shared memory
+  }
+
+  protected tokensOf(call: (module: MainModule) => void): number[] {
+    const { address, size } = this.#view(call);
+    return Array.from(new Int32Array(this.#buffer, address, size));
+  }
+
+  /** The text that the last call returned. */
+  protected output(): string {
+    return this.textOf((module) => module.showOutput());
+  }
+
+  protected outputBytes(): Uint8Array<ArrayBuffer> {
+    return this.bytesOf((module) => module.showOutput()).slice();
+  }
+
+  /** Hands a text to the next call, which takes its size in bytes. */
+  protected putText(text: string): number {
+    return this.putBytes(encoder.encode(text), "the text");
+  }
+
+  /** Hands bytes to the next call, which takes their number. */
+  protected putBytes(bytes: Uint8Array, what: string): number {
+    const address = this.run((module) => module.textBuffer(bytes.length));
+    if (address === 0 && bytes.length > 0) throw noMemoryFor(what, bytes.length);
+    new Uint8Array(this.#buffer, address, bytes.length).set(bytes);
+    return bytes.length;
+  }
+
+  /** Hands tokens to the next call, which takes their number. */
+  protected putTokens(tokens: readonly number[]): number {
+    const address = this.run((module) => module.tokenBuffer(tokens.length));
+    if (address === 0 && tokens.length > 0) throw noMemoryFor("the tokens", tokens.length * 4);
+    new Int32Array(this.#buffer, address, tokens.length).set(tokens);
+    return tokens.length;
+  }
+}
+
+export function noMemoryFor(what: string, bytes: number): CamelGPTError {
+  return new CamelGPTError("out-of-memory", `There is not enough memory for ${what}.`, { expected: `${bytes} bytes` });
+}
