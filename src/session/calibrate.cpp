@@ -67,12 +67,15 @@ Status begin_calibration(Session* s, std::span<const int32_t> tokens) {
     status = with_expected(status, "at least %u tokens", kMinCalibrationTokens);
     return with_found(status, "%zu tokens", tokens.size());
   }
+  p.calibration.stage = Calibration::Stage::kDone;  // if memory runs out, there is nothing to resume
   p.text.clear();
+  p.text_next = 0;
   if (!p.text.append(tokens.data(), tokens.size())) {
     return out_of_memory("the text to calibrate with", tokens.size_bytes());
   }
-  p.text_next = 0;
-  return calibration_begin(model_of(*s), &s->memory.pruning.head, &p.calibration);
+  const Status status = calibration_begin(model_of(*s), &s->memory.pruning.head, &p.calibration);
+  if (!status.ok()) p.calibration.stage = Calibration::Stage::kDone;
+  return status;
 }
 
 }  // namespace
