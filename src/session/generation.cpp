@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "session/session.h"
 
@@ -208,6 +209,14 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   CAMELGPT_TRY(check_tokens(*s, request.prompt));
   const size_t count = request.prompt.size(), context = s->sequences[0].cache.context;
   if (count == 0 || count >= context) return does_not_fit(*s, count, context - 1);
+  // Prepared apart from the cached texts, so that an error leaves them unchanged.
+  Sequence prepared;
+  sampler_share(s->memory.sampler, &prepared.sampler);
+  CAMELGPT_TRY(configure_generation(s, request.options, &prepared));
+  for (const std::string_view stop : request.stop_strings) CAMELGPT_TRY(stop_strings_add(&prepared.stops, stop));
+  for (const LogitBias& each : request.logit_bias) {
+    CAMELGPT_TRY(s->token_form->add_bias(&prepared, each.token, each.bias));
+  }
   uint32_t reused = 0;
   Sequence* const q = choose_sequence(s, request.prompt, &reused);
   reused = cache_cut(config_of(*s), reused, &q->cache);
@@ -220,9 +229,8 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   q->generation.options = request.options;
   q->generation.reused = reused;
   q->generation.prefill_end = q->history_length;
-  CAMELGPT_TRY(configure_generation(s, request.options, q));
-  for (const std::string_view stop : request.stop_strings) CAMELGPT_TRY(stop_strings_add(&q->stops, stop));
-  for (const LogitBias& each : request.logit_bias) CAMELGPT_TRY(s->token_form->add_bias(q, each.token, each.bias));
+  q->sampler = std::move(prepared.sampler);
+  q->stops = std::move(prepared.stops);
   for (const int32_t token : request.prompt) s->token_form->accept(q, token);
   q->detokenizer = Detokenizer();
   q->text.clear();

@@ -188,6 +188,8 @@ TEST_CASE("options, stop strings and biases out of range are errors that name th
     check_idle(session);
   };
   GenerationOptions& options = session.options;
+  configure(session);
+  prefill(session, some_tokens(20));
   refused([&] { options.max_tokens = 0; }, "maxTokens");
   refused([&] { options.max_tokens = UINT32_MAX; }, "maxTokens");
   refused([&] { options.steps = 0; }, "steps");
@@ -202,6 +204,8 @@ TEST_CASE("options, stop strings and biases out of range are errors that name th
   refused([&] { session.logit_bias = {{-1, 1}}; }, "logit bias");
   refused([&] { session.logit_bias = {{5, NAN}}; }, "logit bias");
   refused([&] { session.logit_bias = {{5, HUGE_VALF}}; }, "logit bias");
+  CHECK(session_cached_tokens(session) == 20);  // the cached text is still there
   configure(session);
-  REQUIRE(prompt(session, some_tokens(5)).ok());
+  prefill(session, some_tokens(20));
+  CHECK(session_reused_tokens(session) == 19);
 }
