@@ -26,26 +26,26 @@ struct Worker {
   void barrier() const {
     if (count > 1) wait_for_all();
   }
-  // This thread's part of the items 0 .. total - 1: whole units, but for the last one.
-  Range share(uint32_t total, uint32_t unit = 1) const {
+  // This thread's slice of the items 0 .. total - 1: whole units, except for the last one.
+  Range static_slice(uint32_t total, uint32_t unit = 1) const {
     return {border(total, unit, index), border(total, unit, index + 1)};
   }
 
-  // Runs body(range) for parts of the items 0 .. total - 1, whole units but for the last one, until none is left: a
+  // Runs body(range) for slices of the items 0 .. total - 1, whole units except for the last one, until none remains. A
   // thread that is faster, or less disturbed, gets more of them. At most once between two barriers.
   template <typename Body>
-  void each(uint32_t total, uint32_t unit, Body&& body) const {
+  void for_each_slice(uint32_t total, uint32_t unit, Body&& body) const {
     if (total == 0) return;
     if (count == 1) return body(Range{0, total});
     const uint32_t units = (total - 1) / unit + 1;
-    const uint32_t step = units / (count * kPartsEach) + 1;
+    const uint32_t step = units / (count * kSlicesPerThread) + 1;
     for (uint32_t at = take(step); at < units; at = take(step)) {
       body(Range{at * unit, at + step < units ? (at + step) * unit : total});
     }
   }
 
  private:
-  static constexpr uint32_t kPartsEach = 6;  // of a thread: enough to even out, few enough to cost nothing
+  static constexpr uint32_t kSlicesPerThread = 6;  // enough to even out, few enough to cost nothing
   static uint32_t take(uint32_t step);
   uint32_t border(uint32_t total, uint32_t unit, uint32_t i) const {
     const uint64_t units = (static_cast<uint64_t>(total) + unit - 1) / unit;

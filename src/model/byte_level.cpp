@@ -103,7 +103,7 @@ struct BytePass {
 
   // Returns when all of it is done.
   __attribute__((noinline)) void each(uint32_t total, uint32_t unit, RangeWork work) const {
-    worker.each(total, unit, [&](Range part) { work.run(work.context, part); });
+    worker.for_each_slice(total, unit, [&](Range part) { work.run(work.context, part); });
     worker.barrier();
   }
   __attribute__((noinline)) const Activations& quantized(const float* x, size_t x_stride, uint32_t tokens,

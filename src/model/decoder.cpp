@@ -45,7 +45,7 @@ void add_values(const Pass& pass, uint32_t token, Range part) {
 // x += the norm of what was projected
 void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   const ModelConfig& c = pass.config;
-  pass.worker.each(tokens, 1, [&](Range part) {
+  pass.worker.for_each_slice(tokens, 1, [&](Range part) {
     for (uint32_t t = part.first; t < part.end; ++t) {
       float* values = pass.w->projected.data() + t * padded_rows(c.hidden);
       if (norm.weight != nullptr) normalize(c, norm, values, c.hidden, values);
@@ -60,7 +60,7 @@ void add_product(const Pass& pass, const Linear& linear, const Norm& norm, const
   const size_t stride = padded_rows(linear.weight.rows);
   float* projected = pass.w->projected.data();
   const bool adds = norm.weight == nullptr;  // each thread what it has made
-  pass.worker.each(linear.weight.rows, kPanelRows, [&](Range rows) {
+  pass.worker.for_each_slice(linear.weight.rows, kPanelRows, [&](Range rows) {
     linear_slice(linear, rows, input, projected, stride, pass.own->group.data());
     for (uint32_t t = 0; adds && t < input.tokens; ++t) add_values(pass, t, rows);
   });
@@ -155,7 +155,7 @@ void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, 
     }
   };
   pass.worker.barrier();
-  pass.worker.each(keys + queries, 1, [&](Range part) {
+  pass.worker.for_each_slice(keys + queries, 1, [&](Range part) {
     norm(layer.key_norm, c.kv_heads * c.head_width, part_within(part, 0, keys), pass.w->key.data());
     norm(layer.query_norm, c.heads * c.head_width, part_within(part, keys, queries), pass.w->query.data());
   });
@@ -223,11 +223,11 @@ const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRo
   const uint32_t query = c.heads * c.head_width, tokens = static_cast<uint32_t>(rows.size());
   const bool one_run = rows.front().cache == rows.back().cache;
   if (tokens == 1) {
-    attend(pass, index, rows, {0, 1}, pass.worker.share(c.heads));
+    attend(pass, index, rows, {0, 1}, pass.worker.static_slice(c.heads));
     pass.worker.barrier();
   } else if (!one_run) {  // few tokens with much to read each: heads are divided too
     const uint32_t group = c.heads / c.kv_heads;
-    pass.worker.each(c.kv_heads * tokens, 1, [&](Range part) {
+    pass.worker.for_each_slice(c.kv_heads * tokens, 1, [&](Range part) {
       for (uint32_t h = part.first / tokens; h * tokens < part.end; ++h) {
         attend(pass, index, rows, part_within(part, h * tokens, tokens), {h * group, (h + 1) * group});
       }
@@ -243,7 +243,7 @@ const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRo
 void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   if (norm.weight == nullptr) return;
   const ModelConfig& c = pass.config;
-  pass.worker.each(tokens, 1, [&](Range part) {
+  pass.worker.for_each_slice(tokens, 1, [&](Range part) {
     for (uint32_t t = part.first; t < part.end; ++t) {
       float* x = pass.x + t * padded_rows(c.hidden);
       normalize(c, norm, x, c.hidden, x);
@@ -291,14 +291,14 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
     rotate_queries(pass, index, part_within(part, keys_and_values, c.heads), outputs);
   };
   if (queries == tokens) {
-    pass.worker.each(keys_and_values + c.heads - done, 1, [&](Range part) {
+    pass.worker.for_each_slice(keys_and_values + c.heads - done, 1, [&](Range part) {
       part = {part.first + done, part.end + done};
       project_keys_and_values(pass, layer, part, input);
       project_queries(pass, layer, part_within(part, keys_and_values, c.heads), input);
       if (!c.norms_all_heads) finish(part);
     });
   } else {
-    pass.worker.each(keys_and_values, 1, [&](Range part) {
+    pass.worker.for_each_slice(keys_and_values, 1, [&](Range part) {
       project_keys_and_values(pass, layer, part, input);
       if (!c.norms_all_heads) store_keys_and_values(pass, index, part, rows);
     });
@@ -307,7 +307,7 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
       keep_outputs(pass, outputs);
       const Activations& last =
           quantize_outputs(pass, outputs, pass.w->normed.data(), pass.w->projected.data(), Precision::k16);
-      pass.worker.each(c.heads, 1, [&](Range heads) {
+      pass.worker.for_each_slice(c.heads, 1, [&](Range heads) {
         project_queries(pass, layer, heads, last);
         if (!c.norms_all_heads) rotate_queries(pass, index, heads, outputs);
       });
@@ -315,8 +315,8 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   }
   if (c.norms_all_heads) {
     norm_all_heads(pass, layer, has_keys ? 0 : tokens, queries);
-    pass.worker.each(keys_and_values + c.heads - done, 1,
-                     [&](Range part) { finish({part.first + done, part.end + done}); });
+    pass.worker.for_each_slice(keys_and_values + c.heads - done, 1,
+                               [&](Range part) { finish({part.first + done, part.end + done}); });
   }
   pass.worker.barrier();
   if (queries == 0) return;
@@ -331,7 +331,8 @@ void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, Tok
   const Precision precision = coarse_precision(layer.output);
   float* convolved = pass.w->convolved.data();
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, static_cast<uint32_t>(rows.size()));
-  pass.worker.each(c.hidden, kPanelRows, [&](Range channels) { short_conv(c, layer, channels, input, rows, pass.w); });
+  pass.worker.for_each_slice(c.hidden, kPanelRows,
+                             [&](Range channels) { short_conv(c, layer, channels, input, rows, pass.w); });
   pass.worker.barrier();
   if (outputs.empty()) return;
   if (outputs.size() == rows.size()) {
@@ -356,7 +357,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
-  pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
+  pass.worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, input, gate, ffn);
     if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.own->group.data());
     for (uint32_t t = 0; t < tokens; ++t) {

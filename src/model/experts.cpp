@@ -60,7 +60,7 @@ void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert
           std::copy_n(normed + share.tokens[i] * stride, c.hidden, rows + i * hidden);
       });
   const uint32_t first = expert.index * expert.ffn;
-  worker.each(expert.ffn, kPanelRows, [&](Range part) {
+  worker.for_each_slice(expert.ffn, kPanelRows, [&](Range part) {
     linear_rows(expert.gate, first + part.first, part.size(), input, gate + part.first, ffn);
     linear_rows(expert.up, first + part.first, part.size(), input, up + part.first, ffn);
     for (uint32_t i = 0; i < share.count; ++i)
@@ -69,7 +69,7 @@ void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert
   worker.barrier();
   const Activations& neurons =
       quantize_input(worker, gate, ffn, share.count, expert.ffn, coarse_precision(expert.down), w);
-  worker.each(c.hidden, kPanelRows, [&](Range part) {
+  worker.for_each_slice(c.hidden, kPanelRows, [&](Range part) {
     float* made = gathered + part.first;  // its rows have been read
     linear_rows(expert.down, expert.index * c.hidden + part.first, part.size(), neurons, made, hidden);
     for (uint32_t i = 0; i < share.count; ++i) {
@@ -126,7 +126,7 @@ void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderL
   const size_t stride = input.stride, hidden = padded_rows(c.hidden), experts = padded_rows(c.experts);
   float* weights = w->threads[worker.index].routes.data();
   route(c, layer.router, input, weights);  // each thread for itself
-  worker.each(c.hidden, kPanelRows, [&](Range part) {
+  worker.for_each_slice(c.hidden, kPanelRows, [&](Range part) {
     for (uint32_t t = 0; t < tokens; ++t)
       std::memset(w->projected.data() + t * hidden + part.first, 0, part.size() * sizeof(float));
   });

@@ -128,7 +128,7 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
   parallel([&](const Worker& worker) {
     ThreadWorkspace& own = workspace->threads[worker.index];
     const Activations& input = quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
-    worker.each(c.hidden, kPanelRows, [&](Range rows) {
+    worker.for_each_slice(c.hidden, kPanelRows, [&](Range rows) {
       linear_slice(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
       activate_gate(c.activation, y + rows.first, nullptr, rows.size());
     });
@@ -149,7 +149,7 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   }
   parallel([&](const Worker& worker) {
     const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, Precision::k16, workspace);
-    worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
+    worker.for_each_slice(c.vocabulary, kPanelRows, [&](Range rows) {
       head_rows(model, rows, input, &workspace->threads[worker.index], workspace->logits.data() + rows.first,
                 padded_rows(c.vocabulary));
     });
@@ -166,7 +166,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     const Activations& input =
         quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, Precision::k16, workspace);
     // Rows of the head are shared out in the products, tokens in what follows them.
-    const Range own = worker.share(tokens);
+    const Range own = worker.static_slice(tokens);
     float maximum[kMaxBatch], target_logit[kMaxBatch];
     double total[kMaxBatch];
     for (uint32_t t = own.first; t < own.end; ++t) {
@@ -177,7 +177,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
     }
     for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
       const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
-      worker.each(rows, kPanelRows, [&](Range part) {
+      worker.for_each_slice(rows, kPanelRows, [&](Range part) {
         const Range absolute{first + part.first, first + part.end};
         head_rows(model, absolute, input, &workspace->threads[worker.index], workspace->chunk.data() + part.first,
                   kHeadChunk);

@@ -203,7 +203,7 @@ const Activations& quantize_input(const Worker& worker, const float* x, size_t s
   if (tokens == 1) {
     run({0, 1});
   } else {
-    worker.each(tokens, kTokenTile, run);
+    worker.for_each_slice(tokens, kTokenTile, run);
     worker.barrier();
   }
   return input;

@@ -25,7 +25,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
   const Activations& normed =
       quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
                      [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
-  worker.each(c.ffn, kPanelRows, [&](Range rows) {
+  worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
   });
@@ -37,7 +37,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
     w->neurons.total += c.ffn;
   }
   const uint32_t count = static_cast<uint32_t>(fired.size());
-  worker.each(count, kRowsAtOnce, [&](Range part) {
+  worker.for_each_slice(count, kRowsAtOnce, [&](Range part) {
     float up[kRowsAtOnce], open[kRowsAtOnce];
     for (uint32_t first = part.first; first < part.end; first += kRowsAtOnce) {
       const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, part.end - first));
@@ -51,7 +51,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
 
   const Activations& input = quantize_input(worker, neurons, 0, 1, c.ffn, coarse_precision(layer.down), w);
   float* projected = w->projected.data();
-  worker.each(c.hidden, kUnitColumns, [&](Range rows) {
+  worker.for_each_slice(c.hidden, kUnitColumns, [&](Range rows) {
     linear_columns(layer.down, fired, input, rows, projected);
     if (c.residual_scale != 1) scale_values(projected + rows.first, rows.size(), c.residual_scale);
     k.add(x + rows.first, projected + rows.first, rows.size());
@@ -94,7 +94,7 @@ void activate_gate(GateActivation activation, float* gate, const float* up, uint
 }
 
 void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance) {
-  const Range own = worker.share(count);
+  const Range own = worker.static_slice(count);
   const uint32_t stride = padded_rows(count);
   for (uint32_t t = 0; t < tokens; ++t, gate += stride) {
     float squares[kPanelRows] = {};

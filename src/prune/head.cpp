@@ -47,7 +47,7 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   linear_rows(head->rotation, 0, head->rotation.rows, state, own.rotated.data(), own.rotated.size());
   activations_begin(own.rotated.data(), head->rank, 1, head->rank, Precision::k8, &own.input);
   kernels().quantize({0, 1}, own.input);
-  worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
+  worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
     linear_slice({head->coarse, head->bias.data()}, rows, own.input, logits.data(), logits.size());
   });
   return own.rotated[head->rank];
@@ -204,7 +204,7 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHe
     const float threshold = selection_threshold(workspace->logits.first(vocabulary), rows);
     if (worker.index == 0) lowest = threshold + offset;
     worker.barrier();  // all have read before any writes
-    worker.each(vocabulary, kHeadChunk, [&](Range part) {
+    worker.for_each_slice(vocabulary, kHeadChunk, [&](Range part) {
       for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
         const uint32_t count = std::min(kHeadChunk, part.end - first);
         const uint32_t selected =
