@@ -24,7 +24,7 @@ Status session_load_eagerly(Session* session) {
   if (!s->pruning.head_reserved || s->pruning.head.rank == 0) return {};  // every step would need the whole head
   const Panel* const matrices[] = {&s->model.embedding, &s->model.head.weight};
   const uint64_t before = s->weights.position;
-  CAMELGPT_TRY(weight_stream_put_off(matrices, &s->weights));
+  CAMELGPT_TRY(weight_stream_defer(matrices, &s->weights));
   if (s->weights.position != before) s->padding_left = 0;
   return {};
 }
