@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdio>
 
-#include "nn/few_attention.h"
 #include "nn/gelu.h"
 #include "nn/linear.h"
+#include "nn/small_attention.h"
 
 namespace camelgpt {
 namespace {
@@ -84,11 +84,11 @@ Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32
 // Some work on a range, whatever it is: what shares it out is compiled once.
 struct RangeWork {
   const void* context;
-  void (*run)(const void* context, Range part);
+  void (*run)(const void* context, Range slice);
 
   template <typename Body>
   RangeWork(const Body& body)
-      : context(&body), run([](const void* c, Range part) { (*static_cast<const Body*>(c))(part); }) {}
+      : context(&body), run([](const void* c, Range slice) { (*static_cast<const Body*>(c))(slice); }) {}
 };
 
 // One thread's part. All run the same code and meet at barriers, as in the decoder.
@@ -103,7 +103,7 @@ struct BytePass {
 
   // Returns when all of it is done.
   __attribute__((noinline)) void each(uint32_t total, uint32_t unit, RangeWork work) const {
-    worker.for_each_slice(total, unit, [&](Range part) { work.run(work.context, part); });
+    worker.for_each_slice(total, unit, [&](Range slice) { work.run(work.context, slice); });
     worker.barrier();
   }
   __attribute__((noinline)) const Activations& quantized(const float* x, size_t x_stride, uint32_t tokens,
@@ -111,8 +111,8 @@ struct BytePass {
     return quantize_input(worker, x, x_stride, tokens, columns, Precision::k16, w);
   }
   const Activations& normed(const float* weight, uint32_t width) const {
-    each(rows, 1, [&](Range part) {
-      for (uint32_t t = part.first; t < part.end; ++t) {
+    each(rows, 1, [&](Range slice) {
+      for (uint32_t t = slice.first; t < slice.end; ++t) {
         kernels().rms_norm(b.x.data() + t * stride, weight, width, config.norm_epsilon, b.normed.data() + t * stride);
       }
     });
@@ -122,13 +122,13 @@ struct BytePass {
   const Activations& attended(uint32_t width) const {
     const uint32_t length = config.bytes.length, head_width = width / config.bytes.heads;
     const size_t qkv_stride = 3 * stride;
-    each(rows, 1, [&](Range part) {
-      for (uint32_t t = part.first; t < part.end; ++t) {
+    each(rows, 1, [&](Range slice) {
+      for (uint32_t t = slice.first; t < slice.end; ++t) {
         const float* q = b.qkv.data() + t * qkv_stride;
         const float* first = b.qkv.data() + t / length * length * qkv_stride;
         for (uint32_t at = 0; at < width; at += head_width) {
-          attend_to_few(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width,
-                        b.normed.data() + t * stride + at);
+          small_attention(q + at, first + width + at, first + 2 * width + at, qkv_stride, length, head_width,
+                          b.normed.data() + t * stride + at);
         }
       }
     });
@@ -139,14 +139,14 @@ struct BytePass {
   // y = the product, which is added to x, or goes through GELU.
   __attribute__((noinline)) void product(const Linear& linear, const Activations& input, float* y, size_t y_stride,
                                          Then then) const {
-    each(linear.weight.rows, kPanelRows, [&](Range part) {
-      linear_slice(linear, part, input, y, y_stride);
+    each(linear.weight.rows, kPanelRows, [&](Range slice) {
+      linear_slice(linear, slice, input, y, y_stride);
       for (uint32_t t = 0; t < rows && then != Then::kNothing; ++t) {
-        float* values = y + t * y_stride + part.first;
+        float* values = y + t * y_stride + slice.first;
         if (then == Then::kGelu) {
-          gelu(values, part.size());
+          gelu(values, slice.size());
         } else {
-          kernels().add(b.x.data() + t * stride + part.first, values, part.size());
+          kernels().add(b.x.data() + t * stride + slice.first, values, slice.size());
         }
       }
     });
@@ -175,10 +175,10 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
     const BytePass p{c, worker, w, *w->bytes, count * c.bytes.length};
     const size_t hidden = padded_rows(c.hidden);
     const Activations& input = p.quantized(w->x.data() + first * hidden, hidden, count, c.hidden);
-    p.each(all, kPanelRows, [&](Range part) {
-      linear_slice(weights.projection, part, input, p.b.qkv.data(), all);
+    p.each(all, kPanelRows, [&](Range slice) {
+      linear_slice(weights.projection, slice, input, p.b.qkv.data(), all);
       for (uint32_t i = 0; i < count; ++i) {
-        for (uint32_t at = part.first; at < part.end; ++at) {
+        for (uint32_t at = slice.first; at < slice.end; ++at) {
           const float projected = p.b.qkv[i * all + at];
           p.b.x[(i * c.bytes.length + at / width) * p.stride + at % width] =
               projected + (projected + weights.head_positions[at]);
@@ -261,8 +261,8 @@ void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {
     const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), rows.size() - first));
     parallel([&](const Worker& worker) {
       const BytePass p{c, worker, w, *w->bytes, count * length};
-      p.each(p.rows, 1, [&](Range part) {
-        for (uint32_t t = part.first; t < part.end; ++t) {
+      p.each(p.rows, 1, [&](Range slice) {
+        for (uint32_t t = slice.first; t < slice.end; ++t) {
           const uint32_t at = t % length;
           const std::string_view bytes = chunks_bytes(*model.chunks, rows[first + t / length].token);
           const uint32_t symbol = at < bytes.size() ? static_cast<uint8_t>(bytes[at]) : at == 0 ? kEndByte : kPadByte;
@@ -272,8 +272,8 @@ void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {
         }
       });
       p.run(model.bytes->embedder);
-      p.each(count, 1, [&](Range part) {
-        for (uint32_t i = part.first; i < part.end; ++i) {
+      p.each(count, 1, [&](Range slice) {
+        for (uint32_t i = slice.first; i < slice.end; ++i) {
           float* mean = w->x.data() + (first + i) * hidden;
           std::fill_n(mean, c.hidden, 0.0f);
           for (uint32_t at = 0; at < length; ++at)

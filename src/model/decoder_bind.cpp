@@ -29,36 +29,36 @@ struct LayerBinder {
   }
 
   Status attention(DecoderLayer* out) const {
-    const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
+    const uint32_t q_width = c.heads * c.head_width, kv_width = c.kv_heads * c.head_width;
     if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
     if (tensors.encoder)
       CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
     if (c.conv_layers != 0 && binder_has(*binder, name("shortconv.conv.weight")))
       return bind_short_conv(binder, c, layer, out);
     if (tensors.fused_qkv) {
-      const uint32_t all = query + 2 * key;
+      const uint32_t all = q_width + 2 * kv_width;
       const auto rows = [&](Range slice, Linear* linear) {
         return bind_panel_rows(binder, name("attn_qkv.weight"), slice, all, c.hidden, &linear->weight);
       };
-      CAMELGPT_TRY(rows({0, query}, &out->query));
-      CAMELGPT_TRY(rows({query, query + key}, &out->key));
-      CAMELGPT_TRY(rows({query + key, all}, &out->value));
+      CAMELGPT_TRY(rows({0, q_width}, &out->query));
+      CAMELGPT_TRY(rows({q_width, q_width + kv_width}, &out->key));
+      CAMELGPT_TRY(rows({q_width + kv_width, all}, &out->value));
       CAMELGPT_TRY(bias("attn_qkv", all, tensors.qkv_bias, &out->query.bias));
       if (out->query.bias != nullptr) {
-        out->key.bias = out->query.bias + query;
-        out->value.bias = out->key.bias + key;
+        out->key.bias = out->query.bias + q_width;
+        out->value.bias = out->key.bias + kv_width;
       }
     } else {
-      CAMELGPT_TRY(linear("attn_q", query, c.hidden, &out->query, tensors.qkv_bias));
-      CAMELGPT_TRY(linear("attn_k", key, c.hidden, &out->key, tensors.qkv_bias));
-      CAMELGPT_TRY(linear("attn_v", key, c.hidden, &out->value, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_q", q_width, c.hidden, &out->query, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_k", kv_width, c.hidden, &out->key, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_v", kv_width, c.hidden, &out->value, tensors.qkv_bias));
     }
     if (tensors.head_norms) {
       const bool all = c.norms_all_heads;
-      CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? query : c.head_width, &out->query_norm));
-      CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? key : c.head_width, &out->key_norm));
+      CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? q_width : c.head_width, &out->query_norm));
+      CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? kv_width : c.head_width, &out->key_norm));
     }
-    CAMELGPT_TRY(linear("attn_output", c.hidden, query, &out->output));
+    CAMELGPT_TRY(linear("attn_output", c.hidden, q_width, &out->output));
     if (!tensors.post_norms) return {};
     return norm("post_attention_norm.weight", "post_attention_norm.bias", c.hidden, &out->post_attention_norm);
   }

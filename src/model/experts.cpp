@@ -31,19 +31,19 @@ void route(const ModelConfig& c, const Linear& router, const Activations& input,
   const size_t stride = padded_rows(c.experts);
   linear_rows(router, 0, c.experts, input, weights, stride);
   for (uint32_t t = 0; t < input.tokens; ++t) {
-    float* own = weights + t * stride;
-    const float highest = own[kernels().argmax(own, c.experts)];
+    float* row = weights + t * stride;
+    const float highest = row[kernels().argmax(row, c.experts)];
     float total = 0;
-    for (uint32_t e = 0; e < c.experts; ++e) total += own[e] = std::exp(own[e] - highest);
+    for (uint32_t e = 0; e < c.experts; ++e) total += row[e] = std::exp(row[e] - highest);
     // The chosen ones become negative, so that the next best is found; then the signs turn.
     float chosen = 0;
     for (uint32_t i = 0; i < c.experts_used; ++i) {
-      float& best = own[kernels().argmax(own, c.experts)];
+      float& best = row[kernels().argmax(row, c.experts)];
       chosen += best;
       best = -best;
     }
     const float scale = -1 / (c.experts_renormalised ? chosen : total);
-    for (uint32_t e = 0; e < c.experts; ++e) own[e] = own[e] < 0 ? own[e] * scale : 0;
+    for (uint32_t e = 0; e < c.experts; ++e) row[e] = row[e] < 0 ? row[e] * scale : 0;
   }
 }
 
@@ -55,26 +55,26 @@ void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert
   const bool alone = share.count == 1;
   float* rows = alone ? w->threads[worker.index].gathered.data() : gathered;
   const Activations& input =
-      quantize_input(worker, rows, hidden, share.count, c.hidden, Precision::k16, w, [&](Range part) {
-        for (uint32_t i = part.first; i < part.end; ++i)
+      quantize_input(worker, rows, hidden, share.count, c.hidden, Precision::k16, w, [&](Range slice) {
+        for (uint32_t i = slice.first; i < slice.end; ++i)
           std::copy_n(normed + share.tokens[i] * stride, c.hidden, rows + i * hidden);
       });
   const uint32_t first = expert.index * expert.ffn;
-  worker.for_each_slice(expert.ffn, kPanelRows, [&](Range part) {
-    linear_rows(expert.gate, first + part.first, part.size(), input, gate + part.first, ffn);
-    linear_rows(expert.up, first + part.first, part.size(), input, up + part.first, ffn);
+  worker.for_each_slice(expert.ffn, kPanelRows, [&](Range slice) {
+    linear_rows(expert.gate, first + slice.first, slice.size(), input, gate + slice.first, ffn);
+    linear_rows(expert.up, first + slice.first, slice.size(), input, up + slice.first, ffn);
     for (uint32_t i = 0; i < share.count; ++i)
-      activate_gate(c.activation, gate + i * ffn + part.first, up + i * ffn + part.first, part.size());
+      activate_gate(c.activation, gate + i * ffn + slice.first, up + i * ffn + slice.first, slice.size());
   });
   worker.barrier();
   const Activations& neurons =
       quantize_input(worker, gate, ffn, share.count, expert.ffn, coarse_precision(expert.down), w);
-  worker.for_each_slice(c.hidden, kPanelRows, [&](Range part) {
-    float* made = gathered + part.first;  // its rows have been read
-    linear_rows(expert.down, expert.index * c.hidden + part.first, part.size(), neurons, made, hidden);
+  worker.for_each_slice(c.hidden, kPanelRows, [&](Range slice) {
+    float* made = gathered + slice.first;  // its rows have been read
+    linear_rows(expert.down, expert.index * c.hidden + slice.first, slice.size(), neurons, made, hidden);
     for (uint32_t i = 0; i < share.count; ++i) {
-      scale_values(made + i * hidden, part.size(), share.weights[i]);
-      kernels().add(w->projected.data() + share.tokens[i] * hidden + part.first, made + i * hidden, part.size());
+      scale_values(made + i * hidden, slice.size(), share.weights[i]);
+      kernels().add(w->projected.data() + share.tokens[i] * hidden + slice.first, made + i * hidden, slice.size());
     }
   });
   worker.barrier();
@@ -126,9 +126,9 @@ void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderL
   const size_t stride = input.stride, hidden = padded_rows(c.hidden), experts = padded_rows(c.experts);
   float* weights = w->threads[worker.index].routes.data();
   route(c, layer.router, input, weights);  // each thread for itself
-  worker.for_each_slice(c.hidden, kPanelRows, [&](Range part) {
+  worker.for_each_slice(c.hidden, kPanelRows, [&](Range slice) {
     for (uint32_t t = 0; t < tokens; ++t)
-      std::memset(w->projected.data() + t * hidden + part.first, 0, part.size() * sizeof(float));
+      std::memset(w->projected.data() + t * hidden + slice.first, 0, slice.size() * sizeof(float));
   });
   worker.barrier();  // the quantised input is overwritten from here on
   for (uint32_t e = 0; e < c.experts; ++e) {

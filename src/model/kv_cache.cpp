@@ -41,9 +41,9 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
   const CheckedSize page_bytes = page_rows * config.head_width * 2;
   const CheckedSize total = (bytes + rows * sizeof(float)) * 2 + page_bytes + page_rows * sizeof(float);
   if (total.overflowed || !bytes.fits_memory()) return out_of_memory("the key/value cache", total.value);
-  for (KvCache::Rows* part : {&cache->keys, &cache->values}) {
-    part->stored = arena->take<uint8_t>(bytes.value);
-    part->scales = arena->take<float>(rows.value);
+  for (KvCache::Rows* stored : {&cache->keys, &cache->values}) {
+    stored->stored = arena->take<uint8_t>(bytes.value);
+    stored->scales = arena->take<float>(rows.value);
   }
   cache->pages = arena->take<int8_t>(page_bytes.value);
   cache->page_scales = arena->take<float>(page_rows.value);

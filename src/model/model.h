@@ -74,7 +74,7 @@ struct Model {
 // Tokens whose matrix products are made together, at most.
 inline constexpr uint32_t kMaxBatch = 64;
 // Rows of the head that are scored together, see model_score_rows.
-inline constexpr uint32_t kHeadChunk = 1024;
+inline constexpr uint32_t kHeadTile = 1024;
 
 // What each thread has for itself.
 struct alignas(64) ThreadWorkspace {
@@ -85,7 +85,7 @@ struct alignas(64) ThreadWorkspace {
   std::span<float> gathered;     // [hidden] of a single token, of models with experts
   std::span<float> routes;       // [batch, experts]
   std::span<uint8_t> group;      // eight rows as a group, of a panel that has none
-  std::span<uint32_t> rows;      // [kHeadChunk] of the head
+  std::span<uint32_t> rows;      // [kHeadTile] of the head
   Activations one;               // a single token, quantised
   Activations batch;             // several tokens, in memory that all threads share
 };
@@ -131,7 +131,7 @@ struct Workspace {
   std::span<float> gathered;                         // [batch, hidden] tokens of one expert, of models with experts
   std::span<float> cosine, sine;  // [2 where local layers have angles of their own][forward_tokens(), rope_rotated / 2]
   std::span<float> logits;        // [logit_count(config)]
-  std::span<float> chunk;         // [batch, kHeadChunk]
+  std::span<float> head_tile;     // [batch, kHeadTile]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
   ByteWorkspace* bytes = nullptr;      // of models that read bytes
   NeuronCount neurons;                 // of single tokens so far
@@ -163,7 +163,7 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
 
 // For each of the first targets.size() outputs of the last forward pass: the log-probability (nats) of its target and
-// the most probable token. Logits are made kHeadChunk rows at a time, so the table [tokens, vocabulary] never exists.
+// the most probable token. Logits are made kHeadTile rows at a time, so the table [tokens, vocabulary] never exists.
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best);
 
@@ -193,12 +193,12 @@ void normalize(const ModelConfig& config, const Norm& norm, const float* x, uint
 template <typename Prepare>
 const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens,
                                   uint32_t columns, Precision precision, Workspace* workspace, Prepare prepare) {
-  ThreadWorkspace& own = workspace->threads[worker.index];
-  Activations& input = tokens == 1 ? own.one : own.batch;
+  ThreadWorkspace& thread = workspace->threads[worker.index];
+  Activations& input = tokens == 1 ? thread.one : thread.batch;
   activations_begin(x, stride, tokens, columns, precision, &input);
-  const auto run = [&](Range part) {
-    prepare(part);
-    kernels().quantize(part, input);
+  const auto run = [&](Range slice) {
+    prepare(slice);
+    kernels().quantize(slice, input);
   };
   if (tokens == 1) {
     run({0, 1});

@@ -18,29 +18,29 @@ constexpr uint32_t kRowsAtOnce = 32;
 // x [hidden] += down(activation(gate(norm(x))) * up(norm(x)))
 void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x, Workspace* w) {
   const Kernels& k = kernels();
-  ThreadWorkspace& own = w->threads[worker.index];
+  ThreadWorkspace& thread = w->threads[worker.index];
   float* gate = w->gate.data();
   float* neurons = w->up.data();
 
   const Activations& normed =
-      quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
-                     [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
+      quantize_input(worker, thread.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
+                     [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, thread.normed.data()); });
   worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
   });
   worker.barrier();
 
-  const std::span<const uint32_t> fired = own.fired.first(k.list_positive(gate, c.ffn, own.fired.data()));
+  const std::span<const uint32_t> fired = thread.fired.first(k.list_positive(gate, c.ffn, thread.fired.data()));
   if (worker.index == 0) {
     w->neurons.fired += fired.size();
     w->neurons.total += c.ffn;
   }
   const uint32_t count = static_cast<uint32_t>(fired.size());
-  worker.for_each_slice(count, kRowsAtOnce, [&](Range part) {
+  worker.for_each_slice(count, kRowsAtOnce, [&](Range slice) {
     float up[kRowsAtOnce], open[kRowsAtOnce];
-    for (uint32_t first = part.first; first < part.end; first += kRowsAtOnce) {
-      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, part.end - first));
+    for (uint32_t first = slice.first; first < slice.end; first += kRowsAtOnce) {
+      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, slice.end - first));
       linear_list(layer.up, rows, normed, up);
       for (size_t i = 0; i < rows.size(); ++i) open[i] = gate[rows[i]];
       activate_gate(c.activation, open, up, static_cast<uint32_t>(rows.size()));
@@ -94,7 +94,7 @@ void activate_gate(GateActivation activation, float* gate, const float* up, uint
 }
 
 void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance) {
-  const Range own = worker.static_slice(count);
+  const Range slice = worker.static_slice(count);
   const uint32_t stride = padded_rows(count);
   for (uint32_t t = 0; t < tokens; ++t, gate += stride) {
     float squares[kPanelRows] = {};
@@ -103,7 +103,7 @@ void add_importance(const Worker& worker, const float* gate, uint32_t tokens, ui
     for (const float sum : squares) norm += sum;
     if (!(norm > 0)) continue;
     const float scale = 1 / std::sqrt(norm);
-    for (uint32_t n = own.first; n < own.end; ++n) importance[n] += std::fabs(gate[n]) * scale;
+    for (uint32_t n = slice.first; n < slice.end; ++n) importance[n] += std::fabs(gate[n]) * scale;
   }
 }
 

@@ -79,19 +79,19 @@ Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, u
   return add_target(binder, *tensor, *panel, nullptr);
 }
 
-Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns,
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range slice, uint32_t rows, uint32_t columns,
                        Panel* panel) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
   const PanelKind kind = kind_of(binder, tensor->type);
-  const CheckedSize bytes = panel_bytes(kind, part.size(), columns);
+  const CheckedSize bytes = panel_bytes(kind, slice.size(), columns);
   if (!bytes.fits_memory()) return out_of_memory("a matrix", bytes.value);
-  *panel = panel_reserve(kind, part.size(), columns, binder->arena);
-  binder->macs += static_cast<uint64_t>(part.size()) * columns;
-  GgufTensor of_part = *tensor;  // rows are whole blocks
-  of_part.offset += tensor->bytes / rows * part.first;
-  of_part.bytes = tensor->bytes / rows * part.size();
-  return add_target(binder, of_part, *panel, nullptr);
+  *panel = panel_reserve(kind, slice.size(), columns, binder->arena);
+  binder->macs += static_cast<uint64_t>(slice.size()) * columns;
+  GgufTensor of_slice = *tensor;  // rows are whole blocks
+  of_slice.offset += tensor->bytes / rows * slice.first;
+  of_slice.bytes = tensor->bytes / rows * slice.size();
+  return add_target(binder, of_slice, *panel, nullptr);
 }
 
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,

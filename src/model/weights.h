@@ -54,7 +54,7 @@ Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, ui
 Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns,
                   Panel* panel);
 // Some rows of such a tensor, as a matrix of their own.
-Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns,
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range slice, uint32_t rows, uint32_t columns,
                        Panel* panel);
 // The same for the output head, or the embedding that serves as one.
 Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);

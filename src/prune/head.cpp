@@ -112,8 +112,8 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
     HeadThread own{};
     own.rotated = arena->take<float>(padded_rows(head->rank + 1));
     own.input = activations_reserve(1, head->rank, arena);
-    own.rows = arena->take<uint32_t>(kHeadChunk);
-    own.scores = arena->take<float>(kHeadChunk);
+    own.rows = arena->take<uint32_t>(kHeadTile);
+    own.scores = arena->take<float>(kHeadTile);
     if (!head->threads.empty()) head->threads[i] = own;
   }
 }
@@ -204,9 +204,9 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHe
     const float threshold = selection_threshold(workspace->logits.first(vocabulary), rows);
     if (worker.index == 0) lowest = threshold + offset;
     worker.barrier();  // all have read before any writes
-    worker.for_each_slice(vocabulary, kHeadChunk, [&](Range part) {
-      for (uint32_t first = part.first; first < part.end; first += kHeadChunk) {
-        const uint32_t count = std::min(kHeadChunk, part.end - first);
+    worker.for_each_slice(vocabulary, kHeadTile, [&](Range part) {
+      for (uint32_t first = part.first; first < part.end; first += kHeadTile) {
+        const uint32_t count = std::min(kHeadTile, part.end - first);
         const uint32_t selected =
             kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, own.rows.data());
         score_exactly(model.head.weight, first, state, own.rows.first(selected), &own, logits);

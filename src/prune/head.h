@@ -18,8 +18,8 @@ namespace camelgpt {
 struct alignas(64) HeadThread {
   std::span<float> rotated;  // [rank + 1] coordinates of the hidden state, and what it adds to all logits
   Activations input;         // the same, quantised
-  std::span<uint32_t> rows;  // [kHeadChunk] selected ones
-  std::span<float> scores;   // [kHeadChunk] of them
+  std::span<uint32_t> rows;  // [kHeadTile] selected ones
+  std::span<float> scores;   // [kHeadTile] of them
   uint64_t scored;           // rows scored exactly, of all steps so far
 };
 

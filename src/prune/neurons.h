@@ -23,7 +23,7 @@ struct PromptNeurons {
   bool packed = false;
   uint32_t seen = 0;
   uint32_t packed_seen = 0;  // tokens that had been seen when it was packed
-  Model light;               // of the packed neurons; all else is the model's own
+  Model pruned_model;        // of the packed neurons; all else is the model's own
 };
 
 // Neurons kept of a layer for a part of them, 0 to 1: whole units, 0 where that is none or all.

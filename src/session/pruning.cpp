@@ -181,7 +181,7 @@ void pruning_forward(Session* session, std::span<const int32_t> tokens, uint32_t
   p.light = is_step && limits_neurons(*s);
   if (p.light) {
     prompt_neurons_pack(s->model, &p.neurons);
-    return model_forward(p.neurons.light, {&run, 1}, &s->workspace);
+    return model_forward(p.neurons.pruned_model, {&run, 1}, &s->workspace);
   }
   if (!pruning_watches_prompt(p) || s->cache.length >= p.prompt_end) {
     return model_forward(s->model, {&run, 1}, &s->workspace);

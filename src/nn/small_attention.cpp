@@ -1,13 +1,13 @@
-#include "nn/few_attention.h"
+#include "nn/small_attention.h"
 
 #include <cmath>
 
 namespace camelgpt {
 
-void attend_to_few(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
-                   uint32_t width, float* out) {
+void small_attention(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
+                     uint32_t width, float* out) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
-  float weights[kMaxFew], largest = -HUGE_VALF, total = 0;
+  float weights[kMaxSmallAttention], largest = -HUGE_VALF, total = 0;
   for (uint32_t p = 0; p < count; ++p) {
     const float* key = keys + p * stride;
     float sums[4] = {};  // as many as a vector has

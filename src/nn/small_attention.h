@@ -7,11 +7,11 @@
 namespace camelgpt {
 
 // Positions that can be seen.
-inline constexpr uint32_t kMaxFew = 16;
+inline constexpr uint32_t kMaxSmallAttention = 16;
 
 // One head of one query: out [width] = softmax over `count` keys of q · k / sqrt(width), times the values. Keys and
 // values are `stride` apart; width is a multiple of 4.
-void attend_to_few(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
-                   uint32_t width, float* out);
+void small_attention(const float* q, const float* keys, const float* values, size_t stride, uint32_t count,
+                     uint32_t width, float* out);
 
 }  // namespace camelgpt
