@@ -27,25 +27,25 @@ struct Worker {
     if (count > 1) wait_for_all();
   }
   // This thread's slice of the items 0 .. total - 1: whole units, except at the end.
-  Range share(uint32_t total, uint32_t unit = 1) const {
+  Range static_slice(uint32_t total, uint32_t unit = 1) const {
     return {border(total, unit, index), border(total, unit, index + 1)};
   }
 
   // Runs body(slice) on slices of the items 0 .. total - 1 (whole units, except at the end) until none remain: faster
   // threads take more of them. Call it at most once between two barriers.
   template <typename Body>
-  void each(uint32_t total, uint32_t unit, Body&& body) const {
+  void for_each_slice(uint32_t total, uint32_t unit, Body&& body) const {
     if (total == 0) return;
     if (count == 1) return body(Range{0, total});
     const uint32_t units = (total - 1) / unit + 1;
-    const uint32_t step = units / (count * kPartsEach) + 1;
+    const uint32_t step = units / (count * kSlicesPerThread) + 1;
     for (uint32_t at = take(step); at < units; at = take(step)) {
       body(Range{at * unit, at + step < units ? (at + step) * unit : total});
     }
   }
 
  private:
-  static constexpr uint32_t kPartsEach = 6;  // slices per thread: enough to balance, few enough to cost nothing
+  static constexpr uint32_t kSlicesPerThread = 6;  // slices per thread: enough to balance, few enough to cost nothing
   static uint32_t take(uint32_t step);
   uint32_t border(uint32_t total, uint32_t unit, uint32_t i) const {
     const uint64_t units = (static_cast<uint64_t>(total) + unit - 1) / unit;

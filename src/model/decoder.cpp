@@ -18,35 +18,35 @@ struct Pass {
   const ModelConfig& config;
   const Worker& worker;
   Workspace* w;
-  ThreadWorkspace* own;
+  ThreadWorkspace* thread;
   float* x;  // [tokens, hidden] the residual stream of the current batch
 };
 
-// The norm of x, quantised for the products that follow.
+// The norm of x, quantised as the input of matrix products.
 const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_t tokens) {
   const ModelConfig& c = pass.config;
   const size_t stride = padded_rows(c.hidden);
-  float* normed = tokens == 1 ? pass.own->normed.data() : pass.w->normed.data();
-  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w, [&](Range part) {
-    for (uint32_t t = part.first; t < part.end; ++t) {
+  float* normed = tokens == 1 ? pass.thread->normed.data() : pass.w->normed.data();
+  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w, [&](Range slice) {
+    for (uint32_t t = slice.first; t < slice.end; ++t) {
       normalize(c, norm, pass.x + t * stride, c.hidden, normed + t * stride);
     }
   });
 }
 
-// Some values of a token's residual stream += what was projected.
-void add_values(const Pass& pass, uint32_t token, Range part) {
-  const size_t at = token * padded_rows(pass.config.hidden) + part.first;
+// Adds some of the projected values of a token to its residual stream.
+void add_values(const Pass& pass, uint32_t token, Range slice) {
+  const size_t at = token * padded_rows(pass.config.hidden) + slice.first;
   float* values = pass.w->projected.data() + at;
-  if (pass.config.residual_scale != 1) scale_values(values, part.size(), pass.config.residual_scale);
-  kernels().add(pass.x + at, values, part.size());
+  if (pass.config.residual_scale != 1) scale_values(values, slice.size(), pass.config.residual_scale);
+  kernels().add(pass.x + at, values, slice.size());
 }
 
-// x += the norm of what was projected
+// x += norm(projected)
 void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   const ModelConfig& c = pass.config;
-  pass.worker.each(tokens, 1, [&](Range part) {
-    for (uint32_t t = part.first; t < part.end; ++t) {
+  pass.worker.for_each_slice(tokens, 1, [&](Range slice) {
+    for (uint32_t t = slice.first; t < slice.end; ++t) {
       float* values = pass.w->projected.data() + t * padded_rows(c.hidden);
       if (norm.weight != nullptr) normalize(c, norm, values, c.hidden, values);
       add_values(pass, t, {0, c.hidden});
@@ -55,13 +55,13 @@ void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// x += the norm of the product
+// x += norm(linear(input))
 void add_product(const Pass& pass, const Linear& linear, const Norm& norm, const Activations& input) {
   const size_t stride = padded_rows(linear.weight.rows);
   float* projected = pass.w->projected.data();
-  const bool adds = norm.weight == nullptr;  // each thread what it has made
-  pass.worker.each(linear.weight.rows, kPanelRows, [&](Range rows) {
-    linear_slice(linear, rows, input, projected, stride, pass.own->group.data());
+  const bool adds = norm.weight == nullptr;  // a norm needs all rows first
+  pass.worker.for_each_slice(linear.weight.rows, kPanelRows, [&](Range rows) {
+    linear_slice(linear, rows, input, projected, stride, pass.thread->group.data());
     for (uint32_t t = 0; adds && t < input.tokens; ++t) add_values(pass, t, rows);
   });
   pass.worker.barrier();
@@ -79,18 +79,18 @@ void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, const Token
        pass.w->cosine.data() + angles, pass.w->sine.data() + angles);
 }
 
-// What `part` has of the items from `start` on, counted from there.
-Range part_within(Range part, uint32_t start, uint32_t count) {
+// The items of a slice among the `count` items from `start` on, counted from `start`.
+Range slice_within(Range slice, uint32_t start, uint32_t count) {
   const auto clamp = [&](uint32_t at) { return at < start ? 0 : std::min(at - start, count); };
-  return {clamp(part.first), clamp(part.end)};
+  return {clamp(slice.first), clamp(slice.end)};
 }
 
-// The rows of some heads.
+// The rows that hold some heads.
 Range rows_of(const ModelConfig& config, Range heads) {
   return {heads.first * config.head_width, heads.end * config.head_width};
 }
 
-// Norms some of the heads of all tokens, each alone. x [tokens, heads * head_width]
+// Normalizes some of the heads of all tokens, each by itself. x [tokens, heads * head_width]
 void norm_heads(const Pass& pass, const Norm& norm, Range heads, uint32_t tokens, float* x, size_t stride) {
   const ModelConfig& c = pass.config;
   if (norm.weight == nullptr || c.norms_all_heads) return;
@@ -102,50 +102,50 @@ void norm_heads(const Pass& pass, const Norm& norm, Range heads, uint32_t tokens
   }
 }
 
-// Keys and values of one layer as the input gives them. `part` counts the heads of keys and then those of values.
-void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range part, const Activations& input) {
+// Computes keys and values of one layer before rotation. The slice counts the heads of keys, then those of values.
+void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range slice, const Activations& input) {
   const ModelConfig& c = pass.config;
-  const uint32_t key = c.kv_heads * c.head_width;
-  const Range heads = part_within(part, 0, c.kv_heads), keys = rows_of(c, heads);
-  linear_slice(layer.key, keys, input, pass.w->key.data(), key);
-  norm_heads(pass, layer.key_norm, heads, input.tokens, pass.w->key.data(), key);
-  const Range values = rows_of(c, part_within(part, c.kv_heads, c.kv_heads));
-  linear_slice(layer.value, values, input, pass.w->value.data(), key);
+  const uint32_t kv_width = c.kv_heads * c.head_width;
+  const Range heads = slice_within(slice, 0, c.kv_heads), keys = rows_of(c, heads);
+  linear_slice(layer.key, keys, input, pass.w->key.data(), kv_width);
+  norm_heads(pass, layer.key_norm, heads, input.tokens, pass.w->key.data(), kv_width);
+  const Range values = rows_of(c, slice_within(slice, c.kv_heads, c.kv_heads));
+  linear_slice(layer.value, values, input, pass.w->value.data(), kv_width);
 }
 
-// Rotates the keys and puts both into the caches.
-void store_keys_and_values(const Pass& pass, uint32_t index, Range part, TokenRows rows) {
+// Rotates the keys and stores keys and values in the caches.
+void store_keys_and_values(const Pass& pass, uint32_t index, Range slice, TokenRows rows) {
   const ModelConfig& c = pass.config;
-  const size_t key = static_cast<size_t>(c.kv_heads) * c.head_width;
+  const size_t kv_width = static_cast<size_t>(c.kv_heads) * c.head_width;
   const auto store = [&](float* x, Range heads, auto cache_store) {
     for (const TokenRow& row : rows) {
       for (uint32_t h = heads.first; h < heads.end; ++h) {
         cache_store(c, index, h, row.position, x + h * c.head_width, row.cache);
       }
-      x += key;
+      x += kv_width;
     }
   };
-  const Range keys = part_within(part, 0, c.kv_heads);
-  for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->key.data() + t * key, keys, rows[t]);
+  const Range keys = slice_within(slice, 0, c.kv_heads);
+  for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->key.data() + t * kv_width, keys, rows[t]);
   store(pass.w->key.data(), keys, cache_store_key);
-  store(pass.w->value.data(), part_within(part, c.kv_heads, c.kv_heads), cache_store_value);
+  store(pass.w->value.data(), slice_within(slice, c.kv_heads, c.kv_heads), cache_store_value);
 }
 
-// Queries as the input gives them.
+// Computes queries before rotation.
 void project_queries(const Pass& pass, const DecoderLayer& layer, Range heads, const Activations& input) {
   const ModelConfig& c = pass.config;
-  const uint32_t query = c.heads * c.head_width;
+  const uint32_t q_width = c.heads * c.head_width;
   const Range rows = rows_of(c, heads);
-  linear_slice(layer.query, rows, input, pass.w->query.data(), query);
-  norm_heads(pass, layer.query_norm, heads, input.tokens, pass.w->query.data(), query);
+  linear_slice(layer.query, rows, input, pass.w->query.data(), q_width);
+  norm_heads(pass, layer.query_norm, heads, input.tokens, pass.w->query.data(), q_width);
 }
 
 void rotate_queries(const Pass& pass, uint32_t index, Range heads, TokenRows rows) {
-  const size_t query = static_cast<size_t>(pass.config.heads) * pass.config.head_width;
-  for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->query.data() + t * query, heads, rows[t]);
+  const size_t q_width = static_cast<size_t>(pass.config.heads) * pass.config.head_width;
+  for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->query.data() + t * q_width, heads, rows[t]);
 }
 
-// Norms all heads of each token together.
+// Normalizes all heads of each token together.
 void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, uint32_t queries) {
   const ModelConfig& c = pass.config;
   const auto norm = [&](const Norm& norm, uint32_t width, Range tokens, float* x) {
@@ -155,15 +155,14 @@ void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, 
     }
   };
   pass.worker.barrier();
-  pass.worker.each(keys + queries, 1, [&](Range part) {
-    norm(layer.key_norm, c.kv_heads * c.head_width, part_within(part, 0, keys), pass.w->key.data());
-    norm(layer.query_norm, c.heads * c.head_width, part_within(part, keys, queries), pass.w->query.data());
+  pass.worker.for_each_slice(keys + queries, 1, [&](Range slice) {
+    norm(layer.key_norm, c.kv_heads * c.head_width, slice_within(slice, 0, keys), pass.w->key.data());
+    norm(layer.query_norm, c.heads * c.head_width, slice_within(slice, keys, queries), pass.w->query.data());
   });
   pass.worker.barrier();
 }
 
-// Attention of `tokens`, which are of one run, in some of the heads. Several tokens are processed in whole groups of
-// heads.
+// Attention of tokens of one run in some of the heads. For several tokens the heads are whole groups.
 void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
   const ModelConfig& c = pass.config;
   const TokenRow& row = rows[tokens.first];
@@ -187,18 +186,18 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
   arguments.seen = row.seen;
   arguments.out = out;
   arguments.out_stride = stride;
-  arguments.scratch = pass.own->attention.data();
+  arguments.scratch = pass.thread->attention.data();
   const uint32_t kv_tokens = is_local(c, index) ? 0 : row.kv_tokens;
   if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
-    // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
+    // The kernel takes heads of an incomplete group as a smaller group, which begins at kv_head * group.
     arguments.kv_head_first = head / group;
     arguments.kv_head_count = 1;
     arguments.group = std::min(group - head % group, heads.end - head);
     if (kv_tokens != 0) {
       const float* queries = q + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
       const std::span<const uint32_t> tiles =
-          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *row.cache, pass.own->pages);
+          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *row.cache, pass.thread->pages);
       arguments.tiles = tiles.data();
       arguments.tile_count = static_cast<uint32_t>(tiles.size());
     }
@@ -209,7 +208,7 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
   }
 }
 
-// The same for tokens of any runs.
+// The same as attend_run(), but for tokens of any runs.
 void attend(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
   for (uint32_t first = tokens.first, end = first; first < tokens.end; first = end) {
     while (end < tokens.end && rows[end].cache == rows[first].cache) ++end;
@@ -217,34 +216,35 @@ void attend(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Rang
   }
 }
 
-// Attention of all of these tokens, quantised.
+// Attention of all rows, quantised.
 const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRows rows, Precision precision) {
   const ModelConfig& c = pass.config;
-  const uint32_t query = c.heads * c.head_width, tokens = static_cast<uint32_t>(rows.size());
+  const uint32_t q_width = c.heads * c.head_width, tokens = static_cast<uint32_t>(rows.size());
   const bool one_run = rows.front().cache == rows.back().cache;
   if (tokens == 1) {
-    attend(pass, index, rows, {0, 1}, pass.worker.share(c.heads));
+    attend(pass, index, rows, {0, 1}, pass.worker.static_slice(c.heads));
     pass.worker.barrier();
-  } else if (!one_run) {  // few tokens with much to read each: heads are divided too
+  } else if (!one_run) {  // each run reads its own cache: threads divide the heads too
     const uint32_t group = c.heads / c.kv_heads;
-    pass.worker.each(c.kv_heads * tokens, 1, [&](Range part) {
-      for (uint32_t h = part.first / tokens; h * tokens < part.end; ++h) {
-        attend(pass, index, rows, part_within(part, h * tokens, tokens), {h * group, (h + 1) * group});
+    pass.worker.for_each_slice(c.kv_heads * tokens, 1, [&](Range slice) {
+      for (uint32_t h = slice.first / tokens; h * tokens < slice.end; ++h) {
+        attend(pass, index, rows, slice_within(slice, h * tokens, tokens), {h * group, (h + 1) * group});
       }
     });
     pass.worker.barrier();
   }
-  return quantize_input(pass.worker, pass.w->attended.data(), query, tokens, query, precision, pass.w, [&](Range part) {
-    if (tokens > 1 && one_run) attend(pass, index, rows, part, {0, c.heads});
-  });
+  return quantize_input(pass.worker, pass.w->attended.data(), q_width, tokens, q_width, precision, pass.w,
+                        [&](Range slice) {
+                          if (tokens > 1 && one_run) attend(pass, index, rows, slice, {0, c.heads});
+                        });
 }
 
-// x = the norm of x, where there is one.
+// x = norm(x), if there is a norm
 void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   if (norm.weight == nullptr) return;
   const ModelConfig& c = pass.config;
-  pass.worker.each(tokens, 1, [&](Range part) {
-    for (uint32_t t = part.first; t < part.end; ++t) {
+  pass.worker.for_each_slice(tokens, 1, [&](Range slice) {
+    for (uint32_t t = slice.first; t < slice.end; ++t) {
       float* x = pass.x + t * padded_rows(c.hidden);
       normalize(c, norm, x, c.hidden, x);
     }
@@ -252,7 +252,7 @@ void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// Moves the residual stream of the tokens with outputs to the first rows. One thread does it, and others must not read
+// Moves the residual stream of the tokens with outputs to the first rows. One thread does it; the others must not read
 // the stream before the next barrier.
 void keep_outputs(const Pass& pass, TokenRows outputs) {
   if (pass.worker.index != 0) return;
@@ -263,21 +263,21 @@ void keep_outputs(const Pass& pass, TokenRows outputs) {
   }
 }
 
-// The rows of `from` [tokens, hidden] that have outputs, quantised. `to` is memory for them.
+// The rows of `from` [tokens, hidden] that have outputs, quantised. `to` [outputs, hidden] is scratch.
 const Activations& quantize_outputs(const Pass& pass, TokenRows outputs, const float* from, float* to,
                                     Precision precision) {
   const ModelConfig& c = pass.config;
   const size_t hidden = padded_rows(c.hidden);
   const uint32_t count = static_cast<uint32_t>(outputs.size());
-  if (count == 1) to = pass.own->normed.data();
-  return quantize_input(pass.worker, to, hidden, count, c.hidden, precision, pass.w, [&](Range part) {
-    for (uint32_t i = part.first; i < part.end; ++i)
+  if (count == 1) to = pass.thread->normed.data();
+  return quantize_input(pass.worker, to, hidden, count, c.hidden, precision, pass.w, [&](Range slice) {
+    for (uint32_t i = slice.first; i < slice.end; ++i)
       std::copy_n(from + outputs[i].index * hidden, c.hidden, to + i * hidden);
   });
 }
 
-// Attention of one layer. Keys and values are made for all tokens, unless the cache has them already; the rest only for
-// the outputs, which then are the only ones in the residual stream.
+// Attention of one layer. Keys and values are computed for all rows, unless the caches have them. The rest is computed
+// for the outputs, which are then the only rows of the residual stream.
 void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows, TokenRows outputs,
                      bool has_keys = false) {
   const ModelConfig& c = pass.config;
@@ -285,29 +285,29 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   const uint32_t done = has_keys ? keys_and_values : 0;
   const uint32_t tokens = static_cast<uint32_t>(rows.size()), queries = static_cast<uint32_t>(outputs.size());
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
-  // What one head's thread has made it can finish, unless all heads are normed together.
-  const auto finish = [&](Range part) {
-    store_keys_and_values(pass, index, part, rows);
-    rotate_queries(pass, index, part_within(part, keys_and_values, c.heads), outputs);
+  // Each thread finishes its own heads, unless all heads are normalized together.
+  const auto finish = [&](Range slice) {
+    store_keys_and_values(pass, index, slice, rows);
+    rotate_queries(pass, index, slice_within(slice, keys_and_values, c.heads), outputs);
   };
   if (queries == tokens) {
-    pass.worker.each(keys_and_values + c.heads - done, 1, [&](Range part) {
-      part = {part.first + done, part.end + done};
-      project_keys_and_values(pass, layer, part, input);
-      project_queries(pass, layer, part_within(part, keys_and_values, c.heads), input);
-      if (!c.norms_all_heads) finish(part);
+    pass.worker.for_each_slice(keys_and_values + c.heads - done, 1, [&](Range slice) {
+      slice = {slice.first + done, slice.end + done};
+      project_keys_and_values(pass, layer, slice, input);
+      project_queries(pass, layer, slice_within(slice, keys_and_values, c.heads), input);
+      if (!c.norms_all_heads) finish(slice);
     });
   } else {
-    pass.worker.each(keys_and_values, 1, [&](Range part) {
-      project_keys_and_values(pass, layer, part, input);
-      if (!c.norms_all_heads) store_keys_and_values(pass, index, part, rows);
+    pass.worker.for_each_slice(keys_and_values, 1, [&](Range slice) {
+      project_keys_and_values(pass, layer, slice, input);
+      if (!c.norms_all_heads) store_keys_and_values(pass, index, slice, rows);
     });
     pass.worker.barrier();
     if (queries > 0) {
       keep_outputs(pass, outputs);
       const Activations& last =
           quantize_outputs(pass, outputs, pass.w->normed.data(), pass.w->projected.data(), Precision::k16);
-      pass.worker.each(c.heads, 1, [&](Range heads) {
+      pass.worker.for_each_slice(c.heads, 1, [&](Range heads) {
         project_queries(pass, layer, heads, last);
         if (!c.norms_all_heads) rotate_queries(pass, index, heads, outputs);
       });
@@ -315,8 +315,8 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   }
   if (c.norms_all_heads) {
     norm_all_heads(pass, layer, has_keys ? 0 : tokens, queries);
-    pass.worker.each(keys_and_values + c.heads - done, 1,
-                     [&](Range part) { finish({part.first + done, part.end + done}); });
+    pass.worker.for_each_slice(keys_and_values + c.heads - done, 1,
+                               [&](Range slice) { finish({slice.first + done, slice.end + done}); });
   }
   pass.worker.barrier();
   if (queries == 0) return;
@@ -325,13 +325,14 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   normalize_stream(pass, layer.attention_end_norm, queries);
 }
 
-// The same with a convolution.
+// The same as attention_block(), but for a layer with a convolution.
 void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, TokenRows outputs) {
   const ModelConfig& c = pass.config;
   const Precision precision = coarse_precision(layer.output);
   float* convolved = pass.w->convolved.data();
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, static_cast<uint32_t>(rows.size()));
-  pass.worker.each(c.hidden, kPanelRows, [&](Range channels) { short_conv(c, layer, channels, input, rows, pass.w); });
+  pass.worker.for_each_slice(c.hidden, kPanelRows,
+                             [&](Range channels) { short_conv(c, layer, channels, input, rows, pass.w); });
   pass.worker.barrier();
   if (outputs.empty()) return;
   if (outputs.size() == rows.size()) {
@@ -350,15 +351,15 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
     experts_ffn(pass.worker, c, layer, norm_and_quantize(pass, layer.ffn_norm, tokens), pass.w);
     return add_projected(pass, layer.post_ffn_norm, tokens);
   }
-  const bool gathers = !pass.w->importance.empty();
+  const bool gathers = !pass.w->importance.empty();  // importance needs all neurons
   if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
   const size_t ffn = padded_rows(c.ffn);
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
-  pass.worker.each(c.ffn, kPanelRows, [&](Range rows) {
+  pass.worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, input, gate, ffn);
-    if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.own->group.data());
+    if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.thread->group.data());
     for (uint32_t t = 0; t < tokens; ++t) {
       activate_gate(c.activation, gate + t * ffn + rows.first, c.gated ? up + t * ffn + rows.first : nullptr,
                     rows.size());
@@ -372,7 +373,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   normalize_stream(pass, layer.ffn_end_norm, tokens);
 }
 
-// All layers of a model in which tokens see what comes after them: in each layer all keys come before the first query.
+// All layers of a model whose tokens see those after them: each layer computes all keys before the first query.
 void forward_both_ways(const Pass& all, const Model& model, TokenRows rows) {
   const auto each_batch = [&](auto body) {
     for (size_t first = 0; first < rows.size(); first += kMaxBatch) {
@@ -381,19 +382,19 @@ void forward_both_ways(const Pass& all, const Model& model, TokenRows rows) {
       body(pass, rows.subspan(first, std::min<size_t>(kMaxBatch, rows.size() - first)));
     }
   };
-  const bool apart = rows.size() > kMaxBatch;
+  const bool keys_first = rows.size() > kMaxBatch;
   for (uint32_t l = 0; l < all.config.layers; ++l) {
     const DecoderLayer& layer = model.layers[l];
-    if (apart)
+    if (keys_first)
       each_batch([&](const Pass& pass, TokenRows batch) { attention_block(pass, layer, layer.state, batch, {}); });
     each_batch([&](const Pass& pass, TokenRows batch) {
-      attention_block(pass, layer, layer.state, batch, batch, apart);
+      attention_block(pass, layer, layer.state, batch, batch, keys_first);
       ffn_block(pass, layer, l, static_cast<uint32_t>(batch.size()));
     });
   }
 }
 
-// The angles of the positions of all runs, and those of local layers after them.
+// Rope angles of the positions of all runs, followed by those of local layers.
 void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
   const ModelConfig& c = model.config;
   if (c.rope == RopeStyle::kNone) return;

@@ -1,4 +1,4 @@
-// The tensors of a decoder → its weights.
+// Binds the tensors of a decoder.
 #include "model/decoder.h"
 #include "model/experts.h"
 #include "model/short_conv.h"
@@ -29,36 +29,36 @@ struct LayerBinder {
   }
 
   Status attention(DecoderLayer* out) const {
-    const uint32_t query = c.heads * c.head_width, key = c.kv_heads * c.head_width;
+    const uint32_t q_width = c.heads * c.head_width, kv_width = c.kv_heads * c.head_width;
     if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
     if (tensors.encoder)
       CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
     if (c.conv_layers != 0 && binder_has(*binder, name("shortconv.conv.weight")))
       return bind_short_conv(binder, c, layer, out);
     if (tensors.fused_qkv) {
-      const uint32_t all = query + 2 * key;
+      const uint32_t all = q_width + 2 * kv_width;
       const auto rows = [&](Range slice, Linear* linear) {
         return bind_panel_rows(binder, name("attn_qkv.weight"), slice, all, c.hidden, &linear->weight);
       };
-      CAMELGPT_TRY(rows({0, query}, &out->query));
-      CAMELGPT_TRY(rows({query, query + key}, &out->key));
-      CAMELGPT_TRY(rows({query + key, all}, &out->value));
+      CAMELGPT_TRY(rows({0, q_width}, &out->query));
+      CAMELGPT_TRY(rows({q_width, q_width + kv_width}, &out->key));
+      CAMELGPT_TRY(rows({q_width + kv_width, all}, &out->value));
       CAMELGPT_TRY(bias("attn_qkv", all, tensors.qkv_bias, &out->query.bias));
       if (out->query.bias != nullptr) {
-        out->key.bias = out->query.bias + query;
-        out->value.bias = out->key.bias + key;
+        out->key.bias = out->query.bias + q_width;
+        out->value.bias = out->key.bias + kv_width;
       }
     } else {
-      CAMELGPT_TRY(linear("attn_q", query, c.hidden, &out->query, tensors.qkv_bias));
-      CAMELGPT_TRY(linear("attn_k", key, c.hidden, &out->key, tensors.qkv_bias));
-      CAMELGPT_TRY(linear("attn_v", key, c.hidden, &out->value, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_q", q_width, c.hidden, &out->query, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_k", kv_width, c.hidden, &out->key, tensors.qkv_bias));
+      CAMELGPT_TRY(linear("attn_v", kv_width, c.hidden, &out->value, tensors.qkv_bias));
     }
     if (tensors.head_norms) {
       const bool all = c.norms_all_heads;
-      CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? query : c.head_width, &out->query_norm));
-      CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? key : c.head_width, &out->key_norm));
+      CAMELGPT_TRY(norm("attn_q_norm.weight", "attn_q_norm.bias", all ? q_width : c.head_width, &out->query_norm));
+      CAMELGPT_TRY(norm("attn_k_norm.weight", "attn_k_norm.bias", all ? kv_width : c.head_width, &out->key_norm));
     }
-    CAMELGPT_TRY(linear("attn_output", c.hidden, query, &out->output));
+    CAMELGPT_TRY(linear("attn_output", c.hidden, q_width, &out->output));
     if (!tensors.post_norms) return {};
     return norm("post_attention_norm.weight", "post_attention_norm.bias", c.hidden, &out->post_attention_norm);
   }
@@ -86,7 +86,7 @@ struct LayerBinder {
   }
 };
 
-// What a masked language model of an encoder has before and after the head.
+// The transformation before the head of an encoder, and the bias of the head.
 Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model) {
   if (!c.has_head) return {};
   CAMELGPT_TRY(bind_panel(binder, "mlm_dense.weight", c.hidden, c.hidden, &model->head_dense.weight));
@@ -103,7 +103,7 @@ Status decoder_bind_ends(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   if (!c.has_head) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
-    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking a row up multiplies nothing
+    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking up a row multiplies nothing
   } else if (binder_has(*binder, "output.weight")) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
     binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;
@@ -134,7 +134,7 @@ Status decoder_bind_ends(WeightBinder* binder, Model* model) {
 Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
-  DecoderLayer layer;  // what it shares with the one before it stays
+  DecoderLayer layer;  // keeps what a layer shares with the one before it
   uint64_t block_macs = 0, ffn_macs = 0;
   uint32_t convolutions = 0;
   for (uint32_t l = 0; l < c.layers; ++l) {
@@ -161,7 +161,8 @@ Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   }
   if (convolutions == c.conv_layers) return {};
   Status status =
-      make_error(ErrorCode::kBadMetadata, "The layers with a short convolution are not those without key/value heads.");
+      make_error(ErrorCode::kBadMetadata,
+                 "The number of layers with a short convolution is not that of layers without key/value heads.");
   status = with_expected(status, "%u", c.conv_layers);
   return with_found(status, "%u", convolutions);
 }

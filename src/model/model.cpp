@@ -20,8 +20,9 @@ Status model_bind(WeightBinder* binder, Model* model) {
 void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace) {
   const ModelConfig& config = model.config;
   const uint64_t hidden = padded_rows(config.hidden);
-  const uint64_t query = static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
-  const uint64_t key = static_cast<uint64_t>(config.kv_heads) * config.head_width;
+  // Head widths are multiples of eight.
+  const uint64_t q_width = static_cast<uint64_t>(config.heads) * config.head_width;
+  const uint64_t kv_width = static_cast<uint64_t>(config.kv_heads) * config.head_width;
   const uint32_t widest_ffn = std::max(config.ffn, config.shared_ffn);
   const uint64_t ffn = padded_rows(widest_ffn);
   const uint64_t tokens = forward_tokens(config, context);
@@ -29,13 +30,13 @@ void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Works
   workspace->output_rows = arena->take<TokenRow>(kMaxBatch);
   workspace->x = arena->take<float>(tokens * hidden);
   workspace->normed = arena->take<float>(kMaxBatch * hidden);
-  workspace->query = arena->take<float>(kMaxBatch * query);
-  workspace->key = arena->take<float>(kMaxBatch * key);
-  workspace->value = arena->take<float>(kMaxBatch * key);
-  workspace->attended = arena->take<float>(kMaxBatch * query);
+  workspace->query = arena->take<float>(kMaxBatch * q_width);
+  workspace->key = arena->take<float>(kMaxBatch * kv_width);
+  workspace->value = arena->take<float>(kMaxBatch * kv_width);
+  workspace->attended = arena->take<float>(kMaxBatch * q_width);
   if (config.conv_layers != 0) {
-    for (std::span<float>* part : {&workspace->conv_before, &workspace->conv_in, &workspace->convolved}) {
-      *part = arena->take<float>(kMaxBatch * hidden);
+    for (std::span<float>* rows : {&workspace->conv_before, &workspace->conv_in, &workspace->convolved}) {
+      *rows = arena->take<float>(kMaxBatch * hidden);
     }
   }
   workspace->gate = arena->take<float>(kMaxBatch * ffn);
@@ -46,28 +47,28 @@ void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Works
   workspace->sine = arena->take<float>(angles);
   if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
   workspace->logits = arena->take<float>(padded_rows(logit_count(config)));
-  workspace->chunk = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadChunk));
-  uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, query});
+  workspace->head_tile = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadTile));
+  uint64_t columns = std::max<uint64_t>({config.hidden, widest_ffn, q_width});
   if (model.ends != nullptr) columns = std::max<uint64_t>(columns, model.ends->reserve(config, arena, workspace));
   const Activations batch = activations_reserve(kMaxBatch, static_cast<uint32_t>(columns), arena);
   workspace->threads = arena->take<ThreadWorkspace>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
-    ThreadWorkspace own;
-    own.normed = arena->take<float>(hidden);
-    own.attention =
+    ThreadWorkspace thread;
+    thread.normed = arena->take<float>(hidden);
+    thread.attention =
         arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
-    own.pages = page_scratch_reserve(context, arena);
+    thread.pages = page_scratch_reserve(context, arena);
     if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu)
-      own.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
-    own.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
+      thread.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
+    thread.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
     if (config.experts != 0) {
-      own.gathered = arena->take<float>(hidden);
-      own.routes = arena->take<float>(kMaxBatch * static_cast<uint64_t>(padded_rows(config.experts)));
+      thread.gathered = arena->take<float>(hidden);
+      thread.routes = arena->take<float>(kMaxBatch * static_cast<uint64_t>(padded_rows(config.experts)));
     }
-    own.rows = arena->take<uint32_t>(kHeadChunk);
-    own.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
-    own.batch = batch;
-    if (!workspace->threads.empty()) workspace->threads[i] = own;
+    thread.rows = arena->take<uint32_t>(kHeadTile);
+    thread.one = activations_reserve(1, static_cast<uint32_t>(columns), arena);
+    thread.batch = batch;
+    if (!workspace->threads.empty()) workspace->threads[i] = thread;
   }
 }
 
@@ -107,13 +108,13 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
 
 namespace {
 
-// Some rows of the head, scaled down to the soft cap: y[token * y_stride + row - rows.first].
-void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* own, float* y,
+// y[token * y_stride + row - rows.first] = logits of some rows of the output head, with the soft cap.
+void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* thread, float* y,
                size_t y_stride) {
   const bool by_rows = model.head.weight.order == PanelOrder::kRows && input.tokens == 1;
-  if (!by_rows) linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, own->group.data());
-  for (uint32_t first = rows.first; by_rows && first < rows.end; first += kHeadChunk) {
-    const std::span<uint32_t> list = own->rows.first(std::min(kHeadChunk, rows.end - first));
+  if (!by_rows) linear_rows(model.head, rows.first, rows.size(), input, y, y_stride, thread->group.data());
+  for (uint32_t first = rows.first; by_rows && first < rows.end; first += kHeadTile) {
+    const std::span<uint32_t> list = thread->rows.first(std::min(kHeadTile, rows.end - first));
     for (size_t i = 0; i < list.size(); ++i) list[i] = first + static_cast<uint32_t>(i);
     linear_list(model.head, list, input, y + (first - rows.first));
   }
@@ -126,10 +127,10 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
   const ModelConfig& c = model.config;
   float* y = workspace->normed.data();
   parallel([&](const Worker& worker) {
-    ThreadWorkspace& own = workspace->threads[worker.index];
+    ThreadWorkspace& thread = workspace->threads[worker.index];
     const Activations& input = quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
-    worker.each(c.hidden, kPanelRows, [&](Range rows) {
-      linear_slice(model.head_dense, rows, input, y, padded_rows(c.hidden), own.group.data());
+    worker.for_each_slice(c.hidden, kPanelRows, [&](Range rows) {
+      linear_slice(model.head_dense, rows, input, y, padded_rows(c.hidden), thread.group.data());
       activate_gate(c.activation, y + rows.first, nullptr, rows.size());
     });
   });
@@ -149,7 +150,7 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   }
   parallel([&](const Worker& worker) {
     const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, Precision::k16, workspace);
-    worker.each(c.vocabulary, kPanelRows, [&](Range rows) {
+    worker.for_each_slice(c.vocabulary, kPanelRows, [&](Range rows) {
       head_rows(model, rows, input, &workspace->threads[worker.index], workspace->logits.data() + rows.first,
                 padded_rows(c.vocabulary));
     });
@@ -165,26 +166,26 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   parallel([&](const Worker& worker) {
     const Activations& input =
         quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, Precision::k16, workspace);
-    // Rows of the head are shared out in the products, tokens in what follows them.
-    const Range own = worker.share(tokens);
+    // Threads divide the rows of the head in products, and tokens after them.
+    const Range token_slice = worker.static_slice(tokens);
     float maximum[kMaxBatch], target_logit[kMaxBatch];
     double total[kMaxBatch];
-    for (uint32_t t = own.first; t < own.end; ++t) {
+    for (uint32_t t = token_slice.first; t < token_slice.end; ++t) {
       maximum[t] = -HUGE_VALF;
       total[t] = 0;
       target_logit[t] = -HUGE_VALF;
       best[t] = 0;
     }
-    for (uint32_t first = 0; first < c.vocabulary; first += kHeadChunk) {
-      const uint32_t rows = std::min(kHeadChunk, c.vocabulary - first);
-      worker.each(rows, kPanelRows, [&](Range part) {
-        const Range absolute{first + part.first, first + part.end};
-        head_rows(model, absolute, input, &workspace->threads[worker.index], workspace->chunk.data() + part.first,
-                  kHeadChunk);
+    for (uint32_t first = 0; first < c.vocabulary; first += kHeadTile) {
+      const uint32_t rows = std::min(kHeadTile, c.vocabulary - first);
+      worker.for_each_slice(rows, kPanelRows, [&](Range slice) {
+        const Range absolute{first + slice.first, first + slice.end};
+        head_rows(model, absolute, input, &workspace->threads[worker.index], workspace->head_tile.data() + slice.first,
+                  kHeadTile);
       });
       worker.barrier();
-      for (uint32_t t = own.first; t < own.end; ++t) {
-        const float* logits = workspace->chunk.data() + static_cast<size_t>(t) * kHeadChunk;
+      for (uint32_t t = token_slice.first; t < token_slice.end; ++t) {
+        const float* logits = workspace->head_tile.data() + static_cast<size_t>(t) * kHeadTile;
         const uint32_t top = k.argmax(logits, rows);
         if (logits[top] > maximum[t]) {
           total[t] *= std::exp(static_cast<double>(maximum[t]) - static_cast<double>(logits[top]));
@@ -197,7 +198,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
       }
       worker.barrier();
     }
-    for (uint32_t t = own.first; t < own.end; ++t) {
+    for (uint32_t t = token_slice.first; t < token_slice.end; ++t) {
       logprobs[t] = static_cast<float>(static_cast<double>(target_logit[t]) - static_cast<double>(maximum[t]) -
                                        std::log(total[t]));
     }

@@ -9,38 +9,39 @@
 namespace camelgpt {
 namespace {
 
-// Up to so many tokens are evaluated one by one: their products by single neurons cost less than making groups of them.
-constexpr uint32_t kFewTokens = 4;
+// Up to this many tokens are evaluated one by one: products with single neurons cost less than grouping all neurons.
+constexpr uint32_t kMaxSparseTokens = 4;
 
 // Rows of up that are computed together.
-constexpr uint32_t kRowsAtOnce = 32;
+constexpr uint32_t kRowTile = 32;
 
 // x [hidden] += down(activation(gate(norm(x))) * up(norm(x)))
-void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x, Workspace* w) {
+void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x,
+                         Workspace* w) {
   const Kernels& k = kernels();
-  ThreadWorkspace& own = w->threads[worker.index];
+  ThreadWorkspace& thread = w->threads[worker.index];
   float* gate = w->gate.data();
   float* neurons = w->up.data();
 
   const Activations& normed =
-      quantize_input(worker, own.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
-                     [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, own.normed.data()); });
-  worker.each(c.ffn, kPanelRows, [&](Range rows) {
+      quantize_input(worker, thread.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
+                     [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, thread.normed.data()); });
+  worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
   });
   worker.barrier();
 
-  const std::span<const uint32_t> fired = own.fired.first(k.list_positive(gate, c.ffn, own.fired.data()));
+  const std::span<const uint32_t> fired = thread.fired.first(k.list_positive(gate, c.ffn, thread.fired.data()));
   if (worker.index == 0) {
     w->neurons.fired += fired.size();
     w->neurons.total += c.ffn;
   }
   const uint32_t count = static_cast<uint32_t>(fired.size());
-  worker.each(count, kRowsAtOnce, [&](Range part) {
-    float up[kRowsAtOnce], open[kRowsAtOnce];
-    for (uint32_t first = part.first; first < part.end; first += kRowsAtOnce) {
-      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, part.end - first));
+  worker.for_each_slice(count, kRowTile, [&](Range slice) {
+    float up[kRowTile], open[kRowTile];
+    for (uint32_t first = slice.first; first < slice.end; first += kRowTile) {
+      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowTile, slice.end - first));
       linear_list(layer.up, rows, normed, up);
       for (size_t i = 0; i < rows.size(); ++i) open[i] = gate[rows[i]];
       activate_gate(c.activation, open, up, static_cast<uint32_t>(rows.size()));
@@ -51,7 +52,7 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
 
   const Activations& input = quantize_input(worker, neurons, 0, 1, c.ffn, coarse_precision(layer.down), w);
   float* projected = w->projected.data();
-  worker.each(c.hidden, kUnitColumns, [&](Range rows) {
+  worker.for_each_slice(c.hidden, kUnitColumns, [&](Range rows) {
     linear_columns(layer.down, fired, input, rows, projected);
     if (c.residual_scale != 1) scale_values(projected + rows.first, rows.size(), c.residual_scale);
     k.add(x + rows.first, projected + rows.first, rows.size());
@@ -94,7 +95,7 @@ void activate_gate(GateActivation activation, float* gate, const float* up, uint
 }
 
 void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance) {
-  const Range own = worker.share(count);
+  const Range slice = worker.static_slice(count);
   const uint32_t stride = padded_rows(count);
   for (uint32_t t = 0; t < tokens; ++t, gate += stride) {
     float squares[kPanelRows] = {};
@@ -103,18 +104,18 @@ void add_importance(const Worker& worker, const float* gate, uint32_t tokens, ui
     for (const float sum : squares) norm += sum;
     if (!(norm > 0)) continue;
     const float scale = 1 / std::sqrt(norm);
-    for (uint32_t n = own.first; n < own.end; ++n) importance[n] += std::fabs(gate[n]) * scale;
+    for (uint32_t n = slice.first; n < slice.end; ++n) importance[n] += std::fabs(gate[n]) * scale;
   }
 }
 
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens) {
-  return layer.up.weight.order != PanelOrder::kGroups && tokens <= kFewTokens;
+  return layer.up.weight.order != PanelOrder::kGroups && tokens <= kMaxSparseTokens;
 }
 
 void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
                 Workspace* workspace) {
   for (uint32_t t = 0; t < tokens; ++t) {
-    sparse_ffn_of_one(worker, config, layer, workspace->x.data() + t * padded_rows(config.hidden), workspace);
+    sparse_ffn_of_token(worker, config, layer, workspace->x.data() + t * padded_rows(config.hidden), workspace);
   }
 }
 

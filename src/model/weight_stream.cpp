@@ -17,9 +17,10 @@ Status non_finite(const GgufHeader& header, const WeightTarget& target) {
                               static_cast<size_t>(target.name_length));
   const int size = static_cast<int>(name.size());
   if (target.type == TensorType::kF32 && target.panel.kind == PanelKind::kHalf) {
-    Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for halves.",
-                               size, name.data());
-    status = with_expected(status, "weights below 65520");
+    Status status =
+        make_error(ErrorCode::kBadTensor, "The tensor %.*s holds numbers that are too large for 16-bit floats.", size,
+                   name.data());
+    status = with_expected(status, "magnitudes below 65520");
     status = with_found(status, "a larger number, an infinity or NaN");
     return with_hint(status, "Load the file with weights \"exact\", or choose one that is quantised.");
   }
@@ -49,7 +50,7 @@ bool put_blocks(const WeightTarget& target, uint64_t first, std::span<const uint
   return true;
 }
 
-// The next byte is the one at `position`, with which a block begins.
+// Continues at `position`, where a block begins.
 void go_to(WeightStream* stream, uint64_t position) {
   const auto ends_before = [&](const WeightTarget& target) { return target.offset + target.bytes <= position; };
   stream->position = position;
@@ -58,19 +59,19 @@ void go_to(WeightStream* stream, uint64_t position) {
   stream->partial_size = 0;
 }
 
-// Where a range is complete, the next one begins.
+// Continues with the next range if this one is complete.
 void end_range(WeightStream* stream) {
   if (stream->position < stream->ranges[stream->range].to) return;
   if (++stream->range < stream->range_count) go_to(stream, stream->ranges[stream->range].from);
 }
 
-// The rows of matrices that were put off which the stream has passed.
+// Updates how many rows of deferred tensors the stream has delivered.
 void count_rows(WeightStream* stream) {
-  for (WeightStream::Late& late : std::span(stream->late, stream->late_count)) {
-    const WeightTarget& target = stream->targets[late.target];
-    if (stream->range + stream->late_ranges < stream->range_count || stream->position <= target.offset) continue;
+  for (WeightStream::DeferredTensor& tensor : std::span(stream->deferred, stream->deferred_count)) {
+    const WeightTarget& target = stream->targets[tensor.target];
+    if (stream->range + stream->deferred_ranges < stream->range_count || stream->position <= target.offset) continue;
     if (stream->position <= target.offset + target.bytes)
-      late.streamed = (stream->position - target.offset) / late.row_bytes;
+      tensor.streamed = (stream->position - target.offset) / tensor.row_bytes;
   }
 }
 
@@ -82,39 +83,39 @@ void weight_stream_begin(WeightBinder* binder, WeightStream* stream) {
             [](const WeightTarget& a, const WeightTarget& b) { return a.offset < b.offset; });
   stream->ranges[0] = {0, binder->header->data_bytes};
   stream->range_count = 1;
-  stream->range = stream->late_count = stream->late_ranges = 0;
+  stream->range = stream->deferred_count = stream->deferred_ranges = 0;
   go_to(stream, 0);
   end_range(stream);
 }
 
-Status weight_stream_put_off(std::span<const Panel* const> matrices, WeightStream* stream) {
+Status weight_stream_defer(std::span<const Panel* const> matrices, WeightStream* stream) {
   WeightStream& s = *stream;
-  if (weight_stream_done(s) || s.late_count != 0) return {};
+  if (weight_stream_done(s) || s.deferred_count != 0) return {};
   const uint64_t total = s.ranges[0].to;
-  FileRange late[WeightStream::kMostLate];
-  uint64_t at = s.position;  // what lies before is there, or in one of the ranges
+  FileRange remaining[WeightStream::kMaxDeferred];
+  uint64_t at = s.position;  // all before it has arrived, or is in one of the ranges
   s.range = s.range_count = 0;
-  for (uint32_t i = 0; i < s.targets.size() && s.late_count < WeightStream::kMostLate; ++i) {
+  for (uint32_t i = 0; i < s.targets.size() && s.deferred_count < WeightStream::kMaxDeferred; ++i) {
     const WeightTarget& target = s.targets[i];
     const uint64_t end = target.offset + target.bytes;
-    const auto is_it = [&](const Panel* matrix) {
+    const auto is_target = [&](const Panel* matrix) {
       return matrix->data != nullptr && matrix->data == target.panel.data;
     };
-    if (at >= end || std::none_of(matrices.begin(), matrices.end(), is_it)) continue;
-    WeightStream::Late& matrix = s.late[s.late_count];
-    matrix.data = target.panel.data;
-    matrix.target = i;
-    matrix.row_bytes = target.bytes / target.panel.rows;  // rows are whole blocks
-    matrix.streamed = at > target.offset ? (at - target.offset) / matrix.row_bytes : 0;
-    if (!matrix.put.resize(target.panel.rows)) return out_of_memory("the list of rows", target.panel.rows);
-    std::fill(matrix.put.begin(), matrix.put.end(), uint8_t{0});
+    if (at >= end || std::none_of(matrices.begin(), matrices.end(), is_target)) continue;
+    WeightStream::DeferredTensor& tensor = s.deferred[s.deferred_count];
+    tensor.data = target.panel.data;
+    tensor.target = i;
+    tensor.row_bytes = target.bytes / target.panel.rows;  // rows are whole blocks
+    tensor.streamed = at > target.offset ? (at - target.offset) / tensor.row_bytes : 0;
+    if (!tensor.put.resize(target.panel.rows)) return out_of_memory("the list of rows", target.panel.rows);
+    std::fill(tensor.put.begin(), tensor.put.end(), uint8_t{0});
     if (at < target.offset) s.ranges[s.range_count++] = {at, target.offset};
-    late[s.late_count++] = {target.offset + matrix.streamed * matrix.row_bytes, end};
+    remaining[s.deferred_count++] = {target.offset + tensor.streamed * tensor.row_bytes, end};
     at = end;
   }
   if (at < total) s.ranges[s.range_count++] = {at, total};
-  s.late_ranges = s.late_count;
-  for (uint32_t i = 0; i < s.late_count; ++i) s.ranges[s.range_count++] = late[i];
+  s.deferred_ranges = s.deferred_count;
+  for (uint32_t i = 0; i < s.deferred_count; ++i) s.ranges[s.range_count++] = remaining[i];
   if (s.position != s.ranges[0].from) go_to(stream, s.ranges[0].from);
   return {};
 }
@@ -128,7 +129,7 @@ Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::s
   while (at < bytes.size() && stream->position < end) {
     const uint64_t start =
         stream->next == stream->targets.size() ? end : std::min(stream->targets[stream->next].offset, end);
-    if (stream->position < start) {  // padding, or a tensor that nobody asked for
+    if (stream->position < start) {  // padding, or a tensor that the model does not use
       const uint64_t skip = std::min<uint64_t>(start - stream->position, bytes.size() - at);
       stream->position += skip;
       at += static_cast<size_t>(skip);
@@ -164,26 +165,26 @@ Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::s
 
 Status weight_stream_put_rows(WeightStream* stream, const GgufHeader& header, uint64_t from,
                               std::span<const uint8_t> bytes) {
-  for (WeightStream::Late& late : std::span(stream->late, stream->late_count)) {
-    const WeightTarget& target = stream->targets[late.target];
+  for (WeightStream::DeferredTensor& tensor : std::span(stream->deferred, stream->deferred_count)) {
+    const WeightTarget& target = stream->targets[tensor.target];
     if (from < target.offset || from - target.offset >= target.bytes) continue;
     const uint64_t at = from - target.offset;
-    if (at % late.row_bytes != 0 || bytes.size() % late.row_bytes != 0 || bytes.size() > target.bytes - at) break;
+    if (at % tensor.row_bytes != 0 || bytes.size() % tensor.row_bytes != 0 || bytes.size() > target.bytes - at) break;
     if (!put_blocks(target, at / tensor_type_info(target.type).block_bytes, bytes)) return non_finite(header, target);
-    std::fill_n(late.put.begin() + static_cast<size_t>(at / late.row_bytes),
-                static_cast<size_t>(bytes.size() / late.row_bytes), uint8_t{1});
+    std::fill_n(tensor.put.begin() + static_cast<size_t>(at / tensor.row_bytes),
+                static_cast<size_t>(bytes.size() / tensor.row_bytes), uint8_t{1});
     return {};
   }
-  Status status = make_error(ErrorCode::kBadInput, "These bytes are no rows that can come by themselves.");
+  Status status = make_error(ErrorCode::kBadInput, "These bytes are not rows of a deferred tensor.");
   status = with_expected(status, "whole rows of the embedding or the output head");
-  return with_found(status, "%zu bytes from %llu on", bytes.size(), static_cast<unsigned long long>(from));
+  return with_found(status, "%zu bytes at %llu", bytes.size(), static_cast<unsigned long long>(from));
 }
 
 FileRange weight_stream_missing(const WeightStream& stream, const Panel& matrix, uint32_t row) {
-  for (const WeightStream::Late& late : std::span(stream.late, stream.late_count)) {
-    if (late.data != matrix.data || row < late.streamed || late.put[row] != 0) continue;
-    const uint64_t from = stream.targets[late.target].offset + row * late.row_bytes;
-    return {from, from + late.row_bytes};
+  for (const WeightStream::DeferredTensor& tensor : std::span(stream.deferred, stream.deferred_count)) {
+    if (tensor.data != matrix.data || row < tensor.streamed || tensor.put[row] != 0) continue;
+    const uint64_t from = stream.targets[tensor.target].offset + row * tensor.row_bytes;
+    return {from, from + tensor.row_bytes};
   }
   return {};
 }

@@ -12,7 +12,7 @@ Status find_tensor(const WeightBinder& binder, std::string_view name, const Gguf
       make_error(ErrorCode::kBadTensor, "The file has no tensor %.*s.", static_cast<int>(name.size()), name.data());
   status = with_expected(status, "a tensor of this name");
   status = with_found(status, "%zu other tensors", binder.header->tensors.size());
-  return with_hint(status, "The file may be damaged, or made for another architecture.");
+  return with_hint(status, "The file may be damaged, or its general.architecture may be wrong.");
 }
 
 Status wrong_shape(std::string_view name, const GgufTensor& tensor, uint32_t rows, uint32_t columns) {
@@ -33,7 +33,7 @@ Status add_target(WeightBinder* binder, const GgufTensor& tensor, const Panel& p
   return {};
 }
 
-// How a matrix of this type is kept.
+// The panel kind for a matrix of this type.
 PanelKind kind_of(WeightBinder* binder, TensorType type) {
   if (type != TensorType::kF32 || !binder->halves) return panel_kind_of(type);
   binder->narrowed = true;
@@ -79,19 +79,19 @@ Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, u
   return add_target(binder, *tensor, *panel, nullptr);
 }
 
-Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range part, uint32_t rows, uint32_t columns,
+Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range slice, uint32_t rows, uint32_t columns,
                        Panel* panel) {
   const GgufTensor* tensor = nullptr;
   CAMELGPT_TRY(find_matrix(*binder, name, rows, columns, &tensor));
   const PanelKind kind = kind_of(binder, tensor->type);
-  const CheckedSize bytes = panel_bytes(kind, part.size(), columns);
+  const CheckedSize bytes = panel_bytes(kind, slice.size(), columns);
   if (!bytes.fits_memory()) return out_of_memory("a matrix", bytes.value);
-  *panel = panel_reserve(kind, part.size(), columns, binder->arena);
-  binder->macs += static_cast<uint64_t>(part.size()) * columns;
-  GgufTensor of_part = *tensor;  // rows are whole blocks
-  of_part.offset += tensor->bytes / rows * part.first;
-  of_part.bytes = tensor->bytes / rows * part.size();
-  return add_target(binder, of_part, *panel, nullptr);
+  *panel = panel_reserve(kind, slice.size(), columns, binder->arena);
+  binder->macs += static_cast<uint64_t>(slice.size()) * columns;
+  GgufTensor of_slice = *tensor;  // rows are whole blocks
+  of_slice.offset += tensor->bytes / rows * slice.first;
+  of_slice.bytes = tensor->bytes / rows * slice.size();
+  return add_target(binder, of_slice, *panel, nullptr);
 }
 
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,

@@ -48,7 +48,7 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   linear_rows(head->rotation, 0, head->rotation.rows, state, scratch.rotated.data(), scratch.rotated.size());
   activations_begin(scratch.rotated.data(), head->rank, 1, head->rank, Precision::k8, &scratch.input);
   kernels().quantize({0, 1}, scratch.input);
-  worker.each(head->coarse.rows, kPanelRows, [&](Range rows) {
+  worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
     linear_slice({head->coarse, head->bias.data()}, rows, scratch.input, logits.data(), logits.size());
   });
   return scratch.rotated[head->rank];
@@ -113,8 +113,8 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
     HeadThread scratch{};
     scratch.rotated = arena->take<float>(padded_rows(head->rank + 1));
     scratch.input = activations_reserve(1, head->rank, arena);
-    scratch.rows = arena->take<uint32_t>(kHeadChunk);
-    scratch.scores = arena->take<float>(kHeadChunk);
+    scratch.rows = arena->take<uint32_t>(kHeadTile);
+    scratch.scores = arena->take<float>(kHeadTile);
     if (!head->threads.empty()) head->threads[i] = scratch;
   }
 }
@@ -205,9 +205,9 @@ float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHe
     const float threshold = selection_threshold(workspace->logits.first(vocabulary), rows);
     if (worker.index == 0) lowest = threshold + offset;
     worker.barrier();  // every thread has sampled the logits before any is overwritten
-    worker.each(vocabulary, kHeadChunk, [&](Range slice) {
-      for (uint32_t first = slice.first; first < slice.end; first += kHeadChunk) {
-        const uint32_t count = std::min(kHeadChunk, slice.end - first);
+    worker.for_each_slice(vocabulary, kHeadTile, [&](Range slice) {
+      for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
+        const uint32_t count = std::min(kHeadTile, slice.end - first);
         const uint32_t selected =
             kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, scratch.rows.data());
         score_exactly(model.head.weight, first, state, scratch.rows.first(selected), &scratch, logits);

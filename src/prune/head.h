@@ -17,8 +17,8 @@ namespace camelgpt {
 struct alignas(64) HeadThread {
   std::span<float> rotated;  // [rank + 1] coordinates of the hidden state, then the centre's share of every logit
   Activations input;         // `rotated`, quantised
-  std::span<uint32_t> rows;  // [kHeadChunk] selected rows
-  std::span<float> scores;   // [kHeadChunk] their logits
+  std::span<uint32_t> rows;  // [kHeadTile] selected rows
+  std::span<float> scores;   // [kHeadTile] their logits
   uint64_t scored;           // rows scored exactly, over all steps
 };
 

@@ -153,9 +153,9 @@ void prompt_neurons_reserve(const Model& model, std::span<const FfnKinds> kinds,
     layers[l].up.weight = up;
     layers[l].down.weight = down;
   }
-  neurons->light = model;
-  neurons->light.config.ffn = kept;
-  neurons->light.layers = layers;
+  neurons->pruned_model = model;
+  neurons->pruned_model.config.ffn = kept;
+  neurons->pruned_model.layers = layers;
   neurons->kept = kept;
 }
 
@@ -176,7 +176,7 @@ void prompt_neurons_pack(const Model& model, PromptNeurons* neurons) {
   const size_t ffn = model.config.ffn;
   for (size_t l = 0; l < model.config.layers; ++l) {
     const DecoderLayer& from = model.layers[l];
-    DecoderLayer& to = n.light.layers[l];
+    DecoderLayer& to = n.pruned_model.layers[l];
     const std::span<float> norms = n.norms.subspan(l * ffn, ffn);
     if (!n.knows_norms) column_norms(from.down.weight, n.row, norms);
     const std::span<uint32_t> chosen = n.chosen.subspan(l * n.kept, n.kept);

@@ -25,7 +25,7 @@ struct PromptNeurons {
   bool packed = false;
   uint32_t seen = 0;         // prompt tokens in `importance`
   uint32_t packed_seen = 0;  // value of `seen` when the neurons were packed
-  Model light;               // of the packed neurons; all else is the model's own
+  Model pruned_model;        // of the packed neurons; everything else is the model's own
 };
 
 // Returns how many neurons of a layer to keep for a fraction from 0 to 1, rounded up to whole units; 0 for none or all.

@@ -27,7 +27,7 @@ Status session_load_eagerly(Session* session) {
   const Panel* const matrices[] = {&s->memory.model.embedding, &s->memory.model.head.weight};
   WeightStream& weights = s->loader->weights;
   const uint64_t before = weights.position;
-  CAMELGPT_TRY(weight_stream_put_off(matrices, &weights));
+  CAMELGPT_TRY(weight_stream_defer(matrices, &weights));
   if (weights.position != before) s->loader->padding_remaining = 0;
   return {};
 }

@@ -79,7 +79,7 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   p.neurons_skipped = is_step && skips_neurons(*session, *sequence);
   if (p.neurons_skipped) {
     prompt_neurons_pack(model, &neurons);
-    return model_forward(neurons.light, {&run, 1}, workspace);
+    return model_forward(neurons.pruned_model, {&run, 1}, workspace);
   }
   if (!pruning_observes_prompt(*session) || sequence->cache.length >= p.prompt_end) {
     return model_forward(model, {&run, 1}, workspace);

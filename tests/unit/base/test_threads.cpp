@@ -13,7 +13,7 @@ TEST_CASE("static slices are contiguous and cover every item once") {
       for (const uint32_t total : {0u, 1u, 7u, 8u, 9u, 64u, 1000u}) {
         uint32_t next = 0;
         for (uint32_t i = 0; i < count; ++i) {
-          const Range part = Worker{i, count}.share(total, unit);
+          const Range part = Worker{i, count}.static_slice(total, unit);
           CHECK(part.first == next);
           CHECK(part.end >= part.first);
           CHECK((part.end % unit == 0 || part.end == total));
@@ -34,7 +34,7 @@ TEST_CASE("dynamic slices cover every item once in every stage") {
         std::vector<std::atomic<uint32_t>> runs(total);
         parallel([&](const Worker& worker) {
           for (int stage = 0; stage < 20; ++stage) {
-            worker.each(total, unit, [&](Range part) {
+            worker.for_each_slice(total, unit, [&](Range part) {
               CHECK(part.first % unit == 0);
               CHECK((part.end % unit == 0 || part.end == total));
               CHECK(!part.empty());
@@ -67,7 +67,7 @@ TEST_CASE("writes before a barrier are visible to all threads after it") {
   constexpr int kStages = 200;
   std::vector<uint64_t> values(kItems, 1), next(kItems);
   parallel([&](const Worker& worker) {
-    const Range own = worker.share(kItems);
+    const Range own = worker.static_slice(kItems);
     std::vector<uint64_t>*from = &values, *to = &next;
     for (int stage = 0; stage < kStages; ++stage) {
       for (uint32_t i = own.first; i < own.end; ++i)

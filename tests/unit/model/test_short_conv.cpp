@@ -20,14 +20,14 @@ static std::vector<float> undisturbed_logits(const std::vector<uint8_t>& file, c
   return logits(session);
 }
 
-TEST_CASE("a short convolution gives the same for one token as for many") {
+TEST_CASE("a short convolution gives the same bits for one token as for many") {
   const std::vector<uint8_t> file = TinyLfm2().writer.file();
   const std::vector<int32_t> tokens = some_tokens(150);
   const std::vector<float> together = undisturbed_logits(file, tokens);
   for (const uint32_t slice : {1u, 7u, 32u}) CHECK(undisturbed_logits(file, tokens, slice) == together);
 }
 
-TEST_CASE("a cache with convolutions can be cut back to any length") {
+TEST_CASE("a cache with convolutions can be cut at any length") {
   const std::vector<uint8_t> file = TinyLfm2().writer.file();
   const std::vector<int32_t> tokens = some_tokens(300);
   TestSession session;

@@ -77,7 +77,7 @@ TEST_CASE("a number too large for a half is an error that names the tensor") {
   TestSession session;
   const Status status = load(session, file, 1 << 16, with(FloatWeights::kHalf));
   CHECK(status.code == ErrorCode::kBadTensor);
-  CHECK(std::string(status.message).find("blk.1.ffn_down.weight holds numbers that are too large for halves") !=
+  CHECK(std::string(status.message).find("blk.1.ffn_down.weight holds numbers that are too large for 16-bit floats") !=
         std::string::npos);
   TestSession exact;
   CHECK(load(exact, file).ok());
