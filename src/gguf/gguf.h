@@ -137,8 +137,8 @@ struct GgufStringCursor {
 double gguf_number_at(const GgufHeader& header, const GgufEntry& entry, uint64_t index);
 int64_t gguf_integer_at(const GgufHeader& header, const GgufEntry& entry, uint64_t index);
 
-// Writes the metadata as one JSON object: keys in file order, strings escaped (invalid UTF-8 becomes U+FFFD), arrays of
-// more than `array_limit` elements as {"type": "string", "count": 49152}, NaN and infinities as null. Used by
+// Appends the metadata to *json as one JSON object: keys in file order, strings escaped (invalid UTF-8 becomes U+FFFD),
+// arrays of more than `array_limit` elements as {"type": "string", "count": 49152}, NaN and infinities as null. Used by
 // `camelgpt inspect`.
 Status gguf_metadata_json(const GgufHeader& header, uint64_t array_limit, Buffer<char>* json);
 

@@ -125,7 +125,6 @@ struct JsonWriter {
 }  // namespace
 
 Status gguf_metadata_json(const GgufHeader& header, uint64_t array_limit, Buffer<char>* json) {
-  json->clear();
   JsonWriter writer{json};
   writer.raw("{");
   for (size_t i = 0; i < header.entries.size() && writer.ok; ++i) {
