@@ -10,7 +10,7 @@ const internal = ["mode", "trainedFfn"];
 const flagNames = { contextLength: "context", sequences: undefined };
 const kebabCase = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** What stands between the markers `<!-- NAME: ... -->` and `<!-- end of NAME -->` of each file. */
+/** The text between the markers `<!-- NAME: ... -->` and `<!-- end of NAME -->` of each file. */
 function sections({ records }) {
   const fieldsOf = (name) =>
     records

@@ -9,7 +9,7 @@ import { capture, Problem, repositoryRoot, say } from "./run.mjs";
 
 const flavours = ["simd", "relaxed", "simd-threads", "relaxed-threads"];
 const maxWasmBytes = 500_000;
-// What the glue must not contain: code of one runtime, code made from strings, a search for the .wasm.
+// The glue must not contain code for a single runtime, code made from strings, or a search for the .wasm.
 const foreignToGlue = [
   /\beval\(/,
   /new Function\b/,

@@ -144,7 +144,7 @@ Status parse_entry(GgufReader& reader, bool* starved) {
   }
   entry.value_position = fields.position;
 
-  // A division cannot overflow, whatever the count. Each string takes at least its 64-bit length.
+  // Divides the limit, because multiplying the count could overflow. A string takes at least its 64-bit length.
   const bool strings = entry.element_type == GgufType::kString;
   const uint64_t element_bytes = strings ? sizeof(uint64_t) : gguf_type_info(entry.element_type).bytes;
   const uint64_t limit = (reader.header_limit - fields.position) / element_bytes;

@@ -12,8 +12,8 @@
 namespace camelgpt {
 namespace {
 
-// What one thread knows of a forward pass. All threads run the same code, divide the rows, heads or tokens of each
-// stage among themselves, and meet at barriers between the stages.
+// One thread's view of a forward pass. All threads run the same code, divide the rows, heads or tokens of each stage
+// among themselves, and meet at barriers between the stages.
 struct Pass {
   const ModelConfig& config;
   const Worker& worker;

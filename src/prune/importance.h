@@ -2,8 +2,8 @@
 //
 // A logit is a row of the head times the hidden state. With the states' second moment S and the Gram matrix G =
 // transpose(E) * E of the rows E, the leading directions of S * G carry most of the differences between logits; those
-// of G alone are useless. The mean of the rows is subtracted first: it shifts all logits alike and would take up the
-// best directions. The leading `rank` directions are found by subspace iteration (Halko, Martinsson and Tropp 2011,
+// of G by itself are useless. The mean of the rows is subtracted first: it shifts all logits alike and would take up
+// the best directions. The leading `rank` directions are found by subspace iteration (Halko, Martinsson and Tropp 2011,
 // "Finding structure with randomness").
 #pragma once
 

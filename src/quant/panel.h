@@ -96,7 +96,7 @@ constexpr PanelLayout panel_layout(PanelKind kind) {
 // The kind that holds a tensor type without loss. kHalf also holds F32, rounded: see docs/accuracy.md.
 PanelKind panel_kind_of(TensorType type);
 
-// What is contiguous.
+// Which weights of a matrix are contiguous.
 enum class PanelOrder : uint8_t {
   kGroups,   // groups of eight rows, as above
   kRows,     // each row

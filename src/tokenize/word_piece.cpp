@@ -50,7 +50,7 @@ size_t longest_token(const Tokenizer& tokenizer, std::string_view word, size_t s
   uint32_t hash = kEmptyPieceHash;
   for (size_t end = start; end < word.size() && end - start < tokenizer.longest_piece;) {
     hash = piece_hash(hash, word[end++]);
-    if (end == 1 && start == 0) continue;  // the space alone
+    if (end == 1 && start == 0) continue;  // only the space
     const int32_t found = pieces_find(tokenizer, word.substr(start, end - start), hash, PieceKind::kMerged);
     if (found == kNoToken) continue;
     *token = found;

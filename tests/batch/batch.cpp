@@ -24,7 +24,7 @@ std::vector<uint8_t> read_file(const char* path) {
   return bytes;
 }
 
-// What is wrong; empty if nothing is.
+// Describes the first difference; empty if there is none.
 std::string check(const char* path, KvType type) {
   LoadedModel loaded(read_file(path));
   return loaded.status.ok() ? ComparedRuns(loaded).difference(type) : loaded.status.message;

@@ -1,5 +1,5 @@
-// A folder goes in, the paths of small models of random weights come out: all rows of tests/architectures/rows.mjs, and the
-// architectures and forms of a graph that llama.cpp does not have.
+// A folder → the paths of small models with random weights, written to it: all rows of tests/architectures/rows.mjs,
+// and the architectures and graphs that llama.cpp does not have.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeModel } from "../architectures/make-models.mjs";

@@ -1,5 +1,5 @@
-// A saved state with some bytes changed is restored and continued: any bytes give an error or an answer. The models are
-// one with attention alone, one with 8-bit keys and values, one with convolutions, a byte-level and a masked one.
+// Restores a saved state in which some bytes are changed, and continues it: the result is an error or an answer. The
+// models: attention only, 8-bit keys and values, convolutions, byte-level, masked.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -1,5 +1,5 @@
-// The examples as a user would take them: each copied to a folder of its own, the packed package installed there, built, served
-// and opened in Chromium.
+// The examples as a user would run them: each is copied to a folder of its own, the packed package is installed there,
+// and the page is built, served and opened in Chromium.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ import { serve } from "../../scripts/serve.mjs";
 import { openBrowser } from "../web/lib/browser.mjs";
 
 const prompt = "a dog runs through the water . german :";
-// The Node that runs this test, for npm and the bundlers too; nothing is to be sent anywhere.
+// npm and the bundlers run on the Node of this test, and Next sends no telemetry.
 const env = {
   ...process.env,
   PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
@@ -23,7 +23,7 @@ const env = {
 let folder;
 let tarball;
 let browser;
-/** What Node answers. */
+/** The answer in Node. */
 let expected;
 
 before(async () => {

@@ -1,4 +1,4 @@
-// Lends threads to the pool for the lifetime of an object. WebAssembly tests run on one thread whatever the count.
+// Lends threads to the pool for the lifetime of an object. WebAssembly tests always run on one thread.
 #pragma once
 
 #include "base/threads.h"

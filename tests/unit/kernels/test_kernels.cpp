@@ -367,7 +367,7 @@ TEST_CASE("attention with a window or a softcap matches the scalar kernel") {
   }
 }
 
-TEST_CASE("attention of a token is bit-identical alone and in a batch") {
+TEST_CASE("attention of a token is bit-identical by itself and in a batch") {
   for (const uint32_t group : {1u, 2u, 3u, 5u, 8u}) {
     const uint32_t width = 40, kv_heads = 2, tokens = 37, position = 30, stride = kv_heads * group * width;
     const std::vector<float> q = random_floats(tokens * stride, group, 3.0f);

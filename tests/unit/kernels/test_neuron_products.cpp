@@ -16,7 +16,7 @@ namespace {
 constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kF16};
 constexpr float kUntouched = -77.0f;
 
-// The same matrix as a panel in groups and as a neuron panel.
+// One matrix as a panel in groups and as a neuron panel.
 struct Matrix {
   Arena arena;
   Panel groups, neurons;

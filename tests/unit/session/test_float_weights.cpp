@@ -60,7 +60,7 @@ TEST_CASE("F32 matrices kept as halves take half of the memory, and the logits s
   }
 }
 
-TEST_CASE("files of other types stay as they are") {
+TEST_CASE("weights of other types are unchanged by the option") {
   for (const TensorType type : {TensorType::kF16, TensorType::kBF16, TensorType::kQ8_0}) {
     const std::vector<uint8_t> file = TinyLlama(type).writer.file();
     const MemoryPlan plan = plan_of(file, with(FloatWeights::kHalf));

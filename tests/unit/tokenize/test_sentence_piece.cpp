@@ -48,7 +48,7 @@ TEST_CASE("sentencepiece merges the highest score first, then from left to right
   writer.add("ab", -2);
   writer.add("aa", -3);
   writer.add("aaa", -4);
-  writer.add("xa", -5);  // x alone is not a token
+  writer.add("xa", -5);  // x by itself is not a token
   const Tokenizer tokenizer = writer.build();
   CHECK(encode_to_pieces(tokenizer, "abc") == "a|bc");
   CHECK(encode_to_pieces(tokenizer, "abb") == "ab|b");
