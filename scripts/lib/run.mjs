@@ -67,7 +67,7 @@ export async function runQuietly(command, args, options) {
   throw new Problem(ending);
 }
 
-/** Runs async functions, at most one for each processor at a time. Rejects with the first failure when all have ended. */
+/** Runs async functions, one for each processor at a time. Rejects with the first failure when all have ended. */
 export async function runSideBySide(jobs) {
   const queue = [...jobs];
   const failures = [];
