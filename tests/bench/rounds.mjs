@@ -25,7 +25,7 @@ export async function playRounds({ seats, bytes, wanted, deadline, record }) {
     for (let round = 1; round <= wanted.rounds; ++round) {
       const began = performance.now();
       if (round > 1 && began + longest > deadline) {
-        say(`bench: ${round - 1} of ${wanted.rounds} rounds: no time remaining for another one`);
+        say(`bench: ${round - 1} of ${wanted.rounds} rounds: no time for another one`);
         break;
       }
       const order = rotated(seats, round - 1).filter((seat) => remaining.has(seat));
