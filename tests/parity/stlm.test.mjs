@@ -42,5 +42,6 @@ test("models of the reference implementation give its results", { skip }, async 
     );
     for (const [, line] of compared.stdout.matchAll(/MESSAGE: (.*)/g)) t.diagnostic(`${name}: ${line}`);
     assert.equal(compared.status, 0, compared.stdout);
+    assert.match(compared.stdout, /test cases: +1 \|/, "the name of the unit test is current");
   }
 });
