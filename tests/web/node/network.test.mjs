@@ -36,11 +36,11 @@ describe("a bad network", () => {
 
   const survives = async (faults, options, settings) => {
     const { url, script } = server.serve(faults, settings);
-    assert.deepEqual(await probabilities(url, { timeout: 500, ...options }), expected);
+    assert.deepEqual(await probabilities(url, { timeout: 1000, ...options }), expected);
     return script;
   };
   const fails = (code, faults, options, settings) =>
-    rejectsWith(code, probabilities(server.serve(faults, settings).url, { timeout: 500, ...options }));
+    rejectsWith(code, probabilities(server.serve(faults, settings).url, { timeout: 1000, ...options }));
 
   test("a connection that closes, resets or stalls: the rest arrives over another one", async () => {
     const resumes = async (kind) => {
@@ -125,7 +125,7 @@ describe("a bad network", () => {
     const ends = { answered: 0 };
     const run = async ({ kinds, faults, settings }) => {
       try {
-        assert.deepEqual(await probabilities(server.serve(faults, settings).url, { timeout: 400 }), expected);
+        assert.deepEqual(await probabilities(server.serve(faults, settings).url, { timeout: 1000 }), expected);
         ends.answered++;
       } catch (error) {
         assert.ok(error instanceof CamelGPTError, `${kinds}: ${error.stack}`);
