@@ -31,7 +31,7 @@ const phrases = [
   { pattern: /\bnobody\b/i, advice: 'the passive, or "no caller", "unused", "disabled"' },
   { pattern: /\bwhoever\b/i, advice: 'name the caller: "callers that …"' },
   {
-    pattern: /\bwhatever (?:is|are|was|it|they|there|comes|the)\b/i,
+    pattern: /\bwhatever (?:(?:it|they|there) )?(?:is|are|was|were|comes)\b/i,
     advice: 'name the thing: "any …", "regardless of …"',
   },
   { pattern: /\bof late\b/i, advice: '"recently"' },

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { makeModels } from "../tests/architectures/make-models.mjs";
 import { rows } from "../tests/architectures/rows.mjs";
 import { buildNative } from "./lib/cmake.mjs";
-import { Problem, capture, isMain, repositoryRoot, runMain, say } from "./lib/run.mjs";
+import { Problem, captureLater, isMain, repositoryRoot, runMain, runSideBySide, say } from "./lib/run.mjs";
 import { ensureToolchain } from "./setup.mjs";
 
 /** Runs each fuzzer, or only `names`, for `seconds`. Fails if one finds an input or if there are no fuzzers. */
@@ -27,9 +27,10 @@ export async function fuzz({ seconds = 60, names = [] } = {}) {
     rows.filter(({ encoder }) => !encoder),
   );
   const broken = [];
-  for (const fuzzer of fuzzers) {
+  const job = (fuzzer) => async () => {
     if (!(await runFuzzer(fuzzer, folder, join(sources, "seeds", fuzzer), seconds, models))) broken.push(fuzzer);
-  }
+  };
+  await runSideBySide(fuzzers.map(job));
   if (broken.length > 0)
     throw new Problem(`fuzzing found failures in ${broken.join(", ")}; the inputs are in build/fuzz/found/`);
 }
@@ -39,16 +40,16 @@ async function runFuzzer(fuzzer, folder, seeds, seconds, models) {
   const found = join(folder, "found");
   for (const each of [corpus, found]) await mkdir(each, { recursive: true });
   const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"];
-  const result = capture(
+  const { ok, output } = await captureLater(
     join(folder, fuzzer),
     [...limits, `-artifact_prefix=${found}/${fuzzer}-`, corpus, ...(existsSync(seeds) ? [seeds] : [])],
-    { env: { ...process.env, CAMELGPT_FUZZ_MODELS: models } },
+    { env: { CAMELGPT_FUZZ_MODELS: models } },
   );
-  const runs = /number_of_executed_units:\s*(\d+)/.exec(result.stderr)?.[1] ?? "0";
-  const coverage = [...result.stderr.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "0";
-  say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${result.ok ? "nothing found" : "FAILED"}`);
-  if (!result.ok) say(result.stderr.split("\n").slice(-60).join("\n"));
-  return result.ok;
+  const runs = /number_of_executed_units:\s*(\d+)/.exec(output)?.[1] ?? "0";
+  const coverage = [...output.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "0";
+  say(`${fuzzer}: ${runs} runs, ${coverage} edges, ${ok ? "nothing found" : "FAILED"}`);
+  if (!ok) say(output.split("\n").slice(-60).join("\n"));
+  return ok;
 }
 
 if (isMain(import.meta.url)) {

@@ -1,7 +1,8 @@
-// The working tree goes in, the verdict comes out: every check of this project as one step after the other, each named and
-// timed, and at the end one line `N passed, N failed`. `--full` adds the comparisons with other engines, which need large
-// downloads. Names after that choose steps: `npm test -- "unit tests"`.
+// Runs every check of this project as a sequence of named and timed steps and ends with the line `N passed, N failed`.
+// `--full` adds the comparisons with other engines, which need large downloads, and everything that is slow and rarely
+// fails. Names select steps and their prerequisites: `npm test -- "unit tests"`.
 import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildPackage } from "./build.mjs";
@@ -10,6 +11,7 @@ import { ensureModel } from "./fetch-model.mjs";
 import { fuzz } from "./fuzz.mjs";
 import { expectLayers } from "./check-layers.mjs";
 import { buildNative, buildWithEmscripten } from "./lib/cmake.mjs";
+import { runDoctest } from "./lib/doctest.mjs";
 import { flagWithoutFma, nodeOfMajor, v8Flags } from "./lib/node.mjs";
 import { Problem, isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { buildWasm } from "./lib/wasm.mjs";
@@ -19,11 +21,32 @@ import { writeModels } from "../tests/batch/models.mjs";
 const fuzzSeconds = 5;
 const stepTimeout = 20 * 60 * 1000;
 
-// Made by the steps "set-up" and "model".
+/**
+ * The tests of the package that depend on the version of Node: workers, streams, fetch, files, the command line. The
+ * others run in Node 24, and in Node 20 with --full.
+ */
+const runtimeTests = [
+  "cache",
+  "camelgpt-mini",
+  "chat",
+  "cli",
+  "lifecycle",
+  "network",
+  "options",
+  "parallel",
+  "sources",
+  "split",
+  "streaming",
+  "threads",
+  "tokens",
+];
+
+// Set by main and by the steps "set-up" and "model".
+let isFull = false;
 let tools;
 let model;
 
-// In this order. A step whose `needs` failed fails without being run.
+// In the order of execution. A step fails without being run if one of its `needs` failed.
 const steps = [
   {
     name: "set-up",
@@ -34,7 +57,7 @@ const steps = [
   {
     name: "model",
     run: async () => {
-      model = aloneInFolder(await ensureModel("smollm2-135m"));
+      model = isolateModel(await ensureModel("smollm2-135m"));
     },
   },
   { name: "formatting and lint", needs: ["set-up"], run: checkFormat },
@@ -50,17 +73,21 @@ const steps = [
   {
     name: "package in Node 20",
     needs: ["TypeScript", "model"],
-    run: async () => runNodeTests("tests/web/node", await nodeOfMajor(20)),
+    run: async () =>
+      runNodeTests("tests/web/node", await nodeOfMajor(20), {
+        names: isFull ? undefined : runtimeTests,
+        isConcurrent: true,
+      }),
   },
   {
     name: "package in Node 24",
     needs: ["TypeScript", "model"],
-    run: () => runNodeTests("tests/web/node", tools.node24),
+    run: () => runNodeTests("tests/web/node", tools.node24, { isConcurrent: true }),
   },
   {
     name: "package in Chromium",
     needs: ["TypeScript", "model"],
-    run: () => runNodeTests("tests/web/chromium", tools.node24),
+    run: () => runNodeTests("tests/web/chromium", tools.node24, { isConcurrent: true }),
   },
   {
     name: "installed package",
@@ -82,38 +109,43 @@ const steps = [
   },
 ];
 
-/** The model where no sidecar lies beside it, which would prune what the tests take for dense. */
-function aloneInFolder(path) {
+/**
+ * Links the model into a folder without a sidecar, which would be used and prune the model. The folder also holds the
+ * sidecar that the tests share, see tests/web/lib/sidecar.mjs.
+ */
+function isolateModel(path) {
   const folder = join(repositoryRoot, "build/test-model");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const alone = join(folder, basename(path));
+  const isolated = join(folder, basename(path));
   try {
-    linkSync(path, alone);
+    linkSync(path, isolated);
   } catch {
-    copyFileSync(path, alone); // another file system
+    copyFileSync(path, isolated); // another file system
   }
-  return alone;
+  return isolated;
 }
 
 async function runUnitTests(preset) {
   const tests = listTests("tests/unit", /^test_.*\.cpp$/);
-  await buildNative(preset);
-  await run("ctest", ["--preset", preset], { timeout: stepTimeout });
-  say(`${tests.length} files of tests passed`);
+  const folder = await buildNative(preset);
+  await runDoctest([{ command: join(folder, "unit_tests") }], { timeout: stepTimeout });
+  say(`${tests.length} test files passed`);
 }
 
 async function runUnitTestsInWebAssembly() {
+  const programs = [];
   for (const flavour of ["simd", "relaxed"]) {
     const folder = await buildWithEmscripten(tools, `unit_tests_${flavour}`);
     const program = join(folder, `unit_tests_${flavour}.cjs`);
-    await run(tools.node24, [program, "--no-colors"], { timeout: stepTimeout });
+    programs.push({ command: tools.node24, args: [program] });
     for (const flag of v8Flags) {
       if (flavour === "relaxed" && flag === flagWithoutFma) continue; // never loaded there: web/engine/features.ts
-      say(`the kernels with ${flag}:`);
-      await run(tools.node24, [flag, program, "--no-colors", "--source-file=*/kernels/*"], { timeout: stepTimeout });
+      programs.push({ command: tools.node24, args: [flag, program, "--source-file=*/kernels/*"] });
     }
   }
+  await runDoctest(programs, { timeout: stepTimeout });
+  say(`passed with both flavours; the kernels also with ${v8Flags.join(", ")}`);
 }
 
 /** Every architecture: several sequences in one forward pass get the bits that each gets alone. */
@@ -133,13 +165,25 @@ async function buildTypeScript() {
   if (manifest.scripts?.typecheck) await run("npm", ["run", "--silent", "typecheck", "--workspace", "npm"]);
 }
 
-async function runNodeTests(folder, node) {
+/**
+ * Runs the test files of a folder, or only those in `names`. `isConcurrent` runs one file for each processor at a time:
+ * these tests wait for servers and timers, and each uses one thread most of the time.
+ */
+async function runNodeTests(folder, node, { names, isConcurrent = false } = {}) {
   const files = listTests(folder, /\.test\.mjs$/);
-  const env = { CAMELGPT_TEST_MODEL: model, CHROMIUM_PATH: tools?.chromium };
-  await run(node, ["--test", "--test-reporter=spec", ...files], { env, timeout: stepTimeout });
+  const chosen = names ? names.map((name) => join(folder, `${name}.test.mjs`)) : files;
+  const unknown = chosen.filter((file) => !files.includes(file));
+  if (unknown.length > 0) throw new Problem(`missing: ${unknown.join(", ")}`);
+  const env = {
+    CAMELGPT_TEST_MODEL: model,
+    CHROMIUM_PATH: tools?.chromium,
+    ...(isFull && { CAMELGPT_TEST_FULL: "1" }),
+  };
+  const flags = isConcurrent ? [`--test-concurrency=${availableParallelism()}`] : [];
+  await run(node, ["--test", "--test-reporter=spec", ...flags, ...chosen], { env, timeout: stepTimeout });
 }
 
-/** A folder without tests fails: nothing passes by being absent. */
+/** Fails for a folder without tests, so that a missing folder is noticed. */
 function listTests(folder, pattern) {
   const path = join(repositoryRoot, folder);
   const names = existsSync(path) ? readdirSync(path, { recursive: true }) : [];
@@ -151,15 +195,14 @@ function listTests(folder, pattern) {
   return files;
 }
 
-/** Steps to run: those asked for by name, and what they need. */
-function chooseSteps(names, isFull) {
+/** The steps to run: all, or those selected by name and their prerequisites. */
+function chooseSteps(names) {
   const known = steps.filter((step) => isFull || !step.isFull || names.includes(step.name));
   if (names.length === 0) return known;
   const chosen = new Set();
   const choose = (name) => {
     const step = known.find((each) => each.name === name);
-    if (!step)
-      throw new Problem(`no step is called "${name}"; there are: ${steps.map((each) => each.name).join(", ")}`);
+    if (!step) throw new Problem(`unknown step "${name}"; known steps: ${steps.map((each) => each.name).join(", ")}`);
     chosen.add(step);
     (step.needs ?? []).forEach(choose);
   };
@@ -175,7 +218,7 @@ async function runSteps(chosen) {
     say(`\n=== ${step.name}`);
     try {
       const missing = (step.needs ?? []).find((name) => failed.has(name));
-      if (missing) throw new Problem(`not run, since "${missing}" failed`);
+      if (missing) throw new Problem(`not run because "${missing}" failed`);
       await step.run();
       say(`--- ${step.name}: passed in ${seconds(started)}`);
     } catch (error) {
@@ -193,6 +236,7 @@ async function runSteps(chosen) {
 if (isMain(import.meta.url)) {
   await runMain(async () => {
     const { values, positionals } = parseArgs({ options: { full: { type: "boolean" } }, allowPositionals: true });
-    await runSteps(chooseSteps(positionals, values.full === true));
+    isFull = values.full === true;
+    await runSteps(chooseSteps(positionals));
   });
 }

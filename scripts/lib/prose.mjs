@@ -1,5 +1,5 @@
-// Splits a source file or a Markdown page into the text that people read: comments, strings and paragraphs, each with
-// the line on which every character stands.
+// Splits a source file or a Markdown page into prose: comments, strings and paragraphs, which map each character
+// to its line.
 
 const markdown = /\.(?:md|html)$/;
 const hashComments = /(?:\.(?:py|ya?ml|npmrc|gitignore|gitattributes|editorconfig)|CMakeLists\.txt|requirements\.txt)$/;

@@ -1,6 +1,7 @@
 // Runs other programs and reports to the user: shared by all scripts here.
 import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -29,10 +30,58 @@ export function run(command, args = [], { env, ...options } = {}) {
     child.on("error", (error) => failed(new Problem(`cannot start ${command}: ${error.message}`)));
     child.on("close", (code, signal) => {
       if (code === 0) return done();
-      const shown = [basename(command), ...args.slice(0, 3), ...(args.length > 3 ? ["…"] : [])].join(" ");
-      failed(new Problem(`${shown} ended with ${signal ?? `exit code ${code}`}`));
+      failed(new Problem(endingOf(command, args, code, signal)));
     });
   });
+}
+
+function endingOf(command, args, code, signal) {
+  const shown = [basename(command), ...args.slice(0, 3), ...(args.length > 3 ? ["…"] : [])].join(" ");
+  return `${shown} ended with ${signal ?? `exit code ${code}`}`;
+}
+
+/** Runs a command without printing anything and resolves to `{ok, output, ending}`; `ending` describes a failure. */
+export function captureLater(command, args = [], { env, ...options } = {}) {
+  return new Promise((done) => {
+    const child = spawn(command, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      cwd: repositoryRoot,
+      env: { ...process.env, ...env },
+      ...options,
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text) => (output += text));
+    child.on("error", (error) => done({ ok: false, output, ending: `cannot start ${command}: ${error.message}` }));
+    child.on("close", (code, signal) =>
+      done({ ok: code === 0, output, ending: endingOf(command, args, code, signal) }),
+    );
+  });
+}
+
+/** The same as run(), but returns the output and prints it only after a failure, for commands that run side by side. */
+export async function runQuietly(command, args, options) {
+  const { ok, output, ending } = await captureLater(command, args, options);
+  if (ok) return output;
+  say(output);
+  throw new Problem(ending);
+}
+
+/** Runs async functions, one for each processor at a time. Rejects with the first failure when all have ended. */
+export async function runSideBySide(jobs) {
+  const queue = [...jobs];
+  const failures = [];
+  const work = async () => {
+    while (queue.length > 0) {
+      try {
+        await queue.shift()();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Runs a short command and returns `{ok, stdout, stderr}`; never throws. */

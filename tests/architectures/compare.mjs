@@ -1,5 +1,6 @@
 // Compares the log-probabilities of our engine on a small model with those of llama.cpp.
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
@@ -73,11 +74,12 @@ export async function expectReference(t, row, reference) {
   return result;
 }
 
-/** A test body: several threads produce the same bits as one. */
+/** A test body: several threads produce the same bits as one. The engine starts at most one for each processor. */
 export async function expectSameOnThreads(t, row) {
   const single = await askOurs(row);
   if (single.unsupported) return t.skip(single.unsupported);
-  for (const threads of [2, 3]) assert.deepEqual(await askOurs(row, threads), single, `${threads} threads`);
+  for (const threads of availableParallelism() > 2 ? [2, 3] : [2])
+    assert.deepEqual(await askOurs(row, threads), single, `${threads} threads`);
 }
 
 /**

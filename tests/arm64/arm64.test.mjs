@@ -25,7 +25,8 @@ const machines = await ensureArm64();
 const kernelsOf = { simd: /^simd$/, relaxed: /^relaxed .*\bsigned$/ };
 // All tests run once, except for two that compare whole texts with a slow plain evaluation and would take half of the
 // time; kernel tests run on every machine and flavour.
-const allTests = ["--test-case-exclude=tokens of a masked model see*,an answer is decided in steps*"];
+const slowTests = "tokens of a masked model see*,an answer is decided in steps*";
+const allTests = [`--test-case-exclude=${slowTests}`];
 const kernelTests = ["--source-file=*/kernels/*,*/quant/*"];
 
 function runUnitTests(command, flavour, filter) {
@@ -49,6 +50,11 @@ describe("64-bit ARM", () => {
     await model.dispose();
     request = { contextLength: 128, tokens, prompts: [tokens.slice(0, promptTokens)], maxTokens };
     here = await measureWith({ flavour: "relaxed", threads: 1 }, request);
+  });
+
+  test("the names of the excluded unit tests are current", () => {
+    const output = runUnitTests([process.execPath], "simd", [`--test-case=${slowTests}`, "--count"]);
+    assert.match(output, /current filters: 2$/m);
   });
 
   for (const [i, { name, command }] of machines.entries()) {

@@ -1,7 +1,7 @@
 // Measures the cost and gain of dynamic pruning: settings against the dense model in one run with alternating turns.
 //
 //   npm run bench:epdp -- [--model M] [--sidecar F] [--prompts F] [--settings S;S…] [--tokens N] [--rounds N]
-// [--context F] [--out F]
+//       [--context F] [--out F]
 //
 // --prompts: one prompt a line, instead of those below. --settings: modes, or JSON. --context: a text file prepended to
 // each prompt, for long contexts. Speed: greedy answers of N tokens, the shortest time over the rounds for each prompt.

@@ -124,8 +124,8 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
 
 CAMELGPT_EXPORT("kernels_name") const char* bench_kernels_name() { return kernels().name; }
 
-// Prepares networks of `layers` layers whose gates lie `shift` standard deviations below zero. Type: 0 Q8_0, 1 Q4_0, 2
-// F16. Returns 1 on success.
+// Prepares networks of `layers` layers whose gates lie `shift` standard deviations below zero. Types are
+// 0 Q8_0, 1 Q4_0 and 2 F16. Returns 1 on success.
 CAMELGPT_EXPORT("prepare")
 uint32_t bench_prepare(uint32_t which, uint32_t hidden, uint32_t ffn, uint32_t layers, float shift) {
   const TensorType type = which == 0 ? TensorType::kQ8_0 : which == 1 ? TensorType::kQ4_0 : TensorType::kF16;

@@ -1,5 +1,5 @@
-// Measures the gain from skipping closed neurons, in Node on one thread: `node tests/bench/ffn/measure.mjs
-// [relaxed|simd]`.
+// Measures the gain from skipping closed neurons, in Node on one thread:
+//   node tests/bench/ffn/measure.mjs [relaxed|simd]
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildWithEmscripten } from "../../../scripts/lib/cmake.mjs";

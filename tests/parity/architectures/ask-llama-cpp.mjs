@@ -1,6 +1,6 @@
 // Evaluates models in native llama.cpp through node-llama-cpp, as a child process. The argument is its modules folder.
-//   {models: [{path, encoder, tokens: [id…], maxTokens, texts}…]} → {release, answers}: llama.cpp's version, and for
-// each model
+//   {models: [{path, encoder, tokens: [id…], maxTokens, texts}…]} → {release, answers}
+// `release` is llama.cpp's version; each answer is one of
 //     {logprobs: [of each token but the first], greedy: {tokens, gaps: [between the two best logits before each]}},
 //     with {ids: [[id…]…]} if there are texts;
 //     {embedding: [number…]} for an encoder;

@@ -8,6 +8,7 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { openBrowser, startSite } from "../lib/browser.mjs";
 import { modelPath } from "../lib/model.mjs";
 import { releaseOf } from "../lib/release.mjs";
+import { ensureSidecar } from "../lib/sidecar.mjs";
 import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
@@ -15,8 +16,8 @@ const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_st
 let sidecar, expected, site, browser;
 
 before(async () => {
-  const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: "balanced" });
-  ({ sidecar } = await model.calibrate());
+  sidecar = await ensureSidecar();
+  const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: "balanced", sidecar });
   expected = await model.stream(prompt, { maxTokens: 24 });
   await model.dispose();
   [site, browser] = await Promise.all([startSite({ isolated: true }), openBrowser()]);

@@ -4,12 +4,21 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 
 /**
- * /model.gguf the file · /slow.gguf the file, 64 KiB at a time · /private.gguf only with a token · /missing 404 ·
- *   /error 500 ·
- * /page.gguf 200 with HTML · /sneaky.gguf HTML typed octet-stream · /json.gguf an error in JSON · /lfs.gguf a Git LFS
- *   pointer ·
- * /short.gguf ends early, without a length · /cut.gguf closes the connection early · /empty.gguf no bytes ·
- * /stall.gguf some bytes, then silence · /owner/repo/resolve/main/model.gguf the file, at a model hub's path
+ * Paths:
+ *   /model.gguf    the file
+ *   /slow.gguf     the file, 64 KiB at a time
+ *   /private.gguf  the file, only with a token
+ *   /owner/repo/resolve/main/model.gguf  the file, at a model hub's path
+ *   /missing       404
+ *   /error         500
+ *   /page.gguf     200 with HTML
+ *   /sneaky.gguf   HTML with the type octet-stream
+ *   /json.gguf     an error in JSON
+ *   /lfs.gguf      a Git LFS pointer
+ *   /short.gguf    ends early, without a length
+ *   /cut.gguf      closes the connection early
+ *   /empty.gguf    no bytes
+ *   /stall.gguf    some bytes, then silence
  *
  * @returns {Promise<{url: string, requests: {path: string, headers: object}[], silent: () => Promise<void>,
  *   closed: () => Promise<void>, close: () => Promise<void>}>}

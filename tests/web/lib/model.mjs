@@ -11,6 +11,9 @@ if (!existsSync(modelPath)) throw new Error("set CAMELGPT_TEST_MODEL to the path
 
 export const repository = fileURLToPath(new URL("../../../", import.meta.url));
 
+/** With `npm run test:full`, tests also cover cases that are slow and rarely fail. */
+export const isFull = process.env.CAMELGPT_TEST_FULL === "1";
+
 /** Node 20 has no relaxed SIMD. */
 export const hasRelaxedSimd = Number(process.versions.node.split(".")[0]) >= 22;
 

@@ -1,9 +1,7 @@
 // A server on loopback with a link of a given speed, which its connections share.
 import { createServer } from "node:http";
 
-const tick = 10;
-/** Unread bytes of a connection above which it is paused. */
-const maxUnread = 256 << 10;
+const tick = 10; // milliseconds
 
 /**
  * `bytesPerSecond` of the link; `latency` before each response, in milliseconds; `ranges: false`: ranges are ignored.
@@ -37,6 +35,8 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
   });
   // The bytes of each tick are distributed in small packets over all connections.
   const packet = 16 << 10;
+  // A connection pauses above this number of unread bytes. Its bytes of a tick must fit.
+  const maxUnread = Math.max(256 << 10, (bytesPerSecond * tick) / 1000);
   let last = performance.now();
   let credit = 0;
   const timer = setInterval(() => {

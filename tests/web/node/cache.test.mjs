@@ -46,7 +46,7 @@ describe("stored downloads", () => {
     const model = await CamelGPTInference.load(url, {
       worker: false,
       cache: true,
-      timeout: 500,
+      timeout: 2000,
       retries: 0,
       ...options,
     });

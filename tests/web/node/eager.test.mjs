@@ -9,13 +9,18 @@ import { setTimeout } from "node:timers/promises";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
-import { modelPath, rejectsWith } from "../lib/model.mjs";
+import { isFull, modelPath, rejectsWith } from "../lib/model.mjs";
 import { releaseOf } from "../lib/release.mjs";
+import { ensureSidecar } from "../lib/sidecar.mjs";
 import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
 const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_start|>assistant\n";
-const fast = { bytesPerSecond: 150e6 };
+/** Slow enough for the first token to come before the last byte, even on a busy machine. */
+const gradual = { bytesPerSecond: 25e6 };
+const fast = { bytesPerSecond: 400e6 };
+/** The slow link, and the share of the file before which the first token must come. Busy machines need time for it. */
+const slow = isFull ? { megabits: 20, limit: 0.7 } : { megabits: 80, limit: 0.8 };
 
 async function inEmptyCache(work) {
   const given = process.env.XDG_CACHE_HOME;
@@ -40,8 +45,8 @@ describe("eager loading", () => {
   };
   const options = () => ({ sidecar, contextLength: 512, retries: 0 });
   before(async () => {
-    const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: "balanced" });
-    ({ sidecar } = await model.calibrate());
+    sidecar = await ensureSidecar();
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: "balanced", sidecar });
     expected = await model.stream(prompt, { maxTokens: 40 });
     await model.dispose();
   });
@@ -55,18 +60,18 @@ describe("eager loading", () => {
     return { ...(await stream), part };
   }
 
-  test("on a link of 20 Mbit/s the first token comes before 70 % of the bytes, with the same text", async (t) => {
-    const server = await serve({ bytesPerSecond: 2.5e6, latency: 20 });
+  test(`on a link of ${slow.megabits} Mbit/s the first token comes early, with the same text`, async (t) => {
+    const server = await serve({ bytesPerSecond: (slow.megabits * 1e6) / 8, latency: 20 });
     const model = new CamelGPTInference(server.url, options());
     const early = await answer(model, server);
     t.diagnostic(`first token after ${(100 * early.part).toFixed(2)} % of the bytes`);
-    assert.ok(early.part < 0.7, `the first token came after ${(100 * early.part).toFixed(2)} %`);
+    assert.ok(early.part < slow.limit, `the first token came after ${(100 * early.part).toFixed(2)} %`);
     assert.deepEqual(early.tokens, expected.tokens);
     await model.dispose();
   });
 
   test("works without a worker, and calls that need all weights wait for them", async () => {
-    const server = await serve(fast);
+    const server = await serve(gradual);
     const model = new CamelGPTInference(server.url, { ...options(), worker: false });
     const early = await answer(model, server);
     assert.ok(early.part < 0.9, `the first token came after ${(100 * early.part).toFixed(2)} %`);
@@ -90,7 +95,7 @@ describe("eager loading", () => {
   test("progress continues after ready, with and without a worker", async () => {
     for (const worker of [true, false]) {
       const events = [];
-      const server = await serve(fast);
+      const server = await serve(gradual);
       const model = await CamelGPTInference.load(server.url, {
         ...options(),
         worker,
@@ -118,7 +123,7 @@ describe("eager loading", () => {
 
     test("a release answers early too, and is stored", async (t) => {
       await inEmptyCache(async () => {
-        const server = await serve({ ...fast, beside });
+        const server = await serve({ ...gradual, beside });
         for (const worker of [true, false]) {
           const model = new CamelGPTInference(base(server), {
             contextLength: 512,
@@ -223,7 +228,7 @@ describe("eager loading", () => {
   });
 
   test("after the first token, a lost connection fails the calls that need more weights, and none hangs", async () => {
-    const server = await serve({ bytesPerSecond: 30e6 });
+    const server = await serve(gradual);
     const model = new CamelGPTInference(server.url, options());
     const stream = model.stream(prompt, { maxTokens: 400, ignoreEos: true });
     await rejectsWith("network", async () => {
@@ -235,7 +240,7 @@ describe("eager loading", () => {
   });
 
   test("a generation that waits for rows can be aborted, and a model with pending weights disposed", async () => {
-    const server = await serve({ bytesPerSecond: 60e6, latency: 200 });
+    const server = await serve({ ...gradual, latency: 200 });
     const model = new CamelGPTInference(server.url, options());
     const abort = new AbortController();
     const stream = model.stream(prompt, { maxTokens: 100, signal: abort.signal });

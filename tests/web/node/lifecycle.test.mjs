@@ -216,7 +216,7 @@ describe("the life of a model", () => {
 
     writeFileSync(sign, ""); // while no call is pending
     while (existsSync(sign)) await new Promise((resolve) => setTimeout(resolve, 20));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // for the exit of the worker to arrive, even under load
     const answers = await Promise.all([model.generateText(question, 6), model.generateText(question, 6)]);
     assert.deepEqual(answers, [expected, expected]);
   });

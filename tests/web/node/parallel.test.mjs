@@ -11,7 +11,7 @@ import { startSlowServer } from "../lib/slow-server.mjs";
 const file = readFileSync(modelPath);
 const servers = [];
 const serve = async (link) => {
-  const server = await startSlowServer(file, { bytesPerSecond: 200e6, ...link });
+  const server = await startSlowServer(file, { bytesPerSecond: 25e6, ...link });
   servers.push(server);
   return server;
 };
@@ -44,7 +44,7 @@ test("a server without ranges receives one request", async () => {
 });
 
 test("a server that disappears ends the load with an error", async () => {
-  const server = await serve({ bytesPerSecond: 50e6 });
+  const server = await serve({});
   const loading = CamelGPTInference.load(server.url, {
     connections: 4,
     retries: 0,
