@@ -22,13 +22,14 @@ struct ByteTensorName {
   operator std::string_view() const { return text; }
 };
 
-// Rows of a block's matrix; 0 where binding it will fail.
+// Rows of a block's matrix; 0 if binding it will fail.
 uint32_t rows_of(const GgufHeader& header, const ByteTensorName& name) {
   const GgufTensor* tensor = gguf_find_tensor(header, name);
   return tensor == nullptr || tensor->dimensions[1] > kMaxWidth ? 0 : static_cast<uint32_t>(tensor->dimensions[1]);
 }
 
-// Notes the widths of the blocks, the first of which takes c->width. False where heads do not fit one.
+// Updates the largest widths with those of the blocks, the first of which has c->width. False if the heads do not fit a
+// width.
 bool read_widths(const GgufHeader& header, const char* end, uint32_t blocks, ByteConfig* c) {
   uint32_t width = c->width;
   for (uint32_t i = 0; i < blocks; ++i) {
@@ -40,7 +41,7 @@ bool read_widths(const GgufHeader& header, const char* end, uint32_t blocks, Byt
   return true;
 }
 
-// A tensor that goes to a panel, or else is kept as floats: a vector where it has no rows.
+// A tensor that becomes a panel, or a table of floats: a vector if rows is 0.
 struct ByteTensor {
   const char* name;
   uint32_t rows, columns;
@@ -48,7 +49,7 @@ struct ByteTensor {
   const float** values;
 };
 
-// All of them, whose names begin alike.
+// Binds tensors whose names begin with a prefix.
 Status bind_tensors(WeightBinder* binder, const char* prefix, std::span<const ByteTensor> tensors) {
   for (const ByteTensor& t : tensors) {
     char name[96];
@@ -81,7 +82,7 @@ Status bind_blocks(WeightBinder* binder, const char* end, uint32_t count, uint32
   return {};
 }
 
-// Some work on a range, whatever it is: what shares it out is compiled once.
+// Work on a range of any kind. The code that divides it among threads is compiled once.
 struct RangeWork {
   const void* context;
   void (*run)(const void* context, Range slice);
@@ -91,7 +92,7 @@ struct RangeWork {
       : context(&body), run([](const void* c, Range slice) { (*static_cast<const Body*>(c))(slice); }) {}
 };
 
-// One thread's part. All run the same code and meet at barriers, as in the decoder.
+// What one thread knows of a pass. All threads run the same code and meet at barriers, as in the decoder.
 struct BytePass {
   const ModelConfig& config;
   const Worker& worker;
@@ -101,8 +102,8 @@ struct BytePass {
   size_t stride = padded_rows(config.bytes.widest);
   size_t ffn_stride = padded_rows(config.bytes.widest_ffn);
 
-  // Returns when all of it is done.
-  __attribute__((noinline)) void each(uint32_t total, uint32_t unit, RangeWork work) const {
+  // Returns when all slices are done.
+  __attribute__((noinline)) void for_each_slice(uint32_t total, uint32_t unit, RangeWork work) const {
     worker.for_each_slice(total, unit, [&](Range slice) { work.run(work.context, slice); });
     worker.barrier();
   }
@@ -111,18 +112,18 @@ struct BytePass {
     return quantize_input(worker, x, x_stride, tokens, columns, Precision::k16, w);
   }
   const Activations& normed(const float* weight, uint32_t width) const {
-    each(rows, 1, [&](Range slice) {
+    for_each_slice(rows, 1, [&](Range slice) {
       for (uint32_t t = slice.first; t < slice.end; ++t) {
         kernels().rms_norm(b.x.data() + t * stride, weight, width, config.norm_epsilon, b.normed.data() + t * stride);
       }
     });
     return quantized(b.normed.data(), stride, rows, width);
   }
-  // Of what is in qkv.
+  // Attention of qkv.
   const Activations& attended(uint32_t width) const {
     const uint32_t length = config.bytes.length, head_width = width / config.bytes.heads;
     const size_t qkv_stride = 3 * stride;
-    each(rows, 1, [&](Range slice) {
+    for_each_slice(rows, 1, [&](Range slice) {
       for (uint32_t t = slice.first; t < slice.end; ++t) {
         const float* q = b.qkv.data() + t * qkv_stride;
         const float* first = b.qkv.data() + t / length * length * qkv_stride;
@@ -136,10 +137,10 @@ struct BytePass {
   }
 
   enum class Then { kNothing, kAdd, kGelu };
-  // y = the product, which is added to x, or goes through GELU.
+  // y = linear(input), which is then added to x or goes through GELU.
   __attribute__((noinline)) void product(const Linear& linear, const Activations& input, float* y, size_t y_stride,
                                          Then then) const {
-    each(linear.weight.rows, kPanelRows, [&](Range slice) {
+    for_each_slice(linear.weight.rows, kPanelRows, [&](Range slice) {
       linear_slice(linear, slice, input, y, y_stride);
       for (uint32_t t = 0; t < rows && then != Then::kNothing; ++t) {
         float* values = y + t * y_stride + slice.first;
@@ -155,7 +156,7 @@ struct BytePass {
     for (const ByteBlock& block : blocks) {
       const uint32_t width = block.qkv.weight.columns;
       product(block.qkv, normed(block.attention_norm, width), b.qkv.data(), 3 * stride, Then::kNothing);
-      product(block.output, attended(width), b.qkv.data(), stride, Then::kAdd);  // queries, keys and values were used
+      product(block.output, attended(width), b.qkv.data(), stride, Then::kAdd);  // over qkv, which attention has read
       product(block.up, normed(block.ffn_norm, width), b.neurons.data(), ffn_stride, Then::kGelu);
       product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.weight.rows), b.x.data(), stride,
               Then::kNothing);
@@ -164,9 +165,9 @@ struct BytePass {
 };
 
 // Chunks that are processed together.
-uint32_t chunks_at_once(const ByteConfig& c) { return kMaxBatch / c.length; }
+uint32_t chunk_batch(const ByteConfig& c) { return kMaxBatch / c.length; }
 
-// workspace->bytes->logits of some outputs, which are at most chunks_at_once.
+// workspace->bytes->logits of `count` outputs from `first` on, at most chunk_batch().
 void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) {
   const ModelConfig& c = model.config;
   const ByteWeights& weights = *model.bytes;
@@ -175,7 +176,7 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
     const BytePass p{c, worker, w, *w->bytes, count * c.bytes.length};
     const size_t hidden = padded_rows(c.hidden);
     const Activations& input = p.quantized(w->x.data() + first * hidden, hidden, count, c.hidden);
-    p.each(all, kPanelRows, [&](Range slice) {
+    p.for_each_slice(all, kPanelRows, [&](Range slice) {
       linear_slice(weights.projection, slice, input, p.b.qkv.data(), all);
       for (uint32_t i = 0; i < count; ++i) {
         for (uint32_t at = slice.first; at < slice.end; ++at) {
@@ -211,7 +212,8 @@ Status read_byte_config(const ConfigReader& reader, ModelConfig* config) {
       read_widths(reader.header, kHead, c.head_blocks, &c)) {
     return {};
   }
-  Status status = make_error(ErrorCode::kUnsupportedArchitecture, "Chunks of bytes of this form are not supported.");
+  Status status =
+      make_error(ErrorCode::kUnsupportedArchitecture, "This configuration of chunks of bytes is not supported.");
   status = with_expected(
       status, "%u symbols, chunks of 2 or more, and heads of 4, 8, 12 ... in widths of 8, 16, 24 ...", kByteVocabulary);
   return with_found(status, "%u symbols, chunks of %u, %u heads", config->vocabulary, c.length, c.heads);
@@ -232,7 +234,7 @@ Status bind_bytes(WeightBinder* binder, Model* model) {
   if (tied) weights.head.weight = weights.embedding;
   CAMELGPT_TRY(bind_blocks(binder, kEmbedder, c.bytes.embedder_blocks, width, c.hidden, &weights.embedder));
   CAMELGPT_TRY(bind_blocks(binder, kHead, c.bytes.head_blocks, width, width, &weights.head_blocks));
-  // The projection is of a whole chunk, all else is done at each position, and looking a byte up multiplies nothing.
+  // The projection is computed once for a chunk, all else for each position. Looking up a byte multiplies nothing.
   const uint64_t projection = static_cast<uint64_t>(projected) * c.hidden,
                  embedding = tied ? 0 : kByteVocabulary * static_cast<uint64_t>(width);
   binder->macs = before + projection + (binder->macs - before - projection - embedding) * length;
@@ -258,10 +260,10 @@ void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {
   const uint32_t length = c.bytes.length;
   const size_t hidden = padded_rows(c.hidden);
   for (size_t first = 0; first < rows.size();) {
-    const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunks_at_once(c.bytes), rows.size() - first));
+    const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunk_batch(c.bytes), rows.size() - first));
     parallel([&](const Worker& worker) {
       const BytePass p{c, worker, w, *w->bytes, count * length};
-      p.each(p.rows, 1, [&](Range slice) {
+      p.for_each_slice(p.rows, 1, [&](Range slice) {
         for (uint32_t t = slice.first; t < slice.end; ++t) {
           const uint32_t at = t % length;
           const std::string_view bytes = chunks_bytes(*model.chunks, rows[first + t / length].token);
@@ -272,7 +274,7 @@ void embed_chunks(const Model& model, TokenRows rows, Workspace* w) {
         }
       });
       p.run(model.bytes->embedder);
-      p.each(count, 1, [&](Range slice) {
+      p.for_each_slice(count, 1, [&](Range slice) {
         for (uint32_t i = slice.first; i < slice.end; ++i) {
           float* mean = w->x.data() + (first + i) * hidden;
           std::fill_n(mean, c.hidden, 0.0f);
@@ -309,16 +311,16 @@ double byte_log_probability(const float* logits, uint32_t symbol) {
 }
 
 void byte_score(const Model& model, std::span<const int32_t> targets, Workspace* w, float* logprobs, int32_t* best) {
-  const uint32_t length = model.config.bytes.length, most = chunks_at_once(model.config.bytes);
+  const uint32_t length = model.config.bytes.length, batch = chunk_batch(model.config.bytes);
   const size_t stride = padded_rows(kByteVocabulary);
   uint16_t symbols[kMaxChunkLength];
   for (uint32_t i = 0; i < targets.size(); ++i) {
-    if (i % most == 0) run_head(model, i, std::min(most, static_cast<uint32_t>(targets.size()) - i), w);
+    if (i % batch == 0) run_head(model, i, std::min(batch, static_cast<uint32_t>(targets.size()) - i), w);
     double sum = 0;
     best[i] = targets[i];
     const uint32_t count = chunk_symbols(*model.chunks, targets[i], symbols);
     for (uint32_t at = 0; at < count; ++at) {
-      const float* logits = w->bytes->logits.data() + (i % most * length + at) * stride;
+      const float* logits = w->bytes->logits.data() + (i % batch * length + at) * stride;
       sum += byte_log_probability(logits, symbols[at]);
       if (kernels().argmax(logits, kByteVocabulary) != symbols[at]) best[i] = -1;
     }

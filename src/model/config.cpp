@@ -28,7 +28,8 @@ Status read_rope(const ConfigReader& reader, ModelConfig* config) {
   config->rope_rotated = config->head_width;
   CAMELGPT_TRY(reader.optional_count("rope.dimension_count", kMaxWidth, &config->rope_rotated));
   if (config->rope_rotated > config->head_width || config->rope_rotated % 2 != 0) {
-    Status status = make_error(ErrorCode::kBadMetadata, "The number of rotated values does not fit the heads.");
+    Status status =
+        make_error(ErrorCode::kBadMetadata, "The number of rotated values does not fit the width of a head.");
     status = with_expected(status, "rope.dimension_count even and at most %u", config->head_width);
     return with_found(status, "%u", config->rope_rotated);
   }
@@ -71,7 +72,7 @@ Status read_activation(const ConfigReader& reader, ModelConfig* config) {
 constexpr uint64_t kMaxTokenTypes = 256;
 
 Status read_pooling(const ConfigReader& reader, ModelConfig* config) {
-  uint64_t type = 0;  // not said
+  uint64_t type = 0;
   if (reader.has("pooling_type"))
     CAMELGPT_TRY(gguf_get_u64(reader.header, Key(reader.architecture, "pooling_type").view(), 0, 4, &type));
   if (type == 4) {
@@ -83,7 +84,8 @@ Status read_pooling(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
-// One number for all layers, or one for each: all the same, or 0 in layers with a short convolution.
+// One number for all layers, or an array with one for each layer: all equal, except for 0 in layers with a short
+// convolution.
 Status read_kv_heads(const ConfigReader& reader, ModelConfig* config) {
   const Key key(reader.architecture, "attention.head_count_kv");
   const GgufEntry* entry = gguf_find(reader.header, key.view());
@@ -171,8 +173,8 @@ Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.count("attention.head_count", kMaxWidth, &config->heads));
   CAMELGPT_TRY(read_kv_heads(reader, config));
   if (config->heads % config->kv_heads != 0) {
-    Status status =
-        make_error(ErrorCode::kBadMetadata, "The query heads cannot be shared out among the key/value heads.");
+    Status status = make_error(ErrorCode::kBadMetadata,
+                               "The number of query heads is not a multiple of the number of key/value heads.");
     status = with_expected(status, "attention.head_count a multiple of attention.head_count_kv");
     return with_found(status, "%u and %u", config->heads, config->kv_heads);
   }

@@ -22,7 +22,7 @@ struct Pass {
   float* x;  // [tokens, hidden] the residual stream of the current batch
 };
 
-// The norm of x, quantised for the products that follow.
+// The norm of x, quantised as the input of matrix products.
 const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_t tokens) {
   const ModelConfig& c = pass.config;
   const size_t stride = padded_rows(c.hidden);
@@ -34,7 +34,7 @@ const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_
   });
 }
 
-// Some values of a token's residual stream += what was projected.
+// Adds some of the projected values of a token to its residual stream.
 void add_values(const Pass& pass, uint32_t token, Range slice) {
   const size_t at = token * padded_rows(pass.config.hidden) + slice.first;
   float* values = pass.w->projected.data() + at;
@@ -42,7 +42,7 @@ void add_values(const Pass& pass, uint32_t token, Range slice) {
   kernels().add(pass.x + at, values, slice.size());
 }
 
-// x += the norm of what was projected
+// x += norm(projected)
 void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   const ModelConfig& c = pass.config;
   pass.worker.for_each_slice(tokens, 1, [&](Range slice) {
@@ -55,11 +55,11 @@ void add_projected(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// x += the norm of the product
+// x += norm(linear(input))
 void add_product(const Pass& pass, const Linear& linear, const Norm& norm, const Activations& input) {
   const size_t stride = padded_rows(linear.weight.rows);
   float* projected = pass.w->projected.data();
-  const bool adds = norm.weight == nullptr;  // each thread what it has made
+  const bool adds = norm.weight == nullptr;  // a norm needs all rows first
   pass.worker.for_each_slice(linear.weight.rows, kPanelRows, [&](Range rows) {
     linear_slice(linear, rows, input, projected, stride, pass.thread->group.data());
     for (uint32_t t = 0; adds && t < input.tokens; ++t) add_values(pass, t, rows);
@@ -79,18 +79,18 @@ void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, const Token
        pass.w->cosine.data() + angles, pass.w->sine.data() + angles);
 }
 
-// What `part` has of the items from `start` on, counted from there.
+// The items of a slice among the `count` items from `start` on, counted from `start`.
 Range slice_within(Range slice, uint32_t start, uint32_t count) {
   const auto clamp = [&](uint32_t at) { return at < start ? 0 : std::min(at - start, count); };
   return {clamp(slice.first), clamp(slice.end)};
 }
 
-// The rows of some heads.
+// The rows that hold some heads.
 Range rows_of(const ModelConfig& config, Range heads) {
   return {heads.first * config.head_width, heads.end * config.head_width};
 }
 
-// Norms some of the heads of all tokens, each alone. x [tokens, heads * head_width]
+// Normalizes some of the heads of all tokens, each by itself. x [tokens, heads * head_width]
 void norm_heads(const Pass& pass, const Norm& norm, Range heads, uint32_t tokens, float* x, size_t stride) {
   const ModelConfig& c = pass.config;
   if (norm.weight == nullptr || c.norms_all_heads) return;
@@ -102,7 +102,7 @@ void norm_heads(const Pass& pass, const Norm& norm, Range heads, uint32_t tokens
   }
 }
 
-// Keys and values of one layer as the input gives them. `part` counts the heads of keys and then those of values.
+// Computes keys and values of one layer before rotation. The slice counts the heads of keys, then those of values.
 void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range slice, const Activations& input) {
   const ModelConfig& c = pass.config;
   const uint32_t kv_width = c.kv_heads * c.head_width;
@@ -113,7 +113,7 @@ void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range 
   linear_slice(layer.value, values, input, pass.w->value.data(), kv_width);
 }
 
-// Rotates the keys and puts both into the caches.
+// Rotates the keys and stores keys and values in the caches.
 void store_keys_and_values(const Pass& pass, uint32_t index, Range slice, TokenRows rows) {
   const ModelConfig& c = pass.config;
   const size_t kv_width = static_cast<size_t>(c.kv_heads) * c.head_width;
@@ -131,7 +131,7 @@ void store_keys_and_values(const Pass& pass, uint32_t index, Range slice, TokenR
   store(pass.w->value.data(), slice_within(slice, c.kv_heads, c.kv_heads), cache_store_value);
 }
 
-// Queries as the input gives them.
+// Computes queries before rotation.
 void project_queries(const Pass& pass, const DecoderLayer& layer, Range heads, const Activations& input) {
   const ModelConfig& c = pass.config;
   const uint32_t q_width = c.heads * c.head_width;
@@ -145,7 +145,7 @@ void rotate_queries(const Pass& pass, uint32_t index, Range heads, TokenRows row
   for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->query.data() + t * q_width, heads, rows[t]);
 }
 
-// Norms all heads of each token together.
+// Normalizes all heads of each token together.
 void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, uint32_t queries) {
   const ModelConfig& c = pass.config;
   const auto norm = [&](const Norm& norm, uint32_t width, Range tokens, float* x) {
@@ -162,8 +162,7 @@ void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, 
   pass.worker.barrier();
 }
 
-// Attention of `tokens`, which are of one run, in some of the heads. Several tokens are processed in whole groups of
-// heads.
+// Attention of tokens of one run in some of the heads. For several tokens the heads are whole groups.
 void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
   const ModelConfig& c = pass.config;
   const TokenRow& row = rows[tokens.first];
@@ -191,7 +190,7 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
   const uint32_t kv_tokens = is_local(c, index) ? 0 : row.kv_tokens;
   if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
-    // A part of a group is a smaller group, which begins at kv_head * group for the kernel.
+    // The kernel takes heads of an incomplete group as a smaller group, which begins at kv_head * group.
     arguments.kv_head_first = head / group;
     arguments.kv_head_count = 1;
     arguments.group = std::min(group - head % group, heads.end - head);
@@ -209,7 +208,7 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
   }
 }
 
-// The same for tokens of any runs.
+// The same as attend_run(), but for tokens of any runs.
 void attend(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
   for (uint32_t first = tokens.first, end = first; first < tokens.end; first = end) {
     while (end < tokens.end && rows[end].cache == rows[first].cache) ++end;
@@ -217,7 +216,7 @@ void attend(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Rang
   }
 }
 
-// Attention of all of these tokens, quantised.
+// Attention of all rows, quantised.
 const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRows rows, Precision precision) {
   const ModelConfig& c = pass.config;
   const uint32_t q_width = c.heads * c.head_width, tokens = static_cast<uint32_t>(rows.size());
@@ -225,7 +224,7 @@ const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRo
   if (tokens == 1) {
     attend(pass, index, rows, {0, 1}, pass.worker.static_slice(c.heads));
     pass.worker.barrier();
-  } else if (!one_run) {  // few tokens with much to read each: heads are divided too
+  } else if (!one_run) {  // each run reads its own cache: threads divide the heads too
     const uint32_t group = c.heads / c.kv_heads;
     pass.worker.for_each_slice(c.kv_heads * tokens, 1, [&](Range slice) {
       for (uint32_t h = slice.first / tokens; h * tokens < slice.end; ++h) {
@@ -240,7 +239,7 @@ const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRo
                         });
 }
 
-// x = the norm of x, where there is one.
+// x = norm(x), if there is a norm
 void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   if (norm.weight == nullptr) return;
   const ModelConfig& c = pass.config;
@@ -253,7 +252,7 @@ void normalize_stream(const Pass& pass, const Norm& norm, uint32_t tokens) {
   pass.worker.barrier();
 }
 
-// Moves the residual stream of the tokens with outputs to the first rows. One thread does it, and others must not read
+// Moves the residual stream of the tokens with outputs to the first rows. One thread does it; the others must not read
 // the stream before the next barrier.
 void keep_outputs(const Pass& pass, TokenRows outputs) {
   if (pass.worker.index != 0) return;
@@ -264,7 +263,7 @@ void keep_outputs(const Pass& pass, TokenRows outputs) {
   }
 }
 
-// The rows of `from` [tokens, hidden] that have outputs, quantised. `to` is memory for them.
+// The rows of `from` [tokens, hidden] that have outputs, quantised. `to` [outputs, hidden] is scratch.
 const Activations& quantize_outputs(const Pass& pass, TokenRows outputs, const float* from, float* to,
                                     Precision precision) {
   const ModelConfig& c = pass.config;
@@ -277,8 +276,8 @@ const Activations& quantize_outputs(const Pass& pass, TokenRows outputs, const f
   });
 }
 
-// Attention of one layer. Keys and values are made for all tokens, unless the cache has them already; the rest only for
-// the outputs, which then are the only ones in the residual stream.
+// Attention of one layer. Keys and values are computed for all rows, unless the caches have them. The rest is computed
+// for the outputs, which are then the only rows of the residual stream.
 void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows, TokenRows outputs,
                      bool has_keys = false) {
   const ModelConfig& c = pass.config;
@@ -286,7 +285,7 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   const uint32_t done = has_keys ? keys_and_values : 0;
   const uint32_t tokens = static_cast<uint32_t>(rows.size()), queries = static_cast<uint32_t>(outputs.size());
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
-  // What one head's thread has made it can finish, unless all heads are normed together.
+  // Each thread finishes its own heads, unless all heads are normalized together.
   const auto finish = [&](Range slice) {
     store_keys_and_values(pass, index, slice, rows);
     rotate_queries(pass, index, slice_within(slice, keys_and_values, c.heads), outputs);
@@ -326,7 +325,7 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   normalize_stream(pass, layer.attention_end_norm, queries);
 }
 
-// The same with a convolution.
+// The same as attention_block(), but for a layer with a convolution.
 void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, TokenRows outputs) {
   const ModelConfig& c = pass.config;
   const Precision precision = coarse_precision(layer.output);
@@ -352,7 +351,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
     experts_ffn(pass.worker, c, layer, norm_and_quantize(pass, layer.ffn_norm, tokens), pass.w);
     return add_projected(pass, layer.post_ffn_norm, tokens);
   }
-  const bool gathers = !pass.w->importance.empty();
+  const bool gathers = !pass.w->importance.empty();  // importance needs all neurons
   if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
   const size_t ffn = padded_rows(c.ffn);
   float* gate = pass.w->gate.data();
@@ -374,7 +373,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   normalize_stream(pass, layer.ffn_end_norm, tokens);
 }
 
-// All layers of a model in which tokens see what comes after them: in each layer all keys come before the first query.
+// All layers of a model whose tokens see those after them: each layer computes all keys before the first query.
 void forward_both_ways(const Pass& all, const Model& model, TokenRows rows) {
   const auto each_batch = [&](auto body) {
     for (size_t first = 0; first < rows.size(); first += kMaxBatch) {
@@ -383,19 +382,19 @@ void forward_both_ways(const Pass& all, const Model& model, TokenRows rows) {
       body(pass, rows.subspan(first, std::min<size_t>(kMaxBatch, rows.size() - first)));
     }
   };
-  const bool apart = rows.size() > kMaxBatch;
+  const bool keys_first = rows.size() > kMaxBatch;
   for (uint32_t l = 0; l < all.config.layers; ++l) {
     const DecoderLayer& layer = model.layers[l];
-    if (apart)
+    if (keys_first)
       each_batch([&](const Pass& pass, TokenRows batch) { attention_block(pass, layer, layer.state, batch, {}); });
     each_batch([&](const Pass& pass, TokenRows batch) {
-      attention_block(pass, layer, layer.state, batch, batch, apart);
+      attention_block(pass, layer, layer.state, batch, batch, keys_first);
       ffn_block(pass, layer, l, static_cast<uint32_t>(batch.size()));
     });
   }
 }
 
-// The angles of the positions of all runs, and those of local layers after them.
+// Rope angles of the positions of all runs, followed by those of local layers.
 void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
   const ModelConfig& c = model.config;
   if (c.rope == RopeStyle::kNone) return;

@@ -1,4 +1,4 @@
-// The decoder that all architectures share: blocks of attention and a feed-forward network around a residual stream.
+// The decoder that all architectures share: layers of attention and a feed-forward network around a residual stream.
 // DecoderTensors and ModelConfig say which form of it a model is.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The tensors of a decoder → its weights.
+// Binds the tensors of a decoder.
 #include "model/decoder.h"
 #include "model/experts.h"
 #include "model/short_conv.h"
@@ -86,7 +86,7 @@ struct LayerBinder {
   }
 };
 
-// What a masked language model of an encoder has before and after the head.
+// The transformation before the head of an encoder, and the bias of the head.
 Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model) {
   if (!c.has_head) return {};
   CAMELGPT_TRY(bind_panel(binder, "mlm_dense.weight", c.hidden, c.hidden, &model->head_dense.weight));
@@ -103,7 +103,7 @@ Status decoder_bind_ends(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   if (!c.has_head) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
-    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking a row up multiplies nothing
+    binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;  // looking up a row multiplies nothing
   } else if (binder_has(*binder, "output.weight")) {
     CAMELGPT_TRY(bind_panel(binder, "token_embd.weight", c.vocabulary, c.hidden, &model->embedding));
     binder->macs -= static_cast<uint64_t>(c.vocabulary) * c.hidden;
@@ -134,7 +134,7 @@ Status decoder_bind_ends(WeightBinder* binder, Model* model) {
 Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   const ModelConfig& c = model->config;
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
-  DecoderLayer layer;  // what it shares with the one before it stays
+  DecoderLayer layer;  // keeps what a layer shares with the one before it
   uint64_t block_macs = 0, ffn_macs = 0;
   uint32_t convolutions = 0;
   for (uint32_t l = 0; l < c.layers; ++l) {
@@ -161,7 +161,8 @@ Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   }
   if (convolutions == c.conv_layers) return {};
   Status status =
-      make_error(ErrorCode::kBadMetadata, "The layers with a short convolution are not those without key/value heads.");
+      make_error(ErrorCode::kBadMetadata,
+                 "The number of layers with a short convolution is not that of layers without key/value heads.");
   status = with_expected(status, "%u", c.conv_layers);
   return with_found(status, "%u", convolutions);
 }

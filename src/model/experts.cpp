@@ -12,21 +12,21 @@ namespace {
 
 constexpr uint32_t kMaxExperts = 4096;
 
-// Which tokens go through some expert, and how much of what it makes of each is added.
-struct Share {
+// The tokens of one expert, and the weights of its outputs.
+struct ExpertTokens {
   uint32_t count = 0;
   uint32_t tokens[kMaxBatch];
   float weights[kMaxBatch];
 };
 
-// One expert's matrices, as rows of the panels of all.
+// The matrices of one expert: rows of those of all experts.
 struct Expert {
   const Linear &gate, &up, &down;
-  uint32_t index;  // in these
+  uint32_t index;  // of the expert
   uint32_t ffn;
 };
 
-// weights [tokens, experts] = the router's probabilities of the experts that are chosen, zero for the others.
+// weights [tokens, experts] = the router's probabilities of the chosen experts, zero for the others.
 void route(const ModelConfig& c, const Linear& router, const Activations& input, float* weights) {
   const size_t stride = padded_rows(c.experts);
   linear_rows(router, 0, c.experts, input, weights, stride);
@@ -35,52 +35,51 @@ void route(const ModelConfig& c, const Linear& router, const Activations& input,
     const float highest = row[kernels().argmax(row, c.experts)];
     float total = 0;
     for (uint32_t e = 0; e < c.experts; ++e) total += row[e] = std::exp(row[e] - highest);
-    // The chosen ones become negative, so that the next best is found; then the signs turn.
-    float chosen = 0;
+    // Chosen probabilities become negative, so that argmax finds the next best. The scale turns the signs back.
+    float sum = 0;
     for (uint32_t i = 0; i < c.experts_used; ++i) {
       float& best = row[kernels().argmax(row, c.experts)];
-      chosen += best;
+      sum += best;
       best = -best;
     }
-    const float scale = -1 / (c.experts_renormalised ? chosen : total);
+    const float scale = -1 / (c.experts_renormalised ? sum : total);
     for (uint32_t e = 0; e < c.experts; ++e) row[e] = row[e] < 0 ? row[e] * scale : 0;
   }
 }
 
-// projected += the expert's output for the tokens of the share. normed [tokens, stride]
+// projected += the weighted output of the expert for its tokens. normed [tokens, stride]
 void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert, const float* normed, size_t stride,
-                const Share& share, Workspace* w) {
+                const ExpertTokens& chosen, Workspace* w) {
   const size_t hidden = padded_rows(c.hidden), ffn = padded_rows(expert.ffn);
   float *gathered = w->gathered.data(), *gate = w->gate.data(), *up = w->up.data();
-  const bool alone = share.count == 1;
-  float* rows = alone ? w->threads[worker.index].gathered.data() : gathered;
+  float* rows = chosen.count == 1 ? w->threads[worker.index].gathered.data() : gathered;
   const Activations& input =
-      quantize_input(worker, rows, hidden, share.count, c.hidden, Precision::k16, w, [&](Range slice) {
+      quantize_input(worker, rows, hidden, chosen.count, c.hidden, Precision::k16, w, [&](Range slice) {
         for (uint32_t i = slice.first; i < slice.end; ++i)
-          std::copy_n(normed + share.tokens[i] * stride, c.hidden, rows + i * hidden);
+          std::copy_n(normed + chosen.tokens[i] * stride, c.hidden, rows + i * hidden);
       });
   const uint32_t first = expert.index * expert.ffn;
   worker.for_each_slice(expert.ffn, kPanelRows, [&](Range slice) {
     linear_rows(expert.gate, first + slice.first, slice.size(), input, gate + slice.first, ffn);
     linear_rows(expert.up, first + slice.first, slice.size(), input, up + slice.first, ffn);
-    for (uint32_t i = 0; i < share.count; ++i)
+    for (uint32_t i = 0; i < chosen.count; ++i)
       activate_gate(c.activation, gate + i * ffn + slice.first, up + i * ffn + slice.first, slice.size());
   });
   worker.barrier();
   const Activations& neurons =
-      quantize_input(worker, gate, ffn, share.count, expert.ffn, coarse_precision(expert.down), w);
+      quantize_input(worker, gate, ffn, chosen.count, expert.ffn, coarse_precision(expert.down), w);
   worker.for_each_slice(c.hidden, kPanelRows, [&](Range slice) {
-    float* made = gathered + slice.first;  // its rows have been read
+    float* made = gathered + slice.first;  // the gathered rows were read
     linear_rows(expert.down, expert.index * c.hidden + slice.first, slice.size(), neurons, made, hidden);
-    for (uint32_t i = 0; i < share.count; ++i) {
-      scale_values(made + i * hidden, slice.size(), share.weights[i]);
-      kernels().add(w->projected.data() + share.tokens[i] * hidden + slice.first, made + i * hidden, slice.size());
+    for (uint32_t i = 0; i < chosen.count; ++i) {
+      scale_values(made + i * hidden, slice.size(), chosen.weights[i]);
+      kernels().add(w->projected.data() + chosen.tokens[i] * hidden + slice.first, made + i * hidden, slice.size());
     }
   });
   worker.barrier();
 }
 
-// A tensor [columns, rows, experts], as one matrix.
+// A tensor [columns, rows, experts] as one matrix. A token multiplies only with the experts that it uses.
 Status bind_stacked(WeightBinder* binder, const LayerTensorName& name, const ModelConfig& c, uint32_t rows,
                     uint32_t columns, Panel* panel) {
   CAMELGPT_TRY(bind_stack(binder, name, c.experts, rows, columns, panel));
@@ -125,24 +124,25 @@ void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderL
   const float* normed = input.x;
   const size_t stride = input.stride, hidden = padded_rows(c.hidden), experts = padded_rows(c.experts);
   float* weights = w->threads[worker.index].routes.data();
-  route(c, layer.router, input, weights);  // each thread for itself
+  route(c, layer.router, input, weights);  // by each thread
   worker.for_each_slice(c.hidden, kPanelRows, [&](Range slice) {
     for (uint32_t t = 0; t < tokens; ++t)
       std::memset(w->projected.data() + t * hidden + slice.first, 0, slice.size() * sizeof(float));
   });
-  worker.barrier();  // the quantised input is overwritten from here on
+  worker.barrier();  // the experts overwrite the quantised input
   for (uint32_t e = 0; e < c.experts; ++e) {
-    Share share;
+    ExpertTokens chosen;
     for (uint32_t t = 0; t < tokens; ++t) {
       const float weight = weights[t * experts + e];
       if (weight == 0) continue;
-      share.tokens[share.count] = t;
-      share.weights[share.count++] = weight;
+      chosen.tokens[chosen.count] = t;
+      chosen.weights[chosen.count++] = weight;
     }
-    if (share.count > 0) run_expert(worker, c, {layer.gate, layer.up, layer.down, e, c.ffn}, normed, stride, share, w);
+    if (chosen.count > 0)
+      run_expert(worker, c, {layer.gate, layer.up, layer.down, e, c.ffn}, normed, stride, chosen, w);
   }
   if (c.shared_ffn == 0) return;
-  Share all;
+  ExpertTokens all;
   for (; all.count < tokens; ++all.count) {
     all.tokens[all.count] = all.count;
     float sum = 0;

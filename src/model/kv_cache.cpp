@@ -6,10 +6,10 @@
 namespace camelgpt {
 namespace {
 
-// kIndex: where a head keeps a column of a position.
+// kIndex: the place of a column of a position in a head.
 template <size_t (*kIndex)(uint32_t, uint32_t, uint32_t), class Element>
 void scatter(const int16_t* quants, uint32_t width, uint32_t position, Element* head) {
-#pragma clang loop vectorize(disable) unroll(disable)  // of no use where numbers lie apart, and 10 KB
+#pragma clang loop vectorize(disable) unroll(disable)  // 10 KB of code that stores scattered numbers no faster
   for (uint32_t i = 0; i < width; ++i) head[kIndex(width, position, i)] = static_cast<Element>(quants[i]);
 }
 
@@ -27,7 +27,7 @@ void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t po
   }
 }
 
-// How many positions at the end of a page are kept for good: what a convolution reads beside its own.
+// Positions at the end of every page whose inputs are kept: those that a convolution reads before its own position.
 uint32_t kept_of_page(const ModelConfig& config) { return config.conv_length - 1; }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Keys and values of every position that was evaluated, and summaries of the pages that are complete. Layers without
-// attention keep inputs of their convolution instead.
+// The key/value cache: keys and values of all evaluated positions, and summaries of complete pages. Layers with a
+// convolution keep its inputs instead.
 #pragma once
 
 #include <span>
@@ -11,29 +11,29 @@
 
 namespace camelgpt {
 
-// Inputs of convolutions that are kept beside those at the ends of pages: more than a batch and what it reads.
+// Recent inputs of convolutions that are kept: more than a batch and the positions before it that it reads.
 inline constexpr uint32_t kRecentInputs = 128;
 
 struct KvCache {
-  // Keys, or values; kernels/kv_layout.h says how they lie.
+  // Keys or values, in the layout of kernels/kv_layout.h.
   struct Rows {
     std::span<uint8_t> stored;  // [layers, kv_heads][room * head_width] int16 or int8
     std::span<float> scales;    // [layers, kv_heads, room]
   };
   KvType type = KvType::k16;
   Rows keys, values;
-  // A page's summary is made when its last position is stored, so whatever has happened before, the first
-  // length / kAttentionTile of them are those of the keys that are there.
+  // The summary of a page is made when its last position is stored. So the first length / kAttentionTile summaries are
+  // those of the stored keys.
   std::span<int8_t> pages;       // [layers, kv_heads][page_room * 2 * head_width], see kernels/kv_layout.h
   std::span<float> page_scales;  // [layers, kv_heads, page_room]
-  // Inputs of convolutions: of recent positions, and for good of the last ones of each page, so that the cache can be
-  // cut back to where any page begins.
+  // Inputs of convolutions: of recent positions, and of the last positions of every page, so that the cache can be cut
+  // at the beginning of any page.
   std::span<float> conv;               // [conv_layers][rows, hidden]
-  std::span<uint32_t> conv_positions;  // [kRecentInputs] whose input it is
-  uint32_t room = 0;                   // positions there is memory for: whole tiles
-  uint32_t page_room = 0;              // summaries there is memory for: whole key blocks
+  std::span<uint32_t> conv_positions;  // [kRecentInputs] positions of recent inputs
+  uint32_t room = 0;                   // positions that fit in memory: whole tiles
+  uint32_t page_room = 0;              // summaries that fit in memory: whole key blocks
   uint32_t context = 0;                // positions that may be filled
-  uint32_t length = 0;                 // positions that are filled
+  uint32_t length = 0;                 // filled positions
 };
 
 // Takes memory for `context` positions from the arena, or only adds it up while the arena measures.
@@ -45,23 +45,23 @@ void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, u
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
                        KvCache* cache);
 
-// Makes the summary of a page whose keys are all stored. `head` counts those of all layers.
+// Makes the summary of a page whose keys are all stored. `head` counts the key/value heads of all layers.
 void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache);
 
-// Inputs that a layer with a convolution keeps of so many positions, whole tiles: [rows, hidden].
+// Rows of inputs that a layer with a convolution keeps of `positions`, whole tiles.
 uint64_t cache_conv_rows(const ModelConfig& config, uint64_t positions);
-// Whether the input at a position is kept for good, behind the recent ones.
+// Whether the input at a position is one of those kept of every page.
 bool cache_keeps_input(const ModelConfig& config, uint32_t position);
-// Where the input [hidden] of a convolution at a position is kept. `layer` counts those with a convolution.
+// The input [hidden] of a convolution at a position. `layer` counts the layers with a convolution.
 float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache);
 
-// After the evaluation of so many positions: they are filled.
+// Marks `count` more positions as filled.
 void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache);
-// Forgets the positions from `length` on, or from where the last page before begins if what is needed to go on there is
-// no longer known. Says how many are left.
+// Forgets the positions from `length` on, or from the beginning of its page if the inputs of convolutions before
+// `length` were overwritten. Returns how many positions remain.
 uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache);
 
-// Points attention at the keys and values of a layer.
+// Sets what the arguments say of the keys and values of a layer.
 void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
 
 }  // namespace camelgpt

@@ -18,29 +18,28 @@ PageScratch page_scratch_reserve(uint32_t context, Arena* arena) {
 
 std::span<const uint32_t> choose_pages(std::span<const float> shares, uint32_t pages, uint32_t kept,
                                        const PageScratch& scratch) {
-  const uint32_t recent = pages - std::min(pages, kRecentPages);  // the first of them
-  // Pages 1 .. recent - 1 are to be chosen from.
+  // Page 0 and those from `recent` on are fixed. Pages 1 .. recent - 1 are candidates.
+  const uint32_t recent = pages - std::min(pages, kRecentPages);
   const uint32_t candidates = recent > 1 ? recent - 1 : 0;
   const uint32_t fixed = pages - candidates;
   const uint32_t wanted = std::min(kept > fixed ? kept - fixed : 0, candidates);
-  const auto share = [&](uint32_t page) {
-    return shares[page] > 0 ? shares[page] : 0.0f;
-  };  // whatever is no number is no share
-  float least = HUGE_VALF;  // share that is chosen
-  uint32_t equals = 0;      // how many of those that have just this are chosen
+  const auto share = [&](uint32_t page) { return shares[page] > 0 ? shares[page] : 0.0f; };  // NaN counts as 0
+  float threshold = HUGE_VALF;  // the smallest share that is chosen
+  uint32_t equals = 0;          // how many pages with exactly this share are chosen
   if (wanted > 0) {
     float* order = scratch.order.data();
     for (uint32_t i = 0; i < candidates; ++i) order[i] = share(1 + i);
     std::nth_element(order, order + (wanted - 1), order + candidates, std::greater<float>());
-    least = order[wanted - 1];
-    equals = wanted - static_cast<uint32_t>(std::count_if(order, order + wanted, [&](float s) { return s > least; }));
+    threshold = order[wanted - 1];
+    equals =
+        wanted - static_cast<uint32_t>(std::count_if(order, order + wanted, [&](float s) { return s > threshold; }));
   }
   uint32_t count = 0;
   for (uint32_t page = 0; page < pages; ++page) {
     bool chosen = page == 0 || page >= recent;
     if (!chosen && wanted > 0) {
-      chosen = share(page) > least;
-      if (share(page) == least && equals > 0) {
+      chosen = share(page) > threshold;
+      if (share(page) == threshold && equals > 0) {
         --equals;
         chosen = true;
       }

@@ -16,7 +16,7 @@ std::span<uint8_t> bytes_of(std::span<T> values) {
   return {reinterpret_cast<uint8_t*>(values.data()), values.size_bytes()};
 }
 
-// Floats of the inputs of a convolution that are kept of the first `positions`, whole tiles.
+// Floats of the inputs that a convolution keeps of the first `positions`, whole tiles.
 size_t conv_floats(const ModelConfig& config, uint32_t positions) {
   return static_cast<size_t>(cache_conv_rows(config, positions)) * config.hidden;
 }
@@ -35,7 +35,7 @@ void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, u
   }
 }
 
-// Recent inputs that are not known, or lie where the last ones of pages do, and those of positions to come.
+// Clears recent inputs that are unknown or kept with their page, and the inputs of later positions.
 void clear_conv(const ModelConfig& config, KvCache* cache) {
   const uint32_t hidden = config.hidden, end = static_cast<uint32_t>(kv_room(cache->length));
   for (uint32_t& position : cache->conv_positions) {
@@ -53,8 +53,8 @@ void clear_conv(const ModelConfig& config, KvCache* cache) {
   }
 }
 
-// Keys lie so that the position changes with every pair of a block, and their norms are limited. Values have no such
-// limit.
+// Whether quants are within the limits. Norms are limited for keys, which lie in blocks where the position changes with
+// every pair; the limit of values is beyond reach.
 template <class Element>
 bool quants_fit(std::span<const uint8_t> bytes, uint32_t width, RowLimits limits) {
   const Element* quants = reinterpret_cast<const Element*>(bytes.data());

@@ -1,4 +1,4 @@
-// What the cache keeps of its first positions, as pieces of memory: to be written to a file, or read from one.
+// The contents of a cache as ranges of memory, to be written to a file or read from one.
 #pragma once
 
 #include <span>
@@ -7,23 +7,23 @@
 
 namespace camelgpt {
 
-// A piece of what is kept of the first `length` positions (at most cache.context); empty behind the last one. For each
-// head of each layer with attention come keys, their scales, values, their scales, in whole tiles; then, where there
-// are convolutions, whose the recent inputs are, and for each layer with one its inputs. Page summaries follow from the
-// keys.
+// Part `part` of what the cache holds of the first `length` positions (at most cache.context); empty after the last
+// part. For each head of each layer with attention there are keys, their scales, values, and their scales, in whole
+// tiles. In models with convolutions follow the positions of recent inputs and the inputs of each layer. Page summaries
+// are not parts: they are made from the keys.
 std::span<uint8_t> cache_part(const ModelConfig& config, uint32_t length, uint32_t part, const KvCache& cache);
 
-// Makes zeros of what the parts of the first cache->length positions hold beside these, so that the same text gives the
-// same bytes.
+// Clears what the parts of the first cache->length positions hold of other positions, so that equal texts give equal
+// bytes.
 void cache_clear_rest(const ModelConfig& config, KvCache* cache);
 
-// Whether the parts, written by anyone, hold numbers that the kernels can compute with.
+// Whether parts from an untrusted source hold only numbers that the kernels accept.
 bool cache_is_sound(const ModelConfig& config, uint32_t length, const KvCache& cache);
 
-// The parts are written and sound: the first `length` positions are filled.
+// Marks the first `length` positions as filled, after their parts were written and checked.
 void cache_fill(const ModelConfig& config, uint32_t length, KvCache* cache);
 
-// Fills the first `length` positions with what another cache of the same context holds there.
+// Copies the first `length` positions of another cache with the same context.
 void cache_copy(const ModelConfig& config, uint32_t length, const KvCache& from, KvCache* to);
 
 }  // namespace camelgpt

@@ -20,8 +20,8 @@ Status model_bind(WeightBinder* binder, Model* model) {
 void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace) {
   const ModelConfig& config = model.config;
   const uint64_t hidden = padded_rows(config.hidden);
-  const uint64_t q_width =
-      static_cast<uint64_t>(config.heads) * config.head_width;  // head widths are multiples of eight
+  // Head widths are multiples of eight.
+  const uint64_t q_width = static_cast<uint64_t>(config.heads) * config.head_width;
   const uint64_t kv_width = static_cast<uint64_t>(config.kv_heads) * config.head_width;
   const uint32_t widest_ffn = std::max(config.ffn, config.shared_ffn);
   const uint64_t ffn = padded_rows(widest_ffn);
@@ -108,7 +108,7 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
 
 namespace {
 
-// Some rows of the head, scaled down to the soft cap: y[token * y_stride + row - rows.first].
+// y[token * y_stride + row - rows.first] = logits of some rows of the output head, with the soft cap.
 void head_rows(const Model& model, Range rows, const Activations& input, ThreadWorkspace* thread, float* y,
                size_t y_stride) {
   const bool by_rows = model.head.weight.order == PanelOrder::kRows && input.tokens == 1;
@@ -166,7 +166,7 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   parallel([&](const Worker& worker) {
     const Activations& input =
         quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, Precision::k16, workspace);
-    // Rows of the head are shared out in the products, tokens in what follows them.
+    // Threads divide the rows of the head in products, and tokens after them.
     const Range token_slice = worker.static_slice(tokens);
     float maximum[kMaxBatch], target_logit[kMaxBatch];
     double total[kMaxBatch];

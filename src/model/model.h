@@ -17,13 +17,13 @@
 
 namespace camelgpt {
 
-// Weight and bias of a norm; without a weight nothing is normed, a bias that is null is zero.
+// Weight and bias of a norm. Without a weight there is no norm; a null bias is zero.
 struct Norm {
   const float* weight = nullptr;
   const float* bias = nullptr;
 };
 
-// One layer of a decoder. Matrices are [rows, columns]; what a model has none of is null.
+// One layer of a decoder. Matrices are [rows, columns]. What the model does not have is null.
 struct DecoderLayer {
   Norm attention_norm;                      // [hidden]
   Linear query;                             // [heads * head_width, hidden]
@@ -57,9 +57,9 @@ struct Model {
   ModelConfig config;
   Panel embedding;                      // [vocabulary, hidden]
   Linear head;                          // [vocabulary, hidden]; the embedding itself if they are tied
-  Panel positions;                      // [context_length, hidden]; of models without rope
-  Panel token_types;                    // [any, hidden]; the first is added to all tokens
-  Norm embedding_norm;                  // [hidden] of these sums
+  Panel positions;                      // [context_length, hidden] of models without rope
+  Panel token_types;                    // [any, hidden]; the first one is added to every token
+  Norm embedding_norm;                  // [hidden] of the sum of these
   Norm final_norm;                      // [hidden]
   Linear head_dense;                    // [hidden, hidden] of encoders, which have head(norm(gelu(head_dense(x))))
   Norm head_norm;                       // [hidden]
@@ -71,26 +71,26 @@ struct Model {
   uint64_t macs_per_token = 0;  // in matrices, for one decoded token
 };
 
-// Tokens whose matrix products are made together, at most.
+// Tokens whose matrix products are computed together at most.
 inline constexpr uint32_t kMaxBatch = 64;
-// Rows of the head that are scored together, see model_score_rows.
+// Rows of the output head that are scored together.
 inline constexpr uint32_t kHeadTile = 1024;
 
-// What each thread has for itself.
+// Scratch of one thread.
 struct alignas(64) ThreadWorkspace {
   std::span<float> normed;       // [hidden] of a single token
-  std::span<uint8_t> attention;  // scratch of the attention kernel
-  PageScratch pages;             // and of the choice of its pages
-  std::span<uint32_t> fired;     // [ffn + kListSlack] neurons whose gate is open; of models with a ReLU there
-  std::span<float> gathered;     // [hidden] of a single token, of models with experts
-  std::span<float> routes;       // [batch, experts]
-  std::span<uint8_t> group;      // eight rows as a group, of a panel that has none
-  std::span<uint32_t> rows;      // [kHeadTile] of the head
-  Activations one;               // a single token, quantised
-  Activations batch;             // several tokens, in memory that all threads share
+  std::span<uint8_t> attention;  // of the attention kernel
+  PageScratch pages;
+  std::span<uint32_t> fired;  // [ffn + kListSlack] neurons with an open gate, of models with ReLU gates
+  std::span<float> gathered;  // [hidden] of a single token, of models with experts
+  std::span<float> routes;    // [batch, experts] weights of experts
+  std::span<uint8_t> group;   // eight rows of a panel that is not in groups
+  std::span<uint32_t> rows;   // [kHeadTile] of the output head
+  Activations one;            // a single token, quantised
+  Activations batch;          // several tokens, in memory shared by all threads
 };
 
-// How many neurons fired.
+// Neurons that fired, and all.
 struct NeuronCount {
   uint64_t fired = 0;
   uint64_t total = 0;
@@ -104,7 +104,7 @@ struct TokenRun {
   uint32_t kv_tokens = 0;  // EPDP: positions that attention may read in a layer when the run is a single token; 0: all
 };
 
-// One token of a forward pass. A pass reads what it needs to know of runs here.
+// One token of a forward pass, with what the pass needs to know of its run.
 struct TokenRow {
   KvCache* cache;  // of the run; tokens of different runs have different caches
   int32_t token;
@@ -120,7 +120,7 @@ using TokenRows = std::span<const TokenRow>;
 struct Workspace {
   std::span<TokenRow> rows;         // [forward_tokens()] the tokens of the pass
   std::span<TokenRow> output_rows;  // [kMaxBatch] those with outputs, of causal models
-  std::span<float> x;               // [forward_tokens(), hidden] the residual stream; after a forward pass the outputs
+  std::span<float> x;               // [forward_tokens(), hidden] the residual stream; after a pass the outputs
   std::span<float> normed;          // [batch, hidden]
   std::span<float> query;           // [batch, heads * head_width]
   std::span<float> key, value;      // [batch, kv_heads * head_width]
@@ -128,68 +128,71 @@ struct Workspace {
   std::span<float> conv_before, conv_in, convolved;  // [batch, hidden] of models with convolutions
   std::span<float> gate, up;                         // [batch, ffn]
   std::span<float> projected;                        // [batch, hidden]
-  std::span<float> gathered;                         // [batch, hidden] tokens of one expert, of models with experts
-  std::span<float> cosine, sine;  // [2 where local layers have angles of their own][forward_tokens(), rope_rotated / 2]
-  std::span<float> logits;        // [logit_count(config)]
-  std::span<float> head_tile;     // [batch, kHeadTile]
+  std::span<float> gathered;                         // [batch, hidden] tokens of one expert
+  // [2 if local layers have another base][forward_tokens(), rope_rotated / 2]
+  std::span<float> cosine, sine;
+  std::span<float> logits;             // [logit_count(config)]
+  std::span<float> head_tile;          // [batch, kHeadTile]
   std::span<ThreadWorkspace> threads;  // [thread_count()]
   ByteWorkspace* bytes = nullptr;      // of models that read bytes
-  NeuronCount neurons;                 // of single tokens so far
-  std::span<float>
-      importance;  // [layers, ffn] of neurons (add_importance), where it is to be gathered; otherwise empty
+  NeuronCount neurons;                 // of tokens whose neurons were skipped, so far
+  std::span<float> importance;         // [layers, ffn] to which passes add (add_importance); empty: they do not
 };
 
-// Finds the architecture of the file and reads its configuration. kUnsupportedArchitecture names it and those that
-// exist.
+// Finds the architecture of the file and reads the configuration. kUnsupportedArchitecture names the architecture and
+// those that are supported.
 Status model_open(const GgufHeader& header, Model* model);
 
-// Takes memory for everything from the arena in a fixed order, or only adds it up while the arena measures.
+// Take memory from the arena, in a fixed order; they only add it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
 void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace);
 
-// Tokens that one forward pass takes at most: all that may have to see one another.
+// Tokens of one forward pass at most. In a model that is not causal, all tokens of a text must fit.
 inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
   return config.causal ? kMaxBatch : std::max(kMaxBatch, context);
 }
 
 // Evaluates runs of different sequences in one pass, on all threads, and advances their caches, which must have room.
-// There is at least one run, each has at least one token, and all of them together have at most forward_tokens(). The
-// normed hidden states of the outputs lie in workspace->x [outputs of all runs, hidden], in the order of the runs. Few
-// outputs save most of the last layer. In a causal model a token sees its sequence up to its own position, in others
-// the whole run and all that its cache held before. Each run gets the bits that it would get alone.
+// There is at least one run, each has at least one token, and all runs together have at most forward_tokens(). The
+// normalized hidden states of the outputs lie in workspace->x [outputs of all runs, hidden], in the order of the runs.
+// With few outputs most of the last layer is not computed. In a causal model a token sees its sequence up to its own
+// position, in others the whole run and all that its cache held before. Each run gets the bits that it gets alone.
 void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 
-// Logits of one output of the last forward pass into workspace->logits.
+// workspace->logits = those of one output of the last forward pass.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
 
-// For each of the first targets.size() outputs of the last forward pass: the log-probability (nats) of its target and
-// the most probable token. Logits are made kHeadTile rows at a time, so the table [tokens, vocabulary] never exists.
+// For each of the first targets.size() outputs of the last forward pass (at most kMaxBatch): the log-probability (nats)
+// of its target and the most probable token. Logits are computed kHeadTile rows at a time, so the table [tokens,
+// vocabulary] never exists.
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best);
 
-// --- shared by architecture files ---
-// The precision of inputs of attention's output matrix and of down: less of their errors reaches the logits than of
-// normed inputs' (docs/accuracy.md).
+// ---------------------------------------------------------------------------------------- shared by parts of the graph
+
+// Precision of the inputs of attention's output matrix and of down. Their errors affect the logits less than those of
+// normalized inputs (docs/accuracy.md).
 inline Precision coarse_precision(const Linear& linear) {
   return multiplies_bytes(linear.weight.kind) ? Precision::k16 : Precision::k8;
 }
 
-// Fills workspace->rows, and of causal models workspace->output_rows. Returns the former.
+// Fills workspace->rows and, for causal models, workspace->output_rows. Returns the rows.
 TokenRows token_rows(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 
-// workspace->x = rows of the embedding, scaled, plus those of the positions if the model has them.
+// workspace->x [rows, hidden] = scaled rows of the embedding, plus vectors of positions and token types if there are
+// any.
 void embed_tokens(const Model& model, TokenRows rows, Workspace* workspace);
 
 inline void scale_values(float* x, uint32_t count, float factor) {
   for (uint32_t i = 0; i < count; ++i) x[i] *= factor;
 }
 
-// y [count] = the norm of x, or x where there is none.
+// y [count] = norm(x), or x if there is no norm.
 void normalize(const ModelConfig& config, const Norm& norm, const float* x, uint32_t count, float* y);
 
-// Quantises x [tokens, stride] as the input of matrix products and returns when all of it is quantised. prepare(range)
-// comes before, for the tokens of each part. Parts are whole tiles of tokens; but a single token is prepared by each
-// thread for itself, which takes less time than to wait for another.
+// Quantises x [tokens, stride] as the input of matrix products and returns when all of it is quantised. prepare(slice)
+// runs before the tokens of a slice, whole tiles, are quantised. Each thread prepares and quantises a single token
+// itself, which takes less time than waiting for another thread.
 template <typename Prepare>
 const Activations& quantize_input(const Worker& worker, const float* x, size_t stride, uint32_t tokens,
                                   uint32_t columns, Precision precision, Workspace* workspace, Prepare prepare) {

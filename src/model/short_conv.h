@@ -1,5 +1,5 @@
-// The other kind of layer that some models have in the place of attention: a causal convolution over the last few
-// positions, in which each channel is alone. Its inputs are kept beside keys and values.
+// Layers with a causal convolution over the last few positions of each channel, instead of attention. The cache keeps
+// their inputs.
 #pragma once
 
 #include "model/model.h"
@@ -8,7 +8,7 @@ namespace camelgpt {
 
 inline constexpr uint32_t kMaxConvLength = 16;
 
-// Binds a layer's matrices and weights.
+// Binds shortconv.in_proj, shortconv.conv and shortconv.out_proj of blk.<layer>.
 Status bind_short_conv(WeightBinder* binder, const ModelConfig& config, uint32_t layer, DecoderLayer* out);
 
 // workspace->convolved [rows, hidden] = after * convolution(in * before), the three being products of the input, in

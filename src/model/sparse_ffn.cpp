@@ -9,14 +9,15 @@
 namespace camelgpt {
 namespace {
 
-// Up to so many tokens are evaluated one by one: their products by single neurons cost less than making groups of them.
-constexpr uint32_t kFewTokens = 4;
+// Up to this many tokens are evaluated one by one: products with single neurons cost less than grouping all neurons.
+constexpr uint32_t kMaxSparseTokens = 4;
 
 // Rows of up that are computed together.
-constexpr uint32_t kRowsAtOnce = 32;
+constexpr uint32_t kRowTile = 32;
 
 // x [hidden] += down(activation(gate(norm(x))) * up(norm(x)))
-void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x, Workspace* w) {
+void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x,
+                         Workspace* w) {
   const Kernels& k = kernels();
   ThreadWorkspace& thread = w->threads[worker.index];
   float* gate = w->gate.data();
@@ -37,10 +38,10 @@ void sparse_ffn_of_one(const Worker& worker, const ModelConfig& c, const Decoder
     w->neurons.total += c.ffn;
   }
   const uint32_t count = static_cast<uint32_t>(fired.size());
-  worker.for_each_slice(count, kRowsAtOnce, [&](Range slice) {
-    float up[kRowsAtOnce], open[kRowsAtOnce];
-    for (uint32_t first = slice.first; first < slice.end; first += kRowsAtOnce) {
-      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowsAtOnce, slice.end - first));
+  worker.for_each_slice(count, kRowTile, [&](Range slice) {
+    float up[kRowTile], open[kRowTile];
+    for (uint32_t first = slice.first; first < slice.end; first += kRowTile) {
+      const std::span<const uint32_t> rows = fired.subspan(first, std::min(kRowTile, slice.end - first));
       linear_list(layer.up, rows, normed, up);
       for (size_t i = 0; i < rows.size(); ++i) open[i] = gate[rows[i]];
       activate_gate(c.activation, open, up, static_cast<uint32_t>(rows.size()));
@@ -108,13 +109,13 @@ void add_importance(const Worker& worker, const float* gate, uint32_t tokens, ui
 }
 
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens) {
-  return layer.up.weight.order != PanelOrder::kGroups && tokens <= kFewTokens;
+  return layer.up.weight.order != PanelOrder::kGroups && tokens <= kMaxSparseTokens;
 }
 
 void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
                 Workspace* workspace) {
   for (uint32_t t = 0; t < tokens; ++t) {
-    sparse_ffn_of_one(worker, config, layer, workspace->x.data() + t * padded_rows(config.hidden), workspace);
+    sparse_ffn_of_token(worker, config, layer, workspace->x.data() + t * padded_rows(config.hidden), workspace);
   }
 }
 

@@ -1,6 +1,6 @@
-// The feed-forward network of a model whose gate is a ReLU: what a neuron with a closed gate would add is zero, so only
-// the gate is computed in full, and up and down for the neurons that fired. Nothing is lost: the bits are those of the
-// dense network. Source: Mirzadeh et al. 2023, "ReLU Strikes Back".
+// The feed-forward network of a model with ReLU gates. A neuron with a closed gate adds zero, so gates are computed for
+// all neurons, up and down only for the neurons that fired. The bits are those of the dense network. Source: Mirzadeh
+// et al. 2023, "ReLU Strikes Back".
 #pragma once
 
 #include "model/model.h"
@@ -13,17 +13,17 @@ namespace camelgpt {
 Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, bool may_skip,
                       DecoderLayer* out);
 
-// gate = activation(gate) * up; an up that is null is one, which GELU alone is asked for
+// gate [count] = activation(gate) * up. A null up is one; only GELU supports it.
 void activate_gate(GateActivation activation, float* gate, const float* up, uint32_t count);
 
-// importance [count] += the neurons' parts in each token's network: |gate| / the norm of all. gate [tokens, padded
-// count] is what activate_gate has left. Threads share the neurons.
+// importance [count] += |gate| / norm(gate) of each token, where gate [tokens, padded count] is the result of
+// activate_gate(). Every thread calls it and adds for its slice of the neurons.
 void add_importance(const Worker& worker, const float* gate, uint32_t tokens, uint32_t count, float* importance);
 
-// Whether sparse_ffn is to be called for so many tokens. For more of them the dense products are cheaper.
+// Whether sparse_ffn() is used for this number of tokens. For more tokens the dense products are cheaper.
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens);
 
-// workspace->x += the layer's network on the norm of it, token by token. Every thread calls it.
+// workspace->x [tokens, hidden] += the network of norm(x), token by token. Every thread calls it.
 void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
                 Workspace* workspace);
 

@@ -12,7 +12,7 @@ Status find_tensor(const WeightBinder& binder, std::string_view name, const Gguf
       make_error(ErrorCode::kBadTensor, "The file has no tensor %.*s.", static_cast<int>(name.size()), name.data());
   status = with_expected(status, "a tensor of this name");
   status = with_found(status, "%zu other tensors", binder.header->tensors.size());
-  return with_hint(status, "The file may be damaged, or made for another architecture.");
+  return with_hint(status, "The file may be damaged, or its general.architecture may be wrong.");
 }
 
 Status wrong_shape(std::string_view name, const GgufTensor& tensor, uint32_t rows, uint32_t columns) {
@@ -33,7 +33,7 @@ Status add_target(WeightBinder* binder, const GgufTensor& tensor, const Panel& p
   return {};
 }
 
-// How a matrix of this type is kept.
+// The panel kind for a matrix of this type.
 PanelKind kind_of(WeightBinder* binder, TensorType type) {
   if (type != TensorType::kF32 || !binder->halves) return panel_kind_of(type);
   binder->narrowed = true;

@@ -1,4 +1,4 @@
-// From the tensor table to weights in memory: which tensor goes where.
+// Assigns tensors of the file to weights in memory.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace camelgpt {
 
-// Where the bytes of one tensor go: to a panel, or to a vector of floats.
+// The destination of one tensor: a panel or a vector of floats.
 struct WeightTarget {
   uint64_t offset;  // of the tensor in the data
   uint64_t bytes;   // of the tensor in the file
@@ -25,44 +25,44 @@ struct WeightTarget {
   uint64_t name_length;
 };
 
-// How the matrices of a feed-forward network are stored.
+// The panel kinds of a feed-forward network.
 struct FfnKinds {
   PanelKind gate, up, down;
 };
 
-// An architecture names its tensors to a binder, twice: on a measuring arena to plan, then on the real one.
+// Tensors are bound twice: on a measuring arena to plan, then on the real one.
 struct WeightBinder {
   const GgufHeader* header;
   Arena* arena;
   Buffer<WeightTarget> targets;  // only those with memory
-  Buffer<FfnKinds> ffn_kinds;    // of each layer
-  uint64_t macs = 0;             // multiply-adds of all panels bound, once each
-  bool head_by_rows = false;     // whether single rows of the output head will be read
-  bool halves = false;           // whether matrices of F32 become halves
-  bool narrowed = false;         // whether any did
+  Buffer<FfnKinds> ffn_kinds;    // of each layer, if neurons can be packed
+  uint64_t macs = 0;             // multiply-adds of a token with the bound panels
+  bool head_by_rows = false;     // single rows of the output head will be read
+  bool halves = false;           // store F32 matrices as halves
+  bool narrowed = false;         // whether there was any
 };
 
 bool binder_has(const WeightBinder& binder, std::string_view name);
 
-// Whether a tensor, where it exists, can lie neuron by neuron.
+// Whether a tensor exists and can be stored neuron by neuron.
 bool binder_has_neurons(const WeightBinder& binder, std::string_view name);
 
-// A matrix tensor [rows, columns] that must exist with this shape.
+// A matrix [rows, columns]. The tensor must exist with this shape.
 Status bind_panel(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel,
                   PanelOrder order = PanelOrder::kGroups);
-// A tensor [columns, rows, count] of several matrices, as one matrix [count * rows, columns].
+// A tensor [columns, rows, count] as one matrix [count * rows, columns].
 Status bind_stack(WeightBinder* binder, std::string_view name, uint32_t count, uint32_t rows, uint32_t columns,
                   Panel* panel);
-// Some rows of such a tensor, as a matrix of their own.
+// A slice of the rows of a tensor [rows, columns] as a matrix.
 Status bind_panel_rows(WeightBinder* binder, std::string_view name, Range slice, uint32_t rows, uint32_t columns,
                        Panel* panel);
-// The same for the output head, or the embedding that serves as one.
+// The output head, or the embedding if they are tied. Like bind_panel(), but in rows if head_by_rows.
 Status bind_head(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, Panel* panel);
-// A tensor of `count` numbers that must exist; any type, kept as floats.
+// A tensor of `count` numbers of any type, stored as floats. It must exist.
 Status bind_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
-// The same of a tensor [columns, rows], row by row.
+// The same as bind_vector(), but for a tensor [columns, rows], row by row.
 Status bind_table(WeightBinder* binder, std::string_view name, uint32_t rows, uint32_t columns, const float** table);
-// One that may be missing: null then.
+// The same as bind_vector(), but null if the tensor does not exist.
 Status bind_optional_vector(WeightBinder* binder, std::string_view name, uint32_t count, const float** vector);
 
 // The name of a layer's tensor: "blk.<layer>.<name><suffix>".

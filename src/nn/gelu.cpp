@@ -3,7 +3,7 @@
 namespace camelgpt {
 
 void gelu(float* x, uint32_t count) {
-  // P(x) = 1/2 + x * p(x^2) / q(x^2), fitted to 9e-9 where |x| <= kEnd; beyond it P is 0 or 1.
+  // P(x) = 1/2 + x * p(x^2) / q(x^2), fitted to 9e-9 for |x| <= kEnd. Beyond that P is 0 or 1.
   constexpr float kEnd = 5.6f;
   for (uint32_t i = 0; i < count; ++i) {
     const float low = x[i] < -kEnd ? -kEnd : x[i];

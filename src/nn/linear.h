@@ -1,4 +1,4 @@
-// Matrix products of some rows of a panel, and of a panel with a bias.
+// Products with rows or columns of a matrix, and their bias.
 #pragma once
 
 #include <cassert>
@@ -34,7 +34,7 @@ inline void linear_rows(const Panel& weights, uint32_t first_row, uint32_t row_c
   }
 }
 
-// The same, plus the bias.
+// The same as linear_rows() of the weight, plus the bias.
 inline void linear_rows(const Linear& linear, uint32_t first_row, uint32_t row_count, const Activations& input,
                         float* y, size_t y_stride, uint8_t* group = nullptr) {
   linear_rows(linear.weight, first_row, row_count, input, y, y_stride, group);
@@ -42,7 +42,7 @@ inline void linear_rows(const Linear& linear, uint32_t first_row, uint32_t row_c
   for (uint32_t t = 0; t < input.tokens; ++t) kernels().add(y + t * y_stride, linear.bias + first_row, row_count);
 }
 
-// The same for a slice of the rows, written to their place among all rows: y[token * y_stride + row].
+// y[token * y_stride + row] = a slice of the rows of the product, plus the bias.
 inline void linear_slice(const Linear& linear, Range rows, const Activations& input, float* y, size_t y_stride,
                          uint8_t* group = nullptr) {
   linear_rows(linear, rows.first, rows.size(), input, y + rows.first, y_stride, group);

@@ -10,7 +10,7 @@ void small_attention(const float* q, const float* keys, const float* values, siz
   float weights[kMaxSmallAttention], largest = -HUGE_VALF, total = 0;
   for (uint32_t p = 0; p < count; ++p) {
     const float* key = keys + p * stride;
-    float sums[4] = {};  // as many as a vector has
+    float sums[4] = {};  // the lanes of a vector
     for (uint32_t i = 0; i < width; i += 4) {
       for (uint32_t lane = 0; lane < 4; ++lane) sums[lane] += q[i + lane] * key[i + lane];
     }

@@ -1,4 +1,4 @@
-// Attention over a handful of positions, all of which every query sees: floats throughout, no cache.
+// Attention over a few positions, all of which every query sees: floats throughout, no cache.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace camelgpt {
 
-// Positions that can be seen.
+// Positions at most.
 inline constexpr uint32_t kMaxSmallAttention = 16;
 
 // One head of one query: out [width] = softmax over `count` keys of q · k / sqrt(width), times the values. Keys and

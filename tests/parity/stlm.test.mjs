@@ -36,7 +36,7 @@ test("models of the reference implementation give its results", { skip }, async 
     const env = { ...process.env, CAMELGPT_STLM_GOLDEN: join(folder, name) };
     const compared = spawnSync(
       program,
-      ["--no-colors", "--test-case=stlm gives what the reference implementation gave"],
+      ["--no-colors", "--test-case=stlm gives the results of the reference implementation"],
       { env, encoding: "utf8", cwd: repositoryRoot },
     );
     for (const [, line] of compared.stdout.matchAll(/MESSAGE: (.*)/g)) t.diagnostic(`${name}: ${line}`);

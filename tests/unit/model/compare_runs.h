@@ -18,7 +18,7 @@ struct PlannedRun {
 using PlannedPass = std::vector<PlannedRun>;
 
 inline constexpr uint32_t kComparedSequences = 6;
-// Positions that the passes need.
+// Positions that the passes fill at most.
 inline constexpr uint32_t kComparedContext = 160;
 
 // Prefill of runs of different lengths, decoding, and both together. The third sequence outgrows 64 kv_tokens.

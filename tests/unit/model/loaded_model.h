@@ -1,4 +1,4 @@
-// A model from a file in memory and the memory to evaluate it, for tests that look inside.
+// A model from a file in memory, with the memory to evaluate it, for tests of the internals.
 #pragma once
 
 #include <vector>
@@ -23,7 +23,7 @@ struct LoadedModel {
     model_forward(model, {&run, 1}, &workspace);
   }
 
-  // Logits after the last of the tokens, which are evaluated `batch` at a time from an empty cache on.
+  // Logits after the last token. Evaluates the tokens `batch` at a time, with an empty cache at first.
   std::vector<float> logits(const std::vector<int32_t>& tokens, size_t batch) {
     cache.length = 0;
     for (size_t at = 0; at < tokens.size(); at += batch) {

@@ -13,7 +13,7 @@
 
 using namespace camelgpt;
 
-// Runs make(arena) on an arena that measures and then on one that has this much.
+// Runs make(arena) on a measuring arena, then on one with the memory that it needs.
 template <typename Make>
 static void take_from(Arena* arena, Make make) {
   Arena measure;
@@ -22,7 +22,7 @@ static void take_from(Arena* arena, Make make) {
   make(arena);
 }
 
-// What is chosen of complete pages of these shares and, maybe, one more that is not complete.
+// The pages chosen from complete pages with these shares and, if `unfinished`, one incomplete page.
 static std::vector<uint32_t> chosen(const std::vector<float>& shares, uint32_t kept, bool unfinished = true) {
   const uint32_t pages = static_cast<uint32_t>(shares.size()) + (unfinished ? 1 : 0);
   Arena arena;
@@ -32,7 +32,7 @@ static std::vector<uint32_t> chosen(const std::vector<float>& shares, uint32_t k
   return {tiles.begin(), tiles.end()};
 }
 
-TEST_CASE("the first page and the recent ones are chosen whatever their shares") {
+TEST_CASE("the first page and the recent ones are chosen regardless of their shares") {
   CHECK(chosen({0, .1f, .2f, .3f, .4f, 0}, 3) == std::vector<uint32_t>{0, 5, 6});
   CHECK(chosen({0, .1f, .2f, .3f, .4f, 0}, 0) == std::vector<uint32_t>{0, 5, 6});
   CHECK(chosen({0, .1f, .2f, .3f, .4f, 0}, 5) == std::vector<uint32_t>{0, 3, 4, 5, 6});
@@ -40,7 +40,7 @@ TEST_CASE("the first page and the recent ones are chosen whatever their shares")
   CHECK(chosen({0, .1f, .4f, .2f, .3f, 0}, 4, false) == std::vector<uint32_t>{0, 2, 4, 5});
 }
 
-TEST_CASE("of pages with equal shares the earlier ones are chosen, and what is no number is no share") {
+TEST_CASE("of pages with equal shares the earlier ones are chosen, and NaN counts as no share") {
   CHECK(chosen({0, .5f, .5f, .5f, .5f, 0}, 5) == std::vector<uint32_t>{0, 1, 2, 5, 6});
   CHECK(chosen({0, .5f, .7f, .5f, .5f, 0}, 5) == std::vector<uint32_t>{0, 1, 2, 5, 6});
   const float nan = std::nanf("");
@@ -48,7 +48,7 @@ TEST_CASE("of pages with equal shares the earlier ones are chosen, and what is n
   CHECK(chosen({nan, nan, nan, nan, nan, nan}, 4) == std::vector<uint32_t>{0, 1, 5, 6});
 }
 
-TEST_CASE("as many pages are chosen as may be kept, and never more than there are") {
+TEST_CASE("the number of chosen pages is the number kept, or that of all pages if it is smaller") {
   TestRandom random(1);
   for (uint32_t complete = 0; complete < 20; ++complete) {
     std::vector<float> shares(complete);
@@ -78,7 +78,7 @@ struct PagedModel {
   PagedModel(const PagedModel&) = delete;
   PagedModel& operator=(const PagedModel&) = delete;
 
-  // Evaluates random tokens, the same at the same position of a text, until the cache holds `length`.
+  // Evaluates tokens until the cache holds `length`. Text and position determine a token.
   void fill(uint32_t length, uint32_t batch = kMaxBatch, uint32_t text = 0) {
     while (cache.length < length) {
       std::vector<int32_t> tokens(std::min(batch, length - cache.length));
@@ -101,7 +101,7 @@ struct PagedModel {
     return {workspace.logits.begin(), workspace.logits.begin() + TinyLlama::kVocabulary};
   }
 
-  // Summaries of the complete pages of all heads and layers: numbers, then scales.
+  // Summaries of the complete pages of all heads and layers: numbers, then the scale.
   std::vector<float> summaries() const {
     std::vector<float> all;
     for (uint32_t head = 0; head < TinyLlama::kLayers * TinyLlama::kKvHeads; ++head) {
@@ -117,7 +117,7 @@ struct PagedModel {
   }
 };
 
-TEST_CASE("a page is summed up by the mean and the spread of its keys") {
+TEST_CASE("the summary of a page is mean and spread of its keys") {
   for (const KvType type : {KvType::k16, KvType::k8}) {
     PagedModel model(type);
     model.fill(200, 23);
@@ -160,8 +160,7 @@ TEST_CASE("summaries do not depend on batches, on threads, or on what was in the
       CAPTURE(batch);
       PagedModel model;
       model.fill(160, batch, 1);
-      if (batch ==
-          7) {  // another text, whose beginning is the same: cut back into a page, at its border or to the start
+      if (batch == 7) {  // other texts, after cuts inside a page, at its border and to the start
         for (const uint32_t cut : {140u, 96u, 40u, 0u}) {
           model.cache.length = cut;
           if (cut > 0) model.fill(100, batch, 2);
@@ -180,13 +179,13 @@ TEST_CASE("summaries do not depend on batches, on threads, or on what was in the
 TEST_CASE("a limit that the context does not reach changes no bit") {
   PagedModel dense, limited;
   for (PagedModel* model : {&dense, &limited}) model->fill(250);
-  for (int i = 0; i < 40; ++i) {  // over a page's border
+  for (int i = 0; i < 40; ++i) {  // across the border of a page
     CHECK(dense.step() == limited.step(320));
   }
   CHECK(dense.step() != limited.step(160));
 }
 
-TEST_CASE("a limited step reads the pages that are chosen, and is the same with any number of threads") {
+TEST_CASE("a limited step reads the selected pages, and the number of threads changes no bit") {
   std::vector<std::vector<float>> expected;
   for (const uint32_t count : {1u, 3u}) {
     CAPTURE(count);
@@ -198,7 +197,7 @@ TEST_CASE("a limited step reads the pages that are chosen, and is the same with 
     if (count == 1) expected = found;
     CHECK(found == expected);
   }
-  // A query that looks at one page finds it: its key is made of the page's mean.
+  // A query that is the mean of the keys of one page selects this page.
   PagedModel model;
   model.fill(400);
   const uint32_t width = TinyLlama::kWidth, group = TinyLlama::kHeads / TinyLlama::kKvHeads;
@@ -247,7 +246,7 @@ TEST_CASE("pages are selected at the scale of attention") {
   CHECK(selected(0.01f) == std::vector<uint32_t>{0, 3, 4, 5});  // a flat one what suits both
 }
 
-TEST_CASE("batches are evaluated in full whatever the limit") {
+TEST_CASE("runs of several tokens are evaluated in full regardless of the limit") {
   PagedModel dense, limited;
   const std::vector<int32_t> tokens(3, 65);
   for (PagedModel* model : {&dense, &limited}) {

@@ -1,5 +1,5 @@
-// The trained model whose gates are almost always closed (models/reglu-tiny): skipping them changes nothing of what it
-// says.
+// The trained model whose gates are almost always closed (models/reglu-tiny): skipping their neurons does not change
+// its answers.
 #include <doctest/doctest.h>
 
 #include <cstdio>
@@ -22,7 +22,7 @@ static std::vector<uint8_t> read_file(const char* path) {
   return bytes;
 }
 
-TEST_CASE("the answers of a trained model with a ReLU gate are those of the dense network, at 85 % zeros or more") {
+TEST_CASE("a trained model with ReLU gates answers like the dense network, with 85 % zeros or more") {
   LoadedModel loaded(read_file("models/reglu-tiny/reglu-tiny.gguf"));
   REQUIRE(loaded.status.ok());
   REQUIRE(skips_neurons(loaded.model.layers[0], 1));
@@ -35,7 +35,7 @@ TEST_CASE("the answers of a trained model with a ReLU gate are those of the dens
     REQUIRE(tokenizer_encode(tokenizer, prompt, {}, &encoded).ok());
     std::vector<int32_t> tokens(encoded.begin(), encoded.end());
     const size_t prompt_size = tokens.size();
-    std::vector<float> logits = loaded.logits(tokens, 1);  // token by token: neurons are skipped
+    std::vector<float> logits = loaded.logits(tokens, 1);  // token by token, skipping neurons
     for (;;) {
       tokens.push_back(static_cast<int32_t>(kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))));
       if (tokens.size() == kMaxBatch) break;
@@ -44,7 +44,7 @@ TEST_CASE("the answers of a trained model with a ReLU gate are those of the dens
       logits.assign(loaded.workspace.logits.begin(), loaded.workspace.logits.begin() + loaded.model.config.vocabulary);
     }
 
-    loaded.cache.length = 0;  // all at once: densely
+    loaded.cache.length = 0;  // in one dense pass
     const std::span<const int32_t> seen = std::span(tokens).first(kMaxBatch - 1);
     loaded.forward(seen, kMaxBatch - 1);
     std::vector<float> logprobs(seen.size());

@@ -1,4 +1,4 @@
-// Skipping neurons whose gate is closed: the same bits as without.
+// Skipping neurons with a closed gate changes no bit.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,11 +15,11 @@
 
 using namespace camelgpt;
 
-// The types whose neurons are skipped, and one that is computed densely.
+// The types that support skipping, and one that does not.
 static constexpr TensorType kTypes[] = {TensorType::kQ8_0, TensorType::kQ5_0, TensorType::kQ4_0, TensorType::kF16,
                                         TensorType::kQ4_K};
 
-TEST_CASE("a model with a ReLU as gate gives the logits of a plain evaluation") {
+TEST_CASE("a model with ReLU gates gives the logits of a plain evaluation") {
   for (const char* activation : {"relu", "relu2"}) {
     for (const TensorType type : kTypes) {
       CAPTURE(activation);
@@ -40,7 +40,7 @@ TEST_CASE("a model with a ReLU as gate gives the logits of a plain evaluation") 
   }
 }
 
-TEST_CASE("tokens one by one skip neurons, batches do not, and the bits are the same") {
+TEST_CASE("single tokens skip neurons, batches do not, and the bits are equal") {
   for (const char* activation : {"relu", "relu2"}) {
     for (const TensorType type : kTypes) {
       CAPTURE(activation);
@@ -53,7 +53,7 @@ TEST_CASE("tokens one by one skip neurons, batches do not, and the bits are the 
       CHECK_FALSE(skips_neurons(loaded.model.layers[0], 45));
       const std::vector<int32_t> tokens = some_tokens(45);
       const std::vector<float> together = loaded.logits(tokens, 45);
-      CHECK(loaded.workspace.neurons.total == (skips ? TinyLlama::kFfn : 0));  // the last layer's one output
+      CHECK(loaded.workspace.neurons.total == (skips ? TinyLlama::kFfn : 0));  // the single output of the last layer
       for (const size_t batch : {1u, 2u, 3u, 7u}) {
         CAPTURE(batch);
         loaded.workspace.neurons = {};
@@ -92,7 +92,7 @@ TEST_CASE("skipping neurons changes no bit in a model that scales what layers ad
   }
 }
 
-TEST_CASE("the number of threads does not change a bit of what fired neurons give") {
+TEST_CASE("the number of threads changes no bit when neurons are skipped") {
   for (const TensorType type : {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kF16}) {
     const std::vector<uint8_t> file =
         TinyLlama(type, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, "relu").writer.file();
@@ -115,7 +115,7 @@ TEST_CASE("the number of threads does not change a bit of what fired neurons giv
   }
 }
 
-TEST_CASE("an activation that nobody knows is an error that names it") {
+TEST_CASE("an unknown activation is an error that names it") {
   TinyLlama tiny(TensorType::kQ8_0, true, false, TinyLlama::kContext, TinyLlama::kVocabulary, "gelu");
   const LoadedModel loaded(tiny.writer.file());
   CHECK(loaded.status.code == ErrorCode::kUnsupportedArchitecture);
@@ -125,7 +125,7 @@ TEST_CASE("an activation that nobody knows is an error that names it") {
 
 namespace {
 
-// One layer's network twice over the same random weights, neuron by neuron and in groups.
+// The network of one layer with the same random weights in two orders: neuron by neuron and in groups.
 struct Networks {
   static constexpr uint32_t kHidden = 96, kFfn = 224;
   Model model;
@@ -190,7 +190,7 @@ struct Networks {
     return {workspace.x.begin(), workspace.x.begin() + kHidden};
   }
 
-  // The same by products of whole panels.
+  // x + network(x), with products of whole panels.
   std::vector<float> evaluate_dense(const std::vector<float>& x) {
     std::vector<float> normed(kHidden), gate(kFfn), up(kFfn), y(kHidden), sum = x;
     kernels().rms_norm(x.data(), norm.data(), kHidden, config.norm_epsilon, normed.data());
@@ -211,7 +211,7 @@ std::vector<float> ones() { return std::vector<float>(Networks::kHidden, 1.0f); 
 
 }  // namespace
 
-TEST_CASE("a network where all neurons fire or none does is the dense one") {
+TEST_CASE("the result is that of the dense network if all neurons fire or none does") {
   for (const TensorType type : {TensorType::kQ8_0, TensorType::kF16}) {
     for (const uint32_t threads : {1u, 2u, 3u}) {
       const LentThreads lent(threads);
@@ -225,7 +225,7 @@ TEST_CASE("a network where all neurons fire or none does is the dense one") {
   }
 }
 
-TEST_CASE("inputs of zeros, and such that are not numbers, do no harm") {
+TEST_CASE("inputs with zeros, NaN or infinity do no harm") {
   for (const TensorType type : {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kF16}) {
     CAPTURE(tensor_type_info(type).name);
     Networks networks(type, 0);
@@ -238,7 +238,7 @@ TEST_CASE("inputs of zeros, and such that are not numbers, do no harm") {
       x[40] = bad;
       networks.evaluate_sparse(x);
       CHECK(networks.workspace.neurons.fired <= networks.workspace.neurons.total);
-      CHECK(networks.evaluate_sparse(ones()) == networks.evaluate_dense(ones()));  // nothing of it stays
+      CHECK(networks.evaluate_sparse(ones()) == networks.evaluate_dense(ones()));  // leaves no trace
     }
   }
 }

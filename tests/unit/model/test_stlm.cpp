@@ -1,5 +1,5 @@
-// Models that read and write bytes, against the definition of their graph, and against the reference implementation
-// where its results are at hand: CAMELGPT_STLM_GOLDEN.gguf is a model and CAMELGPT_STLM_GOLDEN.npz its results
+// Models that read and write bytes, compared with the definition of their graph and, if CAMELGPT_STLM_GOLDEN is set,
+// with the reference implementation: $CAMELGPT_STLM_GOLDEN.gguf is a model and $CAMELGPT_STLM_GOLDEN.npz its results
 // (tests/parity/stlm.test.mjs makes them).
 #include <doctest/doctest.h>
 
@@ -28,7 +28,7 @@ struct Results {
   std::vector<float> embedded, hidden, logits;
 };
 
-// A model and the chunks that tests show it.
+// A model and the chunks that it reads.
 struct StlmUnderTest {
   ChunkTable chunks;
   LoadedModel loaded;
@@ -126,7 +126,7 @@ TEST_CASE("stlm gives what the definition of its graph gives") {
               std::span(kStlmLogits).last(kByteVocabulary));
 }
 
-TEST_CASE("stlm gives the same bits in any batches and on any number of threads") {
+TEST_CASE("stlm gives the same bits in batches of any size and on any number of threads") {
   StlmUnderTest alone(TinyStlm().writer.file());
   TestRandom random(7);
   const auto fill = [&random](StlmUnderTest* model) {
@@ -150,7 +150,7 @@ TEST_CASE("stlm gives the same bits in any batches and on any number of threads"
   }
 }
 
-TEST_CASE("stlm scores a chunk by its bytes and the pad behind them") {
+TEST_CASE("stlm scores a chunk by its bytes and the pad after them") {
   StlmUnderTest model(TinyStlm().writer.file());
   with_words(model).add("enough");  // a full chunk has no pad
   model.tokens.push_back(kEndChunk);
@@ -180,7 +180,7 @@ TEST_CASE("stlm scores a chunk by its bytes and the pad behind them") {
 
 TEST_CASE("weights that layers share are stored once") {
   const uint64_t ffn = 3 * TinyStlm::kFfn * TinyStlm::kHidden * sizeof(float);
-  const uint64_t row = sizeof(DecoderLayer);  // each layer has a description of its own
+  const uint64_t row = sizeof(DecoderLayer);  // every layer has one
   const uint64_t apart = weight_bytes(TinyStlm(4, 1, false).writer.file());
   CHECK(apart - weight_bytes(TinyStlm(4, 1, true).writer.file()) == 3 * ffn);
   const uint64_t two = weight_bytes(TinyStlm(2, 1, false).writer.file()),
@@ -194,7 +194,7 @@ TEST_CASE("repeated blocks are the same as copies of them") {
   repeated.writer.add("llama.block_repeat", uint32_t{2});
   const std::string key = "llama.block_count";
   const auto at = std::search(copied.writer.entries.begin(), copied.writer.entries.end(), key.begin(), key.end());
-  *(at + static_cast<std::ptrdiff_t>(key.size()) + 4) = 2 * TinyLlama::kLayers;  // behind the type
+  *(at + static_cast<std::ptrdiff_t>(key.size()) + 4) = 2 * TinyLlama::kLayers;  // after the type
   GgufWriter writer = copied.writer;
   writer.tensors.clear();
   for (const GgufWriter::Tensor& tensor : copied.writer.tensors) {
@@ -214,7 +214,7 @@ TEST_CASE("repeated blocks are the same as copies of them") {
   CHECK(weight_bytes(repeated.writer.file()) < weight_bytes(writer.file()) * 2 / 3);
 }
 
-TEST_CASE("an stlm file that does not fit is refused") {
+TEST_CASE("an inconsistent stlm file is rejected") {
   const auto status_with = [](auto change) {
     TinyStlm model;
     change(&model.writer);
@@ -237,8 +237,7 @@ TEST_CASE("an stlm file that does not fit is refused") {
   CHECK(status_with([&](GgufWriter* w) { w->tensors.back().name = "else"; }).code == ErrorCode::kBadTensor);
 }
 
-// ------------------------------------------------------------------------------------------------ results of the
-// reference
+// ---------------------------------------------------------------------------------------------- reference results
 
 namespace {
 
@@ -287,7 +286,7 @@ std::vector<T> read_file(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("stlm gives what the reference implementation gave") {
+TEST_CASE("stlm gives the results of the reference implementation") {
   const char* path = std::getenv("CAMELGPT_STLM_GOLDEN");
   if (path == nullptr) return;
   const std::string name = path;
