@@ -32,7 +32,7 @@ enum class RopeStyle : uint8_t {
   kNone,    // none: vectors of the positions are added to those of the tokens
 };
 
-// Models that read and write bytes: a token is a chunk of them (model/byte_level.h).
+// Models that read and write bytes: a token is a chunk of bytes (model/byte_level.h).
 struct ByteConfig {
   uint32_t length = 0;  // bytes of a chunk at most; 0: the model has a vocabulary of tokens
   uint32_t width = 0;   // of a byte's embedding
