@@ -66,58 +66,58 @@ Status session_feed(Session* session, size_t size);
 // Reports the end of the file: kTruncated unless the state is kReady.
 Status session_end_of_file(const Session* session);
 
-// A model that llama.cpp's gguf-split cut into several files. Feed the header of each file in order, then what follows
-// each header in order; the state is kHeader until the last header is complete. Positions count the bytes in the order
-// in which they are fed.
+// A split model: llama.cpp's gguf-split cut it into several files. Feed the headers of all files in order, then the
+// rest of each file in order; the state is kHeader until the last header is complete. Positions count bytes in the
+// order in which they are fed.
 struct SplitState {
   uint32_t files;       // 0 before the first header is complete; 1: not split, and the other fields are unused
   uint32_t headers;     // complete so far
-  size_t remaining;     // bytes at the end of the last piece that were not taken because a header ended before them
+  size_t remaining;     // bytes at the end of the last piece that follow a header and were not taken
   uint64_t data_bytes;  // tensor data of the file whose header was completed last, to be fed later
 };
 extern const Record kSplitStateRecord;
 SplitState session_split(const Session* session);
 
-// The size of the file in bytes as its header promises, of a split model of all files together; 0 before kPlanned.
+// The size of the file in bytes, according to its header; the sum of all files of a split model. 0 before kPlanned.
 uint64_t session_file_bytes(const Session* session);
 
-// How matrices of F32 are kept. As halves they take half of the memory; docs/accuracy.md gives the cost.
+// How F32 matrices are stored. Half floats take half the memory; docs/accuracy.md gives the cost.
 enum class FloatWeights : uint8_t {
-  kAuto,   // unchanged if the plan fits, else as halves
+  kAuto,   // unchanged if the plan fits, otherwise as half floats
   kExact,  // unchanged
-  kHalf,   // as halves; kBadTensor if a number is too large for one
+  kHalf,   // as half floats; kBadTensor if a weight is too large for one
 };
 CAMELGPT_ENUM(FloatWeights, "auto", "exact", "f16")
 CAMELGPT_ENUM(KvType, "q16", "q8")
 
-// What the model will occupy, in bytes. Known when the header is.
+// The memory that a model will occupy, in bytes. It is known once the header is complete.
 struct MemoryPlan {
   uint64_t file_bytes;       // the file as the header describes it
-  uint64_t weight_bytes;     // tensors as panels and float vectors
-  uint64_t cache_bytes;      // keys and values at context_length, of all sequences
+  uint64_t weight_bytes;     // tensors, as panels and float vectors
+  uint64_t cache_bytes;      // keys and values of all sequences at context_length
   uint64_t tokenizer_bytes;  // vocabulary and merge tables
   uint64_t workspace_bytes;  // activations, logits, sampling, drafts
-  uint64_t prune_bytes;      // EPDP's memory beside the model
+  uint64_t prune_bytes;      // EPDP's tables and buffers
   uint64_t staging_bytes;
-  uint64_t total_bytes;           // the sum of the six parts in memory
+  uint64_t total_bytes;           // the sum of the six sizes above, without file_bytes
   uint32_t context_length;        // positions in the cache
   uint32_t model_context_length;  // positions the model was trained for
-  bool halves;                    // whether matrices of F32 are kept as halves, see FloatWeights
+  bool halves;                    // whether F32 matrices are stored as half floats, see FloatWeights
 };
 extern const Record kMemoryPlanRecord;
 
-// What memory depends on beside the model.
+// Options that determine the memory plan of a model.
 struct MemoryOptions {
   uint32_t context_length = 0;    // positions; 0: the model's own, at most kDefaultContextLimit
   KvType kv_cache = KvType::k16;  // how keys and values are stored
   FloatWeights weights = FloatWeights::kAuto;
-  // Texts that stay cached, each with keys and values of its own. A prompt continues the text with which it shares the
-  // longest beginning, if that forgets the least; otherwise it replaces the least recently used text and starts with a
-  // copy of the shared beginning.
+  // Number of texts that stay cached, each with its own keys and values. A prompt continues the text with which it
+  // shares the longest prefix, or replaces the least recently used text with a copy of that prefix, whichever discards
+  // fewer tokens.
   uint32_t sequences = 1;
   PruneOptions prune = {};    // pruning to reserve memory for
   float trained_ffn = 0;      // SidecarInfo::trained_ffn; 0: all neurons
-  uint64_t limit = SIZE_MAX;  // bytes that the plan and the memory beside it may take
+  uint64_t limit = SIZE_MAX;  // bytes available for the plan and for memory outside it
 };
 extern const Record kMemoryOptionsRecord;
 inline constexpr uint32_t kMaxSequences = 16;
@@ -130,58 +130,57 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
 // Allocates the memory of the plan in one block. The state becomes kWeights.
 Status session_allocate(Session* session, const MemoryOptions& options);
 
-// Eager loading generates text before the whole file has arrived: the embedding and the output head come last, and the
-// rows that a step needs can be fed earlier. It needs a pruned output head (MemoryOptions::head_rows); without one it
-// changes nothing.
+// With eager loading, generation can start before the whole file has arrived: the embedding and the output head come
+// last, and the rows that a step needs can be fed earlier. It requires a pruned output head (PruneOptions::head_rows);
+// without one it has no effect.
 
-// Chooses the order of eager loading; session_wanted() then says which bytes come next. The state must be kWeights.
+// Switches to eager loading; session_wanted() then returns the bytes to feed next. The state must be kWeights.
 Status session_load_eagerly(Session* session);
 
 // The bytes of the file that session_feed() takes next. Empty if no more are needed.
 FileRange session_wanted(const Session* session);
-// Whether all weights are in place. A model that is ready but not complete can only generate; every other activity is
-// kBadState.
+// Whether all weights are in place. A model that is ready but not complete can only generate; all other activities fail
+// with kBadState.
 bool session_is_complete(const Session* session);
-// The rows that the last session_continue() was missing, after ActivityState::kNeedsWeights. They may be fed in any
-// order, together with neighbouring rows. Empty: it needs all remaining weights.
+// The rows that the last session_continue() lacked, after ActivityState::kNeedsWeights. They may be fed in any order,
+// together with neighbouring rows. Empty: all remaining weights are needed.
 std::span<const FileRange> session_missing(const Session* session);
 // Takes the first `size` bytes of the staging buffer as whole rows at position `from` of the file; kBadInput otherwise.
 Status session_feed_rows(Session* session, uint64_t from, size_t size);
 
 // ------------------------------------------------------------------------------------------------------- inspection
 
-// What a model is for.
 enum class ModelKind : uint8_t {
-  kCausal,   // says what comes next
-  kMasked,   // says what stands in place of masks, and answers so too
-  kEncoder,  // gives hidden states only
+  kCausal,   // predicts the next token
+  kMasked,   // predicts masked tokens, and generates text by filling masks
+  kEncoder,  // computes hidden states only
 };
 CAMELGPT_ENUM(ModelKind, "causal", "masked", "encoder")
 CAMELGPT_ENUM(Pooling, "model", "mean", "first", "last")
 
-// What the model is. The state is kPlanned or later.
+// The properties of a model, available from kPlanned.
 struct ModelInfo {
   ModelKind kind;
-  std::string_view architecture;  // as general.architecture says
+  std::string_view architecture;  // general.architecture
   uint64_t parameters;            // weights in all tensors
   uint32_t layers, hidden, heads, kv_heads, head_width, ffn, vocabulary;
-  uint64_t macs_per_token;  // multiply-adds of one decode step in matrices (attention's own excluded); 0 before
-                            // session_allocate
-  int32_t bos_token, eos_token, mask_token;  // -1 where the model has none
-  bool wants_composed_text;  // texts must be in Unicode's normalization form C: session_tokenize does not compose
+  uint64_t macs_per_token;  // multiply-adds of one decode step in matrices, without those of attention itself; 0 before
+                            // session_allocate()
+  int32_t bos_token, eos_token, mask_token;  // -1 if the model has none
+  bool wants_composed_text;                  // session_tokenize() expects text in Unicode normalization form C
 };
 extern const Record kModelInfoRecord;
 Status session_model_info(const Session* session, ModelInfo* info);
 
-// The metadata and the tensor table as JSON, appended to *json. Available from kPlanned until the weights are complete.
+// The metadata as JSON, appended to *json. Available from kPlanned until the weights are complete, like the tensors.
 Status session_metadata_json(const Session* session, Buffer<char>* json);
-// `halves`: list F32 matrices as half-precision panels, as MemoryPlan::halves says.
+// The tensor table as JSON. `halves` is MemoryPlan::halves: whether F32 matrices are listed as half-float panels.
 Status session_tensors_json(const Session* session, bool halves, Buffer<char>* json);
 // A metadata string that outlives the header: general.name, general.architecture, tokenizer.chat_template or
 // camelgpt.tasks. Empty if the file lacks the key; kBadInput for any other key. The view lives as long as the session.
 Status session_metadata_string(const Session* session, std::string_view key, std::string_view* value);
 
-// Name of the kernels in use, for example "relaxed dot32".
+// The name of the kernels in use, for example "relaxed dot32".
 const char* kernels_name();
 
 // -------------------------------------------------------------------------------------------------------------- text
@@ -195,11 +194,11 @@ struct TokenizeOptions {
 Status session_tokenize(Session* session, std::string_view text, const TokenizeOptions& options,
                         Buffer<int32_t>* tokens);
 // Appends the text of the tokens to *text, always whole characters; invalid UTF-8 becomes U+FFFD. Control tokens are
-// left out unless `keep_control`. kBadInput for an id outside the vocabulary.
+// omitted unless `keep_control`. kBadInput for an id outside the vocabulary.
 Status session_detokenize(const Session* session, std::span<const int32_t> tokens, bool keep_control,
                           Buffer<char>* text);
-// The written form of one token: raw bytes, possibly part of a character. Empty for an id outside the vocabulary. The
-// view is valid until the next call that tokenizes or generates.
+// The written form of one token: raw bytes, possibly an incomplete character. Empty for an id outside the vocabulary.
+// The view is valid until the next call that tokenizes or generates.
 Status session_piece(const Session* session, int32_t token, std::string_view* piece);
 
 // -------------------------------------------------------------------------------------------------------- activities
@@ -213,7 +212,7 @@ struct GenerationOptions {
   SamplerOptions sampler = {};
   uint32_t max_tokens = 256;   // at least 1
   uint32_t logprobs = 0;       // most probable tokens to report for each step, at most kMaxLogprobs
-  uint32_t steps = 3;          // in which a masked model decides a block of its answer, at least 1
+  uint32_t steps = 3;          // masked models: steps to decide one block of the answer, at least 1
   bool ignore_eos = false;     // never choose an end token
   bool context_shift = false;  // continue past the end of the context, see kShiftKept; causal models only
 };
@@ -234,7 +233,7 @@ Status session_begin(Session* session, const GenerateRequest& request);
 // Evaluates a text with masks for session_predict(). Masked models only: kUnsupportedTask for others.
 struct PredictRequest {
   std::span<const int32_t> tokens;
-  size_t prompt_count = 0;  // leading tokens that see only one another, as the prompt of an answer does
+  size_t prompt_count = 0;  // leading tokens that attend only to one another, like the prompt of an answer
 };
 Status session_begin(Session* session, const PredictRequest& request);
 
@@ -245,8 +244,8 @@ struct FillRequest {
 };
 Status session_begin(Session* session, const FillRequest& request);
 
-// Computes the log-probability of every token but the first, starting with an empty cache. Pruned like generation; if
-// neurons are selected per prompt, the first quarter of the tokens is the prompt. Causal models only.
+// Computes the log-probability of every token but the first, starting with an empty cache. Steps are pruned as in a
+// generation; if neurons are selected per prompt, the first quarter of the tokens is the prompt. Causal models only.
 struct ScoreRequest {
   std::span<const int32_t> tokens;
   bool compare = false;  // also evaluate the dense model
@@ -261,8 +260,8 @@ struct EmbedRequest {
 };
 Status session_begin(Session* session, const EmbedRequest& request);
 
-// Learns what EPDP may skip, from at least kMinCalibrationTokens tokens of representative text. Takes seconds. Without
-// tokens it resumes a calibration that another activity interrupted; kBadState if there is none.
+// Learns what EPDP may skip from representative text of at least kMinCalibrationTokens tokens, which takes seconds.
+// Without tokens, resumes a calibration that another activity interrupted; kBadState if there is none.
 struct CalibrateRequest {
   std::span<const int32_t> tokens = {};
 };
@@ -275,9 +274,9 @@ inline constexpr uint32_t kMinCalibrationTokens = 256;
 struct SaveRequest {};
 Status session_begin(Session* session, const SaveRequest& request);
 
-// Restores a saved state of `bytes` bytes into the least recently used sequence. Any bytes are handled: kTruncated,
-// kBadFormat, kUnsupportedVersion, kBadInput (another model or KvType), kContextOverflow. After an error in the first
-// 40 bytes the cache is unchanged; after a later one the sequence is empty.
+// Restores a saved state of `bytes` bytes into the least recently used sequence. The bytes need not be trusted. Errors:
+// kTruncated, kBadFormat, kUnsupportedVersion, kBadInput (another model or KvType), kContextOverflow. After an error in
+// the first 40 bytes the cache is unchanged; after a later one the sequence is empty.
 struct RestoreRequest {
   uint64_t bytes = 0;
 };
@@ -293,17 +292,17 @@ CAMELGPT_ENUM(ActivityState, "done", "more", "needsWeights")
 struct ActivityProgress {
   ActivityState state = ActivityState::kDone;
   uint64_t processed = 0;  // by this call: tokens evaluated or chosen, masks decided, bytes transferred
-  uint64_t remaining = 0;  // tokens to evaluate, calibration steps, or bytes; of a generation those of its prompt
+  uint64_t remaining = 0;  // tokens to evaluate (of a generation: of its prompt), calibration steps, or bytes
 };
 extern const Record kActivityProgressRecord;
 
-// Advances the activity. `budget` limits the work of one call: tokens to evaluate; for kSave the bytes to write to the
-// staging buffer; for kRestore the bytes at the start of the staging buffer to take. A generation first evaluates its
-// prompt, then chooses one token per call. Non-causal models evaluate a text in a single call. Calibration ignores the
-// budget. An error ends the activity. kBadState if no activity is running.
+// Advances the activity. `budget` limits the work of one call: the tokens to evaluate, the bytes of a SaveRequest to
+// write to the staging buffer, or the bytes of a RestoreRequest to read from its start. A generation first evaluates
+// its prompt, then chooses one token per call. Non-causal models evaluate a text in a single call. Calibration ignores
+// the budget. An error ends the activity. kBadState if no activity is running.
 Status session_continue(Session* session, uint32_t budget, ActivityProgress* progress);
 
-// What ActivityProgress::remaining would report now.
+// The current value of ActivityProgress::remaining.
 uint64_t session_remaining(const Session* session);
 
 // --- results of generations ---
@@ -321,7 +320,7 @@ struct TokenProbability {
 };
 extern const Record kTokenProbabilityRecord;
 
-// The last call of session_continue() on a generation.
+// The result of the last session_continue() on a generation.
 struct GenerationStep {
   int32_t token = -1;  // the token that was chosen; -1 if none was
   float logprob = 0;   // NaN unless GenerationOptions::logprobs asks for it
@@ -337,7 +336,7 @@ std::span<const TokenProbability> session_top_tokens(const Session* session);
 // Prompt tokens that were already in the cache.
 uint32_t session_reused_tokens(const Session* session);
 
-// Draft verification in this generation.
+// Statistics of draft verification in this generation.
 struct DraftCounts {
   uint64_t batches = 0;   // forward passes with drafts
   uint64_t drafted = 0;   // draft tokens in them
@@ -351,68 +350,68 @@ inline constexpr uint32_t kShiftKept = 32;
 
 // --- results of other activities; empty, or kBadState, unless the activity is done ---
 
-// The distribution at a position after PredictRequest::prompt_count: *logprob of `token` (none if negative), and the
-// `top` (at most kMaxLogprobs) most probable tokens in session_top_tokens(). kBadInput for other positions and unknown
-// tokens.
+// Computes the distribution at a position from PredictRequest::prompt_count on: the log-probability of `token` (of
+// token 0 if negative) in *logprob, and the `top` (at most kMaxLogprobs) most probable tokens in session_top_tokens().
+// kBadInput for other positions and unknown tokens.
 Status session_predict(Session* session, uint32_t position, int32_t token, uint32_t top, float* logprob);
 
-// The tokens of a FillRequest without masks.
+// The tokens of a FillRequest, with every mask replaced.
 std::span<const int32_t> session_filled(const Session* session);
 
 struct TokenScore {
   float logprob;        // of the given token, nats
-  int32_t best;         // the most probable token instead
-  float dense_logprob;  // the same of the dense model if ScoreRequest::compare
-  int32_t dense_best;
-  float kl;  // divergence of the pruned distribution from the dense one, nats
+  int32_t best;         // the most probable token
+  float dense_logprob;  // of the given token in the dense model, if ScoreRequest::compare
+  int32_t dense_best;   // the most probable token of the dense model
+  float kl;             // KL divergence of the pruned distribution from the dense one, nats
 };
 extern const Record kTokenScoreRecord;
-// One for each token of the ScoreRequest but the first.
+// The scores of all tokens of the ScoreRequest but the first.
 std::span<const TokenScore> session_scores(const Session* session);
 
 // The vector [hidden] of an EmbedRequest.
 std::span<const float> session_embedding(const Session* session);
 
-// Bytes of the answer so far, or of the scored tokens, in a byte-level model; -1 in models with a vocabulary.
+// The size of the answer so far, or of the scored tokens, in bytes; -1 unless the model is byte-level.
 int64_t session_bytes(const Session* session);
 
-// Tokens of the most recently used text that the cache holds: what SaveRequest would save.
+// The number of cached tokens of the most recently used text, which a SaveRequest would save.
 uint32_t session_cached_tokens(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- pruning
 
-// Chooses what EPDP may skip; the running activity ends. Until a calibration or a sidecar says what is safe to skip,
-// steps are dense. kBadOption names the option and its range; kBadState if the model was loaded without memory for it.
-// Byte-level models stay dense.
+// Sets what EPDP may skip, and ends the running activity. Steps stay dense until a calibration or a sidecar says what
+// is safe to skip. kBadOption names the option and its range; kBadState if the load reserved no memory for it.
+// Byte-level models always stay dense.
 Status session_set_pruning(Session* session, const PruneOptions& options);
 
 // Declares that the model was trained to answer with this share of its neurons (PruneOptions::ffn); 0: it was not. The
-// sidecar records it, and the modes then keep only these if memory was reserved for it. Called before a calibration, or
-// instead of one if the output head is too small to be pruned.
+// sidecar records the share, and the modes then compute only these neurons if memory was reserved for them. Call it
+// before a calibration, or instead of one if the output head is too small to be pruned.
 Status session_set_trained_ffn(Session* session, float ffn);
 
-// Appends the sidecar (model.epdp): what a calibration learned. kBadState before a calibration.
+// Appends the sidecar (model.epdp), the result of a calibration. kBadState before a calibration.
 Status session_sidecar(const Session* session, Buffer<char>* bytes);
 // Uses a sidecar instead of calibrating. kBadFormat, kTruncated, kUnsupportedVersion; kBadInput if it belongs to
 // another model.
 Status session_use_sidecar(Session* session, std::span<const uint8_t> bytes);
 
-// What the latest generation skipped.
+// Statistics of EPDP in the latest generation.
 struct PruneReport {
   bool calibrated;
-  bool has_large_head;      // whether the output head is large enough to be pruned
-  bool head_reserved;       // whether there is memory for a pruned head
-  uint32_t head_rows;       // rows of the output head that a step scores exactly now
-  uint32_t kv_tokens;       // positions that attention may read in the last step
-  float ffn_kept;           // share of the FFN's neurons that were computed, 0 to 1: 1 unless the gate is a ReLU or
-                            // they were chosen for the prompt
-  uint64_t macs_per_token;  // multiply-adds of a decode step in matrices, mean; closed gates count as computed
-  uint64_t macs_per_token_dense;       // of a dense step
-  uint64_t drift_checks;               // dense steps beside pruned ones
-  uint64_t drift_events;               // checks that found too much drift: more is kept from then on
-  float mean_kl;                       // mean of the checks, nats a token; negative if there was none
-  uint64_t drafted;                    // tokens that were evaluated as drafts
-  uint64_t accepted;                   // drafts that were chosen
+  bool has_large_head;  // whether the output head is large enough to be pruned
+  bool head_reserved;   // whether there is memory for a pruned head
+  uint32_t head_rows;   // rows of the output head that a step currently scores exactly
+  uint32_t kv_tokens;   // positions that attention was allowed to read in the last step
+  float ffn_kept;       // share of the feed-forward neurons that were computed, 0 to 1; less than 1 only if the gate
+                        // is a ReLU or neurons were selected for the prompt
+  uint64_t macs_per_token;        // mean multiply-adds of a decode step in matrices; closed gates count as computed
+  uint64_t macs_per_token_dense;  // of a dense step
+  uint64_t drift_checks;          // pruned steps that were compared with a dense one
+  uint64_t drift_events;          // checks that found too much drift; later steps prune less
+  float mean_kl;                  // mean KL divergence of the checks, nats a token; negative if there was none
+  uint64_t drafted;               // tokens that were evaluated as drafts
+  uint64_t accepted;              // drafts that were chosen
   MeasuredCost costs[kMeasuredCosts];  // of the modes exact, balanced and aggressive; zero before a calibration
 };
 extern const Record kPruneReportRecord;
