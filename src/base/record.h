@@ -1,8 +1,9 @@
-// Tables of fields: what a program knows about a plain struct without its type.
+// Tables that describe the fields of plain structs.
 //
-// A table stands in a .cpp file beside its struct. Each row names a member; its place and type come from the struct,
-// its default from a default-constructed struct. From the tables come the checks of options, and, printed by
-// bindings/print_records.cpp, the TypeScript types, the defaults, the flags of the CLI and docs/options.md.
+// The table of a struct is in a .cpp file next to it. Each row names a member; the offset and type are taken from the
+// struct, the default from a default-constructed one. record_check() checks options by their table. The TypeScript
+// types, the defaults, the flags of the CLI and docs/options.md are generated from the output of
+// bindings/print_records.cpp.
 #pragma once
 
 #include <cstddef>
@@ -24,14 +25,14 @@ struct EnumNames {
 
 struct Record;
 
-// What a field may hold. Only what applies to the field's type is set.
+// The values that a field accepts. Members that do not apply to the field's type keep their defaults.
 struct Values {
   double min = 0, max = 0;  // 64-bit integers are compared as doubles, so their ranges end at 2^53 - 1
   bool min_excluded = false, max_excluded = false;
-  bool checked = false;           // whether there is a range
+  bool checked = false;           // whether the range applies
   bool zero_means_unset = false;  // 0 is accepted as "not given", though the range excludes it
   bool negative_means_none = false;
-  const EnumNames* names = nullptr;  // of the field's numbers; of an array of records: of its elements
+  const EnumNames* names = nullptr;  // of an enum's values, or of the elements of an array of records
   const Record* record = nullptr;
   bool inlined = false;  // the record's fields count as fields of the outer one
   uint32_t count = 1;
@@ -43,7 +44,7 @@ struct Values {
   }
 };
 
-// The largest count that an option accepts. Texts name no upper end then.
+// The largest count that an option accepts. Messages and help texts do not mention it.
 inline constexpr double kAnyCount = 2147483647;
 
 constexpr Values range(double min, double max) { return {.min = min, .max = max, .checked = true}; }
@@ -63,7 +64,7 @@ constexpr Values array_of(const Record& record, const EnumNames& names) {
 }
 
 struct Field {
-  const char* name;  // as in C++; users know it in camelCase
+  const char* name;  // as in C++; users see it in camelCase
   const char* help;  // null unless CAMELGPT_RECORD_WORDS is defined
   size_t offset;
   FieldType type;
@@ -72,19 +73,19 @@ struct Field {
 
 struct Record {
   const char* name;    // the struct
-  const char* option;  // what the names of its fields follow in messages, "epdp." for example
+  const char* option;  // prefix of the fields' names in messages, for example "epdp."
   std::span<const Field> fields;
   size_t size;
   const char* help;      // null unless CAMELGPT_RECORD_WORDS is defined
   const void* defaults;  // likewise: a default-constructed struct
 };
 
-// kBadOption names the first field whose value is outside its range (NaN always is) or whose enum has no such number,
-// with the range and the value found.
+// kBadOption for the first field whose value is out of range (NaN always is) or not a value of its enum. The error has
+// the name of the field, the range and the value.
 Status record_check(const Record& record, const void* value);
-// The same for an enum that is not in a record.
+// The same as record_check(), but for an enum outside a record.
 Status enum_check(const EnumNames& names, const char* option, uint32_t value);
-// The error of both, for ranges that depend on a model.
+// Returns the error of record_check(), for ranges that depend on the model.
 Status option_out_of_range(const char* option, double found);
 
 template <typename T>
@@ -109,7 +110,7 @@ constexpr FieldType field_type() {
   }
 }
 
-// Words are for the program that prints the tables. They would be dead weight in the engine.
+// Only the program that prints the tables needs help texts and defaults; the engine is built without them.
 #ifdef CAMELGPT_RECORD_WORDS
 template <typename T>
 inline constexpr T kDefaultRecord{};
@@ -120,7 +121,7 @@ inline constexpr T kDefaultRecord{};
 #define CAMELGPT_DEFAULTS(Struct) nullptr
 #endif
 
-// A row of a table. `help` is one line for --help; a last sentence "Default: ..." replaces the number of the default.
+// A row of a table. `help` is one line for --help; a final sentence "Default: ..." replaces the default's value.
 #define CAMELGPT_FIELD(Struct, member, values, help)                                                             \
   ::camelgpt::Field {                                                                                            \
     #member, CAMELGPT_WORDS(help), offsetof(Struct, member), ::camelgpt::field_type<decltype(Struct::member)>(), \
@@ -129,7 +130,7 @@ inline constexpr T kDefaultRecord{};
 #define CAMELGPT_RECORD(Struct, option, fields, help) \
   ::camelgpt::Record { #Struct, option, fields, sizeof(Struct), CAMELGPT_WORDS(help), CAMELGPT_DEFAULTS(Struct) }
 
-// kPruneModeNames of the enum PruneMode, for example.
+// Defines the EnumNames of an enum, for example kPruneModeNames of PruneMode.
 #define CAMELGPT_ENUM(Enum, ...)                                 \
   inline constexpr const char* k##Enum##Texts[] = {__VA_ARGS__}; \
   inline constexpr ::camelgpt::EnumNames k##Enum##Names = {#Enum, k##Enum##Texts};

@@ -1,4 +1,4 @@
-// What EPDP (Eager Precached Dynamic Pruning) may leave out of a step.
+// Options of EPDP (Eager Precached Dynamic Pruning): how much a step may skip.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 namespace camelgpt {
 
 enum class PruneMode : uint8_t {
-  kOff,         // nothing: the dense model, bit for bit
-  kExact,       // as much as leaves nearly every greedy answer the same (docs/epdp.md)
+  kOff,         // the dense model, bit for bit
+  kExact,       // nearly every greedy answer is unchanged (docs/epdp.md)
   kBalanced,    // mean KL divergence of at most 0.02 nats a token from the dense model
-  kAggressive,  // 0.1
+  kAggressive,  // the same, but at most 0.1
   kCustom,      // the numbers of PruneOptions
 };
 CAMELGPT_ENUM(PruneMode, "off", "exact", "balanced", "aggressive", "custom")
@@ -22,11 +22,11 @@ struct PruneOptions {
   uint32_t head_rows = 0;  // rows of the output head that a step scores exactly; 0: all
   float margin = 0;        // nats: all rows are scored if the best logit leads the unselected rows by less than this
   uint32_t kv_tokens = 0;  // positions that attention reads in a layer, in whole pages; 0: all
-  float ffn = 0;           // share of the neurons of the feed-forward networks, the most important ones for the prompt;
-                           // 0 or 1: all
-  bool drafts = false;     // verify text that is likely to repeat as a batch
-  float max_kl = 0;        // nats a token, mean: the drift guard prunes less above it (above 2.5 times it if attention
-                           // is pruned too); 0: disabled
+  float ffn = 0;           // share of the feed-forward neurons to compute, the most important ones for the prompt; 0 or
+                           // 1: all
+  bool drafts = false;     // evaluate text that is likely to repeat in batches
+  float max_kl = 0;        // mean KL divergence, nats a token, above which the drift guard prunes less (2.5 times this
+                           // if attention is pruned too); 0: disabled
   PruneMode mode = PruneMode::kCustom;  // any other mode replaces the numbers
 };
 extern const Record kPruneOptionsRecord;
@@ -35,7 +35,7 @@ extern const Record kPruneOptionsRecord;
 struct MeasuredCost {
   uint32_t head_rows;  // scored exactly
   float kl;            // mean, nats a token
-  float top1;          // share of the tokens whose most probable one is the dense model's, 0 to 1
+  float top1;          // share of the steps whose most probable token is that of the dense model, 0 to 1
 };
 inline constexpr uint32_t kMeasuredCosts = 3;
 extern const Record kMeasuredCostRecord;
@@ -46,24 +46,24 @@ PruneOptions prune_options(PruneMode mode, const ModelConfig& config);
 // kBadOption names the option, its range and the value.
 Status check_prune_options(const PruneOptions& options, const ModelConfig& config);
 
-// Memory that pruning needs beside the model.
+// Pruning features to reserve memory for.
 struct PruneRoom {
-  bool head;       // for a pruned output head
-  bool attention;  // for comparing pruned attention with the dense model
-  float ffn;       // for this share of the neurons; 0 or 1: none
+  bool head;       // a pruned output head
+  bool attention;  // the comparison of pruned attention with the dense model
+  float ffn;       // a copy of this share of the neurons; 0 or 1: none
 };
 // `trained_ffn`: the share of its neurons that the model was trained to answer with, which the modes keep; 0: all.
 PruneRoom prune_room(const PruneOptions& options, float trained_ffn);
 
-// What a load needs to know of a sidecar. The rest is checked when the model is there (session_use_sidecar).
+// The properties of a sidecar that a load depends on. session_use_sidecar() checks the rest once the model is loaded.
 struct SidecarInfo {
   bool used = false;          // whether the options prune anything that the sidecar describes
-  uint64_t header_bytes = 0;  // size of the header of the model's file, for eager loading; 0: no eager loading
-  float trained_ffn = 0;      // see prune_room; 0: not trained for it
+  uint64_t header_bytes = 0;  // size of the header of the model's file; 0: no eager loading
+  float trained_ffn = 0;      // see prune_room(); 0: the model was not trained for it
 };
 extern const Record kSidecarInfoRecord;
 
-// `bytes`: the first ones of the file, at least kSidecarHeaderBytes. Nothing is known of a file of another format or
+// `bytes`: the beginning of the file, at least kSidecarHeaderBytes. Sets only `used` for a file of another format or
 // version.
 SidecarInfo sidecar_info(std::span<const uint8_t> bytes, const PruneOptions& options);
 inline constexpr size_t kSidecarHeaderBytes = 96;
