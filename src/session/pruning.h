@@ -1,4 +1,4 @@
-// EPDP in a session: what it keeps for the model, and what it keeps for each sequence.
+// EPDP in a session: its state for the model and for each sequence.
 #pragma once
 
 #include "prune/calibration.h"
@@ -11,26 +11,25 @@ struct MemoryOptions;
 struct Sequence;
 struct Session;
 
-// The part that lies in the arena.
+// EPDP's memory in the arena.
 struct PruneMemory {
-  bool head_reserved = false;  // memory for a pruned output head was taken
+  bool head_reserved = false;  // memory for a pruned output head is reserved
   PrunedHead head;
   PromptNeurons neurons;
-  std::span<float>
-      dense;  // [vocabulary] logits of the dense step beside the pruned one; empty if nothing can be pruned
+  std::span<float> dense;  // [vocabulary] logits to compare with those of a dense step; empty if nothing can be pruned
 };
 
 struct Pruning {
   PruneOptions options;
-  bool by_mode = false;                  // the options are those of a mode
-  const Sequence* neurons_of = nullptr;  // whose prompt memory.pruning.neurons were selected for
+  bool by_mode = false;                  // whether the options are those of a mode
+  const Sequence* neurons_of = nullptr;  // memory.pruning.neurons were selected for the prompt of this sequence
   Calibration calibration;
-  Buffer<int32_t> text;        // what the calibration learns from
-  uint32_t text_next = 0;      // its first token that is not evaluated yet
+  Buffer<int32_t> text;        // tokens of the calibration text
+  uint32_t text_next = 0;      // first token that is not evaluated yet
   uint32_t window_length = 0;  // tokens of the current window in the cache; 0: a new window begins
 };
 
-// The pruning of one sequence's steps.
+// The state of EPDP in the steps of one sequence.
 struct StepPruning {
   DriftGuard guard;
   uint32_t prompt_end = 0;         // tokens before this position are the prompt that neurons are selected for
@@ -45,39 +44,40 @@ struct StepPruning {
   uint64_t skipping_steps = 0;  // steps on the selected neurons
 };
 
-// Takes memory for pruning from the arena, or measures it.
+// Takes EPDP's memory from the arena, or measures it.
 void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
                      PruneMemory* memory);
 
 // Whether steps skip anything.
 bool pruning_is_active(const Session& session);
-// Whether neurons are selected for each prompt. The prompt must then be evaluated while they are observed.
+// Whether neurons are selected for each prompt, and therefore observed while the prompt is evaluated.
 bool pruning_observes_prompt(const Session& session);
-// Whether the neurons are those of this sequence, so that its cached prompt can be reused.
+// Whether the selected neurons, if any, are those of this sequence, so that its cached prompt can be reused.
 bool pruning_knows_sequence(const Session& session, const Sequence& sequence);
-// A text begins: its first `prompt` tokens are the prompt, the first `reused` of them are in the cache.
+// Resets the state for a new text: its first `prompt` tokens are the prompt, of which the first `reused` are cached.
 void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused);
-// Whether a single token would be evaluated with part of the context or of the neurons now.
+// Whether evaluating a single token now would skip part of the context or some of the neurons.
 bool pruning_limits_steps(const Session& session, const Sequence& sequence);
-// Evaluates tokens that follow the cache; a single one after the prompt is pruned as the options say.
+// Evaluates the tokens that follow the cached ones. A single token after the prompt is pruned according to the options.
 void pruning_forward(Session* session, Sequence* sequence, std::span<const int32_t> tokens, uint32_t outputs);
-// Pruned logits of an output of the last pruning_forward. False: weights are missing; loader->missing lists them, or is
-// empty if the whole output head is needed.
+// Computes the logits of an output of the last pruning_forward(), pruned if possible. Returns false if weights are
+// missing: loader->missing lists them, or is empty if the whole output head is needed.
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output);
-// Dense logits of an output of the last pruning_forward; for the last token its keys and values become dense too.
+// Computes the dense logits of an output of the last pruning_forward(). If its pass skipped anything, the last token is
+// evaluated again, so that its keys and values are dense too.
 void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output);
 
 // --- eager loading (eager_head.cpp) ---
 
-// Pruned logits with `rows` exact rows of the output head. Returns their margin.
+// Computes pruned logits with `rows` exact rows of the output head. Returns their margin.
 float score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows);
-// Whether the rows of the output head that a pruned step needs are in place; otherwise loader->missing lists them. If a
-// few rows decide the step, their logits are in the workspace: *scored.
+// Whether the rows of the output head that a pruned step needs are in place; otherwise loader->missing lists them.
+// *scored: a few rows have decided the step, and its logits are in the workspace.
 bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows, bool* scored);
 
 // --- sidecar (calibrate.cpp) ---
 
-// The output head is complete. kBadInput if the sidecar in use belongs to another model.
+// Called when the output head is complete. kBadInput if the sidecar in use belongs to another model.
 Status pruning_check_head(Session* session);
 
 }  // namespace camelgpt

@@ -1,6 +1,6 @@
 // The structures of a Session. Only src/session/ includes this file; callers use camelgpt.h.
 //
-// A Session has three owners of state: a Loader, which exists until all weights are in place; the model, which is
+// The state of a Session has three owners: a Loader, which exists until all weights are in place; the model, which is
 // read-only from then on; and the Sequences, one for each cached text. Functions that work on a text take its Sequence.
 #pragma once
 
@@ -27,20 +27,20 @@ namespace camelgpt {
 
 inline constexpr size_t kStagingBytes = 1u << 20;
 
-// What loading needs. Freed when the last weight is in place.
+// The state of a load. Freed when the last weight is in place.
 struct Loader {
-  GgufReader reader;  // of the first file; in the end it holds the tensors of all files
+  GgufReader reader;  // of the first file; its header collects the tensors of all files
   GgufSplit split;
   GgufReader next_reader;      // of a later file of a split model
   size_t split_remaining = 0;  // SplitState::remaining
-  size_t staged_from = 0;      // the bytes of the header's last piece that follow the header: [staged_from, staged_end)
+  size_t staged_from = 0;      // tensor data that arrived with the header's end: staging[staged_from, staged_end)
   size_t staged_end = 0;
-  uint64_t padding_remaining = 0;  // bytes between the header and the tensor data that are still to be skipped
+  uint64_t padding_remaining = 0;  // bytes still to skip between the header and the tensor data
   WeightStream weights;
-  Buffer<FileRange> missing;  // rows of tensor data that the last step needs
+  Buffer<FileRange> missing;  // rows that the last step lacked
 };
 
-// A generation in a sequence.
+// The state of a generation in a sequence.
 struct Generation {
   GenerationOptions options;
   uint32_t reused = 0;        // prompt tokens that were in the cache
@@ -57,7 +57,7 @@ struct Generation {
   uint32_t top_count = 0;
 };
 
-// One cached text and everything that continues it.
+// One cached text and the state that is needed to continue it.
 struct Sequence {
   KvCache cache;
   std::span<int32_t> history;   // [context] prompt, answer, then drafts; the first cache.length tokens are evaluated
@@ -73,10 +73,10 @@ struct Sequence {
   StepPruning pruning;
   Generation generation;
   Buffer<char> new_text;  // of the last token, before stop strings are matched
-  Buffer<char> text;      // what the last step shows
+  Buffer<char> text;      // visible text of the last step
 };
 
-// Everything that lies in the arena, in one list: planning measures it, allocation fills it in.
+// Everything in the arena. Planning measures it, allocation fills it in.
 struct ModelMemory {
   Model model;
   Workspace workspace;
@@ -91,13 +91,13 @@ struct ModelMemory {
 
 enum class ActivityKind : uint8_t { kNone, kGenerate, kPredict, kFill, kScore, kEmbed, kCalibrate, kSave, kRestore };
 
-// What a session works on. Results stay readable after is_done until the next activity begins.
+// The activity of a session. Results stay readable after is_done until the next activity begins.
 struct Activity {
   ActivityKind kind = ActivityKind::kNone;
   Sequence* sequence = nullptr;
   bool is_done = false;
   uint32_t first_output = 0;  // kPredict: position of the first hidden state; the prompt's length until it is evaluated
-  uint32_t masks = 0, step = 0, steps = 0;  // kFill: masks at first, steps done, steps in all
+  uint32_t masks = 0, step = 0, steps = 0;  // kFill: initial masks, completed steps, total steps
   bool compares = false;                    // kScore
   Pooling pooling = Pooling::kMean;         // kEmbed
   bool normalizes = false;
@@ -107,7 +107,7 @@ struct Session {
   LoadState state = LoadState::kHeader;
   Buffer<uint8_t> staging;  // [kStagingBytes]
   std::unique_ptr<Loader> loader;
-  uint32_t files = 0;  // of the model, when all headers are complete
+  uint32_t files = 0;  // number of files of the model, set when all headers are complete
   uint64_t file_bytes = 0;
   uint64_t data_position = 0;  // where the tensor data begins in the file
 
@@ -163,23 +163,23 @@ void want_row(Session* session, const Panel& matrix, uint32_t row);
 
 // --- memory (memory.cpp) ---
 
-// The plan for plan->context_length positions, whether it fits or not.
+// Computes the plan for plan->context_length positions, without comparing it with the limit.
 Status measure_memory(const Session& session, const MemoryOptions& options, bool halves, MemoryPlan* plan);
 // Takes the plan's memory from the allocated arena and hands it to the model and the sequences.
 Status take_memory(Session* session, const MemoryOptions& options, uint32_t context, WeightBinder* binder);
 
 // --- sequences (sequences.cpp) ---
 
-// The sequence in which a prompt continues, marked as used; *reused is the number of its leading tokens that the cache
-// holds. It is the sequence with the longest common prefix, or the least recently used one with a copy of that prefix.
+// Chooses the sequence for a prompt and marks it as used: the one with the longest common prefix, or the least recently
+// used one with a copy of that prefix. *reused: the length of the prefix.
 Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused);
 // The least recently used sequence, marked as used.
 Sequence* take_oldest_sequence(Session* session);
 Sequence* latest_sequence(Session* session);
 const Sequence* latest_sequence(const Session* session);
-// Tokens of a sequence that a prompt could continue.
+// The number of leading tokens of a sequence that a prompt could reuse.
 uint32_t held_tokens(const Session& session, const Sequence& sequence);
-// Every token id that a sweep of the chunk table must keep.
+// All token ids that a sweep of the chunk table must keep.
 std::span<const int32_t> kept_chunks(const Session& session);
 // Makes these tokens the history of a sequence with an empty cache. Errors: those of check_tokens and does_not_fit.
 Status begin_text(Session* session, std::span<const int32_t> tokens, Sequence** sequence);
@@ -188,12 +188,12 @@ void forget_text(Sequence* sequence);
 
 // kBadInput if an id is not a token of the model.
 Status check_tokens(const Session& session, std::span<const int32_t> tokens);
-// kContextOverflow, or kBadInput for an empty text.
+// The error for a text that does not fit: kContextOverflow, or kBadInput if it is empty.
 Status does_not_fit(const Session& session, size_t tokens, size_t limit);
-// Every token is forbidden.
+// The error for a step in which every token is forbidden.
 Status no_token();
 
-// --- activities; each file continues its own kinds ---
+// --- activities, each in a file of its own ---
 
 Status generation_continue(Session* session, uint32_t budget, ActivityProgress* progress);
 Status predict_continue(Session* session, ActivityProgress* progress);
@@ -207,7 +207,7 @@ uint64_t calibrate_remaining(const Session& session);
 
 // Checks the options and prepares the sequence's sampler, stop strings and biases for them.
 Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence);
-// The next token of a masked model's answer; decides a block of masks if none is pending.
+// Returns the next token of a masked model's answer in *token. Decides a block of masks if no token is pending.
 Status masked_next(Session* session, Sequence* sequence, int32_t* token);
 
 }  // namespace camelgpt

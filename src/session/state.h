@@ -1,4 +1,4 @@
-// A saved state in transfer: the text in the cache with its keys and values. docs/formats.md describes the bytes.
+// The transfer of a saved state: the cached text with its keys and values. docs/formats.md describes the bytes.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ struct StateTransfer {
   Buffer<uint8_t> text;
   uint64_t remaining = 0;  // bytes still to transfer
   uint32_t section = 0;    // 0: the header, 1: the text, then the sections of the cache
-  size_t offset = 0;       // bytes of the section that are transferred
+  size_t offset = 0;       // bytes of the section transferred so far
 };
 
 }  // namespace camelgpt

@@ -1,4 +1,4 @@
-// What a token id is: an entry of a vocabulary, or a chunk of bytes in a byte-level model.
+// The two forms of tokens: entries of a vocabulary, and chunks of bytes in a byte-level model.
 #pragma once
 
 #include <cstdint>
@@ -17,26 +17,26 @@ struct Session;
 struct TokenForm {
   // Whether the id is a token of the model.
   bool (*is_valid)(const Session& session, int32_t token);
-  // What is_valid expects, for messages.
+  // Adds the valid ids to an error message.
   Status (*invalid)(const Session& session, Status status);
   // The bytes of a token, empty for an unknown id.
   std::string_view (*piece)(const Session& session, int32_t token);
-  // Control tokens are not part of the visible text.
+  // Whether the token is left out of visible text.
   bool (*is_control)(const Session& session, int32_t token);
   // Prepares the sequence's sampler for options that it already holds: forbidden tokens, unsupported options.
   Status (*configure)(Session* session, const GenerationOptions& options, Sequence* sequence);
   // Adds a logit bias.
   Status (*add_bias)(Sequence* sequence, int32_t token, float bias);
-  // Tells the sampler's penalties of a token.
+  // Counts a token for the sampler's penalties.
   void (*accept)(Sequence* sequence, int32_t token);
   // Chooses from the logits in the workspace; -1 if every token is forbidden.
   int32_t (*choose)(Session* session, Sequence* sequence);
-  // Fills in the log-probabilities of the chosen token that the options ask for.
+  // Stores the log-probabilities that the options request: of the chosen token and of the most probable ones.
   void (*report)(Session* session, Sequence* sequence, int32_t token);
-  // Bytes that the tokens represent; -1 for a vocabulary.
+  // The number of bytes in the tokens; -1 for a vocabulary.
   int64_t (*bytes)(const Session& session, std::span<const int32_t> tokens);
 
-  // Saved states: the bytes of a text of `length` tokens (between these limits), to and from token ids.
+  // Saved states: the minimum and maximum size in bytes of a text of `length` tokens, and its conversion.
   uint64_t (*min_state_bytes)(uint64_t length);
   uint64_t (*max_state_bytes)(uint64_t length);
   Status (*write)(const Session& session, std::span<const int32_t> tokens, Buffer<uint8_t>* bytes);
