@@ -1,10 +1,10 @@
-// The activity of a session: its progress, and the dispatch to the file of its kind.
+// Dispatches the activity of a session to the file of its kind, and reports progress.
 #include "session/session.h"
 
 namespace camelgpt {
 namespace {
 
-// Tokens of the sequence's history that are not evaluated yet.
+// The number of tokens before `end` that are not evaluated yet.
 uint64_t unevaluated(const Sequence& sequence, uint32_t end) {
   return sequence.cache.length < end ? end - sequence.cache.length : 0;
 }

@@ -1,4 +1,4 @@
-// Text → what EPDP may skip: calibration in short steps, and its result as a sidecar.
+// A calibration text → the tables of EPDP, in short steps; the tables ↔ a sidecar.
 #include <algorithm>
 
 #include "session/session.h"
@@ -6,8 +6,8 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kWindow = 512;        // tokens of one context of the calibration text
-constexpr uint32_t kStepsPerBatch = 64;  // evaluating a batch takes about as long as this many steps
+constexpr uint32_t kWindow = 512;        // tokens of the calibration text that share a context
+constexpr uint32_t kStepsPerBatch = 64;  // evaluating a batch takes about as long as this many steps of the analysis
 
 Status no_memory_reserved() {
   Status status = make_error(ErrorCode::kBadState, "The model was loaded without memory for this pruning.");
@@ -22,7 +22,7 @@ Status nothing_to_prune(const Session& s) {
   return with_found(status, "%u tokens, width %u", config_of(s).vocabulary, config_of(s).hidden);
 }
 
-// Errors unless there is memory for a pruned output head, and the head is large enough.
+// Returns an error unless memory is reserved for a pruned output head and the head is large enough.
 Status expect_prunable_head(const Session& s) {
   if (!s.memory.pruning.head_reserved) return no_memory_reserved();
   return s.memory.pruning.head.rank == 0 ? nothing_to_prune(s) : Status{};
@@ -33,7 +33,7 @@ Status expect_calibratable(const Session& s) {
   return expect_prunable_head(s);
 }
 
-// Modes skip the neurons that the model was trained to do without, if memory was reserved for the rest.
+// In a mode, skips the neurons that the model was trained to do without, if memory was reserved for the others.
 void take_trained_ffn(Session* s) {
   const float ffn = s->pruning.calibration.result.ffn;
   const uint32_t kept = kept_neurons(config_of(*s), ffn);

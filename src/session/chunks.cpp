@@ -1,4 +1,4 @@
-// Tokens of a byte-level model: chunks of bytes, whose ids the session's chunk table assigns.
+// The tokens of a byte-level model: chunks of bytes, to which the session's chunk table assigns ids.
 #include <algorithm>
 #include <cmath>
 
@@ -34,8 +34,8 @@ Status add_bias(Sequence*, int32_t, float) { return needs_vocabulary("logitBias"
 
 void accept(Sequence*, int32_t) {}  // the sampler chooses bytes
 
-// Interns bytes; when the table is full, drops chunks that no cached text contains. Cached texts fill at most half of
-// it.
+// Interns bytes. If the table is full, drops the chunks that no cached text contains: cached texts fill at most half of
+// the table.
 int32_t intern(Session* s, std::string_view bytes) {
   const int32_t id = chunks_intern(bytes, &s->chunks);
   if (id >= 0) return id;
@@ -60,7 +60,7 @@ int32_t choose(Session* s, Sequence* sequence) {
   return intern(s, {bytes, count});
 }
 
-// Only the chosen chunk: there are too many possible ones to rank.
+// Reports only the chosen chunk, because there are too many possible chunks to rank.
 void report(Session* s, Sequence* sequence, int32_t token) {
   uint16_t symbols[kMaxChunkLength];
   const uint32_t count = chunk_symbols(s->chunks, token, symbols);
@@ -77,7 +77,7 @@ int64_t bytes(const Session& s, std::span<const int32_t> tokens) {
   return sum;
 }
 
-// In a saved state a chunk is its length in a byte, then its bytes.
+// In a saved state a chunk is a byte with its length, followed by its bytes.
 uint64_t min_state_bytes(uint64_t length) { return length; }
 uint64_t max_state_bytes(uint64_t length) { return length * uint64_t{1 + kMaxChunkLength}; }
 

@@ -1,5 +1,5 @@
-// Text before all weights have arrived: the layers come first, then the rows of the embedding and output head that
-// steps need, then the rest.
+// Eager loading: generates text before all weights have arrived. The layers come first, then the rows of the embedding
+// and the output head that steps need, then the other rows.
 #include <algorithm>
 
 #include "session/session.h"
@@ -7,8 +7,8 @@
 namespace camelgpt {
 namespace {
 
-// Rows with a gap of at most this many bytes are requested together: on a slow link, with many requests in flight, a
-// request costs about as much time as this many bytes.
+// Rows at most this many bytes apart are requested together: on a slow link with many requests in flight, a request
+// takes about as long as this many bytes.
 constexpr uint64_t kMaxGap = 2 << 10;
 
 FileRange in_file(const Session& s, FileRange range) {
@@ -53,7 +53,7 @@ Status session_feed_rows(Session* session, uint64_t from, size_t size) {
   if (s->state != LoadState::kReady || size > s->staging.size() || from < s->data_position) {
     return make_error(ErrorCode::kBadState, "The load does not take rows now.");
   }
-  if (is_complete(*s)) return {};  // the rows have arrived with the rest
+  if (is_complete(*s)) return {};  // the rows arrived with the other weights
   return weight_stream_put_rows(&s->loader->weights, s->loader->reader.header, from - s->data_position,
                                 {s->staging.data(), size});
 }
@@ -76,7 +76,7 @@ void want_row(Session* session, const Panel& matrix, uint32_t row) {
   if (is_near && wanted.to - missing.back().from <= kStagingBytes) {
     missing.back().to = std::max(missing.back().to, wanted.to);
   } else if (!missing.push_back(wanted)) {
-    return;  // the next call asks for it again
+    return;  // out of memory: the next call requests the row again
   }
 }
 

@@ -8,7 +8,7 @@
 namespace camelgpt {
 namespace {
 
-// Adds the last `count` evaluated tokens, of which the first has this position, to the vector.
+// Pools the hidden states of the last pass into the vector: `count` tokens from position `first` on.
 void pool(Session* s, uint32_t first, uint32_t count) {
   const uint32_t hidden = config_of(*s).hidden;
   const auto state = [&](uint32_t token) { return s->memory.workspace.x.data() + token * padded_rows(hidden); };
@@ -25,7 +25,7 @@ void pool(Session* s, uint32_t first, uint32_t count) {
   }
 }
 
-// Divides the sum by the number of tokens, or by its length.
+// Divides the sum by the number of tokens, or by its own length to normalize it.
 void finish(Session* s, uint32_t tokens) {
   double squares = 0;
   for (const float value : s->embedding) squares += static_cast<double>(value) * static_cast<double>(value);

@@ -1,4 +1,4 @@
-// Prompt → answer: the prompt in batches, then one token per step.
+// A prompt → its answer: evaluates the prompt in batches, then chooses one token per step.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,11 +10,12 @@ namespace camelgpt {
 namespace {
 
 // Of three drafts, this many must be right on average for verification to pay: a batch of four tokens takes 2.4 times
-// as long as one token without a dot product of bytes, and 1.9 times with one. A little more, because guesses are
-// uncertain.
+// as long as one token without byte dot products, and 1.9 times as long with them. The threshold is a little higher,
+// because the estimates are uncertain.
 constexpr float kMinAccepted = 1.8f;
 
-// Evaluates the next `count` tokens before prefill_end, with the logits of the last one. False: rows are missing.
+// Evaluates the next `count` tokens of the prompt, and computes logits if the prompt ends. Returns false if rows are
+// missing.
 bool evaluate_prompt(Session* s, Sequence* q, uint32_t count) {
   Generation& g = q->generation;
   const std::span<const int32_t> tokens = q->history.subspan(q->cache.length, count);
@@ -41,8 +42,8 @@ uint32_t draft(Session* s, Sequence* q) {
   return static_cast<uint32_t>(std::find_if(drafts.begin(), drafts.end(), ends) - drafts.begin());
 }
 
-// Makes the logits after the last token of the history, which may have been evaluated as a draft. False: rows are
-// missing.
+// Computes the logits after the last token of the history, which may have been evaluated as a draft. Returns false if
+// rows are missing.
 bool evaluate_last(Session* s, Sequence* q) {
   Generation& g = q->generation;
   const uint32_t last = q->history_length - 1;
@@ -58,7 +59,7 @@ bool evaluate_last(Session* s, Sequence* q) {
   return !g.logits_due;
 }
 
-// Appends a token to the history. A different draft that was evaluated in its place is dropped from the cache.
+// Appends a token to the history. If a different draft was evaluated at its position, cuts the cache there.
 void extend_history(Sequence* q, int32_t token) {
   const uint32_t position = q->history_length++;
   if (position < q->cache.length) {
@@ -83,12 +84,12 @@ Status next_token(Session* s, Sequence* q, int32_t* token) {
   return {};
 }
 
-// Shows the new text as far as no stop string can begin in it.
+// Appends new_text to the visible text, except for an end that could begin a stop string.
 Status show_new_text(Sequence* q, bool* found) {
   return stop_strings_put(&q->stops, {q->new_text.data(), q->new_text.size()}, &q->text, found);
 }
 
-// Shows the end of the answer: what unfinished characters and stop strings have held back.
+// Ends the answer: shows the text that was held back as an unfinished character or stop string.
 Status finish_text(Sequence* q, FinishReason reason) {
   q->generation.step.finish = reason;
   q->new_text.clear();
@@ -98,7 +99,7 @@ Status finish_text(Sequence* q, FinishReason reason) {
   return found ? Status{} : stop_strings_finish(&q->stops, &q->text);
 }
 
-// The context is full: drops the older half of the text except for its beginning. The rest is evaluated again.
+// Makes room in a full context: drops the older half of the text except for its beginning. The rest is evaluated again.
 void shift_context(Session* s, Sequence* q) {
   const uint32_t first = std::min(kShiftKept, q->cache.context / 4);
   const uint32_t dropped = (q->history_length - first) / 2;
@@ -209,7 +210,7 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   CAMELGPT_TRY(check_tokens(*s, request.prompt));
   const size_t count = request.prompt.size(), context = s->sequences[0].cache.context;
   if (count == 0 || count >= context) return does_not_fit(*s, count, context - 1);
-  // Prepared apart from the cached texts, so that an error leaves them unchanged.
+  // Prepared separately, so that an error leaves the cached texts unchanged.
   Sequence prepared;
   sampler_share(s->memory.sampler, &prepared.sampler);
   CAMELGPT_TRY(configure_generation(s, request.options, &prepared));

@@ -22,7 +22,7 @@ bool print(Buffer<char>* out, const char* format, ...) {
 
 std::string_view view(const Buffer<char>& buffer) { return {buffer.data(), buffer.size()}; }
 
-// The header, while it is in memory.
+// The header; null if it is not in memory.
 const GgufHeader* header_of(const Session& s) {
   const bool has_it = s.state == LoadState::kPlanned || s.state == LoadState::kWeights;
   return has_it ? &s.loader->reader.header : nullptr;
@@ -71,7 +71,7 @@ Status session_tensors_json(const Session* session, bool halves, Buffer<char>* j
     const GgufTensor& tensor = header->tensors[i];
     const bool narrowed = halves && tensor.type == TensorType::kF32 && tensor.dimension_count > 1;
     kept = kept && print(json, "%s{\"name\": \"", i == 0 ? "" : ", ");
-    for (const char c : gguf_name(*header, tensor)) {  // names come from a file: keep only plain characters
+    for (const char c : gguf_name(*header, tensor)) {  // a name in a file can contain anything
       const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
       kept = kept && json->append(plain ? &c : "?", 1);
     }

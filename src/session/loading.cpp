@@ -39,7 +39,7 @@ Status differ(const char* message, const char* format, uint32_t expected, uint32
   return with_found(status, "%u", found);
 }
 
-// The tokenizer must fit the model. A byte-level model gets its chunk table.
+// Checks that the tokenizer fits the model, and reserves the chunk table of a byte-level model.
 Status match_tokenizer(Session* s) {
   const ModelConfig& config = config_of(*s);
   if (s->tokenizer.vocabulary_size > config.vocabulary) {
@@ -60,7 +60,8 @@ Status match_tokenizer(Session* s) {
   return {};
 }
 
-// The header is complete: reads everything that the plan depends on, and checks shapes before any weight arrives.
+// Called when the header is complete. Reads everything that the plan depends on, and checks shapes before any weight
+// arrives.
 Status read_header(Session* s) {
   const GgufHeader& header = s->loader->reader.header;
   s->files = s->loader->split.files;
@@ -81,7 +82,7 @@ Status read_header(Session* s) {
   return measure_memory(*s, {}, true, &plan);
 }
 
-// The state after more weights have arrived.
+// Updates the state after weights have arrived.
 Status end_weights(Session* s) {
   const Loader& loader = *s->loader;
   if (loader.padding_remaining > 0 || !weight_stream_has_rest(loader.weights)) return {};

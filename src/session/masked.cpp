@@ -25,7 +25,8 @@ uint32_t count_masks(const Session& s, std::span<const int32_t> tokens) {
   return static_cast<uint32_t>(std::count(tokens.begin(), tokens.end(), s.tokenizer.mask_token));
 }
 
-// Evaluates history [first, first + count), which sees itself and the tokens before it. Each of its tokens is a step.
+// Evaluates history [first, first + count), whose tokens attend to one another and to those before. Each token counts
+// as a step.
 void evaluate_masked(Session* s, Sequence* q, uint32_t first, uint32_t count) {
   q->cache.length = first;
   pruning_forward(s, q, q->history.subspan(first, count), 0);
@@ -33,8 +34,8 @@ void evaluate_masked(Session* s, Sequence* q, uint32_t first, uint32_t count) {
   q->pruning.skipping_steps += q->pruning.neurons_skipped ? count : 0;
 }
 
-// One step on history [first, first + count): predicts all masks and decides the surest ones, so that after `step` of
-// `steps` steps as many of the original `masks` are decided as the schedule says. *remaining masks are left.
+// Step `step` of `steps` on history [first, first + count): predicts all masks and decides the most certain ones, until
+// masks_decided() of the `masks` before the first step are decided. *remaining: masks that are still undecided.
 Status decide_masks(Session* s, Sequence* q, uint32_t first, uint32_t count, uint32_t masks, uint32_t step,
                     uint32_t steps, uint32_t* remaining) {
   evaluate_masked(s, q, first, count);

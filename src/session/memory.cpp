@@ -6,7 +6,7 @@
 namespace camelgpt {
 namespace {
 
-// Takes every part of ModelMemory from the arena, in the same order for measuring and for real.
+// Takes all of ModelMemory from the arena. Measuring and allocating run the same code.
 Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, uint32_t context, Arena* arena,
                       ModelMemory* memory, WeightBinder* binder, MemoryPlan* plan) {
   const ModelConfig& config = memory->model.config;
@@ -41,7 +41,7 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
   return total.overflowed ? out_of_memory("the model", total.value) : Status{};
 }
 
-// Memory beside the plan: the header while weights arrive, stacks, static data, gaps between allocations.
+// Memory outside the plan: the header while weights arrive, stacks, static data, gaps between allocations.
 constexpr uint64_t kBesidePlan = 4u << 20;
 
 bool fits(const Session& s, const MemoryPlan& plan, uint64_t limit) {
@@ -78,7 +78,7 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
   return {};
 }
 
-// Cached tokens of a byte-level model: more would not leave half of the chunk ids free.
+// The most tokens that a byte-level model may cache, so that half of the chunk ids are free.
 constexpr uint64_t kMaxKeptChunks = 1u << 15;
 
 Status check_sequences(const Session& s, uint32_t sequences, uint32_t context) {

@@ -1,4 +1,4 @@
-// What EPDP skipped in the latest generation.
+// Statistics of EPDP in the latest generation.
 #include <algorithm>
 
 #include "session/session.h"
@@ -6,7 +6,7 @@
 namespace camelgpt {
 namespace {
 
-// Mean multiply-adds of a step in matrices.
+// The mean multiply-adds of a step in matrices.
 double pruned_macs(const Session& s, const StepPruning& p, uint32_t head_rows, double skipping_share) {
   const ModelConfig& c = config_of(s);
   const PrunedHead& head = s.memory.pruning.head;

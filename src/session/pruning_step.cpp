@@ -1,4 +1,4 @@
-// EPDP in a step: which forward pass runs, which rows of the output head are scored, and how far the result drifts.
+// A step with EPDP: its forward pass, the rows of the output head that it scores, and the drift check.
 #include <algorithm>
 #include <cstring>
 
@@ -15,14 +15,14 @@ bool limits_attention(const Session& s, const Sequence& q) {
   return kv_tokens != 0 && config_of(s).causal && q.cache.length >= kv_tokens;
 }
 
-// Neurons are skipped after the prompt has selected them, until the sequence drifts.
+// Neurons are skipped once they have been selected for the prompt, until the sequence drifts.
 bool skips_neurons(const Session& s, const Sequence& q) {
   return pruning_observes_prompt(s) && pruning_knows_sequence(s, q) && q.cache.length >= q.pruning.prompt_end &&
          q.pruning.guard.widened == 0;
 }
 
-// Whether pruned logits are in the workspace with a margin that is not too thin. After two thin margins in a row the
-// next steps are dense without a try: 2, then 4, up to 32.
+// Computes pruned logits; returns false if their margin is too thin. After two thin margins in a row, the next 2, then
+// 4, up to 32 steps return false without computing them.
 bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   StepPruning& p = q->pruning;
   if (p.backoff > 0) {
@@ -84,7 +84,7 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   if (!pruning_observes_prompt(*session) || sequence->cache.length >= p.prompt_end) {
     return model_forward(model, {&run, 1}, workspace);
   }
-  // Every token goes through the last layer too, because its neurons are observed like those of the others.
+  // All tokens are outputs, so that the neurons of the last layer are observed for each of them too.
   workspace->importance = neurons.importance;
   run.outputs = count;
   model_forward(model, {&run, 1}, workspace);
@@ -112,7 +112,7 @@ bool pruning_logits(Session* session, Sequence* sequence, uint32_t output) {
     model_logits(model_of(*session), output, &session->memory.workspace);
     p.exact_rows += vocabulary;
   }
-  if (!complete) return true;  // drift is checked once there is a dense model to compare with
+  if (!complete) return true;  // no drift check: the dense model is incomplete
   // The cost of skipped neurons is measured for answers even without a budget.
   const bool generates = session->activity.kind == ActivityKind::kGenerate;
   const bool watched =

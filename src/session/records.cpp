@@ -1,4 +1,4 @@
-// The tables of the structs in camelgpt.h.
+// The field tables of the structs in camelgpt.h.
 #include "camelgpt.h"
 
 namespace camelgpt {

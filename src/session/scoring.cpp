@@ -14,7 +14,7 @@ struct Scored {
   int32_t best;
 };
 
-// The log-probability of a token by the logits in the workspace.
+// The log-probability of a token, from the logits in the workspace.
 Scored score_logits(const Session& s, int32_t target) {
   const Kernels& k = kernels();
   const float* logits = s.memory.workspace.logits.data();
@@ -35,7 +35,7 @@ TokenScore score_pruned(Session* s, Sequence* q, uint32_t output, int32_t target
   std::copy(logits.begin(), logits.end(), pruned_logits.begin());
   pruning_dense_logits(s, q, output);
   if (q->pruning.attention_limited || q->pruning.neurons_skipped) {
-    // The next tokens see the keys and values that a pruned step leaves.
+    // Restores the keys and values of the pruned step, to which the next tokens attend.
     --q->cache.length;
     pruning_forward(s, q, q->history.subspan(q->cache.length, 1), 1);
   }
@@ -46,7 +46,7 @@ TokenScore score_pruned(Session* s, Sequence* q, uint32_t output, int32_t target
   return score;
 }
 
-// Tokens to evaluate together from here on: only single tokens are pruned.
+// The most tokens to evaluate together at this position. Only single tokens are pruned.
 uint32_t batch_limit(const Session& s, const Sequence& q) {
   const PruneOptions& o = s.pruning.options;
   const uint32_t first = q.cache.length, prompt_end = q.pruning.prompt_end;

@@ -1,4 +1,4 @@
-// A prompt → the sequence whose cache it can best reuse.
+// A prompt → the sequence whose cache it can reuse best.
 #include <algorithm>
 
 #include "model/kv_state.h"
@@ -10,7 +10,7 @@ namespace {
 std::span<Sequence> sequences_of(Session* s) { return {s->sequences, s->sequence_count}; }
 std::span<const Sequence> sequences_of(const Session& s) { return {s.sequences, s.sequence_count}; }
 
-// Leading tokens of the prompt that a sequence holds in a form that the prompt can continue.
+// The number of leading tokens of the prompt that need not be evaluated again in this sequence.
 uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<const int32_t> prompt) {
   if (!pruning_knows_sequence(s, sequence)) return 0;
   const uint32_t count = static_cast<uint32_t>(prompt.size());
@@ -63,8 +63,8 @@ Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uin
     best = &sequence;
     *reused = same;
   }
-  // Continuing in the best sequence discards what it holds beyond the prefix; continuing in a copy discards what the
-  // oldest one holds. Discard less.
+  // Continuing in the best sequence discards its tokens after the prefix; continuing in a copy discards the oldest
+  // sequence. Discard fewer tokens.
   Sequence* const oldest = oldest_sequence(session);
   const bool continues = *reused > 0 && held_tokens(*session, *best) <= *reused + held_tokens(*session, *oldest);
   Sequence* const chosen = continues ? best : oldest;

@@ -1,5 +1,5 @@
-// The text in the cache ↔ the bytes of a saved state. The bytes pass through the staging buffer directly to and from
-// the cache, so that there is no other copy of them.
+// The cached text ↔ the bytes of a saved state. Bytes are copied directly between the cache and the staging buffer, so
+// that the whole state is never copied.
 #include "session/state.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ Status damaged(const char* found) {
   return with_hint(status, "Evaluate the text again and save it again.");
 }
 
-// `format` has one %llx or %llu, for what was expected and for what was found.
+// `format` has one %llx or %llu, and prints both `expected` and `found`.
 Status refused(ErrorCode code, const char* what, const char* format, unsigned long long expected,
                unsigned long long found, const char* hint) {
   Status status = make_error(code, "The saved state %s.", what);
@@ -74,7 +74,7 @@ uint64_t state_bytes(Session* s) {
   return bytes;
 }
 
-// Copies between `bytes` and the rest of a section, in either direction. Returns the number of bytes.
+// Copies between `bytes` and the rest of a section, in either direction. Returns the number of bytes copied.
 size_t transfer_some(Session* s, std::span<uint8_t> bytes, bool out) {
   StateTransfer& t = s->transfer;
   const std::span<uint8_t> section = state_section(s, t.section).subspan(t.offset);
@@ -89,7 +89,7 @@ size_t transfer_some(Session* s, std::span<uint8_t> bytes, bool out) {
   return count;
 }
 
-// The header has arrived. If the state fits, a sequence is emptied for it.
+// Called when the header has arrived. If the state fits, empties a sequence for it.
 Status check_header(Session* s) {
   StateTransfer& t = s->transfer;
   const StateHeader& h = t.header;
@@ -128,7 +128,7 @@ Status check_header(Session* s) {
   return {};
 }
 
-// All bytes have arrived.
+// Called when all bytes have arrived.
 Status finish_restore(Session* s) {
   StateTransfer& t = s->transfer;
   Sequence* const q = s->activity.sequence;
@@ -199,7 +199,7 @@ Status session_begin(Session* session, const RestoreRequest& request) {
     return wrong_size(ErrorCode::kTruncated, sizeof(StateHeader), request.bytes);
   }
   s->transfer.remaining = request.bytes;
-  // Only its cache's shape matters until the header is checked.
+  // Until the header is checked, only the shape of the sequence's cache matters.
   s->activity = {.kind = ActivityKind::kRestore, .sequence = &s->sequences[0]};
   return {};
 }

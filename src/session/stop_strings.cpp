@@ -1,8 +1,8 @@
-// Text in pieces in, the same text without what follows a stop string out.
+// Text in pieces → the text up to the first stop string.
 //
-// Each stop string is searched by the algorithm of Knuth, Morris and Pratt, which knows at every byte how much of it
-// the text ends with: the longest of these ends is what has to be held back. The work is linear in the text whatever it
-// is.
+// Each stop string is searched with the algorithm of Knuth, Morris and Pratt. It tracks the longest prefix of the stop
+// string that the text ends with; the longest of all these prefixes is held back. The work is linear in the length of
+// the text.
 #include "session/stop_strings.h"
 
 #include <algorithm>
@@ -12,14 +12,15 @@
 namespace camelgpt {
 namespace {
 
-// After a failure the text is lost, so what was held of it goes too.
+// After a failure the text is lost, so the held text is dropped as well.
 Status append_or_forget(StopStrings* stops, const char* text, size_t size, Buffer<char>* out) {
   if (out->append(text, size)) return Status();
   stops->held.clear();
   return out_of_memory("the text", out->size() + size);
 }
 
-// How much of `stop` the text ends with after one more byte, if it was `matched`, less than the whole.
+// Given that the text ends with the first `matched` bytes of `stop` (not all of them), returns how many of its first
+// bytes the text ends with after one more byte.
 uint32_t match_byte(const char* stop, const uint16_t* borders, uint32_t matched, char byte) {
   while (matched > 0 && stop[matched] != byte) matched = borders[matched - 1];
   return stop[matched] == byte ? matched + 1 : 0;
@@ -55,7 +56,7 @@ Status stop_strings_add(StopStrings* stops, std::string_view text) {
   if (text.size() > kMaxStopStringBytes) {
     return with_found(with_expected(unusable, "at most %u bytes", kMaxStopStringBytes), "%zu bytes", text.size());
   }
-  // A part of a character could match inside another one and tear it apart.
+  // An incomplete character could match inside another character and split it.
   const size_t invalid = utf8_validate(text);
   if (invalid < text.size()) return with_found(with_expected(unusable, "UTF-8"), "an invalid byte at %zu", invalid);
   if (stops->ends.size() >= kMaxStopStrings) {
@@ -67,7 +68,7 @@ Status stop_strings_add(StopStrings* stops, std::string_view text) {
   const size_t start = stops->bytes.size();
   const size_t size = start + text.size();
   const size_t strings = stops->ends.size() + 1;
-  // All room first, so that a failure leaves the stop strings as they were.
+  // Allocates everything first, so that a failure leaves the stop strings unchanged.
   if (!stops->bytes.reserve(size) || !stops->borders.reserve(size) || !stops->ends.reserve(strings) ||
       !stops->matched.reserve(strings) || !stops->bytes.append(text.data(), text.size()) ||
       !stops->borders.resize(size) || !stops->ends.push_back(static_cast<uint32_t>(size)) ||
@@ -86,7 +87,7 @@ Status stop_strings_put(StopStrings* stops, std::string_view text, Buffer<char>*
   if (stops->ends.empty()) return append_or_forget(stops, text.data(), text.size(), out);
 
   const size_t held_before = stops->held.size();
-  // A match in progress is held, so where nothing is held none goes on: clearing `held` starts a new text.
+  // A partial match is always held, so there is none if nothing is held: clearing `held` starts a new text.
   if (held_before == 0) std::fill(stops->matched.begin(), stops->matched.end(), 0u);
   if (!stops->held.append(text.data(), text.size())) {
     stops->held.clear();

@@ -17,7 +17,7 @@ Status session_detokenize(const Session* session, std::span<const int32_t> token
   if (!has_header(s)) return not_ready();
   CAMELGPT_TRY(check_tokens(s, tokens));
   Detokenizer detokenizer;
-  bool begins = s.tokenizer.add_space_prefix;  // the space before the text is not part of it
+  bool begins = s.tokenizer.add_space_prefix;  // the added space is not part of the text
   for (const int32_t token : tokens) {
     const bool is_control = s.token_form->is_control(s, token);
     if (!keep_control && is_control) continue;

@@ -1,4 +1,4 @@
-// Tokens of a vocabulary.
+// The tokens of a vocabulary.
 #include "session/token_form.h"
 
 #include <cmath>
@@ -21,7 +21,7 @@ std::string_view piece(const Session& s, int32_t token) { return tokenizer_piece
 
 bool is_control(const Session& s, int32_t token) { return tokenizer_is_control(s.tokenizer, token); }
 
-// In a masked model no mask may become a control token, except for an end token.
+// In a masked model no mask may become a control token other than an end token.
 Status forbid_control_tokens(const Session& s, Sampler* sampler) {
   for (uint32_t i = 0; i < s.tokenizer.vocabulary_size; ++i) {
     const int32_t token = static_cast<int32_t>(i);
