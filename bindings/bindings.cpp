@@ -1,7 +1,7 @@
 // The whole JavaScript surface of the core. No logic: every call forwards to camelgpt.h.
 //
-// Options and results are records at a fixed address (records.h), arrays and texts are addresses in linear memory:
-// JavaScript reads and writes bytes of HEAPU8. A call that can fail returns false; failure() then leaves the error in its
+// Options and results are records at a fixed address (records.h). Arrays and texts are passed by address: JavaScript
+// reads and writes them in linear memory. A call that can fail returns false; failure() then stores the error in its
 // record.
 #include <emscripten/bind.h>
 
@@ -11,7 +11,7 @@
 #include "base/threads.h"
 #include "records.h"
 
-// The entry of a helping thread. Written by hand, because a thread has no stack before it has set the stack pointer.
+// The entry point of a helper thread. It is in assembly because it has no stack until it has set the stack pointer.
 extern "C" void camelgpt_thread(uint32_t index, uint32_t stack);
 extern "C" void camelgpt_help(uint32_t index) { camelgpt::help(index); }
 __asm__(R"(
@@ -39,7 +39,7 @@ struct Engine {
   Session* session = nullptr;
   Status status;
   Records records;
-  // What JavaScript hands to the next call, and what the last call returned.
+  // The inputs of the next call and the results of the last one.
   Buffer<char> text, output;
   Buffer<int32_t> tokens;
   Buffer<char> stop_bytes;     // the stop strings of the next generation, one after the other
@@ -69,14 +69,14 @@ struct Engine {
     return &output;
   }
 
-  // --- the border ---
-  // Called before everything else. False: no memory.
+  // --- exchange with JavaScript ---
+  // Must be called first. Returns false if memory is exhausted.
   bool create() {
     session = session_create();
     return session != nullptr;
   }
   double recordsAddress() const { return address(&records); }
-  // Sets all options to their defaults. JavaScript then writes those that it has.
+  // Sets all options to their defaults. JavaScript then writes those that the user has set.
   void resetOptions() {
     records.memory_options = {};
     records.generation_options = {};
@@ -85,9 +85,9 @@ struct Engine {
   void failure() {
     records.failure = {error_code_name(status.code), status.message, status.expected, status.found, status.hint};
   }
-  // The address of `size` bytes for the next call; 0: no memory.
+  // The address of a buffer of `size` bytes for the next call; 0 if memory is exhausted.
   double textBuffer(uint32_t size) { return text.resize(size) ? address(text.data()) : 0; }
-  // The address of `count` token ids for the next call; 0: no memory.
+  // The address of a buffer of `count` token ids for the next call; 0 if memory is exhausted.
   double tokenBuffer(uint32_t count) { return tokens.resize(count) ? address(tokens.data()) : 0; }
   void showOutput() { show(output.span()); }
   void showTokens() { show(tokens.span()); }
@@ -140,7 +140,7 @@ struct Engine {
   double remaining() const { return static_cast<double>(session_remaining(session)); }
   uint32_t cachedTokens() const { return session_cached_tokens(session); }
 
-  // Stop strings and biases are collected for the next generation.
+  // Stop strings and logit biases of the next generation are added one by one.
   void clearConstraints() {
     stop_bytes.clear();
     stop_ends.clear();
@@ -179,7 +179,7 @@ struct Engine {
   bool evaluateMasks(uint32_t token_count, uint32_t prompt_count) {
     return keep(session_begin(session, PredictRequest{tokens_of(token_count), prompt_count}));
   }
-  // The log-probability lands in the step's record.
+  // Stores the log-probability in the step's record.
   bool predict(uint32_t position, int32_t token, uint32_t top) {
     records.generation_step = {.token = token};
     return keep(session_predict(session, position, token, top, &records.generation_step.logprob));
@@ -204,24 +204,24 @@ struct Engine {
   // --- pruning ---
   bool setPruning() { return keep(session_set_pruning(session, records.prune_options)); }
   bool setTrainedFfn(double ffn) { return keep(session_set_trained_ffn(session, static_cast<float>(ffn))); }
-  // Without tokens: resumes the calibration that another activity interrupted.
+  // Without tokens, resumes the calibration that another activity interrupted.
   bool calibrate(uint32_t token_count) {
     return keep(session_begin(session, CalibrateRequest{tokens_of(token_count)}));
   }
   bool sidecar() { return keep(session_sidecar(session, new_output())); }
   bool useSidecar(uint32_t size) {
     const bool used = keep(session_use_sidecar(session, {reinterpret_cast<const uint8_t*>(text.data()), size}));
-    text.release();  // a sidecar has megabytes
+    text.release();  // a sidecar takes megabytes
     return used;
   }
-  // Reads the options of pruning and the first bytes of a sidecar in the text buffer.
+  // Takes the pruning options from their record and the beginning of a sidecar from the text buffer.
   void sidecarInfo(uint32_t size) {
     records.sidecar_info = sidecar_info({reinterpret_cast<const uint8_t*>(text.data()), size}, records.prune_options);
   }
   void pruneReport() { records.prune_report = session_prune_report(session); }
 };
 
-// A module has one engine, so plain functions reach it: Embind's classes would cost 10 KB of JavaScript.
+// A module has one engine, so plain functions suffice; Embind's classes would cost 10 KB of JavaScript.
 Engine engine;
 
 template <auto method>
@@ -238,22 +238,22 @@ struct call<method> {
 double kernelsNameAddress() { return address(kernels_name()); }
 
 // --- threads ---
-// Sets the number of threads, before memory is planned, and returns the number that will compute.
+// Sets the number of threads and returns the number that will compute. Must be called before memory is planned.
 uint32_t setThreads(uint32_t count) {
-  kernels_name();  // chosen before another thread can ask
+  kernels_name();  // selects the kernels before other threads use them
   set_thread_count(count);
   return thread_count();
 }
-// A helping thread has an instance of this module of its own, whose table holds this function: entry(index, top of its
-// stack).
+// The table index of the function entry(index, top of the stack) that a helper thread runs, in an instance of this
+// module of its own.
 double threadEntry() { return address(reinterpret_cast<const void*>(&camelgpt_thread)); }
-// The top of a new stack for a helping thread, which lives as long as the memory; 0: no memory.
+// Allocates the stack of a helper thread and returns its top, or 0 if memory is exhausted. The stack is never freed.
 double threadStack() {
   constexpr size_t kBytes = 64 << 10;
   uint8_t* stack = static_cast<uint8_t*>(std::aligned_alloc(16, kBytes));
   return address(stack == nullptr ? nullptr : stack + kBytes);
 }
-// The address at which a helping thread that failed leaves a number other than 0.
+// The address of a flag that a helper thread sets if it fails.
 double threadFailed() { return address(helper_failed); }
 
 }  // namespace

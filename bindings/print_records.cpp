@@ -1,5 +1,5 @@
-// Prints every table as JSON. Built with Emscripten and run by Node, so that sizes and offsets are those of the engine;
-// scripts/lib/records.mjs makes build/wasm/records.ts of it.
+// Prints every table as JSON. Built with Emscripten and run by Node, so that sizes and offsets are those of the engine.
+// scripts/lib/records.mjs generates build/wasm/records.ts from the output.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -93,7 +93,7 @@ void print_record(const Record& record) {
 }  // namespace
 
 int main() {
-  // A record comes after those it holds.
+  // A record follows the records that it contains.
   const Record* const records[] = {
       &kSamplerOptionsRecord,
       &kGenerationOptionsRecord,
@@ -112,7 +112,7 @@ int main() {
       kRecordsRecord.fields[1].values.record,
       &kRecordsRecord,
   };
-  // Those that no record holds.
+  // Enums that no record contains.
   const EnumNames* const enums[] = {&kLoadStateNames, &kStepResultNames, &kPoolingNames};
   std::printf("{\"records\": [\n");
   for (const Record* record : records) {

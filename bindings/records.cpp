@@ -1,4 +1,4 @@
-// The tables of what only the border has.
+// The tables of the structs that only the bindings have.
 #include "records.h"
 
 namespace camelgpt {

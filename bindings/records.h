@@ -1,14 +1,14 @@
-// The structs through which JavaScript and the core exchange data: one block of memory at a fixed place.
+// The structs through which JavaScript and the core exchange data, in one block of memory at a fixed address.
 //
-// A call reads its options from here and leaves its results here. build/wasm/records.ts, made from the tables, knows
-// where each field lies.
+// A call reads its options from the block and stores its results in it. build/wasm/records.ts, which is generated from
+// the tables, has the offset of each field.
 #pragma once
 
 #include "camelgpt.h"
 
 namespace camelgpt {
 
-// The error of the last call that failed. NUL-terminated texts.
+// The error of the last call that failed. Strings are NUL-terminated.
 struct Failure {
   const char* code = "";
   const char* message = "";
