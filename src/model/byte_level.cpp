@@ -92,7 +92,7 @@ struct RangeWork {
       : context(&body), run([](const void* c, Range slice) { (*static_cast<const Body*>(c))(slice); }) {}
 };
 
-// What one thread knows of a pass. All threads run the same code and meet at barriers, as in the decoder.
+// One thread's view of a pass. All threads run the same code and meet at barriers, as in the decoder.
 struct BytePass {
   const ModelConfig& config;
   const Worker& worker;

@@ -23,7 +23,7 @@ struct Norm {
   const float* bias = nullptr;
 };
 
-// One layer of a decoder. Matrices are [rows, columns]. What the model does not have is null.
+// One layer of a decoder. Matrices are [rows, columns]. Weights that the model lacks are null.
 struct DecoderLayer {
   Norm attention_norm;                      // [hidden]
   Linear query;                             // [heads * head_width, hidden]
@@ -156,7 +156,8 @@ inline uint32_t forward_tokens(const ModelConfig& config, uint32_t context) {
 // There is at least one run, each has at least one token, and all runs together have at most forward_tokens(). The
 // normalized hidden states of the outputs lie in workspace->x [outputs of all runs, hidden], in the order of the runs.
 // With few outputs most of the last layer is not computed. In a causal model a token sees its sequence up to its own
-// position, in others the whole run and all that its cache held before. Each run gets the bits that it gets alone.
+// position, in others the whole run and everything that its cache held before. The results of a run do not depend on
+// the other runs in the pass, bit for bit.
 void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace* workspace);
 
 // workspace->logits = those of one output of the last forward pass.
