@@ -1,4 +1,4 @@
-// One running module: its calls with typed errors, its linear memory as texts, arrays and records.
+// A running module: its calls with typed errors, and its linear memory as texts, arrays and records.
 import type { MainModule } from "../../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe, type ErrorCode } from "../errors.js";
@@ -8,13 +8,13 @@ import { type DeepPartial, failureLayout, places, type RecordLayout, type View, 
 const encoder = new TextEncoder();
 
 /**
- * Every method can throw a CamelGPTError. A trap (a defect of the engine, or its stack exhausted) is `engine-failed`;
- * every later call throws that same error, because the memory can no longer be trusted.
+ * Every method can throw a CamelGPTError. A trap (a bug in the engine, or an exhausted stack) becomes `engine-failed`;
+ * every later call throws the same error, because the memory can no longer be trusted.
  */
 export class Border {
   protected readonly memory: WebAssembly.Memory;
   readonly #module: MainModule;
-  /** The block of records. */
+  /** Address of the block of records. */
   readonly #records: number;
   #failure: CamelGPTError | undefined;
 
@@ -39,12 +39,12 @@ export class Border {
     }
   }
 
-  /** A call that answers whether it succeeded. */
+  /** Runs a call that returns whether it succeeded. */
   protected check(work: (module: MainModule) => boolean): void {
     if (!this.run(work)) throw this.#error();
   }
 
-  /** A call that answers whether it succeeded, and shows a text. */
+  /** Runs a call that returns whether it succeeded and shows a text. */
   protected checkText(work: (module: MainModule) => boolean): string {
     this.check(work);
     return this.#shownText();
@@ -71,13 +71,13 @@ export class Border {
     return readRecord(this.#buffer, this.#records + places[place], layout);
   }
 
-  /** Options that are not given have the defaults of the core. */
+  /** Options that are not given take the core's defaults. */
   protected write<T>(place: keyof typeof places, layout: RecordLayout<T>, record: DeepPartial<T>): void {
     this.run((module) => module.resetOptions());
     writeRecord(this.#buffer, this.#records + places[place], layout, record);
   }
 
-  /** Memory that grew has another buffer, so views are made for each use. */
+  /** Memory gets a new buffer when it grows, so each use creates its own view. */
   get #buffer(): ArrayBufferLike {
     return this.#module.HEAPU8.buffer;
   }
@@ -114,7 +114,7 @@ export class Border {
 
   #shownText(): string {
     const { address, size } = this.read("view", viewLayout);
-    return decoder.decode(new Uint8Array(this.#buffer, address, size).slice()); // a decoder takes no shared memory
+    return decoder.decode(new Uint8Array(this.#buffer, address, size).slice()); // a decoder rejects shared memory
   }
 
   protected tokensOf(call: (module: MainModule) => void): number[] {
@@ -131,12 +131,12 @@ export class Border {
     return this.bytesOf((module) => module.showOutput()).slice();
   }
 
-  /** Hands a text to the next call, which takes its size in bytes. */
+  /** Stores a text for the next call and returns its size in bytes. */
   protected putText(text: string): number {
     return this.putBytes(encoder.encode(text), "the text");
   }
 
-  /** Hands bytes to the next call, which takes their number. */
+  /** Stores bytes for the next call and returns their number. */
   protected putBytes(bytes: Uint8Array, what: string): number {
     const address = this.run((module) => module.textBuffer(bytes.length));
     if (address === 0 && bytes.length > 0) throw noMemoryFor(what, bytes.length);
@@ -144,7 +144,7 @@ export class Border {
     return bytes.length;
   }
 
-  /** Hands tokens to the next call, which takes their number. */
+  /** Stores tokens for the next call and returns their number. */
   protected putTokens(tokens: readonly number[]): number {
     const address = this.run((module) => module.tokenBuffer(tokens.length));
     if (address === 0 && tokens.length > 0) throw noMemoryFor("the tokens", tokens.length * 4);

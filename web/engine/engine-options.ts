@@ -1,4 +1,4 @@
-// How to create the engine.
+// Options for creating the engine.
 import type { Build, Flavour } from "../types.js";
 
 export interface EngineOptions {
@@ -6,6 +6,6 @@ export interface EngineOptions {
   threads: number | "auto";
   /** A compiled module to use instead of loading one. */
   wasmModule?: WebAssembly.Module | undefined;
-  /** Address of the module if it is not in the package: one file, or one for each build. */
+  /** URL of the module if it is not in the package: one file, or one for each build. */
   wasmUrl?: string | Partial<Record<Build, string>> | undefined;
 }

@@ -1,4 +1,4 @@
-// One model in one WebAssembly memory: everything that the core can do, as methods.
+// One model in one WebAssembly memory, with every function of the core as a method.
 import { CamelGPTError, disposedError } from "../errors.js";
 import type { Pooling, PruneNumbers, TokenLogprob } from "../types.js";
 import { noMemoryFor } from "./border.js";
@@ -26,7 +26,7 @@ import {
 export type { MemoryOptions } from "./loading.js";
 export type { ActivityProgress, FileRange, TokenScore } from "./records.js";
 
-/** Options of a generation; any may be missing. */
+/** Options of a generation, all optional. */
 export type SamplingOptions = DeepPartial<GenerationOptions>;
 
 /** The last step of a generation. */
@@ -36,13 +36,13 @@ export interface Step extends GenerationStep {
 }
 
 /**
- * Work on a text is an activity: a method begins it (`generate`, `score`, `embed`, …), then `advance` is called until it
+ * Work on a text is an activity: a method begins it (`generate`, `score`, `embed`, …), and `advance` is called until it
  * is done. Beginning an activity ends the previous one. Every method can throw a CamelGPTError.
  */
 export class Engine extends LoadingEngine {
   #wasm: WebAssembly.Module | undefined;
 
-  /** `hasThreads`: what the module was built for, as far as is known. */
+  /** `hasThreads`: whether the module is believed to be built for threads. */
   static async create(wasm: WebAssembly.Module, hasThreads = false): Promise<Engine> {
     const { module, memory } = await instantiate(wasm, hasThreads);
     const engine = new Engine(memory, module);
@@ -55,7 +55,7 @@ export class Engine extends LoadingEngine {
     return engine;
   }
 
-  /** Calls on a disposed engine throw `disposed`. The memory itself is freed with the module: end the worker. */
+  /** Calls on a disposed engine throw `disposed`. The memory is freed together with the module: end the worker. */
   dispose(): void {
     if (this.hasEnded) return;
     this.run((module) => module.dispose());
@@ -64,15 +64,13 @@ export class Engine extends LoadingEngine {
 
   // --- threads ---
 
-  /**
-   * Sets how many threads compute, before memory is planned, and returns that number: 1 if the module has no threads.
-   */
+  /** Sets the number of threads and returns it: 1 if the module has none. Must be called before memory is planned. */
   setThreads(count: number): number {
     const isShared = !(this.memory.buffer instanceof ArrayBuffer);
     return this.run((module) => module.setThreads(isShared ? count : 1));
   }
 
-  /** What the helper threads 1 .. count - 1 need. */
+  /** The start parameters of the helper threads 1 to count - 1. */
   threadStarts(count: number): ThreadStart[] {
     return Array.from({ length: count - 1 }, (_, i) => {
       const stack = this.run((module) => module.threadStack());
@@ -104,7 +102,7 @@ export class Engine extends LoadingEngine {
   // --- activities ---
 
   /**
-   * Continues the activity. `budget` limits the tokens to evaluate, or the bytes to transfer. A generation evaluates its
+   * Advances the activity. `budget` limits the tokens to evaluate, or the bytes to transfer. A generation evaluates its
    * prompt first, then chooses one token per call.
    */
   advance(budget = 64): ActivityProgress {
@@ -112,17 +110,17 @@ export class Engine extends LoadingEngine {
     return this.read("activityProgress", activityProgressLayout);
   }
 
-  /** Tokens to evaluate, steps or bytes that remain of the activity. */
+  /** The tokens, steps or bytes that remain of the activity. */
   get remaining(): number {
     return this.run((module) => module.remaining());
   }
 
-  /** Tokens of the most recently used text that the cache holds. */
+  /** The number of cached tokens of the most recently used text. */
   get cachedTokens(): number {
     return this.run((module) => module.cachedTokens());
   }
 
-  /** Begins a generation after these tokens and returns how many of them the cache already holds. */
+  /** Begins a generation after these tokens and returns how many of them are already cached. */
   generate(
     tokens: readonly number[],
     options: SamplingOptions,
@@ -141,39 +139,39 @@ export class Engine extends LoadingEngine {
     return this.run((module) => module.reusedTokens());
   }
 
-  /** What the last `advance` of a generation chose; `token` is null if it only evaluated the prompt. */
+  /** The result of the last `advance` of a generation; `token` is null if it only evaluated the prompt. */
   step(): Step {
     this.run((module) => module.step());
     const step = this.read("generationStep", generationStepLayout);
     return { ...step, text: this.textOf((module) => module.stepText()) };
   }
 
-  /** The most probable tokens of the last step, as many as `logprobs` asked for, or of `predict`. */
+  /** The most probable tokens of the last step, as many as `logprobs` requested, or of `predict`. */
   topTokens(): TokenLogprob[] {
     const top = this.recordsOf((module) => module.topTokens(), tokenProbabilityLayout);
     return top.map(({ token, logprob }) => ({ token, text: this.piece(token), logprob }));
   }
 
-  /** Bytes of the scored tokens, or of the last answer, in a byte-level model. */
+  /** The size of the scored tokens or of the last answer in bytes; undefined unless the model is byte-level. */
   bytes(): number | undefined {
     const bytes = this.run((module) => module.bytes());
     return bytes < 0 ? undefined : bytes;
   }
 
-  /** Begins to save the cached text and returns the size of its state in bytes; `advance` fills the staging buffer. */
+  /** Begins saving the cached text and returns the size of its state in bytes; `advance` fills the staging buffer. */
   save(): number {
     this.check((module) => module.save());
     return this.remaining;
   }
 
-  /** Begins to restore a state of `size` bytes; `advance` takes bytes from the staging buffer. */
+  /** Begins restoring a state of `size` bytes; `advance` takes bytes from the staging buffer. */
   restore(size: number): void {
     this.check((module) => module.restore(size));
   }
 
   /**
-   * Begins to evaluate tokens with masks among them, for `predict`. All of them see one another, except that the first
-   * `promptCount` see only themselves.
+   * Begins evaluating tokens that include masks, for `predict`. All tokens attend to one another, but the first
+   * `promptCount` of them only among themselves.
    */
   evaluateMasks(tokens: readonly number[], promptCount: number): void {
     const count = this.putTokens(tokens);
@@ -186,19 +184,19 @@ export class Engine extends LoadingEngine {
     return this.read("generationStep", generationStepLayout).logprob;
   }
 
-  /** Begins to decide all masks among the tokens, in `steps` steps. */
+  /** Begins replacing all masks among the tokens, in `steps` steps. */
   fill(tokens: readonly number[], steps: number | undefined): void {
     this.write("generationOptions", generationOptionsLayout, { steps });
     const count = this.putTokens(tokens);
     this.check((module) => module.fill(count));
   }
 
-  /** The tokens of `fill` without masks. */
+  /** The tokens of `fill`, with every mask replaced. */
   filled(): number[] {
     return this.tokensOf((module) => module.filled());
   }
 
-  /** Begins to embed a text. */
+  /** Begins embedding a text. */
   embed(tokens: readonly number[], pooling: Pooling | undefined, normalize: boolean): void {
     const count = this.putTokens(tokens);
     this.check((module) => module.embed(count, poolingNames.indexOf(pooling ?? "model"), normalize));
@@ -209,13 +207,13 @@ export class Engine extends LoadingEngine {
     return this.floatsOf((module) => module.embedding());
   }
 
-  /** Begins to score a window; `compare`: with the dense model as well. */
+  /** Begins scoring a window. `compare`: also evaluate the dense model. */
   score(tokens: readonly number[], compare: boolean): void {
     const count = this.putTokens(tokens);
     this.check((module) => module.score(count, compare));
   }
 
-  /** One for each token of the window but the first. */
+  /** The scores of all tokens of the window but the first. */
   scores(): TokenScore[] {
     return this.recordsOf((module) => module.scores(), tokenScoreLayout);
   }
@@ -227,7 +225,7 @@ export class Engine extends LoadingEngine {
     this.check((module) => module.setPruning());
   }
 
-  /** Sets the share of the neurons that the model was trained to answer with, for the sidecar; 0: all. */
+  /** Sets the share of its neurons that the model was trained to answer with, for the sidecar; 0: all. */
   setTrainedFfn(ffn: number): void {
     this.check((module) => module.setTrainedFfn(ffn));
   }
@@ -242,7 +240,7 @@ export class Engine extends LoadingEngine {
     return this.#report().headReserved;
   }
 
-  /** Begins a calibration. Without tokens it resumes one that another activity interrupted. */
+  /** Begins a calibration. Without tokens, resumes one that another activity interrupted. */
   calibrate(tokens: readonly number[] = []): void {
     const count = this.putTokens(tokens);
     this.check((module) => module.calibrate(count));

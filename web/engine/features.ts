@@ -1,4 +1,4 @@
-// Which build of the engine this environment can run. Features are probed; names of browsers are not consulted.
+// Chooses the build of the engine that this environment can run. Features are probed; browser names are not consulted.
 import { relaxedSimd, simd } from "wasm-feature-detect";
 
 import { CamelGPTError } from "../errors.js";
@@ -8,8 +8,8 @@ import { multiplyAdd } from "./multiply-add.js";
 /**
  * Whether the relaxed multiply-add rounds once, as it does on processors with FMA. Processors without FMA (x86 before
  * 2013 and some small ones since) also lack AVX, and without AVX V8 can miscompile the relaxed dot products, depending
- * on register allocation (seen in V8 13.6 with --no-enable-avx). No probe finds that reliably, so the absence of FMA
- * rules the flavour out.
+ * on register allocation (seen in V8 13.6 with --no-enable-avx). No probe detects that reliably, so processors without
+ * FMA do not use the relaxed flavour.
  */
 async function fusesMultiplyAdd(compiled: WebAssembly.Module | undefined): Promise<boolean> {
   try {
@@ -23,7 +23,7 @@ async function fusesMultiplyAdd(compiled: WebAssembly.Module | undefined): Promi
 
 /**
  * Returns the flavour to load. `auto` prefers `relaxed`. `probe` is the compiled `multiplyAdd` module, for runtimes
- * that cannot compile bytes. Errors: `unsupported-environment` if neither flavour runs, or if the wanted one does not.
+ * that cannot compile bytes. Errors: `unsupported-environment` if no flavour, or not the requested one, can run.
  */
 export async function chooseFlavour(wanted: Flavour | "auto", probe?: WebAssembly.Module): Promise<Flavour> {
   if (typeof WebAssembly === "undefined" || !(await simd())) {

@@ -1,6 +1,6 @@
 // A helper thread of the engine: a second instance of the engine's module over the same shared memory.
 
-/** What a helper thread needs to start. Addresses are those of the shared memory. */
+/** The start parameters of a helper thread. Addresses are in the shared memory. */
 export interface ThreadStart {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
@@ -13,7 +13,7 @@ export interface ThreadStart {
   failed: number;
 }
 
-/** Computes for the engine until the thread is terminated. Calls `onStart` just before. */
+/** Calls `onStart`, then computes for the engine until the thread is terminated. */
 export function runHelperThread(start: ThreadStart, onStart: () => void): void {
   const { module, memory, entry, index, stack, failed } = start;
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};

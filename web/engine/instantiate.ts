@@ -1,4 +1,4 @@
-// A compiled module → a running one, in a memory of its own.
+// A compiled module → a running one with its own memory.
 import createCamelGPT, { type MainModule } from "../../build/wasm/camelgpt.mjs";
 
 import { CamelGPTError, describe } from "../errors.js";
@@ -9,8 +9,8 @@ export interface Instantiated {
 }
 
 /**
- * A module that the caller handed in does not say whether its memory is shared: if one kind does not fit, the other is
- * tried. Errors: `out-of-memory`, `engine-unavailable`.
+ * A compiled module does not tell whether its memory is shared, so if one kind does not fit, the other is tried.
+ * Errors: `out-of-memory`, `engine-unavailable`.
  */
 export async function instantiate(wasm: WebAssembly.Module, hasThreads: boolean): Promise<Instantiated> {
   try {
@@ -33,7 +33,7 @@ export async function instantiate(wasm: WebAssembly.Module, hasThreads: boolean)
   }
 }
 
-/** 4 MiB that can grow to 4 GiB. Shared memory reserves its maximum, so a smaller one is tried if that fails. */
+/** Returns 4 MiB that can grow to 4 GiB. Shared memory reserves its maximum; if that fails, smaller ones are tried. */
 function newMemory(shared: boolean): WebAssembly.Memory {
   for (let maximum = 65536; ; maximum /= 2) {
     try {
@@ -51,7 +51,7 @@ function instantiateOver(memory: WebAssembly.Memory, wasm: WebAssembly.Module): 
       imports: WebAssembly.Imports,
       success: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
     ) => {
-      // The glue is not told of a failure: it would wait forever.
+      // The glue ignores a failure and would wait forever.
       WebAssembly.instantiate(wasm, imports)
         .then((instance) => success(instance, wasm))
         .catch(reject);

@@ -1,10 +1,10 @@
-// Records ↔ objects: the structs of the core in linear memory, by the layouts made from its tables.
+// Structs of the core in linear memory ↔ objects, according to the layouts that are generated from the core's tables.
 import type { DeepPartial, FieldLayout, RecordLayout } from "./records.js";
 
-/** A byte order mark is a character of a text like any other. */
+/** Keeps a byte order mark, which is a character like any other. */
 export const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The kind of number that a type is in a DataView. */
+/** The suffix of the DataView methods that read and write each type. */
 const numbers = {
   bool: "Uint8",
   enum: "Uint8",
@@ -17,7 +17,7 @@ const numbers = {
   text: "Uint32",
 } as const;
 
-/** The record at an address of linear memory, as an object. */
+/** Returns the record at an address of linear memory as an object. */
 export function readRecord<T>(memory: ArrayBufferLike, address: number, { fields }: RecordLayout<T>): T {
   const view = new DataView(memory);
   const record: Partial<T> = {};
@@ -37,7 +37,7 @@ function readField(view: DataView, at: number, layout: FieldLayout): unknown {
   return type.endsWith("?") && value < 0 ? null : value;
 }
 
-/** Leaves fields that are not given as they are. A value that a field cannot hold becomes one that the core rejects. */
+/** Fields that are not given keep their values. A value that a field cannot hold becomes one that the core rejects. */
 export function writeRecord<T>(
   memory: ArrayBufferLike,
   address: number,
@@ -62,8 +62,8 @@ function writeField(view: DataView, at: number, layout: FieldLayout, value: unkn
   else view.setUint8(at, Number(value));
 }
 
-/** A NUL-terminated text. */
+/** Returns a NUL-terminated text. */
 export function readText(memory: ArrayBufferLike, address: number): string {
   const heap = new Uint8Array(memory);
-  return decoder.decode(heap.slice(address, heap.indexOf(0, address))); // a decoder takes no shared memory
+  return decoder.decode(heap.slice(address, heap.indexOf(0, address))); // a decoder rejects shared memory
 }

@@ -1,4 +1,4 @@
-// The engine until it answers: bytes of a file in, the plan of its memory and the numbers of its model out.
+// The part of the engine that loads a model: takes the bytes of the file, plans memory and describes the model.
 import type { Flavour, MemoryPlan, ModelNumbers } from "../types.js";
 import { Border } from "./border.js";
 import { readText } from "./layout.js";
@@ -21,10 +21,10 @@ import {
   splitStateLayout,
 } from "./records.js";
 
-/** What memory depends on beside the model; any may be missing. */
+/** Options of the memory plan, all optional. */
 export type MemoryOptions = DeepPartial<MemoryRecord>;
 
-/** The core reads no more of a sidecar before the model is there. */
+/** Until the model is loaded, the core reads no more than this from a sidecar. */
 const sidecarHeadBytes = 4096;
 
 export class LoadingEngine extends Border {
@@ -32,7 +32,7 @@ export class LoadingEngine extends Border {
     return loadStateNames[this.run((module) => module.loadState())] ?? "failed";
   }
 
-  /** Where the next bytes of the file go. Valid until the next call. */
+  /** The buffer for the next bytes of the file. Valid until the next call. */
   staging(): Uint8Array {
     return this.bytesOf((module) => module.staging());
   }
@@ -45,13 +45,13 @@ export class LoadingEngine extends Border {
     this.check((module) => module.endOfFile());
   }
 
-  /** How much of the headers of a split model's files has arrived. */
+  /** The progress of reading the headers of a split model. */
   split(): SplitState {
     this.run((module) => module.split());
     return this.read("splitState", splitStateLayout);
   }
 
-  /** Bytes of the whole file, by its header; 0 before it is known. */
+  /** Size of the whole file in bytes, according to its header; 0 until the header is complete. */
   get fileBytes(): number {
     return this.run((module) => module.fileBytes());
   }
@@ -69,7 +69,7 @@ export class LoadingEngine extends Border {
     this.check((module) => module.allocate());
   }
 
-  /** What a sidecar tells before the model is there. */
+  /** The properties of a sidecar that a load depends on. */
   sidecarInfo(sidecar: Uint8Array, options: DeepPartial<PruneOptions>): SidecarInfo {
     this.write("pruneOptions", pruneOptionsLayout, options);
     const size = this.putBytes(sidecar.subarray(0, sidecarHeadBytes), "the sidecar");
@@ -79,7 +79,7 @@ export class LoadingEngine extends Border {
 
   // --- eager loading ---
 
-  /** From now on `wanted` says which bytes come next. */
+  /** Switches to eager loading: `wanted` then returns the bytes to feed next. */
   loadEagerly(): void {
     this.check((module) => module.loadEagerly());
   }
@@ -91,17 +91,17 @@ export class LoadingEngine extends Border {
     return range.from < range.to ? range : undefined;
   }
 
-  /** Whether all weights have arrived. A model that is ready before can only generate. */
+  /** Whether all weights have arrived. A model that is ready earlier can only generate. */
   get isComplete(): boolean {
     return this.run((module) => module.isComplete());
   }
 
-  /** Bytes of the file that the last `advance` waits for; none: everything that is still wanted. */
+  /** The bytes of the file that the last `advance` lacked; empty if it needs all remaining weights. */
   missing(): FileRange[] {
     return this.recordsOf((module) => module.missing(), fileRangeLayout);
   }
 
-  /** Takes rows that `missing` named, and rows beside them: at most as many bytes as `staging` has. */
+  /** Takes rows that `missing` lists, and rows next to them. At most as many bytes as `staging` has. */
   feedRows(from: number, bytes: Uint8Array): void {
     this.staging().set(bytes);
     this.check((module) => module.feedRows(from, bytes.length));
@@ -117,7 +117,7 @@ export class LoadingEngine extends Border {
     );
   }
 
-  /** The build that runs. The module itself tells, because the caller may have handed in any. */
+  /** The flavour that runs. The module itself is asked, because the caller may have passed any build. */
   get flavour(): Flavour {
     return this.kernels.startsWith("relaxed") ? "relaxed" : "simd";
   }

@@ -1,4 +1,4 @@
-// A WebAssembly module that shows whether the relaxed multiply-add rounds once. The build also writes it to a file.
+// A WebAssembly module that detects whether the relaxed multiply-add rounds once. The build also writes it to a file.
 import { fromHex } from "../hex.js";
 
 /** Exports `f(a, b)`, which is 1 if the relaxed `a * a + b` is not zero, and 0 otherwise. */
