@@ -37,11 +37,11 @@ export type ErrorCode =
 
 /** Details that go with the message of an error. */
 export interface ErrorDetails {
-  /** What would have been valid. */
+  /** Describes a valid value. */
   expected?: string | undefined;
-  /** What was found instead. */
+  /** Describes the value found. */
   found?: string | undefined;
-  /** What to do about it. */
+  /** Says how to fix the problem. */
   hint?: string | undefined;
   cause?: unknown;
 }

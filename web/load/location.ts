@@ -9,7 +9,7 @@ import type { OpenStore } from "./stores/file-store.js";
 /** The place of a single file. */
 export type FilePlace = { kind: "path"; path: string } | { kind: "url"; url: string };
 
-/** What the engine's thread opens. For `caller` it asks the caller for the bytes; everything else it opens itself. */
+/** A source that the engine's thread opens. It requests the bytes of a `caller` location from the caller. */
 export type Location =
   | { kind: "path"; path: string; check?: FileCheck }
   | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; check?: FileCheck }
@@ -28,7 +28,7 @@ export interface ResolvedSource {
 /** The sidecar of a release. */
 export type FoundSidecar = { bytes: Uint8Array } | { place: FilePlace; check?: FileCheck };
 
-/** What a runtime provides for resolving sources. */
+/** The services of a runtime for resolving sources. */
 export interface FilePlatform {
   /** Missing if there is no file system. */
   files?: {

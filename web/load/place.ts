@@ -11,7 +11,7 @@ import { type CacheUse, openCachedUrl } from "./stores/cache.js";
 export const isUrl = (name: string) => /^(https?|blob|data|file):/i.test(name);
 
 /**
- * Absolute URLs stay as they are, except file: URLs, which become paths. Anything else is a path if there is a file
+ * Absolute URLs are unchanged, except file: URLs, which become paths. Any other name is a path if there is a file
  * system, and otherwise a relative URL. Errors: `unsupported-environment` for a file: URL without a file system,
  * `bad-option` for an invalid URL.
  */

@@ -1,5 +1,4 @@
-// What the caller passed as the source of a model → the location of its bytes. Only manifests of releases are opened
-// here.
+// The source of a model, as passed by the caller → the location of its bytes. Opens only the manifests of releases.
 import { CamelGPTError, describe } from "../errors.js";
 import { checkedSource } from "./integrity/checked-source.js";
 import type { FilePlatform, ResolvedSource, ResolveOptions } from "./location.js";
@@ -9,10 +8,10 @@ import { shardNames, sortShards } from "./sources/shard-names.js";
 import type { ByteSource } from "./sources/source.js";
 import { streamSource } from "./sources/stream.js";
 
-/** What a file can be read from. */
+/** A source of one file. */
 export type FileSource = string | URL | Blob | Uint8Array | ArrayBuffer | ReadableStream<Uint8Array>;
 
-/** What a model can be loaded from: one file, or an array of the files of a split model. */
+/** A source of a model: one file, or an array of the files of a split model. */
 export type ModelSource = FileSource | readonly FileSource[];
 
 // By tag instead of instanceof: a frame, or a test runner, has classes of its own.

@@ -12,7 +12,7 @@ import { openPlace, placeOf } from "./place.js";
 import { maxSidecarBytes } from "./sizes.js";
 import { readAll } from "./sources/read-all.js";
 
-/** What an earlier calibration has learnt about a model. */
+/** The result of an earlier calibration of a model. */
 export interface Sidecar {
   bytes: Uint8Array;
   /** The name of the file, for messages. */

@@ -12,7 +12,7 @@ export type EpdpCost = MeasuredCost;
 
 export type EpdpCosts = Record<Exclude<EpdpMode, "off">, EpdpCost>;
 
-/** What dynamic pruning has done since the last generation began. */
+/** Statistics of dynamic pruning since the last generation began. */
 export interface PruneNumbers extends Omit<PruneReport, "hasLargeHead" | "headReserved" | "costs"> {
   /** The cost of each mode, measured during calibration; null before, or if the output head is too small. */
   costs: EpdpCosts | null;

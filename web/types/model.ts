@@ -1,4 +1,4 @@
-// What a model is, what it occupies, and what runs it.
+// Types that describe a model, its memory and the engine that runs it.
 import type * as records from "../engine/records.js";
 
 /** The instructions a build of the engine uses: 128-bit SIMD, or 128-bit SIMD with the relaxed instructions. */
@@ -19,7 +19,7 @@ export interface MemoryPlan extends Omit<records.MemoryPlan, "halves"> {
   weights: WeightType;
 }
 
-/** The build of the engine that runs the model, and why that one. */
+/** The build of the engine that runs the model, and why it was chosen. */
 export interface EngineInfo {
   flavour: Flavour;
   /** The kernels that the start-up probe chose, for example `"relaxed dot32"`. */
@@ -52,7 +52,7 @@ export interface ModelInfo extends ModelNumbers {
   release?: ReleaseInfo;
 }
 
-/** What the manifest of a release says. */
+/** The contents of a release's manifest. */
 export interface ReleaseInfo {
   name: string;
   version: string;

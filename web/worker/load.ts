@@ -91,7 +91,7 @@ export async function inspect(
   }
 }
 
-/** What a load depends on, including what the sidecar says before the model has arrived. */
+/** Completes the options of a load with the properties of its sidecar. */
 function withSidecar(
   engine: Engine,
   { memory, epdp, eager, sidecar }: LoadParams,

@@ -1,4 +1,4 @@
-// What the code in web/ requires of a runtime. Each entry of the package implements these interfaces.
+// The services that the code in web/ requires of a runtime. Each entry of the package implements these interfaces.
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { Build } from "../types.js";
 import type { FilePlatform } from "../load/location.js";
@@ -7,7 +7,7 @@ import type { FileStore } from "../load/stores/file-store.js";
 import type { WorkerLink } from "./link.js";
 import type { CallContext, CallName, Calls } from "./protocol.js";
 
-/** What a runtime provides for threads. */
+/** The services of a runtime for threads. */
 export interface ThreadPlatform {
   /** Number of threads that run in parallel. */
   cores(): number;
@@ -15,7 +15,7 @@ export interface ThreadPlatform {
   spawn(): WorkerLink;
 }
 
-/** What a runtime provides on the thread that runs the engine. */
+/** The services of a runtime on the thread that runs the engine. */
 export interface EnginePlatform {
   /** The compiled `multiplyAdd` module, for runtimes that cannot compile bytes. */
   probe?: WebAssembly.Module;
@@ -37,7 +37,7 @@ export interface Backend {
   dispose(): Promise<void>;
 }
 
-/** What a runtime provides on the thread of the caller. */
+/** The services of a runtime on the thread of the caller. */
 export interface CallerPlatform extends FilePlatform {
   /** Whether a download ends with the call that started it: edge runtimes tie it to a request. */
   endsDownloadsWithCall?: true;

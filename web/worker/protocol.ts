@@ -77,7 +77,7 @@ export interface Calls {
 }
 export type CallName = keyof Calls;
 
-/** What a call has besides its parameters. */
+/** Everything that a call has besides its parameters. */
 export interface CallContext<K extends CallName> {
   signal?: AbortSignal | undefined;
   onEvent?: ((event: Calls[K]["event"]) => void) | undefined;

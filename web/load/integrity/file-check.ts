@@ -1,4 +1,4 @@
-// What the bytes of a file are compared with.
+// The hashes with which the bytes of a file are compared.
 
 /** The expected hashes of a file. */
 export type FileCheck = PieceHashes | FileHash;

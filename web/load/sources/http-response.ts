@@ -1,4 +1,4 @@
-// What the answer of a server says: the file, a part of it, a refusal, or something that is no file.
+// Interprets a server's response: the file, a range of it, a refusal, or something that is not the file.
 import { CamelGPTError, excerpt } from "../../errors.js";
 import { shortUrl } from "../names.js";
 

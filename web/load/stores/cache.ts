@@ -21,7 +21,7 @@ export interface CacheOptions {
   cache: CacheUse;
   /** Missing if there is no store. */
   openStore?: OpenStore | undefined;
-  /** What the file is compared with. */
+  /** The hashes with which the file is compared. */
   check?: FileCheck | undefined;
   /** Called with a problem of the store. The file is opened nevertheless. */
   warn(note: string): void;

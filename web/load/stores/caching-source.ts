@@ -31,7 +31,7 @@ export interface CachingOptions {
   size: number;
   store: FileStore;
   url: string;
-  /** What `source` has been compared with. */
+  /** The hashes with which `source` has been compared. */
   check: FileCheck | undefined;
   /** Called if the copy cannot be written. The bytes are returned nevertheless. */
   warn(reason: string): void;
