@@ -66,7 +66,7 @@ type ClassOf<T> = new (source: ModelSource, options?: LoadOptions) => T;
  * specific to a method.
  */
 export abstract class CamelGPTInferenceBase implements AsyncDisposable {
-  /** What the runtime provides. Set by each entry. @internal */
+  /** The services of the runtime. Set by each entry. @internal */
   protected static readonly platform: CallerPlatform;
 
   readonly #model: ModelConnection;

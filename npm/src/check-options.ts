@@ -1,7 +1,7 @@
 // The values a caller handed in → checked values, or an error that names the option, its range and the value found.
 import { CamelGPTError, excerpt } from "../../web/errors.js";
 
-/** What an option must be. */
+/** The condition that the value of an option must meet. */
 export interface Rule {
   test(value: unknown): boolean;
   /** The range, in words. */

@@ -1,4 +1,4 @@
-// What every entry exports besides its CamelGPTInference.
+// The exports of every entry besides its CamelGPTInference.
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
 export type { ChatMessage } from "../../web/text/messages.js";
 
