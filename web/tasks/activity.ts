@@ -1,12 +1,12 @@
-// Runs the engine's activity to its end, with pauses in which other messages are handled.
+// Runs the engine's activity to its end, and pauses in between so that other messages are handled.
 import type { Engine } from "../engine/engine.js";
 import { throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 
-/** Tokens that one call of the engine evaluates: enough for full speed, few enough to react quickly. */
+/** Tokens that one call of the engine evaluates: enough for full speed, few enough to abort quickly. */
 export const sliceTokens = 64;
 
-/** `onRemaining` receives what remains after each step. Errors: those of the activity, `aborted`. */
+/** `onRemaining` receives the remaining work after each step. Errors: those of the activity, `aborted`. */
 export async function runActivity(
   engine: Engine,
   signal: AbortSignal | undefined,

@@ -1,4 +1,4 @@
-// The default text for calibration, written for this purpose: answers, explanations, lists, code, a story, other languages.
+// The default calibration text, written for this purpose: answers, explanations, lists, code, a story, other languages.
 export const calibrationText = `Question: How do plants make their food?
 Answer: Plants make their food by photosynthesis. Their leaves take in carbon dioxide from the air, and their roots bring water from the soil. With the energy of sunlight the green pigment in the leaves, called chlorophyll, turns the two into sugar and oxygen. The sugar feeds the plant, and the oxygen goes back into the air, where animals and people breathe it.
 

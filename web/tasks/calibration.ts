@@ -1,4 +1,4 @@
-// Teaches dynamic pruning what it can leave out of a model: by a calibration text, or from a sidecar.
+// Prepares a model for dynamic pruning, with a calibration text or with a sidecar.
 import type { Engine } from "../engine/engine.js";
 import { asCamelGPTError, throwIfAborted } from "../errors.js";
 import type { Sidecar } from "../load/sidecar.js";
@@ -33,7 +33,7 @@ export async function calibrate(
   return { sidecar: engine.sidecar(), costs: engine.pruneReport().costs };
 }
 
-/** Calibrates between calls. */
+/** Calibrates a model while no call is pending. */
 export class IdleCalibration {
   readonly #engine: Engine;
   readonly #text: string;
@@ -49,10 +49,10 @@ export class IdleCalibration {
   async run(isIdle: () => boolean): Promise<void> {
     if (this.#isRunning || this.#state === "ended") return;
     this.#isRunning = true;
-    let isInterrupted = true; // calls have used the engine since the last run
+    let isInterrupted = true; // other calls may have used the engine since the last run
     try {
       for (;;) {
-        await pause(); // lets calls arrive
+        await pause(); // so that calls can arrive
         if (!isIdle()) return;
         if (this.#state === "new") this.#engine.calibrate(this.#engine.tokenize(this.#text, true, true));
         else if (isInterrupted) this.#engine.calibrate();
@@ -71,7 +71,7 @@ export class IdleCalibration {
   }
 }
 
-/** An unusable sidecar is an error if it is required, and otherwise a note. */
+/** Throws if the sidecar is unusable and required; adds a note if it is only unusable. */
 export function useSidecar(engine: Engine, { bytes, name, required }: Sidecar, notes: string[]): void {
   try {
     engine.useSidecar(bytes);

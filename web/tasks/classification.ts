@@ -6,7 +6,7 @@ import type { Classification } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { ClassifyParams } from "./params.js";
 
-/** A task that the model was trained for, from its metadata `camelgpt.tasks`. */
+/** A task for which the model was trained, from its metadata `camelgpt.tasks`. */
 interface Task {
   labels?: string[];
   template: string;
@@ -31,7 +31,7 @@ export async function classify(
   );
   const pace = pacer();
   const meanLogprobs: number[] = [];
-  let maskCount = 0; // masks after the prompt that were evaluated last
+  let maskCount = 0; // number of masks after the prompt in the last evaluation
   for (const label of labels) {
     // Causal models continue the prompt, so the label begins with a space.
     const answer = engine.tokenize(kind === "masked" ? label : ` ${label}`, false, false);

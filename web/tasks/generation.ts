@@ -1,4 +1,4 @@
-// A prompt → its continuation, piece by piece. This loop drives the core.
+// A prompt → its continuation, piece by piece.
 import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "../errors.js";
 import type { BackgroundLoad } from "../load/background-load.js";
@@ -16,9 +16,8 @@ export interface GenerationContext {
 }
 
 /**
- * An abort before the first token of the prompt is evaluated rejects; a later one ends the text with the finish reason
- * "abort".
- * Errors: `bad-input`, `bad-option`, `context-overflow`.
+ * Rejects if it is aborted before any token of the prompt is evaluated. A later abort ends the text with the finish
+ * reason "abort". Errors: `bad-input`, `bad-option`, `context-overflow`.
  */
 export async function generate(
   engine: Engine,
@@ -36,15 +35,15 @@ export async function generate(
   const logprobs: StepLogprobs[] | undefined = sampling.logprobs ? [] : undefined;
   let text = "";
   let finishReason: FinishReason | undefined;
-  let evaluated = 0; // tokens of the prompt
+  let evaluated = 0; // prompt tokens
   const begin = performance.now();
-  let prefilled = cached === promptTokens.length ? begin : undefined; // when the prompt was evaluated
+  let prefilled = cached === promptTokens.length ? begin : undefined; // when the prompt was complete
 
   while (!finishReason) {
     const { state, processed, remaining } = engine.advance(sliceTokens);
     const step = engine.step();
     if (step.token !== null) {
-      void background?.finish(); // not before the first token, whose rows are more urgent
+      void background?.finish(); // only now, because the rows of the first token are more urgent
       const { token, logprob } = step;
       tokens.push(token);
       logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
@@ -80,7 +79,7 @@ export async function generate(
       prefillMs: prefilled - begin,
       decodeMs: end - prefilled,
       prefillTokensPerSecond: rate(evaluated, prefilled - begin),
-      // The first token results from prefill.
+      // The time of the first token is part of prefill.
       decodeTokensPerSecond: rate(tokens.length - 1, end - prefilled),
     },
     seed: sampling.seed,

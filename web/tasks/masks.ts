@@ -6,7 +6,7 @@ import type { Candidate, FilledMasks } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { FillParams } from "./params.js";
 
-/** Errors: `unsupported-task` unless the model is a masked one, `bad-input` if there is no mask, `context-overflow`. */
+/** Errors: `unsupported-task` unless the model is masked, `bad-input` if there is no mask, `context-overflow`. */
 export async function fillMasks(
   engine: Engine,
   { text, top, steps }: FillParams,

@@ -1,4 +1,4 @@
-// The parameters of the calls on a loaded model: checked and complete.
+// The parameters of the calls on a loaded model, checked and with all defaults filled in.
 import type { SamplingOptions } from "../engine/engine.js";
 import type { Pooling } from "../types.js";
 
@@ -6,12 +6,12 @@ export interface TokenizeParams {
   text: string;
   /** Whether to add the special tokens that the model expects around a text. */
   addSpecial: boolean;
-  /** Whether special tokens written in the text (`<|im_end|>`) are recognised. */
+  /** Whether special tokens written in the text (`<|im_end|>`) are read as tokens. */
   parseSpecial: boolean;
 }
 
 export interface GenerateParams {
-  /** Text, or token ids to continue unchanged. */
+  /** Text, or token ids, which are used unchanged. */
   prompt: string | readonly number[];
   /** See {@link TokenizeParams}. */
   addSpecial: boolean;
@@ -52,7 +52,7 @@ export interface FillParams {
 export interface ClassifyParams {
   text: string;
   labels: readonly string[];
-  /** With `{text}` and `{labels}`; undefined: the model's own template for these labels, or a general one. */
+  /** A prompt with `{text}` and `{labels}`; undefined: the model's own for these labels, or a general one. */
   template: string | undefined;
 }
 

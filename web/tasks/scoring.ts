@@ -1,4 +1,4 @@
-// A text → its probability. The text is split into windows without overlap; each window starts with an empty cache.
+// A text → its probability. The text is split into windows that do not overlap; each starts with an empty cache.
 import type { Engine, TokenScore } from "../engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
 import type { Score } from "../types.js";
@@ -6,7 +6,7 @@ import { runActivity } from "./activity.js";
 import type { ScoreParams } from "./params.js";
 
 /**
- * Scores every token of a window but the first, so a last window of one token adds nothing.
+ * Scores all tokens of a window but the first, so a last window of a single token adds nothing.
  * Errors: `bad-input` if the text has fewer than two tokens, `context-overflow` if a window is longer than the context.
  */
 export async function score(

@@ -1,4 +1,4 @@
-// The contents of the cache (a text with its keys and values) ↔ bytes that can be stored.
+// The contents of the cache (a text with its keys and values) ↔ bytes that can be stored and loaded again.
 import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
@@ -19,7 +19,10 @@ export async function saveState(engine: Engine, signal: AbortSignal | undefined)
   return state;
 }
 
-/** After an error or an abort the cache may be empty. Errors: everything that can be wrong with the bytes. */
+/**
+ * After an error or an abort the cache may be empty. Errors: `truncated`, `bad-format`, `unsupported-version`,
+ * `bad-input` if the state belongs to another model, `context-overflow`, `aborted`.
+ */
 export async function loadState(
   engine: Engine,
   state: Uint8Array,
