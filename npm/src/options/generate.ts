@@ -1,24 +1,24 @@
-// Options of a generation: their types and rules, and the parameters that the engine takes.
+// Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import { checkOptions, checkPrompt, flag, ofType, signal, text, texts } from "../check-options.js";
 import { isRecord, rulesOf } from "./rules.js";
 
-/** Options of one generation. docs/options.md lists them, and the order in which the samplers apply. */
+/** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
 export interface GenerateOptions extends Partial<GenerationOptions> {
   /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
   logitBias?: Readonly<Record<number, number>>;
-  /** Texts before which the answer ends. They may span tokens. */
+  /** The answer ends before the first of these texts. They may span tokens. */
   stop?: string | readonly string[];
   /** Aborts this call. */
   signal?: AbortSignal;
   /**
-   * Add the tokens that the model wants around a text, such as its beginning-of-text token.
+   * Add the special tokens that the model expects around a text, such as a beginning-of-text token.
    * @default true
    */
   addSpecial?: boolean;
   /**
-   * Read special tokens written out in the prompt (`<|im_end|>`) as such. Switch it off for prompts of untrusted text.
+   * Read special tokens written in the prompt (`<|im_end|>`) as tokens. Set this to false for untrusted text.
    * @default true
    */
   parseSpecial?: boolean;
@@ -27,8 +27,8 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
 /** Options of one answer in a conversation. */
 export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
   /**
-   * A Jinja template to use instead of the model's own.
-   * @default the one in the model's file
+   * A Jinja template that replaces the model's own.
+   * @default the template in the model's file
    */
   chatTemplate?: string;
 }
@@ -73,7 +73,7 @@ function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
-/** The options of the template, and those of the generation. Errors: `bad-option`. */
+/** Separates the option of the template from those of the generation. Errors: `bad-option`. */
 export function splitChatOptions(options: ChatOptions | undefined): {
   template: string | undefined;
   rest: GenerateOptions;

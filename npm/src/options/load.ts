@@ -1,4 +1,4 @@
-// Options of a load: their types and rules, and the parts of the package that take them.
+// Options of a load: their types, their rules, and their conversion to parameters of the loader.
 import {
   type MemoryOptions,
   memoryOptionsRules,
@@ -14,58 +14,59 @@ import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js
 import { checkOptions, flag, integer, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
 import { address, callback, isRecord, largest, object, ruleOf, rulesOf } from "./rules.js";
 
-/** Options of a model. All of them are optional. */
+/** Options for loading a model. */
 export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trainedFfn">> {
   /**
-   * Threads to compute with; `auto`: one for each core, at most 4. The numbers are the same with any number of threads.
-   * Where an environment has no threads (pages that are not cross-origin isolated, edge runtimes) 1 computes, and
-   * `info().engine.notes` says why.
+   * Number of threads; `auto`: one per core, at most 4. Results do not depend on it. In environments without threads
+   * (pages that are not cross-origin isolated, edge runtimes) one thread computes, and `info().engine.notes` says why.
    * @default "auto"
    */
   threads?: number | "auto";
   /**
-   * Build of the engine: 128-bit SIMD, or the same with relaxed instructions. `auto` takes the faster one that this
-   * environment has.
+   * Build of the engine: 128-bit SIMD, with or without the relaxed instructions. `auto` chooses the faster one that the
+   * environment supports.
    * @default "auto"
    */
   flavour?: Flavour | "auto";
   /**
-   * Dynamic pruning: steps leave out what cannot matter for their token. `exact` leaves nearly every greedy answer
-   * unchanged, `balanced` costs a mean divergence of at most 0.02 nats a token, `aggressive` of 0.1; or numbers. It
-   * starts with a sidecar, after `calibrate()`, or when the worker has calibrated the model between calls, which takes
-   * some seconds; until then the dense model answers. `report()` says what it did.
+   * Dynamic pruning: each step skips computation that hardly affects its token. `exact` leaves nearly every greedy
+   * answer unchanged; `balanced` costs a mean divergence of at most 0.02 nats a token, `aggressive` of at most 0.1; an
+   * object sets the limits one by one. Pruning starts with a sidecar, after `calibrate()`, or once the worker has
+   * calibrated the model between calls, which takes some seconds; until then the dense model answers. `report()` has
+   * the statistics.
    * @default "balanced" if there is a sidecar, otherwise "off"
    */
   epdp?: EpdpMode | EpdpNumbers;
   /**
    * The result of `calibrate()`: its bytes, or the path or URL of the file.
-   * @default for a model that is a file, the file beside it with the ending .epdp, if there is one
+   * @default for a model file, the file next to it with the extension .epdp, if it exists
    */
   sidecar?: string | URL | Uint8Array;
   /**
-   * Whether a downloaded model answers before all of it has arrived. With a sidecar that tells which rows of the output
-   * head a token needs, and a server that has ranges, the layers come first, then these rows, and the rest during the
-   * answer. Greedy answers are unchanged and start sooner; all other calls wait for the whole file. Not for releases
-   * without hashes of their blocks (`camelgpt release` makes them if there is a sidecar), nor with the option `fetch`.
+   * Whether a model answers before its download is complete. This requires a sidecar, which tells the rows of the
+   * output head that a token needs, and a server that supports range requests. The layers are downloaded first, then
+   * these rows, and the rest during the answer. Greedy answers are unchanged and start sooner; all other calls wait for
+   * the whole file. Has no effect on releases without block hashes (`camelgpt release` adds them if there is a sidecar)
+   * and with the option `fetch`.
    * @default true, except on edge runtimes
    */
   eager?: boolean;
-  /** Sent with the requests for a model at a URL, for private weights. */
+  /** HTTP headers for requests of a model at a URL, for example to download private weights. */
   headers?: Record<string, string>;
   /**
-   * How often to reconnect in a row when a download breaks off, with growing pauses; 0: never. Bytes that have arrived
-   * are not requested again if the server has ranges. A megabyte that arrives resets the count.
+   * Maximum number of consecutive attempts to reconnect after a download breaks off, with growing pauses; 0: none.
+   * Bytes that have arrived are not requested again if the server supports ranges. Each megabyte resets the count.
    * @default 5
    */
   retries?: number;
   /**
-   * Connections that download one file in parallel, if the server has ranges: more than one helps if each is slow.
-   * Eager loading has its own.
+   * Number of connections that download one file in parallel, if the server supports ranges. More than one helps if a
+   * single connection is slow. Eager loading opens its own connections.
    * @default 1
    */
   connections?: number;
   /**
-   * Milliseconds without an answer or a byte after which a connection counts as broken.
+   * Milliseconds without a response or a byte after which a connection counts as broken.
    * @default 30000
    */
   timeout?: number;
@@ -74,42 +75,43 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * @default "https://huggingface.co"
    */
   hub?: string;
-  /** Base URL of named releases: the release `name` is at `<releases>/<name>.gguf`. */
+  /** Base URL of named releases: the file of the release `name` is `<releases>/<name>.gguf`. */
   releases?: string;
   /**
-   * Whether a downloaded model is kept (browsers: the origin's private file system, or the Cache API; Node, Deno, Bun:
-   * the user's cache folder) and taken from there the next time, without asking the server; a sidecar at a URL too. The
-   * manifest of a release is fetched each time there is a network. `"reload"` downloads everything again. Not with the
-   * option `fetch`.
+   * Whether downloaded models and sidecars are cached (browsers: the origin's private file system, or the Cache API;
+   * Node, Deno, Bun: the user's cache folder) and read from the cache the next time, without asking the server. The
+   * manifest of a release is fetched whenever there is a network. `"reload"` downloads everything again. Has no effect
+   * with the option `fetch`.
    * @default true for https:
    */
   cache?: boolean | "reload";
   /**
-   * SHA-256 that the model's file must have, as 64 hexadecimal digits. Another file is the error `integrity`, before
-   * the model can be used. Not for releases, whose manifest says more, and split models; eager loading is off.
+   * Expected SHA-256 of the model file, as 64 hexadecimal digits. Any other file fails with `integrity` before the
+   * model can be used. Not allowed for split models, nor for releases, whose manifests contain hashes. Disables eager
+   * loading.
    */
   sha256?: string;
   /**
-   * Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases count as trusted, beside the one that
-   * comes with the package.
+   * Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases are trusted, in addition to the key in
+   * the package.
    */
   trustedKeys?: readonly string[];
-  /** Called at each step of the load, with events in the shape of transformers.js. */
+  /** Called with the progress of the load. The events have the form of transformers.js. */
   onProgress?: (event: ProgressEvent) => void;
   /** Aborts the load. */
   signal?: AbortSignal;
   /**
-   * Whether the engine gets a thread of its own. Without one, the caller's thread is busy while the engine works.
+   * Whether the engine runs in a worker. If not, it blocks the caller's thread while it works.
    * @default true where the runtime has workers
    */
   worker?: boolean;
-  /** Used instead of the global `fetch` for the model. It runs on the caller's thread. */
+  /** Replaces the global `fetch` for the model. It is called on the caller's thread. */
   fetch?: Fetch;
-  /** A compiled engine, instead of the one beside the package. */
+  /** A compiled engine that replaces the one in the package. */
   wasmModule?: WebAssembly.Module;
-  /** Where the engine's `.wasm` is, instead of beside the package: one file for any build, or one for each. */
+  /** URL of the engine's `.wasm` if it is not next to the package's files: one for all builds, or one for each. */
   wasmUrl?: string | URL | Partial<Record<Build, string | URL>>;
-  /** Where the worker's script is, instead of beside the package. */
+  /** URL of the worker's script if it is not next to the package's files. */
   workerUrl?: string | URL;
 }
 
@@ -160,10 +162,10 @@ function isKeys(value: unknown): boolean {
   return Array.isArray(value) && value.every((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
 }
 
-/** The rule of one share of neurons, for `calibrate`. */
+/** The rule for a share of neurons, for `calibrate`. */
 export const ffnRule = ruleOf(pruneOptionsRules.ffn);
 
-/** A checked copy of the options. Errors: `bad-option`. */
+/** Returns a checked copy of the options. Errors: `bad-option`. */
 export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions {
   return checkOptions("load", options, loadRules);
 }

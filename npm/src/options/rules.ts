@@ -1,4 +1,4 @@
-// Rules of options: those of the core's tables, and kinds of values that only TypeScript has.
+// Rules of options: those from the core's tables, and those for values that only TypeScript has.
 import type { FieldRule } from "../../../web/engine/records.js";
 import { flag, ofType, oneOf, type Rule, tagOf } from "../check-options.js";
 

@@ -1,5 +1,5 @@
-// Options of the other calls on a model: their types and rules, and the parameters that the engine takes. The functions
-// throw `bad-option` and `bad-input`.
+// Options of the other calls on a model: their types, their rules, and their conversion to parameters of the engine.
+// The functions throw `bad-option` and `bad-input`.
 import { generationOptionsRules } from "../../../web/engine/records.js";
 import { CamelGPTError } from "../../../web/errors.js";
 import type { ClassifyParams, EmbedParams, FillParams, ScoreParams } from "../../../web/tasks/params.js";
@@ -24,12 +24,12 @@ import { callback, largest, ruleOf } from "./rules.js";
 
 export interface TokenizeOptions {
   /**
-   * Add the tokens that the model wants around a text.
+   * Add the special tokens that the model expects around a text.
    * @default true
    */
   addSpecial?: boolean;
   /**
-   * Read special tokens written out in the text as such.
+   * Read special tokens written in the text (`<|im_end|>`) as tokens.
    * @default true
    */
   parseSpecial?: boolean;
@@ -38,7 +38,7 @@ export interface TokenizeOptions {
 
 export interface DetokenizeOptions {
   /**
-   * Write special tokens out instead of leaving them out.
+   * Include special tokens in the text.
    * @default false
    */
   keepSpecial?: boolean;
@@ -47,29 +47,29 @@ export interface DetokenizeOptions {
 
 export interface ScoreOptions extends TokenizeOptions {
   /**
-   * Tokens of a window. Windows do not overlap, and each starts with an empty cache.
-   * @default the model's context
+   * Tokens per window. Windows do not overlap, and each starts with an empty cache.
+   * @default the size of the context
    */
   contextLength?: number;
-  /** Use no more than this many tokens of the text. */
+  /** Maximum number of tokens of the text to use. */
   maxTokens?: number;
   /**
-   * Also return the log-probability of each token, and the most probable token in its place.
+   * Also return the log-probability of each token, and the most probable token at its position.
    * @default false
    */
   logprobs?: boolean;
-  /** Compare with the dense model: what dynamic pruning costs on this text. */
+  /** Compare with the dense model, to measure the cost of dynamic pruning on this text. */
   against?: "dense";
 }
 
 export interface FillMaskOptions {
   /**
-   * Candidates of each mask, at most 20.
+   * Candidates per mask, at most 20.
    * @default 5
    */
   topK?: number;
   /**
-   * Steps in which all masks are decided, the surest ones first.
+   * Number of steps in which the masks are replaced, the most certain ones first.
    * @default 3
    */
   steps?: number;
@@ -77,11 +77,11 @@ export interface FillMaskOptions {
 }
 
 export interface ClassifyOptions {
-  /** 2 to 64 labels to choose from. */
+  /** The 2 to 64 labels to choose from. */
   labels: readonly string[];
   /**
-   * The prompt: a text with `{text}` in it, and optionally `{labels}`; the label is the model's answer.
-   * @default the one that the model was trained with for these labels, or a general question
+   * The prompt, to which the model answers with a label. It contains `{text}`, and optionally `{labels}`.
+   * @default the template with which the model was trained for these labels, or a general question
    */
   template?: string;
   signal?: AbortSignal;
@@ -89,17 +89,17 @@ export interface ClassifyOptions {
 
 export interface EmbedOptions {
   /**
-   * Which hidden states represent a text.
-   * @default what the model's file says, or "mean"
+   * How the hidden states of a text are combined into one vector.
+   * @default the pooling in the model's file, or "mean"
    */
   pooling?: Pooling;
   /**
-   * Return vectors of length 1, so that their dot product is the cosine of the angle between them.
+   * Scale vectors to length 1, so that dot products are cosine similarities.
    * @default true
    */
   normalize?: boolean;
   /**
-   * Cut texts that are longer than the context instead of failing.
+   * Truncate texts that are longer than the context instead of failing.
    * @default false
    */
   truncate?: boolean;
@@ -107,16 +107,16 @@ export interface EmbedOptions {
 }
 
 export interface CalibrateOptions {
-  /** Some thousand tokens of text like the model's future prompts and answers. */
+  /** A few thousand tokens of text that resembles the model's future prompts and answers. */
   text?: string;
   /**
-   * Share of its neurons that the model was trained to answer with: the sidecar says so, and the modes then keep no
-   * more.
+   * Fraction of its neurons that the model was trained to answer with. The sidecar records it, and the modes then
+   * compute no more than that.
    * @default 1
    */
   ffn?: number;
   signal?: AbortSignal;
-  /** Called with the share of the work that is done, 0 to 1. */
+  /** Called with the completed fraction of the work, 0 to 1. */
   onProgress?: (done: number) => void;
 }
 
