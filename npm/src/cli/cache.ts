@@ -1,4 +1,4 @@
-// camelgpt cache: the downloads that are kept.
+// camelgpt cache: lists or deletes cached downloads.
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 

@@ -1,4 +1,4 @@
-// camelgpt calibrate: a model → its EPDP sidecar, a file beside it.
+// camelgpt calibrate: a model → its EPDP sidecar, a file next to it.
 import { writeFile } from "node:fs/promises";
 
 import { type Command, UsageError } from "./command.js";

@@ -1,4 +1,4 @@
-// camelgpt classify: a text and labels → which of them fits.
+// camelgpt classify: a text and labels → the label that fits best.
 import { type Command, UsageError } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";

@@ -1,10 +1,10 @@
-// Commands of the CLI, and the values of their arguments.
+// The commands of the CLI and the parsing of their arguments.
 import { parseArgs } from "node:util";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import { nearest } from "../check-options.js";
 
-/** One flag: what it takes (nothing, a text or a number; several times if `many`) and its help. */
+/** A flag: the type of its value, whether it can be repeated (`many`), and its help. */
 export interface Flag {
   takes: "nothing" | "text" | "number";
   /** The name of the value in the help. */
@@ -21,7 +21,7 @@ export interface Command {
   run(flags: Flags, signal: AbortSignal): Promise<void>;
 }
 
-/** Wrong usage, in the form of every other error. */
+/** An error in the command line. */
 export class UsageError extends CamelGPTError {
   constructor(message: string, hint?: string) {
     super("bad-option", message, { hint: hint ?? "camelgpt --help lists the commands." });
@@ -102,7 +102,7 @@ export function helpOf(name: string, { summary, usage, flags }: Command): string
   return `camelgpt ${name}: ${summary}\n\nUsage: camelgpt ${name} ${usage}\n\n${lines.join("\n")}\n`;
 }
 
-/** Text in lines of at most 100 columns, those after the first indented. */
+/** Wraps text at 100 columns and indents all lines but the first. */
 function wrapped(text: string, indent: number): string {
   const lines = [""];
   for (const word of text.split(" ")) {

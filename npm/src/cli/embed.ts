@@ -1,4 +1,4 @@
-// camelgpt embed: texts → their vectors.
+// camelgpt embed: texts → their embeddings.
 import { type Command, UsageError } from "./command.js";
 import { modelFlags, withModel } from "./model.js";
 import type { Pooling } from "../entry/node.js";

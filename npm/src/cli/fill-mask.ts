@@ -1,4 +1,4 @@
-// camelgpt fill-mask: a text with masks → what may stand in their place.
+// camelgpt fill-mask: a text with masks → candidates for each mask.
 import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";

@@ -8,7 +8,7 @@ import { readBytes, textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
-/** Flags that no table has. */
+/** Flags that are not in the core's tables. */
 const ownFlags: Record<string, Flag> = {
   "logit-bias": {
     takes: "text",
@@ -115,7 +115,7 @@ async function printJson(model: CamelGPTInference, stream: TextStream, rssBefore
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-/** The peak memory of this process, in bytes. Node reports KiB. */
+/** Returns the peak memory of this process in bytes. Node reports KiB. */
 function peakRss(): number {
   return process.resourceUsage().maxRSS * 1024;
 }

@@ -1,10 +1,10 @@
-// Texts that a command works on: given on the command line, or read from standard input.
+// The inputs of a command, from the command line, a file or standard input.
 import { readFile } from "node:fs/promises";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import { type Flags, UsageError } from "./command.js";
 
-/** The text of a flag, or of the only positional; `-` means standard input. Errors: UsageError where there is none. */
+/** Returns the text of a flag or of the only argument; `-` is standard input. Errors: UsageError if there is none. */
 export async function textArgument(flags: Flags, name: string): Promise<string> {
   const [positional, ...more] = flags.positionals;
   const named = flags.text(name);
@@ -17,12 +17,12 @@ export async function textArgument(flags: Flags, name: string): Promise<string> 
   return text === "-" ? readAll() : text;
 }
 
-/** The content of a UTF-8 file, `-` for standard input. Errors: `not-found`, `read-failed`, `bad-input`. */
+/** Reads a UTF-8 file; `-` is standard input. Errors: `not-found`, `read-failed`, `bad-input`. */
 export async function readText(path: string): Promise<string> {
   return path === "-" ? readAll() : decode(await readBytes(path, "a text file"), path);
 }
 
-/** Errors: `not-found`, `read-failed`. `expected` is for messages. */
+/** Errors: `not-found`, `read-failed`. `expected` describes the file in messages. */
 export async function readBytes(path: string, expected: string): Promise<Uint8Array> {
   try {
     return await readFile(path);

@@ -7,7 +7,7 @@ import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
 import { flagOf } from "./table-flags.js";
 
-/** The default if it is on this machine; otherwise the release that comes with the package is. */
+/** The default model if it is in the cache of this machine. Otherwise the release in the package is the default. */
 const preferredModel = "smollm2-135m";
 
 export async function defaultModel(): Promise<string> {
@@ -68,7 +68,7 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     sha256: flags.text("sha256"),
     contextLength: flags.number("context"),
     threads: flags.number("threads"),
-    // Any text may come from a command line: load() checks the options.
+    // Any text may be in the command line: load() checks the options.
     kvCache: flags.text("kv-cache") as LoadOptions["kvCache"],
     weights: flags.text("weights") as LoadOptions["weights"],
     flavour: flags.text("flavour") as LoadOptions["flavour"],
@@ -87,7 +87,7 @@ function epdpOf(text: string | undefined): LoadOptions["epdp"] {
   }
 }
 
-/** Runs `work` with the model that the flags name, then disposes of the model, also after an error. */
+/** Runs `work` with the model that the flags name, then disposes of the model, even after an error. */
 export async function withModel(
   flags: Flags,
   signal: AbortSignal,
@@ -105,7 +105,7 @@ export async function withModel(
   }
 }
 
-/** The path of a model that is a file, or of a release that is on this machine. */
+/** Returns the path of a model file, or of a cached release; undefined for other models. */
 export async function modelPath(model: string): Promise<string | undefined> {
   for (const path of [model, nodeFiles.cachedRelease(model)]) {
     if ((await nodeFiles.kindOf(path)) === "file") return path;

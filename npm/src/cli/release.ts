@@ -1,4 +1,4 @@
-// camelgpt release: a folder with a model → its manifest camelgpt.json, signed where there is a key.
+// camelgpt release: a folder with a model → its manifest camelgpt.json, signed if a key is given.
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
@@ -75,7 +75,7 @@ interface FileEntry {
   role: string;
   path: string;
   bytes: number;
-  /** Of the whole file. */
+  /** SHA-256 of the whole file. */
   sha256: string;
   pieceBytes?: number;
   pieces?: string[];
@@ -100,7 +100,7 @@ async function describeFiles(folder: string): Promise<FileEntry[]> {
       throw new UsageError(`${folder} has more than one file with the role ${role}.`, "A release has one model.");
     files.push({ role, path, ...(await hashesOf(join(folder, path), role === "weights" ? blocks : undefined)) });
   }
-  // Only a model with a sidecar answers before all of it has arrived.
+  // Block hashes are for eager loading, which requires a sidecar.
   const weights = files.find(({ role, pieces }) => role === "weights" && pieces);
   if (weights && files.some(({ role }) => role === "sidecar")) {
     const path = `${basename(weights.path, ".gguf")}.blocks`;

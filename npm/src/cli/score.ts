@@ -1,4 +1,4 @@
-// camelgpt score: a text file → how probable the model finds it.
+// camelgpt score: a text file → its perplexity.
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
 import { modelFlags, withModel } from "./model.js";

@@ -2,7 +2,7 @@
 import type { FieldRule, FieldWords } from "../../../web/engine/records.js";
 import type { Flag, Flags } from "./command.js";
 
-/** A flag for each option, with its help, range and default. */
+/** Returns a flag for each option, with its help, range and default. */
 export function flagsOf<K extends string>(
   rules: Readonly<Record<K, FieldRule>>,
   words: Readonly<Record<K, FieldWords>>,
@@ -22,7 +22,7 @@ export function flagOf(rule: FieldRule, { help, default: standard }: FieldWords)
   };
 }
 
-/** The options that the flags set. */
+/** Returns the options that the flags set. */
 export function optionsOf<K extends string>(
   flags: Flags,
   rules: Readonly<Record<K, FieldRule>>,

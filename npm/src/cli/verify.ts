@@ -1,4 +1,4 @@
-// camelgpt verify: whether the files of a release are those that were published.
+// camelgpt verify: checks the files of a release against its manifest.
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 import { loadOptions, sourceFlags } from "./model.js";
