@@ -1,5 +1,5 @@
-// BERT (Devlin et al. 2018) and sentence encoders made from it, such as MiniLM: each token sees all of them. Norms
-// follow the sums.
+// BERT (Devlin et al. 2018) and sentence encoders made from it, such as MiniLM: every token attends to all tokens, and
+// norms follow the residual sums.
 #include "model/architecture.h"
 
 namespace camelgpt {

@@ -1,7 +1,6 @@
 // Gemma (Gemma Team 2024): GELU as the gate's activation, a scaled embedding. (Files hold the norms' weights plus one.)
-// Gemma 2 (2024): what blocks add is normed, scores and logits are limited, every second layer sees only a window.
-// Gemma 3 (2025): five layers of six see only a window and have rope angles of their own; heads of queries and keys are
-// normed.
+// Gemma 2 (2024): norms on the outputs of blocks, soft caps on scores and logits, a window in every second layer.
+// Gemma 3 (2025): a window and separate rope angles in five of six layers, norms on the heads of queries and keys.
 #include <cmath>
 
 #include "model/architecture.h"
@@ -9,7 +8,7 @@
 namespace camelgpt {
 namespace {
 
-// The largest model of a family, known by its number of layers, scales scores by the width of the stream.
+// The largest model of a family, recognised by its number of layers, scales scores by the width of the stream.
 constexpr uint32_t kLargestGemma2Layers = 46, kLargestGemma3Layers = 62;
 
 Status read_gemma(const ConfigReader&, ModelConfig* config) {

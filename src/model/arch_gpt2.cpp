@@ -1,5 +1,4 @@
-// GPT-2 (Radford et al. 2019): layer norms, positions with vectors of their own, a feed-forward network without a gate,
-// biases.
+// GPT-2 (Radford et al. 2019): layer norms, learned position vectors, a feed-forward network without a gate, biases.
 #include "model/architecture.h"
 
 namespace camelgpt {

@@ -1,5 +1,5 @@
-// LFM2 (Liquid AI 2025): most layers have a short convolution in the place of attention; heads of queries and keys are
-// normed.
+// LFM2 (Liquid AI 2025): most layers have a short convolution instead of attention; norms on the heads of queries and
+// keys.
 #include "model/architecture.h"
 
 namespace camelgpt {

@@ -1,5 +1,5 @@
-// Llama (Touvron et al. 2023): SmolLM2, TinyLlama, Llama 3, Mistral, MobileLLM and others are of this form; so are
-// those with a ReLU as the gate's activation, and with experts Mixtral.
+// Llama (Touvron et al. 2023): also SmolLM2, TinyLlama, Llama 3, Mistral, MobileLLM and others, variants with a ReLU as
+// the gate's activation, and, with experts, Mixtral.
 #include "model/architecture.h"
 
 namespace camelgpt {

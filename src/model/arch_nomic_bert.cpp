@@ -1,4 +1,4 @@
-// Nomic's BERT (Nussbaum et al. 2024): an encoder with rotated positions and a gate.
+// Nomic's BERT (Nussbaum et al. 2024): an encoder with rope and a gate.
 #include "model/architecture.h"
 
 namespace camelgpt {

@@ -1,4 +1,4 @@
-// OLMo 2 (OLMo Team 2024): only what blocks add is normed, and all heads of queries and of keys together.
+// OLMo 2 (OLMo Team 2024): norms only on the outputs of blocks, and over all heads of queries and of keys together.
 #include "model/architecture.h"
 
 namespace camelgpt {

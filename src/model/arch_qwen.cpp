@@ -1,5 +1,5 @@
-// Qwen2 (Yang et al. 2024): queries, keys and values have biases. Qwen3 (2025): each head of queries and keys is normed
-// instead. Both come with experts too; those of Qwen2 have one that all tokens go through.
+// Qwen2 (Yang et al. 2024): biases on queries, keys and values. Qwen3 (2025): norms on each head of queries and keys
+// instead. Both have variants with experts; Qwen2's include a shared expert.
 #include "model/architecture.h"
 
 namespace camelgpt {

@@ -1,4 +1,4 @@
-// SmolLM3 (Bakouch et al. 2025): Llama, every fourth layer without rope.
+// SmolLM3 (Bakouch et al. 2025): Llama without rope in every fourth layer.
 #include "model/architecture.h"
 
 namespace camelgpt {

@@ -18,9 +18,9 @@ constexpr const Architecture* kArchitectures[] = {
     &kCamelGptArchitecture, &kStlmArchitecture,
 };
 
-// The names of all of them, for messages.
+// The names of all architectures, for messages.
 struct ArchitectureNames {
-  char text[240];  // fits what a Status says was expected
+  char text[240];  // fits into Status::expected
   ArchitectureNames() {
     size_t size = 0;
     for (const Architecture* architecture : kArchitectures) {

@@ -6,42 +6,42 @@
 
 namespace camelgpt {
 
-// Which tensors a file has. Biases that are not required are taken if the file has them.
+// The tensors of a file. Optional biases are bound if the file has them.
 struct DecoderTensors {
   bool fused_qkv = false;    // attn_qkv holds queries, keys and values
   bool qkv_bias = false;     // required
   bool head_norms = false;   // attn_q_norm and attn_k_norm
   bool pre_norms = true;     // attn_norm and ffn_norm, before a block
-  bool post_norms = false;   // post_attention_norm and post_ffw_norm, of what a block adds
+  bool post_norms = false;   // post_attention_norm and post_ffw_norm, of a block's output
   bool fused_gate = false;   // ffn_up holds gate and up
   bool encoder = false;      // norms of the stream after each block (attn_output_norm, layer_output_norm) and of the
                              // embedding; token types; if the model has a head, mlm_dense, mlm_norm and mlm_output
-  bool experts = false;      // if the metadata count any (model/experts.h)
+  bool experts = false;      // if the metadata declare any (model/experts.h)
   bool short_convs = false;  // in layers without key/value heads (model/short_conv.h)
-  const char* rope_factors = "rope_freqs.weight";  // taken if the file has it
+  const char* rope_factors = "rope_freqs.weight";  // used if the file has it
   const char* output_norm = "output_norm.weight";
 };
 
-// How tokens become vectors and vectors become logits, in models for which that is not an embedding and an output head
-// over a vocabulary.
+// The input and output of a model that does not have an embedding and an output head over a vocabulary: how tokens
+// become vectors, and vectors become logits.
 struct ModelEnds {
-  // Binds what comes before and after the layers.
+  // Binds the tensors before and after the layers.
   Status (*bind)(WeightBinder* binder, Model* model);
-  // Takes memory from the arena. Returns how many columns an input of a product has at most.
+  // Takes memory from the arena. Returns the largest number of columns of a product's input.
   uint32_t (*reserve)(const ModelConfig& config, Arena* arena, Workspace* workspace);
   // workspace->x [rows, hidden] = the vectors of the tokens.
   void (*embed)(const Model& model, TokenRows rows, Workspace* workspace);
-  // As model_logits and model_score.
+  // Implement model_logits() and model_score().
   void (*logits)(const Model& model, uint32_t output, Workspace* workspace);
   void (*score)(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                 int32_t* best);
 };
 
 struct Architecture {
-  const char* name;  // as general.architecture says
+  const char* name;  // general.architecture
   DecoderTensors tensors = {};
-  ModelConfig defaults = {};  // which metadata replace
-  // Reads what only this architecture has, after all else was read; or null.
+  ModelConfig defaults = {};  // overridden by metadata
+  // Reads the keys that only this architecture has, after all others. Null if there are none.
   Status (*read)(const ConfigReader& reader, ModelConfig* config) = nullptr;
   const ModelEnds* ends = nullptr;
 };

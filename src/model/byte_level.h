@@ -7,7 +7,7 @@
 
 namespace camelgpt {
 
-// Symbols after those of the bytes.
+// Symbols in addition to the 256 bytes.
 inline constexpr uint32_t kPadByte = 256;  // after the last byte of a chunk that is not full
 inline constexpr uint32_t kEndByte = 257;  // the end of the text, in a chunk without bytes
 inline constexpr uint32_t kByteVocabulary = 258;
@@ -46,9 +46,9 @@ Status read_byte_config(const ConfigReader& reader, ModelConfig* config);
 Status bind_bytes(WeightBinder* binder, Model* model);
 uint32_t reserve_bytes(const ModelConfig& config, Arena* arena, Workspace* workspace);
 
-// As ModelEnds says.
+// See ModelEnds.
 void embed_chunks(const Model& model, TokenRows rows, Workspace* workspace);
-// As model_logits(), with logits [length, kByteVocabulary].
+// Like model_logits(), but with logits [length, kByteVocabulary].
 void byte_logits(const Model& model, uint32_t output, Workspace* workspace);
 // As model_score(). The probability of a chunk is that of its bytes and, if it is not full, of the pad after them.
 // *best is the target if each of its symbols is the most probable one at its position, otherwise -1.

@@ -50,7 +50,7 @@ Status read_rope(const ConfigReader& reader, ModelConfig* config) {
 }
 
 Status read_activation(const ConfigReader& reader, ModelConfig* config) {
-  if (!config->gated || !reader.has("hidden_activation")) return {};  // networks without a gate have GELU
+  if (!config->gated || !reader.has("hidden_activation")) return {};  // networks without a gate use GELU
   const Key key(reader.architecture, "hidden_activation");
   std::string_view name;
   CAMELGPT_TRY(gguf_get_string(reader.header, key.view(), &name));

@@ -34,11 +34,11 @@ enum class RopeStyle : uint8_t {
 
 // Models that read and write bytes: a token is a chunk of bytes (model/byte_level.h).
 struct ByteConfig {
-  uint32_t length = 0;  // bytes of a chunk at most; 0: the model has a vocabulary of tokens
+  uint32_t length = 0;  // maximum bytes of a chunk; 0: the model has a vocabulary of tokens
   uint32_t width = 0;   // of a byte's embedding
   uint32_t heads = 0;   // of all blocks
   uint32_t embedder_blocks = 0, head_blocks = 0;
-  uint32_t widest = 0;  // width of a block's input or output at most
+  uint32_t widest = 0;  // largest width of a block's input or output
   uint32_t widest_ffn = 0;
 };
 
@@ -56,7 +56,7 @@ struct ModelConfig {
   bool gated = true;  // activation(gate) * up; otherwise activation(gate)
   GateActivation activation = GateActivation::kSilu;
   uint32_t experts = 0;               // 0: one network; otherwise ffn is the width of an expert (experts.h)
-  uint32_t experts_used = 0;          // by a token
+  uint32_t experts_used = 0;          // per token
   uint32_t shared_ffn = 0;            // width of the expert that every token uses; 0: none
   bool experts_renormalised = false;  // scale the probabilities of the used experts so that they add up to one
   uint32_t vocabulary = 0;
@@ -76,9 +76,9 @@ struct ModelConfig {
   uint32_t rope_period = 0;     // the last layer of each period has no rope; 0: all layers have rope
   uint32_t window = 0;          // positions that a token sees in a local layer; 0: no layer is local
   uint32_t window_period = 0;   // the last layer of each period is not local; 0: all layers are local
-  float local_rope_base = 0;    // of local layers, whose positions are not scaled; 0: as rope_base
+  float local_rope_base = 0;    // of local layers, whose positions are not scaled; 0: rope_base
   float embedding_scale = 1;    // of the vectors of tokens
-  float residual_scale = 1;     // of what attention and feed-forward network add to the residual stream
+  float residual_scale = 1;     // of the outputs that attention and feed-forward network add to the residual stream
   float attention_scale = 0;    // see score_scale; 0: 1 / sqrt(head_width)
   float attention_softcap = 0;  // see Kernels::softcap; 0: none
   float logit_scale = 1;
@@ -121,7 +121,7 @@ struct ConfigReader {
 // Reads the keys that all models share. *config holds the defaults of the architecture; norm, rope, gated and
 // conv_length decide which keys are read. The size of the vocabulary is that of the embedding tensor.
 Status read_decoder_config(const ConfigReader& reader, ModelConfig* config);
-// Reads what BERT and its descendants have besides.
+// Reads the additional keys of BERT and its descendants.
 Status read_encoder_config(const ConfigReader& reader, ModelConfig* config);
 // Reads embedding_scale, residual_scale and logit_scale, which is a divisor in the file.
 Status read_scales(const ConfigReader& reader, ModelConfig* config);

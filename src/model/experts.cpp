@@ -19,7 +19,7 @@ struct ExpertTokens {
   float weights[kMaxBatch];
 };
 
-// The matrices of one expert: rows of those of all experts.
+// The matrices of one expert, as ranges of rows in the matrices of all experts.
 struct Expert {
   const Linear &gate, &up, &down;
   uint32_t index;  // of the expert
@@ -124,7 +124,7 @@ void experts_ffn(const Worker& worker, const ModelConfig& config, const DecoderL
   const float* normed = input.x;
   const size_t stride = input.stride, hidden = padded_rows(c.hidden), experts = padded_rows(c.experts);
   float* weights = w->threads[worker.index].routes.data();
-  route(c, layer.router, input, weights);  // by each thread
+  route(c, layer.router, input, weights);  // each thread computes all of it
   worker.for_each_slice(c.hidden, kPanelRows, [&](Range slice) {
     for (uint32_t t = 0; t < tokens; ++t)
       std::memset(w->projected.data() + t * hidden + slice.first, 0, slice.size() * sizeof(float));

@@ -11,7 +11,7 @@
 
 namespace camelgpt {
 
-// Recent inputs of convolutions that are kept: more than a batch and the positions before it that it reads.
+// Number of recent inputs that a convolution keeps: more than a batch and the positions before it that it reads.
 inline constexpr uint32_t kRecentInputs = 128;
 
 struct KvCache {
@@ -22,8 +22,8 @@ struct KvCache {
   };
   KvType type = KvType::k16;
   Rows keys, values;
-  // The summary of a page is made when its last position is stored. So the first length / kAttentionTile summaries are
-  // those of the stored keys.
+  // The summary of a page is computed when its last position is stored, so the first length / kAttentionTile summaries
+  // match the stored keys.
   std::span<int8_t> pages;       // [layers, kv_heads][page_room * 2 * head_width], see kernels/kv_layout.h
   std::span<float> page_scales;  // [layers, kv_heads, page_room]
   // Inputs of convolutions: of recent positions, and of the last positions of every page, so that the cache can be cut
@@ -45,12 +45,12 @@ void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, u
 void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
                        KvCache* cache);
 
-// Makes the summary of a page whose keys are all stored. `head` counts the key/value heads of all layers.
+// Computes the summary of a page whose keys are all stored. `head` counts the key/value heads of all layers.
 void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache);
 
-// Rows of inputs that a layer with a convolution keeps of `positions`, whole tiles.
+// Number of inputs that a layer with a convolution keeps for `positions` positions (whole tiles).
 uint64_t cache_conv_rows(const ModelConfig& config, uint64_t positions);
-// Whether the input at a position is one of those kept of every page.
+// Whether the input at a position is among those kept for every page.
 bool cache_keeps_input(const ModelConfig& config, uint32_t position);
 // The input [hidden] of a convolution at a position. `layer` counts the layers with a convolution.
 float* cache_conv_input(const ModelConfig& config, uint32_t layer, uint32_t position, KvCache* cache);
@@ -61,7 +61,7 @@ void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache);
 // `length` were overwritten. Returns how many positions remain.
 uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache);
 
-// Sets what the arguments say of the keys and values of a layer.
+// Fills in the arguments that describe the keys and values of a layer.
 void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
 
 }  // namespace camelgpt

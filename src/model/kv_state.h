@@ -10,7 +10,7 @@ namespace camelgpt {
 // Part `part` of what the cache holds of the first `length` positions (at most cache.context); empty after the last
 // part. For each head of each layer with attention there are keys, their scales, values, and their scales, in whole
 // tiles. In models with convolutions follow the positions of recent inputs and the inputs of each layer. Page summaries
-// are not parts: they are made from the keys.
+// are not parts: they are computed from the keys.
 std::span<uint8_t> cache_part(const ModelConfig& config, uint32_t length, uint32_t part, const KvCache& cache);
 
 // Clears what the parts of the first cache->length positions hold of other positions, so that equal texts give equal
