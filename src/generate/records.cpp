@@ -1,4 +1,4 @@
-// The table of the sampler's options.
+// The field table of the sampler's options.
 #include "generate/options.h"
 
 namespace camelgpt {

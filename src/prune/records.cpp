@@ -1,4 +1,4 @@
-// The tables of what pruning takes and tells.
+// The field tables of pruning's options and results.
 #include "prune/options.h"
 
 namespace camelgpt {
