@@ -20,7 +20,7 @@ function postTask(task: () => void): void {
   port2.postMessage(0);
 }
 
-/** Resolves after the tasks that are already waiting (messages, input, painting) had a chance to run. */
+/** Resolves after the tasks that are already waiting (messages, input, painting) have had a chance to run. */
 export function pause(): Promise<void> {
   return new Promise(postTask);
 }

@@ -25,7 +25,7 @@ export interface Loaded {
   plan: MemoryPlan;
   /** Loads the remaining weights, after an eager load. */
   background?: BackgroundLoad | undefined;
-  /** Reports that the model answers. */
+  /** Reports that the model can answer. */
   reportReady(): void;
 }
 
@@ -104,8 +104,8 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
     let isFileStart = true;
     for (;;) {
       const { filled, ended } = await fillStaging(readBytes);
-      // Before the engine parses the header, which takes a while: until then the server would send bytes that are
-      // wanted last.
+      // Seeks before the engine parses the header. Parsing takes a while, in which the server would send bytes that are
+      // needed last.
       if (position + filled >= eager) await source.ranges?.seek(position + filled, source.size ?? Infinity);
       if (isFileStart && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
       feed(filled);

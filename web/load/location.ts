@@ -1,4 +1,4 @@
-// Where the bytes of a model are: the result of resolving what the caller named, and what that takes.
+// The location of a model's bytes, and the options and services for resolving it.
 import type { FileCheck } from "./integrity/file-check.js";
 import type { Release } from "./releases/manifest.js";
 import type { Fetch, HttpSettings } from "./sources/http-options.js";
@@ -16,7 +16,7 @@ export type Location =
   | { kind: "caller"; name: string; file?: number }
   | { kind: "shards"; files: Location[] };
 
-/** A location, and what was found with it. */
+/** A location, and the release and sidecar that belong to it. */
 export interface ResolvedSource {
   location: Location;
   release?: Release;

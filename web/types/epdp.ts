@@ -1,7 +1,7 @@
-// Dynamic pruning (EPDP): its settings, and what it reports.
+// Dynamic pruning (EPDP): its settings and statistics.
 import type { MeasuredCost, PruneMode, PruneOptions, PruneReport } from "../engine/records.js";
 
-/** How much dynamic pruning leaves out. */
+/** How much dynamic pruning skips. */
 export type EpdpMode = Exclude<PruneMode, "custom">;
 
 /** Dynamic pruning with explicit limits instead of a mode. */

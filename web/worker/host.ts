@@ -33,7 +33,7 @@ export class Host {
   readonly #inWorker: boolean;
   readonly #queue = new Queue();
   #model: Model | undefined;
-  /** Present if pruning is wanted and neither a sidecar nor a calibration has told what can be left out. */
+  /** Present if pruning is requested but the model has neither a sidecar nor a calibration. */
   #idleCalibration: IdleCalibration | undefined;
   /** Calls in progress or in the queue. */
   #activeCalls = 0;

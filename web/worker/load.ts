@@ -22,7 +22,7 @@ export interface Model extends StartedEngine {
 export interface LoadResult {
   model: Model;
   value: LoadedModel;
-  /** Reports that the model answers. */
+  /** Reports that the model can answer. */
   reportReady(): void;
 }
 

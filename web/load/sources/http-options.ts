@@ -1,4 +1,4 @@
-// How to fetch a file.
+// Options for fetching a file.
 
 /** The part of `fetch` that is used here. */
 export type Fetch = (url: string, init: { headers: Record<string, string>; signal?: AbortSignal }) => Promise<Response>;
@@ -8,7 +8,7 @@ export interface HttpSettings {
   headers: Record<string, string>;
   /** Attempts to resume a download that broke off, counted since it last made progress. */
   retries: number;
-  /** Milliseconds without an answer or a byte after which a connection counts as broken. */
+  /** Milliseconds without a response or a byte after which a connection counts as broken. */
   timeout: number;
   /** Simultaneous connections for one file. */
   connections: number;

@@ -11,10 +11,10 @@ export class TemporaryRefusal {
   ) {}
 }
 
-/** A server's wish to wait is limited to this many seconds. */
+/** Maximum number of seconds to wait at a server's request. */
 const maxRetryAfter = 30;
 
-/** Cancels the body of an answer that is not `ok` and returns the error for it. */
+/** Cancels the body of a response that is not `ok` and returns the error for it. */
 export async function refusalOf(url: string, response: Response): Promise<CamelGPTError | TemporaryRefusal> {
   const { status } = response;
   const found = `HTTP ${status} ${response.statusText}`.trim();
@@ -40,8 +40,8 @@ export async function refusalOf(url: string, response: Response): Promise<CamelG
 }
 
 /**
- * Throws `not-a-model` for a web page. Servers that answer 200 with a login, an error or an index.html are the most
- * common mistake.
+ * Throws `not-a-model` for a web page. Servers that respond 200 with a login page, an error page or index.html are the
+ * most common problem.
  */
 export async function rejectHtml(url: string, response: Response): Promise<void> {
   const type = response.headers.get("content-type") ?? "";
@@ -58,14 +58,14 @@ export async function cancelBody(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => {});
 }
 
-/** Whether a partial answer starts at `from`. A header that the page may not see counts as correct. */
+/** Whether a partial response starts at `from`. A header that the page may not see counts as correct. */
 export function startsAt(response: Response, from: number): boolean {
   const range = response.headers.get("content-range");
   return range === null || range.startsWith(`bytes ${from}-`);
 }
 
 /**
- * Length and version of the file in an answer. With a content encoding, lengths and ranges would count compressed
+ * Length and version of the file in a response. With a content encoding, lengths and ranges would count compressed
  * bytes.
  */
 export function describeFile(response: Response): { length: number | undefined; validator: string | undefined } {

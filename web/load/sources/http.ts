@@ -1,4 +1,4 @@
-// A URL → its bytes, resumed after broken connections, or an error that says what the server did instead.
+// A URL → its bytes, resumed after broken connections, or an error that describes the server's response.
 import { abortedError, CamelGPTError, describe, orAborted, throwIfAborted } from "../../errors.js";
 import { fileName, shortUrl } from "../names.js";
 import type { Fetch, HttpOptions } from "./http-options.js";
@@ -7,7 +7,7 @@ import { bytesSource } from "./memory.js";
 import type { ByteSource, Ranges } from "./source.js";
 import { streamSource } from "./stream.js";
 
-/** Retries before any server has answered: a wrong address should be reported soon. */
+/** Retries before the first response, so that a wrong URL is reported soon. */
 const maxFirstRetries = 2;
 /** Bytes of progress that reset the number of failures. */
 const progressBytes = 1 << 20;
@@ -142,7 +142,7 @@ class Download implements ByteSource {
       timeout,
     );
     if (from > 0 && response.status === 416) {
-      // The first answer announced more bytes than the file has.
+      // The first response announced more bytes than the file has.
       if (response.headers.get("content-range") === `bytes */${from}`) return this.#endHere(response);
       throw await this.#changed(response, "no bytes where the rest of the file should be");
     }
@@ -168,7 +168,7 @@ class Download implements ByteSource {
     return body;
   }
 
-  /** The answer to a request from byte 0 on says which file this is, and whether its parts can be requested. */
+  /** The response to a request from byte 0 on identifies the file and tells whether ranges of it can be requested. */
   async #useFirstAnswer(response: Response, length: number | undefined, validator: string | undefined): Promise<void> {
     const isPart = response.status === 206;
     if (isPart && !(this.#options.ranges && startsAt(response, 0)))
