@@ -110,8 +110,7 @@ export class ModelConnection {
     const options = resolveOptions(this.#options);
     const { location, open, release, sidecar: found } = await resolveSource(this.#source, options, this.#platform);
     this.#release = release;
-    const sidecar =
-      epdp === "off" ? undefined : await readSidecar(named, found, location, options, this.#platform);
+    const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, location, options, this.#platform);
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
     const params: LoadParams = {
       location,

@@ -117,7 +117,11 @@ async function open(
   const warn = (note: string) => void warnings.push(note);
   let source: ByteSource;
   try {
-    source = await openLocation(location, { signal, openCaller, eager: eager && sidecar !== undefined, warn }, platform);
+    source = await openLocation(
+      location,
+      { signal, openCaller, eager: eager && sidecar !== undefined, warn },
+      platform,
+    );
   } catch (error) {
     starting.then(stopEngine, () => {});
     throw error;
