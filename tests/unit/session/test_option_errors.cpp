@@ -38,7 +38,7 @@ TEST_CASE("an unknown number of an enum is an error that names the option, never
   memory.trained_ffn = std::nanf("");
   CHECK(session_allocate(session, memory).code == ErrorCode::kBadOption);
   REQUIRE(session_allocate(session, {}).ok());
-  const Status mode = session_set_prune_mode(session, unknown<PruneMode>());
+  const Status mode = session_set_pruning(session, {.mode = unknown<PruneMode>()});
   CHECK(mode.code == ErrorCode::kBadOption);
   CHECK(std::string(mode.expected) == "0 (off) to 4 (custom)");
 }
@@ -46,15 +46,19 @@ TEST_CASE("an unknown number of an enum is an error that names the option, never
 TEST_CASE("options of a generation that are out of range are named, those of the sampler too") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kQ4_0).writer.file()).ok());
+  const auto refused = [&](const GenerationOptions& options) {
+    const int32_t prompt[] = {1, 2};
+    return session_begin(session, GenerateRequest{prompt, options});
+  };
   GenerationOptions options;
   options.max_tokens = 0;
-  CHECK(std::string(session_configure(session, options).message) == "The option maxTokens is out of range.");
+  CHECK(std::string(refused(options).message) == "The option maxTokens is out of range.");
   options = {};
   options.logprobs = kMaxLogprobs + 1;
-  CHECK(std::string(session_configure(session, options).expected) == "a whole number from 0 to 20");
+  CHECK(std::string(refused(options).expected) == "a whole number from 0 to 20");
   options = {};
   options.sampler.top_p = std::nanf("");
-  const Status status = session_configure(session, options);
+  const Status status = refused(options);
   CHECK(std::string(status.message) == "The option topP is out of range.");
   CHECK(std::string(status.found) == "NaN");
 }
