@@ -58,7 +58,7 @@ void print_default(const Field& field, const void* defaults) {
 void print_field(const Field& field, const void* defaults) {
   static constexpr const char* kTypes[] = {"bool", "enum", "u32", "i32", "u64", "f32", "text", "record"};
   const Values& values = field.values;
-  std::printf("{\"name\": \"%s\", \"type\": \"%s\", \"offset\": %zu, \"help\": ", field.name,
+  std::printf("{\"name\": \"%s\", \"type\": \"%s\", \"offset\": %u, \"help\": ", field.name,
               kTypes[static_cast<size_t>(field.type)], field.offset);
   print_text(field.help);
   std::printf(", \"default\": ");

@@ -26,15 +26,15 @@ struct Record;
 
 // What a field may hold. Only what applies to the field's type is set.
 struct Values {
-  double min = 0, max = 0;  // 64-bit integers are compared as doubles, so their ranges end at 2^53 - 1
+  double min = 0, max = 0;           // 64-bit integers are compared as doubles, so their ranges end at 2^53 - 1
+  const EnumNames* names = nullptr;  // of the field's numbers; of an array of records: of its elements
+  const Record* record = nullptr;
   bool min_excluded = false, max_excluded = false;
   bool checked = false;           // whether there is a range
   bool zero_means_unset = false;  // 0 is accepted as "not given", though the range excludes it
   bool negative_means_none = false;
-  const EnumNames* names = nullptr;  // of the field's numbers; of an array of records: of its elements
-  const Record* record = nullptr;
   bool inlined = false;  // the record's fields count as fields of the outer one
-  uint32_t count = 1;
+  uint8_t count = 1;     // records in an array
 
   constexpr Values or_unset() const {
     Values values = *this;
@@ -59,13 +59,13 @@ constexpr Values one_of(const EnumNames& names) { return {.names = &names}; }
 constexpr Values fields_of(const Record& record) { return {.record = &record, .inlined = true}; }
 constexpr Values nested(const Record& record) { return {.record = &record}; }
 constexpr Values array_of(const Record& record, const EnumNames& names) {
-  return {.names = &names, .record = &record, .count = static_cast<uint32_t>(names.names.size())};
+  return {.names = &names, .record = &record, .count = static_cast<uint8_t>(names.names.size())};
 }
 
 struct Field {
   const char* name;  // as in C++; users know it in camelCase
   const char* help;  // null unless CAMELGPT_RECORD_WORDS is defined
-  size_t offset;
+  uint16_t offset;
   FieldType type;
   Values values;
 };

@@ -182,10 +182,8 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
     return {};
   }
   if (requested > limit) {
-    Status status = make_error(ErrorCode::kBadOption, "contextLength is out of range.");
+    Status status = option_out_of_range("contextLength", requested);
     status = with_expected(status, "1 to %u, the model's own context", limit);
-    status = requested == UINT32_MAX ? with_found(status, "not a positive whole number")
-                                     : with_found(status, "%u", requested);
     return with_hint(status, "Leave contextLength out to get a sensible one.");
   }
   *context = requested;
@@ -203,20 +201,15 @@ Status end_weights(Session* s) {
 }
 
 // Of models that read bytes, more texts than that would not leave half of the ids of chunks free.
-constexpr uint64_t kMostKeptChunks = 1u << 15;
+constexpr uint32_t kMostKeptChunks = 1u << 15;
 
 Status check_sequences(const Session& s, uint32_t sequences, uint32_t context) {
-  const uint64_t most = reads_bytes(s) ? std::min<uint64_t>(kMostSequences, kMostKeptChunks / context) : kMostSequences;
-  if (sequences == 1 || (sequences != 0 && sequences <= most)) return {};
-  Status status = make_error(ErrorCode::kBadOption, "The option sequences is out of range.");
-  status = with_expected(status, "1 to %llu", static_cast<unsigned long long>(std::max<uint64_t>(most, 1)));
-  status =
-      sequences == UINT32_MAX ? with_found(status, "not a whole number in range") : with_found(status, "%u", sequences);
-  return reads_bytes(s)
-             ? with_hint(status,
-                         "A model that reads bytes can keep %llu tokens in all: give it a shorter contextLength.",
-                         static_cast<unsigned long long>(kMostKeptChunks))
-             : status;
+  const uint32_t most = std::max(kMostKeptChunks / context, 1u);
+  if (!reads_bytes(s) || sequences <= most) return {};
+  Status status = option_out_of_range("sequences", sequences);
+  status = with_expected(status, "1 to %u", std::min(most, kMostSequences));
+  return with_hint(status, "A model that reads bytes can keep %u tokens in all: give it a shorter contextLength.",
+                   kMostKeptChunks);
 }
 
 Status feed_weights(Session* s, std::span<const uint8_t> bytes) {
