@@ -96,6 +96,16 @@ Status next_token(Session* s, int32_t* token) {
   return {};
 }
 
+// Every token with one of the characters at which, by default, a sequence of DRY ends.
+Status add_dry_breakers(Session* s) {
+  for (uint32_t token = 0; token < s->tokenizer.vocabulary_size; ++token) {
+    const int32_t id = static_cast<int32_t>(token);
+    const bool ends = tokenizer_piece(s->tokenizer, id).find_first_of("\n:\"*") != std::string_view::npos;
+    if (ends) CAMELGPT_TRY(sampler_add_dry_breaker(&s->sampler, id));
+  }
+  return {};
+}
+
 // The text of the answer's end: what was held back for unfinished characters and stop strings.
 Status finish_text(Session* s) {
   s->generating = false;
@@ -138,6 +148,7 @@ Status session_configure(Session* session, const GenerationOptions& options) {
   session->options = options;
   stop_strings_clear(&session->stops);
   if (reads_bytes(*session)) return configure_chunks(session);
+  if (options.sampler.dry_multiplier > 0) CAMELGPT_TRY(add_dry_breakers(session));
   if (!session->model.config.causal) CAMELGPT_TRY(forbid_unspeakable(session));
   if (options.ignore_eos) {
     for (const int32_t token : session->end_tokens) {

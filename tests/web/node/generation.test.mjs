@@ -113,6 +113,25 @@ describe("generation", () => {
     assert.deepEqual(only.tokens, [token, token, token]);
   });
 
+  test("DRY breaks a repetition that greedy decoding continues", async () => {
+    const prompt = "red green blue black white, red green blue black white, red green blue black";
+    assert.match(await model.generateText(prompt, 1), /white/);
+    const changed = await model.generateText(prompt, { maxTokens: 1, dryMultiplier: 5 });
+    assert.doesNotMatch(changed, /white/);
+    assert.match(await model.generateText(prompt, { maxTokens: 1, dryMultiplier: 5, dryAllowedLength: 20 }), /white/);
+  });
+
+  test("XTC never gives the most probable token if another one is above its threshold", async () => {
+    const options = { maxTokens: 1, temperature: 1, topP: 1, minP: 0, logprobs: 2 };
+    for (let seed = 0; seed < 8; seed++) {
+      const sampled = { ...options, seed, xtcProbability: 1, xtcThreshold: 0.01 };
+      const { logprobs } = await model.stream("A list of animals: the", sampled);
+      const [{ token, top }] = logprobs;
+      assert.ok(Math.exp(top[1].logprob) > 0.01, "two top choices");
+      assert.notEqual(token, top[0].token);
+    }
+  });
+
   test("a repetition penalty changes a text that repeats itself", async () => {
     const prompt = "la la la la la la la la la la la la";
     const plain = await model.generateText(prompt, 16);
