@@ -58,7 +58,7 @@ void print_default(const Field& field, const void* defaults) {
 void print_field(const Field& field, const void* defaults) {
   static constexpr const char* kTypes[] = {"bool", "enum", "u32", "i32", "u64", "f32", "text", "record"};
   const Values& values = field.values;
-  std::printf("{\"name\": \"%s\", \"type\": \"%s\", \"offset\": %zu, \"help\": ", field.name,
+  std::printf("{\"name\": \"%s\", \"type\": \"%s\", \"offset\": %u, \"help\": ", field.name,
               kTypes[static_cast<size_t>(field.type)], field.offset);
   print_text(field.help);
   std::printf(", \"default\": ");
@@ -105,6 +105,8 @@ int main() {
       &kSplitStateRecord,
       &kFileRangeRecord,
       &kTokenScoreRecord,
+      &kActivityProgressRecord,
+      &kGenerationStepRecord,
       &kTokenProbabilityRecord,
       &kMeasuredCostRecord,
       &kPruneReportRecord,
@@ -113,7 +115,7 @@ int main() {
       &kRecordsRecord,
   };
   // Enums that no record contains.
-  const EnumNames* const enums[] = {&kLoadStateNames, &kStepResultNames, &kPoolingNames};
+  const EnumNames* const enums[] = {&kLoadStateNames, &kPoolingNames};
   std::printf("{\"records\": [\n");
   for (const Record* record : records) {
     std::printf(record == records[0] ? "" : ",\n");

@@ -27,15 +27,15 @@ struct Record;
 
 // The values that a field accepts. Members that do not apply to the field's type keep their defaults.
 struct Values {
-  double min = 0, max = 0;  // 64-bit integers are compared as doubles, so their ranges end at 2^53 - 1
+  double min = 0, max = 0;           // 64-bit integers are compared as doubles, so their ranges end at 2^53 - 1
+  const EnumNames* names = nullptr;  // of the field's numbers; of an array of records: of its elements
+  const Record* record = nullptr;
   bool min_excluded = false, max_excluded = false;
   bool checked = false;           // whether the range applies
   bool zero_means_unset = false;  // 0 is accepted as "not given", though the range excludes it
   bool negative_means_none = false;
-  const EnumNames* names = nullptr;  // of an enum's values, or of the elements of an array of records
-  const Record* record = nullptr;
   bool inlined = false;  // the record's fields count as fields of the outer one
-  uint32_t count = 1;
+  uint8_t count = 1;     // records in an array
 
   constexpr Values or_unset() const {
     Values values = *this;
@@ -60,13 +60,13 @@ constexpr Values one_of(const EnumNames& names) { return {.names = &names}; }
 constexpr Values fields_of(const Record& record) { return {.record = &record, .inlined = true}; }
 constexpr Values nested(const Record& record) { return {.record = &record}; }
 constexpr Values array_of(const Record& record, const EnumNames& names) {
-  return {.names = &names, .record = &record, .count = static_cast<uint32_t>(names.names.size())};
+  return {.names = &names, .record = &record, .count = static_cast<uint8_t>(names.names.size())};
 }
 
 struct Field {
   const char* name;  // as in C++; users see it in camelCase
   const char* help;  // null unless CAMELGPT_RECORD_WORDS is defined
-  size_t offset;
+  uint16_t offset;
   FieldType type;
   Values values;
 };

@@ -7,7 +7,7 @@
 
 namespace camelgpt {
 
-inline constexpr uint32_t kMaxRepeatLast = 4096;
+inline constexpr uint32_t kMaxRepeatLast = 4096;  // of dry_range too
 
 struct SamplerOptions {
   float temperature = 0;        // 0: always the most probable token
@@ -19,9 +19,13 @@ struct SamplerOptions {
   uint32_t repeat_last = 64;    // number of recent tokens that the penalties consider
   float presence_penalty = 0;   // subtracted once from the logit of a token that occurred
   float frequency_penalty = 0;  // subtracted for each occurrence
-  float xtc_probability = 0;    // 0: off; probability of excluding the top choices
-  float xtc_threshold = 0.1f;   // a token of at least this probability is a top choice
-  uint64_t seed = 0;            // equal seeds give equal text
+  float dry_multiplier = 0;     // 0: off; penalty of a token that extends a repetition of dry_allowed_length tokens
+  float dry_base = 1.75f;       // growth of the penalty with each token of the repetition
+  uint32_t dry_allowed_length = 2;
+  uint32_t dry_range = kMaxRepeatLast;  // how many of the last tokens are searched for repetitions
+  float xtc_probability = 0;            // 0: off; probability of excluding the top choices
+  float xtc_threshold = 0.1f;           // probability from which a token is a top choice
+  uint64_t seed = 0;                    // the same seed gives the same text
 };
 extern const Record kSamplerOptionsRecord;
 

@@ -23,6 +23,16 @@ constexpr Field kSamplerOptionsFields[] = {
                    "Subtracted once from the logit of a token that occurred."),
     CAMELGPT_FIELD(SamplerOptions, frequency_penalty, range(-100, 100),
                    "Subtracted from the logit for each time the token occurred."),
+    CAMELGPT_FIELD(SamplerOptions, dry_multiplier, range(0, 100),
+                   "Don't repeat yourself (DRY): subtract `dryMultiplier * dryBase ^ (length - dryAllowedLength)` from "
+                   "the logit of a token that would extend a repeated sequence of `length` tokens. Sequences end at a "
+                   "line break, colon, quotation mark or asterisk; 0: off."),
+    CAMELGPT_FIELD(SamplerOptions, dry_base, range(1, 100),
+                   "Growth of the DRY penalty with each token of the repetition."),
+    CAMELGPT_FIELD(SamplerOptions, dry_allowed_length, range(1, kMaxRepeatLast),
+                   "Shortest repeated sequence whose extension DRY penalizes."),
+    CAMELGPT_FIELD(SamplerOptions, dry_range, range(0, kMaxRepeatLast),
+                   "How many of the last tokens DRY searches for repetitions."),
     CAMELGPT_FIELD(SamplerOptions, xtc_probability, range(0, 1),
                    "Exclude top choices (XTC): with this probability, remove all tokens above `xtcThreshold` except "
                    "the least probable of them; 0: never. Needs a temperature above 0."),
@@ -37,6 +47,6 @@ constexpr Field kSamplerOptionsFields[] = {
 constinit const Record kSamplerOptionsRecord =
     CAMELGPT_RECORD(SamplerOptions, "", kSamplerOptionsFields,
                     "How the next token is chosen. The options apply in the order of llama.cpp's default chain: "
-                    "biases, penalties, topK, typicalP, topP, minP, XTC, temperature.");
+                    "biases, penalties, DRY, topK, typicalP, topP, minP, XTC, temperature.");
 
 }  // namespace camelgpt

@@ -1,4 +1,4 @@
-// Logits in, one token out: bias → penalties → top-k → typical-p → top-p → min-p → XTC → temperature → draw.
+// Logits in, one token out: bias → penalties → DRY → top-k → typical-p → top-p → min-p → XTC → temperature → draw.
 //
 // The steps and their order are those of llama.cpp's sampler chain. The vocabulary is never sorted: top-k selects, and
 // the cuts by probability mass sort only the candidates near the cut.
@@ -29,6 +29,13 @@ bool has_penalties(const SamplerOptions& options) {
          (options.repeat_penalty != 1 || options.presence_penalty != 0 || options.frequency_penalty != 0);
 }
 
+bool has_dry(const SamplerOptions& options) { return options.dry_multiplier > 0 && options.dry_range > 0; }
+
+// How many of the last tokens are kept.
+uint32_t recent_size(const SamplerOptions& options) {
+  return std::max(options.repeat_last, has_dry(options) ? options.dry_range : 0);
+}
+
 // ------------------------------------------------------------------------------------------------ penalties and bias
 
 // Keeps a finite logit finite, so that no option forbids a token by overflow.
@@ -42,22 +49,26 @@ void apply_biases(std::span<const LogitBias> biases, std::span<float> logits) {
   }
 }
 
-void count_token(std::span<TokenCount> counts, int32_t token) {
+TokenCount& slot_of(std::span<TokenCount> counts, int32_t token) {
   const uint32_t mask = static_cast<uint32_t>(counts.size()) - 1;
   // Multiplicative hashing: the upper half of the product depends on all bits of the id.
   uint32_t slot = (static_cast<uint32_t>(token) * 0x9e3779b1u >> 16) & mask;
   while (counts[slot].count > 0 && counts[slot].token != token) slot = (slot + 1) & mask;
   counts[slot].token = token;
-  ++counts[slot].count;
+  return counts[slot];
 }
 
-// Rebuilding the table from the ring takes O(repeat_last) and avoids removing entries.
+// The last tokens, at most `most` of them, newest first.
+std::span<const int32_t> recent_tokens(const Sampler& sampler, uint32_t most) {
+  return {sampler.recent.data(), std::min(sampler.recent_count, most)};
+}
+
+// The table is rebuilt for each choice: that takes O(repeat_last), and nothing has to be removed from it.
 void apply_penalties(Sampler* sampler, std::span<float> logits) {
   const SamplerOptions& options = sampler->options;
   const std::span<TokenCount> counts = sampler->counts.span();
   std::fill(counts.begin(), counts.end(), TokenCount{-1, 0});
-  const size_t held = static_cast<size_t>(std::min<uint64_t>(sampler->recent_count, sampler->recent.size()));
-  for (size_t i = 0; i < held; ++i) count_token(counts, sampler->recent[i]);
+  for (const int32_t token : recent_tokens(*sampler, options.repeat_last)) ++slot_of(counts, token).count;
 
   for (const TokenCount& entry : counts) {
     if (entry.count == 0) continue;
@@ -70,14 +81,57 @@ void apply_penalties(Sampler* sampler, std::span<float> logits) {
   }
 }
 
-// Applies biases and penalties. Returns `logits` if there are none, otherwise an adjusted copy in sampler->weights.
+// lengths[i]: how many tokens from position i on equal those from the beginning on (the Z function, in linear time).
+void match_beginning(std::span<const int32_t> tokens, std::span<uint32_t> lengths) {
+  size_t begin = 0, end = 0;  // the match that reaches furthest
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    size_t length = i < end ? std::min<size_t>(end - i, lengths[i - begin]) : 0;
+    while (i + length < tokens.size() && tokens[length] == tokens[i + length]) ++length;
+    if (i + length > end) begin = i, end = i + length;
+    lengths[i] = static_cast<uint32_t>(length);
+  }
+}
+
+// DRY ("don't repeat yourself", as text-generation-webui and llama.cpp define it): the end of the text occurs earlier,
+// and the token that followed there would extend the repetition. Sequences end at breakers, which are never penalized.
+void apply_dry(Sampler* sampler, std::span<float> logits) {
+  const SamplerOptions& options = sampler->options;
+  const auto is_breaker = [&](int32_t token) {
+    return std::binary_search(sampler->dry_breakers.begin(), sampler->dry_breakers.end(), token);
+  };
+  const std::span<const int32_t> tokens = recent_tokens(*sampler, options.dry_range);
+  const std::span<uint32_t> matches = sampler->matches.span();
+  match_beginning(tokens, matches);
+  const uint32_t limit = static_cast<uint32_t>(std::find_if(tokens.begin(), tokens.end(), is_breaker) - tokens.begin());
+
+  const std::span<TokenCount> longest = sampler->counts.span();
+  std::fill(longest.begin(), longest.end(), TokenCount{-1, 0});
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    const uint32_t length = std::min(matches[i], limit);
+    const int32_t next = tokens[i - 1];  // the text runs backwards
+    if (length < options.dry_allowed_length || is_breaker(next)) continue;
+    TokenCount& entry = slot_of(longest, next);
+    entry.count = std::max(entry.count, length);
+  }
+  for (const TokenCount& entry : longest) {
+    if (entry.count == 0) continue;
+    float& logit = logits[static_cast<uint32_t>(entry.token)];
+    if (!std::isfinite(logit)) continue;
+    const float exponent = static_cast<float>(entry.count - options.dry_allowed_length);
+    logit = saturated(logit - options.dry_multiplier * expf(exponent * logf(options.dry_base)));
+  }
+}
+
+// The logits themselves when there is nothing to change, otherwise a changed copy in sampler->weights.
 std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
   const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
-  if (!penalties && sampler->biases.empty()) return logits;
+  const bool dry = has_dry(sampler->options) && sampler->recent_count > 0;
+  if (!penalties && !dry && sampler->biases.empty()) return logits;
   const std::span<float> adjusted = sampler->weights;
   std::memcpy(adjusted.data(), logits.data(), logits.size_bytes());
   apply_biases(sampler->biases.span(), adjusted);
   if (penalties) apply_penalties(sampler, adjusted);
+  if (dry) apply_dry(sampler, adjusted);
   return adjusted;
 }
 
@@ -303,14 +357,17 @@ Status sampler_configure(Sampler* sampler, const SamplerOptions& options) {
   CAMELGPT_TRY(record_check(kSamplerOptionsRecord, &options));
   Buffer<int32_t> recent;
   Buffer<TokenCount> counts;
-  const size_t slots = options.repeat_last == 0 ? 0 : std::bit_ceil(2 * options.repeat_last);
-  if (!recent.resize(options.repeat_last) || !counts.resize(slots)) {
-    return out_of_memory("the recent tokens", options.repeat_last * sizeof(int32_t) + slots * sizeof(TokenCount));
-  }
+  Buffer<uint32_t> matches;
+  const uint32_t size = recent_size(options);
+  const size_t slots = size == 0 ? 0 : std::bit_ceil(2 * size);
+  if (!recent.resize(size) || !counts.resize(slots) || !matches.resize(has_dry(options) ? size : 0))
+    return out_of_memory("the recent tokens", size * 2 * sizeof(int32_t) + slots * sizeof(TokenCount));
   sampler->options = options;
   sampler->biases.clear();
   sampler->recent.swap(recent);
   sampler->counts.swap(counts);
+  sampler->matches.swap(matches);
+  sampler->dry_breakers.clear();
   sampler->recent_count = 0;
   random_seed(sampler->random, options.seed);
   return Status();
@@ -334,21 +391,31 @@ Status sampler_add_bias(Sampler* sampler, int32_t token, float bias) {
   return Status();
 }
 
+Status sampler_add_dry_breaker(Sampler* sampler, int32_t token) {
+  assert(sampler->dry_breakers.empty() || sampler->dry_breakers[sampler->dry_breakers.size() - 1] < token);
+  if (sampler->dry_breakers.push_back(token)) return Status();
+  return out_of_memory("the tokens that end a sequence", (sampler->dry_breakers.size() + 1) * sizeof(int32_t));
+}
+
 bool sampler_is_greedy(const Sampler& sampler) {
-  return sampler.options.temperature == 0 && !has_penalties(sampler.options) && sampler.biases.empty();
+  const SamplerOptions& options = sampler.options;
+  return options.temperature == 0 && !has_penalties(options) && !has_dry(options) && sampler.biases.empty();
 }
 
 const char* sampler_vocabulary_option(const SamplerOptions& options) {
   if (options.repeat_penalty != 1) return "repeatPenalty";
   if (options.presence_penalty != 0) return "presencePenalty";
-  return options.frequency_penalty != 0 ? "frequencyPenalty" : nullptr;
+  if (options.frequency_penalty != 0) return "frequencyPenalty";
+  return options.dry_multiplier != 0 ? "dryMultiplier" : nullptr;
 }
 
 void sampler_accept(Sampler* sampler, int32_t token) {
   assert(token >= 0 && static_cast<uint32_t>(token) < sampler->vocabulary);
   if (sampler->recent.empty()) return;
-  sampler->recent[static_cast<size_t>(sampler->recent_count % sampler->recent.size())] = token;
-  ++sampler->recent_count;
+  int32_t* recent = sampler->recent.data();  // at most 16 KB: moving them is cheaper than a ring's arithmetic later on
+  std::memmove(recent + 1, recent, (sampler->recent.size() - 1) * sizeof(int32_t));
+  recent[0] = token;
+  if (sampler->recent_count < sampler->recent.size()) ++sampler->recent_count;
 }
 
 int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {

@@ -21,7 +21,8 @@ struct Candidate {
   float logit;  // after penalties and bias
 };
 
-// The number of occurrences of a token among the recent ones: a slot of an open-addressing hash table.
+// A slot of an open-addressing hash table: how often a token occurs among the recent ones, or the longest repetition
+// that it would extend.
 struct TokenCount {
   int32_t token;
   uint32_t count;  // 0: the slot is free
@@ -38,10 +39,12 @@ struct Sampler {
   std::span<uint32_t> order;        // [vocabulary] indices of the candidates around a cut, best first
   std::span<double> bucket_masses;  // [kMassBuckets] histogram of probability mass
   Buffer<LogitBias> biases;
-  Buffer<int32_t> recent;     // ring buffer of the last options.repeat_last tokens
-  Buffer<TokenCount> counts;  // [power of two >= 2 * repeat_last] hash table, rebuilt from the ring for each choice
-  uint64_t recent_count = 0;  // tokens ever added to the ring
-  uint64_t random[4] = {};    // state of xoshiro256**
+  Buffer<int32_t> recent;        // the last tokens that penalties or DRY see, newest first
+  uint32_t recent_count = 0;     // of them so far
+  Buffer<TokenCount> counts;     // [power of two >= 2 * recent.size()] rebuilt for each choice
+  Buffer<uint32_t> matches;      // [recent.size()] DRY: lengths of repetitions
+  Buffer<int32_t> dry_breakers;  // tokens that end a sequence, ascending
+  uint64_t random[4] = {};       // state of xoshiro256**
 };
 inline constexpr uint32_t kMassBuckets = 1024;
 
@@ -57,7 +60,10 @@ Status sampler_configure(Sampler* sampler, const SamplerOptions& options);
 // vocabulary or the bias is NaN or +infinity.
 Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
 
-// Whether the sampler always chooses the largest logit as the model computed it: no option changes the logits or draws.
+// Makes a token end the sequences of DRY. In ascending order of the tokens; sampler_configure forgets them.
+Status sampler_add_dry_breaker(Sampler* sampler, int32_t token);
+
+// Whether the sampler always chooses the largest logit as the model gave it: no option changes the logits or draws.
 bool sampler_is_greedy(const Sampler& sampler);
 
 // The first option in use that needs a vocabulary, for example "repeatPenalty"; null if there is none. Byte-level

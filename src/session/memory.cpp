@@ -69,9 +69,8 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
     return {};
   }
   if (requested > limit) {
-    Status status = make_error(ErrorCode::kBadOption, "The option contextLength is out of range.");
+    Status status = option_out_of_range("contextLength", requested);
     status = with_expected(status, "1 to %u, the model's own context", limit);
-    status = with_found(status, "%u", requested);
     return with_hint(status, "Leave contextLength out to get a sensible one.");
   }
   *context = requested;
@@ -79,18 +78,15 @@ Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) 
 }
 
 // The most tokens that a byte-level model may cache, so that half of the chunk ids are free.
-constexpr uint64_t kMaxKeptChunks = 1u << 15;
+constexpr uint32_t kMaxKeptChunks = 1u << 15;
 
 Status check_sequences(const Session& s, uint32_t sequences, uint32_t context) {
-  const bool has_chunks = s.chunks.in_use();
-  const uint64_t limit = has_chunks ? std::min<uint64_t>(kMaxSequences, kMaxKeptChunks / context) : kMaxSequences;
-  if (sequences == 1 || sequences <= limit) return {};
-  Status status = make_error(ErrorCode::kBadOption, "The option sequences is out of range.");
-  status = with_expected(status, "1 to %llu", static_cast<unsigned long long>(std::max<uint64_t>(limit, 1)));
-  status = with_found(status, "%u", sequences);
-  if (!has_chunks) return status;
-  return with_hint(status, "A byte-level model can cache %llu tokens in all: choose a shorter contextLength.",
-                   static_cast<unsigned long long>(kMaxKeptChunks));
+  const uint32_t limit = std::max(kMaxKeptChunks / context, 1u);
+  if (!s.chunks.in_use() || sequences <= limit) return {};
+  Status status = option_out_of_range("sequences", sequences);
+  status = with_expected(status, "1 to %u", std::min(limit, kMaxSequences));
+  return with_hint(status, "A byte-level model can cache %u tokens in all: choose a shorter contextLength.",
+                   kMaxKeptChunks);
 }
 
 uint64_t chunk_table_bytes(const ChunkTable& chunks) {

@@ -31,7 +31,18 @@ Status forbid_control_tokens(const Session& s, Sampler* sampler) {
   return {};
 }
 
+// DRY's default sequence breakers: every token that contains one of these characters.
+Status add_dry_breakers(const Session& s, Sampler* sampler) {
+  for (uint32_t i = 0; i < s.tokenizer.vocabulary_size; ++i) {
+    const int32_t token = static_cast<int32_t>(i);
+    const bool is_breaker = piece(s, token).find_first_of("\n:\"*") != std::string_view::npos;
+    if (is_breaker) CAMELGPT_TRY(sampler_add_dry_breaker(sampler, token));
+  }
+  return {};
+}
+
 Status configure(Session* s, const GenerationOptions& options, Sequence* sequence) {
+  if (options.sampler.dry_multiplier > 0) CAMELGPT_TRY(add_dry_breakers(*s, &sequence->sampler));
   if (!config_of(*s).causal) CAMELGPT_TRY(forbid_control_tokens(*s, &sequence->sampler));
   if (!options.ignore_eos) return {};
   for (const int32_t token : s->end_tokens) CAMELGPT_TRY(sampler_add_bias(&sequence->sampler, token, -HUGE_VALF));

@@ -72,7 +72,7 @@ TEST_CASE("layers that contradict the number of key/value heads are refused") {
     CHECK(std::string(status.message).find(text) != std::string::npos);
   };
   const auto number = static_cast<int32_t>(TinyLfm2::kKvHeads);
-  refused(TinyLfm2({0, number, number}), ErrorCode::kBadMetadata, "short convolution are not those");
+  refused(TinyLfm2({0, number, number}), ErrorCode::kBadMetadata, "short convolution is not that");
   refused(TinyLfm2({0, 0, 0}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
   refused(TinyLfm2({0, number, 1}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
   refused(TinyLfm2({0, number}), ErrorCode::kUnsupportedArchitecture, "differ from layer to layer");
