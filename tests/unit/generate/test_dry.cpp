@@ -84,7 +84,7 @@ TEST_CASE("a repetition does not reach across a breaker, which is never penalize
   TestSampler fixture(12, dry(1, 2));
   REQUIRE(sampler_add_dry_breaker(&fixture.sampler, 2).ok());
   fixture.accept({1, 2, 3, 4, 5, 1, 2, 3, 4});
-  check_penalty(fixture, 5, 1);  // 3, 4 by itself
+  check_penalty(fixture, 5, 1);  // only 3, 4 is repeated
   fixture.accept({5, 1});
   check_penalty(fixture, 2, 0);
 }
