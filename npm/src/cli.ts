@@ -1,4 +1,4 @@
-// The command `camelgpt`: finds the command that is meant, runs it, and turns what goes wrong into a line and an exit code.
+// The program `camelgpt`: runs a command, and reports its error as one line and an exit code.
 import { readFile } from "node:fs/promises";
 
 import { cache } from "./cli/cache.js";
@@ -65,7 +65,7 @@ async function main(args: string[]): Promise<number> {
     return exitCodes.done;
   }
   const abort = new AbortController();
-  // A second Ctrl-C finds no listener, and ends the process at once.
+  // A second Ctrl-C finds no listener and ends the process immediately.
   process.once("SIGINT", () => abort.abort());
   await command.run(flags, abort.signal);
   return abort.signal.aborted ? exitCodes.interrupted : exitCodes.done;
@@ -82,7 +82,7 @@ function report(error: CamelGPTError, asJson: boolean): number {
   return error.code === "bad-option" ? exitCodes.usage : exitCodes.atFault;
 }
 
-// A reader that went away (`| head`) is no error.
+// A closed pipe (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(exitCodes.done);
   throw error;

@@ -1,6 +1,6 @@
 // Logits in, one token out: bias → penalties → DRY → top-k → typical-p → top-p → min-p → XTC → temperature → draw.
 //
-// The steps and their order are those of llama.cpp's sampler chain. Nothing is ever sorted as a whole: top-k selects,
+// The steps and their order are those of llama.cpp's default chain. No step sorts the whole vocabulary: top-k selects,
 // and the cuts by probability mass sort only the candidates near the cut.
 //
 // The same seed, options and logits give the same token wherever expf and log round the same. The C library's differ in
@@ -123,7 +123,7 @@ void apply_dry(Sampler* sampler, std::span<float> logits) {
   }
 }
 
-// The logits themselves when there is nothing to change, otherwise a changed copy in sampler->weights.
+// The logits after biases, penalties and DRY: a copy in sampler->weights, or the logits themselves if nothing changes.
 std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
   const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
   const bool dry = has_dry(sampler->options) && sampler->recent_count > 0;
@@ -156,7 +156,7 @@ int32_t greedy_token(std::span<const float> logits) {
   return best;
 }
 
-// All tokens with a finite logit → candidates. Returns how many.
+// All tokens with a finite logit → candidates. Returns their number.
 size_t collect_finite(std::span<const float> logits, std::span<Candidate> candidates) {
   size_t count = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
@@ -165,10 +165,10 @@ size_t collect_finite(std::span<const float> logits, std::span<Candidate> candid
   return count;
 }
 
-// The `wanted` best tokens with a finite logit → candidates, in no particular order. Returns how many there are.
+// The `wanted` best tokens with a finite logit → candidates, in no particular order. Returns their number.
 //
-// Collects up to twice as many, drops the worse half, and from then on looks only at logits above the worst one kept:
-// nearly all of a vocabulary falls at that one comparison.
+// Collects up to twice as many, drops the worse half, and then compares with the worst logit that was kept, which
+// rejects nearly the whole vocabulary with one comparison each.
 size_t select_best(std::span<const float> logits, size_t wanted, std::span<Candidate> candidates) {
   if (wanted == 0) return 0;
   const size_t limit = wanted > logits.size() / 2 ? logits.size() : std::max<size_t>(2 * wanted, 64);
@@ -224,8 +224,8 @@ size_t bucket_of(double distance) {
 }
 
 // Keeps the first `count` candidates with the smallest keys whose weights together reach the target (at least one), in
-// the order of their ids. Equal keys: the lower id first. key(i) is in nats and not below `least_key`. Returns how many
-// are kept.
+// the order of their ids. Equal keys: the lower id first. key(i) is in nats and not below `least_key`. Returns the
+// number of candidates kept.
 //
 // A histogram over the keys says in which bucket the target is reached; only the candidates of that bucket are sorted.
 template <typename Key>
@@ -242,8 +242,8 @@ size_t keep_by_mass(Sampler* sampler, size_t count, Key key, double least_key, M
   for (size_t i = 0; i < count; ++i) {
     if (bucket_of(key(i) - least_key) == edge) sampler->order[members++] = static_cast<uint32_t>(i);
   }
-  // A bucket that reaches the target has a member. The last one may have none: then rounding alone kept the sum below
-  // it.
+  // A bucket that reaches the target has a member. The last bucket may be empty: then only rounding kept the sum below
+  // the target.
   if (members == 0) return count;
   const std::span<uint32_t> order = sampler->order.first(members);
   heap_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
@@ -326,7 +326,7 @@ int32_t draw(Sampler* sampler, size_t count) {
   const std::span<const Candidate> candidates = sampler->candidates.first(count);
   const double sum =
       fill_weights(candidates, largest_logit(candidates), sampler->options.temperature, sampler->weights);
-  // Below `sum`, which the same additions in the same order reach: so the loop ends at a candidate with a weight above
+  // Below `sum`, and the loop makes the same additions in the same order, so it ends at a candidate with a weight above
   // 0.
   const double target = random_unit(sampler->random) * sum;
   double passed = 0;

@@ -32,8 +32,8 @@ struct TokenCount {
 struct Sampler {
   SamplerOptions options;
   uint32_t vocabulary = 0;
-  // Working space from the arena. Candidates are in the order of their ids at every stage, so sums over them come out
-  // the same whatever the standard library's selection does.
+  // Scratch memory from the arena. Candidates are in the order of their ids at every stage, so sums over them do not
+  // depend on the standard library's selection.
   std::span<Candidate> candidates;  // [vocabulary]
   std::span<float>
       weights;  // [vocabulary] adjusted logits, then the candidates' probabilities relative to the best one
@@ -49,7 +49,7 @@ struct Sampler {
 };
 inline constexpr uint32_t kMassBuckets = 1024;
 
-// Takes the working space for `vocabulary` tokens from the arena (also while the arena is measuring).
+// Takes the scratch memory for `vocabulary` tokens from the arena, or only adds it up while the arena measures.
 void sampler_reserve(Sampler* sampler, uint32_t vocabulary, Arena* arena);
 
 // Checks every option (kBadOption names it, its range and the value) and resets the sampler: seeded, no biases, no
@@ -68,7 +68,7 @@ bool sampler_is_greedy(const Sampler& sampler);
 // byte cannot have it. Null if there is none.
 const char* sampler_vocabulary_option(const SamplerOptions& options);
 
-// Tells the sampler that a token is part of the text (prompt or answer), for the penalties.
+// Adds a token of the text (prompt or answer), for the penalties and DRY.
 void sampler_accept(Sampler* sampler, int32_t token);
 
 // Chooses from logits [vocabulary]. Ties go to the lower id. Allocates nothing. Non-finite logits never win; if no
@@ -77,7 +77,7 @@ int32_t sampler_choose(Sampler* sampler, std::span<const float> logits);
 
 // Log-probability (natural logarithm of softmax over the finite logits) of the `top.size()` most probable tokens, most
 // probable first, into `top`, and of `token` as the return value. A token with a non-finite logit has -infinity;
-// entries of `top` past the last finite logit are {-1, -infinity}. Uses the sampler's working space.
+// entries of `top` past the last finite logit are {-1, -infinity}. Uses the sampler's scratch memory.
 struct LogProbability {
   int32_t token;
   float logprob;

@@ -4,12 +4,12 @@ import { readFile } from "node:fs/promises";
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import { type Flags, UsageError } from "./command.js";
 
-/** The text of a flag, or of the only positional; `-` means standard input. Errors: UsageError where there is none. */
+/** The text of a flag, or of the only positional; `-` means standard input. Errors: UsageError if there is none. */
 export async function textArgument(flags: Flags, name: string): Promise<string> {
   const [positional, ...more] = flags.positionals;
   const named = flags.text(name);
   if (more.length > 0 || (named !== undefined && positional !== undefined)) {
-    throw new UsageError(`One ${name} is wanted, not several.`, "Put quotes around a text with spaces.");
+    throw new UsageError(`There is more than one ${name}.`, "Put quotes around a text with spaces.");
   }
   const text = named ?? positional;
   if (text === undefined)

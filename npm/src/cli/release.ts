@@ -1,4 +1,4 @@
-// camelgpt release: a folder with a model → its manifest camelgpt.json, signed where there is a key.
+// camelgpt release: a folder with a model → its manifest camelgpt.json, signed if a key is given.
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";

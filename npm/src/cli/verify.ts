@@ -1,4 +1,4 @@
-// camelgpt verify: whether the files of a release are those that were published.
+// camelgpt verify: compares the files of a release with its manifest.
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 import { loadOptions, sourceFlags } from "./model.js";
