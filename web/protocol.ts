@@ -1,5 +1,5 @@
 // What a model can be asked for, and the messages that carry it to another thread and back.
-import type { MemoryOptions, SamplingOptions } from "./engine/engine.js";
+import type { DeepPartial, GenerationOptions, MemoryOptions } from "./engine/records.js";
 import type { ErrorData } from "./errors.js";
 import type { Build, Flavour } from "./features.js";
 import type { Location } from "./load/resolve.js";
@@ -34,7 +34,7 @@ export interface EngineOptions {
 export interface LoadParams {
   location: Location;
   /** What the sidecar adds to it is only known in the worker. */
-  memory: Omit<MemoryOptions, "prune" | "trainedFfn">;
+  memory: DeepPartial<Omit<MemoryOptions, "prune" | "trainedFfn">>;
   epdp: EpdpMode | EpdpNumbers;
   /** Whether the model may answer before all of its weights have arrived, if the sidecar allows it. */
   eager: boolean;
@@ -72,7 +72,7 @@ export interface GenerateParams {
   addSpecial: boolean;
   /** Whether special tokens written in the text (`<|im_end|>`) count as such. */
   parseSpecial: boolean;
-  sampling: SamplingOptions & { seed: number };
+  sampling: DeepPartial<GenerationOptions> & { seed: number };
   stop: readonly string[];
   logitBias: readonly (readonly [token: number, bias: number])[];
 }
