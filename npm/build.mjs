@@ -51,7 +51,9 @@ async function main() {
 }
 
 async function make() {
-  const missing = [...wasmFiles, "camelgpt.mjs", "camelgpt.d.mts"].filter((name) => !existsSync(join(engine, name)));
+  const missing = [...wasmFiles, "camelgpt.mjs", "camelgpt.d.mts", "records.ts"].filter(
+    (name) => !existsSync(join(engine, name)),
+  );
   if (missing.length > 0)
     fail(
       `the engine is not built: build/wasm/${missing.join(", ")} missing. Run "npm run build" in the repository root.`,

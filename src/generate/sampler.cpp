@@ -122,7 +122,7 @@ void apply_dry(Sampler* sampler, std::span<float> logits) {
   }
 }
 
-// The logits themselves when there is nothing to change, otherwise a changed copy in sampler->weights.
+// The logits after biases, penalties and DRY: a copy in sampler->weights, or the logits themselves if nothing changes.
 std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
   const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
   const bool dry = has_dry(sampler->options) && sampler->recent_count > 0;

@@ -1,5 +1,5 @@
 // The parameters of the calls on a loaded model, checked and with all defaults filled in.
-import type { SamplingOptions } from "../engine/engine.js";
+import type { DeepPartial, GenerationOptions } from "../engine/records.js";
 import type { Pooling } from "../types.js";
 
 export interface TokenizeParams {
@@ -16,7 +16,7 @@ export interface GenerateParams {
   /** See {@link TokenizeParams}. */
   addSpecial: boolean;
   parseSpecial: boolean;
-  sampling: SamplingOptions & { seed: number };
+  sampling: DeepPartial<GenerationOptions> & { seed: number };
   stop: readonly string[];
   logitBias: readonly (readonly [token: number, bias: number])[];
 }

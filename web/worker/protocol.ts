@@ -1,7 +1,7 @@
 // The calls that the engine's thread answers, and the messages that carry them between threads.
-import type { MemoryOptions } from "../engine/engine.js";
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { ThreadStart } from "../engine/helper-thread.js";
+import type { DeepPartial, MemoryOptions } from "../engine/records.js";
 import type { ErrorData } from "../errors.js";
 import type { Location } from "../load/location.js";
 import type { Sidecar } from "../load/sidecar.js";
@@ -33,7 +33,7 @@ import type {
 export interface LoadParams {
   location: Location;
   /** Options that the sidecar adds are only known to the engine. */
-  memory: Omit<MemoryOptions, "prune" | "trainedFfn">;
+  memory: DeepPartial<Omit<MemoryOptions, "prune" | "trainedFfn">>;
   epdp: EpdpMode | EpdpNumbers;
   /** Whether the model may answer before all of its weights have arrived, if the sidecar allows it. */
   eager: boolean;

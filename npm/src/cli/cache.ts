@@ -3,7 +3,7 @@ import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 
 export const cache: Command = {
-  summary: "list the downloads that are kept, or remove them",
+  summary: "list or remove cached downloads",
   usage: "[--delete URL] [--clear]",
   flags: {
     delete: { takes: "text", value: "URL", many: true, help: "Remove the download of this address." },

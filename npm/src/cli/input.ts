@@ -9,7 +9,7 @@ export async function textArgument(flags: Flags, name: string): Promise<string> 
   const [positional, ...more] = flags.positionals;
   const named = flags.text(name);
   if (more.length > 0 || (named !== undefined && positional !== undefined)) {
-    throw new UsageError(`One ${name} is wanted, not several.`, "Put quotes around a text with spaces.");
+    throw new UsageError(`There is more than one ${name}.`, "Put quotes around a text with spaces.");
   }
   const text = named ?? positional;
   if (text === undefined)

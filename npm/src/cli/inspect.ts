@@ -4,7 +4,7 @@ import { type Command, UsageError } from "./command.js";
 import { loadOptions, sourceFlags } from "./model.js";
 
 export const inspect: Command = {
-  summary: "what a model file says of itself, and the memory it takes",
+  summary: "the metadata and tensors of a model file, and the memory it takes",
   usage: "M [options]",
   flags: {
     model: { takes: "text", value: "M", help: "Path, URL, owner/repo/file.gguf or release; also the first argument." },
