@@ -37,6 +37,6 @@ constexpr Field kRecordsFields[] = {
 }  // namespace
 
 constinit const Record kRecordsRecord =
-    CAMELGPT_RECORD(Records, "", kRecordsFields, "Where each record of the border lies.");
+    CAMELGPT_RECORD(Records, "", kRecordsFields, "Where each record at the boundary lies.");
 
 }  // namespace camelgpt

@@ -102,7 +102,7 @@ export type ${type} = (typeof ${namesOf(type)})[number];
     parts.push(interfaceOf(record), layoutOf(record));
     if (isOptions(record)) parts.push(rulesOf(record), wordsOf(record));
   }
-  parts.push(`/** Where each record of the border lies in the block of records. */
+  parts.push(`/** Where each record at the boundary lies in the block of records. */
 export const places = { ${places.map(([name, offset]) => `${name}: ${offset}`).join(", ")} } as const;
 `);
   return parts.join("\n");

@@ -1,5 +1,5 @@
 // The C++ sources go in, build/wasm comes out: camelgpt.mjs (the glue), camelgpt.d.mts, records.ts (types, layouts and
-// rules of the structs that cross the border), records.json (the tables it was made from) and one .wasm per flavour,
+// rules of the structs that cross the boundary), records.json (the tables it was made from) and one .wasm per flavour,
 // checked: small enough, and with one glue for every flavour that runs in any runtime.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

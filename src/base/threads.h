@@ -28,7 +28,7 @@ struct Worker {
   }
   // This thread's slice of the items 0 .. total - 1: whole units, except at the end.
   Range static_slice(uint32_t total, uint32_t unit = 1) const {
-    return {border(total, unit, index), border(total, unit, index + 1)};
+    return {boundary(total, unit, index), boundary(total, unit, index + 1)};
   }
 
   // Runs body(slice) on slices of the items 0 .. total - 1 (whole units, except at the end) until none remain: faster
@@ -47,7 +47,7 @@ struct Worker {
  private:
   static constexpr uint32_t kSlicesPerThread = 6;  // slices per thread: enough to balance, few enough to cost nothing
   static uint32_t take(uint32_t step);
-  uint32_t border(uint32_t total, uint32_t unit, uint32_t i) const {
+  uint32_t boundary(uint32_t total, uint32_t unit, uint32_t i) const {
     const uint64_t units = (static_cast<uint64_t>(total) + unit - 1) / unit;
     const uint64_t at = units * i / count * unit;
     return static_cast<uint32_t>(at < total ? at : total);

@@ -2,8 +2,8 @@
 //
 // Queries and softmax weights are rounded to integers too, so nearly all of the work is the widening multiplication of
 // 16-bit pairs, which every instruction set has. Up to four query rows share each key and value that is loaded. Sums
-// are exact within a key or a tile of 32 positions. Tile borders depend only on positions, so a token's result does not
-// depend on its batch. Source of the recurrence: Milakov and Gimelshein 2018, "Online normalizer calculation for
+// are exact within a key or a tile of 32 positions. Tile boundaries depend only on positions, so a token's result does
+// not depend on its batch. Source of the recurrence: Milakov and Gimelshein 2018, "Online normalizer calculation for
 // softmax".
 #pragma once
 

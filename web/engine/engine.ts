@@ -1,7 +1,7 @@
 // One model in one WebAssembly memory, with every function of the core as a method.
 import { CamelGPTError, disposedError } from "../errors.js";
 import type { Pooling, PruneNumbers, TokenLogprob } from "../types.js";
-import { noMemoryFor } from "./border.js";
+import { noMemoryFor } from "./boundary.js";
 import type { ThreadStart } from "./helper-thread.js";
 import { instantiate } from "./instantiate.js";
 import { LoadingEngine } from "./loading.js";

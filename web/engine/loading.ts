@@ -1,6 +1,6 @@
 // The part of the engine that loads a model: takes the bytes of the file, plans memory and describes the model.
 import type { Flavour, MemoryPlan, ModelNumbers } from "../types.js";
-import { Border } from "./border.js";
+import { Boundary } from "./boundary.js";
 import { readText } from "./layout.js";
 import {
   type DeepPartial,
@@ -27,7 +27,7 @@ export type MemoryOptions = DeepPartial<MemoryRecord>;
 /** Until the model is loaded, the core reads no more than this from a sidecar. */
 const sidecarHeadBytes = 4096;
 
-export class LoadingEngine extends Border {
+export class LoadingEngine extends Boundary {
   get loadState(): LoadState {
     return loadStateNames[this.run((module) => module.loadState())] ?? "failed";
   }

@@ -160,7 +160,7 @@ TEST_CASE("summaries do not depend on batches, on threads, or on what was in the
       CAPTURE(batch);
       PagedModel model;
       model.fill(160, batch, 1);
-      if (batch == 7) {  // other texts, after cuts inside a page, at its border and to the start
+      if (batch == 7) {  // other texts, after cuts inside a page, at its boundary and to the start
         for (const uint32_t cut : {140u, 96u, 40u, 0u}) {
           model.cache.length = cut;
           if (cut > 0) model.fill(100, batch, 2);
@@ -179,7 +179,7 @@ TEST_CASE("summaries do not depend on batches, on threads, or on what was in the
 TEST_CASE("a limit that the context does not reach changes no bit") {
   PagedModel dense, limited;
   for (PagedModel* model : {&dense, &limited}) model->fill(250);
-  for (int i = 0; i < 40; ++i) {  // across the border of a page
+  for (int i = 0; i < 40; ++i) {  // across a page boundary
     CHECK(dense.step() == limited.step(320));
   }
   CHECK(dense.step() != limited.step(160));

@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
  * Every method can throw a CamelGPTError. A trap (a bug in the engine, or an exhausted stack) becomes `engine-failed`;
  * every later call throws the same error, because the memory can no longer be trusted.
  */
-export class Border {
+export class Boundary {
   protected readonly memory: WebAssembly.Memory;
   readonly #module: MainModule;
   /** Address of the block of records. */
