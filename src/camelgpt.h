@@ -314,10 +314,6 @@ enum class FinishReason : uint8_t {
 };
 CAMELGPT_ENUM(FinishReason, "none", "stop", "length")
 
-struct TokenProbability {
-  int32_t token;
-  float logprob;  // natural logarithm, before any sampling option
-};
 extern const Record kTokenProbabilityRecord;
 
 // The result of the last session_continue() on a generation.

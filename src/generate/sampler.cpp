@@ -442,10 +442,10 @@ int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
 }
 
 float sampler_log_probabilities(Sampler* sampler, std::span<const float> logits, int32_t token,
-                                std::span<LogProbability> top) {
+                                std::span<TokenProbability> top) {
   assert(logits.size() == sampler->vocabulary && sampler->candidates.size() == sampler->vocabulary);
   assert(token >= 0 && static_cast<uint32_t>(token) < sampler->vocabulary);
-  std::fill(top.begin(), top.end(), LogProbability{-1, -kInfinity});
+  std::fill(top.begin(), top.end(), TokenProbability{-1, -kInfinity});
   const int32_t best = greedy_token(logits);
   if (best < 0) return -kInfinity;
   const float largest = logits[static_cast<size_t>(best)];

@@ -77,15 +77,16 @@ void sampler_accept(Sampler* sampler, int32_t token);
 // -1 if no other token is allowed. Does not allocate.
 int32_t sampler_choose(Sampler* sampler, std::span<const float> logits);
 
+struct TokenProbability {
+  int32_t token;
+  float logprob;  // natural logarithm, before any sampling option
+};
+
 // Computes log-probabilities in nats: the logarithm of the softmax over the finite logits [vocabulary], before bias,
 // penalties and temperature. Fills `top` with the top.size() most probable tokens, in descending order, and returns the
 // log-probability of `token`. It is -infinity for a non-finite logit; entries of `top` beyond the last finite logit are
 // {-1, -infinity}. Overwrites the sampler's scratch memory.
-struct LogProbability {
-  int32_t token;
-  float logprob;
-};
 float sampler_log_probabilities(Sampler* sampler, std::span<const float> logits, int32_t token,
-                                std::span<LogProbability> top);
+                                std::span<TokenProbability> top);
 
 }  // namespace camelgpt

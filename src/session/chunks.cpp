@@ -71,9 +71,9 @@ void report(Session* s, Sequence* sequence, int32_t token) {
   sequence->generation.step.logprob = static_cast<float>(sum);
 }
 
-int64_t bytes(const Session& s, std::span<const int32_t> tokens) {
-  int64_t sum = 0;
-  for (const int32_t token : tokens) sum += static_cast<int64_t>(chunks_bytes(s.chunks, token).size());
+uint64_t bytes(const Session& s, std::span<const int32_t> tokens) {
+  uint64_t sum = 0;
+  for (const int32_t token : tokens) sum += chunks_bytes(s.chunks, token).size();
   return sum;
 }
 
@@ -132,8 +132,8 @@ int64_t session_bytes(const Session* session) {
   const Session& s = *session;
   if (!s.chunks.in_use() || s.sequence_count == 0) return -1;
   const Sequence& latest = *latest_sequence(session);
-  if (s.activity.kind != ActivityKind::kScore) return latest.generation.answer_bytes;
-  return s.token_form->bytes(s, latest.history.first(latest.history_length).subspan(1));
+  if (s.activity.kind != ActivityKind::kScore) return static_cast<int64_t>(latest.generation.answer_bytes);
+  return static_cast<int64_t>(bytes(s, latest.history.first(latest.history_length).subspan(1)));
 }
 
 }  // namespace camelgpt

@@ -133,10 +133,8 @@ Status session_predict(Session* session, uint32_t position, int32_t token, uint3
   }
   Generation& g = q->generation;
   g.top_count = std::min(top, kMaxLogprobs);
-  LogProbability candidates[kMaxLogprobs];
   const std::span<float> logits = logits_of(session, q, position - a.first_output);
-  *logprob = sampler_log_probabilities(&q->sampler, logits, std::max(token, 0), {candidates, g.top_count});
-  for (uint32_t i = 0; i < g.top_count; ++i) g.top[i] = {candidates[i].token, candidates[i].logprob};
+  *logprob = sampler_log_probabilities(&q->sampler, logits, std::max(token, 0), {g.top, g.top_count});
   return {};
 }
 

@@ -6,6 +6,18 @@
 namespace camelgpt {
 namespace {
 
+// Takes EPDP's memory from the arena.
+void reserve_pruning(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
+                     PruneMemory* memory) {
+  const ModelConfig& c = model.config;
+  const PruneRoom room = prune_room(options.prune, options.trained_ffn);
+  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, room.ffn) : 0;
+  memory->head_reserved = room.head;
+  if (room.head) pruned_head_reserve(c, arena, &memory->head);
+  if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &memory->neurons);
+  if (room.head || room.attention || kept != 0) memory->dense = arena->take<float>(c.vocabulary);
+}
+
 // Takes all of ModelMemory from the arena. Measuring and allocating run the same code.
 Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, uint32_t context, Arena* arena,
                       ModelMemory* memory, WeightBinder* binder, MemoryPlan* plan) {
@@ -34,7 +46,7 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
     memory->logprobs = arena->take<float>(context);
   }
   plan->workspace_bytes = taken();
-  pruning_reserve(memory->model, binder->ffn_kinds.span(), options, arena, &memory->pruning);
+  reserve_pruning(memory->model, binder->ffn_kinds.span(), options, arena, &memory->pruning);
   plan->prune_bytes = taken();
   plan->halves = binder->narrowed;
   const CheckedSize total = arena->used();

@@ -20,17 +20,6 @@ double pruned_macs(const Session& s, const StepPruning& p, uint32_t head_rows, d
 
 }  // namespace
 
-void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
-                     PruneMemory* memory) {
-  const ModelConfig& c = model.config;
-  const PruneRoom room = prune_room(options.prune, options.trained_ffn);
-  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, room.ffn) : 0;
-  memory->head_reserved = room.head;
-  if (room.head) pruned_head_reserve(c, arena, &memory->head);
-  if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &memory->neurons);
-  if (room.head || room.attention || kept != 0) memory->dense = arena->take<float>(c.vocabulary);
-}
-
 PruneReport session_prune_report(const Session* session) {
   const Session& s = *session;
   const ModelConfig& c = config_of(s);

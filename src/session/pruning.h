@@ -7,7 +7,6 @@
 
 namespace camelgpt {
 
-struct MemoryOptions;
 struct Sequence;
 struct Session;
 
@@ -43,10 +42,6 @@ struct StepPruning {
   uint64_t exact_rows = 0;      // rows of the output head scored exactly
   uint64_t skipping_steps = 0;  // steps on the selected neurons
 };
-
-// Takes EPDP's memory from the arena, or measures it.
-void pruning_reserve(const Model& model, std::span<const FfnKinds> kinds, const MemoryOptions& options, Arena* arena,
-                     PruneMemory* memory);
 
 // Whether steps skip anything.
 bool pruning_is_active(const Session& session);

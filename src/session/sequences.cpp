@@ -23,12 +23,13 @@ uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<con
   return causal || same == count ? same : 0;
 }
 
+bool used_before(const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; }
+
 void mark_used(Session* s, Sequence* sequence) { sequence->last_used = ++s->uses; }
 
 Sequence* oldest_sequence(Session* s) {
   const std::span<Sequence> all = sequences_of(s);
-  return &*std::min_element(all.begin(), all.end(),
-                            [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; });
+  return &*std::min_element(all.begin(), all.end(), used_before);
 }
 
 }  // namespace
@@ -41,8 +42,7 @@ uint32_t held_tokens(const Session& session, const Sequence& sequence) {
 const Sequence* latest_sequence(const Session* session) {
   const std::span<const Sequence> all = sequences_of(*session);
   if (all.empty()) return nullptr;
-  return &*std::max_element(all.begin(), all.end(),
-                            [](const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; });
+  return &*std::max_element(all.begin(), all.end(), used_before);
 }
 
 Sequence* latest_sequence(Session* session) {

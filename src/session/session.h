@@ -46,7 +46,7 @@ struct Generation {
   uint32_t reused = 0;        // prompt tokens that were in the cache
   uint32_t prefill_end = 0;   // history before this position is evaluated in batches, then tokens are chosen
   uint32_t generated = 0;     // tokens of the answer so far
-  int64_t answer_bytes = 0;   // of a byte-level model
+  uint64_t answer_bytes = 0;  // of a byte-level model
   uint32_t first_output = 0;  // position of the first hidden state in workspace.x
   uint32_t pending = 0;       // masked models: decided tokens that follow the history
   bool logits_due = false;  // the last forward pass still lacks its logits because rows of the output head were missing

@@ -62,12 +62,10 @@ int32_t choose(Session* s, Sequence* sequence) { return sampler_choose(&sequence
 void report(Session* s, Sequence* sequence, int32_t token) {
   Generation& g = sequence->generation;
   g.top_count = g.options.logprobs;
-  LogProbability top[kMaxLogprobs];
-  g.step.logprob = sampler_log_probabilities(&sequence->sampler, logits_of(s), token, {top, g.top_count});
-  for (uint32_t i = 0; i < g.top_count; ++i) g.top[i] = {top[i].token, top[i].logprob};
+  g.step.logprob = sampler_log_probabilities(&sequence->sampler, logits_of(s), token, {g.top, g.top_count});
 }
 
-int64_t bytes(const Session&, std::span<const int32_t>) { return -1; }
+uint64_t bytes(const Session&, std::span<const int32_t>) { return 0; }
 
 uint64_t state_bytes(uint64_t length) { return length * sizeof(int32_t); }
 

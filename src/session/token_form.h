@@ -33,8 +33,8 @@ struct TokenForm {
   int32_t (*choose)(Session* session, Sequence* sequence);
   // Stores the log-probabilities that the options request: of the chosen token and of the most probable ones.
   void (*report)(Session* session, Sequence* sequence, int32_t token);
-  // The number of bytes in the tokens; -1 for a vocabulary.
-  int64_t (*bytes)(const Session& session, std::span<const int32_t> tokens);
+  // The number of bytes in the tokens; 0 for a vocabulary: only byte-level models count them.
+  uint64_t (*bytes)(const Session& session, std::span<const int32_t> tokens);
 
   // Saved states: the minimum and maximum size in bytes of a text of `length` tokens, and its conversion.
   uint64_t (*min_state_bytes)(uint64_t length);

@@ -355,7 +355,7 @@ TEST_CASE("log-probabilities equal the logarithm of the softmax, in descending o
     TestSampler test(static_cast<uint32_t>(vocabulary));
     std::vector<WeightedToken> expected = reference(logits, plain(1));
     std::sort(expected.begin(), expected.end(), more_probable);
-    std::vector<LogProbability> top(20);
+    std::vector<TokenProbability> top(20);
     const int32_t token = static_cast<int32_t>(vocabulary / 2);
     const float logprob = sampler_log_probabilities(&test.sampler, logits, token, top);
     for (const WeightedToken& w : expected) {
@@ -375,7 +375,7 @@ TEST_CASE("log-probabilities equal the logarithm of the softmax, in descending o
 
 TEST_CASE("log-probabilities ignore non-finite logits and order ties by id") {
   TestSampler test(6);
-  std::vector<LogProbability> top(6);
+  std::vector<TokenProbability> top(6);
   const std::vector<float> logits = {kNaN, 1, kInf, 1, -kInf, 0};
   const double sum = 2 + std::exp(-1.0);
   CHECK(sampler_log_probabilities(&test.sampler, logits, 3, top) == doctest::Approx(-std::log(sum)));
