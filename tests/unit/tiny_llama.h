@@ -199,4 +199,11 @@ struct TinyLlama {
   }
 };
 
+// The file of a model with matrices of Q8_0, made once for each context.
+template <uint32_t context = 256>
+const std::vector<uint8_t>& llama_file() {
+  static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, context).writer.file();
+  return file;
+}
+
 }  // namespace camelgpt

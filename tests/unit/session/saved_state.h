@@ -5,6 +5,11 @@
 
 namespace camelgpt {
 
+inline std::vector<int32_t> operator+(std::vector<int32_t> tokens, const std::vector<int32_t>& more) {
+  tokens.insert(tokens.end(), more.begin(), more.end());
+  return tokens;
+}
+
 inline std::vector<uint8_t> save(Session* session, uint32_t budget = UINT32_MAX) {
   REQUIRE(session_begin(session, SaveRequest{}).ok());
   const uint64_t bytes = session_remaining(session);

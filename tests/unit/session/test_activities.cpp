@@ -14,11 +14,6 @@ namespace {
 
 constexpr uint32_t kRows = 8200;  // large enough for a pruned output head
 
-const std::vector<uint8_t>& llama_file() {
-  static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, 256).writer.file();
-  return file;
-}
-
 struct Loaded : TestSession {
   explicit Loaded(const std::vector<uint8_t>& file = llama_file(), bool prunes = false) {
     REQUIRE(load(session, file, 1 << 16, 0, KvType::k16, prunes).ok());

@@ -15,16 +15,6 @@ namespace {
 
 constexpr uint32_t kContext = 192;
 
-const std::vector<uint8_t>& llama_file() {
-  static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file();
-  return file;
-}
-
-std::vector<int32_t> operator+(std::vector<int32_t> tokens, const std::vector<int32_t>& more) {
-  tokens.insert(tokens.end(), more.begin(), more.end());
-  return tokens;
-}
-
 template <class T>
 std::function<void(std::vector<uint8_t>&)> put(size_t at, T value) {
   return [=](std::vector<uint8_t>& state) { std::memcpy(&state[at], &value, sizeof value); };
@@ -41,7 +31,7 @@ struct Refusing {
   explicit Refusing(KvType type = KvType::k16) {
     TestSession saved;
     for (TestSession* each : {&session, &saved}) {
-      REQUIRE(load(*each, llama_file(), 1 << 16, 128, type).ok());
+      REQUIRE(load(*each, llama_file<kContext>(), 1 << 16, 128, type).ok());
       configure(*each);
     }
     prefill(saved, prompt);

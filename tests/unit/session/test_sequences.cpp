@@ -10,11 +10,6 @@ using namespace camelgpt;
 
 namespace {
 
-const std::vector<uint8_t>& llama_file() {
-  static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, 256).writer.file();
-  return file;
-}
-
 struct Sequences : TestSession {
   Sequences(const std::vector<uint8_t>& file, uint32_t sequences, float ffn = 0) {
     REQUIRE(load(session, file, 1 << 16, MemoryOptions{.sequences = sequences, .prune = {.ffn = ffn}}).ok());

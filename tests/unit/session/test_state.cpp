@@ -13,20 +13,10 @@ namespace {
 
 constexpr uint32_t kContext = 192;
 
-const std::vector<uint8_t>& llama_file() {
-  static const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, true, false, kContext).writer.file();
-  return file;
-}
-
 std::vector<int32_t> steps(Session* session, uint32_t count) {
   const Answer found = answer(session, count);
   REQUIRE(found.tokens.size() == count);
   return found.tokens;
-}
-
-std::vector<int32_t> operator+(std::vector<int32_t> tokens, const std::vector<int32_t>& more) {
-  tokens.insert(tokens.end(), more.begin(), more.end());
-  return tokens;
 }
 
 // Saves after a prompt and some steps, restores into a session of another context, and compares how the two continue.
@@ -60,12 +50,12 @@ TEST_CASE("a session continues a text that another one saved, with the same bits
       for (const uint32_t count : {3u, 27u, 64u, 70u}) {
         CAPTURE(context);
         CAPTURE(count);
-        check_continuation(llama_file(), some_tokens(count), type, context);
+        check_continuation(llama_file<kContext>(), some_tokens(count), type, context);
       }
     }
   }
   for (const size_t piece : {size_t{1}, size_t{39}, size_t{40}, size_t{4097}}) {
-    check_continuation(llama_file(), some_tokens(33), KvType::k16, 0, piece);
+    check_continuation(llama_file<kContext>(), some_tokens(33), KvType::k16, 0, piece);
   }
 }
 
@@ -221,7 +211,7 @@ TEST_CASE("if neurons are selected per prompt, a restored text is evaluated agai
 
 TEST_CASE("drafts are not saved") {
   TestSession session;
-  REQUIRE(load(session, llama_file()).ok());
+  REQUIRE(load(session, llama_file<kContext>()).ok());
   use_drafts(session);
   configure(session, 64);
   std::vector<int32_t> tokens;
@@ -233,7 +223,7 @@ TEST_CASE("drafts are not saved") {
   CHECK(session_cached_tokens(session) >= tokens.size() - 1);
   CHECK(session_cached_tokens(session) <= tokens.size());
   TestSession other;
-  REQUIRE(load(other, llama_file()).ok());
+  REQUIRE(load(other, llama_file<kContext>()).ok());
   configure(other);
   tokens.resize(session_cached_tokens(session));
   prefill(other, tokens);
@@ -245,7 +235,7 @@ TEST_CASE("without a text there is nothing to save, and saving ends a generation
   ActivityProgress progress;
   CHECK(session_begin(session, SaveRequest{}).code == ErrorCode::kBadState);
   CHECK(session_begin(session, RestoreRequest{100}).code == ErrorCode::kBadState);
-  REQUIRE(load(session, llama_file()).ok());
+  REQUIRE(load(session, llama_file<kContext>()).ok());
   CHECK(session_begin(session, SaveRequest{}).code == ErrorCode::kBadState);
   CHECK(session_continue(session, 1, &progress).code == ErrorCode::kBadState);
   configure(session);
