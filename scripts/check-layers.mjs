@@ -4,6 +4,7 @@
 // TypeScript files must not import each other in a cycle.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join, posix, relative } from "node:path";
+import { withoutComments } from "./lib/prose.mjs";
 import { Problem, isMain, repositoryRoot, runMain, say } from "./lib/run.mjs";
 
 // Folders of src/ and the folders that each may include, besides itself.
@@ -47,7 +48,7 @@ function checkCpp(root, report) {
   const flavourTables = namesOfFlavourTables(root);
   for (const path of listFiles(root, ["src", "bindings"], /\.(h|cpp)$/)) {
     const folder = levelOf(path);
-    const lines = withoutComments(readFileSync(join(root, path), "utf8")).split("\n");
+    const lines = withoutComments(path, readFileSync(join(root, path), "utf8")).split("\n");
     lines.forEach((text, i) => {
       const include = /^\s*#\s*include\s*([<"])([^>"]+)[>"]/.exec(text);
       const tell = (message) => report(path, i + 1, message);
@@ -117,7 +118,7 @@ function namesOfFlavourTables(root) {
 function checkTypeScript(root, report) {
   const imports = new Map();
   for (const path of listFiles(root, ["web", "npm/src", "npm/bin", "demo"], /\.(ts|mts|js|mjs)$/)) {
-    const source = withoutComments(readFileSync(join(root, path), "utf8"));
+    const source = withoutComments(path, readFileSync(join(root, path), "utf8"));
     const found = listImports(source);
     for (const { name, number } of found) checkImport(path, name, (message) => report(path, number, message));
     imports.set(path, found);
@@ -224,12 +225,6 @@ function listFiles(root, folders, pattern) {
         .sort()
     );
   });
-}
-
-/** Replaces comments by spaces, so that the numbers of lines stay the same. Strings are kept. */
-function withoutComments(source) {
-  const tokens = /"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
-  return source.replace(tokens, (token) => (/^\/[/*]/.test(token) ? token.replace(/[^\n]/g, " ") : token));
 }
 
 const stem = (path) => basename(path).replace(/\.\w+$/, "");

@@ -1,7 +1,7 @@
 // Formats the sources in place: C++ with clang-format, JavaScript, TypeScript and JSON with Biome, which also lints.
 // `npm test` calls checkFormat, which changes nothing and fails if `npm run format` would change a file.
 import { join } from "node:path";
-import { capture, findProgram, isMain, Problem, repositoryRoot, run, runMain } from "./lib/run.mjs";
+import { findProgram, isMain, listSources, repositoryRoot, run, runMain } from "./lib/run.mjs";
 
 const biome = join(repositoryRoot, "node_modules/@biomejs/biome/bin/biome");
 
@@ -17,13 +17,7 @@ async function format() {
 }
 
 async function clangFormat(...options) {
-  const { ok, stdout } = capture(
-    "git",
-    ["ls-files", "--cached", "--others", "--exclude-standard", "--", "*.h", "*.cpp"],
-    { cwd: repositoryRoot },
-  );
-  if (!ok) throw new Problem("git could not list the C++ files");
-  await run(findProgram("clang-format-19", ["/usr/lib/llvm-19/bin"]), [...options, ...stdout.trim().split("\n")]);
+  await run(findProgram("clang-format-19", ["/usr/lib/llvm-19/bin"]), [...options, ...listSources("*.h", "*.cpp")]);
 }
 
 if (isMain(import.meta.url)) await runMain(format);

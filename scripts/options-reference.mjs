@@ -2,7 +2,7 @@
 // change of a table and a build; a test compares its result with what is committed.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readTables, ruleOf } from "./lib/records.mjs";
+import { readTables, ruleOf, wrap } from "./lib/records.mjs";
 import { isMain, Problem, repositoryRoot, runMain } from "./lib/run.mjs";
 
 /** Options that a record has for the engine's own use. */
@@ -20,7 +20,11 @@ function sections({ records }) {
   const generation = fieldsOf("GenerationOptions");
   return {
     "docs/options.md": {
-      generation: `${wrap(helpOf("SamplerOptions"))}\n\n${table(generation, (name) => `--${kebabCase(name)}`)}`,
+      generation: [
+        ...wrap(helpOf("SamplerOptions"), 110),
+        "",
+        table(generation, (name) => `--${kebabCase(name)}`),
+      ].join("\n"),
       pruning: table(fieldsOf("PruneOptions")),
       memory: table(fieldsOf("MemoryOptions"), (name) => {
         const flag = name in flagNames ? flagNames[name] : kebabCase(name);
@@ -53,18 +57,6 @@ function rangeOf(field) {
   if (rule.type === "flag") return "`true`, `false`";
   if (rule.type === "choice") return rule.names.map((name) => `\`${name}\``).join(", ");
   return rule.range;
-}
-
-function wrap(text) {
-  let column = 0;
-  return text
-    .split(" ")
-    .map((word) => {
-      const breaks = column > 0 && column + 1 + word.length > 110;
-      column = breaks || column === 0 ? word.length : column + 1 + word.length;
-      return `${breaks ? "\n" : column === word.length ? "" : " "}${word}`;
-    })
-    .join("");
 }
 
 /** Each file with its sections made from the tables: `[{path, committed, made}]`. */

@@ -25,7 +25,7 @@ const regexLiteral = /\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]
 export function proseOf(path, source) {
   if (markdown.test(path)) return paragraphs(source);
   const found = [];
-  for (const token of listTokens(source, hashComments.test(path) ? "hash" : "c")) {
+  for (const token of listTokens(path, source)) {
     const last = found.at(-1);
     const continues =
       token.kind === "comment" &&
@@ -45,15 +45,29 @@ export function proseOf(path, source) {
 
 /** The source with comments and strings replaced by spaces: lines keep their numbers. */
 export function codeOf(path, source) {
-  if (markdown.test(path)) return "";
-  let code = source;
-  for (const { start, end } of listTokens(source, hashComments.test(path) ? "hash" : "c"))
-    code = code.slice(0, start) + code.slice(start, end).replace(/[^\n]/g, " ") + code.slice(end);
-  return code;
+  return markdown.test(path) ? "" : blanked(source, listTokens(path, source));
 }
 
-function listTokens(source, syntax) {
-  const pattern = new RegExp(tokens[syntax]);
+/** The source with comments replaced by spaces, as in {@link codeOf}. */
+export function withoutComments(path, source) {
+  return blanked(
+    source,
+    listTokens(path, source).filter(({ kind }) => kind === "comment"),
+  );
+}
+
+function blanked(source, found) {
+  let code = "";
+  let at = 0;
+  for (const { start, end } of found) {
+    code += source.slice(at, start) + source.slice(start, end).replace(/[^\n]/g, " ");
+    at = end;
+  }
+  return code + source.slice(at);
+}
+
+function listTokens(path, source) {
+  const pattern = new RegExp(hashComments.test(path) ? tokens.hash : tokens.c);
   const lineOf = lineCounter(source);
   const found = [];
   for (let match = pattern.exec(source); match; match = pattern.exec(source)) {

@@ -195,7 +195,8 @@ function comment(help, words, indent = "") {
   return `${indent}/**\n${lines.map((line) => `${indent} * ${line}\n`).join("")}${indent} */\n`;
 }
 
-function wrap(text, width) {
+/** The lines of a text that is wrapped at `width` columns. */
+export function wrap(text, width) {
   const lines = [];
   for (const word of text.split(" ").filter(Boolean)) {
     const last = lines.at(-1);

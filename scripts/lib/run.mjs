@@ -94,6 +94,14 @@ export function capture(command, args = [], options = {}) {
   };
 }
 
+/** The tracked files of the repository, and new ones that git does not ignore, that match any of git's `patterns`. */
+export function listSources(...patterns) {
+  const options = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ...patterns];
+  const { ok, stdout, stderr } = capture("git", options);
+  if (!ok) throw new Problem(`git could not list the files: ${stderr.trim()}`);
+  return stdout.split("\0").filter(Boolean);
+}
+
 /** The full path of a program on PATH (or in one of `folders`), or undefined. */
 export function findProgram(name, folders = []) {
   for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...folders]) {
