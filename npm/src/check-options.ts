@@ -12,18 +12,6 @@ export function ofType(expected: string, test: (value: unknown) => boolean): Rul
   return { test, expected };
 }
 
-export function integer(min: number, max: number): Rule {
-  const range = max >= 2 ** 31 - 1 ? `of at least ${min}` : `from ${min} to ${max}`;
-  return ofType(
-    `a whole number ${range}`,
-    (value) => Number.isSafeInteger(value) && inRange(value as number, min, max),
-  );
-}
-
-function inRange(value: number, min: number, max: number): boolean {
-  return value >= min && value <= max; // false for NaN
-}
-
 export function oneOf(...values: readonly string[]): Rule {
   return ofType(values.map((value) => JSON.stringify(value)).join(" or "), (value) => values.includes(value as string));
 }
@@ -31,6 +19,10 @@ export function oneOf(...values: readonly string[]): Rule {
 /** "URL" of a URL, whichever frame or realm made it. */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function isSignal(value: unknown): value is AbortSignal {
@@ -51,7 +43,7 @@ export const texts = ofType("a text, or an array of up to 64 texts, none of them
  */
 export function checkOptions<T extends object>(what: string, options: T | undefined, rules: Record<string, Rule>): T {
   if (options === undefined) return {} as T;
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  if (!isRecord(options)) {
     throw new CamelGPTError("bad-option", `The ${what} options are not an object.`, {
       expected: `an object with any of ${Object.keys(rules).join(", ")}`,
       found: show(options),
@@ -89,7 +81,7 @@ export function checkPrompt(value: unknown): void {
 /** Errors: `bad-input` if the value is no array of token ids. The model checks which ids exist. */
 export function checkTokens(value: unknown): void {
   if (!Array.isArray(value)) throw wrongKind(value, "an array of token ids");
-  const isToken = (token: unknown) => Number.isInteger(token) && inRange(token as number, 0, 2 ** 31 - 1);
+  const isToken = (token: unknown) => Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31;
   const wrong = value.findIndex((token) => !isToken(token));
   if (wrong < 0) return;
   throw new CamelGPTError("bad-input", "The tokens hold something other than ids.", {

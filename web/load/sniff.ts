@@ -1,5 +1,6 @@
 // Recognises common files that are not GGUF files by their first bytes. The core only reports a wrong magic number.
 import { CamelGPTError, excerpt } from "../errors.js";
+import { webPageHint } from "./sources/http-response.js";
 
 /**
  * Throws `not-a-model` if the bytes are a web page, JSON, a pointer instead of the file, or a file of another format.
@@ -18,10 +19,7 @@ export function rejectOtherFiles(bytes: Uint8Array, name: string): void {
 
 function kindOf(text: string, bytes: Uint8Array): { what: string; hint: string } | undefined {
   if (/^<(!doctype|html|head|\?xml|!--)/i.test(text)) {
-    return {
-      what: "a web page",
-      hint: "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/).",
-    };
+    return { what: "a web page", hint: webPageHint };
   }
   if (text.startsWith("version https://git-lfs")) {
     return { what: "a Git LFS pointer", hint: "Fetch the file itself: git lfs pull." };

@@ -1,8 +1,8 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
-import { checkOptions, checkPrompt, flag, ofType, signal, text, texts } from "../check-options.js";
-import { isRecord, rulesOf } from "./rules.js";
+import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, text, texts } from "../check-options.js";
+import { rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
 export interface GenerateOptions extends Partial<GenerationOptions> {

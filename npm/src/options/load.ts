@@ -11,8 +11,8 @@ import type { ResolveOptions } from "../../../web/load/location.js";
 import type { EngineOptions } from "../../../web/engine/engine-options.js";
 import type { LoadParams } from "../../../web/worker/protocol.js";
 import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js";
-import { checkOptions, flag, integer, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
-import { address, callback, isRecord, largest, object, ruleOf, rulesOf } from "./rules.js";
+import { checkOptions, flag, isRecord, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
+import { address, callback, integer, largest, object, ruleOf, rulesOf } from "./rules.js";
 
 /** Options for loading a model. */
 export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trainedFfn">> {

@@ -21,13 +21,14 @@ export function ruleOf(rule: FieldRule): Rule {
   });
 }
 
+/** A whole number in a range. */
+export function integer(min: number, max: number): Rule {
+  return ruleOf({ type: "integer", min, max, range: max >= largest ? `at least ${min}` : `${min} to ${max}` });
+}
+
 export const callback = ofType("a function", (value) => typeof value === "function");
 export const address = ofType(
   "a URL",
   (value) => (typeof value === "string" && value !== "") || tagOf(value) === "URL",
 );
 export const object = ofType("an object", (value) => typeof value === "object" && value !== null);
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

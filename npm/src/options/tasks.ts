@@ -10,7 +10,6 @@ import {
   checkText,
   checkTokens,
   flag,
-  integer,
   ofType,
   oneOf,
   signal,
@@ -20,7 +19,7 @@ import {
   wrongKind,
 } from "../check-options.js";
 import { ffnRule } from "./load.js";
-import { callback, largest, ruleOf } from "./rules.js";
+import { callback, integer, largest, ruleOf } from "./rules.js";
 
 export interface TokenizeOptions {
   /**

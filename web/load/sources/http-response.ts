@@ -11,6 +11,8 @@ export class TemporaryRefusal {
   ) {}
 }
 
+export const webPageHint = "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/).";
+
 /** Maximum number of seconds to wait at a server's request. */
 const maxRetryAfter = 30;
 
@@ -50,7 +52,7 @@ export async function rejectHtml(url: string, response: Response): Promise<void>
   throw new CamelGPTError("not-a-model", `${shortUrl(url)} is a web page, not a model.`, {
     expected: "a GGUF file",
     found: `content type ${excerpt(type)}`,
-    hint: "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/).",
+    hint: webPageHint,
   });
 }
 
