@@ -1,18 +1,10 @@
 // Starts an engine in its own Chromium; engines/page.js is the other end. One browser for each engine: a crash affects
 // no other engine, and the memory is that of one engine.
 import { chromium } from "playwright-core";
+import { chromiumFlags } from "../../web/lib/chromium-flags.mjs";
 import { answerValue } from "./answers.js";
 
 const settleMs = 500; // for the processes that Chromium starts with a new page
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /**
  * `{ask(name, params), processes(), close()}`. If the page crashes or the browser ends, pending requests are rejected.
@@ -22,7 +14,7 @@ export async function openPage(executablePath, address, kind) {
   // signals; Playwright would end only the browser and let the benchmark continue without it.
   const context = await chromium.launchPersistentContext("", {
     executablePath,
-    args: flags,
+    args: chromiumFlags,
     handleSIGTERM: false,
     handleSIGHUP: false,
   });

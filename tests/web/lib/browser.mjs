@@ -5,6 +5,7 @@ import { chromium } from "playwright-core";
 
 import { repositoryRoot } from "../../../scripts/lib/run.mjs";
 import { serve } from "../../../scripts/serve.mjs";
+import { chromiumFlags } from "./chromium-flags.mjs";
 import { modelPath } from "./model.mjs";
 
 /** The strictest policy that the package supports. */
@@ -25,15 +26,6 @@ export function startSite({ policy, isolated } = {}) {
 export function openBrowser(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      ...more,
-    ],
+    args: [...chromiumFlags, ...more],
   });
 }
