@@ -155,9 +155,10 @@ async function compareRuns() {
   const models = writeModels(join(repositoryRoot, "build/batch-models"));
   const native = join(await buildNative("native"), "batch");
   for (const threads of ["1", "2", "4"]) await run(native, [threads, ...models], { timeout: stepTimeout });
-  for (const flavour of ["simd", "relaxed"]) {
-    const program = join(await buildWithEmscripten(tools, `batch_${flavour}`), `batch_${flavour}.cjs`);
-    await run(tools.node24, [program, "1", ...models], { timeout: stepTimeout });
+  for (const build of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
+    const program = join(await buildWithEmscripten(tools, `batch_${build}`), `batch_${build}.cjs`);
+    const counts = build.endsWith("threads") ? ["1", "2", "4"] : ["1"];
+    for (const threads of counts) await run(tools.node24, [program, threads, ...models], { timeout: stepTimeout });
   }
 }
 

@@ -1,6 +1,7 @@
 // Model files → whether runs of several sequences in one forward pass get the bits that each gets alone.
 //   batch THREADS MODEL...
-// Exits with 1 if a bit differs or a model does not load. Built natively and as WebAssembly, which has one thread.
+// Exits with 1 if a bit differs or a model does not load. Built natively and as WebAssembly in all builds of the
+// engine.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
