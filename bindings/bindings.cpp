@@ -121,9 +121,18 @@ struct Engine {
   }
 
   // --- text and tokens ---
-  bool tokenize(uint32_t text_size, bool add_special, bool parse_special) {
+  void notes() { show(session_notes(session)); }
+  // The token buffer holds `literal_count` numbers: the bounds of the literal ranges.
+  bool tokenize(uint32_t text_size, bool add_special, bool parse_special, bool is_rendered, uint32_t literal_count) {
+    Buffer<TextRange> literal;
+    const std::span<const int32_t> bounds = tokens_of(literal_count);
+    if (!literal.resize(bounds.size() / 2)) return keep(out_of_memory("the text", bounds.size_bytes()));
+    for (size_t i = 0; i < literal.size(); ++i) {
+      literal[i] = {static_cast<uint32_t>(bounds[2 * i]), static_cast<uint32_t>(bounds[2 * i + 1])};
+    }
     tokens.clear();
-    return keep(session_tokenize(session, text_of(text_size), {add_special, parse_special}, &tokens));
+    return keep(session_tokenize(session, text_of(text_size), {add_special, parse_special, is_rendered, literal.span()},
+                                 &tokens));
   }
   bool detokenize(uint32_t count, bool keep_control) {
     return keep(session_detokenize(session, tokens_of(count), keep_control, new_output()));
@@ -291,6 +300,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(metadataJson)
   CAMELGPT_BIND(tensorsJson)
   CAMELGPT_BIND(metadataString)
+  CAMELGPT_BIND(notes)
   CAMELGPT_BIND(tokenize)
   CAMELGPT_BIND(detokenize)
   CAMELGPT_BIND(piece)

@@ -30,6 +30,7 @@
 #include "base/file_range.h"
 #include "base/record.h"
 #include "base/status.h"
+#include "base/text_range.h"
 #include "generate/sampler.h"
 #include "kernels/kv_layout.h"
 #include "model/pooling.h"
@@ -180,6 +181,9 @@ Status session_tensors_json(const Session* session, bool halves, Buffer<char>* j
 // camelgpt.tasks. Empty if the file lacks the key; kBadInput for any other key. The view lives as long as the session.
 Status session_metadata_string(const Session* session, std::string_view key, std::string_view* value);
 
+// Oddities of the file that do not prevent its use, a line each.
+std::string_view session_notes(const Session* session);
+
 // The name of the kernels in use, for example "relaxed dot32".
 const char* kernels_name();
 
@@ -187,7 +191,9 @@ const char* kernels_name();
 
 struct TokenizeOptions {
   bool add_special = true;    // add BOS and EOS if the model's metadata asks for them
-  bool parse_special = true;  // read special tokens written out in the text (`<|im_end|>`) as tokens
+  bool parse_special = true;  // read control tokens written out in the text (`<|im_end|>`) as tokens
+  bool is_rendered = false;  // the text is a rendered chat: add no EOS, and BOS only if the text does not begin with it
+  std::span<const TextRange> literal = {};  // sorted byte ranges in which control tokens are plain text
 };
 
 // Appends the token ids of `text` to *tokens. kBadInput if the text is not valid UTF-8.

@@ -180,7 +180,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return new TextStream(async (emit, signal) => {
       checkMessages(messages);
       const { template, rest } = splitChatOptions(options);
-      const params = generateParams("", { ...rest, addSpecial: false }); // the template writes all special tokens
+      const params = generateParams("", rest);
       throwIfAborted(signal);
       const prompt = await renderPrompt(await orAborted(this.#model.loaded(), signal), messages, template);
       return this.#generate({ ...params, prompt }, emit, signal);

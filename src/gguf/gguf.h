@@ -119,6 +119,9 @@ Status gguf_get_bool(const GgufHeader& header, std::string_view key, bool* value
 Status gguf_get_string(const GgufHeader& header, std::string_view key, std::string_view* value);
 // An array with elements of `element_type`; *entry points into the header.
 Status gguf_get_array(const GgufHeader& header, std::string_view key, GgufType element_type, const GgufEntry** entry);
+// An array of integers of any type, or with `floats` of numbers of any type.
+Status gguf_get_numbers(const GgufHeader& header, std::string_view key, bool floats, const GgufEntry** entry);
+bool gguf_is_integer(GgufType type);
 
 // Walks the strings of an array (or the single string of a string entry) in order.
 struct GgufStringCursor {

@@ -44,20 +44,6 @@ Status wrong_type(std::string_view key, const GgufEntry& entry, const char* expe
   return with_hint(error, kOtherConverterHint);
 }
 
-bool is_integer(GgufType type) {
-  switch (type) {
-    case GgufType::kU8:
-    case GgufType::kI8:
-    case GgufType::kU16:
-    case GgufType::kI16:
-    case GgufType::kU32:
-    case GgufType::kI32:
-    case GgufType::kU64:
-    case GgufType::kI64: return true;
-    default: return false;
-  }
-}
-
 // Calls use(element `index` in its stored type).
 template <typename Use>
 auto with_number(const GgufHeader& header, const GgufEntry& entry, uint64_t index, Use use) {
@@ -92,6 +78,20 @@ int64_t to_integer(double value) {
 
 }  // namespace
 
+bool gguf_is_integer(GgufType type) {
+  switch (type) {
+    case GgufType::kU8:
+    case GgufType::kI8:
+    case GgufType::kU16:
+    case GgufType::kI16:
+    case GgufType::kU32:
+    case GgufType::kI32:
+    case GgufType::kU64:
+    case GgufType::kI64: return true;
+    default: return false;
+  }
+}
+
 std::string_view gguf_key(const GgufHeader& header, const GgufEntry& entry) {
   return gguf_text(header, entry.key_position, entry.key_length);
 }
@@ -116,7 +116,7 @@ Status gguf_get_u64(const GgufHeader& header, std::string_view key, uint64_t min
                     uint64_t* value) {
   const GgufEntry* entry;
   CAMELGPT_TRY(find_entry(header, key, &entry));
-  if (!is_integer(entry->type)) return wrong_type(key, *entry, "", "an integer");
+  if (!gguf_is_integer(entry->type)) return wrong_type(key, *entry, "", "an integer");
 
   const bool is_u64 = entry->type == GgufType::kU64;
   const uint64_t found = is_u64 ? gguf_load<uint64_t>(header, entry->value_position)
@@ -139,7 +139,7 @@ Status gguf_get_f64(const GgufHeader& header, std::string_view key, double* valu
   const GgufEntry* entry;
   CAMELGPT_TRY(find_entry(header, key, &entry));
   const bool is_float = entry->type == GgufType::kF32 || entry->type == GgufType::kF64;
-  if (!is_float && !is_integer(entry->type)) return wrong_type(key, *entry, "", "a number");
+  if (!is_float && !gguf_is_integer(entry->type)) return wrong_type(key, *entry, "", "a number");
   const double found = gguf_number_at(header, *entry, 0);
   if (!std::isfinite(found)) {
     Status error =
@@ -173,6 +173,18 @@ Status gguf_get_array(const GgufHeader& header, std::string_view key, GgufType e
   CAMELGPT_TRY(find_entry(header, key, &found));
   if (found->type != GgufType::kArray || found->element_type != element_type) {
     return wrong_type(key, *found, "an array of ", gguf_type_info(element_type).name);
+  }
+  *entry = found;
+  return {};
+}
+
+Status gguf_get_numbers(const GgufHeader& header, std::string_view key, bool floats, const GgufEntry** entry) {
+  const GgufEntry* found;
+  CAMELGPT_TRY(find_entry(header, key, &found));
+  const GgufType type = found->element_type;
+  const bool is_float = type == GgufType::kF32 || type == GgufType::kF64;
+  if (found->type != GgufType::kArray || !(gguf_is_integer(type) || (floats && is_float))) {
+    return wrong_type(key, *found, "an array of ", floats ? "numbers" : "integers");
   }
   *entry = found;
   return {};

@@ -156,6 +156,10 @@ Status step(Session* s, Sequence* q, ActivityProgress* progress) {
   }
   progress->processed = 1;
   if (is_end_token(*s, token) && !g.options.ignore_eos) return finish_text(q, FinishReason::kStop);
+  // A control token is not part of the text, so a stop string that spells it is compared with the token.
+  if (s->token_form->is_control(*s, token) && stop_strings_has(q->stops, s->token_form->piece(*s, token))) {
+    return finish_text(q, FinishReason::kStop);
+  }
   s->token_form->accept(q, token);
   extend_history(q, token);
   ++g.generated;

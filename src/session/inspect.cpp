@@ -48,7 +48,8 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   info->bos_token = session->tokenizer.bos_token;
   info->eos_token = session->tokenizer.eos_token;
   info->mask_token = session->tokenizer.mask_token;
-  info->wants_composed_text = session->tokenizer.kind == TokenizerKind::kWordPiece && !session->tokenizer.strip_accents;
+  info->wants_composed_text = session->tokenizer.composes || (session->tokenizer.kind == TokenizerKind::kWordPiece &&
+                                                              !session->tokenizer.strip_accents);
   return {};
 }
 
@@ -99,6 +100,8 @@ Status session_metadata_string(const Session* session, std::string_view key, std
   *value = view(*kept);
   return {};
 }
+
+std::string_view session_notes(const Session* session) { return view(session->tokenizer.notes); }
 
 const char* kernels_name() { return kernels().name; }
 

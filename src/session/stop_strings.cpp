@@ -82,6 +82,15 @@ Status stop_strings_add(StopStrings* stops, std::string_view text) {
   return Status();
 }
 
+bool stop_strings_has(const StopStrings& stops, std::string_view text) {
+  uint32_t start = 0;
+  for (const uint32_t end : stops.ends) {
+    if (std::string_view{stops.bytes.data() + start, end - start} == text) return true;
+    start = end;
+  }
+  return false;
+}
+
 Status stop_strings_put(StopStrings* stops, std::string_view text, Buffer<char>* out, bool* found) {
   *found = false;
   if (stops->ends.empty()) return append_or_forget(stops, text.data(), text.size(), out);

@@ -23,6 +23,9 @@ void stop_strings_clear(StopStrings* stops);
 // kBadOption for an empty string, one that is not UTF-8, one of more than 1 KiB, or more than 64 of them.
 Status stop_strings_add(StopStrings* stops, std::string_view text);
 
+// Whether `text` is one of the stop strings.
+bool stop_strings_has(const StopStrings& stops, std::string_view text);
+
 // Adds text and appends to *out what can be shown. *found: a stop string is complete; the text before it is in *out,
 // and the rest is dropped. The stop string that is complete first counts, so the result does not depend on how the text
 // is cut into pieces; of several that end at the same byte, the longest counts. Whole characters in, whole characters

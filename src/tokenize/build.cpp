@@ -1,5 +1,6 @@
 // tokenizer_build: the metadata tokenizer.ggml.* in, the tables of a Tokenizer out.
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "tokenize/bpe.h"
@@ -15,28 +16,31 @@ namespace {
 
 // --- names ---
 
+constexpr uint64_t kLlama3Vocabulary = 128256;
+
 struct PreTokenizerName {
   std::string_view name;
   PreTokenizer pre;
   // Some tokens are not the result of merges, and add_bos_token defaults to true.
   bool ignore_merges = false;
+  bool composes = false;  // Hugging Face's tokenizer first normalises text to NFC
 };
 constexpr PreTokenizerName kPreTokenizers[] = {
     {"gpt-2", PreTokenizer::kGpt2},
     {"gpt2", PreTokenizer::kGpt2},
     {"default", PreTokenizer::kGpt2},
     {"phi-2", PreTokenizer::kGpt2},
-    {"olmo", PreTokenizer::kGpt2},
-    {"mpt", PreTokenizer::kGpt2},
+    {"olmo", PreTokenizer::kGpt2, false, true},
+    {"mpt", PreTokenizer::kGpt2, false, true},
     {"jais", PreTokenizer::kGpt2},
     {"exaone4", PreTokenizer::kGpt2},
     {"granite-docling", PreTokenizer::kGpt2},
     {"smollm", PreTokenizer::kSmolLm},
     {"starcoder", PreTokenizer::kSmolLm},
     {"refact", PreTokenizer::kSmolLm},  // Granite 3
-    {"command-r", PreTokenizer::kSmolLm},
+    {"command-r", PreTokenizer::kSmolLm, false, true},
     {"codeshell", PreTokenizer::kSmolLm},
-    {"exaone", PreTokenizer::kSmolLm},
+    {"exaone", PreTokenizer::kSmolLm, false, true},
     {"minerva-7b", PreTokenizer::kSmolLm},
     {"llama-bpe", PreTokenizer::kLlamaBpe, true},
     {"llama3", PreTokenizer::kLlamaBpe, true},
@@ -49,12 +53,12 @@ constexpr PreTokenizerName kPreTokenizers[] = {
     {"smaug-bpe", PreTokenizer::kLlamaBpe},
     {"chatglm-bpe", PreTokenizer::kLlamaBpe},
     {"glm4", PreTokenizer::kLlamaBpe},
-    {"qwen2", PreTokenizer::kQwen2},
-    {"deepseek-r1-qwen", PreTokenizer::kQwen2},
-    {"stablelm2", PreTokenizer::kQwen2},
+    {"qwen2", PreTokenizer::kQwen2, false, true},
+    {"deepseek-r1-qwen", PreTokenizer::kQwen2, false, true},
+    {"stablelm2", PreTokenizer::kQwen2, false, true},
     {"hunyuan", PreTokenizer::kQwen2},
     {"megrez", PreTokenizer::kQwen2},
-    {"qwen35", PreTokenizer::kQwen35},
+    {"qwen35", PreTokenizer::kQwen35, false, true},
     {"gpt-4o", PreTokenizer::kGpt4o},  // Phi 4 mini
     {"llama4", PreTokenizer::kGpt4o},
     {"tekken", PreTokenizer::kTekken, true},  // Mistral Nemo
@@ -85,6 +89,16 @@ Status unsupported(const char* message, const char* expected, std::string_view f
   return with_hint(status, "%s", hint);
 }
 
+// Appends a line to tokenizer->notes.
+template <typename... Values>
+Status note(Tokenizer* tokenizer, const char* format, Values... values) {
+  char line[256];
+  const int written = std::snprintf(line, sizeof line - 1, format, values...);
+  size_t size = written < 0 ? 0 : std::min(static_cast<size_t>(written), sizeof line - 2);
+  line[size++] = '\n';
+  return tokenizer->notes.append(line, size) ? Status{} : out_of_memory("notes", size);
+}
+
 Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
   std::string_view name;
   CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.model", &name));
@@ -100,10 +114,18 @@ Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
 }
 
 Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
-  // Files from before the key was introduced use GPT-2's pre-tokenizer.
-  if (gguf_find(header, "tokenizer.ggml.pre") == nullptr) return {};
-  std::string_view name;
-  CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &name));
+  // Files from before May 2024 lack the key.
+  std::string_view name = "default";
+  if (gguf_find(header, "tokenizer.ggml.pre") != nullptr)
+    CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &name));
+  if (name == "default") {
+    const GgufEntry* tokens = gguf_find(header, "tokenizer.ggml.tokens");
+    const bool is_llama3 = tokens != nullptr && tokens->count == kLlama3Vocabulary;
+    name = is_llama3 ? "llama-bpe" : "gpt-2";
+    CAMELGPT_TRY(note(tokenizer,
+                      "The file does not say how text is cut into words (tokenizer.ggml.pre): the rule of %s is used.",
+                      is_llama3 ? "Llama 3, whose vocabulary has this size," : "GPT-2"));
+  }
   const PreTokenizerName* known = find_by_name(kPreTokenizers, name);
   if (known == nullptr) {
     return unsupported("This pre-tokenizer is not supported.",
@@ -112,18 +134,11 @@ Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   }
   tokenizer->pre = known->pre;
   tokenizer->ignore_merges = known->ignore_merges;
+  tokenizer->composes = known->composes;
   return {};
 }
 
 // --- merges ---
-
-Status bad_merge(uint64_t index, std::string_view written) {
-  Status status = make_error(ErrorCode::kBadMetadata, "Merge %llu of the tokenizer is not a pair of tokens.",
-                             static_cast<unsigned long long>(index));
-  status = with_expected(status, "two tokens separated by a space");
-  status = with_found(status, "\"%s\"", Printable(written).text);
-  return with_hint(status, kConvertHint);
-}
 
 Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
   const GgufEntry* merges;
@@ -143,10 +158,7 @@ Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
   GgufStringCursor cursor(header, *merges);
   for (uint32_t index = 0; cursor.next(&written); ++index) {
     const size_t space = written.find(' ');
-    if (space == 0 || space == std::string_view::npos || space + 1 == written.size() ||
-        written.find(' ', space + 1) != std::string_view::npos) {
-      return bad_merge(index, written);
-    }
+    if (space == std::string_view::npos) continue;  // not a pair; skipped, as in llama.cpp
     if (!pair.resize(written.size())) return out_of_memory("the tokenizer's merges", written.size());
     const size_t left_size = alphabet_decode(written.substr(0, space), pair.data());
     if (left_size == kOutsideAlphabet) continue;
@@ -167,25 +179,30 @@ Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
 
 // --- special ids and options ---
 
-Status read_id(const GgufHeader& header, std::string_view key, const Tokenizer& tokenizer, int32_t* token) {
-  if (gguf_find(header, key) == nullptr) return {};
+// Reads the id of a special token. An id that the vocabulary lacks counts as absent: converters write -1, or an id of a
+// larger vocabulary.
+Status read_id(const GgufHeader& header, const char* key, Tokenizer* tokenizer, int32_t* token) {
+  const GgufEntry* entry = gguf_find(header, key);
+  if (entry == nullptr) return {};
   uint64_t value = 0;
-  CAMELGPT_TRY(gguf_get_u64(header, key, 0, tokenizer.vocabulary_size - 1, &value));
-  *token = static_cast<int32_t>(value);
-  return {};
+  if (!gguf_is_integer(entry->type)) return gguf_get_u64(header, key, 0, 0, &value);  // names the wrong type
+  const int64_t id = gguf_integer_at(header, *entry, 0);
+  if (id >= 0 && id < tokenizer->vocabulary_size) {
+    *token = static_cast<int32_t>(id);
+    return {};
+  }
+  return note(tokenizer, "%s is ignored: the vocabulary has no token %lld.", key, static_cast<long long>(id));
 }
 
 // Reads whether to add `token` to each text. Without the key, *flag is `by_default` if the vocabulary has the token.
-Status read_add_flag(const GgufHeader& header, std::string_view key, bool by_default, int32_t token, bool* flag) {
+Status read_add_flag(const GgufHeader& header, const char* key, bool by_default, int32_t token, Tokenizer* tokenizer,
+                     bool* flag) {
   *flag = by_default && token != kNoToken;
   if (gguf_find(header, key) == nullptr) return {};
   CAMELGPT_TRY(gguf_get_bool(header, key, flag));
   if (!*flag || token != kNoToken) return {};
-  Status status =
-      make_error(ErrorCode::kBadMetadata, "The tokenizer adds a token to each text, but does not define its id.");
-  status = with_expected(status, "the token's id in addition to %.*s", static_cast<int>(key.size()), key.data());
-  status = with_found(status, "no id");
-  return with_hint(status, kConvertHint);
+  *flag = false;
+  return note(tokenizer, "%s is ignored: the file does not say which token that is.", key);
 }
 
 Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
@@ -207,23 +224,24 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
     tokenizer->eos_token = tokenizer_find(*tokenizer, "[SEP]");
     tokenizer->mask_token = tokenizer_find(*tokenizer, "[MASK]");
   }
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.bos_token_id", *tokenizer, &tokenizer->bos_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eos_token_id", *tokenizer, &tokenizer->eos_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eot_token_id", *tokenizer, &tokenizer->eot_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.padding_token_id", *tokenizer, &tokenizer->pad_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.unknown_token_id", *tokenizer, &tokenizer->unknown_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.mask_token_id", *tokenizer, &tokenizer->mask_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.bos_token_id", tokenizer, &tokenizer->bos_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eos_token_id", tokenizer, &tokenizer->eos_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eot_token_id", tokenizer, &tokenizer->eot_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.eom_token_id", tokenizer, &tokenizer->eom_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.padding_token_id", tokenizer, &tokenizer->pad_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.unknown_token_id", tokenizer, &tokenizer->unknown_token));
+  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.mask_token_id", tokenizer, &tokenizer->mask_token));
   if (is_word_piece) {  // BERT calls the tokens around a text CLS and SEP
-    CAMELGPT_TRY(read_id(header, "tokenizer.ggml.cls_token_id", *tokenizer, &tokenizer->bos_token));
+    CAMELGPT_TRY(read_id(header, "tokenizer.ggml.cls_token_id", tokenizer, &tokenizer->bos_token));
   }
   const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->ignore_merges;
   const bool adds_eos = is_unigram || is_word_piece;
-  CAMELGPT_TRY(
-      read_add_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, &tokenizer->add_bos));
-  CAMELGPT_TRY(
-      read_add_flag(header, "tokenizer.ggml.add_eos_token", adds_eos, tokenizer->eos_token, &tokenizer->add_eos));
+  CAMELGPT_TRY(read_add_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, tokenizer,
+                             &tokenizer->add_bos));
+  CAMELGPT_TRY(read_add_flag(header, "tokenizer.ggml.add_eos_token", adds_eos, tokenizer->eos_token, tokenizer,
+                             &tokenizer->add_eos));
   if (!is_word_piece || !tokenizer->add_eos) return {};
-  return read_id(header, "tokenizer.ggml.seperator_token_id", *tokenizer, &tokenizer->eos_token);
+  return read_id(header, "tokenizer.ggml.seperator_token_id", tokenizer, &tokenizer->eos_token);
 }
 
 // Reads a flag; without the key, *flag is unchanged.
@@ -249,9 +267,22 @@ Status read_charsmap(const GgufHeader& header, Tokenizer* tokenizer) {
   return with_hint(status, kConvertHint);
 }
 
+// Phi-3's special tokens take the white space after them. The file does not say so; llama.cpp goes by the name too.
+bool is_phi3(const GgufHeader& header) {
+  std::string_view architecture, name;
+  (void)gguf_get_string(header, "general.architecture", &architecture);
+  (void)gguf_get_string(header, "general.name", &name);
+  const auto names = [&](std::string_view wanted) {
+    const auto is_same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+    return std::search(name.begin(), name.end(), wanted.begin(), wanted.end(), is_same) != name.end();
+  };
+  return architecture == "phi3" || names("phi-3") || names("phi3");
+}
+
 Status read_text_options(const GgufHeader& header, Tokenizer* tokenizer) {
   if (tokenizer->kind == TokenizerKind::kSentencePiece) {
     tokenizer->add_space_prefix = true;
+    tokenizer->trims_specials = is_phi3(header);
     return read_option(header, "tokenizer.ggml.add_space_prefix", &tokenizer->add_space_prefix);
   }
   if (tokenizer->kind == TokenizerKind::kUnigram) {

@@ -16,15 +16,17 @@ std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
 
 bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
 
-// Returns the longest special token that `text` starts with, or length 0. The list is sorted, so the tokens that match
+// Returns the longest special token that `text` starts with, or length 0. Control and unknown tokens match only up to a
+// length of `control_limit`. The list is sorted, so the tokens that match
 // the text up to `depth` are a range [low, high), which narrows from byte to byte.
-SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text) {
+SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text, size_t control_limit) {
   SpecialMatch longest = {0, 0, kNoToken};
   size_t low = 0, high = tokenizer.specials.size();
   for (size_t depth = 0; low < high; ++depth) {
     if (special_piece(tokenizer, low).size() == depth) {  // a token that ends here is first in the range
-      longest = {0, depth, static_cast<int32_t>(tokenizer.specials[low])};
-      ++low;
+      const uint32_t token = tokenizer.specials[low++];
+      const bool matches = depth <= control_limit || tokenizer.token_type[token] == kTokenUserDefined;
+      if (matches) longest = {0, depth, static_cast<int32_t>(token)};
     }
     if (depth == text.size()) break;
     const uint8_t wanted = static_cast<uint8_t>(text[depth]);
@@ -81,10 +83,18 @@ Status specials_build(Tokenizer* tokenizer) {
   return {};
 }
 
-SpecialMatch specials_find(const Tokenizer& tokenizer, std::string_view text, size_t start) {
+// The length of the text from `position` up to the next literal range; 0 if control tokens are not parsed.
+size_t SpecialSearch::control_limit(size_t position) {
+  if (!parse_control) return 0;
+  while (range < literal.size() && literal[range].end <= position) ++range;
+  if (range == literal.size()) return text.size() - position;
+  return literal[range].begin > position ? literal[range].begin - position : 0;
+}
+
+SpecialMatch SpecialSearch::next(size_t start) {
   for (size_t position = start; position < text.size(); ++position) {
     if (tokenizer.special_starts[static_cast<uint8_t>(text[position])] == 0) continue;
-    const SpecialMatch match = match_at(tokenizer, text.substr(position));
+    const SpecialMatch match = match_at(tokenizer, text.substr(position), control_limit(position));
     if (match.length > 0) return {position, match.length, match.token};
   }
   return {text.size(), 0, kNoToken};

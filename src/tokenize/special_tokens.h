@@ -20,7 +20,20 @@ struct SpecialMatch {
   int32_t token;
 };
 
-// Returns the first special token at or after `start`, preferring the longest one at a position.
-SpecialMatch specials_find(const Tokenizer& tokenizer, std::string_view text, size_t start);
+// Finds the special tokens of a text in order.
+struct SpecialSearch {
+  const Tokenizer& tokenizer;
+  std::string_view text;
+  bool parse_control;                  // otherwise only user-defined tokens match
+  std::span<const TextRange> literal;  // sorted ranges that no control token may touch
+  size_t range = 0;                    // the first range that ends after the position
+
+  // Returns the first special token at or after `start`, preferring the longest one at a position. `start` must not
+  // decrease from call to call.
+  SpecialMatch next(size_t start);
+
+ private:
+  size_t control_limit(size_t position);
+};
 
 }  // namespace camelgpt

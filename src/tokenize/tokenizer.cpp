@@ -66,6 +66,13 @@ Status encode_byte_pairs(const Tokenizer& tokenizer, std::string_view text, BpeW
   return {};
 }
 
+// Returns the position after the white space that belongs to a special token (`rstrip` in Hugging Face's files).
+size_t skip_trimmed_space(const Tokenizer& tokenizer, int32_t token, std::string_view text, size_t position) {
+  const std::string_view piece = tokenizer_piece(tokenizer, token);
+  if (!tokenizer.trims_specials || piece == "<s>" || piece == "<unk>" || piece == "<|endoftext|>") return position;
+  return std::min(text.find_first_not_of(" \t\n\v\f\r", position), text.size());
+}
+
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
               Buffer<int32_t>* tokens) {
   BpeWorkspace workspace;
@@ -83,16 +90,20 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
     }
     return Status{};
   };
-  if (options.add_special && tokenizer.add_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
+  SpecialSearch search = {tokenizer, text, options.parse_special, options.literal};
+  SpecialMatch special = tokenizer.chunk_length == 0 ? search.next(0) : SpecialMatch{};
+  const bool has_bos = options.is_rendered && special.position == 0 && special.token == tokenizer.bos_token;
+  if (options.add_special && tokenizer.add_bos && !has_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
   if (tokenizer.chunk_length != 0) return chunks_encode(tokenizer, text, options.kept, options.chunks, tokens);
-  for (size_t start = 0; start < text.size();) {
-    SpecialMatch special = {text.size(), 0, kNoToken};
-    if (options.parse_special) special = specials_find(tokenizer, text, start);
+  for (size_t start = 0; start < text.size(); special = search.next(start)) {
     CAMELGPT_TRY(encode_plain(text.substr(start, special.position - start)));
-    if (special.token != kNoToken) CAMELGPT_TRY(append_token(special.token, tokens));
     start = special.position + special.length;
+    if (special.token == kNoToken) continue;
+    CAMELGPT_TRY(append_token(special.token, tokens));
+    start = skip_trimmed_space(tokenizer, special.token, text, start);
   }
-  if (options.add_special && tokenizer.add_eos) CAMELGPT_TRY(append_token(tokenizer.eos_token, tokens));
+  if (options.add_special && tokenizer.add_eos && !options.is_rendered)
+    CAMELGPT_TRY(append_token(tokenizer.eos_token, tokens));
   return {};
 }
 
@@ -132,6 +143,12 @@ bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token) {
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return false;
   const uint8_t type = tokenizer.token_type[static_cast<size_t>(token)];
   return type == kTokenControl || type == kTokenUnknown;
+}
+
+bool tokenizer_is_special(const Tokenizer& tokenizer, int32_t token) {
+  if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return false;
+  return tokenizer_is_control(tokenizer, token) ||
+         tokenizer.token_type[static_cast<size_t>(token)] == kTokenUserDefined;
 }
 
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text) {

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/chunk_table.h"
 #include "base/status.h"
+#include "base/text_range.h"
 #include "gguf/gguf.h"
 
 namespace camelgpt {
@@ -61,11 +62,15 @@ struct Tokenizer {
   int32_t bos_token = kNoToken;
   int32_t eos_token = kNoToken;
   int32_t eot_token = kNoToken;  // end of turn
+  int32_t eom_token = kNoToken;  // end of message
   int32_t pad_token = kNoToken;
   int32_t unknown_token = kNoToken;
   int32_t mask_token = kNoToken;  // of masked language models
   bool add_bos = false;
   bool add_eos = false;
+  bool composes = false;         // the model was trained on text in Unicode normalization form C
+  bool trims_specials = false;   // white space after most special tokens is dropped (Phi-3)
+  Buffer<char> notes;            // oddities of the file, a line each
   bool ignore_merges = false;    // look up the whole piece as a token before merging bytes (Llama 3, Tekken)
   Buffer<char> piece_bytes;      // [sum of lengths] decoded bytes of all tokens, concatenated
   Buffer<uint32_t> piece_start;  // [vocabulary_size + 1] offset of each token in piece_bytes
@@ -92,10 +97,12 @@ Status tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer);
 uint64_t tokenizer_memory(const Tokenizer& tokenizer);
 
 struct EncodeOptions {
-  bool add_special = true;             // add BOS and EOS if the model's metadata asks for them
-  bool parse_special = true;           // recognise special tokens spelled out in the text
-  ChunkTable* chunks = nullptr;        // assigns ids to the chunks of a byte-level model; required for one
-  std::span<const int32_t> kept = {};  // chunk ids that must survive if the table is full
+  bool add_special = true;    // add BOS and EOS if the model's metadata asks for them
+  bool parse_special = true;  // recognise control tokens spelled out in the text; user-defined ones always are
+  bool is_rendered = false;   // the text is a rendered chat: add no EOS, and BOS only if the text lacks it
+  std::span<const TextRange> literal = {};  // sorted: here control tokens are plain text
+  ChunkTable* chunks = nullptr;             // assigns ids to the chunks of a byte-level model; required for one
+  std::span<const int32_t> kept = {};       // chunk ids that must survive if the table is full
 };
 
 // Appends the ids of `text` to *tokens; after an error *tokens is unchanged. Text that is not UTF-8 is kBadInput with
@@ -111,6 +118,9 @@ std::string_view tokenizer_piece(const Tokenizer& tokenizer, int32_t token);
 
 // Whether the token is a control token or the unknown token, which are never part of an answer's visible text.
 bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token);
+
+// Whether a text is cut at the token where it is written out: a control, unknown or user-defined token.
+bool tokenizer_is_special(const Tokenizer& tokenizer, int32_t token);
 
 // Returns the token whose decoded bytes are `text`, or kNoToken. A special token wins over a normal one.
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text);

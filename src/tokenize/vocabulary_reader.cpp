@@ -11,19 +11,45 @@
 namespace camelgpt {
 namespace {
 
-Status read_types(const GgufHeader& header, Tokenizer* tokenizer) {
+bool has_scores(const Tokenizer& tokenizer) {
+  return tokenizer.kind == TokenizerKind::kSentencePiece || tokenizer.kind == TokenizerKind::kUnigram;
+}
+
+// Whether this is a byte as SentencePiece writes it, "<0x0A>".
+bool is_written_byte(std::string_view written) {
+  const auto is_digit = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+  };
+  return written.size() == 6 && written.starts_with("<0x") && is_digit(written[3]) && is_digit(written[4]) &&
+         written[5] == '>';
+}
+
+// Fills the token types of a file without them from the written forms.
+void guess_types(const GgufHeader& header, const GgufEntry& tokens, Tokenizer* tokenizer) {
+  std::string_view written;
+  GgufStringCursor cursor(header, tokens);
+  for (uint32_t token = 0; cursor.next(&written); ++token) {
+    uint8_t type = kTokenNormal;
+    if (has_scores(*tokenizer)) {
+      if (is_written_byte(written)) type = kTokenByte;
+      if (written == "<unk>") type = kTokenUnknown;
+      if (written == "<s>" || written == "</s>") type = kTokenControl;
+    }
+    tokenizer->token_type[token] = type;
+  }
+}
+
+Status read_types(const GgufHeader& header, const GgufEntry& tokens, Tokenizer* tokenizer) {
   if (!tokenizer->token_type.resize(tokenizer->vocabulary_size)) {
     return out_of_memory("the vocabulary", tokenizer->vocabulary_size);
   }
   constexpr std::string_view kKey = "tokenizer.ggml.token_type";
   const GgufEntry* types = gguf_find(header, kKey);
   if (types == nullptr) {
-    std::memset(tokenizer->token_type.data(), kTokenNormal, tokenizer->vocabulary_size);
+    guess_types(header, tokens, tokenizer);
     return {};
   }
-  // Most converters write int32, some uint32.
-  const bool is_unsigned = types->type == GgufType::kArray && types->element_type == GgufType::kU32;
-  CAMELGPT_TRY(gguf_get_array(header, kKey, is_unsigned ? GgufType::kU32 : GgufType::kI32, &types));
+  CAMELGPT_TRY(gguf_get_numbers(header, kKey, false, &types));
   if (types->count != tokenizer->vocabulary_size) {
     Status status = make_error(ErrorCode::kBadMetadata, "The vocabulary and its list of token types differ in length.");
     status = with_expected(status, "%u token types", tokenizer->vocabulary_size);
@@ -122,16 +148,20 @@ Status bad_byte_token(uint32_t token, std::string_view written) {
 
 Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
   constexpr std::string_view kKey = "tokenizer.ggml.scores";
-  const GgufEntry* scores;
-  CAMELGPT_TRY(gguf_get_array(header, kKey, GgufType::kF32, &scores));
+  const GgufEntry* scores = gguf_find(header, kKey);
+  if (!tokenizer->scores.resize(tokenizer->vocabulary_size))
+    return out_of_memory("the vocabulary", tokenizer->vocabulary_size * sizeof(float));
+  if (scores == nullptr && tokenizer->kind == TokenizerKind::kSentencePiece) {
+    std::fill(tokenizer->scores.begin(), tokenizer->scores.end(), 0.0f);  // then the leftmost merge comes first
+    return {};
+  }
+  CAMELGPT_TRY(gguf_get_numbers(header, kKey, true, &scores));
   if (scores->count != tokenizer->vocabulary_size) {
     Status status = make_error(ErrorCode::kBadMetadata, "The vocabulary and its list of scores differ in length.");
     status = with_expected(status, "%u scores", tokenizer->vocabulary_size);
     status = with_found(status, "%llu", static_cast<unsigned long long>(scores->count));
     return with_hint(status, kConvertHint);
   }
-  if (!tokenizer->scores.resize(tokenizer->vocabulary_size))
-    return out_of_memory("the vocabulary", tokenizer->vocabulary_size * sizeof(float));
   for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
     const float score = static_cast<float>(gguf_number_at(header, *scores, token));
     if (!std::isfinite(score)) {
@@ -145,10 +175,6 @@ Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
       tokenizer->lowest_score = std::min(tokenizer->lowest_score, score);
   }
   return {};
-}
-
-bool has_scores(const Tokenizer& tokenizer) {
-  return tokenizer.kind == TokenizerKind::kSentencePiece || tokenizer.kind == TokenizerKind::kUnigram;
 }
 
 // Decodes all tokens into piece_bytes and the hash table.
@@ -214,7 +240,7 @@ Status vocabulary_read(const GgufHeader& header, Tokenizer* tokenizer) {
     return with_hint(status, kConvertHint);
   }
   tokenizer->vocabulary_size = static_cast<uint32_t>(tokens->count);
-  CAMELGPT_TRY(read_types(header, tokenizer));
+  CAMELGPT_TRY(read_types(header, *tokens, tokenizer));
   CAMELGPT_TRY(read_pieces(header, *tokens, tokenizer));
   fill_byte_tokens(tokenizer);
   if (has_scores(*tokenizer)) CAMELGPT_TRY(read_scores(header, tokenizer));

@@ -153,6 +153,17 @@ export class Boundary {
   }
 }
 
+/** The offsets in UTF-8 of ascending offsets in UTF-16. */
+export function byteOffsets(text: string, offsets: readonly number[]): number[] {
+  let at = 0;
+  let bytes = 0;
+  return offsets.map((offset) => {
+    bytes += encoder.encode(text.slice(at, offset)).length;
+    at = offset;
+    return bytes;
+  });
+}
+
 export function noMemoryFor(what: string, bytes: number): CamelGPTError {
   return new CamelGPTError("out-of-memory", `There is not enough memory for ${what}.`, { expected: `${bytes} bytes` });
 }

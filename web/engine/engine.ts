@@ -1,7 +1,8 @@
 // One model in one WebAssembly memory, with every function of the core as a method.
 import { CamelGPTError, disposedError } from "../errors.js";
+import type { RenderedPrompt } from "../rendered-prompt.js";
 import type { Pooling, PruneNumbers, TokenLogprob } from "../types.js";
-import { noMemoryFor } from "./boundary.js";
+import { byteOffsets, noMemoryFor } from "./boundary.js";
 import type { ThreadStart } from "./helper-thread.js";
 import { instantiate } from "./instantiate.js";
 import { LoadingEngine } from "./loading.js";
@@ -83,9 +84,33 @@ export class Engine extends LoadingEngine {
   // --- text and tokens ---
 
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): number[] {
-    const size = this.putText(this.model().wantsComposedText ? text.normalize("NFC") : text);
-    this.check((module) => module.tokenize(size, addSpecial, parseSpecial));
+    const size = this.putText(this.#composed(text));
+    this.check((module) => module.tokenize(size, addSpecial, parseSpecial, false, 0));
     return this.tokensOf((module) => module.showTokens());
+  }
+
+  /**
+   * The tokens of a prompt, in whose literal ranges control tokens are text. In a chat the template writes the special
+   * tokens: a BOS is added only if it is missing, and no EOS.
+   */
+  tokenizeRendered({ text, literal }: RenderedPrompt, isChat: boolean): number[] {
+    let whole = "";
+    const starts: number[] = []; // where the literal ranges start and end in `whole`
+    let at = 0;
+    for (const bound of literal.flat()) {
+      whole += this.#composed(text.slice(at, bound));
+      starts.push(whole.length);
+      at = bound;
+    }
+    whole += this.#composed(text.slice(at));
+    const count = this.putTokens(byteOffsets(whole, starts));
+    const size = this.putText(whole);
+    this.check((module) => module.tokenize(size, true, true, isChat, count));
+    return this.tokensOf((module) => module.showTokens());
+  }
+
+  #composed(text: string): string {
+    return this.model().wantsComposedText ? text.normalize("NFC") : text;
   }
 
   detokenize(tokens: readonly number[], keepControl: boolean): string {

@@ -149,4 +149,11 @@ export class LoadingEngine extends Boundary {
     const size = this.putText(key);
     return this.checkText((module) => module.metadataString(size));
   }
+
+  /** Oddities of the file that do not prevent its use. */
+  notes(): string[] {
+    return this.textOf((module) => module.notes())
+      .split("\n")
+      .filter(Boolean);
+  }
 }

@@ -23,12 +23,18 @@ export async function classify(
   throwIfAborted(signal);
   const { kind, maskToken } = engine.modelInfo();
   const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
-  // Functions as replacements, because "$&" in a replacement string has a special meaning.
-  const prompt = engine.tokenize(
-    pattern.replace("{labels}", () => labels.join(", ")).replace("{text}", () => text),
-    true,
-    true,
+  const [before = "", after] = splitOnce(
+    // A function as the replacement, because "$&" in a replacement string has a special meaning.
+    pattern.replace("{labels}", () => labels.join(", ")),
+    "{text}",
   );
+  const prompt =
+    after === undefined
+      ? engine.tokenize(before, true, true)
+      : engine.tokenizeRendered(
+          { text: before + text + after, literal: [[before.length, before.length + text.length]] },
+          false,
+        );
   const pace = pacer();
   const meanLogprobs: number[] = [];
   let maskCount = 0; // number of masks after the prompt in the last evaluation
@@ -61,6 +67,11 @@ export async function classify(
     .map((label, i) => ({ text: label, probability: (weights[i] ?? 0) / total }))
     .sort((a, b) => b.probability - a.probability);
   return { label: candidates[0]?.text ?? "", candidates };
+}
+
+function splitOnce(text: string, separator: string): [string, string?] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
 async function causalLogprobs(

@@ -27,7 +27,11 @@ export async function generate(
   throwIfAborted(signal);
   const { prompt, sampling } = params;
   const promptTokens =
-    typeof prompt === "string" ? engine.tokenize(prompt, params.addSpecial, params.parseSpecial) : prompt;
+    typeof prompt === "string"
+      ? engine.tokenize(prompt, params.addSpecial, params.parseSpecial)
+      : "literal" in prompt
+        ? engine.tokenizeRendered(prompt, true)
+        : prompt;
   const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias);
 
   const pace = pacer();

@@ -1,5 +1,6 @@
 // The parameters of the calls on a loaded model, checked and with all defaults filled in.
 import type { DeepPartial, GenerationOptions } from "../engine/records.js";
+import type { RenderedPrompt } from "../rendered-prompt.js";
 import type { Pooling } from "../types.js";
 
 export interface TokenizeParams {
@@ -11,8 +12,8 @@ export interface TokenizeParams {
 }
 
 export interface GenerateParams {
-  /** Text, or token ids, which are used unchanged. */
-  prompt: string | readonly number[];
+  /** Text, or token ids, which are used unchanged, or a rendered chat. */
+  prompt: string | readonly number[] | RenderedPrompt;
   /** See {@link TokenizeParams}. */
   addSpecial: boolean;
   parseSpecial: boolean;

@@ -1,9 +1,13 @@
 // Messages → the prompt in the form that the model was trained on, by the Jinja template in its file. Templates are
-// untrusted code: they receive plain data only, and their steps and output are limited.
-import { Environment, Interpreter, Template } from "@huggingface/jinja";
-
+// untrusted code: they receive plain data only, and their work, output and time are limited.
 import { CamelGPTError, describe, excerpt } from "../errors.js";
-import type { ChatMessage } from "./messages.js";
+import { Budget } from "./jinja/budget.js";
+import { Interpreter } from "./jinja/evaluate.js";
+import { parse } from "./jinja/parser.js";
+import { fromCaller, plain, Str } from "./jinja/strings.js";
+import { Callable, Dict, Float, fail, iterate, List, Namespace, numberOf, type Value } from "./jinja/values.js";
+import { type ChatMessage, contentText } from "./messages.js";
+import type { RenderedPrompt } from "../rendered-prompt.js";
 
 export interface TemplateInput {
   template: string;
@@ -14,50 +18,28 @@ export interface TemplateInput {
   eosText: string;
 }
 
-/** Far above what real templates need: that of Llama 3 with tools is 4 KB and takes about 30 steps per message. */
+/** Far above what real templates need: the longest known one has 40 KB. */
 const maxTemplateLength = 256 << 10;
-const maxSteps = 500_000;
-const maxTextLength = 8 << 20;
-const maxRange = 10_000;
-
-type Statement = Parameters<Interpreter["evaluate"]>[0];
-type RuntimeValue = ReturnType<Interpreter["evaluate"]>;
+const maxMilliseconds = 5000;
+const maxRange = 100_000; // Jinja's own limit
 
 /** Thrown by the template itself, by `raise_exception`. */
 class Refusal extends Error {}
 
-class BoundedInterpreter extends Interpreter {
-  #steps = 0;
-
-  override evaluate(statement: Statement, environment: Environment): RuntimeValue {
-    if (++this.#steps > maxSteps) throw new Error(`it takes more than ${maxSteps} steps`);
-    const result = super.evaluate(statement, environment);
-    const value: unknown = result.value;
-    if ((typeof value === "string" || Array.isArray(value)) && value.length > maxTextLength) {
-      throw new Error(`it creates a value longer than ${maxTextLength}`);
-    }
-    return result;
-  }
-}
-
 /**
- * Errors: `bad-input` if the template refuses the messages (roles that do not alternate, for example), `bad-template`
- * if it fails or exceeds a limit.
+ * Renders the messages. If the template refuses or drops a system message, its text is put before the first user
+ * message; if it refuses two messages of one role in a row, they are joined. `onNote` is told so.
+ * Errors: `bad-input` if the template refuses the messages, `bad-template` if it fails or exceeds a limit.
  */
-export function renderChat(input: TemplateInput): string {
-  const { template } = input;
+export function renderChat(input: TemplateInput, onNote: (note: string) => void = () => {}): RenderedPrompt {
+  const { template, messages } = input;
   try {
-    if (template.length > maxTemplateLength) throw new Error(`it is longer than ${maxTemplateLength} characters`);
-    const environment = new Environment();
-    for (const [name, value] of Object.entries(globals(input))) environment.set(name, value);
-    const result: unknown = new BoundedInterpreter(environment).run(new Template(template).parsed).value;
-    if (typeof result !== "string") throw new Error("its result is not a text");
-    return result;
+    return renderAny(input, onNote);
   } catch (error) {
     if (error instanceof Refusal) {
       throw new CamelGPTError("bad-input", `The model's chat template refuses these messages: ${error.message}`, {
         expected: "messages that the template accepts",
-        found: `roles ${excerpt(input.messages.map((message) => message.role).join(", "))}`,
+        found: `roles ${excerpt(messages.map((message) => message.role).join(", "))}`,
         cause: error,
       });
     }
@@ -70,31 +52,178 @@ export function renderChat(input: TemplateInput): string {
   }
 }
 
-function globals({ messages, addGenerationPrompt, bosText, eosText }: TemplateInput): Record<string, unknown> {
-  return {
-    messages,
-    add_generation_prompt: addGenerationPrompt,
-    bos_token: bosText,
-    eos_token: eosText,
-    true: true,
-    false: false,
-    none: null,
-    True: true,
-    False: false,
-    None: null,
-    raise_exception: (message: unknown) => {
-      throw new Refusal(String(message));
-    },
-    range: boundedRange,
-    strftime_now: (format: unknown) => formatTime(String(format), new Date()),
-  };
+function renderAny(input: TemplateInput, onNote: (note: string) => void): RenderedPrompt {
+  const { messages } = input;
+  const systemText = messages[0]?.role === "system" ? contentText(messages[0]).trim() : "";
+  let refusal: Refusal | undefined;
+  try {
+    const prompt = render(input);
+    if (prompt.text.includes(systemText)) return prompt;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    refusal = error;
+  }
+  const withoutSystem = joinSystem(messages);
+  for (const [changed, note] of [
+    [withoutSystem, "The model's chat template has no system role: the system text goes before the first user text."],
+    [joinTurns(messages), "The model's chat template refuses two messages of one role in a row: they are joined."],
+    [joinTurns(withoutSystem), "The system text goes before the first user text, and messages of one role are joined."],
+  ] as const) {
+    if (changed.length === messages.length) continue;
+    try {
+      const prompt = render({ ...input, messages: changed });
+      onNote(note);
+      return prompt;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+  }
+  if (refusal) throw refusal;
+  return render(input); // a template that shows no system text anywhere
 }
 
-function boundedRange(first: number, second?: number, step = 1): number[] {
+/** Puts the text of a first system message before the first user message. */
+function joinSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const [system, ...rest] = messages;
+  const at = rest.findIndex((message) => message.role === "user");
+  const user = rest[at];
+  if (system?.role !== "system" || !user) return messages;
+  return rest.with(at, { ...user, content: `${contentText(system)}\n\n${contentText(user)}` });
+}
+
+/** Joins neighbouring messages of one role that have nothing but text. */
+function joinTurns(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const joined: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = joined.at(-1);
+    const isPlain = Object.keys(message).every((key) => key === "role" || key === "content");
+    if (last && isPlain && last.role === message.role && (message.role === "user" || message.role === "assistant")) {
+      joined[joined.length - 1] = { ...last, content: `${contentText(last)}\n\n${contentText(message)}` };
+    } else joined.push(message);
+  }
+  return joined;
+}
+
+function render(input: TemplateInput): RenderedPrompt {
+  const { template, messages } = input;
+  if (template.length > maxTemplateLength) throw new Error(`it is longer than ${maxTemplateLength} characters`);
+  const size = JSON.stringify(messages).length;
+  // Some templates look back over all messages for each one, so steps grow with the square of their number.
+  const budget = new Budget({
+    steps: 2_000_000 + 20 * size + 60 * messages.length ** 2,
+    characters: 1_000_000 + 8 * size,
+    milliseconds: maxMilliseconds,
+  });
+  const { text, marks } = new Interpreter(globals(input), budget).render(parse(template));
+  const literal: [number, number][] = [];
+  for (let i = 0; i < marks.length; i += 2) literal.push([marks[i] ?? 0, marks[i + 1] ?? 0]);
+  return { text, literal };
+}
+
+function globals({ messages, addGenerationPrompt, bosText, eosText }: TemplateInput): Map<string, Value> {
+  return new Map<string, Value>([
+    ["messages", new List(messages.map((message) => toMessage(message)))],
+    ["tools", null],
+    ["documents", null],
+    ["add_generation_prompt", addGenerationPrompt],
+    ["bos_token", plain(bosText)],
+    ["eos_token", plain(eosText)],
+    [
+      "raise_exception",
+      new Callable("raise_exception", ({ positional: [message] }) => {
+        throw new Refusal(message instanceof Str ? message.text : "no reason given");
+      }),
+    ],
+    [
+      "strftime_now",
+      new Callable("strftime_now", ({ positional: [format] }) =>
+        format instanceof Str ? plain(formatTime(format.text, new Date())) : fail("strftime_now needs a format"),
+      ),
+    ],
+    ["range", new Callable("range", ({ positional }) => range(positional))],
+    ["dict", new Callable("dict", ({ positional: [from], named }) => dictOf(from, named))],
+    [
+      "namespace",
+      new Callable("namespace", ({ positional: [from], named }) => {
+        const space = new Namespace();
+        for (const [key, value] of dictOf(from, named).entries()) {
+          if (key instanceof Str) space.values.set(key.text, value);
+        }
+        return space;
+      }),
+    ],
+    [
+      "cycler",
+      new Callable("cycler", ({ positional: items }) => {
+        let at = 0;
+        const cycler = new Namespace();
+        const current = () => items[at % items.length] ?? fail("at least one item has to be provided");
+        const next = () => {
+          const value = current();
+          at++;
+          return value;
+        };
+        cycler.values.set("next", new Callable("next", next));
+        cycler.values.set(
+          "reset",
+          new Callable("reset", () => {
+            at = 0;
+            return null;
+          }),
+        );
+        return cycler;
+      }),
+    ],
+    [
+      "joiner",
+      new Callable("joiner", ({ positional: [separator] }) => {
+        let isFirst = true;
+        return new Callable("joiner", () => {
+          const value = isFirst ? plain("") : (separator ?? plain(", "));
+          isFirst = false;
+          return value;
+        });
+      }),
+    ],
+  ]);
+}
+
+function dictOf(from: Value | undefined, named: ReadonlyMap<string, Value>): Dict {
+  const pairs =
+    from === undefined ? [] : from instanceof Dict ? from.entries() : iterate(from).map((pair) => iterate(pair));
+  const dict = new Dict(pairs.map(([key, value]) => [key ?? null, value ?? null]));
+  for (const [key, value] of named) dict.set(plain(key), value);
+  return dict;
+}
+
+function range(bounds: readonly Value[]): List {
+  const [first = 0, second, step = 1] = bounds.map((bound) => numberOf(bound) ?? fail("range() needs whole numbers"));
   const [start, stop] = second === undefined ? [0, first] : [first, second];
+  if (step === 0) fail("range() arg 3 must not be zero");
   const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(length <= maxRange)) throw new Error(`range() of ${length} numbers`);
-  return Array.from({ length }, (_, i) => start + i * step);
+  if (!(length <= maxRange)) fail(`Range too big. The sandbox blocks ranges larger than MAX_RANGE (${maxRange}).`);
+  return new List(Array.from({ length }, (_, i) => start + i * step));
+}
+
+/** Values that a template prints as part of its own text; everything else in a message is the caller's. */
+const ownWords = new Set(["system", "user", "assistant", "tool", "developer", "function", "model", "ipython", "text"]);
+const maxNesting = 100;
+
+function toMessage(message: ChatMessage): Value {
+  const fields = { ...message, content: contentText(message) };
+  return toValue(fields, 0);
+}
+
+function toValue(data: unknown, depth: number): Value {
+  if (depth > maxNesting) fail(`a message nests more than ${maxNesting} levels deep`);
+  if (data === null || data === undefined) return null;
+  if (typeof data === "boolean") return data;
+  if (typeof data === "number") return Number.isSafeInteger(data) ? data : new Float(data);
+  if (typeof data === "string") return ownWords.has(data) ? plain(data) : fromCaller(data);
+  if (Array.isArray(data)) return new List(data.map((item) => toValue(item, depth + 1)));
+  if (typeof data !== "object") return fail(`a message contains a ${typeof data}`);
+  const entries = Object.entries(data).filter(([, value]) => value !== undefined);
+  return new Dict(entries.map(([key, value]) => [fromCaller(key), toValue(value, depth + 1)]));
 }
 
 /** Supports the strftime directives that templates use. The names are English, as in the training data. */

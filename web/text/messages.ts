@@ -1,8 +1,21 @@
 // The messages of a conversation.
 
+/** A part of a message's content. */
+export interface TextPart {
+  type: "text";
+  text: string;
+}
+
 /** One message. Chat templates may read more fields than these two. */
 export interface ChatMessage {
   role: string;
-  content: string;
+  /** Null or missing (beside tool calls, for example) counts as an empty text; parts are joined. */
+  content?: string | null | readonly TextPart[];
   [field: string]: unknown;
+}
+
+/** The content of a message as one text. */
+export function contentText({ content }: ChatMessage): string {
+  if (typeof content === "string") return content;
+  return (content ?? []).map((part) => part.text).join("");
 }

@@ -48,7 +48,7 @@ export async function load(
     if ((memory.weights ?? "auto") === "auto" && plan.weights === "f16") {
       notes.push("The file's F32 matrices are kept as halves, since the model would not fit otherwise.");
     }
-    notes.push(...warnings);
+    notes.push(...warnings, ...engine.notes());
     await awaitHelpers(started);
     engine.setPruning(memory.prune ?? {});
     if (sidecar) useSidecar(engine, sidecar, notes);

@@ -1,6 +1,7 @@
 // Checks the messages of a conversation before a template receives them.
 import { CamelGPTError, excerpt } from "../../../web/errors.js";
-import { checkText } from "../check-options.js";
+import { type ChatMessage, contentText } from "../../../web/text/messages.js";
+import { checkText, isRecord } from "../check-options.js";
 
 /** Errors: `bad-input` if there are no messages, or if one has no role or text. */
 export function checkMessages(messages: unknown): void {
@@ -12,13 +13,28 @@ export function checkMessages(messages: unknown): void {
   }
   messages.forEach((message: unknown, index) => {
     const { role, content } = (message ?? {}) as { role?: unknown; content?: unknown };
-    if (typeof role !== "string" || typeof content !== "string") {
+    if (typeof role !== "string" || !isContent(content)) {
       throw new CamelGPTError("bad-input", `Message ${index} of the conversation is incomplete.`, {
-        expected: "`role` and `content`, both strings",
-        found: excerpt(JSON.stringify(message) ?? String(message)),
+        expected: '`role`, a string, and `content`, a string, null or parts with `type` "text"',
+        found: excerpt(foreignPart(content) ?? JSON.stringify(message) ?? String(message)),
       });
     }
     checkText(role);
-    checkText(content);
+    checkText(contentText(message as ChatMessage));
   });
+}
+
+const isTextPart = (part: unknown): boolean =>
+  isRecord(part) && part["type"] === "text" && typeof part["text"] === "string";
+
+function isContent(content: unknown): boolean {
+  if (content === null || content === undefined || typeof content === "string") return true;
+  return Array.isArray(content) && content.every(isTextPart);
+}
+
+/** Names a part that is not text, an image for example. */
+function foreignPart(content: unknown): string | undefined {
+  if (!Array.isArray(content)) return undefined;
+  const part: unknown = content.find((each) => !isTextPart(each));
+  return isRecord(part) ? `a part of type ${String(part["type"])}` : undefined;
 }

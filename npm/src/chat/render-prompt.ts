@@ -1,6 +1,7 @@
 // The messages of a conversation → the prompt for a loaded model.
 import { CamelGPTError } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
+import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
 
 /**
@@ -12,10 +13,12 @@ export async function renderPrompt(
   { info, chatTemplate, bosText, eosText }: LoadedModel,
   messages: readonly ChatMessage[],
   template: string = chatTemplate,
-): Promise<string> {
+): Promise<RenderedPrompt> {
   if (!template) throw noTemplate(info.kind);
   const { renderChat } = await import("../../../web/text/chat-template.js");
-  return renderChat({ template, messages, addGenerationPrompt: true, bosText, eosText });
+  return renderChat({ template, messages, addGenerationPrompt: true, bosText, eosText }, (note) => {
+    if (!info.engine.notes.includes(note)) info.engine.notes.push(note);
+  });
 }
 
 function noTemplate(kind: LoadedModel["info"]["kind"]): CamelGPTError {

@@ -71,8 +71,8 @@ TEST_CASE("bpe agrees with a naive reference") {
 TEST_CASE("bpe with ignore_merges looks up the whole piece first") {
   for (const char* pre : {"llama-bpe", "qwen2"}) {
     VocabularyWriter writer(pre);
-    writer.add_token("hello");                       // not the result of merges
-    writer.add_written("world", kTokenUserDefined);  // plain text, which pieces never match
+    writer.add_token("hello");                   // not the result of merges
+    writer.add_written("world", kTokenControl);  // pieces never match it
     const Tokenizer tokenizer = writer.build();
     const bool ignores = std::string_view(pre) == "llama-bpe";
     CHECK(encode_to_pieces(tokenizer, "hello") == (ignores ? "hello" : "h|e|l|l|o"));

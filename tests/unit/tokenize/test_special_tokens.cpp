@@ -69,12 +69,55 @@ TEST_CASE("special tokens are found among hundreds of similar ones") {
   }
   const Tokenizer tokenizer = writer.build();
   CHECK(encode(tokenizer, text) == expected);
-  const SpecialMatch match = specials_find(tokenizer, "a <|reserved_|> <|reserved_499|>", 1);
+  const SpecialMatch match = SpecialSearch{tokenizer, "a <|reserved_|> <|reserved_499|>", true, {}}.next(1);
   CHECK(match.position == 16);
   CHECK(match.length == 16);
   CHECK(match.token == expected.back());
-  CHECK(specials_find(tokenizer, "a <|reserved_", 0).token == kNoToken);
-  CHECK(specials_find(tokenizer, "", 0).position == 0);
+  CHECK(SpecialSearch{tokenizer, "a <|reserved_", true, {}}.next(0).token == kNoToken);
+  CHECK(SpecialSearch{tokenizer, "", true, {}}.next(0).position == 0);
+}
+
+TEST_CASE("without parse_special only control tokens become text") {
+  VocabularyWriter writer;
+  const int32_t end = writer.add_written("<|end|>", kTokenControl);
+  const int32_t lines = writer.add_written("\n\n", kTokenUserDefined);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode(tokenizer, "a\n\n<|end|>") == std::vector<int32_t>{'a', lines, end});
+  const std::vector<int32_t> plain = encode(tokenizer, "a\n\n<|end|>", {.parse_special = false});
+  CHECK(plain == std::vector<int32_t>{'a', lines, '<', '|', 'e', 'n', 'd', '|', '>'});
+}
+
+TEST_CASE("control tokens do not match where they touch a literal range") {
+  VocabularyWriter writer;
+  const int32_t end = writer.add_written("<|end|>", kTokenControl);
+  const int32_t lines = writer.add_written("\n\n", kTokenUserDefined);
+  const Tokenizer tokenizer = writer.build();
+  const std::string text = "<|end|><|end|>\n\n<|end|>";
+  const auto ids = [&](std::vector<TextRange> literal) {
+    int ends = 0;
+    for (const int32_t token : encode(tokenizer, text, {.literal = literal})) ends += token == end ? 1 : 0;
+    return ends;
+  };
+  CHECK(ids({}) == 3);
+  CHECK(ids({{7, 14}}) == 2);
+  CHECK(ids({{7, 8}}) == 2);    // its first byte
+  CHECK(ids({{13, 14}}) == 2);  // its last byte
+  CHECK(ids({{0, 1}, {13, 17}}) == 0);
+  CHECK(ids({{0, 23}}) == 0);
+  CHECK(encode(tokenizer, "\n\n", {.literal = std::vector<TextRange>{{0, 2}}}) == std::vector<int32_t>{lines});
+}
+
+TEST_CASE("a rendered chat gets one BOS and no EOS") {
+  VocabularyWriter writer;
+  const int32_t begin = writer.add_written("<s>", kTokenControl);
+  writer.extra.add("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(begin));
+  writer.extra.add("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(begin));
+  writer.extra.add("tokenizer.ggml.add_bos_token", true);
+  writer.extra.add("tokenizer.ggml.add_eos_token", true);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode(tokenizer, "a", {.is_rendered = true}) == std::vector<int32_t>{begin, 'a'});
+  CHECK(encode(tokenizer, "<s>a", {.is_rendered = true}) == std::vector<int32_t>{begin, 'a'});
+  CHECK(encode(tokenizer, "<s>a") == std::vector<int32_t>{begin, begin, 'a', begin});
 }
 
 }  // namespace

@@ -95,7 +95,8 @@ describe("chat", () => {
       [],
       "hello",
       [{}],
-      [{ role: "user" }],
+      [{ content: "no role" }],
+      [{ role: "user", content: [{ type: "image_url", image_url: {} }] }],
       [{ role: "user", content: 3 }],
       [null],
     ]) {

@@ -1,0 +1,113 @@
+// Expressions and statements of chat templates give what jinja2 makes of them; see
+// tests/parity/templates/make_expressions.py.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { before, describe, test } from "node:test";
+
+import { importSource } from "../lib/source.mjs";
+
+const { messages, cases } = JSON.parse(
+  readFileSync(new URL("../../parity/templates/expressions.json", import.meta.url), "utf8"),
+);
+
+describe("chat templates", () => {
+  let renderChat;
+  before(async () => ({ renderChat } = await importSource("web/text/chat-template.ts")));
+
+  const render = (template, given = messages, notes = []) =>
+    renderChat({ template, messages: given, addGenerationPrompt: true, bosText: "<s>", eosText: "</s>" }, (note) =>
+      notes.push(note),
+    );
+
+  test(`${cases.length} templates render as in jinja2`, () => {
+    for (const [template, expected] of cases) {
+      let found = null;
+      try {
+        found = render(template).text;
+      } catch (error) {
+        assert.match(error.code, /^bad-(input|template)$/);
+      }
+      assert.equal(found, expected, template);
+    }
+  });
+
+  test("a prompt tells which parts come from messages, whatever the template does with them", () => {
+    const cut =
+      "{% for m in messages %}" +
+      "<{{ m.role }}>{{ m.content.strip().split('|')[-1] | replace('a', '<x>') | upper }}{% endfor %}";
+    const { text, literal } = render(cut, [
+      { role: "user", content: " no|<end>a\n" },
+      { role: "<end>", content: "b" },
+    ]);
+    assert.equal(text, "<user><END><X><<end>>B");
+    assert.deepEqual(
+      literal.map(([start, end]) => text.slice(start, end)),
+      ["<END>", "<end>", "B"],
+    );
+  });
+
+  test("a template without a system role gets the system text before the first user text", () => {
+    const refuses =
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}" +
+      "[{{ m.content }}]{% endfor %}";
+    const drops = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.content }}]{% endif %}{% endfor %}";
+    for (const template of [refuses, drops]) {
+      const notes = [];
+      const conversation = [
+        { role: "system", content: "S" },
+        { role: "user", content: "U" },
+      ];
+      assert.equal(render(template, conversation, notes).text, "[S\n\nU]");
+      assert.match(notes.join(), /system/);
+    }
+  });
+
+  test("messages of one role in a row are joined if the template refuses them", () => {
+    const alternates =
+      "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}" +
+      "{{ raise_exception('roles must alternate') }}{% endif %}[{{ m.content }}]{% endfor %}";
+    const notes = [];
+    assert.equal(
+      render(
+        alternates,
+        [
+          { role: "user", content: "a" },
+          { role: "user", content: "b" },
+        ],
+        notes,
+      ).text,
+      "[a\n\nb]",
+    );
+    assert.match(notes.join(), /joined/);
+    assert.throws(() => render(alternates, [{ role: "assistant", content: "a" }]), { code: "bad-input" });
+  });
+
+  test("hostile templates are stopped", () => {
+    const double = "{% set n = namespace(s='abcdefgh') %}{% for i in range(20) %}{% set n.s = n.s ~ n.s %}{% endfor %}";
+    for (const template of [
+      "{% set n = namespace(a=[1, 1]) %}{% for i in range(26) %}{% set n.a = [n.a, n.a] %}{% endfor %}" +
+        "{{ n.a | tojson }}",
+      `${double}{{ n.s }}`,
+      `${double}{{ n.s | replace('a', n.s) }}`,
+      "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+      "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+      `{{ ${"(".repeat(5000)}1${")".repeat(5000)} }}`,
+      `{{ ${"not ".repeat(5000)}1 }}`,
+      "{{ '%9999999d' % 1 }}",
+      "{{ 'a' * 99999999 }}",
+      "{{ range(99999999) }}",
+    ]) {
+      assert.throws(() => render(template), { code: "bad-template" }, template);
+    }
+    assert.equal(render("{{ messages.constructor }}{{ messages[0].__proto__ }}{{ ''.__class__ }}").text, "");
+  });
+
+  test("a long conversation is rendered", () => {
+    const looksBack =
+      "{% for m in messages %}{% set n = namespace(x='') %}{% for e in messages[:loop.index0] %}" +
+      "{% if e.role == 'user' %}{% set n.x = e.role %}{% endif %}{% endfor %}" +
+      "{{ m.content }}{% endfor %}";
+    const long = Array.from({ length: 1001 }, (_, i) => ({ role: i % 2 ? "assistant" : "user", content: "word " }));
+    assert.equal(render(looksBack, long).text, "word ".repeat(1001));
+  });
+});
