@@ -96,6 +96,16 @@ describe("chat templates", () => {
       "{{ '%9999999d' % 1 }}",
       "{{ 'a' * 99999999 }}",
       "{{ range(99999999) }}",
+      // Comparisons of shared lists, and work inside filters and `in`.
+      ...["==", "<"].map(
+        (operator) =>
+          "{% set n = namespace(a=[1, 1], b=[1, 1]) %}{% for i in range(30) %}{% set n.a = [n.a, n.a] %}" +
+          `{% set n.b = [n.b, n.b] %}{% endfor %}{{ n.a ${operator} n.b }}`,
+      ),
+      "{% for i in range(90000) %}{% set x = range(90000) | reverse | list %}{% endfor %}",
+      "{% for i in range(90000) %}{% set x = range(90000) | unique | list %}{% endfor %}",
+      "{% set n = range(99999) | list %}{% for i in range(90000) %}{% set x = -1 in n %}{% endfor %}",
+      "{% set s = ' ' * 900000 %}{% for i in range(90000) %}{% set x = s.strip() %}{% endfor %}",
     ]) {
       assert.throws(() => render(template), { code: "bad-template" }, template);
     }
@@ -109,5 +119,12 @@ describe("chat templates", () => {
       "{{ m.content }}{% endfor %}";
     const long = Array.from({ length: 1001 }, (_, i) => ({ role: i % 2 ? "assistant" : "user", content: "word " }));
     assert.equal(render(looksBack, long).text, "word ".repeat(1001));
+  });
+
+  test("a conversation of long messages is rendered", () => {
+    const content = "word ".repeat(2000);
+    const long = Array.from({ length: 200 }, () => ({ role: "user", content }));
+    const template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}";
+    assert.equal(render(template, long).text, `<|user|>${content}</s>`.repeat(200));
   });
 });

@@ -27,10 +27,14 @@ export class Budget {
   };
   /** Counts a text that is about to be created. */
   create(characters: number): void {
+    this.check(characters);
+    this.spend(1 + (characters >> 3));
+  }
+  /** Refuses a text of this length, without counting it. */
+  check(characters: number): void {
     if (characters > this.limits.characters) {
       throw new Error(`it creates a text of more than ${this.limits.characters} characters`);
     }
-    this.spend(1 + (characters >> 3));
   }
   concat(parts: readonly Str[]): Str {
     this.create(parts.reduce((sum, part) => sum + part.text.length, 0));

@@ -11,6 +11,7 @@ import {
   Callable,
   compare,
   contains,
+  countWork,
   Dict,
   equals,
   fail,
@@ -115,7 +116,12 @@ export class Interpreter implements Runtime {
   }
 
   render(statements: readonly Statement[]): Str {
-    return this.#captured(() => this.#runAll(statements));
+    countWork(this.budget.spend);
+    try {
+      return this.#captured(() => this.#runAll(statements));
+    } finally {
+      countWork(() => {});
+    }
   }
 
   // --- statements ---
@@ -136,7 +142,7 @@ export class Interpreter implements Runtime {
 
   #write(text: Str): void {
     this.#written += text.text.length;
-    this.budget.create(this.#written);
+    this.budget.check(this.#written);
     if (text.text !== "") this.#output.push(text);
   }
 
@@ -162,6 +168,7 @@ export class Interpreter implements Runtime {
     this.budget.spend(1);
     switch (statement.type) {
       case "text":
+        this.budget.create(statement.text.length);
         this.#write(plain(statement.text));
         return undefined;
       case "output":
@@ -212,7 +219,6 @@ export class Interpreter implements Runtime {
   #for(statement: Extract<Statement, { type: "for" }>, over: Value, depth: number): void {
     const outer = this.#scope;
     let items = iterate(over);
-    this.budget.spend(items.length);
     if (statement.condition) {
       const { condition } = statement;
       items = items.filter((item) =>
@@ -325,9 +331,7 @@ export class Interpreter implements Runtime {
         const object = this.evaluate(expression.object);
         const [start, stop, step] = expression.bounds.map((bound) => (bound ? this.evaluate(bound) : null));
         if (object instanceof Undefined) fail(object.message);
-        const sliced = sliceOf(object, start ?? null, stop ?? null, step ?? null);
-        this.budget.spend(sliced instanceof Str ? sliced.text.length >> 3 : iterate(sliced).length);
-        return sliced;
+        return sliceOf(object, start ?? null, stop ?? null, step ?? null);
       }
       case "call":
         return this.call(this.evaluate(expression.callee), this.#arguments(expression.args));
@@ -374,10 +378,7 @@ export class Interpreter implements Runtime {
   #compare(operator: string, left: Value, right: Value): boolean {
     if (operator === "==") return equals(left, right);
     if (operator === "!=") return !equals(left, right);
-    if (operator === "in" || operator === "not in") {
-      this.budget.spend(right instanceof Str ? right.text.length >> 3 : 1);
-      return contains(right, left) === (operator === "in");
-    }
+    if (operator === "in" || operator === "not in") return contains(right, left) === (operator === "in");
     const order = compare(left, right, operator);
     if (operator === "<") return order < 0;
     if (operator === "<=") return order <= 0;
@@ -418,7 +419,7 @@ export class Interpreter implements Runtime {
   }
 
   text(value: Value): Str {
-    const text = textOf(value, this.budget.spend);
+    const text = textOf(value);
     this.budget.create(text.text.length);
     return text;
   }
@@ -450,8 +451,7 @@ export class Interpreter implements Runtime {
     }
     if (typeof index === "number" || typeof index === "boolean") {
       if (object instanceof Str || object instanceof List || object instanceof Tuple) {
-        const items = iterate(object);
-        if (object instanceof Str) this.budget.spend(items.length >> 3);
+        const items = object instanceof Str ? iterate(object) : object.items;
         const at = numberOf(index) as number;
         const found = items[at < 0 ? at + items.length : at];
         if (found !== undefined) return found;

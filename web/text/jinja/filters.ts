@@ -48,7 +48,7 @@ function attributeAt(interpreter: Runtime, value: Value, path: Value, byDefault?
   }, value);
 }
 
-/** The key by which sort, min, max, unique and groupby compare. */
+/** The key by which min, max and unique compare. */
 function keyOf(interpreter: Runtime, args: Arguments, index: number, caseIndex: number): (value: Value) => Value {
   const path = argument(args, index, "attribute");
   const isCaseSensitive = flag(args, caseIndex, "case_sensitive", false);
@@ -83,7 +83,6 @@ const selection =
       return callTest(interpreter, interpreter.text(name).text, value, { positional: given, named: args.named });
     };
     const items = isTrue(input) ? iterate(input) : []; // None too, as in Jinja
-    interpreter.budget.spend(items.length);
     return new List(items.filter((item) => accepts(item) === wanted));
   };
 
@@ -221,9 +220,10 @@ const filters: Record<string, Filter> = {
     const parts = items.map((item) => {
       const part = interpreter.text(path === undefined || path === null ? item : attributeAt(interpreter, item, path));
       size += part.text.length + separator.text.length;
-      interpreter.budget.create(size);
+      interpreter.budget.check(size);
       return part;
     });
+    interpreter.budget.create(size);
     return join(parts, separator);
   },
   last: (_, input) => {
@@ -235,7 +235,6 @@ const filters: Record<string, Filter> = {
   lower: asText((value) => mapText(value, (part) => part.toLowerCase())),
   map: (interpreter, input, args) => {
     const items = isTrue(input) ? iterate(input) : []; // None too, as in Jinja
-    interpreter.budget.spend(items.length);
     const path = args.named.get("attribute");
     if (path !== undefined && args.positional.length === 0) {
       return new List(items.map((item) => attributeAt(interpreter, item, path, args.named.get("default"))));
@@ -247,7 +246,7 @@ const filters: Record<string, Filter> = {
   },
   max: extreme(1),
   min: extreme(-1),
-  pprint: (interpreter, input) => reprOf(input, interpreter.budget.spend),
+  pprint: (_, input) => reprOf(input),
   random: (_, input) => {
     const items = iterate(input);
     return items[Math.floor(Math.random() * items.length)] ?? new Undefined("No random item, sequence was empty.");
@@ -378,9 +377,9 @@ const filters: Record<string, Filter> = {
     const seen = new Dict();
     return new List(
       iterate(input).filter((item) => {
-        const isNew = !seen.has(key(item));
+        const size = seen.size;
         seen.set(key(item), null);
-        return isNew;
+        return seen.size > size;
       }),
     );
   },
@@ -398,7 +397,7 @@ const filters: Record<string, Filter> = {
 export function callFilter(interpreter: Runtime, name: string, input: Value, args: Arguments): Value {
   const filter = Object.hasOwn(filters, name) ? filters[name] : undefined;
   if (!filter) return fail(`No filter named '${name}'.`);
-  interpreter.budget.spend(input instanceof Str ? 1 + (input.text.length >> 3) : 1);
+  interpreter.budget.spend(input instanceof Str ? 1 + (input.text.length >> 1) : 1);
   return filter(interpreter, input, args);
 }
 

@@ -1,7 +1,7 @@
 // Python's two ways to put values into a text: "%s" % value and "{}".format(value); and JSON as Python writes it.
 import type { Runtime } from "./budget.js";
 import { fixed } from "./numbers.js";
-import { derived, fromCaller, join, plain, Str } from "./strings.js";
+import { derived, join, plain, Str } from "./strings.js";
 import {
   type Arguments,
   Dict,
@@ -44,7 +44,7 @@ export function printf(interpreter: Runtime, format: Str, values: Value): Str {
     const kind = { i: "d", u: "d", a: "r" }[type] ?? type;
     let text: Str;
     if (kind === "s" || kind === "r") {
-      text = kind === "s" ? interpreter.text(value) : reprOf(value, interpreter.budget.spend);
+      text = kind === "s" ? interpreter.text(value) : reprOf(value);
       if (digits !== undefined) text = derived([...text.text].slice(0, digits).join(""), text);
     } else {
       if (numberOf(value) === undefined) fail(`%${type} format: a real number is required, not ${typeName(value)}`);
@@ -105,11 +105,7 @@ export function format(interpreter: Runtime, { text }: Str, args: Arguments): St
       const value = field(name);
       const inner = (spec ?? "").replace(/\{([^{}]*)\}/g, (_, key: string) => interpreter.text(field(key)).text);
       const converted =
-        conversion === "r" || conversion === "a"
-          ? reprOf(value, interpreter.budget.spend)
-          : conversion === "s"
-            ? interpreter.text(value)
-            : value;
+        conversion === "r" || conversion === "a" ? reprOf(value) : conversion === "s" ? interpreter.text(value) : value;
       parts.push(formatValue(interpreter, converted, inner));
     }
   }
@@ -224,7 +220,7 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
   let size = 0;
   const write = (part: Str) => {
     size += part.text.length;
-    if (size > interpreter.budget.limits.characters) interpreter.budget.create(size);
+    interpreter.budget.check(size);
     parts.push(part);
   };
   const key = (each: Value): Str => {
@@ -240,7 +236,7 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
       text = text.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
     }
     write(plain('"'));
-    write(each.marks.length > 0 ? fromCaller(text) : plain(text));
+    write(derived(text, each));
     write(plain('"'));
   };
   const visit = (each: Value, depth: number): void => {

@@ -97,9 +97,11 @@ const strMethods: Record<string, Method<Str>> = {
   strip: (self, args) => strip(self, optionalText(args, 0, "chars"), true, true),
   lstrip: (self, args) => strip(self, optionalText(args, 0, "chars"), true, false),
   rstrip: (self, args) => strip(self, optionalText(args, 0, "chars"), false, true),
-  split: (self, args) => new List(split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), false)),
-  rsplit: (self, args) => new List(split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), true)),
-  splitlines: (self, args) => new List(splitLines(self, argument(args, 0, "keepends") === true)),
+  split: (self, args, { budget }) =>
+    listOf(budget, split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), false)),
+  rsplit: (self, args, { budget }) =>
+    listOf(budget, split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), true)),
+  splitlines: (self, args, { budget }) => listOf(budget, splitLines(self, argument(args, 0, "keepends") === true)),
   replace: (self, args, { budget }) => {
     const [old, by] = [textArgument(args, 0, "old"), textArgument(args, 1, "new")];
     const limit = integerArgument(args, 2, "count", -1);
@@ -190,6 +192,12 @@ function partition(self: Str, cut: Str, at: number, fromRight: boolean): Tuple {
   return new Tuple([slice(self, 0, at), slice(self, at, end), slice(self, end)]);
 }
 
+/** Each part costs about as much as four steps. */
+function listOf(budget: Runtime["budget"], parts: readonly Str[]): List {
+  budget.spend(4 * parts.length);
+  return new List(parts);
+}
+
 /** str.replace that is refused before its result grows too long. */
 export function replaceWithin(budget: Runtime["budget"], self: Str, old: Str, by: Str, limit: number): Str {
   const found = old.text === "" ? self.text.length + 1 : self.text.split(old.text).length - 1;
@@ -219,7 +227,7 @@ const dictMethods: Record<string, Method<Dict>> = {
 
 /** Methods that would change their object. */
 const forbidden: Record<string, readonly string[]> = {
-  list: ["append", "clear", "copy", "extend", "insert", "pop", "remove", "reverse", "sort"],
+  list: ["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"],
   dict: ["clear", "pop", "popitem", "setdefault", "update", "fromkeys"],
 };
 
@@ -228,12 +236,12 @@ export function methodOf(interpreter: Runtime, self: Value, name: string): Value
     const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
     if (method) {
       return new Callable(name, (args) => {
-        interpreter.budget.spend(object instanceof Str ? 1 + (object.text.length >> 3) : 1);
+        interpreter.budget.spend(object instanceof Str ? 1 + (object.text.length >> 1) : 1);
         return method(object, args, interpreter);
       });
     }
     const type = typeName(object);
-    if (!forbidden[type]?.includes(name) || (type === "list" && name === "copy")) return undefined;
+    if (!forbidden[type]?.includes(name)) return undefined;
     return new Callable(name, () => fail(`access to attribute '${name}' of '${type}' object is unsafe.`));
   };
   if (self instanceof Str) return bound(self, strMethods);

@@ -28,12 +28,9 @@ export function toFloat(value: Value): number | undefined {
 
 /** Python's round(): halves go to the even neighbour. */
 export function roundHalfEven(value: number, precision: number): number {
-  const fixed =
-    precision >= 0 && precision <= 100 && Math.abs(value) < 1e21 ? Number(value.toFixed(precision)) : undefined;
-  const scale = 10 ** precision;
-  const scaled = value * scale;
-  if (Math.abs(scaled % 1) === 0.5 && scaled / scale === value) return (2 * Math.round(scaled / 2)) / scale;
-  return fixed ?? Math.round(scaled) / scale;
+  if (precision >= 0) return precision <= 100 && Math.abs(value) < 1e21 ? Number(fixed(value, precision)) : value;
+  const scale = 10 ** -precision;
+  return Number(fixed(value / scale, 0)) * scale;
 }
 
 /** Like toFixed, but halves go to the even digit. */

@@ -133,9 +133,8 @@ export function split(str: Str, separator: Str | undefined, limit: number, fromR
   parts.push(slice(str, at));
   if (separator || limit < 0) return parts;
   // With a limit the remainder keeps white space only at its far end.
-  return fromRight
-    ? [strip(parts[0] ?? empty, undefined, false, true), ...parts.slice(1)].filter((part) => part.text !== "")
-    : [...parts.slice(0, -1), parts[parts.length - 1] ?? empty].filter((part) => part.text !== "");
+  if (fromRight) parts[0] = strip(parts[0] ?? empty, undefined, false, true);
+  return parts.filter((part) => part.text !== "");
 }
 
 /** str.splitlines */

@@ -1,5 +1,5 @@
 // The values of templates, with Python's types, and what Python does with them.
-import { characters, concat, fromCaller, plain, Str, slicePoints } from "./strings.js";
+import { characters, concat, derived, join, plain, Str, slicePoints } from "./strings.js";
 
 /** A float; whole numbers are JavaScript numbers. */
 export class Float {
@@ -63,6 +63,13 @@ export class Callable {
 }
 export type Value = null | boolean | number | Float | Str | List | Tuple | Dict | Namespace | Undefined | Callable;
 
+let spend: (steps: number) => void = () => {};
+
+/** Tells the functions below where to count their work. Rendering is synchronous, so one place serves all. */
+export function countWork(by: (steps: number) => void): void {
+  spend = by;
+}
+
 /** An error that Python would raise. */
 export class TemplateError extends Error {}
 
@@ -95,6 +102,7 @@ export function whole(value: number): number {
 }
 
 function hash(key: Value): string {
+  spend(2);
   if (key instanceof Str) return `s${key.text}`;
   const number = numberOf(key);
   if (number !== undefined) return `n${number}`;
@@ -113,8 +121,13 @@ export function isTrue(value: Value): boolean {
 }
 
 export function equals(a: Value, b: Value): boolean {
+  spend(1);
   if (a === b) return true;
-  if (a instanceof Str || b instanceof Str) return a instanceof Str && b instanceof Str && a.text === b.text;
+  if (a instanceof Str || b instanceof Str) {
+    if (!(a instanceof Str && b instanceof Str) || a.text.length !== b.text.length) return false;
+    spend(a.text.length >> 3);
+    return a.text === b.text;
+  }
   const [x, y] = [numberOf(a), numberOf(b)];
   if (x !== undefined || y !== undefined) return x === y;
   if ((a instanceof List && b instanceof List) || (a instanceof Tuple && b instanceof Tuple)) {
@@ -138,7 +151,9 @@ export function compare(a: Value, b: Value, operator = "<"): number {
   if (b instanceof Undefined) fail(b.message);
   const [x, y] = [numberOf(a), numberOf(b)];
   if (x !== undefined && y !== undefined) return x < y ? -1 : x === y ? 0 : x > y ? 1 : Number.NaN;
+  spend(1);
   if (a instanceof Str && b instanceof Str) {
+    spend(a.text.length + b.text.length);
     const [left, right] = [[...a.text], [...b.text]];
     const at = left.findIndex((point, i) => point !== right[i]);
     if (at < 0) return left.length - right.length;
@@ -154,9 +169,18 @@ export function compare(a: Value, b: Value, operator = "<"): number {
 
 /** The elements that a loop over the value visits. */
 export function iterate(value: Value): readonly Value[] {
-  if (value instanceof List || value instanceof Tuple) return value.items;
-  if (value instanceof Str) return characters(value);
-  if (value instanceof Dict) return value.entries().map(([key]) => key);
+  if (value instanceof List || value instanceof Tuple) {
+    spend(value.items.length);
+    return value.items;
+  }
+  if (value instanceof Str) {
+    spend(value.text.length);
+    return characters(value);
+  }
+  if (value instanceof Dict) {
+    spend(value.size);
+    return value.entries().map(([key]) => key);
+  }
   if (value instanceof Undefined) return [];
   return fail(`'${typeName(value)}' object is not iterable`);
 }
@@ -164,13 +188,15 @@ export function iterate(value: Value): readonly Value[] {
 export function lengthOf(value: Value): number {
   if (value instanceof Str) return value.length;
   if (value instanceof Dict) return value.size;
-  if (value instanceof List || value instanceof Tuple || value instanceof Undefined) return iterate(value).length;
+  if (value instanceof List || value instanceof Tuple) return value.items.length;
+  if (value instanceof Undefined) return 0;
   return fail(`object of type '${typeName(value)}' has no len()`);
 }
 
 export function contains(container: Value, item: Value): boolean {
   if (container instanceof Str) {
     if (!(item instanceof Str)) fail(`'in <string>' requires string as left operand, not ${typeName(item)}`);
+    spend(container.text.length >> 3);
     return container.text.includes(item.text);
   }
   if (container instanceof Dict) return container.has(item);
@@ -195,7 +221,10 @@ export function sliceOf(value: Value, start: Value, stop: Value, step: Value): V
   };
   const first = clamp(bound(start), by > 0 ? 0 : length - 1);
   const last = clamp(bound(stop), by > 0 ? length : -1);
-  if (by === 1 && value instanceof Str) return slicePoints(value, first, Math.max(first, last));
+  if (by === 1 && value instanceof Str) {
+    spend(value.text.length >> 3);
+    return slicePoints(value, first, Math.max(first, last));
+  }
   const items = iterate(value);
   const picked: Value[] = [];
   for (let i = first; by > 0 ? i < last : i > last; i += by) picked.push(items[i] ?? null);
@@ -217,38 +246,30 @@ export function floatText(value: number): string {
   return Object.is(value, -0) ? "-0.0" : /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-/** str(value). `spend` is told how much is written. */
-export function textOf(value: Value, spend: (size: number) => void): Str {
+/** str(value) */
+export function textOf(value: Value): Str {
   if (value instanceof Str) return value;
   if (value instanceof Undefined) return plain("");
-  return reprOf(value, spend);
+  return reprOf(value);
 }
 
 /** repr(value) */
-export function reprOf(value: Value, spend: (size: number) => void, depth = 0): Str {
+export function reprOf(value: Value, depth = 0): Str {
   if (depth > 200) fail("maximum recursion depth exceeded");
-  spend(1);
-  const inner = (each: Value) => reprOf(each, spend, depth + 1);
-  const list = (items: readonly Value[], open: string, close: string) =>
-    concat([
-      plain(open),
-      ...items.flatMap((item, i) => (i === 0 ? [inner(item)] : [plain(", "), inner(item)])),
-      plain(close),
-    ]);
+  spend(8);
+  const inner = (each: Value) => reprOf(each, depth + 1);
+  const list = (items: readonly Str[], open: string, close: string) =>
+    concat([plain(open), join(items, plain(", ")), plain(close)]);
   if (value === null) return plain("None");
   if (typeof value === "boolean") return plain(value ? "True" : "False");
   if (typeof value === "number") return plain(String(value));
   if (value instanceof Float) return plain(floatText(value.value));
   if (value instanceof Str) return quoted(value);
-  if (value instanceof List) return list(value.items, "[", "]");
-  if (value instanceof Tuple) return list(value.items, "(", value.items.length === 1 ? ",)" : ")");
+  if (value instanceof List) return list(value.items.map(inner), "[", "]");
+  if (value instanceof Tuple) return list(value.items.map(inner), "(", value.items.length === 1 ? ",)" : ")");
   if (value instanceof Dict) {
     const entries = value.entries().map(([key, each]) => concat([inner(key), plain(": "), inner(each)]));
-    return concat([
-      plain("{"),
-      ...entries.flatMap((entry, i) => (i === 0 ? [entry] : [plain(", "), entry])),
-      plain("}"),
-    ]);
+    return list(entries, "{", "}");
   }
   if (value instanceof Undefined) return plain("Undefined");
   return plain(`<${typeName(value)}>`);
@@ -269,6 +290,5 @@ function quoted(value: Str): Str {
         ? `\\u${hex.padStart(4, "0")}`
         : `\\U${hex.padStart(8, "0")}`;
   });
-  const inside = value.marks.length > 0 ? fromCaller(text) : plain(text);
-  return concat([plain(quote), inside, plain(quote)]);
+  return concat([plain(quote), derived(text, value), plain(quote)]);
 }
