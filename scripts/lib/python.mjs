@@ -7,6 +7,12 @@ import { Problem, capture, run, say } from "./run.mjs";
 
 const packages = ["numpy==2.2.6", "gguf==0.19.0", "tokenizers==0.23.3", "sentencepiece==0.2.3"];
 
+/** Downloads one package, without those it depends on, into `folder`. */
+export function pipDownload(requirement, folder, flags = []) {
+  const always = ["--disable-pip-version-check", "--no-deps", "--dest", folder];
+  return run("python3", ["-m", "pip", "download", ...always, ...flags, requirement]);
+}
+
 /** The path of an interpreter that has numpy, gguf, tokenizers and sentencepiece. */
 export async function ensurePython() {
   const pins = createHash("sha256").update(packages.join()).digest("hex").slice(0, 8);
