@@ -7,8 +7,7 @@ transformers uses. `expected` is null where jinja2 raises an error.
 import json
 from pathlib import Path
 
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja_environment import render
 
 MESSAGES = [
     {"role": "user", "content": "Hi there", "tags": ["b", "A", "c"], "n": 3, "x": 1.5, "ok": True},
@@ -106,24 +105,7 @@ def expressions():
 
 
 def main():
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-
-    def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-    def raise_exception(message):
-        raise ValueError(message)
-
-    environment.filters["tojson"] = tojson
-    environment.globals["raise_exception"] = raise_exception
-
-    def render(template):
-        try:
-            return environment.from_string(template).render(messages=MESSAGES)
-        except Exception:  # any refusal
-            return None
-
-    cases = [[template, render(template)] for template in expressions() if "generation" not in template]
+    cases = [[template, render(template, messages=MESSAGES)] for template in expressions()]
     path = Path(__file__).with_name("expressions.json")
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
     path.write_text(f'{{"messages": {json.dumps(MESSAGES, ensure_ascii=False)},\n"cases": [\n{lines}\n]}}\n', encoding="utf-8")
