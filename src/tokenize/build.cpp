@@ -267,7 +267,8 @@ Status read_charsmap(const GgufHeader& header, Tokenizer* tokenizer) {
   return with_hint(status, kConvertHint);
 }
 
-// Phi-3's special tokens take the white space after them. The file does not say so; llama.cpp goes by the name too.
+// Phi-3's special tokens absorb the white space that follows them. The file has no key for it, so the names of the
+// architecture and the model decide; llama.cpp uses the name of the model.
 bool is_phi3(const GgufHeader& header) {
   std::string_view architecture, name;
   (void)gguf_get_string(header, "general.architecture", &architecture);

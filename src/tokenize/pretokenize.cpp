@@ -87,8 +87,8 @@ size_t gpt2_piece_end(std::string_view text, size_t start, bool isolate_numbers)
 //   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[C]+|\p{N}{1,digits}| ?[^\s C
 //   \p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
-// Some of these tokenizers first normalise text to NFC. This is omitted, as in llama.cpp: it would need composition
-// tables, and text that people type is already in NFC.
+// Some of these tokenizers first normalise text to NFC. The caller does this where Tokenizer::composes is set, because
+// it would need composition tables here.
 struct WordPattern {
   uint32_t letters = kLetters;
   uint32_t digits = 3;                   // maximum in one piece

@@ -17,7 +17,7 @@ Status specials_build(Tokenizer* tokenizer);
 struct SpecialMatch {
   size_t position;  // text.size() if there is no match
   size_t length;
-  int32_t token;
+  int32_t token = kNoToken;
 };
 
 // Finds the special tokens of a text in order.
