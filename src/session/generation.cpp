@@ -186,9 +186,7 @@ const Generation* generation_of(const Session* session) {
 
 }  // namespace
 
-bool is_end_token(const Session& session, int32_t token) {
-  return std::find(session.end_tokens.begin(), session.end_tokens.end(), token) != session.end_tokens.end();
-}
+bool is_end_token(const Session& session, int32_t token) { return tokenizer_ends_answer(session.tokenizer, token); }
 
 Status no_token() {
   Status status = make_error(ErrorCode::kBadState,

@@ -10,57 +10,11 @@
 namespace camelgpt {
 namespace {
 
-// End tokens of well-known chat formats, whatever type the file gives them: the metadata often names only one of
-// several. As in llama.cpp's llama-vocab.cpp.
-constexpr std::string_view kEndTokens[] = {"<|im_end|>",
-                                           "<|endoftext|>",
-                                           "<|eot_id|>",
-                                           "<|end_of_text|>",
-                                           "<|end|>",
-                                           "<end_of_turn>",
-                                           "<|eom_id|>",
-                                           "<|return|>",
-                                           "<|call|>",
-                                           "<|calls|>",
-                                           "<|flush|>",
-                                           "<EOT>",
-                                           "_<EOT>",
-                                           "[EOT]",
-                                           "[EOS]",
-                                           "<eos>",
-                                           "<turn|>",
-                                           "<end_of_utterance>",
-                                           "[e~[",
-                                           "<|tool_response>",
-                                           "<\xef\xbd\x9c"
-                                           "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"};
-// These end an answer only as control tokens: elsewhere "</s>" is a tag of HTML.
-constexpr std::string_view kControlEndTokens[] = {"</s>", "<|user|>"};
-
 Status keep_string(const GgufHeader& header, std::string_view key, Buffer<char>* out) {
   if (gguf_find(header, key) == nullptr) return {};
   std::string_view value;
   CAMELGPT_TRY(gguf_get_string(header, key, &value));
   return out->append(value.data(), value.size()) ? Status{} : out_of_memory("metadata", value.size());
-}
-
-Status collect_end_tokens(Session* s) {
-  const auto add = [s](int32_t token) {
-    return token == kNoToken || is_end_token(*s, token) || s->end_tokens.push_back(token);
-  };
-  const auto find = [s](std::string_view text) { return tokenizer_find(s->tokenizer, text); };
-  const auto has = [&](std::string_view text) { return find(text) != kNoToken; };
-  bool added = add(s->tokenizer.eos_token) && add(s->tokenizer.eot_token) && add(s->tokenizer.eom_token);
-  // In these formats (gpt-oss, Solar) <|end|> ends one of several messages of an answer.
-  const bool end_continues =
-      (has("<|return|>") && has("<|call|>")) || (has("<|flush|>") && (has("<|call|>") || has("<|calls|>")));
-  for (const std::string_view text : kEndTokens) {
-    if (!(end_continues && text == "<|end|>")) added = added && add(find(text));
-  }
-  for (const std::string_view text : kControlEndTokens) {
-    if (tokenizer_is_control(s->tokenizer, find(text))) added = added && add(find(text));
-  }
-  return added ? Status{} : out_of_memory("the list of end tokens", 0);
 }
 
 Status differ(const char* message, const char* format, uint32_t expected, uint32_t found) {
@@ -101,7 +55,6 @@ Status read_header(Session* s) {
   CAMELGPT_TRY(model_open(header, &s->memory.model));
   CAMELGPT_TRY(tokenizer_build(header, &s->tokenizer));
   CAMELGPT_TRY(match_tokenizer(s));
-  CAMELGPT_TRY(collect_end_tokens(s));
   CAMELGPT_TRY(keep_string(header, "general.architecture", &s->architecture));
   CAMELGPT_TRY(keep_string(header, "general.name", &s->name));
   CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));

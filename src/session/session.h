@@ -116,7 +116,6 @@ struct Session {
   ModelMemory memory;
   Tokenizer tokenizer;
   const TokenForm* token_form = &kVocabularyTokens;
-  Buffer<int32_t> end_tokens;                             // tokens that end an answer
   Buffer<char> architecture, name, chat_template, tasks;  // metadata that outlives the header
   ChunkTable chunks;                                      // the tokens of a byte-level model
 

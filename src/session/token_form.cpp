@@ -45,7 +45,8 @@ Status configure(Session* s, const GenerationOptions& options, Sequence* sequenc
   if (options.sampler.dry_multiplier > 0) CAMELGPT_TRY(add_dry_breakers(*s, &sequence->sampler));
   if (!config_of(*s).causal) CAMELGPT_TRY(forbid_control_tokens(*s, &sequence->sampler));
   if (!options.ignore_eos) return {};
-  for (const int32_t token : s->end_tokens) CAMELGPT_TRY(sampler_add_bias(&sequence->sampler, token, -HUGE_VALF));
+  for (const int32_t token : s->tokenizer.end_tokens)
+    CAMELGPT_TRY(sampler_add_bias(&sequence->sampler, token, -HUGE_VALF));
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "tokenize/bpe.h"
 #include "tokenize/chunks.h"
+#include "tokenize/end_tokens.h"
 #include "tokenize/metadata_errors.h"
 #include "tokenize/sentence_text.h"
 #include "tokenize/tokenizer.h"
@@ -240,8 +241,25 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
                              &tokenizer->add_bos));
   CAMELGPT_TRY(read_add_flag(header, "tokenizer.ggml.add_eos_token", adds_eos, tokenizer->eos_token, tokenizer,
                              &tokenizer->add_eos));
-  if (!is_word_piece || !tokenizer->add_eos) return {};
-  return read_id(header, "tokenizer.ggml.seperator_token_id", tokenizer, &tokenizer->eos_token);
+  if (is_word_piece && tokenizer->add_eos) {
+    CAMELGPT_TRY(read_id(header, "tokenizer.ggml.seperator_token_id", tokenizer, &tokenizer->eos_token));
+  }
+  make_control(tokenizer->bos_token, tokenizer);
+  return {};
+}
+
+Status read_end_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
+  for (const int32_t token : {tokenizer->eos_token, tokenizer->eot_token, tokenizer->eom_token}) {
+    CAMELGPT_TRY(end_tokens_add(token, tokenizer));
+  }
+  for (const char* key :
+       {"tokenizer.ggml.fim_pad_token_id", "tokenizer.ggml.fim_rep_token_id", "tokenizer.ggml.fim_sep_token_id"}) {
+    int32_t token = kNoToken;
+    CAMELGPT_TRY(read_id(header, key, tokenizer, &token));
+    CAMELGPT_TRY(end_tokens_add(token, tokenizer));
+  }
+  end_tokens_apply_exceptions(tokenizer);
+  return {};
 }
 
 // Reads a flag; without the key, *flag is unchanged.
@@ -308,6 +326,7 @@ Status read_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(vocabulary_read(header, tokenizer));
   if (has_merges) CAMELGPT_TRY(read_merges(header, tokenizer));
   CAMELGPT_TRY(read_special_ids(header, tokenizer));
+  CAMELGPT_TRY(read_end_tokens(header, tokenizer));
   return read_text_options(header, tokenizer);
 }
 

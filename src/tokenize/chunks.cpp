@@ -79,7 +79,9 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   constexpr std::string_view kAddBos = "tokenizer.ggml.add_bos_token";
   if (gguf_find(header, kAddBos) != nullptr) CAMELGPT_TRY(gguf_get_bool(header, kAddBos, &tokenizer->add_bos));
   tokenizer->chunk_length = static_cast<uint32_t>(length);
-  return {};
+  tokenizer->end_tokens.clear();  // those of the vocabulary that splits words
+  const bool added = tokenizer->end_tokens.push_back(kEndChunk);
+  return added ? Status{} : out_of_memory("the list of end tokens", sizeof kEndChunk);
 }
 
 Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept,

@@ -83,7 +83,6 @@ Status specials_build(Tokenizer* tokenizer) {
   return {};
 }
 
-// The length of the text from `position` up to the next literal range; 0 if control tokens are not parsed.
 size_t SpecialSearch::control_limit(size_t position) {
   if (!parse_control) return 0;
   while (range < literal.size() && literal[range].end <= position) ++range;
@@ -98,6 +97,16 @@ SpecialMatch SpecialSearch::next(size_t start) {
     if (match.length > 0) return {position, match.length, match.token};
   }
   return {text.size(), 0, kNoToken};
+}
+
+bool specials_have_control(const Tokenizer& tokenizer, std::string_view text) {
+  SpecialSearch search = {tokenizer, text, true, {}};
+  for (size_t start = 0; start < text.size();) {
+    const SpecialMatch match = search.next(start);
+    if (tokenizer_is_control(tokenizer, match.token)) return true;
+    start = match.position + match.length;
+  }
+  return false;
 }
 
 }  // namespace camelgpt

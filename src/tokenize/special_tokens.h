@@ -32,8 +32,11 @@ struct SpecialSearch {
   // decrease from call to call.
   SpecialMatch next(size_t start);
 
- private:
+  // Returns how many bytes from `position` on control tokens may match. `position` must not decrease either.
   size_t control_limit(size_t position);
 };
+
+// Whether the text, or a part of it, spells a control token.
+bool specials_have_control(const Tokenizer& tokenizer, std::string_view text);
 
 }  // namespace camelgpt

@@ -73,6 +73,13 @@ size_t skip_trimmed_space(const Tokenizer& tokenizer, int32_t token, std::string
   return std::min(text.find_first_not_of(" \t\n\v\f\r", position), text.size());
 }
 
+// Returns the length of BOS at the beginning of the text, or 0. Files without token types give it that of ordinary
+// text.
+size_t written_bos(const Tokenizer& tokenizer, SpecialSearch* search) {
+  const std::string_view bos = tokenizer_piece(tokenizer, tokenizer.bos_token);
+  return search->text.starts_with(bos) && bos.size() <= search->control_limit(0) ? bos.size() : 0;
+}
+
 Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
               Buffer<int32_t>* tokens) {
   BpeWorkspace workspace;
@@ -90,12 +97,13 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
     }
     return Status{};
   };
-  SpecialSearch search = {tokenizer, text, options.parse_special, options.literal};
-  SpecialMatch special = tokenizer.chunk_length == 0 ? search.next(0) : SpecialMatch{};
-  const bool has_bos = options.is_rendered && special.position == 0 && special.token == tokenizer.bos_token;
-  if (options.add_special && tokenizer.add_bos && !has_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
+  const bool adds_bos = options.add_special && tokenizer.add_bos;
+  if (adds_bos) CAMELGPT_TRY(append_token(tokenizer.bos_token, tokens));
   if (tokenizer.chunk_length != 0) return chunks_encode(tokenizer, text, options.kept, options.chunks, tokens);
-  for (size_t start = 0; start < text.size(); special = search.next(start)) {
+  SpecialSearch search = {tokenizer, text, options.parse_special, options.literal};
+  const size_t begin = adds_bos && options.is_rendered ? written_bos(tokenizer, &search) : 0;
+  SpecialMatch special = search.next(begin);
+  for (size_t start = begin; start < text.size(); special = search.next(start)) {
     CAMELGPT_TRY(encode_plain(text.substr(start, special.position - start)));
     start = special.position + special.length;
     if (special.token == kNoToken) continue;
@@ -117,7 +125,7 @@ uint64_t bytes_of(const Buffer<T>& buffer) {
 uint64_t tokenizer_memory(const Tokenizer& tokenizer) {
   return bytes_of(tokenizer.piece_bytes) + bytes_of(tokenizer.piece_start) + bytes_of(tokenizer.token_type) +
          bytes_of(tokenizer.piece_slots) + bytes_of(tokenizer.merge_slots) + bytes_of(tokenizer.specials) +
-         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap);
+         bytes_of(tokenizer.scores) + bytes_of(tokenizer.charsmap) + bytes_of(tokenizer.end_tokens);
 }
 
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
@@ -149,6 +157,10 @@ bool tokenizer_is_special(const Tokenizer& tokenizer, int32_t token) {
   if (token < 0 || static_cast<uint32_t>(token) >= tokenizer.vocabulary_size) return false;
   return tokenizer_is_control(tokenizer, token) ||
          tokenizer.token_type[static_cast<size_t>(token)] == kTokenUserDefined;
+}
+
+bool tokenizer_ends_answer(const Tokenizer& tokenizer, int32_t token) {
+  return std::find(tokenizer.end_tokens.begin(), tokenizer.end_tokens.end(), token) != tokenizer.end_tokens.end();
 }
 
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text) {

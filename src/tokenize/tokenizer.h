@@ -75,6 +75,7 @@ struct Tokenizer {
   Buffer<char> piece_bytes;      // [sum of lengths] decoded bytes of all tokens, concatenated
   Buffer<uint32_t> piece_start;  // [vocabulary_size + 1] offset of each token in piece_bytes
   Buffer<uint8_t> token_type;    // [vocabulary_size] kTokenNormal to kTokenByte
+  Buffer<int32_t> end_tokens;    // tokens that end an answer
 
   // --- implementation tables ---
   Buffer<uint32_t> piece_slots;      // [power of two] hash table from bytes to tokens, see vocabulary.h
@@ -121,6 +122,9 @@ bool tokenizer_is_control(const Tokenizer& tokenizer, int32_t token);
 
 // Whether a text is cut at the token where it is written out: a control, unknown or user-defined token.
 bool tokenizer_is_special(const Tokenizer& tokenizer, int32_t token);
+
+// Whether the token ends an answer.
+bool tokenizer_ends_answer(const Tokenizer& tokenizer, int32_t token);
 
 // Returns the token whose decoded bytes are `text`, or kNoToken. A special token wins over a normal one.
 int32_t tokenizer_find(const Tokenizer& tokenizer, std::string_view text);

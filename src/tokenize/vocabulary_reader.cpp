@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tokenize/end_tokens.h"
 #include "tokenize/metadata_errors.h"
 #include "tokenize/special_tokens.h"
 #include "tokenize/vocabulary.h"
@@ -241,6 +242,7 @@ Status vocabulary_read(const GgufHeader& header, Tokenizer* tokenizer) {
   }
   tokenizer->vocabulary_size = static_cast<uint32_t>(tokens->count);
   CAMELGPT_TRY(read_types(header, *tokens, tokenizer));
+  CAMELGPT_TRY(end_tokens_find(header, *tokens, tokenizer));
   CAMELGPT_TRY(read_pieces(header, *tokens, tokenizer));
   fill_byte_tokens(tokenizer);
   if (has_scores(*tokenizer)) CAMELGPT_TRY(read_scores(header, tokenizer));

@@ -39,6 +39,17 @@ struct SentencePieceWriter : VocabularyWriter {
   }
 };
 
+TEST_CASE("sentencepiece does not merge text into an end token") {
+  SentencePieceWriter writer;
+  writer.extra.add("tokenizer.ggml.add_space_prefix", false);
+  writer.extra.add("tokenizer.ggml.add_bos_token", false);
+  for (const char* piece : {"<", "E", "O", "T", ">", "<E", "OT", "OT>"}) writer.add(piece, -1);
+  const int32_t end = writer.add("<EOT>", -1);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode(tokenizer, "<EOT>") == std::vector{end});
+  CHECK(encode_to_pieces(tokenizer, "<EOT>", {.parse_special = false}) == "<E|OT>");
+}
+
 TEST_CASE("sentencepiece merges the highest score first, then from left to right") {
   SentencePieceWriter writer;
   writer.extra.add("tokenizer.ggml.add_space_prefix", false);

@@ -107,17 +107,34 @@ TEST_CASE("control tokens do not match where they touch a literal range") {
   CHECK(encode(tokenizer, "\n\n", {.literal = std::vector<TextRange>{{0, 2}}}) == std::vector<int32_t>{lines});
 }
 
-TEST_CASE("a rendered chat gets one BOS and no EOS") {
+TEST_CASE("a rendered chat gets one BOS and no EOS, whatever the type of BOS") {
+  for (const int32_t type : {kTokenControl, kTokenUserDefined, kTokenNormal}) {
+    VocabularyWriter writer;
+    const int32_t begin = writer.add_written("<s>", type);
+    writer.extra.add("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(begin));
+    writer.extra.add("tokenizer.ggml.eos_token_id", uint32_t{0});
+    writer.extra.add("tokenizer.ggml.add_bos_token", true);
+    writer.extra.add("tokenizer.ggml.add_eos_token", true);
+    const Tokenizer tokenizer = writer.build();
+    CHECK(encode(tokenizer, "a", {.is_rendered = true}) == std::vector<int32_t>{begin, 'a'});
+    CHECK(encode(tokenizer, "<s>a", {.is_rendered = true}) == std::vector<int32_t>{begin, 'a'});
+    CHECK(encode(tokenizer, "<s>", {.is_rendered = true}) == std::vector<int32_t>{begin});
+    CHECK(encode(tokenizer, "", {.is_rendered = true}) == std::vector<int32_t>{begin});
+    // A content that spells BOS is text.
+    CHECK(encode(tokenizer, "<s>a", {.is_rendered = true, .literal = std::vector<TextRange>{{0, 3}}}) ==
+          std::vector<int32_t>{begin, '<', 's', '>', 'a'});
+  }
+}
+
+TEST_CASE("whether a text spells a control token") {
   VocabularyWriter writer;
-  const int32_t begin = writer.add_written("<s>", kTokenControl);
-  writer.extra.add("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(begin));
-  writer.extra.add("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(begin));
-  writer.extra.add("tokenizer.ggml.add_bos_token", true);
-  writer.extra.add("tokenizer.ggml.add_eos_token", true);
+  writer.add_written("<a>", kTokenControl);
+  writer.add_written("<b>", kTokenUserDefined);
   const Tokenizer tokenizer = writer.build();
-  CHECK(encode(tokenizer, "a", {.is_rendered = true}) == std::vector<int32_t>{begin, 'a'});
-  CHECK(encode(tokenizer, "<s>a", {.is_rendered = true}) == std::vector<int32_t>{begin, 'a'});
-  CHECK(encode(tokenizer, "<s>a") == std::vector<int32_t>{begin, begin, 'a', begin});
+  CHECK(specials_have_control(tokenizer, "<a>"));
+  CHECK(specials_have_control(tokenizer, "\n<b><a>x"));
+  CHECK(!specials_have_control(tokenizer, "<b><a"));
+  CHECK(!specials_have_control(tokenizer, ""));
 }
 
 }  // namespace
