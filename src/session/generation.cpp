@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "session/session.h"
+#include "tokenize/special_tokens.h"
 
 namespace camelgpt {
 namespace {
@@ -133,14 +134,15 @@ Status prefill(Session* s, Sequence* q, uint32_t budget, ActivityProgress* progr
   return {};
 }
 
-// Detokenizes a chosen token into new_text.
-Status append_new_text(Session* s, Sequence* q, int32_t token) {
-  q->new_text.clear();
-  if (s->token_form->is_control(*s, token)) return {};
+// Shows the text of a chosen token. That of a control token is not shown, only matched with stop strings.
+Status show_token(Session* s, Sequence* q, int32_t token, bool* found) {
   std::string_view piece = s->token_form->piece(*s, token);
+  if (s->token_form->is_control(*s, token)) return stop_strings_put_hidden(&q->stops, piece, &q->text, found);
   // The answer of a masked model stands alone: it does not begin with the space that separates words.
   if (!config_of(*s).causal && q->generation.generated == 1 && piece.starts_with(' ')) piece.remove_prefix(1);
-  return q->detokenizer.put(piece, &q->new_text);
+  q->new_text.clear();
+  CAMELGPT_TRY(q->detokenizer.put(piece, &q->new_text));
+  return show_new_text(q, found);
 }
 
 Status step(Session* s, Sequence* q, ActivityProgress* progress) {
@@ -156,17 +158,12 @@ Status step(Session* s, Sequence* q, ActivityProgress* progress) {
   }
   progress->processed = 1;
   if (is_end_token(*s, token) && !g.options.ignore_eos) return finish_text(q, FinishReason::kStop);
-  // A control token is not part of the text, so a stop string that spells it is compared with the token.
-  if (s->token_form->is_control(*s, token) && stop_strings_has(q->stops, s->token_form->piece(*s, token))) {
-    return finish_text(q, FinishReason::kStop);
-  }
   s->token_form->accept(q, token);
   extend_history(q, token);
   ++g.generated;
   g.answer_bytes += s->token_form->bytes(*s, {&token, 1});
-  CAMELGPT_TRY(append_new_text(s, q, token));
   bool found = false;
-  CAMELGPT_TRY(show_new_text(q, &found));
+  CAMELGPT_TRY(show_token(s, q, token, &found));
   if (found) {
     g.step.finish = FinishReason::kStop;
     return {};
@@ -216,7 +213,9 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   Sequence prepared;
   sampler_share(s->memory.sampler, &prepared.sampler);
   CAMELGPT_TRY(configure_generation(s, request.options, &prepared));
-  for (const std::string_view stop : request.stop_strings) CAMELGPT_TRY(stop_strings_add(&prepared.stops, stop));
+  for (const std::string_view stop : request.stop_strings) {
+    CAMELGPT_TRY(stop_strings_add(&prepared.stops, stop, specials_have_control(s->tokenizer, stop)));
+  }
   for (const LogitBias& each : request.logit_bias) {
     CAMELGPT_TRY(s->token_form->add_bias(&prepared, each.token, each.bias));
   }

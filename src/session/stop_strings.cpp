@@ -12,11 +12,29 @@
 namespace camelgpt {
 namespace {
 
+void clear_held(StopStrings* stops) {
+  stops->held.clear();
+  stops->is_hidden.clear();
+}
+
 // After a failure the text is lost, so the held text is dropped as well.
 Status append_or_forget(StopStrings* stops, const char* text, size_t size, Buffer<char>* out) {
   if (out->append(text, size)) return Status();
-  stops->held.clear();
+  clear_held(stops);
   return out_of_memory("the text", out->size() + size);
+}
+
+// Appends the first `size` held bytes except for hidden ones.
+Status show_held(StopStrings* stops, size_t size, Buffer<char>* out) {
+  for (size_t begin = 0; begin < size;) {
+    size_t end = begin;
+    while (end < size && stops->is_hidden[end] == stops->is_hidden[begin]) ++end;
+    if (stops->is_hidden[begin] == 0) {
+      CAMELGPT_TRY(append_or_forget(stops, stops->held.data() + begin, end - begin, out));
+    }
+    begin = end;
+  }
+  return Status();
 }
 
 // Given that the text ends with the first `matched` bytes of `stop` (not all of them), returns how many of its first
@@ -26,18 +44,62 @@ uint32_t match_byte(const char* stop, const uint16_t* borders, uint32_t matched,
   return stop[matched] == byte ? matched + 1 : 0;
 }
 
-// Matches one more byte of text against all stop strings. Returns the length of the longest that is complete, or 0.
-uint32_t match_all(StopStrings* stops, char byte) {
-  uint32_t complete = 0;
+// Returns where the last `length` bytes that stop string `index` sees begin in the first `end` bytes of `held`.
+size_t start_of(const StopStrings& stops, size_t index, uint32_t length, size_t end) {
+  if (stops.sees_hidden[index] != 0) return end - length;
+  while (length > 0) length -= stops.is_hidden[--end] == 0 ? 1 : 0;
+  return end;
+}
+
+// Matches held byte `at` against all stop strings. Returns where the longest that is complete begins in `held`, or
+// SIZE_MAX.
+size_t match_all(StopStrings* stops, size_t at) {
+  size_t first = SIZE_MAX;
   uint32_t start = 0;
   for (size_t i = 0; i < stops->ends.size(); ++i) {
     uint32_t& matched = stops->matched[i];
     const uint32_t length = stops->ends[i] - start;
-    matched = match_byte(stops->bytes.data() + start, stops->borders.data() + start, matched, byte);
-    if (matched == length) complete = std::max(complete, length);
+    if (stops->is_hidden[at] == 0 || stops->sees_hidden[i] != 0) {
+      matched = match_byte(stops->bytes.data() + start, stops->borders.data() + start, matched, stops->held[at]);
+      if (matched == length) first = std::min(first, start_of(*stops, i, length, at + 1));
+    }
     start = stops->ends[i];
   }
-  return complete;
+  return first;
+}
+
+Status put(StopStrings* stops, std::string_view text, bool is_hidden, Buffer<char>* out, bool* found) {
+  const size_t held_before = stops->held.size();
+  // A partial match is always held, so there is none if nothing is held: clearing `held` starts a new text.
+  if (held_before == 0) {
+    std::fill(stops->matched.begin(), stops->matched.end(), 0u);
+    stops->is_hidden.clear();
+  }
+  const size_t size = held_before + text.size();
+  if (!stops->held.append(text.data(), text.size()) || !stops->is_hidden.resize(size)) {
+    clear_held(stops);
+    return out_of_memory("the text", size);
+  }
+  std::fill(stops->is_hidden.begin() + held_before, stops->is_hidden.end(), is_hidden ? uint8_t{1} : uint8_t{0});
+  for (size_t at = held_before; at < size; ++at) {
+    const size_t first = match_all(stops, at);
+    if (first == SIZE_MAX) continue;
+    CAMELGPT_TRY(show_held(stops, first, out));
+    clear_held(stops);
+    *found = true;
+    return Status();
+  }
+
+  size_t kept_from = size;
+  for (size_t i = 0; i < stops->matched.size(); ++i) {
+    kept_from = std::min(kept_from, start_of(*stops, i, stops->matched[i], size));
+  }
+  CAMELGPT_TRY(show_held(stops, kept_from, out));
+  std::copy(stops->held.begin() + kept_from, stops->held.end(), stops->held.begin());
+  std::copy(stops->is_hidden.begin() + kept_from, stops->is_hidden.end(), stops->is_hidden.begin());
+  stops->held.shrink(size - kept_from);
+  stops->is_hidden.shrink(size - kept_from);
+  return Status();
 }
 
 }  // namespace
@@ -46,11 +108,12 @@ void stop_strings_clear(StopStrings* stops) {
   stops->bytes.clear();
   stops->borders.clear();
   stops->ends.clear();
+  stops->sees_hidden.clear();
   stops->matched.clear();
-  stops->held.clear();
+  clear_held(stops);
 }
 
-Status stop_strings_add(StopStrings* stops, std::string_view text) {
+Status stop_strings_add(StopStrings* stops, std::string_view text, bool sees_hidden) {
   const Status unusable = make_error(ErrorCode::kBadOption, "A stop string cannot be used.");
   if (text.empty()) return with_found(with_expected(unusable, "at least one character"), "an empty string");
   if (text.size() > kMaxStopStringBytes) {
@@ -70,8 +133,9 @@ Status stop_strings_add(StopStrings* stops, std::string_view text) {
   const size_t strings = stops->ends.size() + 1;
   // Allocates everything first, so that a failure leaves the stop strings unchanged.
   if (!stops->bytes.reserve(size) || !stops->borders.reserve(size) || !stops->ends.reserve(strings) ||
-      !stops->matched.reserve(strings) || !stops->bytes.append(text.data(), text.size()) ||
-      !stops->borders.resize(size) || !stops->ends.push_back(static_cast<uint32_t>(size)) ||
+      !stops->sees_hidden.reserve(strings) || !stops->matched.reserve(strings) ||
+      !stops->bytes.append(text.data(), text.size()) || !stops->borders.resize(size) ||
+      !stops->ends.push_back(static_cast<uint32_t>(size)) || !stops->sees_hidden.push_back(sees_hidden ? 1 : 0) ||
       !stops->matched.push_back(0)) {
     return out_of_memory("the stop strings", size * (sizeof(char) + sizeof(uint16_t)));
   }
@@ -82,47 +146,22 @@ Status stop_strings_add(StopStrings* stops, std::string_view text) {
   return Status();
 }
 
-bool stop_strings_has(const StopStrings& stops, std::string_view text) {
-  uint32_t start = 0;
-  for (const uint32_t end : stops.ends) {
-    if (std::string_view{stops.bytes.data() + start, end - start} == text) return true;
-    start = end;
-  }
-  return false;
-}
-
 Status stop_strings_put(StopStrings* stops, std::string_view text, Buffer<char>* out, bool* found) {
   *found = false;
   if (stops->ends.empty()) return append_or_forget(stops, text.data(), text.size(), out);
+  return put(stops, text, false, out, found);
+}
 
-  const size_t held_before = stops->held.size();
-  // A partial match is always held, so there is none if nothing is held: clearing `held` starts a new text.
-  if (held_before == 0) std::fill(stops->matched.begin(), stops->matched.end(), 0u);
-  if (!stops->held.append(text.data(), text.size())) {
-    stops->held.clear();
-    return out_of_memory("the text", held_before + text.size());
-  }
-  for (size_t i = 0; i < text.size(); ++i) {
-    const uint32_t complete = match_all(stops, text[i]);
-    if (complete == 0) continue;
-    CAMELGPT_TRY(append_or_forget(stops, stops->held.data(), held_before + i + 1 - complete, out));
-    stops->held.clear();
-    *found = true;
-    return Status();
-  }
-
-  size_t kept = 0;
-  for (const uint32_t matched : stops->matched) kept = std::max<size_t>(kept, matched);
-  const size_t shown = stops->held.size() - kept;
-  CAMELGPT_TRY(append_or_forget(stops, stops->held.data(), shown, out));
-  std::copy(stops->held.begin() + shown, stops->held.end(), stops->held.begin());
-  stops->held.shrink(kept);
-  return Status();
+Status stop_strings_put_hidden(StopStrings* stops, std::string_view text, Buffer<char>* out, bool* found) {
+  *found = false;
+  const auto sees = [](uint8_t flag) { return flag != 0; };
+  if (std::none_of(stops->sees_hidden.begin(), stops->sees_hidden.end(), sees)) return Status();
+  return put(stops, text, true, out, found);
 }
 
 Status stop_strings_finish(StopStrings* stops, Buffer<char>* out) {
-  CAMELGPT_TRY(append_or_forget(stops, stops->held.data(), stops->held.size(), out));
-  stops->held.clear();
+  CAMELGPT_TRY(show_held(stops, stops->held.size(), out));
+  clear_held(stops);
   return Status();
 }
 

@@ -257,3 +257,41 @@ TEST_CASE("a stop string that is empty, too long, not UTF-8 or one too many is r
   CHECK(std::string(status.expected) == "at most 64");
   CHECK(std::string(status.found) == "65");
 }
+
+TEST_CASE("hidden text completes a stop string that spells it, and is never shown") {
+  Fixture fixture({});
+  REQUIRE(stop_strings_add(&fixture.stops, "\n<end>", true).ok());
+  REQUIRE(stop_strings_add(&fixture.stops, "ab").ok());
+  const auto put_hidden = [&](std::string_view piece) {
+    const size_t before = fixture.out.size();
+    REQUIRE(stop_strings_put_hidden(&fixture.stops, piece, &fixture.out, &fixture.found).ok());
+    return std::string(fixture.out.data() + before, fixture.out.size() - before);
+  };
+  CHECK(fixture.put("x\n") == "x");
+  CHECK(put_hidden("<other>") == "\n");
+  CHECK(!fixture.found);
+  CHECK(fixture.put("y\n") == "y");
+  CHECK(put_hidden("<end>").empty());
+  CHECK(fixture.found);
+  // The other stop string is matched in the visible text, as if there were no hidden one.
+  CHECK(fixture.put("ya") == "y");
+  CHECK(put_hidden("<end>").empty());
+  CHECK(!fixture.found);
+  CHECK(fixture.put("b").empty());
+  CHECK(fixture.found);
+  CHECK(fixture.put("za") == "z");
+  CHECK(put_hidden("<end>").empty());
+  CHECK(fixture.put("c") == "ac");
+  CHECK(fixture.put("a").empty());
+  CHECK(put_hidden("<end>").empty());
+  CHECK(fixture.finish() == "a");
+}
+
+TEST_CASE("hidden text is ignored if no stop string spells it") {
+  Fixture fixture({"<end>", "ab"});
+  CHECK(fixture.put("a").empty());
+  REQUIRE(stop_strings_put_hidden(&fixture.stops, "<end>", &fixture.out, &fixture.found).ok());
+  CHECK(!fixture.found);
+  CHECK(fixture.put("b").empty());
+  CHECK(fixture.found);
+}
