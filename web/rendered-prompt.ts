@@ -8,3 +8,15 @@ export interface RenderedPrompt {
    */
   literal: readonly (readonly [start: number, end: number])[];
 }
+
+/** Joins the text of a template and the contents that fill it. */
+export function joinPrompt(parts: readonly (string | { content: string })[]): RenderedPrompt {
+  let text = "";
+  const literal: [number, number][] = [];
+  for (const part of parts) {
+    const start = text.length;
+    text += typeof part === "string" ? part : part.content;
+    if (typeof part !== "string" && part.content) literal.push([start, text.length]);
+  }
+  return { text, literal };
+}

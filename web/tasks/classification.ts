@@ -2,6 +2,7 @@
 import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, excerpt, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
+import { joinPrompt, type RenderedPrompt } from "../rendered-prompt.js";
 import type { Classification } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { ClassifyParams } from "./params.js";
@@ -23,18 +24,10 @@ export async function classify(
   throwIfAborted(signal);
   const { kind, maskToken } = engine.modelInfo();
   const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
-  const [before = "", after] = splitOnce(
-    // A function as the replacement, because "$&" in a replacement string has a special meaning.
-    pattern.replace("{labels}", () => labels.join(", ")),
-    "{text}",
+  const prompt = engine.tokenizeRendered(
+    fillTemplate(pattern, { "{labels}": labels.join(", "), "{text}": text }),
+    false,
   );
-  const prompt =
-    after === undefined
-      ? engine.tokenize(before, true, true)
-      : engine.tokenizeRendered(
-          { text: before + text + after, literal: [[before.length, before.length + text.length]] },
-          false,
-        );
   const pace = pacer();
   const meanLogprobs: number[] = [];
   let maskCount = 0; // number of masks after the prompt in the last evaluation
@@ -69,9 +62,16 @@ export async function classify(
   return { label: candidates[0]?.text ?? "", candidates };
 }
 
-function splitOnce(text: string, separator: string): [string, string?] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+/** Replaces the first occurrence of each name by its content. */
+function fillTemplate(template: string, contents: Readonly<Record<string, string>>): RenderedPrompt {
+  const remaining = new Map(Object.entries(contents));
+  return joinPrompt(
+    template.split(/(\{labels\}|\{text\})/).map((part) => {
+      const content = remaining.get(part);
+      remaining.delete(part);
+      return content === undefined ? part : { content };
+    }),
+  );
 }
 
 async function causalLogprobs(

@@ -2,6 +2,7 @@
 import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
+import { joinPrompt } from "../rendered-prompt.js";
 import type { Candidate, FilledMasks } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { FillParams } from "./params.js";
@@ -13,8 +14,8 @@ export async function fillMasks(
   signal: AbortSignal | undefined,
 ): Promise<FilledMasks> {
   throwIfAborted(signal);
-  const tokens = engine.tokenize(text, true, true);
   const { maskToken } = engine.modelInfo();
+  const tokens = tokenizeAroundMasks(engine, text, maskToken);
   const positions = tokens.flatMap((token, position) => (token === maskToken ? [position] : []));
   if (positions.length === 0) {
     throw new CamelGPTError("bad-input", "The text has no mask.", {
@@ -41,4 +42,12 @@ export async function fillMasks(
   engine.fill(tokens, steps);
   await runActivity(engine, signal);
   return { candidates: masks[0] ?? [], masks, text: engine.detokenize(engine.filled(), false).trim() };
+}
+
+/** Only masks are read as special tokens: the rest of the text is content. */
+function tokenizeAroundMasks(engine: Engine, text: string, maskToken: number | null): number[] {
+  const mask = maskToken === null ? "" : engine.piece(maskToken);
+  if (!mask) return engine.tokenize(text, true, false);
+  const contents = text.split(mask).map((content) => ({ content }));
+  return engine.tokenizeRendered(joinPrompt(contents.flatMap((content) => [mask, content]).slice(1)), false);
 }
