@@ -15,7 +15,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kStablelmArchitecture, &kOlmo2Architecture,    &kGraniteArchitecture,  &kChatglmArchitecture,
     &kSmollm3Architecture,  &kQwen2MoeArchitecture, &kQwen3MoeArchitecture, &kOlmoeArchitecture,
     &kLfm2Architecture,     &kMinicpmArchitecture,  &kBertArchitecture,     &kNomicBertArchitecture,
-    &kCamelGptArchitecture, &kStlmArchitecture,
+    &kCamelGptArchitecture, &kStlmArchitecture,     &kOpenElmArchitecture,
 };
 
 // The names of all architectures, for messages.

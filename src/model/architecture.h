@@ -18,7 +18,6 @@ struct DecoderTensors {
                              // embedding; token types; if the model has a head, mlm_dense, mlm_norm and mlm_output
   bool experts = false;      // if the metadata declare any (model/experts.h)
   bool short_convs = false;  // in layers without key/value heads (model/short_conv.h)
-  const char* rope_factors = "rope_freqs.weight";  // used if the file has it
   const char* output_norm = "output_norm.weight";
 };
 
@@ -67,6 +66,7 @@ extern const Architecture kNomicBertArchitecture;
 extern const Architecture kCamelGptArchitecture;
 extern const Architecture kLfm2Architecture;
 extern const Architecture kMinicpmArchitecture;
+extern const Architecture kOpenElmArchitecture;
 extern const Architecture kStlmArchitecture;
 
 }  // namespace camelgpt

@@ -24,6 +24,24 @@ struct Key {
   std::string_view view() const { return {text, size}; }
 };
 
+constexpr char kHeadsKey[] = "attention.head_count", kKvHeadsKey[] = "attention.head_count_kv";
+constexpr char kFfnKey[] = "feed_forward_length";
+
+// Older files have scale_linear instead of scaling.factor. 0 means that nothing is scaled.
+Status read_rope_factor(const ConfigReader& reader, ModelConfig* config) {
+  const char* name = reader.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
+  if (!reader.has(name)) return {};
+  double factor = 0;
+  CAMELGPT_TRY(gguf_get_f64(reader.header, Key(reader.architecture, name).view(), &factor));
+  if (factor == 0) return {};
+  float checked = 1;
+  CAMELGPT_TRY(reader.positive(name, &checked));
+  config->rope_position_scale = 1.0f / checked;
+  if (std::isfinite(config->rope_position_scale)) return {};
+  const Status status = make_error(ErrorCode::kBadMetadata, "The value of %s is too small.", name);
+  return with_found(with_expected(status, "0, or a factor with a finite reciprocal"), "%g", factor);
+}
+
 Status read_rope(const ConfigReader& reader, ModelConfig* config) {
   config->rope_rotated = config->head_width;
   CAMELGPT_TRY(reader.optional_count("rope.dimension_count", kMaxWidth, &config->rope_rotated));
@@ -34,19 +52,22 @@ Status read_rope(const ConfigReader& reader, ModelConfig* config) {
     return with_found(status, "%u", config->rope_rotated);
   }
   CAMELGPT_TRY(reader.optional_positive("rope.freq_base", &config->rope_base));
-  if (!reader.has("rope.scaling.type")) return {};
-  std::string_view type;
-  CAMELGPT_TRY(gguf_get_string(reader.header, Key(reader.architecture, "rope.scaling.type").view(), &type));
+  config->rope_original_context = config->context_length;
+  CAMELGPT_TRY(
+      reader.optional_count("rope.scaling.original_context_length", kMaxContext, &config->rope_original_context));
+  CAMELGPT_TRY(reader.optional_positive("rope.scaling.attn_factor", &config->rope_magnitude));
+  std::string_view type = "linear";
+  if (reader.has("rope.scaling.type"))
+    CAMELGPT_TRY(gguf_get_string(reader.header, Key(reader.architecture, "rope.scaling.type").view(), &type));
   if (type == "none") return {};
-  if (type != "linear") {
+  config->rope_yarn = type == "yarn";
+  config->rope_factor_sets = config->rope_factor_sets || type == "longrope";
+  if (type != "linear" && type != "yarn" && type != "longrope") {
     Status status = make_error(ErrorCode::kUnsupportedArchitecture, "This kind of rope scaling is not supported.");
-    status = with_expected(status, "none, linear, or Llama 3's rope_freqs tensor");
-    return with_found(status, "%.*s", static_cast<int>(type.size()), type.data());
+    status = with_expected(status, "none, linear, yarn, longrope, or Llama 3's rope_freqs tensor");
+    return with_found(status, "%.*s", static_cast<int>(std::min<size_t>(type.size(), 64)), type.data());
   }
-  float factor = 1;
-  CAMELGPT_TRY(reader.positive("rope.scaling.factor", &factor));
-  config->rope_position_scale = 1.0f / factor;
-  return {};
+  return read_rope_factor(reader, config);
 }
 
 Status read_activation(const ConfigReader& reader, ModelConfig* config) {
@@ -84,33 +105,34 @@ Status read_pooling(const ConfigReader& reader, ModelConfig* config) {
   return {};
 }
 
-// One number for all layers, or an array with one for each layer: all equal, except for 0 in layers with a short
-// convolution.
-Status read_kv_heads(const ConfigReader& reader, ModelConfig* config) {
-  const Key key(reader.architecture, "attention.head_count_kv");
-  const GgufEntry* entry = gguf_find(reader.header, key.view());
-  config->kv_heads = config->heads;
-  if (entry == nullptr || entry->type != GgufType::kArray) {
-    return reader.optional_count("attention.head_count_kv", kMaxWidth, &config->kv_heads);
-  }
-  const bool numbers = entry->element_type != GgufType::kString && entry->count == config->layers;
-  int64_t heads = 0, different = 0;
-  for (uint64_t l = 0; numbers && l < entry->count; ++l) {
-    const int64_t here = gguf_integer_at(reader.header, *entry, l);
-    if (here == 0 && config->conv_length != 0) {
-      ++config->conv_layers;
-    } else {
-      different += heads != 0 && here != heads;
-      heads = here;
+// Reads the heads and neurons of all layers. Layers without key/value heads have a short convolution.
+Status read_layers(const ConfigReader& reader, ModelConfig* config) {
+  ModelConfig& c = *config;
+  const uint32_t blocks = c.layers / c.block_repeat;
+  CAMELGPT_TRY(reader.counts(kFfnKey, blocks, 1, kMaxWidth, &c.ffn));
+  CAMELGPT_TRY(reader.counts(kHeadsKey, blocks, 1, kMaxWidth, &c.heads));
+  c.kv_heads = c.heads;
+  if (reader.has(kKvHeadsKey))
+    CAMELGPT_TRY(reader.counts(kKvHeadsKey, blocks, c.conv_length != 0 ? 0 : 1, kMaxWidth, &c.kv_heads));
+  for (uint32_t block = 0; block < blocks; ++block) {
+    const LayerCounts counts = read_layer_counts(reader, c, block);
+    c.ffn_differs |= counts.ffn != c.ffn;
+    if (counts.kv_heads == 0) {
+      c.conv_layers += c.block_repeat;
+      continue;
     }
+    if (counts.heads % counts.kv_heads != 0) {
+      Status status = make_error(ErrorCode::kBadMetadata,
+                                 "The number of query heads is not a multiple of the number of key/value heads.");
+      status = with_expected(status, "attention.head_count a multiple of attention.head_count_kv");
+      return with_found(status, "%u and %u in layer %u", counts.heads, counts.kv_heads, block);
+    }
+    c.all_kv_heads += counts.kv_heads * c.block_repeat;
+    c.max_group = std::max(c.max_group, counts.heads / counts.kv_heads);
   }
-  if (!numbers || different != 0 || heads < 1 || heads > kMaxWidth) {
-    Status status = make_error(ErrorCode::kUnsupportedArchitecture,
-                               "Key/value heads that differ from layer to layer are not supported.");
-    return with_expected(status, "%s one number, or the same for each of %u layers", key.text, config->layers);
-  }
-  config->kv_heads = static_cast<uint32_t>(heads);
-  return {};
+  if (c.all_kv_heads != 0) return {};
+  const Status status = make_error(ErrorCode::kUnsupportedArchitecture, "No layer of the model has attention.");
+  return with_expected(status, "%s above 0 in a layer", kKvHeadsKey);
 }
 
 // Weights that layers share (Liu et al. 2024, "MobileLLM"; Hillier et al. 2024, "Super Tiny Language Models").
@@ -147,6 +169,44 @@ Status ConfigReader::optional_count(const char* name, uint32_t limit, uint32_t* 
   return has(name) ? count(name, limit, value) : Status{};
 }
 
+Status ConfigReader::counts(const char* name, uint32_t layers, uint32_t minimum, uint32_t maximum,
+                            uint32_t* most) const {
+  const Key key(architecture, name);
+  const GgufEntry* entry = gguf_find(header, key.view());
+  if (entry == nullptr || entry->type != GgufType::kArray) {
+    uint64_t value = 0;
+    CAMELGPT_TRY(gguf_get_u64(header, key.view(), minimum, maximum, &value));
+    *most = static_cast<uint32_t>(value);
+    return {};
+  }
+  const GgufType element = entry->element_type;
+  const bool whole = element != GgufType::kString && element != GgufType::kBool && element != GgufType::kF32 &&
+                     element != GgufType::kF64;
+  if (!whole || entry->count != layers) {
+    Status status = make_error(ErrorCode::kBadMetadata, "The array %s does not fit the number of layers.", key.text);
+    status = with_expected(status, "a whole number for each of %u layers", layers);
+    return whole ? with_found(status, "an array of length %llu", static_cast<unsigned long long>(entry->count))
+                 : with_found(status, "an array of another type");
+  }
+  *most = 0;
+  for (uint32_t l = 0; l < layers; ++l) {
+    const int64_t value = gguf_integer_at(header, *entry, l);
+    if (value < minimum || value > maximum) {
+      Status status = make_error(ErrorCode::kBadMetadata, "The value of %s for layer %u is impossible.", key.text, l);
+      status = with_expected(status, "%u to %u", minimum, maximum);
+      return with_found(status, "%lld", static_cast<long long>(value));
+    }
+    *most = std::max(*most, static_cast<uint32_t>(value));
+  }
+  return {};
+}
+
+uint32_t ConfigReader::count_at(const char* name, uint32_t layer, uint32_t otherwise) const {
+  const GgufEntry* entry = gguf_find(header, Key(architecture, name).view());
+  if (entry == nullptr) return otherwise;
+  return static_cast<uint32_t>(gguf_integer_at(header, *entry, entry->type == GgufType::kArray ? layer : 0));
+}
+
 Status ConfigReader::positive(const char* name, float* value) const {
   double wide = 0;
   const Key key(architecture, name);
@@ -164,21 +224,20 @@ Status ConfigReader::optional_positive(const char* name, float* value) const {
   return has(name) ? positive(name, value) : Status{};
 }
 
+LayerCounts read_layer_counts(const ConfigReader& reader, const ModelConfig& config, uint32_t block) {
+  const uint32_t heads = reader.count_at(kHeadsKey, block, config.heads);
+  // With experts, the width of one may come from another key.
+  const uint32_t ffn = config.experts != 0 ? config.ffn : reader.count_at(kFfnKey, block, config.ffn);
+  return {heads, reader.count_at(kKvHeadsKey, block, heads), ffn};
+}
+
 Status read_decoder_config(const ConfigReader& reader, ModelConfig* config) {
   CAMELGPT_TRY(reader.count("block_count", kMaxLayers, &config->layers));
   CAMELGPT_TRY(read_sharing(reader, config));
   CAMELGPT_TRY(reader.count("embedding_length", kMaxWidth, &config->hidden));
-  CAMELGPT_TRY(reader.count("feed_forward_length", kMaxWidth, &config->ffn));
   CAMELGPT_TRY(reader.count("context_length", kMaxContext, &config->context_length));
-  CAMELGPT_TRY(reader.count("attention.head_count", kMaxWidth, &config->heads));
-  CAMELGPT_TRY(read_kv_heads(reader, config));
-  if (config->heads % config->kv_heads != 0) {
-    Status status = make_error(ErrorCode::kBadMetadata,
-                               "The number of query heads is not a multiple of the number of key/value heads.");
-    status = with_expected(status, "attention.head_count a multiple of attention.head_count_kv");
-    return with_found(status, "%u and %u", config->heads, config->kv_heads);
-  }
-  config->head_width = config->hidden / config->heads;
+  CAMELGPT_TRY(read_layers(reader, config));
+  config->head_width = config->hidden / read_layer_counts(reader, *config, 0).heads;
   CAMELGPT_TRY(reader.optional_count("attention.key_length", kMaxWidth, &config->head_width));
   uint32_t value_width = config->head_width;
   CAMELGPT_TRY(reader.optional_count("attention.value_length", kMaxWidth, &value_width));

@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "model/experts.h"
@@ -105,43 +106,44 @@ void norm_heads(const Pass& pass, const Norm& norm, Range heads, uint32_t tokens
 // Computes keys and values of one layer before rotation. The slice counts the heads of keys, then those of values.
 void project_keys_and_values(const Pass& pass, const DecoderLayer& layer, Range slice, const Activations& input) {
   const ModelConfig& c = pass.config;
-  const uint32_t kv_width = c.kv_heads * c.head_width;
-  const Range heads = slice_within(slice, 0, c.kv_heads), keys = rows_of(c, heads);
+  const uint32_t kv_heads = layer.counts.kv_heads, kv_width = kv_heads * c.head_width;
+  const Range heads = slice_within(slice, 0, kv_heads), keys = rows_of(c, heads);
   linear_slice(layer.key, keys, input, pass.w->key.data(), kv_width);
   norm_heads(pass, layer.key_norm, heads, input.tokens, pass.w->key.data(), kv_width);
-  const Range values = rows_of(c, slice_within(slice, c.kv_heads, c.kv_heads));
+  const Range values = rows_of(c, slice_within(slice, kv_heads, kv_heads));
   linear_slice(layer.value, values, input, pass.w->value.data(), kv_width);
 }
 
 // Rotates the keys and stores keys and values in the caches.
-void store_keys_and_values(const Pass& pass, uint32_t index, Range slice, TokenRows rows) {
+void store_keys_and_values(const Pass& pass, const DecoderLayer& layer, uint32_t index, Range slice, TokenRows rows) {
   const ModelConfig& c = pass.config;
-  const size_t kv_width = static_cast<size_t>(c.kv_heads) * c.head_width;
+  const uint32_t kv_heads = layer.counts.kv_heads;
+  const size_t kv_width = static_cast<size_t>(kv_heads) * c.head_width;
   const auto store = [&](float* x, Range heads, auto cache_store) {
     for (const TokenRow& row : rows) {
       for (uint32_t h = heads.first; h < heads.end; ++h) {
-        cache_store(c, index, h, row.position, x + h * c.head_width, row.cache);
+        cache_store(c, layer.first_kv_head + h, row.position, x + h * c.head_width, row.cache);
       }
       x += kv_width;
     }
   };
-  const Range keys = slice_within(slice, 0, c.kv_heads);
+  const Range keys = slice_within(slice, 0, kv_heads);
   for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->key.data() + t * kv_width, keys, rows[t]);
   store(pass.w->key.data(), keys, cache_store_key);
-  store(pass.w->value.data(), slice_within(slice, c.kv_heads, c.kv_heads), cache_store_value);
+  store(pass.w->value.data(), slice_within(slice, kv_heads, kv_heads), cache_store_value);
 }
 
 // Computes queries before rotation.
 void project_queries(const Pass& pass, const DecoderLayer& layer, Range heads, const Activations& input) {
   const ModelConfig& c = pass.config;
-  const uint32_t q_width = c.heads * c.head_width;
+  const uint32_t q_width = layer.counts.heads * c.head_width;
   const Range rows = rows_of(c, heads);
   linear_slice(layer.query, rows, input, pass.w->query.data(), q_width);
   norm_heads(pass, layer.query_norm, heads, input.tokens, pass.w->query.data(), q_width);
 }
 
-void rotate_queries(const Pass& pass, uint32_t index, Range heads, TokenRows rows) {
-  const size_t q_width = static_cast<size_t>(pass.config.heads) * pass.config.head_width;
+void rotate_queries(const Pass& pass, const DecoderLayer& layer, uint32_t index, Range heads, TokenRows rows) {
+  const size_t q_width = static_cast<size_t>(layer.counts.heads) * pass.config.head_width;
   for (size_t t = 0; t < rows.size(); ++t) rotate(pass, index, pass.w->query.data() + t * q_width, heads, rows[t]);
 }
 
@@ -156,30 +158,32 @@ void norm_all_heads(const Pass& pass, const DecoderLayer& layer, uint32_t keys, 
   };
   pass.worker.barrier();
   pass.worker.for_each_slice(keys + queries, 1, [&](Range slice) {
-    norm(layer.key_norm, c.kv_heads * c.head_width, slice_within(slice, 0, keys), pass.w->key.data());
-    norm(layer.query_norm, c.heads * c.head_width, slice_within(slice, keys, queries), pass.w->query.data());
+    norm(layer.key_norm, layer.counts.kv_heads * c.head_width, slice_within(slice, 0, keys), pass.w->key.data());
+    norm(layer.query_norm, layer.counts.heads * c.head_width, slice_within(slice, keys, queries), pass.w->query.data());
   });
   pass.worker.barrier();
 }
 
 // Attention of tokens of one run in some of the heads. For several tokens the heads are whole groups.
-void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
+void attend_run(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows, Range tokens,
+                Range heads) {
   const ModelConfig& c = pass.config;
   const TokenRow& row = rows[tokens.first];
-  const size_t stride = static_cast<size_t>(c.heads) * c.head_width;
+  const auto [all_heads, kv_heads, _] = layer.counts;
+  const size_t stride = static_cast<size_t>(all_heads) * c.head_width;
   const float* q = pass.w->query.data() + tokens.first * stride;
   float* out = pass.w->attended.data() + tokens.first * stride;
-  const uint32_t group = c.heads / c.kv_heads;
+  const uint32_t group = all_heads / kv_heads;
   AttentionArguments arguments{};
   arguments.q = q;
   arguments.q_stride = stride;
-  cache_layer(c, index, *row.cache, &arguments);
+  cache_heads(c, layer.first_kv_head, *row.cache, &arguments);
   arguments.position = row.position;
   arguments.tokens = tokens.size();
   arguments.head_width = c.head_width;
   arguments.group = group;
   arguments.kv_head_first = 0;
-  arguments.kv_head_count = c.kv_heads;
+  arguments.kv_head_count = kv_heads;
   arguments.scale = score_scale(c);
   arguments.softcap = c.attention_softcap;
   arguments.window = is_local(c, index) ? c.window : 0;
@@ -188,7 +192,7 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
   arguments.out_stride = stride;
   arguments.scratch = pass.thread->attention.data();
   const uint32_t kv_tokens = is_local(c, index) ? 0 : row.kv_tokens;
-  if (heads.size() == c.heads && kv_tokens == 0) return kernels().attend(arguments);
+  if (heads.size() == all_heads && kv_tokens == 0) return kernels().attend(arguments);
   for (uint32_t head = heads.first; head < heads.end; head += arguments.group) {
     // The kernel takes heads of an incomplete group as a smaller group, which begins at kv_head * group.
     arguments.kv_head_first = head / group;
@@ -196,8 +200,8 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
     arguments.group = std::min(group - head % group, heads.end - head);
     if (kv_tokens != 0) {
       const float* queries = q + static_cast<size_t>(arguments.kv_head_first) * group * c.head_width;
-      const std::span<const uint32_t> tiles =
-          select_pages(c, index, arguments.kv_head_first, queries, kv_tokens, *row.cache, pass.thread->pages);
+      const std::span<const uint32_t> tiles = select_pages(c, layer.first_kv_head + arguments.kv_head_first, group,
+                                                           queries, kv_tokens, *row.cache, pass.thread->pages);
       arguments.tiles = tiles.data();
       arguments.tile_count = static_cast<uint32_t>(tiles.size());
     }
@@ -209,33 +213,33 @@ void attend_run(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, 
 }
 
 // The same as attend_run(), but for tokens of any runs.
-void attend(const Pass& pass, uint32_t index, TokenRows rows, Range tokens, Range heads) {
+void attend(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows, Range tokens, Range heads) {
   for (uint32_t first = tokens.first, end = first; first < tokens.end; first = end) {
     while (end < tokens.end && rows[end].cache == rows[first].cache) ++end;
-    attend_run(pass, index, rows, {first, end}, heads);
+    attend_run(pass, layer, index, rows, {first, end}, heads);
   }
 }
 
 // Attention of all rows, quantised.
-const Activations& attend_and_quantize(const Pass& pass, uint32_t index, TokenRows rows, Precision precision) {
-  const ModelConfig& c = pass.config;
-  const uint32_t q_width = c.heads * c.head_width, tokens = static_cast<uint32_t>(rows.size());
+const Activations& attend_and_quantize(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows) {
+  const auto [heads, kv_heads, _] = layer.counts;
+  const uint32_t q_width = heads * pass.config.head_width, tokens = static_cast<uint32_t>(rows.size());
   const bool one_run = rows.front().cache == rows.back().cache;
   if (tokens == 1) {
-    attend(pass, index, rows, {0, 1}, pass.worker.static_slice(c.heads));
+    attend(pass, layer, index, rows, {0, 1}, pass.worker.static_slice(heads));
     pass.worker.barrier();
   } else if (!one_run) {  // each run reads its own cache: threads divide the heads too
-    const uint32_t group = c.heads / c.kv_heads;
-    pass.worker.for_each_slice(c.kv_heads * tokens, 1, [&](Range slice) {
+    const uint32_t group = heads / kv_heads;
+    pass.worker.for_each_slice(kv_heads * tokens, 1, [&](Range slice) {
       for (uint32_t h = slice.first / tokens; h * tokens < slice.end; ++h) {
-        attend(pass, index, rows, slice_within(slice, h * tokens, tokens), {h * group, (h + 1) * group});
+        attend(pass, layer, index, rows, slice_within(slice, h * tokens, tokens), {h * group, (h + 1) * group});
       }
     });
     pass.worker.barrier();
   }
-  return quantize_input(pass.worker, pass.w->attended.data(), q_width, tokens, q_width, precision, pass.w,
-                        [&](Range slice) {
-                          if (tokens > 1 && one_run) attend(pass, index, rows, slice, {0, c.heads});
+  return quantize_input(pass.worker, pass.w->attended.data(), q_width, tokens, q_width, coarse_precision(layer.output),
+                        pass.w, [&](Range slice) {
+                          if (tokens > 1 && one_run) attend(pass, layer, index, rows, slice, {0, heads});
                         });
 }
 
@@ -281,47 +285,46 @@ const Activations& quantize_outputs(const Pass& pass, TokenRows outputs, const f
 void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, TokenRows rows, TokenRows outputs,
                      bool has_keys = false) {
   const ModelConfig& c = pass.config;
-  const uint32_t keys_and_values = 2 * c.kv_heads;
+  const uint32_t heads = layer.counts.heads, keys_and_values = 2 * layer.counts.kv_heads;
   const uint32_t done = has_keys ? keys_and_values : 0;
   const uint32_t tokens = static_cast<uint32_t>(rows.size()), queries = static_cast<uint32_t>(outputs.size());
   const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
   // Each thread finishes its own heads, unless all heads are normalized together.
   const auto finish = [&](Range slice) {
-    store_keys_and_values(pass, index, slice, rows);
-    rotate_queries(pass, index, slice_within(slice, keys_and_values, c.heads), outputs);
+    store_keys_and_values(pass, layer, index, slice, rows);
+    rotate_queries(pass, layer, index, slice_within(slice, keys_and_values, heads), outputs);
   };
   if (queries == tokens) {
-    pass.worker.for_each_slice(keys_and_values + c.heads - done, 1, [&](Range slice) {
+    pass.worker.for_each_slice(keys_and_values + heads - done, 1, [&](Range slice) {
       slice = {slice.first + done, slice.end + done};
       project_keys_and_values(pass, layer, slice, input);
-      project_queries(pass, layer, slice_within(slice, keys_and_values, c.heads), input);
+      project_queries(pass, layer, slice_within(slice, keys_and_values, heads), input);
       if (!c.norms_all_heads) finish(slice);
     });
   } else {
     pass.worker.for_each_slice(keys_and_values, 1, [&](Range slice) {
       project_keys_and_values(pass, layer, slice, input);
-      if (!c.norms_all_heads) store_keys_and_values(pass, index, slice, rows);
+      if (!c.norms_all_heads) store_keys_and_values(pass, layer, index, slice, rows);
     });
     pass.worker.barrier();
     if (queries > 0) {
       keep_outputs(pass, outputs);
       const Activations& last =
           quantize_outputs(pass, outputs, pass.w->normed.data(), pass.w->projected.data(), Precision::k16);
-      pass.worker.for_each_slice(c.heads, 1, [&](Range heads) {
-        project_queries(pass, layer, heads, last);
-        if (!c.norms_all_heads) rotate_queries(pass, index, heads, outputs);
+      pass.worker.for_each_slice(heads, 1, [&](Range slice) {
+        project_queries(pass, layer, slice, last);
+        if (!c.norms_all_heads) rotate_queries(pass, layer, index, slice, outputs);
       });
     }
   }
   if (c.norms_all_heads) {
     norm_all_heads(pass, layer, has_keys ? 0 : tokens, queries);
-    pass.worker.for_each_slice(keys_and_values + c.heads - done, 1,
+    pass.worker.for_each_slice(keys_and_values + heads - done, 1,
                                [&](Range slice) { finish({slice.first + done, slice.end + done}); });
   }
   pass.worker.barrier();
   if (queries == 0) return;
-  add_product(pass, layer.output, layer.post_attention_norm,
-              attend_and_quantize(pass, index, outputs, coarse_precision(layer.output)));
+  add_product(pass, layer.output, layer.post_attention_norm, attend_and_quantize(pass, layer, index, outputs));
   normalize_stream(pass, layer.attention_end_norm, queries);
 }
 
@@ -353,11 +356,12 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   }
   const bool gathers = !pass.w->importance.empty();  // importance needs all neurons
   if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
-  const size_t ffn = padded_rows(c.ffn);
+  const uint32_t neurons = layer.counts.ffn;
+  const size_t ffn = padded_rows(neurons);
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
   const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
-  pass.worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
+  pass.worker.for_each_slice(neurons, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, input, gate, ffn);
     if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.thread->group.data());
     for (uint32_t t = 0; t < tokens; ++t) {
@@ -367,9 +371,9 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   });
   pass.worker.barrier();
   if (gathers)
-    add_importance(pass.worker, gate, tokens, c.ffn, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
+    add_importance(pass.worker, gate, tokens, neurons, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
   add_product(pass, layer.down, layer.post_ffn_norm,
-              quantize_input(pass.worker, gate, ffn, tokens, c.ffn, coarse_precision(layer.down), pass.w));
+              quantize_input(pass.worker, gate, ffn, tokens, neurons, coarse_precision(layer.down), pass.w));
   normalize_stream(pass, layer.ffn_end_norm, tokens);
 }
 
@@ -385,10 +389,9 @@ void forward_both_ways(const Pass& all, const Model& model, TokenRows rows) {
   const bool keys_first = rows.size() > kMaxBatch;
   for (uint32_t l = 0; l < all.config.layers; ++l) {
     const DecoderLayer& layer = model.layers[l];
-    if (keys_first)
-      each_batch([&](const Pass& pass, TokenRows batch) { attention_block(pass, layer, layer.state, batch, {}); });
+    if (keys_first) each_batch([&](const Pass& pass, TokenRows batch) { attention_block(pass, layer, l, batch, {}); });
     each_batch([&](const Pass& pass, TokenRows batch) {
-      attention_block(pass, layer, layer.state, batch, batch, keys_first);
+      attention_block(pass, layer, l, batch, batch, keys_first);
       ffn_block(pass, layer, l, static_cast<uint32_t>(batch.size()));
     });
   }
@@ -399,15 +402,18 @@ void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* 
   const ModelConfig& c = model.config;
   if (c.rope == RopeStyle::kNone) return;
   const size_t local = w->cosine.size() / 2;
+  RopeOptions options{c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors, c.rope_magnitude};
+  if (c.rope_yarn) {
+    rope_set_ramp(c.rope_original_context, &options);
+    if (c.rope_position_scale < 1) options.magnitude *= 1 - 0.1f * std::log(c.rope_position_scale);
+  }
+  const RopeOptions local_options{c.rope_rotated, c.local_rope_base, 1, nullptr, c.rope_magnitude};
   size_t at = 0;
   for (const TokenRun& run : runs) {
     const uint32_t position = run.cache->length, tokens = static_cast<uint32_t>(run.tokens.size());
-    rope_angles({c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors}, position, tokens,
-                w->cosine.data() + at, w->sine.data() + at);
-    if (c.local_rope_base != 0) {
-      rope_angles({c.rope_rotated, c.local_rope_base, 1, nullptr}, position, tokens, w->cosine.data() + local + at,
-                  w->sine.data() + local + at);
-    }
+    rope_angles(options, position, tokens, w->cosine.data() + at, w->sine.data() + at);
+    if (c.local_rope_base != 0)
+      rope_angles(local_options, position, tokens, w->cosine.data() + local + at, w->sine.data() + local + at);
     at += static_cast<size_t>(tokens) * (c.rope_rotated / 2);
   }
 }
@@ -432,7 +438,7 @@ void decoder_forward(const Model& model, std::span<const TokenRun> runs, Workspa
       if (layer.conv != nullptr) {
         conv_block(pass, layer, rows, wanted);
       } else {
-        attention_block(pass, layer, layer.state, rows, wanted);
+        attention_block(pass, layer, l, rows, wanted);
       }
       if (!wanted.empty()) ffn_block(pass, layer, l, static_cast<uint32_t>(wanted.size()));
     }

@@ -29,7 +29,7 @@ struct LayerBinder {
   }
 
   Status attention(DecoderLayer* out) const {
-    const uint32_t q_width = c.heads * c.head_width, kv_width = c.kv_heads * c.head_width;
+    const uint32_t q_width = out->counts.heads * c.head_width, kv_width = out->counts.kv_heads * c.head_width;
     if (tensors.pre_norms) CAMELGPT_TRY(norm("attn_norm.weight", "attn_norm.bias", c.hidden, &out->attention_norm));
     if (tensors.encoder)
       CAMELGPT_TRY(norm("attn_output_norm.weight", "attn_output_norm.bias", c.hidden, &out->attention_end_norm));
@@ -72,17 +72,18 @@ struct LayerBinder {
   }
 
   Status ffn(DecoderLayer* out) const {
+    const uint32_t ffn = out->counts.ffn;
     if (c.experts != 0) return bind_experts(binder, c, layer, out);
     if (!c.gated) {  // the file's "up" goes through the activation, as gates do
-      CAMELGPT_TRY(linear("ffn_up", c.ffn, c.hidden, &out->gate));
+      CAMELGPT_TRY(linear("ffn_up", ffn, c.hidden, &out->gate));
     } else if (tensors.fused_gate) {
       const LayerTensorName both = name("ffn_up.weight");
-      CAMELGPT_TRY(bind_panel_rows(binder, both, {0, c.ffn}, 2 * c.ffn, c.hidden, &out->gate.weight));
-      CAMELGPT_TRY(bind_panel_rows(binder, both, {c.ffn, 2 * c.ffn}, 2 * c.ffn, c.hidden, &out->up.weight));
+      CAMELGPT_TRY(bind_panel_rows(binder, both, {0, ffn}, 2 * ffn, c.hidden, &out->gate.weight));
+      CAMELGPT_TRY(bind_panel_rows(binder, both, {ffn, 2 * ffn}, 2 * ffn, c.hidden, &out->up.weight));
     } else {
       return bind_gated_ffn(binder, c, layer, !tensors.post_norms, out);
     }
-    return linear("ffn_down", c.hidden, c.ffn, &out->down);
+    return linear("ffn_down", c.hidden, ffn, &out->down);
   }
 };
 
@@ -94,6 +95,26 @@ Status bind_masked_head(WeightBinder* binder, const ModelConfig& c, Model* model
   CAMELGPT_TRY(bind_vector(binder, "mlm_norm.weight", c.hidden, &model->head_norm.weight));
   CAMELGPT_TRY(bind_vector(binder, "mlm_norm.bias", c.hidden, &model->head_norm.bias));
   return bind_vector(binder, "mlm_output.bias", c.vocabulary, &model->head.bias);
+}
+
+// Binds the factors that the kind of rope scaling uses, if the file has them.
+Status bind_rope_factors(WeightBinder* binder, Model* model) {
+  constexpr const char *kFactors = "rope_freqs.weight", *kShort = "rope_factors_short.weight",
+                       *kLong = "rope_factors_long.weight";
+  const ModelConfig& c = model->config;
+  const uint32_t count = c.rope == RopeStyle::kNone ? 0 : c.rope_rotated / 2;
+  const bool has_sets = binder_has(*binder, kShort) || binder_has(*binder, kLong);
+  const bool unused = c.rope_factor_sets ? binder_has(*binder, kFactors) : has_sets;
+  if (unused || (count == 0 && has_sets)) {
+    Status status = make_error(ErrorCode::kBadTensor, "The file has rope factors that its kind of rope does not use.");
+    status = with_expected(status, "%s for rope.scaling.type longrope, %s for other types",
+                           "rope_factors_short and _long", "rope_freqs");
+    return with_found(status, "%s", c.rope_factor_sets ? kFactors : binder_has(*binder, kShort) ? kShort : kLong);
+  }
+  if (count == 0) return {};
+  if (!c.rope_factor_sets) return bind_optional_vector(binder, kFactors, count, &model->rope_factors);
+  CAMELGPT_TRY(bind_optional_vector(binder, kShort, count, &model->rope_factors));
+  return bind_optional_vector(binder, kLong, count, &model->long_rope_factors);
 }
 
 }  // namespace
@@ -128,7 +149,7 @@ Status decoder_bind_ends(WeightBinder* binder, Model* model) {
   } else {
     CAMELGPT_TRY(norm(tensors.output_norm, "output_norm.bias", &model->final_norm));
   }
-  return bind_optional_vector(binder, tensors.rope_factors, c.rope_rotated / 2, &model->rope_factors);
+  return bind_rope_factors(binder, model);
 }
 
 Status decoder_bind_layers(WeightBinder* binder, Model* model) {
@@ -136,11 +157,13 @@ Status decoder_bind_layers(WeightBinder* binder, Model* model) {
   model->layers = binder->arena->take<DecoderLayer>(c.layers);
   DecoderLayer layer;  // keeps what a layer shares with the one before it
   uint64_t block_macs = 0, ffn_macs = 0;
-  uint32_t convolutions = 0;
+  uint32_t convolutions = 0, kv_heads = 0;
+  const ConfigReader reader{*binder->header, model->architecture->name};
   for (uint32_t l = 0; l < c.layers; ++l) {
     const LayerBinder layer_binder{binder, model->architecture->tensors, c, l / c.block_repeat};
     const bool repeats = l % c.block_repeat != 0, shares_ffn = repeats || (l > 0 && c.ffn_sharing);
     if (!shares_ffn) layer = {};
+    layer.counts = read_layer_counts(reader, c, l / c.block_repeat);
     const uint64_t before = binder->macs;
     if (!repeats) {
       CAMELGPT_TRY(layer_binder.attention(&layer));
@@ -155,11 +178,13 @@ Status decoder_bind_layers(WeightBinder* binder, Model* model) {
       return out_of_memory("the list of layers", sizeof(FfnKinds));
     }
     const bool convolves = layer.conv_in.weight.rows != 0;
-    layer.state = convolves ? convolutions : l - convolutions;
+    layer.conv_index = convolutions;
+    layer.first_kv_head = kv_heads;
     convolutions += convolves;
+    if (!convolves) kv_heads += layer.counts.kv_heads;
     if (!model->layers.empty()) model->layers[l] = layer;
   }
-  if (convolutions == c.conv_layers) return {};
+  if (convolutions == c.conv_layers && kv_heads == c.all_kv_heads) return {};
   Status status =
       make_error(ErrorCode::kBadMetadata,
                  "The number of layers with a short convolution is not that of layers without key/value heads.");

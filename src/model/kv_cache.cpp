@@ -14,9 +14,9 @@ void scatter(const int16_t* quants, uint32_t width, uint32_t position, Element* 
 }
 
 template <size_t (*kIndex)(uint32_t, uint32_t, uint32_t)>
-void store(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* x,
-           RowLimits limits, const KvCache& cache, KvCache::Rows* rows) {
-  const size_t first = (static_cast<size_t>(layer) * config.kv_heads + head) * cache.room;
+void store(const ModelConfig& config, size_t head, uint32_t position, const float* x, RowLimits limits,
+           const KvCache& cache, KvCache::Rows* rows) {
+  const size_t first = head * cache.room;
   const uint32_t width = config.head_width;
   int16_t quants[kMaxHeadWidth];
   rows->scales[first + position] = kernels().round_row(x, width, limits, quants);
@@ -34,10 +34,9 @@ uint32_t kept_of_page(const ModelConfig& config) { return config.conv_length - 1
 
 Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache) {
   const uint64_t room = kv_room(context);
-  const uint32_t layers = config.layers - config.conv_layers;
-  const CheckedSize rows = CheckedSize(layers) * config.kv_heads * CheckedSize(room);
+  const CheckedSize rows = CheckedSize(config.all_kv_heads) * CheckedSize(room);
   const CheckedSize bytes = rows * config.head_width * kv_element_bytes(type);
-  const CheckedSize page_rows = CheckedSize(layers) * config.kv_heads * CheckedSize(page_room(context));
+  const CheckedSize page_rows = CheckedSize(config.all_kv_heads) * CheckedSize(page_room(context));
   const CheckedSize page_bytes = page_rows * config.head_width * 2;
   const CheckedSize total = (bytes + rows * sizeof(float)) * 2 + page_bytes + page_rows * sizeof(float);
   if (total.overflowed || !bytes.fits_memory()) return out_of_memory("the key/value cache", total.value);
@@ -75,16 +74,14 @@ void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, Kv
   scatter<key_index>(quants, 2 * width, page, cache->pages.data() + first * 2 * width);
 }
 
-void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
-                     KvCache* cache) {
-  store<key_index>(config, layer, head, position, key, key_limits(cache->type), *cache, &cache->keys);
+void cache_store_key(const ModelConfig& config, size_t head, uint32_t position, const float* key, KvCache* cache) {
+  store<key_index>(config, head, position, key, key_limits(cache->type), *cache, &cache->keys);
   if ((position + 1) % kAttentionTile != 0) return;
-  cache_sum_up_page(config, static_cast<size_t>(layer) * config.kv_heads + head, position / kAttentionTile, cache);
+  cache_sum_up_page(config, head, position / kAttentionTile, cache);
 }
 
-void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
-                       KvCache* cache) {
-  store<value_index>(config, layer, head, position, value, value_limits(cache->type), *cache, &cache->values);
+void cache_store_value(const ModelConfig& config, size_t head, uint32_t position, const float* value, KvCache* cache) {
+  store<value_index>(config, head, position, value, value_limits(cache->type), *cache, &cache->values);
 }
 
 uint64_t cache_conv_rows(const ModelConfig& config, uint64_t positions) {
@@ -120,8 +117,8 @@ uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache) {
   return cache->length;
 }
 
-void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments) {
-  const size_t first = static_cast<size_t>(layer) * config.kv_heads * cache.room;
+void cache_heads(const ModelConfig& config, size_t head, const KvCache& cache, AttentionArguments* arguments) {
+  const size_t first = head * cache.room;
   const size_t at = first * config.head_width * kv_element_bytes(cache.type);
   arguments->kv_type = cache.type;
   arguments->keys = cache.keys.stored.data() + at;

@@ -17,15 +17,15 @@ inline constexpr uint32_t kRecentInputs = 128;
 struct KvCache {
   // Keys or values, in the layout of kernels/kv_layout.h.
   struct Rows {
-    std::span<uint8_t> stored;  // [layers, kv_heads][room * head_width] int16 or int8
-    std::span<float> scales;    // [layers, kv_heads, room]
+    std::span<uint8_t> stored;  // [all_kv_heads][room * head_width] int16 or int8
+    std::span<float> scales;    // [all_kv_heads, room]
   };
   KvType type = KvType::k16;
   Rows keys, values;
   // The summary of a page is computed when its last position is stored, so the first length / kAttentionTile summaries
   // match the stored keys.
-  std::span<int8_t> pages;       // [layers, kv_heads][page_room * 2 * head_width], see kernels/kv_layout.h
-  std::span<float> page_scales;  // [layers, kv_heads, page_room]
+  std::span<int8_t> pages;       // [all_kv_heads][page_room * 2 * head_width], see kernels/kv_layout.h
+  std::span<float> page_scales;  // [all_kv_heads, page_room]
   // Inputs of convolutions: of recent positions, and of the last positions of every page, so that the cache can be cut
   // at the beginning of any page.
   std::span<float> conv;               // [conv_layers][rows, hidden]
@@ -39,13 +39,12 @@ struct KvCache {
 // Takes memory for `context` positions from the arena, or only adds it up while the arena measures.
 Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, Arena* arena, KvCache* cache);
 
-// Stores one head's key or value [head_width] of a layer at a position.
-void cache_store_key(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* key,
-                     KvCache* cache);
-void cache_store_value(const ModelConfig& config, uint32_t layer, uint32_t head, uint32_t position, const float* value,
-                       KvCache* cache);
+// `head` is the index of a key/value head among those of all layers.
+// Stores one head's key or value [head_width] at a position.
+void cache_store_key(const ModelConfig& config, size_t head, uint32_t position, const float* key, KvCache* cache);
+void cache_store_value(const ModelConfig& config, size_t head, uint32_t position, const float* value, KvCache* cache);
 
-// Computes the summary of a page whose keys are all stored. `head` counts the key/value heads of all layers.
+// Computes the summary of a page whose keys are all stored.
 void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache);
 
 // Number of inputs that a layer with a convolution keeps for `positions` positions (whole tiles).
@@ -61,7 +60,7 @@ void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache);
 // `length` were overwritten. Returns how many positions remain.
 uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache);
 
-// Fills in the arguments that describe the keys and values of a layer.
-void cache_layer(const ModelConfig& config, uint32_t layer, const KvCache& cache, AttentionArguments* arguments);
+// Fills in the arguments that describe the keys and values of a layer whose first head is `head`.
+void cache_heads(const ModelConfig& config, size_t head, const KvCache& cache, AttentionArguments* arguments);
 
 }  // namespace camelgpt

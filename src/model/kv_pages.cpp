@@ -49,19 +49,18 @@ std::span<const uint32_t> choose_pages(std::span<const float> shares, uint32_t p
   return scratch.tiles.first(count);
 }
 
-std::span<const uint32_t> select_pages(const ModelConfig& config, uint32_t layer, uint32_t kv_head, const float* q,
+std::span<const uint32_t> select_pages(const ModelConfig& config, size_t head, uint32_t group, const float* q,
                                        uint32_t kv_tokens, const KvCache& cache, const PageScratch& scratch) {
   const uint32_t pages = cache.length / kAttentionTile + 1;
   const uint32_t kept = std::max(kv_tokens / kAttentionTile, 1 + kRecentPages);
   if (kept >= pages) return {};
-  const size_t index = static_cast<size_t>(layer) * config.kv_heads + kv_head;
   PageArguments arguments{};
   arguments.q = q;
-  arguments.pages = cache.pages.data() + index * cache.page_room * 2 * config.head_width;
-  arguments.page_scales = cache.page_scales.data() + index * cache.page_room;
+  arguments.pages = cache.pages.data() + head * cache.page_room * 2 * config.head_width;
+  arguments.page_scales = cache.page_scales.data() + head * cache.page_room;
   arguments.page_count = (cache.length + 1) / kAttentionTile;
   arguments.head_width = config.head_width;
-  arguments.group = config.heads / config.kv_heads;
+  arguments.group = group;
   arguments.scale = score_scale(config);
   arguments.shares = scratch.shares.data();
   arguments.scratch = scratch.scores.data();

@@ -27,10 +27,10 @@ PageScratch page_scratch_reserve(uint32_t context, Arena* arena);
 std::span<const uint32_t> choose_pages(std::span<const float> shares, uint32_t pages, uint32_t kept,
                                        const PageScratch& scratch);
 
-// The tiles that attention of the token at cache.length reads in a key/value head of a layer if it may read kv_tokens
-// positions. Empty: all tiles. q [group, head_width] are the rotated queries of the head. The key of the token must be
-// stored.
-std::span<const uint32_t> select_pages(const ModelConfig& config, uint32_t layer, uint32_t kv_head, const float* q,
+// The tiles that attention of the token at cache.length reads in a key/value head (its index among those of all layers)
+// if it may read kv_tokens positions. Empty: all tiles. q [group, head_width] are the rotated queries of the head. The
+// key of the token must be stored.
+std::span<const uint32_t> select_pages(const ModelConfig& config, size_t head, uint32_t group, const float* q,
                                        uint32_t kv_tokens, const KvCache& cache, const PageScratch& scratch);
 
 }  // namespace camelgpt

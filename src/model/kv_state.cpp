@@ -9,8 +9,6 @@ namespace {
 
 constexpr uint32_t kHeadParts = 4;
 
-uint32_t head_count(const ModelConfig& config) { return (config.layers - config.conv_layers) * config.kv_heads; }
-
 template <class T>
 std::span<uint8_t> bytes_of(std::span<T> values) {
   return {reinterpret_cast<uint8_t*>(values.data()), values.size_bytes()};
@@ -25,7 +23,7 @@ void clear_rows(const ModelConfig& config, size_t (*index)(uint32_t, uint32_t, u
                 const KvCache::Rows& rows) {
   const uint32_t width = config.head_width, bytes = kv_element_bytes(cache.type);
   const uint32_t end = static_cast<uint32_t>(kv_room(cache.length));
-  for (size_t head = 0; head < head_count(config); ++head) {
+  for (size_t head = 0; head < config.all_kv_heads; ++head) {
     const size_t first = head * cache.room;
     for (uint32_t p = cache.length; p < end; ++p) {
       rows.scales[first + p] = 0;
@@ -80,7 +78,7 @@ bool floats_are(std::span<const uint8_t> bytes, bool (*good)(float)) {
 }  // namespace
 
 std::span<uint8_t> cache_part(const ModelConfig& config, uint32_t length, uint32_t part, const KvCache& cache) {
-  const uint32_t heads = head_count(config), positions = static_cast<uint32_t>(kv_room(length));
+  const uint32_t heads = config.all_kv_heads, positions = static_cast<uint32_t>(kv_room(length));
   if (part < kHeadParts * heads) {
     const size_t first = size_t{part / kHeadParts} * cache.room;
     const KvCache::Rows& rows = part % kHeadParts < 2 ? cache.keys : cache.values;
@@ -103,7 +101,7 @@ void cache_clear_rest(const ModelConfig& config, KvCache* cache) {
 bool cache_is_sound(const ModelConfig& config, uint32_t length, const KvCache& cache) {
   const auto is_scale = [](float value) { return value >= 0 && std::isfinite(value); };
   const auto is_input = [](float value) { return std::isfinite(value); };
-  const uint32_t head_parts = kHeadParts * head_count(config);
+  const uint32_t head_parts = kHeadParts * config.all_kv_heads;
   for (uint32_t part = 0;; ++part) {
     const std::span<const uint8_t> bytes = cache_part(config, length, part, cache);
     if (bytes.empty()) return true;
@@ -118,7 +116,7 @@ bool cache_is_sound(const ModelConfig& config, uint32_t length, const KvCache& c
 }
 
 void cache_fill(const ModelConfig& config, uint32_t length, KvCache* cache) {
-  for (uint32_t head = 0; head < head_count(config); ++head) {
+  for (uint32_t head = 0; head < config.all_kv_heads; ++head) {
     for (uint32_t page = 0; page < length / kAttentionTile; ++page) cache_sum_up_page(config, head, page, cache);
   }
   cache->length = length;

@@ -17,6 +17,11 @@ Status model_bind(WeightBinder* binder, Model* model) {
   return used.overflowed ? out_of_memory("the weights", used.value) : Status{};
 }
 
+void model_set_context(uint32_t context, Model* model) {
+  const ModelConfig& c = model->config;
+  if (c.rope_factor_sets && context > c.rope_original_context) model->rope_factors = model->long_rope_factors;
+}
+
 void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace) {
   const ModelConfig& config = model.config;
   const uint64_t hidden = padded_rows(config.hidden);
@@ -55,8 +60,7 @@ void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Works
   for (uint32_t i = 0; i < thread_count(); ++i) {
     ThreadWorkspace thread;
     thread.normed = arena->take<float>(hidden);
-    thread.attention =
-        arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.heads / config.kv_heads, config.head_width));
+    thread.attention = arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.max_group, config.head_width));
     thread.pages = page_scratch_reserve(context, arena);
     if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu)
       thread.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);

@@ -25,6 +25,8 @@ struct Norm {
 
 // One layer of a decoder. Matrices are [rows, columns]. Weights that the model lacks are null.
 struct DecoderLayer {
+  LayerCounts counts;
+  uint32_t first_kv_head = 0;               // index of the first key/value head among those of all layers
   Norm attention_norm;                      // [hidden]
   Linear query;                             // [heads * head_width, hidden]
   Linear key, value;                        // [kv_heads * head_width, hidden]
@@ -34,7 +36,7 @@ struct DecoderLayer {
   Norm attention_end_norm;                  // [hidden] of the stream after that
   Linear conv_in, conv_before, conv_after;  // [hidden, hidden] of a layer with a convolution, which has no attention
   const float* conv = nullptr;              // [hidden, conv_length]
-  uint32_t state = 0;                       // index among the layers of its kind, for the cache
+  uint32_t conv_index = 0;                  // among the layers with a convolution, for the cache
   Norm ffn_norm;                            // [hidden]
   Linear gate, up;                          // [ffn, hidden]; no up if config.gated is false
   Linear down;  // [hidden, ffn]; up in rows and down in columns if neurons are skipped (sparse_ffn.h)
@@ -55,15 +57,16 @@ struct Model {
   const Architecture* architecture = nullptr;
   const ModelEnds* ends = nullptr;  // of the architecture; null: an embedding and an output head
   ModelConfig config;
-  Panel embedding;                      // [vocabulary, hidden]
-  Linear head;                          // [vocabulary, hidden]; the embedding itself if they are tied
-  Panel positions;                      // [context_length, hidden] of models without rope
-  Panel token_types;                    // [any, hidden]; the first one is added to every token
-  Norm embedding_norm;                  // [hidden] of the sum of these
-  Norm final_norm;                      // [hidden]
-  Linear head_dense;                    // [hidden, hidden] of encoders, which have head(norm(gelu(head_dense(x))))
-  Norm head_norm;                       // [hidden]
-  const float* rope_factors = nullptr;  // [rope_rotated / 2] or null
+  Panel embedding;                           // [vocabulary, hidden]
+  Linear head;                               // [vocabulary, hidden]; the embedding itself if they are tied
+  Panel positions;                           // [context_length, hidden] of models without rope
+  Panel token_types;                         // [any, hidden]; the first one is added to every token
+  Norm embedding_norm;                       // [hidden] of the sum of these
+  Norm final_norm;                           // [hidden]
+  Linear head_dense;                         // [hidden, hidden] of encoders, which have head(norm(gelu(head_dense(x))))
+  Norm head_norm;                            // [hidden]
+  const float* rope_factors = nullptr;       // [rope_rotated / 2] or null
+  const float* long_rope_factors = nullptr;  // likewise, for contexts longer than rope_original_context
   std::span<DecoderLayer> layers;
   const ByteWeights* bytes = nullptr;  // of models that read bytes
   const ChunkTable* chunks = nullptr;  // of these: the bytes of the tokens
@@ -145,6 +148,8 @@ Status model_open(const GgufHeader& header, Model* model);
 
 // Take memory from the arena, in a fixed order; they only add it up while the arena measures.
 Status model_bind(WeightBinder* binder, Model* model);
+// Chooses the rope factors for contexts of this length.
+void model_set_context(uint32_t context, Model* model);
 void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Workspace* workspace);
 
 // Tokens of one forward pass at most. In a model that is not causal, all tokens of a text must fit.

@@ -28,7 +28,7 @@ void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range chan
   linear_slice(layer.conv_in, channels, input, in, stride);
   linear_slice(layer.conv_after, channels, input, out, stride);
   for (const TokenRow& row : rows) {
-    float* kept = cache_conv_input(config, layer.state, row.position, row.cache);
+    float* kept = cache_conv_input(config, layer.conv_index, row.position, row.cache);
     for (uint32_t i = channels.first; i < channels.end; ++i) kept[i] = in[i] * before[i];
     float sums[kPanelRows];
     for (uint32_t first = channels.first; first < channels.end; first += kPanelRows) {
@@ -37,7 +37,7 @@ void short_conv(const ModelConfig& config, const DecoderLayer& layer, Range chan
       for (uint32_t tap = 0; tap < length; ++tap) {
         const uint32_t ago = length - 1 - tap;
         if (ago > row.position) continue;
-        const float* seen = cache_conv_input(config, layer.state, row.position - ago, row.cache) + first;
+        const float* seen = cache_conv_input(config, layer.conv_index, row.position - ago, row.cache) + first;
         for (uint32_t i = 0; i < count; ++i)
           sums[i] += layer.conv[static_cast<size_t>(first + i) * length + tap] * seen[i];
       }

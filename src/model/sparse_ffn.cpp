@@ -19,6 +19,7 @@ constexpr uint32_t kRowTile = 32;
 void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x,
                          Workspace* w) {
   const Kernels& k = kernels();
+  const uint32_t ffn = layer.counts.ffn;
   ThreadWorkspace& thread = w->threads[worker.index];
   float* gate = w->gate.data();
   float* neurons = w->up.data();
@@ -26,16 +27,16 @@ void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const Decod
   const Activations& normed =
       quantize_input(worker, thread.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
                      [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, thread.normed.data()); });
-  worker.for_each_slice(c.ffn, kPanelRows, [&](Range rows) {
+  worker.for_each_slice(ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
   });
   worker.barrier();
 
-  const std::span<const uint32_t> fired = thread.fired.first(k.list_positive(gate, c.ffn, thread.fired.data()));
+  const std::span<const uint32_t> fired = thread.fired.first(k.list_positive(gate, ffn, thread.fired.data()));
   if (worker.index == 0) {
     w->neurons.fired += fired.size();
-    w->neurons.total += c.ffn;
+    w->neurons.total += ffn;
   }
   const uint32_t count = static_cast<uint32_t>(fired.size());
   worker.for_each_slice(count, kRowTile, [&](Range slice) {
@@ -50,7 +51,7 @@ void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const Decod
   });
   worker.barrier();
 
-  const Activations& input = quantize_input(worker, neurons, 0, 1, c.ffn, coarse_precision(layer.down), w);
+  const Activations& input = quantize_input(worker, neurons, 0, 1, ffn, coarse_precision(layer.down), w);
   float* projected = w->projected.data();
   worker.for_each_slice(c.hidden, kUnitColumns, [&](Range rows) {
     linear_columns(layer.down, fired, input, rows, projected);
@@ -64,19 +65,19 @@ void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const Decod
 
 Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t layer, bool may_skip,
                       DecoderLayer* out) {
-  CAMELGPT_TRY(
-      bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), config.ffn, config.hidden, &out->gate.weight));
+  const uint32_t ffn = out->counts.ffn;
+  CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), ffn, config.hidden, &out->gate.weight));
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
   const bool relu = config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu;
   const bool skips =
       may_skip && relu && config.causal && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
-  CAMELGPT_TRY(bind_panel(binder, up, config.ffn, config.hidden, &out->up.weight,
-                          skips ? PanelOrder::kRows : PanelOrder::kGroups));
-  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, config.ffn, &out->down.weight,
+  CAMELGPT_TRY(
+      bind_panel(binder, up, ffn, config.hidden, &out->up.weight, skips ? PanelOrder::kRows : PanelOrder::kGroups));
+  CAMELGPT_TRY(bind_panel(binder, down, config.hidden, ffn, &out->down.weight,
                           skips ? PanelOrder::kColumns : PanelOrder::kGroups));
   const LayerTensorName gate_bias(layer, "ffn_gate.bias"), up_bias(layer, "ffn_up.bias");
-  CAMELGPT_TRY(bind_optional_vector(binder, gate_bias, config.ffn, &out->gate.bias));
-  CAMELGPT_TRY(bind_optional_vector(binder, up_bias, config.ffn, &out->up.bias));
+  CAMELGPT_TRY(bind_optional_vector(binder, gate_bias, ffn, &out->gate.bias));
+  CAMELGPT_TRY(bind_optional_vector(binder, up_bias, ffn, &out->up.bias));
   CAMELGPT_TRY(bind_optional_vector(binder, LayerTensorName(layer, "ffn_down.bias"), config.hidden, &out->down.bias));
   // Biases of packed neurons would have to be packed too: no gated model that prunes has any.
   if (binder_has(*binder, gate_bias) || binder_has(*binder, up_bias)) return {};

@@ -16,8 +16,9 @@ Status find_tensor(const WeightBinder& binder, std::string_view name, const Gguf
 }
 
 Status wrong_shape(std::string_view name, const GgufTensor& tensor, uint32_t rows, uint32_t columns) {
-  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s has the wrong shape.",
-                             static_cast<int>(name.size()), name.data());
+  const bool of_layer = name.starts_with("blk.");
+  Status status = make_error(ErrorCode::kBadTensor, "The tensor %.*s has the wrong shape%s.",
+                             static_cast<int>(name.size()), name.data(), of_layer ? " for its layer" : "");
   status = with_expected(status, "[%u, %u]", columns, rows);
   const uint64_t* d = tensor.dimensions;
   return with_found(status, "[%llu, %llu, %llu, %llu]", static_cast<unsigned long long>(d[0]),

@@ -149,6 +149,7 @@ void prompt_neurons_reserve(const Model& model, std::span<const FfnKinds> kinds,
     const Panel down = panel_reserve(panel_kind_of(packed_type(kinds[l].down)), c.hidden, kept, arena);
     if (layers.empty()) continue;
     layers[l] = model.layers[l];
+    layers[l].counts.ffn = kept;
     layers[l].gate.weight = gate;
     layers[l].up.weight = up;
     layers[l].down.weight = down;

@@ -11,7 +11,7 @@ void reserve_pruning(const Model& model, std::span<const FfnKinds> kinds, const 
                      PruneMemory* memory) {
   const ModelConfig& c = model.config;
   const PruneRoom room = prune_room(options.prune, options.trained_ffn);
-  const uint32_t kept = kinds.size() == c.layers ? kept_neurons(c, room.ffn) : 0;
+  const uint32_t kept = kinds.size() == c.layers && !c.ffn_differs ? kept_neurons(c, room.ffn) : 0;
   memory->head_reserved = room.head;
   if (room.head) pruned_head_reserve(c, arena, &memory->head);
   if (kept != 0) prompt_neurons_reserve(model, kinds, kept, arena, &memory->neurons);
@@ -32,6 +32,7 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
     return bytes;
   };
   CAMELGPT_TRY(model_bind(binder, &memory->model));
+  model_set_context(context, &memory->model);
   plan->weight_bytes = taken();
   for (uint32_t i = 0; i < options.sequences; ++i) {
     CAMELGPT_TRY(cache_reserve(config, context, options.kv_cache, arena, &memory->caches[i]));

@@ -45,6 +45,14 @@ Status expect_generator(const Session& s) {
   return with_hint(status, "Keep the vectors that embed returns.");
 }
 
+// Keys depend on the rope factors, which depend on the length of the context.
+Status state_fingerprint(const Session& s, uint64_t* fingerprint) {
+  CAMELGPT_TRY(model_fingerprint(model_of(s), fingerprint));
+  const ModelConfig& c = config_of(s);
+  if (c.rope_factor_sets && s.sequences[0].cache.context > c.rope_original_context) *fingerprint = ~*fingerprint;
+  return {};
+}
+
 std::span<uint8_t> state_section(Session* s, uint32_t section) {
   StateTransfer& t = s->transfer;
   if (section == 0) return {reinterpret_cast<uint8_t*>(&t.header), sizeof t.header};
@@ -99,10 +107,11 @@ Status check_header(Session* s) {
                    "Save it with the version of this package that is to load it.");
   }
   uint64_t fingerprint;
-  CAMELGPT_TRY(model_fingerprint(model_of(*s), &fingerprint));
+  CAMELGPT_TRY(state_fingerprint(*s, &fingerprint));
   if (h.model != fingerprint) {
-    return refused(ErrorCode::kBadInput, "belongs to another model", "fingerprint %016llx", fingerprint, h.model,
-                   "Load it into the model it was saved from: the same file, and the same option weights.");
+    return refused(
+        ErrorCode::kBadInput, "belongs to another model", "fingerprint %016llx", fingerprint, h.model,
+        "Load it into the model it was saved from: the same file, and the same options weights and contextLength.");
   }
   const KvCache& cache = s->sequences[0].cache;
   const uint32_t kv_bits = 8 * kv_element_bytes(cache.type);
@@ -163,7 +172,7 @@ Status session_begin(Session* session, const SaveRequest&) {
   t = {};
   std::memcpy(t.header.magic, "CGST", sizeof t.header.magic);
   t.header.version = kVersion;
-  CAMELGPT_TRY(model_fingerprint(model_of(*s), &t.header.model));
+  CAMELGPT_TRY(state_fingerprint(*s, &t.header.model));
   t.header.kv_bits = 8 * kv_element_bytes(q->cache.type);
   t.header.length = length;
   CAMELGPT_TRY(s->token_form->write(*s, q->history.first(length), &t.text));

@@ -57,6 +57,7 @@ struct LoadedModel {
     binder->header = &reader.header;
     binder->arena = from;
     CAMELGPT_TRY(model_bind(binder, &model));
+    model_set_context(model.config.context_length, &model);
     CAMELGPT_TRY(cache_reserve(model.config, model.config.context_length, KvType::k16, from, &cache));
     workspace_reserve(model, model.config.context_length, from, &workspace);
     return {};

@@ -208,7 +208,7 @@ TEST_CASE("a limited step reads the selected pages, and the number of threads ch
       q[width + i] = 50.0f * static_cast<float>(model.cache.pages[key_index(2 * width, page, 2 * i)]);
     }
     const std::span<const uint32_t> tiles =
-        select_pages(model.session->memory.model.config, 0, 0, q.data(), 128, model.cache, scratch);
+        select_pages(model.session->memory.model.config, 0, group, q.data(), 128, model.cache, scratch);
     CHECK(tiles.size() == 4);
     CHECK(std::count(tiles.begin(), tiles.end(), page) == 1);
   }
@@ -217,7 +217,7 @@ TEST_CASE("a limited step reads the selected pages, and the number of threads ch
 TEST_CASE("pages are selected at the scale of attention") {
   constexpr uint32_t kWidth = 8, kPages = 6;
   ModelConfig config;
-  config.layers = config.kv_heads = 1;
+  config.layers = config.kv_heads = config.all_kv_heads = 1;
   config.heads = 2;
   config.head_width = kWidth;
   KvCache cache;
@@ -232,14 +232,14 @@ TEST_CASE("pages are selected at the scale of attention") {
   for (uint32_t p = 0; p < (kPages - 1) * kAttentionTile; ++p) {
     float key[kWidth] = {};
     std::copy_n(keys[p / kAttentionTile], 2, key);
-    cache_store_key(config, 0, 0, p, key, &cache);
+    cache_store_key(config, 0, p, key, &cache);
   }
   cache.length = (kPages - 1) * kAttentionTile;
   float q[2 * kWidth] = {};
   q[0] = q[kWidth + 1] = 1;
   const auto selected = [&](float scale) {
     config.attention_scale = scale;
-    const auto tiles = select_pages(config, 0, 0, q, 4 * kAttentionTile, cache, scratch);
+    const auto tiles = select_pages(config, 0, 2, q, 4 * kAttentionTile, cache, scratch);
     return std::vector<uint32_t>(tiles.begin(), tiles.end());
   };
   CHECK(selected(4) == std::vector<uint32_t>{0, 1, 4, 5});      // a sharp softmax prefers the best page of a query

@@ -174,6 +174,7 @@ struct Networks {
     const PanelKind kind = panel_kind_of(type);
     for (DecoderLayer* layer : {&sparse, &dense}) {
       const bool groups = layer == &dense;
+      layer->counts.ffn = kFfn;
       layer->gate.weight = panel_reserve(kind, kFfn, kHidden, from);
       layer->up.weight = groups ? panel_reserve(kind, kFfn, kHidden, from)
                                 : neuron_panel_reserve(kind, PanelOrder::kRows, kFfn, kHidden, from);

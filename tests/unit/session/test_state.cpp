@@ -59,6 +59,24 @@ TEST_CASE("a session continues a text that another one saved, with the same bits
   }
 }
 
+TEST_CASE("keys that were made with the factors for short contexts are not continued with those for long ones") {
+  TinyLlama tiny(TensorType::kQ8_0, true, false, kContext);
+  tiny.writer.add_string("llama.rope.scaling.type", "longrope");
+  tiny.writer.add("llama.rope.scaling.original_context_length", uint32_t{100});
+  for (const char* name : {"rope_factors_short.weight", "rope_factors_long.weight"})
+    tiny.writer.add_tensor(name, {TinyLlama::kWidth / 2}, std::vector<float>(TinyLlama::kWidth / 2, 2));
+  const std::vector<uint8_t> file = tiny.writer.file();
+  check_continuation(file, some_tokens(20), KvType::k16, 150);
+  TestSession short_one, long_one;
+  REQUIRE(load(short_one, file, 1 << 16, 100).ok());
+  REQUIRE(load(long_one, file, 1 << 16, 101).ok());
+  configure(short_one);
+  prefill(short_one, some_tokens(20));
+  const Status status = restore(long_one, save(short_one), 1 << 20);
+  CHECK(status.code == ErrorCode::kBadInput);
+  CHECK(std::string(status.hint).find("contextLength") != std::string::npos);
+}
+
 TEST_CASE("inputs of convolutions are saved too, and the restored cache can be cut") {
   const std::vector<uint8_t> file = TinyLfm2().writer.file();
   for (const uint32_t count : {1u, 31u, 32u, 90u, 200u}) check_continuation(file, some_tokens(count), KvType::k16, 0);
