@@ -96,6 +96,7 @@ struct Engine {
   uint32_t loadState() const { return static_cast<uint32_t>(session_load_state(session)); }
   void staging() { show(session_staging(session)); }
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
+  void setFileSize(double bytes) { session_set_file_size(session, static_cast<uint64_t>(bytes)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
   bool loadEagerly() { return keep(session_load_eagerly(session)); }
   void wanted() { records.wanted = session_wanted(session); }
@@ -286,6 +287,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(loadState)
   CAMELGPT_BIND(staging)
   CAMELGPT_BIND(feed)
+  CAMELGPT_BIND(setFileSize)
   CAMELGPT_BIND(endOfFile)
   CAMELGPT_BIND(loadEagerly)
   CAMELGPT_BIND(wanted)

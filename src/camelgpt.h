@@ -67,6 +67,10 @@ Status session_feed(Session* session, size_t size);
 // Reports the end of the file: kTruncated unless the state is kReady.
 Status session_end_of_file(const Session* session);
 
+// The size in bytes of the file whose header is fed next, if the source knows it. Files that are too short for their
+// tensors are then kTruncated as soon as the header is complete, before memory is planned.
+void session_set_file_size(Session* session, uint64_t bytes);
+
 // A split model: llama.cpp's gguf-split cut it into several files. Feed the headers of all files in order, then the
 // rest of each file in order; the state is kHeader until the last header is complete. Positions count bytes in the
 // order in which they are fed.

@@ -52,8 +52,8 @@ inline constexpr uint64_t kGgufMaxTensors = 65536;
 inline constexpr uint64_t kGgufMaxKeyLength = 65535;  // the format's own limit
 inline constexpr uint64_t kGgufMaxNameLength = 255;   // the format says 64, but some writers exceed it
 
-// One row of the tensor table. The reader has checked that tensors are aligned, do not overlap and end before byte
-// 2^63.
+// One row of the tensor table. The reader has checked that tensors are aligned, follow one another without overlaps
+// or holes other than the padding, and end before byte 2^63.
 struct GgufTensor {
   uint64_t name_position;
   uint64_t name_length;
@@ -101,6 +101,9 @@ struct GgufReader {
   GgufEntry current = {};    // the entry whose strings are being skipped
   uint64_t header_limit = kGgufMaxHeaderBytes;
 };
+
+// kTruncated if a file of this size is too short for the tensors of its complete header.
+Status gguf_check_size(const GgufHeader& header, uint64_t file_bytes);
 
 std::string_view gguf_key(const GgufHeader& header, const GgufEntry& entry);
 std::string_view gguf_name(const GgufHeader& header, const GgufTensor& tensor);

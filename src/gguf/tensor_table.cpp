@@ -152,6 +152,15 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
   return {};
 }
 
+Status gguf_check_size(const GgufHeader& header, uint64_t file_bytes) {
+  const uint64_t end = header.data_bytes == 0 ? header.bytes.size() : header.data_position + header.data_bytes;
+  if (file_bytes >= end) return {};
+  Status error = make_error(ErrorCode::kTruncated, "The file ends before its last tensor does.");
+  error = with_expected(error, "%" PRIu64 " bytes", end);
+  error = with_found(error, "a file of %" PRIu64 " bytes", file_bytes);
+  return with_hint(error, "Download the file again: it may be incomplete.");
+}
+
 // Runs once all rows have been read: sorts them and checks them against one another.
 Status gguf_end_tensors(GgufReader& reader) {
   GgufHeader& header = reader.header;
@@ -183,6 +192,14 @@ Status gguf_end_tensors(GgufReader& reader) {
       Status error =
           make_error(ErrorCode::kBadFormat, "The tensors \"%s\" and \"%s\" overlap.", first.text, second.text);
       error = with_expected(error, "the second one at offset %" PRIu64 " or later", header.data_bytes);
+      error = with_found(error, "offset %" PRIu64, tensor.offset);
+      return with_hint(error, kGgufDamagedHint);
+    }
+    const uint64_t next = CheckedSize(header.data_bytes).aligned(header.alignment).value;
+    if (tensor.offset > next) {
+      const GgufQuoted quoted(gguf_name(header, tensor));
+      Status error = make_error(ErrorCode::kBadFormat, "There is a hole before the tensor \"%s\".", quoted.text);
+      error = with_expected(error, "offset %" PRIu64 ", where the tensor before it ends", next);
       error = with_found(error, "offset %" PRIu64, tensor.offset);
       return with_hint(error, kGgufDamagedHint);
     }

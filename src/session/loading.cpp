@@ -92,6 +92,8 @@ Status feed_header(Session* s, size_t size) {
   size_t consumed = 0;
   CAMELGPT_TRY(reader.append({s->staging.data(), size}, &consumed));
   if (!reader.complete) return {};
+  if (loader.file_size != 0) CAMELGPT_TRY(gguf_check_size(reader.header, loader.file_size));
+  loader.file_size = 0;
   CAMELGPT_TRY(is_first ? gguf_split_begin(&loader.reader.header, &split)
                         : gguf_split_add(loader.next_reader.header, &loader.reader.header, &split));
   loader.next_reader = GgufReader();
@@ -140,6 +142,10 @@ LoadState session_load_state(const Session* session) { return session->state; }
 std::span<uint8_t> session_staging(Session* session) { return session->staging.span(); }
 
 uint64_t session_file_bytes(const Session* session) { return session->file_bytes; }
+
+void session_set_file_size(Session* session, uint64_t bytes) {
+  if (session->loader != nullptr) session->loader->file_size = bytes;
+}
 
 SplitState session_split(const Session* session) {
   if (session->loader == nullptr) return {session->files, session->files, 0, 0};

@@ -32,6 +32,7 @@ struct Loader {
   GgufReader reader;  // of the first file; its header collects the tensors of all files
   GgufSplit split;
   GgufReader next_reader;      // of a later file of a split model
+  uint64_t file_size = 0;      // of the file whose header is being read; 0: unknown
   size_t split_remaining = 0;  // SplitState::remaining
   size_t staged_from = 0;      // tensor data that arrived with the header's end: staging[staged_from, staged_end)
   size_t staged_end = 0;

@@ -41,6 +41,11 @@ export class LoadingEngine extends Boundary {
     this.check((module) => module.feed(size));
   }
 
+  /** The size of the file whose header is fed next. A header that declares more is `truncated`. */
+  setFileSize(bytes: number): void {
+    this.run((module) => module.setFileSize(bytes));
+  }
+
   endOfFile(): void {
     this.check((module) => module.endOfFile());
   }

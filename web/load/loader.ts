@@ -9,7 +9,7 @@ import { trackProgress } from "./progress.js";
 import { headerReadBytes } from "./sizes.js";
 import { rejectOtherFiles } from "./sniff.js";
 import { fileCutOff } from "./sources/shards.js";
-import type { ByteSource } from "./sources/source.js";
+import { type ByteSource, exactSizeOf } from "./sources/source.js";
 
 export interface LoadOptions {
   memory: MemoryOptions;
@@ -88,6 +88,17 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
     if (size > 0) engine.feed(size);
   };
 
+  /** Feeds a piece of a header. A file of a split model that is too short is named. */
+  const feedHeaderPiece = (size: number) => {
+    try {
+      feed(size);
+    } catch (error) {
+      throw source.files && error instanceof CamelGPTError && error.code === "truncated"
+        ? fileCutOff(source.name, error)
+        : error;
+    }
+  };
+
   /** Throws `truncated`: the source has ended too early. */
   const endOfFile = () => {
     if (source.files) throw fileCutOff(source.name);
@@ -107,8 +118,11 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
       // Seeks before the engine parses the header. Parsing takes a while, in which the server would send bytes that are
       // needed last.
       if (position + filled >= eager) await source.ranges?.seek(position + filled, source.size ?? Infinity);
-      if (isFileStart && filled > 0) rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
-      feed(filled);
+      if (isFileStart && filled > 0) {
+        rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
+        engine.setFileSize(exactSizeOf(source) ?? 0);
+      }
+      feedHeaderPiece(filled);
       const split = engine.split();
       isFileStart = split.headers > headers;
       headers = split.headers;

@@ -9,7 +9,7 @@ import {
   errorFromData,
   errorToData,
 } from "../errors.js";
-import type { ByteSource } from "../load/sources/source.js";
+import { type ByteSource, exactSizeOf } from "../load/sources/source.js";
 import type { WorkerLink } from "./link.js";
 import type { Backend } from "./platform.js";
 import type { CallContext, CallName, Calls, FromWorker, ToWorker } from "./protocol.js";
@@ -133,8 +133,11 @@ export class WorkerBackend implements Backend {
       const source = call.sources.get(file) ?? openCaller(file);
       call.sources.set(file, source);
       const buffer = new Uint8Array(size);
-      const count = await (await source).read(buffer);
-      this.#post({ type: "bytes", id, bytes: buffer.subarray(0, count) }, [buffer.buffer]);
+      const opened = await source;
+      const count = await opened.read(buffer);
+      this.#post({ type: "bytes", id, bytes: buffer.subarray(0, count), fileSize: exactSizeOf(opened) }, [
+        buffer.buffer,
+      ]);
     } catch (error) {
       this.#post({ type: "bytes-failed", id, error: errorToData(error) });
     }

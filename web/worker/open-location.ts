@@ -4,7 +4,7 @@ import { openDownload } from "../load/download.js";
 import { checkedSource } from "../load/integrity/checked-source.js";
 import type { Location } from "../load/location.js";
 import { Shards } from "../load/sources/shards.js";
-import type { ByteSource } from "../load/sources/source.js";
+import { type ByteSource, exactSizeOf } from "../load/sources/source.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext } from "./protocol.js";
 
@@ -48,6 +48,9 @@ function renamed(source: ByteSource, name: string): ByteSource {
   return {
     name,
     size: source.size,
+    get exactSize() {
+      return exactSizeOf(source);
+    },
     read: (target) => source.read(target),
     close: () => source.close(),
   };

@@ -89,8 +89,8 @@ export interface CallContext<K extends CallName> {
 export type ToWorker =
   | { [K in CallName]: { type: "call"; id: number; name: K; params: Calls[K]["params"] } }[CallName]
   | { type: "abort"; id: number }
-  /** The answer to `pull`: the next bytes, or none at the end. */
-  | { type: "bytes"; id: number; bytes: Uint8Array }
+  /** The answer to `pull`: the next bytes, or none at the end, and the exact size of the file if it is known. */
+  | { type: "bytes"; id: number; bytes: Uint8Array; fileSize?: number | undefined }
   | { type: "bytes-failed"; id: number; error: ErrorData }
   /** Turns a new worker into a helper thread of another worker's engine. No other message follows. */
   | { type: "help"; start: ThreadStart };

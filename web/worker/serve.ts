@@ -7,11 +7,13 @@ import type { WorkerPort } from "./link.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, CallName, ToWorker } from "./protocol.js";
 
+type PulledBytes = Pick<Extract<ToWorker, { type: "bytes" }>, "bytes" | "fileSize">;
+
 /** A call in progress. */
 interface ActiveCall {
   abort: AbortController;
   /** Settles the pending request for bytes. */
-  bytes?: { resolve: (bytes: Uint8Array) => void; reject: (error: unknown) => void } | undefined;
+  bytes?: { resolve: (message: PulledBytes) => void; reject: (error: unknown) => void } | undefined;
 }
 
 /** Maximum number of bytes to request from the caller at a time. Posting copies them once. */
@@ -56,7 +58,7 @@ export function serveWorker(port: WorkerPort, platform: EnginePlatform): void {
         break;
       }
       case "bytes":
-        active.get(message.id)?.bytes?.resolve(message.bytes);
+        active.get(message.id)?.bytes?.resolve(message);
         break;
       case "bytes-failed":
         active.get(message.id)?.bytes?.reject(errorFromData(message.error));
@@ -67,15 +69,20 @@ export function serveWorker(port: WorkerPort, platform: EnginePlatform): void {
 
 /** A source that only the caller can read (its own fetch, a stream, an array): each read posts a request. */
 function pulledSource(port: WorkerPort, id: number, file: number, call: ActiveCall): ByteSource {
+  let exactSize: number | undefined;
   return {
     name: "model",
     size: undefined,
+    get exactSize() {
+      return exactSize; // known after the first read
+    },
     async read(target) {
-      const bytes = await new Promise<Uint8Array>((resolve, reject) => {
+      const { bytes, fileSize } = await new Promise<PulledBytes>((resolve, reject) => {
         call.bytes = { resolve, reject };
         port.post({ type: "pull", id, file, size: Math.min(target.length, maxPullBytes) });
       });
       call.bytes = undefined;
+      exactSize = fileSize;
       target.set(bytes);
       return bytes.length;
     },

@@ -59,6 +59,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   return {
     name: fileName(path),
     size: size || undefined, // pipes report 0
+    exactSize: size || undefined,
     async read(target) {
       try {
         return (await file.read(target, 0, target.length, null)).bytesRead;

@@ -170,14 +170,46 @@ TEST_CASE("gguf applies general.alignment") {
   }
 }
 
-TEST_CASE("gguf accepts gaps between tensors and names up to 255 bytes") {
+TEST_CASE("gguf accepts padding between tensors and names up to 255 bytes") {
   GgufWriter writer;
-  writer.add_tensor(std::string(255, 'n'), {8}, TensorType::kF32);
+  writer.add_tensor(std::string(255, 'n'), {3}, TensorType::kF32);
   writer.add_tensor("b", {8}, TensorType::kF32);
-  writer.tensors[1].offset = 4096;
   GgufReader reader;
   CHECK(read(writer.file(), &reader).ok());
-  CHECK(reader.header.data_bytes == 4096 + 32);
+  CHECK(reader.header.data_bytes == 32 + 32);
+}
+
+TEST_CASE("gguf rejects holes before and between tensors") {
+  const auto with_offsets = [](uint64_t first, uint64_t second) {
+    GgufWriter writer;
+    writer.add_tensor("a", {3}, TensorType::kF32);
+    writer.add_tensor("b", {8}, TensorType::kF32);
+    writer.tensors[0].offset = first;
+    writer.tensors[1].offset = second;
+    return writer.header();
+  };
+  GgufReader reader, swapped;
+  CHECK(read(with_offsets(0, 32), &reader).ok());
+  CHECK(read(with_offsets(32, 0), &swapped).ok());
+  check_rejected(with_offsets(0, 64), ErrorCode::kBadFormat, "hole before the tensor \"b\"", "offset 64");
+  check_rejected(with_offsets(32, 64), ErrorCode::kBadFormat, "hole before the tensor \"a\"", "offset 32");
+  check_rejected(with_offsets(0, uint64_t{1} << 40), ErrorCode::kBadFormat, "hole before the tensor \"b\"",
+                 "offset 1099511627776");
+}
+
+TEST_CASE("gguf compares the tensors with the size of the file") {
+  GgufWriter writer;
+  writer.add_tensor("a", {8}, TensorType::kF32);
+  writer.add_tensor("b", {3}, TensorType::kF32);
+  GgufReader reader;
+  REQUIRE(read(writer.file(), &reader).ok());
+  const uint64_t end = reader.header.data_position + 32 + 12;  // the last padding may be missing
+  CHECK(gguf_check_size(reader.header, end + 1000).ok());
+  CHECK(gguf_check_size(reader.header, end).ok());
+  const Status status = gguf_check_size(reader.header, end - 1);
+  CHECK(status.code == ErrorCode::kTruncated);
+  CHECK(std::string_view(status.expected) == std::to_string(end) + " bytes");
+  CHECK(std::string_view(status.found) == "a file of " + std::to_string(end - 1) + " bytes");
 }
 
 // ------------------------------------------------------------------------------------------------- truncated headers
@@ -387,11 +419,16 @@ TEST_CASE("gguf rejects misaligned and overlapping tensors") {
   check_rejected(writer.header(), ErrorCode::kBadFormat, "overlap", "offset 0");
 }
 
-TEST_CASE("gguf rejects tensors whose end overflows, even if only with padding or the header added") {
+TEST_CASE("gguf rejects offsets and tensors whose end overflows, even if only with padding or the header added") {
   for (const uint64_t offset :
        {UINT64_MAX - 31, uint64_t{1} << 63, uint64_t{INT64_MAX} - 31, uint64_t{INT64_MAX} - 63}) {
-    check_rejected(with_tensor({8}, kF32, offset).header(), ErrorCode::kBadFormat, "beyond the largest possible file",
+    check_rejected(with_tensor({8}, kF32, offset).header(), ErrorCode::kBadFormat, "hole before the tensor",
                    std::to_string(offset));
+  }
+  for (const uint64_t missing : {1, 8, 16}) {
+    const uint64_t count = (uint64_t{1} << 61) - missing;
+    check_rejected(with_tensor({count}, kF32, 0).header(), ErrorCode::kBadFormat, "beyond the largest possible file",
+                   std::to_string(count * 4));
   }
 }
 

@@ -188,6 +188,28 @@ TEST_CASE("a missing key is asked for by name, and an impossible value is refuse
   refused("llama.embedding_length", 128, ErrorCode::kBadTensor);                  // contradicts the tensors
 }
 
+TEST_CASE("a file that is too short for its tensors is refused when its header is complete") {
+  const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0).writer.file();
+  for (const auto& [size, ok] : {std::pair{file.size(), true}, std::pair{file.size() - 32, false}}) {
+    TestSession session;
+    session_set_file_size(session, size);
+    constexpr size_t kPiece = 1 << 14;  // more than the header
+    std::copy_n(file.begin(), kPiece, session_staging(session).begin());
+    const Status status = session_feed(session, kPiece);
+    CHECK(status.ok() == ok);
+    CHECK(session_load_state(session) == (ok ? LoadState::kPlanned : LoadState::kFailed));
+    if (!ok) CHECK(status.code == ErrorCode::kTruncated);
+  }
+  GgufWriter huge = TinyLlama(TensorType::kQ8_0).writer;
+  huge.add_tensor("unused", {1}, TensorType::kF32, std::vector<uint8_t>(32));
+  huge.tensors.back().dimensions = {uint64_t{1} << 40, 64};
+  const std::vector<uint8_t> header = huge.header();
+  TestSession session;
+  session_set_file_size(session, header.size());
+  std::copy(header.begin(), header.end(), session_staging(session).begin());
+  CHECK(session_feed(session, header.size()).code == ErrorCode::kTruncated);
+}
+
 TEST_CASE("a vocabulary that does not match the embedding is refused") {
   TestSession session;
   const Status status =
@@ -199,7 +221,7 @@ TEST_CASE("a vocabulary that does not match the embedding is refused") {
   CHECK(std::string(status.found) == "258");
   GgufWriter head = TinyLlama(TensorType::kQ8_0, false).writer;
   for (GgufWriter::Tensor& tensor : head.tensors) {
-    if (tensor.name == "output.weight") tensor.dimensions[1] -= 1;
+    if (tensor.name == "output.weight") tensor.dimensions = {TinyLlama::kHidden / 2, 2 * TinyLlama::kVocabulary};
   }
   TestSession other;
   const Status head_status = load(other, head.file());

@@ -175,6 +175,24 @@ TEST_CASE("a model that is split into a single file is not split") {
   CHECK(session_split(session).files == 1);
 }
 
+TEST_CASE("each file of a split model is compared with its size") {
+  const GgufFiles writers = split_model(TinyLlama(TensorType::kQ8_0).writer, 2);
+  for (size_t short_one = 0; short_one <= writers.size(); ++short_one) {
+    TestSession session;
+    Status status;
+    for (size_t f = 0; f < writers.size() && status.ok(); ++f) {
+      const std::vector<uint8_t> file = writers[f].file();
+      session_set_file_size(session, file.size() - (f == short_one ? 64 : 0));
+      size_t end = 0;
+      uint64_t data = 0;
+      status = feed_header(session, file, 4096, &end, &data);
+      CHECK(status.ok() == (f != short_one));
+    }
+    CHECK(status.ok() == (short_one == writers.size()));
+    if (!status.ok()) CHECK(status.code == ErrorCode::kTruncated);
+  }
+}
+
 TEST_CASE("a split model that is cut off anywhere is called truncated") {
   const GgufFiles files = split_model(TinyLlama(TensorType::kQ4_0).writer, 3);
   const std::vector<uint8_t> last = files[2].file();

@@ -174,6 +174,7 @@ test("the loader asks for headers only until they are complete", async () => {
       return fed < 20 ? "header" : fed < 100 ? "weights" : "ready";
     },
     staging: () => new Uint8Array(10),
+    setFileSize() {},
     feed: (size) => (fed += size),
     split: () => ({ files: fed < 20 ? 0 : 1, headers: fed < 20 ? 0 : 1, left: 0, data: 0, asked: ++asked }),
     plan: () => ({}),

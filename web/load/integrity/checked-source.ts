@@ -1,6 +1,6 @@
 // A source → the same bytes, compared with the hashes they should have before they are used.
 import { CamelGPTError } from "../../errors.js";
-import type { ByteSource } from "../sources/source.js";
+import { type ByteSource, exactSizeOf } from "../sources/source.js";
 import type { FileCheck, PieceHashes } from "./file-check.js";
 import { Sha256 } from "./sha256.js";
 import { sha256 } from "./web-crypto.js";
@@ -22,6 +22,9 @@ function hashedSource(source: ByteSource, expected: string): ByteSource {
   return {
     name: source.name,
     size: source.size,
+    get exactSize() {
+      return exactSizeOf(source);
+    },
     async read(target) {
       const count = await source.read(target);
       hash.add(target.subarray(0, count));

@@ -7,6 +7,7 @@ export function bytesSource(bytes: Uint8Array, name = "bytes"): ByteSource {
   return {
     name,
     size: bytes.length,
+    exactSize: bytes.length,
     async read(target) {
       const part = bytes.subarray(position, position + target.length);
       target.set(part);
@@ -25,6 +26,7 @@ export function blobSource(blob: Blob, name: string): ByteSource {
   return {
     name,
     size: blob.size,
+    exactSize: blob.size,
     async read(target) {
       const end = Math.min(position + target.length, blob.size);
       if (end === position) return 0;

@@ -1,6 +1,6 @@
 // The files of a split model → one source: the headers of all files in order, then the data after each header.
 import { CamelGPTError } from "../../errors.js";
-import type { ByteSource, FileSequence } from "./source.js";
+import { type ByteSource, exactSizeOf, type FileSequence } from "./source.js";
 
 /** Files that stay open while the headers of others are read: browsers open six connections to an HTTP/1 server. */
 const maxOpenFiles = 4;
@@ -41,6 +41,12 @@ export class Shards implements ByteSource {
   /** The name of the file that is being read. */
   get name(): string {
     return (this.#open[this.#current] ?? this.#open[0])?.source.name ?? "";
+  }
+
+  /** Of the file that is being read. */
+  get exactSize(): number | undefined {
+    const file = this.#open[this.#current];
+    return file && exactSizeOf(file.source);
   }
 
   /** The same as for any source, but while headers are read the end of a file counts as the end. */
@@ -87,6 +93,6 @@ export class Shards implements ByteSource {
 }
 
 /** The error for one file of a split model that ends too early. */
-export function fileCutOff(name: string): CamelGPTError {
-  return new CamelGPTError("truncated", `${name} is cut off.`, { hint: "Download this file again." });
+export function fileCutOff(name: string, { expected, found }: Partial<CamelGPTError> = {}): CamelGPTError {
+  return new CamelGPTError("truncated", `${name} is cut off.`, { expected, found, hint: "Download this file again." });
 }

@@ -6,6 +6,8 @@ export interface ByteSource {
   readonly name: string;
   /** Size in bytes, if known in advance. */
   readonly size: number | undefined;
+  /** Size in bytes of the current file, if the file cannot have more bytes: a header that declares more is an error. */
+  readonly exactSize?: number | undefined;
   /** Writes the next bytes to the beginning of `target` and returns their number: at least 1, or 0 at the end. */
   read(target: Uint8Array): Promise<number>;
   /** Releases all resources. Safe to call twice and before the end. */
@@ -34,4 +36,12 @@ export interface FileSequence {
    * data follow the header, including the tail.
    */
   endHeader(tail: Uint8Array, dataBytes: number): Promise<void>;
+}
+
+/**
+ * The exact size of the current file. A server's size is exact if ranges were compared; otherwise it can be that of
+ * compressed bytes.
+ */
+export function exactSizeOf({ exactSize, ranges, size }: ByteSource): number | undefined {
+  return exactSize ?? (ranges ? size : undefined);
 }
