@@ -188,16 +188,19 @@ function addBlock(file, layer) {
   ];
   for (const part of parts) {
     if (before && !encoder) addNorm(file, `${block}.${part.before}`, hidden);
-    part.add(file, block);
+    part.add(file, block, layer);
     if (after) addNorm(file, `${block}.${part.after}`, hidden);
     if (encoder) addNorm(file, `${block}.${part.ofEncoder}`, hidden);
   }
 }
 
-function addAttention(file, block) {
-  const { heads, kvHeads, headWidth, hidden, qkvBias, qkNorm, ffnBias } = file.model;
-  const q = heads * headWidth;
-  const kv = kvHeads * headWidth;
+/** A number that is the same in all layers, or that of one layer. */
+const ofLayer = (value, layer) => (Array.isArray(value) ? value[layer] : value);
+
+function addAttention(file, block, layer) {
+  const { headWidth, hidden, qkvBias, qkNorm, ffnBias } = file.model;
+  const q = ofLayer(file.model.heads, layer) * headWidth;
+  const kv = ofLayer(file.model.kvHeads, layer) * headWidth;
   if (file.model.fusedQkv) {
     addLinear(file, `${block}.attn_qkv`, q + 2 * kv, hidden, qkvBias);
   } else {
@@ -222,8 +225,9 @@ function addConvolution(file, block) {
   addLinear(file, `${block}.shortconv.out_proj`, hidden, hidden);
 }
 
-function addFfn(file, block) {
-  const { experts, gate, ffn, hidden, ffnBias } = file.model;
+function addFfn(file, block, layer) {
+  const { experts, gate, hidden, ffnBias } = file.model;
+  const ffn = ofLayer(file.model.ffn, layer);
   if (experts > 0) return addExperts(file, block);
   if (gate === "own") addLinear(file, `${block}.ffn_gate`, ffn, hidden);
   addLinear(file, `${block}.ffn_up`, gate === "fused" ? 2 * ffn : ffn, hidden, ffnBias);

@@ -9,7 +9,7 @@ const usual = {
   type: "F32", // of matrices; vectors, positions and routers are F32
   layers: 3,
   hidden: 128,
-  heads: 4,
+  heads: 4, // or an array with a number for each layer, as kvHeads and ffn
   kvHeads: 2,
   headWidth: 32,
   ffn: 160,
@@ -65,6 +65,18 @@ const phi3 = {
   gate: "fused",
   tied: false,
 };
+// Factors for a short and for a long context. The context of all models is 256.
+const ramp = (end) => Array.from({ length: 16 }, (_, i) => 1 + ((end - 1) * i) / 15);
+const longRope = (original, keys = {}) => ({
+  keys: { "rope.scaling.original_context_length": original, "rope.scaling.attn_factor": real(1.19), ...keys },
+  extra: { "rope_factors_short.weight": ramp(1.3), "rope_factors_long.weight": ramp(30) },
+});
+const yarn = (factor, original, keys = {}) => ({
+  "rope.scaling.type": "yarn",
+  "rope.scaling.factor": real(factor),
+  "rope.scaling.original_context_length": original,
+  ...keys,
+});
 // Four layers convolve over three positions, among them the first and the last.
 const lfm2 = {
   keys: { ...base(1e6), "shortconv.l_cache": 3, "attention.head_count_kv": [0, 0, 2, 0, 2, 0] },
@@ -86,6 +98,23 @@ export const rows = [
     extra: { "rope_freqs.weight": Array.from({ length: 16 }, (_, i) => 8 ** (i / 15)) },
   }),
   row("llama-rope-linear", "llama", { keys: { "rope.scaling.type": "linear", "rope.scaling.factor": real(2) } }),
+  row("llama-rope-factor", "llama", { keys: { "rope.scaling.factor": real(4) } }), // without a type
+  row("llama-rope-old-factor", "llama", { keys: { "rope.scale_linear": real(3) } }),
+  row("llama-rope-none", "llama", { keys: { "rope.scaling.type": "none", "rope.scaling.factor": real(4) } }),
+  row("llama-attn-factor", "llama", { keys: { "rope.scaling.attn_factor": real(1.3) } }),
+  row("llama-yarn", "llama", { keys: yarn(4, 64) }),
+  row("llama-yarn-rope-freqs", "llama", {
+    keys: yarn(4, 64, { "rope.scaling.attn_factor": real(1.2) }),
+    extra: { "rope_freqs.weight": ramp(8) },
+  }),
+  row("llama-longrope", "llama", longRope(64, { "rope.scaling.type": "longrope", "rope.scaling.factor": real(2) })),
+  row("llama-arrays", "llama", {
+    keys: {
+      feed_forward_length: [160, 160, 160],
+      "attention.head_count": [4, 4, 4],
+      "attention.head_count_kv": [2, 2, 2],
+    },
+  }),
   row("llama-deep", "llama", { layers: 12, hidden: 144, heads: 9, kvHeads: 3, headWidth: 16 }), // like MobileLLM
   // Mistral's window, which llama.cpp does not apply.
   row("llama-window", "llama", { keys: { "attention.sliding_window": 16 } }),
@@ -99,6 +128,13 @@ export const rows = [
   }),
   row("qwen2", "qwen2", { keys: base(1e6), qkvBias: true }),
   row("qwen2-q8_0", "qwen2", { keys: base(1e6), qkvBias: true, type: "Q8_0" }),
+  row("qwen2-yarn", "qwen2", { keys: { ...base(1e6), ...yarn(4, 128) }, qkvBias: true }),
+  row("qwen3-yarn", "qwen3", {
+    // llama.cpp does not read the limits of the ramp from files of this architecture.
+    keys: { ...heads, ...base(1e6), ...yarn(8, 32, { "rope.scaling.yarn_beta_fast": real(8) }) },
+    hidden: 96,
+    qkNorm: "head",
+  }),
   row("qwen3", "qwen3", { keys: { ...heads, ...base(1e6) }, hidden: 96, qkNorm: "head" }),
   row("gemma", "gemma", { ...gemma, keys: heads, kvHeads: 1 }),
   row("gemma2", "gemma2", {
@@ -113,7 +149,18 @@ export const rows = [
   }),
   row("gemma3", "gemma3", gemma3),
   row("gemma3-q4_0", "gemma3", { ...gemma3, type: "Q4_0" }),
+  row("gemma3-linear", "gemma3", {
+    ...gemma3,
+    keys: { ...gemma3.keys, "rope.scaling.factor": real(8), "rope.scaling.attn_factor": real(1.2) },
+  }),
+  row("gemma3-yarn", "gemma3", { ...gemma3, keys: { ...gemma3.keys, ...yarn(8, 64) } }),
   row("phi3", "phi3", phi3),
+  row("phi3-attn-factor", "phi3", { ...phi3, keys: { ...phi3.keys, "rope.scaling.attn_factor": real(1.19) } }),
+  row("phi3-short", "phi3", { ...phi3, ...longRope(256, { ...phi3.keys, "rope.scaling.attn_factor": real(1.19) }) }),
+  row("phi3-long", "phi3", {
+    ...phi3,
+    ...longRope(64, { "rope.dimension_count": 32, "attention.sliding_window": 2047 }),
+  }),
   row("phi3-q8_0", "phi3", { ...phi3, type: "Q8_0" }),
   row("gpt2", "gpt2", {
     norm: "layer",
@@ -134,6 +181,23 @@ export const rows = [
   row("granite", "granite", {
     keys: { embedding_scale: real(3), residual_scale: real(0.6), "attention.scale": real(0.3), logit_scale: real(2) },
     logitGain: 2,
+  }),
+  row("openelm", "openelm", {
+    keys: heads,
+    heads: [2, 4, 6],
+    kvHeads: [1, 1, 3],
+    ffn: [96, 160, 256],
+    fusedQkv: true,
+    qkNorm: "head",
+  }),
+  row("minicpm-longrope", "minicpm", {
+    logitGain: 2,
+    ...longRope(64, {
+      embedding_scale: real(3),
+      residual_scale: real(0.6),
+      logit_scale: real(2),
+      "rope.scaling.type": "longrope",
+    }),
   }),
   row("minicpm", "minicpm", {
     keys: { embedding_scale: real(3), residual_scale: real(0.6), logit_scale: real(2) },
