@@ -112,6 +112,9 @@ std::string_view gguf_name(const GgufHeader& header, const GgufTensor& tensor);
 const GgufEntry* gguf_find(const GgufHeader& header, std::string_view key);
 const GgufTensor* gguf_find_tensor(const GgufHeader& header, std::string_view name);
 
+// The error that names the unsupported type of a tensor.
+Status gguf_unsupported_tensor(const GgufHeader& header, const GgufTensor& tensor);
+
 // Typed look-ups. A missing key is kMissingMetadata; a value of another type or out of range is kBadMetadata. Both name
 // the key and leave the output unchanged. Integers of any width and signedness are accepted if the value fits.
 // gguf_get_f64 accepts both float widths and integers, and rejects NaN and infinities.

@@ -11,42 +11,6 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = INT64_MAX;
 
-// ggml's names for unsupported types; null for unassigned numbers and for types newer than this list.
-const char* unsupported_type_name(uint32_t type) {
-  switch (type) {
-    case 4: return "Q4_2";
-    case 5: return "Q4_3";
-    case 9: return "Q8_1";
-    case 15: return "Q8_K";
-    case 16: return "IQ2_XXS";
-    case 17: return "IQ2_XS";
-    case 18: return "IQ3_XXS";
-    case 19: return "IQ1_S";
-    case 21: return "IQ3_S";
-    case 22: return "IQ2_S";
-    case 23: return "IQ4_XS";
-    case 24: return "I8";
-    case 25: return "I16";
-    case 26: return "I32";
-    case 27: return "I64";
-    case 28: return "F64";
-    case 29: return "IQ1_M";
-    case 31: return "Q4_0_4_4";
-    case 32: return "Q4_0_4_8";
-    case 33: return "Q4_0_8_8";
-    case 34: return "TQ1_0";
-    case 35: return "TQ2_0";
-    case 36: return "IQ4_NL_4_4";
-    case 37: return "IQ4_NL_4_8";
-    case 38: return "IQ4_NL_8_8";
-    case 39: return "MXFP4";
-    case 40: return "NVFP4";
-    case 41: return "Q1_0";
-    case 42: return "Q2_0";
-    default: return nullptr;
-  }
-}
-
 // The dimensions as "[4096, 32000]".
 struct ShapeText {
   char text[4 * 22 + 4];
@@ -62,18 +26,11 @@ struct ShapeText {
 };
 
 // Shape and type → size in bytes, in checked arithmetic.
-Status measure_tensor(const GgufHeader& header, uint64_t type_position, GgufTensor* tensor) {
+Status measure_tensor(const GgufHeader& header, GgufTensor* tensor) {
   const GgufQuoted name(gguf_name(header, *tensor));
   const TensorTypeInfo info = tensor_type_info(tensor->type);
-  if (info.name == nullptr) {
-    const uint32_t number = static_cast<uint32_t>(tensor->type);
-    const char* known_name = unsupported_type_name(number);
-    const char* type_name = known_name != nullptr ? known_name : "unknown";
-    Status error = make_error(ErrorCode::kUnsupportedTensorType, "The tensor \"%s\" has an unsupported type (%s).",
-                              name.text, type_name);
-    error = with_expected(error, "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K or IQ4_NL");
-    error = with_found(error, "type %" PRIu32 " (%s) at byte %" PRIu64, number, type_name, type_position);
-    return with_hint(error, "Choose another quantization of the model, for example Q4_0, Q4_K_M or Q8_0.");
+  if (info.block_elements == 0) {  // other unsupported types are errors only if the model needs the tensor
+    return gguf_unsupported_tensor(header, *tensor);
   }
 
   const uint64_t columns = tensor->dimensions[0];
@@ -98,6 +55,18 @@ Status measure_tensor(const GgufHeader& header, uint64_t type_position, GgufTens
 }
 
 }  // namespace
+
+Status gguf_unsupported_tensor(const GgufHeader& header, const GgufTensor& tensor) {
+  const uint64_t type_position = tensor.name_position + tensor.name_length + 4 + 8 * uint64_t{tensor.dimension_count};
+  const uint32_t number = static_cast<uint32_t>(tensor.type);
+  const char* known_name = tensor_type_info(tensor.type).name;
+  const char* type_name = known_name != nullptr ? known_name : "unknown";
+  Status error = make_error(ErrorCode::kUnsupportedTensorType, "The tensor \"%s\" has an unsupported type (%s).",
+                            GgufQuoted(gguf_name(header, tensor)).text, type_name);
+  error = with_expected(error, "%s", kSupportedTensorTypes);
+  error = with_found(error, "type %" PRIu32 " (%s) at byte %" PRIu64, number, type_name, type_position);
+  return with_hint(error, "Choose another quantization of the model, for example Q4_0, Q4_K_M or Q8_0.");
+}
 
 Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
   GgufHeader& header = reader.header;
@@ -134,10 +103,9 @@ Status gguf_parse_tensor(GgufReader& reader, bool* starved) {
   }
 
   uint32_t type;
-  const uint64_t type_position = fields.position;
   if (!fields.take(&type)) return gguf_wait(starved);
   tensor.type = static_cast<TensorType>(type);
-  CAMELGPT_TRY(measure_tensor(header, type_position, &tensor));
+  CAMELGPT_TRY(measure_tensor(header, &tensor));
   if (!fields.take(&tensor.offset)) return gguf_wait(starved);
   if (tensor.offset % header.alignment != 0) {
     Status error =

@@ -28,7 +28,7 @@ enum class Precision : uint8_t {
 // Whether weights are multiplied as bytes rather than as nibbles or floats.
 constexpr bool multiplies_bytes(PanelKind kind) {
   const PanelLayout layout = panel_layout(kind);
-  return layout.float_bytes == 0 && (!layout.nibbles || layout.table);
+  return layout.float_bytes == 0 && (!layout.nibbles || layout.table != PanelTable::kNone);
 }
 
 inline constexpr int32_t max_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }

@@ -54,13 +54,13 @@ struct PanelTile {
   struct Constants {
     Dot dot;
     HalfConverter half;
-    v128_t nibbles{}, table{};  // for kinds with a table
+    v128_t nibbles{}, table{};  // for kinds with a table; a stored one is loaded with the super-block scales
 
     Constants() {
-      if constexpr (kLayout.table) {
-        nibbles = opaque_splat_i32(kWordNibbles);
+      if constexpr (kLayout.table != PanelTable::kNone) nibbles = opaque_splat_i32(kWordNibbles);
+      if constexpr (has_fixed_table(kLayout)) {
         uint8_t bytes[16];
-        for (int i = 0; i < 16; ++i) bytes[i] = static_cast<uint8_t>(kIq4NlValues[i] + 128);
+        for (int i = 0; i < 16; ++i) bytes[i] = static_cast<uint8_t>(fixed_table(kLayout)[i] + 128);
         table = wasm_v128_load(bytes);
       }
     }
@@ -123,7 +123,7 @@ struct PanelTile {
 
   // Unpacks 16 bytes of a unit's values; of nibbles, the high or the low ones.
   static inline typename Dot::Weights unit_weights(const Constants& c, v128_t x, bool high) {
-    if constexpr (kLayout.table) {
+    if constexpr (kLayout.table != PanelTable::kNone) {
       return c.dot.byte(wasm_i8x16_swizzle(c.table, wasm_v128_and(high ? wasm_u16x8_shr(x, 4) : x, c.nibbles)));
     } else if constexpr (kLayout.nibbles) {
       return high ? c.dot.high(x) : c.dot.low(x);
@@ -168,7 +168,8 @@ struct PanelTile {
   static inline Scales super_scales(const HalfConverter& half, const uint8_t* super) {
     Scales scales{};
     for (int h = 0; h < 2; ++h) {
-      scales.scale[h] = half.load4(super + h * 8);
+      scales.scale[h] =
+          kLayout.table == PanelTable::kStored ? wasm_v128_load(super + h * 16) : half.load4(super + h * 8);
       if constexpr (kLayout.minimum) scales.minimum[h] = wasm_f32x4_neg(half.load4(super + 16 + h * 8));
     }
     return scales;
@@ -180,7 +181,7 @@ struct PanelTile {
     Scales scales{};
     if constexpr (kLayout.subs == 0) {
       for (int h = 0; h < 2; ++h) {
-        scales.scale[h] = half.load4(side + h * 8);
+        scales.scale[h] = kLayout.table == PanelTable::kMxfp4 ? load_bfloat4(side + h * 8) : half.load4(side + h * 8);
         if constexpr (kLayout.minimum) scales.minimum[h] = half.load4(side + 16 + h * 8);
       }
     } else {
@@ -213,7 +214,7 @@ struct PanelTile {
     const uint32_t units = activations.columns / kUnitColumns;
     const uint32_t valid = activations.tokens - first_token;
     TileInput input = tile_input(activations, first_token, units);
-    const Constants c;
+    Constants c;
     v128_t acc[kTokens][2];
     CAMELGPT_UNROLL
     for (int t = 0; t < kTokens; ++t) acc[t][0] = acc[t][1] = wasm_f32x4_splat(0);
@@ -224,6 +225,7 @@ struct PanelTile {
       if constexpr (kLayout.subs != 0) {
         if (u % kSuperUnits == 0) {
           super = super_scales(c.half, unit);
+          if constexpr (kLayout.table == PanelTable::kStored) c.table = wasm_v128_load(unit + kStoredTableAt);
           unit += kLayout.super_bytes;
         }
       }
@@ -366,11 +368,14 @@ constexpr void set_matmuls(Kernels* table) {
   set(PanelKind::kNibble, PanelMatmul<Isa, PanelKind::kNibble>::run);
   set(PanelKind::kNibbleMin, PanelMatmul<Isa, PanelKind::kNibbleMin>::run);
   set(PanelKind::kNibbleTable, PanelMatmul<Isa, PanelKind::kNibbleTable>::run);
+  set(PanelKind::kNibbleTableBfloat, PanelMatmul<Isa, PanelKind::kNibbleTableBfloat>::run);
   set(PanelKind::kByte, PanelMatmul<Isa, PanelKind::kByte>::run);
   set(PanelKind::kByteMin, PanelMatmul<Isa, PanelKind::kByteMin>::run);
   set(PanelKind::kNibbleSuper32Min, PanelMatmul<Isa, PanelKind::kNibbleSuper32Min>::run);
   set(PanelKind::kNibbleSuper16Min, PanelMatmul<Isa, PanelKind::kNibbleSuper16Min>::run);
   set(PanelKind::kNibbleSuper16, PanelMatmul<Isa, PanelKind::kNibbleSuper16>::run);
+  set(PanelKind::kNibbleTableSuper32, PanelMatmul<Isa, PanelKind::kNibbleTableSuper32>::run);
+  set(PanelKind::kNibbleTableSuper16, PanelMatmul<Isa, PanelKind::kNibbleTableSuper16>::run);
   set(PanelKind::kByteSuper32Min, PanelMatmul<Isa, PanelKind::kByteSuper32Min>::run);
   set(PanelKind::kByteSuper16, PanelMatmul<Isa, PanelKind::kByteSuper16>::run);
   set(PanelKind::kHalf, FloatMatmul<PanelKind::kHalf>::run);

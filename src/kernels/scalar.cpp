@@ -40,12 +40,11 @@ void quantize(Range slice, const Activations& out) {
 
 float half_at(const uint8_t* p, uint32_t index) { return half_to_float(load_half(p + 2 * index)); }
 
-// The quant of row `lane`, column `i` of a unit.
-int32_t quant_at(const PanelLayout& layout, const uint8_t* values, uint32_t lane, uint32_t i) {
+// The quant of row `lane`, column `i` of a unit. `scales` are those of the unit or of the super-block.
+int32_t quant_at(const PanelLayout& layout, const uint8_t* values, const uint8_t* scales, uint32_t lane, uint32_t i) {
   if (!layout.nibbles) return values[i / 4 * 32 + lane * 4 + i % 4];
   const uint8_t byte = values[i % 16 / 4 * 32 + lane * 4 + i % 4];
-  const int32_t nibble = i < 16 ? byte & 15 : byte >> 4;
-  return layout.table ? kIq4NlValues[nibble] + 128 : nibble;
+  return panel_nibble(layout, scales, i < 16 ? byte & 15 : byte >> 4);
 }
 
 // One row times one token: exact integer sums within a unit (or a section of it, if its halves have their own scales),
@@ -72,14 +71,15 @@ float row_dot(const PanelSlice& weights, uint32_t row, const Activations& input,
       const uint32_t first = section * 16, end = sections == 2 ? first + 16 : kUnitColumns;
       int32_t integer_sum = 0;
       for (uint32_t i = first; i < end; ++i) {
-        integer_sum += q[i] * (quant_at(layout, p, lane, i) - layout.offset);
+        integer_sum += q[i] * (quant_at(layout, p, super, lane, i) - layout.offset);
       }
       float scale, minimum = 0;  // K formats subtract their minimum
       if (layout.subs == 0) {
-        scale = half_at(side, lane);
+        scale = panel_scale(layout, side, lane);
         if (layout.minimum) minimum = half_at(side + 2 * kPanelRows, lane);
       } else {
-        scale = half_at(super, lane) * static_cast<float>(static_cast<int8_t>(side[section * kPanelRows + lane]));
+        scale = panel_scale(layout, super, lane) *
+                static_cast<float>(static_cast<int8_t>(side[section * kPanelRows + lane]));
         if (layout.minimum) {
           minimum = -half_at(super + 2 * kPanelRows, lane) *
                     static_cast<float>(side[(layout.subs + section) * kPanelRows + lane]);
@@ -387,11 +387,14 @@ constexpr Kernels make_table() {
   set(PanelKind::kNibble, matmul<row_dot<PanelKind::kNibble>>);
   set(PanelKind::kNibbleMin, matmul<row_dot<PanelKind::kNibbleMin>>);
   set(PanelKind::kNibbleTable, matmul<row_dot<PanelKind::kNibbleTable>>);
+  set(PanelKind::kNibbleTableBfloat, matmul<row_dot<PanelKind::kNibbleTableBfloat>>);
   set(PanelKind::kByte, matmul<row_dot<PanelKind::kByte>>);
   set(PanelKind::kByteMin, matmul<row_dot<PanelKind::kByteMin>>);
   set(PanelKind::kNibbleSuper32Min, matmul<row_dot<PanelKind::kNibbleSuper32Min>>);
   set(PanelKind::kNibbleSuper16Min, matmul<row_dot<PanelKind::kNibbleSuper16Min>>);
   set(PanelKind::kNibbleSuper16, matmul<row_dot<PanelKind::kNibbleSuper16>>);
+  set(PanelKind::kNibbleTableSuper32, matmul<row_dot<PanelKind::kNibbleTableSuper32>>);
+  set(PanelKind::kNibbleTableSuper16, matmul<row_dot<PanelKind::kNibbleTableSuper16>>);
   set(PanelKind::kByteSuper32Min, matmul<row_dot<PanelKind::kByteSuper32Min>>);
   set(PanelKind::kByteSuper16, matmul<row_dot<PanelKind::kByteSuper16>>);
   set(PanelKind::kHalf, matmul<float_row_dot<PanelKind::kHalf>>);

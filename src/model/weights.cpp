@@ -7,7 +7,9 @@ namespace {
 
 Status find_tensor(const WeightBinder& binder, std::string_view name, const GgufTensor** tensor) {
   *tensor = gguf_find_tensor(*binder.header, name);
-  if (*tensor != nullptr) return {};
+  if (*tensor != nullptr) {
+    return tensor_type_info((*tensor)->type).supported ? Status{} : gguf_unsupported_tensor(*binder.header, **tensor);
+  }
   Status status =
       make_error(ErrorCode::kBadTensor, "The file has no tensor %.*s.", static_cast<int>(name.size()), name.data());
   status = with_expected(status, "a tensor of this name");
@@ -49,7 +51,7 @@ bool binder_has(const WeightBinder& binder, std::string_view name) {
 
 bool binder_has_neurons(const WeightBinder& binder, std::string_view name) {
   const GgufTensor* tensor = gguf_find_tensor(*binder.header, name);
-  if (tensor == nullptr) return false;
+  if (tensor == nullptr || !tensor_type_info(tensor->type).supported) return false;
   return has_neuron_order(panel_kind_of(tensor->type)) || (binder.halves && tensor->type == TensorType::kF32);
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/half.h"
+#include "quant/grid_blocks.h"
 
 namespace camelgpt {
 namespace {
@@ -108,6 +109,23 @@ void unpack_q6_k(const uint8_t* block, uint32_t unit, QuantUnit* out) {
   }
 }
 
+// IQ4_XS: a signed 6-bit scale for each unit, four low bits in the nibbles of four bytes, two high bits in a word.
+void unpack_iq4_xs(const uint8_t* block, uint32_t unit, QuantUnit* out) {
+  const int32_t low = block[4 + unit / 2] >> (4 * (unit % 2)) & 15;
+  const int32_t high = load_u16(block + 2) >> (2 * unit) & 3;
+  out->scale = load_u16(block);
+  out->sub_scale[0] = out->sub_scale[1] = (low | high << 4) - 32;
+  out->table = kIq4NlValues;
+  unpack_nibbles(block + 8 + 16 * unit, out->quants);
+}
+
+// MXFP4: half of 2^(exponent - 127) as bfloat16, since its values are doubled. Infinity if a weight would not be
+// finite: the largest value is 12.
+uint16_t e8m0_to_bfloat16(uint8_t exponent) {
+  if (exponent > 252) return 0x7f80;
+  return exponent < 2 ? static_cast<uint16_t>(0x20 << exponent) : static_cast<uint16_t>((exponent - 1) << 7);
+}
+
 }  // namespace
 
 void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit* out) {
@@ -115,6 +133,8 @@ void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit
   out->sub_scale[0] = out->sub_scale[1] = 1;
   out->sub_minimum[0] = out->sub_minimum[1] = 1;
   out->offset = 0;
+  out->table = nullptr;
+  out->power = 1;
   switch (type) {
     case TensorType::kQ4_0:
       out->scale = load_u16(block);
@@ -123,9 +143,13 @@ void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit
       return;
     case TensorType::kIQ4_NL:
       out->scale = load_u16(block);
-      out->offset = 128;
+      out->table = kIq4NlValues;
       unpack_nibbles(block + 2, out->quants);
-      for (uint8_t& q : out->quants) q = static_cast<uint8_t>(kIq4NlValues[q] + 128);
+      return;
+    case TensorType::kMXFP4:
+      out->scale = e8m0_to_bfloat16(block[0]);
+      out->table = kMxfp4Values;
+      unpack_nibbles(block + 1, out->quants);
       return;
     case TensorType::kQ4_1:
       out->scale = load_u16(block);
@@ -154,6 +178,16 @@ void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit
     case TensorType::kQ4_K: unpack_q4_k(block, unit, out); break;
     case TensorType::kQ5_K: unpack_q5_k(block, unit, out); break;
     case TensorType::kQ6_K: unpack_q6_k(block, unit, out); break;
+    case TensorType::kIQ4_XS: unpack_iq4_xs(block, unit, out); return;
+    case TensorType::kIQ1_S:
+    case TensorType::kIQ1_M:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S:
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S: unpack_grid_unit(type, block, unit, out); return;
+    case TensorType::kTQ1_0:
+    case TensorType::kTQ2_0: unpack_ternary_unit(type, block, unit, out); return;
     case TensorType::kF32:
     case TensorType::kF16:
     case TensorType::kBF16: assert(!"float types have no units"); return;
@@ -162,6 +196,10 @@ void unpack_unit(TensorType type, const uint8_t* block, uint32_t unit, QuantUnit
     out->sub_scale[1] = out->sub_scale[0];
     out->sub_minimum[0] = out->sub_minimum[1] = -out->sub_minimum[0];
   }
+}
+
+float unit_scale(TensorType type, const QuantUnit& unit) {
+  return type == TensorType::kMXFP4 ? bfloat16_to_float(unit.scale) : half_to_float(unit.scale) * unit.power;
 }
 
 void dequantize_block(TensorType type, const uint8_t* block, float* values) {
@@ -175,12 +213,13 @@ void dequantize_block(TensorType type, const uint8_t* block, float* values) {
   QuantUnit unit;
   for (uint32_t u = 0; u < units; ++u) {
     unpack_unit(type, block, u, &unit);
-    const float scale = half_to_float(unit.scale);
+    const float scale = unit_scale(type, unit);
     const float minimum = half_to_float(unit.minimum);
     for (int i = 0; i < 32; ++i) {
       const float factor = scale * static_cast<float>(unit.sub_scale[i / 16]);
       const float addend = minimum * static_cast<float>(unit.sub_minimum[i / 16]);
-      values[32 * u + i] = factor * static_cast<float>(unit.quants[i] - unit.offset) + addend;
+      const int32_t quant = unit.table != nullptr ? unit.table[unit.quants[i]] : unit.quants[i] - unit.offset;
+      values[32 * u + i] = factor * static_cast<float>(quant) + addend;
     }
   }
 }

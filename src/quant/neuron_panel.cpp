@@ -160,16 +160,20 @@ Panel neuron_panel_reserve(PanelKind kind, PanelOrder order, uint32_t rows, uint
 bool neuron_panel_put(Panel* panel, TensorType type, uint64_t first, std::span<const uint8_t> blocks) {
   if (panel->kind == PanelKind::kHalf) return put_halves(panel, type, first, blocks);
   const uint8_t offset = panel_layout(panel->kind).offset;
-  const uint32_t block_bytes = tensor_type_info(type).block_bytes, per_row = panel->columns / kUnitColumns;
-  for (size_t at = 0; at + block_bytes <= blocks.size(); at += block_bytes, ++first) {
-    const uint32_t row = static_cast<uint32_t>(first / per_row), unit = static_cast<uint32_t>(first % per_row);
-    assert(row < panel->rows);
-    QuantUnit block;
-    unpack_unit(type, &blocks[at], 0, &block);
-    if (!half_is_finite(block.scale)) return false;
-    for (uint8_t& quant : block.quants) quant = static_cast<uint8_t>(quant - block.offset + offset);
-    put_unit(panel, row, unit, block.quants);
-    std::memcpy(panel->data + scale_offset(*panel, row, unit), &block.scale, sizeof block.scale);
+  const TensorTypeInfo info = tensor_type_info(type);
+  const uint32_t units = info.block_elements / kUnitColumns, per_row = panel->columns / kUnitColumns;
+  for (size_t at = 0; at + info.block_bytes <= blocks.size(); at += info.block_bytes, ++first) {
+    for (uint32_t u = 0; u < units; ++u) {
+      const uint64_t index = first * units + u;
+      const uint32_t row = static_cast<uint32_t>(index / per_row), unit = static_cast<uint32_t>(index % per_row);
+      assert(row < panel->rows);
+      QuantUnit block;
+      unpack_unit(type, &blocks[at], u, &block);
+      if (!half_is_finite(block.scale)) return false;
+      for (uint8_t& quant : block.quants) quant = static_cast<uint8_t>(quant - block.offset + offset);
+      put_unit(panel, row, unit, block.quants);
+      std::memcpy(panel->data + scale_offset(*panel, row, unit), &block.scale, sizeof block.scale);
+    }
   }
   return true;
 }

@@ -36,6 +36,7 @@ void pack_nibbles(const uint8_t* quants, uint8_t* packed) {
 
 // Writes one unit of any format: the path for the less common types.
 bool put_unit(const PanelLayout& layout, uint8_t* group, uint32_t unit, uint32_t lane, const QuantUnit& quants) {
+  assert(layout.table != PanelTable::kMxfp4);
   if (!half_is_finite(quants.scale) || !half_is_finite(quants.minimum)) return false;
   uint8_t* values = group + unit_offset(layout, unit);
   uint8_t bytes[32];
@@ -58,6 +59,13 @@ bool put_unit(const PanelLayout& layout, uint8_t* group, uint32_t unit, uint32_t
     if (layout.minimum) scales[(layout.subs + s) * kPanelRows + lane] = static_cast<uint8_t>(-quants.sub_minimum[s]);
   }
   uint8_t* super = group + super_offset(layout, unit);
+  if (layout.table == PanelTable::kStored) {
+    const float scale = half_to_float(quants.scale) * quants.power;
+    std::memcpy(super + lane * 4, &scale, sizeof scale);
+    // All rows share the table, since a panel has one type.
+    for (int i = 0; i < 16; ++i) super[kStoredTableAt + i] = static_cast<uint8_t>(quants.table[i] + 128);
+    return true;
+  }
   store_half(super + lane * 2, quants.scale);
   if (layout.minimum) store_half(super + kPanelRows * 2 + lane * 2, quants.minimum);
   return true;
@@ -88,9 +96,20 @@ PanelKind panel_kind_of(TensorType type) {
     case TensorType::kF32: return PanelKind::kFloat;
     case TensorType::kF16: return PanelKind::kHalf;
     case TensorType::kBF16: return PanelKind::kBfloat;
-    case TensorType::kQ4_0: return PanelKind::kNibble;
+    case TensorType::kQ4_0:
+    case TensorType::kTQ1_0:
+    case TensorType::kTQ2_0: return PanelKind::kNibble;
     case TensorType::kQ4_1: return PanelKind::kNibbleMin;
     case TensorType::kIQ4_NL: return PanelKind::kNibbleTable;
+    case TensorType::kMXFP4: return PanelKind::kNibbleTableBfloat;
+    case TensorType::kIQ1_S:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S:
+    case TensorType::kIQ4_XS: return PanelKind::kNibbleTableSuper32;
+    case TensorType::kIQ1_M:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S: return PanelKind::kNibbleTableSuper16;
     case TensorType::kQ5_0:
     case TensorType::kQ8_0: return PanelKind::kByte;
     case TensorType::kQ5_1: return PanelKind::kByteMin;
@@ -162,6 +181,15 @@ bool put_blocks(const Panel& panel, TensorType type, uint64_t first, std::span<c
         put_steps(values, lane, block + 2, 4);
         std::memcpy(values + layout.values_bytes + lane * 2, block, 2);
         return half_is_finite(load_half(block));
+      });
+    case TensorType::kMXFP4:
+      return for_each([&layout, type](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
+        QuantUnit quants;
+        unpack_unit(type, block, 0, &quants);
+        uint8_t* values = group + static_cast<size_t>(unit) * layout.unit_bytes;
+        put_steps(values, lane, block + 1, 4);
+        std::memcpy(values + layout.values_bytes + lane * 2, &quants.scale, 2);
+        return (quants.scale & 0x7f80) != 0x7f80;
       });
     case TensorType::kQ4_1:
       return for_each([&layout](uint8_t* group, uint32_t unit, uint32_t lane, const uint8_t* block) {
@@ -258,9 +286,17 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
     const size_t at = unit_offset(layout, unit);
     for (uint32_t k = 0; k < layout.values_bytes / 32; ++k) copy(at + k * 32, 4);
     const size_t scales = at + layout.values_bytes;
+    const bool begins_super = layout.subs != 0 && unit % kSuperUnits == 0;
+    if (begins_super && layout.table == PanelTable::kStored) {
+      const size_t super = super_offset(layout, unit);
+      copy(super, 4);
+      std::memcpy(to + super + kStoredTableAt, group + super + kStoredTableAt, 16);
+    }
     for (uint32_t i = 0; i < numbers; ++i) {
       if (layout.subs == 0) copy(scales + i * kPanelRows * 2, 2);
-      if (layout.subs != 0 && unit % kSuperUnits == 0) copy(super_offset(layout, unit) + i * kPanelRows * 2, 2);
+      if (begins_super && layout.table != PanelTable::kStored) {
+        copy(super_offset(layout, unit) + i * kPanelRows * 2, 2);
+      }
     }
     for (uint32_t i = 0; i < numbers * layout.subs; ++i) copy(scales + i * kPanelRows, 1);
   }
@@ -268,7 +304,7 @@ void panel_copy_lane(const Panel& panel, const uint8_t* group, uint32_t lane, ui
 
 bool panel_is_finite(const Panel& panel) {
   const PanelLayout layout = panel_layout(panel.kind);
-  assert(panel.order == PanelOrder::kGroups && layout.subs == 0 &&
+  assert(panel.order == PanelOrder::kGroups && layout.subs == 0 && layout.table == PanelTable::kNone &&
          (layout.float_bytes == 0 || layout.float_bytes == sizeof(float)));
   bool finite = true;
   for (const uint8_t *group = panel.data, *end = group + (panel.rows + kPanelRows - 1) / kPanelRows * panel.group_bytes;
@@ -309,7 +345,7 @@ void panel_row(const Panel& panel, uint32_t row, float* values) {
     const uint8_t* p = group + unit_offset(layout, unit);
     const uint8_t* scales = p + layout.values_bytes;
     const uint8_t* halves = layout.subs == 0 ? scales : group + super_offset(layout, unit);
-    const float scale = half_to_float(load_half(halves + lane * 2));
+    const float scale = panel_scale(layout, halves, lane);
     const float minimum = layout.minimum ? half_to_float(load_half(halves + kPanelRows * 2 + lane * 2)) : 0.0f;
     for (uint32_t i = 0; i < kUnitColumns; ++i) {
       float factor = scale;
@@ -323,8 +359,7 @@ void panel_row(const Panel& panel, uint32_t row, float* values) {
       if (layout.nibbles) {
         const uint32_t within = i % 16;
         const uint8_t byte = p[within / 4 * 32 + lane * 4 + within % 4];
-        quant = i < 16 ? byte & 15 : byte >> 4;
-        if (layout.table) quant = kIq4NlValues[quant] + 128;
+        quant = panel_nibble(layout, halves, i < 16 ? byte & 15 : byte >> 4);
       } else {
         quant = p[i / 4 * 32 + lane * 4 + i % 4];
       }

@@ -13,7 +13,7 @@
 //   scales  [8 rows] half, minimums [8 rows] half                         (kinds without "Super")
 //   sub-scales [subs][8 rows] int8, sub-minimums [subs][8 rows] int8      ("Super32": subs = 1, "Super16": subs = 2)
 // "Super" kinds have, before every eight units, scales [8 rows] half and, if the kind has minimums, minimums [8 rows]
-// half.
+// half. "TableSuper" kinds have scales [8 rows] float and the table [16 bytes], each value with an offset of 128.
 //
 // Float kinds hold [columns][8 rows] numbers.
 //
@@ -22,11 +22,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "base/arena.h"
 #include "base/checked.h"
+#include "base/half.h"
 #include "gguf/tensor_type.h"
+#include "quant/blocks.h"
 
 namespace camelgpt {
 
@@ -36,27 +39,38 @@ inline constexpr uint32_t kSuperUnits = 8;    // units under one super-block sca
 
 // Each kind with the value of a weight whose quant is q, and the tensor types that it holds.
 enum class PanelKind : uint8_t {
-  kNibble,            // scale * (q - 8)                                 Q4_0
-  kNibbleMin,         // scale * q + minimum                             Q4_1
-  kNibbleTable,       // scale * table[q]                                IQ4_NL
-  kByte,              // scale * (q - 128)                               Q8_0, Q5_0
-  kByteMin,           // scale * (q - 128) + minimum                     Q5_1
-  kNibbleSuper32Min,  // scale * sub * q - minimum * sub_min             Q4_K
-  kNibbleSuper16Min,  // the same, two subs per unit                     Q2_K
-  kNibbleSuper16,     // scale * sub * (q - 4)                           Q3_K
-  kByteSuper32Min,    // scale * sub * (q - 128) - minimum * sub_min     Q5_K
-  kByteSuper16,       // scale * sub * (q - 128)                         Q6_K
+  kNibble,              // scale * (q - 8)                                 Q4_0, TQ1_0, TQ2_0
+  kNibbleMin,           // scale * q + minimum                             Q4_1
+  kNibbleTable,         // scale * table[q]                                IQ4_NL
+  kNibbleTableBfloat,   // the same, scales are bfloat16                   MXFP4
+  kByte,                // scale * (q - 128)                               Q8_0, Q5_0
+  kByteMin,             // scale * (q - 128) + minimum                     Q5_1
+  kNibbleSuper32Min,    // scale * sub * q - minimum * sub_min             Q4_K
+  kNibbleSuper16Min,    // the same, two subs per unit                     Q2_K
+  kNibbleSuper16,       // scale * sub * (q - 4)                           Q3_K
+  kNibbleTableSuper32,  // scale * sub * table[q], table in the panel      IQ4_XS, IQ3_S, IQ3_XXS, IQ2_XXS, IQ1_S
+  kNibbleTableSuper16,  // the same, two subs per unit                     IQ2_S, IQ2_XS, IQ1_M
+  kByteSuper32Min,      // scale * sub * (q - 128) - minimum * sub_min     Q5_K
+  kByteSuper16,         // scale * sub * (q - 128)                         Q6_K
   kHalf,
   kBfloat,
   kFloat,
 };
-inline constexpr uint32_t kPanelKinds = 13;
+inline constexpr uint32_t kPanelKinds = 16;
+
+// The values of nibbles.
+enum class PanelTable : uint8_t {
+  kNone,    // 0 to 15
+  kIq4Nl,   // kIq4NlValues
+  kMxfp4,   // kMxfp4Values
+  kStored,  // in the panel
+};
 
 // The layout of a kind.
 struct PanelLayout {
   const char* name;  // as shown in reports
   bool nibbles;      // two values per byte
-  bool table;        // quants index kIq4NlValues
+  PanelTable table;
   bool minimum;
   uint8_t subs;           // sub-scales per unit and row; 0 for kinds that are not "Super"
   uint8_t offset;         // subtracted from a quant
@@ -67,30 +81,67 @@ struct PanelLayout {
 };
 
 constexpr PanelLayout panel_layout(PanelKind kind) {
-  constexpr auto quantised = [](const char* name, bool nibbles, bool table, bool minimum, uint8_t subs,
-                                uint8_t offset) {
+  constexpr auto quantised = [](const char* name, bool nibbles, bool minimum, uint8_t subs, uint8_t offset,
+                                PanelTable table = PanelTable::kNone) {
     PanelLayout layout{name, nibbles, table, minimum, subs, offset, 0, nibbles ? 128u : 256u, 0, 0};
     const uint32_t scales = kPanelRows * (minimum ? 2 : 1);
     layout.unit_bytes = layout.values_bytes + scales * (subs == 0 ? 2 : subs);
-    layout.super_bytes = subs == 0 ? 0 : scales * 2;
+    layout.super_bytes = subs == 0 ? 0 : table == PanelTable::kStored ? kPanelRows * 4 + 16 : scales * 2;
     return layout;
   };
   switch (kind) {
-    case PanelKind::kNibble: return quantised("nibble", true, false, false, 0, 8);
-    case PanelKind::kNibbleMin: return quantised("nibble+min", true, false, true, 0, 0);
-    case PanelKind::kNibbleTable: return quantised("nibble table", true, true, false, 0, 128);
-    case PanelKind::kByte: return quantised("byte", false, false, false, 0, 128);
-    case PanelKind::kByteMin: return quantised("byte+min", false, false, true, 0, 128);
-    case PanelKind::kNibbleSuper32Min: return quantised("nibble super 32+min", true, false, true, 1, 0);
-    case PanelKind::kNibbleSuper16Min: return quantised("nibble super 16+min", true, false, true, 2, 0);
-    case PanelKind::kNibbleSuper16: return quantised("nibble super 16", true, false, false, 2, 4);
-    case PanelKind::kByteSuper32Min: return quantised("byte super 32+min", false, false, true, 1, 128);
-    case PanelKind::kByteSuper16: return quantised("byte super 16", false, false, false, 2, 128);
-    case PanelKind::kHalf: return {"half", false, false, false, 0, 0, 2, 0, 0, 0};
-    case PanelKind::kBfloat: return {"bfloat16", false, false, false, 0, 0, 2, 0, 0, 0};
+    case PanelKind::kNibble: return quantised("nibble", true, false, 0, 8);
+    case PanelKind::kNibbleMin: return quantised("nibble+min", true, true, 0, 0);
+    case PanelKind::kNibbleTable: return quantised("nibble table", true, false, 0, 128, PanelTable::kIq4Nl);
+    case PanelKind::kNibbleTableBfloat:
+      return quantised("nibble table, bfloat16 scales", true, false, 0, 128, PanelTable::kMxfp4);
+    case PanelKind::kByte: return quantised("byte", false, false, 0, 128);
+    case PanelKind::kByteMin: return quantised("byte+min", false, true, 0, 128);
+    case PanelKind::kNibbleSuper32Min: return quantised("nibble super 32+min", true, true, 1, 0);
+    case PanelKind::kNibbleSuper16Min: return quantised("nibble super 16+min", true, true, 2, 0);
+    case PanelKind::kNibbleSuper16: return quantised("nibble super 16", true, false, 2, 4);
+    case PanelKind::kNibbleTableSuper32:
+      return quantised("nibble table super 32", true, false, 1, 128, PanelTable::kStored);
+    case PanelKind::kNibbleTableSuper16:
+      return quantised("nibble table super 16", true, false, 2, 128, PanelTable::kStored);
+    case PanelKind::kByteSuper32Min: return quantised("byte super 32+min", false, true, 1, 128);
+    case PanelKind::kByteSuper16: return quantised("byte super 16", false, false, 2, 128);
+    case PanelKind::kHalf: return {"half", false, PanelTable::kNone, false, 0, 0, 2, 0, 0, 0};
+    case PanelKind::kBfloat: return {"bfloat16", false, PanelTable::kNone, false, 0, 0, 2, 0, 0, 0};
     case PanelKind::kFloat: break;
   }
-  return {"float", false, false, false, 0, 0, 4, 0, 0, 0};
+  return {"float", false, PanelTable::kNone, false, 0, 0, 4, 0, 0, 0};
+}
+
+// Whether the table is the same for all panels of a kind.
+constexpr bool has_fixed_table(const PanelLayout& layout) {
+  return layout.table == PanelTable::kIq4Nl || layout.table == PanelTable::kMxfp4;
+}
+
+// The fixed table of a kind.
+constexpr const int8_t* fixed_table(const PanelLayout& layout) {
+  return layout.table == PanelTable::kMxfp4 ? kMxfp4Values : kIq4NlValues;
+}
+
+// Where the table of a "TableSuper" kind is, from the super-block scales on.
+inline constexpr uint32_t kStoredTableAt = kPanelRows * 4;
+
+// The scale of one of eight rows; `scales` are those of the unit or of the super-block.
+inline float panel_scale(const PanelLayout& layout, const uint8_t* scales, uint32_t lane) {
+  if (layout.table == PanelTable::kStored) {
+    float scale;
+    std::memcpy(&scale, scales + lane * 4, sizeof scale);
+    return scale;
+  }
+  const uint16_t bits = load_half(scales + lane * 2);
+  return layout.table == PanelTable::kMxfp4 ? bfloat16_to_float(bits) : half_to_float(bits);
+}
+
+// The value of a nibble before the offset of the kind is subtracted. `scales` are those of the unit or of the
+// super-block.
+inline int32_t panel_nibble(const PanelLayout& layout, const uint8_t* scales, uint32_t nibble) {
+  if (layout.table == PanelTable::kNone) return static_cast<int32_t>(nibble);
+  return layout.table == PanelTable::kStored ? scales[kStoredTableAt + nibble] : fixed_table(layout)[nibble] + 128;
 }
 
 // The kind that holds a tensor type without loss. kHalf also holds F32, rounded: see docs/accuracy.md.

@@ -70,18 +70,20 @@ Status session_tensors_json(const Session* session, bool halves, Buffer<char>* j
   bool kept = print(json, "[");
   for (size_t i = 0; i < header->tensors.size(); ++i) {
     const GgufTensor& tensor = header->tensors[i];
+    const TensorTypeInfo info = tensor_type_info(tensor.type);
     const bool narrowed = halves && tensor.type == TensorType::kF32 && tensor.dimension_count > 1;
     kept = kept && print(json, "%s{\"name\": \"", i == 0 ? "" : ", ");
     for (const char c : gguf_name(*header, tensor)) {  // a name in a file can contain anything
       const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
       kept = kept && json->append(plain ? &c : "?", 1);
     }
-    kept = kept && print(json, "\", \"type\": \"%s\", \"shape\": [", tensor_type_info(tensor.type).name);
+    kept = kept && print(json, "\", \"type\": \"%s\", \"shape\": [", info.name);
     for (uint32_t d = 0; d < tensor.dimension_count; ++d) {
       kept = kept && print(json, "%s%llu", d == 0 ? "" : ", ", static_cast<unsigned long long>(tensor.dimensions[d]));
     }
     kept = kept && print(json, "], \"bytes\": %llu, \"panel\": \"%s\"}", static_cast<unsigned long long>(tensor.bytes),
-                         panel_layout(narrowed ? PanelKind::kHalf : panel_kind_of(tensor.type)).name);
+                         !info.supported ? "none"
+                                         : panel_layout(narrowed ? PanelKind::kHalf : panel_kind_of(tensor.type)).name);
   }
   kept = kept && print(json, "]");
   return kept ? Status{} : out_of_memory("the list of tensors", header->tensors.size() * 128);

@@ -31,9 +31,11 @@ inline std::vector<int32_t> some_tokens(size_t count) {
 }
 
 inline constexpr TensorType kAllTensorTypes[] = {
-    TensorType::kF32,  TensorType::kF16,  TensorType::kBF16, TensorType::kQ4_0,  TensorType::kQ4_1,
-    TensorType::kQ5_0, TensorType::kQ5_1, TensorType::kQ8_0, TensorType::kQ2_K,  TensorType::kQ3_K,
-    TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kIQ4_NL};
+    TensorType::kF32,   TensorType::kF16,     TensorType::kBF16,   TensorType::kQ4_0,   TensorType::kQ4_1,
+    TensorType::kQ5_0,  TensorType::kQ5_1,    TensorType::kQ8_0,   TensorType::kQ2_K,   TensorType::kQ3_K,
+    TensorType::kQ4_K,  TensorType::kQ5_K,    TensorType::kQ6_K,   TensorType::kIQ4_NL, TensorType::kIQ1_S,
+    TensorType::kIQ1_M, TensorType::kIQ2_XXS, TensorType::kIQ2_XS, TensorType::kIQ2_S,  TensorType::kIQ3_XXS,
+    TensorType::kIQ3_S, TensorType::kIQ4_XS,  TensorType::kTQ1_0,  TensorType::kTQ2_0,  TensorType::kMXFP4};
 
 // `count` values (whole blocks) with magnitudes of about `size`.
 inline std::vector<uint8_t> random_tensor(TensorType type, uint64_t count, uint64_t seed, float size = 0.1f) {
@@ -71,6 +73,24 @@ inline std::vector<uint8_t> random_tensor(TensorType type, uint64_t count, uint6
         put_half(at + 2, random.real() * size / 60);
         break;
       case TensorType::kQ6_K: put_half(at + 208, value / 2000); break;
+      case TensorType::kIQ1_S: put_half(at, value / 10); break;
+      case TensorType::kIQ1_M: {  // the scale is in the high nibbles of four words
+        const uint16_t half = float_to_half(value / 10);
+        for (size_t i = 0; i < 4; ++i) {
+          uint8_t& high = bytes[at + 49 + 2 * i];
+          high = static_cast<uint8_t>((high & 15) | (half >> (4 * i) & 15) << 4);
+        }
+        break;
+      }
+      case TensorType::kIQ2_XXS:
+      case TensorType::kIQ2_XS:
+      case TensorType::kIQ2_S: put_half(at, value / 60); break;
+      case TensorType::kIQ3_XXS: put_half(at, value / 160); break;
+      case TensorType::kIQ3_S: put_half(at, value / 160); break;
+      case TensorType::kIQ4_XS: put_half(at, value / 1000); break;
+      case TensorType::kTQ1_0: put_half(at + 52, value); break;
+      case TensorType::kTQ2_0: put_half(at + 64, value); break;
+      case TensorType::kMXFP4: bytes[at] = static_cast<uint8_t>(120 + bytes[at] % 6); break;
     }
   }
   return bytes;

@@ -400,8 +400,9 @@ TEST_CASE("gguf rejects shapes whose size overflows") {
 }
 
 TEST_CASE("gguf names unsupported tensor types") {
-  check_rejected(with_tensor({256}, 17).header(), ErrorCode::kUnsupportedTensorType, "IQ2_XS", "type 17 (IQ2_XS)");
-  check_rejected(with_tensor({256}, 34).header(), ErrorCode::kUnsupportedTensorType, "TQ1_0", "type 34 (TQ1_0)");
+  check_rejected(with_tensor({256}, 4).header(), ErrorCode::kUnsupportedTensorType, "Q4_2", "type 4 (Q4_2)");
+  check_rejected(with_tensor({256}, 36).header(), ErrorCode::kUnsupportedTensorType, "IQ4_NL_4_4",
+                 "type 36 (IQ4_NL_4_4)");
   check_rejected(with_tensor({256}, 12345).header(), ErrorCode::kUnsupportedTensorType, "unknown",
                  "type 12345 (unknown)");
   check_rejected(with_tensor({256}, UINT32_MAX).header(), ErrorCode::kUnsupportedTensorType, "blk.0.ffn_up.weight",

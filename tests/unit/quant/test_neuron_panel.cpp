@@ -9,8 +9,8 @@
 
 using namespace camelgpt;
 
-static constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0, TensorType::kQ5_0, TensorType::kQ4_0,
-                                              TensorType::kF16};
+static constexpr TensorType kNeuronTypes[] = {TensorType::kQ8_0,  TensorType::kQ5_0,  TensorType::kQ4_0,
+                                              TensorType::kTQ1_0, TensorType::kTQ2_0, TensorType::kF16};
 static constexpr PanelOrder kNeuronOrders[] = {PanelOrder::kRows, PanelOrder::kColumns};
 
 // An unfilled panel in `order`, a panel in groups, the tensor, and its values dequantised block by block.
@@ -41,7 +41,7 @@ static void for_each_fixture(Body body) {
     for (const PanelOrder order : kNeuronOrders) {
       CAPTURE(static_cast<int>(order));
       for (const uint32_t rows : {1u, 13u, 64u}) {
-        NeuronFixture fixture(type, order, rows, 96);
+        NeuronFixture fixture(type, order, rows, tensor_type_info(type).block_elements == 256 ? 256 : 96);
         body(type, fixture);
       }
     }
@@ -90,9 +90,10 @@ TEST_CASE("neuron_panel_group writes the same group as panel_put") {
 
 TEST_CASE("a neuron panel rejects scales and weights that are not finite") {
   for_each_fixture([](TensorType type, NeuronFixture& f) {
-    const size_t second = tensor_type_info(type).block_bytes;
-    f.bytes[second] = 0;
-    f.bytes[second + 1] = 0x7c;
+    const size_t last = f.bytes.size() - tensor_type_info(type).block_bytes;
+    const size_t at = last + (type == TensorType::kTQ1_0 ? 52 : type == TensorType::kTQ2_0 ? 64 : 0);
+    f.bytes[at] = 0;
+    f.bytes[at + 1] = 0x7c;
     CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
   });
 }

@@ -81,13 +81,21 @@ TEST_CASE("a panel rejects scales and weights that are not finite") {
     CAPTURE(tensor_type_info(type).name);
     PanelFixture f(type, 8, 256);
     const uint32_t block = tensor_type_info(type).block_bytes;
-    const size_t at = type == TensorType::kF32    ? 2
-                      : type == TensorType::kQ2_K ? 80
-                      : type == TensorType::kQ3_K ? 108
-                      : type == TensorType::kQ6_K ? 208
-                                                  : 0;
-    f.bytes[block + at] = 0x80;  // the second block
-    f.bytes[block + at + 1] = 0x7f;
+    const size_t at = type == TensorType::kF32     ? 2
+                      : type == TensorType::kQ2_K  ? 80
+                      : type == TensorType::kQ3_K  ? 108
+                      : type == TensorType::kQ6_K  ? 208
+                      : type == TensorType::kTQ1_0 ? 52
+                      : type == TensorType::kTQ2_0 ? 64
+                                                   : 0;
+    if (type == TensorType::kIQ1_M) {  // the scale is in the high nibbles of four words
+      for (size_t i = 0; i < 4; ++i) f.bytes[block + 49 + 2 * i] = i == 3 ? 0x70 : 0xf0;
+    } else if (type == TensorType::kMXFP4) {
+      f.bytes[block] = 253;
+    } else {
+      f.bytes[block + at] = 0x80;  // the second block
+      f.bytes[block + at + 1] = 0x7f;
+    }
     CHECK_FALSE(panel_put(&f.panel, type, 0, f.bytes));
   }
 }
