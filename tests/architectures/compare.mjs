@@ -14,7 +14,7 @@ export const maxTokens = 16;
  * log-probability. Most of it comes from our 16-bit cache and llama.cpp's 16-bit table of gelu; with Q4_0 we also round
  * some activations to 8 bits.
  */
-export const bounds = { F32: 1e-3, F16: 1e-3, Q8_0: 1e-3, Q4_0: 0.05 };
+export const bounds = { F32: 1e-3, F16: 1e-3, Q8_0: 1e-3, Q4_0: 0.05, IQ4_XS: 1e-3, IQ3_S: 1e-3, MXFP4: 1e-3 };
 
 /** The tokens every model is evaluated on: the start token, then random text tokens. */
 export const tokens = [start, ...randomTokens(length - 1)];

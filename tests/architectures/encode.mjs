@@ -2,6 +2,7 @@
 // block formats of GGUF.
 import { createHash } from "node:crypto";
 import { blockTypes, randomNumbers, toHalf } from "../bench/models/blocks.mjs";
+import { fromHalf, tableDecoders, tableEncoders } from "./encode-tables.mjs";
 
 const made = new Map(); // most models have tensors of the same names
 
@@ -19,6 +20,7 @@ function makeValues(name, count) {
 }
 
 const encoders = {
+  ...tableEncoders,
   F16: ([value], block) => block.writeUInt16LE(toHalf(value)),
   // value = scale · q, q from -127 to 127
   Q8_0(values, block) {
@@ -34,6 +36,7 @@ const encoders = {
 };
 
 const decoders = {
+  ...tableDecoders,
   F16: (block) => [fromHalf(block.readUInt16LE())],
   Q8_0: (block) => Array.from({ length: 32 }, (_, i) => fromHalf(block.readUInt16LE()) * block.readInt8(2 + i)),
   Q4_0(block) {
@@ -41,13 +44,6 @@ const decoders = {
     return quants.map((quant) => fromHalf(block.readUInt16LE()) * (quant - 8));
   },
 };
-
-/** The value of a finite half-precision float. */
-function fromHalf(bits) {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const largest = (values) => values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
@@ -58,7 +54,7 @@ function writeScale(scale, block) {
   return scale === 0 ? 0 : 1 / scale;
 }
 
-/** Encodes a Float32Array as blocks of a type in `blockTypes`: F32, F16, Q8_0 or Q4_0. */
+/** Encodes a Float32Array as blocks of a type in `blockTypes`: F32, F16, Q8_0, Q4_0, IQ4_XS, IQ3_S or MXFP4. */
 export function encode(values, type) {
   if (type === "F32") return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
   const { elements, bytes } = blockTypes[type];

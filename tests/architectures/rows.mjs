@@ -85,6 +85,8 @@ const lfm2 = {
   qkNorm: "head",
   outputNorm: "token_embd_norm",
 };
+// Whole blocks of 256 columns.
+const wide = { layers: 2, hidden: 256, heads: 8, ffn: 256 };
 const encoder = { "attention.causal": false, pooling_type: 1 };
 
 export const rows = [
@@ -125,6 +127,15 @@ export const rows = [
     experts: 4,
     tied: false,
     type: "Q8_0",
+  }),
+  row("llama-iq4_xs", "llama", { ...wide, type: "IQ4_XS" }),
+  row("llama-iq3_s", "llama", { ...wide, type: "IQ3_S", tied: false }),
+  row("llama-moe-mxfp4", "llama", {
+    family: "llama with experts",
+    keys: experts,
+    experts: 4,
+    tied: false,
+    type: "MXFP4",
   }),
   row("qwen2", "qwen2", { keys: base(1e6), qkvBias: true }),
   row("qwen2-q8_0", "qwen2", { keys: base(1e6), qkvBias: true, type: "Q8_0" }),

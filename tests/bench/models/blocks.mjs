@@ -13,6 +13,9 @@ export const blockTypes = {
   Q5_0: { id: 6, elements: 32, bytes: 22, spread: 9.25, scaleAt: 0 },
   Q8_0: { id: 8, elements: 32, bytes: 34, spread: 73.9, scaleAt: 0 },
   Q4_K: { id: 12, elements: 256, bytes: 144, spread: 257, scaleAt: 0, minimum: { at: 2, share: 7.5 } },
+  IQ3_S: { id: 21, elements: 256, bytes: 110 },
+  IQ4_XS: { id: 23, elements: 256, bytes: 136 },
+  MXFP4: { id: 39, elements: 32, bytes: 17 },
   Q6_K: { id: 14, elements: 256, bytes: 210, spread: 1365, scaleAt: 208 },
 };
 

@@ -409,6 +409,27 @@ TEST_CASE("gguf names unsupported tensor types") {
                  "4294967295");
 }
 
+TEST_CASE("gguf reads tables with tensors of unsupported types whose size is known") {
+  const struct {
+    uint32_t type;
+    const char* name;
+    uint64_t bytes;  // of 256 values
+  } cases[] = {{9, "Q8_1", 288},  {15, "Q8_K", 292}, {24, "I8", 256},    {25, "I16", 512}, {26, "I32", 1024},
+               {27, "I64", 2048}, {28, "F64", 2048}, {40, "NVFP4", 144}, {41, "Q1_0", 36}, {42, "Q2_0", 72}};
+  for (const auto& expected : cases) {
+    CAPTURE(expected.name);
+    GgufReader reader;
+    REQUIRE(read(with_tensor({256}, expected.type).header(), &reader).ok());
+    REQUIRE(reader.complete);
+    const GgufTensor& tensor = reader.header.tensors[0];
+    CHECK(tensor.bytes == expected.bytes);
+    CHECK(std::string_view(tensor_type_info(tensor.type).name) == expected.name);
+    CHECK_FALSE(tensor_type_info(tensor.type).supported);
+    const Status status = gguf_unsupported_tensor(reader.header, tensor);
+    CHECK(std::string_view(status.message).find(expected.name) != std::string_view::npos);
+  }
+}
+
 TEST_CASE("gguf rejects misaligned and overlapping tensors") {
   check_rejected(with_tensor({8}, kF32, 31).header(), ErrorCode::kBadFormat, "not aligned", "31 at byte");
   GgufWriter writer;
