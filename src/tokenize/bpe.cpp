@@ -157,13 +157,15 @@ void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge) {
 Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace,
                   Buffer<int32_t>* tokens) {
   assert(!piece.empty() && piece.size() < kNoSymbol);
-  if (tokenizer.ignore_merges) {
+  // Gemma 4 looks up a run of line ends first.
+  if (tokenizer.ignore_merges || (tokenizer.merges_characters && piece[0] == '\n')) {
     const int32_t whole = pieces_find(tokenizer, piece, PieceKind::kMerged);
     if (whole != kNoToken) return tokens->push_back(whole) ? Status{} : out_of_memory("tokens", tokens->size());
   }
   Buffer<BpeSymbol>& symbols = workspace->symbols;
-  const bool made = tokenizer.kind == TokenizerKind::kSentencePiece ? make_character_symbols(tokenizer, piece, &symbols)
-                                                                    : make_byte_symbols(tokenizer, piece, &symbols);
+  const bool by_character = tokenizer.kind == TokenizerKind::kSentencePiece || tokenizer.merges_characters;
+  const bool made =
+      by_character ? make_character_symbols(tokenizer, piece, &symbols) : make_byte_symbols(tokenizer, piece, &symbols);
   if (!made || !merge_symbols(tokenizer, piece, workspace)) {
     return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
   }

@@ -7,6 +7,7 @@
 #include "tokenize/chunks.h"
 #include "tokenize/end_tokens.h"
 #include "tokenize/metadata_errors.h"
+#include "tokenize/pre_tokenizer_names.h"
 #include "tokenize/sentence_text.h"
 #include "tokenize/tokenizer.h"
 #include "tokenize/vocabulary.h"
@@ -19,60 +20,14 @@ namespace {
 
 constexpr uint64_t kLlama3Vocabulary = 128256;
 
-struct PreTokenizerName {
-  std::string_view name;
-  PreTokenizer pre;
-  // Some tokens are not the result of merges, and add_bos_token defaults to true.
-  bool ignore_merges = false;
-  bool composes = false;  // Hugging Face's tokenizer first normalises text to NFC
-};
-constexpr PreTokenizerName kPreTokenizers[] = {
-    {"gpt-2", PreTokenizer::kGpt2},
-    {"gpt2", PreTokenizer::kGpt2},
-    {"default", PreTokenizer::kGpt2},
-    {"phi-2", PreTokenizer::kGpt2},
-    {"olmo", PreTokenizer::kGpt2, false, true},
-    {"mpt", PreTokenizer::kGpt2, false, true},
-    {"jais", PreTokenizer::kGpt2},
-    {"exaone4", PreTokenizer::kGpt2},
-    {"granite-docling", PreTokenizer::kGpt2},
-    {"smollm", PreTokenizer::kSmolLm},
-    {"starcoder", PreTokenizer::kSmolLm},
-    {"refact", PreTokenizer::kSmolLm},  // Granite 3
-    {"command-r", PreTokenizer::kSmolLm, false, true},
-    {"codeshell", PreTokenizer::kSmolLm},
-    {"exaone", PreTokenizer::kSmolLm, false, true},
-    {"minerva-7b", PreTokenizer::kSmolLm},
-    {"llama-bpe", PreTokenizer::kLlamaBpe, true},
-    {"llama3", PreTokenizer::kLlamaBpe, true},
-    {"llama-v3", PreTokenizer::kLlamaBpe, true},
-    {"lfm2", PreTokenizer::kLlamaBpe, true},
-    {"falcon3", PreTokenizer::kLlamaBpe, true},
-    {"falcon-h1", PreTokenizer::kLlamaBpe, true},
-    {"pixtral", PreTokenizer::kLlamaBpe, true},
-    {"dbrx", PreTokenizer::kLlamaBpe},  // OLMo 2, Phi 4
-    {"smaug-bpe", PreTokenizer::kLlamaBpe},
-    {"chatglm-bpe", PreTokenizer::kLlamaBpe},
-    {"glm4", PreTokenizer::kLlamaBpe},
-    {"qwen2", PreTokenizer::kQwen2, false, true},
-    {"deepseek-r1-qwen", PreTokenizer::kQwen2, false, true},
-    {"stablelm2", PreTokenizer::kQwen2, false, true},
-    {"hunyuan", PreTokenizer::kQwen2},
-    {"megrez", PreTokenizer::kQwen2},
-    {"qwen35", PreTokenizer::kQwen35, false, true},
-    {"gpt-4o", PreTokenizer::kGpt4o},  // Phi 4 mini
-    {"llama4", PreTokenizer::kGpt4o},
-    {"tekken", PreTokenizer::kTekken, true},  // Mistral Nemo
-};
-
 struct KindName {
   std::string_view name;
   TokenizerKind kind;
+  bool merges_characters = false;
 };
 constexpr KindName kKinds[] = {
-    {"gpt2", TokenizerKind::kBytePairs},
-    {"llama", TokenizerKind::kSentencePiece},
-    {"t5", TokenizerKind::kUnigram},
+    {"gpt2", TokenizerKind::kBytePairs},      {"gemma4", TokenizerKind::kBytePairs, true},
+    {"llama", TokenizerKind::kSentencePiece}, {"t5", TokenizerKind::kUnigram},
     {"bert", TokenizerKind::kWordPiece},
 };
 
@@ -107,10 +62,11 @@ Status read_kind(const GgufHeader& header, Tokenizer* tokenizer) {
   if (known == nullptr) {
     return unsupported(
         "This kind of tokenizer is not supported.",
-        "tokenizer.ggml.model gpt2 (byte-level BPE), llama (SentencePiece BPE), t5 (unigram) or bert (WordPiece)", name,
+        "tokenizer.ggml.model gpt2 or gemma4 (BPE), llama (SentencePiece BPE), t5 (unigram) or bert (WordPiece)", name,
         "Choose a model of a supported family, for example SmolLM, Llama, Qwen, Gemma, GPT-2, BERT or T5.");
   }
   tokenizer->kind = known->kind;
+  tokenizer->merges_characters = known->merges_characters;
   return {};
 }
 
@@ -119,27 +75,44 @@ Status read_pre_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   std::string_view name = "default";
   if (gguf_find(header, "tokenizer.ggml.pre") != nullptr)
     CAMELGPT_TRY(gguf_get_string(header, "tokenizer.ggml.pre", &name));
-  if (name == "default") {
+  if (tokenizer->merges_characters) {
+    name = "gemma4";
+  } else if (name == "default") {
     const GgufEntry* tokens = gguf_find(header, "tokenizer.ggml.tokens");
     const bool is_llama3 = tokens != nullptr && tokens->count == kLlama3Vocabulary;
-    name = is_llama3 ? "llama-bpe" : "gpt-2";
-    CAMELGPT_TRY(note(tokenizer,
-                      "The file does not say how text is cut into words (tokenizer.ggml.pre): the rule of %s is used.",
-                      is_llama3 ? "Llama 3, whose vocabulary has this size," : "GPT-2"));
+    if (is_llama3) name = "llama-bpe";
+    CAMELGPT_TRY(note(tokenizer, "The file does not say how text is cut into words (tokenizer.ggml.pre): %s is used.",
+                      is_llama3 ? "the rule of Llama 3, whose vocabulary has this size," : "llama.cpp's default rule"));
   }
-  const PreTokenizerName* known = find_by_name(kPreTokenizers, name);
+  const PreTokenizerName* known = pre_tokenizer_find(name);
   if (known == nullptr) {
-    return unsupported("This pre-tokenizer is not supported.",
-                       "tokenizer.ggml.pre gpt-2, smollm, llama-bpe, qwen2, gpt-4o, tekken or an alias of these", name,
-                       "Choose a model of the GPT-2, SmolLM, Llama 3, Qwen, OLMo, Granite or GLM family.");
+    return unsupported(
+        "This pre-tokenizer is not supported.",
+        "tokenizer.ggml.pre gpt-2, smollm, llama-bpe, qwen2, gpt-4o, tekken, falcon, deepseek-v3, bloom, "
+        "gemma4, default or an alias of these",
+        name, "Choose a model of the GPT-2, SmolLM, Llama 3, Qwen, OLMo, Granite or GLM family.");
   }
   tokenizer->pre = known->pre;
   tokenizer->ignore_merges = known->ignore_merges;
+  tokenizer->add_bos = known->adds_bos;
   tokenizer->composes = known->composes;
+  tokenizer->merges_characters = known->pre == PreTokenizer::kLines;
   return {};
 }
 
 // --- merges ---
+
+// Decodes one side of a merge. Stores the bytes (at most written.size()) and returns their number, or kOutsideAlphabet.
+size_t decode_side(const Tokenizer& tokenizer, std::string_view written, char* bytes) {
+  if (!tokenizer.merges_characters) return alphabet_decode(written, bytes);
+  size_t size = 0;
+  for (size_t at = 0; at < written.size(); ++size) {
+    const bool is_mark = written.substr(at).starts_with(kSpaceMark);
+    bytes[size] = is_mark ? ' ' : written[at];
+    at += is_mark ? kSpaceMark.size() : 1;
+  }
+  return size;
+}
 
 Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
   const GgufEntry* merges;
@@ -161,9 +134,9 @@ Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
     const size_t space = written.find(' ');
     if (space == std::string_view::npos) continue;  // not a pair; skipped, as in llama.cpp
     if (!pair.resize(written.size())) return out_of_memory("the tokenizer's merges", written.size());
-    const size_t left_size = alphabet_decode(written.substr(0, space), pair.data());
+    const size_t left_size = decode_side(*tokenizer, written.substr(0, space), pair.data());
     if (left_size == kOutsideAlphabet) continue;
-    const size_t right_size = alphabet_decode(written.substr(space + 1), pair.data() + left_size);
+    const size_t right_size = decode_side(*tokenizer, written.substr(space + 1), pair.data() + left_size);
     if (right_size == kOutsideAlphabet) continue;
 
     const std::string_view both{pair.data(), left_size + right_size};
@@ -235,10 +208,12 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   if (is_word_piece) {  // BERT calls the tokens around a text CLS and SEP
     CAMELGPT_TRY(read_id(header, "tokenizer.ggml.cls_token_id", tokenizer, &tokenizer->bos_token));
   }
-  const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->ignore_merges;
+  const bool adds_bos = is_sentence_piece || is_word_piece || tokenizer->add_bos;
   const bool adds_eos = is_unigram || is_word_piece;
   CAMELGPT_TRY(read_add_flag(header, "tokenizer.ggml.add_bos_token", adds_bos, tokenizer->bos_token, tokenizer,
                              &tokenizer->add_bos));
+  // Gemma 4 needs BOS. Some of its files say otherwise.
+  if (tokenizer->merges_characters) tokenizer->add_bos = tokenizer->bos_token != kNoToken;
   CAMELGPT_TRY(read_add_flag(header, "tokenizer.ggml.add_eos_token", adds_eos, tokenizer->eos_token, tokenizer,
                              &tokenizer->add_eos));
   if (is_word_piece && tokenizer->add_eos) {
@@ -285,23 +260,33 @@ Status read_charsmap(const GgufHeader& header, Tokenizer* tokenizer) {
   return with_hint(status, kConvertHint);
 }
 
-// Phi-3's special tokens absorb the white space that follows them. The file has no key for it, so the names of the
-// architecture and the model decide; llama.cpp uses the name of the model.
-bool is_phi3(const GgufHeader& header) {
-  std::string_view architecture, name;
-  (void)gguf_get_string(header, "general.architecture", &architecture);
-  (void)gguf_get_string(header, "general.name", &name);
+// The value of a string key, or "".
+std::string_view string_of(const GgufHeader& header, std::string_view key) {
+  std::string_view value;
+  return gguf_get_string(header, key, &value).ok() ? value : std::string_view();
+}
+
+// Reads which special tokens take the white space next to them. Files do not say so; llama.cpp goes by names too.
+void guess_trimmed_space(const GgufHeader& header, Tokenizer* tokenizer) {
+  const std::string_view architecture = string_of(header, "general.architecture");
+  const std::string_view name = string_of(header, "general.name"), pre = string_of(header, "tokenizer.ggml.pre");
   const auto names = [&](std::string_view wanted) {
     const auto is_same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
     return std::search(name.begin(), name.end(), wanted.begin(), wanted.end(), is_same) != name.end();
   };
-  return architecture == "phi3" || names("phi-3") || names("phi3");
+  tokenizer->trims_specials =
+      tokenizer->kind == TokenizerKind::kSentencePiece && (architecture == "phi3" || names("phi-3") || names("phi3"));
+  if (architecture == "nomic-bert-moe" || architecture == "jina-bert-v3" || pre == "jina-v2-de" ||
+      pre == "jina-v2-es" || pre == "jina-v2-code") {
+    tokenizer->strip_before = tokenizer_find(*tokenizer, "<mask>");
+  } else if (names("modern-bert")) {
+    tokenizer->strip_before = tokenizer_find(*tokenizer, "[MASK]");
+  }
 }
 
 Status read_text_options(const GgufHeader& header, Tokenizer* tokenizer) {
   if (tokenizer->kind == TokenizerKind::kSentencePiece) {
     tokenizer->add_space_prefix = true;
-    tokenizer->trims_specials = is_phi3(header);
     return read_option(header, "tokenizer.ggml.add_space_prefix", &tokenizer->add_space_prefix);
   }
   if (tokenizer->kind == TokenizerKind::kUnigram) {
@@ -327,6 +312,7 @@ Status read_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   if (has_merges) CAMELGPT_TRY(read_merges(header, tokenizer));
   CAMELGPT_TRY(read_special_ids(header, tokenizer));
   CAMELGPT_TRY(read_end_tokens(header, tokenizer));
+  guess_trimmed_space(header, tokenizer);
   return read_text_options(header, tokenizer);
 }
 

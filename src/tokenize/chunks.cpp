@@ -38,9 +38,8 @@ Status append_text(const Tokenizer& tokenizer, std::string_view text, ChunkTable
   *full = false;
   BpeWorkspace workspace;
   Buffer<int32_t> word_tokens;
-  for (size_t start = 0; start < text.size() && !*full;) {
-    const std::string_view word = text.substr(start, piece_end(tokenizer.pre, text, start) - start);
-    start += word.size();
+  PieceCursor cursor(tokenizer.pre, text);
+  for (std::string_view word; !*full && cursor.next(&word);) {
     if (tokenizer.merge_slots.empty()) {
       CAMELGPT_TRY(append_word(word, chunks, tokens, full));
       continue;

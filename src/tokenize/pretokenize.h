@@ -1,5 +1,5 @@
 // Splits text into the pieces that byte-pair merges never cross. The split follows each model family's regular
-// expression, implemented by hand in one pass.
+// expressions, implemented by hand in one pass.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,22 @@
 
 namespace camelgpt {
 
-// Returns the end of the piece that starts at `start`: start < end <= text.size(). `text` is valid UTF-8 between two
-// special tokens; the expressions do not look past its ends. Linear time over all pieces of a text.
-size_t piece_end(PreTokenizer pre, std::string_view text, size_t start);
+struct SplitPass;
+
+// Walks the pieces of a text between two special tokens. Some rules are a sequence of passes: each pass splits the
+// pieces of the one before it into matches of an expression and the text between them. Linear time over all pieces.
+struct PieceCursor {
+  static constexpr size_t kMaxPasses = 6;
+
+  const SplitPass* passes;  // [pass_count]
+  size_t pass_count;
+  std::string_view text;                                  // valid UTF-8; the expressions do not look past its ends
+  size_t start = 0;                                       // of the next piece
+  size_t begins[kMaxPasses] = {}, ends[kMaxPasses] = {};  // of the current piece of each pass
+
+  PieceCursor(PreTokenizer pre, std::string_view whole);
+  // Stores the next piece, which is not empty, or returns false at the end of the text.
+  bool next(std::string_view* piece);
+};
 
 }  // namespace camelgpt

@@ -39,31 +39,45 @@ Status append_token(int32_t token, Buffer<int32_t>* tokens) {
   return tokens->push_back(token) ? Status{} : out_of_memory("tokens", tokens->size());
 }
 
-// Encodes text without special tokens with SentencePiece BPE.
-Status encode_sentence(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace, Buffer<char>* spaced,
-                       Buffer<int32_t>* tokens) {
-  if (text.empty()) return {};
-  spaced->clear();
-  bool ok = !tokenizer.add_space_prefix || spaced->push_back(' ');
-  // Tokens write a space as kSpaceMark, so the mark itself is encoded as a space.
+// Appends `text` to *spaced with a space for each kSpaceMark: tokens write a space as the mark, so the mark itself is
+// encoded as a space.
+Status append_spaced(std::string_view text, Buffer<char>* spaced) {
+  bool ok = true;
   for (size_t at = 0; ok && at < text.size();) {
     const size_t mark = std::min(text.find(kSpaceMark, at), text.size());
     ok = spaced->append(text.data() + at, mark - at) && (mark == text.size() || spaced->push_back(' '));
     at = mark + kSpaceMark.size();
   }
-  if (!ok) return out_of_memory("the text", text.size());
+  return ok ? Status{} : out_of_memory("the text", text.size());
+}
+
+// Encodes text without special tokens with SentencePiece BPE.
+Status encode_sentence(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace, Buffer<char>* spaced,
+                       Buffer<int32_t>* tokens) {
+  if (text.empty()) return {};
+  spaced->clear();
+  if (tokenizer.add_space_prefix && !spaced->push_back(' ')) return out_of_memory("the text", text.size());
+  CAMELGPT_TRY(append_spaced(text, spaced));
   return bpe_encode(tokenizer, {spaced->data(), spaced->size()}, workspace, tokens);
 }
 
-// Encodes text without special tokens with byte-level BPE.
+// Encodes text without special tokens with BPE over bytes or characters.
 Status encode_byte_pairs(const Tokenizer& tokenizer, std::string_view text, BpeWorkspace* workspace,
-                         Buffer<int32_t>* tokens) {
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = piece_end(tokenizer.pre, text, start);
-    CAMELGPT_TRY(bpe_encode(tokenizer, text.substr(start, end - start), workspace, tokens));
-    start = end;
+                         Buffer<char>* spaced, Buffer<int32_t>* tokens) {
+  if (tokenizer.merges_characters) {
+    spaced->clear();
+    CAMELGPT_TRY(append_spaced(text, spaced));
+    text = {spaced->data(), spaced->size()};
   }
+  PieceCursor cursor(tokenizer.pre, text);
+  for (std::string_view piece; cursor.next(&piece);) CAMELGPT_TRY(bpe_encode(tokenizer, piece, workspace, tokens));
   return {};
+}
+
+// Returns `text` without the white space that the special token after it swallows.
+std::string_view without_swallowed(const Tokenizer& tokenizer, std::string_view text, int32_t after) {
+  if (after == kNoToken || after != tokenizer.strip_before) return text;
+  return text.substr(0, text.find_last_not_of(" \t\n\v\f\r") + 1);
 }
 
 // Returns the position after the white space that belongs to a special token (`rstrip` in Hugging Face's files).
@@ -88,7 +102,7 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
   // Encodes the text between two special tokens as a separate text.
   const auto encode_plain = [&](std::string_view plain) {
     switch (tokenizer.kind) {
-      case TokenizerKind::kBytePairs: return encode_byte_pairs(tokenizer, plain, &workspace, tokens);
+      case TokenizerKind::kBytePairs: return encode_byte_pairs(tokenizer, plain, &workspace, &characters, tokens);
       case TokenizerKind::kSentencePiece: return encode_sentence(tokenizer, plain, &workspace, &characters, tokens);
       case TokenizerKind::kUnigram:
         if (!make_sentence(tokenizer, plain, &characters)) return out_of_memory("the text", plain.size());
@@ -104,7 +118,8 @@ Status encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOpt
   const size_t begin = adds_bos && options.is_rendered ? written_bos(tokenizer, &search) : 0;
   SpecialMatch special = search.next(begin);
   for (size_t start = begin; start < text.size(); special = search.next(start)) {
-    CAMELGPT_TRY(encode_plain(text.substr(start, special.position - start)));
+    CAMELGPT_TRY(
+        encode_plain(without_swallowed(tokenizer, text.substr(start, special.position - start), special.token)));
     start = special.position + special.length;
     if (special.token == kNoToken) continue;
     CAMELGPT_TRY(append_token(special.token, tokens));

@@ -15,7 +15,7 @@ namespace camelgpt {
 
 // Tokenization algorithm, named by `tokenizer.ggml.model`.
 enum class TokenizerKind : uint8_t {
-  kBytePairs,      // "gpt2": byte-level BPE; merges are applied in the order of a list
+  kBytePairs,      // "gpt2", "gemma4": BPE over bytes or characters; merges are applied in the order of a list
   kSentencePiece,  // "llama": BPE over characters, spaces included; the merge with the highest-scoring result comes
                    // first (Kudo and Richardson 2018)
   kUnigram,        // "t5": the segmentation with the highest sum of scores (Kudo 2018)
@@ -23,7 +23,31 @@ enum class TokenizerKind : uint8_t {
 };
 
 // How text is split before byte-pair merges, named by `tokenizer.ggml.pre`.
-enum class PreTokenizer : uint8_t { kGpt2, kSmolLm, kLlamaBpe, kQwen2, kQwen35, kGpt4o, kTekken, kWhitespace };
+enum class PreTokenizer : uint8_t {
+  kGpt2,
+  kSmolLm,
+  kLlamaBpe,
+  kQwen2,
+  kQwen35,
+  kGpt4o,
+  kTekken,
+  kWhitespace,
+  kDefault,  // of files without the key
+  kFalcon,
+  kDeepSeekLlm,
+  kDeepSeekCoder,
+  kDeepSeekV3,
+  kBloom,
+  kViking,
+  kSuperBpe,
+  kTinyAya,
+  kYoutu,
+  kLaguna,
+  kSeedCoder,
+  kUfakzeka,
+  kMiniCpm5,
+  kLines,  // Gemma 4: runs of \n, and the text between them
+};
 
 inline constexpr int32_t kNoToken = -1;
 
@@ -53,6 +77,7 @@ struct Tokenizer {
   // below then only decide where words are cut. 0: tokens are those of the vocabulary.
   uint32_t chunk_length = 0;
   TokenizerKind kind = TokenizerKind::kBytePairs;
+  bool merges_characters = false;    // kBytePairs: merges start from characters; tokens are written as in SentencePiece
   bool add_space_prefix = false;     // put a space before a text and before the text after a special token
   bool remove_extra_spaces = false;  // unigram: strip spaces at both ends and collapse runs of them
   bool lower_case = false;           // WordPiece: convert text to lower case
@@ -68,14 +93,15 @@ struct Tokenizer {
   int32_t mask_token = kNoToken;  // of masked language models
   bool add_bos = false;
   bool add_eos = false;
-  bool composes = false;         // the model was trained on text in Unicode normalization form C
-  bool trims_specials = false;   // white space after most special tokens is dropped (Phi-3)
-  Buffer<char> notes;            // oddities of the file, a line each
-  bool ignore_merges = false;    // look up the whole piece as a token before merging bytes (Llama 3, Tekken)
-  Buffer<char> piece_bytes;      // [sum of lengths] decoded bytes of all tokens, concatenated
-  Buffer<uint32_t> piece_start;  // [vocabulary_size + 1] offset of each token in piece_bytes
-  Buffer<uint8_t> token_type;    // [vocabulary_size] kTokenNormal to kTokenByte
-  Buffer<int32_t> end_tokens;    // tokens that end an answer
+  bool composes = false;            // the model was trained on text in Unicode normalization form C
+  int32_t strip_before = kNoToken;  // this token swallows the ASCII white space before it (mask tokens)
+  bool trims_specials = false;      // white space after most special tokens is dropped (Phi-3)
+  Buffer<char> notes;               // oddities of the file, a line each
+  bool ignore_merges = false;       // look up the whole piece as a token before merging bytes (Llama 3, Tekken)
+  Buffer<char> piece_bytes;         // [sum of lengths] decoded bytes of all tokens, concatenated
+  Buffer<uint32_t> piece_start;     // [vocabulary_size + 1] offset of each token in piece_bytes
+  Buffer<uint8_t> token_type;       // [vocabulary_size] kTokenNormal to kTokenByte
+  Buffer<int32_t> end_tokens;       // tokens that end an answer
 
   // --- implementation tables ---
   Buffer<uint32_t> piece_slots;      // [power of two] hash table from bytes to tokens, see vocabulary.h

@@ -14,9 +14,9 @@ constexpr uint32_t kUnreached = UINT32_MAX;
 // A character without a token scores this much less than the lowest-scoring token.
 constexpr float kUnknownPenalty = 10;
 
-// Takes the segmentation if it scores higher. Sums are floats from the start of the sentence, as in SentencePiece: when
-// two segmentations score the same, or in long texts nearly the same, rounding decides.
-void offer(UnigramNode* node, float score, int32_t token, uint32_t start) {
+// Takes the segmentation if it scores higher. Sums are doubles from the start of the sentence, as in Hugging Face's
+// tokenizers and llama.cpp: when two segmentations score the same, rounding decides.
+void offer(UnigramNode* node, double score, int32_t token, uint32_t start) {
   if (node->start == kUnreached || score > node->score) *node = {score, token, start, 0};
 }
 
@@ -30,7 +30,7 @@ void find_best_scores(const Tokenizer& tokenizer, std::string_view span, Unigram
   const uint32_t longest = std::min(tokenizer.longest_piece, kMaxUnigramLength);
   for (uint32_t start = 0; start < span.size();) {
     const uint32_t length = utf8_decode(span.substr(start)).length;
-    const float score = nodes[start].score;
+    const double score = nodes[start].score;
     bool has_character_token = false;
     uint32_t hash = kEmptyPieceHash;
     const uint32_t limit = static_cast<uint32_t>(std::min<size_t>(span.size() - start, longest));
@@ -38,11 +38,11 @@ void find_best_scores(const Tokenizer& tokenizer, std::string_view span, Unigram
       hash = piece_hash(hash, span[start + size - 1]);
       const int32_t token = pieces_find(tokenizer, span.substr(start, size), hash, PieceKind::kMerged);
       if (token == kNoToken) continue;
-      offer(&nodes[start + size], score + tokenizer.scores[static_cast<size_t>(token)], token, start);
+      offer(&nodes[start + size], score + double{tokenizer.scores[static_cast<size_t>(token)]}, token, start);
       has_character_token = has_character_token || size == length;
     }
     if (!has_character_token)
-      offer(&nodes[start + length], score + (tokenizer.lowest_score - kUnknownPenalty), kNoToken, start);
+      offer(&nodes[start + length], score + double{tokenizer.lowest_score - kUnknownPenalty}, kNoToken, start);
     start += length;
   }
 }
@@ -52,7 +52,7 @@ void find_best_scores(const Tokenizer& tokenizer, std::string_view span, Unigram
 Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes,
                       Buffer<int32_t>* tokens) {
   bool after_unknown = false;  // a run of unknown characters becomes one unknown token
-  float score = 0;
+  double score = 0;
   for (size_t start = 0; start < sentence.size();) {
     const size_t end = span_end(tokenizer, sentence, start);
     const std::string_view span = sentence.substr(start, end - start);

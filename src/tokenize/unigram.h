@@ -13,7 +13,7 @@ inline constexpr uint32_t kMaxUnigramLength = 2048;
 
 // A byte position of the sentence, with the best segmentation that ends there.
 struct UnigramNode {
-  float score;     // sum of scores from the start of the sentence
+  double score;    // sum of scores from the start of the sentence
   int32_t token;   // last token of the segmentation, or kNoToken for a character without a token
   uint32_t start;  // where that token begins; kUnreached if no segmentation ends here
   uint32_t end;    // on the best path through the sentence: where the token that begins here ends

@@ -16,6 +16,9 @@ bool has_scores(const Tokenizer& tokenizer) {
   return tokenizer.kind == TokenizerKind::kSentencePiece || tokenizer.kind == TokenizerKind::kUnigram;
 }
 
+// Whether tokens are written as SentencePiece does, with byte tokens such as "<0x0A>".
+bool has_byte_tokens(const Tokenizer& tokenizer) { return has_scores(tokenizer) || tokenizer.merges_characters; }
+
 // Whether this is a byte as SentencePiece writes it, "<0x0A>".
 bool is_written_byte(std::string_view written) {
   const auto is_digit = [](char c) {
@@ -31,7 +34,7 @@ void guess_types(const GgufHeader& header, const GgufEntry& tokens, Tokenizer* t
   GgufStringCursor cursor(header, tokens);
   for (uint32_t token = 0; cursor.next(&written); ++token) {
     uint8_t type = kTokenNormal;
-    if (has_scores(*tokenizer)) {
+    if (has_byte_tokens(*tokenizer)) {
       if (is_written_byte(written)) type = kTokenByte;
       if (written == "<unk>") type = kTokenUnknown;
       if (written == "<s>" || written == "</s>") type = kTokenControl;
@@ -130,8 +133,9 @@ size_t decode_unigram(uint8_t type, std::string_view written, char* bytes, Piece
 
 // Returns the function that turns a token's written form into bytes. It stores them unless `bytes` is null, and returns
 // their number, or kOutsideAlphabet if a byte token is malformed.
-auto decoder_of(TokenizerKind kind) {
-  switch (kind) {
+auto decoder_of(const Tokenizer& tokenizer) {
+  if (tokenizer.merges_characters) return decode_sentence_piece;
+  switch (tokenizer.kind) {
     case TokenizerKind::kBytePairs: break;
     case TokenizerKind::kSentencePiece: return decode_sentence_piece;
     case TokenizerKind::kUnigram: return decode_unigram;
@@ -180,7 +184,7 @@ Status read_scores(const GgufHeader& header, Tokenizer* tokenizer) {
 
 // Decodes all tokens into piece_bytes and the hash table.
 Status read_pieces(const GgufHeader& header, const GgufEntry& tokens, Tokenizer* tokenizer) {
-  const auto decode = decoder_of(tokenizer->kind);
+  const auto decode = decoder_of(*tokenizer);
   PieceKind kind;
   std::string_view written;
   uint64_t bytes = 0;  // at most the size of the header, so below 2^32
@@ -202,7 +206,7 @@ Status read_pieces(const GgufHeader& header, const GgufEntry& tokens, Tokenizer*
     const size_t size = decode(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
     tokenizer->piece_start[token + 1] = start + static_cast<uint32_t>(size);
     // Some vocabularies fill gaps with empty tokens, which never match. Byte tokens are found through byte_tokens.
-    const bool is_byte = has_scores(*tokenizer) && tokenizer->token_type[token] == kTokenByte;
+    const bool is_byte = has_byte_tokens(*tokenizer) && tokenizer->token_type[token] == kTokenByte;
     if (size == 0 || is_byte) continue;
     pieces_insert(tokenizer, token, kind);
     if (kind != PieceKind::kMerged) continue;
@@ -212,9 +216,9 @@ Status read_pieces(const GgufHeader& header, const GgufEntry& tokens, Tokenizer*
   return {};
 }
 
-// Fills byte_tokens from the tokens of type byte (SentencePiece, unigram), or from the mergeable one-byte tokens.
+// Fills byte_tokens from the tokens of type byte, or from the mergeable one-byte tokens.
 void fill_byte_tokens(Tokenizer* tokenizer) {
-  if (!has_scores(*tokenizer)) {
+  if (!has_byte_tokens(*tokenizer)) {
     for (int byte = 0; byte < 256; ++byte) {
       const char piece = static_cast<char>(byte);
       tokenizer->byte_tokens[byte] = pieces_find(*tokenizer, {&piece, 1}, PieceKind::kMerged);

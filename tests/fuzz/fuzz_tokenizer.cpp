@@ -41,7 +41,10 @@ GgufReader read(const GgufWriter& writer) {
   return reader;
 }
 
-constexpr const char* kPreTokenizers[] = {"gpt-2", "smollm", "llama-bpe", "qwen2", "qwen35", "gpt-4o", "tekken"};
+constexpr const char* kPreTokenizers[] = {
+    "gpt-2",    "smollm",   "llama-bpe", "qwen2",  "qwen35",       "gpt-4o",         "tekken",
+    "default",  "falcon",   "bloom",     "viking", "deepseek-llm", "deepseek-coder", "deepseek-v3",
+    "superbpe", "tiny_aya", "youtu",     "laguna", "seed-coder",   "ufakzeka",       "minicpm5"};
 constexpr size_t kPreTokenizerCount = std::size(kPreTokenizers);
 
 constexpr uint32_t kChunkLength = 3;
@@ -158,7 +161,7 @@ void check_chunks(FuzzedDataProvider& data) {
 
 void check_any_vocabulary(FuzzedDataProvider& data) {
   GgufWriter writer;
-  writer.add_string("tokenizer.ggml.model", data.PickValueInArray({"gpt2", "llama", "t5", "bert", "rwkv"}));
+  writer.add_string("tokenizer.ggml.model", data.PickValueInArray({"gpt2", "llama", "t5", "bert", "gemma4", "rwkv"}));
   const size_t pre = data.ConsumeIntegralInRange<size_t>(0, kPreTokenizerCount + 1);
   if (pre < kPreTokenizerCount) writer.add_string("tokenizer.ggml.pre", kPreTokenizers[pre]);
   if (pre == kPreTokenizerCount) writer.add_string("tokenizer.ggml.pre", data.ConsumeRandomLengthString(20));
@@ -221,8 +224,8 @@ void check_any_vocabulary(FuzzedDataProvider& data) {
   require(utf8_validate(decoded) == decoded.size(), "the text is UTF-8");
   for (int32_t token = 0; token < static_cast<int32_t>(tokenizer.vocabulary_size); ++token) {
     // Byte tokens of SentencePiece have no text.
-    const bool is_byte =
-        tokenizer.kind != TokenizerKind::kBytePairs && tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
+    const bool is_byte = (tokenizer.kind != TokenizerKind::kBytePairs || tokenizer.merges_characters) &&
+                         tokenizer.token_type[static_cast<size_t>(token)] == kTokenByte;
     const std::string_view piece = is_byte ? std::string_view() : tokenizer_piece(tokenizer, token);
     const int32_t found = tokenizer_find(tokenizer, piece);
     require(piece.empty() || (found != kNoToken && tokenizer_piece(tokenizer, found) == piece),

@@ -60,6 +60,52 @@ MORE_PIECES = {
     "gpt-4o": Sequence([split(cased(f"{ENDS}?", r"\p{N}{1,3}")), BYTES]),
     "tekken": Sequence([split(cased("", r"\p{N}")), BYTES]),
 }
+GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+HAN_AND_KANA = "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+"
+DEEPSEEK_WIDE = "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+"
+DEEPSEEK_LETTERS = (
+    "A-Za-z\u00B5\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u01BA\u01BC-\u01BF\u01C4-\u0293\u0295-\u02AF\u0370-\u0373"
+    "\u0376\u0377\u037B-\u037D\u037F\u0386\u0388-\u038A\u038C\u038E-\u03A1\u03A3-\u03F5\u03F7-\u0481\u048A-\u052F"
+    "\u0531-\u0556\u10A0-\u10C5\u13A0-\u13F5\u13F8-\u13FD\u1C90-\u1CBA\u1CBD-\u1CBF\u1D00-\u1D2B\u1D6B-\u1D77"
+    "\u1D79-\u1D9A\u1E00-\u1F15\u1F18-\u1F1D\u1F20-\u1F45\u1F48-\u1F4D\u1F50-\u1F57\u1F59\u1F5B\u1F5D"
+    "\u1F5F-\u1F7D\u1F80-\u1FB4\u1FB6-\u1FBC\u1FBE\u1FC2-\u1FC4\u1FC6-\u1FCC\u1FD0-\u1FD3\u1FD6-\u1FDB"
+    "\u1FE0-\u1FEC\u1FF2-\u1FF4\u1FF6-\u1FFC\u2102\u2107\u210A-\u2113\u2115\u2119-\u211D\u2124\u2126\u2128"
+    "\u212A-\u212D\u212F-\u2134\u2139\u213C-\u213F\u2145-\u2149\u214E\u2183\u2184\u2C00-\u2C7B\u2C7E-\u2CE4"
+    "\u2CEB-\u2CEE\u2CF2\u2CF3\uA640-\uA66D\uA680-\uA69B\uA722-\uA76F\uA771-\uA787\uA78B-\uA78E\uAB70-\uABBF"
+    "\uFB00-\uFB06\uFB13-\uFB17\uFF21-\uFF3A\uFF41-\uFF5A\U00010400-\U0001044F\U000104B0-\U000104D3"
+    "\U000104D8-\U000104FB\U00010C80-\U00010CB2\U00010CC0-\U00010CF2\U000118A0-\U000118DF\U0001E900-\U0001E943"
+)
+DEEPSEEK_MARKS = "!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002"
+BLOOM = " ?[^(\\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+"
+DEEPSEEK_WORDS = (
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def passes(*patterns):
+    return Sequence([*map(split, patterns), BYTES])
+
+
+# Rules of several passes and variants, only for a digest of their pieces. The names are those of PreTokenizer.
+DIGESTS = {
+    "Default": passes(r"[\p{P}\$\+<=>\^~\|]+", GPT2_PATTERN, r"\p{N}+", "[0-9][0-9][0-9]"),
+    "Falcon": passes(r"[\p{P}\$\+<=>\^~\|`]+", GPT2_PATTERN, "[0-9][0-9][0-9]"),
+    "DeepSeekLlm": passes("[\r\n]", rf"\s?[{DEEPSEEK_LETTERS}]+", rf"\s?[{DEEPSEEK_MARKS}]+", r"\s+$", DEEPSEEK_WIDE,
+                          r"\p{N}+"),
+    "DeepSeekCoder": passes("[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", DEEPSEEK_WIDE, r"\p{N}"),
+    "DeepSeekV3": passes(r"\p{N}{1,3}", HAN_AND_KANA, DEEPSEEK_WORDS),
+    "Bloom": passes(BLOOM),
+    "Viking": passes(BLOOM, r"\p{N}"),
+    "TinyAya": passes(r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", cased(f"{ENDS}?", r"\p{N}{1,3}")),
+    "Youtu": passes("[\uAC00-\uD7A3\u3131-\u318E]+|[\uFF01\u2026\u201C\u201D\u2018\u2019\u2014\uFF1A\uFF1B\uFF0C"
+                    "\u3001-\u303F\uFE30-\uFE4F]+|[\u3105-\u312F]+|" + HAN_AND_KANA, cased(f"{ENDS}?", r"\p{N}")),
+    "Laguna": passes(r"[^\n]+|[\n]+", QWEN),
+    "SeedCoder": passes(QWEN.replace(r"[^\s\p{L}\p{N}]+[\r\n]*", r"[^\s\p{L}\p{N}\r\n]+")),
+    "Ufakzeka": passes(QWEN.replace(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|", "")),
+    "MiniCpm5": passes(r"\p{N}{1,3}", LLAMA.replace(r"\p{N}{1,3}", r"\p{N}+")),
+    "Lines": passes(r"[^\n]+|[\n]+"),
+}
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
 
 
@@ -132,7 +178,7 @@ def print_pieces(path):
     text = read_text(path)
     print(f"// Made by tests/parity/tokenizer_reference.py with tokenizers {tokenizers.__version__}:")
     print(f"// the lengths in bytes of the pieces that tests/data/{Path(path).name} is cut into.")
-    print("#pragma once\n\n#include <cstdint>\n\nnamespace camelgpt {\n")
+    print("#pragma once\n\n#include <cstdint>\n\n#include \"tokenize/tokenizer.h\"\n\nnamespace camelgpt {\n")
     for pre, cutter in (PRE_TOKENIZERS | MORE_PIECES).items():
         # In the byte alphabet each character is one byte.
         lengths = [len(piece) for piece, _ in cutter.pre_tokenize_str(text)]
@@ -147,7 +193,16 @@ def print_pieces(path):
                 line = ""
             line += f" {length}," if line else f"    {length},"
         print(f"{line}\n}};")
-    print("\n}  // namespace camelgpt")
+    print("\nstruct PieceDigest {\n  PreTokenizer pre;\n  uint32_t pieces;")
+    print("  uint64_t fnv;  // FNV-1a of the lengths\n};")
+    print("inline constexpr PieceDigest kPieceDigests[] = {")
+    for name, cutter in DIGESTS.items():
+        hashed, pieces = 0xCBF29CE484222325, cutter.pre_tokenize_str(text)
+        assert sum(len(piece) for piece, _ in pieces) == len(text.encode())
+        for piece, _ in pieces:
+            hashed = (hashed ^ len(piece)) * 0x100000001B3 % 2**64
+        print(f"    {{PreTokenizer::k{name}, {len(pieces)}, {hashed:#x}}},")
+    print("};\n\n}  // namespace camelgpt")
 
 
 def main():

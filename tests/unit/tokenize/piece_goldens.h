@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "tokenize/tokenizer.h"
+
 namespace camelgpt {
 
 inline constexpr uint8_t kGpt2Pieces[] = {
@@ -211,6 +213,21 @@ inline constexpr uint8_t kTekkenPieces[] = {
     6,  1,  3,  2,  3,  2,  4,  3,  3,  2,  2, 8,  2,  4,  5, 2,  5,  4,  1, 1, 2,  8,  1,  2,  2,  7,  5,  1,  1,  1,
     6,  7,  2,  1,  3,  6,  2,  1,  2,  6,  6, 3,  6,  7,  4, 2,  2,  2,  4, 3, 48, 33, 15, 24, 82, 1,  64, 33, 2,  99,
     2,  34, 19, 2,  30, 1,  18, 12, 4,  4,  4, 3,  1,  1,  1, 1,  5,  6,  3, 4, 1,  9,  7,  9,  3,
+};
+
+struct PieceDigest {
+  PreTokenizer pre;
+  uint32_t pieces;
+  uint64_t fnv;  // FNV-1a of the lengths
+};
+inline constexpr PieceDigest kPieceDigests[] = {
+    {PreTokenizer::kDefault, 929, 0x4fb1a8fcd135af79},     {PreTokenizer::kFalcon, 898, 0x802efd75367006d},
+    {PreTokenizer::kDeepSeekLlm, 950, 0x5e4718df34a4522b}, {PreTokenizer::kDeepSeekCoder, 1073, 0x65e9e39c64ce24a1},
+    {PreTokenizer::kDeepSeekV3, 745, 0x9e7f53ee3061be6d},  {PreTokenizer::kBloom, 501, 0x98a6e4e448d62fb7},
+    {PreTokenizer::kViking, 652, 0x725f040724f91289},      {PreTokenizer::kTinyAya, 684, 0xf32ebbd4ac86b235},
+    {PreTokenizer::kYoutu, 775, 0x4aa92ea0539ba96b},       {PreTokenizer::kLaguna, 872, 0x734531883f21a8bd},
+    {PreTokenizer::kSeedCoder, 828, 0x696e28322682e9df},   {PreTokenizer::kUfakzeka, 812, 0x5138ea8309fd1255},
+    {PreTokenizer::kMiniCpm5, 744, 0x23cb74e59dcda8b5},    {PreTokenizer::kLines, 127, 0x64e8f94899d592d3},
 };
 
 }  // namespace camelgpt

@@ -86,17 +86,21 @@ TEST_CASE("tokenizer skips merges of tokens that are not in the vocabulary") {
 
 TEST_CASE("tokenizer recognises the names of pre-tokenizers and rejects unknown ones") {
   const auto pre_of = [](std::string_view name) { return VocabularyWriter(name).build().pre; };
-  for (const char* name : {"", "gpt-2", "gpt2", "default"}) CHECK(pre_of(name) == PreTokenizer::kGpt2);
+  for (const char* name : {"gpt-2", "gpt2", "phi-2"}) CHECK(pre_of(name) == PreTokenizer::kGpt2);
+  for (const char* name : {"", "default"}) CHECK(pre_of(name) == PreTokenizer::kDefault);
   for (const char* name : {"smollm", "refact", "command-r"}) CHECK(pre_of(name) == PreTokenizer::kSmolLm);
   for (const char* name : {"llama-bpe", "llama3", "lfm2", "dbrx", "chatglm-bpe"})
     CHECK(pre_of(name) == PreTokenizer::kLlamaBpe);
   for (const char* name : {"qwen2", "deepseek-r1-qwen", "stablelm2"}) CHECK(pre_of(name) == PreTokenizer::kQwen2);
   CHECK(pre_of("gpt-4o") == PreTokenizer::kGpt4o);
   CHECK(pre_of("tekken") == PreTokenizer::kTekken);
+  CHECK(pre_of("falcon") == PreTokenizer::kFalcon);
+  CHECK(pre_of("hunyuan-dense") == PreTokenizer::kDeepSeekV3);
   // Not all tokenizers with Llama 3's pattern also ignore merges.
   CHECK(VocabularyWriter("lfm2").build().ignore_merges);
   CHECK(!VocabularyWriter("dbrx").build().ignore_merges);
   CHECK(!VocabularyWriter("chatglm-bpe").build().ignore_merges);
+  CHECK(VocabularyWriter("glm4").build().ignore_merges);
   for (const char* name : {"tekken2", "LLAMA3", "qwen2\n"}) {
     check_error(VocabularyWriter(name).try_build(), ErrorCode::kUnsupportedTokenizer);
   }
@@ -117,6 +121,9 @@ TEST_CASE("tokenizer adds BOS for llama-bpe unless the file says otherwise") {
   CHECK(encode(writer.build(), "a", {.add_special = false}) == std::vector<int32_t>{'a'});
   writer.extra.add("tokenizer.ggml.add_bos_token", false);
   CHECK(!writer.build().add_bos);
+  VocabularyWriter glm("glm4");  // ignores merges, but needs no BOS
+  glm.extra.add("tokenizer.ggml.bos_token_id", uint32_t{7});
+  CHECK(!glm.build().add_bos);
 }
 
 namespace {

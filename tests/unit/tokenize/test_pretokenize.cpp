@@ -13,13 +13,11 @@ namespace {
 // Joins the pieces of `text` with '|'.
 std::string cut(PreTokenizer pre, std::string_view text) {
   std::string joined;
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = piece_end(pre, text, start);
-    REQUIRE(end > start);
-    REQUIRE(end <= text.size());
-    if (start > 0) joined += '|';
-    joined += text.substr(start, end - start);
-    start = end;
+  PieceCursor cursor(pre, text);
+  for (std::string_view piece; cursor.next(&piece);) {
+    REQUIRE(!piece.empty());
+    if (!joined.empty()) joined += '|';
+    joined += piece;
   }
   return joined;
 }
@@ -116,14 +114,14 @@ std::string read_hard_text() {
 
 template <size_t count>
 void check_goldens(PreTokenizer pre, const std::string& text, const uint8_t (&lengths)[count]) {
-  size_t start = 0;
+  PieceCursor cursor(pre, text);
+  std::string_view piece;
   for (const uint8_t length : lengths) {
-    REQUIRE(start < text.size());
-    CAPTURE(start);
-    REQUIRE(piece_end(pre, text, start) == start + length);
-    start += length;
+    CAPTURE(cursor.start);
+    REQUIRE(cursor.next(&piece));
+    REQUIRE(piece.size() == length);
   }
-  CHECK(start == text.size());
+  CHECK(!cursor.next(&piece));
 }
 
 TEST_CASE("words are split before a capital that follows a lower-case letter") {
@@ -156,6 +154,42 @@ TEST_CASE("pieces of a hard text match the reference's regular expressions") {
   check_goldens(PreTokenizer::kQwen35, text, kQwen35Pieces);
   check_goldens(PreTokenizer::kGpt4o, text, kGpt4oPieces);
   check_goldens(PreTokenizer::kTekken, text, kTekkenPieces);
+  for (const PieceDigest& golden : kPieceDigests) {
+    CAPTURE(static_cast<int>(golden.pre));
+    uint32_t pieces = 0;
+    uint64_t fnv = 0xcbf29ce484222325;
+    PieceCursor cursor(golden.pre, text);
+    for (std::string_view piece; cursor.next(&piece); ++pieces) fnv = (fnv ^ piece.size()) * 0x100000001b3;
+    CHECK(pieces == golden.pieces);
+    CHECK(fnv == golden.fnv);
+  }
+}
+
+TEST_CASE("rules of several passes split the pieces of the pass before") {
+  CHECK(cut(PreTokenizer::kDefault, "a+1234 b`c 5") == "a|+|123|4| b|`|c| |5");
+  CHECK(cut(PreTokenizer::kFalcon, "a`12345 '9s x's") == "a|`|123|45| |'|9|s| x|'|s");
+  CHECK(cut(PreTokenizer::kDeepSeekCoder, "a\t(b  c\r\n12") == "a|\t(|b| | c|\r|\n|1|2");
+  CHECK(cut(PreTokenizer::kDeepSeekV3, "x.foo 1234\nif (a)") == "x|.foo| |123|4|\n|if| (|a|)");
+  CHECK(cut(PreTokenizer::kDeepSeekLlm, "a  b  ") == "a| | b|  ");
+  CHECK(cut(PreTokenizer::kViking, "ab 12,c") == "ab| |1|2|,|c");
+  CHECK(cut(PreTokenizer::kSuperBpe, "is 1234567 and 12") == "is |1|234|567| and |12");
+  CHECK(cut(PreTokenizer::kTinyAya, "1234567x12 123") == "1|234|567|x|12| |123");
+  CHECK(cut(PreTokenizer::kLines, "a b\n\n c\n") == "a b|\n\n| c|\n");
+  CHECK(cut(PreTokenizer::kSeedCoder, "a!\nb") == "a|!|\n|b");
+  CHECK(cut(PreTokenizer::kUfakzeka, "Ali'yi") == "Ali|'yi");
+}
+
+TEST_CASE("long runs are split in linear time") {
+  for (int pre = 0; pre <= static_cast<int>(PreTokenizer::kLines); ++pre) {
+    for (const char* unit : {"1", " ", "a", "!", "\n", "\x01", " 1", "\t\n", "\xcc\x81", "\xe3\x80\x80"}) {
+      std::string text;
+      while (text.size() < 100000) text += unit;
+      size_t size = 0;
+      PieceCursor cursor(static_cast<PreTokenizer>(pre), text);
+      for (std::string_view piece; cursor.next(&piece);) size += piece.size();
+      CHECK(size == text.size());
+    }
+  }
 }
 
 }  // namespace

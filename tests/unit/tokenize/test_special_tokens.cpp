@@ -137,5 +137,14 @@ TEST_CASE("whether a text spells a control token") {
   CHECK(!specials_have_control(tokenizer, ""));
 }
 
+TEST_CASE("a mask token swallows the white space before it") {
+  VocabularyWriter writer("jina-v2-de");
+  const int32_t mask = writer.add_written("<mask>", kTokenControl), pad = writer.add_written("<pad>", kTokenControl);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode(tokenizer, "a \n<mask> b") == std::vector<int32_t>{'a', mask, ' ', 'b'});
+  CHECK(encode(tokenizer, " <mask><pad> <mask>") == std::vector<int32_t>{mask, pad, mask});
+  CHECK(encode(tokenizer, "a <pad>") == std::vector<int32_t>{'a', ' ', pad});
+}
+
 }  // namespace
 }  // namespace camelgpt
