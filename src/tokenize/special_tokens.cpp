@@ -17,8 +17,8 @@ std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
 bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
 
 // Returns the longest special token that `text` starts with, or length 0. Control and unknown tokens match only up to a
-// length of `control_limit`. The list is sorted, so the tokens that match
-// the text up to `depth` are a range [low, high), which narrows from byte to byte.
+// length of `control_limit`. The list is sorted, so the tokens that match the text up to `depth` are a range [low,
+// high), which narrows from byte to byte.
 SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text, size_t control_limit) {
   SpecialMatch longest = {0, 0, kNoToken};
   size_t low = 0, high = tokenizer.specials.size();

@@ -31,38 +31,67 @@ const examples = {
   "nomic-bert": "nomic-embed-text",
 };
 
+/** What a row may have that its architecture does not require. */
+const features = {
+  "linear rope scaling": ({ keys }) =>
+    "rope.scale_linear" in keys ||
+    ("rope.scaling.factor" in keys && !["yarn", "longrope", "none"].includes(keys["rope.scaling.type"])),
+  attn_factor: ({ keys }) => "rope.scaling.attn_factor" in keys,
+  YaRN: ({ keys }) => keys["rope.scaling.type"] === "yarn",
+  LongRoPE: ({ extra }) => "rope_factors_long.weight" in extra,
+  "rope factors of Llama 3": ({ extra }) => "rope_freqs.weight" in extra,
+  "per-layer arrays": ({ keys, ffn }) => [ffn, keys.feed_forward_length].some(Array.isArray),
+};
+
 /** @param verified rows with their `share`: the largest error relative to the largest log-probability */
 export function tableOf(verified, version) {
   const families = [...new Set(verified.map(({ family }) => family))];
-  const lines = families.map((family) => {
+  const ofTypes = families.map((family) => {
     if (!examples[family]) throw new Problem(`models-table.mjs has no examples of ${family}`);
     const ofFamily = verified.filter((row) => row.family === family);
     const types = [...new Set(ofFamily.map(({ type }) => type))];
-    const errors = types.map((type) =>
-      percent(Math.max(...ofFamily.filter((row) => row.type === type).map(({ share }) => share))),
-    );
-    return line([family, examples[family], types.join(", "), version, errors.join(", ")]);
+    const errors = types.map((type) => largestError(ofFamily.filter((row) => row.type === type)));
+    return [family, examples[family], types.join(", "), version, errors.join(", ")];
   });
-  const head = line(["architecture", "for example", "types run", "verified against", "largest error"]);
-  return [head, "|---|---|---|---|---|\n", ...lines].join("");
+  const ofFeatures = Object.entries(features).map(([feature, has]) => {
+    const withFeature = verified.filter(has);
+    return [feature, [...new Set(withFeature.map(({ family }) => family))].join(", "), largestError(withFeature)];
+  });
+  return [
+    aligned([["architecture", "for example", "types run", "verified against", "largest error"], ...ofTypes]),
+    aligned([["feature", "run with", "largest error"], ...ofFeatures]),
+  ].join("\n");
 }
 
-const line = (cells) => `| ${cells.join(" | ")} |\n`;
+/** A Markdown table of rows of cells, the first of them the head. */
+function aligned(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const [head, ...others] = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])));
+  const rule = widths.map((width) => "-".repeat(width));
+  return [head, rule, ...others].map((row) => `| ${row.join(" | ")} |\n`).join("");
+}
+
+const largestError = (rows) => percent(Math.max(...rows.map(({ share }) => share)));
 const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
-/** The rows of a table as "family type", without the columns that vary between machines and versions. */
+/** The rows of tableOf as "family type" and "feature family", without what varies between machines and versions. */
 export function entriesOf(table) {
   return table
     .trim()
-    .split("\n")
-    .slice(2)
-    .flatMap((line) => {
-      const [family, , types] = line
-        .split("|")
-        .slice(1)
-        .map((cell) => cell.trim());
-      return types.split(", ").map((type) => entryOf({ family, type }));
-    });
+    .split("\n\n")
+    .flatMap((part, index) =>
+      part
+        .split("\n")
+        .slice(2)
+        .flatMap((line) => {
+          const cells = line
+            .split("|")
+            .slice(1)
+            .map((cell) => cell.trim());
+          const list = cells[index === 0 ? 2 : 1].split(", ");
+          return list.map((item) => `${cells[0]} ${item}`);
+        }),
+    );
 }
 
 export const entryOf = ({ family, type }) => `${family} ${type}`;
