@@ -108,9 +108,10 @@ export class ModelConnection {
   async #prepare() {
     const { epdp, eager = true, sidecar: named, sha256 } = this.#options;
     const options = resolveOptions(this.#options);
-    const { location, open, release, sidecar: found } = await resolveSource(this.#source, options, this.#platform);
+    const resolved = await resolveSource(this.#source, options, this.#platform);
+    const { location, open, release, sidecar: found } = resolved;
     this.#release = release;
-    const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, location, options, this.#platform);
+    const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
     const params: LoadParams = {
       location,

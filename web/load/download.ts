@@ -3,6 +3,7 @@ import { blockHashesSize, blockSource } from "./integrity/blocks.js";
 import { checkedSource } from "./integrity/checked-source.js";
 import type { Location } from "./location.js";
 import { openUrl } from "./sources/http.js";
+import type { HttpOptions } from "./sources/http-options.js";
 import { openParallel } from "./sources/parallel.js";
 import { readAll } from "./sources/read-all.js";
 import type { ByteSource } from "./sources/source.js";
@@ -12,14 +13,14 @@ import { type CacheOptions, openCached, openCachedUrl } from "./stores/cache.js"
 export function openDownload(
   { url, http, check }: Extract<Location, { kind: "url" }>,
   eager: boolean,
-  cacheOptions: Omit<CacheOptions, "check">,
-  signal: AbortSignal | undefined,
+  cacheOptions: Omit<CacheOptions, "check" | "headers">,
+  request: Pick<HttpOptions, "signal" | "fetch">,
 ): Promise<ByteSource> {
-  const options = { ...http, signal };
+  const options = { ...http, ...request, verified: check !== undefined };
   const blocks = check && "pieces" in check ? check.blocks : undefined;
   // Ranges cannot be verified by one hash of the file, nor by hashes of pieces.
   const wantsRanges = eager && (!check || blocks !== undefined);
-  return openCached(url, { ...cacheOptions, check }, async () => {
+  return openCached(url, { ...cacheOptions, check, headers: http.headers }, async () => {
     const source = await (wantsRanges ? openUrl : openParallel)(url, { ...options, ranges: wantsRanges });
     const { ranges, size } = source;
     if (!ranges || size === undefined || !blocks || blocks.check.bytes !== blockHashesSize(size)) {

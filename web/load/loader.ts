@@ -135,7 +135,7 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
           progress.expectRepeated(split.remaining);
         }
       }
-      if (engine.loadState !== "header") return;
+      if (engine.loadState !== "header") return source.expect?.(engine.fileBytes);
       if (ended && !isFileStart) return endOfFile();
       await pace();
     }

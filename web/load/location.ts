@@ -1,5 +1,6 @@
 // The location of a model's bytes, and the options and services for resolving it.
 import type { FileCheck } from "./integrity/file-check.js";
+import { originOf } from "./names.js";
 import type { Release } from "./releases/manifest.js";
 import type { Fetch, HttpSettings } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
@@ -21,6 +22,8 @@ export interface ResolvedSource {
   location: Location;
   release?: Release;
   sidecar?: FoundSidecar | undefined;
+  /** The origin of a URL, to which the caller's headers are sent. */
+  origin?: string | undefined;
   /** For `caller` locations: opens the bytes of a file on the caller's thread. */
   open?: ((signal: AbortSignal | undefined, file?: number) => Promise<ByteSource>) | undefined;
 }
@@ -45,10 +48,14 @@ export interface FilePlatform {
   baseUrl(): string | undefined;
   /** Opens the store for downloads; returns undefined if there is none. */
   openStore?: OpenStore;
+  /** See `EnginePlatform`. */
+  fetch?: Fetch | undefined;
 }
 
 export interface ResolveOptions {
   http: HttpSettings;
+  /** The origin that the headers are for: that of the model's first file; undefined while this one is resolved. */
+  origin?: string | undefined;
   /** Base URL of named releases. */
   releases: string | undefined;
   /** Base URL of the model hub. */
@@ -58,6 +65,11 @@ export interface ResolveOptions {
   cache: CacheUse | undefined;
   /** The expected SHA-256 of the file, in hexadecimal. */
   sha256: string | undefined;
+}
+
+/** Returns the settings for a request of `url`: without the caller's headers if these are for another origin. */
+export function httpFor(url: string, http: HttpSettings, origin: string | undefined): HttpSettings {
+  return originOf(url) === origin ? http : { ...http, headers: {} };
 }
 
 /** How the store is used for a URL. Bytes from the caller's own `fetch` are not stored. */

@@ -43,9 +43,12 @@ export async function openPlace(
   place: FilePlace,
   check: FileCheck | undefined,
   { http, cache }: { http: HttpOptions; cache: CacheUse },
-  { files, openStore }: FilePlatform,
+  { files, openStore, fetch }: FilePlatform,
 ): Promise<ByteSource> {
-  if (place.kind === "url") return openCachedUrl(place.url, http, { cache, openStore, check, warn: () => {} });
+  if (place.kind === "url") {
+    const options = { ...http, fetch: http.fetch ?? fetch };
+    return openCachedUrl(place.url, options, { cache, openStore, check, warn: () => {} });
+  }
   if (!files) throw noFileSystem(place.path);
   return checkedSource(await files.open(place.path), check);
 }

@@ -7,10 +7,11 @@ import {
   type FilePlace,
   type FilePlatform,
   type FoundSidecar,
+  httpFor,
   type ResolvedSource,
   type ResolveOptions,
 } from "./location.js";
-import { fileName } from "./names.js";
+import { fileName, originOf } from "./names.js";
 import { absoluteUrl, isUrl, placeOf } from "./place.js";
 import { findRelease, type FoundRelease } from "./releases/find-release.js";
 import { knownReleases } from "./releases/known-releases.js";
@@ -20,7 +21,7 @@ import { openParallel } from "./sources/parallel.js";
 import type { ByteSource } from "./sources/source.js";
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
-const hubFile = /^[\w.-]+\/[\w.-]+\/[^?#]+\.gguf$/i;
+const hubFile = /^[\w.-]+\/[\w.-]+\/.+\.gguf$/i;
 
 export async function resolveName(
   name: string,
@@ -36,7 +37,9 @@ export async function resolveName(
   if (releaseName.test(name) && !/\.gguf$/i.test(name)) return resolveRelease(name, options, platform);
   const [owner = "", repository, ...path] = name.split("/");
   // Below a folder that exists, a misspelt path is a path; the hub is not asked.
-  if (hubFile.test(name) && !name.startsWith(".") && (await files?.kindOf(owner)) !== "folder") {
+  // Without a file system the name may be a relative URL with a query.
+  const isHubFile = hubFile.test(name) && !name.startsWith(".") && (files !== undefined || !/[?#]/.test(name));
+  if (isHubFile && (await files?.kindOf(owner)) !== "folder") {
     const file = `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`;
     return fromPlace({ kind: "url", url: joinUrl(options.hub, file) }, options);
   }
@@ -106,12 +109,14 @@ function fromRelease({ release, placeOf: placeInRelease }: FoundRelease, options
 function fromPlace(place: FilePlace, options: ResolveOptions, check?: FileCheck): ResolvedSource {
   if (place.kind === "path") return { location: { ...place, ...(check && { check }) } };
   const { url } = place;
-  const { fetch, http } = options;
-  if (!fetch) return { location: { ...place, http, cache: cacheUse(url, options), ...(check && { check }) } };
+  const { fetch } = options;
+  const origin = originOf(url);
+  const http = httpFor(url, options.http, options.origin ?? origin);
+  if (!fetch) return { location: { ...place, http, cache: cacheUse(url, options), ...(check && { check }) }, origin };
   // A function cannot be posted to the engine's thread, so with the caller's own fetch this thread downloads.
-  return fromCaller(fileName(url), async (signal) =>
-    checkedSource(await openParallel(url, { ...http, fetch, signal }), check),
-  );
+  const open = async (signal: AbortSignal | undefined) =>
+    checkedSource(await openParallel(url, { ...http, fetch, signal, verified: check !== undefined }), check);
+  return { ...fromCaller(fileName(url, true), open), origin };
 }
 
 export function fromCaller(

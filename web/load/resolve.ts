@@ -2,6 +2,8 @@
 import { CamelGPTError, describe } from "../errors.js";
 import { checkedSource } from "./integrity/checked-source.js";
 import type { FilePlatform, ResolvedSource, ResolveOptions } from "./location.js";
+import { fileName } from "./names.js";
+import { isUrl } from "./place.js";
 import { fromCaller, resolveName } from "./resolve-name.js";
 import { blobSource, bytesSource } from "./sources/memory.js";
 import { shardNames, sortShards } from "./sources/shard-names.js";
@@ -51,13 +53,18 @@ async function resolveUnchecked(
   switch (kindOf(source)) {
     case "String":
     case "URL": {
-      const names = shardNames(String(source));
+      const names = shardNames(String(source), isAddress(String(source), platform));
       if (names) return resolveFiles(names, options, platform);
       break;
     }
     case "Array": {
       const files = source as readonly FileSource[];
-      if (files.length > 0) return resolveFiles(sortShards(files, nameOfFile), options, platform);
+      if (files.length > 0)
+        return resolveFiles(
+          sortShards(files, (file) => shortNameOf(file, platform)),
+          options,
+          platform,
+        );
     }
   }
   return resolveFile(source as FileSource, options, platform);
@@ -93,6 +100,16 @@ async function resolveFile(
   });
 }
 
+/** Whether a name is a URL, in which a query can follow the path. In a path ? and # are letters. */
+const isAddress = (name: string, { files }: FilePlatform) => isUrl(name) || !files;
+
+/** The name without folders and query; empty if the file has none. */
+function shortNameOf(source: FileSource, platform: FilePlatform): string {
+  const name = nameOfFile(source);
+  const kind = kindOf(source);
+  return fileName(name, (kind === "String" || kind === "URL") && isAddress(name, platform));
+}
+
 /** Empty if it has none. */
 function nameOfFile(source: FileSource): string {
   const kind = kindOf(source);
@@ -106,8 +123,12 @@ async function resolveFiles(
   platform: FilePlatform,
 ): Promise<ResolvedSource> {
   const resolved: ResolvedSource[] = [];
-  for (const file of files) resolved.push(await resolveFile(file, options, platform));
+  for (const file of files) {
+    const origin = resolved[0] && (resolved[0].origin ?? "none");
+    resolved.push(await resolveFile(file, { ...options, origin }, platform));
+  }
   return {
+    origin: resolved[0]?.origin,
     location: {
       kind: "shards",
       files: resolved.map(({ location }, file) => (location.kind === "caller" ? { ...location, file } : location)),

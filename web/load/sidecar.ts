@@ -5,12 +5,15 @@ import {
   type FilePlace,
   type FilePlatform,
   type FoundSidecar,
+  httpFor,
   type Location,
+  type ResolvedSource,
   type ResolveOptions,
 } from "./location.js";
 import { openPlace, placeOf } from "./place.js";
 import { maxSidecarBytes } from "./sizes.js";
 import { readAll } from "./sources/read-all.js";
+import { replaceDamaged } from "./stores/cache.js";
 
 /** The result of an earlier calibration of a model. */
 export interface Sidecar {
@@ -28,22 +31,26 @@ export interface Sidecar {
 export async function readSidecar(
   named: string | URL | Uint8Array | undefined,
   found: FoundSidecar | undefined,
-  model: Location,
+  { location, origin }: Pick<ResolvedSource, "location" | "origin">,
   options: ResolveOptions,
   platform: FilePlatform,
 ): Promise<Sidecar | undefined> {
   const read = async (place: FilePlace, check: FileCheck | undefined, required: boolean): Promise<Sidecar> => {
-    const http = { ...options.http, fetch: options.fetch };
+    const settings = place.kind === "url" ? httpFor(place.url, options.http, origin) : options.http;
+    const http = { ...settings, fetch: options.fetch };
     const cache = place.kind === "url" ? cacheUse(place.url, options) : "off";
-    const source = await openPlace(place, check, { http, cache }, platform);
-    return { bytes: await readAll(source, maxSidecarBytes, "an EPDP sidecar"), name: source.name, required };
+    const open = async () => {
+      const source = await openPlace(place, check, { http, cache }, platform);
+      return { bytes: await readAll(source, maxSidecarBytes, "an EPDP sidecar"), name: source.name, required };
+    };
+    return replaceDamaged(open, () => {});
   };
   if (named !== undefined) {
     const isBytes = typeof named !== "string" && !("href" in named);
     return isBytes ? fromBytes(named) : read(placeOf(String(named), platform), undefined, true);
   }
   if (found) return "bytes" in found ? fromBytes(found.bytes) : read(found.place, found.check, true);
-  const path = await pathNextTo(model, platform);
+  const path = await pathNextTo(location, platform);
   return path === undefined ? undefined : read({ kind: "path", path }, undefined, false);
 }
 

@@ -4,6 +4,7 @@ import type { BackgroundLoad } from "../load/background-load.js";
 import { loadHeader, loadModel } from "../load/loader.js";
 import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
+import { replaceDamaged } from "../load/stores/cache.js";
 import { useSidecar } from "../tasks/calibration.js";
 import type { Inspection } from "../types.js";
 import { openLocation } from "./open-location.js";
@@ -29,14 +30,27 @@ export interface LoadResult {
 /**
  * Errors: those of the environment, of opening and reading the source, and everything that can be wrong with a file.
  */
-export async function load(
+export function load(
   params: LoadParams,
   context: CallContext<"load">,
   inWorker: boolean,
   platform: EnginePlatform,
 ): Promise<LoadResult> {
   const begin = performance.now();
-  const { source, warnings, ...started } = await open(params, context, platform);
+  const warnings: string[] = [];
+  const warn = (note: string) => void warnings.push(note);
+  return replaceDamaged(() => loadOnce(params, context, inWorker, platform, begin, warnings), warn);
+}
+
+async function loadOnce(
+  params: LoadParams,
+  context: CallContext<"load">,
+  inWorker: boolean,
+  platform: EnginePlatform,
+  begin: number,
+  warnings: string[],
+): Promise<LoadResult> {
+  const { source, ...started } = await open(params, context, platform, warnings);
   const { engine, notes } = started;
   let background: BackgroundLoad | undefined;
   try {
@@ -67,7 +81,18 @@ export async function load(
   }
 }
 
-export async function inspect(
+export function inspect(
+  params: LoadParams,
+  context: CallContext<"inspect">,
+  platform: EnginePlatform,
+): Promise<Inspection> {
+  return replaceDamaged(
+    () => inspectOnce(params, context, platform),
+    () => {},
+  );
+}
+
+async function inspectOnce(
   params: LoadParams,
   context: CallContext<"inspect">,
   platform: EnginePlatform,
@@ -110,10 +135,10 @@ async function open(
   { engine, location, eager, sidecar }: LoadParams,
   { signal, openCaller }: Pick<CallContext<"load">, "signal" | "openCaller">,
   platform: EnginePlatform,
-): Promise<StartedEngine & { source: ByteSource; warnings: string[] }> {
+  warnings: string[] = [],
+): Promise<StartedEngine & { source: ByteSource }> {
   const starting = startEngine(engine, platform);
   starting.catch(() => {}); // if both fail, the error of the source is reported
-  const warnings: string[] = [];
   const warn = (note: string) => void warnings.push(note);
   let source: ByteSource;
   try {
@@ -127,7 +152,7 @@ async function open(
     throw error;
   }
   try {
-    return { ...(await starting), source, warnings };
+    return { ...(await starting), source };
   } catch (error) {
     await source.close();
     throw error;

@@ -23,10 +23,13 @@ export async function openLocation(
 ): Promise<ByteSource> {
   const { signal, openCaller, eager, warn } = options;
   switch (location.kind) {
-    case "url": {
-      const openStore = platform.openStore?.bind(platform);
-      return openDownload(location, eager, { cache: location.cache, openStore, warn }, signal);
-    }
+    case "url":
+      return openDownload(
+        location,
+        eager,
+        { cache: location.cache, openStore: platform.openStore, warn },
+        { signal, fetch: platform.fetch },
+      );
     case "path":
       if (platform.openPath) return checkedSource(await platform.openPath(location.path), location.check);
       break;

@@ -2,8 +2,9 @@
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { Build } from "../types.js";
 import type { FilePlatform } from "../load/location.js";
+import type { Fetch } from "../load/sources/http-options.js";
 import type { ByteSource } from "../load/sources/source.js";
-import type { FileStore } from "../load/stores/file-store.js";
+import type { OpenStore } from "../load/stores/file-store.js";
 import type { WorkerLink } from "./link.js";
 import type { CallContext, CallName, Calls } from "./protocol.js";
 
@@ -24,7 +25,9 @@ export interface EnginePlatform {
   /** Missing if the runtime has no threads. */
   threads?: ThreadPlatform;
   /** Opens the store for downloads; returns undefined if there is none. */
-  openStore?(): Promise<FileStore | undefined>;
+  openStore?: OpenStore;
+  /** Replaces the runtime's `fetch`, in runtimes that can follow redirects by hand. */
+  fetch?: Fetch | undefined;
   /** Opens a path. Missing if there is no file system. */
   openPath?(path: string): Promise<ByteSource>;
 }

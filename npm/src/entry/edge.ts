@@ -10,12 +10,14 @@ import type { ModelSource } from "../../../web/load/resolve.js";
 import type { CallerPlatform, EnginePlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
+import { followingFetch } from "./following-fetch.js";
 
 export * from "../exports.js";
 
 const enginePlatform: EnginePlatform = {
   probe,
   loadWasm: async (build) => (build.startsWith("relaxed") ? relaxed : simd),
+  fetch: followingFetch,
 };
 
 const platform: CallerPlatform = {
@@ -26,6 +28,7 @@ const platform: CallerPlatform = {
     }),
   },
   baseUrl: () => undefined,
+  fetch: followingFetch,
   endsDownloadsWithCall: true,
   inlineBackend: async () => inlineBackend(enginePlatform),
 };

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
+import { followingFetch } from "./following-fetch.js";
 import { openFile } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";
@@ -11,6 +12,7 @@ import { wasmAddress } from "./wasm-address.js";
 
 export const nodeEngine: EnginePlatform = {
   openPath: openFile,
+  fetch: followingFetch,
   openStore,
   threads: { cores: availableParallelism, spawn: () => startWorker(new URL("./node-worker.js", import.meta.url)) },
 

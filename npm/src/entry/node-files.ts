@@ -57,7 +57,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   }
   let isOpen = true;
   return {
-    name: fileName(path),
+    name: fileName(path, false),
     size: size || undefined, // pipes report 0
     exactSize: size || undefined,
     async read(target) {

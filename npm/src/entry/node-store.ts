@@ -1,5 +1,5 @@
 // The store for downloads in Node: a folder.
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { FileStore } from "../../../web/load/stores/file-store.js";
@@ -7,7 +7,9 @@ import { cacheFolder, openFile } from "./node-files.js";
 
 export async function openStore(): Promise<FileStore> {
   const folder = cacheFolder("downloads");
-  await mkdir(folder, { recursive: true });
+  // Downloads may be private. `mkdir` does not change the mode of an older folder.
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700).catch(() => {});
   return {
     async open(name) {
       const path = join(folder, name);
@@ -19,7 +21,7 @@ export async function openStore(): Promise<FileStore> {
     },
     async create(name) {
       const path = join(folder, name);
-      const file = await open(`${path}.part`, "w");
+      const file = await open(`${path}.part`, "w", 0o600);
       let isOpen = true;
       return {
         async write(bytes, at) {

@@ -5,6 +5,7 @@ import type { WorkerLink } from "../../../web/worker/link.js";
 import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
+import { followingFetch } from "./following-fetch.js";
 import { nodeFiles } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";
@@ -22,6 +23,7 @@ const platform: CallerPlatform = {
   baseUrl: () => undefined,
   inlineBackend: async () => (await import("./node-inline.js")).start(),
   openStore,
+  fetch: followingFetch,
   spawnWorker,
 };
 

@@ -51,7 +51,11 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * @default true, except on edge runtimes
    */
   eager?: boolean;
-  /** HTTP headers for requests of a model at a URL, for example to download private weights. */
+  /**
+   * HTTP headers for requests of a model at a URL, for example to download private weights. They are sent only to the
+   * origin of the model. After a redirect, browsers send those other than Authorization also to an origin that permits
+   * them. A kept download is used only with the same headers.
+   */
   headers?: Record<string, string>;
   /**
    * Maximum number of consecutive attempts to reconnect after a download breaks off, with growing pauses; 0: none.

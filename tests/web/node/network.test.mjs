@@ -71,14 +71,19 @@ describe("a bad network", () => {
   });
 
   test("a file that changed in between is not mixed with the first version", async () => {
-    const [partial, whole, unknown] = await Promise.all([
-      fails("network", [cut, { kind: "change" }]),
-      fails("network", [cut, { kind: "change" }], {}, { ranges: false }),
-      fails("network", [cut], {}, { validator: false }),
+    const other = (fault, settings) => fails("network", [cut, { kind: fault }], {}, settings);
+    const [partial, whole, swapped, restarted, longer] = await Promise.all([
+      other("change"),
+      other("change", { ranges: false }),
+      other("swap", { validator: false }),
+      other("swap", { validator: false, ranges: false, length: false }),
+      other("grow", { validator: false }),
     ]);
     assert.match(partial.found, /another version/);
     assert.match(whole.found, /another version/);
-    assert.match(unknown.found, /no ETag/);
+    assert.match(swapped.found, /other bytes/);
+    assert.match(restarted.found, /other bytes/);
+    assert.match(longer.found, /another size/);
   });
 
   test("unexpected responses while resuming are typed errors", async () => {
@@ -119,7 +124,7 @@ describe("a bad network", () => {
       return {
         kinds,
         faults: kinds.map((kind) => ({ kind, at: random(mini.length) })),
-        settings: { ranges: random(5) > 0, validator: random(8) > 0 },
+        settings: { ranges: random(5) > 0, validator: random(8) > 0, length: random(8) > 0 },
       };
     });
     const ends = { answered: 0 };
@@ -133,7 +138,7 @@ describe("a bad network", () => {
           ["network", "http-error", "not-a-model"].includes(error.code),
           `${kinds}: ${error.code} ${error.message}`,
         );
-        const isSafe = kinds.every((kind) => harmless.includes(kind)) && settings.validator;
+        const isSafe = kinds.every((kind) => harmless.includes(kind));
         assert.ok(!isSafe, `${kinds} should have succeeded: ${error.message}`);
         ends[error.code] = (ends[error.code] ?? 0) + 1;
       }

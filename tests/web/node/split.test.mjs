@@ -1,7 +1,7 @@
 // Models split into several files: every kind of source, and files that are missing, truncated, mixed up or out of
 // order.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -41,7 +41,8 @@ describe("split models", () => {
     folder = mkdtempSync(join(tmpdir(), "camelgpt-test-"));
     putAll("m", files);
     server = createServer((request, response) => {
-      const name = basename(new URL(request.url, "http://host").pathname);
+      const path = decodeURIComponent(new URL(request.url, "http://host").pathname);
+      const name = path.includes("#") ? path.split("/").slice(-2).join("/") : basename(path);
       requests.push(name);
       let bytes;
       try {
@@ -52,7 +53,7 @@ describe("split models", () => {
       const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
       response.writeHead(from > 0 ? 206 : 200, {
         "content-length": bytes.length - from,
-        etag: `"${name}"`,
+        etag: `"${encodeURIComponent(name)}"`,
         ...(from > 0 && { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
       });
       response.end(bytes.subarray(from));
@@ -64,6 +65,20 @@ describe("split models", () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     rmSync(folder, { recursive: true });
+  });
+
+  test("paths may contain letters that have a meaning in URLs", async () => {
+    for (const name of ["C# models", "what?", "100 %20", "é&=+"]) {
+      const inside = join(folder, name);
+      mkdirSync(inside);
+      files.forEach((bytes, i) => writeFileSync(join(inside, nameOf("m#1", i + 1, 3)), bytes));
+      const paths = files.map((_, i) => join(inside, nameOf("m#1", i + 1, 3)));
+      for (const source of [paths[0], pathToFileURL(paths[0]), [...paths].reverse()])
+        assert.deepEqual(await answerOf(source), expected, String(source));
+    }
+    const address = `${url}/${encodeURIComponent("C# models")}/${encodeURIComponent("m#1")}-00001-of-00003.gguf?a=1#b`;
+    assert.deepEqual(await answerOf(address), expected);
+    assert.deepEqual(await answerOf("owner/repo/C# models/m#1-00001-of-00003.gguf", { hub: url }), expected);
   });
 
   for (const worker of [true, false]) {

@@ -40,10 +40,11 @@ export async function findRelease(
 /**
  * Fetches the manifest each time, since it names the current version. Without a network, uses the copy in the store.
  */
-async function fetchManifest(url: string, options: ResolveOptions, { openStore }: FilePlatform): Promise<Release> {
-  const { http, fetch } = options;
+async function fetchManifest(url: string, options: ResolveOptions, platform: FilePlatform): Promise<Release> {
+  const { openStore } = platform;
+  const { http, fetch = platform.fetch } = options;
   const usesStore = cacheUse(url, options) !== "off";
-  const stored = usesStore ? await readCachedBytes(url, openStore) : undefined;
+  const stored = usesStore ? await readCachedBytes(url, http.headers, openStore) : undefined;
   let bytes: Uint8Array;
   try {
     bytes = await readManifest(await openUrl(url, { ...http, retries: stored ? 0 : http.retries, fetch }));
@@ -52,7 +53,7 @@ async function fetchManifest(url: string, options: ResolveOptions, { openStore }
     throw error;
   }
   const release = await parseManifest(bytes);
-  if (usesStore && String(bytes) !== String(stored)) await cacheBytes(url, bytes, openStore);
+  if (usesStore && String(bytes) !== String(stored)) await cacheBytes(url, http.headers, bytes, openStore);
   return release;
 }
 

@@ -19,4 +19,9 @@ export interface HttpOptions extends HttpSettings {
   signal?: AbortSignal | undefined;
   /** Whether to find out if the server supports ranges. */
   ranges?: boolean | undefined;
+  /**
+   * Whether the bytes are compared with expected hashes. Then a later answer needs no proof that it has the same
+   * version of the file.
+   */
+  verified?: boolean | undefined;
 }

@@ -37,8 +37,16 @@ export async function refusalOf(url: string, response: Response): Promise<CamelG
         : "Try again later, or use another address.",
   });
   const isTemporary = status === 408 || status === 425 || status === 429 || status >= 500;
-  const retryAfter = Number(response.headers.get("retry-after")) || 0;
-  return isTemporary ? new TemporaryRefusal(error, 1000 * Math.min(retryAfter, maxRetryAfter)) : error;
+  return isTemporary
+    ? new TemporaryRefusal(error, 1000 * Math.min(retryAfter(response.headers), maxRetryAfter))
+    : error;
+}
+
+/** Returns the number of seconds to wait. The header has this number, or a date by the clock of the server. */
+function retryAfter(headers: Headers): number {
+  const text = headers.get("retry-after") ?? "";
+  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  return Math.max(0, Number(text) || (Date.parse(text) - now) / 1000 || 0);
 }
 
 /**
@@ -58,24 +66,4 @@ export async function rejectHtml(url: string, response: Response): Promise<void>
 
 export async function cancelBody(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => {});
-}
-
-/** Whether a partial response starts at `from`. A header that the page may not see counts as correct. */
-export function startsAt(response: Response, from: number): boolean {
-  const range = response.headers.get("content-range");
-  return range === null || range.startsWith(`bytes ${from}-`);
-}
-
-/**
- * Length and version of the file in a response. With a content encoding, lengths and ranges would count compressed
- * bytes.
- */
-export function describeFile(response: Response): { length: number | undefined; validator: string | undefined } {
-  const { headers } = response;
-  if (headers.get("content-encoding")) return { length: undefined, validator: undefined };
-  const length = Number(headers.get("content-length") || NaN);
-  return {
-    length: Number.isSafeInteger(length) && length > 0 ? length : undefined,
-    validator: headers.get("etag") ?? headers.get("last-modified") ?? undefined,
-  };
 }

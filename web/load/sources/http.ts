@@ -1,8 +1,10 @@
 // A URL → its bytes, resumed after broken connections, or an error that describes the server's response.
 import { abortedError, CamelGPTError, describe, orAborted, throwIfAborted } from "../../errors.js";
+import { withTimeout } from "../../timeout.js";
 import { fileName, shortUrl } from "../names.js";
+import { type Answer, describeAnswer, isProof, isSameVersion, type Version } from "./http-answer.js";
 import type { Fetch, HttpOptions } from "./http-options.js";
-import { cancelBody, describeFile, refusalOf, rejectHtml, startsAt, TemporaryRefusal } from "./http-response.js";
+import { cancelBody, refusalOf, rejectHtml, TemporaryRefusal } from "./http-response.js";
 import { bytesSource } from "./memory.js";
 import type { ByteSource, Ranges } from "./source.js";
 import { streamSource } from "./stream.js";
@@ -14,6 +16,10 @@ const progressBytes = 1 << 20;
 /** Milliseconds before the first retry. Each further delay is twice as long, up to the maximum. */
 const firstDelay = 250;
 const maxDelay = 8000;
+/** Bytes that are requested again to recognise a file without ETag and date. */
+const maxOverlap = 16 << 10;
+/** Refusals of a range by servers that may send the whole file: 403, for example, by firewalls. */
+const rangeRefusals = [400, 403, 405, 406, 412, 416, 501];
 
 /**
  * Errors: `network` (no answer, a download that broke off and could not be resumed, or a file that changed meanwhile),
@@ -26,9 +32,9 @@ export async function openUrl(url: string, options: HttpOptions): Promise<ByteSo
 }
 
 /**
- * One file, over as many connections as necessary. A later connection requests the remaining bytes and compares the
- * validator (ETag or date) to make sure that the file is the same. If-Range would let the server compare, but
- * cross-origin pages may not send it without a preflight request.
+ * One file, over as many connections as necessary. A later connection requests the remaining bytes. Its answer must
+ * have the same version (ETag or date) and total as the first one, or the bytes before must be the same. If-Range would
+ * let the server compare, but cross-origin pages may not send it without a preflight request.
  */
 class Download implements ByteSource {
   readonly name: string;
@@ -40,41 +46,60 @@ class Download implements ByteSource {
   #received = 0;
   /** Where reading ends, if before the end of the file. */
   #end: number | undefined;
-  /** Undefined if a later connection cannot be compared with the first one. */
-  #validator: string | undefined;
-  #hasAnswered = false;
+  /** The version of the first answer. */
+  #version: Version | undefined;
+  /** The bytes before the next one, to compare them with those of another connection. */
+  #tail: Uint8Array = new Uint8Array(0);
+  /** Whether to request the whole file, since the server refuses ranges. */
+  #isPlain = false;
+  /** Whether a part arrived together with all bytes before it. */
+  #ignoresRange = false;
   /** The request of a part, which is sent before the part is read. */
   #opening: Promise<void> | undefined;
   #isClosed = false;
   #control: AbortController | undefined;
   #body: ByteSource | undefined;
+  /** Describes the open body; `begin` is the first byte that was read from it. */
+  #answer: (Pick<Answer, "isPart" | "to"> & { begin: number }) | undefined;
   #failures = 0;
   #receivedAtFailure = 0;
 
   constructor(url: string, options: HttpOptions) {
     this.#url = url;
     this.#options = options;
-    this.name = fileName(url);
+    this.name = fileName(url, true);
   }
 
   async open(): Promise<void> {
     await this.#retry(() => this.#connect());
   }
 
+  async opened(): Promise<void> {
+    await this.#opening;
+    if (this.#ignoresRange) throw this.#changed("the whole file");
+  }
+
   read(target: Uint8Array): Promise<number> {
     return this.#retry(async () => {
-      await this.#opening;
-      const body = await this.#connect();
-      const count = await withTimeout(body.read(target), this.#options.timeout);
-      if (count === 0 && this.#received < (this.#end ?? this.size ?? 0)) throw endedEarly();
-      this.#received += count;
-      return count;
+      await this.#opening?.catch(() => {}); // tries again and reports the error
+      for (;;) {
+        const wanted = target.subarray(0, (this.#end ?? Infinity) - this.#received);
+        if (wanted.length === 0) return 0;
+        const body = await this.#connect();
+        const count = await withTimeout(body.read(wanted), this.#options.timeout);
+        this.#received += count;
+        if (count > 0) this.#keepTail(wanted.subarray(0, count));
+        if (count > 0 || this.#isAtEnd()) return count;
+        const { begin, to = 0 } = this.#answer ?? { begin: Infinity };
+        if (this.#received <= begin || this.#received < to) throw endedEarly();
+        await this.#disconnect(); // the server sent less than the requested range
+      }
     });
   }
 
   /** Keeps the connection if the next one could not be compared with it. */
   async pause(): Promise<void> {
-    if (this.#validator !== undefined) await this.#disconnect();
+    if (this.#isProven()) await this.#disconnect();
   }
 
   async close(): Promise<void> {
@@ -84,22 +109,24 @@ class Download implements ByteSource {
 
   async #seek(from: number, to: number): Promise<void> {
     await this.#disconnect();
-    [this.#received, this.#end] = [from, to];
+    [this.#received, this.#end, this.#isPlain] = [from, to, false];
     this.#receivedAtFailure = from;
+    this.#tail = new Uint8Array(0);
   }
 
   #part(from: number, to: number): Download {
     // Without the signal: the reader of a part closes it, and many parts would each add a listener.
     const part = new Download(this.#url, { ...this.#options, signal: undefined });
     [part.#received, part.#receivedAtFailure, part.#end, part.size] = [from, from, to, this.size];
-    [part.#validator, part.#hasAnswered] = [this.#validator, true];
-    part.#opening = part.open().catch(() => {}); // `read` tries again and reports the error
+    part.#version = this.#version;
+    part.#opening = part.open();
+    part.#opening.catch(() => {});
     return part;
   }
 
   async #disconnect(): Promise<void> {
     const [body, control] = [this.#body, this.#control];
-    this.#body = this.#control = undefined;
+    this.#body = this.#control = this.#answer = undefined;
     await body?.close();
     control?.abort();
   }
@@ -117,10 +144,11 @@ class Download implements ByteSource {
         if (error instanceof CamelGPTError) throw error;
         if (this.#received >= this.#receivedAtFailure + progressBytes) this.#failures = 0;
         this.#receivedAtFailure = this.#received;
-        const canResume = this.#received === 0 || this.#validator !== undefined;
-        const maxFailures = this.#hasAnswered ? retries : Math.min(retries, maxFirstRetries);
-        if (!canResume || this.#failures >= maxFailures) throw this.#lost(error);
+        const maxFailures = this.#version ? retries : Math.min(retries, maxFirstRetries);
+        if (this.#failures >= maxFailures) throw this.#lost(error);
         const delay = Math.min(maxDelay, firstDelay * 2 ** this.#failures++);
+        // The request of a range may be what failed, in a page that needs the server's permission for it.
+        if (!this.#version && this.#failures === maxFailures) this.#isPlain = true;
         const requested = error instanceof TemporaryRefusal ? error.delay : 0;
         // Random, so that clients that lost a server at the same moment do not return at the same moment.
         await orAborted(sleep(Math.max(delay * (0.75 + Math.random() / 2), requested)), signal);
@@ -128,67 +156,118 @@ class Download implements ByteSource {
     }
   }
 
+  #isAtEnd(): boolean {
+    const end = this.#end ?? this.size;
+    // A file of unknown size that comes in parts ends where the server has no further part.
+    return end === undefined ? !this.#answer?.isPart : this.#received >= end;
+  }
+
+  #isProven(): boolean {
+    return this.#options.verified || (this.#version !== undefined && isProof(this.#version));
+  }
+
+  #keepTail(bytes: Uint8Array): void {
+    if (this.#options.verified) return;
+    const before = this.#tail.subarray(Math.max(0, this.#tail.length + bytes.length - maxOverlap));
+    const added = bytes.subarray(-maxOverlap);
+    this.#tail = new Uint8Array(before.length + added.length);
+    this.#tail.set(before);
+    this.#tail.set(added, before.length);
+  }
+
   /** Returns the open body, or requests the file from the next byte on. */
   async #connect(): Promise<ByteSource> {
-    if (this.#body) return this.#body;
     const { headers, timeout, ranges } = this.#options;
     const request: Fetch = this.#options.fetch ?? ((address, init) => fetch(address, init));
-    const [url, from] = [this.#url, this.#received];
-    this.#control = new AbortController();
-    const { signal } = this.#control;
-    const range = `bytes=${from}-${this.#end === undefined ? "" : this.#end - 1}`;
-    const response = await withTimeout(
-      request(url, { headers: from > 0 || ranges ? { ...headers, range } : headers, signal }),
-      timeout,
-    );
-    if (from > 0 && response.status === 416) {
-      // The first response announced more bytes than the file has.
-      if (response.headers.get("content-range") === `bytes */${from}`) return this.#endHere(response);
-      throw await this.#changed(response, "no bytes where the rest of the file should be");
+    const url = this.#url;
+    while (!this.#body) {
+      const from = this.#received - (this.#isProven() ? 0 : this.#tail.length);
+      const isRange = !this.#isPlain && (ranges || from > 0 || this.#end !== undefined);
+      const range = `bytes=${from}-${this.#end === undefined ? "" : this.#end - 1}`;
+      this.#control = new AbortController();
+      const { signal } = this.#control;
+      const response = await withTimeout(
+        request(url, { headers: isRange ? { ...headers, range } : headers, signal }),
+        timeout,
+      );
+      if (isRange && response.status === 416 && response.headers.get("content-range") === `bytes */${this.#received}`) {
+        // The first response announced more bytes than the file has, or no total.
+        await cancelBody(response);
+        this.size = this.#received;
+        this.#body = bytesSource(new Uint8Array(0));
+        break;
+      }
+      const answer = response.ok ? describeAnswer(response, isRange ? from : 0, this.size) : undefined;
+      if (isRange && (response.ok ? !answer : rangeRefusals.includes(response.status))) {
+        await cancelBody(response);
+        this.#isPlain = true;
+        continue;
+      }
+      if (!response.ok) throw await refusalOf(url, response);
+      await rejectHtml(url, response);
+      if (!response.body || !answer) {
+        throw new CamelGPTError("http-error", `${shortUrl(url)} has no content.`, {
+          expected: "a GGUF file",
+          found: `HTTP ${response.status} without the file`,
+        });
+      }
+      const problem = this.#examine(answer, from);
+      if (problem) {
+        await cancelBody(response);
+        throw this.#changed(problem);
+      }
+      this.#ignoresRange = from - answer.from > maxOverlap;
+      const body = streamSource(response.body, this.name, answer.total, (error) => error);
+      await this.#align(body, answer.from);
+      this.#answer = { isPart: answer.isPart, to: answer.to, begin: this.#received };
+      this.#body = body;
     }
-    if (!response.ok) throw await refusalOf(url, response);
-    await rejectHtml(url, response);
-    if (!response.body) {
-      throw new CamelGPTError("http-error", `${shortUrl(url)} has no content.`, {
-        expected: "a GGUF file",
-        found: `HTTP ${response.status} without a body`,
-      });
-    }
-    const { length, validator } = describeFile(response);
-    const isPart = response.status === 206;
-    if (from === 0) await this.#useFirstAnswer(response, length, validator);
-    else if (validator !== this.#validator) throw await this.#changed(response, "another version of the file");
-    else if (isPart ? !startsAt(response, from) : length !== this.size) {
-      throw await this.#changed(response, "another part of the file, or one of another length");
-    }
-    const body = streamSource(response.body, this.name, length, (error) => error);
-    if (from > 0 && !isPart) await skip(body, from, timeout); // a server without ranges starts from the beginning
-    this.#hasAnswered = true;
-    this.#body = body;
-    return body;
-  }
-
-  /** The response to a request from byte 0 on identifies the file and tells whether ranges of it can be requested. */
-  async #useFirstAnswer(response: Response, length: number | undefined, validator: string | undefined): Promise<void> {
-    const isPart = response.status === 206;
-    if (isPart && !(this.#options.ranges && startsAt(response, 0)))
-      throw await this.#changed(response, "a part of the file that was not requested");
-    [this.size, this.#validator] = [length, validator];
-    const canSeek = isPart && length !== undefined && validator !== undefined;
-    this.ranges = canSeek
-      ? { seek: (from, to) => this.#seek(from, to), part: (from, to) => this.#part(from, to) }
-      : undefined;
-  }
-
-  async #endHere(response: Response): Promise<ByteSource> {
-    await cancelBody(response);
-    this.size = this.#received;
-    this.#body = bytesSource(new Uint8Array(0));
     return this.#body;
   }
 
-  async #changed(response: Response, found: string): Promise<CamelGPTError> {
-    await cancelBody(response);
+  /** Returns how the answer contradicts the first one or the request. The first one identifies the file. */
+  #examine(answer: Answer, from: number): string | undefined {
+    const { total, version } = answer;
+    const first = this.#version;
+    const isSame = !first || this.#options.verified || isSameVersion(first, version);
+    const isFirst = !first || (this.#received === 0 && this.#end === undefined);
+    if (answer.from > from) return "another part of the file";
+    if (isSame === false && !isFirst) return "another version of the file";
+    if (this.size !== undefined && total !== undefined && total !== this.size) {
+      // The first answer may have announced more bytes than there are.
+      if (total !== this.#received && this.#received > 0) return "a file of another size";
+      this.size = total;
+    }
+    if (!isFirst) {
+      if (answer.isPart) this.size ??= total;
+      const canCompare = total !== undefined || this.#tail.length > 0;
+      return isSame || canCompare ? undefined : "a file without ETag, date and length";
+    }
+    [this.#version, this.size] = [version, total];
+    // Later answers must be comparable with this one.
+    const canSeek = answer.isPart && total !== undefined && (this.#isProven() || version.etag || answer.isNamed);
+    this.ranges = canSeek
+      ? { seek: (start, end) => this.#seek(start, end), part: (start, end) => this.#part(start, end) }
+      : undefined;
+    return undefined;
+  }
+
+  /** Skips the bytes that have arrived already, and compares the last ones. */
+  async #align(body: ByteSource, from: number): Promise<void> {
+    const scratch = new Uint8Array(maxOverlap);
+    const tail = this.#tail;
+    const tailStart = this.#received - tail.length;
+    for (let at = from; at < this.#received; ) {
+      const size = Math.min(scratch.length, (at < tailStart ? tailStart : this.#received) - at);
+      const count = await withTimeout(body.read(scratch.subarray(0, size)), this.#options.timeout);
+      if (count === 0) throw endedEarly();
+      const isSame = at < tailStart || scratch.subarray(0, count).every((byte, i) => byte === tail[at - tailStart + i]);
+      if (!isSame) throw this.#changed("other bytes");
+      at += count;
+    }
+  }
+
+  #changed(found: string): CamelGPTError {
     return new CamelGPTError("network", `The download of ${shortUrl(this.#url)} broke off and cannot be resumed.`, {
       expected: `the file from byte ${this.#received} on`,
       found,
@@ -205,10 +284,9 @@ class Download implements ByteSource {
         cause: error,
       });
     }
-    const reason = this.#validator === undefined ? ", and no ETag or date, which are needed to resume" : "";
     return new CamelGPTError("network", `The download of ${shortUrl(this.#url)} broke off: ${describe(error)}`, {
       expected: this.size === undefined ? "the whole file" : `${this.size} bytes`,
-      found: `${this.#received} bytes${reason}`,
+      found: `${this.#received} bytes`,
       hint: "Check the connection and load the model again.",
       cause: error,
     });
@@ -217,23 +295,6 @@ class Download implements ByteSource {
 
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-function withTimeout<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing arrived for ${milliseconds / 1000} s`)), milliseconds);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-async function skip(body: ByteSource, bytes: number, timeout: number): Promise<void> {
-  const scratch = new Uint8Array(Math.min(bytes, 1 << 16));
-  for (let remaining = bytes; remaining > 0; ) {
-    const count = await withTimeout(body.read(scratch.subarray(0, Math.min(remaining, scratch.length))), timeout);
-    if (count === 0) throw endedEarly();
-    remaining -= count;
-  }
 }
 
 const endedEarly = () => new Error("the answer ended early");

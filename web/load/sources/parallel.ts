@@ -15,10 +15,16 @@ export async function openParallel(url: string, options: HttpOptions): Promise<B
     : first;
 }
 
+interface Connection {
+  source: ByteSource;
+  remaining: number;
+}
+
 class ParallelSource implements ByteSource {
   readonly name: string;
   /** The open connections, in the order of the file. The first one was opened for the whole file. */
-  readonly #open: { source: ByteSource; remaining: number }[];
+  readonly #open: Connection[];
+  readonly #first: Connection;
   #next = parallelRangeBytes;
 
   constructor(
@@ -28,7 +34,8 @@ class ParallelSource implements ByteSource {
     readonly connections: number,
   ) {
     this.name = first.name;
-    this.#open = [{ source: first, remaining: parallelRangeBytes }];
+    this.#first = { source: first, remaining: parallelRangeBytes };
+    this.#open = [this.#first];
     this.#openMore();
   }
 
@@ -38,7 +45,8 @@ class ParallelSource implements ByteSource {
     const count = await current.source.read(target.subarray(0, current.remaining));
     current.remaining -= count;
     if (current.remaining > 0) return count;
-    this.#open.shift();
+    const isFirst = this.#open.shift() === this.#first;
+    if (isFirst && !(await this.#canUseParts())) return count;
     this.#openMore();
     await current.source.close();
     return count;
@@ -46,6 +54,25 @@ class ParallelSource implements ByteSource {
 
   async close(): Promise<void> {
     await Promise.all(this.#open.splice(0).map(({ source }) => source.close()));
+  }
+
+  /**
+   * The first connection continues without the others if the server does not answer them with parts of the same file:
+   * if the ETag changes with each answer, or if each has the whole file.
+   */
+  async #canUseParts(): Promise<boolean> {
+    const part = this.#open[0]?.source;
+    try {
+      await part?.opened?.();
+      return true;
+    } catch {
+      const [first, others] = [this.#first, this.#open.splice(0)];
+      first.remaining = this.size - parallelRangeBytes;
+      this.#open.push(first);
+      this.#next = this.size;
+      await Promise.all(others.map(({ source }) => source.close()));
+      return false;
+    }
   }
 
   #openMore(): void {

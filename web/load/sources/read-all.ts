@@ -12,7 +12,10 @@ export async function readAll(source: ByteSource, maxBytes: number, what: string
     let filled = 0;
     for (;;) {
       const count = await source.read(bytes.subarray(filled));
-      if (count === 0) return bytes.subarray(0, filled);
+      if (count === 0) {
+        source.expect?.(filled);
+        return bytes.subarray(0, filled);
+      }
       filled += count;
       if (filled > maxBytes) {
         throw new CamelGPTError("bad-format", `${excerpt(source.name)} is not ${what}.`, {

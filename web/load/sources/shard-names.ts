@@ -2,7 +2,8 @@
 import { CamelGPTError, excerpt } from "../../errors.js";
 import { fileName } from "../names.js";
 
-const pattern = /^([^?#]*)-(\d{5})-of-(\d{5})\.gguf([?#].*)?$/i;
+const pathPattern = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/is;
+const urlPattern = /^([^?#]*)-(\d{5})-of-(\d{5})\.gguf([?#].*)?$/i;
 
 interface ShardName {
   /** The common beginning of all names, including the folder. */
@@ -14,8 +15,8 @@ interface ShardName {
   suffix: string;
 }
 
-function parse(name: string): ShardName | undefined {
-  const [, stem = "", number, count, suffix = ""] = pattern.exec(name) ?? [];
+function parse(name: string, isAddress: boolean): ShardName | undefined {
+  const [, stem = "", number, count, suffix = ""] = (isAddress ? urlPattern : pathPattern).exec(name) ?? [];
   return Number(count) > 1 ? { stem, number: Number(number), count: Number(count), suffix } : undefined;
 }
 
@@ -25,28 +26,29 @@ const nameOf = ({ stem, count, suffix }: ShardName, number: number) =>
 
 /**
  * Returns the paths or URLs of all files of a model, given that of the first file; undefined if the name has another
- * form.
+ * form. `isAddress`: whether the name is a URL.
  * Errors: `bad-option` for a file other than the first.
  */
-export function shardNames(name: string): string[] | undefined {
-  const first = parse(name);
+export function shardNames(name: string, isAddress: boolean): string[] | undefined {
+  const first = parse(name, isAddress);
   if (!first) return undefined;
   if (first.number !== 1) {
-    throw new CamelGPTError("bad-option", `${excerpt(fileName(name))} is not the first file of its model.`, {
+    throw new CamelGPTError("bad-option", `${excerpt(fileName(name, isAddress))} is not the first file of its model.`, {
       expected: `file 1 of ${first.count}`,
       found: `file ${first.number}`,
-      hint: `Name ${fileName(nameOf(first, 1))}: the names of the others follow from it.`,
+      hint: `Name ${fileName(nameOf(first, 1), isAddress)}: the names of the others follow from it.`,
     });
   }
   return Array.from({ length: first.count }, (_, i) => nameOf(first, i + 1));
 }
 
 /**
- * Sorts the files of a split model by the numbers in their names; keeps the order if any name has no number.
+ * Sorts the files of a split model by the numbers in their names, which have neither folder nor query; keeps the order
+ * if any name has no number.
  * Errors: `bad-option` if they are not the files of one model, `not-found` if one is missing.
  */
 export function sortShards<T>(files: readonly T[], name: (file: T) => string): readonly T[] {
-  const parsed = files.map((file) => ({ file, shard: parse(fileName(name(file))) }));
+  const parsed = files.map((file) => ({ file, shard: parse(name(file), false) }));
   const first = parsed[0]?.shard;
   if (!first || parsed.some(({ shard }) => !shard)) return files;
   const other = parsed.find(({ shard }) => shard?.stem !== first.stem || shard.count !== first.count);

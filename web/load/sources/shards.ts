@@ -13,6 +13,8 @@ interface OpenFile {
   tail: Uint8Array;
   /** Bytes of data that are still to be read; Infinity until the header is complete. */
   remaining: number;
+  /** Bytes that have been read. */
+  position: number;
 }
 
 /** Errors: `truncated` if a file ends before its last tensor does, and those of opening and reading. */
@@ -62,6 +64,7 @@ export class Shards implements ByteSource {
       file.tail = file.tail.subarray(part.length);
       const count =
         part.length || (await file.source.read(target.subarray(0, Math.min(target.length, file.remaining))));
+      if (part.length === 0) file.position += count;
       if (count === 0 && file.remaining < Infinity) throw fileCutOff(this.name);
       file.remaining -= count;
       return count;
@@ -78,6 +81,7 @@ export class Shards implements ByteSource {
     if (!file) return;
     file.tail = tail.subarray(0, dataBytes);
     file.remaining = dataBytes;
+    file.source.expect?.(file.position - tail.length + dataBytes);
     if (++this.#current === this.#openers.length) {
       this.#current = 0;
       return;
@@ -88,7 +92,7 @@ export class Shards implements ByteSource {
 
   async #openNext(): Promise<void> {
     const source = await this.#openers[this.#current]?.();
-    if (source) this.#open.push({ source, tail: noBytes, remaining: Infinity });
+    if (source) this.#open.push({ source, tail: noBytes, remaining: Infinity, position: 0 });
   }
 }
 

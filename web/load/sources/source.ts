@@ -14,6 +14,13 @@ export interface ByteSource {
   close(): Promise<void>;
   /** Releases the connection; the next `read` reopens it. */
   pause?(): Promise<void>;
+  /** For a part: resolves once it can be read. Rejects if it cannot, or only together with all bytes before it. */
+  opened?(): Promise<void>;
+  /**
+   * Announces that the first `bytes` bytes are right, once they have been read: up to the position that the header of a
+   * file tells, or to the end. Without this call, a source that keeps a copy does not keep it.
+   */
+  expect?(bytes: number): void;
   /** Present if the bytes can also be read in another order. */
   readonly ranges?: Ranges | undefined;
   /** Present if the source is a sequence of files, the files of a split model. */

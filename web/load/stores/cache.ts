@@ -23,26 +23,54 @@ export interface CacheOptions {
   openStore?: OpenStore | undefined;
   /** The hashes with which the file is compared. */
   check?: FileCheck | undefined;
+  /** The headers with which the file is requested. */
+  headers?: Record<string, string> | undefined;
   /** Called with a problem of the store. The file is opened nevertheless. */
   warn(note: string): void;
 }
 
 /** Opens a URL and compares its bytes with `check`. Errors: those of {@link openUrl}, `integrity`. */
 export function openCachedUrl(url: string, http: HttpOptions, options: CacheOptions): Promise<ByteSource> {
-  return openCached(url, options, async () => checkedSource(await openUrl(url, http), options.check));
+  const { check } = options;
+  const { headers } = http;
+  const download = async () => checkedSource(await openUrl(url, { ...http, verified: check !== undefined }), check);
+  return openCached(url, { ...options, headers }, download);
+}
+
+/** The error for a damaged copy, which has been removed. The next call downloads the file. */
+class DamagedCopy extends CamelGPTError {}
+
+/** Limit for the files of a model of which the copies are damaged at the same time. */
+const maxDamagedCopies = 16;
+
+/**
+ * Calls `work`, which reads files from the store, and calls it again if it ends at a damaged copy. `warn` is called
+ * with a sentence about each.
+ */
+export async function replaceDamaged<T>(work: () => Promise<T>, warn: (note: string) => void): Promise<T> {
+  for (let again = 0; again < maxDamagedCopies; again++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DamagedCopy)) throw error;
+      warn(`${error.message} It was downloaded again.`);
+    }
+  }
+  return work();
 }
 
 /** The same as {@link openCachedUrl}, but `download` opens the file and compares its bytes. */
 export async function openCached(
   url: string,
-  { cache, openStore, check, warn }: CacheOptions,
+  { cache, openStore, check, headers = {}, warn }: CacheOptions,
   download: () => Promise<ByteSource>,
 ): Promise<ByteSource> {
   let store: FileStore | undefined;
   if (cache !== "off") {
     try {
-      store = await openStore?.();
-      const kept = store && cache === "use" ? await openFromStore(store, url, check) : undefined;
+      store = await openStore?.(warn);
+      if (openStore && !store) warn(`The download of ${shortUrl(url)} is not kept: this environment has no store.`);
+      const kept = store && cache === "use" ? await openFromStore(store, url, check, headers) : undefined;
       if (kept) return kept;
     } catch (error) {
       warn(`Kept downloads cannot be used: ${describe(error)}.`);
@@ -50,15 +78,18 @@ export async function openCached(
     }
   }
   const source = await download();
-  const { size } = source;
-  return store && size !== undefined ? new CachingSource(source, { size, store, url, check, warn }) : source;
+  return store ? new CachingSource(source, { store, url, headers, check, warn }) : source;
 }
 
 /** Reads a small file from the store; undefined if the store does not have it or does not work. */
-export async function readCachedBytes(url: string, openStore: OpenStore | undefined): Promise<Uint8Array | undefined> {
+export async function readCachedBytes(
+  url: string,
+  headers: Record<string, string>,
+  openStore: OpenStore | undefined,
+): Promise<Uint8Array | undefined> {
   try {
     const store = await openStore?.();
-    const kept = store && (await openFromStore(store, url, undefined));
+    const kept = store && (await openFromStore(store, url, undefined, headers));
     return kept && (await readAll(kept, maxManifestBytes, "a small file"));
   } catch {
     return undefined;
@@ -66,8 +97,13 @@ export async function readCachedBytes(url: string, openStore: OpenStore | undefi
 }
 
 /** Writes a small file to the store, if there is one that works. */
-export async function cacheBytes(url: string, bytes: Uint8Array, openStore: OpenStore | undefined): Promise<void> {
-  const options: CacheOptions = { cache: "reload", openStore, warn: () => {} };
+export async function cacheBytes(
+  url: string,
+  headers: Record<string, string>,
+  bytes: Uint8Array,
+  openStore: OpenStore | undefined,
+): Promise<void> {
+  const options: CacheOptions = { cache: "reload", headers, openStore, warn: () => {} };
   await readAll(await openCached(url, options, async () => bytesSource(bytes)), bytes.length, "a small file");
 }
 
@@ -76,8 +112,9 @@ async function openFromStore(
   store: FileStore,
   url: string,
   check: FileCheck | undefined,
+  headers: Record<string, string>,
 ): Promise<ByteSource | undefined> {
-  const key = await keyOf(url);
+  const key = await keyOf(url, headers);
   const entry = await readEntry(store, key);
   if (!entry) return undefined;
   const isWanted = !check || (await checkId(check)) === entry.check;
@@ -100,10 +137,7 @@ async function openFromStore(
       } catch (error) {
         await source.close();
         await forget();
-        throw new CamelGPTError("integrity", `The kept copy of ${shortUrl(url)} is damaged: ${describe(error)}`, {
-          hint: "It was removed: load the model again.",
-          cause: error,
-        });
+        throw new DamagedCopy("integrity", `The kept copy of ${shortUrl(url)} was damaged.`, { cause: error });
       }
     },
     close: () => source.close(),

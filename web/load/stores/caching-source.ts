@@ -8,8 +8,10 @@ import type { ByteSource, Ranges } from "../sources/source.js";
 import { checkId, keyOf, newFileName, readEntry, removeAbandoned, writeEntry } from "./entries.js";
 import type { FileStore, FileWriter } from "./file-store.js";
 
-/** Bytes after the last tensor (padding) that `close` reads to complete the copy. */
-const maxPaddingBytes = 1 << 12;
+/** Bytes after the last tensor (padding, a signature) that `close` reads to complete the copy. */
+const maxPaddingBytes = 1 << 20;
+/** The buffer for these bytes. */
+const paddingReadBytes = 1 << 14;
 
 /** A download that is being written. */
 interface Writing {
@@ -27,10 +29,10 @@ interface Piece {
 }
 
 export interface CachingOptions {
-  /** Size of the source. */
-  size: number;
   store: FileStore;
   url: string;
+  /** The headers with which the file was requested. */
+  headers: Record<string, string>;
   /** The hashes with which `source` has been compared. */
   check: FileCheck | undefined;
   /** Called if the copy cannot be written. The bytes are returned nevertheless. */
@@ -38,12 +40,13 @@ export interface CachingOptions {
 }
 
 /**
- * Accepts the bytes in any order. The copy is committed by `close` if all bytes have been read; otherwise `close`
- * removes it.
+ * Accepts the bytes in any order, or in order if the size is unknown. The copy is committed by `close` if all bytes
+ * have been read, up to the end of the source, and are right: compared with hashes, or announced by `expect`. Otherwise
+ * `close` removes it.
  */
 export class CachingSource implements ByteSource {
   readonly name: string;
-  readonly size: number;
+  readonly size: number | undefined;
   readonly ranges: Ranges | undefined;
   readonly #source: ByteSource;
   readonly #options: CachingOptions;
@@ -57,6 +60,9 @@ export class CachingSource implements ByteSource {
   #spare: Uint8Array | undefined;
   /** Bytes received, each counted once. */
   #received = 0;
+  /** Minimum number of bytes of a whole file. */
+  #expected = Infinity;
+  #hasEnded = false;
   #hasFailed = false;
   #writing: Writing | undefined;
 
@@ -64,8 +70,9 @@ export class CachingSource implements ByteSource {
     this.#source = source;
     this.#options = options;
     this.name = source.name;
-    this.size = options.size;
-    this.#pieceBytes = Math.min(hashedPieceBytes, options.size);
+    this.size = source.size;
+    this.#pieceBytes = Math.min(hashedPieceBytes, source.size ?? Infinity);
+    if (options.check) this.#expected = 0;
     const { ranges } = source;
     this.ranges = ranges && {
       part: (from, to) => ranges.part(from, to),
@@ -84,8 +91,13 @@ export class CachingSource implements ByteSource {
       this.#hasFailed = true; // all bytes may have arrived, with a wrong hash
       throw error;
     }
+    this.#hasEnded ||= count === 0 && this.#read.length === 1; // otherwise it is the end of a range
     if (!this.#hasFailed) await this.#store(target.subarray(0, count)).catch((error: unknown) => this.#fail(error));
     return count;
+  }
+
+  expect(bytes: number): void {
+    if (!this.#options.check) this.#expected = bytes;
   }
 
   async pause(): Promise<void> {
@@ -94,8 +106,10 @@ export class CachingSource implements ByteSource {
 
   async close(): Promise<void> {
     try {
-      if (!this.#hasFailed && this.#received >= this.size - maxPaddingBytes) await this.#readPadding();
-      if (!this.#hasFailed && this.#received === this.size) await this.#commit();
+      const { size = this.#expected } = this;
+      // Otherwise the load was aborted, or it has failed.
+      const isLoaded = this.#received >= this.#expected && this.#received + maxPaddingBytes >= size;
+      if (!this.#hasFailed && isLoaded) await this.#finish();
     } catch (error) {
       await this.#fail(error);
     } finally {
@@ -105,11 +119,16 @@ export class CachingSource implements ByteSource {
     }
   }
 
-  async #readPadding(): Promise<void> {
-    const padding = new Uint8Array(maxPaddingBytes);
+  async #finish(): Promise<void> {
+    const padding = new Uint8Array(paddingReadBytes);
     const end = Math.max(...this.#read.map(({ to }) => to));
-    if (end < this.size && this.#read.length > 1) await this.ranges?.seek(end, this.size);
-    while (!this.#hasFailed && this.#received < this.size && (await this.read(padding)) > 0);
+    if (this.size !== undefined && end < this.size && this.#read.length > 1) await this.ranges?.seek(end, this.size);
+    const isWhole = () => this.#hasEnded || this.#received === this.size;
+    const limit = this.#received + maxPaddingBytes;
+    while (!this.#hasFailed && !isWhole() && this.#received <= limit && (await this.read(padding)) > 0);
+    if (this.#hasFailed) return;
+    if (!isWhole()) throw new Error(`more than ${maxPaddingBytes} bytes follow the model`);
+    await this.#commit();
   }
 
   /** Takes the bytes that follow the last range, without those that were read before. */
@@ -137,19 +156,22 @@ export class CachingSource implements ByteSource {
     piece.bytes.set(bytes, at);
     piece.filled += bytes.length;
     this.#received += bytes.length;
-    const size = Math.min(this.#pieceBytes, this.size - index * this.#pieceBytes);
-    if (piece.filled < size) return;
+    const size = Math.min(this.#pieceBytes, (this.size ?? Infinity) - index * this.#pieceBytes);
+    if (piece.filled === size) await this.#writePiece(index, piece);
+  }
+
+  async #writePiece(index: number, piece: Piece): Promise<void> {
     this.#incomplete.delete(index);
     this.#spare = piece.bytes;
-    const complete = piece.bytes.subarray(0, size);
+    const complete = piece.bytes.subarray(0, piece.filled);
     this.#checksums[index] = checksum(complete);
     const { writer } = this.#writing ?? (await this.#create());
     await writer.write(complete, index * this.#pieceBytes);
   }
 
   async #create(): Promise<Writing> {
-    const { store, url } = this.#options;
-    const key = await keyOf(url);
+    const { store, url, headers } = this.#options;
+    const key = await keyOf(url, headers);
     const previous = (await readEntry(store, key))?.file;
     const file = newFileName(key);
     this.#writing = { writer: await store.create(file), key, file, previous };
@@ -157,6 +179,7 @@ export class CachingSource implements ByteSource {
   }
 
   async #commit(): Promise<void> {
+    for (const [index, piece] of this.#incomplete) await this.#writePiece(index, piece); // the last piece
     if (!this.#writing) return;
     const { store, url, check } = this.#options;
     const { writer, key, file, previous } = this.#writing;
@@ -167,7 +190,7 @@ export class CachingSource implements ByteSource {
       format: 2,
       url: shortUrl(url),
       file,
-      bytes: this.size,
+      bytes: this.#received,
       pieceBytes: this.#pieceBytes,
       pieces: this.#checksums,
       check: await checkId(check),

@@ -29,8 +29,21 @@ const dayMilliseconds = 24 * 3600 * 1000;
 
 const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
 
-/** The common beginning of the names of a URL's files. */
-export const keyOf = (url: string) => hashOf(new URL(url).href.split("#", 1)[0] ?? "");
+/** Length of the part of a key that tells the URL. The rest tells the headers of the request. */
+const urlKeyLength = 32;
+
+/**
+ * The common beginning of the names of a URL's files. A download that was requested with headers, such as a token, is
+ * found only by a request with the same ones.
+ */
+export async function keyOf(url: string, headers: Record<string, string>): Promise<string> {
+  const address = new URL(url).href.split("#", 1)[0] ?? "";
+  const key = await hashOf(address);
+  const sent = Object.entries(headers).map(([name, value]) => `${name.toLowerCase()}: ${value}`);
+  if (sent.length === 0) return key;
+  const sentKey = await hashOf([address, ...sent.sort()].join("\n"));
+  return key.slice(0, urlKeyLength) + sentKey.slice(urlKeyLength);
+}
 
 export const checkId = async (check: FileCheck | undefined) => check && hashOf(JSON.stringify(check));
 
@@ -52,7 +65,7 @@ function isEntry(value: unknown): value is Entry {
   );
 }
 
-/** Removes the entry and returns undefined if it is not valid. */
+/** Removes the entry and its files and returns undefined if it is not valid. */
 export async function readEntry(store: FileStore, key: string): Promise<Entry | undefined> {
   const source = await store.open(`${key}.json`);
   if (!source) return undefined;
@@ -63,7 +76,7 @@ export async function readEntry(store: FileStore, key: string): Promise<Entry | 
   } catch {
     // Cut off while it was written, or not an entry.
   }
-  await store.remove(`${key}.json`);
+  await removeFiles(store, key);
   return undefined;
 }
 
@@ -79,8 +92,11 @@ export async function listCached(store: FileStore): Promise<CachedFile[]> {
 
 /** Removes the download of one URL, or all downloads. */
 export async function deleteCached(store: FileStore, url: string | undefined): Promise<void> {
-  const key = url === undefined ? "" : await keyOf(url);
-  for (const name of await store.names()) if (name.startsWith(key)) await store.remove(name);
+  await removeFiles(store, url === undefined ? "" : (await keyOf(url, {})).slice(0, urlKeyLength));
+}
+
+async function removeFiles(store: FileStore, prefix: string): Promise<void> {
+  for (const name of await store.names()) if (name.startsWith(prefix)) await store.remove(name);
 }
 
 /** Removes files without an entry that are older than a day, which interrupted downloads have left. */

@@ -10,8 +10,8 @@ export interface FileStore {
   names(): Promise<string[]>;
 }
 
-/** Opens the store; undefined if the environment has none. */
-export type OpenStore = () => Promise<FileStore | undefined>;
+/** Opens the store; undefined if the environment has none. `warn` is called with a problem, as one sentence. */
+export type OpenStore = (warn?: (note: string) => void) => Promise<FileStore | undefined>;
 
 export interface FileWriter {
   write(bytes: Uint8Array, at: number): Promise<void>;

@@ -1,7 +1,11 @@
 // The origin private file system of browsers as a store.
+import { withTimeout } from "../../timeout.js";
 import { blobSource } from "../sources/memory.js";
 import type { ByteSource } from "../sources/source.js";
 import type { FileStore, FileWriter } from "./file-store.js";
+
+/** Milliseconds to wait for the file system. Some browsers leave promises of handles pending. */
+const maxWait = 3000;
 
 /** Declared by TypeScript's library for workers only. */
 interface SyncHandle {
@@ -19,7 +23,11 @@ type Handle = FileSystemFileHandle & { createSyncAccessHandle?(options?: { mode:
 export async function openFileSystem(): Promise<FileStore | undefined> {
   let folder: FileSystemDirectoryHandle;
   try {
-    folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt", { create: true });
+    const root = navigator.storage.getDirectory();
+    folder = await withTimeout(
+      root.then((found) => found.getDirectoryHandle("camelgpt", { create: true })),
+      maxWait,
+    );
   } catch {
     return undefined;
   }
@@ -36,7 +44,7 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
     },
     async create(name) {
       try {
-        return await writerOf(await folder.getFileHandle(name, { create: true }));
+        return await closedIfLate(folder.getFileHandle(name, { create: true }).then(writerOf));
       } catch (error) {
         await folder.removeEntry(name).catch(() => {}); // pages in Safari can create files but not write them
         throw error;
@@ -58,9 +66,20 @@ export async function openFileSystem(): Promise<FileStore | undefined> {
   };
 }
 
+/** Rejects if a file is not open in time, and closes one that opens later. */
+function closedIfLate<T extends { close(): unknown }>(opening: Promise<T>): Promise<T> {
+  let isLate = false;
+  opening.then((opened) => isLate && opened.close()).catch(() => {});
+  return withTimeout(opening, maxWait).catch((error: unknown) => {
+    isLate = true;
+    throw error;
+  });
+}
+
 /** Reads without a detour through another process. Workers only, in browsers that allow several readers at a time. */
 async function handleSource(file: Handle): Promise<ByteSource | undefined> {
-  const handle = await file.createSyncAccessHandle?.({ mode: "read-only" }).catch(() => undefined);
+  const opening = file.createSyncAccessHandle?.({ mode: "read-only" });
+  const handle = opening && (await closedIfLate(opening).catch(() => undefined));
   if (!handle) return undefined;
   if (handle.mode !== "read-only") {
     handle.close();

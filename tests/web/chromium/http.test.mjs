@@ -1,0 +1,115 @@
+// Downloads in a real Chromium: headers that CORS hides from a page, and stores that cannot be written.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { openBrowser, startSite } from "../lib/browser.mjs";
+import { startFaultyServer } from "../lib/faulty-server.mjs";
+import { repository } from "../lib/model.mjs";
+
+const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf"));
+
+describe("a page in Chromium", () => {
+  let site;
+  let browser;
+  let server;
+  before(async () => {
+    [site, server, browser] = await Promise.all([startSite(), startFaultyServer(file), openBrowser()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    await site?.close();
+  });
+
+  /** A page of a new profile. */
+  async function openPage() {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(`${site.url}/demo/`);
+    await page.evaluate(async () => {
+      const { CamelGPTInference } = await import("/npm/dist/browser.js");
+      window.load = async (url, options) => {
+        const start = performance.now();
+        const events = [];
+        const onProgress = (event) => void events.push(event);
+        const given = { cache: true, threads: 1, contextLength: 64, timeout: 20_000, onProgress, ...options };
+        const model = await CamelGPTInference.load(url, given);
+        const { notes } = (await model.info()).engine;
+        const text = await model.generateText("The city was", 6);
+        await model.dispose();
+        const isRight = events.every(
+          ({ loaded, total, progress }) => (total === 0 || loaded <= total) && progress <= 100,
+        );
+        const kept = (await CamelGPTInference.listCached()).map(({ bytes }) => bytes);
+        return { text, notes, isRight, kept, seconds: (performance.now() - start) / 1000 };
+      };
+      window.clear = () => CamelGPTInference.deleteCached();
+    });
+    return page;
+  }
+  const load = (page, url, options) => page.evaluate(([given, more]) => window.load(given, more), [url, options]);
+
+  test("a compressed file of another origin loads and is kept, whether or not CORS hides its encoding", async () => {
+    const page = await openPage();
+    const { text } = await load(page, server.serve([]).url);
+    await page.evaluate(() => window.clear());
+    for (const exposed of [false, true]) {
+      for (const encoding of ["identity", "gzip", "br", "stored"]) {
+        const { url, script } = server.serve([], { encoding, exposed });
+        const found = await load(page, url);
+        assert.deepEqual({ ...found, seconds: 0 }, { text, notes: [], isRight: true, kept: [file.length], seconds: 0 });
+        assert.equal((await load(page, url)).text, text);
+        assert.equal(script.requests, 1, `${encoding}, ${exposed}`);
+        await page.evaluate(() => window.clear());
+      }
+    }
+    await page.close();
+  });
+
+  test("downloads resume and use several connections without seeing ETag and Content-Range", async () => {
+    const page = await openPage();
+    const { text } = await load(page, server.serve([]).url);
+    const cut = { kind: "reset", at: 2_500_000, wait: 500 };
+    for (const settings of [{}, { validator: "date" }, { encoding: "gzip" }, { ranges: false }, { ranges: "whole" }]) {
+      const { url, script } = server.serve([{ ...cut, at: settings.encoding ? 1_000_000 : cut.at }], {
+        ...settings,
+        exposed: false,
+      });
+      assert.equal((await load(page, url, { cache: false })).text, text, JSON.stringify(settings));
+      assert.ok(script.requests >= 2);
+    }
+    for (const validator of ["date", true]) {
+      const { url, script } = server.serve([], { validator, exposed: false });
+      assert.equal((await load(page, url, { cache: false, connections: 4 })).text, text);
+      // Nothing visible tells the version of a file with an ETag only. The browser's cache may split a request.
+      assert.equal(script.requests > 1, validator === "date");
+    }
+    await page.close();
+  });
+
+  const stores = {
+    "cannot be written": () => {
+      FileSystemFileHandle.prototype.createWritable = async () => {
+        throw new DOMException("not here", "NotAllowedError");
+      };
+    },
+    "does not answer": () => {
+      FileSystemFileHandle.prototype.createSyncAccessHandle = () => new Promise(() => {});
+    },
+  };
+  for (const [name, damage] of Object.entries(stores)) {
+    test(`a private file system that ${name}: the Cache API keeps the download, with a note`, async () => {
+      const page = await openPage();
+      await page.evaluate(damage);
+      const { url, script } = server.serve([]);
+      const first = await load(page, url, { worker: false });
+      assert.deepEqual(first.kept, [file.length]);
+      assert.match(first.notes.join(), /private file system cannot be written .*, so the Cache API keeps the download/);
+      assert.ok(first.seconds < 15, `${first.seconds} s`);
+      assert.equal((await load(page, url, { worker: false })).text, first.text);
+      assert.equal(script.requests, 1);
+      await page.close();
+    });
+  }
+});
