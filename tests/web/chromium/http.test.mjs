@@ -112,4 +112,29 @@ describe("a page in Chromium", () => {
       await page.close();
     });
   }
+
+  test("a damaged copy is downloaded again, even if it cannot be removed", async () => {
+    const page = await openPage();
+    const { url, script } = server.serve([]);
+    const { text } = await load(page, url);
+    await page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt");
+      for await (const [name, handle] of folder.entries()) {
+        if (!name.endsWith(".bin")) continue;
+        const stream = await handle.createWritable({ keepExistingData: true });
+        await stream.write({ type: "write", position: 2_500_000, data: new Uint8Array(16) });
+        await stream.close();
+      }
+      FileSystemDirectoryHandle.prototype.removeEntry = async () => {
+        throw new DOMException("not here", "NoModificationAllowedError");
+      };
+    });
+    for (let count = 2; count <= 3; count++) {
+      const again = await load(page, url, { worker: false });
+      assert.equal(again.text, text);
+      assert.match(again.notes.join(), count === 2 ? /was damaged. It was downloaded again/ : /^$/);
+    }
+    assert.equal(script.requests, 2);
+    await page.close();
+  });
 });

@@ -12,6 +12,7 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { startFaultyServer } from "../lib/faulty-server.mjs";
 import { rejectsWith, repository } from "../lib/model.mjs";
+import { splitGguf } from "../lib/split-gguf.mjs";
 
 const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf")); // four pieces of the manifest's size
 const sha256 = createHash("sha256").update(file).digest("hex");
@@ -160,7 +161,7 @@ describe("stored downloads", () => {
     const { url } = server.serve([]);
     await load(url);
     const name = keptFile();
-    const entryName = name.replace(/-\d+-\w+\.bin$/, ".json");
+    const entryName = name.replace(/\d+-\w+-(\w+)\.bin$/, "$1.json");
     const [copy, entry] = [readFileSync(name), readFileSync(entryName)];
     for (let i = 0; i < 24; i++) {
       const damaged = Uint8Array.from(copy);
@@ -212,6 +213,42 @@ describe("stored downloads", () => {
       await rejectsWith("network", CamelGPTInference.verify(`${base}/`, { cache: true, retries: 0 }));
       await rejectsWith("network", load(`${base}/`, { cache: "reload" }));
       await rejectsWith("network", load(`${base}/`, { cache: false }));
+    });
+
+    test("any damaged copy is downloaded again, of a release and of a split model", async () => {
+      const shards = splitGguf(file, 20).map((bytes, i) => [
+        `/m-000${`${i + 1}`.padStart(2, "0")}-of-00020.gguf`,
+        bytes,
+      ]);
+      Object.assign(files, Object.fromEntries(shards));
+      const damage = (name) => {
+        const path = join(folder, "camelgpt/downloads", name);
+        const bytes = readFileSync(path);
+        bytes[bytes.length >> 1] ^= 1;
+        writeFileSync(path, bytes);
+      };
+      for (const address of [`${base}/`, base + shards[0][0]]) {
+        const { text } = await load(address);
+        const check = async (names) => {
+          names.forEach(damage);
+          requests = [];
+          assert.equal((await load(address)).text, text);
+          const fetched = new Set(requests);
+          if (address.endsWith("/")) fetched.delete("/camelgpt.json");
+          assert.equal(fetched.size, names.length, [...fetched].join());
+          requests = [];
+          assert.deepEqual(await load(address), { text, notes: [] });
+          assert.ok(requests.length <= 1);
+        };
+        // In the order of the downloads: of a release without the manifest, which is fetched each time.
+        const copies = () =>
+          kept()
+            .filter((name) => name.endsWith(".bin"))
+            .slice(address.endsWith("/") ? 1 : 0);
+        await check(copies());
+        for (const name of copies().slice(0, 2)) await check([name]);
+        await CamelGPTInference.deleteCached();
+      }
     });
 
     test("a copy that was not compared with the manifest is not used, nor one of another release", async () => {
@@ -336,11 +373,11 @@ describe("stored downloads", () => {
 
   test("files of a killed load are removed a day later", async () => {
     await load(server.serve([]).url);
-    const [old, young] = [2 * 24 * 3600 * 1000, 1000].map((age) => `${"0".repeat(64)}-${Date.now() - age}-x.bin`);
+    const [old, young] = [2 * 24 * 3600 * 1000, 1000].map((age) => `${Date.now() - age}-x-${"0".repeat(64)}.bin`);
     for (const name of [old, young, `${old}.part`]) writeFileSync(join(folder, "camelgpt/downloads", name), "bytes");
     await load(server.serve([]).url);
     assert.deepEqual(
-      kept().filter((name) => name.startsWith("000000")),
+      kept().filter((name) => name.includes("000000")),
       [young],
     );
     assert.equal(kept().length, 5);

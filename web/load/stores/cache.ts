@@ -37,18 +37,18 @@ export function openCachedUrl(url: string, http: HttpOptions, options: CacheOpti
   return openCached(url, { ...options, headers }, download);
 }
 
-/** The error for a damaged copy, which has been removed. The next call downloads the file. */
+/** The error for a damaged copy. The next call downloads the file. */
 class DamagedCopy extends CamelGPTError {}
 
-/** Limit for the files of a model of which the copies are damaged at the same time. */
-const maxDamagedCopies = 16;
+/** The names of damaged files that the store cannot remove. They are not read again. */
+const damagedFiles = new Set<string>();
 
 /**
- * Calls `work`, which reads files from the store, and calls it again if it ends at a damaged copy. `warn` is called
- * with a sentence about each.
+ * Calls `work`, which reads files from the store, and calls it again each time it ends at a damaged copy. `warn` is
+ * called with a sentence about each.
  */
 export async function replaceDamaged<T>(work: () => Promise<T>, warn: (note: string) => void): Promise<T> {
-  for (let again = 0; again < maxDamagedCopies; again++) {
+  for (;;) {
     try {
       return await work();
     } catch (error) {
@@ -56,7 +56,6 @@ export async function replaceDamaged<T>(work: () => Promise<T>, warn: (note: str
       warn(`${error.message} It was downloaded again.`);
     }
   }
-  return work();
 }
 
 /** The same as {@link openCachedUrl}, but `download` opens the file and compares its bytes. */
@@ -116,7 +115,7 @@ async function openFromStore(
 ): Promise<ByteSource | undefined> {
   const key = await keyOf(url, headers);
   const entry = await readEntry(store, key);
-  if (!entry) return undefined;
+  if (!entry || damagedFiles.has(entry.file)) return undefined;
   const isWanted = !check || (await checkId(check)) === entry.check;
   const file = isWanted ? await store.open(entry.file) : undefined;
   const forget = () => store.remove(`${key}.json`).then(() => store.remove(entry.file));
@@ -136,7 +135,7 @@ async function openFromStore(
         return await source.read(target);
       } catch (error) {
         await source.close();
-        await forget();
+        await forget().catch(() => damagedFiles.add(entry.file));
         throw new DamagedCopy("integrity", `The kept copy of ${shortUrl(url)} was damaged.`, { cause: error });
       }
     },

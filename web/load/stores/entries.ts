@@ -33,7 +33,7 @@ const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
 const urlKeyLength = 32;
 
 /**
- * The common beginning of the names of a URL's files. A download that was requested with headers, such as a token, is
+ * The common part of the names of a URL's files. A download that was requested with headers, such as a token, is
  * found only by a request with the same ones.
  */
 export async function keyOf(url: string, headers: Record<string, string>): Promise<string> {
@@ -47,8 +47,8 @@ export async function keyOf(url: string, headers: Record<string, string>): Promi
 
 export const checkId = async (check: FileCheck | undefined) => check && hashOf(JSON.stringify(check));
 
-/** A name that no other download uses; contains the time. */
-export const newFileName = (key: string) => `${key}-${Date.now()}-${Math.random().toString(36).slice(2)}.bin`;
+/** A name that no other download uses. It begins with the time, so that sorted names are in the order of downloads. */
+export const newFileName = (key: string) => `${Date.now()}-${Math.random().toString(36).slice(2)}-${key}.bin`;
 
 function isEntry(value: unknown): value is Entry {
   const { format, url, file, bytes, pieceBytes, pieces } = value as Partial<Entry>;
@@ -56,7 +56,7 @@ function isEntry(value: unknown): value is Entry {
   return (
     format === 2 &&
     typeof url === "string" &&
-    /^[0-9a-f]{64}-\d+-\w+\.bin$/.test(String(file)) &&
+    /^\d+-\w+-[0-9a-f]{64}\.bin$/.test(String(file)) &&
     isCount(bytes) &&
     isCount(pieceBytes) &&
     pieceBytes! <= hashedPieceBytes &&
@@ -95,8 +95,9 @@ export async function deleteCached(store: FileStore, url: string | undefined): P
   await removeFiles(store, url === undefined ? "" : (await keyOf(url, {})).slice(0, urlKeyLength));
 }
 
-async function removeFiles(store: FileStore, prefix: string): Promise<void> {
-  for (const name of await store.names()) if (name.startsWith(prefix)) await store.remove(name);
+/** Removes the files whose names contain `key`. */
+async function removeFiles(store: FileStore, key: string): Promise<void> {
+  for (const name of await store.names()) if (name.includes(key)) await store.remove(name);
 }
 
 /** Removes files without an entry that are older than a day, which interrupted downloads have left. */
@@ -104,7 +105,7 @@ export async function removeAbandoned(store: FileStore): Promise<void> {
   const names = await store.names();
   const used = new Set((await readEntries(store, names)).map(({ file }) => file));
   for (const name of names) {
-    const created = Number(/^[0-9a-f]{64}-(\d+)-/.exec(name)?.[1]);
+    const created = Number(/^(\d+)-\w+-[0-9a-f]{64}\./.exec(name)?.[1]);
     if (Date.now() - created > dayMilliseconds && !used.has(name)) await store.remove(name);
   }
 }
