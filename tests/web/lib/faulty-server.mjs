@@ -5,7 +5,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 /**
  * Faults. `at` is the byte of the file where the fault happens, `wait` the milliseconds for the client to read the
- * bytes before it:
+ * bytes before it, or `read`: until the load has reported the first bytes to `onProgress`.
  *   close     closes the connection after that byte, like a complete response
  *   reset     resets it
  *   stall     sends nothing more
@@ -40,13 +40,19 @@ export async function startFaultyServer(file) {
      * uncompressed file.
      * `length: false`: no Content-Length and no total. `exposed: false`: pages of other origins see neither ETag, range
      * nor encoding.
+     *
+     * Returns the `script`, which counts requests, and the `onProgress` of the load.
      */
     serve(faults, settings = {}) {
       const path = `/${scripts.size}/model.gguf`;
       const script = { ranges: true, validator: true, length: true, ...settings };
       Object.assign(script, { faults: [...faults], requests: 0, ranged: 0, sent: 0, missing: [], times: [] });
       scripts.set(path, script);
-      return { url: `${url}${path}`, script };
+      let resolve;
+      script.hasRead = new Promise((onRead) => {
+        resolve = onRead;
+      });
+      return { url: `${url}${path}`, script, onProgress: ({ loaded }) => loaded > 0 && resolve() };
     },
     close: () => {
       server.closeAllConnections();
@@ -131,8 +137,9 @@ async function answer(script, request, response, original) {
   const end = ["close", "reset", "stall"].includes(kind) ? Math.min(Math.max(start, at), stop) : stop;
   script.sent += end - start;
   await new Promise((resolve) => response.write(file.subarray(start, end), resolve));
-  // Leave the client time to read the bytes.
-  if (kind === "close" || kind === "reset") await new Promise((resolve) => setTimeout(resolve, wait));
+  if (kind === "close" || kind === "reset") {
+    await (wait === "read" ? script.hasRead : new Promise((resolve) => setTimeout(resolve, wait)));
+  }
   if (kind === "close" || kind === "lie") request.socket.end();
   else if (kind === "reset") request.socket.resetAndDestroy();
   else if (kind !== "stall") response.end();

@@ -48,11 +48,11 @@ describe("all kinds of servers", () => {
   after(() => server.close());
 
   const arrives = async (faults, settings, options) => {
-    const { url, script } = server.serve(faults, settings);
-    assert.equal(await answer(url, options), expected, JSON.stringify([faults, settings, options]));
+    const { url, script, onProgress } = server.serve(faults, settings);
+    assert.equal(await answer(url, { onProgress, ...options }), expected, JSON.stringify([faults, settings, options]));
     return script;
   };
-  const cut = { kind: "reset", at: 2_500_000, wait: 300 };
+  const cut = { kind: "reset", at: 2_500_000, wait: "read" };
   const isWhole = { faults: [], connections: 4 };
   const isCut = { faults: [cut], connections: 1 };
 
