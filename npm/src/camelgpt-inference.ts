@@ -1,4 +1,6 @@
 // The public class. It is independent of the runtime: each entry derives its CamelGPTInference from it.
+// The next line declares AsyncDisposable for users whose option `lib` does not.
+/// <reference lib="esnext.disposable" preserve="true" />
 // biome-ignore-all lint/complexity/noThisInStatic: static methods need the platform, which the derived class has
 import { orAborted, throwIfAborted } from "../../web/errors.js";
 import { absoluteUrl } from "../../web/load/place.js";

@@ -1,4 +1,4 @@
-// Checks the packed package with package linters.
+// Checks the packed package with package linters, and its declarations with an older compiler.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 
 import { ensureRuntimes } from "../../scripts/lib/peers.mjs";
 import { repositoryRoot } from "../../scripts/lib/run.mjs";
+import { typeErrors } from "../web/lib/type-errors.mjs";
 
 let folder;
 let tarball;
@@ -39,3 +40,7 @@ for (const [name, program, args] of [
     assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
   });
 }
+
+test("the declarations compile with TypeScript 5", () => {
+  assert.equal(typeErrors(join(modules, "typescript/bin/tsc")), "");
+});

@@ -1,0 +1,50 @@
+// Compiles a user's program against the declarations of the package, with the oldest supported libraries.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { repositoryRoot } from "../../../scripts/lib/run.mjs";
+
+const program = `
+import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+import { CamelGPTInference as InWorker } from "@gpt-research/camelgpt-inference/service-worker";
+import { CamelGPTInference as OnEdge } from "@gpt-research/camelgpt-inference/edge";
+
+export async function answer(prompt: string): Promise<string> {
+  await using model = new CamelGPTInference();
+  for await (const piece of model.stream(prompt)) console.log(piece.length);
+  return model.generateText(prompt);
+}
+export const models: AsyncDisposable[] = [new InWorker(), new OnEdge()];
+`;
+
+/** Returns the errors of a compiler, for both ways in which modules are resolved; empty if there are none. */
+export function typeErrors(tsc) {
+  const folder = mkdtempSync(join(tmpdir(), "camelgpt-types-"));
+  try {
+    mkdirSync(join(folder, "node_modules/@gpt-research"), { recursive: true });
+    symlinkSync(join(repositoryRoot, "npm"), join(folder, "node_modules/@gpt-research/camelgpt-inference"));
+    writeFileSync(join(folder, "package.json"), '{"type": "module"}');
+    writeFileSync(join(folder, "main.ts"), program);
+    return ["bundler", "nodenext"].map((moduleResolution) => compile(tsc, folder, moduleResolution)).join("");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function compile(tsc, folder, moduleResolution) {
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    target: "ES2022",
+    lib: ["ES2022", "DOM"],
+    types: [],
+    skipLibCheck: false,
+    module: moduleResolution === "nodenext" ? "nodenext" : "esnext",
+    moduleResolution,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
+  return status === 0 ? "" : `${moduleResolution}: ${stdout}${stderr}`;
+}
