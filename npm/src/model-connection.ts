@@ -4,11 +4,12 @@ import type { Release } from "../../web/load/releases/manifest.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar } from "../../web/load/sidecar.js";
 import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
-import { WorkerBackend } from "../../web/worker/client.js";
+import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
 import { engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
 import { releaseInfo, signatureNote } from "./release.js";
+import { requireAccess } from "./require-access.js";
 
 /** Returns the default calibration text. A separate file, since it is rarely needed. */
 export async function defaultCalibrationText(): Promise<string> {
@@ -108,8 +109,10 @@ export class ModelConnection {
   async #prepare() {
     const { epdp, eager = true, sidecar: named, sha256 } = this.#options;
     const options = resolveOptions(this.#options);
+    for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
     const { location, open, release, sidecar: found } = resolved;
+    if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
     this.#release = release;
     const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
@@ -128,10 +131,12 @@ export class ModelConnection {
 
   async #startBackend(): Promise<Backend> {
     const { worker = true, workerUrl } = this.#options;
-    if (worker && this.#platform.spawnWorker) {
+    if (!worker || !this.#platform.spawnWorker) return this.#platform.inlineBackend();
+    try {
       return new WorkerBackend(this.#platform.spawnWorker(workerUrl === undefined ? undefined : String(workerUrl)));
+    } catch (error) {
+      throw workerFailed(error);
     }
-    return this.#platform.inlineBackend();
   }
 
   #addNotes(model: LoadedModel): LoadedModel {

@@ -4,6 +4,7 @@ import { verifyFiles } from "../../web/load/releases/verify.js";
 import type { ReleaseInfo } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import { type LoadOptions, resolveOptions } from "./options.js";
+import { requireAccess } from "./require-access.js";
 
 /** The Ed25519 public key that signs the releases of this project. */
 const officialKey = "234ece44af55aa99e1861fa56626d14b09dfd9772bb0bb102d2396870b9053be";
@@ -38,6 +39,7 @@ export async function verifyRelease(
   options: LoadOptions,
   platform: CallerPlatform,
 ): Promise<Verification> {
+  requireAccess(name, options, platform);
   const { release, files } = await verifyFiles(name, resolveOptions(options), options.signal, platform);
   const info = releaseInfo(release, options.trustedKeys);
   return {

@@ -37,9 +37,10 @@ export interface FilePlatform {
   files?: {
     /** Returns the path of a file: URL. */
     fromUrl(url: URL): string;
-    kindOf(path: string): Promise<"file" | "folder" | undefined>;
-    /** Returns the path of a named release in the user's cache, whether or not it exists. */
-    cachedRelease(name: string): string;
+    /** Undefined if there is nothing at that path; `denied` if that is unknown, because access to it is denied. */
+    kindOf(path: string): Promise<"file" | "folder" | "denied" | undefined>;
+    /** Returns the path of a named release in the user's cache, whether or not it exists; undefined without a cache. */
+    cachedRelease(name: string): string | undefined;
     open(path: string): Promise<ByteSource>;
   };
   /** The releases in the package: their weights and sidecars, or the URLs of these. */

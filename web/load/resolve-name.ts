@@ -43,6 +43,7 @@ export async function resolveName(
     const file = `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`;
     return fromPlace({ kind: "url", url: joinUrl(options.hub, file) }, options);
   }
+  if (kind === "denied") return fromPlace({ kind: "path", path: name }, options); // opening it says why
   if (files) {
     throw new CamelGPTError("not-found", `There is no file ${excerpt(name)}.`, {
       expected:

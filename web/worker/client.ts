@@ -148,7 +148,9 @@ function errorOf(data: ErrorData, signal: AbortSignal | undefined): CamelGPTErro
   return data.code === "aborted" ? abortedError(signal) : errorFromData(data);
 }
 
-function workerFailed(reason: unknown): CamelGPTError {
+/** The error for a worker that could not start, or that ended. */
+export function workerFailed(reason: unknown): CamelGPTError {
+  if (reason instanceof CamelGPTError) return reason;
   return new CamelGPTError("worker-failed", `The engine's worker ended: ${describe(reason)}`, {
     hint:
       "The next call loads the model again. If the worker never started: is its file served, and does the " +

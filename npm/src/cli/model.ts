@@ -11,7 +11,7 @@ import { flagOf } from "./table-flags.js";
 const preferredModel = "smollm2-135m";
 
 export async function defaultModel(): Promise<string> {
-  const isHere = (await nodeFiles.kindOf(nodeFiles.cachedRelease(preferredModel))) === "file";
+  const isHere = await isFile(nodeFiles.cachedRelease(preferredModel));
   return isHere ? preferredModel : packagedRelease;
 }
 
@@ -108,9 +108,13 @@ export async function withModel(
 /** Returns the path of a model file, or of a cached release; undefined for other models. */
 export async function modelPath(model: string): Promise<string | undefined> {
   for (const path of [model, nodeFiles.cachedRelease(model)]) {
-    if ((await nodeFiles.kindOf(path)) === "file") return path;
+    if (await isFile(path)) return path;
   }
   return undefined;
+}
+
+async function isFile(path: string | undefined): Promise<boolean> {
+  return path !== undefined && (await nodeFiles.kindOf(path)) === "file";
 }
 
 let isReady = false;

@@ -1,6 +1,7 @@
 // The platform of the engine's thread in Node.
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
@@ -8,6 +9,7 @@ import { followingFetch } from "./following-fetch.js";
 import { openFile } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";
+import { requireConnection, requirePermission } from "./permissions.js";
 import { wasmAddress } from "./wasm-address.js";
 
 export const nodeEngine: EnginePlatform = {
@@ -26,6 +28,7 @@ export const nodeEngine: EnginePlatform = {
     try {
       return await WebAssembly.compile(await bytesAt(address));
     } catch (error) {
+      if (error instanceof CamelGPTError) throw error;
       throw new CamelGPTError("engine-unavailable", `The engine could not be loaded: ${describe(error)}`, {
         expected: `WebAssembly at ${address}`,
         hint: "Reinstall the package, or give `wasmUrl` or `wasmModule`.",
@@ -36,7 +39,12 @@ export const nodeEngine: EnginePlatform = {
 };
 
 async function bytesAt(address: string): Promise<BufferSource> {
-  if (!/^https?:/i.test(address)) return readFile(address.startsWith("file:") ? new URL(address) : address);
+  if (!/^https?:/i.test(address)) {
+    const path = address.startsWith("file:") ? fileURLToPath(address) : address;
+    requirePermission({ name: "read", path });
+    return readFile(path);
+  }
+  requireConnection(address);
   const response = await fetch(address);
   if (!response.ok) throw new Error(`HTTP ${response.status} ${response.statusText}`);
   return response.arrayBuffer();

@@ -8,6 +8,7 @@ import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { FilePlatform } from "../../../web/load/location.js";
 import { fileName } from "../../../web/load/names.js";
 import type { ByteSource } from "../../../web/load/sources/source.js";
+import { isAllowed, requirePermission } from "./permissions.js";
 
 export const nodeFiles: NonNullable<FilePlatform["files"]> = {
   fromUrl(url) {
@@ -23,25 +24,43 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
   },
 
   async kindOf(path) {
+    if (!isAllowed({ name: "read", path })) return "denied";
     try {
       const status = await stat(path);
       return status.isDirectory() ? "folder" : "file";
-    } catch {
-      return undefined; // missing, or not accessible
+    } catch (error) {
+      return deniedCodes.test(String((error as NodeJS.ErrnoException).code)) ? "denied" : undefined;
     }
   },
 
-  cachedRelease: (name) => join(cacheFolder("models"), `${name}.gguf`),
+  cachedRelease(name) {
+    try {
+      return join(cacheFolder("models"), `${name}.gguf`);
+    } catch {
+      return undefined;
+    }
+  },
 
   open: openFile,
 };
 
+/** The codes of errors of permissions: of the system, and of Node's own. */
+const deniedCodes = /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/;
+
+/** A folder for the user's files. Errors: `unsupported-environment` if this program may not ask for it. */
 export function cacheFolder(name: string): string {
-  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "camelgpt", name);
+  const variable = "XDG_CACHE_HOME";
+  const given = isAllowed({ name: "env", variable }) ? process.env[variable] : undefined;
+  if (!given) requirePermission({ name: "sys", kind: "homedir" });
+  return join(given || join(homedir(), ".cache"), "camelgpt", name);
 }
 
-/** Opens a file as a source that reads directly into the engine's memory. Errors: `not-found`, `read-failed`. */
+/**
+ * Opens a file as a source that reads directly into the engine's memory. Errors: `not-found`, `read-failed`,
+ * `unsupported-environment`.
+ */
 export async function openFile(path: string): Promise<ByteSource> {
+  requirePermission({ name: "read", path });
   let file: FileHandle;
   let size: number;
   try {

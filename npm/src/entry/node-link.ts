@@ -1,13 +1,16 @@
 // The link to a worker in Node.
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 
 import type { WorkerLink } from "../../../web/worker/link.js";
 import type { FromWorker } from "../../../web/worker/protocol.js";
+import { requirePermission } from "./permissions.js";
 
 /** A small young generation collects the garbage of a download sooner: about 15 MB remain instead of 45 MB. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 };
 
 export function startWorker(address: URL): WorkerLink {
+  if (address.protocol === "file:") requirePermission({ name: "read", path: fileURLToPath(address) });
   // Flags of this process, such as --input-type, may not fit the worker's file.
   const worker = new Worker(address, { execArgv: [], resourceLimits });
   return {

@@ -4,9 +4,11 @@ import { join } from "node:path";
 
 import type { FileStore } from "../../../web/load/stores/file-store.js";
 import { cacheFolder, openFile } from "./node-files.js";
+import { requirePermission } from "./permissions.js";
 
 export async function openStore(): Promise<FileStore> {
   const folder = cacheFolder("downloads");
+  requirePermission({ name: "write", path: folder });
   // Downloads may be private. `mkdir` does not change the mode of an older folder.
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700).catch(() => {});

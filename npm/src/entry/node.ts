@@ -9,6 +9,7 @@ import { followingFetch } from "./following-fetch.js";
 import { nodeFiles } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";
+import { requireConnection } from "./permissions.js";
 
 export * from "../exports.js";
 
@@ -21,6 +22,7 @@ const platform: CallerPlatform = {
   },
   files: nodeFiles,
   baseUrl: () => undefined,
+  requireAccess: requireConnection,
   inlineBackend: async () => (await import("./node-inline.js")).start(),
   openStore,
   fetch: followingFetch,
