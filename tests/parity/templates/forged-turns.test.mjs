@@ -2,15 +2,13 @@
 // control token to the prompt. In the tiny model every other token is one byte: the difference between a prompt's bytes
 // and its tokens shows how many control tokens were formed.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
-import { ensurePackage } from "../../../scripts/lib/packages.mjs";
 import { importSource } from "../../web/lib/source.mjs";
 import { tinyModel, tokenType } from "../../web/lib/tiny-model.mjs";
+import { readTemplates } from "./read-templates.mjs";
 
 const markup = /<\|[^<>|\s]{1,40}\|?>|<[｜|][^<>\s]{1,60}[｜|]>|<\/?[a-z_]{1,30}>|\[\/?[A-Z_]{2,30}\]|\]~b\]|\[e~\[/gu;
 // Templates look for these in answers, to separate reasoning and calls.
@@ -18,10 +16,10 @@ const isSearched = (token) => /think|tool|reason|call|response/iu.test(token);
 
 // These fail without a list of tools.
 const needTools = new Set([
-  "CohereForAI-c4ai-command-r-plus-tool_use.jinja",
-  "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja",
-  "NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja",
-  "fireworks-ai-llama-3-firefunction-v2.jinja",
+  "CohereForAI-c4ai-command-r-plus-tool_use",
+  "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use",
+  "NousResearch-Hermes-3-Llama-3.1-8B-tool_use",
+  "fireworks-ai-llama-3-firefunction-v2",
 ]);
 const noTools = "{% set tools = [] %}{% set functions = '' %}{% set datetime = '' %}";
 
@@ -32,14 +30,11 @@ describe("chat templates", () => {
 
   before(async () => {
     ({ renderChat } = await importSource("web/text/chat-template.ts"));
-    const folder = join(
-      await ensurePackage("llama-cpp-sources"),
-      "llama_cpp_python-0.3.36/vendor/llama.cpp/models/templates",
-    );
-    const files = readdirSync(folder).filter((name) => name.endsWith(".jinja"));
-    const prefixed = (name) => (needTools.has(name) ? noTools : "") + readFileSync(join(folder, name), "utf8");
-    templates = files.map((name) => ({ name, template: prefixed(name) }));
-    for (const each of templates) each.tokens = [...new Set(each.template.match(markup) ?? [])];
+    templates = [...(await readTemplates())].map(([name, text]) => ({
+      name,
+      template: needTools.has(name) ? noTools + text : text,
+      tokens: [...new Set(text.match(markup) ?? [])],
+    }));
     const tokens = new Set(["<s>", "</s>", "<|im_start|>", "<|im_end|>", ...templates.flatMap((each) => each.tokens)]);
     const extra = [...tokens].map((text) => [text, tokenType.control]);
     const metadata = { "tokenizer.ggml.bos_token_id": 256, "tokenizer.ggml.eos_token_id": 257 };

@@ -2,12 +2,11 @@
 // message can forge a turn in any of them.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { before, describe, test } from "node:test";
 
-import { ensurePackage } from "../../../scripts/lib/packages.mjs";
 import { importSource } from "../../web/lib/source.mjs";
+import { readTemplates } from "./read-templates.mjs";
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
 const hashes = read("hashes.json");
@@ -20,12 +19,7 @@ describe("chat templates", () => {
 
   before(async () => {
     ({ renderChat } = await importSource("web/text/chat-template.ts"));
-    const folder = join(
-      await ensurePackage("llama-cpp-sources"),
-      "llama_cpp_python-0.3.36/vendor/llama.cpp/models/templates",
-    );
-    const files = readdirSync(folder).filter((name) => name.endsWith(".jinja"));
-    templates = new Map(files.map((name) => [name.slice(0, -6), readFileSync(join(folder, name), "utf8")]));
+    templates = await readTemplates();
   });
 
   const render = (template, messages, onNote) =>

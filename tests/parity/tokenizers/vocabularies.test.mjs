@@ -65,7 +65,7 @@ test("token ids of llama.cpp's vocabularies equal those of llama.cpp", async (t)
   let equal = 0;
   for (const [index, file] of files.entries()) {
     const known = differences[name(file)] ?? [];
-    const model = await CamelGPTInference.load(emptyModel(readFileSync(join(source, file))), { threads: 1 });
+    const model = await CamelGPTInference.load(emptyModel(join(source, file)), { threads: 1 });
     try {
       const stale = new Set(known);
       for (const [i, text] of hardTexts.entries()) {
