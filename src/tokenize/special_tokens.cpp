@@ -16,14 +16,25 @@ std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
 
 bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
 
+// Returns how many bytes `a` and `b` share from `from` on, plus `from`.
+size_t common_prefix(std::string_view a, std::string_view b, size_t from) {
+  const size_t size = std::min(a.size(), b.size());
+  while (from < size && a[from] == b[from]) ++from;
+  return from;
+}
+
 // Returns the longest special token that `text` starts with, or length 0. Control and unknown tokens match only up to a
 // length of `control_limit`. The list is sorted, so the tokens that match the text up to `depth` are a range [low,
-// high), which narrows from byte to byte.
+// high), which narrows where they differ. Its first and last token share the fewest bytes.
 SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text, size_t control_limit) {
   SpecialMatch longest = {0, 0, kNoToken};
-  size_t low = 0, high = tokenizer.specials.size();
-  for (size_t depth = 0; low < high; ++depth) {
-    if (special_piece(tokenizer, low).size() == depth) {  // a token that ends here is first in the range
+  size_t low = 0, high = tokenizer.specials.size(), depth = 0;
+  while (low < high) {
+    const std::string_view first = special_piece(tokenizer, low);
+    const size_t common = common_prefix(first, special_piece(tokenizer, high - 1), depth);
+    if (common_prefix(first.substr(0, common), text, depth) < common) break;
+    depth = common;
+    if (first.size() == depth) {
       const uint32_t token = tokenizer.specials[low++];
       const bool matches = depth <= control_limit || tokenizer.token_type[token] == kTokenUserDefined;
       if (matches) longest = {0, depth, static_cast<int32_t>(token)};
