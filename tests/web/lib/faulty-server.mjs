@@ -38,14 +38,14 @@ export async function startFaultyServer(file) {
      * for each response; `suffix`: an ETag that depends on the encoding.
      * `encoding`: `identity`, `gzip`, `br`, or `stored`: gzip that makes the file longer. Requests for ranges get the
      * uncompressed file.
-     * `length: false`: no Content-Length and no total. `exposed: false`: pages of other origins see neither ETag, range
+     * `length: false`: no Content-Length and no total. `named: false`: no Content-Range, as if CORS hid it. `exposed: false`: pages of other origins see neither ETag, range
      * nor encoding.
      *
      * Returns the `script`, which counts requests, and the `onProgress` of the load.
      */
     serve(faults, settings = {}) {
       const path = `/${scripts.size}/model.gguf`;
-      const script = { ranges: true, validator: true, length: true, ...settings };
+      const script = { ranges: true, validator: true, length: true, named: true, ...settings };
       Object.assign(script, { faults: [...faults], requests: 0, ranged: 0, sent: 0, missing: [], times: [] });
       scripts.set(path, script);
       let resolve;
@@ -98,7 +98,7 @@ function validators({ validator, requests }, kind, encoding) {
 }
 
 async function answer(script, request, response, original) {
-  const { ranges, encoding, length, exposed = true } = script;
+  const { ranges, encoding, length, named, exposed = true } = script;
   script.requests++;
   script.times.push(Date.now());
   const { kind, at = 0, wait = 50, status = 503, after = "0" } = script.faults.shift() ?? { kind: "none" };
@@ -119,7 +119,7 @@ async function answer(script, request, response, original) {
   const file = changed(isEncoded ? encoded(original, encoding) : original, kind);
   const from = Number(asked?.[1] ?? 0);
   if (isPart && from >= file.length)
-    return response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
+    return response.writeHead(416, named && { "content-range": `bytes */${file.length}` }).end();
   const isRanged = isPart && ranges !== "whole";
   const start = isRanged ? from + (kind === "shift" ? 1 : 0) : 0;
   const last = isRanged && asked[2] ? Number(asked[2]) + 1 : file.length;
@@ -129,7 +129,7 @@ async function answer(script, request, response, original) {
     "content-type": ranges === "multipart" && isPart ? "multipart/byteranges; boundary=x" : "application/octet-stream",
     ...(length && { "content-length": stop - start + (kind === "lie" ? 1000 : 0) }),
     ...validators(script, kind, isEncoded && encoding),
-    ...(isPart && { "content-range": `bytes ${start}-${stop - 1}/${length ? file.length : "*"}` }),
+    ...(isPart && named && { "content-range": `bytes ${start}-${stop - 1}/${length ? file.length : "*"}` }),
     ...((isEncoded || encoding === "identity") && {
       "content-encoding": encoding === "stored" ? "gzip" : encoding,
     }),

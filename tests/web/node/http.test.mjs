@@ -94,6 +94,20 @@ describe("all kinds of servers", () => {
     );
   });
 
+  test("ranges without Content-Range, which CORS can hide: the size is where the server refuses a range", async () => {
+    const values = {
+      load: [isWhole, isCut],
+      ranges: [true, "short", "whole", false],
+      validator: [true, "date", false],
+      length: [true, false],
+    };
+    await each(values, async ({ load, ...settings }) => {
+      const { ranged } = await arrives(load.faults, { ...settings, named: false }, { connections: load.connections });
+      const { ranges, validator, length } = settings;
+      if (load === isWhole && ranges === true && validator && length) assert.equal(ranged, 3);
+    });
+  });
+
   test("Retry-After is a number of seconds or a date", async () => {
     const waits = async (after) => {
       const { times } = await arrives([{ kind: "busy", status: 429, after }]);

@@ -15,18 +15,23 @@ export interface Answer {
   from: number;
   /** Position after the last byte of the body, if known. */
   to: number | undefined;
-  /** Size of the file, if known. */
+  /** Size of the file, if the response tells it. */
   total: number | undefined;
-  /** Whether the server named the range and the total. Otherwise they follow from the length and the request. */
-  isNamed: boolean;
+  /** Whether it is a part of which the response does not tell the range. */
+  isUnnamed: boolean;
   version: Version;
 }
 
 /**
- * Describes a response with a body. `asked` is the first byte that was requested, `size` the size of the file as known
- * before. Returns undefined for a part that cannot be used: an unreadable range, several ranges, a compressed one.
+ * Describes a response with a body. `asked` is the first byte of the range that was requested, if any, `size` the size
+ * of the file, if known. Returns undefined for a part that cannot be used: an unreadable range, several ranges, a
+ * compressed one.
  */
-export function describeAnswer({ status, headers, type }: Response, asked: number, size?: number): Answer | undefined {
+export function describeAnswer(
+  { status, headers, type }: Response,
+  asked: number | undefined,
+  size: number | undefined,
+): Answer | undefined {
   const isPart = status === 206;
   const encoding = headers.get("content-encoding");
   const isEncoded = !/^(identity)?$/i.test(encoding ?? "");
@@ -35,18 +40,18 @@ export function describeAnswer({ status, headers, type }: Response, asked: numbe
   const hidesEncoding = type === "cors" && encoding === null && !isPart;
   const length = isEncoded || hidesEncoding ? undefined : countOf(headers.get("content-length") ?? "");
   const version = { etag: headers.get("etag"), date: headers.get("last-modified") };
-  if (!isPart) return { isPart, from: 0, to: length, total: length, isNamed: false, version };
+  if (!isPart) return { isPart, from: 0, to: length, total: length, isUnnamed: false, version };
   if (isEncoded || /^\s*multipart\//i.test(headers.get("content-type") ?? "")) return undefined;
   const range = headers.get("content-range");
   if (range === null) {
     // Hidden from pages of other origins. Some servers answer with the whole file.
-    const from = length !== undefined && length === size ? 0 : asked;
-    const to = length && from + length;
-    return { isPart, from, to, total: size ?? to, isNamed: false, version };
+    const isWhole = asked === undefined || (length !== undefined && length === size);
+    const from = isWhole ? 0 : asked;
+    return { isPart, from, to: length && from + length, total: isWhole ? length : undefined, isUnnamed: true, version };
   }
   const [, first, last = "", total = ""] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(range) ?? [];
   if (first === undefined) return undefined;
-  return { isPart, from: Number(first), to: Number(last) + 1, total: countOf(total), isNamed: true, version };
+  return { isPart, from: Number(first), to: Number(last) + 1, total: countOf(total), isUnnamed: false, version };
 }
 
 /** Returns undefined for anything but a positive integer. */

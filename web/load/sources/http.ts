@@ -3,7 +3,7 @@ import { abortedError, CamelGPTError, describe, orAborted, throwIfAborted } from
 import { withTimeout } from "../../timeout.js";
 import { fileName, shortUrl } from "../names.js";
 import { type Answer, describeAnswer, isProof, isSameVersion, type Version } from "./http-answer.js";
-import type { Fetch, HttpOptions } from "./http-options.js";
+import type { HttpOptions } from "./http-options.js";
 import { cancelBody, refusalOf, rejectHtml, TemporaryRefusal } from "./http-response.js";
 import { bytesSource } from "./memory.js";
 import type { ByteSource, Ranges } from "./source.js";
@@ -48,6 +48,8 @@ class Download implements ByteSource {
   #end: number | undefined;
   /** The version of the first answer. */
   #version: Version | undefined;
+  /** Whether the server does not tell which range it sends. Then all answers are compared. */
+  #hidesRanges = false;
   /** The bytes before the next one, to compare them with those of another connection. */
   #tail: Uint8Array = new Uint8Array(0);
   /** Whether to request the whole file, since the server refuses ranges. */
@@ -163,11 +165,11 @@ class Download implements ByteSource {
   }
 
   #isProven(): boolean {
-    return this.#options.verified || (this.#version !== undefined && isProof(this.#version));
+    return !!this.#options.verified || (this.#version !== undefined && isProof(this.#version));
   }
 
   #keepTail(bytes: Uint8Array): void {
-    if (this.#options.verified) return;
+    if (this.#options.verified && !this.#hidesRanges) return;
     const before = this.#tail.subarray(Math.max(0, this.#tail.length + bytes.length - maxOverlap));
     const added = bytes.subarray(-maxOverlap);
     this.#tail = new Uint8Array(before.length + added.length);
@@ -175,29 +177,29 @@ class Download implements ByteSource {
     this.#tail.set(added, before.length);
   }
 
+  /** Requests the file, or a range of it. */
+  #request(range: string | undefined): Promise<Response> {
+    const { headers, timeout, fetch: request = (address, init) => fetch(address, init) } = this.#options;
+    this.#control ??= new AbortController();
+    const { signal } = this.#control;
+    return withTimeout(request(this.#url, { headers: range ? { ...headers, range } : headers, signal }), timeout);
+  }
+
   /** Returns the open body, or requests the file from the next byte on. */
   async #connect(): Promise<ByteSource> {
-    const { headers, timeout, ranges } = this.#options;
-    const request: Fetch = this.#options.fetch ?? ((address, init) => fetch(address, init));
     const url = this.#url;
     while (!this.#body) {
-      const from = this.#received - (this.#isProven() ? 0 : this.#tail.length);
-      const isRange = !this.#isPlain && (ranges || from > 0 || this.#end !== undefined);
+      const from = this.#received - (this.#isProven() && !this.#hidesRanges ? 0 : this.#tail.length);
+      const isRange = !this.#isPlain && (this.#options.ranges || from > 0 || this.#end !== undefined);
       const range = `bytes=${from}-${this.#end === undefined ? "" : this.#end - 1}`;
-      this.#control = new AbortController();
-      const { signal } = this.#control;
-      const response = await withTimeout(
-        request(url, { headers: isRange ? { ...headers, range } : headers, signal }),
-        timeout,
-      );
-      if (isRange && response.status === 416 && response.headers.get("content-range") === `bytes */${this.#received}`) {
-        // The first response announced more bytes than the file has, or no total.
+      const response = await this.#request(isRange ? range : undefined);
+      if (isRange && this.#isPastEnd(response)) {
         await cancelBody(response);
         this.size = this.#received;
         this.#body = bytesSource(new Uint8Array(0));
         break;
       }
-      const answer = response.ok ? describeAnswer(response, isRange ? from : 0, this.size) : undefined;
+      const answer = response.ok ? describeAnswer(response, isRange ? from : undefined, this.size) : undefined;
       if (isRange && (response.ok ? !answer : rangeRefusals.includes(response.status))) {
         await cancelBody(response);
         this.#isPlain = true;
@@ -211,49 +213,64 @@ class Download implements ByteSource {
           found: `HTTP ${response.status} without the file`,
         });
       }
-      const problem = this.#examine(answer, from);
+      const isFirst = !this.#version || (this.#received === 0 && this.#end === undefined);
+      const problem = answer.from > from ? "another part of the file" : !isFirst && this.#compare(answer);
       if (problem) {
         await cancelBody(response);
         throw this.#changed(problem);
       }
+      if (isFirst) await this.#identify(answer);
       this.#ignoresRange = from - answer.from > maxOverlap;
       const body = streamSource(response.body, this.name, answer.total, (error) => error);
-      await this.#align(body, answer.from);
+      await this.#align(body, answer);
+      // The server repeats the bytes before, and has no further ones.
+      if (answer.isPart && this.size === undefined && answer.to === this.#received) this.size = this.#received;
       this.#answer = { isPart: answer.isPart, to: answer.to, begin: this.#received };
       this.#body = body;
     }
     return this.#body;
   }
 
-  /** Returns how the answer contradicts the first one or the request. The first one identifies the file. */
-  #examine(answer: Answer, from: number): string | undefined {
-    const { total, version } = answer;
-    const first = this.#version;
-    const isSame = !first || this.#options.verified || isSameVersion(first, version);
-    const isFirst = !first || (this.#received === 0 && this.#end === undefined);
-    if (answer.from > from) return "another part of the file";
-    if (isSame === false && !isFirst) return "another version of the file";
+  /** Whether the server refuses a range because the file ends before it. The first answer may have been too long. */
+  #isPastEnd({ status, headers }: Response): boolean {
+    const range = headers.get("content-range");
+    const isHidden = range === null && this.size === undefined && this.#hidesRanges;
+    return status === 416 && this.#received > 0 && (isHidden || range === `bytes */${this.#received}`);
+  }
+
+  /** Takes the version and the size of the file from the first answer. */
+  async #identify({ isPart, isUnnamed, to, total, version }: Answer): Promise<void> {
+    [this.#version, this.size, this.ranges] = [version, total, undefined];
+    this.#hidesRanges = isUnnamed;
+    // Later answers must be comparable with this one.
+    if (!isPart || !((total !== undefined && !isUnnamed) || version.etag || this.#isProven())) return;
+    // Pages may not see the size of a file of another origin. A range after its end is refused.
+    if (total === undefined && to !== undefined && this.#options.ranges) {
+      const response = await this.#request(`bytes=${to}-`).catch(() => undefined);
+      if (response) await cancelBody(response);
+      if (response?.status === 416) this.size = to;
+    }
+    if (this.size !== undefined) {
+      this.ranges = { seek: (start, end) => this.#seek(start, end), part: (start, end) => this.#part(start, end) };
+    }
+  }
+
+  /** Returns how an answer contradicts the first one. */
+  #compare({ isPart, total, version }: Answer): string | undefined {
+    const isSame = this.#options.verified || isSameVersion(this.#version as Version, version);
+    if (isSame === false) return "another version of the file";
     if (this.size !== undefined && total !== undefined && total !== this.size) {
       // The first answer may have announced more bytes than there are.
-      if (total !== this.#received && this.#received > 0) return "a file of another size";
+      if (total !== this.#received) return "a file of another size";
       this.size = total;
     }
-    if (!isFirst) {
-      if (answer.isPart) this.size ??= total;
-      const canCompare = total !== undefined || this.#tail.length > 0;
-      return isSame || canCompare ? undefined : "a file without ETag, date and length";
-    }
-    [this.#version, this.size] = [version, total];
-    // Later answers must be comparable with this one.
-    const canSeek = answer.isPart && total !== undefined && (this.#isProven() || version.etag || answer.isNamed);
-    this.ranges = canSeek
-      ? { seek: (start, end) => this.#seek(start, end), part: (start, end) => this.#part(start, end) }
-      : undefined;
-    return undefined;
+    if (isPart) this.size ??= total;
+    const canCompare = total !== undefined || this.#tail.length > 0;
+    return isSame || canCompare ? undefined : "a file without ETag, date and length";
   }
 
   /** Skips the bytes that have arrived already, and compares the last ones. */
-  async #align(body: ByteSource, from: number): Promise<void> {
+  async #align(body: ByteSource, { from, isUnnamed }: Answer): Promise<void> {
     const scratch = new Uint8Array(maxOverlap);
     const tail = this.#tail;
     const tailStart = this.#received - tail.length;
@@ -262,6 +279,10 @@ class Download implements ByteSource {
       const count = await withTimeout(body.read(scratch.subarray(0, size)), this.#options.timeout);
       if (count === 0) throw endedEarly();
       const isSame = at < tailStart || scratch.subarray(0, count).every((byte, i) => byte === tail[at - tailStart + i]);
+      if (!isSame && isUnnamed && !this.#isPlain) {
+        this.#isPlain = true;
+        throw new Error("the answer has another range"); // tries again
+      }
       if (!isSame) throw this.#changed("other bytes");
       at += count;
     }
