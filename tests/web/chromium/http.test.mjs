@@ -71,13 +71,27 @@ describe("a page in Chromium", () => {
     const page = await openPage();
     const { text } = await load(page, server.serve([]).url);
     const cut = { kind: "reset", at: 2_500_000, wait: 500 };
-    for (const settings of [{}, { validator: "date" }, { encoding: "gzip" }, { ranges: false }, { ranges: "whole" }]) {
+    const all = [
+      {},
+      { validator: "date" },
+      { encoding: "gzip" },
+      { ranges: false },
+      { ranges: "whole" },
+      { ranges: "short" },
+    ];
+    for (const settings of all) {
       const { url, script } = server.serve([{ ...cut, at: settings.encoding ? 1_000_000 : cut.at }], {
         ...settings,
         exposed: false,
       });
       assert.equal((await load(page, url, { cache: false })).text, text, JSON.stringify(settings));
       assert.ok(script.requests >= 2);
+    }
+    for (const validator of ["date", true]) {
+      await page.evaluate(() => window.clear());
+      const { url } = server.serve([], { validator, ranges: "short", exposed: false });
+      const found = await load(page, url, { connections: 4 });
+      assert.deepEqual({ text: found.text, kept: found.kept }, { text, kept: [file.length] });
     }
     for (const validator of ["date", true]) {
       const { url, script } = server.serve([], { validator, exposed: false });
@@ -92,6 +106,11 @@ describe("a page in Chromium", () => {
     "cannot be written": () => {
       FileSystemFileHandle.prototype.createWritable = async () => {
         throw new DOMException("not here", "NotAllowedError");
+      };
+    },
+    "rejects each write": () => {
+      FileSystemWritableFileStream.prototype.write = async () => {
+        throw new DOMException("not here", "NoModificationAllowedError");
       };
     },
     "does not answer": () => {
