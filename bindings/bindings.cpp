@@ -4,6 +4,7 @@
 // reads and writes them in linear memory. A call that can fail returns false; failure() then stores the error in its
 // record.
 #include <emscripten/bind.h>
+#include <emscripten/em_js.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -28,6 +29,9 @@ camelgpt_thread:
   call camelgpt_help
   end_function
 )");
+
+// Throws a JavaScript error, which ends the engine, if a helper thread has died.
+EM_JS(void, camelgpt_check_helpers, (), { Module["checkHelpers"](); })
 
 namespace {
 
@@ -251,6 +255,7 @@ double kernelsNameAddress() { return address(kernels_name()); }
 // Sets the number of threads and returns the number that will compute. Must be called before memory is planned.
 uint32_t setThreads(uint32_t count) {
   kernels_name();  // selects the kernels before other threads use them
+  check_helpers = camelgpt_check_helpers;
   set_thread_count(count);
   return thread_count();
 }

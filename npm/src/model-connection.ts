@@ -48,6 +48,7 @@ export class ModelConnection {
     if (this.#isDisposed) return Promise.reject(disposedError());
     if (!this.#loading || (this.#isReady && this.#backend?.isDead)) {
       this.#isReady = false;
+      void this.#backend?.dispose(); // frees what is left of one that died
       this.#loading = this.open("load").then((model) => {
         this.#isReady = true;
         return this.#addNotes(model);

@@ -33,7 +33,7 @@ export async function buildWasm(tools) {
   }
   writeIfChanged(join(folder, "camelgpt.mjs"), glue);
   const types = readFileSync(join(cmakeFolder, "types/camelgpt.d.mts"), "utf8");
-  writeIfChanged(join(folder, "camelgpt.d.mts"), Buffer.from(withHeap(types)));
+  writeIfChanged(join(folder, "camelgpt.d.mts"), Buffer.from(withMembers(types)));
   const tables = printRecords(tools, join(cmakeFolder, "print_records.cjs"));
   writeIfChanged(join(folder, "records.json"), Buffer.from(tables));
   writeIfChanged(join(folder, "records.ts"), Buffer.from(recordsModule(readTables(tables))));
@@ -59,14 +59,17 @@ function checkGlue(glue) {
   }
 }
 
-/** Emscripten's declarations, plus the view of linear memory that the glue exports. */
-function withHeap(types) {
+/** Emscripten's declarations, plus what the glue has besides them: the view of linear memory, and a function to set. */
+function withMembers(types) {
   const ending = " & EmbindModule;";
   if (!types.includes(ending))
-    throw new Problem("the generated declarations have an unknown form: look at withHeap in scripts/lib/wasm.mjs");
+    throw new Problem("the generated declarations have an unknown form: look at withMembers in scripts/lib/wasm.mjs");
   return types.replace(
     ending,
-    " & EmbindModule & {\n  /** Linear memory; a new view after each growth. */\n  HEAPU8: Uint8Array;\n};",
+    " & EmbindModule & {\n" +
+      "  /** Linear memory; a new view after each growth. */\n  HEAPU8: Uint8Array;\n" +
+      "  /** Called while the engine waits for its helper threads. Throws if one has died. */\n" +
+      "  checkHelpers: () => void;\n};",
   );
 }
 

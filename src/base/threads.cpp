@@ -26,7 +26,7 @@ void wake(std::atomic<uint32_t>*) {}
 #endif
 
 constexpr int64_t kNoTimeout = -1;
-constexpr int64_t kLivenessTimeout = 100'000'000;  // nanoseconds between checks of helper_failed
+constexpr int64_t kLivenessTimeout = 100'000'000;  // nanoseconds between checks for helpers that have died
 
 // How often a thread polls before it sleeps. The maximum lasts 200 to 500 microseconds: longer than a thread's share of
 // one stage, and longer than the caller needs between two tokens. Each unsuccessful spin halves the limit until the
@@ -44,7 +44,8 @@ struct alignas(64) Gate {
   std::atomic<uint32_t> value{0};
   std::atomic<uint32_t> sleepers{0};
 
-  void wait_while(uint32_t old, int64_t timeout, SpinLimit* limit) {
+  // After each `timeout`, calls `check`, or if it is null traps if a helper has died.
+  void wait_while(uint32_t old, int64_t timeout, SpinLimit* limit, void (*check)() = nullptr) {
     for (uint32_t i = 0; i < limit->spins; ++i) {
       if (value.load(std::memory_order_acquire) != old) return;
     }
@@ -52,7 +53,12 @@ struct alignas(64) Gate {
     sleepers.fetch_add(1);
     while (value.load() == old) {
       sleep_while(&value, old, timeout);
-      if (failed.load(std::memory_order_relaxed) != 0) __builtin_trap();
+      if (value.load() != old) break;
+      if (check != nullptr) {
+        check();
+      } else if (failed.load(std::memory_order_relaxed) != 0) {
+        __builtin_trap();
+      }
     }
     sleepers.fetch_sub(1);
   }
@@ -81,11 +87,14 @@ Pool pool;
 
 static_assert(sizeof(failed) == sizeof(uint32_t));
 uint32_t* const helper_failed = reinterpret_cast<uint32_t*>(&failed);
+void (*check_helpers)() = nullptr;
 
 void Worker::wait_for_all() const {
   const uint32_t before = pool.barrier.value.load(std::memory_order_acquire);
-  if (pool.arrived.fetch_add(1) + 1 < count)
-    return pool.barrier.wait_while(before, kLivenessTimeout, &pool.spin_limits[index]);
+  if (pool.arrived.fetch_add(1) + 1 < count) {
+    const auto check = index == 0 ? check_helpers : nullptr;
+    return pool.barrier.wait_while(before, kLivenessTimeout, &pool.spin_limits[index], check);
+  }
   pool.arrived.store(0, std::memory_order_relaxed);
   pool.taken.store(0, std::memory_order_relaxed);
   pool.barrier.open();

@@ -77,4 +77,8 @@ void dismiss_helpers();
 // The host sets it to non-zero when a helper has died: threads that wait for it trap instead of waiting forever.
 extern uint32_t* const helper_failed;
 
+// Set by a host that can ask whether its helpers are alive. While run_parallel() waits for them, it calls the function
+// about ten times a second. The function does not return if a helper has died, also if helper_failed says so.
+extern void (*check_helpers)();
+
 }  // namespace camelgpt

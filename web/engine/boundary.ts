@@ -8,8 +8,9 @@ import { type DeepPartial, failureLayout, places, type RecordLayout, type View, 
 const encoder = new TextEncoder();
 
 /**
- * Every method can throw a CamelGPTError. A trap (a bug in the engine, or an exhausted stack) becomes `engine-failed`;
- * every later call throws the same error, because the memory can no longer be trusted.
+ * Every method can throw a CamelGPTError. A trap (a bug in the engine, or an exhausted stack) becomes `engine-failed`,
+ * and the death of a helper thread `worker-failed`; every later call throws the same error, because the memory can no
+ * longer be trusted.
  */
 export class Boundary {
   protected readonly memory: WebAssembly.Memory;
@@ -31,7 +32,8 @@ export class Boundary {
     try {
       return work(this.#module);
     } catch (error) {
-      this.#failure = new CamelGPTError("engine-failed", `The engine failed: ${describe(error)}`, {
+      if (error instanceof CamelGPTError) this.end(error); // from checkHelpers
+      this.#failure ??= new CamelGPTError("engine-failed", `The engine failed: ${describe(error)}`, {
         hint: "Dispose of this model and load it again; please report what led here.",
         cause: error,
       });

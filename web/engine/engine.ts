@@ -81,6 +81,19 @@ export class Engine extends LoadingEngine {
     });
   }
 
+  /** While the engine waits for its helper threads, it asks about ten times a second whether all of them run. */
+  watchHelpers(areRunning: () => boolean): void {
+    this.run((module) => {
+      const failed = module.threadFailed() / 4;
+      module.checkHelpers = () => {
+        if (areRunning() && Atomics.load(new Int32Array(this.memory.buffer), failed) === 0) return;
+        throw new CamelGPTError("worker-failed", "A helper thread of the engine died.", {
+          hint: "The next call loads the model again.",
+        });
+      };
+    });
+  }
+
   // --- text and tokens ---
 
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): number[] {

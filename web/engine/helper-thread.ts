@@ -9,7 +9,7 @@ export interface ThreadStart {
   index: number;
   /** The top of the thread's stack. */
   stack: number;
-  /** Address of the flag that the thread sets if it fails. */
+  /** Address of the flag that is set when the thread no longer computes: otherwise the others wait forever. */
   failed: number;
 }
 
@@ -23,12 +23,13 @@ export function runHelperThread(start: ThreadStart, onStart: () => void): void {
   const { exports } = new WebAssembly.Instance(module, imports);
   const table = Object.values(exports).find((each) => each instanceof WebAssembly.Table);
   const work = table?.get(entry) as (index: number, stack: number) => void;
+  const fail = () => Atomics.store(new Int32Array(memory.buffer), failed / 4, 1);
   onStart();
+  setTimeout(fail); // runs if the work is terminated in a way that skips `finally`
   try {
     work(index, stack);
-  } catch (error) {
-    Atomics.store(new Int32Array(memory.buffer), failed / 4, 1); // otherwise the other threads wait forever
-    throw error;
+  } finally {
+    fail();
   }
 }
 

@@ -109,6 +109,7 @@ export class WorkerBackend implements Backend {
         this.#remove(id)?.resolve(message.value);
         break;
       case "error": {
+        if (message.error.code === "worker-failed") return void this.#terminate(errorFromData(message.error));
         const call = this.#remove(id);
         call?.reject(errorOf(message.error, call.context.signal));
         break;

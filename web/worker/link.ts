@@ -9,6 +9,8 @@ export interface WorkerLink {
   /** Says whether calls are pending. An idle worker must not keep the process alive. */
   setBusy(busy: boolean): void;
   terminate(): Promise<void>;
+  /** Whether the worker exists, for a thread that is too busy to receive events. Missing if that is unknown. */
+  exists?(): boolean;
 }
 
 /** The worker's end. */

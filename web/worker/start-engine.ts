@@ -25,6 +25,7 @@ export async function startEngine(options: EngineOptions, platform: EnginePlatfo
   const notes = note === undefined ? [] : [note];
   if (threads > 1 && platform.threads) {
     const helpers = new HelperThreads(engine.threadStarts(threads), platform.threads);
+    engine.watchHelpers(() => helpers.areRunning());
     return { engine, threads, notes, helpers };
   }
   if (choice.count > 1 && !note) notes.push("The given WebAssembly module has no threads, so 1 thread computes.");

@@ -68,6 +68,11 @@ export class HelperThreads {
     );
   }
 
+  /** False if a thread is known to have died. */
+  areRunning(): boolean {
+    return this.#links.every((link) => link.exists?.() !== false);
+  }
+
   async terminate(): Promise<void> {
     await Promise.all(this.#links.map((link) => link.terminate()));
   }

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { after, before, describe, test } from "node:test";
 
 import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
+import { followNestedWorkers } from "../lib/nested-workers.mjs";
 
 const skip = availableParallelism() < 2 ? "this machine has one core" : false;
 
@@ -66,6 +67,31 @@ describe("threads in Chromium", { skip }, () => {
     const { engine } = await resultsOf(true, { threads: 2, workerUrl: "/tests/web/lib/no-helpers.js" });
     assert.equal(engine.threads, 1);
     assert.match(engine.notes.join(), /could not be started \(.*no helpers here.* so 1 thread computes/);
+  });
+
+  test("if a helper thread fails while it computes, the call ends with worker-failed", async () => {
+    const options = { threads: 2, workerUrl: "/tests/web/lib/failing-helpers.js" };
+    await assert.rejects(resultsOf(true, options), /A helper thread of the engine died/);
+  });
+
+  test("if a helper thread is terminated, the call ends with worker-failed, and the next one answers", async () => {
+    const terminateHelpers = await followNestedWorkers(pages.true);
+    await pages.true.evaluate(async () => {
+      const { CamelGPTInference } = await import("/npm/dist/browser.js");
+      const url = new URL("/models/smollm2-135m.gguf", location.href).href;
+      window.model = await CamelGPTInference.load(url, { contextLength: 1024, threads: 2 });
+      const code = window.model.generateText("Once", { maxTokens: 1000, ignoreEos: true }).catch(({ code }) => code);
+      window.outcome = code.then((code) => ({ code, at: performance.now() }));
+    });
+    await pages.true.waitForTimeout(300);
+    const terminated = await pages.true.evaluate(() => performance.now());
+    await terminateHelpers();
+    const { code, at } = await pages.true.evaluate(() => window.outcome);
+    assert.equal(code, "worker-failed");
+    assert.ok(at - terminated < 2000, `after ${at - terminated} ms`);
+    const answer = await pages.true.evaluate(() => window.model.generateText("The capital of France is", 6));
+    assert.match(answer, /Paris/);
+    await pages.true.evaluate(() => window.model.dispose());
   });
 
   test("the page's own thread computes by itself, with a note", async () => {

@@ -89,6 +89,36 @@ describe("threads", () => {
   });
 
   for (const worker of [true, false]) {
+    test(`the death of a helper thread ends a call soon (${worker ? "worker" : "inline"})`, { skip }, async (t) => {
+      const workers = [];
+      const onWorker = (each) => workers.push(each);
+      process.on("worker", onWorker);
+      t.after(() => process.off("worker", onWorker));
+      const workerUrl = new URL("../lib/mortal-helpers.mjs", import.meta.url);
+      const options = { threads: 2, worker, contextLength: 1024, ...(worker && { workerUrl }) };
+      const model = await CamelGPTInference.load(modelPath, options);
+      t.after(() => model.dispose());
+      const killHelpers = () => {
+        for (const each of workers.splice(0)) worker ? each.postMessage({ type: "kill" }) : each.terminate();
+      };
+      const moment = () => new Promise((resolve) => setTimeout(resolve, 300));
+      for (const isBusy of [true, false]) {
+        if (!isBusy) killHelpers();
+        await moment();
+        const limits = { maxTokens: 1000, ignoreEos: true };
+        const calls = ["Once", "Twice"].map((text) => rejectsWith("worker-failed", model.generateText(text, limits)));
+        await moment();
+        killHelpers();
+        const killed = performance.now();
+        await Promise.all(calls);
+        assert.ok(performance.now() - killed < 2000);
+        assert.match(await model.generateText("The capital of France is", 6), /Paris/);
+        assert.equal((await model.info()).engine.threads, 2);
+      }
+    });
+  }
+
+  for (const worker of [true, false]) {
     test(`threads do not keep the process alive without dispose (${worker ? "worker" : "inline"})`, { skip }, () => {
       const script = `import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
         const options = { threads: 2, worker: ${worker}, contextLength: 128 };
