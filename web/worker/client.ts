@@ -155,7 +155,8 @@ export function workerFailed(reason: unknown): CamelGPTError {
   return new CamelGPTError("worker-failed", `The engine's worker ended: ${describe(reason)}`, {
     hint:
       "The next call loads the model again. If the worker never started: is its file served, and does the " +
-      "Content-Security-Policy allow it (worker-src)?",
+      "Content-Security-Policy allow it (worker-src; for a package on another origin: that origin and blob:)? " +
+      "`workerUrl` and `wasmUrl` name other places of the package's worker.js and wasm folder, such as your origin.",
     cause: reason,
   });
 }

@@ -1,15 +1,15 @@
 // The platform of the engine's thread in browsers: fetches the WebAssembly, and starts helper threads.
 import { CamelGPTError, describe } from "../../../web/errors.js";
+import type { WorkerLink } from "../../../web/worker/link.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
-import { linkOf } from "./browser-link.js";
 import { openStore } from "./browser-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
 /** `spawn` starts a worker with the engine's script. */
-export const browserEngine = (spawn: () => Worker): EnginePlatform => ({
+export const browserEngine = (spawn: () => WorkerLink): EnginePlatform => ({
   // Edge runtimes and workers of old browsers have no Worker.
   ...(typeof Worker === "function" && {
-    threads: { cores: () => navigator.hardwareConcurrency, spawn: () => linkOf(spawn()) },
+    threads: { cores: () => navigator.hardwareConcurrency, spawn },
   }),
 
   openStore,

@@ -2,7 +2,6 @@
 import { inlineBackend } from "../../../web/worker/inline.js";
 import type { Backend } from "../../../web/worker/platform.js";
 import { browserEngine } from "./browser-engine.js";
+import { spawnWorker } from "./browser-spawn.js";
 
-const spawn = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-
-export const start = (): Backend => inlineBackend(browserEngine(spawn));
+export const start = (): Backend => inlineBackend(browserEngine(() => spawnWorker()));

@@ -2,6 +2,7 @@
 import type { ToWorker } from "../../../web/worker/protocol.js";
 import { serveWorker } from "../../../web/worker/serve.js";
 import { browserEngine } from "./browser-engine.js";
+import { linkOf } from "./browser-link.js";
 
 serveWorker(
   {
@@ -11,7 +12,7 @@ serveWorker(
     },
   },
   // Helper threads run this script, at the address that a bundler or the caller chose.
-  browserEngine(() => new Worker(globalThis.location.href, { type: workerType() })),
+  browserEngine(() => linkOf(new Worker(globalThis.location.href, { type: workerType() }))),
 );
 
 /** Turbopack always starts classic workers. In a module worker `importScripts` throws. */

@@ -1,11 +1,10 @@
 // The entry for browsers and bundlers.
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import type { ModelSource } from "../../../web/load/resolve.js";
-import type { WorkerLink } from "../../../web/worker/link.js";
 import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
-import { linkOf } from "./browser-link.js";
+import { packagedWeights, spawnWorker } from "./browser-spawn.js";
 import { openStore } from "./browser-store.js";
 
 export * from "../exports.js";
@@ -13,7 +12,7 @@ export * from "../exports.js";
 const platform: CallerPlatform = {
   packaged: {
     [packagedRelease]: async () => ({
-      weights: new URL("./models/camelgpt-mini.gguf", import.meta.url),
+      weights: packagedWeights(),
       sidecar: new URL("./models/camelgpt-mini.epdp", import.meta.url),
     }),
   },
@@ -23,15 +22,6 @@ const platform: CallerPlatform = {
   // Without Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
   ...(typeof Worker === "function" && { spawnWorker }),
 };
-
-function spawnWorker(workerUrl: string | undefined): WorkerLink {
-  // Bundlers recognise exactly this form, with a literal path, and include the worker.
-  return linkOf(
-    workerUrl === undefined
-      ? new Worker(new URL("./worker.js", import.meta.url), { type: "module" })
-      : new Worker(workerUrl, { type: "module" }),
-  );
-}
 
 /** A language model, running in a worker of this page. See {@link CamelGPTInferenceBase} for its methods. */
 export class CamelGPTInference extends CamelGPTInferenceBase {

@@ -12,13 +12,13 @@ import { modelPath } from "./model.mjs";
 export const strictPolicy = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
 
 /** Serves the repository, with the test model as the release smollm2-135m, and the repository's releases as folders. */
-export function startSite({ policy, isolated } = {}) {
+export function startSite({ policy, isolated, headers = {} } = {}) {
   return serve({
     port: 0,
     isolated,
     models: { "smollm2-135m": modelPath },
     mounts: { "/tests/web/lib/": join(repositoryRoot, "tests/web/lib"), "/releases/": join(repositoryRoot, "models") },
-    headers: policy ? { "content-security-policy": policy } : {},
+    headers: { ...headers, ...(policy && { "content-security-policy": policy }) },
   });
 }
 
