@@ -38,8 +38,8 @@ export async function startFaultyServer(file) {
      * for each response; `suffix`: an ETag that depends on the encoding.
      * `encoding`: `identity`, `gzip`, `br`, or `stored`: gzip that makes the file longer. Requests for ranges get the
      * uncompressed file.
-     * `length: false`: no Content-Length and no total. `named: false`: no Content-Range, as if CORS hid it. `exposed: false`: pages of other origins see neither ETag, range
-     * nor encoding.
+     * `length: false`: no Content-Length and no total. `named: false`: no Content-Range, as if CORS hid it.
+     * `exposed: false`: pages of other origins see neither ETag, range nor encoding.
      *
      * Returns the `script`, which counts requests, and the `onProgress` of the load.
      */

@@ -43,6 +43,6 @@ export function twoStores(first: FileStore, second: FileStore, warn: (note: stri
       });
       await second.remove(name);
     },
-    names: async () => [...new Set([...(await first.names()), ...(await second.names())])],
+    names: async () => [...new Set([...(await first.names().catch(() => [])), ...(await second.names())])],
   };
 }
