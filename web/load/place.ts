@@ -1,11 +1,10 @@
 // The place of a single file: a path or a URL, decided from its name, and opened on the caller's thread.
 import { CamelGPTError, excerpt } from "../errors.js";
-import { checkedSource } from "./integrity/checked-source.js";
 import type { FileCheck } from "./integrity/file-check.js";
 import type { FilePlace, FilePlatform } from "./location.js";
 import type { HttpOptions } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
-import { type CacheUse, openCachedUrl } from "./stores/cache.js";
+import type { CacheUse } from "./stores/cache.js";
 
 /** Whether a name is an absolute URL of a scheme that can be loaded. Windows paths (`C:\…`) are not. */
 export const isUrl = (name: string) => /^(https?|blob|data|file):/i.test(name);
@@ -45,6 +44,7 @@ export async function openPlace(
   { http, cache }: { http: HttpOptions; cache: CacheUse },
   { files, openStore, fetch }: FilePlatform,
 ): Promise<ByteSource> {
+  const { checkedSource, openCachedUrl } = await import("./caller-downloads.js");
   if (place.kind === "url") {
     const options = { ...http, fetch: http.fetch ?? fetch };
     return openCachedUrl(place.url, options, { cache, openStore, check, warn: () => {} });

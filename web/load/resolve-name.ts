@@ -1,6 +1,5 @@
 // The name of a model → its location: a URL, a path, a release, or a file on the model hub.
 import { CamelGPTError, excerpt } from "../errors.js";
-import { checkedSource } from "./integrity/checked-source.js";
 import type { FileCheck } from "./integrity/file-check.js";
 import {
   cacheUse,
@@ -17,7 +16,6 @@ import { findRelease, type FoundRelease } from "./releases/find-release.js";
 import { knownReleases } from "./releases/known-releases.js";
 import { manifestName } from "./releases/manifest.js";
 import { bytesSource } from "./sources/memory.js";
-import { openParallel } from "./sources/parallel.js";
 import type { ByteSource } from "./sources/source.js";
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -115,8 +113,10 @@ function fromPlace(place: FilePlace, options: ResolveOptions, check?: FileCheck)
   const http = httpFor(url, options.http, options.origin ?? origin);
   if (!fetch) return { location: { ...place, http, cache: cacheUse(url, options), ...(check && { check }) }, origin };
   // A function cannot be posted to the engine's thread, so with the caller's own fetch this thread downloads.
-  const open = async (signal: AbortSignal | undefined) =>
-    checkedSource(await openParallel(url, { ...http, fetch, signal, verified: check !== undefined }), check);
+  const open = async (signal: AbortSignal | undefined) => {
+    const { checkedSource, openParallel } = await import("./caller-downloads.js");
+    return checkedSource(await openParallel(url, { ...http, fetch, signal, verified: check !== undefined }), check);
+  };
   return { ...fromCaller(fileName(url, true), open), origin };
 }
 

@@ -1,6 +1,5 @@
 // The source of a model, as passed by the caller → the location of its bytes. Opens only the manifests of releases.
 import { CamelGPTError, describe } from "../errors.js";
-import { checkedSource } from "./integrity/checked-source.js";
 import type { FilePlatform, ResolvedSource, ResolveOptions } from "./location.js";
 import { fileName } from "./names.js";
 import { isUrl } from "./place.js";
@@ -41,7 +40,12 @@ function withHash({ location, open, ...found }: ResolvedSource, sha256: string):
   return {
     ...found,
     location,
-    open: open && (async (signal, file) => checkedSource(await open(signal, file), check)),
+    open:
+      open &&
+      (async (signal, file) => {
+        const { checkedSource } = await import("./caller-downloads.js");
+        return checkedSource(await open(signal, file), check);
+      }),
   };
 }
 

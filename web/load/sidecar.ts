@@ -13,7 +13,7 @@ import {
 import { openPlace, placeOf } from "./place.js";
 import { maxSidecarBytes } from "./sizes.js";
 import { readAll } from "./sources/read-all.js";
-import { replaceDamaged } from "./stores/cache.js";
+import { replaceDamaged } from "./stores/damaged-copy.js";
 
 /** The result of an earlier calibration of a model. */
 export interface Sidecar {

@@ -4,7 +4,7 @@ import type { BackgroundLoad } from "../load/background-load.js";
 import { loadHeader, loadModel } from "../load/loader.js";
 import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
-import { replaceDamaged } from "../load/stores/cache.js";
+import { replaceDamaged } from "../load/stores/damaged-copy.js";
 import { useSidecar } from "../tasks/calibration.js";
 import type { Inspection } from "../types.js";
 import { openLocation } from "./open-location.js";

@@ -3,10 +3,8 @@ import { asCamelGPTError } from "../../errors.js";
 import { cacheUse, type FilePlace, type FilePlatform, type ResolveOptions } from "../location.js";
 import { isUrl } from "../place.js";
 import { maxManifestBytes } from "../sizes.js";
-import { openUrl } from "../sources/http.js";
 import { readAll } from "../sources/read-all.js";
 import type { ByteSource } from "../sources/source.js";
-import { cacheBytes, readCachedBytes } from "../stores/cache.js";
 import { manifestName, parseManifest, type Release, type ReleaseFile } from "./manifest.js";
 
 export interface FoundRelease {
@@ -41,6 +39,7 @@ export async function findRelease(
  * Fetches the manifest each time, since it names the current version. Without a network, uses the copy in the store.
  */
 async function fetchManifest(url: string, options: ResolveOptions, platform: FilePlatform): Promise<Release> {
+  const { cacheBytes, openUrl, readCachedBytes } = await import("../caller-downloads.js");
   const { openStore } = platform;
   const { http, fetch = platform.fetch } = options;
   const usesStore = cacheUse(url, options) !== "off";

@@ -1,5 +1,5 @@
 // A URL → its bytes, from the store if it has them, otherwise from the network and into the store.
-import { CamelGPTError, describe } from "../../errors.js";
+import { describe } from "../../errors.js";
 import { checkedSource, pieceSource } from "../integrity/checked-source.js";
 import { checksum } from "../integrity/checksum.js";
 import type { FileCheck } from "../integrity/file-check.js";
@@ -11,6 +11,7 @@ import { bytesSource } from "../sources/memory.js";
 import { readAll } from "../sources/read-all.js";
 import type { ByteSource } from "../sources/source.js";
 import { CachingSource } from "./caching-source.js";
+import { DamagedCopy, damagedFiles } from "./damaged-copy.js";
 import { checkId, keyOf, readEntry } from "./entries.js";
 import type { FileStore, OpenStore } from "./file-store.js";
 
@@ -35,27 +36,6 @@ export function openCachedUrl(url: string, http: HttpOptions, options: CacheOpti
   const { headers } = http;
   const download = async () => checkedSource(await openUrl(url, { ...http, verified: check !== undefined }), check);
   return openCached(url, { ...options, headers }, download);
-}
-
-/** The error for a damaged copy. The next call downloads the file. */
-class DamagedCopy extends CamelGPTError {}
-
-/** The names of damaged files that the store cannot remove. They are not read again. */
-const damagedFiles = new Set<string>();
-
-/**
- * Calls `work`, which reads files from the store, and calls it again each time it ends at a damaged copy. `warn` is
- * called with a sentence about each.
- */
-export async function replaceDamaged<T>(work: () => Promise<T>, warn: (note: string) => void): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof DamagedCopy)) throw error;
-      warn(`${error.message} It was downloaded again.`);
-    }
-  }
 }
 
 /** The same as {@link openCachedUrl}, but `download` opens the file and compares its bytes. */
