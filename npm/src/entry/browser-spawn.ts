@@ -11,9 +11,11 @@ const importers: Record<string, string> = {};
 
 /** `workerUrl` is the address of the worker's script; undefined: the one in the package. */
 export function spawnWorker(workerUrl?: string): WorkerLink {
-  // Not the form that bundlers recognise: they would include the worker twice.
-  const address = new URL(workerUrl ?? new URL("../worker.js", packagedWeights()), globalThis.location.href);
-  if (/^http/.test(address.protocol) && address.origin !== globalThis.origin) {
+  // A bundler may have made the address of the weights relative to the page, or put the weights into it.
+  const known = new URL(workerUrl ?? packagedWeights().href, globalThis.location.href);
+  if (/^http/.test(known.protocol) && known.origin !== globalThis.origin) {
+    // Not the form that bundlers recognise: they would include the worker twice.
+    const address = workerUrl === undefined ? new URL("../worker.js", known) : known;
     return linkOf(new Worker(importerOf(address.href), { type: "module" }));
   }
   return linkOf(
