@@ -31,7 +31,7 @@ const examples = {
   "nomic-bert": "nomic-embed-text",
 };
 
-/** What a row may have that its architecture does not require. */
+/** Features that a row may have in any architecture. */
 const features = {
   "linear rope scaling": ({ keys }) =>
     "rope.scale_linear" in keys ||

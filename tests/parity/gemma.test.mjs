@@ -1,6 +1,6 @@
 // Compares Gemma-3-270M, a real file whose vocabulary has 262,144 tokens, with llama.cpp: token ids and perplexity.
-// llama.cpp evaluates the same weights as floats: with those of the file it rounds more than we do, and its perplexity of
-// these texts is 0.9 % higher.
+// llama.cpp evaluates the same weights as floats: with those of the file it rounds more than we do, and its perplexity
+// of these texts is 0.9 % higher.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
