@@ -19,6 +19,7 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
     const asked = ranges ? /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") : null;
     const from = Number(asked?.[1] ?? 0);
     const to = asked?.[2] ? Number(asked[2]) + 1 : file.length;
+    if (from >= file.length) return response.writeHead(416, { "access-control-allow-origin": "*" }).end();
     setTimeout(() => {
       response.writeHead(asked ? 206 : 200, {
         "content-type": "application/octet-stream",

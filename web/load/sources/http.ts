@@ -16,6 +16,8 @@ const progressBytes = 1 << 20;
 /** Milliseconds before the first retry. Each further delay is twice as long, up to the maximum. */
 const firstDelay = 250;
 const maxDelay = 8000;
+/** Milliseconds to wait for the answer that tells the size of a file. */
+const maxSizeWait = 3000;
 /** Bytes that are requested again to recognise a file without ETag and date. */
 const maxOverlap = 16 << 10;
 /** Refusals of a range by servers that may send the whole file: 403, for example, by firewalls. */
@@ -178,8 +180,8 @@ class Download implements ByteSource {
   }
 
   /** Requests the file, or a range of it. */
-  #request(range: string | undefined): Promise<Response> {
-    const { headers, timeout, fetch: request = (address, init) => fetch(address, init) } = this.#options;
+  #request(range: string | undefined, timeout = this.#options.timeout): Promise<Response> {
+    const { headers, fetch: request = (address, init) => fetch(address, init) } = this.#options;
     this.#control ??= new AbortController();
     const { signal } = this.#control;
     return withTimeout(request(this.#url, { headers: range ? { ...headers, range } : headers, signal }), timeout);
@@ -244,11 +246,11 @@ class Download implements ByteSource {
     this.#hidesRanges = isUnnamed;
     // Later answers must be comparable with this one.
     if (!isPart || !((total !== undefined && !isUnnamed) || version.etag || this.#isProven())) return;
-    // Pages may not see the size of a file of another origin. A range after its end is refused.
+    // Pages may not see the size of a file of another origin. A range after its end is refused, or empty.
     if (total === undefined && to !== undefined && this.#options.ranges) {
-      const response = await this.#request(`bytes=${to}-`).catch(() => undefined);
+      const response = await this.#request(`bytes=${to}-`, maxSizeWait).catch(() => undefined);
       if (response) await cancelBody(response);
-      if (response?.status === 416) this.size = to;
+      if (response?.status === 416 || response?.headers.get("content-length") === "0") this.size = to;
     }
     if (this.size !== undefined) {
       this.ranges = { seek: (start, end) => this.#seek(start, end), part: (start, end) => this.#part(start, end) };
