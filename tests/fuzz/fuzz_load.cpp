@@ -6,7 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <utility>
 
 #include "camelgpt.h"
 #include "split_writer.h"
@@ -37,10 +37,20 @@ static std::vector<std::vector<uint8_t>> read_models() {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   for (const auto& path : paths) {
-    std::ifstream file(path, std::ios::binary);
-    models.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    std::vector<uint8_t> bytes(std::filesystem::file_size(path));
+    std::ifstream(path, std::ios::binary)
+        .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    models.push_back(std::move(bytes));
   }
   return models;
+}
+
+static std::vector<std::vector<uint8_t>> models;
+
+// Before the first input, whose time is limited.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  models = read_models();
+  return 0;
 }
 
 // A prompt and three tokens.
@@ -58,7 +68,6 @@ static void generate(Session* session) {
 // The input is a byte that chooses the file, then a list of changes of four bytes: a position (24 bits) and the new
 // value. In every other change the position is in the first 16 KB, which is mostly the header.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::vector<std::vector<uint8_t>> models = read_models();
   if (size == 0) return 0;
   std::vector<uint8_t> file = models[data[0] % models.size()];
   for (size_t i = 1; i + 4 <= size && i < 400; i += 4) {
