@@ -105,9 +105,14 @@ struct Engine {
   bool loadEagerly() { return keep(session_load_eagerly(session)); }
   void wanted() { records.wanted = session_wanted(session); }
   bool isComplete() const { return session_is_complete(session); }
-  void missing() { show(session_missing(session)); }  // FileRange
-  bool feedRows(double from, uint32_t size) {
-    return keep(session_feed_rows(session, static_cast<uint64_t>(from), size));
+  void requestRows(double request_bytes) {  // FileRange
+    show(session_request_rows(session, static_cast<uint64_t>(request_bytes)));
+  }
+  // The number of bytes used; 0 after a failure.
+  uint32_t feedRows(double from, uint32_t size) {
+    size_t used = 0;
+    keep(session_feed_rows(session, static_cast<uint64_t>(from), size, &used));
+    return static_cast<uint32_t>(used);
   }
   void split() { records.split_state = session_split(session); }
   double fileBytes() const { return static_cast<double>(session_file_bytes(session)); }
@@ -297,7 +302,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(loadEagerly)
   CAMELGPT_BIND(wanted)
   CAMELGPT_BIND(isComplete)
-  CAMELGPT_BIND(missing)
+  CAMELGPT_BIND(requestRows)
   CAMELGPT_BIND(feedRows)
   CAMELGPT_BIND(split)
   CAMELGPT_BIND(fileBytes)

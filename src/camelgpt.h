@@ -150,8 +150,13 @@ bool session_is_complete(const Session* session);
 // The rows that the last session_continue() lacked, after ActivityState::kNeedsWeights. They may be fed in any order,
 // together with neighbouring rows. Empty: all remaining weights are needed.
 std::span<const FileRange> session_missing(const Session* session);
-// Takes the first `size` bytes of the staging buffer as whole rows at position `from` of the file; kBadInput otherwise.
-Status session_feed_rows(Session* session, uint64_t from, size_t size);
+// The ranges of the file to request for these rows: fewer and longer ones, with rows in between. `request_bytes`: bytes
+// that arrive in the time that a request adds. A load makes 60 requests at most; empty if the remaining weights arrive
+// hardly later than the rows would, or if the requests are used up.
+std::span<const FileRange> session_request_rows(Session* session, uint64_t request_bytes);
+// Takes the whole rows among the first `size` bytes of the staging buffer, which lie at position `from` of the file.
+// *used says how many bytes they have. kBadInput if there is no whole row.
+Status session_feed_rows(Session* session, uint64_t from, size_t size, size_t* used);
 
 // ------------------------------------------------------------------------------------------------------- inspection
 

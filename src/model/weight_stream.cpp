@@ -59,10 +59,38 @@ void go_to(WeightStream* stream, uint64_t position) {
   stream->partial_size = 0;
 }
 
-// Continues with the next range if this one is complete.
-void end_range(WeightStream* stream) {
-  if (stream->position < stream->ranges[stream->range].to) return;
-  if (++stream->range < stream->range_count) go_to(stream, stream->ranges[stream->range].from);
+// The deferred tensor whose rows the current range has; null if it has other tensors.
+const WeightStream::DeferredTensor* current_rows(const WeightStream& stream) {
+  const uint32_t first = stream.range_count - stream.deferred_ranges;
+  return stream.range >= first && stream.range < stream.range_count ? &stream.deferred[stream.range - first] : nullptr;
+}
+
+// The first run of at least kMinSkippedBytes of rows that were put in, in a deferred tensor from `position` on. Empty
+// if there is none. The last row of the tensor is in no run, so that the stream feeds every tensor to its end.
+FileRange next_run(const WeightStream& stream, const WeightStream::DeferredTensor& tensor, uint64_t position) {
+  const uint64_t offset = stream.targets[tensor.target].offset;
+  const size_t first = static_cast<size_t>((position - offset + tensor.row_bytes - 1) / tensor.row_bytes);
+  size_t begin = first;
+  for (size_t row = first; row < tensor.put.size(); ++row) {
+    if (tensor.put[row] != 0 && row + 1 < tensor.put.size()) continue;
+    if ((row - begin) * tensor.row_bytes >= kMinSkippedBytes) {
+      return {offset + begin * tensor.row_bytes, offset + row * tensor.row_bytes};
+    }
+    begin = row + 1;
+  }
+  return {};
+}
+
+// Continues with the next range if this one is complete, and after rows that were put in.
+void skip_arrived(WeightStream* stream) {
+  if (stream->position >= stream->ranges[stream->range].to) {
+    if (++stream->range == stream->range_count) return;
+    go_to(stream, stream->ranges[stream->range].from);
+  }
+  const WeightStream::DeferredTensor* tensor = current_rows(*stream);
+  if (tensor == nullptr) return;
+  const FileRange run = next_run(*stream, *tensor, stream->position);
+  if (run.from == stream->position && run.from < run.to) go_to(stream, run.to);
 }
 
 // Updates how many rows of deferred tensors the stream has delivered.
@@ -85,7 +113,7 @@ void weight_stream_begin(WeightBinder* binder, WeightStream* stream) {
   stream->range_count = 1;
   stream->range = stream->deferred_count = stream->deferred_ranges = 0;
   go_to(stream, 0);
-  end_range(stream);
+  if (weight_stream_wanted(*stream).to == 0) ++stream->range;
 }
 
 Status weight_stream_defer(std::span<const Panel* const> matrices, WeightStream* stream) {
@@ -124,7 +152,7 @@ Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::s
                           size_t* used) {
   *used = 0;
   if (weight_stream_done(*stream)) return {};
-  const uint64_t end = stream->ranges[stream->range].to;
+  const uint64_t end = weight_stream_wanted(*stream).to;
   size_t at = 0;
   while (at < bytes.size() && stream->position < end) {
     const uint64_t start =
@@ -159,25 +187,39 @@ Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::s
   }
   *used = at;
   count_rows(stream);
-  end_range(stream);
+  if (stream->position == end) skip_arrived(stream);
   return {};
 }
 
 Status weight_stream_put_rows(WeightStream* stream, const GgufHeader& header, uint64_t from,
-                              std::span<const uint8_t> bytes) {
+                              std::span<const uint8_t> bytes, size_t* used) {
+  *used = 0;
   for (WeightStream::DeferredTensor& tensor : std::span(stream->deferred, stream->deferred_count)) {
     const WeightTarget& target = stream->targets[tensor.target];
     if (from < target.offset || from - target.offset >= target.bytes) continue;
     const uint64_t at = from - target.offset;
-    if (at % tensor.row_bytes != 0 || bytes.size() % tensor.row_bytes != 0 || bytes.size() > target.bytes - at) break;
-    if (!put_blocks(target, at / tensor_type_info(target.type).block_bytes, bytes)) return non_finite(header, target);
-    std::fill_n(tensor.put.begin() + static_cast<size_t>(at / tensor.row_bytes),
-                static_cast<size_t>(bytes.size() / tensor.row_bytes), uint8_t{1});
+    const size_t rows = static_cast<size_t>(bytes.size() / tensor.row_bytes);
+    if (at % tensor.row_bytes != 0 || rows == 0 || bytes.size() > target.bytes - at) break;
+    *used = rows * static_cast<size_t>(tensor.row_bytes);
+    if (!put_blocks(target, at / tensor_type_info(target.type).block_bytes, bytes.first(*used)))
+      return non_finite(header, target);
+    std::fill_n(tensor.put.begin() + static_cast<size_t>(at / tensor.row_bytes), rows, uint8_t{1});
+    if (stream->partial_size == 0) skip_arrived(stream);
     return {};
   }
   Status status = make_error(ErrorCode::kBadInput, "These bytes are not rows of a deferred tensor.");
   status = with_expected(status, "whole rows of the embedding or the output head");
   return with_found(status, "%zu bytes at %llu", bytes.size(), static_cast<unsigned long long>(from));
+}
+
+FileRange weight_stream_wanted(const WeightStream& stream) {
+  if (weight_stream_done(stream)) return {};
+  FileRange wanted = {stream.position, stream.ranges[stream.range].to};
+  if (const WeightStream::DeferredTensor* tensor = current_rows(stream)) {
+    const FileRange run = next_run(stream, *tensor, stream.position);
+    if (run.from < run.to) wanted.to = run.from;
+  }
+  return wanted;
 }
 
 FileRange weight_stream_missing(const WeightStream& stream, const Panel& matrix, uint32_t row) {
@@ -187,6 +229,15 @@ FileRange weight_stream_missing(const WeightStream& stream, const Panel& matrix,
     return {from, from + tensor.row_bytes};
   }
   return {};
+}
+
+uint64_t weight_stream_missing_bytes(const WeightStream& stream) {
+  uint64_t bytes = 0;
+  for (const WeightStream::DeferredTensor& tensor : std::span(stream.deferred, stream.deferred_count)) {
+    const auto rest = tensor.put.span().subspan(static_cast<size_t>(tensor.streamed));
+    bytes += static_cast<uint64_t>(std::count(rest.begin(), rest.end(), uint8_t{0})) * tensor.row_bytes;
+  }
+  return bytes;
 }
 
 }  // namespace camelgpt

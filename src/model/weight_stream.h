@@ -1,7 +1,8 @@
 // Turns the bytes of the tensor data into weights in memory, block by block as they arrive. The bytes are not kept.
 //
 // Matrices of which single rows are read, the embedding and the output head, can be deferred: all other tensors come
-// first, and rows that are needed earlier can be put in one by one.
+// first, and rows that are needed earlier can be put in. Long runs of rows that were put in are left out of what the
+// stream still wants.
 #pragma once
 
 #include "base/file_range.h"
@@ -30,6 +31,8 @@ struct WeightStream {
   uint32_t deferred_count = 0;
   uint32_t deferred_ranges = 0;  // how many of the ranges, counted from the last one, belong to deferred tensors
 };
+// Shorter runs of rows that were put in are fed again: leaving them out would cost another request.
+inline constexpr uint64_t kMinSkippedBytes = 128 << 10;
 
 // Sorts the binder's targets and starts the stream.
 void weight_stream_begin(WeightBinder* binder, WeightStream* stream);
@@ -40,14 +43,13 @@ Status weight_stream_defer(std::span<const Panel* const> matrices, WeightStream*
 // Takes bytes from stream->position on. *used says how many: fewer than all if a range ends. `header` names tensors in
 // messages.
 Status weight_stream_feed(WeightStream* stream, const GgufHeader& header, std::span<const uint8_t> bytes, size_t* used);
-// Puts in whole rows of a deferred tensor, which lie at `from` in the tensor data. kBadInput if they are anything else.
+// Puts in the whole rows of a deferred tensor that lie at `from` in the tensor data. *used says how many bytes they
+// have: fewer than all if the last row is cut. kBadInput if there is no whole row.
 Status weight_stream_put_rows(WeightStream* stream, const GgufHeader& header, uint64_t from,
-                              std::span<const uint8_t> bytes);
+                              std::span<const uint8_t> bytes, size_t* used);
 
 // The range to feed next; empty if all weights have arrived.
-inline FileRange weight_stream_wanted(const WeightStream& stream) {
-  return stream.range < stream.range_count ? FileRange{stream.position, stream.ranges[stream.range].to} : FileRange{};
-}
+FileRange weight_stream_wanted(const WeightStream& stream);
 inline bool weight_stream_done(const WeightStream& stream) { return stream.range >= stream.range_count; }
 // Whether no tensor is missing except for deferred ones.
 inline bool weight_stream_has_rest(const WeightStream& stream) {
@@ -56,5 +58,7 @@ inline bool weight_stream_has_rest(const WeightStream& stream) {
 
 // Where the bytes of a row lie in the tensor data; empty if the row has arrived.
 FileRange weight_stream_missing(const WeightStream& stream, const Panel& matrix, uint32_t row);
+// The bytes of all rows of deferred tensors that have not arrived.
+uint64_t weight_stream_missing_bytes(const WeightStream& stream);
 
 }  // namespace camelgpt

@@ -7,10 +7,6 @@
 namespace camelgpt {
 namespace {
 
-// Rows at most this many bytes apart are requested together: on a slow link with many requests in flight, a request
-// takes about as long as this many bytes.
-constexpr uint64_t kMaxGap = 2 << 10;
-
 FileRange in_file(const Session& s, FileRange range) {
   return {s.data_position + range.from, s.data_position + range.to};
 }
@@ -48,14 +44,18 @@ std::span<const FileRange> session_missing(const Session* session) {
   return session->loader->missing.span();
 }
 
-Status session_feed_rows(Session* session, uint64_t from, size_t size) {
+Status session_feed_rows(Session* session, uint64_t from, size_t size, size_t* used) {
   Session* s = session;
+  *used = 0;
   if (s->state != LoadState::kReady || size > s->staging.size() || from < s->data_position) {
     return make_error(ErrorCode::kBadState, "The load does not take rows now.");
   }
-  if (is_complete(*s)) return {};  // the rows arrived with the other weights
+  if (is_complete(*s)) {  // the rows arrived with the other weights
+    *used = size;
+    return {};
+  }
   return weight_stream_put_rows(&s->loader->weights, s->loader->reader.header, from - s->data_position,
-                                {s->staging.data(), size});
+                                {s->staging.data(), size}, used);
 }
 
 Status expect_complete(const Session& session) {
@@ -71,10 +71,8 @@ void want_row(Session* session, const Panel& matrix, uint32_t row) {
   if (range.from == range.to) return;
   const FileRange wanted = in_file(*session, range);
   Buffer<FileRange>& missing = loader.missing;
-  const bool is_near =
-      !missing.empty() && missing.back().from <= wanted.from && wanted.from <= missing.back().to + kMaxGap;
-  if (is_near && wanted.to - missing.back().from <= kStagingBytes) {
-    missing.back().to = std::max(missing.back().to, wanted.to);
+  if (!missing.empty() && missing.back().to == wanted.from) {
+    missing.back().to = wanted.to;
   } else if (!missing.push_back(wanted)) {
     return;  // out of memory: the next call requests the row again
   }

@@ -58,16 +58,17 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
 // Computes the logits of an output of the last pruning_forward(), pruned if possible. Returns false if weights are
 // missing: loader->missing lists them, or is empty if the whole output head is needed.
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output);
+// Whether a margin in nats is wide enough. After two thin margins in a row, the next 2, then 4, up to 32 steps are
+// dense.
+bool pruning_accepts_margin(const Session& session, float margin, Sequence* sequence);
 // Computes the dense logits of an output of the last pruning_forward(). If its pass skipped anything, the last token is
 // evaluated again, so that its keys and values are dense too.
 void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output);
 
 // --- eager loading (eager_head.cpp) ---
 
-// Computes pruned logits with `rows` exact rows of the output head. Returns their margin.
-float score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows);
 // Whether the rows of the output head that a pruned step needs are in place; otherwise loader->missing lists them.
-// *scored: a few rows have decided the step, and its logits are in the workspace.
+// *scored: the rows in place have decided the step, and its logits are in the workspace.
 bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows, bool* scored);
 
 // --- sidecar (calibrate.cpp) ---

@@ -21,22 +21,24 @@ bool skips_neurons(const Session& s, const Sequence& q) {
          q.pruning.guard.widened == 0;
 }
 
-// Computes pruned logits; returns false if their margin is too thin. After two thin margins in a row, the next 2, then
-// 4, up to 32 steps return false without computing them.
+uint64_t rows_scored(const PrunedHead& head) {
+  uint64_t rows = 0;
+  for (const HeadThread& thread : head.threads) rows += thread.scored;
+  return rows;
+}
+
+// Computes pruned logits; returns false if their margin is too thin, or without computing them during the back-off.
 bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   StepPruning& p = q->pruning;
   if (p.backoff > 0) {
     --p.backoff;
     return false;
   }
-  const float min_margin = s->pruning.options.margin;
-  if (score_head_rows(s, q, output, rows) >= min_margin || min_margin == 0) {
-    p.thin_streak = 0;
-    return true;
-  }
-  p.thin_streak = std::min(p.thin_streak + 1, kMaxThinStreak);
-  if (p.thin_streak >= 2) p.backoff = 1u << (p.thin_streak - 1);
-  return false;
+  PrunedHead& head = s->memory.pruning.head;
+  const uint64_t before = rows_scored(head);
+  const float margin = pruned_logits(model_of(*s), output, rows, &head, &s->memory.workspace);
+  p.exact_rows += rows_scored(head) - before;
+  return pruning_accepts_margin(*s, margin, q);
 }
 
 }  // namespace
@@ -93,6 +95,18 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   const size_t stride = padded_rows(model.config.hidden);
   float* x = workspace->x.data();
   std::memmove(x, x + (count - outputs) * stride, outputs * stride * sizeof(float));
+}
+
+bool pruning_accepts_margin(const Session& session, float margin, Sequence* sequence) {
+  StepPruning& p = sequence->pruning;
+  const float min_margin = session.pruning.options.margin;
+  if (margin >= min_margin || min_margin == 0) {
+    p.thin_streak = 0;
+    return true;
+  }
+  p.thin_streak = std::min(p.thin_streak + 1, kMaxThinStreak);
+  if (p.thin_streak >= 2) p.backoff = 1u << (p.thin_streak - 1);
+  return false;
 }
 
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output) {

@@ -27,6 +27,13 @@ namespace camelgpt {
 
 inline constexpr size_t kStagingBytes = 1u << 20;
 
+// The requests of an eager load for rows (eager_requests.cpp).
+struct RowRequests {
+  // With these, a load makes 60 requests: others bring the header, the layers and what else remains.
+  uint32_t remaining = 54;   // further requests that the load may make
+  Buffer<FileRange> ranges;  // to request next
+};
+
 // The state of a load. Freed when the last weight is in place.
 struct Loader {
   GgufReader reader;  // of the first file; its header collects the tensors of all files
@@ -39,6 +46,7 @@ struct Loader {
   uint64_t padding_remaining = 0;  // bytes still to skip between the header and the tensor data
   WeightStream weights;
   Buffer<FileRange> missing;  // rows that the last step lacked
+  RowRequests requests;       // that bring them
 };
 
 // The state of a generation in a sequence.

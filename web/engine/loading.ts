@@ -101,15 +101,23 @@ export class LoadingEngine extends Boundary {
     return this.run((module) => module.isComplete());
   }
 
-  /** The bytes of the file that the last `advance` lacked; empty if it needs all remaining weights. */
-  missing(): FileRange[] {
-    return this.recordsOf((module) => module.missing(), fileRangeLayout);
+  /**
+   * The bytes of the file to request for what the last `advance` lacked; empty if it is to wait for all remaining
+   * weights. `requestBytes`: bytes that arrive in the time that a request adds.
+   */
+  requestRows(requestBytes: number): FileRange[] {
+    return this.recordsOf((module) => module.requestRows(requestBytes), fileRangeLayout);
   }
 
-  /** Takes rows that `missing` lists, and rows next to them. At most as many bytes as `staging` has. */
-  feedRows(from: number, bytes: Uint8Array): void {
+  /** Takes the whole rows among these bytes and returns their size. At most as many bytes as `staging` has. */
+  feedRows(from: number, bytes: Uint8Array): number {
     this.staging().set(bytes);
-    this.check((module) => module.feedRows(from, bytes.length));
+    let used = 0;
+    this.check((module) => {
+      used = module.feedRows(from, bytes.length);
+      return used > 0;
+    });
+    return used;
   }
 
   // --- inspection ---

@@ -8,9 +8,12 @@ import { backgroundReadBytes } from "./sizes.js";
 import type { ByteSource, Ranges } from "./sources/source.js";
 
 /**
- * Simultaneous requests for rows. Over HTTP/1 browsers limit them to six; later versions use one connection for all.
+ * Simultaneous requests for rows. Over HTTP/1 browsers open six connections to a server, one of which reads the
+ * remaining weights.
  */
-const maxRequests = 32;
+const maxRequests = 5;
+/** Milliseconds that a request adds, assumed so that the choice of requests does not depend on a measurement. */
+const requestTime = 10;
 
 export class BackgroundLoad {
   readonly #engine: Engine;
@@ -19,10 +22,11 @@ export class BackgroundLoad {
   readonly #progress: Progress;
   /** The rows that are being fetched. */
   readonly #rows = new Set<ByteSource>();
+  /** Settles when the requested rows have arrived: the remaining weights wait for them. */
+  #fetching: Promise<unknown> | undefined;
   #finishing: Promise<void> | undefined;
   #isCancelled = false;
 
-  /** `progress` counts only bytes that are read in order: rows that are fetched early arrive a second time. */
   constructor(engine: Engine, source: ByteSource, ranges: Ranges, progress: Progress) {
     this.#engine = engine;
     this.#source = source;
@@ -42,16 +46,17 @@ export class BackgroundLoad {
     return this.#finishing;
   }
 
-  /** Fetches the rows that the last call of the engine lacked. Errors: those of `finish`. */
+  /** Fetches what the last call of the engine lacked. Errors: those of `finish`. */
   async fetchMissing(): Promise<void> {
-    const missing = this.#engine.missing();
-    if (missing.length === 0) return this.finish();
-    const next = missing.values();
+    const ranges = this.#engine.requestRows(requestTime * this.#progress.bytesPerMs());
+    if (ranges.length === 0) return this.finish();
+    const next = ranges.values();
     const fetchSome = async () => {
       for (const range of next) await this.#fetchRows(range);
     };
-    const requests = Math.min(maxRequests, missing.length);
-    await this.#orCancelled(Promise.all(Array.from({ length: requests }, fetchSome)));
+    const fetching = Promise.all(Array.from({ length: maxRequests }, fetchSome));
+    this.#fetching = fetching.catch(() => {});
+    await this.#orCancelled(fetching);
   }
 
   async cancel(): Promise<void> {
@@ -82,6 +87,7 @@ export class BackgroundLoad {
         this.#progress.addBytes(count);
         position = wanted.from + count;
         await pause();
+        await this.#fetching;
       }
       if (!this.#isCancelled) this.#progress.report("done");
     } finally {
@@ -93,9 +99,18 @@ export class BackgroundLoad {
     const source = this.#ranges.part(from, to);
     this.#rows.add(source);
     try {
-      const bytes = new Uint8Array(to - from);
-      for (let filled = 0; filled < bytes.length; ) filled += await source.read(bytes.subarray(filled));
-      if (!this.#isCancelled) this.#engine.feedRows(from, bytes);
+      const buffer = new Uint8Array(Math.min(to - from, backgroundReadBytes));
+      for (let filled = 0; from < to && !this.#isCancelled; ) {
+        const size = Math.min(buffer.length, to - from);
+        const count = await source.read(buffer.subarray(filled, size));
+        this.#progress.addBytes(count);
+        filled += count;
+        if (filled < size || this.#isCancelled) continue;
+        const used = this.#engine.feedRows(from, buffer.subarray(0, size));
+        buffer.copyWithin(0, used, size);
+        from += used;
+        filled -= used;
+      }
     } finally {
       this.#rows.delete(source);
       await source.close();

@@ -11,11 +11,22 @@ import { rejectOtherFiles } from "./sniff.js";
 import { fileCutOff } from "./sources/shards.js";
 import { type ByteSource, exactSizeOf } from "./sources/source.js";
 
+/**
+ * Milliseconds that a download must take for eager loading. Its two additional requests take up to 3 % of a shorter
+ * time, and there is little to gain.
+ */
+const minEagerTime = 8000;
+/** Bytes of weights in which a link can turn out to be slow: the first bytes may have waited in buffers. */
+const maxUndecidedBytes = 8 << 20;
+
 export interface LoadOptions {
   memory: MemoryOptions;
   signal?: AbortSignal | undefined;
   onProgress?: ((event: ProgressEvent) => void) | undefined;
-  /** For eager loading: the approximate number of bytes before the weights. No effect on sources without ranges. */
+  /**
+   * For eager loading: the approximate number of bytes before the weights. No effect on sources without ranges and on
+   * fast links.
+   */
   eager?: number | undefined;
   /** Whether to read the bytes after the last tensor too. */
   toEnd?: boolean | undefined;
@@ -42,8 +53,7 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
     await feedHeader(ranges || source.files ? headerReadBytes : Infinity);
     plan = engine.plan(options.memory);
     engine.allocate(options.memory);
-    if (ranges) engine.loadEagerly();
-    await feedWeights();
+    await feedWeights(ranges !== undefined);
     if (options.toEnd) await readToEnd();
     if (ranges && !engine.isComplete) background = new BackgroundLoad(engine, source, ranges, progress);
   } finally {
@@ -99,6 +109,9 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
     }
   };
 
+  /** Whether the link is slow enough for eager loading. */
+  const isLinkSlow = () => (source.size ?? 0) > minEagerTime * progress.bytesPerMs();
+
   /** Throws `truncated`: the source has ended too early. */
   const endOfFile = () => {
     if (source.files) throw fileCutOff(source.name);
@@ -117,7 +130,8 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
       const { filled, ended } = await fillStaging(readBytes);
       // Seeks before the engine parses the header. Parsing takes a while, in which the server would send bytes that are
       // needed last.
-      if (position + filled >= eager) await source.ranges?.seek(position + filled, source.size ?? Infinity);
+      if (position + filled >= eager && isLinkSlow())
+        await source.ranges?.seek(position + filled, source.size ?? Infinity);
       if (isFileStart && filled > 0) {
         rejectOtherFiles(engine.staging().subarray(0, filled), source.name);
         engine.setFileSize(exactSizeOf(source) ?? 0);
@@ -141,10 +155,15 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
     }
   };
 
-  /** Feeds the ranges that the engine wants, until it is ready. */
-  const feedWeights = async (): Promise<void> => {
+  /** Feeds the ranges that the engine wants, until it is ready. Loads eagerly if that is possible and helps. */
+  const feedWeights = async (hasRanges: boolean): Promise<void> => {
     const isReady = () => engine.loadState === "ready";
+    let undecided = hasRanges ? maxUndecidedBytes : 0;
     while (!isReady()) {
+      if (undecided > 0 && isLinkSlow()) {
+        engine.loadEagerly();
+        undecided = 0;
+      }
       const wanted = engine.wanted();
       if (wanted && wanted.from !== position) {
         await source.ranges?.seek(wanted.from, wanted.to);
@@ -152,6 +171,7 @@ function feeder(engine: Engine, source: ByteSource, { signal, eager = Infinity, 
       }
       const { filled, ended } = await fillStaging(wanted ? wanted.to - wanted.from : Infinity);
       feed(filled);
+      undecided -= filled;
       if (ended && !isReady()) return endOfFile();
       await pace();
     }

@@ -84,7 +84,9 @@ TEST_CASE("calls in the wrong order are errors, not accidents") {
   CHECK(session_plan(session, {}, &plan).code == ErrorCode::kBadState);
   CHECK(session_allocate(session, {}).code == ErrorCode::kBadState);
   CHECK(session_load_eagerly(session).code == ErrorCode::kBadState);
-  CHECK(session_feed_rows(session, 0, 0).code == ErrorCode::kBadState);
+  size_t used = 0;
+  CHECK(session_feed_rows(session, 0, 0, &used).code == ErrorCode::kBadState);
+  CHECK(session_request_rows(session, 0).empty());
   CHECK(session_wanted(session).from == session_wanted(session).to);
   CHECK(session_missing(session).empty());
   CHECK(session_model_info(session, &info).code == ErrorCode::kBadState);

@@ -68,20 +68,32 @@ uint64_t load_first(Session* session, const std::vector<uint8_t>& file, size_t h
   return bytes;
 }
 
-// Feeds the rows that the last call was missing, or all remaining weights if it lists none. Returns the bytes.
-uint64_t feed_missing(Session* session, const std::vector<uint8_t>& file) {
+uint64_t feed_rows(Session* session, const std::vector<uint8_t>& file, const std::vector<FileRange>& ranges) {
   uint64_t bytes = 0;
-  const std::vector<FileRange> ranges(session_missing(session).begin(), session_missing(session).end());
-  if (ranges.empty()) {
-    REQUIRE(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_complete(session); }).ok());
-  }
   for (const FileRange& range : ranges) {
-    const size_t size = static_cast<size_t>(range.to - range.from);
-    std::memcpy(session_staging(session).data(), file.data() + range.from, size);
-    REQUIRE(session_feed_rows(session, range.from, size).ok());
-    bytes += size;
+    for (uint64_t at = range.from; at < range.to;) {
+      const size_t size = static_cast<size_t>(std::min<uint64_t>(range.to - at, session_staging(session).size()));
+      std::memcpy(session_staging(session).data(), file.data() + at, size);
+      size_t used = 0;
+      REQUIRE(session_feed_rows(session, at, size, &used).ok());
+      REQUIRE((used > 0 && used <= size));
+      at += used;
+      bytes += used;
+    }
   }
   return bytes;
+}
+
+uint64_t feed_wanted_rows(Session* session, const std::vector<uint8_t>& file) {
+  uint64_t bytes = 0;
+  REQUIRE(feed_wanted(session, file, 1 << 16, &bytes, [&] { return session_is_complete(session); }).ok());
+  return bytes;
+}
+
+// Feeds the rows that the last call was missing, or all remaining weights if it lists none. Returns the bytes.
+uint64_t feed_missing(Session* session, const std::vector<uint8_t>& file) {
+  const std::vector<FileRange> ranges(session_missing(session).begin(), session_missing(session).end());
+  return ranges.empty() ? feed_wanted_rows(session, file) : feed_rows(session, file, ranges);
 }
 
 struct EagerAnswer {
@@ -189,12 +201,78 @@ TEST_CASE("an incomplete model can only generate") {
   CHECK(session_sidecar(session, &sidecar).code == ErrorCode::kBadState);
   // Bytes that are not whole rows.
   const FileRange rest = session_wanted(session);
-  CHECK(session_feed_rows(session, 0, 272).code == ErrorCode::kBadState);
-  CHECK(session_feed_rows(session, rest.from + 1, 272).code == ErrorCode::kBadInput);
-  CHECK(session_feed_rows(session, rest.from, 271).code == ErrorCode::kBadInput);
-  CHECK(session_feed_rows(session, rest.to - 272, 544).code == ErrorCode::kBadInput);
-  CHECK(session_feed_rows(session, UINT64_MAX, 272).code == ErrorCode::kBadInput);
-  CHECK(session_feed_rows(session, rest.to - 272, 272).ok());
+  size_t used = 0;
+  CHECK(session_feed_rows(session, 0, 272, &used).code == ErrorCode::kBadState);
+  CHECK(session_feed_rows(session, rest.from + 1, 272, &used).code == ErrorCode::kBadInput);
+  CHECK(session_feed_rows(session, rest.from, 271, &used).code == ErrorCode::kBadInput);
+  CHECK(session_feed_rows(session, rest.to - 272, 544, &used).code == ErrorCode::kBadInput);
+  CHECK(session_feed_rows(session, UINT64_MAX, 272, &used).code == ErrorCode::kBadInput);
+  CHECK(used == 0);
+  CHECK(session_feed_rows(session, rest.to - 272, 272, &used).ok());
+  CHECK(session_feed_rows(session, rest.from, 543, &used).ok());
+  CHECK(used == 272);
+}
+
+TEST_CASE("rows are requested together with those in between, by a limited number of requests") {
+  const Release release(true);
+  for (const uint64_t request_bytes : {uint64_t{0}, uint64_t{2000}, uint64_t{20000}, uint64_t{1} << 40}) {
+    CAPTURE(request_bytes);
+    TestSession session;
+    load_first(session, release.file, 1000, 1 << 16);
+    REQUIRE(use_sidecar(session, release.sidecar).ok());
+    REQUIRE(session_set_pruning(session, rows_of_head(200)).ok());
+    configure(session, 12);
+    REQUIRE(prompt(session, {257, 4, 8000, 77, 4, 500}).ok());
+    size_t requests = 0;
+    bool waits = false;
+    for (ActivityProgress progress{ActivityState::kMore}; progress.state != ActivityState::kDone;) {
+      REQUIRE(session_continue(session, 4, &progress).ok());
+      if (progress.state != ActivityState::kNeedsWeights) continue;
+      const std::vector<FileRange> missing(session_missing(session).begin(), session_missing(session).end());
+      const std::span<const FileRange> ranges = session_request_rows(session, request_bytes);
+      const std::vector<FileRange> requested(ranges.begin(), ranges.end());
+      if (requested.empty()) {
+        waits = true;
+        feed_wanted_rows(session, release.file);
+        continue;
+      }
+      requests += requested.size();
+      for (const FileRange& row : missing) {
+        CHECK(std::any_of(requested.begin(), requested.end(),
+                          [&](const FileRange& range) { return range.from <= row.from && row.to <= range.to; }));
+      }
+      for (size_t i = 1; i < requested.size(); ++i) {
+        CHECK(requested[i].from - requested[i - 1].to >= std::max<uint64_t>(272, request_bytes));
+      }
+      feed_rows(session, release.file, requested);
+    }
+    CHECK(requests <= 54);
+    CHECK(waits == (requests == 0 || session_is_complete(session)));
+    if (request_bytes > release.file.size()) CHECK(requests == 0);
+    if (request_bytes == 0) CHECK(requests > 10);
+  }
+}
+
+TEST_CASE("the remaining weights are wanted without the long runs of rows that have arrived") {
+  const Release release(true);
+  TestSession complete, session;
+  REQUIRE(load(complete, release.file, 1 << 16, kPrunes).ok());
+  load_first(session, release.file, 1000, 1 << 16);
+  const FileRange rest = session_wanted(session);
+  const auto rows = [&](uint64_t from, uint64_t to) { return FileRange{rest.from + from * 272, rest.from + to * 272}; };
+  const uint64_t last = (rest.to - rest.from) / 272;
+  feed_rows(session, release.file, {rows(100, 200), rows(1000, 2000), rows(3000, 3600), rows(2000, 2500)});
+  CHECK(session_wanted(session).to == rows(1000, 0).from);
+  feed_rows(session, release.file, {rows(0, 100)});  // too short to be left out
+  CHECK(session_wanted(session).from == rest.from);
+  feed_rows(session, release.file, {rows(last - 700, last), rows(0, 700)});
+  CHECK(session_wanted(session).from == rows(700, 0).from);
+  uint64_t bytes = 0;
+  REQUIRE(feed_wanted(session, release.file, 777, &bytes, [&] { return session_is_complete(session); }).ok());
+  CHECK(bytes == (last - 700 - 1500 - 600 - 699) * 272);
+  REQUIRE(use_sidecar(session, release.sidecar).ok());
+  CHECK(answer(session, release.file, 4).tokens == answer(complete, release.file, 4).tokens);
+  CHECK(logits(session) == logits(complete));
 }
 
 TEST_CASE("a sidecar of another output head is refused when the head is complete") {

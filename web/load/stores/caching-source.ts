@@ -22,6 +22,12 @@ interface Writing {
   previous: string | undefined;
 }
 
+/** Bytes [from, to) of the file. */
+interface Span {
+  from: number;
+  to: number;
+}
+
 /** An incomplete piece. */
 interface Piece {
   bytes: Uint8Array;
@@ -54,8 +60,10 @@ export class CachingSource implements ByteSource {
   /** Checksums by piece. */
   readonly #checksums: string[] = [];
   readonly #incomplete = new Map<number, Piece>();
-  /** The ranges that have been read; the last one grows. */
-  readonly #read: { from: number; to: number }[] = [{ from: 0, to: 0 }];
+  /** The ranges that have been read. */
+  readonly #read: Span[] = [];
+  /** The range that `read` continues. */
+  #current = this.#begin(0);
   /** The buffer of a completed piece, for reuse. */
   #spare: Uint8Array | undefined;
   /** Bytes received, each counted once. */
@@ -64,6 +72,8 @@ export class CachingSource implements ByteSource {
   #expected = Infinity;
   #hasEnded = false;
   #hasFailed = false;
+  /** Parts can be read at the same time, but are stored one after the other. */
+  #storing = Promise.resolve();
   #writing: Writing | undefined;
 
   constructor(source: ByteSource, options: CachingOptions) {
@@ -75,9 +85,18 @@ export class CachingSource implements ByteSource {
     if (options.check) this.#expected = 0;
     const { ranges } = source;
     this.ranges = ranges && {
-      part: (from, to) => ranges.part(from, to),
+      part: (from, to) => {
+        const part = ranges.part(from, to);
+        const span = this.#begin(from);
+        return {
+          name: this.name,
+          size: this.size,
+          read: async (target) => this.#keep(span, target, await part.read(target)),
+          close: () => part.close(),
+        };
+      },
       seek: (from, to) => {
-        this.#read.push({ from, to: from });
+        this.#current = this.#begin(from);
         return ranges.seek(from, to);
       },
     };
@@ -92,8 +111,7 @@ export class CachingSource implements ByteSource {
       throw error;
     }
     this.#hasEnded ||= count === 0 && this.#read.length === 1; // otherwise it is the end of a range
-    if (!this.#hasFailed) await this.#store(target.subarray(0, count)).catch((error: unknown) => this.#fail(error));
-    return count;
+    return this.#keep(this.#current, target, count);
   }
 
   expect(bytes: number): void {
@@ -131,14 +149,31 @@ export class CachingSource implements ByteSource {
     await this.#commit();
   }
 
-  /** Takes the bytes that follow the last range, without those that were read before. */
-  async #store(bytes: Uint8Array): Promise<void> {
-    const current = this.#read.at(-1) as { from: number; to: number };
+  #begin(from: number): Span {
+    const span = { from, to: from };
+    this.#read.push(span);
+    return span;
+  }
+
+  /** Stores `count` bytes that follow a range, and returns their number. */
+  async #keep(span: Span, target: Uint8Array, count: number): Promise<number> {
+    this.#storing = this.#storing.then(async () => {
+      if (!this.#hasFailed)
+        await this.#store(span, target.subarray(0, count)).catch((error: unknown) => this.#fail(error));
+    });
+    await this.#storing;
+    return count;
+  }
+
+  /** Takes the bytes that follow a range, without those that were read before. */
+  async #store(current: Span, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const at = current.to;
       const earlier = this.#read.find(({ from, to }) => from <= at && at < to);
       const index = Math.floor(at / this.#pieceBytes);
-      const part = bytes.subarray(done, done + (earlier?.to ?? (index + 1) * this.#pieceBytes) - at);
+      const later = this.#read.filter(({ from, to }) => at < from && from < to).map(({ from }) => from);
+      const end = earlier?.to ?? Math.min((index + 1) * this.#pieceBytes, ...later);
+      const part = bytes.subarray(done, done + end - at);
       current.to += part.length;
       done += part.length;
       if (!earlier) await this.#addToPiece(index, at - index * this.#pieceBytes, part);
