@@ -4,12 +4,24 @@ import { createServer } from "node:http";
 const tick = 10; // milliseconds
 
 /**
- * `bytesPerSecond` of the link; `latency` before each response, in milliseconds; `ranges: false`: ranges are ignored.
- * `beside`: other files by path, which are sent immediately and not counted.
+ * `bytesPerSecond` of the link, but at most 9 MB/s for the first `slowBytes`; `latency` before each response, in
+ * milliseconds; `ranges: false`: ranges are ignored. `connections`: number of responses that are sent at a time, while
+ * later ones wait. `keepAlive: false`: each response closes its connection. `beside`: other files by path, which are
+ * sent immediately and not counted.
  */
-export async function startSlowServer(file, { bytesPerSecond, latency = 0, ranges = true, beside = {} }) {
+export async function startSlowServer(file, options) {
+  const {
+    bytesPerSecond,
+    slowBytes = 0,
+    latency = 0,
+    ranges = true,
+    connections = Infinity,
+    keepAlive = true,
+    beside = {},
+  } = options;
   const counts = { requests: 0, sent: 0, concurrent: 0 };
   const waiting = [];
+  const queued = []; // more than `connections`
   let failing = false;
   const server = createServer((request, response) => {
     if (beside[request.url])
@@ -27,11 +39,17 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
         etag: '"this"', // hidden from pages of other origins
         "last-modified": "Sun, 06 Nov 1994 08:49:37 GMT",
         "access-control-allow-origin": "*",
+        ...(!keepAlive && { connection: "close" }),
         ...(asked && { "content-range": `bytes ${from}-${to - 1}/${file.length}` }),
       });
       const transfer = { response, at: from, to };
-      counts.concurrent = Math.max(counts.concurrent, waiting.push(transfer));
-      response.on("close", () => waiting.splice(waiting.indexOf(transfer), 1));
+      (waiting.length < connections ? waiting : queued).push(transfer);
+      counts.concurrent = Math.max(counts.concurrent, waiting.length);
+      response.on("close", () => {
+        const list = waiting.includes(transfer) ? waiting : queued;
+        list.splice(list.indexOf(transfer), 1);
+        if (waiting.length < connections) waiting.push(...queued.splice(0, 1));
+      });
     }, latency);
   });
   // The bytes of each tick are distributed in small packets over all connections.
@@ -42,7 +60,8 @@ export async function startSlowServer(file, { bytesPerSecond, latency = 0, range
   let credit = 0;
   const timer = setInterval(() => {
     const now = performance.now();
-    credit = Math.min(credit + ((now - last) / 1000) * bytesPerSecond, bytesPerSecond / 10);
+    const rate = counts.sent < slowBytes ? Math.min(bytesPerSecond, 9e6) : bytesPerSecond;
+    credit = Math.min(credit + ((now - last) / 1000) * rate, rate / 10);
     last = now;
     for (let idle = 0; credit > 0 && waiting.length > 0 && idle < waiting.length; ) {
       const transfer = waiting.shift();
