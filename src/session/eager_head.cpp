@@ -42,12 +42,14 @@ bool has_selected(Session* s, uint32_t output, uint32_t rows) {
 
 }  // namespace
 
-float score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows) {
+HeadEstimate score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows) {
   PrunedHead& head = session->memory.pruning.head;
   const uint64_t before = rows_scored(head);
-  const float margin = pruned_logits(model_of(*session), output, rows, &head, &session->memory.workspace);
+  const bool measures = is_complete(*session);  // until then, rows that are measured may be missing
+  const HeadEstimate estimate =
+      pruned_logits(model_of(*session), output, rows, measures, &head, &session->memory.workspace);
   sequence->pruning.exact_rows += rows_scored(head) - before;
-  return margin;
+  return estimate;
 }
 
 bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows, bool* scored) {
@@ -57,7 +59,8 @@ bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32
   if (!takes_best(*session, *sequence)) return has_selected(session, output, rows);
   const uint32_t few = std::min(rows, config_of(*session).vocabulary / kGreedyDivisor);
   if (!has_selected(session, output, few)) return false;
-  *scored = score_head_rows(session, sequence, output, few) >= std::max(kGreedyMargin, session->pruning.options.margin);
+  const float min_margin = std::max(kGreedyMargin, session->pruning.options.margin);
+  *scored = score_head_rows(session, sequence, output, few).margin >= min_margin;
   return *scored || has_selected(session, output, rows);
 }
 

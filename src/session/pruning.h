@@ -20,12 +20,11 @@ struct PruneMemory {
 
 struct Pruning {
   PruneOptions options;
-  bool by_mode = false;                  // whether the options are those of a mode
+  PruneMode mode = PruneMode::kCustom;   // the mode whose numbers the options are
   const Sequence* neurons_of = nullptr;  // memory.pruning.neurons were selected for the prompt of this sequence
   Calibration calibration;
-  Buffer<int32_t> text;        // tokens of the calibration text
-  uint32_t text_next = 0;      // first token that is not evaluated yet
-  uint32_t window_length = 0;  // tokens of the current window in the cache; 0: a new window begins
+  Buffer<int32_t> text;    // tokens of the calibration text: whole windows, the last one may be shorter
+  uint32_t text_next = 0;  // first token that is not evaluated yet
 };
 
 // The state of EPDP in the steps of one sequence.
@@ -64,8 +63,8 @@ void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output)
 
 // --- eager loading (eager_head.cpp) ---
 
-// Computes pruned logits with `rows` exact rows of the output head. Returns their margin.
-float score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows);
+// Computes pruned logits with `rows` exact rows of the output head.
+HeadEstimate score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows);
 // Whether the rows of the output head that a pruned step needs are in place; otherwise loader->missing lists them.
 // *scored: a few rows have decided the step, and its logits are in the workspace.
 bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows, bool* scored);

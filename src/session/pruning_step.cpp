@@ -21,16 +21,18 @@ bool skips_neurons(const Session& s, const Sequence& q) {
          q.pruning.guard.widened == 0;
 }
 
-// Computes pruned logits; returns false if their margin is too thin. After two thin margins in a row, the next 2, then
-// 4, up to 32 steps return false without computing them.
+// Computes pruned logits; returns false if their margin is too thin, or if the step is likely to exceed the budget.
+// After two such steps in a row, the next 2, then 4, up to 32 steps return false without computing them.
 bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   StepPruning& p = q->pruning;
   if (p.backoff > 0) {
     --p.backoff;
     return false;
   }
-  const float min_margin = s->pruning.options.margin;
-  if (score_head_rows(s, q, output, rows) >= min_margin || min_margin == 0) {
+  const PruneOptions& o = s->pruning.options;
+  const HeadEstimate estimate = score_head_rows(s, q, output, rows);
+  const bool has_margin = estimate.margin >= o.margin || o.margin == 0;
+  if (has_margin && (o.max_kl == 0 || estimate_is_safe(estimate, o.max_kl))) {
     p.thin_streak = 0;
     return true;
   }

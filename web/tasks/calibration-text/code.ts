@@ -54,7 +54,7 @@ def main(argv=None):
 if __name__ == "__main__":
     main()
 
-import { readFile } from "node:fs/promises";
+import { readFile } from "@acme/storage";
 
 /** Returns the rows of a table as objects. */
 export async function readTable(path, { separator = ",", limit = Infinity } = {}) {
