@@ -9,7 +9,7 @@ namespace camelgpt {
 namespace {
 
 // Work of a row that is scored by itself, relative to a row of a dense step: it waits for memory.
-constexpr double kScatteredWork = 1.5;
+constexpr double kScatteredWork = 2;
 // The promise is for any text, so the told cost has to be this part of the budget. Greedy answers stay the same at
 // less.
 constexpr double kToldBudget = 0.5, kExactToldBudget = 0.25;
@@ -68,30 +68,39 @@ void head_costs_add(const ModelConfig& config, std::span<const float> dense, std
   for (uint32_t i = 0; i < kErrorRows; ++i) differences[i] = dense[rows[i]] - coarse[rows[i]];
   const CoarseErrors errors = coarse_errors(differences);
 
-  float thresholds[kRowChoices];  // descending
-  for (uint32_t i = 0; i < kRowChoices; ++i) {
+  float thresholds[kRowNumbers];  // descending
+  for (uint32_t i = 0; i < kRowNumbers; ++i) {
     thresholds[i] = select_rows(coarse, config.vocabulary / kRowDivisors[i]).threshold;
   }
   const float highest = dense[kernels().argmax(dense.data(), config.vocabulary)];
-  Bucket buckets[kRowChoices + 1];
+  Bucket buckets[kRowNumbers + 1];
   for (uint32_t row = 0; row < config.vocabulary; ++row) {
     const float d = dense[row], c = coarse[row];
-    uint32_t i = kRowChoices;
+    uint32_t i = kRowNumbers;
     while (i > 0 && c >= thresholds[i - 1]) --i;
     const double mass = static_cast<double>(std::exp(d - highest));
     buckets[i].add({mass, static_cast<double>(std::exp(c - highest)), mass * static_cast<double>(d - c), d, c});
   }
+  PrunedStep steps[kRowNumbers];
+  for (uint32_t i = 0; i < kRowNumbers; ++i) steps[i] = step_with(buckets, i + 1, thresholds[i], highest, errors);
 
   ++costs->states[group];
   for (uint32_t i = 0; i < kRowChoices; ++i) {
-    const PrunedStep step = step_with(buckets, i + 1, thresholds[i], highest, errors);
     for (uint32_t mode = 0; mode < kMeasuredCosts; ++mode) {
       const PruneOptions options = prune_options(kMeasuredModes[mode], config);
+      const HeadLimits limits{options.margin, options.max_kl};
+      const auto prunes = [&](const PrunedStep& step) {
+        return is_within_limits(step.estimate, limits) && std::isfinite(step.kl);
+      };
       HeadCosts::Sums& sums = costs->sums[mode][i];
-      const bool pruned = step.estimate.margin >= options.margin && estimate_is_safe(step.estimate, options.max_kl) &&
-                          std::isfinite(step.kl);
-      sums.kl[group] += pruned ? step.kl : 0;
-      sums.same_top += !pruned || step.same_top ? 1 : 0;
+      const PrunedStep* step = steps + i;
+      if (!prunes(*step)) {
+        step += kWiderChoice;
+        ++sums.wider;
+      }
+      const bool pruned = prunes(*step);
+      sums.kl[group] += pruned ? step->kl : 0;
+      sums.same_top += !pruned || step->same_top ? 1 : 0;
       sums.dense += pruned ? 0 : 1;
     }
   }
@@ -110,7 +119,8 @@ MeasuredCost head_costs_choose(const ModelConfig& config, const HeadCosts& costs
     const HeadCosts::Sums& sums = costs.sums[mode][i];
     const uint32_t rows = config.vocabulary / kRowDivisors[i];
     const double kl = told_kl(costs, sums);
-    const double work = kScatteredWork * rows + static_cast<double>(sums.dense) / states * config.vocabulary;
+    const double wider = static_cast<double>(sums.wider) / states, dense = static_cast<double>(sums.dense) / states;
+    const double work = kScatteredWork * rows * (1 + kWiderRows * wider) + dense * config.vocabulary;
     const bool is_last_resort = i + 1 == kRowChoices && least_work == HUGE_VAL;
     if (!is_last_resort && (kl > budget || work >= least_work)) continue;
     least_work = work;

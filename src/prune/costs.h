@@ -8,9 +8,11 @@
 
 namespace camelgpt {
 
-// Numbers of rows that a mode may score exactly: the vocabulary divided by each of these.
-inline constexpr uint32_t kRowDivisors[] = {96, 64, 48, 32, 24, 16, 12};
-inline constexpr uint32_t kRowChoices = sizeof kRowDivisors / sizeof *kRowDivisors;
+// Numbers of rows that a step may score exactly: the vocabulary divided by each of these. A mode chooses one of the
+// first kRowChoices, and wider_rows() of each is kWiderChoice entries later.
+inline constexpr uint32_t kRowDivisors[] = {128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3};
+inline constexpr uint32_t kRowNumbers = sizeof kRowDivisors / sizeof *kRowDivisors, kRowChoices = 8, kWiderChoice = 4;
+static_assert(kRowDivisors[0] == kRowDivisors[kWiderChoice] * kWiderRows);
 // Consecutive held-out states are of one kind of text. Costs are kept apart for this many groups of them.
 inline constexpr uint32_t kCostGroups = 8;
 inline constexpr PruneMode kMeasuredModes[kMeasuredCosts] = {PruneMode::kExact, PruneMode::kBalanced,
@@ -20,6 +22,7 @@ struct HeadCosts {
   struct Sums {
     double kl[kCostGroups] = {};  // nats
     uint32_t same_top = 0;        // states whose most probable token is the dense model's
+    uint32_t wider = 0;           // states that take wider_rows()
     uint32_t dense = 0;           // states that are too uncertain to prune
   };
   Sums sums[kMeasuredCosts][kRowChoices];

@@ -18,7 +18,7 @@ constexpr uint32_t kMinRank = 64, kMaxRank = 256;
 constexpr uint64_t kMinParameterRatio = 7;  // the model has at least this many times the numbers of the coarse head
 constexpr uint32_t kQ40Bytes = 18;          // a block of Q4_0
 constexpr float kMaxShift = 4;              // nats
-// Limits of estimate_is_safe(), measured (docs/epdp.md): a step may be expected to cost this many budgets, since the
+// Limits of is_within_limits(), measured (docs/epdp.md): a step may be expected to cost this many budgets, since the
 // mean is far below, and its best logit leads the unselected rows by this many deviations.
 constexpr float kMaxExpectedBudgets = 2;
 constexpr float kMinLead = 6.5f;
@@ -229,8 +229,15 @@ float expected_kl(double selected_mass, double other_mass, float deviation) {
   return std::isfinite(kl) ? static_cast<float>(kl) : HUGE_VALF;
 }
 
-bool estimate_is_safe(const HeadEstimate& estimate, float max_kl) {
-  return estimate.kl <= kMaxExpectedBudgets * max_kl && estimate.margin >= kMinLead * estimate.deviation;
+bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits) {
+  if (limits.margin != 0 && !(estimate.margin >= limits.margin)) return false;
+  if (limits.max_kl == 0) return true;
+  return estimate.kl <= kMaxExpectedBudgets * limits.max_kl && estimate.margin >= kMinLead * estimate.deviation;
+}
+
+uint32_t wider_rows(uint32_t rows, uint32_t vocabulary) {
+  const uint64_t wider = uint64_t{rows} * kWiderRows;
+  return 2 * wider < vocabulary ? static_cast<uint32_t>(wider) : 0;
 }
 
 Selection select_rows(std::span<const float> logits, uint32_t wanted) {
@@ -255,45 +262,74 @@ Selection select_rows(std::span<const float> logits, uint32_t wanted) {
   return {highest - static_cast<float>(bucket + 1) / kBucketsPerNat, highest, mass * static_cast<double>(step)};
 }
 
-HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, bool measures, PrunedHead* head,
-                           Workspace* workspace) {
-  const uint32_t vocabulary = model.config.vocabulary;
-  float* logits = workspace->logits.data();
-  float lowest = 0;  // lowest coarse logit that is selected
-  double other_mass = 0;
-  CoarseErrors measured;
-  parallel([&](const Worker& worker) {
-    HeadThread& scratch = head->threads[worker.index];
-    const Activations& state = quantize_state(worker, model, output, workspace);
-    const float offset = score_coarsely(worker, state, head, workspace->logits);
-    worker.barrier();
-    const Selection selection = select_rows(workspace->logits.first(vocabulary), rows);
-    CoarseErrors errors{head->tail_shift, 0};
-    if (measures) errors = measure_errors(model.head.weight, state, offset, workspace->logits, &scratch);
-    if (worker.index == 0) {
-      lowest = selection.threshold + offset;
-      other_mass = selection.other_mass;
-      measured = errors;
+namespace {
+
+// A pruned step in progress.
+struct PrunedStep {
+  float offset;  // the centre's share of every logit
+  CoarseErrors errors;
+  Selection selection;  // thresholds are of coarse logits without offset and shift
+  Selection wider;      // what wider_rows() would select; unused without them
+};
+
+// Scores the rows of this thread's slice whose value in `logits` is at least `threshold` exactly, adds `shift` to the
+// other values, and sets the masses of the scored rows.
+void score_selected(const Worker& worker, const Panel& weights, const Activations& state, float threshold, float shift,
+                    float highest, PrunedHead* head, float* logits) {
+  HeadThread& scratch = head->threads[worker.index];
+  worker.for_each_slice(weights.rows, kHeadTile, [&](Range slice) {
+    for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
+      const uint32_t count = std::min(kHeadTile, slice.end - first);
+      const uint32_t selected = kernels().select_above(logits + first, count, threshold, shift, scratch.rows.data());
+      score_exactly(weights, first, state, scratch.rows.first(selected), &scratch, logits);
+      head->masses[first / kHeadTile] = kernels().sum_exp(scratch.scores.data(), selected, highest);
     }
-    worker.barrier();  // every thread has sampled the logits before any is overwritten
-    worker.for_each_slice(vocabulary, kHeadTile, [&](Range slice) {
-      for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
-        const uint32_t count = std::min(kHeadTile, slice.end - first);
-        const uint32_t selected = kernels().select_above(logits + first, count, selection.threshold,
-                                                         offset + errors.shift, scratch.rows.data());
-        score_exactly(model.head.weight, first, state, scratch.rows.first(selected), &scratch, logits);
-        head->masses[first / kHeadTile] =
-            measures ? kernels().sum_exp(scratch.scores.data(), selected, selection.highest + offset) : 0;
-      }
-    });
   });
-  HeadEstimate estimate{logits[kernels().argmax(logits, vocabulary)] - lowest, measured.deviation, 0};
-  if (!measures) return estimate;
+}
+
+HeadEstimate estimate_of(const PrunedStep& step, const Selection& selection, const PrunedHead& head,
+                         std::span<const float> logits) {
+  const float best = logits[kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))];
   double mass = 0;  // summed in one order, on any number of threads
-  for (const double each : head->masses) mass += each;
-  other_mass *= std::exp(static_cast<double>(measured.shift));
-  estimate.kl = expected_kl(mass, other_mass, measured.deviation);
-  return estimate;
+  for (const double each : head.masses) mass += each;
+  const double other_mass = selection.other_mass * std::exp(static_cast<double>(step.errors.shift));
+  // The masses are relative to the highest coarse logit of the sample.
+  return {best - (selection.threshold + step.offset), step.errors.deviation,
+          expected_kl(mass, other_mass, step.errors.deviation)};
+}
+
+}  // namespace
+
+HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
+                           PrunedHead* head, Workspace* workspace) {
+  const std::span<float> logits = workspace->logits.first(model.config.vocabulary);
+  const Panel& weights = model.head.weight;
+  const uint32_t wider = limits == nullptr ? 0 : wider_rows(rows, model.config.vocabulary);
+  PrunedStep step{};
+  parallel([&](const Worker& worker) {
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    PrunedStep own{};
+    own.offset = score_coarsely(worker, state, head, workspace->logits);
+    worker.barrier();
+    own.selection = select_rows(logits, rows);
+    if (wider != 0) own.wider = select_rows(logits, wider);
+    own.errors = {head->tail_shift, 0};
+    if (limits != nullptr)
+      own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
+    if (worker.index == 0) step = own;
+    worker.barrier();  // every thread has sampled the logits before any is overwritten
+    score_selected(worker, weights, state, own.selection.threshold, own.offset + own.errors.shift,
+                   own.selection.highest + own.offset, head, logits.data());
+  });
+  HeadEstimate estimate = estimate_of(step, step.selection, *head, logits);
+  if (limits == nullptr) return {estimate.margin, 0, 0};
+  if (wider == 0 || is_within_limits(estimate, *limits)) return estimate;
+  parallel([&](const Worker& worker) {
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    score_selected(worker, weights, state, step.wider.threshold + step.offset + step.errors.shift, 0,
+                   step.wider.highest + step.offset, head, logits.data());
+  });
+  return estimate_of(step, step.wider, *head, logits);
 }
 
 float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {

@@ -44,8 +44,17 @@ struct HeadEstimate {
 // Returns the expected divergence. The masses are those of the rows that are scored exactly, and of the others with
 // their shift. If errors are normally distributed, it is the others' share times half the variance of the errors.
 float expected_kl(double selected_mass, double other_mass, float deviation);
-// Whether a step is likely to stay within the budget `max_kl` (nats) and to have the dense step's best token.
-bool estimate_is_safe(const HeadEstimate& estimate, float max_kl);
+// Limits of a step: the least HeadEstimate::margin, and the budget for its divergence, both in nats; 0: none.
+struct HeadLimits {
+  float margin = 0;
+  float max_kl = 0;
+};
+// Whether a step has the margin, and is likely to stay within the budget and to have the dense step's best token.
+bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits);
+// A step that is not within its limits scores this many times as many rows before it is dense.
+inline constexpr uint32_t kWiderRows = 4;
+// Returns this larger number, or 0 if a dense step takes less.
+uint32_t wider_rows(uint32_t rows, uint32_t vocabulary);
 
 struct PrunedHead {
   uint32_t rank = 0;         // 0: the head is too small to prune
@@ -89,10 +98,11 @@ struct Selection {
 Selection select_rows(std::span<const float> logits, uint32_t wanted);
 
 // Computes the logits for one output of the last forward pass: exact for about `rows` rows, those with the highest
-// coarse logits, and coarse for the rest. With `measures`, the errors of this step are measured; without, the estimate
-// has only a margin, and the head may lack the rows that are measured.
-HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, bool measures, PrunedHead* head,
-                           Workspace* workspace);
+// coarse logits, and coarse for the rest. With limits, the errors of this step are measured, and if it is not within
+// the limits, wider_rows() are scored. Without (null), the estimate has only a margin, and the head may lack the rows
+// that are measured.
+HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
+                           PrunedHead* head, Workspace* workspace);
 // Finds the rows that pruned_logits would score exactly, without scoring them. Returns a threshold: they are the rows
 // whose value in workspace->logits is at least that.
 float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace);

@@ -42,12 +42,12 @@ bool has_selected(Session* s, uint32_t output, uint32_t rows) {
 
 }  // namespace
 
-HeadEstimate score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows) {
+HeadEstimate score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows,
+                             const HeadLimits* limits) {
   PrunedHead& head = session->memory.pruning.head;
   const uint64_t before = rows_scored(head);
-  const bool measures = is_complete(*session);  // until then, rows that are measured may be missing
   const HeadEstimate estimate =
-      pruned_logits(model_of(*session), output, rows, measures, &head, &session->memory.workspace);
+      pruned_logits(model_of(*session), output, rows, limits, &head, &session->memory.workspace);
   sequence->pruning.exact_rows += rows_scored(head) - before;
   return estimate;
 }
@@ -60,7 +60,7 @@ bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32
   const uint32_t few = std::min(rows, config_of(*session).vocabulary / kGreedyDivisor);
   if (!has_selected(session, output, few)) return false;
   const float min_margin = std::max(kGreedyMargin, session->pruning.options.margin);
-  *scored = score_head_rows(session, sequence, output, few).margin >= min_margin;
+  *scored = score_head_rows(session, sequence, output, few, nullptr).margin >= min_margin;
   return *scored || has_selected(session, output, rows);
 }
 

@@ -63,8 +63,9 @@ void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output)
 
 // --- eager loading (eager_head.cpp) ---
 
-// Computes pruned logits with `rows` exact rows of the output head.
-HeadEstimate score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows);
+// Computes pruned logits with `rows` exact rows of the output head; limits as for pruned_logits().
+HeadEstimate score_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows,
+                             const HeadLimits* limits);
 // Whether the rows of the output head that a pruned step needs are in place; otherwise loader->missing lists them.
 // *scored: a few rows have decided the step, and its logits are in the workspace.
 bool has_head_rows(Session* session, Sequence* sequence, uint32_t output, uint32_t rows, bool* scored);

@@ -29,10 +29,10 @@ bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) 
     --p.backoff;
     return false;
   }
-  const PruneOptions& o = s->pruning.options;
-  const HeadEstimate estimate = score_head_rows(s, q, output, rows);
-  const bool has_margin = estimate.margin >= o.margin || o.margin == 0;
-  if (has_margin && (o.max_kl == 0 || estimate_is_safe(estimate, o.max_kl))) {
+  const HeadLimits limits{s->pruning.options.margin, s->pruning.options.max_kl};
+  const bool measures = is_complete(*s);  // until then, rows that are measured may be missing
+  const HeadEstimate estimate = score_head_rows(s, q, output, rows, measures ? &limits : nullptr);
+  if (is_within_limits(estimate, measures ? limits : HeadLimits{limits.margin, 0})) {
     p.thin_streak = 0;
     return true;
   }

@@ -70,10 +70,22 @@ TEST_CASE("a step is safe if its tail is light and its lead is wide compared wit
   CHECK(expected_kl(1, 0, 2) == 0);
   CHECK(expected_kl(3, 1, 2) == doctest::Approx(0.5));
   CHECK(expected_kl(0, 0, 2) == HUGE_VALF);
-  CHECK(estimate_is_safe({12, 1, 0.01f}, 0.02f));
-  CHECK_FALSE(estimate_is_safe({12, 1, 0.1f}, 0.02f));
-  CHECK_FALSE(estimate_is_safe({12, 4, 0.01f}, 0.02f));
-  CHECK_FALSE(estimate_is_safe({HUGE_VALF, HUGE_VALF, HUGE_VALF}, 0.02f));
+  const HeadLimits limits{8, 0.02f};
+  CHECK(is_within_limits({12, 1, 0.01f}, limits));
+  CHECK_FALSE(is_within_limits({7, 1, 0.01f}, limits));
+  CHECK(is_within_limits({7, 1, 0.01f}, {0, 0.02f}));
+  CHECK_FALSE(is_within_limits({12, 1, 0.1f}, limits));
+  CHECK(is_within_limits({12, 1, 0.1f}, {8, 0}));
+  CHECK_FALSE(is_within_limits({12, 4, 0.01f}, limits));
+  CHECK_FALSE(is_within_limits({HUGE_VALF, HUGE_VALF, HUGE_VALF}, limits));
+}
+
+TEST_CASE("a step is widened as long as that takes less than a dense step") {
+  for (uint32_t i = 0; i < kRowChoices; ++i) {
+    CHECK(wider_rows(kRows / kRowDivisors[i], kRows) == kRows / kRowDivisors[i] * kWiderRows);
+    CHECK(kRowDivisors[i] == kRowDivisors[i + kWiderChoice] * kWiderRows);
+  }
+  CHECK(wider_rows(kRows / 8, kRows) == 0);
 }
 
 TEST_CASE("the cost of a number of rows is the divergence of a step with these rows") {
@@ -84,7 +96,7 @@ TEST_CASE("the cost of a number of rows is the divergence of a step with these r
   uint32_t compared = 0;
   for (uint32_t i = 0; i < kRowChoices; ++i) {
     const HeadCosts::Sums& sums = costs.sums[2][i];  // of the aggressive mode
-    if (sums.dense > 0) continue;
+    if (sums.dense + sums.wider > 0) continue;
     const float threshold = select_rows(made.coarse, kRows / kRowDivisors[i]).threshold;
     std::vector<float> pruned = made.dense;
     for (uint32_t row = 0; row < kRows; ++row) {
