@@ -20,7 +20,7 @@ constexpr uint32_t kQ40Bytes = 18;          // a block of Q4_0
 constexpr float kMaxShift = 4;              // nats
 // Limits of is_within_limits(), measured (docs/epdp.md): a step may be expected to cost this many budgets, since the
 // mean is far below, and its best logit leads the unselected rows by this many deviations.
-constexpr float kMaxExpectedBudgets = 2;
+constexpr float kMaxExpectedBudgets = 1.5f;
 constexpr float kMinLead = 6.5f;
 
 // Quantises x [32] to a block of Q4_0 as ggml does: the value of largest magnitude becomes -8.

@@ -60,6 +60,10 @@ bool pruning_knows_sequence(const Session& session, const Sequence& sequence) {
 void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused) {
   sequence->pruning = {};
   sequence->pruning.prompt_end = prompt;
+  // Steps that only prune the head estimate their own divergence.
+  const uint32_t kv_tokens = session->pruning.options.kv_tokens;
+  const bool only_head = !pruning_observes_prompt(*session) && (kv_tokens == 0 || prompt < kv_tokens);
+  if (only_head) sequence->pruning.guard.until_check = kDriftInterval;
   if (!pruning_observes_prompt(*session)) return;
   prompt_neurons_begin(prompt, reused, &session->memory.pruning.neurons);
   session->pruning.neurons_of = sequence;
