@@ -5,12 +5,15 @@
 #include <cstring>
 
 #include "nn/linear.h"
-#include "prune/drift.h"
 
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kHeldOutStates = 64;
+// One batch of states in kHeldOutInterval is held out. Batches are longer than sentences, so that held-out states are
+// unlike those that are learnt from.
+constexpr uint32_t kHeldOutInterval = 4;
+constexpr uint32_t kHeldOutStates = 256;
+constexpr uint32_t kSampleStates = 64;
 constexpr uint32_t kSampledRows = 4096;  // of the head; more do not improve the result
 constexpr float kMaxShift = 4;           // nats
 
@@ -23,9 +26,11 @@ uint32_t steps_of(const Model& model, const Calibration& calibration, Calibratio
     case Calibration::Stage::kRows: return (sampled_rows(model) + kMaxBatch - 1) / kMaxBatch;
     case Calibration::Stage::kBasis: return kImportanceSteps;
     case Calibration::Stage::kPack: return (model.head.weight.rows + kMaxBatch - 1) / kMaxBatch;
-    case Calibration::Stage::kBias:
+    case Calibration::Stage::kBias: return 1;
+    // One step per state; during the first stage, the expected number.
     case Calibration::Stage::kTail:
-    case Calibration::Stage::kCosts:  // one step per state; during the first stage, the expected number
+      return calibration.stage == Calibration::Stage::kStates ? kSampleStates : calibration.sample_count;
+    case Calibration::Stage::kCosts:
       return calibration.stage == Calibration::Stage::kStates ? kHeldOutStates : calibration.held_out_count;
     case Calibration::Stage::kDone: break;
   }
@@ -43,30 +48,34 @@ void add_rows(const Model& model, uint32_t step, Calibration* calibration) {
   importance_add_rows(rows.data(), hidden, count, &calibration->importance);
 }
 
-// Loads a held-out state into the workspace as output 0 of a forward pass, and computes its dense logits.
-std::span<const float> dense_logits(const Model& model, uint32_t state, Workspace* workspace,
+// Loads a state [hidden] into the workspace as output 0 of a forward pass, and computes its dense logits.
+std::span<const float> dense_logits(const Model& model, const float* state, Workspace* workspace,
                                     Calibration* calibration) {
-  const uint32_t hidden = model.config.hidden;
-  std::copy_n(calibration->held_out.data() + static_cast<size_t>(state) * hidden, hidden, workspace->x.data());
+  std::copy_n(state, model.config.hidden, workspace->x.data());
   model_logits(model, 0, workspace);
   const std::span<const float> logits = workspace->logits.first(model.config.vocabulary);
   std::copy(logits.begin(), logits.end(), calibration->dense.begin());
   return calibration->dense.span();
 }
 
-// Sums the errors of the coarse logits. Their mean, the error that most states share, becomes the bias.
-void measure_bias(const Model& model, uint32_t state, Workspace* workspace, PrunedHead* head,
-                  Calibration* calibration) {
-  const std::span<const float> dense = dense_logits(model, state, workspace, calibration);
-  coarse_logits(model, 0, head, workspace);
-  for (size_t i = 0; i < dense.size(); ++i) calibration->bias_sums[i] += dense[i] - workspace->logits[i];
+std::span<const float> dense_logits(const Model& model, const Buffer<float>& states, uint32_t index,
+                                    Workspace* workspace, Calibration* calibration) {
+  const float* state = states.data() + static_cast<size_t>(index) * model.config.hidden;
+  return dense_logits(model, state, workspace, calibration);
 }
 
-void end_bias(const Calibration& calibration, PrunedHead* head) {
-  const float states = static_cast<float>(calibration.held_out_count);
-  for (size_t i = 0; i < calibration.bias_sums.size(); ++i) {
-    const float mean = calibration.bias_sums[i] / states;
-    head->bias[i] = std::isfinite(mean) ? mean : 0;
+// The bias of a row is the mean error of its coarse logit. Logits are linear in the state, so that is the error for the
+// mean state.
+void set_bias(const Model& model, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
+  const uint32_t hidden = model.config.hidden;
+  const double states = static_cast<double>(std::max<uint64_t>(1, calibration->learnt));
+  float* mean = calibration->packer.rows.data();
+  for (uint32_t i = 0; i < hidden; ++i) mean[i] = static_cast<float>(calibration->mean[i] / states);
+  const std::span<const float> dense = dense_logits(model, mean, workspace, calibration);
+  coarse_logits(model, 0, head, workspace);
+  for (size_t i = 0; i < dense.size(); ++i) {
+    const float error = dense[i] - workspace->logits[i];
+    head->bias[i] = std::isfinite(error) ? error : 0;
   }
 }
 
@@ -74,10 +83,10 @@ void end_bias(const Calibration& calibration, PrunedHead* head) {
 void measure_tail(const Model& model, uint32_t state, Workspace* workspace, PrunedHead* head,
                   Calibration* calibration) {
   const uint32_t vocabulary = model.config.vocabulary;
-  const std::span<const float> dense = dense_logits(model, state, workspace, calibration);
+  const std::span<const float> dense = dense_logits(model, calibration->sample, state, workspace, calibration);
   const std::span<const float> logits = workspace->logits.first(vocabulary);
   coarse_logits(model, 0, head, workspace);
-  const float threshold = selection_threshold(logits, prune_options(PruneMode::kBalanced, model.config).head_rows);
+  const float threshold = select_rows(logits, prune_options(PruneMode::kBalanced, model.config).head_rows).threshold;
   const float highest = dense[kernels().argmax(dense.data(), vocabulary)];
   const double total = kernels().sum_exp(dense.data(), vocabulary, highest);
   double exact = 0, coarse = 0;
@@ -98,34 +107,13 @@ void end_tail(const Calibration& calibration, PrunedHead* head) {
   head->tail_shift = std::clamp(shift, -kMaxShift, kMaxShift);
 }
 
-constexpr PruneMode kMeasuredModes[kMeasuredCosts] = {PruneMode::kExact, PruneMode::kBalanced, PruneMode::kAggressive};
-
-// Measures how much each mode changes the logits of a state.
+// Measures what each mode costs for a held-out state, by its number of exact rows.
 void measure_costs(const Model& model, uint32_t state, Workspace* workspace, PrunedHead* head,
                    Calibration* calibration) {
-  const uint32_t vocabulary = model.config.vocabulary;
-  const std::span<const float> dense = dense_logits(model, state, workspace, calibration);
-  const std::span<const float> logits = workspace->logits.first(vocabulary);
-  for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
-    const PruneOptions options = prune_options(kMeasuredModes[i], model.config);
-    if (pruned_logits(model, 0, options.head_rows, head, workspace) < options.margin) {
-      ++calibration->same_top[i];  // below the margin a step scores all rows
-      continue;
-    }
-    const double kl = kl_divergence(dense, logits);
-    calibration->kl[i] += std::isfinite(kl) ? kl : 0;
-    const auto top = [&](std::span<const float> x) { return kernels().argmax(x.data(), vocabulary); };
-    calibration->same_top[i] += top(dense) == top(logits) ? 1 : 0;
-  }
-}
-
-void end_costs(const Model& model, Calibration* calibration) {
-  const double states = std::max(1u, calibration->held_out_count);
-  for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
-    calibration->result.costs[i] = {prune_options(kMeasuredModes[i], model.config).head_rows,
-                                    static_cast<float>(calibration->kl[i] / states),
-                                    static_cast<float>(calibration->same_top[i] / states)};
-  }
+  const std::span<const float> dense = dense_logits(model, calibration->held_out, state, workspace, calibration);
+  coarse_logits(model, 0, head, workspace);
+  const uint32_t group = state * kCostGroups / calibration->held_out_count;
+  head_costs_add(model.config, dense, workspace->logits.first(dense.size()), group, &calibration->costs);
 }
 
 void run_step(const Model& model, Workspace* workspace, PrunedHead* head, Calibration* calibration) {
@@ -134,7 +122,7 @@ void run_step(const Model& model, Workspace* workspace, PrunedHead* head, Calibr
     case Calibration::Stage::kRows: return add_rows(model, step, calibration);
     case Calibration::Stage::kBasis: return importance_step(&calibration->importance);
     case Calibration::Stage::kPack: return pruned_head_pack(model, head, &calibration->packer);
-    case Calibration::Stage::kBias: return measure_bias(model, step, workspace, head, calibration);
+    case Calibration::Stage::kBias: return set_bias(model, workspace, head, calibration);
     case Calibration::Stage::kTail: return measure_tail(model, step, workspace, head, calibration);
     case Calibration::Stage::kCosts: return measure_costs(model, step, workspace, head, calibration);
     case Calibration::Stage::kStates:
@@ -152,10 +140,10 @@ Status end_stage(const Model& model, PrunedHead* head, Calibration* calibration)
     c.importance = {};
     return pruned_head_begin(model, c.directions, head, &c.packer);
   }
-  if (c.held_out_count == 0) return {};
-  if (c.stage == Calibration::Stage::kBias) end_bias(c, head);
   if (c.stage == Calibration::Stage::kTail) end_tail(c, head);
-  if (c.stage == Calibration::Stage::kCosts) end_costs(model, calibration);
+  for (uint32_t mode = 0; c.stage == Calibration::Stage::kCosts && mode < kMeasuredCosts; ++mode) {
+    c.result.costs[mode] = head_costs_choose(model.config, c.costs, mode);
+  }
   return {};
 }
 
@@ -166,19 +154,18 @@ Status calibration_begin(const Model& model, PrunedHead* head, Calibration* cali
   head->packed = false;
   head->tail_shift = 0;
   c.stage = Calibration::Stage::kStates;
-  c.held_out_count = c.steps_done = 0;
-  c.seen = 0;
-  c.bias_sums.clear();
+  c.sample_count = c.held_out_count = c.batches = c.steps_done = 0;
+  c.learnt = c.not_learnt = 0;
   c.exact_mass = c.coarse_mass = 0;
-  std::fill(std::begin(c.kl), std::end(c.kl), 0.0);
-  std::fill(std::begin(c.same_top), std::end(c.same_top), 0u);
+  c.costs = {};
   const size_t hidden = model.config.hidden;
   CAMELGPT_TRY(importance_begin(model.config.hidden, head->rank, &c.importance));
-  if (!c.held_out.resize(kHeldOutStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) ||
-      !c.dense.resize(model.config.vocabulary) || !c.bias_sums.resize(model.config.vocabulary)) {
-    return out_of_memory("calibrating", (kHeldOutStates + kMaxBatch) * hidden * sizeof(float));
+  if (!c.mean.resize(hidden) || !c.sample.resize(kSampleStates * hidden) ||
+      !c.held_out.resize(kHeldOutStates * hidden) || !c.packer.rows.resize(kMaxBatch * hidden) ||
+      !c.dense.resize(model.config.vocabulary)) {
+    return out_of_memory("calibrating", (kSampleStates + kHeldOutStates + kMaxBatch) * hidden * sizeof(float));
   }
-  std::fill(c.bias_sums.begin(), c.bias_sums.end(), 0.0f);
+  std::fill(c.mean.begin(), c.mean.end(), 0.0);
   return {};
 }
 
@@ -186,18 +173,30 @@ void calibration_add(const Model& model, const Workspace& workspace, uint32_t co
                      Calibration* calibration) {
   Calibration& c = *calibration;
   const size_t hidden = model.config.hidden, stride = padded_rows(model.config.hidden);
-  const uint64_t interval = std::max(2u, total / kHeldOutStates);
-  uint32_t first = 0;  // of a run of states between two held-out ones
-  for (uint32_t t = 0; t <= count; ++t) {
-    const bool hold_out = t < count && (c.seen + t) % interval == 0 && c.held_out_count < kHeldOutStates;
-    if (!hold_out && t < count) continue;
-    importance_add_states(workspace.x.data() + first * stride, stride, t - first, &c.importance);
-    first = t + 1;
-    if (hold_out) {
-      std::copy_n(workspace.x.data() + t * stride, hidden, c.held_out.data() + c.held_out_count++ * hidden);
+  const float* x = workspace.x.data();
+  // Keeps evenly spaced states, `limit` of `expected`.
+  const auto keep = [&](uint64_t seen, uint64_t expected, uint32_t limit, uint32_t* kept, Buffer<float>* states) {
+    const uint64_t interval = std::max<uint64_t>(1, expected / limit);
+    for (uint32_t t = 0; t < count && *kept < limit; ++t) {
+      if ((seen + t) % interval == interval - 1) {
+        std::copy_n(x + t * stride, hidden, states->data() + static_cast<size_t>((*kept)++) * hidden);
+      }
     }
+  };
+  const uint64_t held_out = total / kHeldOutInterval;
+  // Another batch of each interval, so that held-out states are from all positions of a context.
+  const uint32_t batch = c.batches++;
+  if ((batch + batch / kHeldOutInterval) % kHeldOutInterval == kHeldOutInterval - 1) {
+    keep(c.not_learnt, held_out, kHeldOutStates, &c.held_out_count, &c.held_out);
+    c.not_learnt += count;
+    return;
   }
-  c.seen += count;
+  keep(c.learnt, total - held_out, kSampleStates, &c.sample_count, &c.sample);
+  importance_add_states(x, stride, count, &c.importance);
+  for (uint32_t t = 0; t < count; ++t) {
+    for (size_t i = 0; i < hidden; ++i) c.mean[i] += static_cast<double>(x[t * stride + i]);
+  }
+  c.learnt += count;
 }
 
 void calibration_states_end(Calibration* calibration) {
@@ -226,8 +225,9 @@ Status calibration_step(const Model& model, Workspace* workspace, PrunedHead* he
   head->packed = true;
   c.directions = {};
   c.held_out.release();
+  c.sample.release();
+  c.mean.release();
   c.dense.release();
-  c.bias_sums.release();
   c.packer = {};
   return {};
 }

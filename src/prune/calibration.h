@@ -3,6 +3,7 @@
 // It runs in short steps, so that an engine can answer between them.
 #pragma once
 
+#include "prune/costs.h"
 #include "prune/sidecar.h"
 
 namespace camelgpt {
@@ -13,15 +14,16 @@ struct Calibration {
   HeadImportance importance;
   HeadDirections directions;  // result of `importance`
   HeadPacker packer;
-  Buffer<float> held_out;  // [kHeldOutStates, hidden] states excluded from `importance`: they measure the errors
-  uint32_t held_out_count = 0;
-  uint64_t seen = 0;                       // states so far
+  Buffer<double> mean;     // [hidden] sum of the states that were learnt from
+  Buffer<float> sample;    // [kSampleStates, hidden] some of these states: they set the constants of packing
+  Buffer<float> held_out;  // [kHeldOutStates, hidden] states that nothing is learnt from: they measure the costs
+  uint32_t sample_count = 0, held_out_count = 0;
+  uint64_t learnt = 0, not_learnt = 0;     // states so far
+  uint32_t batches = 0;                    // of states so far
   uint32_t steps_done = 0;                 // of this stage
   Buffer<float> dense;                     // [vocabulary] dense logits of one state
-  Buffer<float> bias_sums;                 // [vocabulary] dense minus coarse logits, summed over the held-out states
-  double exact_mass = 0, coarse_mass = 0;  // softmax mass of the rows that are not selected, summed over these states
-  double kl[kMeasuredCosts] = {};          // nats, summed over these states
-  uint32_t same_top[kMeasuredCosts] = {};  // number of these states whose most probable token is the dense model's
+  double exact_mass = 0, coarse_mass = 0;  // softmax mass of the rows that are not selected, summed over the sample
+  HeadCosts costs;
   Sidecar result;
 };
 

@@ -14,6 +14,11 @@ constexpr double kNewestWeight = 0.125;  // in the moving average
 constexpr double kMaxObserved = 2.5;
 constexpr uint32_t kMaxWidened = 8;
 
+void check_soon(DriftGuard* guard) {
+  guard->until_check = kDriftSoon;
+  guard->interval = kDriftInterval;
+}
+
 }  // namespace
 
 bool drift_check_due(DriftGuard* guard) {
@@ -21,7 +26,8 @@ bool drift_check_due(DriftGuard* guard) {
     --guard->until_check;
     return false;
   }
-  guard->until_check = kDriftInterval;
+  guard->until_check = guard->interval;
+  guard->interval = std::min(2 * guard->interval, kMaxDriftInterval);
   return true;
 }
 
@@ -36,13 +42,13 @@ void drift_observe(const PruneOptions& options, double kl, bool attention_pruned
   guard->mean_kl += (observed - guard->mean_kl) * kNewestWeight;
   ++guard->checks;
   if (guard->mean_kl <= budget) {
-    if (observed > budget) guard->until_check = kDriftSoon;
+    if (observed > budget) check_soon(guard);
     return;
   }
   ++guard->events;
   guard->widened = std::min(guard->widened + 1, kMaxWidened);
   guard->mean_kl = budget / 2;  // earlier checks say nothing about the new settings
-  guard->until_check = kDriftSoon;
+  check_soon(guard);
 }
 
 uint32_t drift_head_rows(const PruneOptions& options, const DriftGuard& guard, uint32_t vocabulary) {

@@ -8,12 +8,15 @@
 
 namespace camelgpt {
 
-inline constexpr uint32_t kDriftInterval = 64;  // steps between two checks
-inline constexpr uint32_t kDriftSoon = 8;       // steps until the first check, or after one above the budget
+inline constexpr uint32_t kDriftInterval = 64;  // steps between the first two checks
+// The interval doubles after each check within the budget, up to this, since every step estimates its own divergence.
+inline constexpr uint32_t kMaxDriftInterval = 256;
+inline constexpr uint32_t kDriftSoon = 8;  // steps until the first check, or after one above the budget
 
 struct DriftGuard {
-  uint32_t until_check = kDriftSoon;  // steps
-  uint32_t widened = 0;               // times that head_rows and kv_tokens were doubled; above 0, all neurons run
+  uint32_t until_check = kDriftSoon;   // steps
+  uint32_t interval = kDriftInterval;  // steps to the check after the next one
+  uint32_t widened = 0;                // times that head_rows and kv_tokens were doubled; above 0, all neurons run
   double mean_kl = 0;  // nats: moving average that starts at half of the budget; without a budget, the plain mean
   uint64_t checks = 0;
   uint64_t events = 0;  // checks that raised `widened`, because mean_kl exceeded the budget

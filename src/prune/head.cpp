@@ -17,6 +17,11 @@ constexpr uint32_t kBuckets = 512;  // cover 32 nats below the highest logit
 constexpr uint32_t kMinRank = 64, kMaxRank = 256;
 constexpr uint64_t kMinParameterRatio = 7;  // the model has at least this many times the numbers of the coarse head
 constexpr uint32_t kQ40Bytes = 18;          // a block of Q4_0
+constexpr float kMaxShift = 4;              // nats
+// Limits of is_within_limits(), measured (docs/epdp.md): a step may be expected to cost this many budgets, since the
+// mean is far below, and its best logit leads the unselected rows by this many deviations.
+constexpr float kMaxExpectedBudgets = 1.5f;
+constexpr float kMinLead = 6.5f;
 
 // Quantises x [32] to a block of Q4_0 as ggml does: the value of largest magnitude becomes -8.
 void quantise_block(const float* x, uint8_t* block) {
@@ -65,14 +70,15 @@ float score_all_coarsely(const Model& model, uint32_t output, PrunedHead* head, 
   return offset;
 }
 
-// Computes the logits of `rows`, which are ascending and relative to `first`. Overwrites `rows`.
+// Computes the logits of `rows`, which are ascending and relative to `first`, into scratch->scores. Overwrites `rows`.
+// Heads in groups also get the logits of the rows beside them, in `logits`.
 void score_exactly(const Panel& weights, uint32_t first, const Activations& state, std::span<uint32_t> rows,
                    HeadThread* scratch, float* logits) {
   if (weights.order == PanelOrder::kGroups) {  // the kernel scores whole groups of rows
     for (size_t i = 0; i < rows.size();) {
       const uint32_t group = rows[i] / kPanelRows * kPanelRows;
       linear_rows(weights, first + group, kPanelRows, state, logits + first + group, kPanelRows);
-      while (i < rows.size() && rows[i] < group + kPanelRows) ++i;
+      for (; i < rows.size() && rows[i] < group + kPanelRows; ++i) scratch->scores[i] = logits[first + rows[i]];
       scratch->scored += kPanelRows;
     }
     return;
@@ -81,6 +87,24 @@ void score_exactly(const Panel& weights, uint32_t first, const Activations& stat
   kernels().rows[static_cast<int>(weights.kind)](weights, rows, state, scratch->scores.data());
   for (size_t i = 0; i < rows.size(); ++i) logits[rows[i]] = scratch->scores[i];
   scratch->scored += rows.size();
+}
+
+// Measures the errors of a step's coarse logits, which lack `offset`.
+CoarseErrors measure_errors(const Panel& weights, const Activations& state, float offset, std::span<const float> logits,
+                            HeadThread* scratch) {
+  const std::span<uint32_t> rows = scratch->rows.first(kErrorRows);
+  float* scores = scratch->scores.data();
+  error_rows(weights.rows, rows.data());
+  if (weights.order == PanelOrder::kGroups) {
+    for (uint32_t i = 0; i < kErrorRows; i += kPanelRows) {
+      linear_rows(weights, rows[i], kPanelRows, state, scores + i, kPanelRows);
+    }
+  } else {
+    kernels().rows[static_cast<int>(weights.kind)](weights, rows, state, scores);
+  }
+  float errors[kErrorRows];
+  for (uint32_t i = 0; i < kErrorRows; ++i) errors[i] = scores[i] - (logits[rows[i]] + offset);
+  return coarse_errors(errors);
 }
 
 }  // namespace
@@ -108,6 +132,7 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
   head->rotation = panel_reserve(PanelKind::kFloat, head->rank + 1, config.hidden, arena);
   head->coarse = panel_reserve(PanelKind::kNibble, config.vocabulary, head->rank, arena);
   head->bias = arena->take<float>(padded_rows(config.vocabulary));
+  head->masses = arena->take<double>((config.vocabulary + kHeadTile - 1) / kHeadTile);
   head->threads = arena->take<HeadThread>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
     HeadThread scratch{};
@@ -176,11 +201,50 @@ void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Worksp
   for (float& logit : workspace->logits.first(model.config.vocabulary)) logit += offset;
 }
 
-float selection_threshold(std::span<const float> logits, uint32_t wanted) {
+void error_rows(uint32_t vocabulary, uint32_t* rows) {
+  const uint64_t groups = vocabulary / kPanelRows;
+  for (uint32_t i = 0; i < kErrorRows; ++i) {
+    const uint64_t group = i / kPanelRows * groups / (kErrorRows / kPanelRows);
+    rows[i] = static_cast<uint32_t>(group) * kPanelRows + i % kPanelRows;
+  }
+}
+
+CoarseErrors coarse_errors(std::span<const float> errors) {
+  double sum = 0, squares = 0;
+  for (const float error : errors) {
+    sum += static_cast<double>(error);
+    squares += static_cast<double>(error) * static_cast<double>(error);
+  }
+  const double count = static_cast<double>(errors.size()), mean = sum / count;
+  const double variance = std::max(0.0, squares / count - mean * mean);
+  // The logarithm of the mean of exp(error), if errors are normally distributed.
+  const float shift = static_cast<float>(mean + variance / 2);
+  if (!std::isfinite(shift)) return {0, HUGE_VALF};
+  return {std::clamp(shift, -kMaxShift, kMaxShift), static_cast<float>(std::sqrt(variance))};
+}
+
+float expected_kl(double selected_mass, double other_mass, float deviation) {
+  const double variance = static_cast<double>(deviation) * static_cast<double>(deviation);
+  const double kl = other_mass / (selected_mass + other_mass) * variance / 2;
+  return std::isfinite(kl) ? static_cast<float>(kl) : HUGE_VALF;
+}
+
+bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits) {
+  if (limits.margin != 0 && !(estimate.margin >= limits.margin)) return false;
+  if (limits.max_kl == 0) return true;
+  return estimate.kl <= kMaxExpectedBudgets * limits.max_kl && estimate.margin >= kMinLead * estimate.deviation;
+}
+
+uint32_t wider_rows(uint32_t rows, uint32_t vocabulary) {
+  const uint64_t wider = uint64_t{rows} * kWiderRows;
+  return 2 * wider < vocabulary ? static_cast<uint32_t>(wider) : 0;
+}
+
+Selection select_rows(std::span<const float> logits, uint32_t wanted) {
   const size_t step = std::max<size_t>(1, logits.size() / kSamples);
   float highest = -HUGE_VALF;
   for (size_t i = 0; i < logits.size(); i += step) highest = logits[i] > highest ? logits[i] : highest;
-  if (!(highest > -HUGE_VALF)) return HUGE_VALF;
+  if (!(highest > -HUGE_VALF)) return {HUGE_VALF, 0, 0};
   uint32_t counts[kBuckets] = {};
   for (size_t i = 0; i < logits.size(); i += step) {
     const float distance = (highest - logits[i]) * kBucketsPerNat;
@@ -190,36 +254,87 @@ float selection_threshold(std::span<const float> logits, uint32_t wanted) {
   size_t seen = 0;
   uint32_t bucket = 0;
   while (bucket + 1 < kBuckets && (seen += counts[bucket]) < target) ++bucket;
-  return highest - static_cast<float>(bucket + 1) / kBucketsPerNat;
+  double mass = 0;  // as if all logits of a bucket were in its middle
+  for (uint32_t b = bucket + 1; b < kBuckets; ++b) {
+    if (counts[b] > 0)
+      mass += counts[b] * std::exp(-(static_cast<double>(b) + 0.5) / static_cast<double>(kBucketsPerNat));
+  }
+  return {highest - static_cast<float>(bucket + 1) / kBucketsPerNat, highest, mass * static_cast<double>(step)};
 }
 
-float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {
-  const uint32_t vocabulary = model.config.vocabulary;
-  float* logits = workspace->logits.data();
-  float lowest = 0;  // lowest coarse logit that is selected
-  parallel([&](const Worker& worker) {
-    HeadThread& scratch = head->threads[worker.index];
-    const Activations& state = quantize_state(worker, model, output, workspace);
-    const float offset = score_coarsely(worker, state, head, workspace->logits);
-    worker.barrier();
-    const float threshold = selection_threshold(workspace->logits.first(vocabulary), rows);
-    if (worker.index == 0) lowest = threshold + offset;
-    worker.barrier();  // every thread has sampled the logits before any is overwritten
-    worker.for_each_slice(vocabulary, kHeadTile, [&](Range slice) {
-      for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
-        const uint32_t count = std::min(kHeadTile, slice.end - first);
-        const uint32_t selected =
-            kernels().select_above(logits + first, count, threshold, offset + head->tail_shift, scratch.rows.data());
-        score_exactly(model.head.weight, first, state, scratch.rows.first(selected), &scratch, logits);
-      }
-    });
+namespace {
+
+// A pruned step in progress.
+struct PrunedStep {
+  float offset;  // the centre's share of every logit
+  CoarseErrors errors;
+  Selection selection;  // thresholds are of coarse logits without offset and shift
+  Selection wider;      // what wider_rows() would select; unused without them
+};
+
+// Scores the rows of this thread's slice whose value in `logits` is at least `threshold` exactly, adds `shift` to the
+// other values, and sets the masses of the scored rows.
+void score_selected(const Worker& worker, const Panel& weights, const Activations& state, float threshold, float shift,
+                    float highest, PrunedHead* head, float* logits) {
+  HeadThread& scratch = head->threads[worker.index];
+  worker.for_each_slice(weights.rows, kHeadTile, [&](Range slice) {
+    for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
+      const uint32_t count = std::min(kHeadTile, slice.end - first);
+      const uint32_t selected = kernels().select_above(logits + first, count, threshold, shift, scratch.rows.data());
+      score_exactly(weights, first, state, scratch.rows.first(selected), &scratch, logits);
+      head->masses[first / kHeadTile] = kernels().sum_exp(scratch.scores.data(), selected, highest);
+    }
   });
-  return logits[kernels().argmax(logits, vocabulary)] - lowest;
+}
+
+HeadEstimate estimate_of(const PrunedStep& step, const Selection& selection, const PrunedHead& head,
+                         std::span<const float> logits) {
+  const float best = logits[kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))];
+  double mass = 0;  // summed in one order, on any number of threads
+  for (const double each : head.masses) mass += each;
+  const double other_mass = selection.other_mass * std::exp(static_cast<double>(step.errors.shift));
+  // The masses are relative to the highest coarse logit of the sample.
+  return {best - (selection.threshold + step.offset), step.errors.deviation,
+          expected_kl(mass, other_mass, step.errors.deviation)};
+}
+
+}  // namespace
+
+HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
+                           PrunedHead* head, Workspace* workspace) {
+  const std::span<float> logits = workspace->logits.first(model.config.vocabulary);
+  const Panel& weights = model.head.weight;
+  const uint32_t wider = limits == nullptr ? 0 : wider_rows(rows, model.config.vocabulary);
+  PrunedStep step{};
+  parallel([&](const Worker& worker) {
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    PrunedStep own{};
+    own.offset = score_coarsely(worker, state, head, workspace->logits);
+    worker.barrier();
+    own.selection = select_rows(logits, rows);
+    if (wider != 0) own.wider = select_rows(logits, wider);
+    own.errors = {head->tail_shift, 0};
+    if (limits != nullptr)
+      own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
+    if (worker.index == 0) step = own;
+    worker.barrier();  // every thread has sampled the logits before any is overwritten
+    score_selected(worker, weights, state, own.selection.threshold, own.offset + own.errors.shift,
+                   own.selection.highest + own.offset, head, logits.data());
+  });
+  HeadEstimate estimate = estimate_of(step, step.selection, *head, logits);
+  if (limits == nullptr) return {estimate.margin, 0, 0};
+  if (wider == 0 || is_within_limits(estimate, *limits)) return estimate;
+  parallel([&](const Worker& worker) {
+    const Activations& state = quantize_state(worker, model, output, workspace);
+    score_selected(worker, weights, state, step.wider.threshold + step.offset + step.errors.shift, 0,
+                   step.wider.highest + step.offset, head, logits.data());
+  });
+  return estimate_of(step, step.wider, *head, logits);
 }
 
 float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {
   score_all_coarsely(model, output, head, workspace);
-  return selection_threshold(workspace->logits.first(model.config.vocabulary), rows);
+  return select_rows(workspace->logits.first(model.config.vocabulary), rows).threshold;
 }
 
 }  // namespace camelgpt

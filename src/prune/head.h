@@ -2,8 +2,9 @@
 //
 // Packing makes a coarse copy of the head: its rows minus their mean, in the few directions that carry most of the
 // scores (importance.h), at 4 bits, with a bias per row. A step scores all rows coarsely, selects the highest, and
-// computes their logits with the head itself, bit for bit as in a dense step. The other logits stay coarse; one
-// calibrated constant corrects their total probability mass.
+// computes their logits with the head itself, bit for bit as in a dense step. The other logits stay coarse. A few rows
+// all over the vocabulary are scored both ways: their errors tell by how much the coarse logits of this step understate
+// probability mass, and how far the step is from a dense one.
 #pragma once
 
 #include <span>
@@ -22,13 +23,47 @@ struct alignas(64) HeadThread {
   uint64_t scored;           // rows scored exactly, over all steps
 };
 
+// How well the coarse logits of a step tell the exact ones.
+struct CoarseErrors {
+  float shift = 0;      // nats, added to the coarse logits of rows that are not selected to correct their mass
+  float deviation = 0;  // nats, the standard deviation of the errors; 0: unknown
+};
+inline constexpr uint32_t kErrorRows = 512;  // rows whose errors are measured in every step
+// Fills rows [kErrorRows] with their indices, which ascend: groups of eight, evenly spaced.
+void error_rows(uint32_t vocabulary, uint32_t* rows);
+// Infers the errors of all rows from those of these rows, exact minus coarse logits.
+CoarseErrors coarse_errors(std::span<const float> errors);
+
+// Estimated cost of a pruned step.
+struct HeadEstimate {
+  float margin = 0;     // nats between the best logit and the selection threshold; if it is thin, an unselected row
+                        // could be the best one
+  float deviation = 0;  // CoarseErrors::deviation
+  float kl = 0;         // expected divergence from the dense step, nats; 0: unknown
+};
+// Returns the expected divergence. The masses are those of the rows that are scored exactly, and of the others with
+// their shift. If errors are normally distributed, it is the others' share times half the variance of the errors.
+float expected_kl(double selected_mass, double other_mass, float deviation);
+// Limits of a step: the least HeadEstimate::margin, and the budget for its divergence, both in nats; 0: none.
+struct HeadLimits {
+  float margin = 0;
+  float max_kl = 0;
+};
+// Whether a step has the margin, and is likely to stay within the budget and to have the dense step's best token.
+bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits);
+// A step that is not within its limits scores this many times as many rows before it is dense.
+inline constexpr uint32_t kWiderRows = 4;
+// Returns this larger number, or 0 if a dense step takes less.
+uint32_t wider_rows(uint32_t rows, uint32_t vocabulary);
+
 struct PrunedHead {
-  uint32_t rank = 0;      // 0: the head is too small to prune
-  bool packed = false;    // whether the fields below are filled in
-  Panel rotation;         // [rank + 1, hidden]; the last row is the centre of the head's rows
-  Panel coarse;           // [vocabulary, rank]
-  std::span<float> bias;  // [padded vocabulary] mean of dense minus coarse logits
-  float tail_shift = 0;   // nats, added to the coarse logits of rows that are not scored exactly
+  uint32_t rank = 0;         // 0: the head is too small to prune
+  bool packed = false;       // whether the fields below are filled in
+  Panel rotation;            // [rank + 1, hidden]; the last row is the centre of the head's rows
+  Panel coarse;              // [vocabulary, rank]
+  std::span<float> bias;     // [padded vocabulary] mean of dense minus coarse logits
+  float tail_shift = 0;      // nats, CoarseErrors::shift of steps that cannot measure it
+  std::span<double> masses;  // [tiles of kHeadTile rows] of the selected rows, relative to the highest coarse logit
   std::span<HeadThread> threads;
 };
 
@@ -54,13 +89,20 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer);
 // Computes the coarse logits of all rows, for one output of the last forward pass, into workspace->logits.
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace);
 
-// Returns a threshold that about `wanted` of the logits exceed, estimated from a sample.
-float selection_threshold(std::span<const float> logits, uint32_t wanted);
+// A threshold that about the `wanted` highest logits reach, estimated from a sample.
+struct Selection {
+  float threshold;    // infinity if no logit is finite
+  float highest;      // logit of the sample
+  double other_mass;  // sum of exp(logit - highest) over the logits below the threshold
+};
+Selection select_rows(std::span<const float> logits, uint32_t wanted);
 
 // Computes the logits for one output of the last forward pass: exact for about `rows` rows, those with the highest
-// coarse logits, and coarse for the rest. Returns the margin in nats between the best logit and the selection
-// threshold. If it is thin, an unselected row could be the best one.
-float pruned_logits(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace);
+// coarse logits, and coarse for the rest. With limits, the errors of this step are measured, and if it is not within
+// the limits, wider_rows() are scored. Without (null), the estimate has only a margin, and the head may lack the rows
+// that are measured.
+HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
+                           PrunedHead* head, Workspace* workspace);
 // Finds the rows that pruned_logits would score exactly, without scoring them. Returns a threshold: they are the rows
 // whose value in workspace->logits is at least that.
 float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace);

@@ -8,7 +8,8 @@ constexpr Field kPruneOptionsFields[] = {
     CAMELGPT_FIELD(PruneOptions, head_rows, range(0, kAnyCount),
                    "Rows of the output head that a step scores exactly; 0: all."),
     CAMELGPT_FIELD(PruneOptions, margin, range(0, 100),
-                   "Score all rows if the best logit leads the unselected rows by less than this, in nats; 0: never."),
+                   "Score more rows, or all, if the best logit leads the unselected rows by less than this, in nats; "
+                   "0: never."),
     CAMELGPT_FIELD(PruneOptions, kv_tokens, range(0, kAnyCount),
                    "Positions of the context that attention reads for a token, in pages of 32; 0: all."),
     CAMELGPT_FIELD(PruneOptions, ffn, above(0, 1).or_unset(),

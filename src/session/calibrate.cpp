@@ -6,7 +6,8 @@
 namespace camelgpt {
 namespace {
 
-constexpr uint32_t kWindow = 512;        // tokens of the calibration text that share a context
+constexpr uint32_t kWindow = 128;        // tokens of the calibration text that share a context
+constexpr uint32_t kMaxWindows = 32;     // of a longer text, evenly spaced windows are evaluated
 constexpr uint32_t kStepsPerBatch = 64;  // evaluating a batch takes about as long as this many steps of the analysis
 
 Status no_memory_reserved() {
@@ -33,28 +34,55 @@ Status expect_calibratable(const Session& s) {
   return expect_prunable_head(s);
 }
 
-// In a mode, skips the neurons that the model was trained to do without, if memory was reserved for the others.
-void take_trained_ffn(Session* s) {
-  const float ffn = s->pruning.calibration.result.ffn;
-  const uint32_t kept = kept_neurons(config_of(*s), ffn);
-  const bool applies = s->pruning.by_mode && kept != 0 && kept == s->memory.pruning.neurons.kept;
-  s->pruning.options.ffn = applies ? ffn : 0;
+// In a mode, scores as many rows of the head as the calibration found to keep its promise, and skips the neurons that
+// the model was trained to do without, if memory was reserved for the others.
+void take_calibration(Session* s) {
+  Pruning& p = s->pruning;
+  if (p.mode == PruneMode::kCustom) return;
+  const Sidecar& result = p.calibration.result;
+  const uint32_t kept = kept_neurons(config_of(*s), result.ffn);
+  const bool applies = p.mode != PruneMode::kOff && kept != 0 && kept == s->memory.pruning.neurons.kept;
+  p.options.ffn = applies ? result.ffn : 0;
+  for (uint32_t i = 0; i < kMeasuredCosts; ++i) {
+    if (p.mode == kMeasuredModes[i] && result.costs[i].head_rows != 0) p.options.head_rows = result.costs[i].head_rows;
+  }
 }
 
-// Evaluates the next tokens of the calibration text and adds their hidden states.
+uint32_t window_length(const Session& s) { return std::min(kWindow, s.sequences[0].cache.context); }
+
+// Copies the windows of the text that are evaluated. Each begins with the model's BOS token if the text does, since
+// states without it are unlike those of any prompt.
+Status sample_windows(std::span<const int32_t> tokens, bool has_bos, uint32_t window, Buffer<int32_t>* sampled) {
+  const std::span<const int32_t> text = tokens.subspan(has_bos ? 1 : 0);
+  const size_t length = window - (has_bos ? 1 : 0);
+  const size_t windows = std::min<size_t>(kMaxWindows, (text.size() + length - 1) / length);
+  const bool is_sampled = windows * length < text.size();
+  for (size_t i = 0; i < windows; ++i) {
+    const size_t begin = is_sampled ? i * (text.size() - length) / (windows - 1) : i * length;
+    const std::span<const int32_t> part = text.subspan(begin, std::min(length, text.size() - begin));
+    if ((has_bos && !sampled->append(tokens.data(), 1)) || !sampled->append(part.data(), part.size())) {
+      return out_of_memory("the text to calibrate with", windows * window * sizeof(int32_t));
+    }
+  }
+  return {};
+}
+
+// Evaluates the next tokens of the calibration text and adds their hidden states. After an interruption, the window's
+// earlier tokens are evaluated again first.
 void learn(Session* s, Sequence* q) {
   Pruning& p = s->pruning;
-  const uint32_t window = std::min(kWindow, q->cache.context);
-  if (p.window_length >= window) p.window_length = 0;
-  if (p.window_length == 0) q->cache.length = 0;
-  const uint32_t total = static_cast<uint32_t>(p.text.size());
-  const uint32_t count = std::min({kMaxBatch, window - p.window_length, total - p.text_next});
-  const std::span<int32_t> tokens = q->history.subspan(p.window_length, count);
-  std::copy_n(p.text.begin() + p.text_next, count, tokens.begin());
-  const TokenRun run{&q->cache, tokens, count};
+  const uint32_t total = static_cast<uint32_t>(p.text.size()), window = window_length(*s);
+  const uint32_t position = p.text_next % window, first = p.text_next - position;
+  if (position == 0) q->cache.length = 0;
+  const uint32_t begin = q->cache.length;
+  const bool again = begin < position;
+  const uint32_t count = std::min({kMaxBatch, (again ? position : window) - begin, total - first - begin});
+  const std::span<int32_t> tokens = q->history.subspan(begin, count);
+  std::copy_n(p.text.begin() + first + begin, count, tokens.begin());
+  const TokenRun run{&q->cache, tokens, again ? 0 : count};
   model_forward(model_of(*s), {&run, 1}, &s->memory.workspace);
+  if (again) return;
   calibration_add(model_of(*s), s->memory.workspace, count, total, &p.calibration);
-  p.window_length += count;
   p.text_next += count;
   if (p.text_next == total) calibration_states_end(&p.calibration);
 }
@@ -70,9 +98,7 @@ Status begin_calibration(Session* s, std::span<const int32_t> tokens) {
   p.calibration.stage = Calibration::Stage::kDone;  // if memory runs out, there is nothing to resume
   p.text.clear();
   p.text_next = 0;
-  if (!p.text.append(tokens.data(), tokens.size())) {
-    return out_of_memory("the text to calibrate with", tokens.size_bytes());
-  }
+  CAMELGPT_TRY(sample_windows(tokens, tokens[0] == s->tokenizer.bos_token, window_length(*s), &p.text));
   const Status status = calibration_begin(model_of(*s), &s->memory.pruning.head, &p.calibration);
   if (!status.ok()) p.calibration.stage = Calibration::Stage::kDone;
   return status;
@@ -97,11 +123,11 @@ Status session_set_pruning(Session* session, const PruneOptions& wanted) {
   s->activity = {};
   Pruning& p = s->pruning;
   p.options = options;
-  p.by_mode = by_mode && wanted.mode != PruneMode::kOff;
+  p.mode = wanted.mode;
   if (kept == 0) p.options.ffn = 0;
   p.neurons_of = nullptr;
   pruning_restart(s, latest_sequence(s), 0, 0);
-  if (by_mode) take_trained_ffn(s);
+  take_calibration(s);
   return {};
 }
 
@@ -118,7 +144,6 @@ Status session_begin(Session* session, const CalibrateRequest& request) {
   Sequence* const q = take_oldest_sequence(s);
   forget_text(q);
   pruning_restart(s, q, 0, 0);
-  p.window_length = 0;
   s->activity = {.kind = ActivityKind::kCalibrate, .sequence = q};
   return {};
 }
@@ -135,6 +160,7 @@ Status calibrate_continue(Session* session, ActivityProgress* progress) {
       return status;
     }
   }
+  if (p.calibration.stage == Calibration::Stage::kDone) take_calibration(session);
   progress->processed = 1;
   progress->state = calibrate_remaining(*session) > 0 ? ActivityState::kMore : ActivityState::kDone;
   return {};
@@ -182,7 +208,7 @@ Status session_use_sidecar(Session* session, std::span<const uint8_t> bytes) {
   p.text.release();
   p.text_next = 0;
   CAMELGPT_TRY(sidecar_read(model_of(*s), bytes, &s->memory.pruning.head, &p.calibration.result));
-  take_trained_ffn(s);
+  take_calibration(s);
   return is_complete(*s) ? pruning_check_head(s) : Status{};
 }
 

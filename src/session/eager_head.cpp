@@ -114,7 +114,7 @@ bool finds_best(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   coarse_logits(model_of(*s), output, head, &s->memory.workspace);
   const std::span<float> logits = s->memory.workspace.logits.first(config_of(*s).vocabulary);
   const Activations& state = quantize_state(s, output);
-  const float threshold = selection_threshold(logits, rows);
+  const float threshold = select_rows(logits, rows).threshold;
   const float max_bound = std::max(threshold, logit_of_rank(logits, kMinRows));
   float bound = std::max(threshold, logit_of_rank(logits, kFirstRows));
   ScoredRows scored;
@@ -123,7 +123,7 @@ bool finds_best(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
     if (!s->loader->missing.empty()) return false;
     const float lead = scored.best - kLeadFactor * (1 + scored.deviation);
     if (bound <= std::min(lead, max_bound) || bound <= threshold) break;
-    const float lowest = is_first ? selection_threshold(logits, std::min(rows, kMoreRows)) : threshold;
+    const float lowest = is_first ? select_rows(logits, std::min(rows, kMoreRows)).threshold : threshold;
     bound = std::max(threshold, std::min(max_bound, std::max(lead, lowest)));
   }
   const Panel& weights = model_of(*s).head.weight;
@@ -131,7 +131,7 @@ bool finds_best(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
     logits[row] = logits[row] < bound ? logits[row] + head->tail_shift : exact_logit(weights, row, state);
   }
   q->pruning.exact_rows += scored.count;
-  const bool accepted = pruning_accepts_margin(*s, scored.best - threshold, q);
+  const bool accepted = pruning_accepts({.margin = scored.best - threshold}, {s->pruning.options.margin}, q);
   q->pruning.wants_head = !accepted;
   return accepted;
 }

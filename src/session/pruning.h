@@ -20,12 +20,11 @@ struct PruneMemory {
 
 struct Pruning {
   PruneOptions options;
-  bool by_mode = false;                  // whether the options are those of a mode
+  PruneMode mode = PruneMode::kCustom;   // the mode whose numbers the options are
   const Sequence* neurons_of = nullptr;  // memory.pruning.neurons were selected for the prompt of this sequence
   Calibration calibration;
-  Buffer<int32_t> text;        // tokens of the calibration text
-  uint32_t text_next = 0;      // first token that is not evaluated yet
-  uint32_t window_length = 0;  // tokens of the current window in the cache; 0: a new window begins
+  Buffer<int32_t> text;    // tokens of the calibration text: whole windows, the last one may be shorter
+  uint32_t text_next = 0;  // first token that is not evaluated yet
 };
 
 // The state of EPDP in the steps of one sequence.
@@ -58,9 +57,9 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
 // Computes the logits of an output of the last pruning_forward(), pruned if possible. Returns false if weights are
 // missing: loader->missing lists them, or is empty if the whole output head is needed.
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output);
-// Whether a margin in nats is wide enough. After two thin margins in a row, the next 2, then 4, up to 32 steps are
-// dense.
-bool pruning_accepts_margin(const Session& session, float margin, Sequence* sequence);
+// Whether a pruned step with this estimate is within its limits. After two in a row that are not, the next 2, then 4,
+// up to 32 steps are dense.
+bool pruning_accepts(const HeadEstimate& estimate, const HeadLimits& limits, Sequence* sequence);
 // Computes the dense logits of an output of the last pruning_forward(). If its pass skipped anything, the last token is
 // evaluated again, so that its keys and values are dense too.
 void pruning_dense_logits(Session* session, Sequence* sequence, uint32_t output);

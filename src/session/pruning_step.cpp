@@ -27,7 +27,7 @@ uint64_t rows_scored(const PrunedHead& head) {
   return rows;
 }
 
-// Computes pruned logits; returns false if their margin is too thin, or without computing them during the back-off.
+// Computes pruned logits; returns false if they are not accepted, or without computing them during the back-off.
 bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   StepPruning& p = q->pruning;
   if (p.backoff > 0) {
@@ -35,10 +35,13 @@ bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) 
     return false;
   }
   PrunedHead& head = s->memory.pruning.head;
+  const bool measures = is_complete(*s);  // until then, rows that are measured may be missing
+  const HeadLimits limits{s->pruning.options.margin, measures ? s->pruning.options.max_kl : 0};
   const uint64_t before = rows_scored(head);
-  const float margin = pruned_logits(model_of(*s), output, rows, &head, &s->memory.workspace);
+  const HeadEstimate estimate =
+      pruned_logits(model_of(*s), output, rows, measures ? &limits : nullptr, &head, &s->memory.workspace);
   p.exact_rows += rows_scored(head) - before;
-  return pruning_accepts_margin(*s, margin, q);
+  return pruning_accepts(estimate, limits, q);
 }
 
 }  // namespace
@@ -60,6 +63,10 @@ bool pruning_knows_sequence(const Session& session, const Sequence& sequence) {
 void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused) {
   sequence->pruning = {};
   sequence->pruning.prompt_end = prompt;
+  // Steps that only prune the head estimate their own divergence.
+  const uint32_t kv_tokens = session->pruning.options.kv_tokens;
+  const bool only_head = !pruning_observes_prompt(*session) && (kv_tokens == 0 || prompt < kv_tokens);
+  if (only_head) sequence->pruning.guard.until_check = kDriftInterval;
   if (!pruning_observes_prompt(*session)) return;
   prompt_neurons_begin(prompt, reused, &session->memory.pruning.neurons);
   session->pruning.neurons_of = sequence;
@@ -97,10 +104,9 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   std::memmove(x, x + (count - outputs) * stride, outputs * stride * sizeof(float));
 }
 
-bool pruning_accepts_margin(const Session& session, float margin, Sequence* sequence) {
+bool pruning_accepts(const HeadEstimate& estimate, const HeadLimits& limits, Sequence* sequence) {
   StepPruning& p = sequence->pruning;
-  const float min_margin = session.pruning.options.margin;
-  if (margin >= min_margin || min_margin == 0) {
+  if (is_within_limits(estimate, limits)) {
     p.thin_streak = 0;
     return true;
   }

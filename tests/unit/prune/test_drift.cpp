@@ -22,13 +22,19 @@ static uint32_t steps_to_check(DriftGuard* guard) {
   return steps;
 }
 
-TEST_CASE("the guard checks soon at first, then at intervals") {
+TEST_CASE("the guard checks soon at first, then at intervals that grow") {
   DriftGuard guard;
   CHECK(steps_to_check(&guard) == kDriftSoon);
   drift_observe(budget(0.02f), 0.01, false, &guard);
   CHECK(steps_to_check(&guard) == kDriftInterval);
   CHECK(guard.checks == 1);
   CHECK(guard.events == 0);
+  CHECK(steps_to_check(&guard) == 2 * kDriftInterval);
+  for (int i = 0; i < 9; ++i) steps_to_check(&guard);
+  CHECK(steps_to_check(&guard) == kMaxDriftInterval);
+  drift_observe(budget(0.02f), 0.03, false, &guard);
+  CHECK(steps_to_check(&guard) == kDriftSoon);
+  CHECK(steps_to_check(&guard) == kDriftInterval);
 }
 
 TEST_CASE("drift within the budget changes nothing; above it, less is pruned, in the end nothing") {

@@ -218,21 +218,21 @@ TEST_CASE("while margins stay thin, most steps do not try to prune") {
   const uint64_t tried = pruning.exact_rows - pruning.steps * kRows;  // twice, then after 2, 4, 8, 16 and 32 steps
   CHECK(pruning.steps == 60);
   CHECK(tried > 0);
-  CHECK(tried < 60 * 100 / 5);
+  CHECK(tried < 60 * 100 * (1 + kWiderRows) / 5);
 }
 
-TEST_CASE("the guard notices that a model without common directions drifts, and keeps more until it does not") {
-  Calibrated session;
-  configure(session, 120);
+TEST_CASE("with a budget, steps whose coarse logits predict little are dense") {
+  Calibrated session;  // the rows of this model have no common directions
+  configure(session, 40);
   set_rows(session, 100, 0.001f);
   prefill(session, text(9));
   answer(session);
-  const PruneReport report = session_prune_report(session);
-  CHECK(report.drift_checks > 3);
-  CHECK(report.drift_events > 2);
-  CHECK(report.head_rows > 100);
-  prefill(session, text(9));
-  CHECK(session_prune_report(session).drift_events == 0);  // of the new generation
+  const StepPruning& pruning = latest_sequence(session.session)->pruning;
+  CHECK(pruning.steps == 40);
+  CHECK(pruning.exact_rows >= 40 * uint64_t{kRows});
+  CHECK(session_prune_report(session).drift_events == 0);  // no pruned step needed a check
+  const std::vector<TokenScore> scores = score(session, text(20, 5), 20, true);
+  for (const TokenScore& each : scores) CHECK(std::fabs(each.kl) < 1e-9f);
 }
 
 TEST_CASE("scores compare with the dense model") {
@@ -297,8 +297,9 @@ TEST_CASE("answers during a calibration, and after it, are correct") {
     CHECK(logits(session) == dense);
     REQUIRE(session_begin(session, CalibrateRequest{}).ok());
   }
-  // Windows that were cut short make other states, so the sidecar may differ; test_activities.cpp compares it.
   CHECK(session_prune_report(session).calibrated);
+  Calibrated uninterrupted;  // with the same text
+  CHECK(sidecar_of(session) == sidecar_of(uninterrupted));
   set_rows(session, 1000);
   prefill(session, text(20));
   CHECK(logits(session) != dense);
