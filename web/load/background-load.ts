@@ -55,7 +55,11 @@ export class BackgroundLoad {
       for (const range of next) await this.#fetchRows(range);
     };
     const fetching = Promise.all(Array.from({ length: maxRequests }, fetchSome));
-    this.#fetching = fetching.catch(() => {});
+    this.#fetching = fetching
+      .catch(() => {})
+      .finally(() => {
+        this.#fetching = undefined;
+      });
     await this.#orCancelled(fetching);
   }
 
@@ -87,7 +91,10 @@ export class BackgroundLoad {
         this.#progress.addBytes(count);
         position = wanted.from + count;
         await pause();
-        await this.#fetching;
+        if (this.#fetching) {
+          await this.#source.pause?.(); // a server may send one response at a time
+          await this.#fetching;
+        }
       }
       if (!this.#isCancelled) this.#progress.report("done");
     } finally {

@@ -74,6 +74,7 @@ export function blockSource(
       from += part.length;
       return part.length;
     },
+    pause: async () => source.pause?.(),
     close: () => source.close(),
   };
 }
