@@ -303,7 +303,7 @@ describe("camelgpt", () => {
     ]);
     assert.match(answer.text, /Paris/);
     assert.equal(answer.epdp.mode, "balanced");
-    assert.equal(answer.epdp.headRows, 1536);
+    assert.equal(answer.epdp.headRows, made.costs.balanced.headRows);
     assert.ok(answer.epdp.macsPerToken < answer.epdp.macsPerTokenDense);
     const file = join(folder, "text.txt");
     writeFileSync(file, "Water boils at one hundred degrees Celsius, and it freezes at zero degrees.");
