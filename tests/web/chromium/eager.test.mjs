@@ -6,13 +6,13 @@ import { after, before, test } from "node:test";
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { openBrowser, startSite } from "../lib/browser.mjs";
+import { gradual, prompt } from "../lib/eager.mjs";
 import { modelPath } from "../lib/model.mjs";
 import { releaseOf } from "../lib/release.mjs";
 import { ensureSidecar } from "../lib/sidecar.mjs";
 import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
-const prompt = "<|im_start|>user\nWhat do bees make, and how?<|im_end|>\n<|im_start|>assistant\n";
 let sidecar, expected, site, browser;
 
 before(async () => {
@@ -35,7 +35,7 @@ for (const [kind, worker] of [
   test(`the first token of ${kind} comes before the whole file, which is stored (worker: ${worker})`, async (t) => {
     const isRelease = kind === "a release";
     const server = await startSlowServer(file, {
-      bytesPerSecond: 20e6,
+      ...gradual,
       latency: 5,
       ...(isRelease && { beside: releaseOf(file, sidecar) }),
     });

@@ -11,17 +11,11 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { isFull, modelPath, rejectsWith } from "../lib/model.mjs";
 import { releaseOf } from "../lib/release.mjs";
+import { gradual, prompt } from "../lib/eager.mjs";
 import { ensureSidecar } from "../lib/sidecar.mjs";
 import { startSlowServer } from "../lib/slow-server.mjs";
 
 const file = readFileSync(modelPath);
-/** Its next tokens are certain, so that few rows of the head decide them. */
-const prompt = "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8";
-/**
- * Slow enough for the first token to come before the last byte, even on a busy machine, and slower while the load
- * measures the link.
- */
-const gradual = { bytesPerSecond: 25e6, slowBytes: 8e6 };
 const fast = { bytesPerSecond: 400e6 };
 /** The slow link, and the share of the file before which the first token must come. Busy machines need time for it. */
 const slow = isFull ? { megabits: 20, limit: 0.7 } : { megabits: 72, limit: 0.8 };
