@@ -39,13 +39,6 @@ void quantise_block(const float* x, uint8_t* block) {
   for (uint32_t i = 0; i < 16; ++i) block[2 + i] = static_cast<uint8_t>(quant(i) | quant(i + 16) << 4);
 }
 
-// Quantises the hidden state of an output as the input of the head.
-const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace) {
-  const size_t stride = padded_rows(model.config.hidden);
-  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16,
-                        workspace);
-}
-
 // Computes this thread's slice of the coarse logits, without the centre's contribution, which is the same for all rows
 // and is returned.
 float score_coarsely(const Worker& worker, const Activations& state, PrunedHead* head, std::span<float> logits) {
@@ -194,6 +187,12 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
     panel_put(&head->coarse, TensorType::kQ4_0, static_cast<uint64_t>(first + r) * units, {blocks, units * kQ40Bytes});
   }
   packer->next = first + count;
+}
+
+const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace) {
+  const size_t stride = padded_rows(model.config.hidden);
+  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16,
+                        workspace);
 }
 
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {

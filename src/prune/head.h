@@ -86,6 +86,9 @@ Status pruned_head_begin(const Model& model, const HeadDirections& directions, P
 // Packs the next kMaxBatch rows.
 void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer);
 
+// Quantises the hidden state of an output of the last forward pass as the input of the head. Called on every thread.
+const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace);
+
 // Computes the coarse logits of all rows, for one output of the last forward pass, into workspace->logits.
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace);
 

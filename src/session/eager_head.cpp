@@ -93,19 +93,6 @@ ScoredRows score_rows(Session* s, const Activations& state, float bound) {
   return scored;
 }
 
-const Activations& quantize_state(Session* s, uint32_t output) {
-  const uint32_t hidden = config_of(*s).hidden;
-  const size_t stride = padded_rows(hidden);
-  Workspace* const workspace = &s->memory.workspace;
-  const Activations* state = nullptr;
-  parallel([&](const Worker& worker) {
-    const Activations& input =
-        quantize_input(worker, workspace->x.data() + output * stride, stride, 1, hidden, Precision::k16, workspace);
-    if (worker.index == 0) state = &input;
-  });
-  return *state;
-}
-
 // Whether the rows in place decide a greedy step; then the highest logit in the workspace is that of the best row.
 // Otherwise loader->missing lists the rows that are needed next, or is empty if the margin is so thin that the step
 // needs the whole output head.
@@ -113,7 +100,12 @@ bool finds_best(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   PrunedHead* const head = &s->memory.pruning.head;
   coarse_logits(model_of(*s), output, head, &s->memory.workspace);
   const std::span<float> logits = s->memory.workspace.logits.first(config_of(*s).vocabulary);
-  const Activations& state = quantize_state(s, output);
+  const Activations* quantized = nullptr;
+  parallel([&](const Worker& worker) {
+    const Activations& each = quantize_state(worker, model_of(*s), output, &s->memory.workspace);
+    if (worker.index == 0) quantized = &each;
+  });
+  const Activations& state = *quantized;
   const float threshold = select_rows(logits, rows).threshold;
   const float max_bound = std::max(threshold, logit_of_rank(logits, kMinRows));
   float bound = std::max(threshold, logit_of_rank(logits, kFirstRows));
