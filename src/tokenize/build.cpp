@@ -266,7 +266,8 @@ std::string_view string_of(const GgufHeader& header, std::string_view key) {
   return gguf_get_string(header, key, &value).ok() ? value : std::string_view();
 }
 
-// Reads which special tokens take the white space next to them. Files do not say so; llama.cpp goes by names too.
+// Decides from names which special tokens absorb the white space next to them, as llama.cpp does: GGUF has no key for
+// it.
 void guess_trimmed_space(const GgufHeader& header, Tokenizer* tokenizer) {
   const std::string_view architecture = string_of(header, "general.architecture");
   const std::string_view name = string_of(header, "general.name"), pre = string_of(header, "tokenizer.ggml.pre");
