@@ -40,22 +40,25 @@ class RunPrefetcher {
       : data_(data + first),
         stride_(stride),
         bytes_(bytes),
-        neurons_(std::max<size_t>(kBytes / std::max<size_t>(bytes, 1), 4)) {}
+        neurons_((kBytes / std::max<size_t>(bytes, 1) + kTogether - 1) / kTogether * kTogether) {}
 
-  // Call it before reading list[i], for ascending i.
+  // Call it before reading list[i] to list[i + 3], for ascending i.
   __attribute__((noinline)) void fetch(std::span<const uint32_t> list, size_t i) {
     if (i < fetched_) return;
     fetched_ = std::min(i + neurons_, list.size());
-    uint32_t sum = 0;
     for (; i < fetched_; ++i) {
       const uint8_t* p = data_ + list[i] * stride_;
-      for (size_t at = 0; at < bytes_; at += 64) sum += p[at];
+      for (size_t at = 0; at < bytes_; at += 64) touch(p[at]);
+      touch(p[bytes_ - 1]);
     }
-    asm volatile("" : : "r"(sum));  // keeps the loads
   }
 
  private:
-  static constexpr size_t kBytes = 4096;  // per burst
+  static constexpr size_t kBytes = 8192;  // per burst
+  static constexpr size_t kTogether = 4;  // runs
+
+  // Keeps a load, by itself: vectors of loaded bytes take longer.
+  static void touch(uint8_t byte) { asm volatile("" : : "r"(byte)); }
 
   const uint8_t* data_;
   size_t stride_, bytes_, neurons_, fetched_ = 0;
@@ -151,7 +154,7 @@ struct RowProducts {
   static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
     const size_t run = neuron_run_bytes(kKind, panel.columns), scale_run = panel.columns / kUnitColumns * 2;
     const uint8_t* all_scales = neuron_scales(panel);
-    RunPrefetcher prefetcher(panel.data, run, 0, run);
+    RunPrefetcher prefetcher(panel.data, run, 0, run), scale_prefetcher(all_scales, scale_run, 0, scale_run);
     for (size_t i = 0; i < list.size(); i += 4) {
       const size_t valid = std::min<size_t>(4, list.size() - i);
       const uint8_t* values[4];
@@ -161,6 +164,7 @@ struct RowProducts {
         values[r] = panel.data + row * run;
         scales[r] = all_scales + row * scale_run;
       }
+      scale_prefetcher.fetch(list, i);
       prefetcher.fetch(list, i);
       alignas(16) float products[4];
       wasm_v128_store(products, four_rows(values, scales, input));
