@@ -18,6 +18,7 @@
 
 #include "base/heap_sort.h"
 #include "generate/random.h"
+#include "kernels/kernels.h"
 
 namespace camelgpt {
 namespace {
@@ -144,6 +145,8 @@ bool is_better(const Candidate& a, const Candidate& b) {
 
 // Returns the id of the largest finite logit, or -1 if there is none.
 int32_t greedy_token(std::span<const float> logits) {
+  const uint32_t highest = kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()));
+  if (std::isfinite(logits[highest])) return static_cast<int32_t>(highest);
   int32_t best = -1;
   float best_logit = -kInfinity;
   for (size_t i = 0; i < logits.size(); ++i) {

@@ -374,12 +374,22 @@ struct VectorOps {
   }
 
   static uint32_t argmax(const float* x, uint32_t count) {
-    v128_t best = wasm_f32x4_splat(-HUGE_VALF);
+    constexpr uint32_t kStep = 16;
+    v128_t best[4];
+    for (v128_t& each : best) each = wasm_f32x4_splat(-HUGE_VALF);
     uint32_t i = 0;
-    for (; i + 4 <= count; i += 4) best = wasm_f32x4_pmax(best, wasm_v128_load(x + i));
-    float maximum = horizontal_max(best);
+    for (; i + kStep <= count; i += kStep) {
+      for (uint32_t v = 0; v < 4; ++v) best[v] = wasm_f32x4_pmax(best[v], wasm_v128_load(x + i + 4 * v));
+    }
+    float maximum =
+        horizontal_max(wasm_f32x4_pmax(wasm_f32x4_pmax(best[0], best[1]), wasm_f32x4_pmax(best[2], best[3])));
     for (; i < count; ++i) maximum = x[i] > maximum ? x[i] : maximum;
-    for (i = 0; i < count; ++i) {
+    const v128_t wanted = wasm_f32x4_splat(maximum);
+    for (i = 0; i + kStep <= count; i += kStep) {
+      const auto equal = [&](uint32_t v) { return wasm_f32x4_eq(wasm_v128_load(x + i + 4 * v), wanted); };
+      if (wasm_v128_any_true(wasm_v128_or(wasm_v128_or(equal(0), equal(1)), wasm_v128_or(equal(2), equal(3))))) break;
+    }
+    for (; i < count; ++i) {
       if (x[i] == maximum) return i;
     }
     return 0;

@@ -9,7 +9,7 @@ namespace camelgpt {
 namespace {
 
 // Work of a row that is scored by itself, relative to a row of a dense step: it waits for memory.
-constexpr double kScatteredWork = 2;
+constexpr double kScatteredWork = 3;
 // The promise is for any text, so the told cost has to be this part of the budget. Greedy answers stay the same at
 // less.
 constexpr double kToldBudget = 0.5, kExactToldBudget = 0.25;
@@ -89,16 +89,18 @@ void head_costs_add(const ModelConfig& config, std::span<const float> dense, std
     for (uint32_t mode = 0; mode < kMeasuredCosts; ++mode) {
       const PruneOptions options = prune_options(kMeasuredModes[mode], config);
       const HeadLimits limits{options.margin, options.max_kl};
-      const auto prunes = [&](const PrunedStep& step) {
-        return is_within_limits(step.estimate, limits) && std::isfinite(step.kl);
+      const auto prunes = [](const PrunedStep& step, const HeadLimits& within) {
+        return is_within_limits(step.estimate, within) && std::isfinite(step.kl);
       };
       HeadCosts::Sums& sums = costs->sums[mode][i];
-      const PrunedStep* step = steps + i;
-      if (!prunes(*step)) {
+      const PrunedStep* step = steps + i;  // the narrow one
+      if (prunes(*step, narrow_limits(limits))) {
+        ++sums.narrow;
+      } else if (step += kWiderChoice; !prunes(*step, limits)) {
         step += kWiderChoice;
         ++sums.wider;
       }
-      const bool pruned = prunes(*step);
+      const bool pruned = prunes(*step, limits);
       sums.kl[group] += pruned ? step->kl : 0;
       sums.same_top += !pruned || step->same_top ? 1 : 0;
       sums.dense += pruned ? 0 : 1;
@@ -117,14 +119,15 @@ MeasuredCost head_costs_choose(const ModelConfig& config, const HeadCosts& costs
   double least_work = HUGE_VAL;
   for (uint32_t i = 0; i < kRowChoices; ++i) {
     const HeadCosts::Sums& sums = costs.sums[mode][i];
-    const uint32_t rows = config.vocabulary / kRowDivisors[i];
+    const uint32_t rows = config.vocabulary / kRowDivisors[kFirstChoice + i];
     const double kl = told_kl(costs, sums);
-    const double wider = static_cast<double>(sums.wider) / states, dense = static_cast<double>(sums.dense) / states;
-    const double work = kScatteredWork * rows * (1 + kWiderRows * wider) + dense * config.vocabulary;
+    const auto share = [states](uint32_t of) { return static_cast<double>(of) / states; };
+    const double selected = 1 - share(sums.narrow) * (1 - 1.0 / kWiderRows) + kWiderRows * share(sums.wider);
+    const double work = kScatteredWork * rows * selected + share(sums.dense) * config.vocabulary;
     const bool is_last_resort = i + 1 == kRowChoices && least_work == HUGE_VAL;
     if (!is_last_resort && (kl > budget || work >= least_work)) continue;
     least_work = work;
-    chosen = {rows, static_cast<float>(kl), static_cast<float>(static_cast<double>(sums.same_top) / states)};
+    chosen = {rows, static_cast<float>(kl), static_cast<float>(share(sums.same_top))};
   }
   return chosen;
 }

@@ -8,11 +8,13 @@
 
 namespace camelgpt {
 
-// Numbers of rows that a step may score exactly: the vocabulary divided by each of these. A mode chooses one of the
-// first kRowChoices, and wider_rows() of each is kWiderChoice entries later.
-inline constexpr uint32_t kRowDivisors[] = {128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3};
-inline constexpr uint32_t kRowNumbers = sizeof kRowDivisors / sizeof *kRowDivisors, kRowChoices = 8, kWiderChoice = 4;
+// Numbers of rows that a step may score exactly: the vocabulary divided by each of these. A mode chooses one of
+// kRowChoices from kFirstChoice on; narrow_rows() and wider_rows() of each are kWiderChoice entries before and after.
+inline constexpr uint32_t kRowDivisors[] = {512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3};
+inline constexpr uint32_t kRowNumbers = sizeof kRowDivisors / sizeof *kRowDivisors;
+inline constexpr uint32_t kWiderChoice = 4, kFirstChoice = kWiderChoice, kRowChoices = 8;
 static_assert(kRowDivisors[0] == kRowDivisors[kWiderChoice] * kWiderRows);
+static_assert(kFirstChoice + kRowChoices + kWiderChoice == kRowNumbers);
 // Consecutive held-out states are of one kind of text. Costs are kept apart for this many groups of them.
 inline constexpr uint32_t kCostGroups = 8;
 inline constexpr PruneMode kMeasuredModes[kMeasuredCosts] = {PruneMode::kExact, PruneMode::kBalanced,
@@ -22,10 +24,11 @@ struct HeadCosts {
   struct Sums {
     double kl[kCostGroups] = {};  // nats
     uint32_t same_top = 0;        // states whose most probable token is the dense model's
+    uint32_t narrow = 0;          // states that take narrow_rows()
     uint32_t wider = 0;           // states that take wider_rows()
     uint32_t dense = 0;           // states that are too uncertain to prune
   };
-  Sums sums[kMeasuredCosts][kRowChoices];
+  Sums sums[kMeasuredCosts][kRowChoices];  // from kFirstChoice on
   uint32_t states[kCostGroups] = {};
 };
 

@@ -22,6 +22,7 @@ constexpr float kMaxShift = 4;              // nats
 // mean is far below, and its best logit leads the unselected rows by this many deviations.
 constexpr float kMaxExpectedBudgets = 1.5f;
 constexpr float kMinLead = 6.5f;
+constexpr float kNarrowBudgets = 0.1f;  // the part of a budget that a step with narrow_rows() may cost
 
 // Quantises x [32] to a block of Q4_0 as ggml does: the value of largest magnitude becomes -8.
 void quantise_block(const float* x, uint8_t* block) {
@@ -46,8 +47,11 @@ float score_coarsely(const Worker& worker, const Activations& state, PrunedHead*
   linear_rows(head->rotation, 0, head->rotation.rows, state, scratch.rotated.data(), scratch.rotated.size());
   activations_begin(scratch.rotated.data(), head->rank, 1, head->rank, Precision::k8, &scratch.input);
   kernels().quantize({0, 1}, scratch.input);
+  scratch.highest = -HUGE_VALF;
   worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
     linear_slice({head->coarse, head->bias.data()}, rows, scratch.input, logits.data(), logits.size());
+    const float* slice = logits.data() + rows.first;
+    scratch.highest = std::max(scratch.highest, slice[kernels().argmax(slice, rows.size())]);
   });
   return scratch.rotated[head->rank];
 }
@@ -234,6 +238,12 @@ bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits) {
   return estimate.kl <= kMaxExpectedBudgets * limits.max_kl && estimate.margin >= kMinLead * estimate.deviation;
 }
 
+HeadLimits narrow_limits(const HeadLimits& limits) {
+  return {limits.margin, limits.max_kl * (kNarrowBudgets / kMaxExpectedBudgets)};
+}
+
+uint32_t narrow_rows(uint32_t rows, const HeadLimits& limits) { return limits.max_kl > 0 ? rows / kWiderRows : 0; }
+
 uint32_t wider_rows(uint32_t rows, uint32_t vocabulary) {
   const uint64_t wider = uint64_t{rows} * kWiderRows;
   return 2 * wider < vocabulary ? static_cast<uint32_t>(wider) : 0;
@@ -263,12 +273,14 @@ Selection select_rows(std::span<const float> logits, uint32_t wanted) {
 
 namespace {
 
+enum Width { kNarrow, kWanted, kWide, kWidths };
+
 // A pruned step in progress.
 struct PrunedStep {
-  float offset;  // the centre's share of every logit
+  float offset = 0;  // the centre's share of every logit
   CoarseErrors errors;
-  Selection selection;  // thresholds are of coarse logits without offset and shift
-  Selection wider;      // what wider_rows() would select; unused without them
+  Width width = kWanted;
+  Selection selections[kWidths];  // thresholds are of coarse logits without offset and shift
 };
 
 // Scores the rows of this thread's slice whose value in `logits` is at least `threshold` exactly, adds `shift` to the
@@ -286,8 +298,19 @@ void score_selected(const Worker& worker, const Panel& weights, const Activation
   });
 }
 
-HeadEstimate estimate_of(const PrunedStep& step, const Selection& selection, const PrunedHead& head,
-                         std::span<const float> logits) {
+// Whether the coarse logits suggest that narrow_rows() suffice.
+bool seems_narrow(const PrunedStep& step, const HeadLimits& limits, const PrunedHead& head) {
+  float highest = -HUGE_VALF;
+  for (const HeadThread& thread : head.threads) highest = std::max(highest, thread.highest);
+  const Selection& selection = step.selections[kNarrow];
+  const double mass = std::exp(static_cast<double>(highest - selection.highest));
+  return is_within_limits({highest - selection.threshold, step.errors.deviation,
+                           expected_kl(mass, selection.other_mass, step.errors.deviation)},
+                          limits);
+}
+
+HeadEstimate estimate_of(const PrunedStep& step, const PrunedHead& head, std::span<const float> logits) {
+  const Selection& selection = step.selections[step.width];
   const float best = logits[kernels().argmax(logits.data(), static_cast<uint32_t>(logits.size()))];
   double mass = 0;  // summed in one order, on any number of threads
   for (const double each : head.masses) mass += each;
@@ -303,32 +326,45 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
                            PrunedHead* head, Workspace* workspace) {
   const std::span<float> logits = workspace->logits.first(model.config.vocabulary);
   const Panel& weights = model.head.weight;
-  const uint32_t wider = limits == nullptr ? 0 : wider_rows(rows, model.config.vocabulary);
-  PrunedStep step{};
+  uint32_t wanted[kWidths] = {0, rows, 0};
+  if (limits != nullptr) {
+    wanted[kNarrow] = narrow_rows(rows, *limits);
+    wanted[kWide] = wider_rows(rows, model.config.vocabulary);
+  }
+  PrunedStep step;
   parallel([&](const Worker& worker) {
     const Activations& state = quantize_state(worker, model, output, workspace);
-    PrunedStep own{};
+    PrunedStep own;
     own.offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
-    own.selection = select_rows(logits, rows);
-    if (wider != 0) own.wider = select_rows(logits, wider);
+    for (uint32_t i = 0; i < kWidths; ++i) {
+      if (wanted[i] != 0) own.selections[i] = select_rows(logits, wanted[i]);
+    }
     own.errors = {head->tail_shift, 0};
-    if (limits != nullptr)
+    if (limits != nullptr) {
       own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
+      if (wanted[kNarrow] != 0 && seems_narrow(own, *limits, *head)) own.width = kNarrow;
+    }
     if (worker.index == 0) step = own;
     worker.barrier();  // every thread has sampled the logits before any is overwritten
-    score_selected(worker, weights, state, own.selection.threshold, own.offset + own.errors.shift,
-                   own.selection.highest + own.offset, head, logits.data());
+    const Selection& selection = own.selections[own.width];
+    score_selected(worker, weights, state, selection.threshold, own.offset + own.errors.shift,
+                   selection.highest + own.offset, head, logits.data());
   });
-  HeadEstimate estimate = estimate_of(step, step.selection, *head, logits);
+  HeadEstimate estimate = estimate_of(step, *head, logits);
   if (limits == nullptr) return {estimate.margin, 0, 0};
-  if (wider == 0 || is_within_limits(estimate, *limits)) return estimate;
-  parallel([&](const Worker& worker) {
-    const Activations& state = quantize_state(worker, model, output, workspace);
-    score_selected(worker, weights, state, step.wider.threshold + step.offset + step.errors.shift, 0,
-                   step.wider.highest + step.offset, head, logits.data());
-  });
-  return estimate_of(step, step.wider, *head, logits);
+  while (!is_within_limits(estimate, step.width == kNarrow ? narrow_limits(*limits) : *limits)) {
+    if (step.width == kWide || wanted[step.width + 1] == 0) break;
+    step.width = static_cast<Width>(step.width + 1);
+    const Selection& selection = step.selections[step.width];
+    parallel([&](const Worker& worker) {
+      const Activations& state = quantize_state(worker, model, output, workspace);
+      score_selected(worker, weights, state, selection.threshold + step.offset + step.errors.shift, 0,
+                     selection.highest + step.offset, head, logits.data());
+    });
+    estimate = estimate_of(step, *head, logits);
+  }
+  return estimate;
 }
 
 float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace) {

@@ -20,6 +20,7 @@ struct alignas(64) HeadThread {
   Activations input;         // `rotated`, quantised
   std::span<uint32_t> rows;  // [kHeadTile] selected rows
   std::span<float> scores;   // [kHeadTile] their logits
+  float highest;             // coarse logit of the thread's slices
   uint64_t scored;           // rows scored exactly, over all steps
 };
 
@@ -51,10 +52,15 @@ struct HeadLimits {
 };
 // Whether a step has the margin, and is likely to stay within the budget and to have the dense step's best token.
 bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits);
-// A step that is not within its limits scores this many times as many rows before it is dense.
+// The limits of a step that scores narrow_rows(): its divergence has to be a small part of the budget.
+HeadLimits narrow_limits(const HeadLimits& limits);
+// A step that is not within its limits scores this many times as many rows before it is dense, and one whose tail is
+// light scores this many times fewer.
 inline constexpr uint32_t kWiderRows = 4;
-// Returns this larger number, or 0 if a dense step takes less.
+// Returns the larger number, or 0 if a dense step takes less.
 uint32_t wider_rows(uint32_t rows, uint32_t vocabulary);
+// Returns the smaller number, or 0 if the limits have no budget for divergence.
+uint32_t narrow_rows(uint32_t rows, const HeadLimits& limits);
 
 struct PrunedHead {
   uint32_t rank = 0;         // 0: the head is too small to prune
@@ -101,9 +107,9 @@ struct Selection {
 Selection select_rows(std::span<const float> logits, uint32_t wanted);
 
 // Computes the logits for one output of the last forward pass: exact for about `rows` rows, those with the highest
-// coarse logits, and coarse for the rest. With limits, the errors of this step are measured, and if it is not within
-// the limits, wider_rows() are scored. Without (null), the estimate has only a margin, and the head may lack the rows
-// that are measured.
+// coarse logits, and coarse for the rest. With limits, the errors of this step are measured: narrow_rows() are scored
+// if they suffice, and wider_rows() if the step is not within the limits otherwise. Without (null), the estimate has
+// only a margin, and the head may lack the rows that are measured.
 HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
                            PrunedHead* head, Workspace* workspace);
 // Finds the rows that pruned_logits would score exactly, without scoring them. Returns a threshold: they are the rows

@@ -81,11 +81,21 @@ TEST_CASE("a step is safe if its tail is light and its lead is wide compared wit
 }
 
 TEST_CASE("a step is widened as long as that takes less than a dense step") {
-  for (uint32_t i = 0; i < kRowChoices; ++i) {
+  for (uint32_t i = kFirstChoice; i < kFirstChoice + kRowChoices; ++i) {
     CHECK(wider_rows(kRows / kRowDivisors[i], kRows) == kRows / kRowDivisors[i] * kWiderRows);
     CHECK(kRowDivisors[i] == kRowDivisors[i + kWiderChoice] * kWiderRows);
   }
   CHECK(wider_rows(kRows / 8, kRows) == 0);
+}
+
+TEST_CASE("a step is narrow only if its tail is far within the budget") {
+  CHECK(narrow_rows(400, {8, 0.02f}) == 100);
+  CHECK(narrow_rows(400, {8, 0}) == 0);  // nothing tells how heavy the tail is
+  const HeadLimits limits{8, 0.02f}, narrow = narrow_limits(limits);
+  CHECK(is_within_limits({12, 1, 0.001f}, narrow));
+  CHECK(is_within_limits({12, 1, 0.004f}, limits));
+  CHECK_FALSE(is_within_limits({12, 1, 0.004f}, narrow));
+  CHECK_FALSE(is_within_limits({7, 1, 0.001f}, narrow));
 }
 
 TEST_CASE("the cost of a number of rows is the divergence of a step with these rows") {
@@ -97,7 +107,8 @@ TEST_CASE("the cost of a number of rows is the divergence of a step with these r
   for (uint32_t i = 0; i < kRowChoices; ++i) {
     const HeadCosts::Sums& sums = costs.sums[2][i];  // of the aggressive mode
     if (sums.dense + sums.wider > 0) continue;
-    const float threshold = select_rows(made.coarse, kRows / kRowDivisors[i]).threshold;
+    const uint32_t scored = kFirstChoice + i - (sums.narrow > 0 ? kWiderChoice : 0);
+    const float threshold = select_rows(made.coarse, kRows / kRowDivisors[scored]).threshold;
     std::vector<float> pruned = made.dense;
     for (uint32_t row = 0; row < kRows; ++row) {
       if (made.coarse[row] < threshold) pruned[row] = made.coarse[row] + shift;
