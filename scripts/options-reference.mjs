@@ -6,7 +6,7 @@ import { readTables, ruleOf, wrap } from "./lib/records.mjs";
 import { isMain, Problem, repositoryRoot, runMain } from "./lib/run.mjs";
 
 /** Options that a record has for the engine's own use. */
-const internal = ["mode", "trainedFfn"];
+const internal = ["mode", "trainedFfn", "hasSidecar"];
 const flagNames = { contextLength: "context", sequences: undefined };
 const kebabCase = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

@@ -122,6 +122,7 @@ struct MemoryOptions {
   uint32_t sequences = 1;
   PruneOptions prune = {};    // pruning to reserve memory for
   float trained_ffn = 0;      // SidecarInfo::trained_ffn; 0: all neurons
+  bool has_sidecar = false;   // SidecarInfo::used: single rows of the output head are read from the first step on
   uint64_t limit = SIZE_MAX;  // bytes available for the plan and for memory outside it
 };
 extern const Record kMemoryOptionsRecord;

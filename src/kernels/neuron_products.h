@@ -35,33 +35,34 @@ inline v128_t add_lanes4(const v128_t x[4]) {
 // continuation of four runs read in parallel, but many cache misses can be in flight together.
 class RunPrefetcher {
  public:
-  // Runs are `stride` bytes apart; of each, `bytes` bytes from offset `first` on are read.
-  RunPrefetcher(const uint8_t* data, size_t stride, size_t first, size_t bytes)
-      : data_(data + first),
-        stride_(stride),
-        bytes_(bytes),
-        neurons_((kBytes / std::max<size_t>(bytes, 1) + kTogether - 1) / kTogether * kTogether) {}
+  // `bytes` bytes of each run are read.
+  explicit RunPrefetcher(size_t bytes)
+      : bytes_(bytes), neurons_((kBytes / std::max<size_t>(bytes, 1) + kTogether - 1) / kTogether * kTogether) {}
 
-  // Call it before reading list[i] to list[i + 3], for ascending i.
-  __attribute__((noinline)) void fetch(std::span<const uint32_t> list, size_t i) {
-    if (i < fetched_) return;
-    fetched_ = std::min(i + neurons_, list.size());
-    for (; i < fetched_; ++i) {
-      const uint8_t* p = data_ + list[i] * stride_;
-      for (size_t at = 0; at < bytes_; at += 64) touch(p[at]);
-      touch(p[bytes_ - 1]);
-    }
+  // Call it before reading list[i] to list[i + 3], for ascending i. `address` tells where the run of a neuron begins.
+  template <class Address>
+  inline void fetch(std::span<const uint32_t> list, size_t i, const Address& address) {
+    if (i >= fetched_) fetch_burst(list, i, address);
   }
 
  private:
   static constexpr size_t kBytes = 8192;  // per burst
   static constexpr size_t kTogether = 4;  // runs
 
+  template <class Address>
+  __attribute__((noinline)) void fetch_burst(std::span<const uint32_t> list, size_t i, const Address& address) {
+    fetched_ = std::min(i + neurons_, list.size());
+    for (; i < fetched_; ++i) {
+      const uint8_t* p = address(list[i]);
+      for (size_t at = 0; at < bytes_; at += 64) touch(p[at]);
+      touch(p[bytes_ - 1]);
+    }
+  }
+
   // Keeps a load, by itself: vectors of loaded bytes take longer.
   static void touch(uint8_t byte) { asm volatile("" : : "r"(byte)); }
 
-  const uint8_t* data_;
-  size_t stride_, bytes_, neurons_, fetched_ = 0;
+  size_t bytes_, neurons_, fetched_ = 0;
 };
 
 // The quantised input of a single token, as a dot reads it. In bytes, 16-bit quants are two planes per unit: the high
@@ -152,20 +153,21 @@ struct RowProducts {
   }
 
   static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
-    const size_t run = neuron_run_bytes(kKind, panel.columns), scale_run = panel.columns / kUnitColumns * 2;
-    const uint8_t* all_scales = neuron_scales(panel);
-    RunPrefetcher prefetcher(panel.data, run, 0, run), scale_prefetcher(all_scales, scale_run, 0, scale_run);
+    const RowOffsets offsets(panel);
+    const auto values_of = [&](uint32_t row) { return panel.data + offsets.values(row); };
+    const auto scales_of = [&](uint32_t row) { return panel.data + offsets.scales(row); };
+    RunPrefetcher prefetcher(offsets.run_bytes()), scale_prefetcher(offsets.scale_run_bytes());
     for (size_t i = 0; i < list.size(); i += 4) {
       const size_t valid = std::min<size_t>(4, list.size() - i);
       const uint8_t* values[4];
       const uint8_t* scales[4];
       for (size_t r = 0; r < 4; ++r) {
-        const size_t row = list[i + std::min(r, valid - 1)];
-        values[r] = panel.data + row * run;
-        scales[r] = all_scales + row * scale_run;
+        const uint32_t row = list[i + std::min(r, valid - 1)];
+        values[r] = values_of(row);
+        scales[r] = scales_of(row);
       }
-      scale_prefetcher.fetch(list, i);
-      prefetcher.fetch(list, i);
+      scale_prefetcher.fetch(list, i, scales_of);
+      prefetcher.fetch(list, i, values_of);
       alignas(16) float products[4];
       wasm_v128_store(products, four_rows(values, scales, input));
       std::memcpy(y + i, products, valid * sizeof(float));
@@ -242,12 +244,12 @@ struct ColumnProducts {
 
   static void run(const Panel& panel, std::span<const uint32_t> list, const Activations& input, Range slice, float* y) {
     const size_t width = static_cast<size_t>(neuron_width(panel)), run = neuron_run_bytes(kKind, width);
-    const uint8_t* scales = neuron_scales(panel);
+    const uint8_t* scales = column_scales(panel);
     std::memset(y + slice.first, 0, slice.size() * sizeof(float));
-    RunPrefetcher prefetcher(panel.data, run, kNibbles ? slice.first / 2 : slice.first,
-                             kNibbles ? slice.size() / 2 : slice.size());
+    const uint8_t* first = panel.data + (kNibbles ? slice.first / 2 : slice.first);
+    RunPrefetcher prefetcher(kNibbles ? slice.size() / 2 : slice.size());
     for (size_t i = 0; i < list.size();) {
-      prefetcher.fetch(list, i);
+      prefetcher.fetch(list, i, [&](uint32_t column) { return first + column * run; });
       const uint32_t unit = list[i] / kUnitColumns;
       const uint8_t* inputs = Units::of(input, unit);
       UnitColumns columns;
@@ -263,12 +265,12 @@ struct ColumnProducts {
 // Products of rows and columns of halves with the floats of one token.
 struct HalfNeuronProducts {
   static void rows(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
-    const size_t run = neuron_run_bytes(PanelKind::kHalf, panel.columns);
+    const RowOffsets offsets(panel);
     const HalfConverter half;
     for (size_t i = 0; i < list.size(); i += 4) {
       const size_t valid = std::min<size_t>(4, list.size() - i);
       const uint8_t* values[4];
-      for (size_t r = 0; r < 4; ++r) values[r] = panel.data + list[i + std::min(r, valid - 1)] * run;
+      for (size_t r = 0; r < 4; ++r) values[r] = panel.data + offsets.values(list[i + std::min(r, valid - 1)]);
       v128_t acc = wasm_f32x4_splat(0);
       uint32_t c = 0;
       for (; c + 4 <= panel.columns; c += 4) {

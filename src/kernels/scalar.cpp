@@ -122,9 +122,11 @@ void matmul(const PanelSlice& weights, const Activations& input, float* y, size_
 
 // Value i of a neuron in a panel of bytes or nibbles: its quant minus the offset.
 int32_t neuron_quant(const Panel& panel, uint32_t neuron, uint32_t i) {
-  const size_t run = neuron * neuron_run_bytes(panel.kind, neuron_width(panel));
+  const bool by_rows = panel.order == PanelOrder::kRows;
+  const size_t run =
+      by_rows ? RowOffsets(panel).values(neuron) : neuron * neuron_run_bytes(panel.kind, neuron_width(panel));
   if (panel.kind == PanelKind::kByte) {
-    return panel.order == PanelOrder::kRows ? panel.data[run + i] - 128 : static_cast<int8_t>(panel.data[run + i]);
+    return by_rows ? panel.data[run + i] - 128 : static_cast<int8_t>(panel.data[run + i]);
   }
   const uint8_t byte = panel.data[run + i / kUnitColumns * 16 + i % 16];
   return (i % kUnitColumns < 16 ? byte & 15 : byte >> 4) - 8;
@@ -146,7 +148,7 @@ void dot_rows(const Panel& weights, std::span<const uint32_t> rows, const Activa
       for (uint32_t c = u * kUnitColumns; c < (u + 1) * kUnitColumns; ++c) {
         integer_sum += input_quant(input, c) * neuron_quant(weights, rows[i], c);
       }
-      const float scale = half_at(neuron_scales(weights) + static_cast<size_t>(rows[i]) * units * 2, u);
+      const float scale = half_at(weights.data + RowOffsets(weights).scales(rows[i]), u);
       sum = static_cast<float>(integer_sum) * (scale * input.scales[u]) + sum;
     }
     y[i] = sum;
@@ -164,7 +166,7 @@ void add_columns(const Panel& weights, std::span<const uint32_t> columns, const 
       for (; i < columns.size() && columns[i] / kUnitColumns == unit; ++i) {
         integer_sum += input_quant(input, columns[i]) * neuron_quant(weights, columns[i], row);
       }
-      const float scale = half_at(neuron_scales(weights) + unit * width * 2, row);
+      const float scale = half_at(column_scales(weights) + unit * width * 2, row);
       sum = static_cast<float>(integer_sum) * (scale * input.scales[unit]) + sum;
     }
     y[row] = sum;
@@ -173,7 +175,7 @@ void add_columns(const Panel& weights, std::span<const uint32_t> columns, const 
 
 void dot_half_rows(const Panel& weights, std::span<const uint32_t> rows, const Activations& input, float* y) {
   for (size_t i = 0; i < rows.size(); ++i) {
-    const uint8_t* row = weights.data + rows[i] * neuron_run_bytes(weights.kind, weights.columns);
+    const uint8_t* row = weights.data + RowOffsets(weights).values(rows[i]);
     float sum = 0;
     for (uint32_t c = 0; c < weights.columns; ++c) sum = half_at(row, c) * input.x[c] + sum;
     y[i] = sum;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "quant/neuron_panel.h"
 
 namespace camelgpt {
 namespace {
@@ -45,11 +46,18 @@ Status of_another_model(uint64_t expected, uint64_t found) {
   return with_hint(status, "Create one for this model with camelgpt calibrate.");
 }
 
-// Continues a hash with `count` evenly spaced rows of a matrix. row [columns] is scratch.
-uint64_t hash_rows(const Panel& panel, uint32_t count, float* row, uint64_t hash) {
-  count = std::min(count, panel.rows);
+constexpr uint32_t kHeadRows = 256, kMatrixRows = 4;  // in a fingerprint
+
+// One of `count` evenly spaced rows.
+uint32_t spaced_row(const Panel& panel, uint32_t i, uint32_t count) {
+  return static_cast<uint32_t>(static_cast<uint64_t>(i) * panel.rows / count);
+}
+
+// Continues a hash with some rows of a matrix. row [columns] is scratch.
+uint64_t hash_rows(const Panel& panel, float* row, uint64_t hash) {
+  const uint32_t count = std::min(kMatrixRows, panel.rows);
   for (uint32_t i = 0; i < count; ++i) {
-    panel_row(panel, static_cast<uint32_t>(static_cast<uint64_t>(i) * panel.rows / count), row);
+    panel_row(panel, spaced_row(panel, i, count), row);
     hash = hash_bytes(row, panel.columns * sizeof(float), hash);
   }
   return hash;
@@ -66,7 +74,7 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
       hash_bytes(model.final_norm.weight, model.final_norm.weight == nullptr ? 0 : c.hidden * sizeof(float));
   for (const DecoderLayer& l : model.layers) {
     for (const Linear* linear : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
-      hash = hash_rows(linear->weight, 4, row.data(), hash);
+      hash = hash_rows(linear->weight, row.data(), hash);
     }
   }
   *fingerprint = hash;
@@ -74,10 +82,30 @@ Status model_fingerprint(const Model& model, uint64_t* fingerprint) {
 }
 
 Status head_fingerprint(const Model& model, uint64_t* fingerprint) {
+  const Panel& head = model.head.weight;
   Buffer<float> row;
-  if (!row.resize(model.config.hidden))
-    return out_of_memory("a fingerprint of the model", model.config.hidden * sizeof(float));
-  *fingerprint = hash_rows(model.head.weight, 256, row.data(), hash_bytes(nullptr, 0));
+  Buffer<uint8_t> group;
+  if (!row.resize(head.columns) || !group.resize(2 * head.group_bytes)) {
+    return out_of_memory("a fingerprint of the model", head.columns * sizeof(float) + 2 * head.group_bytes);
+  }
+  *fingerprint = hash_bytes(nullptr, 0);
+  const uint32_t count = std::min(kHeadRows, head.rows);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t r = spaced_row(head, i, count);
+    // The order of the head can change, and zeros have a sign only in kRows.
+    if (head.order == PanelOrder::kGroups && has_neuron_order(head.kind)) {
+      Panel rows = head;
+      rows.rows = kPanelRows;
+      rows.data = group.data();
+      std::copy_n(head.data + r / kPanelRows * head.group_bytes, head.group_bytes, rows.data);
+      neuron_panel_reorder(rows, {0, 1}, PanelOrder::kRows, rows.data + head.group_bytes);
+      rows.order = PanelOrder::kRows;
+      panel_row(rows, r % kPanelRows, row.data());
+    } else {
+      panel_row(head, r, row.data());
+    }
+    *fingerprint = hash_bytes(row.data(), head.columns * sizeof(float), *fingerprint);
+  }
   return {};
 }
 

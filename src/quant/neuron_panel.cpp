@@ -25,18 +25,18 @@ struct ValueOffset {
 
 ValueOffset value_offset(const Panel& panel, uint32_t row, uint32_t column) {
   const bool by_rows = panel.order == PanelOrder::kRows;
-  const uint32_t neuron = by_rows ? row : column, i = by_rows ? column : row;
-  const size_t run = neuron * neuron_run_bytes(panel.kind, neuron_width(panel));
+  const uint32_t i = by_rows ? column : row;
+  const size_t run =
+      by_rows ? RowOffsets(panel).values(row) : column * neuron_run_bytes(panel.kind, neuron_width(panel));
   if (panel.kind == PanelKind::kHalf) return {run + i * size_t{2}, false};
   if (panel.kind == PanelKind::kByte) return {run + i, false};
   return {run + i / kUnitColumns * 16 + i % 16, i % kUnitColumns >= 16};
 }
 
 size_t scale_offset(const Panel& panel, uint32_t row, uint32_t unit) {
-  const size_t index = panel.order == PanelOrder::kRows
-                           ? static_cast<size_t>(row) * (panel.columns / kUnitColumns) + unit
-                           : unit * static_cast<size_t>(neuron_width(panel)) + row;
-  return static_cast<size_t>(neuron_scales(panel) - panel.data) + 2 * index;
+  if (panel.order == PanelOrder::kRows) return RowOffsets(panel).scales(row) + 2 * size_t{unit};
+  return static_cast<size_t>(column_scales(panel) - panel.data) +
+         2 * (unit * static_cast<size_t>(neuron_width(panel)) + row);
 }
 
 // XOR mask between a quant with an offset of 128 and its stored byte.
@@ -138,8 +138,8 @@ void column_unit_group(const Panel& panel, uint32_t first, uint32_t lanes, uint3
 
 CheckedSize neuron_panel_bytes(PanelKind kind, PanelOrder order, uint64_t rows, uint64_t columns) {
   assert(has_neuron_order(kind) && order != PanelOrder::kGroups);
-  const CheckedSize padded_rows =
-      order == PanelOrder::kRows ? CheckedSize(rows) : CheckedSize(rows).aligned(kUnitColumns);
+  if (order == PanelOrder::kRows) return panel_bytes(kind, rows, columns);
+  const CheckedSize padded_rows = CheckedSize(rows).aligned(kUnitColumns);
   const CheckedSize values = padded_rows * columns;
   if (kind == PanelKind::kHalf) return values * 2;
   CheckedSize bytes = values;
@@ -211,6 +211,46 @@ void neuron_panel_group(const Panel& panel, uint32_t group, uint8_t* out) {
     for (uint32_t lane = 0; lane < lanes; ++lane) {
       std::memcpy(out + layout.values_bytes + lane * 2, panel.data + scale_offset(panel, first + lane, unit), 2);
     }
+  }
+}
+
+namespace {
+
+// Writes a group of kGroups as eight rows of kRows.
+void group_rows(const Panel& panel, const uint8_t* group, uint8_t* out) {
+  if (panel.kind == PanelKind::kHalf) {
+    for (uint32_t c = 0; c < panel.columns; ++c, group += 2 * kPanelRows) {
+      for (size_t lane = 0; lane < kPanelRows; ++lane) {
+        std::memcpy(out + (lane * panel.columns + c) * 2, group + lane * 2, 2);
+      }
+    }
+    return;
+  }
+  const PanelLayout layout = panel_layout(panel.kind);
+  const RowOffsets offsets(panel);
+  const uint32_t unit_bytes = layout.values_bytes / kPanelRows;  // of a row
+  for (uint32_t unit = 0; unit < panel.columns / kUnitColumns; ++unit, group += layout.unit_bytes) {
+    for (uint32_t lane = 0; lane < kPanelRows; ++lane) {
+      uint8_t* values = out + offsets.values(lane) + unit * unit_bytes;
+      for (uint32_t k = 0; k < unit_bytes / 4; ++k) std::memcpy(values + k * 4, group + k * 32 + lane * 4, 4);
+      std::memcpy(out + offsets.scales(lane) + unit * 2, group + layout.values_bytes + lane * 2, 2);
+    }
+  }
+}
+
+}  // namespace
+
+void neuron_panel_reorder(const Panel& panel, Range groups, PanelOrder order, uint8_t* scratch) {
+  assert(has_neuron_order(panel.kind) && panel.order != PanelOrder::kColumns && order != PanelOrder::kColumns);
+  if (panel.order == order) return;
+  for (uint32_t g = groups.first; g < groups.end; ++g) {
+    uint8_t* group = panel.data + g * panel.group_bytes;
+    if (order == PanelOrder::kRows) {
+      group_rows(panel, group, scratch);
+    } else {
+      neuron_panel_group(panel, g, scratch);
+    }
+    std::memcpy(group, scratch, panel.group_bytes);
   }
 }
 

@@ -24,7 +24,8 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
   const ModelConfig& config = memory->model.config;
   binder->header = &header;
   binder->arena = arena;
-  binder->head_by_rows = prune_room(options.prune, options.trained_ffn).head && pruned_head_rank(config) != 0;
+  binder->head_by_rows =
+      options.has_sidecar && prune_room(options.prune, options.trained_ffn).head && pruned_head_rank(config) != 0;
   CheckedSize before = 0;
   const auto taken = [&] {
     const uint64_t bytes = arena->used().value - before.value;

@@ -49,6 +49,7 @@ constexpr Field kMemoryOptionsFields[] = {
     CAMELGPT_FIELD(MemoryOptions, prune, nested(kPruneOptionsRecord), "Pruning to reserve memory for."),
     CAMELGPT_FIELD(MemoryOptions, trained_ffn, range(0, 1),
                    "Share of the neurons that the model was trained to answer with, as its sidecar says; 0: all."),
+    CAMELGPT_FIELD(MemoryOptions, has_sidecar, any_value(), "Whether a sidecar will be used."),
 };
 
 constexpr Field kModelInfoFields[] = {

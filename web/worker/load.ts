@@ -124,7 +124,7 @@ function withSidecar(
   const prune = typeof epdp === "string" ? { mode: epdp } : epdp;
   const info = sidecar && engine.sidecarInfo(sidecar.bytes, prune);
   return {
-    memory: { ...memory, prune, trainedFfn: info?.trainedFfn },
+    memory: { ...memory, prune, trainedFfn: info?.trainedFfn, hasSidecar: info?.used },
     eager: eager && info && info.headerBytes > 0 ? info.headerBytes : undefined,
     sidecar: info?.used ? sidecar : undefined,
   };

@@ -33,7 +33,7 @@ import type {
 export interface LoadParams {
   location: Location;
   /** Options that the sidecar adds are only known to the engine. */
-  memory: DeepPartial<Omit<MemoryOptions, "prune" | "trainedFfn">>;
+  memory: DeepPartial<Omit<MemoryOptions, "prune" | "trainedFfn" | "hasSidecar">>;
   epdp: EpdpMode | EpdpNumbers;
   /** Whether the model may answer before all of its weights have arrived, if the sidecar allows it. */
   eager: boolean;

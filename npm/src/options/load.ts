@@ -15,7 +15,7 @@ import { checkOptions, flag, isRecord, ofType, oneOf, signal, tagOf, text } from
 import { address, callback, integer, largest, object, ruleOf, rulesOf } from "./rules.js";
 
 /** Options for loading a model. */
-export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trainedFfn">> {
+export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trainedFfn" | "hasSidecar">> {
   /**
    * Number of threads; `auto`: one per core, at most 4. Results do not depend on it. In environments without threads
    * (pages that are not cross-origin isolated, edge runtimes) one thread computes, and `info().engine.notes` says why.
@@ -119,7 +119,7 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
   workerUrl?: string | URL;
 }
 
-const { trainedFfn: _trainedFfn, ...memoryRules } = memoryOptionsRules;
+const { trainedFfn: _trainedFfn, hasSidecar: _hasSidecar, ...memoryRules } = memoryOptionsRules;
 const { mode: _mode, ...pruneRules } = pruneOptionsRules;
 const epdpModes = oneOf(...pruneModeNames.filter((mode) => mode !== "custom"));
 const epdpRules = rulesOf(pruneRules);

@@ -88,6 +88,27 @@ TEST_CASE("neuron_panel_group writes the same group as panel_put") {
   });
 }
 
+TEST_CASE("a panel changes its order in place and back") {
+  for_each_fixture([](TensorType type, NeuronFixture& f) {
+    if (f.panel.order != PanelOrder::kRows) return;
+    REQUIRE(panel_put(&f.panel, type, 0, f.bytes));
+    const uint32_t groups = panel_groups(f.panel.rows);
+    const size_t size = groups * f.panel.group_bytes;
+    const std::vector<uint8_t> before(f.groups.data, f.groups.data + size);
+    std::vector<uint8_t> scratch(f.panel.group_bytes);
+    Panel panel = f.groups;
+    neuron_panel_reorder(panel, {0, groups}, PanelOrder::kRows, scratch.data());
+    panel.order = PanelOrder::kRows;
+    std::vector<float> row(panel.columns);
+    for (uint32_t r = 0; r < panel.rows; ++r) {
+      panel_row(panel, r, row.data());
+      CHECK(std::equal(row.begin(), row.end(), f.values.begin() + static_cast<ptrdiff_t>(r) * panel.columns));
+    }
+    neuron_panel_reorder(panel, {0, groups}, PanelOrder::kGroups, scratch.data());
+    CHECK(std::equal(before.begin(), before.end(), f.groups.data));
+  });
+}
+
 TEST_CASE("a neuron panel rejects scales and weights that are not finite") {
   for_each_fixture([](TensorType type, NeuronFixture& f) {
     const size_t last = f.bytes.size() - tensor_type_info(type).block_bytes;
@@ -102,6 +123,6 @@ TEST_CASE("overflow in the size of a neuron panel is detected") {
   CHECK_FALSE(neuron_panel_bytes(PanelKind::kHalf, PanelOrder::kRows, 1ull << 40, 1ull << 40).fits_memory());
   CHECK_FALSE(neuron_panel_bytes(PanelKind::kByte, PanelOrder::kColumns, ~0ull, 1ull << 63).fits_memory());
   CHECK_FALSE(neuron_panel_bytes(PanelKind::kNibble, PanelOrder::kColumns, 1ull << 32, 1ull << 33).fits_memory());
-  CHECK(neuron_panel_bytes(PanelKind::kByte, PanelOrder::kRows, 5, 64).value == 5 * (64 + 4));
+  CHECK(neuron_panel_bytes(PanelKind::kByte, PanelOrder::kRows, 5, 64).value == 8 * (64 + 4));
   CHECK(neuron_panel_bytes(PanelKind::kNibble, PanelOrder::kColumns, 5, 64).value == 32 * (32 + 4));
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t kRows = 8200;
 
-const MemoryOptions kPrunes{.prune = {.mode = PruneMode::kBalanced}};
+const MemoryOptions kPrunes{.prune = {.mode = PruneMode::kBalanced}, .has_sidecar = true};
 
 PruneOptions rows_of_head(uint32_t rows, float margin = 0) {
   PruneOptions options;
