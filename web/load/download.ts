@@ -1,7 +1,8 @@
 // A model at a URL → its verified bytes, from the store or the network, in any order if that is possible.
 import { blockHashesSize, blockSource } from "./integrity/blocks.js";
 import { checkedSource } from "./integrity/checked-source.js";
-import type { Location } from "./location.js";
+import { httpFor, type Location } from "./location.js";
+import { originOf } from "./names.js";
 import { openUrl } from "./sources/http.js";
 import type { HttpOptions } from "./sources/http-options.js";
 import { openParallel } from "./sources/parallel.js";
@@ -27,7 +28,10 @@ export function openDownload(
       return checkedSource(source, check);
     }
     try {
-      const file = await openCachedUrl(blocks.url, options, { ...cacheOptions, check: blocks.check });
+      const file = await openCachedUrl(blocks.url, httpFor(blocks.url, options, originOf(url)), {
+        ...cacheOptions,
+        check: blocks.check,
+      });
       const hashes = await readAll(file, blocks.check.bytes, "the hashes of a release");
       return blockSource(source, ranges, { bytes: size, hashes });
     } catch (error) {

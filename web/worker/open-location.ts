@@ -31,7 +31,8 @@ export async function openLocation(
         { signal, fetch: platform.fetch },
       );
     case "path":
-      if (platform.openPath) return checkedSource(await platform.openPath(location.path), location.check);
+      if (platform.openPath)
+        return checkedSource(await platform.openPath(location.path, location.folders), location.check);
       break;
     case "shards":
       return Shards.open(

@@ -1,5 +1,6 @@
 // The entry for browsers and bundlers.
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
+import { browserFetch } from "../../../web/load/sources/browser-fetch.js";
 import type { ModelSource } from "../../../web/load/resolve.js";
 import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
@@ -17,6 +18,7 @@ const platform: CallerPlatform = {
     }),
   },
   baseUrl: () => (typeof document === "undefined" ? globalThis.location?.href : document.baseURI),
+  fetch: browserFetch,
   openStore,
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
   // Without Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
