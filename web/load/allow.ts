@@ -4,7 +4,10 @@ import { originOf, shortUrl } from "./names.js";
 
 /** A location may be opened if a list names it. A list that is missing names nothing, but see `schemes`. */
 export interface Allow {
-  /** Schemes of URLs, such as `https:`. @default `http:` and `https:` for the `origins`, and `file:` for the `folders` */
+  /**
+   * Schemes of URLs, such as `https:`.
+   * @default `http:` and `https:` for the `origins`, and `file:` for the `folders`
+   */
   schemes?: readonly string[] | undefined;
   /** Origins of http: and https: URLs, such as `https://huggingface.co`. @default all, if there are `schemes` */
   origins?: readonly string[] | undefined;

@@ -37,7 +37,10 @@ export interface FilePlatform {
   files?: {
     /** Returns the path of a file: URL. */
     fromUrl(url: URL): string;
-    /** Undefined if there is nothing at that path; `other` for pipes, sockets and devices; `denied` if that is unknown, because access to it is denied. */
+    /**
+     * Undefined if there is nothing at that path; `other` for pipes, sockets and devices; `denied` if that is unknown,
+     * because access to it is denied.
+     */
     kindOf(path: string): Promise<"file" | "folder" | "other" | "denied" | undefined>;
     /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
     isInside(path: string, folders: readonly string[]): Promise<boolean>;

@@ -30,24 +30,23 @@ export async function resolveName(
 ): Promise<ResolvedSource> {
   const { files } = platform;
   const { allow } = options.http;
-  // What must not be opened is not looked at either.
-  const kindOf = async (path: string) =>
-    (await isAllowedPath(path, allow, platform)) ? files?.kindOf(path) : undefined;
   if (isUrl(name)) await requireAllowedPlace(placeOf(name, platform, allow), allow, platform);
-  const found = await findRelease(name, options, platform);
+  // A path that may not be opened is not looked at either: the error would tell whether it exists.
+  const isPath = !isUrl(name) && (await isAllowedPath(name, allow, platform));
+  const found = isUrl(name) || isPath ? await findRelease(name, options, platform) : undefined;
   if (found) return fromRelease(found, options, platform);
   if (isUrl(name)) return fromPlace(placeOf(name, platform), options, platform);
-  const kind = await kindOf(name);
+  const kind = isPath ? await files?.kindOf(name) : undefined;
   if (kind === "file" || kind === "other") return fromPlace({ kind: "path", path: name }, options, platform);
   if (releaseName.test(name) && !/\.gguf$/i.test(name)) return resolveRelease(name, options, platform);
   // Below a folder that exists, a misspelt path is a path; the hub is not asked.
   // Without a file system the name may be a relative URL with a query.
   const isHubFile = hubFile.test(name) && !name.startsWith(".") && (files !== undefined || !/[?#]/.test(name));
-  if (isHubFile && (await kindOf(name.split("/", 1)[0]!)) !== "folder") {
+  if (isHubFile && !(isPath && (await files?.kindOf(name.split("/", 1)[0]!)) === "folder")) {
     return fromPlace({ kind: "url", url: joinUrl(options.hub, hubPath(name)) }, options, platform);
   }
   if (kind === "denied") return fromPlace({ kind: "path", path: name }, options, platform); // opening it says why
-  if (files && !(await isAllowedPath(name, allow, platform))) throw pathNotAllowed(name);
+  if (files && !isPath) throw pathNotAllowed(name);
   if (files) {
     throw new CamelGPTError("not-found", `There is no file ${excerpt(name)}.`, {
       expected:

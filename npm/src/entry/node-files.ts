@@ -52,19 +52,30 @@ async function isInside(path: string, folders: readonly string[]): Promise<boole
   return (await placeInside(path, folders)) !== undefined;
 }
 
-/** Returns a path without symbolic links; undefined if it is not inside of a folder. */
+/**
+ * Returns a path without symbolic links; undefined if it is not inside of a folder, by its segments and after resolving
+ * links. A path that is outside by its segments is not looked at: on Windows it can name another machine.
+ */
 async function placeInside(path: string, folders: readonly string[]): Promise<string | undefined> {
-  if (folders.length === 0 || !isAllowed({ name: "read", path })) return undefined;
-  try {
-    const place = await placeOf(resolve(path));
-    for (const folder of folders) {
-      const below = relative(await placeOf(resolve(folder)), place);
-      if (below !== ".." && !below.startsWith(`..${sep}`) && !isAbsolute(below)) return place;
+  if (path.includes("\0") || !isAllowed({ name: "read", path })) return undefined;
+  const named = resolve(path);
+  for (const each of folders) {
+    try {
+      const folder = resolve(each);
+      const place = await placeOf(folder);
+      if (!isBelow(named, folder) && !isBelow(named, place)) continue;
+      const found = await placeOf(named);
+      if (isBelow(found, place)) return found;
+    } catch {
+      // It may not be read, or it is a circle of links.
     }
-  } catch {
-    // Not a path, one that may not be read, or a circle of links.
   }
   return undefined;
+}
+
+function isBelow(path: string, folder: string): boolean {
+  const below = relative(folder, path);
+  return below !== ".." && !below.startsWith(`..${sep}`) && !isAbsolute(below);
 }
 
 /** Resolves the symbolic links of an absolute path, of which the last segments may be missing. */
