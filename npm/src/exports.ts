@@ -48,6 +48,7 @@ export type {
   ScoreOptions,
   TokenizeOptions,
 } from "./options.js";
+export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";
 export type { TextStream } from "../../web/text/text-stream.js";

@@ -1,6 +1,6 @@
 // The option `allow`: the places that a name from a stranger may lead to.
 import { CamelGPTError, excerpt } from "../errors.js";
-import { originOf, shortUrl } from "./names.js";
+import { shortUrl } from "./names.js";
 
 /** A location may be opened if a list names it. A list that is missing names nothing, but see `schemes`. */
 export interface Allow {
@@ -15,37 +15,43 @@ export interface Allow {
   folders?: readonly string[] | undefined;
 }
 
-/** The lists in one form: schemes with a colon, and origins without a slash at the end. */
-export function normalizedAllow({ schemes, origins, folders }: Allow): Allow {
+/** An {@link Allow} in the form in which it is compared. */
+export interface AllowedPlaces {
+  /** Origins, and schemes with a colon: a URL needs one of them. */
+  urls: readonly string[];
+  folders: readonly string[];
+  /** Whether a path may be given as a file: URL. */
+  fileUrls: boolean;
+}
+
+export function allowedPlaces({ schemes, origins, folders = [] }: Allow): AllowedPlaces {
+  const allowed = schemes?.map((scheme) => `${scheme.toLowerCase().replace(/:$/, "")}:`);
+  const isAllowed = (scheme: string) => !allowed || allowed.includes(scheme);
+  const urls = origins
+    ?.map((origin) => new URL(origin))
+    .filter(({ protocol }) => isAllowed(protocol))
+    .map(({ origin }) => origin);
   return {
-    schemes: schemes?.map((scheme) => `${scheme.toLowerCase().replace(/:$/, "")}:`),
-    origins: origins?.map((origin) => new URL(origin).origin),
-    folders: folders && [...folders],
+    urls: urls ? [...urls, ...(allowed ?? []).filter((scheme) => !/^https?:$/.test(scheme))] : (allowed ?? []),
+    folders: [...folders],
+    fileUrls: isAllowed("file:"),
   };
 }
 
 /** Checks a URL before it is requested. Errors: `not-allowed`. */
-export function requireAllowedUrl(url: string, allow: Allow | undefined): void {
-  if (allow && !isAllowedUrl(url, allow)) throw notAllowed(shortUrl(url));
+export function requireAllowedUrl(url: string, allow: AllowedPlaces | undefined): void {
+  if (!allow) return;
+  try {
+    const { origin, protocol } = new URL(url);
+    if (allow.urls.some((each) => each === origin || each === protocol)) return;
+  } catch {
+    // Not a URL.
+  }
+  throw notAllowed(shortUrl(url));
 }
-
-function isAllowedUrl(url: string, { schemes, origins }: Allow): boolean {
-  const origin = originOf(url);
-  if (origin === undefined) return false;
-  const { protocol } = new URL(url);
-  const isHttp = /^https?:$/.test(protocol);
-  if (!(schemes ? schemes.includes(protocol) : isHttp && origins)) return false;
-  return !isHttp || !origins || origins.includes(origin);
-}
-
-/** Whether the lists permit paths that are given as file: URLs. */
-export const allowsFileUrls = ({ schemes }: Allow) => !schemes || schemes.includes("file:");
 
 export function notAllowed(place: string): CamelGPTError {
-  return new CamelGPTError("not-allowed", `The option allow does not permit ${place}.`, {
-    expected: "a scheme, an origin or a folder that `allow` names",
-    found: place,
-  });
+  return new CamelGPTError("not-allowed", `The option allow does not permit ${place}.`, { found: place });
 }
 
 export const pathNotAllowed = (path: string) => notAllowed(`the path ${excerpt(path)}`);

@@ -14,14 +14,14 @@ import { type CacheOptions, openCached, openCachedUrl } from "./stores/cache.js"
 export function openDownload(
   { url, http, check }: Extract<Location, { kind: "url" }>,
   eager: boolean,
-  cacheOptions: Omit<CacheOptions, "check" | "headers">,
+  cacheOptions: Omit<CacheOptions, "check" | "http" | "signal">,
   request: Pick<HttpOptions, "signal" | "fetch">,
 ): Promise<ByteSource> {
   const options = { ...http, ...request, verified: check !== undefined };
   const blocks = check && "pieces" in check ? check.blocks : undefined;
   // Ranges cannot be verified by one hash of the file, nor by hashes of pieces.
   const wantsRanges = eager && (!check || blocks !== undefined);
-  return openCached(url, { ...cacheOptions, check, headers: http.headers }, async () => {
+  return openCached(url, { ...cacheOptions, check, http, signal: request.signal }, async () => {
     const source = await (wantsRanges ? openUrl : openParallel)(url, { ...options, ranges: wantsRanges });
     const { ranges, size } = source;
     if (!ranges || size === undefined || !blocks || blocks.check.bytes !== blockHashesSize(size)) {

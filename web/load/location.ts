@@ -13,9 +13,17 @@ export type FilePlace = { kind: "path"; path: string } | { kind: "url"; url: str
 /** A source that the engine's thread opens. It requests the bytes of a `caller` location from the caller. */
 export type Location =
   | { kind: "path"; path: string; folders?: readonly string[] | undefined; check?: FileCheck }
-  | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; check?: FileCheck }
+  | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; keep?: KeepSettings; check?: FileCheck }
   | { kind: "caller"; name: string; file?: number }
   | { kind: "shards"; files: Location[] };
+
+/** Where and how much is kept of downloads. */
+export interface KeepSettings {
+  /** Replaces the user's cache folder. */
+  folder?: string | undefined;
+  /** In bytes; undefined: that of the store. */
+  quota?: number | undefined;
+}
 
 /** A location, and the release and sidecar that belong to it. */
 export interface ResolvedSource {
@@ -44,8 +52,11 @@ export interface FilePlatform {
     kindOf(path: string): Promise<"file" | "folder" | "other" | "denied" | undefined>;
     /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
     isInside(path: string, folders: readonly string[]): Promise<boolean>;
-    /** Returns the path of a named release in the user's cache, whether or not it exists; undefined without a cache. */
-    cachedRelease(name: string): string | undefined;
+    /**
+     * Returns the path of a named release in the user's cache, or in `folder`, whether or not it exists; undefined
+     * without a cache.
+     */
+    cachedRelease(name: string, folder?: string): string | undefined;
     /** Errors: those of opening, and `not-allowed` for a path outside of `folders`, if these are given. */
     open(path: string, folders?: readonly string[]): Promise<ByteSource>;
   };
@@ -71,18 +82,19 @@ export interface ResolveOptions {
   fetch: CheckedFetch | undefined;
   /** Undefined: `use` for https: URLs, `off` for others. */
   cache: CacheUse | undefined;
+  keep: KeepSettings;
   /** The expected SHA-256 of the file, in hexadecimal. */
   sha256: string | undefined;
 }
 
 /** Returns the settings for a request of `url`: without the caller's headers if these are for another origin. */
 export function httpFor<T extends HttpSettings>(url: string, http: T, origin: string | undefined): T {
-  return originOf(url) === origin ? http : { ...http, headers: {} };
+  return originOf(url) === origin ? http : { ...http, headers: {}, headerKey: undefined };
 }
 
 /** Returns the options for files of the package: without the caller's headers, and without `allow`. */
 export function packageOptions(options: ResolveOptions): ResolveOptions {
-  return { ...options, http: { ...options.http, headers: {}, allow: undefined } };
+  return { ...options, http: { ...options.http, headers: {}, headerKey: undefined, allow: undefined } };
 }
 
 /** How the store is used for a URL. Bytes from the caller's own `fetch` are not stored. */

@@ -1,6 +1,6 @@
 // The place of a single file: a path or a URL, decided from its name, and opened on the caller's thread.
 import { CamelGPTError, excerpt } from "../errors.js";
-import { allowsFileUrls, type Allow, pathNotAllowed, requireAllowedUrl } from "./allow.js";
+import { type AllowedPlaces, pathNotAllowed, requireAllowedUrl } from "./allow.js";
 import type { FileCheck } from "./integrity/file-check.js";
 import type { FilePlace, FilePlatform } from "./location.js";
 import type { HttpOptions } from "./sources/http-options.js";
@@ -15,11 +15,11 @@ export const isUrl = (name: string) => /^(https?|blob|data|file):/i.test(name);
  * system, and otherwise a relative URL. Errors: `unsupported-environment` for a file: URL without a file system,
  * `bad-option` for an invalid URL, `not-allowed` for a file: URL if `allow` has no such scheme.
  */
-export function placeOf(name: string, platform: FilePlatform, allow?: Allow): FilePlace {
+export function placeOf(name: string, platform: FilePlatform, allow?: AllowedPlaces): FilePlace {
   const { files } = platform;
   if (/^file:/i.test(name)) {
     if (!files) throw noFileSystem(name);
-    if (allow && !allowsFileUrls(allow)) throw pathNotAllowed(name);
+    if (allow && !allow.fileUrls) throw pathNotAllowed(name);
     return { kind: "path", path: files.fromUrl(new URL(absoluteUrl(name, platform))) };
   }
   if (isUrl(name)) return { kind: "url", url: name };
@@ -40,14 +40,18 @@ export function absoluteUrl(name: string, platform: FilePlatform): string {
 }
 
 /** Whether a path may be opened. It is not looked at if it may not. */
-export async function isAllowedPath(path: string, allow: Allow | undefined, { files }: FilePlatform): Promise<boolean> {
-  return files !== undefined && (!allow || (await files.isInside(path, allow.folders ?? [])));
+export async function isAllowedPath(
+  path: string,
+  allow: AllowedPlaces | undefined,
+  { files }: FilePlatform,
+): Promise<boolean> {
+  return files !== undefined && (!allow || (await files.isInside(path, allow.folders)));
 }
 
 /** Checks a place before it is opened. Errors: `not-allowed`. */
 export async function requireAllowedPlace(
   place: FilePlace,
-  allow: Allow | undefined,
+  allow: AllowedPlaces | undefined,
   platform: FilePlatform,
 ): Promise<void> {
   if (place.kind === "url") return requireAllowedUrl(place.url, allow);
@@ -70,7 +74,7 @@ export async function openPlace(
     return openCachedUrl(place.url, options, { cache, openStore, check, warn: () => {} });
   }
   if (!files) throw noFileSystem(place.path);
-  return checkedSource(await files.open(place.path, allow && (allow.folders ?? [])), check);
+  return checkedSource(await files.open(place.path, allow?.folders), check);
 }
 
 function noFileSystem(name: string): CamelGPTError {

@@ -148,13 +148,17 @@ async function fromPlace(
   const { allow } = options.http;
   await requireAllowedPlace(place, allow, platform);
   if (place.kind === "path") {
-    return { location: { ...place, ...(allow && { folders: allow.folders ?? [] }), ...(check && { check }) } };
+    return { location: { ...place, ...(allow && { folders: allow.folders }), ...(check && { check }) } };
   }
   const { url } = place;
   const { fetch } = options;
   const origin = originOf(url);
   const http = httpFor(url, options.http, options.origin ?? origin);
-  if (!fetch) return { location: { ...place, http, cache: cacheUse(url, options), ...(check && { check }) }, origin };
+  if (!fetch)
+    return {
+      location: { ...place, http, cache: cacheUse(url, options), keep: options.keep, ...(check && { check }) },
+      origin,
+    };
   // A function cannot be posted to the engine's thread, so with the caller's own fetch this thread downloads.
   const open = async (signal: AbortSignal | undefined) => {
     const { checkedSource, openParallel } = await import("./caller-downloads.js");

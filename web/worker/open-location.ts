@@ -22,12 +22,18 @@ export async function openLocation(
   platform: EnginePlatform,
 ): Promise<ByteSource> {
   const { signal, openCaller, eager, warn } = options;
+  const { openStore } = platform;
   switch (location.kind) {
     case "url":
       return openDownload(
         location,
         eager,
-        { cache: location.cache, openStore: platform.openStore, warn },
+        {
+          cache: location.cache,
+          openStore: openStore && ((note) => openStore(note, location.keep?.folder)),
+          maxBytes: location.keep?.quota,
+          warn,
+        },
         { signal, fetch: platform.fetch },
       );
     case "path":

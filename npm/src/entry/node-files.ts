@@ -37,9 +37,9 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
 
   isInside,
 
-  cachedRelease(name) {
+  cachedRelease(name, folder) {
     try {
-      return join(cacheFolder("models"), `${name}.gguf`);
+      return join(cacheFolder("models", folder), `${name}.gguf`);
     } catch {
       return undefined;
     }
@@ -92,8 +92,12 @@ async function placeOf(path: string): Promise<string> {
 /** The codes of errors of permissions: of the system, and of Node's own. */
 const deniedCodes = /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/;
 
-/** A folder for the user's files. Errors: `unsupported-environment` if this program may not ask for it. */
-export function cacheFolder(name: string): string {
+/**
+ * A folder in the user's cache, or in `folder`. Errors: `unsupported-environment` if this program may not ask for the
+ * former.
+ */
+export function cacheFolder(name: string, folder?: string): string {
+  if (folder !== undefined) return resolve(folder, name);
   const variable = "XDG_CACHE_HOME";
   const given = isAllowed({ name: "env", variable }) ? process.env[variable] : undefined;
   if (!given) requirePermission({ name: "sys", kind: "homedir" });

@@ -6,7 +6,7 @@ import {
   pruneOptionsRules,
 } from "../../../web/engine/records.js";
 import type { Build, Flavour } from "../../../web/types.js";
-import { type Allow, normalizedAllow } from "../../../web/load/allow.js";
+import { type Allow, allowedPlaces } from "../../../web/load/allow.js";
 import type { CheckedFetch, Fetch, HttpSettings } from "../../../web/load/sources/http-options.js";
 import { originOf } from "../../../web/load/names.js";
 import type { ResolveOptions } from "../../../web/load/location.js";
@@ -100,6 +100,18 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    */
   cache?: boolean | "reload";
   /**
+   * Folder for kept downloads (in its folder `downloads`) and named releases (in `models`). No effect in browsers.
+   * @default "~/.cache/camelgpt", or "$XDG_CACHE_HOME/camelgpt"
+   */
+  cacheFolder?: string;
+  /**
+   * Bytes of downloads that are kept together. After a load, those that have not been used for the longest time are
+   * removed until the rest is at most this large, but not those that models of this process have loaded and not yet
+   * disposed. A larger file is not kept.
+   * @default 10e9; in browsers what the browser grants
+   */
+  cacheQuota?: number;
+  /**
    * Expected SHA-256 of the model file, as 64 hexadecimal digits. Any other file fails with `integrity` before the
    * model can be used. Not allowed for split models, nor for releases, whose manifests contain hashes. Disables eager
    * loading.
@@ -170,6 +182,8 @@ const loadRules = {
   releases: text,
   eager: flag,
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
+  cacheFolder: ofType("the path of a folder", (value) => text.test(value) && value !== ""),
+  cacheQuota: ofType("a whole number of at least 0", (value) => Number.isSafeInteger(value) && Number(value) >= 0),
   sha256: ofType("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   onProgress: callback,
@@ -220,9 +234,10 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
 }
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch, cache, sha256 } = options;
+  const { hub = "https://huggingface.co", releases, fetch, cache, cacheFolder, cacheQuota, sha256 } = options;
   return {
     http: httpSettings(options),
+    keep: { folder: cacheFolder, quota: cacheQuota },
     hub,
     releases,
     fetch: fetch && checkedFetch(fetch),
@@ -248,5 +263,5 @@ export function httpSettings({
   timeout = 30_000,
   connections = 1,
 }: LoadOptions): HttpSettings {
-  return { headers, allow: allow && normalizedAllow(allow), retries, timeout, connections };
+  return { headers, allow: allow && allowedPlaces(allow), retries, timeout, connections };
 }

@@ -19,7 +19,7 @@ const release = join(repository, "models/camelgpt-mini");
 const isWindows = process.platform === "win32";
 const files = ["camelgpt-mini.gguf", "camelgpt-mini.epdp", "camelgpt.json"];
 
-/** `root` has the folders `in`, which is allowed, and `out`, each with a model and a release, and links between them. */
+/** `root` has the folders `in`, which is allowed, and `out`, each with a model and a release, and links. */
 function makeFolders() {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "camelgpt-allow-")));
   for (const folder of ["in", "out", "in/release", "out/release", "in/linked"]) {

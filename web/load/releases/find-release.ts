@@ -34,7 +34,7 @@ export async function findRelease(
   const folder = name.endsWith(`/${manifestName}`) ? name.slice(0, -manifestName.length - 1) : name;
   const manifest = `${folder}/${manifestName}`;
   if ((await files.kindOf(folder)) !== "folder" || (await files.kindOf(manifest)) !== "file") return undefined;
-  const release = await parseManifest(await readManifest(await files.open(manifest, allow && (allow.folders ?? []))));
+  const release = await parseManifest(await readManifest(await files.open(manifest, allow?.folders)));
   return { release, placeOf: ({ path }) => ({ kind: "path", path: `${folder}/${path}` }) };
 }
 
@@ -47,7 +47,7 @@ async function fetchManifest(url: string, options: ResolveOptions, platform: Fil
   const { fetch = platform.fetch } = options;
   const http = httpFor(url, options.http, options.origin ?? originOf(url));
   const usesStore = cacheUse(url, options) !== "off";
-  const stored = usesStore ? await readCachedBytes(url, http.headers, openStore) : undefined;
+  const stored = usesStore ? await readCachedBytes(url, http, openStore) : undefined;
   let bytes: Uint8Array;
   try {
     bytes = await readManifest(await openUrl(url, { ...http, retries: stored ? 0 : http.retries, fetch }));
@@ -56,7 +56,7 @@ async function fetchManifest(url: string, options: ResolveOptions, platform: Fil
     throw error;
   }
   const release = await parseManifest(bytes);
-  if (usesStore && String(bytes) !== String(stored)) await cacheBytes(url, http.headers, bytes, openStore);
+  if (usesStore && String(bytes) !== String(stored)) await cacheBytes(url, http, bytes, openStore);
   return release;
 }
 

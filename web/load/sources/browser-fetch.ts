@@ -5,27 +5,19 @@ import type { CheckedFetch, Fetch } from "./http-options.js";
 
 /**
  * A redirect is followed without the caller's headers other than Authorization. Of a chain of redirects `allow` is
- * compared with the first and the last URL.
+ * compared with the last URL.
  */
-export const browserFetch = async (
+export async function browserFetch(
   url: string,
   { headers, signal }: Parameters<CheckedFetch>[1],
   allow: Parameters<CheckedFetch>[2],
   request: Fetch = (address, init) => fetch(address, init),
-): Promise<Response> => {
-  requireAllowedUrl(url, allow);
-  const names = Object.keys(headers);
-  const kept = names.filter((name) => /^(authorization|range)$/i.test(name));
-  const init = signal ? { signal } : {};
-  let response = await request(url, {
-    ...init,
-    headers,
-    redirect: kept.length < names.length ? "manual" : "follow",
-  });
-  if (response.type === "opaqueredirect") {
-    const sent = Object.fromEntries(kept.map((name) => [name, headers[name]!]));
-    response = await request(url, { ...init, headers: sent, redirect: "follow" });
-  }
+): Promise<Response> {
+  const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => /^(authorization|range)$/i.test(name)));
+  const isPlain = Object.keys(kept).length === Object.keys(headers).length;
+  const direct = isPlain ? undefined : await request(url, { headers, signal, redirect: "manual" });
+  if (direct && direct.type !== "opaqueredirect") return direct;
+  const response = await request(url, { headers: kept, signal });
   requireAllowedUrl(response.url || url, allow);
   return response;
-};
+}

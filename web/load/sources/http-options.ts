@@ -1,9 +1,9 @@
 // Options for fetching a file.
-import type { Allow } from "../allow.js";
+import type { AllowedPlaces } from "../allow.js";
 
 export interface FetchInit {
   headers: Record<string, string>;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** `manual`: a redirect is the response. The default is to follow it. */
   redirect?: "follow" | "manual";
 }
@@ -15,15 +15,17 @@ export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 export type CheckedFetch = (
   url: string,
   init: Omit<FetchInit, "redirect">,
-  allow: Allow | undefined,
+  allow: AllowedPlaces | undefined,
 ) => Promise<Response>;
 
 /** The settings that can be posted to another thread. */
 export interface HttpSettings {
   /** Sent to the origin of the URL, and to no other one after a redirect. */
   headers: Record<string, string>;
+  /** The keyed digest of the headers. Without one, a download with headers is not kept. */
+  headerKey?: string | undefined;
   /** The places that may be opened; undefined: all. */
-  allow?: Allow | undefined;
+  allow?: AllowedPlaces | undefined;
   /** Attempts to resume a download that broke off, counted since it last made progress. */
   retries: number;
   /** Milliseconds without a response or a byte after which a connection counts as broken. */

@@ -1,7 +1,7 @@
 // `fetch` that keeps the caller's headers with the origin that they are for, and each redirect within the option
 // `allow`.
 import { excerpt } from "../../errors.js";
-import { type Allow, requireAllowedUrl } from "../allow.js";
+import { type AllowedPlaces, requireAllowedUrl } from "../allow.js";
 import { browserFetch } from "./browser-fetch.js";
 import type { CheckedFetch, Fetch, FetchInit } from "./http-options.js";
 
@@ -20,7 +20,7 @@ export async function followRedirects(
   request: Fetch,
   url: string,
   { headers, signal }: FetchInit,
-  allow: Allow | undefined,
+  allow: AllowedPlaces | undefined,
 ): Promise<Response> {
   let address = url;
   let sent = headers;
