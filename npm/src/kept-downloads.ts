@@ -1,6 +1,6 @@
 // The kept downloads of a model: their folder, their keys, and how long they stay.
 import type { Location, ResolveOptions } from "../../web/load/location.js";
-import type { FileStore, OpenStore } from "../../web/load/stores/file-store.js";
+import type { OpenStore } from "../../web/load/stores/file-store.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
 
 /** The platform with another folder for downloads and named releases. */
@@ -26,11 +26,13 @@ export async function withHeaderKey(
   return (await import("../../web/load/stores/header-key.js")).withHeaderKey(options, openStore);
 }
 
+const stores = () => import("../../web/load/stores/tidy.js");
+
 /** The kept downloads of one model, which are not removed while it uses them. */
 export class KeptDownloads {
   readonly #openStore: OpenStore | undefined;
   readonly #quota: number | undefined;
-  #keys: readonly string[] = [];
+  #keys: Promise<readonly string[]> | undefined;
   #release: (() => void) | undefined;
 
   constructor({ openStore }: CallerPlatform, quota: number | undefined) {
@@ -38,23 +40,29 @@ export class KeptDownloads {
     this.#quota = quota;
   }
 
-  async use(location: Location): Promise<void> {
+  /** Returns before the keys are known, so that the load does not wait for them. */
+  use(location: Location): void {
     this.#release?.();
-    this.#release = undefined;
-    if (!this.#openStore || !isUrl(location)) return;
-    const { keysOf, useDownloads } = await import("../../web/load/stores/tidy.js");
-    this.#keys = await keysOf(location).catch(() => []);
-    if (this.#keys.length > 0) this.#release = useDownloads(this.#keys);
+    this.#release = this.#keys = undefined;
+    if (this.#openStore && isKept(location)) this.#keys = this.#use(location).catch(() => []);
+  }
+
+  async #use(location: Location): Promise<readonly string[]> {
+    const { keysOf, useDownloads } = await stores();
+    const keys = await keysOf(location);
+    this.#release = useDownloads(keys);
+    return keys;
   }
 
   /** Removes other downloads if there are too many. Does nothing if the model keeps none. */
   async tidy(): Promise<void> {
-    if (!this.#release) return;
+    const keys = await this.#keys;
+    if (!keys || keys.length === 0) return;
     try {
-      const store: FileStore | undefined = await this.#openStore?.();
+      const store = await this.#openStore?.();
       if (!store) return;
-      const { tidyStore, touchDownloads } = await import("../../web/load/stores/tidy.js");
-      await touchDownloads(store, this.#keys);
+      const { tidyStore, touchDownloads } = await stores();
+      if (this.#release) await touchDownloads(store, keys);
       await tidyStore(store, this.#quota);
     } catch {
       // A store that does not work is a note of the load.
@@ -62,12 +70,13 @@ export class KeptDownloads {
   }
 
   async release(): Promise<void> {
-    if (!this.#release) return;
-    this.#release();
-    await this.tidy();
+    await this.#keys;
+    this.#release?.();
     this.#release = undefined;
+    await this.tidy();
+    this.#keys = undefined;
   }
 }
 
-const isUrl = (location: Location): boolean =>
-  location.kind === "shards" ? location.files.some(isUrl) : location.kind === "url" && location.cache !== "off";
+const isKept = (location: Location): boolean =>
+  location.kind === "shards" ? location.files.some(isKept) : location.kind === "url" && location.cache !== "off";

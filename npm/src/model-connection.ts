@@ -53,7 +53,8 @@ export class ModelConnection {
       this.#isReady = false;
       void this.#backend?.dispose(); // frees what is left of one that died
       this.#loading = this.open("load").then(async (model) => {
-        await this.#kept.tidy();
+        const tidying = this.#kept.tidy();
+        if (this.#platform.files) await tidying; // takes longer in browsers
         this.#isReady = true;
         return this.#addNotes(model);
       });
@@ -120,7 +121,7 @@ export class ModelConnection {
     for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
     const { location, open, release, sidecar: found } = resolved;
-    await this.#kept.use(location);
+    this.#kept.use(location);
     if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
     this.#release = release;
     const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);

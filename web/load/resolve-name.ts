@@ -100,7 +100,7 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
       "href" in weights
         ? await fromPlace(placeOf(weights.href, platform), packageOptions(options), platform)
         : fromCaller("bytes", async () => bytesSource(new Uint8Array(weights)));
-    return { ...model, sidecar: found };
+    return { ...model, origin: undefined, sidecar: found };
   }
   if (options.releases) {
     return fromPlace({ kind: "url", url: joinUrl(options.releases, `${name}.gguf`) }, options, platform);
