@@ -29,6 +29,7 @@ export type ErrorCode =
   | "network"
   | "no-chat-template"
   | "not-a-model"
+  | "not-allowed"
   | "not-found"
   | "read-failed"
   | "unknown-release"

@@ -50,6 +50,9 @@ import {
 import { verifyRelease, type Verification } from "./release.js";
 import { type EpdpReport, epdpReport } from "./report.js";
 
+/** The store of `listCached` and `deleteCached`: see the load option. */
+export type CacheOptions = Pick<LoadOptions, "cacheFolder">;
+
 /** The class of an entry, as static methods need it. */
 type ClassOf<T> = new (source: ModelSource, options?: LoadOptions) => T;
 
@@ -114,14 +117,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   /** Lists the stored downloads, see the option `cache`: the URL of each, without query, and its size. */
-  static async listCached(): Promise<CachedFile[]> {
-    const store = await this.platform.openStore?.();
+  static async listCached({ cacheFolder }: CacheOptions = {}): Promise<CachedFile[]> {
+    const store = await this.platform.openStore?.(undefined, cacheFolder);
     return store ? listCached(store) : [];
   }
 
   /** Removes the stored download of a URL, or without an argument all downloads. */
-  static async deleteCached(url?: string | URL): Promise<void> {
-    const store = await this.platform.openStore?.();
+  static async deleteCached(url?: string | URL, { cacheFolder }: CacheOptions = {}): Promise<void> {
+    const store = await this.platform.openStore?.(undefined, cacheFolder);
     if (store) await deleteCached(store, url === undefined ? undefined : absoluteUrl(String(url), this.platform));
   }
 

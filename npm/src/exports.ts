@@ -2,7 +2,8 @@
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
 export type { ChatMessage } from "../../web/text/messages.js";
 
-export type { Fetch } from "../../web/load/sources/http-options.js";
+export type { Allow } from "../../web/load/allow.js";
+export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
@@ -47,6 +48,7 @@ export type {
   ScoreOptions,
   TokenizeOptions,
 } from "./options.js";
+export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";
 export type { TextStream } from "../../web/text/text-stream.js";

@@ -8,6 +8,7 @@ import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
 import { engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
+import { KeptDownloads, withCacheFolder, withHeaderKey } from "./kept-downloads.js";
 import { releaseInfo, signatureNote } from "./release.js";
 import { requireAccess } from "./require-access.js";
 
@@ -20,6 +21,7 @@ export class ModelConnection {
   readonly #source: ModelSource;
   readonly #options: LoadOptions;
   readonly #platform: CallerPlatform;
+  readonly #kept: KeptDownloads;
   #isDisposed = false;
   /** Aborts the load in progress. */
   // Not an AbortController, which on edge runtimes belongs to the request that created it: a model may serve many
@@ -35,7 +37,8 @@ export class ModelConnection {
   constructor(source: ModelSource, options: LoadOptions, platform: CallerPlatform) {
     this.#source = source;
     this.#options = options;
-    this.#platform = platform;
+    this.#platform = withCacheFolder(platform, options.cacheFolder);
+    this.#kept = new KeptDownloads(this.#platform, options.cacheQuota);
   }
 
   /** The setting of dynamic pruning in effect. Known once it is known whether there is a sidecar. */
@@ -49,7 +52,9 @@ export class ModelConnection {
     if (!this.#loading || (this.#isReady && this.#backend?.isDead)) {
       this.#isReady = false;
       void this.#backend?.dispose(); // frees what is left of one that died
-      this.#loading = this.open("load").then((model) => {
+      this.#loading = this.open("load").then(async (model) => {
+        const tidying = this.#kept.tidy();
+        if (this.#platform.files) await tidying; // takes longer in browsers
         this.#isReady = true;
         return this.#addNotes(model);
       });
@@ -75,6 +80,7 @@ export class ModelConnection {
     this.#isDisposed = true;
     this.#abortLoad?.();
     await this.#backend?.dispose();
+    await this.#kept.release();
   }
 
   /** Starts the backend and passes it the source. The caller's signal and `dispose` abort it. */
@@ -97,6 +103,7 @@ export class ModelConnection {
       } as CallContext<K>);
     } catch (error) {
       await this.#backend?.dispose(); // a backend without a model is useless
+      await this.#kept.release();
       if (this.#isDisposed) throw disposedError();
       if (signal?.aborted) throw abortedError(signal);
       throw asCamelGPTError(error);
@@ -109,10 +116,12 @@ export class ModelConnection {
   /** Finds the model and its sidecar, and decides how to load it. */
   async #prepare() {
     const { epdp, eager = true, sidecar: named, sha256 } = this.#options;
-    const options = resolveOptions(this.#options);
+    const { openStore } = this.#platform;
+    const options = await withHeaderKey(this.#source, resolveOptions(this.#options), openStore);
     for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
     const { location, open, release, sidecar: found } = resolved;
+    this.#kept.use(location);
     if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
     this.#release = release;
     const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);

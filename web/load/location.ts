@@ -2,7 +2,7 @@
 import type { FileCheck } from "./integrity/file-check.js";
 import { originOf } from "./names.js";
 import type { Release } from "./releases/manifest.js";
-import type { Fetch, HttpSettings } from "./sources/http-options.js";
+import type { CheckedFetch, HttpSettings } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
 import type { CacheUse } from "./stores/cache.js";
 import type { OpenStore } from "./stores/file-store.js";
@@ -12,10 +12,18 @@ export type FilePlace = { kind: "path"; path: string } | { kind: "url"; url: str
 
 /** A source that the engine's thread opens. It requests the bytes of a `caller` location from the caller. */
 export type Location =
-  | { kind: "path"; path: string; check?: FileCheck }
-  | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; check?: FileCheck }
+  | { kind: "path"; path: string; folders?: readonly string[] | undefined; check?: FileCheck }
+  | { kind: "url"; url: string; http: HttpSettings; cache: CacheUse; keep?: KeepSettings; check?: FileCheck }
   | { kind: "caller"; name: string; file?: number }
   | { kind: "shards"; files: Location[] };
+
+/** Where and how much is kept of downloads. */
+export interface KeepSettings {
+  /** Replaces the user's cache folder. */
+  folder?: string | undefined;
+  /** In bytes; undefined: that of the store. */
+  quota?: number | undefined;
+}
 
 /** A location, and the release and sidecar that belong to it. */
 export interface ResolvedSource {
@@ -28,8 +36,8 @@ export interface ResolvedSource {
   open?: ((signal: AbortSignal | undefined, file?: number) => Promise<ByteSource>) | undefined;
 }
 
-/** The sidecar of a release. */
-export type FoundSidecar = { bytes: Uint8Array } | { place: FilePlace; check?: FileCheck };
+/** The sidecar of a release. That of the package is not subject to the option `allow`. */
+export type FoundSidecar = { bytes: Uint8Array } | { place: FilePlace; check?: FileCheck; isPackaged?: true };
 
 /** The services of a runtime for resolving sources. */
 export interface FilePlatform {
@@ -37,11 +45,20 @@ export interface FilePlatform {
   files?: {
     /** Returns the path of a file: URL. */
     fromUrl(url: URL): string;
-    /** Undefined if there is nothing at that path; `denied` if that is unknown, because access to it is denied. */
-    kindOf(path: string): Promise<"file" | "folder" | "denied" | undefined>;
-    /** Returns the path of a named release in the user's cache, whether or not it exists; undefined without a cache. */
-    cachedRelease(name: string): string | undefined;
-    open(path: string): Promise<ByteSource>;
+    /**
+     * Undefined if there is nothing at that path; `other` for pipes, sockets and devices; `denied` if that is unknown,
+     * because access to it is denied.
+     */
+    kindOf(path: string): Promise<"file" | "folder" | "other" | "denied" | undefined>;
+    /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
+    isInside(path: string, folders: readonly string[]): Promise<boolean>;
+    /**
+     * Returns the path of a named release in the user's cache, or in `folder`, whether or not it exists; undefined
+     * without a cache.
+     */
+    cachedRelease(name: string, folder?: string): string | undefined;
+    /** Errors: those of opening, and `not-allowed` for a path outside of `folders`, if these are given. */
+    open(path: string, folders?: readonly string[]): Promise<ByteSource>;
   };
   /** The releases in the package: their weights and sidecars, or the URLs of these. */
   packaged: Readonly<Record<string, () => Promise<{ weights: URL | ArrayBuffer; sidecar: URL | ArrayBuffer }>>>;
@@ -50,7 +67,7 @@ export interface FilePlatform {
   /** Opens the store for downloads; returns undefined if there is none. */
   openStore?: OpenStore;
   /** See `EnginePlatform`. */
-  fetch?: Fetch | undefined;
+  fetch: CheckedFetch;
 }
 
 export interface ResolveOptions {
@@ -61,16 +78,23 @@ export interface ResolveOptions {
   releases: string | undefined;
   /** Base URL of the model hub. */
   hub: string;
-  fetch: Fetch | undefined;
+  /** The caller's own. */
+  fetch: CheckedFetch | undefined;
   /** Undefined: `use` for https: URLs, `off` for others. */
   cache: CacheUse | undefined;
+  keep: KeepSettings;
   /** The expected SHA-256 of the file, in hexadecimal. */
   sha256: string | undefined;
 }
 
 /** Returns the settings for a request of `url`: without the caller's headers if these are for another origin. */
-export function httpFor(url: string, http: HttpSettings, origin: string | undefined): HttpSettings {
-  return originOf(url) === origin ? http : { ...http, headers: {} };
+export function httpFor<T extends HttpSettings>(url: string, http: T, origin: string | undefined): T {
+  return originOf(url) === origin ? http : { ...http, headers: {}, headerKey: undefined };
+}
+
+/** Returns the options for files of the package: without the caller's headers, and without `allow`. */
+export function packageOptions(options: ResolveOptions): ResolveOptions {
+  return { ...options, http: { ...options.http, headers: {}, headerKey: undefined, allow: undefined } };
 }
 
 /** How the store is used for a URL. Bytes from the caller's own `fetch` are not stored. */

@@ -1,5 +1,6 @@
 // The name of a model → its location: a URL, a path, a release, or a file on the model hub.
 import { CamelGPTError, excerpt } from "../errors.js";
+import { pathNotAllowed } from "./allow.js";
 import type { FileCheck } from "./integrity/file-check.js";
 import {
   cacheUse,
@@ -7,11 +8,12 @@ import {
   type FilePlatform,
   type FoundSidecar,
   httpFor,
+  packageOptions,
   type ResolvedSource,
   type ResolveOptions,
 } from "./location.js";
 import { fileName, originOf } from "./names.js";
-import { absoluteUrl, isUrl, placeOf } from "./place.js";
+import { absoluteUrl, isAllowedPath, isUrl, placeOf, requireAllowedPlace } from "./place.js";
 import { findRelease, type FoundRelease } from "./releases/find-release.js";
 import { knownReleases } from "./releases/known-releases.js";
 import { manifestName } from "./releases/manifest.js";
@@ -19,7 +21,7 @@ import { bytesSource } from "./sources/memory.js";
 import type { ByteSource } from "./sources/source.js";
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
-const hubFile = /^[\w.-]+\/[\w.-]+\/.+\.gguf$/i;
+const hubFile = /^[\w.-]+\/[\w.-]+\/.+\.gguf$/is;
 
 export async function resolveName(
   name: string,
@@ -27,21 +29,24 @@ export async function resolveName(
   platform: FilePlatform,
 ): Promise<ResolvedSource> {
   const { files } = platform;
-  const found = await findRelease(name, options, platform);
-  if (found) return fromRelease(found, options);
-  if (isUrl(name)) return fromPlace(placeOf(name, platform), options);
-  const kind = await files?.kindOf(name);
-  if (kind === "file") return fromPlace({ kind: "path", path: name }, options);
+  const { allow } = options.http;
+  if (isUrl(name)) await requireAllowedPlace(placeOf(name, platform, allow), allow, platform);
+  // A path that may not be opened is not looked at either: the error would tell whether it exists.
+  const isPath = !isUrl(name) && (await isAllowedPath(name, allow, platform));
+  const found = isUrl(name) || isPath ? await findRelease(name, options, platform) : undefined;
+  if (found) return fromRelease(found, options, platform);
+  if (isUrl(name)) return fromPlace(placeOf(name, platform), options, platform);
+  const kind = isPath ? await files?.kindOf(name) : undefined;
+  if (kind === "file" || kind === "other") return fromPlace({ kind: "path", path: name }, options, platform);
   if (releaseName.test(name) && !/\.gguf$/i.test(name)) return resolveRelease(name, options, platform);
-  const [owner = "", repository, ...path] = name.split("/");
   // Below a folder that exists, a misspelt path is a path; the hub is not asked.
   // Without a file system the name may be a relative URL with a query.
   const isHubFile = hubFile.test(name) && !name.startsWith(".") && (files !== undefined || !/[?#]/.test(name));
-  if (isHubFile && (await files?.kindOf(owner)) !== "folder") {
-    const file = `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`;
-    return fromPlace({ kind: "url", url: joinUrl(options.hub, file) }, options);
+  if (isHubFile && !(isPath && (await files?.kindOf(name.split("/", 1)[0]!)) === "folder")) {
+    return fromPlace({ kind: "url", url: joinUrl(options.hub, hubPath(name)) }, options, platform);
   }
-  if (kind === "denied") return fromPlace({ kind: "path", path: name }, options); // opening it says why
+  if (kind === "denied") return fromPlace({ kind: "path", path: name }, options, platform); // opening it says why
+  if (files && !isPath) throw pathNotAllowed(name);
   if (files) {
     throw new CamelGPTError("not-found", `There is no file ${excerpt(name)}.`, {
       expected:
@@ -51,29 +56,54 @@ export async function resolveName(
     });
   }
   const url = absoluteUrl(name, platform);
-  return /^https?:/.test(url) ? resolveName(url, options, platform) : fromPlace({ kind: "url", url }, options);
+  return /^https?:/.test(url)
+    ? resolveName(url, options, platform)
+    : fromPlace({ kind: "url", url }, options, platform);
 }
+
+/** Returns the path of owner/repo/file.gguf below the hub's base URL. Errors: `bad-option`. */
+function hubPath(name: string): string {
+  const segments = name.split("/");
+  const isOdd = (segment: string) => /^\.{0,2}$|[\\\0-\x1f\x7f]|%[0-9a-f]{2}/i.test(segment) || !isWellFormed(segment);
+  const odd = segments.find(isOdd);
+  if (odd !== undefined) {
+    throw new CamelGPTError("bad-option", `${excerpt(name)} is not the name of a file on a hub.`, {
+      expected: "owner/repo/file.gguf, without empty segments, `.`, `..`, `\\` and percent-encoded characters",
+      found: `the segment ${excerpt(odd)}`,
+      hint: "Write the names of the owner, the repository and the file as the hub shows them.",
+    });
+  }
+  const [owner, repository, ...path] = segments;
+  return `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`;
+}
+
+/** Whether the text has a form in UTF-8, which encodeURIComponent requires. */
+const isWellFormed = (text: string) => !/[\ud800-\udfff]/u.test(text);
 
 /** Looks for a named release in the user's cache, in the package, and below the base URL of the option `releases`. */
 async function resolveRelease(name: string, options: ResolveOptions, platform: FilePlatform): Promise<ResolvedSource> {
   const { files } = platform;
+  const { allow } = options.http;
   const cached = files?.cachedRelease(name);
-  if (files && cached !== undefined && (await files.kindOf(cached)) === "file") {
-    return fromPlace({ kind: "path", path: cached }, options);
+  const mayOpen = cached !== undefined && (await isAllowedPath(cached, allow, platform));
+  if (mayOpen && (await files?.kindOf(cached)) === "file") {
+    return fromPlace({ kind: "path", path: cached }, options, platform);
   }
   const packaged = await platform.packaged[name]?.();
   if (packaged) {
     const { weights, sidecar } = packaged;
     const found: FoundSidecar =
-      "href" in sidecar ? { place: placeOf(sidecar.href, platform) } : { bytes: new Uint8Array(sidecar) };
+      "href" in sidecar
+        ? { place: placeOf(sidecar.href, platform), isPackaged: true }
+        : { bytes: new Uint8Array(sidecar) };
     const model =
       "href" in weights
-        ? fromPlace(placeOf(weights.href, platform), options)
+        ? await fromPlace(placeOf(weights.href, platform), packageOptions(options), platform)
         : fromCaller("bytes", async () => bytesSource(new Uint8Array(weights)));
-    return { ...model, sidecar: found };
+    return { ...model, origin: undefined, sidecar: found };
   }
   if (options.releases) {
-    return fromPlace({ kind: "url", url: joinUrl(options.releases, `${name}.gguf`) }, options);
+    return fromPlace({ kind: "url", url: joinUrl(options.releases, `${name}.gguf`) }, options, platform);
   }
   if (!knownReleases.includes(name)) {
     throw new CamelGPTError("unknown-release", `There is no release named ${excerpt(name)}.`, {
@@ -91,7 +121,11 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
   });
 }
 
-function fromRelease({ release, placeOf: placeInRelease }: FoundRelease, options: ResolveOptions): ResolvedSource {
+async function fromRelease(
+  { release, placeOf: placeInRelease }: FoundRelease,
+  options: ResolveOptions,
+  platform: FilePlatform,
+): Promise<ResolvedSource> {
   const { weights, sidecar, blocks } = release;
   const blocksPlace = blocks && placeInRelease(blocks);
   const check = {
@@ -99,19 +133,32 @@ function fromRelease({ release, placeOf: placeInRelease }: FoundRelease, options
     ...(blocksPlace?.kind === "url" && { blocks: { url: blocksPlace.url, check: blocks!.check } }),
   };
   return {
-    ...fromPlace(placeInRelease(weights), options, check),
+    ...(await fromPlace(placeInRelease(weights), options, platform, check)),
     release,
     sidecar: sidecar && { place: placeInRelease(sidecar), check: sidecar.check },
   };
 }
 
-function fromPlace(place: FilePlace, options: ResolveOptions, check?: FileCheck): ResolvedSource {
-  if (place.kind === "path") return { location: { ...place, ...(check && { check }) } };
+async function fromPlace(
+  place: FilePlace,
+  options: ResolveOptions,
+  platform: FilePlatform,
+  check?: FileCheck,
+): Promise<ResolvedSource> {
+  const { allow } = options.http;
+  await requireAllowedPlace(place, allow, platform);
+  if (place.kind === "path") {
+    return { location: { ...place, ...(allow && { folders: allow.folders }), ...(check && { check }) } };
+  }
   const { url } = place;
   const { fetch } = options;
   const origin = originOf(url);
   const http = httpFor(url, options.http, options.origin ?? origin);
-  if (!fetch) return { location: { ...place, http, cache: cacheUse(url, options), ...(check && { check }) }, origin };
+  if (!fetch)
+    return {
+      location: { ...place, http, cache: cacheUse(url, options), keep: options.keep, ...(check && { check }) },
+      origin,
+    };
   // A function cannot be posted to the engine's thread, so with the caller's own fetch this thread downloads.
   const open = async (signal: AbortSignal | undefined) => {
     const { checkedSource, openParallel } = await import("./caller-downloads.js");

@@ -6,6 +6,7 @@ import {
   type FilePlatform,
   type FoundSidecar,
   httpFor,
+  packageOptions,
   type Location,
   type ResolvedSource,
   type ResolveOptions,
@@ -32,9 +33,11 @@ export async function readSidecar(
   named: string | URL | Uint8Array | undefined,
   found: FoundSidecar | undefined,
   { location, origin }: Pick<ResolvedSource, "location" | "origin">,
-  options: ResolveOptions,
+  given: ResolveOptions,
   platform: FilePlatform,
 ): Promise<Sidecar | undefined> {
+  const isPackaged = named === undefined && found !== undefined && "isPackaged" in found;
+  const options = isPackaged ? packageOptions(given) : given;
   const read = async (place: FilePlace, check: FileCheck | undefined, required: boolean): Promise<Sidecar> => {
     const settings = place.kind === "url" ? httpFor(place.url, options.http, origin) : options.http;
     const http = { ...settings, fetch: options.fetch };
@@ -47,7 +50,7 @@ export async function readSidecar(
   };
   if (named !== undefined) {
     const isBytes = typeof named !== "string" && !("href" in named);
-    return isBytes ? fromBytes(named) : read(placeOf(String(named), platform), undefined, true);
+    return isBytes ? fromBytes(named) : read(placeOf(String(named), platform, options.http.allow), undefined, true);
   }
   if (found) return "bytes" in found ? fromBytes(found.bytes) : read(found.place, found.check, true);
   const path = await pathNextTo(location, platform);

@@ -16,6 +16,8 @@ export const parallelRangeBytes = 2 << 20;
 export const headerReadBytes = 64 << 10;
 /** A read of a background load: steps of the model run in between. */
 export const backgroundReadBytes = 256 << 10;
+/** A read of a kept copy whose hash is compared before it is used. */
+export const hashReadBytes = 1 << 18;
 /** The buffer through which a stream is read. */
 export const streamBufferBytes = 1 << 20;
 

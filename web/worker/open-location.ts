@@ -22,16 +22,23 @@ export async function openLocation(
   platform: EnginePlatform,
 ): Promise<ByteSource> {
   const { signal, openCaller, eager, warn } = options;
+  const { openStore } = platform;
   switch (location.kind) {
     case "url":
       return openDownload(
         location,
         eager,
-        { cache: location.cache, openStore: platform.openStore, warn },
+        {
+          cache: location.cache,
+          openStore: openStore && ((note) => openStore(note, location.keep?.folder)),
+          maxBytes: location.keep?.quota,
+          warn,
+        },
         { signal, fetch: platform.fetch },
       );
     case "path":
-      if (platform.openPath) return checkedSource(await platform.openPath(location.path), location.check);
+      if (platform.openPath)
+        return checkedSource(await platform.openPath(location.path, location.folders), location.check);
       break;
     case "shards":
       return Shards.open(

@@ -2,7 +2,7 @@
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { Build } from "../types.js";
 import type { FilePlatform } from "../load/location.js";
-import type { Fetch } from "../load/sources/http-options.js";
+import type { CheckedFetch } from "../load/sources/http-options.js";
 import type { ByteSource } from "../load/sources/source.js";
 import type { OpenStore } from "../load/stores/file-store.js";
 import type { WorkerLink } from "./link.js";
@@ -26,10 +26,10 @@ export interface EnginePlatform {
   threads?: ThreadPlatform;
   /** Opens the store for downloads; returns undefined if there is none. */
   openStore?: OpenStore;
-  /** Replaces the runtime's `fetch`, in runtimes that can follow redirects by hand. */
-  fetch?: Fetch | undefined;
-  /** Opens a path. Missing if there is no file system. */
-  openPath?(path: string): Promise<ByteSource>;
+  /** Keeps the caller's headers with their origin, and redirects within the option `allow`. */
+  fetch: CheckedFetch;
+  /** Opens a path, inside of `folders` if these are given. Missing if there is no file system. */
+  openPath?(path: string, folders?: readonly string[]): Promise<ByteSource>;
 }
 
 /** Answers calls. After `dispose` every call, including pending ones, rejects with `disposed`. */

@@ -1,5 +1,6 @@
 // The platform of the engine's thread in browsers: fetches the WebAssembly, and starts helper threads.
 import { CamelGPTError, describe } from "../../../web/errors.js";
+import { browserFetch } from "../../../web/load/sources/browser-fetch.js";
 import type { WorkerLink } from "../../../web/worker/link.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
 import { openStore } from "./browser-store.js";
@@ -12,6 +13,7 @@ export const browserEngine = (spawn: () => WorkerLink): EnginePlatform => ({
     threads: { cores: () => navigator.hardwareConcurrency, spawn },
   }),
 
+  fetch: browserFetch,
   openStore,
 
   async loadWasm(build, options) {

@@ -1,6 +1,8 @@
 // The entry for browsers and bundlers.
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
+import { browserFetch } from "../../../web/load/sources/browser-fetch.js";
 import type { ModelSource } from "../../../web/load/resolve.js";
+import { withTimes } from "../../../web/load/stores/opfs-times.js";
 import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
@@ -17,7 +19,11 @@ const platform: CallerPlatform = {
     }),
   },
   baseUrl: () => (typeof document === "undefined" ? globalThis.location?.href : document.baseURI),
-  openStore,
+  fetch: browserFetch,
+  openStore: async (warn) => {
+    const store = await openStore(warn);
+    return store && withTimes(store);
+  },
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
   // Without Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
   ...(typeof Worker === "function" && { spawnWorker }),

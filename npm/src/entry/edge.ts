@@ -8,9 +8,9 @@ import { inlineBackend } from "../../../web/worker/inline.js";
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import type { ModelSource } from "../../../web/load/resolve.js";
 import type { CallerPlatform, EnginePlatform } from "../../../web/worker/platform.js";
+import { followingFetch } from "../../../web/load/sources/redirects.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
-import { followingFetch } from "./following-fetch.js";
 
 export * from "../exports.js";
 

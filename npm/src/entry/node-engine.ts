@@ -4,8 +4,8 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
+import { followingFetch } from "../../../web/load/sources/redirects.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
-import { followingFetch } from "./following-fetch.js";
 import { openFile } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";

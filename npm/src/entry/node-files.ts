@@ -1,10 +1,12 @@
 // The file system of Node: models at a path, and the user's cache folder.
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
+import { pathNotAllowed } from "../../../web/load/allow.js";
 import type { FilePlatform } from "../../../web/load/location.js";
 import { fileName } from "../../../web/load/names.js";
 import type { ByteSource } from "../../../web/load/sources/source.js";
@@ -27,15 +29,17 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
     if (!isAllowed({ name: "read", path })) return "denied";
     try {
       const status = await stat(path);
-      return status.isDirectory() ? "folder" : "file";
+      return status.isFile() ? "file" : status.isDirectory() ? "folder" : "other";
     } catch (error) {
       return deniedCodes.test(String((error as NodeJS.ErrnoException).code)) ? "denied" : undefined;
     }
   },
 
-  cachedRelease(name) {
+  isInside,
+
+  cachedRelease(name, folder) {
     try {
-      return join(cacheFolder("models"), `${name}.gguf`);
+      return join(cacheFolder("models", folder), `${name}.gguf`);
     } catch {
       return undefined;
     }
@@ -44,29 +48,89 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
   open: openFile,
 };
 
+async function isInside(path: string, folders: readonly string[]): Promise<boolean> {
+  return (await placeInside(path, folders)) !== undefined;
+}
+
+/**
+ * Returns a path without symbolic links; undefined if it is not inside of a folder, by its segments and after resolving
+ * links. A path that is outside by its segments is not looked at: on Windows it can name another machine.
+ */
+async function placeInside(path: string, folders: readonly string[]): Promise<string | undefined> {
+  if (path.includes("\0") || !isAllowed({ name: "read", path })) return undefined;
+  const named = resolve(path);
+  for (const each of folders) {
+    try {
+      const folder = resolve(each);
+      const place = await placeOf(folder);
+      if (!isBelow(named, folder) && !isBelow(named, place)) continue;
+      const found = await placeOf(named);
+      if (isBelow(found, place)) return found;
+    } catch {
+      // It may not be read, or it is a circle of links.
+    }
+  }
+  return undefined;
+}
+
+function isBelow(path: string, folder: string): boolean {
+  const below = relative(folder, path);
+  return below !== ".." && !below.startsWith(`..${sep}`) && !isAbsolute(below);
+}
+
+/** Resolves the symbolic links of an absolute path, of which the last segments may be missing. */
+async function placeOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const folder = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || folder === path) throw error;
+    return join(await placeOf(folder), basename(path));
+  }
+}
+
 /** The codes of errors of permissions: of the system, and of Node's own. */
 const deniedCodes = /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/;
 
-/** A folder for the user's files. Errors: `unsupported-environment` if this program may not ask for it. */
-export function cacheFolder(name: string): string {
+/**
+ * A folder in the user's cache, or in `folder`. Errors: `unsupported-environment` if this program may not ask for the
+ * former.
+ */
+export function cacheFolder(name: string, folder?: string): string {
+  if (folder !== undefined) return resolve(folder, name);
   const variable = "XDG_CACHE_HOME";
   const given = isAllowed({ name: "env", variable }) ? process.env[variable] : undefined;
   if (!given) requirePermission({ name: "sys", kind: "homedir" });
   return join(given || join(homedir(), ".cache"), "camelgpt", name);
 }
 
+/** Opening a pipe would wait for its other end. Windows has no such flag. */
+const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
 /**
- * Opens a file as a source that reads directly into the engine's memory. Errors: `not-found`, `read-failed`,
+ * Opens a regular file as a source that reads directly into the engine's memory. If there are `folders`, the file must
+ * be inside of one. Errors: `not-found`, `not-allowed`, `read-failed` (a folder, pipe, socket or device too),
  * `unsupported-environment`.
  */
-export async function openFile(path: string): Promise<ByteSource> {
+export async function openFile(path: string, folders?: readonly string[]): Promise<ByteSource> {
   requirePermission({ name: "read", path });
+  const place = folders ? await placeInside(path, folders) : path;
+  if (place === undefined) throw pathNotAllowed(path);
   let file: FileHandle;
   let size: number;
   try {
-    file = await open(path, "r");
-    size = (await file.stat()).size;
+    requireRegular(await stat(place), path); // opening a device may have an effect
+    file = await open(place, openFlags | (folders ? (constants.O_NOFOLLOW ?? 0) : 0));
+    try {
+      const status = await file.stat();
+      requireRegular(status, path); // another one may have taken its place
+      size = status.size;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   } catch (error) {
+    if (error instanceof CamelGPTError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new CamelGPTError(missing ? "not-found" : "read-failed", `${path} cannot be opened: ${describe(error)}`, {
       expected: "a readable file",
@@ -77,7 +141,7 @@ export async function openFile(path: string): Promise<ByteSource> {
   let isOpen = true;
   return {
     name: fileName(path, false),
-    size: size || undefined, // pipes report 0
+    size: size || undefined, // files of /proc report 0
     exactSize: size || undefined,
     async read(target) {
       try {
@@ -95,4 +159,19 @@ export async function openFile(path: string): Promise<ByteSource> {
       await file.close();
     },
   };
+}
+
+function requireRegular(status: Stats, path: string): void {
+  if (status.isFile()) return;
+  const kinds = {
+    "a folder": status.isDirectory(),
+    "a pipe": status.isFIFO(),
+    "a socket": status.isSocket(),
+    "a device": status.isCharacterDevice() || status.isBlockDevice(),
+  };
+  throw new CamelGPTError("read-failed", `${path} is not a file.`, {
+    expected: "a regular file",
+    found: Object.entries(kinds).find(([, is]) => is)?.[0],
+    hint: "Pass bytes that come from a pipe as a ReadableStream.",
+  });
 }

@@ -1,13 +1,17 @@
 // The store for downloads in Node: a folder.
-import { chmod, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { chmod, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { FileStore } from "../../../web/load/stores/file-store.js";
+import type { FileStore, OpenStore } from "../../../web/load/stores/file-store.js";
 import { cacheFolder, openFile } from "./node-files.js";
 import { requirePermission } from "./permissions.js";
 
-export async function openStore(): Promise<FileStore> {
-  const folder = cacheFolder("downloads");
+/** Bytes that are kept if the option `cacheQuota` is not given. */
+const defaultQuota = 10e9;
+
+export const openStore: OpenStore = async (_warn, given): Promise<FileStore> => {
+  const folder = cacheFolder("downloads", given);
   requirePermission({ name: "write", path: folder });
   // Downloads may be private. `mkdir` does not change the mode of an older folder.
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -23,7 +27,8 @@ export async function openStore(): Promise<FileStore> {
     },
     async create(name) {
       const path = join(folder, name);
-      const file = await open(`${path}.part`, "w", 0o600);
+      const part = `${path}.${randomUUID()}.part`;
+      const file = await open(part, "wx", 0o600);
       let isOpen = true;
       return {
         async write(bytes, at) {
@@ -34,14 +39,20 @@ export async function openStore(): Promise<FileStore> {
           if (!isOpen) return;
           isOpen = false;
           await file.close();
-          await rename(`${path}.part`, path);
+          await rename(part, path);
         },
       };
     },
     async remove(name) {
-      await rm(join(folder, name), { force: true });
-      await rm(join(folder, `${name}.part`), { force: true });
+      const isOf = (each: string) => each === name || (each.startsWith(`${name}.`) && each.endsWith(".part"));
+      for (const each of (await readdir(folder)).filter(isOf)) await rm(join(folder, each), { force: true });
     },
+    async touch(name) {
+      const now = new Date();
+      await utimes(join(folder, name), now, now);
+    },
+    usedAt: async (name) => (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs,
+    quota: async () => defaultQuota,
     names: () => readdir(folder),
   };
-}
+};

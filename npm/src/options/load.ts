@@ -6,7 +6,9 @@ import {
   pruneOptionsRules,
 } from "../../../web/engine/records.js";
 import type { Build, Flavour } from "../../../web/types.js";
-import type { Fetch, HttpSettings } from "../../../web/load/sources/http-options.js";
+import { type Allow, allowedPlaces } from "../../../web/load/allow.js";
+import type { CheckedFetch, Fetch, HttpSettings } from "../../../web/load/sources/http-options.js";
+import { originOf } from "../../../web/load/names.js";
 import type { ResolveOptions } from "../../../web/load/location.js";
 import type { EngineOptions } from "../../../web/engine/engine-options.js";
 import type { LoadParams } from "../../../web/worker/protocol.js";
@@ -53,10 +55,18 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
   eager?: boolean;
   /**
    * HTTP headers for requests of a model at a URL, for example to download private weights. They are sent only to the
-   * origin of the model. After a redirect, browsers send those other than Authorization also to an origin that permits
-   * them. A kept download is used only with the same headers.
+   * origin of the model, also after a redirect. In browsers, which hide where a redirect leads, only Authorization is
+   * sent after one, and the browser removes it at another origin. A kept download is used only with the same headers.
    */
   headers?: Record<string, string>;
+  /**
+   * The places that the model, its sidecar and all of its files may be loaded from: for servers that take the names of
+   * models from users. Without `folders` no name is a path, and without `schemes` and `origins` none is a URL. It is
+   * compared with each redirect too (in browsers with the last URL of a chain). Only the release in the package is
+   * always allowed. Everything else is the error `not-allowed`.
+   * @default everything
+   */
+  allow?: Allow;
   /**
    * Maximum number of consecutive attempts to reconnect after a download breaks off, with growing pauses; 0: none.
    * Bytes that have arrived are not requested again if the server supports ranges. Each megabyte resets the count.
@@ -89,6 +99,18 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * @default true for https:
    */
   cache?: boolean | "reload";
+  /**
+   * Folder for kept downloads (in its folder `downloads`) and named releases (in `models`). No effect in browsers.
+   * @default "~/.cache/camelgpt", or "$XDG_CACHE_HOME/camelgpt"
+   */
+  cacheFolder?: string;
+  /**
+   * Bytes of downloads that are kept together. After a load, those that have not been used for the longest time are
+   * removed until the rest is at most this large, but not those that models of this process have loaded and not yet
+   * disposed. A larger file is not kept.
+   * @default 10e9; in browsers what the browser grants
+   */
+  cacheQuota?: number;
   /**
    * Expected SHA-256 of the model file, as 64 hexadecimal digits. Any other file fails with `integrity` before the
    * model can be used. Not allowed for split models, nor for releases, whose manifests contain hashes. Disables eager
@@ -125,6 +147,20 @@ const epdpModes = oneOf(...pruneModeNames.filter((mode) => mode !== "custom"));
 const epdpRules = rulesOf(pruneRules);
 const threadCount = integer(1, 1024);
 
+const arrayOf = (each: string, test: (value: string) => boolean) =>
+  ofType(
+    `an array of ${each}`,
+    (value) => Array.isArray(value) && value.every((text) => typeof text === "string" && test(text)),
+  );
+const allowRules = {
+  schemes: arrayOf("https:, http:, data:, blob: or file:", (scheme) => /^(https?|data|blob|file):?$/i.test(scheme)),
+  origins: arrayOf(
+    "origins such as https://huggingface.co",
+    (origin) => /^https?:\/\/[^/?#@\\]+\/?$/i.test(origin) && originOf(origin) !== undefined,
+  ),
+  folders: arrayOf("paths of folders", (path) => path !== ""),
+};
+
 const loadRules = {
   ...rulesOf(memoryRules),
   threads: ofType(`"auto" or ${threadCount.expected}`, (value) => value === "auto" || threadCount.test(value)),
@@ -138,6 +174,7 @@ const loadRules = {
     "an object of strings",
     (value) => isRecord(value) && Object.values(value).every((each) => typeof each === "string"),
   ),
+  allow: ofType("an object with any of schemes, origins and folders, each an array", isAllow),
   retries: integer(0, 1000),
   connections: integer(1, 16),
   timeout: integer(1, largest),
@@ -145,6 +182,8 @@ const loadRules = {
   releases: text,
   eager: flag,
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
+  cacheFolder: ofType("the path of a folder", (value) => text.test(value) && value !== ""),
+  cacheQuota: ofType("a whole number of at least 0", (value) => Number.isSafeInteger(value) && Number(value) >= 0),
   sha256: ofType("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   onProgress: callback,
@@ -159,6 +198,12 @@ const loadRules = {
 function isEpdp(value: unknown): boolean {
   if (!isRecord(value)) return epdpModes.test(value);
   checkOptions("epdp", value, epdpRules); // throws an error that names the number
+  return true;
+}
+
+function isAllow(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  checkOptions("allow", value, allowRules); // throws an error that names the list
   return true;
 }
 
@@ -189,22 +234,34 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
 }
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch, cache, sha256 } = options;
+  const { hub = "https://huggingface.co", releases, fetch, cache, cacheFolder, cacheQuota, sha256 } = options;
   return {
     http: httpSettings(options),
+    keep: { folder: cacheFolder, quota: cacheQuota },
     hub,
     releases,
-    fetch,
+    fetch: fetch && checkedFetch(fetch),
     sha256: sha256?.toLowerCase(),
     cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache,
   };
 }
 
+/** The caller's own `fetch`. Redirects are followed by hand if there are headers or places to protect. */
+function checkedFetch(fetch: Fetch): CheckedFetch {
+  return async (url, init, allow) => {
+    const isPlain = !allow && Object.keys(init.headers).every((name) => name === "range");
+    if (isPlain) return fetch(url, init);
+    const { followRedirects } = await import("../../../web/load/sources/redirects.js");
+    return followRedirects(fetch, url, init, allow);
+  };
+}
+
 export function httpSettings({
   headers = {},
+  allow,
   retries = 5,
   timeout = 30_000,
   connections = 1,
 }: LoadOptions): HttpSettings {
-  return { headers, retries, timeout, connections };
+  return { headers, allow: allow && allowedPlaces(allow), retries, timeout, connections };
 }

@@ -1,7 +1,8 @@
 // The name of a folder or URL → the release in it, if it is one.
 import { asCamelGPTError } from "../../errors.js";
-import { cacheUse, type FilePlace, type FilePlatform, type ResolveOptions } from "../location.js";
-import { isUrl } from "../place.js";
+import { cacheUse, type FilePlace, type FilePlatform, httpFor, type ResolveOptions } from "../location.js";
+import { originOf } from "../names.js";
+import { absoluteUrl, isAllowedPath, isUrl, requireAllowedPlace } from "../place.js";
 import { maxManifestBytes } from "../sizes.js";
 import { readAll } from "../sources/read-all.js";
 import type { ByteSource } from "../sources/source.js";
@@ -23,15 +24,17 @@ export async function findRelease(
 ): Promise<FoundRelease | undefined> {
   const { files } = platform;
   if (/^https?:.*\/(camelgpt\.json)?$/i.test(name)) {
-    const manifest = new URL(manifestName, name).href;
+    const manifest = new URL(manifestName, absoluteUrl(name, platform)).href;
+    await requireAllowedPlace({ kind: "url", url: manifest }, options.http.allow, platform);
     const release = await fetchManifest(manifest, options, platform);
     return { release, placeOf: ({ path }) => ({ kind: "url", url: new URL(path, manifest).href }) };
   }
-  if (!files || isUrl(name)) return undefined;
+  const { allow } = options.http;
+  if (!files || isUrl(name) || !(await isAllowedPath(name, allow, platform))) return undefined;
   const folder = name.endsWith(`/${manifestName}`) ? name.slice(0, -manifestName.length - 1) : name;
   const manifest = `${folder}/${manifestName}`;
   if ((await files.kindOf(folder)) !== "folder" || (await files.kindOf(manifest)) !== "file") return undefined;
-  const release = await parseManifest(await readManifest(await files.open(manifest)));
+  const release = await parseManifest(await readManifest(await files.open(manifest, allow?.folders)));
   return { release, placeOf: ({ path }) => ({ kind: "path", path: `${folder}/${path}` }) };
 }
 
@@ -41,9 +44,10 @@ export async function findRelease(
 async function fetchManifest(url: string, options: ResolveOptions, platform: FilePlatform): Promise<Release> {
   const { cacheBytes, openUrl, readCachedBytes } = await import("../caller-downloads.js");
   const { openStore } = platform;
-  const { http, fetch = platform.fetch } = options;
+  const { fetch = platform.fetch } = options;
+  const http = httpFor(url, options.http, options.origin ?? originOf(url));
   const usesStore = cacheUse(url, options) !== "off";
-  const stored = usesStore ? await readCachedBytes(url, http.headers, openStore) : undefined;
+  const stored = usesStore ? await readCachedBytes(url, http, openStore) : undefined;
   let bytes: Uint8Array;
   try {
     bytes = await readManifest(await openUrl(url, { ...http, retries: stored ? 0 : http.retries, fetch }));
@@ -52,7 +56,7 @@ async function fetchManifest(url: string, options: ResolveOptions, platform: Fil
     throw error;
   }
   const release = await parseManifest(bytes);
-  if (usesStore && String(bytes) !== String(stored)) await cacheBytes(url, http.headers, bytes, openStore);
+  if (usesStore && String(bytes) !== String(stored)) await cacheBytes(url, http, bytes, openStore);
   return release;
 }
 

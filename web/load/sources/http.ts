@@ -181,10 +181,11 @@ class Download implements ByteSource {
 
   /** Requests the file, or a range of it. */
   #request(range: string | undefined, timeout = this.#options.timeout): Promise<Response> {
-    const { headers, fetch: request = (address, init) => fetch(address, init) } = this.#options;
+    const { headers, allow, fetch: request = (address, init) => fetch(address, init) } = this.#options;
     this.#control ??= new AbortController();
     const { signal } = this.#control;
-    return withTimeout(request(this.#url, { headers: range ? { ...headers, range } : headers, signal }), timeout);
+    const init = { headers: range ? { ...headers, range } : headers, signal };
+    return withTimeout(request(this.#url, init, allow), timeout);
   }
 
   /** Returns the open body, or requests the file from the next byte on. */

@@ -4,7 +4,7 @@ import { checkedSource, pieceSource } from "../integrity/checked-source.js";
 import { checksum } from "../integrity/checksum.js";
 import type { FileCheck } from "../integrity/file-check.js";
 import { shortUrl } from "../names.js";
-import { maxManifestBytes } from "../sizes.js";
+import { hashReadBytes, maxManifestBytes } from "../sizes.js";
 import { openUrl } from "../sources/http.js";
 import type { HttpOptions } from "../sources/http-options.js";
 import { bytesSource } from "../sources/memory.js";
@@ -18,38 +18,48 @@ import type { FileStore, OpenStore } from "./file-store.js";
 /** `use`: an earlier download is used and a new one is stored. `reload`: only the latter. */
 export type CacheUse = "use" | "reload" | "off";
 
+type RequestHeaders = Pick<HttpOptions, "headers" | "headerKey">;
+
 export interface CacheOptions {
   cache: CacheUse;
   /** Missing if there is no store. */
   openStore?: OpenStore | undefined;
   /** The hashes with which the file is compared. */
   check?: FileCheck | undefined;
-  /** The headers with which the file is requested. */
-  headers?: Record<string, string> | undefined;
+  /** The headers with which the file is requested, and their digest. */
+  http?: RequestHeaders | undefined;
+  /** A copy larger than this is not kept. */
+  maxBytes?: number | undefined;
+  signal?: AbortSignal | undefined;
   /** Called with a problem of the store. The file is opened nevertheless. */
   warn(note: string): void;
 }
 
 /** Opens a URL and compares its bytes with `check`. Errors: those of {@link openUrl}, `integrity`. */
-export function openCachedUrl(url: string, http: HttpOptions, options: CacheOptions): Promise<ByteSource> {
+export function openCachedUrl(
+  url: string,
+  http: HttpOptions,
+  options: Omit<CacheOptions, "http">,
+): Promise<ByteSource> {
   const { check } = options;
-  const { headers } = http;
   const download = async () => checkedSource(await openUrl(url, { ...http, verified: check !== undefined }), check);
-  return openCached(url, { ...options, headers }, download);
+  return openCached(url, { ...options, http }, download);
 }
 
 /** The same as {@link openCachedUrl}, but `download` opens the file and compares its bytes. */
 export async function openCached(
   url: string,
-  { cache, openStore, check, headers = {}, warn }: CacheOptions,
+  { cache, openStore, check, http = { headers: {} }, maxBytes, signal, warn }: CacheOptions,
   download: () => Promise<ByteSource>,
 ): Promise<ByteSource> {
   let store: FileStore | undefined;
+  let key = "";
   if (cache !== "off") {
     try {
       store = await openStore?.(warn);
       if (openStore && !store) warn(`The download of ${shortUrl(url)} is not kept: this environment has no store.`);
-      const kept = store && cache === "use" ? await openFromStore(store, url, check, headers) : undefined;
+      if (store) key = await keyOf(url, http);
+      const kept = store && cache === "use" ? await openFromStore(store, url, key, check, signal) : undefined;
       if (kept) return kept;
     } catch (error) {
       warn(`Kept downloads cannot be used: ${describe(error)}.`);
@@ -57,18 +67,20 @@ export async function openCached(
     }
   }
   const source = await download();
-  return store ? new CachingSource(source, { store, url, headers, check, warn }) : source;
+  return store
+    ? new CachingSource(source, { store, url, key, check, maxBytes: maxBytes ?? (await store.quota?.()), warn })
+    : source;
 }
 
 /** Reads a small file from the store; undefined if the store does not have it or does not work. */
 export async function readCachedBytes(
   url: string,
-  headers: Record<string, string>,
+  http: RequestHeaders,
   openStore: OpenStore | undefined,
 ): Promise<Uint8Array | undefined> {
   try {
     const store = await openStore?.();
-    const kept = store && (await openFromStore(store, url, undefined, headers));
+    const kept = store && (await openFromStore(store, url, await keyOf(url, http), undefined));
     return kept && (await readAll(kept, maxManifestBytes, "a small file"));
   } catch {
     return undefined;
@@ -78,11 +90,11 @@ export async function readCachedBytes(
 /** Writes a small file to the store, if there is one that works. */
 export async function cacheBytes(
   url: string,
-  headers: Record<string, string>,
+  http: RequestHeaders,
   bytes: Uint8Array,
   openStore: OpenStore | undefined,
 ): Promise<void> {
-  const options: CacheOptions = { cache: "reload", headers, openStore, warn: () => {} };
+  const options: CacheOptions = { cache: "reload", http, openStore, warn: () => {} };
   await readAll(await openCached(url, options, async () => bytesSource(bytes)), bytes.length, "a small file");
 }
 
@@ -90,22 +102,22 @@ export async function cacheBytes(
 async function openFromStore(
   store: FileStore,
   url: string,
+  key: string,
   check: FileCheck | undefined,
-  headers: Record<string, string>,
+  signal?: AbortSignal,
 ): Promise<ByteSource | undefined> {
-  const key = await keyOf(url, headers);
   const entry = await readEntry(store, key);
   if (!entry || damagedFiles.has(entry.file)) return undefined;
   const isWanted = !check || (await checkId(check)) === entry.check;
   const file = isWanted ? await store.open(entry.file) : undefined;
   const forget = () => store.remove(`${key}.json`).then(() => store.remove(entry.file));
-  if (!file || file.size !== entry.bytes) {
+  if (!file || file.size !== entry.bytes || !(await hasHash(() => store.open(entry.file), check, signal))) {
     await file?.close();
     await forget();
     return undefined;
   }
-  // Hashes of pieces from a manifest are compared again. Instead of one hash of the whole file, the faster checksums
-  // show any damage.
+  await store.touch?.(`${key}.json`).catch(() => {});
+  // Hashes from a manifest or from the caller are compared again. Without them the faster checksums show any damage.
   const source = check && "pieces" in check ? checkedSource(file, check) : pieceSource(file, entry, checksum);
   return {
     name: source.name,
@@ -121,4 +133,24 @@ async function openFromStore(
     },
     close: () => source.close(),
   };
+}
+
+/** Whether a file has the one hash of its bytes, which is known only at its end; true without one, or if aborted. */
+async function hasHash(
+  open: () => Promise<ByteSource | undefined>,
+  check: FileCheck | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (!check || !("sha256" in check)) return true;
+  const file = await open();
+  try {
+    const source = file && checkedSource(file, check);
+    const scratch = new Uint8Array(hashReadBytes);
+    while (source && !signal?.aborted && (await source.read(scratch)) > 0);
+    return source !== undefined;
+  } catch {
+    return false;
+  } finally {
+    await file?.close();
+  }
 }

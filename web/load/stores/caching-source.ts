@@ -5,7 +5,7 @@ import type { FileCheck } from "../integrity/file-check.js";
 import { shortUrl } from "../names.js";
 import { hashedPieceBytes } from "../sizes.js";
 import type { ByteSource, Ranges } from "../sources/source.js";
-import { checkId, keyOf, newFileName, readEntry, removeAbandoned, writeEntry } from "./entries.js";
+import { checkId, newFileName, readEntry, writeEntry } from "./entries.js";
 import type { FileStore, FileWriter } from "./file-store.js";
 
 /** Bytes after the last tensor (padding, a signature) that `close` reads to complete the copy. */
@@ -37,8 +37,10 @@ interface Piece {
 export interface CachingOptions {
   store: FileStore;
   url: string;
-  /** The headers with which the file was requested. */
-  headers: Record<string, string>;
+  /** See `keyOf`. */
+  key: string;
+  /** A file that is larger is not kept. */
+  maxBytes: number | undefined;
   /** The hashes with which `source` has been compared. */
   check: FileCheck | undefined;
   /** Called if the copy cannot be written. The bytes are returned nevertheless. */
@@ -132,6 +134,7 @@ export class CachingSource implements ByteSource {
       await this.#fail(error);
     } finally {
       this.#hasFailed = true;
+      await this.#storing; // a file that is being created is removed too
       await this.#discard();
       await this.#source.close();
     }
@@ -191,6 +194,8 @@ export class CachingSource implements ByteSource {
     piece.bytes.set(bytes, at);
     piece.filled += bytes.length;
     this.#received += bytes.length;
+    const { maxBytes = Infinity } = this.#options;
+    if (Math.max(this.#received, this.size ?? 0) > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
     const size = Math.min(this.#pieceBytes, (this.size ?? Infinity) - index * this.#pieceBytes);
     if (piece.filled === size) await this.#writePiece(index, piece);
   }
@@ -205,8 +210,7 @@ export class CachingSource implements ByteSource {
   }
 
   async #create(): Promise<Writing> {
-    const { store, url, headers } = this.#options;
-    const key = await keyOf(url, headers);
+    const { store, key } = this.#options;
     const previous = (await readEntry(store, key))?.file;
     const file = newFileName(key);
     this.#writing = { writer: await store.create(file), key, file, previous };
@@ -232,7 +236,6 @@ export class CachingSource implements ByteSource {
     });
     this.#writing = undefined;
     if (previous !== undefined) await store.remove(previous);
-    await removeAbandoned(store);
   }
 
   async #fail(error: unknown): Promise<void> {

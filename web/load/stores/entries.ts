@@ -2,6 +2,7 @@
 // last, so a download exists once it is complete.
 import { hashedPieceBytes, maxManifestBytes } from "../sizes.js";
 import type { FileCheck } from "../integrity/file-check.js";
+import type { HttpSettings } from "../sources/http-options.js";
 import { sha256 } from "../integrity/web-crypto.js";
 import { readAll } from "../sources/read-all.js";
 import type { FileStore } from "./file-store.js";
@@ -25,7 +26,8 @@ export interface Entry extends CachedFile {
   check?: string | undefined;
 }
 
-const dayMilliseconds = 24 * 3600 * 1000;
+/** The file with the key of the digests of headers. */
+export const secretName = "secret";
 
 const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
 
@@ -34,15 +36,17 @@ const urlKeyLength = 32;
 
 /**
  * The common part of the names of a URL's files. A download that was requested with headers, such as a token, is
- * found only by a request with the same ones.
+ * found only by a request with the same ones. Rejects if there are headers and no digest of them.
  */
-export async function keyOf(url: string, headers: Record<string, string>): Promise<string> {
+export async function keyOf(
+  url: string,
+  { headers, headerKey }: Pick<HttpSettings, "headers" | "headerKey">,
+): Promise<string> {
   const address = new URL(url).href.split("#", 1)[0] ?? "";
   const key = await hashOf(address);
-  const sent = Object.entries(headers).map(([name, value]) => `${name.toLowerCase()}: ${value}`);
-  if (sent.length === 0) return key;
-  const sentKey = await hashOf([address, ...sent.sort()].join("\n"));
-  return key.slice(0, urlKeyLength) + sentKey.slice(urlKeyLength);
+  if (Object.keys(headers).length === 0) return key;
+  if (!headerKey) throw new Error("there is no key for the headers of the request");
+  return key.slice(0, urlKeyLength) + (await hashOf(`${address}\n${headerKey}`)).slice(urlKeyLength);
 }
 
 export const checkId = async (check: FileCheck | undefined) => check && hashOf(JSON.stringify(check));
@@ -87,12 +91,14 @@ export async function writeEntry(store: FileStore, key: string, entry: Entry): P
 }
 
 export async function listCached(store: FileStore): Promise<CachedFile[]> {
-  return (await readEntries(store, await store.names())).map(({ url, bytes }) => ({ url, bytes }));
+  return (await readEntries(store, await store.names())).map(([, { url, bytes }]) => ({ url, bytes }));
 }
 
 /** Removes the download of one URL, or all downloads. */
 export async function deleteCached(store: FileStore, url: string | undefined): Promise<void> {
-  await removeFiles(store, url === undefined ? "" : (await keyOf(url, {})).slice(0, urlKeyLength));
+  await removeFiles(store, url === undefined ? "" : (await keyOf(url, { headers: {} })).slice(0, urlKeyLength));
+  const isEmpty = (await store.names()).every((name) => name === secretName);
+  if (isEmpty) await store.remove(secretName);
 }
 
 /** Removes the files whose names contain `key`. */
@@ -100,17 +106,9 @@ async function removeFiles(store: FileStore, key: string): Promise<void> {
   for (const name of await store.names()) if (name.includes(key)) await store.remove(name);
 }
 
-/** Removes files without an entry that are older than a day, which interrupted downloads have left. */
-export async function removeAbandoned(store: FileStore): Promise<void> {
-  const names = await store.names();
-  const used = new Set((await readEntries(store, names)).map(({ file }) => file));
-  for (const name of names) {
-    const created = Number(/^(\d+)-\w+-[0-9a-f]{64}\./.exec(name)?.[1]);
-    if (Date.now() - created > dayMilliseconds && !used.has(name)) await store.remove(name);
-  }
-}
-
-async function readEntries(store: FileStore, names: readonly string[]): Promise<Entry[]> {
+/** Returns all entries with their keys. */
+export async function readEntries(store: FileStore, names: readonly string[]): Promise<[string, Entry][]> {
   const keys = names.flatMap((name) => /^([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? []);
-  return (await Promise.all(keys.map((key) => readEntry(store, key)))).filter((entry) => entry !== undefined);
+  const entries = await Promise.all(keys.map(async (key) => [key, await readEntry(store, key)] as const));
+  return entries.flatMap(([key, entry]) => (entry ? [[key, entry]] : []));
 }
