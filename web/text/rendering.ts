@@ -14,6 +14,11 @@ export interface TemplateInput {
   eosText: string;
 }
 
+/** The interpreter of templates, whose code is loaded when the first conversation needs it. */
+export interface TemplateModule {
+  renderToData(input: TemplateInput): RenderedChat;
+}
+
 /** A prompt or an error. */
 export interface RenderedChat {
   prompt?: RenderedPrompt;

@@ -36,7 +36,7 @@ export class Budget {
     if (this.#steps > this.limits.steps) throw new Error(`it takes more than ${this.limits.steps} steps`);
     if (this.#steps < this.#nextLook) return;
     this.#nextLook = this.#steps + stepsBetweenLooks;
-    if (performance.now() > this.#end) throw new Error(`it takes more than ${this.limits.milliseconds} ms`);
+    if (performance.now() > this.#end) throw new Error(`it takes more than ${Math.round(this.limits.milliseconds)} ms`);
   }
 
   allocate(bytes: number): void {
