@@ -139,7 +139,7 @@ function limitsFor(messages: readonly ChatMessage[]): Limits {
     steps: 1_000_000 + 2 * size + 20 * pairs,
     characters: 1_000_000 + 8 * size,
     bytes: 16_000_000 + 16 * size + 40 * pairs,
-    milliseconds: 150 + size / 2000 + pairs / 200,
+    milliseconds: 120 + size / 2000 + pairs / 200,
   };
 }
 

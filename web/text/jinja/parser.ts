@@ -201,7 +201,7 @@ class Parser {
   #target(allowTuple: boolean, allowMember = false): Target {
     const single = (): Target => {
       if (this.#skip("operator", "(")) {
-        const inner = this.#target(true);
+        const inner = this.#nested(() => this.#target(true));
         this.#expect("operator", ")");
         return inner;
       }
