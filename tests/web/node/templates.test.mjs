@@ -128,6 +128,7 @@ describe("chat templates", () => {
     assert.equal(render("{{ ('<' * 90000)|striptags|length }}").text, "90000");
     assert.equal(render("{{ ('1' * 900 ~ 'x')|float }}").text, "0.0");
     assert.equal(render("{{ ('b' ~ 'a' * 90000) in ('a' * 200000) }}").text, "False");
+    assert.equal(render("{{ constructor }}{{ toString }}{{ __proto__ }}").text, "");
     assert.equal(render("{{ messages.constructor }}{{ messages[0].__proto__ }}{{ ''.__class__ }}").text, "");
   });
 

@@ -33,7 +33,7 @@ export class Budget {
 
   spend(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > this.limits.steps) throw new Error(`it takes more than ${this.limits.steps} steps`);
+    if (!(this.#steps <= this.limits.steps)) throw new Error(`it takes more than ${this.limits.steps} steps`);
     if (this.#steps < this.#nextLook) return;
     this.#nextLook = this.#steps + stepsBetweenLooks;
     if (performance.now() > this.#end) throw new Error(`it takes more than ${Math.round(this.limits.milliseconds)} ms`);
@@ -41,11 +41,11 @@ export class Budget {
 
   allocate(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes > this.limits.bytes) throw new Error(`its values take more than ${this.limits.bytes} bytes`);
+    if (!(this.#bytes <= this.limits.bytes)) throw new Error(`its values take more than ${this.limits.bytes} bytes`);
   }
 
   checkLength(characters: number): void {
-    if (characters > this.limits.characters) {
+    if (!(characters <= this.limits.characters)) {
       throw new Error(`it creates a text of more than ${this.limits.characters} characters`);
     }
   }
@@ -71,6 +71,12 @@ export function spend(steps: number): void {
 
 export function allocate(bytes: number): void {
   current?.allocate(bytes);
+}
+
+/** Counts the objects that the engine of JavaScript creates for matches of a regular expression. */
+export function countMatches(matches: number): void {
+  current?.spend(2 * matches);
+  current?.allocate(24 + 32 * matches);
 }
 
 /** Refuses a text of this length, without counting it. */

@@ -1,6 +1,6 @@
 // Jinja's filters and tests.
 import { binary } from "./arithmetic.js";
-import { allocate, createText, spend } from "./budget.js";
+import { allocate, countMatches, createText, spend } from "./budget.js";
 import { printf, toJson } from "./format.js";
 import { argument, capitalized, integerArgument, methodOf } from "./methods.js";
 import { roundHalfEven, toFloat, toInteger } from "./numbers.js";
@@ -119,8 +119,7 @@ const extreme =
 const escapes: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;" };
 const escapeHtml: Filter = (interpreter, input) =>
   mapText(interpreter.text(input), (part) => {
-    spend(2 * part.length);
-    allocate(2 * part.length); // the result is up to five times as long
+    countMatches(part.length);
     return part.replace(/[&<>'"]/g, (character) => escapes[character] as string);
   });
 
@@ -351,7 +350,7 @@ const filters: Record<string, Filter> = {
     }, start);
   },
   title: asText((value) => {
-    spend(2 * value.size);
+    countMatches(value.size >> 1);
     return derived(value.text.replace(/[^-\s({[<]+/g, capitalized), value);
   }),
   tojson: (interpreter, input, args) => {
@@ -399,7 +398,7 @@ const filters: Record<string, Filter> = {
   },
   upper: asText((value) => mapText(value, (part) => part.toUpperCase())),
   urlencode: asText((value) => {
-    spend(value.size);
+    countMatches(value.size);
     createText(4 * value.size);
     const encoded = encodeURIComponent(value.text).replace(
       /[!'()*]/g,
@@ -408,8 +407,7 @@ const filters: Record<string, Filter> = {
     return derived(encoded.replaceAll("%2F", "/"), value);
   }),
   wordcount: asText((value) => {
-    spend(value.size);
-    allocate(16 * value.size);
+    countMatches(value.size >> 1);
     return (value.text.match(/[\p{L}\p{N}_\p{M}]+/gu) ?? []).length;
   }),
 };

@@ -1,5 +1,5 @@
 // Python's two ways to put values into a text: "%s" % value and "{}".format(value); and JSON as Python writes it.
-import { checkLength, createText, spend } from "./budget.js";
+import { allocate, checkLength, countMatches, createText, spend } from "./budget.js";
 import { fixed } from "./numbers.js";
 import type { Runtime } from "./runtime.js";
 import { concat, derived, plain, repeat, shared, slice, slicePoints, Str } from "./strings.js";
@@ -35,6 +35,7 @@ export function printf(interpreter: Runtime, format: Str, values: Value): Str {
   spend(format.size >> 2);
   for (const found of format.text.matchAll(/%(?:\(([^)]*)\))?([-+ #0]*)(\*|\d*)(?:\.(\*|\d*))?([a-zA-Z%])?/g)) {
     const [whole, key, flags = "", width = "", precision, type] = found;
+    countMatches(1);
     spend(8 + (whole.length >> 2));
     parts.push(plain(format.text.slice(at, found.index)));
     at = found.index + whole.length;
@@ -114,6 +115,7 @@ export function format(interpreter: Runtime, { text }: Str, args: Arguments): St
     /\{\{|\}\}|\{([^{}!:]*)(?:!([rsa]))?(?::((?:[^{}]|\{[^{}]*\}){0,1000}))?\}|[{}]/g,
   )) {
     const [whole, name, conversion, spec] = found;
+    countMatches(1);
     spend(8 + whole.length);
     parts.push(plain(text.slice(at, found.index)));
     at = found.index + whole.length;
@@ -249,6 +251,7 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
     size += part.size;
     checkLength(size);
     spend(1);
+    allocate(16);
     parts.push(part);
   };
   const key = (each: Value): Str => {
@@ -263,6 +266,7 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
     createText(each.size);
     let text = JSON.stringify(each.text).slice(1, -1);
     if (options.asciiOnly) {
+      countMatches(each.size);
       text = text.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
     }
     write(quotationMark);

@@ -1,5 +1,5 @@
 // The methods of str, list, tuple and dict that a sandbox without changes allows.
-import { spend } from "./budget.js";
+import { countMatches, spend } from "./budget.js";
 import { align, format } from "./format.js";
 import type { Runtime } from "./runtime.js";
 import { countOf, indexOf, lastIndexOf } from "./search.js";
@@ -98,7 +98,7 @@ export const capitalized = (text: string): string => {
 
 /** Text with a change that looks beyond the borders between the caller's text and the template's. */
 function whole(self: Str, change: (text: string) => string): Str {
-  spend(self.size);
+  countMatches(self.size >> 1);
   return derived(change(self.text), self);
 }
 
@@ -111,7 +111,7 @@ const strMethods: Record<string, Method<Str>> = {
   capitalize: (self) => whole(self, capitalized),
   title: (self) => whole(self, titled),
   swapcase: (self) => {
-    spend(2 * self.size);
+    countMatches(self.size);
     const swap = (c: string) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase());
     return mapText(self, (text) => text.replace(/[\s\S]/gu, swap));
   },

@@ -4,6 +4,9 @@ import type { CallArguments, Expression, Parameters, Statement, Target } from ".
 import { TemplateError } from "./values.js";
 
 const maxDepth = 200;
+const constants = new Map(
+  Object.entries({ true: true, True: true, false: false, False: false, none: null, None: null }),
+);
 const comparisons = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const reserved = new Set(["true", "false", "none", "and", "or", "not", "if", "else", "elif", "in", "is"]);
 
@@ -346,7 +349,7 @@ class Parser {
     const token = this.#next();
     switch (token.kind) {
       case "name": {
-        const value = { true: true, True: true, false: false, False: false, none: null, None: null }[token.value];
+        const value = constants.get(token.value);
         if (value !== undefined) return { type: "constant", value };
         return { type: "name", name: token.value };
       }

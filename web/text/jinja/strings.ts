@@ -1,5 +1,5 @@
 // Python's str as templates see it: text that remembers which parts of it came from the caller's messages.
-import { allocate, checkLength, createText, spend } from "./budget.js";
+import { allocate, checkLength, countMatches, createText, spend } from "./budget.js";
 import { indexOf } from "./search.js";
 
 /** A text. `marks` are the UTF-16 ranges that came from the caller: start, end, start, end …, ascending. */
@@ -245,7 +245,10 @@ export function split(str: Str, separator: Str | undefined, limit: number, fromR
     if (stripped.size === 0) return [];
     if (stripped !== str) return split(stripped, undefined, limit, fromRight);
     spend(str.size >> 2);
-    for (const run of str.text.matchAll(/[\s\x1c-\x1f\x85]+/gu)) cut(run.index, run.index + run[0].length);
+    for (const run of str.text.matchAll(/[\s\x1c-\x1f\x85]+/gu)) {
+      countMatches(2);
+      cut(run.index, run.index + run[0].length);
+    }
   }
   const kept = limit < 0 ? cuts : fromRight ? cuts.slice(Math.max(0, cuts.length - limit)) : cuts.slice(0, limit);
   const parts: Str[] = [];
@@ -267,7 +270,7 @@ export function splitLines(str: Str, keepEnds: boolean): Str[] {
   let at = 0;
   spend(str.size >> 2);
   for (const end of str.text.matchAll(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/gu)) {
-    spend(4);
+    countMatches(2);
     lines.push(slice(str, at, end.index + (keepEnds ? end[0].length : 0)));
     at = end.index + end[0].length;
   }

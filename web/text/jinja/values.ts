@@ -1,5 +1,5 @@
 // The values of templates, with Python's types, and what Python does with them.
-import { allocate, createText, spend } from "./budget.js";
+import { allocate, countMatches, createText, spend } from "./budget.js";
 import { indexOf } from "./search.js";
 import { characters, concat, derived, empty, join, plain, shared, Str, slicePoints } from "./strings.js";
 
@@ -11,12 +11,12 @@ export class Float {
 }
 export class List {
   constructor(readonly items: readonly Value[]) {
-    allocate(40 + 8 * items.length);
+    allocate(80 + 8 * items.length);
   }
 }
 export class Tuple {
   constructor(readonly items: readonly Value[]) {
-    allocate(40 + 8 * items.length);
+    allocate(80 + 8 * items.length);
   }
 }
 /** A dict in the order of insertion. Keys that are equal in Python (1, 1.0 and True) are one key. */
@@ -312,7 +312,7 @@ export function reprOf(value: Value, depth = 0): Str {
 }
 
 function quoted(value: Str): Str {
-  spend(value.size);
+  countMatches(value.size >> 1);
   const quote = value.text.includes("'") && !value.text.includes('"') ? '"' : "'";
   const names: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", [quote]: `\\${quote}` };
   const text = value.text.replace(/[\\'"]|\p{C}|\p{Z}/gu, (character) => {
