@@ -35,8 +35,15 @@ class Scope {
   readonly #values = new Map<string, Value>();
   constructor(readonly parent?: Scope) {}
   get(name: string): Value | undefined {
-    const value = this.#values.get(name);
-    return value === undefined ? this.parent?.get(name) : value;
+    let levels = 1;
+    for (let scope: Scope | undefined = this; scope; scope = scope.parent, levels++) {
+      const value = scope.#values.get(name);
+      if (value === undefined) continue;
+      spend(levels >> 2);
+      return value;
+    }
+    spend(levels >> 2);
+    return undefined;
   }
   set(name: string, value: Value): void {
     this.#values.set(name, value);
