@@ -16,6 +16,13 @@ const engine = join(folder, "../build/wasm");
 const release = join(folder, "../models/camelgpt-mini");
 const dist = join(folder, "dist");
 
+/**
+ * The worker's import of the interpreter of templates, which bundlers must leave alone. Minifiers drop the comments
+ * that say so.
+ */
+const templateImport = 'import(new URL("./chat-template.js",import.meta.url).href)';
+const ignoredByBundlers = "/*@vite-ignore*//*webpackIgnore:true*//*turbopackIgnore:true*/";
+
 /** Upper limits in bytes: each .wasm uncompressed, the JavaScript of the browser entry and of the worker with gzip. */
 const wasmLimit = 600_000;
 const browserLimit = 25_000;
@@ -97,6 +104,8 @@ async function make() {
   // Each worker is one file: Vite's default form of a worker cannot load chunks.
   await build({ ...browser, entryPoints: { worker: entry("browser-worker") } });
   await shrink("worker.js");
+  // The worker imports it when the first conversation needs it.
+  await build({ ...browser, entryPoints: { "chat-template": "../web/text/chat-template.ts" } });
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
   // Bundlers of edge functions turn these imports into modules and bytes.
   await build({ ...browser, entryPoints: { edge: entry("edge") }, external: ["*.wasm", "*.bin"] });
@@ -132,7 +141,8 @@ async function shrink(name) {
     ecma: 2020,
     compress: { passes: 3, hoist_funs: true },
   });
-  await writeFile(path, code);
+  if (code.split(templateImport).length !== 2) fail(`${name} does not contain ${templateImport} once`);
+  await writeFile(path, code.replace(templateImport, `import(${ignoredByBundlers}${templateImport.slice(7)}`));
 }
 
 /** The probe that edge functions import, since they cannot compile bytes. */

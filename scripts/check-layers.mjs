@@ -22,7 +22,7 @@ const mayImport = {
   load: ["engine"],
   text: [],
   tasks: ["engine", "load"],
-  worker: ["engine", "load", "tasks"],
+  worker: ["engine", "load", "text", "tasks"],
 };
 
 const fileOrNetworkHeader =

@@ -2,7 +2,7 @@
 // The next line declares AsyncDisposable for users whose option `lib` does not.
 /// <reference lib="esnext.disposable" preserve="true" />
 // biome-ignore-all lint/complexity/noThisInStatic: static methods need the platform, which the derived class has
-import { orAborted, throwIfAborted } from "../../web/errors.js";
+import { throwIfAborted } from "../../web/errors.js";
 import { absoluteUrl } from "../../web/load/place.js";
 import type { ModelSource } from "../../web/load/resolve.js";
 import { type CachedFile, deleteCached, listCached } from "../../web/load/stores/entries.js";
@@ -187,7 +187,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       const { template, rest } = splitChatOptions(options);
       const params = generateParams("", rest);
       throwIfAborted(signal);
-      const prompt = await renderPrompt(await orAborted(this.#model.loaded(), signal), messages, template);
+      const prompt = await renderPrompt(this.#model, messages, template, signal);
       return this.#generate({ ...params, prompt }, emit, signal);
     }, signalOf(options));
   }

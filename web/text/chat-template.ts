@@ -1,30 +1,33 @@
 // Messages → the prompt in the form that the model was trained on, by the Jinja template in its file. Templates are
 // untrusted code: they receive plain data only, and their work, output and time are limited.
-import { CamelGPTError, describe, excerpt } from "../errors.js";
-import { Budget } from "./jinja/budget.js";
+import { CamelGPTError, describe, errorToData, excerpt } from "../errors.js";
+import { allocate, Budget, type Limits, spend, withBudget } from "./jinja/budget.js";
 import { Interpreter } from "./jinja/evaluate.js";
 import { parse } from "./jinja/parser.js";
 import { fromCaller, plain, Str } from "./jinja/strings.js";
+import type { Statement } from "./jinja/tree.js";
 import { Callable, Dict, Float, fail, iterate, List, Namespace, numberOf, type Value } from "./jinja/values.js";
 import { type ChatMessage, contentText } from "./messages.js";
 import type { RenderedPrompt } from "../rendered-prompt.js";
-
-export interface TemplateInput {
-  template: string;
-  messages: readonly ChatMessage[];
-  /** Whether the prompt ends with the beginning of the assistant's message. */
-  addGenerationPrompt: boolean;
-  bosText: string;
-  eosText: string;
-}
+import type { RenderedChat, TemplateInput } from "./rendering.js";
 
 /** Far above what real templates need: the longest known one has 40 KB. */
 const maxTemplateLength = 256 << 10;
-const maxMilliseconds = 5000;
+const maxErrorLength = 300;
 const maxRange = 100_000; // Jinja's own limit
 
 /** Thrown by the template itself, by `raise_exception`. */
 class Refusal extends Error {}
+
+/** Renders the messages as `renderChat` does; the result and the error are data, which can cross to another thread. */
+export function renderToData(input: TemplateInput): RenderedChat {
+  const notes: string[] = [];
+  try {
+    return { prompt: renderChat(input, (note) => notes.push(note)), notes };
+  } catch (error) {
+    return { error: errorToData(error), notes };
+  }
+}
 
 /**
  * Renders the messages. If the template refuses or drops a system message, its text is put before the first user
@@ -37,27 +40,40 @@ export function renderChat(input: TemplateInput, onNote: (note: string) => void 
     return renderAny(input, onNote);
   } catch (error) {
     if (error instanceof Refusal) {
-      throw new CamelGPTError("bad-input", `The model's chat template refuses these messages: ${error.message}`, {
+      throw new CamelGPTError("bad-input", `The model's chat template refuses these messages: ${shortened(error)}`, {
         expected: "messages that the template accepts",
         found: `roles ${excerpt(messages.map((message) => message.role).join(", "))}`,
-        cause: error,
       });
     }
-    throw new CamelGPTError("bad-template", `The model's chat template failed: ${describe(error)}`, {
+    throw new CamelGPTError("bad-template", `The model's chat template failed: ${shortened(error)}`, {
       expected: "a Jinja template that converts messages to text",
       found: excerpt(template),
       hint: "Give another template with the option `chatTemplate`, or use generateText with a complete prompt.",
-      cause: error,
     });
   }
+}
+
+function shortened(error: unknown): string {
+  if (error instanceof RangeError) return "it nests too deep";
+  const text = describe(error);
+  return text.length > maxErrorLength ? `${text.slice(0, maxErrorLength)}…` : text;
+}
+
+/** A template, read once and rendered with one or several forms of the messages within one budget. */
+interface Rendering {
+  input: TemplateInput;
+  statements: readonly Statement[];
+  budget: Budget;
 }
 
 function renderAny(input: TemplateInput, onNote: (note: string) => void): RenderedPrompt {
   const { messages } = input;
   const systemText = messages[0]?.role === "system" ? contentText(messages[0]).trim() : "";
+  const rendering = parseWithin(input);
   let refusal: Refusal | undefined;
+  let prompt: RenderedPrompt | undefined;
   try {
-    const prompt = render(input);
+    prompt = render(rendering, messages);
     if (prompt.text.includes(systemText)) return prompt;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -71,15 +87,15 @@ function renderAny(input: TemplateInput, onNote: (note: string) => void): Render
   ] as const) {
     if (changed.length === messages.length) continue;
     try {
-      const prompt = render({ ...input, messages: changed });
+      const adapted = render(rendering, changed);
       onNote(note);
-      return prompt;
+      return adapted;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
     }
   }
   if (refusal) throw refusal;
-  return render(input); // a template that shows no system text anywhere
+  return prompt as RenderedPrompt; // of a template that shows no system text anywhere
 }
 
 /** Puts the text of a first system message before the first user message. */
@@ -104,20 +120,47 @@ function joinTurns(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return joined;
 }
 
-function render(input: TemplateInput): RenderedPrompt {
+function parseWithin(input: TemplateInput): Rendering {
   const { template, messages } = input;
   if (template.length > maxTemplateLength) throw new Error(`it is longer than ${maxTemplateLength} characters`);
-  const size = JSON.stringify(messages).length;
-  // Some templates look back over all messages for each one, so steps grow with the square of their number.
-  const budget = new Budget({
-    steps: 2_000_000 + 20 * size + 60 * messages.length ** 2,
+  const budget = new Budget(limitsFor(messages));
+  return { input, budget, statements: withBudget(budget, () => parse(template)) };
+}
+
+/**
+ * The limits grow with the messages, which are the caller's own: with their size, and with the square of their number,
+ * since some templates look back over all messages for each one. Known templates need at most 34,000 steps and 0.5 MB
+ * for short conversations, and for long ones a quarter of what grows here.
+ */
+function limitsFor(messages: readonly ChatMessage[]): Limits {
+  const size = sizeOf(messages, 0);
+  const pairs = messages.length ** 2;
+  return {
+    steps: 1_000_000 + 2 * size + 20 * pairs,
     characters: 1_000_000 + 8 * size,
-    milliseconds: maxMilliseconds,
+    bytes: 16_000_000 + 16 * size + 40 * pairs,
+    milliseconds: 120 + size / 2000 + pairs / 200,
+  };
+}
+
+/** The characters of all texts in the messages, and 8 for each value. */
+function sizeOf(data: unknown, depth: number): number {
+  if (typeof data === "string") return 8 + data.length;
+  if (typeof data !== "object" || data === null) return 8;
+  if (depth > maxNesting) return fail(`a message nests more than ${maxNesting} levels deep`);
+  let size = 8;
+  for (const [key, value] of Object.entries(data)) size += key.length + sizeOf(value, depth + 1);
+  return size;
+}
+
+function render({ input, statements, budget }: Rendering, messages: readonly ChatMessage[]): RenderedPrompt {
+  const variables = globals({ ...input, messages });
+  return withBudget(budget, () => {
+    const { text, marks } = new Interpreter(variables).render(statements);
+    const literal: [number, number][] = [];
+    for (let i = 0; i < marks.length; i += 2) literal.push([marks[i] ?? 0, marks[i + 1] ?? 0]);
+    return { text, literal };
   });
-  const { text, marks } = new Interpreter(globals(input), budget).render(parse(template));
-  const literal: [number, number][] = [];
-  for (let i = 0; i < marks.length; i += 2) literal.push([marks[i] ?? 0, marks[i + 1] ?? 0]);
-  return { text, literal };
 }
 
 function globals({ messages, addGenerationPrompt, bosText, eosText }: TemplateInput): Map<string, Value> {
@@ -147,7 +190,7 @@ function globals({ messages, addGenerationPrompt, bosText, eosText }: TemplateIn
       new Callable("namespace", ({ positional: [from], named }) => {
         const space = new Namespace();
         for (const [key, value] of dictOf(from, named).entries()) {
-          if (key instanceof Str) space.values.set(key.text, value);
+          if (key instanceof Str) space.set(key.text, value);
         }
         return space;
       }),
@@ -163,8 +206,8 @@ function globals({ messages, addGenerationPrompt, bosText, eosText }: TemplateIn
           at++;
           return value;
         };
-        cycler.values.set("next", new Callable("next", next));
-        cycler.values.set(
+        cycler.set("next", new Callable("next", next));
+        cycler.set(
           "reset",
           new Callable("reset", () => {
             at = 0;
@@ -202,6 +245,8 @@ function range(bounds: readonly Value[]): List {
   if (step === 0) fail("range() arg 3 must not be zero");
   const length = Math.max(0, Math.ceil((stop - start) / step));
   if (!(length <= maxRange)) fail(`Range too big. The sandbox blocks ranges larger than MAX_RANGE (${maxRange}).`);
+  spend(length);
+  allocate(8 * length);
   return new List(Array.from({ length }, (_, i) => start + i * step));
 }
 
@@ -226,23 +271,27 @@ function toValue(data: unknown, depth: number): Value {
   return new Dict(entries.map(([key, value]) => [fromCaller(key), toValue(value, depth + 1)]));
 }
 
+const weekdays = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
+const months = "January February March April May June July August September October November December".split(" ");
+
 /** Supports the strftime directives that templates use. The names are English, as in the training data. */
 function formatTime(format: string, time: Date): string {
+  spend(4 * format.length);
   const two = (value: number) => String(value).padStart(2, "0");
-  const name = (options: Intl.DateTimeFormatOptions) => time.toLocaleString("en-US", options);
-  const directives: Record<string, () => string> = {
-    a: () => name({ weekday: "short" }),
-    A: () => name({ weekday: "long" }),
-    b: () => name({ month: "short" }),
-    B: () => name({ month: "long" }),
-    d: () => two(time.getDate()),
-    H: () => two(time.getHours()),
-    m: () => two(time.getMonth() + 1),
-    M: () => two(time.getMinutes()),
-    S: () => two(time.getSeconds()),
-    y: () => two(time.getFullYear() % 100),
-    Y: () => String(time.getFullYear()),
-    "%": () => "%",
+  const [weekday = "", month = ""] = [weekdays[time.getDay()], months[time.getMonth()]];
+  const directives: Record<string, string> = {
+    a: weekday.slice(0, 3),
+    A: weekday,
+    b: month.slice(0, 3),
+    B: month,
+    d: two(time.getDate()),
+    H: two(time.getHours()),
+    m: two(time.getMonth() + 1),
+    M: two(time.getMinutes()),
+    S: two(time.getSeconds()),
+    y: two(time.getFullYear() % 100),
+    Y: String(time.getFullYear()),
+    "%": "%",
   };
-  return format.replace(/%(.)/g, (directive, letter: string) => directives[letter]?.() ?? directive);
+  return format.replace(/%(.)/g, (directive, letter: string) => directives[letter] ?? directive);
 }

@@ -46,12 +46,12 @@ export class Host {
 
   call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
     this.#activeCalls++;
-    return this.#queue
-      .run(() => this.#handlers[name](params, context), context.signal)
-      .finally(() => {
-        this.#activeCalls--;
-        this.#useIdleTime();
-      });
+    const answer = () => this.#handlers[name](params, context);
+    // Templates need no engine, so they need not wait for it.
+    return (name === "render" ? answer() : this.#queue.run(answer, context.signal)).finally(() => {
+      this.#activeCalls--;
+      this.#useIdleTime();
+    });
   }
 
   dispose(): void {
@@ -80,6 +80,11 @@ export class Host {
         if (pieces.length % callsBetweenPauses === 0) await pause();
       }
       return pieces;
+    },
+
+    render: async (input) => {
+      const templates = await this.#platform.loadTemplates().catch(() => undefined);
+      return templates?.renderToData(input) ?? null;
     },
 
     generate: async (params, { signal, onEvent }) => {

@@ -5,6 +5,7 @@ import type { FilePlatform } from "../load/location.js";
 import type { CheckedFetch } from "../load/sources/http-options.js";
 import type { ByteSource } from "../load/sources/source.js";
 import type { OpenStore } from "../load/stores/file-store.js";
+import type { TemplateModule } from "../text/rendering.js";
 import type { WorkerLink } from "./link.js";
 import type { CallContext, CallName, Calls } from "./protocol.js";
 
@@ -22,6 +23,8 @@ export interface EnginePlatform {
   probe?: WebAssembly.Module;
   /** Returns the compiled module of a build. Errors: `engine-unavailable`. */
   loadWasm(build: Build, options: EngineOptions): Promise<WebAssembly.Module>;
+  /** Loads the interpreter of chat templates. Rejects if its file is not where it should be. */
+  loadTemplates(): Promise<TemplateModule>;
   /** Missing if the runtime has no threads. */
   threads?: ThreadPlatform;
   /** Opens the store for downloads; returns undefined if there is none. */

@@ -6,6 +6,7 @@ import type { ErrorData } from "../errors.js";
 import type { Location } from "../load/location.js";
 import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
+import type { RenderedChat, TemplateInput } from "../text/rendering.js";
 import type {
   CalibrateParams,
   ClassifyParams,
@@ -63,6 +64,8 @@ export interface Calls {
   tokenize: { params: TokenizeParams; event: never; value: number[] };
   detokenize: { params: { tokens: readonly number[]; keepControl: boolean }; event: never; value: string };
   pieces: { params: { tokens: readonly number[] }; event: never; value: string[] };
+  /** Does not wait for other calls. The value is null if this thread cannot load the interpreter of templates. */
+  render: { params: TemplateInput; event: never; value: RenderedChat | null };
   /** The events are consecutive pieces of the text. */
   generate: { params: GenerateParams; event: string; value: Generated };
   save: { params: Record<string, never>; event: never; value: Uint8Array };

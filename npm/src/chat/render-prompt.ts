@@ -1,24 +1,48 @@
 // The messages of a conversation → the prompt for a loaded model.
-import { CamelGPTError } from "../../../web/errors.js";
-import type { ChatMessage } from "../../../web/text/messages.js";
+import { CamelGPTError, type ErrorData, errorFromData, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
+import type { ChatMessage } from "../../../web/text/messages.js";
+import type { TemplateInput } from "../../../web/text/rendering.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
+import type { ModelConnection } from "../model-connection.js";
+import { plainMessages } from "./plain-messages.js";
+
+/** Longer templates are refused; one unit more is enough for the error. */
+const maxPostedLength = (256 << 10) + 1;
 
 /**
+ * Renders the messages on the thread that runs the model, so that a template from elsewhere cannot block this one.
  * `template` replaces the chat template of the model.
  * Errors: `no-chat-template`, `unsupported-task` for models that are not causal and have no template, `bad-template`,
- * `bad-input`.
+ * `bad-input`, `aborted`.
  */
 export async function renderPrompt(
-  { info, chatTemplate, bosText, eosText }: LoadedModel,
+  model: ModelConnection,
   messages: readonly ChatMessage[],
-  template: string = chatTemplate,
+  template: string | undefined,
+  signal: AbortSignal,
 ): Promise<RenderedPrompt> {
-  if (!template) throw noTemplate(info.kind);
-  const { renderChat } = await import("../../../web/text/chat-template.js");
-  return renderChat({ template, messages, addGenerationPrompt: true, bosText, eosText }, (note) => {
-    if (!info.engine.notes.includes(note)) info.engine.notes.push(note);
-  });
+  const { info, chatTemplate, bosText, eosText } = await orAborted(model.loaded(), signal);
+  const chosen = template ?? chatTemplate;
+  if (!chosen) throw noTemplate(info.kind);
+  const input: TemplateInput = {
+    template: chosen.slice(0, maxPostedLength),
+    messages: plainMessages(messages),
+    addGenerationPrompt: true,
+    bosText,
+    eosText,
+  };
+  const { notes } = info.engine;
+  const add = (note: string) => notes.includes(note) || notes.push(note);
+  let rendered = await orAborted(model.call("render", input, { signal }), signal);
+  if (!rendered) {
+    const { renderToData } = await orAborted(import("../../../web/text/chat-template.js"), signal);
+    rendered = renderToData(input);
+    add("The worker could not load chat-template.js, so chat templates are rendered on the caller's thread.");
+  }
+  rendered.notes.forEach(add);
+  if (rendered.prompt) return rendered.prompt;
+  throw errorFromData(rendered.error as ErrorData);
 }
 
 function noTemplate(kind: LoadedModel["info"]["kind"]): CamelGPTError {

@@ -1,13 +1,19 @@
 // The platform of the engine's thread in browsers: fetches the WebAssembly, and starts helper threads.
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import { browserFetch } from "../../../web/load/sources/browser-fetch.js";
+import type { TemplateModule } from "../../../web/text/rendering.js";
 import type { WorkerLink } from "../../../web/worker/link.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
 import { openStore } from "./browser-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
 /** `spawn` starts a worker with the engine's script. */
-export const browserEngine = (spawn: () => WorkerLink): EnginePlatform => ({
+export const browserEngine = (
+  spawn: () => WorkerLink,
+  loadTemplates: () => Promise<TemplateModule>,
+): EnginePlatform => ({
+  loadTemplates,
+
   // Edge runtimes and workers of old browsers have no Worker.
   ...(typeof Worker === "function" && {
     threads: { cores: () => navigator.hardwareConcurrency, spawn },

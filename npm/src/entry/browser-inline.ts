@@ -4,4 +4,10 @@ import type { Backend } from "../../../web/worker/platform.js";
 import { browserEngine } from "./browser-engine.js";
 import { spawnWorker } from "./browser-spawn.js";
 
-export const start = (): Backend => inlineBackend(browserEngine(() => spawnWorker()));
+export const start = (): Backend =>
+  inlineBackend(
+    browserEngine(
+      () => spawnWorker(),
+      () => import("../../../web/text/chat-template.js"),
+    ),
+  );

@@ -18,6 +18,7 @@ const enginePlatform: EnginePlatform = {
   probe,
   loadWasm: async (build) => (build.startsWith("relaxed") ? relaxed : simd),
   fetch: followingFetch,
+  loadTemplates: () => import("../../../web/text/chat-template.js"),
 };
 
 const platform: CallerPlatform = {

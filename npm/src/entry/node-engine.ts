@@ -16,6 +16,7 @@ export const nodeEngine: EnginePlatform = {
   openPath: openFile,
   fetch: followingFetch,
   openStore,
+  loadTemplates: () => import("../../../web/text/chat-template.js"),
   threads: { cores: availableParallelism, spawn: () => startWorker(new URL("./node-worker.js", import.meta.url)) },
 
   async loadWasm(build, options) {

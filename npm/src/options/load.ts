@@ -137,7 +137,7 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
   wasmModule?: WebAssembly.Module;
   /** URL of the engine's `.wasm` if it is not next to the package's files: one for all builds, or one for each. */
   wasmUrl?: string | URL | Partial<Record<Build, string | URL>>;
-  /** URL of the worker's script if it is not next to the package's files. */
+  /** URL of the worker's script if it is not next to the package's files. `chat-template.js` is needed beside it. */
   workerUrl?: string | URL;
 }
 

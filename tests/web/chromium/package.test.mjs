@@ -135,6 +135,30 @@ describe("the package in Chromium", () => {
     ]);
   });
 
+  test("a template from elsewhere runs in the worker: the page stays responsive, and an abort rejects", async () => {
+    const { answer, notes, error, code, delay } = await page.evaluate(async () => {
+      const model = await window.camelgpt.CamelGPTInference.load(window.url, { contextLength: 128 });
+      const messages = [{ role: "user", content: "What is the capital of France?" }];
+      const { text: answer, engine } = await model.chat(messages, { maxTokens: 12 });
+      const chatTemplate =
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = [a, b] %}{% endfor %}{% endfor %}";
+      const error = await model.chat(messages, { chatTemplate }).catch((thrown) => thrown.code);
+      const controller = new AbortController();
+      const aborted = model.chat(messages, { chatTemplate, signal: controller.signal }).catch((thrown) => thrown.code);
+      await new Promise((resolve) => setTimeout(resolve, 10)); // later if the template blocks this thread
+      const begin = performance.now();
+      controller.abort();
+      const code = await aborted;
+      const delay = performance.now() - begin;
+      await model.dispose();
+      return { answer, notes: engine.notes, error, code, delay };
+    });
+    assert.match(answer, /Paris/);
+    assert.doesNotMatch(notes.join(), /template/);
+    assert.deepEqual([error, code], ["bad-template", "aborted"]);
+    assert.ok(delay < 50, `${delay} ms`);
+  });
+
   test("both flavours, with and without a worker, agree on an easy question", async () => {
     const texts = await page.evaluate(async () => {
       const texts = [];

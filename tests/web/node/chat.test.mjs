@@ -82,6 +82,42 @@ describe("chat", () => {
     }
   });
 
+  test("a template does not block the caller's thread, and an abort rejects while it runs", async () => {
+    const chatTemplate =
+      "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = [a, b] %}{% endfor %}{% endfor %}";
+    const controller = new AbortController();
+    const answer = model.chat(question, { chatTemplate, signal: controller.signal });
+    await new Promise((resolve) => setTimeout(resolve, 5)); // not before the template ends if it ran here
+    const begin = performance.now();
+    controller.abort();
+    await rejectsWith("aborted", answer);
+    assert.ok(performance.now() - begin < 50);
+    assert.match((await model.chat(question)).text, /Paris/);
+  });
+
+  test("on the caller's thread the limits of templates hold too", async () => {
+    const inline = await CamelGPTInference.load(modelPath, { worker: false, contextLength: 128 });
+    const chatTemplate =
+      "{% for a in range(9999) %}{% for b in range(9999) %}{{ b|string|upper }}{% endfor %}{% endfor %}";
+    await rejectsWith("bad-template", inline.chat(question, { chatTemplate }));
+    assert.match((await inline.chat(question)).text, /Paris/);
+    await inline.dispose();
+  });
+
+  test("messages may be proxies, and contain what JSON can contain", async () => {
+    const proxy = (data) =>
+      new Proxy(data, { get: (of, key) => (of[key] && typeof of[key] === "object" ? proxy(of[key]) : of[key]) });
+    const chatTemplate = "{{ messages[0].content }}{{ messages[0].calls | tojson }}";
+    const messages = proxy([{ role: "user", content: "a", calls: [{ b: null, c: 1.5, d: undefined }] }]);
+    const { usage } = await model.chat(messages, { chatTemplate, maxTokens: 1 });
+    assert.equal(usage.promptTokens, await model.countTokens('a[{"b": null, "c": 1.5}]'));
+    const cyclic = { role: "user", content: "a" };
+    cyclic.self = cyclic;
+    for (const message of [cyclic, { ...question[0], f: () => {} }, { ...question[0], big: 1n }]) {
+      await rejectsWith("bad-input", model.chat([message]));
+    }
+  });
+
   test("a template can use the date", async () => {
     const chatTemplate = "{{ strftime_now('%d %b %Y') }}";
     const { usage } = await model.chat(question, { chatTemplate, maxTokens: 1 });

@@ -106,9 +106,29 @@ describe("chat templates", () => {
       "{% for i in range(90000) %}{% set x = range(90000) | unique | list %}{% endfor %}",
       "{% set n = range(99999) | list %}{% for i in range(90000) %}{% set x = -1 in n %}{% endfor %}",
       "{% set s = ' ' * 900000 %}{% for i in range(90000) %}{% set x = s.strip() %}{% endfor %}",
+      // Work that would grow with the square of a length, or exponentially.
+      "{% set n = namespace(t=1) %}{% for i in range(40) %}{% set n.t = (n.t, n.t) %}{% endfor %}{{ {n.t: 1} }}",
+      "{% set s = 'a' * 300000 %}{{ ('b' ~ s) in (s ~ s) }}{% for i in range(999) %}{{ s.rfind('b' ~ s) }}{% endfor %}",
+      "{% set s = messages[0].content ~ '.' %}{{ (s * 90000)|list }}",
+      "{% for i in range(99999) %}{{ strftime_now('%A %B' * 999)|length }}{% endfor %}",
+      "{{ [[1]]|tojson(indent='a' * 900000) }}",
+      "{% for i in range(99999) %}{{ ('<' * 90000)|striptags }}{% endfor %}",
+      "{% for i in range(99999) %}{{ ('1' * 900 ~ 'x')|float }}{% endfor %}",
+      "{% for i in range(99999) %}{{ range(99999)|list|length }}{% endfor %}",
+      // Parsing.
+      `{{ [${"1,".repeat(130_000)}] }}`,
+      `{{ a${".a".repeat(130_000)} }}`,
+      `{{ 1${"+1".repeat(20_000)} }}`,
+      "{{".repeat(131_000),
+      `{% set ${"(".repeat(100_000)}`,
     ]) {
-      assert.throws(() => render(template), { code: "bad-template" }, template);
+      assert.throws(() => render(template), { code: "bad-template" }, template.slice(0, 300));
     }
+    // Regular expressions whose time grows with the square of the length took minutes here.
+    assert.equal(render("{{ ('<' * 90000)|striptags|length }}").text, "90000");
+    assert.equal(render("{{ ('1' * 900 ~ 'x')|float }}").text, "0.0");
+    assert.equal(render("{{ ('b' ~ 'a' * 90000) in ('a' * 200000) }}").text, "False");
+    assert.equal(render("{{ constructor }}{{ toString }}{{ __proto__ }}").text, "");
     assert.equal(render("{{ messages.constructor }}{{ messages[0].__proto__ }}{{ ''.__class__ }}").text, "");
   });
 
@@ -121,10 +141,15 @@ describe("chat templates", () => {
     assert.equal(render(looksBack, long).text, "word ".repeat(1001));
   });
 
-  test("a conversation of long messages is rendered", () => {
-    const content = "word ".repeat(2000);
-    const long = Array.from({ length: 200 }, () => ({ role: "user", content }));
-    const template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}";
-    assert.equal(render(template, long).text, `<|user|>${content}</s>`.repeat(200));
+  test("a conversation of 1,001 messages of 5 KB is rendered", () => {
+    const content = "word ".repeat(1000);
+    const long = Array.from({ length: 1001 }, () => ({ role: "user", content }));
+    for (const template of [
+      "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}",
+      "{% for m in messages %}{% set c = m.content.split('</think>')[-1] | trim %}" +
+        "{{ '<|' + m.role + '|>' + c.replace('\n', ' ') + ' </s>' }}{% endfor %}",
+    ]) {
+      assert.equal(render(template, long).text, `<|user|>${content}</s>`.repeat(1001));
+    }
   });
 });

@@ -1,7 +1,8 @@
 // Python's operators on numbers, texts and lists.
-import type { Runtime } from "./budget.js";
+import { allocate, spend } from "./budget.js";
 import { printf } from "./format.js";
-import { concat, Str } from "./strings.js";
+import type { Runtime } from "./runtime.js";
+import { concat, repeat as repeatText, Str } from "./strings.js";
 import { fail, Float, iterate, List, numberOf, Tuple, typeName, Undefined, type Value, whole } from "./values.js";
 
 export function unary(operator: "-" | "+", value: Value): Value {
@@ -16,18 +17,16 @@ export function binary(interpreter: Runtime, operator: string, left: Value, righ
   if (left instanceof Undefined) fail(left.message);
   if (operator === "%" && left instanceof Str) return printf(interpreter, left, right);
   if (right instanceof Undefined) fail(right.message);
-  const { budget } = interpreter;
   if (operator === "+") {
-    if (left instanceof Str && right instanceof Str) return budget.concat([left, right]);
+    if (left instanceof Str && right instanceof Str) return concat([left, right]);
     const lists = (left instanceof List && right instanceof List) || (left instanceof Tuple && right instanceof Tuple);
     if (lists) {
-      const items = [...iterate(left), ...iterate(right)];
-      budget.spend(items.length);
+      const items = iterate(left).concat(iterate(right));
       return left instanceof List ? new List(items) : new Tuple(items);
     }
   }
   if (operator === "*") {
-    const repeated = repeat(interpreter, left, right) ?? repeat(interpreter, right, left);
+    const repeated = repeat(left, right) ?? repeat(right, left);
     if (repeated !== undefined) return repeated;
   }
   const [a, b] = [numberOf(left), numberOf(right)];
@@ -53,15 +52,13 @@ export function binary(interpreter: Runtime, operator: string, left: Value, righ
   return result(rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest);
 }
 
-function repeat({ budget }: Runtime, value: Value, count: Value): Value | undefined {
+function repeat(value: Value, count: Value): Value | undefined {
   if (typeof count !== "number" && typeof count !== "boolean") return undefined;
   const times = Math.max(0, Number(count));
-  if (value instanceof Str) {
-    budget.create(value.text.length * times);
-    return concat(Array.from({ length: value.text === "" ? 0 : times }, () => value));
-  }
+  if (value instanceof Str) return repeatText(value, times);
   if (!(value instanceof List || value instanceof Tuple)) return undefined;
-  budget.spend(value.items.length * times);
+  spend(value.items.length * times);
+  allocate(8 * value.items.length * times);
   const items = value.items.length === 0 ? [] : Array.from({ length: times }, () => value.items).flat();
   return value instanceof List ? new List(items) : new Tuple(items);
 }

@@ -1,17 +1,17 @@
 // The tree of a template and its variables → text. Templates come with a model and are untrusted: work, output and time
 // are limited, and a template sees plain data only.
 import { binary, unary } from "./arithmetic.js";
-import type { Budget, Runtime } from "./budget.js";
+import { allocate, checkLength, spend } from "./budget.js";
 import { callFilter, callTest } from "./filters.js";
 import { methodOf } from "./methods.js";
+import type { Runtime } from "./runtime.js";
+import { characterAt, concat, plain, shared, Str } from "./strings.js";
 import type { CallArguments, Expression, Parameters, Statement, Target } from "./tree.js";
-import { plain, Str } from "./strings.js";
 import {
   type Arguments,
   Callable,
   compare,
   contains,
-  countWork,
   Dict,
   equals,
   fail,
@@ -20,7 +20,6 @@ import {
   iterate,
   List,
   Namespace,
-  numberOf,
   sliceOf,
   textOf,
   Tuple,
@@ -30,13 +29,21 @@ import {
 } from "./values.js";
 
 const maxCallDepth = 100;
+const maxDepth = 1000;
 
 class Scope {
   readonly #values = new Map<string, Value>();
   constructor(readonly parent?: Scope) {}
   get(name: string): Value | undefined {
-    const value = this.#values.get(name);
-    return value === undefined ? this.parent?.get(name) : value;
+    let levels = 1;
+    for (let scope: Scope | undefined = this; scope; scope = scope.parent, levels++) {
+      const value = scope.#values.get(name);
+      if (value === undefined) continue;
+      spend(levels >> 2);
+      return value;
+    }
+    spend(levels >> 2);
+    return undefined;
   }
   set(name: string, value: Value): void {
     this.#values.set(name, value);
@@ -107,21 +114,16 @@ export class Interpreter implements Runtime {
   #output: Str[] = [];
   #written = 0;
   #calls = 0;
-  readonly budget: Budget;
+  /** Of expressions within expressions. */
+  #depth = 0;
 
-  constructor(globals: ReadonlyMap<string, Value>, budget: Budget) {
-    this.budget = budget;
+  constructor(globals: ReadonlyMap<string, Value>) {
     for (const [name, value] of globals) this.#scope.set(name, value);
     this.#scope = new Scope(this.#scope);
   }
 
   render(statements: readonly Statement[]): Str {
-    countWork(this.budget.spend);
-    try {
-      return this.#captured(() => this.#runAll(statements));
-    } finally {
-      countWork(() => {});
-    }
+    return this.#captured(() => this.#runAll(statements));
   }
 
   // --- statements ---
@@ -133,7 +135,7 @@ export class Interpreter implements Runtime {
     this.#written = 0;
     try {
       run();
-      return this.budget.concat(this.#output);
+      return concat(this.#output);
     } finally {
       this.#output = output;
       this.#written = written;
@@ -141,9 +143,9 @@ export class Interpreter implements Runtime {
   }
 
   #write(text: Str): void {
-    this.#written += text.text.length;
-    this.budget.check(this.#written);
-    if (text.text !== "") this.#output.push(text);
+    this.#written += text.size;
+    checkLength(this.#written);
+    if (text.size > 0) this.#output.push(text);
   }
 
   #inScope<T>(parent: Scope, run: () => T): T {
@@ -165,11 +167,10 @@ export class Interpreter implements Runtime {
   }
 
   #run(statement: Statement): Signal | undefined {
-    this.budget.spend(1);
+    spend(1);
     switch (statement.type) {
       case "text":
-        this.budget.create(statement.text.length);
-        this.#write(plain(statement.text));
+        this.#write(shared(statement.text));
         return undefined;
       case "output":
         for (const value of statement.values) this.#write(this.text(this.evaluate(value)));
@@ -250,7 +251,7 @@ export class Interpreter implements Runtime {
       if (!(object instanceof Namespace) || object instanceof Loop) {
         fail("cannot assign attribute on non-namespace object");
       }
-      object.values.set(target.name, value);
+      object.set(target.name, value);
     } else {
       const items = iterate(value);
       if (items.length !== target.items.length)
@@ -261,6 +262,7 @@ export class Interpreter implements Runtime {
 
   #macro(name: string, { names, defaults }: Parameters, body: readonly Statement[]): Callable {
     const definition = this.#scope;
+    allocate(600); // also keeps its scope
     const call = ({ positional, named }: Arguments): Value => {
       const rest = new Map(named);
       const values = names.map((parameter, i): Value | undefined => {
@@ -308,11 +310,18 @@ export class Interpreter implements Runtime {
   // --- expressions ---
 
   evaluate(expression: Expression): Value {
-    this.budget.spend(1);
+    spend(1);
+    if (++this.#depth > maxDepth) fail(`it nests more than ${maxDepth} levels deep`);
+    const value = this.#evaluated(expression);
+    this.#depth--;
+    return value;
+  }
+
+  #evaluated(expression: Expression): Value {
     switch (expression.type) {
       case "constant": {
         const { value } = expression;
-        if (typeof value === "string") return plain(value);
+        if (typeof value === "string") return shared(value);
         return expression.isFloat ? new Float(value as number) : value;
       }
       case "name":
@@ -361,7 +370,7 @@ export class Interpreter implements Runtime {
         return true;
       }
       case "concat":
-        return this.budget.concat(expression.parts.map((part) => this.text(this.evaluate(part))));
+        return concat(expression.parts.map((part) => this.text(this.evaluate(part))));
       case "condition":
         if (isTrue(this.evaluate(expression.test))) return this.evaluate(expression.yes);
         return expression.no
@@ -402,7 +411,8 @@ export class Interpreter implements Runtime {
       positional: positional.map((each) => this.evaluate(each)),
       named: new Map(named.map(([name, value]) => [name, this.evaluate(value)])),
     };
-    if (list) args.positional.push(...iterate(this.evaluate(list)));
+    if (list) args.positional = args.positional.concat(iterate(this.evaluate(list)));
+    allocate(8 * args.positional.length);
     if (dict) {
       const values = this.evaluate(dict);
       if (!(values instanceof Dict)) fail("argument after ** must be a mapping");
@@ -419,12 +429,11 @@ export class Interpreter implements Runtime {
   }
 
   text(value: Value): Str {
-    const text = textOf(value);
-    this.budget.create(text.text.length);
-    return text;
+    return textOf(value);
   }
 
   attribute(object: Value, name: string): Value {
+    spend(1);
     if (object instanceof Undefined) fail(object.message);
     if (!name.startsWith("_")) {
       const method = methodOf(this, object, name);
@@ -444,6 +453,7 @@ export class Interpreter implements Runtime {
   }
 
   item(object: Value, index: Value): Value {
+    spend(1);
     if (object instanceof Undefined) fail(object.message);
     if (object instanceof Dict) {
       const value = index instanceof List || index instanceof Dict ? undefined : object.get(index);
@@ -451,9 +461,8 @@ export class Interpreter implements Runtime {
     }
     if (typeof index === "number" || typeof index === "boolean") {
       if (object instanceof Str || object instanceof List || object instanceof Tuple) {
-        const items = object instanceof Str ? iterate(object) : object.items;
-        const at = numberOf(index) as number;
-        const found = items[at < 0 ? at + items.length : at];
+        const at = Number(index);
+        const found = object instanceof Str ? characterAt(object, at) : object.items.at(at);
         if (found !== undefined) return found;
       }
     }

@@ -1,10 +1,25 @@
 // Jinja's filters and tests.
 import { binary } from "./arithmetic.js";
-import type { Runtime } from "./budget.js";
+import { allocate, countMatches, createText, spend } from "./budget.js";
 import { printf, toJson } from "./format.js";
-import { argument, capitalized, integerArgument, methodOf, replaceWithin } from "./methods.js";
-import { concat, derived, empty, join, mapText, plain, slicePoints, splitLines, Str, strip } from "./strings.js";
+import { argument, capitalized, integerArgument, methodOf } from "./methods.js";
 import { roundHalfEven, toFloat, toInteger } from "./numbers.js";
+import type { Runtime } from "./runtime.js";
+import {
+  characterAt,
+  concat,
+  derived,
+  empty,
+  join,
+  mapText,
+  plain,
+  replace,
+  slicePoints,
+  splitLines,
+  Str,
+  strip,
+  withoutTags,
+} from "./strings.js";
 import {
   type Arguments,
   Callable,
@@ -37,11 +52,21 @@ const flag = (args: Arguments, index: number, name: string, byDefault: boolean) 
   const value = argument(args, index, name);
   return value === undefined ? byDefault : isTrue(value);
 };
-const lowered = (value: Value): Value => (value instanceof Str ? plain(value.text.toLowerCase()) : value);
+function lowered(value: Value): Value {
+  if (!(value instanceof Str)) return value;
+  spend(value.size >> 2);
+  return plain(value.text.toLowerCase());
+}
+
+function partsOf(value: Str, separator: string): string[] {
+  spend(value.size);
+  allocate(32 * value.size);
+  return value.text.split(separator);
+}
 
 /** The value at a path such as "a.0.b". */
 function attributeAt(interpreter: Runtime, value: Value, path: Value, byDefault?: Value): Value {
-  const keys = typeof path === "number" ? [path] : interpreter.text(path).text.split(".");
+  const keys = typeof path === "number" ? [path] : partsOf(interpreter.text(path), ".");
   return keys.reduce<Value>((object, key) => {
     const found = interpreter.item(object, /^\d+$/.test(String(key)) ? Number(key) : plain(String(key)));
     return found instanceof Undefined && byDefault !== undefined ? byDefault : found;
@@ -58,13 +83,9 @@ function keyOf(interpreter: Runtime, args: Arguments, index: number, caseIndex: 
   };
 }
 
-function sorted(
-  interpreter: Runtime,
-  items: readonly Value[],
-  key: (value: Value) => Value,
-  isReversed: boolean,
-): Value[] {
-  interpreter.budget.spend(items.length * 4);
+function sorted(items: readonly Value[], key: (value: Value) => Value, isReversed: boolean): Value[] {
+  spend(items.length * 4);
+  allocate(items.length * 64);
   const pairs = items.map((item) => ({ item, key: key(item) }));
   pairs.sort((a, b) => (isReversed ? compare(b.key, a.key) : compare(a.key, b.key)));
   return pairs.map(({ item }) => item);
@@ -97,7 +118,10 @@ const extreme =
 
 const escapes: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;" };
 const escapeHtml: Filter = (interpreter, input) =>
-  mapText(interpreter.text(input), (part) => part.replace(/[&<>'"]/g, (character) => escapes[character] as string));
+  mapText(interpreter.text(input), (part) => {
+    countMatches(part.length);
+    return part.replace(/[&<>'"]/g, (character) => escapes[character] as string);
+  });
 
 const length: Filter = (_, input) => lengthOf(input);
 const byDefault: Filter = (_, input, args) => {
@@ -109,6 +133,12 @@ const asText =
   (change: (value: Str) => Value): Filter =>
   (interpreter, input) =>
     change(interpreter.text(input));
+
+/** The first or the last element. */
+function edgeOf(value: Value, index: 0 | -1): Value | undefined {
+  if (value instanceof List || value instanceof Tuple) return value.items.at(index);
+  return value instanceof Str ? characterAt(value, index) : iterate(value).at(index);
+}
 
 const filters: Record<string, Filter> = {
   abs: (_, input) => {
@@ -130,12 +160,16 @@ const filters: Record<string, Filter> = {
     const items = iterate(input);
     for (let i = 0; i < items.length; i += size) {
       const row = items.slice(i, i + size);
+      spend(2);
       while (fill !== undefined && fill !== null && row.length < size && row.length < 10_000) row.push(fill);
       rows.push(new List(row));
     }
     return new List(rows);
   },
-  capitalize: asText((value) => derived(capitalized(value.text), value)),
+  capitalize: asText((value) => {
+    spend(value.size >> 2);
+    return derived(capitalized(value.text), value);
+  }),
   center: (interpreter, input, args) => {
     const center = interpreter.attribute(interpreter.text(input), "center");
     return interpreter.call(center, { positional: [integerArgument(args, 0, "width", 80)], named: new Map() });
@@ -152,13 +186,13 @@ const filters: Record<string, Filter> = {
       const value = (pair as Tuple).items[by === "key" ? 0 : 1] as Value;
       return isCaseSensitive ? value : lowered(value);
     };
-    const pairs = input.entries().map((entry) => new Tuple(entry));
-    return new List(sorted(interpreter, pairs, key, flag(args, 2, "reverse", false)));
+    const pairs = input.entries().map(([name, value]) => new Tuple([name, value]));
+    return new List(sorted(pairs, key, flag(args, 2, "reverse", false)));
   },
   e: escapeHtml,
   escape: escapeHtml,
   first: (_, input) => {
-    const [first] = iterate(input);
+    const first = edgeOf(input, 0);
     return first === undefined ? new Undefined("No first item, sequence was empty.") : first;
   },
   float: (_, input, args) => {
@@ -183,14 +217,14 @@ const filters: Record<string, Filter> = {
     const value = (item: Value) => attributeAt(interpreter, item, path, missing);
     const key = (item: Value) => (isCaseSensitive ? value(item) : lowered(value(item)));
     const groups: { key: Value; items: Value[] }[] = [];
-    for (const item of sorted(interpreter, iterate(input), key, false)) {
+    for (const item of sorted(iterate(input), key, false)) {
       const last = groups.at(-1);
       if (last && equals(last.key, key(item))) last.items.push(item);
       else groups.push({ key: key(item), items: [item] });
     }
     return new List(groups.map(({ items }) => new Tuple([value(items[0] as Value), new List(items)])));
   },
-  indent: (interpreter, input, args) => {
+  indent: (_, input, args) => {
     if (!(input instanceof Str)) return fail(`indent needs a text, not ${typeName(input)}`);
     const width = argument(args, 0, "width") ?? 4;
     const indentation =
@@ -198,7 +232,6 @@ const filters: Record<string, Filter> = {
     const [first = empty, ...rest] = splitLines(concat([input, plain("\n")]), false);
     const isBlank = flag(args, 2, "blank", false);
     const lines = [first, ...rest.map((line) => (line.text !== "" || isBlank ? concat([indentation, line]) : line))];
-    interpreter.budget.create(lines.reduce((sum, line) => sum + line.text.length + 1, 0));
     const indented = join(lines, plain("\n"));
     return flag(args, 1, "first", false) ? concat([indentation, indented]) : indented;
   },
@@ -209,25 +242,20 @@ const filters: Record<string, Filter> = {
   items: (_, input) => {
     if (input instanceof Undefined) return new List([]);
     return input instanceof Dict
-      ? new List(input.entries().map((entry) => new Tuple(entry)))
+      ? new List(input.entries().map(([key, value]) => new Tuple([key, value])))
       : fail("Can only get item pairs from a mapping.");
   },
   join: (interpreter, input, args) => {
     const path = argument(args, 1, "attribute");
     const separator = text(interpreter, argument(args, 0, "d"));
     const items = iterate(input);
-    let size = 0;
-    const parts = items.map((item) => {
-      const part = interpreter.text(path === undefined || path === null ? item : attributeAt(interpreter, item, path));
-      size += part.text.length + separator.text.length;
-      interpreter.budget.check(size);
-      return part;
-    });
-    interpreter.budget.create(size);
+    const parts = items.map((item) =>
+      interpreter.text(path === undefined || path === null ? item : attributeAt(interpreter, item, path)),
+    );
     return join(parts, separator);
   },
   last: (_, input) => {
-    const last = iterate(input).at(-1);
+    const last = edgeOf(input, -1);
     return last === undefined ? new Undefined("No last item, sequence was empty.") : last;
   },
   length,
@@ -257,13 +285,7 @@ const filters: Record<string, Filter> = {
     const [old, by] = [argument(args, 0, "old"), argument(args, 1, "new")];
     if (old === undefined || by === undefined) return fail("replace needs the old and the new text");
     const limit = integerArgument(args, 2, "count", -1);
-    return replaceWithin(
-      interpreter.budget,
-      interpreter.text(input),
-      interpreter.text(old),
-      interpreter.text(by),
-      limit,
-    );
+    return replace(interpreter.text(input), interpreter.text(old), interpreter.text(by), limit);
   },
   reverse: (_, input) => {
     const items = [...iterate(input)].reverse();
@@ -306,23 +328,19 @@ const filters: Record<string, Filter> = {
   sort: (interpreter, input, args) => {
     const path = argument(args, 2, "attribute");
     const isCaseSensitive = flag(args, 1, "case_sensitive", false);
-    const paths = path === undefined || path === null ? [undefined] : interpreter.text(path).text.split(",");
+    const paths = path === undefined || path === null ? [undefined] : partsOf(interpreter.text(path), ",");
     const key = (value: Value) => {
       const keys = paths.map((each) => (each === undefined ? value : attributeAt(interpreter, value, plain(each))));
       return new Tuple(isCaseSensitive ? keys : keys.map(lowered));
     };
-    return new List(sorted(interpreter, iterate(input), key, flag(args, 0, "reverse", false)));
+    return new List(sorted(iterate(input), key, flag(args, 0, "reverse", false)));
   },
   string: asText((value) => value),
-  striptags: asText((value) =>
-    derived(
-      value.text
-        .replace(/<!--.*?-->|<[^>]*>/gs, "")
-        .trim()
-        .replace(/\s+/g, " "),
-      value,
-    ),
-  ),
+  striptags: asText((value) => {
+    spend(value.size >> 1);
+    createText(value.size);
+    return derived(withoutTags(value.text).trim().replace(/\s+/g, " "), value);
+  }),
   sum: (interpreter, input, args) => {
     const path = argument(args, 0, "attribute");
     const start = argument(args, 1, "start") ?? 0;
@@ -331,15 +349,10 @@ const filters: Record<string, Filter> = {
       return binary(interpreter, "+", sum, value);
     }, start);
   },
-  title: asText((value) =>
-    derived(
-      value.text
-        .split(/([-\s({[<]+)/)
-        .map(capitalized)
-        .join(""),
-      value,
-    ),
-  ),
+  title: asText((value) => {
+    countMatches(value.size >> 1);
+    return derived(value.text.replace(/[^-\s({[<]+/g, capitalized), value);
+  }),
   tojson: (interpreter, input, args) => {
     const indent = argument(args, 1, "indent") ?? null;
     const separators = argument(args, 2, "separators") ?? null;
@@ -385,19 +398,24 @@ const filters: Record<string, Filter> = {
   },
   upper: asText((value) => mapText(value, (part) => part.toUpperCase())),
   urlencode: asText((value) => {
+    countMatches(value.size);
+    createText(4 * value.size);
     const encoded = encodeURIComponent(value.text).replace(
       /[!'()*]/g,
       (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
     );
     return derived(encoded.replaceAll("%2F", "/"), value);
   }),
-  wordcount: asText((value) => (value.text.match(/[\p{L}\p{N}_\p{M}]+/gu) ?? []).length),
+  wordcount: asText((value) => {
+    countMatches(value.size >> 1);
+    return (value.text.match(/[\p{L}\p{N}_\p{M}]+/gu) ?? []).length;
+  }),
 };
 
 export function callFilter(interpreter: Runtime, name: string, input: Value, args: Arguments): Value {
   const filter = Object.hasOwn(filters, name) ? filters[name] : undefined;
   if (!filter) return fail(`No filter named '${name}'.`);
-  interpreter.budget.spend(input instanceof Str ? 1 + (input.text.length >> 1) : 1);
+  spend(1);
   return filter(interpreter, input, args);
 }
 
@@ -470,5 +488,6 @@ const tests: Record<string, Test> = {
 export function callTest(interpreter: Runtime, name: string, value: Value, args: Arguments): boolean {
   const test = Object.hasOwn(tests, name) ? tests[name] : undefined;
   if (!test) return fail(`No test named '${name}'.`);
+  spend(1);
   return test(interpreter, value, args);
 }

@@ -1,9 +1,11 @@
 // Python's two ways to put values into a text: "%s" % value and "{}".format(value); and JSON as Python writes it.
-import type { Runtime } from "./budget.js";
+import { allocate, checkLength, countMatches, createText, spend } from "./budget.js";
 import { fixed } from "./numbers.js";
-import { derived, join, plain, Str } from "./strings.js";
+import type { Runtime } from "./runtime.js";
+import { concat, derived, plain, repeat, shared, slice, slicePoints, Str } from "./strings.js";
 import {
   type Arguments,
+  compare,
   Dict,
   fail,
   Float,
@@ -19,6 +21,8 @@ import {
 } from "./values.js";
 
 const maxWidth = 10_000;
+const maxSpecLength = 1000;
+const maxNameLength = 200;
 
 /** `format % values` */
 export function printf(interpreter: Runtime, format: Str, values: Value): Str {
@@ -28,8 +32,11 @@ export function printf(interpreter: Runtime, format: Str, values: Value): Str {
     next < list.length ? (list[next++] as Value) : fail("not enough arguments for format string");
   const parts: Str[] = [];
   let at = 0;
+  spend(format.size >> 2);
   for (const found of format.text.matchAll(/%(?:\(([^)]*)\))?([-+ #0]*)(\*|\d*)(?:\.(\*|\d*))?([a-zA-Z%])?/g)) {
     const [whole, key, flags = "", width = "", precision, type] = found;
+    countMatches(1);
+    spend(8 + (whole.length >> 2));
     parts.push(plain(format.text.slice(at, found.index)));
     at = found.index + whole.length;
     if (type === "%") {
@@ -45,7 +52,7 @@ export function printf(interpreter: Runtime, format: Str, values: Value): Str {
     let text: Str;
     if (kind === "s" || kind === "r") {
       text = kind === "s" ? interpreter.text(value) : reprOf(value);
-      if (digits !== undefined) text = derived([...text.text].slice(0, digits).join(""), text);
+      if (digits !== undefined) text = derivedStart(text, digits);
     } else {
       if (numberOf(value) === undefined) fail(`%${type} format: a real number is required, not ${typeName(value)}`);
       const sign = flags.includes("+") ? "+" : flags.includes(" ") ? " " : "-";
@@ -71,13 +78,22 @@ export function printf(interpreter: Runtime, format: Str, values: Value): Str {
     fail("not all arguments converted during string formatting");
   }
   parts.push(plain(format.text.slice(at)));
-  return interpreter.budget.concat(parts);
+  return concat(parts);
+}
+
+/** The first code points of a text. */
+function derivedStart(text: Str, points: number): Str {
+  const start = slicePoints(text, 0, Math.max(0, points));
+  return text.marks.length === 0 ? start : derived(start.text, text);
 }
 
 /** `format.format(...)` */
 export function format(interpreter: Runtime, { text }: Str, args: Arguments): Str {
+  spend(text.length >> 1);
   let automatic = 0;
   const field = (name: string): Value => {
+    spend(8 + name.length);
+    if (name.length > maxNameLength) fail("a field name that is too long");
     const [, first = "", rest = ""] = /^([^.[]*)(.*)$/s.exec(name) ?? [];
     const index = first === "" ? automatic++ : /^\d+$/.test(first) ? Number(first) : undefined;
     let value = index === undefined ? args.named.get(first) : args.positional[index];
@@ -95,26 +111,36 @@ export function format(interpreter: Runtime, { text }: Str, args: Arguments): St
   };
   const parts: Str[] = [];
   let at = 0;
-  for (const found of text.matchAll(/\{\{|\}\}|\{([^{}!:]*)(?:!([rsa]))?(?::((?:[^{}]|\{[^{}]*\})*))?\}|[{}]/g)) {
+  for (const found of text.matchAll(
+    /\{\{|\}\}|\{([^{}!:]*)(?:!([rsa]))?(?::((?:[^{}]|\{[^{}]*\}){0,1000}))?\}|[{}]/g,
+  )) {
     const [whole, name, conversion, spec] = found;
+    countMatches(1);
+    spend(8 + whole.length);
     parts.push(plain(text.slice(at, found.index)));
     at = found.index + whole.length;
     if (whole === "{{" || whole === "}}") parts.push(plain(whole[0] as string));
     else if (name === undefined) fail("Single '{' or '}' encountered in format string");
     else {
       const value = field(name);
-      const inner = (spec ?? "").replace(/\{([^{}]*)\}/g, (_, key: string) => interpreter.text(field(key)).text);
+      let size = 0;
+      const inner = (spec ?? "").replace(/\{([^{}]*)\}/g, (_, key: string) => {
+        const part = interpreter.text(field(key)).text;
+        if ((size += part.length) > maxSpecLength) fail("a format specifier that is too long");
+        return part;
+      });
       const converted =
         conversion === "r" || conversion === "a" ? reprOf(value) : conversion === "s" ? interpreter.text(value) : value;
       parts.push(formatValue(interpreter, converted, inner));
     }
   }
   parts.push(plain(text.slice(at)));
-  return interpreter.budget.concat(parts);
+  return concat(parts);
 }
 
 /** format(value, spec) */
 function formatValue(interpreter: Runtime, value: Value, spec: string): Str {
+  spend(8 + spec.length);
   const found = /^(?:(.)?([<>=^]))?([-+ ]?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([a-zA-Z%]?)$/su.exec(spec);
   if (!found) return fail(`Invalid format specifier '${spec}'`);
   const [, fill, direction, sign = "", alternate, zero, width = "", group = "", precision, type = ""] = found;
@@ -127,7 +153,7 @@ function formatValue(interpreter: Runtime, value: Value, spec: string): Str {
       fail(`unsupported format string passed to ${typeName(value)}.__format__`);
     if (type !== "" && type !== "s") fail(`Unknown format code '${type}' for object of type '${typeName(value)}'`);
     let text = interpreter.text(value);
-    if (digits !== undefined) text = derived([...text.text].slice(0, digits).join(""), text);
+    if (digits !== undefined) text = derivedStart(text, digits);
     return align(text, Number(width), direction ?? "<", fill ?? (zero ? "0" : " "));
   }
   const text = numberText(value, type, digits, sign || "-", alternate === "#", group, false);
@@ -144,6 +170,7 @@ function numberText(
   group: string,
   isPrintf: boolean,
 ): string {
+  spend(30);
   const number = numberOf(value) as number;
   const size = Math.abs(number);
   const prefix = number < 0 || Object.is(number, -0) ? "-" : sign === "-" ? "" : sign;
@@ -198,13 +225,13 @@ export function align(text: Str, width: number, direction: string, fill: string)
   if (width > maxWidth) fail(`a width of more than ${maxWidth}`);
   const missing = width - text.length;
   if (missing <= 0) return text;
-  const pad = (count: number) => plain(fill.repeat(count));
+  const pad = (count: number) => repeat(shared(fill), count);
   if (direction === "=") {
-    const [sign = ""] = /^[-+ ]?/.exec(text.text) ?? [];
-    return plain(sign + fill.repeat(missing) + text.text.slice(sign.length));
+    const width = /^[-+ ]/.test(text.text) ? 1 : 0;
+    return concat([slice(text, 0, width), pad(missing), slice(text, width)]);
   }
   const left = direction === "<" ? 0 : direction === ">" ? missing : Math.floor(missing / 2);
-  return join([pad(left), text, pad(missing - left)], plain(""));
+  return concat([pad(left), text, pad(missing - left)]);
 }
 
 export interface JsonOptions {
@@ -214,13 +241,17 @@ export interface JsonOptions {
   asciiOnly: boolean;
 }
 
+const quotationMark = plain('"');
+
 /** json.dumps */
 export function toJson(interpreter: Runtime, value: Value, options: JsonOptions): Str {
   const parts: Str[] = [];
   let size = 0;
   const write = (part: Str) => {
-    size += part.text.length;
-    interpreter.budget.check(size);
+    size += part.size;
+    checkLength(size);
+    spend(1);
+    allocate(16);
     parts.push(part);
   };
   const key = (each: Value): Str => {
@@ -231,18 +262,25 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
     return interpreter.text(each);
   };
   const quote = (each: Str) => {
+    spend(each.size >> 2);
+    createText(each.size);
     let text = JSON.stringify(each.text).slice(1, -1);
     if (options.asciiOnly) {
+      countMatches(each.size);
       text = text.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
     }
-    write(plain('"'));
+    write(quotationMark);
     write(derived(text, each));
-    write(plain('"'));
+    write(quotationMark);
   };
   const visit = (each: Value, depth: number): void => {
     if (depth > 200) fail("maximum recursion depth exceeded");
-    interpreter.budget.spend(1);
-    const line = (level: number) => (options.indent === undefined ? "" : `\n${options.indent.repeat(level)}`);
+    spend(1);
+    const line = (level: number) => {
+      if (options.indent === undefined) return "";
+      createText(options.indent.length * level);
+      return `\n${options.indent.repeat(level)}`;
+    };
     const all = <T>(open: string, close: string, items: readonly T[], writeItem: (item: T) => void) => {
       if (items.length === 0) return write(plain(open + close));
       items.forEach((item, i) => {
@@ -261,7 +299,7 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
       all("[", "]", iterate(each), (item) => visit(item, depth + 1));
     else if (each instanceof Dict) {
       const entries = each.entries().map(([name, item]) => [key(name), item] as const);
-      if (options.sortKeys) entries.sort(([a], [b]) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+      if (options.sortKeys) entries.sort(([a], [b]) => compare(a, b));
       all("{", "}", entries, ([name, item]) => {
         quote(name);
         write(plain(options.separators[1]));
@@ -270,5 +308,5 @@ export function toJson(interpreter: Runtime, value: Value, options: JsonOptions)
     } else fail(`Object of type ${typeName(each)} is not JSON serializable`);
   };
   visit(value, 0);
-  return interpreter.budget.concat(parts);
+  return concat(parts);
 }

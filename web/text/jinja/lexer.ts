@@ -1,6 +1,11 @@
 // The text of a template → tokens, with white space handled as transformers configures Jinja: trim_blocks removes the
 // line end after a block, lstrip_blocks the indentation before it.
+import { allocate, spend } from "./budget.js";
 import { TemplateError } from "./values.js";
+
+/** Upper bounds for a token and what the parser makes of it. */
+const stepsPerToken = 12;
+const bytesPerToken = 150;
 
 export type Token =
   | { kind: "text"; value: string }
@@ -15,19 +20,24 @@ const whiteSpace = /\s+/y;
 const float = /\d+(?:_\d+)*(?:\.\d+(?:_\d+)*(?:e[+-]?\d+(?:_\d+)*)?|e[+-]?\d+(?:_\d+)*)/iy;
 const integer = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
 const name = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy;
-const text = /'(?:[^'\\]|\\[\s\S])*'|"(?:[^"\\]|\\[\s\S])*"/y;
+const text = /'[^'\\]*(?:\\[\s\S][^'\\]*)*'|"[^"\\]*(?:\\[\s\S][^"\\]*)*"/y;
 const operator = /\/\/|\*\*|==|!=|>=|<=|[-+*/%~=<>()[\]{}.:,|;]/y;
 
-export function tokenize(source: string): Token[] {
+/** Reads the tokens one by one, so that only the tree occupies memory; it is counted here, by tokens. */
+export function* tokenize(source: string): Generator<Token, never> {
+  spend(source.length >> 4);
   const template = source.replace(/\r\n?/g, "\n").replace(/\n$/, "");
-  const tokens: Token[] = [];
   let at = 0;
   let startsLine = true; // the text before `at` ends with a line end
   const match = (pattern: RegExp): RegExpExecArray | null => {
     pattern.lastIndex = at;
     return pattern.exec(template);
   };
-  const addText = (value: string) => value !== "" && tokens.push({ kind: "text", value });
+  const count = <T extends Token>(token: T): T => {
+    spend(stepsPerToken);
+    allocate(bytesPerToken);
+    return token;
+  };
   /** Moves past a tag's end; returns whether it was one. */
   const afterTag = (sign: string, trims: boolean) => {
     const before = at;
@@ -48,7 +58,8 @@ export function tokenize(source: string): Token[] {
     if (!found) break;
     const [tag] = found;
     const sign = tag[2] ?? "";
-    addText(before(template.slice(at, found.index), sign, tag[1] === "{"));
+    const value = before(template.slice(at, found.index), sign, tag[1] === "{");
+    if (value !== "") yield count({ kind: "text", value });
     at = found.index;
     const raw = tag[1] === "%" ? match(rawBlock) : null;
     if (raw) {
@@ -56,7 +67,8 @@ export function tokenize(source: string): Token[] {
       afterTag(raw[1] ?? "", true);
       const end = match(rawEnd);
       if (!end) throw new TemplateError("Missing end of raw directive");
-      addText(before(template.slice(at, end.index), end[1] ?? "", false));
+      const content = before(template.slice(at, end.index), end[1] ?? "", false);
+      if (content !== "") yield count({ kind: "text", value: content });
       at = end.index + end[0].length;
       afterTag(end[2] ?? "", true);
       continue;
@@ -70,14 +82,13 @@ export function tokenize(source: string): Token[] {
       afterTag(end > found.index + 2 && (last === "-" || last === "+") ? last : "", true);
       continue;
     }
-    readTag(tag[1] === "%");
+    yield* readTag(tag[1] === "%");
   }
-  addText(template.slice(at));
-  tokens.push({ kind: "end", value: "" });
-  return tokens;
+  if (at < template.length) yield count({ kind: "text", value: template.slice(at) });
+  for (;;) yield { kind: "end", value: "" };
 
-  function readTag(isBlock: boolean): void {
-    tokens.push({ kind: isBlock ? "blockBegin" : "variableBegin", value: "" });
+  function* readTag(isBlock: boolean): Generator<Token, void> {
+    yield count({ kind: isBlock ? "blockBegin" : "variableBegin", value: "" });
     const end = isBlock ? /([-+]?)%\}/y : /(-?)\}\}/y;
     let depth = 0; // of brackets: "}}" may close a dict
     for (;;) {
@@ -85,41 +96,40 @@ export function tokenize(source: string): Token[] {
       const ended = depth === 0 ? match(end) : null;
       if (ended) {
         at += ended[0].length;
-        tokens.push({ kind: isBlock ? "blockEnd" : "variableEnd", value: "" });
         afterTag(ended[1] ?? "", isBlock);
+        yield count({ kind: isBlock ? "blockEnd" : "variableEnd", value: "" });
         return;
       }
-      depth += readToken();
+      const token = count(readToken());
+      if (token.kind === "operator") depth += "([{".includes(token.value) ? 1 : ")]}".includes(token.value) ? -1 : 0;
       if (depth < 0) throw new TemplateError("unexpected closing bracket");
+      yield token;
     }
   }
 
-  /** Reads a token of an expression; returns by how much it changes the depth of brackets. */
-  function readToken(): number {
-    for (const [kind, pattern] of [
-      ["float", float],
-      ["integer", integer],
-      ["name", name],
-      ["string", text],
-      ["operator", operator],
-    ] as const) {
-      const found = match(pattern);
-      if (!found) continue;
-      const [value] = found;
-      at += value.length;
-      if (kind === "float" || kind === "integer") {
-        const digits = value.replaceAll("_", "");
-        tokens.push({ kind, value, number: Number(digits) });
-      } else {
-        tokens.push({ kind, value: kind === "string" ? withoutEscapes(value.slice(1, -1)) : value });
-      }
-      return kind !== "operator" ? 0 : "([{".includes(value) ? 1 : ")]}".includes(value) ? -1 : 0;
-    }
+  /** Reads a token of an expression. */
+  function readToken(): Token {
+    const first = template[at] ?? "";
+    const read = (pattern: RegExp): string | undefined => {
+      const value = match(pattern)?.[0];
+      at += value?.length ?? 0;
+      return value;
+    };
+    let value: string | undefined;
+    if (/\d/.test(first)) {
+      if ((value = read(float)) !== undefined) return { kind: "float", value, number: numberIn(value) };
+      if ((value = read(integer)) !== undefined) return { kind: "integer", value, number: numberIn(value) };
+    } else if (first === "'" || first === '"') {
+      if ((value = read(text)) !== undefined) return { kind: "string", value: withoutEscapes(value.slice(1, -1)) };
+    } else if ((value = read(operator)) !== undefined) return { kind: "operator", value };
+    else if ((value = read(name)) !== undefined) return { kind: "name", value };
     throw new TemplateError(
-      at < template.length ? `unexpected char '${template[at]}' at ${at}` : "unexpected end of template",
+      at < template.length ? `unexpected char '${first}' at ${at}` : "unexpected end of template",
     );
   }
 }
+
+const numberIn = (digits: string): number => Number(digits.replaceAll("_", ""));
 
 /** The escapes of Python's string literals. */
 function withoutEscapes(value: string): string {

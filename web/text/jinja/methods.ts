@@ -1,6 +1,8 @@
 // The methods of str, list, tuple and dict that a sandbox without changes allows.
-import type { Runtime } from "./budget.js";
+import { countMatches, spend } from "./budget.js";
 import { align, format } from "./format.js";
+import type { Runtime } from "./runtime.js";
+import { countOf, indexOf, lastIndexOf } from "./search.js";
 import {
   characters,
   concat,
@@ -45,18 +47,29 @@ export function integerArgument(args: Arguments, index: number, name: string, by
   return fail(`'${typeName(value)}' object cannot be interpreted as an integer`);
 }
 
-const all = (self: Str, pattern: RegExp) =>
-  self.text !== "" && [...self.text].every((character) => pattern.test(character));
-const isCased = (text: string) => text.toUpperCase() !== text.toLowerCase();
+function all(self: Str, pattern: RegExp): boolean {
+  for (const character of self.text) {
+    spend(1);
+    if (!pattern.test(character)) return false;
+  }
+  return self.size > 0;
+}
+
+function isCased(text: string): boolean {
+  spend(text.length);
+  return text.toUpperCase() !== text.toLowerCase();
+}
 
 /** Whether the text, or the part between the bounds, starts or ends with one of some texts. */
 function hasEdge(self: Str, args: Arguments, isEdge: (text: string, edge: string) => boolean): boolean {
   const [wanted] = args.positional;
   const part = bounded(self, args);
   const edges = wanted instanceof Tuple ? wanted.items : [wanted];
-  return edges.some((edge) =>
-    edge instanceof Str ? isEdge(part.text, edge.text) : fail("first arg must be str or a tuple of str"),
-  );
+  return edges.some((edge) => {
+    if (!(edge instanceof Str)) return fail("first arg must be str or a tuple of str");
+    spend(1 + (edge.size >> 5));
+    return isEdge(part.text, edge.text);
+  });
 }
 
 /** The part between the code points that the second and third argument name. */
@@ -70,7 +83,7 @@ function bounded(self: Str, args: Arguments): Str {
 function find(self: Str, args: Arguments, last: boolean): number {
   const part = bounded(self, args);
   const wanted = textArgument(args, 0, "sub").text;
-  const unit = last ? part.text.lastIndexOf(wanted) : part.text.indexOf(wanted);
+  const unit = last ? lastIndexOf(part.text, wanted) : indexOf(part.text, wanted);
   const start = args.positional.length > 1 ? integerArgument(args, 1, "start", 0) : 0;
   const offset = Math.max(0, start < 0 ? start + self.length : start);
   return unit < 0 ? -1 : offset + pointIndex(part, unit);
@@ -78,13 +91,18 @@ function find(self: Str, args: Arguments, last: boolean): number {
 
 const titled = (text: string) => text.replace(/\p{L}+/gu, (word) => capitalized(word));
 export const capitalized = (text: string): string => {
-  const [first = "", ...rest] = text;
+  const first = String.fromCodePoint(text.codePointAt(0) ?? 0);
   const [capital = "", ...folded] = first.toUpperCase(); // "ß" becomes "Ss"
-  return capital + (folded.join("") + rest.join("")).toLowerCase();
+  return text && capital + (folded.join("") + text.slice(first.length)).toLowerCase();
 };
 
 /** Text with a change that looks beyond the borders between the caller's text and the template's. */
-const whole = (self: Str, change: (text: string) => string) => derived(change(self.text), self);
+function whole(self: Str, change: (text: string) => string): Str {
+  countMatches(self.size >> 1);
+  return derived(change(self.text), self);
+}
+
+const maxIdentifierLength = 10_000;
 
 const strMethods: Record<string, Method<Str>> = {
   upper: (self) => mapText(self, (text) => text.toUpperCase()),
@@ -92,29 +110,29 @@ const strMethods: Record<string, Method<Str>> = {
   casefold: (self) => mapText(self, (text) => text.toLowerCase().replaceAll("ß", "ss")),
   capitalize: (self) => whole(self, capitalized),
   title: (self) => whole(self, titled),
-  swapcase: (self) =>
-    mapText(self, (text) => [...text].map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join("")),
+  swapcase: (self) => {
+    countMatches(self.size);
+    const swap = (c: string) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase());
+    return mapText(self, (text) => text.replace(/[\s\S]/gu, swap));
+  },
   strip: (self, args) => strip(self, optionalText(args, 0, "chars"), true, true),
   lstrip: (self, args) => strip(self, optionalText(args, 0, "chars"), true, false),
   rstrip: (self, args) => strip(self, optionalText(args, 0, "chars"), false, true),
-  split: (self, args, { budget }) =>
-    listOf(budget, split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), false)),
-  rsplit: (self, args, { budget }) =>
-    listOf(budget, split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), true)),
-  splitlines: (self, args, { budget }) => listOf(budget, splitLines(self, argument(args, 0, "keepends") === true)),
-  replace: (self, args, { budget }) => {
-    const [old, by] = [textArgument(args, 0, "old"), textArgument(args, 1, "new")];
-    const limit = integerArgument(args, 2, "count", -1);
-    return replaceWithin(budget, self, old, by, limit);
-  },
+  split: (self, args) => new List(split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), false)),
+  rsplit: (self, args) => new List(split(self, separator(args), integerArgument(args, 1, "maxsplit", -1), true)),
+  splitlines: (self, args) => new List(splitLines(self, argument(args, 0, "keepends") === true)),
+  replace: (self, args) =>
+    replace(self, textArgument(args, 0, "old"), textArgument(args, 1, "new"), integerArgument(args, 2, "count", -1)),
   startswith: (self, args) => hasEdge(self, args, (text, edge) => text.startsWith(edge)),
   endswith: (self, args) => hasEdge(self, args, (text, edge) => text.endsWith(edge)),
   removeprefix: (self, args) => {
     const prefix = textArgument(args, 0, "prefix").text;
+    spend(1 + (prefix.length >> 5));
     return self.text.startsWith(prefix) ? slice(self, prefix.length) : self;
   },
   removesuffix: (self, args) => {
     const suffix = textArgument(args, 0, "suffix").text;
+    spend(1 + (suffix.length >> 5));
     return suffix !== "" && self.text.endsWith(suffix) ? slice(self, 0, self.text.length - suffix.length) : self;
   },
   find: (self, args) => find(self, args, false),
@@ -124,17 +142,16 @@ const strMethods: Record<string, Method<Str>> = {
   count: (self, args) => {
     const part = bounded(self, args);
     const wanted = textArgument(args, 0, "sub").text;
-    return wanted === "" ? part.length + 1 : part.text.split(wanted).length - 1;
+    return wanted === "" ? part.length + 1 : countOf(part.text, wanted);
   },
   partition: (self, args) =>
-    partition(self, textArgument(args, 0, "sep"), self.text.indexOf(textArgument(args, 0, "sep").text), false),
+    partition(self, textArgument(args, 0, "sep"), indexOf(self.text, textArgument(args, 0, "sep").text), false),
   rpartition: (self, args) =>
-    partition(self, textArgument(args, 0, "sep"), self.text.lastIndexOf(textArgument(args, 0, "sep").text), true),
-  join: (self, args, { budget }) => {
+    partition(self, textArgument(args, 0, "sep"), lastIndexOf(self.text, textArgument(args, 0, "sep").text), true),
+  join: (self, args) => {
     const parts = iterate(args.positional[0] ?? null).map((item) =>
       item instanceof Str ? item : fail(`sequence item: expected str instance, ${typeName(item)} found`),
     );
-    budget.create(parts.reduce((sum, part) => sum + part.text.length + self.text.length, 0));
     return join(parts, self);
   },
   format: (self, args, interpreter) => format(interpreter, self, args),
@@ -174,8 +191,9 @@ const strMethods: Record<string, Method<Str>> = {
   isupper: (self) => isCased(self.text) && self.text === self.text.toUpperCase(),
   islower: (self) => isCased(self.text) && self.text === self.text.toLowerCase(),
   istitle: (self) => isCased(self.text) && self.text === titled(self.text),
-  isascii: (self) => /^[\0-\x7f]*$/.test(self.text),
-  isidentifier: (self) => /^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*$/u.test(self.text),
+  isascii: (self) => all(self, /[\0-\x7f]/) || self.size === 0,
+  isidentifier: (self) =>
+    self.size <= maxIdentifierLength && /^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*$/u.test(self.text),
 };
 
 function separator(args: Arguments): Str | undefined {
@@ -192,20 +210,6 @@ function partition(self: Str, cut: Str, at: number, fromRight: boolean): Tuple {
   return new Tuple([slice(self, 0, at), slice(self, at, end), slice(self, end)]);
 }
 
-/** Each part costs about as much as four steps. */
-function listOf(budget: Runtime["budget"], parts: readonly Str[]): List {
-  budget.spend(4 * parts.length);
-  return new List(parts);
-}
-
-/** str.replace that is refused before its result grows too long. */
-export function replaceWithin(budget: Runtime["budget"], self: Str, old: Str, by: Str, limit: number): Str {
-  const found = old.text === "" ? self.text.length + 1 : self.text.split(old.text).length - 1;
-  const times = limit < 0 ? found : Math.min(found, limit);
-  budget.create(self.text.length + times * Math.max(0, by.text.length - old.text.length));
-  return replace(self, old, by, limit);
-}
-
 const listMethods: Record<string, Method<List | Tuple>> = {
   count: (self, args) => self.items.filter((item) => equals(item, args.positional[0] ?? null)).length,
   index: (self, args) => {
@@ -219,7 +223,7 @@ const dictMethods: Record<string, Method<Dict>> = {
     const value = self.get(args.positional[0] ?? null);
     return value === undefined ? (args.positional[1] ?? null) : value;
   },
-  items: (self) => new List(self.entries().map((entry) => new Tuple(entry))),
+  items: (self) => new List(self.entries().map(([key, value]) => new Tuple([key, value]))),
   keys: (self) => new List(self.entries().map(([key]) => key)),
   values: (self) => new List(self.entries().map(([, value]) => value)),
   copy: (self) => new Dict(self.entries()),
@@ -232,13 +236,11 @@ const forbidden: Record<string, readonly string[]> = {
 };
 
 export function methodOf(interpreter: Runtime, self: Value, name: string): Value | undefined {
+  spend(1);
   const bound = <T extends Value>(object: T, methods: Record<string, Method<T>>): Value | undefined => {
     const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
     if (method) {
-      return new Callable(name, (args) => {
-        interpreter.budget.spend(object instanceof Str ? 1 + (object.text.length >> 1) : 1);
-        return method(object, args, interpreter);
-      });
+      return new Callable(name, (args) => method(object, args, interpreter));
     }
     const type = typeName(object);
     if (!forbidden[type]?.includes(name)) return undefined;

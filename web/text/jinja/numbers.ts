@@ -1,4 +1,5 @@
 // Texts → numbers and rounding, as Python does both.
+import { spend } from "./budget.js";
 import { Str } from "./strings.js";
 import { numberOf, type Value, whole } from "./values.js";
 
@@ -6,7 +7,7 @@ export function toInteger(value: Value, byDefault: Value, base: number): Value {
   const number = numberOf(value);
   if (number !== undefined) return Number.isFinite(number) ? whole(Math.trunc(number)) : byDefault;
   if (!(value instanceof Str)) return byDefault;
-  const digits = value.text.trim().replace(/(?<=\d)_(?=\d)/g, "");
+  const digits = digitsOf(value);
   const prefix = { 2: "0b", 8: "0o", 16: "0x" }[base];
   const bare = prefix ? digits.replace(new RegExp(`^([-+]?)${prefix}`, "i"), "$1") : digits;
   const allowed = "0123456789abcdefghijklmnopqrstuvwxyz".slice(0, base);
@@ -15,12 +16,21 @@ export function toInteger(value: Value, byDefault: Value, base: number): Value {
   return float === undefined || !Number.isFinite(float) ? byDefault : whole(Math.trunc(float));
 }
 
+/** Longer texts are not numbers. */
+const maxDigits = 1000;
+
+function digitsOf(value: Str): string {
+  spend(16 + (value.size >> 2));
+  const text = value.text.trim();
+  return text.length > maxDigits ? "" : text.replace(/(?<=\d)_(?=\d)/g, "");
+}
+
 export function toFloat(value: Value): number | undefined {
   const number = numberOf(value);
   if (number !== undefined) return number;
   if (!(value instanceof Str)) return undefined;
-  const written = value.text.trim().replace(/(?<=\d)_(?=\d)/g, "");
-  if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(written)) return Number(written);
+  const written = digitsOf(value);
+  if (/^[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(written)) return Number(written);
   const special = /^([-+]?)(inf(?:inity)?|nan)$/i.exec(written);
   if (!special) return undefined;
   return special[2]?.toLowerCase() === "nan" ? Number.NaN : special[1] === "-" ? -Infinity : Infinity;
@@ -35,6 +45,7 @@ export function roundHalfEven(value: number, precision: number): number {
 
 /** Like toFixed, but halves go to the even digit. */
 export function fixed(value: number, digits: number): string {
+  spend(20);
   const text = value.toFixed(digits);
   const rest = value.toFixed(Math.min(100, digits + 40)).slice(text.length + (digits === 0 ? 1 : 0));
   if (!/^50*$/.test(rest) || Number(text.at(-1)) % 2 === 0) return text;

@@ -4,21 +4,27 @@ import type { CallArguments, Expression, Parameters, Statement, Target } from ".
 import { TemplateError } from "./values.js";
 
 const maxDepth = 200;
+const constants = new Map(
+  Object.entries({ true: true, True: true, false: false, False: false, none: null, None: null }),
+);
 const comparisons = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const reserved = new Set(["true", "false", "none", "and", "or", "not", "if", "else", "elif", "in", "is"]);
 
 export function parse(source: string): Statement[] {
-  return new Parser(tokenize(source)).template();
+  return new Parser(source).template();
 }
 
 class Parser {
-  readonly #tokens: Token[];
-  #at = 0;
+  readonly #tokens: Generator<Token, never>;
+  #token: Token;
+  #following: Token;
   #depth = 0;
   #loops = 0;
 
-  constructor(tokens: Token[]) {
-    this.#tokens = tokens;
+  constructor(source: string) {
+    this.#tokens = tokenize(source);
+    this.#token = this.#tokens.next().value;
+    this.#following = this.#tokens.next().value;
   }
 
   template(): Statement[] {
@@ -27,13 +33,10 @@ class Parser {
 
   // --- tokens ---
 
-  get #token(): Token {
-    return this.#tokens[Math.min(this.#at, this.#tokens.length - 1)] as Token;
-  }
-
   #next(): Token {
     const token = this.#token;
-    this.#at++;
+    this.#token = this.#following;
+    this.#following = this.#tokens.next().value;
     return token;
   }
 
@@ -43,7 +46,7 @@ class Parser {
 
   #skip(kind: Token["kind"], ...values: string[]): boolean {
     const found = this.#is(kind, ...values);
-    if (found) this.#at++;
+    if (found) this.#next();
     return found;
   }
 
@@ -77,7 +80,7 @@ class Parser {
       } else if (token.kind === "blockBegin") {
         if (this.#is("name", ...ends) && ends.length > 0) return list;
         const statement = this.#nested(() => this.#statement());
-        list.push(...statement);
+        for (const each of statement) list.push(each);
         this.#expect("blockEnd");
       } else if (token.kind === "end") {
         if (ends.length > 0) throw new TemplateError(`unexpected end of template, expected ${ends.join(" or ")}`);
@@ -201,7 +204,7 @@ class Parser {
   #target(allowTuple: boolean, allowMember = false): Target {
     const single = (): Target => {
       if (this.#skip("operator", "(")) {
-        const inner = this.#target(true);
+        const inner = this.#nested(() => this.#target(true));
         this.#expect("operator", ")");
         return inner;
       }
@@ -296,8 +299,9 @@ class Parser {
         rest.push([operator, this.#sum()]);
       } else if (this.#skip("name", "in")) {
         rest.push(["in", this.#sum()]);
-      } else if (this.#is("name", "not") && this.#tokens[this.#at + 1]?.value === "in") {
-        this.#at += 2;
+      } else if (this.#is("name", "not") && this.#following.value === "in") {
+        this.#next();
+        this.#next();
         rest.push(["not in", this.#sum()]);
       } else return rest.length > 0 ? { type: "compare", first, rest } : first;
     }
@@ -345,7 +349,7 @@ class Parser {
     const token = this.#next();
     switch (token.kind) {
       case "name": {
-        const value = { true: true, True: true, false: false, False: false, none: null, None: null }[token.value];
+        const value = constants.get(token.value);
         if (value !== undefined) return { type: "constant", value };
         return { type: "name", name: token.value };
       }
@@ -444,13 +448,9 @@ class Parser {
       isFirst = false;
       if (this.#skip("operator", "*")) args.list = this.#expression();
       else if (this.#skip("operator", "**")) args.dict = this.#expression();
-      else if (
-        this.#is("name") &&
-        this.#tokens[this.#at + 1]?.kind === "operator" &&
-        this.#tokens[this.#at + 1]?.value === "="
-      ) {
+      else if (this.#is("name") && this.#following.kind === "operator" && this.#following.value === "=") {
         const { value } = this.#next();
-        this.#at++;
+        this.#next();
         args.named.push([value, this.#expression()]);
       } else if (args.named.length > 0 || args.dict)
         throw new TemplateError("invalid syntax for function call expression");

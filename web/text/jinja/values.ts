@@ -1,20 +1,29 @@
 // The values of templates, with Python's types, and what Python does with them.
-import { characters, concat, derived, join, plain, Str, slicePoints } from "./strings.js";
+import { allocate, countMatches, createText, spend } from "./budget.js";
+import { indexOf } from "./search.js";
+import { characters, concat, derived, empty, join, plain, shared, Str, slicePoints } from "./strings.js";
 
 /** A float; whole numbers are JavaScript numbers. */
 export class Float {
-  constructor(readonly value: number) {}
+  constructor(readonly value: number) {
+    allocate(16);
+  }
 }
 export class List {
-  constructor(readonly items: readonly Value[]) {}
+  constructor(readonly items: readonly Value[]) {
+    allocate(80 + 8 * items.length);
+  }
 }
 export class Tuple {
-  constructor(readonly items: readonly Value[]) {}
+  constructor(readonly items: readonly Value[]) {
+    allocate(80 + 8 * items.length);
+  }
 }
 /** A dict in the order of insertion. Keys that are equal in Python (1, 1.0 and True) are one key. */
 export class Dict {
   readonly #entries = new Map<string, [key: Value, value: Value]>();
   constructor(entries: Iterable<readonly [Value, Value]> = []) {
+    allocate(200);
     for (const [key, value] of entries) this.set(key, value);
   }
   get size(): number {
@@ -32,43 +41,55 @@ export class Dict {
   }
   set(key: Value, value: Value): void {
     const id = hash(key);
-    this.#entries.set(id, [this.#entries.get(id)?.[0] ?? key, value]);
+    const entry = this.#entries.get(id);
+    if (entry) entry[1] = value;
+    else {
+      allocate(160 + 2 * id.length);
+      this.#entries.set(id, [key, value]);
+    }
   }
   entries(): [Value, Value][] {
+    spend(1 + this.size);
+    allocate(8 * this.size);
     return [...this.#entries.values()];
   }
 }
 /** `namespace(…)`, whose attributes templates may set; also the variable `loop`. */
 export class Namespace {
-  readonly values = new Map<string, Value>();
+  readonly #values = new Map<string, Value>();
+  constructor() {
+    allocate(240);
+  }
   get(name: string): Value | undefined {
-    return this.values.get(name);
+    return this.#values.get(name);
+  }
+  set(name: string, value: Value): void {
+    if (!this.#values.has(name)) allocate(64);
+    this.#values.set(name, value);
   }
 }
 /** Jinja's default Undefined: prints nothing, is empty and false; every other use is an error. */
 export class Undefined {
-  constructor(readonly message: string) {}
+  constructor(readonly message: string) {
+    allocate(64);
+  }
 }
 export interface Arguments {
   positional: Value[];
   named: Map<string, Value>;
 }
+const noAttributes: ReadonlyMap<string, Value> = new Map();
 export class Callable {
   constructor(
     readonly name: string,
     readonly call: (args: Arguments) => Value,
     /** Names of a macro's parameters. */
-    readonly attributes: ReadonlyMap<string, Value> = new Map(),
-  ) {}
+    readonly attributes: ReadonlyMap<string, Value> = noAttributes,
+  ) {
+    allocate(128);
+  }
 }
 export type Value = null | boolean | number | Float | Str | List | Tuple | Dict | Namespace | Undefined | Callable;
-
-let spend: (steps: number) => void = () => {};
-
-/** Tells the functions below where to count their work. Rendering is synchronous, so one place serves all. */
-export function countWork(by: (steps: number) => void): void {
-  spend = by;
-}
 
 /** An error that Python would raise. */
 export class TemplateError extends Error {}
@@ -103,11 +124,22 @@ export function whole(value: number): number {
 
 function hash(key: Value): string {
   spend(2);
-  if (key instanceof Str) return `s${key.text}`;
+  if (key instanceof Str) {
+    spend(key.size >> 1); // V8 compares long keys in full
+    return `s${key.text}`;
+  }
   const number = numberOf(key);
   if (number !== undefined) return `n${number}`;
   if (key === null) return "None";
-  if (key instanceof Tuple) return `t(${key.items.map((item) => JSON.stringify(hash(item))).join()})`;
+  if (key instanceof Tuple) {
+    let id = "t";
+    for (const item of key.items) {
+      const each = hash(item);
+      createText(each.length);
+      id += `${each.length}:${each}`;
+    }
+    return id;
+  }
   return fail(`unhashable type: '${typeName(key)}'`);
 }
 
@@ -115,7 +147,7 @@ export function isTrue(value: Value): boolean {
   if (value === null || value instanceof Undefined) return false;
   const number = numberOf(value);
   if (number !== undefined) return number !== 0;
-  if (value instanceof Str) return value.text !== "";
+  if (value instanceof Str) return value.size > 0;
   if (value instanceof List || value instanceof Tuple) return value.items.length > 0;
   return value instanceof Dict ? value.size > 0 : true;
 }
@@ -124,8 +156,8 @@ export function equals(a: Value, b: Value): boolean {
   spend(1);
   if (a === b) return true;
   if (a instanceof Str || b instanceof Str) {
-    if (!(a instanceof Str && b instanceof Str) || a.text.length !== b.text.length) return false;
-    spend(a.text.length >> 3);
+    if (!(a instanceof Str && b instanceof Str) || a.size !== b.size) return false;
+    spend(a.size >> 5);
     return a.text === b.text;
   }
   const [x, y] = [numberOf(a), numberOf(b)];
@@ -149,16 +181,10 @@ export function equals(a: Value, b: Value): boolean {
 export function compare(a: Value, b: Value, operator = "<"): number {
   if (a instanceof Undefined) fail(a.message);
   if (b instanceof Undefined) fail(b.message);
+  spend(2);
   const [x, y] = [numberOf(a), numberOf(b)];
   if (x !== undefined && y !== undefined) return x < y ? -1 : x === y ? 0 : x > y ? 1 : Number.NaN;
-  spend(1);
-  if (a instanceof Str && b instanceof Str) {
-    spend(a.text.length + b.text.length);
-    const [left, right] = [[...a.text], [...b.text]];
-    const at = left.findIndex((point, i) => point !== right[i]);
-    if (at < 0) return left.length - right.length;
-    return at >= right.length ? 1 : (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? 0);
-  }
+  if (a instanceof Str && b instanceof Str) return compareTexts(a.text, b.text);
   if ((a instanceof List && b instanceof List) || (a instanceof Tuple && b instanceof Tuple)) {
     const at = a.items.findIndex((item, i) => i >= b.items.length || !equals(item, b.items[i] ?? null));
     if (at < 0) return a.items.length - b.items.length;
@@ -167,20 +193,27 @@ export function compare(a: Value, b: Value, operator = "<"): number {
   return fail(`'${operator}' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
 }
 
+/** Compares by code points. */
+function compareTexts(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  spend(length >> 5);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  spend(at >> 5);
+  if (at === length) return a.length - b.length;
+  // Surrogates, which form the code points beyond U+FFFF, follow all other units.
+  const rank = (unit: number) => (unit >= 0xe000 ? unit - 0x800 : unit >= 0xd800 ? unit + 0x2000 : unit);
+  return rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
+}
+
 /** The elements that a loop over the value visits. */
 export function iterate(value: Value): readonly Value[] {
   if (value instanceof List || value instanceof Tuple) {
     spend(value.items.length);
     return value.items;
   }
-  if (value instanceof Str) {
-    spend(value.text.length);
-    return characters(value);
-  }
-  if (value instanceof Dict) {
-    spend(value.size);
-    return value.entries().map(([key]) => key);
-  }
+  if (value instanceof Str) return characters(value);
+  if (value instanceof Dict) return value.entries().map(([key]) => key);
   if (value instanceof Undefined) return [];
   return fail(`'${typeName(value)}' object is not iterable`);
 }
@@ -196,8 +229,7 @@ export function lengthOf(value: Value): number {
 export function contains(container: Value, item: Value): boolean {
   if (container instanceof Str) {
     if (!(item instanceof Str)) fail(`'in <string>' requires string as left operand, not ${typeName(item)}`);
-    spend(container.text.length >> 3);
-    return container.text.includes(item.text);
+    return indexOf(container.text, item.text) >= 0;
   }
   if (container instanceof Dict) return container.has(item);
   return iterate(container).some((each) => equals(each, item));
@@ -221,9 +253,11 @@ export function sliceOf(value: Value, start: Value, stop: Value, step: Value): V
   };
   const first = clamp(bound(start), by > 0 ? 0 : length - 1);
   const last = clamp(bound(stop), by > 0 ? length : -1);
-  if (by === 1 && value instanceof Str) {
-    spend(value.text.length >> 3);
-    return slicePoints(value, first, Math.max(first, last));
+  if (by === 1 && value instanceof Str) return slicePoints(value, first, Math.max(first, last));
+  if (by === 1 && !(value instanceof Str)) {
+    const part = value.items.slice(first, Math.max(first, last));
+    spend(1 + (part.length >> 3));
+    return value instanceof List ? new List(part) : new Tuple(part);
   }
   const items = iterate(value);
   const picked: Value[] = [];
@@ -249,9 +283,11 @@ export function floatText(value: number): string {
 /** str(value) */
 export function textOf(value: Value): Str {
   if (value instanceof Str) return value;
-  if (value instanceof Undefined) return plain("");
+  if (value instanceof Undefined) return empty;
   return reprOf(value);
 }
+
+const [none, yes, no, comma, colon] = [plain("None"), plain("True"), plain("False"), plain(", "), plain(": ")];
 
 /** repr(value) */
 export function reprOf(value: Value, depth = 0): Str {
@@ -259,16 +295,16 @@ export function reprOf(value: Value, depth = 0): Str {
   spend(8);
   const inner = (each: Value) => reprOf(each, depth + 1);
   const list = (items: readonly Str[], open: string, close: string) =>
-    concat([plain(open), join(items, plain(", ")), plain(close)]);
-  if (value === null) return plain("None");
-  if (typeof value === "boolean") return plain(value ? "True" : "False");
+    concat([shared(open), join(items, comma), shared(close)]);
+  if (value === null) return none;
+  if (typeof value === "boolean") return value ? yes : no;
   if (typeof value === "number") return plain(String(value));
   if (value instanceof Float) return plain(floatText(value.value));
   if (value instanceof Str) return quoted(value);
   if (value instanceof List) return list(value.items.map(inner), "[", "]");
   if (value instanceof Tuple) return list(value.items.map(inner), "(", value.items.length === 1 ? ",)" : ")");
   if (value instanceof Dict) {
-    const entries = value.entries().map(([key, each]) => concat([inner(key), plain(": "), inner(each)]));
+    const entries = value.entries().map(([key, each]) => concat([inner(key), colon, inner(each)]));
     return list(entries, "{", "}");
   }
   if (value instanceof Undefined) return plain("Undefined");
@@ -276,6 +312,7 @@ export function reprOf(value: Value, depth = 0): Str {
 }
 
 function quoted(value: Str): Str {
+  countMatches(value.size >> 1);
   const quote = value.text.includes("'") && !value.text.includes('"') ? '"' : "'";
   const names: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", [quote]: `\\${quote}` };
   const text = value.text.replace(/[\\'"]|\p{C}|\p{Z}/gu, (character) => {
@@ -290,5 +327,5 @@ function quoted(value: Str): Str {
         ? `\\u${hex.padStart(4, "0")}`
         : `\\U${hex.padStart(8, "0")}`;
   });
-  return concat([plain(quote), derived(text, value), plain(quote)]);
+  return concat([shared(quote), derived(text, value), shared(quote)]);
 }
