@@ -55,6 +55,19 @@ const shortGlue = {
   },
 };
 
+/**
+ * A browser's worker shows no error to anyone: the caller's thread, which makes each of its errors again, hides the
+ * secrets. Saves 1.5 KB with gzip.
+ */
+const redactedByCaller = {
+  name: "redacted-by-caller",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]web[\\/]redact\.ts$/ }, () => ({
+      contents: "const same = (value) => value; export { same as redact, same as redactCause };",
+    }));
+  },
+};
+
 const shared = {
   plugins: [shortGlue],
   absWorkingDir: folder,
@@ -95,7 +108,11 @@ async function make() {
   const node = { ...shared, platform: "node", minify: false };
   const browser = { ...shared, platform: "browser" };
   // Each worker is one file: Vite's default form of a worker cannot load chunks.
-  await build({ ...browser, entryPoints: { worker: entry("browser-worker") } });
+  await build({
+    ...browser,
+    plugins: [shortGlue, redactedByCaller],
+    entryPoints: { worker: entry("browser-worker") },
+  });
   await shrink("worker.js");
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
   // Bundlers of edge functions turn these imports into modules and bytes.
