@@ -164,6 +164,7 @@ describe("a server that repeats what it was sent", () => {
         "/refused.gguf": () => response.writeHead(403, `No ${sent}`).end(),
         "/page.gguf": () => response.writeHead(200, { "content-type": `text/html; for="${sent}"` }).end(),
         "/json.gguf": () => response.end(JSON.stringify({ error: `no access for you, sorry, ${sent}` })),
+        "/redirect.gguf": () => response.writeHead(302, { location: `http://me:${sent}@127.0.0.1/m.gguf` }).end(),
         "/text.gguf": () => response.end(`<!doctype html>${sent}`),
         "/mini.gguf": () => response.end(readFileSync(join(repository, "models/camelgpt-mini/camelgpt-mini.gguf"))),
       };
@@ -179,7 +180,7 @@ describe("a server that repeats what it was sent", () => {
 
   test("gets them into no error", async () => {
     for (const worker of [true, false]) {
-      for (const path of ["refused", "page", "json", "text"]) {
+      for (const path of ["refused", "page", "json", "text", "redirect"]) {
         const secret = word(30);
         const loading = CamelGPTInference.load(`${url}/${path}.gguf?token=${secret}`, {
           headers: { "X-Tenant": secret },
