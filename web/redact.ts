@@ -19,9 +19,13 @@ const credential =
 const rules: readonly [pattern: RegExp, replacement: string | ((match: string) => string)][] = [
   // User and password of a URL, which browsers also accept after a single slash, a backslash or none.
   [/((?:https?|ftp|wss?):|\/\/)([\\/]{0,8})[^\s\\/?#]{1,2000}@/gi, `$1$2${hidden}@`],
-  // The same, cut before the @.
+  // Passwords with characters that a URL must escape, and URLs that are percent-encoded as a whole.
+  [/(\/\/)[^\s\\/?#:@]{1,200}:(?!\d+(?:[\\/?#"]|$))[^\s@]{1,200}@/g, `$1${hidden}@`],
+  [/(%2F%2F)[^\s\\/?#&]{1,200}%40/gi, `$1${hidden}%40`],
+  // User and password, cut before the @.
   [/(\/\/)[^\s\\/?#"@]{1,200}:(?!\d+"?…)[^\s\\/?#"@]{1,200}("?…)/g, `$1${hidden}$2`],
   [/[?#][^\s"'<>`]+/g, (query) => (isSigned(query) ? query.charAt(0) + hidden : query)],
+  [/%3F[^\s"'<>`&]+/gi, (query) => (isSigned(decoded(query)) ? `%3F${hidden}` : query)],
   // Headers of several words, to the end of the line.
   [/\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?)\w[^\r\n]*/gi, `$1$2${hidden}`],
   // Other headers and parameters, and the same in JSON.

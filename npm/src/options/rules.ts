@@ -53,7 +53,7 @@ function hasUserinfo(name: string): boolean {
     const { username, password } = new URL(name);
     return username !== "" || password !== "";
   } catch {
-    // Also in URLs that are not valid for another reason.
-    return /^\s*(https?|ftp|wss?):[\\/]*[^\\/?#]*@/i.test(name);
+    // Not valid without a base, or for another reason, such as a / in the password.
+    return /^\s*(?:[a-z]+:)?[\\/]{2,}(?:[^\\/?#]*@|[^\\/]*?:(?!\d+[\\/?#])[^@]*@)/i.test(name);
   }
 }

@@ -19,6 +19,9 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 /** Texts with a secret. */
 const kinds = {
   password: (secret) => pick([`https://me:${secret}@host/m.gguf`, `http:/${secret}@host/`, `s3://${secret}@b/k`]),
+  unescapedPassword: (secret) => `https://me:a${pick(["/", "?", "#", ":"])}${secret}@host/m.gguf`,
+  encodedUrl: (secret) => encodeURIComponent(`https://me:${secret}@host/m.gguf?sig=${secret}`),
+  encodedQuery: (secret) => encodeURIComponent(`https://host/m.gguf?sig=${secret}&a=1`),
   parameter: (secret) => `https://host/m.gguf?a=1&${pick(parameters)}=${secret}`,
   escapedParameter: (secret) => `https://host/m.gguf?%74oken=${secret}`,
   fragment: (secret) => `https://host/m.gguf#access_token=${secret}`,
@@ -130,6 +133,9 @@ describe("a URL with a user name or password", () => {
     `HTTPS:me:${secret}@host/model.gguf`,
     `https:\\\\me:${secret}@host/release/`,
     `https://me:${secret}@host:99999/model.gguf`,
+    `https://me:a/${secret}@host/model.gguf`,
+    `https://me:a?${secret}@host/model.gguf`,
+    `//me:${secret}@host/model.gguf`,
     [`https://host/a-00001-of-00002.gguf`, `https://:${secret}@host/a-00002-of-00002.gguf`],
   ];
 
