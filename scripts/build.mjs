@@ -17,6 +17,8 @@ const packageInputs = [
   "npm/src",
   "npm/build.mjs",
   "npm/package.json",
+  "npm/third-party",
+  "scripts/lib/licences.mjs",
   "npm/tsconfig.json",
   "build/wasm",
   "models/camelgpt-mini",

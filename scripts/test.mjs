@@ -9,6 +9,7 @@ import { buildPackage } from "./build.mjs";
 import { checkFormat } from "./format.mjs";
 import { ensureModel } from "./fetch-model.mjs";
 import { fuzz } from "./fuzz.mjs";
+import { expectPinnedDependencies } from "./check-dependencies.mjs";
 import { expectPlainEnglish } from "./check-english.mjs";
 import { expectLayers } from "./check-layers.mjs";
 import { buildNative, buildWithEmscripten } from "./lib/cmake.mjs";
@@ -64,6 +65,7 @@ const steps = [
   { name: "formatting and lint", needs: ["set-up"], run: checkFormat },
   { name: "English", run: expectPlainEnglish },
   { name: "layering", run: expectLayers },
+  { name: "dependencies", run: expectPinnedDependencies },
   { name: "scripts", needs: ["set-up"], run: () => runNodeTests("tests/scripts", process.execPath) },
   { name: "unit tests", needs: ["set-up"], run: () => runUnitTests("native") },
   { name: "unit tests under sanitizers", needs: ["set-up"], run: () => runUnitTests("asan") },

@@ -1,4 +1,5 @@
 // The error class of the package, and its conversion to data that can cross to another thread.
+import { redact, redactCause } from "./redact.js";
 
 /** The kind of an error, for programs. The first group comes from the core, the second from the TypeScript code. */
 export type ErrorCode =
@@ -59,7 +60,8 @@ export interface ErrorData {
 /**
  * Any failure that is caused from outside this package: by a file, the network, an option or the environment. `message`
  * is one sentence; `expected`, `found` and `hint` add details where they help. An aborted call has the code `"aborted"`
- * and, as in the APIs of the web platform, the name `"AbortError"`.
+ * and, as in the APIs of the web platform, the name `"AbortError"`. Secrets in all texts, also in those of the cause,
+ * are replaced by `***` (see {@link redact}).
  */
 export class CamelGPTError extends Error {
   readonly code: ErrorCode;
@@ -68,12 +70,12 @@ export class CamelGPTError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(redact(message), details.cause === undefined ? undefined : { cause: redactCause(details.cause) });
     this.name = code === "aborted" ? "AbortError" : "CamelGPTError";
     this.code = code;
-    this.expected = details.expected || undefined;
-    this.found = details.found || undefined;
-    this.hint = details.hint || undefined;
+    this.expected = redact(details.expected ?? "") || undefined;
+    this.found = redact(details.found ?? "") || undefined;
+    this.hint = redact(details.hint ?? "") || undefined;
   }
 
   toJSON(): ErrorData {
@@ -117,10 +119,14 @@ export function describe(error: unknown): string {
   return cause && cause !== error.message ? `${error.message} (${cause})` : error.message;
 }
 
-/** Quotes a text for a message: control characters are escaped, and it is cut after 60 characters. */
+/**
+ * Quotes a text for a message: control characters are escaped, and it is cut after 60 characters. Hides secrets before
+ * that, since half of one could not be recognised.
+ */
 export function excerpt(text: string): string {
-  const escaped = JSON.stringify(text.slice(0, 60));
-  return text.length > 60 ? `${escaped}…` : escaped;
+  const clean = redact(text);
+  const escaped = JSON.stringify(clean.slice(0, 60));
+  return clean.length > 60 ? `${escaped}…` : escaped;
 }
 
 export function abortedError(signal?: AbortSignal): CamelGPTError {

@@ -13,6 +13,7 @@ import { score } from "./cli/score.js";
 import { tokenize } from "./cli/tokenize.js";
 import { verify } from "./cli/verify.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
+import { printJson, printNote, printText } from "./cli/output.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
 const commands: Record<string, Command> = {
@@ -41,18 +42,20 @@ ${Object.entries(commands)
 
 camelgpt <command> --help lists a command's options. --json prints JSON, on all commands.
 camelgpt --version prints the version.
+On a terminal, control and invisible characters of an answer are escaped. In a pipe or file an answer
+is as the model gives it, byte for byte. JSON, tables and errors are always escaped.
 Exit codes: 0 done, 1 the model or the input is at fault, 2 wrong usage.
 `;
 
 async function main(args: string[]): Promise<number> {
   const [name = "--help", ...rest] = args;
   if (name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(overview);
+    printText(overview);
     return exitCodes.done;
   }
   if (name === "--version" || name === "-v") {
     const description: unknown = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
-    process.stdout.write(`${(description as { version: string }).version}\n`);
+    printText(`${(description as { version: string }).version}\n`);
     return exitCodes.done;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -61,7 +64,7 @@ async function main(args: string[]): Promise<number> {
   }
   const flags = parse(name, command, rest);
   if (flags.help) {
-    process.stdout.write(helpOf(name, command));
+    printText(helpOf(name, command));
     return exitCodes.done;
   }
   const abort = new AbortController();
@@ -72,12 +75,12 @@ async function main(args: string[]): Promise<number> {
 }
 
 function report(error: CamelGPTError, asJson: boolean): number {
-  if (asJson) process.stdout.write(`${JSON.stringify({ error })}\n`);
+  if (asJson) printJson({ error });
   const details = [error.expected && `expected ${error.expected}`, error.found && `found ${error.found}`].filter(
     Boolean,
   );
   const line = [error.message, details.length > 0 && `(${details.join(", ")})`, error.hint].filter(Boolean).join(" ");
-  process.stderr.write(`camelgpt: ${line.replace(/\s+/g, " ")}\n`);
+  printNote(`camelgpt: ${line.replace(/\s+/g, " ")}`);
   if (error.code === "aborted") return exitCodes.interrupted;
   return error.code === "bad-option" ? exitCodes.usage : exitCodes.atFault;
 }

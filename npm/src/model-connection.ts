@@ -2,12 +2,13 @@
 import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
 import type { Release } from "../../web/load/releases/manifest.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
+import { redact } from "../../web/redact.js";
 import { readSidecar } from "../../web/load/sidecar.js";
 import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
 import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
-import { engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
+import { checkSource, engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
 import { KeptDownloads, withCacheFolder, withHeaderKey } from "./kept-downloads.js";
 import { releaseInfo, signatureNote } from "./release.js";
 import { requireAccess } from "./require-access.js";
@@ -98,7 +99,7 @@ export class ModelConnection {
       throwIfAborted(abort.signal);
       return await this.#backend.call(name, params, {
         signal: abort.signal,
-        onEvent,
+        onEvent: onEvent && ((event) => onEvent({ ...event, file: redact(event.file) })),
         openCaller,
       } as CallContext<K>);
     } catch (error) {
@@ -117,6 +118,7 @@ export class ModelConnection {
   async #prepare() {
     const { epdp, eager = true, sidecar: named, sha256 } = this.#options;
     const { openStore } = this.#platform;
+    checkSource(this.#source);
     const options = await withHeaderKey(this.#source, resolveOptions(this.#options), openStore);
     for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
@@ -152,6 +154,7 @@ export class ModelConnection {
   #addNotes(model: LoadedModel): LoadedModel {
     const { worker = true, trustedKeys } = this.#options;
     const { engine } = model.info;
+    engine.notes = engine.notes.map(redact);
     if (worker && !engine.worker) {
       engine.notes.push("This runtime has no workers, so the engine runs on the caller's thread.");
     }

@@ -3,7 +3,7 @@ import type { Release } from "../../web/load/releases/manifest.js";
 import { verifyFiles } from "../../web/load/releases/verify.js";
 import type { ReleaseInfo } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
-import { type LoadOptions, resolveOptions } from "./options.js";
+import { checkSource, type LoadOptions, resolveOptions } from "./options.js";
 import { requireAccess } from "./require-access.js";
 
 /** The Ed25519 public key that signs the releases of this project. */
@@ -39,6 +39,7 @@ export async function verifyRelease(
   options: LoadOptions,
   platform: CallerPlatform,
 ): Promise<Verification> {
+  checkSource(name);
   requireAccess(name, options, platform);
   const { release, files } = await verifyFiles(name, resolveOptions(options), options.signal, platform);
   const info = releaseInfo(release, options.trustedKeys);

@@ -2,6 +2,7 @@
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 import { sourceFlags } from "./model.js";
+import { printJson, printLine } from "./output.js";
 
 export const cache: Command = {
   summary: "list or remove cached downloads",
@@ -20,9 +21,9 @@ export const cache: Command = {
     }
     if (flags.has("clear")) await CamelGPTInference.deleteCached(undefined, options);
     const files = await CamelGPTInference.listCached(options);
-    if (flags.json) process.stdout.write(`${JSON.stringify({ files })}\n`);
-    else if (files.length === 0) process.stdout.write("nothing is kept\n");
+    if (flags.json) printJson({ files });
+    else if (files.length === 0) printLine("nothing is kept");
     for (const { url, bytes } of flags.json ? [] : files)
-      process.stdout.write(`${(bytes / 1e6).toFixed(1).padStart(8)} MB  ${url}\n`);
+      printLine(`${(bytes / 1e6).toFixed(1).padStart(8)} MB  ${url}`);
   },
 };

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
 import { defaultModel, modelFlags, modelPath, withModel } from "./model.js";
+import { printJson, printLine, showProgressLine, showsProgress } from "./output.js";
 
 export const calibrate: Command = {
   summary: "learn what dynamic pruning may leave out, and write a sidecar beside the model",
@@ -34,25 +35,25 @@ export const calibrate: Command = {
     if (out === undefined) throw new UsageError("The path of the sidecar is missing.", "Give it with --out.");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
-    const quiet = flags.json || !process.stderr.isTTY;
+    const quiet = flags.json || !showsProgress();
     const onProgress = quiet
       ? undefined
-      : (done: number) => process.stderr.write(`\rcalibrating: ${(100 * done).toFixed(0)} % `);
+      : (done: number) => showProgressLine(`calibrating: ${(100 * done).toFixed(0)} %`);
     await withModel(
       flags,
       signal,
       async (loaded) => {
         const { sidecar, costs } = await loaded.calibrate({ text, ffn: flags.number("ffn"), signal, onProgress });
         await writeFile(out, sidecar);
-        if (!quiet) process.stderr.write("\r\x1b[K");
+        if (!quiet) showProgressLine();
         if (flags.json) {
-          process.stdout.write(`${JSON.stringify({ sidecar: out, bytes: sidecar.length, costs })}\n`);
+          printJson({ sidecar: out, bytes: sidecar.length, costs });
           return;
         }
-        process.stdout.write(`${out}: ${sidecar.length} bytes\n`);
+        printLine(`${out}: ${sidecar.length} bytes`);
         for (const [mode, { headRows, kl, top1 }] of Object.entries(costs ?? {})) {
           const cost = `KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %`;
-          process.stdout.write(`${mode}: ${headRows} rows of the head, ${cost}\n`);
+          printLine(`${mode}: ${headRows} rows of the head, ${cost}`);
         }
       },
       { source: model, epdp: "balanced", sidecar: undefined },

@@ -2,6 +2,7 @@
 import { type Command, UsageError } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
+import { printJson, printLine } from "./output.js";
 
 export const classify: Command = {
   summary: "which of some labels fits a text",
@@ -30,13 +31,12 @@ export const classify: Command = {
       );
     await withModel(flags, signal, async (model) => {
       const classified = await model.classify(text, { labels, template: flags.text("template"), signal });
-      if (flags.json) process.stdout.write(`${JSON.stringify(classified)}\n`);
-      else
-        process.stdout.write(
-          classified.candidates
-            .map((each) => `${(100 * each.probability).toFixed(1).padStart(5)} %  ${each.text}\n`)
-            .join(""),
-        );
+      if (flags.json) {
+        printJson(classified);
+        return;
+      }
+      for (const { probability, text: label } of classified.candidates)
+        printLine(`${(100 * probability).toFixed(1).padStart(5)} %  ${label}`);
     });
   },
 };

@@ -1,6 +1,7 @@
 // camelgpt embed: texts → their embeddings.
 import { type Command, UsageError } from "./command.js";
 import { modelFlags, withModel } from "./model.js";
+import { printJson, printLine } from "./output.js";
 import type { Pooling } from "../entry/node.js";
 
 export const embed: Command = {
@@ -30,9 +31,8 @@ export const embed: Command = {
         signal,
       });
       const embeddings = vectors.map((vector) => Array.from(vector));
-      process.stdout.write(
-        flags.json ? `${JSON.stringify({ embeddings })}\n` : embeddings.map((each) => `${each.join(" ")}\n`).join(""),
-      );
+      if (flags.json) printJson({ embeddings });
+      else for (const each of embeddings) printLine(each.join(" "));
     });
   },
 };

@@ -2,6 +2,7 @@
 import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
+import { printAnswer, printJson, printLine } from "./output.js";
 
 export const fillMask: Command = {
   summary: "candidates for [MASK]",
@@ -18,13 +19,13 @@ export const fillMask: Command = {
     await withModel(flags, signal, async (model) => {
       const filled = await model.fillMask(text, { topK: flags.number("top-k"), steps: flags.number("steps"), signal });
       if (flags.json) {
-        process.stdout.write(`${JSON.stringify(filled)}\n`);
+        printJson(filled);
         return;
       }
-      process.stdout.write(`${filled.text}\n`);
+      await printAnswer([filled.text]);
       filled.masks.forEach((candidates, i) => {
         const list = candidates.map((each) => `${each.text} ${(100 * each.probability).toFixed(1)} %`).join(", ");
-        process.stdout.write(`mask ${i + 1}: ${list}\n`);
+        printLine(`mask ${i + 1}: ${list}`);
       });
     });
   },

@@ -6,6 +6,7 @@ import type { CamelGPTInference, GenerateOptions, TextStream } from "../entry/no
 import { type Command, type Flag, type Flags, UsageError } from "./command.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
+import { printAnswer, printJson, printNote } from "./output.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
 /** Flags that are not in the core's tables. */
@@ -46,8 +47,8 @@ export const generate: Command = {
     await withModel(flags, signal, async (model) => {
       if (state) await model.loadState(state, { signal });
       const stream = start(model, prompt, flags, signal);
-      if (flags.json) await printJson(model, stream, rssBefore);
-      else await printText(stream);
+      if (flags.json) await printResult(model, stream, rssBefore);
+      else await printStream(stream);
       if (saved !== undefined) await writeFile(saved, await model.saveState());
     });
   },
@@ -77,9 +78,8 @@ function biasOf(text: string): [number, number] {
   return [Number(match[1]), Number(match[2])];
 }
 
-async function printText(stream: TextStream): Promise<void> {
-  for await (const piece of stream) process.stdout.write(piece);
-  process.stdout.write("\n");
+async function printStream(stream: TextStream): Promise<void> {
+  await printAnswer(stream);
   const { usage, timings, finishReason, engine } = await stream;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
   const parts = [
@@ -92,11 +92,11 @@ async function printText(stream: TextStream): Promise<void> {
     engine.kernels, // starts with the flavour
     `ended by ${finishReason}`,
   ];
-  process.stderr.write(`[${parts.join(" · ")}]\n`);
-  for (const note of engine.notes) process.stderr.write(`[${note}]\n`);
+  printNote(`[${parts.join(" · ")}]`);
+  for (const note of engine.notes) printNote(`[${note}]`);
 }
 
-async function printJson(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
+async function printResult(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
   const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = await stream;
   const { memoryPlan } = await model.info();
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
@@ -112,7 +112,7 @@ async function printJson(model: CamelGPTInference, stream: TextStream, rssBefore
     seed,
     ...(logprobs && { logprobs }),
   };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  printJson(result);
 }
 
 /** Returns the peak memory of this process in bytes. Node reports KiB. */

@@ -2,6 +2,7 @@
 import { CamelGPTInference, type Inspection, type MemoryPlan } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 import { loadOptions, sourceFlags } from "./model.js";
+import { printJson, printLine } from "./output.js";
 
 export const inspect: Command = {
   summary: "the metadata and tensors of a model file, and the memory it takes",
@@ -15,11 +16,12 @@ export const inspect: Command = {
     const source = flags.text("model") ?? flags.positionals[0];
     if (source === undefined) throw new UsageError("The model is missing.", "camelgpt inspect path/to/model.gguf");
     const inspection = await CamelGPTInference.inspect(source, loadOptions(flags, signal));
-    process.stdout.write(flags.json ? `${JSON.stringify(inspection)}\n` : describeModel(inspection));
+    if (flags.json) printJson(inspection);
+    else describeModel(inspection).forEach(printLine);
   },
 };
 
-function describeModel({ architecture, parameters, tensors, memoryPlan, metadata }: Inspection): string {
+function describeModel({ architecture, parameters, tensors, memoryPlan, metadata }: Inspection): string[] {
   const types = new Map<string, number>();
   for (const { type } of tensors) types.set(String(type), (types.get(String(type)) ?? 0) + 1);
   return [
@@ -30,8 +32,7 @@ function describeModel({ architecture, parameters, tensors, memoryPlan, metadata
     ...planLines(memoryPlan),
     "",
     ...Object.entries(metadata).map(([key, value]) => `${key} = ${shorten(value)}`),
-    "",
-  ].join("\n");
+  ];
 }
 
 function planLines(plan: MemoryPlan): string[] {

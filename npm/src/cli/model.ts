@@ -5,6 +5,7 @@ import { memoryOptionsRules, memoryOptionsWords } from "../../../web/engine/reco
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
+import { showProgressLine, showsProgress } from "./output.js";
 import { flagOf } from "./table-flags.js";
 
 /** The default model if it is in the cache of this machine. Otherwise the release in the package is the default. */
@@ -56,7 +57,7 @@ export const modelFlags: Record<string, Flag> = {
 export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
   const headers = flags.texts("header").map((header) => {
     const colon = header.indexOf(":");
-    if (colon < 1) throw new UsageError(`--header wants 'Name: value', not ${JSON.stringify(header)}.`);
+    if (colon < 1) throw new UsageError("--header wants 'Name: value'."); // does not repeat what may be secret
     return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const;
   });
   return {
@@ -76,7 +77,7 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     flavour: flags.text("flavour") as LoadOptions["flavour"],
     epdp: epdpOf(flags.text("epdp")),
     sidecar: flags.text("sidecar"),
-    onProgress: process.stderr.isTTY && !flags.json ? showProgress : undefined,
+    onProgress: showsProgress() && !flags.json ? showProgress : undefined,
   };
 }
 
@@ -124,9 +125,9 @@ let isReady = false;
 function showProgress({ status, file, progress, loaded }: ProgressEvent): void {
   if (status === "progress" && !isReady) {
     const amount = progress > 0 ? `${progress.toFixed(0)} %` : `${(loaded / 1e6).toFixed(0)} MB`;
-    process.stderr.write(`\rloading ${file}: ${amount} `);
+    showProgressLine(`loading ${file}: ${amount}`);
   }
   if (status !== "ready") return;
   isReady = true; // from now on the line belongs to the answer
-  process.stderr.write("\r\x1b[K");
+  showProgressLine();
 }

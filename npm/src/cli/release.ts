@@ -9,6 +9,7 @@ import { manifestName, signedText } from "../../../web/load/releases/manifest.js
 import { blockHashBytes, hashedBlockBytes, hashedPieceBytes } from "../../../web/load/sizes.js";
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
+import { printJson, printLine } from "./output.js";
 
 const roles: Record<string, string> = { ".gguf": "weights", ".epdp": "sidecar" };
 
@@ -57,16 +58,14 @@ export const release: Command = {
     await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
     const { publicKey = null } = (manifest["signature"] ?? {}) as Partial<Signature>;
     if (flags.json)
-      process.stdout.write(
-        `${JSON.stringify({
-          manifest: path,
-          files: files.map(({ path, bytes }) => ({ path, bytes })),
-          signedBy: publicKey,
-        })}\n`,
-      );
+      printJson({
+        manifest: path,
+        files: files.map(({ path, bytes }) => ({ path, bytes })),
+        signedBy: publicKey,
+      });
     else {
-      for (const { path, bytes, role } of files) process.stdout.write(`${role.padEnd(8)} ${path}: ${bytes} bytes\n`);
-      process.stdout.write(`${path}: ${publicKey ? `signed by ${publicKey}` : "not signed"}\n`);
+      for (const { path, bytes, role } of files) printLine(`${role.padEnd(8)} ${path}: ${bytes} bytes`);
+      printLine(`${path}: ${publicKey ? `signed by ${publicKey}` : "not signed"}`);
     }
   },
 };

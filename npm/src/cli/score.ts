@@ -2,6 +2,7 @@
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
+import { printJson, printLine } from "./output.js";
 
 export const score: Command = {
   summary: "perplexity of a text file",
@@ -32,17 +33,17 @@ export const score: Command = {
       };
       const result = await model.score(text, options);
       if (flags.json) {
-        process.stdout.write(`${JSON.stringify(result)}\n`);
+        printJson(result);
         return;
       }
       const { perplexity, nll, tokens, bytes, kl, top1, perplexityRatio } = result;
       const counted =
         bytes === undefined ? `nats, ${tokens} tokens` : `nats a byte, ${tokens} chunks of ${bytes} bytes`;
-      process.stdout.write(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} ${counted})\n`);
+      printLine(`perplexity ${perplexity.toFixed(4)} (nll ${nll.toFixed(5)} ${counted})`);
       if (kl === undefined || top1 === undefined || perplexityRatio === undefined) return;
       const agreement = `KL ${kl.toFixed(5)} nats a token, top-1 ${(100 * top1).toFixed(2)} %`;
       const cost = `${agreement}, perplexity × ${perplexityRatio.toFixed(5)}`;
-      process.stdout.write(`against the dense model: ${cost}\n`);
+      printLine(`against the dense model: ${cost}`);
     });
   },
 };

@@ -2,6 +2,7 @@
 import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
+import { printJson, printLine } from "./output.js";
 
 export const tokenize: Command = {
   summary: "the tokens of a text",
@@ -20,11 +21,8 @@ export const tokenize: Command = {
       const parseSpecial = !flags.has("no-parse-special");
       const tokens = await model.tokenize(text, { addSpecial, parseSpecial, signal });
       const pieces = await model.pieces(tokens, { signal });
-      if (flags.json) process.stdout.write(`${JSON.stringify({ tokens, pieces })}\n`);
-      else
-        process.stdout.write(
-          tokens.map((token, i) => `${String(token).padStart(7)}  ${JSON.stringify(pieces[i])}\n`).join(""),
-        );
+      if (flags.json) printJson({ tokens, pieces });
+      else tokens.forEach((token, i) => printLine(`${String(token).padStart(7)}  ${JSON.stringify(pieces[i])}`));
     });
   },
 };

@@ -2,6 +2,7 @@
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 import { loadOptions, sourceFlags } from "./model.js";
+import { printJson, printLine } from "./output.js";
 
 export const verify: Command = {
   summary: "compare the files of a release with its manifest, and its signature",
@@ -23,11 +24,11 @@ export const verify: Command = {
     const { headers } = loadOptions(flags, signal);
     const found = await CamelGPTInference.verify(source, { headers, signal, trustedKeys: flags.texts("trust") });
     if (flags.json) {
-      process.stdout.write(`${JSON.stringify(found)}\n`);
+      printJson(found);
       return;
     }
     const { name, version, license, files, signedBy, note } = found;
-    for (const { path, bytes } of files) process.stdout.write(`${path}: ${bytes} bytes, as published\n`);
-    process.stdout.write(`${name} ${version} (${license}): ${note || `signed by ${signedBy}, which is trusted`}\n`);
+    for (const { path, bytes } of files) printLine(`${path}: ${bytes} bytes, as published`);
+    printLine(`${name} ${version} (${license}): ${note || `signed by ${signedBy}, which is trusted`}`);
   },
 };

@@ -13,8 +13,9 @@ import type { ResolveOptions } from "../../../web/load/location.js";
 import type { EngineOptions } from "../../../web/engine/engine-options.js";
 import type { LoadParams } from "../../../web/worker/protocol.js";
 import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js";
+import { hideHeaders } from "../../../web/redact.js";
 import { checkOptions, flag, isRecord, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
-import { address, callback, integer, largest, object, ruleOf, rulesOf } from "./rules.js";
+import { address, callback, integer, largest, object, refuseUserinfo, ruleOf, rulesOf } from "./rules.js";
 
 /** Options for loading a model. */
 export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trainedFfn" | "hasSidecar">> {
@@ -57,6 +58,7 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * HTTP headers for requests of a model at a URL, for example to download private weights. They are sent only to the
    * origin of the model, also after a redirect. In browsers, which hide where a redirect leads, only Authorization is
    * sent after one, and the browser removes it at another origin. A kept download is used only with the same headers.
+   * Errors and notes do not show their values.
    */
   headers?: Record<string, string>;
   /**
@@ -214,9 +216,20 @@ function isKeys(value: unknown): boolean {
 /** The rule for a share of neurons, for `calibrate`. */
 export const ffnRule = ruleOf(pruneOptionsRules.ffn);
 
-/** Returns a checked copy of the options. Errors: `bad-option`. */
+/** Returns a checked copy of the options. Errors do not show the values of the headers. Errors: `bad-option`. */
 export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions {
-  return checkOptions("load", options, loadRules);
+  const checked = checkOptions("load", options, loadRules);
+  hideHeaders(checked.headers);
+  const { hub, releases, sidecar, workerUrl, wasmUrl } = checked;
+  for (const [name, value] of Object.entries({ hub, releases, sidecar, workerUrl, wasmUrl }))
+    refuseUserinfo(`The option ${name}`, value);
+  if (isRecord(wasmUrl)) for (const each of Object.values(wasmUrl)) refuseUserinfo("The option wasmUrl", each);
+  return checked;
+}
+
+/** Checks the source of a model, or each file of one. Errors: `bad-option`. */
+export function checkSource(source: unknown): void {
+  for (const each of Array.isArray(source) ? source : [source]) refuseUserinfo("The URL of the model", each);
 }
 
 export function memoryOptions(options: LoadOptions): LoadParams["memory"] {

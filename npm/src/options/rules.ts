@@ -1,4 +1,5 @@
 // Rules of options: those from the core's tables, and those for values that only TypeScript has.
+import { CamelGPTError } from "../../../web/errors.js";
 import type { FieldRule } from "../../../web/engine/records.js";
 import { flag, ofType, oneOf, type Rule, tagOf } from "../check-options.js";
 
@@ -32,3 +33,27 @@ export const address = ofType(
   (value) => (typeof value === "string" && value !== "") || tagOf(value) === "URL",
 );
 export const object = ofType("an object", (value) => typeof value === "object" && value !== null);
+
+/**
+ * Refuses a URL with a user name or password, which logs, proxies and redirects would show. The error does not repeat
+ * the URL. Errors: `bad-option`.
+ */
+export function refuseUserinfo(what: string, value: unknown): void {
+  if (!/^(String|URL)$/.test(tagOf(value))) return;
+  if (!hasUserinfo(String(value))) return;
+  throw new CamelGPTError("bad-option", `${what} contains a user name or password.`, {
+    expected: "a URL without credentials",
+    found: "a URL with credentials before an @",
+    hint: "Remove them from the URL, and send them as the header Authorization with the option `headers`.",
+  });
+}
+
+function hasUserinfo(name: string): boolean {
+  try {
+    const { username, password } = new URL(name);
+    return username !== "" || password !== "";
+  } catch {
+    // Not valid without a base, or for another reason, such as a / in the password.
+    return /^\s*(?:[a-z]+:)?[\\/]{2,}(?:[^\\/?#]*@|[^\\/]*?:(?!\d+[\\/?#])[^@]*@)/i.test(name);
+  }
+}

@@ -67,6 +67,26 @@ describe("a page in Chromium", () => {
     await page.close();
   });
 
+  test("errors of the worker show no secret that the server repeats", async () => {
+    const page = await openPage();
+    const secret = "abcdefghijklmnopqrstuvwxyz0123456789";
+    await page.route("**/repeats.gguf*", async (route) => {
+      const body = `{"error": "no access for you, sorry, ${route.request().headers()["x-tenant"]}"}`;
+      await route.fulfill({ body, contentType: "application/octet-stream" });
+    });
+    const url = `${site.url}/repeats.gguf?token=${secret}`;
+    const shown = await page.evaluate(
+      ([address, value]) =>
+        window
+          .load(address, { headers: { "X-Tenant": value }, retries: 0, cache: false })
+          .catch((error) => JSON.stringify([error, error.stack])),
+      [url, secret],
+    );
+    assert.match(shown, /not-a-model.*\*\*\*/);
+    assert.ok(!shown.includes(secret.slice(0, 8)), shown);
+    await page.close();
+  });
+
   test("downloads resume and use several connections without seeing ETag and Content-Range", async () => {
     const page = await openPage();
     const { text } = await load(page, server.serve([]).url);

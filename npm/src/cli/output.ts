@@ -1,0 +1,126 @@
+// Everything that the CLI prints. On a terminal a text of a model, a file or a server prints as text: characters that
+// would move the cursor, reorder the line or be invisible are escaped.
+
+/**
+ * Controls, format characters (directions, joiners, tags and others that are invisible), separators of lines and
+ * paragraphs, and halves of surrogate pairs. Variation selectors 15 and 16, which choose the form of an emoji, are
+ * text.
+ */
+const unsafe = /(?![\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** A character of a script that is written with joiners inside words. */
+const joined = `(?!\\p{Cf})[${"Arab Syrc Nkoo Mong Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Khmr Mymr Tibt"
+  .split(" ")
+  .map((script) => `\\p{Script=${script}}`)
+  .join("")}]`;
+const emoji = "[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f]";
+/** A joiner that is text. */
+const joiner = new RegExp(
+  `(?<=${joined})[\\u200c\\u200d](?=${joined})|(?<=${emoji})\\u200d(?=\\p{Extended_Pictographic})`,
+  "gu",
+);
+const beforeJoiner = new RegExp(`(?:${joined}|${emoji})$`, "u");
+
+const shortEscapes: Record<string, string> = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
+
+function escapeChar(char: string): string {
+  const code = char.codePointAt(0) ?? 0;
+  const hex = code.toString(16);
+  if (code < 0x100) return shortEscapes[char] ?? `\\x${hex.padStart(2, "0")}`;
+  return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\u{${hex}}`;
+}
+
+/** Escapes a text that must stay on one line: a name, a message, a value of metadata. */
+export function escapeLine(text: string): string {
+  return text.replace(unsafe, escapeChar);
+}
+
+/** Escapes a text of several lines, which keeps its line breaks, its tabs, and joiners that scripts and emoji need. */
+export function escapeText(text: string): string {
+  const joiners = new Set([...text.matchAll(joiner)].map(({ index }) => index));
+  return text.replace(unsafe, (char, index: number) => {
+    if (char === "\n" || char === "\t" || joiners.has(index)) return char;
+    return char === "\r" && text[index + 1] === "\n" ? "" : escapeChar(char);
+  });
+}
+
+/** JSON that is safe on a terminal. The value is the same: only characters inside strings are escaped. */
+export function safeJson(value: unknown): string {
+  return JSON.stringify(value).replace(unsafe, (char) =>
+    char
+      .split("")
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
+
+/** An answer that is printed in pieces, which may end inside a character. */
+export class AnswerText {
+  readonly #escapes: boolean;
+  /** The end of the last piece, if the next one decides what it is. */
+  #held = "";
+  /** The character before, if a joiner can follow it. */
+  #before = "";
+
+  /** `escapes`: whether the text is for a terminal. Otherwise it is unchanged. */
+  constructor(escapes: boolean) {
+    this.#escapes = escapes;
+  }
+
+  /** Returns the text to print. */
+  add(piece: string): string {
+    const text = this.#held + piece;
+    const undecided = this.#escapes ? /(?:\r|(?:\u200c|\u200d)?[\ud800-\udbff]?)$/ : /[\ud800-\udbff]?$/;
+    const end = text.search(undecided);
+    this.#held = text.slice(end);
+    return this.#escaped(text.slice(0, end));
+  }
+
+  /** Returns the remaining text. */
+  end(): string {
+    const text = this.#held;
+    this.#held = "";
+    return this.#escaped(text);
+  }
+
+  #escaped(text: string): string {
+    if (!this.#escapes || text === "") return text;
+    const escaped = escapeText(this.#before + text).slice(this.#before.length);
+    this.#before = beforeJoiner.exec(text)?.[0] ?? "";
+    return escaped;
+  }
+}
+
+/** Prints a line of a table on stdout. */
+export function printLine(line: string): void {
+  process.stdout.write(`${escapeLine(line)}\n`);
+}
+
+/** Prints a text of the CLI itself on stdout. */
+export function printText(text: string): void {
+  process.stdout.write(escapeText(text));
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${safeJson(value)}\n`);
+}
+
+/** Prints an answer of the model and a line break: escaped on a terminal, and otherwise byte for byte. */
+export async function printAnswer(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
+  const answer = new AnswerText(process.stdout.isTTY);
+  for await (const piece of pieces) process.stdout.write(answer.add(piece));
+  process.stdout.write(`${answer.end()}\n`);
+}
+
+/** Prints an error or a note on stderr. */
+export function printNote(line: string): void {
+  process.stderr.write(`${escapeLine(line)}\n`);
+}
+
+/** Whether progress can be shown: a line on stderr that changes. */
+export const showsProgress = (): boolean => process.stderr.isTTY;
+
+/** Replaces the line of progress; without a text it is removed. */
+export function showProgressLine(line = ""): void {
+  process.stderr.write(line === "" ? "\r\x1b[K" : `\r${escapeLine(line)} `);
+}
