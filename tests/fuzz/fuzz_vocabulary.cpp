@@ -4,6 +4,7 @@
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -11,8 +12,6 @@
 #include "base/utf8.h"
 #include "gguf_writer.h"
 #include "require.h"
-#include "tiny_llama.h"
-#include "tokenize/special_tokens.h"
 #include "tokenize/tokenizer.h"
 
 using namespace camelgpt;
@@ -161,15 +160,9 @@ GgufReader write_and_read(FuzzedDataProvider& data, const Vocabulary& v) {
   return reader;
 }
 
-struct Found {
-  size_t position;
-  int32_t token;
-  bool operator==(const Found&) const = default;
-};
-
 // The special tokens of a text: the longest at each position, where control tokens must not touch a literal range.
-std::vector<Found> search(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options) {
-  std::vector<Found> found;
+std::vector<int32_t> search(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options) {
+  std::vector<int32_t> found;
   for (size_t at = 0; at < text.size();) {
     size_t longest = 0;
     int32_t best = kNoToken;
@@ -192,22 +185,10 @@ std::vector<Found> search(const Tokenizer& tokenizer, std::string_view text, con
       longest = piece.size();
       best = token;
     }
-    if (best != kNoToken) found.push_back({at, best});
+    if (best != kNoToken) found.push_back(best);
     at += std::max<size_t>(longest, 1);
   }
   return found;
-}
-
-void check_specials(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options) {
-  SpecialSearch special_search = {tokenizer, text, options.parse_special, options.literal};
-  std::vector<Found> found;
-  for (size_t start = 0; start < text.size();) {
-    const SpecialMatch match = special_search.next(start);
-    if (match.token == kNoToken) break;
-    found.push_back({match.position, match.token});
-    start = match.position + match.length;
-  }
-  require(found == search(tokenizer, text, options), "special tokens are those of a plain search");
 }
 
 }  // namespace
@@ -249,24 +230,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     require(status.ok() == is_text, "text is accepted if it is UTF-8");
     require(tokens[0] == -7 && (is_text || tokens.size() == 1), "tokens are appended");
     if (!is_text) continue;
-    check_specials(tokenizer, text, options);
     std::string joined;
-    size_t specials = 0;
+    std::vector<int32_t> specials;
     Detokenizer detokenizer;
     Buffer<char> decoded;
     for (size_t i = 1; i < tokens.size(); ++i) {
       require(tokens[i] >= 0 && static_cast<uint32_t>(tokens[i]) < tokenizer.vocabulary_size, "a token is known");
       const std::string_view piece = tokenizer_piece(tokenizer, tokens[i]);
       joined += piece;
-      specials += tokenizer_is_special(tokenizer, tokens[i]) ? 1 : 0;
+      if (tokenizer_is_special(tokenizer, tokens[i])) specials.push_back(tokens[i]);
       require(detokenizer.put(piece, &decoded).ok(), "memory");
     }
     require(detokenizer.finish(&decoded).ok(), "memory");
     require(utf8_validate({decoded.data(), decoded.size()}) == decoded.size(), "the decoded text is UTF-8");
-    const bool is_plain = !tokenizer.trims_specials && tokenizer.strip_before == kNoToken && !options.add_special;
+    const bool is_plain = !tokenizer.merges_characters && !tokenizer.trims_specials &&
+                          tokenizer.strip_before == kNoToken && !options.add_special;
     if (!vocabulary.has_all_bytes || !vocabulary.is_sound || !is_plain) continue;
     require(joined == text, "the tokens join to the text");
-    require(specials == search(tokenizer, text, options).size(), "there are no other special tokens");
+    require(specials == search(tokenizer, text, options), "special tokens are those of a plain search");
   }
   return 0;
 }

@@ -432,7 +432,7 @@ int main(int argc, char** argv) {
   for (const int number : {SIGALRM, SIGABRT}) std::signal(number, on_signal);
   __sanitizer_set_death_callback(print_current);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  const auto start = std::chrono::steady_clock::now();
+  auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
 
   Bytes split;
@@ -482,6 +482,7 @@ int main(int argc, char** argv) {
                 elapsed() - before);
   }
   uint64_t executions = 0;
+  start = std::chrono::steady_clock::now();
   while (elapsed() < seconds) {  // each scenario gets as much time as the others
     Plan* next = nullptr;
     for (Plan& plan : plans) {

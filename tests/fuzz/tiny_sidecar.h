@@ -1,4 +1,5 @@
-// Makes a sidecar without a calibration, which takes seconds under sanitizers: its directions are the first coordinates.
+// Makes a sidecar without a calibration, which takes seconds under sanitizers. Its directions are coordinate axes.
+// coordinates.
 #pragma once
 
 #include <vector>
