@@ -1,0 +1,30 @@
+// Watches the memory of WebAssembly modules. Import it before a model is made.
+import { require } from "./harness.mjs";
+
+const memories = new Set();
+const { Memory } = WebAssembly;
+WebAssembly.Memory = class extends Memory {
+  constructor(descriptor) {
+    super(descriptor);
+    memories.add(new WeakRef(this));
+  }
+};
+
+/** The size of the largest memory, in bytes. */
+export function largestMemory() {
+  let largest = 0;
+  for (const reference of memories) {
+    const memory = reference.deref();
+    if (memory === undefined) memories.delete(reference);
+    else largest = Math.max(largest, memory.buffer.byteLength);
+  }
+  return largest;
+}
+
+/** Forgets the memories made so far. */
+export const forgetMemories = () => memories.clear();
+
+export function requireMemory(bytes) {
+  const largest = largestMemory();
+  require(largest <= bytes, `at most ${bytes} bytes of memory, found ${largest}`);
+}
