@@ -56,11 +56,18 @@ write("fuzz_load", [
   ...models.map((model) => Buffer.from([model])),
   ...models.slice(0, 8).flatMap((model) => [3, 90].map((count) => changes(model, count, 4))),
 ]);
-// A model in the remainder of 5, and from 64 on a correct checksum.
-write(
-  "fuzz_state",
-  [0, 1, 2, 3, 4, 64, 65, 66, 67, 68, 129].flatMap((flags) => [0, 2, 40].map((count) => changes(flags, count, 4))),
-);
+// A model in the remainder of 5. From 64 on the checksum is correct, from 128 on the size too, and the length (offset
+// 28 of the header) can then change with the bytes of the text (offset 32).
+const stateFlags = [0, 64, 125, 160].flatMap((flag) => [0, 1, 2, 3, 4].map((model) => flag + model));
+const setByte = (at, value) => Buffer.from([at & 255, at >> 8, 0, value]);
+write("fuzz_state", [
+  ...stateFlags.flatMap((flags) => [0, 2].map((count) => changes(flags, count, 4))),
+  ...[5, 20, 33, 64, 70].flatMap((length) =>
+    [160, 161, 162].map((flags) =>
+      Buffer.concat([Buffer.from([flags]), setByte(28, length), setByte(32, 4 * length), setByte(33, 0)]),
+    ),
+  ),
+]);
 // The flags are those of fuzz_sidecar.cpp: odd ones correct the checksum.
 write(
   "fuzz_sidecar",
