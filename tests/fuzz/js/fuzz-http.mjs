@@ -41,7 +41,7 @@ function makeServer(pick, rate) {
   const has = { ranges: pick(4) > 0, etag: pick(3) > 0, date: pick(3) > 0, total: pick(4) > 0, range: pick(4) > 0 };
   const faulty = () => pick(64) < rate;
   const server = { versions, current: 0, isCut: false, requests: 0 };
-  server.fetch = async (url, init) => {
+  server.fetch = async (_url, init) => {
     require(++server.requests < 200, "a download ends");
     if (faulty()) throw [new TypeError("fetch failed"), undefined, "odd"][pick(3)];
     if (faulty()) server.current = 1;

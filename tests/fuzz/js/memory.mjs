@@ -2,10 +2,11 @@
 import { require } from "./harness.mjs";
 
 const memories = new Set();
+let maxPages = 65536;
 const { Memory } = WebAssembly;
 WebAssembly.Memory = class extends Memory {
   constructor(descriptor) {
-    super(descriptor);
+    super({ ...descriptor, maximum: Math.min(descriptor.maximum ?? 65536, maxPages) });
     memories.add(new WeakRef(this));
   }
 };
@@ -21,8 +22,11 @@ export function largestMemory() {
   return largest;
 }
 
-/** Forgets the memories made so far. */
-export const forgetMemories = () => memories.clear();
+/** Forgets the memories made so far. Further ones grow to at most `pages` pages of 64 KiB. */
+export function forgetMemories(pages = 65536) {
+  memories.clear();
+  maxPages = pages;
+}
 
 export function requireMemory(bytes) {
   const largest = largestMemory();
