@@ -25,8 +25,11 @@ const nativeHarnesses = () => [
   ...listNames(sources, /^fuzz_.*\.cpp$/).map((name) => basename(name, ".cpp")),
   ...(process.platform === "darwin" ? [] : [injectNative]), // see CMakeLists.txt
 ];
-const scriptHarnesses = () =>
-  listNames(join(sources, "js"), /^(fuzz|inject)-.*\.mjs$/).map((name) => basename(name, ".mjs"));
+/** Those of js/, and folders with a program of their own, which takes `--minutes`. */
+const scriptHarnesses = () => [
+  ...listNames(join(sources, "js"), /^(fuzz|inject)-.*\.mjs$/).map((name) => basename(name, ".mjs")),
+  ...listNames(sources, /^\w+$/).filter((name) => existsSync(join(sources, name, "run.mjs"))),
+];
 
 /**
  * Runs each harness, or only `names`, for `seconds`, or all in `minutes`. Fails if one finds something, or if there are
@@ -71,7 +74,8 @@ async function runHarness({ name, folder, seconds, models }) {
   const { ok, output } = await captureLater(...commandOf({ name, folder, seconds, corpus, found }), {
     env: { CAMELGPT_FUZZ_MODELS: models },
   });
-  const executions = /number_of_executed_units:\s*(\d+(?: of \d+)?)/.exec(output)?.[1] ?? "0";
+  const executions =
+    /number_of_executed_units:\s*(\d+(?: of \d+)?)/.exec(output)?.[1] ?? /(\d+) \w+ from seed/.exec(output)?.[1] ?? "0";
   const edges = [...output.matchAll(/\bcov: (\d+)/g)].at(-1)?.[1] ?? "-";
   if (!ok) say(output.split("\n").slice(-60).join("\n"));
   return { name, executions, edges, ok };
@@ -80,6 +84,8 @@ async function runHarness({ name, folder, seconds, models }) {
 /** `[program, arguments]`. */
 function commandOf({ name, folder, seconds, corpus, found }) {
   if (name === injectNative) return [join(folder, name), ["--seconds", String(seconds)]];
+  const program = join(sources, name, "run.mjs");
+  if (existsSync(program)) return [process.execPath, [program, "--minutes", String(seconds / 60)]];
   if (!name.includes("_")) {
     const options = ["--seconds", String(seconds), "--corpus", corpus, "--found", found];
     return [process.execPath, [join(sources, "js", `${name}.mjs`), ...options]];
