@@ -113,10 +113,15 @@ export function asCamelGPTError(error: unknown): CamelGPTError {
 
 /** Describes anything that was thrown in one line. */
 export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // fetch() throws a TypeError whose cause has the useful part ("ECONNREFUSED ...").
-  const cause = error.cause instanceof Error ? error.cause.message : "";
-  return cause && cause !== error.message ? `${error.message} (${cause})` : error.message;
+  try {
+    if (!(error instanceof Error)) return String(error);
+    // fetch() throws a TypeError whose cause has the useful part ("ECONNREFUSED ...").
+    const message = String(error.message);
+    const cause = error.cause instanceof Error ? String(error.cause.message) : "";
+    return cause && cause !== message ? `${message} (${cause})` : message;
+  } catch {
+    return "an object without a text"; // String() fails, or a getter does
+  }
 }
 
 /**

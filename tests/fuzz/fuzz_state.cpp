@@ -22,7 +22,8 @@ struct SavedModel {
   std::vector<uint8_t> state;
   std::vector<size_t> sections;
 
-  SavedModel(const std::vector<uint8_t>& file, KvType type) {
+  // The text is most of the context.
+  SavedModel(const std::vector<uint8_t>& file, KvType type, uint32_t context = 48) {
     const std::span<uint8_t> staging = session_staging(session);
     for (size_t at = 0; at < file.size();) {
       const size_t piece = std::min(staging.size(), file.size() - at);
@@ -30,12 +31,14 @@ struct SavedModel {
       at += piece;
       require(session_feed(session, piece).ok(), "the file loads");
       if (session_load_state(session) != LoadState::kPlanned) continue;
-      require(session_allocate(session, {48, type}).ok(), "memory");
+      require(session_allocate(session, {context, type}).ok(), "memory");
     }
     Buffer<int32_t> tokens;
-    require(session_tokenize(session, "Once upon a time there was a text of some words", {}, &tokens).ok(), "a text");
+    const char* text =
+        "Once upon a time there was a text of some words, which are more than a page of the cache holds. ";
+    require(session_tokenize(session, text, {}, &tokens).ok(), "a text");
     prompt.assign(tokens.begin(), tokens.end());
-    prompt.resize(std::min<size_t>(prompt.size(), 40));
+    prompt.resize(std::min<size_t>(prompt.size(), context - 8));
     generate();
     require(session_begin(session, SaveRequest{}).ok(), "the cache holds a text");
     const uint64_t bytes = session_remaining(session);
@@ -66,16 +69,34 @@ struct SavedModel {
   }
 };
 
+// Gives a state the size and the checksum that fit its header.
+void fit_to_header(const SavedModel& saved, std::vector<uint8_t>* state) {
+  StateHeader header;
+  std::memcpy(&header, state->data(), sizeof header);
+  const KvCache& cache = latest_sequence(saved.session)->cache;
+  if (header.length > cache.context || header.text_bytes > 10000) return;
+  std::vector<size_t> sections = {static_cast<size_t>(header.text_bytes)};
+  size_t total = sizeof header + sections[0];
+  for (uint32_t part = 0;; ++part) {
+    const size_t bytes = cache_part(config_of(*saved.session), header.length, part, cache).size();
+    if (bytes == 0) break;
+    sections.push_back(bytes);
+    total += bytes;
+  }
+  state->resize(total);
+  correct_checksum(state, sections);
+}
+
 }  // namespace
 
-// The input: a byte that chooses the model and whether the checksum is corrected, then changes of four bytes: a
-// position (24 bits) and the new value. Every other position is in the first 512 bytes. Three remaining bytes
-// truncate or lengthen the state.
+// The input: a byte that chooses the model and whether the checksum (from 64 on), or the checksum and the size (from
+// 128 on), are corrected, then changes of four bytes: a position (24 bits) and the new value. Every other position is
+// in the first 512 bytes. Three remaining bytes truncate or lengthen the state.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static std::unique_ptr<SavedModel> models[] = {
       std::make_unique<SavedModel>(TinyLlama(TensorType::kQ4_0).writer.file(), KvType::k16),
-      std::make_unique<SavedModel>(TinyLlama(TensorType::kQ4_0).writer.file(), KvType::k8),
-      std::make_unique<SavedModel>(TinyLfm2().writer.file(), KvType::k16),
+      std::make_unique<SavedModel>(TinyLlama(TensorType::kQ4_0, true, false, 128).writer.file(), KvType::k8, 96),
+      std::make_unique<SavedModel>(TinyLfm2().writer.file(), KvType::k16, 96),
       std::make_unique<SavedModel>(TinyStlm().writer.file(), KvType::k16),
       std::make_unique<SavedModel>(
           TinyLlama(TensorType::kQ4_0, true, false, 64, TinyLlama::kVocabulary, "relu", "camelgpt").writer.file(),
@@ -88,7 +109,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const size_t position = data[i] | data[i + 1] << 8 | data[i + 2] << 16;
     state[(i % 8 == 1 ? position % 512 : position) % state.size()] = data[i + 3];
   }
-  if (data[0] >= 64) correct_checksum(&state, saved.sections);
+  if (data[0] >= 128) {
+    fit_to_header(saved, &state);
+  } else if (data[0] >= 64) {
+    correct_checksum(&state, saved.sections);
+  }
   if (size % 4 == 0) state.resize((data[size - 3] | data[size - 2] << 8 | data[size - 1] << 16) % (2 * state.size()));
   Status status = session_begin(session, RestoreRequest{state.size()});
   ActivityProgress progress;

@@ -3,12 +3,12 @@ import { join } from "node:path";
 
 import { build } from "esbuild";
 
-import { repository } from "./model.mjs";
+import { repositoryRoot } from "../../../scripts/lib/run.mjs";
 
 /** Returns the exports of one file, for example "web/load/sizes.ts". */
 export async function importSource(path) {
   const { outputFiles } = await build({
-    entryPoints: [join(repository, path)],
+    entryPoints: [join(repositoryRoot, path)],
     bundle: true,
     format: "esm",
     platform: "neutral",

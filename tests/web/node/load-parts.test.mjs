@@ -10,6 +10,21 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { repository } from "../lib/model.mjs";
 import { importSource } from "../lib/source.mjs";
 
+test("anything that was thrown can be described", async () => {
+  const { describe: describeThrown } = await importSource("web/errors.ts");
+  const failing = () => {
+    throw new Error("no");
+  };
+  const withMessage = (descriptor) => Object.defineProperty(new Error("x"), "message", descriptor);
+  assert.equal(describeThrown(new Error("gone", { cause: new Error("ECONNRESET") })), "gone (ECONNRESET)");
+  assert.equal(describeThrown(undefined), "undefined");
+  assert.equal(describeThrown(Symbol("gone")), "Symbol(gone)");
+  assert.equal(describeThrown(withMessage({ value: Symbol("gone") })), "Symbol(gone)");
+  for (const odd of [Object.create(null), { toString: failing }, withMessage({ get: failing })]) {
+    assert.equal(describeThrown(odd), "an object without a text");
+  }
+});
+
 describe("SHA-256", () => {
   // https://csrc.nist.gov/projects/cryptographic-standards-and-guidelines/example-values
   const vectors = [
