@@ -1,6 +1,6 @@
 // The model of one CamelGPTInference: loads it on first use, and passes calls to the backend that runs it.
 import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
-import type { Release } from "../../web/load/releases/manifest.js";
+import type { ResolvedSource } from "../../web/load/location.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar } from "../../web/load/sidecar.js";
 import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
@@ -8,7 +8,6 @@ import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
 import { engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
-import { releaseInfo, signatureNote } from "./release.js";
 import { requireAccess } from "./require-access.js";
 
 /** Returns the default calibration text. A separate file, since it is rarely needed. */
@@ -27,7 +26,7 @@ export class ModelConnection {
   #abortLoad: (() => void) | undefined;
   #backend: Backend | undefined;
   #epdp: EpdpMode | EpdpNumbers = "off";
-  #release: Release | undefined;
+  #resolved: ResolvedSource | undefined;
   /** Whether a load has succeeded: only then a dead backend is replaced. */
   #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
@@ -112,9 +111,9 @@ export class ModelConnection {
     const options = resolveOptions(this.#options);
     for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
-    const { location, open, release, sidecar: found } = resolved;
+    const { location, open, sidecar: found } = resolved;
     if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
-    this.#release = release;
+    this.#resolved = resolved;
     const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
     const params: LoadParams = {
@@ -141,14 +140,13 @@ export class ModelConnection {
   }
 
   #addNotes(model: LoadedModel): LoadedModel {
-    const { worker = true, trustedKeys } = this.#options;
+    const { worker = true } = this.#options;
     const { engine } = model.info;
     if (worker && !engine.worker) {
       engine.notes.push("This runtime has no workers, so the engine runs on the caller's thread.");
     }
-    if (!this.#release) return model;
-    const release = releaseInfo(this.#release, trustedKeys);
-    if (!release.trusted) engine.notes.push(signatureNote(this.#release, release));
-    return { ...model, info: { ...model.info, release } };
+    const { release, notes = [] } = this.#resolved ?? {};
+    engine.notes.push(...notes);
+    return release ? { ...model, info: { ...model.info, release } } : model;
   }
 }

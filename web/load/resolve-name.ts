@@ -12,9 +12,12 @@ import {
 } from "./location.js";
 import { fileName, originOf } from "./names.js";
 import { absoluteUrl, isUrl, placeOf } from "./place.js";
-import { findRelease, type FoundRelease } from "./releases/find-release.js";
+import { findRelease } from "./releases/find-release.js";
 import { knownReleases } from "./releases/known-releases.js";
-import { manifestName } from "./releases/manifest.js";
+import { manifestName } from "./releases/manifest-name.js";
+import type { FoundRelease } from "./releases/open-release.js";
+import { wantsRelease } from "./releases/wants-release.js";
+import { maxWholeHashBytes } from "./sizes.js";
 import { bytesSource } from "./sources/memory.js";
 import type { ByteSource } from "./sources/source.js";
 
@@ -57,6 +60,11 @@ export async function resolveName(
 /** Looks for a named release in the user's cache, in the package, and below the base URL of the option `releases`. */
 async function resolveRelease(name: string, options: ResolveOptions, platform: FilePlatform): Promise<ResolvedSource> {
   const { files } = platform;
+  if (wantsRelease(options.trust)) {
+    const { openPackaged } = await import("./releases/packaged-release.js");
+    const found = await openPackaged(name, options, platform);
+    if (found) return "location" in found ? found : fromRelease(found, options);
+  }
   const cached = files?.cachedRelease(name);
   if (files && cached !== undefined && (await files.kindOf(cached)) === "file") {
     return fromPlace({ kind: "path", path: cached }, options);
@@ -91,16 +99,20 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
   });
 }
 
-function fromRelease({ release, placeOf: placeInRelease }: FoundRelease, options: ResolveOptions): ResolvedSource {
-  const { weights, sidecar, blocks } = release;
+function fromRelease(found: FoundRelease, options: ResolveOptions): ResolvedSource {
+  const { info, notes, placeOf: placeInRelease } = found;
+  const { weights, sidecar, blocks } = found.release;
+  const isWholeCompared = options.trust.requireSignature || weights.check.bytes <= maxWholeHashBytes;
   const blocksPlace = blocks && placeInRelease(blocks);
   const check = {
     ...weights.check,
+    ...(!isWholeCompared && { wholeSha256: undefined }),
     ...(blocksPlace?.kind === "url" && { blocks: { url: blocksPlace.url, check: blocks!.check } }),
   };
   return {
     ...fromPlace(placeInRelease(weights), options, check),
-    release,
+    release: info,
+    notes,
     sidecar: sidecar && { place: placeInRelease(sidecar), check: sidecar.check },
   };
 }

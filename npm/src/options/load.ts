@@ -9,6 +9,7 @@ import type { Build, Flavour } from "../../../web/types.js";
 import type { Fetch, HttpSettings } from "../../../web/load/sources/http-options.js";
 import type { ResolveOptions } from "../../../web/load/location.js";
 import type { EngineOptions } from "../../../web/engine/engine-options.js";
+import { isVersion } from "../../../web/load/releases/version.js";
 import type { LoadParams } from "../../../web/worker/protocol.js";
 import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js";
 import { checkOptions, flag, isRecord, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
@@ -96,10 +97,22 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    */
   sha256?: string;
   /**
-   * Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases are trusted, in addition to the key in
-   * the package.
+   * Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases are trusted, in addition to the keys of
+   * this project.
    */
   trustedKeys?: readonly string[];
+  /**
+   * Whether only a release loads whose manifest is signed by a trusted key: the release in the package, or a folder or
+   * URL with a `camelgpt.json`. Anything else, single files too, is the error `integrity`.
+   * @default true with trustedKeys, otherwise false
+   */
+  requireSignature?: boolean;
+  /**
+   * The release that must be loaded: its name, and its oldest version. Versions are compared as Semantic Versioning
+   * orders them. Another release, or a source that is not a release, is the error `integrity`. Only a signature makes
+   * name and version reliable.
+   */
+  expect?: { name?: string; minVersion?: string };
   /** Called with the progress of the load. The events have the form of transformers.js. */
   onProgress?: (event: ProgressEvent) => void;
   /** Aborts the load. */
@@ -147,6 +160,8 @@ const loadRules = {
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
   sha256: ofType("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
+  requireSignature: flag,
+  expect: ofType("an object with name, minVersion (a version such as 1.2.0), or both", isExpectation),
   onProgress: callback,
   signal,
   worker: flag,
@@ -164,6 +179,17 @@ function isEpdp(value: unknown): boolean {
 
 function isKeys(value: unknown): boolean {
   return Array.isArray(value) && value.every((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
+}
+
+const expectRules = {
+  name: text,
+  minVersion: ofType("a version such as 1.2.0", (value) => typeof value === "string" && isVersion(value)),
+};
+
+function isExpectation(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  checkOptions("expect", value, expectRules); // throws an error that names the member
+  return true;
 }
 
 /** The rule for a share of neurons, for `calibrate`. */
@@ -189,13 +215,15 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
 }
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch, cache, sha256 } = options;
+  const { hub = "https://huggingface.co", releases, fetch, cache, sha256, trustedKeys = [], expect } = options;
+  const { requireSignature = trustedKeys.length > 0 } = options;
   return {
     http: httpSettings(options),
     hub,
     releases,
     fetch,
     sha256: sha256?.toLowerCase(),
+    trust: { requireSignature, trustedKeys, expect },
     cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache,
   };
 }
