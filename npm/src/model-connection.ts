@@ -1,9 +1,8 @@
 // The model of one CamelGPTInference: loads it on first use, and passes calls to the backend that runs it.
 import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
-import type { ResolvedSource } from "../../web/load/location.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { readSidecar } from "../../web/load/sidecar.js";
-import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
+import type { EpdpMode, EpdpNumbers, ReleaseInfo } from "../../web/types.js";
 import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
@@ -26,7 +25,9 @@ export class ModelConnection {
   #abortLoad: (() => void) | undefined;
   #backend: Backend | undefined;
   #epdp: EpdpMode | EpdpNumbers = "off";
-  #resolved: ResolvedSource | undefined;
+  #release: ReleaseInfo | undefined;
+  /** Sentences about the source, for `info().engine.notes`. */
+  #notes: string[] = [];
   /** Whether a load has succeeded: only then a dead backend is replaced. */
   #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
@@ -111,10 +112,12 @@ export class ModelConnection {
     const options = resolveOptions(this.#options);
     for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
-    const { location, open, sidecar: found } = resolved;
+    const { location, open, release, notes = [], sidecar: found } = resolved;
+    this.#release = release;
     if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
-    this.#resolved = resolved;
     const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);
+    const sidecarNote = sidecar?.path && `The sidecar ${sidecar.path} was found next to the model.`;
+    this.#notes = [...notes, ...(sidecarNote ? [sidecarNote] : [])];
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
     const params: LoadParams = {
       location,
@@ -145,8 +148,7 @@ export class ModelConnection {
     if (worker && !engine.worker) {
       engine.notes.push("This runtime has no workers, so the engine runs on the caller's thread.");
     }
-    const { release, notes = [] } = this.#resolved ?? {};
-    engine.notes.push(...notes);
-    return release ? { ...model, info: { ...model.info, release } } : model;
+    engine.notes.push(...this.#notes);
+    return this.#release ? { ...model, info: { ...model.info, release: this.#release } } : model;
   }
 }

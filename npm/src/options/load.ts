@@ -40,7 +40,7 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
   epdp?: EpdpMode | EpdpNumbers;
   /**
    * The result of `calibrate()`: its bytes, or the path or URL of the file.
-   * @default for a model file, the file next to it with the extension .epdp, if it exists
+   * @default for a model file without the option sha256, the file next to it with the extension .epdp, if it exists
    */
   sidecar?: string | URL | Uint8Array;
   /**

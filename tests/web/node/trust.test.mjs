@@ -324,12 +324,10 @@ describe("files next to a model", () => {
     assert.deepEqual(listed, { opened: ["camelgpt.json", "model.epdp", "model.gguf"], mode: "balanced", notes: [] });
   });
 
-  test("a sidecar that is found and used is a note with its path", async () => {
+  test("a sidecar that is found is a note with its path", async () => {
     const found = await loaded(join(release, "model.gguf"));
     assert.equal(found.mode, "balanced");
-    assert.deepEqual(found.notes, [
-      `The sidecar ${join(release, "model.epdp")} was found next to the model and is used.`,
-    ]);
+    assert.deepEqual(found.notes, [`The sidecar ${join(release, "model.epdp")} was found next to the model.`]);
     assert.equal(dirname(opened[0]), release);
     assert.deepEqual((await loaded(join(release, "model.gguf"), { epdp: "off" })).notes, []);
   });

@@ -3,8 +3,11 @@ import manifest from "../../../models/camelgpt-mini/camelgpt.json" with { type: 
 import { checkedSource } from "../caller-downloads.js";
 import type { FilePlatform, ResolvedSource, ResolveOptions } from "../location.js";
 import { placeOf } from "../place.js";
+import { maxSidecarBytes } from "../sizes.js";
 import { bytesSource } from "../sources/memory.js";
+import { readAll } from "../sources/read-all.js";
 import { packagedRelease } from "./known-releases.js";
+import type { ReleaseFile } from "./manifest.js";
 import { type FoundRelease, judged } from "./open-release.js";
 
 /**
@@ -28,12 +31,13 @@ export async function openPackaged(
   );
   if ("href" in weights || "href" in sidecar) return found;
   const { info, notes, release } = found;
-  const open = async () => checkedSource(bytesSource(new Uint8Array(weights)), release.weights.check);
+  const checked = (bytes: ArrayBuffer, file: ReleaseFile | undefined) =>
+    checkedSource(bytesSource(new Uint8Array(bytes)), file?.check);
   return {
     location: { kind: "caller", name: packagedRelease },
-    open,
+    open: async () => checked(weights, release.weights),
     release: info,
     notes,
-    sidecar: { bytes: new Uint8Array(sidecar) },
+    sidecar: { bytes: await readAll(checked(sidecar, release.sidecar), maxSidecarBytes, "an EPDP sidecar") },
   };
 }
