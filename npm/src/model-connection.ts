@@ -1,16 +1,14 @@
 // The model of one CamelGPTInference: loads it on first use, and passes calls to the backend that runs it.
 import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
-import type { Release } from "../../web/load/releases/manifest.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { redact } from "../../web/redact.js";
 import { readSidecar } from "../../web/load/sidecar.js";
-import type { EpdpMode, EpdpNumbers } from "../../web/types.js";
+import type { EpdpMode, EpdpNumbers, ReleaseInfo } from "../../web/types.js";
 import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
 import { checkSource, engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
 import { KeptDownloads, withCacheFolder, withHeaderKey } from "./kept-downloads.js";
-import { releaseInfo, signatureNote } from "./release.js";
 import { requireAccess } from "./require-access.js";
 
 /** Returns the default calibration text. A separate file, since it is rarely needed. */
@@ -30,7 +28,9 @@ export class ModelConnection {
   #abortLoad: (() => void) | undefined;
   #backend: Backend | undefined;
   #epdp: EpdpMode | EpdpNumbers = "off";
-  #release: Release | undefined;
+  #release: ReleaseInfo | undefined;
+  /** Sentences about the source, for `info().engine.notes`. */
+  #notes: string[] = [];
   /** Whether a load has succeeded: only then a dead backend is replaced. */
   #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
@@ -122,11 +122,14 @@ export class ModelConnection {
     const options = await withHeaderKey(this.#source, resolveOptions(this.#options), openStore);
     for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
     const resolved = await resolveSource(this.#source, options, this.#platform);
-    const { location, open, release, sidecar: found } = resolved;
+    const { location, open, release, notes = [], sidecar: found } = resolved;
     this.#kept.use(location);
     if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
     this.#release = release;
+    if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
     const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);
+    const sidecarNote = sidecar?.path && `The sidecar ${sidecar.path} was found next to the model.`;
+    this.#notes = [...notes, ...(sidecarNote ? [sidecarNote] : [])];
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
     const params: LoadParams = {
       location,
@@ -152,15 +155,13 @@ export class ModelConnection {
   }
 
   #addNotes(model: LoadedModel): LoadedModel {
-    const { worker = true, trustedKeys } = this.#options;
+    const { worker = true } = this.#options;
     const { engine } = model.info;
     engine.notes = engine.notes.map(redact);
     if (worker && !engine.worker) {
       engine.notes.push("This runtime has no workers, so the engine runs on the caller's thread.");
     }
-    if (!this.#release) return model;
-    const release = releaseInfo(this.#release, trustedKeys);
-    if (!release.trusted) engine.notes.push(signatureNote(this.#release, release));
-    return { ...model, info: { ...model.info, release } };
+    engine.notes.push(...this.#notes);
+    return this.#release ? { ...model, info: { ...model.info, release: this.#release } } : model;
   }
 }

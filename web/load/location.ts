@@ -1,7 +1,8 @@
 // The location of a model's bytes, and the options and services for resolving it.
 import type { FileCheck } from "./integrity/file-check.js";
+import type { ReleaseInfo } from "../types.js";
 import { originOf } from "./names.js";
-import type { Release } from "./releases/manifest.js";
+import type { TrustOptions } from "./releases/wants-release.js";
 import type { CheckedFetch, HttpSettings } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
 import type { CacheUse } from "./stores/cache.js";
@@ -28,7 +29,9 @@ export interface KeepSettings {
 /** A location, and the release and sidecar that belong to it. */
 export interface ResolvedSource {
   location: Location;
-  release?: Release;
+  release?: ReleaseInfo;
+  /** Sentences about the release, for the user. */
+  notes?: readonly string[];
   sidecar?: FoundSidecar | undefined;
   /** The origin of a URL, to which the caller's headers are sent. */
   origin?: string | undefined;
@@ -85,6 +88,8 @@ export interface ResolveOptions {
   keep: KeepSettings;
   /** The expected SHA-256 of the file, in hexadecimal. */
   sha256: string | undefined;
+  /** The conditions for releases. */
+  trust: TrustOptions;
 }
 
 /** Returns the settings for a request of `url`: without the caller's headers if these are for another origin. */

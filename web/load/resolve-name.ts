@@ -14,9 +14,12 @@ import {
 } from "./location.js";
 import { fileName, originOf } from "./names.js";
 import { absoluteUrl, isAllowedPath, isUrl, placeOf, requireAllowedPlace } from "./place.js";
-import { findRelease, type FoundRelease } from "./releases/find-release.js";
+import { findRelease } from "./releases/find-release.js";
 import { knownReleases } from "./releases/known-releases.js";
-import { manifestName } from "./releases/manifest.js";
+import { manifestName } from "./releases/manifest-name.js";
+import type { FoundRelease } from "./releases/open-release.js";
+import { wantsRelease } from "./releases/wants-release.js";
+import { maxWholeHashBytes } from "./sizes.js";
 import { bytesSource } from "./sources/memory.js";
 import type { ByteSource } from "./sources/source.js";
 
@@ -84,6 +87,11 @@ const isWellFormed = (text: string) => !/[\ud800-\udfff]/u.test(text);
 async function resolveRelease(name: string, options: ResolveOptions, platform: FilePlatform): Promise<ResolvedSource> {
   const { files } = platform;
   const { allow } = options.http;
+  if (wantsRelease(options.trust)) {
+    const { openPackaged } = await import("./releases/packaged-release.js");
+    const found = await openPackaged(name, options, platform);
+    if (found) return "location" in found ? found : fromRelease(found, packageOptions(options), platform, true);
+  }
   const cached = files?.cachedRelease(name);
   const mayOpen = cached !== undefined && (await isAllowedPath(cached, allow, platform));
   if (mayOpen && (await files?.kindOf(cached)) === "file") {
@@ -122,20 +130,25 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
 }
 
 async function fromRelease(
-  { release, placeOf: placeInRelease }: FoundRelease,
+  found: FoundRelease,
   options: ResolveOptions,
   platform: FilePlatform,
+  isPackaged?: true,
 ): Promise<ResolvedSource> {
-  const { weights, sidecar, blocks } = release;
+  const { info, notes, placeOf: placeInRelease } = found;
+  const { weights, sidecar, blocks } = found.release;
+  const isWholeCompared = options.trust.requireSignature || weights.check.bytes <= maxWholeHashBytes;
   const blocksPlace = blocks && placeInRelease(blocks);
   const check = {
     ...weights.check,
+    ...(!isWholeCompared && { wholeSha256: undefined }),
     ...(blocksPlace?.kind === "url" && { blocks: { url: blocksPlace.url, check: blocks!.check } }),
   };
   return {
     ...(await fromPlace(placeInRelease(weights), options, platform, check)),
-    release,
-    sidecar: sidecar && { place: placeInRelease(sidecar), check: sidecar.check },
+    release: info,
+    notes,
+    sidecar: sidecar && { place: placeInRelease(sidecar), check: sidecar.check, ...(isPackaged && { isPackaged }) },
   };
 }
 

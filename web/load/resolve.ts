@@ -3,6 +3,7 @@ import { CamelGPTError, describe } from "../errors.js";
 import type { FilePlatform, ResolvedSource, ResolveOptions } from "./location.js";
 import { fileName } from "./names.js";
 import { isUrl } from "./place.js";
+import { wantsRelease } from "./releases/wants-release.js";
 import { fromCaller, resolveName } from "./resolve-name.js";
 import { blobSource, bytesSource } from "./sources/memory.js";
 import { shardNames, sortShards } from "./sources/shard-names.js";
@@ -25,6 +26,10 @@ export async function resolveSource(
   platform: FilePlatform,
 ): Promise<ResolvedSource> {
   const resolved = await resolveUnchecked(source, options, platform);
+  if (wantsRelease(options.trust) && !resolved.release) {
+    const { notARelease } = await import("./releases/trust.js");
+    throw notARelease(shortNameOf(source as FileSource, platform) || "The source");
+  }
   return options.sha256 === undefined ? resolved : withHash(resolved, options.sha256);
 }
 

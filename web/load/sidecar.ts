@@ -21,6 +21,8 @@ export interface Sidecar {
   bytes: Uint8Array;
   /** The name of the file, for messages. */
   name: string;
+  /** The path of a sidecar that was found next to the model. */
+  path?: string;
   /** Whether an unusable sidecar is an error, because the user or a release names it, or otherwise a note. */
   required: boolean;
 }
@@ -54,17 +56,20 @@ export async function readSidecar(
   }
   if (found) return "bytes" in found ? fromBytes(found.bytes) : read(found.place, found.check, true);
   const path = await pathNextTo(location, platform);
-  return path === undefined ? undefined : read({ kind: "path", path }, undefined, false);
+  return path === undefined ? undefined : { ...(await read({ kind: "path", path }, undefined, false)), path };
 }
 
 function fromBytes(bytes: Uint8Array): Sidecar {
   return { bytes, name: "the sidecar", required: true };
 }
 
-/** Returns undefined if there is no such file. For a split model the sidecar is next to the first file. */
+/**
+ * Returns undefined if there is no such file, and for a model whose bytes are compared with hashes: nothing vouches for
+ * a file that neither the release nor the caller names. For a split model the sidecar is next to the first file.
+ */
 async function pathNextTo(model: Location, { files }: FilePlatform): Promise<string | undefined> {
   const first = model.kind === "shards" ? model.files[0] : model;
-  if (first?.kind !== "path" || !files) return undefined;
+  if (first?.kind !== "path" || first.check || !files) return undefined;
   const path = first.path.replace(/(\.gguf)?$/i, ".epdp");
   return (await files.kindOf(path)) === "file" ? path : undefined;
 }

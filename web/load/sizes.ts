@@ -2,6 +2,11 @@
 
 /** A piece of a file that has its own hash: in the manifest of a release (SHA-256) and in the store (checksum). */
 export const hashedPieceBytes = 1 << 20;
+/**
+ * Limit of files of releases whose SHA-256 is compared in every load, in addition to those of the pieces. It takes 9 ms
+ * a megabyte.
+ */
+export const maxWholeHashBytes = 8 << 20;
 /** A block of a release's weights that has its own hash; the last block can be shorter. */
 export const hashedBlockBytes = 4096;
 /** The part of a block's SHA-256 that the .blocks file holds. */

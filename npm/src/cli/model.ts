@@ -16,6 +16,22 @@ export async function defaultModel(): Promise<string> {
   return isHere ? preferredModel : packagedRelease;
 }
 
+/** The conditions for releases. */
+export const trustFlags: Record<string, Flag> = {
+  "require-signature": {
+    takes: "nothing",
+    help: "Load only a release that is signed by a trusted key (default with --trust).",
+  },
+  trust: {
+    takes: "text",
+    value: "KEY",
+    many: true,
+    help: "Public key of a publisher to trust, 64 hexadecimal digits, in addition to this project's keys.",
+  },
+  "expect-name": { takes: "text", value: "N", help: "Name that the release must have." },
+  "min-version": { takes: "text", value: "V", help: "Oldest version of the release to accept, for example 1.2.0." },
+};
+
 export const sourceFlags: Record<string, Flag> = {
   releases: { takes: "text", value: "URL", help: "Base URL of named releases." },
   hub: { takes: "text", value: "URL", help: "Base URL for models of the form owner/repo/file.gguf." },
@@ -23,6 +39,7 @@ export const sourceFlags: Record<string, Flag> = {
   "no-cache": { takes: "nothing", help: "Neither cache a download nor use a cached one." },
   "cache-folder": { takes: "text", value: "F", help: "Folder of cached downloads (default: ~/.cache/camelgpt)." },
   sha256: { takes: "text", value: "H", help: "SHA-256 that the model's file must have, as 64 hexadecimal digits." },
+  ...trustFlags,
   context: flagOf(memoryOptionsRules.contextLength, memoryOptionsWords.contextLength),
   "kv-cache": flagOf(memoryOptionsRules.kvCache, memoryOptionsWords.kvCache),
   weights: flagOf(memoryOptionsRules.weights, memoryOptionsWords.weights),
@@ -69,6 +86,7 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     cache: flags.has("no-cache") ? false : undefined,
     cacheFolder: flags.text("cache-folder"),
     sha256: flags.text("sha256"),
+    ...trustOptions(flags),
     contextLength: flags.number("context"),
     threads: flags.number("threads"),
     // Any text may be in the command line: load() checks the options.
@@ -78,6 +96,15 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     epdp: epdpOf(flags.text("epdp")),
     sidecar: flags.text("sidecar"),
     onProgress: showsProgress() && !flags.json ? showProgress : undefined,
+  };
+}
+
+function trustOptions(flags: Flags): Pick<LoadOptions, "requireSignature" | "trustedKeys" | "expect"> {
+  const [name, minVersion] = [flags.text("expect-name"), flags.text("min-version")];
+  return {
+    requireSignature: flags.has("require-signature") || undefined,
+    trustedKeys: flags.texts("trust"),
+    expect: name === undefined && minVersion === undefined ? undefined : { name, minVersion },
   };
 }
 

@@ -5,7 +5,8 @@ import { basename, extname, join, resolve } from "node:path";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import type { Signature } from "../../../web/load/integrity/web-crypto.js";
-import { manifestName, signedText } from "../../../web/load/releases/manifest.js";
+import { keyIdOf, manifestFormat, signedText } from "../../../web/load/releases/manifest.js";
+import { manifestName } from "../../../web/load/releases/manifest-name.js";
 import { blockHashBytes, hashedBlockBytes, hashedPieceBytes } from "../../../web/load/sizes.js";
 import { CamelGPTInference } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
@@ -15,11 +16,12 @@ const roles: Record<string, string> = { ".gguf": "weights", ".epdp": "sidecar" }
 
 export const release: Command = {
   summary: "write the manifest of a folder with a model, with hashes and a signature",
-  usage: "FOLDER --version V [--license L] [--key F]",
+  usage: "FOLDER --version V [--license L] [--date D] [--key F]",
   flags: {
     version: { takes: "text", value: "V", help: "The release's version, for example 1.0.0." },
     license: { takes: "text", value: "L", help: "Licence of the weights (default: the one in the model file)." },
     name: { takes: "text", value: "N", help: "The release's name (default: the folder's)." },
+    date: { takes: "text", value: "D", help: "When it was made, for example 2026-11-30T12:00:00Z (default: now)." },
     key: {
       takes: "text",
       value: "F",
@@ -32,6 +34,7 @@ export const release: Command = {
     const version = flags.text("version");
     if (folder === undefined || version === undefined)
       throw new UsageError("The folder or --version is missing.", "camelgpt release FOLDER --version 1.0.0");
+    const date = dateOf(flags.text("date"));
     const key = flags.text("key");
     const files = await describeFiles(folder);
     const weights = files.find(({ role }) => role === "weights");
@@ -46,14 +49,15 @@ export const release: Command = {
     if (typeof license !== "string")
       throw new UsageError("The model does not name its licence.", "Name it with --license.");
     const manifest: Record<string, unknown> = {
-      format: 1,
+      format: manifestFormat,
       name: flags.text("name") ?? basename(resolve(folder)),
       version,
       license,
+      date,
       parameters,
       files,
     };
-    if (key !== undefined) manifest["signature"] = signatureOf(manifest, await privateKey(key));
+    if (key !== undefined) manifest["signature"] = await signatureOf(manifest, await privateKey(key));
     const path = join(folder, manifestName);
     await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
     const { publicKey = null } = (manifest["signature"] ?? {}) as Partial<Signature>;
@@ -69,6 +73,14 @@ export const release: Command = {
     }
   },
 };
+
+/** Whole seconds of the present, or of a given time. Errors: UsageError. */
+function dateOf(given: string | undefined): string {
+  const date = given === undefined ? new Date() : new Date(given);
+  if (Number.isNaN(date.getTime()) || !/^\d{4}-/.test(given ?? "2026-"))
+    throw new UsageError(`--date wants a time such as 2026-11-30T12:00:00Z, not ${JSON.stringify(given)}.`);
+  return date.toISOString().replace(/\.\d+Z$/, "Z");
+}
 
 interface FileEntry {
   role: string;
@@ -162,10 +174,12 @@ async function privateKey(path: string): Promise<KeyObject> {
   });
 }
 
-function signatureOf(manifest: Record<string, unknown>, key: KeyObject): Signature {
+async function signatureOf(manifest: Record<string, unknown>, key: KeyObject): Promise<Signature> {
   const { x = "" } = createPublicKey(key).export({ format: "jwk" });
+  const publicKey = Buffer.from(x, "base64url").toString("hex");
   return {
-    publicKey: Buffer.from(x, "base64url").toString("hex"),
+    keyId: await keyIdOf(publicKey),
+    publicKey,
     value: sign(null, Buffer.from(signedText(manifest)), key).toString("hex"),
   };
 }

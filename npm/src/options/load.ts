@@ -11,6 +11,7 @@ import type { CheckedFetch, Fetch, HttpSettings } from "../../../web/load/source
 import { originOf } from "../../../web/load/names.js";
 import type { ResolveOptions } from "../../../web/load/location.js";
 import type { EngineOptions } from "../../../web/engine/engine-options.js";
+import { isVersion } from "../../../web/load/releases/version.js";
 import type { LoadParams } from "../../../web/worker/protocol.js";
 import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js";
 import { hideHeaders } from "../../../web/redact.js";
@@ -42,7 +43,7 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
   epdp?: EpdpMode | EpdpNumbers;
   /**
    * The result of `calibrate()`: its bytes, or the path or URL of the file.
-   * @default for a model file, the file next to it with the extension .epdp, if it exists
+   * @default for a model file without the option sha256, the file next to it with the extension .epdp, if it exists
    */
   sidecar?: string | URL | Uint8Array;
   /**
@@ -120,10 +121,22 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    */
   sha256?: string;
   /**
-   * Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases are trusted, in addition to the key in
-   * the package.
+   * Public keys (Ed25519, 64 hexadecimal digits) of publishers whose releases are trusted, in addition to the keys of
+   * this project.
    */
   trustedKeys?: readonly string[];
+  /**
+   * Whether only a release loads whose manifest is signed by a trusted key: the release in the package, or a folder or
+   * URL with a `camelgpt.json`. Anything else, single files too, is the error `integrity`.
+   * @default true with trustedKeys, otherwise false
+   */
+  requireSignature?: boolean;
+  /**
+   * The release that must be loaded: its name, and its oldest version. Versions are compared as Semantic Versioning
+   * orders them. Another release, or a source that is not a release, is the error `integrity`. Only a signature makes
+   * name and version reliable.
+   */
+  expect?: { name?: string; minVersion?: string };
   /** Called with the progress of the load. The events have the form of transformers.js. */
   onProgress?: (event: ProgressEvent) => void;
   /** Aborts the load. */
@@ -188,6 +201,8 @@ const loadRules = {
   cacheQuota: ofType("a whole number of at least 0", (value) => Number.isSafeInteger(value) && Number(value) >= 0),
   sha256: ofType("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
+  requireSignature: flag,
+  expect: ofType("an object with name, minVersion (a version such as 1.2.0), or both", isExpectation),
   onProgress: callback,
   signal,
   worker: flag,
@@ -211,6 +226,17 @@ function isAllow(value: unknown): boolean {
 
 function isKeys(value: unknown): boolean {
   return Array.isArray(value) && value.every((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
+}
+
+const expectRules = {
+  name: text,
+  minVersion: ofType("a version such as 1.2.0", (value) => typeof value === "string" && isVersion(value)),
+};
+
+function isExpectation(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  checkOptions("expect", value, expectRules); // throws an error that names the member
+  return true;
 }
 
 /** The rule for a share of neurons, for `calibrate`. */
@@ -248,6 +274,7 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
   const { hub = "https://huggingface.co", releases, fetch, cache, cacheFolder, cacheQuota, sha256 } = options;
+  const { trustedKeys = [], expect, requireSignature = trustedKeys.length > 0 } = options;
   return {
     http: httpSettings(options),
     keep: { folder: cacheFolder, quota: cacheQuota },
@@ -255,6 +282,7 @@ export function resolveOptions(options: LoadOptions): ResolveOptions {
     releases,
     fetch: fetch && checkedFetch(fetch),
     sha256: sha256?.toLowerCase(),
+    trust: { requireSignature, trustedKeys, expect },
     cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache,
   };
 }

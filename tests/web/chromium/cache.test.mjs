@@ -111,7 +111,11 @@ for (const { name, flags, listNames } of stores)
         page.evaluate(async () => {
           const { CamelGPTInference, CamelGPTError } = window.camelgpt;
           try {
-            const model = await CamelGPTInference.load("/releases/camelgpt-mini/", { cache: true });
+            const model = await CamelGPTInference.load("/releases/camelgpt-mini/", {
+              cache: true,
+              requireSignature: true,
+              expect: { name: "camelgpt-mini", minVersion: "1.0" },
+            });
             const { release } = await model.info();
             const text = await model.generateText("The city", { maxTokens: 6 });
             await model.dispose();
@@ -122,6 +126,15 @@ for (const { name, flags, listNames } of stores)
         });
       const first = await answer();
       assert.equal(first.trusted, true);
+      const packaged = await page.evaluate(async () => {
+        const { CamelGPTInference } = window.camelgpt;
+        const model = await CamelGPTInference.load("camelgpt-mini", { requireSignature: true });
+        const { release, engine } = await model.info();
+        await model.dispose();
+        const old = CamelGPTInference.load("camelgpt-mini", { expect: { minVersion: "9" } });
+        return [release.trusted, engine.notes, await old.catch(({ code }) => code)];
+      });
+      assert.deepEqual(packaged, [true, [], "integrity"]);
       const listed = await page.evaluate(() => window.camelgpt.CamelGPTInference.listCached());
       assert.deepEqual(listed.map(({ url }) => url.split("/").pop()).sort(), [
         "camelgpt-mini.epdp",

@@ -124,7 +124,7 @@ describe("releases", () => {
     assert.match(error.expected, /piece 3/);
     await rejectsWith("integrity", CamelGPTInference.load(made)); // in the worker
     assert.throws(
-      () => camelgpt("verify", made),
+      () => camelgpt("verify", made, "--trust", signedBy),
       (failed) => failed.status === 1 && /not the file of its release/.test(failed.stderr),
     );
     writeFileSync(path, bytes.subarray(0, -1));
@@ -206,6 +206,8 @@ describe("releases", () => {
     const [sidecar, weights] = manifest.files;
     for (const changed of [
       { format: 2 },
+      { format: 3 },
+      { date: "2026-11-30T12:00:00Z" },
       { files: "none" },
       { files: [sidecar] },
       { files: [null, weights, null].slice(0, 1) },

@@ -51,6 +51,7 @@ export function pieceSource(
   // Two buffers: while one piece is returned, the next one is read and hashed.
   const noBytes = new Uint8Array(0);
   const buffers = [noBytes, noBytes];
+  const whole = check.wholeSha256 === undefined ? undefined : new Sha256();
   let index = 0;
   let next: Promise<Uint8Array> | undefined;
   let verified: Uint8Array = noBytes;
@@ -72,7 +73,16 @@ export function pieceSource(
     if (found !== expected) {
       throw notOfRelease(source.name, `the hash ${expected} of piece ${at / check.pieceBytes + 1}`, found);
     }
+    whole?.add(bytes);
+    if (index === check.pieces.length) await checkEnd();
     return bytes;
+  };
+  const checkEnd = async (): Promise<void> => {
+    const digest = whole?.digest();
+    if (digest !== check.wholeSha256) throw notOfRelease(source.name, `SHA-256 ${check.wholeSha256}`, `${digest}`);
+    if (source.size === undefined && (await source.read(new Uint8Array(1))) > 0) {
+      throw notOfRelease(source.name, `${check.bytes} bytes`, "more");
+    }
   };
   return {
     name: source.name,

@@ -14,6 +14,8 @@ export interface PieceHashes {
   /** Size of all pieces but the last. */
   pieceBytes: number;
   pieces: readonly string[];
+  /** SHA-256 of the whole file in hexadecimal, which is compared in addition to the pieces. */
+  wholeSha256?: string | undefined;
   blocks?: BlockHashes | undefined;
 }
 

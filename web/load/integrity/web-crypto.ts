@@ -5,6 +5,8 @@ import { fromHex, toHex } from "../../hex.js";
 export interface Signature {
   /** Ed25519, in hexadecimal. */
   publicKey: string;
+  /** From manifest format 2 on, see `keyIdOf`. */
+  keyId?: string;
   value: string;
 }
 

@@ -49,7 +49,8 @@ export async function keyOf(
   return key.slice(0, urlKeyLength) + (await hashOf(`${address}\n${headerKey}`)).slice(urlKeyLength);
 }
 
-export const checkId = async (check: FileCheck | undefined) => check && hashOf(JSON.stringify(check));
+export const checkId = async (check: FileCheck | undefined) =>
+  check && hashOf(JSON.stringify({ ...check, wholeSha256: undefined }));
 
 /** A name that no other download uses. It begins with the time, so that sorted names are in the order of downloads. */
 export const newFileName = (key: string) => `${Date.now()}-${Math.random().toString(36).slice(2)}-${key}.bin`;
