@@ -2,8 +2,9 @@
 
 const hidden = "***";
 
-/** Longer texts are cut before they are searched, so that a hostile message costs little. */
-const maxLength = 4000;
+/** Longer texts are cut in the middle, and little more of them is searched, so that a hostile message costs little. */
+const maxLength = 4001;
+const searchedLength = 6000;
 
 /** Names of parameters, headers and properties with secrets. */
 const secretName =
@@ -90,9 +91,16 @@ function decodeBase64(text: string): string {
   }
 }
 
-/** Returns the text with `***` in the place of secrets, cut after some thousand characters. */
+/** Returns the text with `***` in the place of secrets. Of a long text, some thousand characters remain. */
 export function redact(text: string): string {
-  let clean = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  if (text.length <= maxLength) return withoutSecrets(text);
+  const half = (maxLength - 1) / 2;
+  const begin = withoutSecrets(text.slice(0, searchedLength)).slice(0, half);
+  return `${begin}…${withoutSecrets(text.slice(-searchedLength)).slice(-half)}`;
+}
+
+function withoutSecrets(text: string): string {
+  let clean = text;
   // The longest value first, since one can be a part of another.
   for (const value of [...headerValues].sort((a, b) => b.length - a.length)) clean = withoutValue(clean, value);
   for (const [pattern, replacement] of rules) clean = clean.replace(pattern, replacement as string);

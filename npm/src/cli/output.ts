@@ -120,7 +120,13 @@ export function printNote(line: string): void {
 /** Whether progress can be shown: a line on stderr that changes. */
 export const showsProgress = (): boolean => process.stderr.isTTY;
 
+/** Columns of the last line of progress, at most: a character outside of ASCII can take two. */
+let progressColumns = 0;
+
 /** Replaces the line of progress; without a text it is removed. */
-export function showProgressLine(line = ""): void {
-  process.stderr.write(line === "" ? "\r\x1b[K" : `\r${escapeLine(line)} `);
+export function showProgressLine(text = ""): void {
+  const line = escapeLine(text);
+  // Spaces instead of a control sequence, which not every terminal understands.
+  process.stderr.write(`\r${line.padEnd(progressColumns)}${line === "" ? "\r" : " "}`);
+  progressColumns = line === "" ? 0 : line.length + 1 + line.replace(/[ -~]/g, "").length;
 }
