@@ -54,8 +54,7 @@ export class ModelConnection {
       this.#isReady = false;
       void this.#backend?.dispose(); // frees what is left of one that died
       this.#loading = this.open("load").then(async (model) => {
-        const tidying = this.#kept.tidy();
-        if (this.#platform.files) await tidying; // takes longer in browsers
+        await this.#unlessSlow(this.#kept.tidy());
         this.#isReady = true;
         return this.#addNotes(model);
       });
@@ -81,7 +80,7 @@ export class ModelConnection {
     this.#isDisposed = true;
     this.#abortLoad?.();
     await this.#backend?.dispose();
-    await this.#kept.release();
+    await this.#unlessSlow(this.#kept.release());
   }
 
   /** Starts the backend and passes it the source. The caller's signal and `dispose` abort it. */
@@ -104,7 +103,7 @@ export class ModelConnection {
       } as CallContext<K>);
     } catch (error) {
       await this.#backend?.dispose(); // a backend without a model is useless
-      await this.#kept.release();
+      await this.#unlessSlow(this.#kept.release());
       if (this.#isDisposed) throw disposedError();
       if (signal?.aborted) throw abortedError(signal);
       throw asCamelGPTError(error);
@@ -142,6 +141,11 @@ export class ModelConnection {
       engine: engineOptions(this.#options),
     };
     return { params, open };
+  }
+
+  /** Waits for work on the store with a file system. In browsers it takes longer, and can wait for other pages. */
+  async #unlessSlow(work: Promise<void>): Promise<void> {
+    if (this.#platform.files) await work;
   }
 
   async #startBackend(): Promise<Backend> {

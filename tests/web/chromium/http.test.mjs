@@ -1,6 +1,7 @@
 // Downloads in a real Chromium: headers that CORS hides from a page, and stores that cannot be written.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -174,6 +175,70 @@ describe("a page in Chromium", () => {
       assert.match(again.notes.join(), count === 2 ? /was damaged. It was downloaded again/ : /^$/);
     }
     assert.equal(script.requests, 2);
+    await page.close();
+  });
+
+  test("only Authorization follows a redirect, and only within the origin", async () => {
+    const requests = { own: [], other: [] };
+    const servers = {};
+    const start = async (name, answer) => {
+      servers[name] = createServer((request, response) => {
+        for (const each of ["origin", "headers", "methods"]) response.setHeader(`access-control-allow-${each}`, "*");
+        response.setHeader("access-control-allow-headers", "*, authorization");
+        if (request.method === "OPTIONS") return response.writeHead(204).end();
+        requests[name].push([request.url, request.headers.authorization, request.headers["x-api-key"]]);
+        answer(request, response);
+      });
+      await new Promise((resolve) => servers[name].listen(0, "127.0.0.1", resolve));
+      return `http://127.0.0.1:${servers[name].address().port}`;
+    };
+    const send = (_, response) => response.writeHead(200, { "content-length": file.length }).end(file);
+    const other = await start("other", send);
+    const own = await start("own", (request, response) => {
+      const location = { "/own": "/model.gguf", "/other": `${other}/model.gguf` }[request.url];
+      return location ? response.writeHead(302, { location }).end() : send(request, response);
+    });
+    const page = await openPage();
+    try {
+      const secret = { Authorization: "secret", "X-Api-Key": "secret" };
+      for (const worker of [true, false]) {
+        for (const headers of [{}, { Authorization: "secret" }, secret])
+          await load(page, `${own}/other`, { headers, worker, cache: false, eager: false });
+        const seen = requests.other.splice(0);
+        assert.equal(seen.length, 3);
+        for (const [, ...sent] of seen) assert.deepEqual(sent, [undefined, undefined]);
+        requests.own.length = 0;
+        await load(page, `${own}/own`, { headers: secret, worker, cache: false });
+        assert.deepEqual(requests.own, [
+          ["/own", "secret", "secret"],
+          ["/own", "secret", undefined],
+          ["/model.gguf", "secret", undefined],
+        ]);
+        const code = await page.evaluate(
+          ([url, options]) => window.load(url, options).catch((error) => error.code),
+          [`${own}/other`, { allow: { origins: [own] }, worker }],
+        );
+        assert.equal(code, "not-allowed");
+        requests.other.length = 0;
+      }
+    } finally {
+      await page.close();
+      for (const each of Object.values(servers)) each.close();
+    }
+  });
+
+  test("the least recently used downloads are removed above the quota", async () => {
+    const page = await openPage();
+    const urls = [0, 1, 2].map(() => server.serve([]).url);
+    const cacheQuota = 2.5 * file.length;
+    for (const index of [0, 1, 0, 2]) await load(page, urls[index], { cacheQuota: Math.floor(cacheQuota) });
+    const kept = () =>
+      page.evaluate(async () => {
+        const { CamelGPTInference } = await import("/npm/dist/browser.js");
+        return (await CamelGPTInference.listCached()).map(({ url }) => url);
+      });
+    while ((await kept()).length > 2) await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual((await kept()).sort(), [urls[0], urls[2]].sort());
     await page.close();
   });
 });

@@ -11,8 +11,11 @@ export function withTimes(store: FileStore): FileStore {
   return {
     ...store,
     async touch(name) {
-      const stream = await (await fileOf(name)).createWritable({ keepExistingData: true });
-      await stream.close();
+      const file = await fileOf(name);
+      const bytes = await (await file.getFile()).arrayBuffer();
+      const stream = await file.createWritable();
+      await stream.write(bytes);
+      await stream.close(); // replaces the file by an equal one
     },
     async usedAt(name) {
       try {
