@@ -2,7 +2,7 @@
 // and the page is built, served and opened in Chromium.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -62,6 +62,16 @@ function take(name) {
   return copy;
 }
 
+/** Checks that a build has the file that the worker imports for conversations, as it is in the package. */
+function expectTemplates(build) {
+  const scripts = readdirSync(build, { recursive: true }).filter((path) => path.endsWith(".js"));
+  const isTemplates = (path) => {
+    const code = readFileSync(join(build, path), "utf8");
+    return !code.startsWith("import") && /export\s*\{[^}]*\brenderToData\s*\};?\s*$/.test(code);
+  };
+  assert.ok(scripts.some(isTemplates), `no chat-template.js among ${scripts.join(", ")}`);
+}
+
 /** Presses the button; what the page then says: `{text, engine}`. */
 async function visit(url) {
   const page = await browser.newPage();
@@ -97,7 +107,9 @@ for (const [name, site] of [
   ["plain", "."],
 ]) {
   test(`the example for ${name}`, async (t) => {
-    const mounts = { "/app/": join(take(name), site) };
+    const copy = take(name);
+    if (name !== "plain") expectTemplates(join(copy, "dist"));
+    const mounts = { "/app/": join(copy, site) };
     for (const isolated of [true, false]) {
       const server = await serve({ mounts, isolated });
       try {
@@ -133,7 +145,9 @@ async function startNext(cwd) {
 }
 
 test("the example for next", async (t) => {
-  const server = await startNext(take("next"));
+  const copy = take("next");
+  expectTemplates(join(copy, ".next/static"));
+  const server = await startNext(copy);
   try {
     const html = await (await fetch(server.url)).text();
     assert.match(html, /<button type="submit">Generate<\/button>/, "the page is made on the server");

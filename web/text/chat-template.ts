@@ -138,6 +138,7 @@ function limitsFor(messages: readonly ChatMessage[]): Limits {
   return {
     steps: 1_000_000 + 2 * size + 20 * pairs,
     characters: 1_000_000 + 8 * size,
+    pieces: 20_000 + size / 4,
     bytes: 16_000_000 + 16 * size + 40 * pairs,
     milliseconds: 120 + size / 2000 + pairs / 200,
   };
@@ -157,6 +158,8 @@ function render({ input, statements, budget }: Rendering, messages: readonly Cha
   const variables = globals({ ...input, messages });
   return withBudget(budget, () => {
     const { text, marks } = new Interpreter(variables).render(statements);
+    const { pieces } = budget.limits;
+    if (marks.length > 2 * pieces) throw new Error(`it cuts the messages into more than ${Math.round(pieces)} pieces`);
     const literal: [number, number][] = [];
     for (let i = 0; i < marks.length; i += 2) literal.push([marks[i] ?? 0, marks[i + 1] ?? 0]);
     return { text, literal };

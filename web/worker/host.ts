@@ -1,6 +1,6 @@
 // The engine's side of the protocol: answers calls one after the other with one model. It runs in a worker or on the
 // caller's thread.
-import { CamelGPTError, disposedError, orAborted } from "../errors.js";
+import { CamelGPTError, disposedError, orAborted, throwIfAborted } from "../errors.js";
 import { pause } from "../pause.js";
 import { calibrate, IdleCalibration } from "../tasks/calibration.js";
 import { classify } from "../tasks/classification.js";
@@ -32,6 +32,8 @@ export class Host {
   readonly #platform: EnginePlatform;
   readonly #inWorker: boolean;
   readonly #queue = new Queue();
+  /** Of templates, which need no engine and so do not wait for it. */
+  readonly #templateQueue = new Queue();
   #model: Model | undefined;
   /** Present if pruning is requested but the model has neither a sidecar nor a calibration. */
   #idleCalibration: IdleCalibration | undefined;
@@ -46,12 +48,13 @@ export class Host {
 
   call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
     this.#activeCalls++;
-    const answer = () => this.#handlers[name](params, context);
-    // Templates need no engine, so they need not wait for it.
-    return (name === "render" ? answer() : this.#queue.run(answer, context.signal)).finally(() => {
-      this.#activeCalls--;
-      this.#useIdleTime();
-    });
+    const queue = name === "render" ? this.#templateQueue : this.#queue;
+    return queue
+      .run(() => this.#handlers[name](params, context), context.signal)
+      .finally(() => {
+        this.#activeCalls--;
+        this.#useIdleTime();
+      });
   }
 
   dispose(): void {
@@ -82,7 +85,9 @@ export class Host {
       return pieces;
     },
 
-    render: async (input) => {
+    render: async (input, { signal }) => {
+      await pause(); // receives aborts, and lets a generation continue between two templates
+      throwIfAborted(signal);
       const templates = await this.#platform.loadTemplates().catch(() => undefined);
       return templates?.renderToData(input) ?? null;
     },

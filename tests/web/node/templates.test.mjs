@@ -115,6 +115,7 @@ describe("chat templates", () => {
       "{% for i in range(99999) %}{{ ('<' * 90000)|striptags }}{% endfor %}",
       "{% for i in range(99999) %}{{ ('1' * 900 ~ 'x')|float }}{% endfor %}",
       "{% for i in range(99999) %}{{ range(99999)|list|length }}{% endfor %}",
+      "{{ (messages[0].content ~ '.') * 90000 }}",
       // Parsing.
       `{{ [${"1,".repeat(130_000)}] }}`,
       `{{ a${".a".repeat(130_000)} }}`,

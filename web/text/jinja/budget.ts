@@ -6,6 +6,8 @@ export interface Limits {
   steps: number;
   /** UTF-16 units of the output, and of any text on the way to it. */
   characters: number;
+  /** Pieces of the messages' texts in the output. They cost the caller's thread time when they are posted. */
+  pieces: number;
   /** Bytes of all values that the template creates, whether it keeps them or not. */
   bytes: number;
   /** Not applied to the first fifth of the steps: a slow or busy device refuses no template that needs little work. */
