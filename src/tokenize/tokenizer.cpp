@@ -91,6 +91,7 @@ size_t skip_trimmed_space(const Tokenizer& tokenizer, int32_t token, std::string
 // text.
 size_t written_bos(const Tokenizer& tokenizer, SpecialSearch* search) {
   const std::string_view bos = tokenizer_piece(tokenizer, tokenizer.bos_token);
+  if (utf8_validate(bos) < bos.size()) return 0;  // the rest of the text would begin within a character
   return search->text.starts_with(bos) && bos.size() <= search->control_limit(0) ? bos.size() : 0;
 }
 

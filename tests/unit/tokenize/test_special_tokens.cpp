@@ -126,6 +126,14 @@ TEST_CASE("a rendered chat gets one BOS and no EOS, whatever the type of BOS") {
   }
 }
 
+TEST_CASE("a BOS that is a part of a character is not found in a rendered chat") {
+  VocabularyWriter writer;
+  writer.extra.add("tokenizer.ggml.bos_token_id", uint32_t{0xc3});
+  writer.extra.add("tokenizer.ggml.add_bos_token", true);
+  const Tokenizer tokenizer = writer.build();
+  CHECK(encode(tokenizer, "\xc3\xa4", {.is_rendered = true}) == std::vector<int32_t>{0xc3, 0xc3, 0xa4});
+}
+
 TEST_CASE("whether a text spells a control token") {
   VocabularyWriter writer;
   writer.add_written("<a>", kTokenControl);
