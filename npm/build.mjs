@@ -27,7 +27,7 @@ const ignoredByBundlers = "/*@vite-ignore*//*webpackIgnore:true*//*turbopackIgno
 
 /** Upper limits in bytes: each .wasm uncompressed, the JavaScript of the browser entry and of the worker with gzip. */
 const wasmLimit = 600_000;
-const browserLimit = 25_000;
+const browserLimit = 25 << 10;
 
 /** Packages of others whose code is in a bundle. Their licences are added to the package. */
 const bundledPackages = new Set();

@@ -1,12 +1,12 @@
 // Chooses the build of the engine that this environment can run. Features are probed; browser names are not consulted.
-import { relaxedSimd, simd } from "wasm-feature-detect";
+import { simd } from "wasm-feature-detect";
 
 import { CamelGPTError } from "../errors.js";
 import type { Flavour } from "../types.js";
 import { multiplyAdd } from "./multiply-add.js";
 
 /**
- * Whether the relaxed multiply-add rounds once, as it does on processors with FMA. Processors without FMA (x86 before
+ * Whether there is relaxed SIMD and its multiply-add rounds once, as it does on processors with FMA. Processors without FMA (x86 before
  * 2013 and some small ones since) also lack AVX, and without AVX V8 can miscompile the relaxed dot products, depending
  * on register allocation (seen in V8 13.6 with --no-enable-avx). No probe detects that reliably, so processors without
  * FMA do not use the relaxed flavour.
@@ -33,7 +33,7 @@ export async function chooseFlavour(wanted: Flavour | "auto", probe?: WebAssembl
       hint: "Use Chrome 91, Firefox 89, Safari 16.4, Node 20 or newer; some private modes disable WebAssembly.",
     });
   }
-  const relaxed = (await relaxedSimd()) && (await fusesMultiplyAdd(probe));
+  const relaxed = await fusesMultiplyAdd(probe);
   if (wanted === "relaxed" && !relaxed) {
     throw new CamelGPTError("unsupported-environment", "This environment cannot run the flavour `relaxed`.", {
       expected: "WebAssembly with relaxed SIMD, and a processor with fused multiply-add",
