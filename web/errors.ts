@@ -30,6 +30,7 @@ export type ErrorCode =
   | "no-chat-template"
   | "not-a-model"
   | "not-found"
+  | "queue-full"
   | "read-failed"
   | "unknown-release"
   | "unsupported-environment"

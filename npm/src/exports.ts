@@ -43,6 +43,7 @@ export type {
   EmbedOptions,
   FillMaskOptions,
   GenerateOptions,
+  Limits,
   LoadOptions,
   ScoreOptions,
   TokenizeOptions,

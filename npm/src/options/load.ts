@@ -12,6 +12,7 @@ import type { EngineOptions } from "../../../web/engine/engine-options.js";
 import type { LoadParams } from "../../../web/worker/protocol.js";
 import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js";
 import { checkOptions, flag, isRecord, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
+import { areLimits, type Limits } from "./limits.js";
 import { address, callback, integer, largest, object, ruleOf, rulesOf } from "./rules.js";
 
 /** Options for loading a model. */
@@ -100,6 +101,14 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * the package.
    */
   trustedKeys?: readonly string[];
+  /**
+   * Bytes that the header of the model may have: its metadata, with the vocabulary, and the table of its tensors. Split
+   * models: of all files together. The maximum is 512 MiB.
+   * @default 64 MiB
+   */
+  maxHeaderBytes?: number;
+  /** Limits of what one call may ask for, for servers: stop strings, labels, texts, waiting calls and others. */
+  limits?: Limits;
   /** Called with the progress of the load. The events have the form of transformers.js. */
   onProgress?: (event: ProgressEvent) => void;
   /** Aborts the load. */
@@ -147,6 +156,8 @@ const loadRules = {
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
   sha256: ofType("64 hexadecimal digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)),
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
+  maxHeaderBytes: integer(1, 2 ** 29),
+  limits: ofType("an object of limits", areLimits),
   onProgress: callback,
   signal,
   worker: flag,
@@ -179,8 +190,8 @@ export function memoryOptions(options: LoadOptions): LoadParams["memory"] {
 }
 
 export function engineOptions(options: LoadOptions): EngineOptions {
-  const { flavour = "auto", threads = "auto", wasmModule, wasmUrl } = options;
-  return { flavour, threads, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
+  const { flavour = "auto", threads = "auto", maxMemory, wasmModule, wasmUrl } = options;
+  return { flavour, threads, maxMemory, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
 }
 
 function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<EngineOptions["wasmUrl"]> {
