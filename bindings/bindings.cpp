@@ -46,6 +46,7 @@ struct Engine {
   // The inputs of the next call and the results of the last one.
   Buffer<char> text, output;
   Buffer<int32_t> tokens;
+  Buffer<TextRange> literal;   // of the text that is being tokenized
   Buffer<char> stop_bytes;     // the stop strings of the next generation, one after the other
   Buffer<uint32_t> stop_ends;  // [stop strings] where each of them ends
   Buffer<LogitBias> logit_bias;
@@ -100,6 +101,7 @@ struct Engine {
   uint32_t loadState() const { return static_cast<uint32_t>(session_load_state(session)); }
   void staging() { show(session_staging(session)); }
   bool feed(uint32_t size) { return keep(session_feed(session, size)); }
+  void setHeaderLimit(double bytes) { session_set_header_limit(session, static_cast<uint64_t>(bytes)); }
   void setFileSize(double bytes) { session_set_file_size(session, static_cast<uint64_t>(bytes)); }
   bool endOfFile() { return keep(session_end_of_file(session)); }
   bool loadEagerly() { return keep(session_load_eagerly(session)); }
@@ -132,18 +134,25 @@ struct Engine {
 
   // --- text and tokens ---
   void notes() { show(session_notes(session)); }
-  // The token buffer holds `literal_count` numbers: the bounds of the literal ranges.
+  // The token buffer holds `literal_count` numbers: the bounds of the literal ranges. The text buffer must not be used
+  // until tokenizeMore() has set the state to done.
   bool tokenize(uint32_t text_size, bool add_special, bool parse_special, bool is_rendered, uint32_t literal_count) {
-    Buffer<TextRange> literal;
     const std::span<const int32_t> bounds = tokens_of(literal_count);
     if (!literal.resize(bounds.size() / 2)) return keep(out_of_memory("the text", bounds.size_bytes()));
     for (size_t i = 0; i < literal.size(); ++i) {
       literal[i] = {static_cast<uint32_t>(bounds[2 * i]), static_cast<uint32_t>(bounds[2 * i + 1])};
     }
     tokens.clear();
-    return keep(session_tokenize(session, text_of(text_size), {add_special, parse_special, is_rendered, literal.span()},
-                                 &tokens));
+    return keep(session_tokenize_begin(session, text_of(text_size),
+                                       {add_special, parse_special, is_rendered, literal.span()}, &tokens));
   }
+  bool tokenizeMore(uint32_t budget) {
+    bool done = false;
+    const bool continued = keep(session_tokenize_continue(session, budget, &tokens, &done));
+    records.activity_progress.state = done ? ActivityState::kDone : ActivityState::kMore;
+    return continued;
+  }
+  double maxTextBytes() const { return static_cast<double>(session_max_text_bytes(session)); }
   bool detokenize(uint32_t count, bool keep_control) {
     return keep(session_detokenize(session, tokens_of(count), keep_control, new_output()));
   }
@@ -297,6 +306,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(loadState)
   CAMELGPT_BIND(staging)
   CAMELGPT_BIND(feed)
+  CAMELGPT_BIND(setHeaderLimit)
   CAMELGPT_BIND(setFileSize)
   CAMELGPT_BIND(endOfFile)
   CAMELGPT_BIND(loadEagerly)
@@ -314,6 +324,8 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(metadataString)
   CAMELGPT_BIND(notes)
   CAMELGPT_BIND(tokenize)
+  CAMELGPT_BIND(tokenizeMore)
+  CAMELGPT_BIND(maxTextBytes)
   CAMELGPT_BIND(detokenize)
   CAMELGPT_BIND(piece)
   CAMELGPT_BIND(advance)

@@ -67,6 +67,10 @@ Status session_feed(Session* session, size_t size);
 // Reports the end of the file: kTruncated unless the state is kReady.
 Status session_end_of_file(const Session* session);
 
+// Limits the size of the headers of all files together. Files with larger ones are kBadFormat. `bytes` is at most
+// kGgufMaxHeaderBytes, and by default kGgufDefaultHeaderBytes.
+void session_set_header_limit(Session* session, uint64_t bytes);
+
 // The size in bytes of the file whose header is fed next, if the source knows it. Files that are too short for their
 // tensors are then kTruncated as soon as the header is complete, before memory is planned.
 void session_set_file_size(Session* session, uint64_t bytes);
@@ -120,17 +124,17 @@ struct MemoryOptions {
   // shares the longest prefix, or replaces the least recently used text with a copy of that prefix, whichever discards
   // fewer tokens.
   uint32_t sequences = 1;
-  PruneOptions prune = {};    // pruning to reserve memory for
-  float trained_ffn = 0;      // SidecarInfo::trained_ffn; 0: all neurons
-  bool has_sidecar = false;   // SidecarInfo::used: single rows of the output head are read from the first step on
-  uint64_t limit = SIZE_MAX;  // bytes available for the plan and for memory outside it
+  PruneOptions prune = {};   // pruning to reserve memory for
+  float trained_ffn = 0;     // SidecarInfo::trained_ffn; 0: all neurons
+  bool has_sidecar = false;  // SidecarInfo::used: single rows of the output head are read from the first step on
+  uint64_t max_memory = 0;   // bytes available for the plan and for memory outside it; 0: all of the address space
 };
 extern const Record kMemoryOptionsRecord;
 inline constexpr uint32_t kMaxSequences = 16;
 inline constexpr uint32_t kDefaultContextLimit = 4096;
 
 // Computes the plan. kBadOption for a context larger than the model's or too many sequences; kOutOfMemory, with the
-// plan in *plan, if it exceeds the limit. The state must be kPlanned.
+// plan in *plan, if it exceeds max_memory. The state must be kPlanned.
 Status session_plan(const Session* session, const MemoryOptions& options, MemoryPlan* plan);
 
 // Allocates the memory of the plan in one block. The state becomes kWeights.
@@ -209,6 +213,14 @@ struct TokenizeOptions {
 // Appends the token ids of `text` to *tokens. kBadInput if the text is not valid UTF-8.
 Status session_tokenize(Session* session, std::string_view text, const TokenizeOptions& options,
                         Buffer<int32_t>* tokens);
+// The same as session_tokenize(), but in steps. The text and the options' memory must stay unchanged until the end, and
+// *tokens is incomplete until then. A text that is begun later replaces one that has not ended.
+Status session_tokenize_begin(Session* session, std::string_view text, const TokenizeOptions& options,
+                              Buffer<int32_t>* tokens);
+// Continues for about `budget` bytes of text. *done: the tokens are complete.
+Status session_tokenize_continue(Session* session, size_t budget, Buffer<int32_t>* tokens, bool* done);
+// A longer text does not fit into the context of a loaded model. This is known before the text is tokenized.
+uint64_t session_max_text_bytes(const Session* session);
 // Appends the text of the tokens to *text, always whole characters; invalid UTF-8 becomes U+FFFD. Control tokens are
 // omitted unless `keep_control`. kBadInput for an id outside the vocabulary.
 Status session_detokenize(const Session* session, std::span<const int32_t> tokens, bool keep_control,

@@ -32,6 +32,7 @@ export type ErrorCode =
   | "not-a-model"
   | "not-allowed"
   | "not-found"
+  | "queue-full"
   | "read-failed"
   | "unknown-release"
   | "unsupported-environment"

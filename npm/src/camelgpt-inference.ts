@@ -20,7 +20,7 @@ import type {
   Score,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
-import { checkMessages } from "./chat/check-messages.js";
+import { checkMessages, contentLength } from "./chat/check-messages.js";
 import { renderPrompt } from "./chat/render-prompt.js";
 import { isSignal } from "./check-options.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
@@ -171,7 +171,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   stream(prompt: string | readonly number[], options?: GenerateOptions): TextStream {
     return new TextStream(async (emit, signal) => {
-      const params = generateParams(prompt, options);
+      await this.#model.refuseOverlong(prompt, signal);
+      const params = generateParams(prompt, options, this.#model.limits);
       return this.#generate(params, emit, signal);
     }, signalOf(options));
   }
@@ -183,11 +184,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
     return new TextStream(async (emit, signal) => {
-      checkMessages(messages);
+      const { limits } = this.#model;
+      await this.#model.refuseOverlongChat(contentLength(messages), signal);
+      checkMessages(messages, limits);
       const { template, rest } = splitChatOptions(options);
-      const params = generateParams("", rest);
+      const params = generateParams("", rest, limits);
       throwIfAborted(signal);
       const prompt = await renderPrompt(this.#model, messages, template, signal);
+      await this.#model.refuseOverlong(prompt.text, signal);
       return this.#generate({ ...params, prompt }, emit, signal);
     }, signalOf(options));
   }
@@ -215,7 +219,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /** Returns the token ids of a text. Errors: `bad-input`, `bad-option`, `aborted`. */
   async tokenize(text: string, options?: TokenizeOptions): Promise<number[]> {
-    return this.#model.call("tokenize", tokenizeParams(text, options), { signal: options?.signal });
+    const params = tokenizeParams(text, options, this.#model.limits);
+    return this.#model.call("tokenize", params, { signal: options?.signal });
   }
 
   /**
@@ -246,7 +251,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * @param text Text, or token ids.
    */
   async score(text: string | readonly number[], options?: ScoreOptions): Promise<Score> {
-    return this.#model.call("score", scoreParams(text, options), { signal: options?.signal });
+    const params = scoreParams(text, options, this.#model.limits);
+    return this.#model.call("score", params, { signal: options?.signal });
   }
 
   /**
@@ -256,6 +262,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * `bad-option`, `aborted`.
    */
   async fillMask(text: string, options?: FillMaskOptions): Promise<FilledMasks> {
+    await this.#model.refuseOverlong(text, signalOf(options));
     return this.#model.call("fill", fillParams(text, options), { signal: options?.signal });
   }
 
@@ -264,7 +271,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * Errors: `unsupported-task` for encoders, `bad-option`, `bad-input`, `context-overflow`, `aborted`.
    */
   async classify(text: string, options: ClassifyOptions): Promise<Classification> {
-    return this.#model.call("classify", classifyParams(text, options), { signal: options?.signal });
+    await this.#model.refuseOverlong(text, signalOf(options));
+    const params = classifyParams(text, options, this.#model.limits);
+    for (const label of params.labels) await this.#model.refuseOverlong(label, signalOf(options));
+    return this.#model.call("classify", params, { signal: options?.signal });
   }
 
   /**
@@ -282,7 +292,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): Promise<Float32Array | Float32Array[]> {
     const isSingle = typeof text === "string" || typeof text[0] === "number";
     const texts = (isSingle ? [text] : text) as readonly (string | readonly number[])[];
-    const vectors = await this.#model.call("embed", embedParams(texts, options), { signal: options?.signal });
+    if (!options?.truncate) await this.#refuseLongest(texts, signalOf(options));
+    const params = embedParams(texts, options, this.#model.limits);
+    if (params.truncate) params.texts = await this.#beginnings(params.texts, signalOf(options));
+    const vectors = await this.#model.call("embed", params, { signal: options?.signal });
     return isSingle ? (vectors[0] as Float32Array) : vectors;
   }
 
@@ -306,7 +319,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * too short or the model has nothing to prune, `bad-option`, `aborted`.
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
-    const { text, ffn, signal, onProgress } = calibrateOptions(options);
+    const { text, ffn, signal, onProgress } = calibrateOptions(options, this.#model.limits);
     const params = { text: text || (await defaultCalibrationText()), ffn };
     return this.#model.call("calibrate", params, { signal, onEvent: onProgress });
   }
@@ -321,6 +334,22 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  async #refuseLongest(texts: unknown, signal: AbortSignal | undefined): Promise<void> {
+    if (!Array.isArray(texts)) return;
+    for (const each of texts as unknown[]) await this.#model.refuseOverlong(each, signal);
+  }
+
+  async #beginnings(
+    texts: readonly (string | readonly number[])[],
+    signal: AbortSignal | undefined,
+  ): Promise<(string | readonly number[])[]> {
+    const beginnings: (string | readonly number[])[] = [];
+    for (const each of texts) {
+      beginnings.push(typeof each === "string" ? await this.#model.beginningOf(each, signal) : each);
+    }
+    return beginnings;
   }
 
   async #generate(

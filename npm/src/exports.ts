@@ -44,6 +44,7 @@ export type {
   EmbedOptions,
   FillMaskOptions,
   GenerateOptions,
+  Limits,
   LoadOptions,
   ScoreOptions,
   TokenizeOptions,

@@ -3,18 +3,33 @@ import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { redact } from "../../web/redact.js";
 import { readSidecar } from "../../web/load/sidecar.js";
+import { defaultHeaderBytes } from "../../web/load/sizes.js";
 import type { EpdpMode, EpdpNumbers, ReleaseInfo } from "../../web/types.js";
 import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
-import { checkSource, engineOptions, type LoadOptions, memoryOptions, resolveOptions } from "./options.js";
 import { KeptDownloads, withCacheFolder, withHeaderKey } from "./kept-downloads.js";
+import {
+  checkSource,
+  engineOptions,
+  type Limits,
+  type LoadOptions,
+  memoryOptions,
+  refuseAbove,
+  resolveOptions,
+} from "./options.js";
+import { beginningOf, refuseAboveContext, refuseOverlongText } from "./overlong.js";
 import { requireAccess } from "./require-access.js";
 
 /** Returns the default calibration text. A separate file, since it is rarely needed. */
 export async function defaultCalibrationText(): Promise<string> {
   return (await import("../../web/tasks/calibration-text.js")).calibrationText;
 }
+
+/** Texts and token ids below this length are passed to the engine, which refuses what does not fit. */
+const minOverlong = 4096;
+/** Characters by which the messages of a chat may exceed the context: templates leave out some, such as reasoning. */
+const chatMargin = 1 << 20;
 
 export class ModelConnection {
   readonly #source: ModelSource;
@@ -34,6 +49,8 @@ export class ModelConnection {
   /** Whether a load has succeeded: only then a dead backend is replaced. */
   #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
+  /** Calls that have not ended. */
+  #calls = 0;
 
   constructor(source: ModelSource, options: LoadOptions, platform: CallerPlatform) {
     this.#source = source;
@@ -70,9 +87,44 @@ export class ModelConnection {
     context: CallContext<K>,
   ): Promise<Calls[K]["value"]> {
     throwIfAborted(context.signal);
-    await orAborted(this.loaded(), context.signal);
-    if (!this.#backend || this.#isDisposed) throw disposedError();
-    return this.#backend.call(name, params, context);
+    refuseAbove(this.limits, "queue", this.#calls + 1, "queue-full");
+    this.#calls++;
+    try {
+      await orAborted(this.loaded(), context.signal);
+      if (!this.#backend || this.#isDisposed) throw disposedError();
+      return await this.#backend.call(name, params, context);
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  get limits(): Limits | undefined {
+    return this.#options.limits;
+  }
+
+  /**
+   * Refuses a text, or token ids, that cannot fit into the context, by its length: before anything reads or copies it.
+   * Errors: `context-overflow`, `aborted`, and those of the load.
+   */
+  async refuseOverlong(text: unknown, signal: AbortSignal | undefined): Promise<void> {
+    const isTokens = Array.isArray(text);
+    if (!(isTokens || typeof text === "string") || text.length < minOverlong) return; // does not wait for the load
+    const { info, maxTextBytes } = await orAborted(this.loaded(), signal);
+    if (isTokens) refuseAboveContext(text.length, info.memoryPlan.contextLength, "tokens");
+    else refuseOverlongText(text, maxTextBytes);
+  }
+
+  /** The same as `refuseOverlong`, but for the length of all messages of a chat. */
+  async refuseOverlongChat(length: number, signal: AbortSignal | undefined): Promise<void> {
+    if (length < chatMargin) return;
+    const { maxTextBytes } = await orAborted(this.loaded(), signal);
+    refuseAboveContext(length, maxTextBytes + chatMargin, "bytes");
+  }
+
+  /** Returns the beginning of a text that is truncated. */
+  async beginningOf(text: string, signal: AbortSignal | undefined): Promise<string> {
+    if (text.length < minOverlong) return text;
+    return beginningOf(text, (await orAborted(this.loaded(), signal)).maxTextBytes);
   }
 
   async dispose(): Promise<void> {
@@ -138,6 +190,7 @@ export class ModelConnection {
       toEnd: sha256 !== undefined,
       sidecar,
       calibrationText: this.#epdp === "off" || sidecar?.required ? undefined : await defaultCalibrationText(),
+      maxHeaderBytes: this.#options.maxHeaderBytes ?? defaultHeaderBytes,
       engine: engineOptions(this.#options),
     };
     return { params, open };

@@ -5,6 +5,7 @@
 // only on the bytes, never on how they were fragmented.
 #include "gguf/gguf.h"
 
+#include <algorithm>
 #include <bit>
 #include <cinttypes>
 
@@ -22,7 +23,7 @@ constexpr uint64_t kMinAlignment = 8;
 constexpr uint64_t kMaxAlignment = 65536;
 
 constexpr char kCutOffHint[] = "Download the file again: it may be cut off.";
-constexpr char kTooLargeHint[] = "Choose another file: no supported model has such a large header.";
+constexpr char kTooLargeHint[] = "Raise maxHeaderBytes if you trust the file: few models have such a large header.";
 
 Status parse_preamble(GgufReader& reader, bool* starved) {
   GgufFields fields{reader.header, 0};
@@ -267,7 +268,10 @@ Status take_bytes(GgufReader& reader, std::span<const uint8_t> fragment, size_t*
   const uint64_t room = reader.header_limit - bytes.size();
   size_t count = fragment.size() < kCopyBytes ? fragment.size() : kCopyBytes;
   if (count > room) count = static_cast<size_t>(room);
-  if (!bytes.append(fragment.data(), count))
+  // Doubles the capacity, so that all buffers together take twice the size of a large header.
+  const size_t needed = bytes.size() + count;
+  const size_t doubled = static_cast<size_t>(std::min<uint64_t>(uint64_t{bytes.capacity()} * 2, reader.header_limit));
+  if ((needed > bytes.capacity() && !bytes.reserve(std::max(needed, doubled))) || !bytes.append(fragment.data(), count))
     return out_of_memory("the header of the model", uint64_t{bytes.size()} + count);
   *consumed += count;
   CAMELGPT_TRY(parse(reader));

@@ -47,6 +47,7 @@ inline constexpr uint32_t kGgufMaxDimensions = 4;
 
 // Limits on what a header may claim. Most are not part of the format; the largest known models stay far below them.
 inline constexpr uint64_t kGgufMaxHeaderBytes = uint64_t{512} << 20;
+inline constexpr uint64_t kGgufDefaultHeaderBytes = uint64_t{64} << 20;
 inline constexpr uint64_t kGgufMaxEntries = 65536;
 inline constexpr uint64_t kGgufMaxTensors = 65536;
 inline constexpr uint64_t kGgufMaxKeyLength = 65535;  // the format's own limit
@@ -92,14 +93,14 @@ struct GgufReader {
   // Call this at the end of the file: success if `complete`, otherwise kTruncated, which says what is missing.
   Status finish() const;
 
-  // --- state of the parser; internal, except that tests lower header_limit ---
+  // --- state of the parser; internal, except for header_limit ---
   uint32_t stage = 0;
   uint64_t position = 0;  // next unread byte of header.bytes
   uint64_t tensor_count = 0;
   uint64_t entry_count = 0;
   uint64_t array_index = 0;  // elements of the current array of strings already skipped
   GgufEntry current = {};    // the entry whose strings are being skipped
-  uint64_t header_limit = kGgufMaxHeaderBytes;
+  uint64_t header_limit = kGgufDefaultHeaderBytes;
 };
 
 // kTruncated if a file of this size is too short for the tensors of its complete header.

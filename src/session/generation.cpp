@@ -214,7 +214,9 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   sampler_share(s->memory.sampler, &prepared.sampler);
   CAMELGPT_TRY(configure_generation(s, request.options, &prepared));
   for (const std::string_view stop : request.stop_strings) {
-    CAMELGPT_TRY(stop_strings_add(&prepared.stops, stop, specials_have_control(s->tokenizer, stop)));
+    bool has_control = false;
+    CAMELGPT_TRY(specials_have_control(s->tokenizer, stop, &has_control));
+    CAMELGPT_TRY(stop_strings_add(&prepared.stops, stop, has_control));
   }
   for (const LogitBias& each : request.logit_bias) {
     CAMELGPT_TRY(s->token_form->add_bias(&prepared, each.token, each.bias));

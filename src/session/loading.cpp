@@ -97,7 +97,7 @@ Status feed_header(Session* s, size_t size) {
   CAMELGPT_TRY(is_first ? gguf_split_begin(&loader.reader.header, &split)
                         : gguf_split_add(loader.next_reader.header, &loader.reader.header, &split));
   loader.next_reader = GgufReader();
-  loader.next_reader.header_limit = kGgufMaxHeaderBytes - std::min(kGgufMaxHeaderBytes, split.header_bytes);
+  loader.next_reader.header_limit = loader.header_limit - std::min(loader.header_limit, split.header_bytes);
   if (split.files > 1) {
     loader.split_remaining = size - consumed;
   } else {
@@ -145,6 +145,12 @@ uint64_t session_file_bytes(const Session* session) { return session->file_bytes
 
 void session_set_file_size(Session* session, uint64_t bytes) {
   if (session->loader != nullptr) session->loader->file_size = bytes;
+}
+
+void session_set_header_limit(Session* session, uint64_t bytes) {
+  if (session->state != LoadState::kHeader) return;
+  Loader& loader = *session->loader;
+  loader.header_limit = loader.reader.header_limit = std::min(bytes, kGgufMaxHeaderBytes);
 }
 
 SplitState session_split(const Session* session) {

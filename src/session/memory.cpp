@@ -58,22 +58,33 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
 // Memory outside the plan: the header while weights arrive, stacks, static data, gaps between allocations.
 constexpr uint64_t kBesidePlan = 4u << 20;
 
-bool fits(const Session& s, const MemoryPlan& plan, uint64_t limit) {
-  return (CheckedSize(plan.total_bytes) + s.loader->reader.header.bytes.size() + kBesidePlan).fits(limit);
+CheckedSize needed_bytes(const Session& s, const MemoryPlan& plan) {
+  return CheckedSize(plan.total_bytes) + s.loader->reader.header.bytes.capacity() + kBesidePlan;
 }
 
-Status too_large(const MemoryPlan& plan, uint64_t limit) {
+bool fits(const Session& s, const MemoryPlan& plan, const MemoryOptions& options) {
+  return needed_bytes(s, plan).fits(options.max_memory == 0 ? SIZE_MAX
+                                                            : std::min<uint64_t>(options.max_memory, SIZE_MAX));
+}
+
+Status too_large(const Session& s, const MemoryPlan& plan, const MemoryOptions& options) {
   const auto megabytes = [](uint64_t bytes) { return static_cast<unsigned long long>(bytes / 1000000); };
-  Status status = make_error(ErrorCode::kOutOfMemory, "The model needs %llu MB, more than is available.",
-                             megabytes(plan.total_bytes));
-  status = with_expected(status, "a plan below %llu MB", megabytes(limit));
+  const uint64_t needed = needed_bytes(s, plan).value;
+  Status status = make_error(ErrorCode::kOutOfMemory, "The model needs %llu MB, more than %s.", megabytes(needed),
+                             options.max_memory == 0 ? "is available" : "maxMemory permits");
+  if (options.max_memory == 0) {
+    status = with_expected(status, "a plan below %llu MB", megabytes(SIZE_MAX));
+  } else {
+    status = with_expected(status, "maxMemory of at least %llu", static_cast<unsigned long long>(needed));
+  }
   const uint64_t others = plan.total_bytes - plan.weight_bytes - plan.cache_bytes;
   status =
       with_found(status, "weights %llu MB, keys and values of %u positions %llu MB, others %llu MB",
                  megabytes(plan.weight_bytes), plan.context_length, megabytes(plan.cache_bytes), megabytes(others));
-  return with_hint(status,
-                   "Choose a smaller quantisation, a shorter contextLength, kvCache \"q8\", or weights \"f16\" for an "
-                   "F32 file.");
+  return with_hint(
+      status,
+      "Choose a smaller quantisation, a shorter contextLength, fewer sequences, kvCache \"q8\", or weights "
+      "\"f16\" for an F32 file.");
 }
 
 Status resolve_context(const Session& s, uint32_t requested, uint32_t* context) {
@@ -156,10 +167,10 @@ Status session_plan(const Session* session, const MemoryOptions& options, Memory
   CAMELGPT_TRY(resolve_context(s, options.context_length, &plan->context_length));
   CAMELGPT_TRY(check_sequences(s, options.sequences, plan->context_length));
   Status measured = measure_memory(s, options, options.weights == FloatWeights::kHalf, plan);
-  const bool fits_exact = measured.ok() && fits(s, *plan, options.limit);
+  const bool fits_exact = measured.ok() && fits(s, *plan, options);
   if (!fits_exact && options.weights == FloatWeights::kAuto) measured = measure_memory(s, options, true, plan);
   CAMELGPT_TRY(measured);
-  return fits(s, *plan, options.limit) ? Status{} : too_large(*plan, options.limit);
+  return fits(s, *plan, options) ? Status{} : too_large(s, *plan, options);
 }
 
 }  // namespace camelgpt

@@ -46,6 +46,10 @@ constexpr Field kMemoryOptionsFields[] = {
                    "How many texts stay in the cache, each with keys and values of its own in the plan: conversations "
                    "that take turns then evaluate only new tokens. A prompt continues the text it begins with; "
                    "otherwise it replaces the least recently used one."),
+    CAMELGPT_FIELD(MemoryOptions, max_memory, range(1, 9007199254740991.0).or_unset(),
+                   "Bytes that the engine's memory may have: weights, caches, vocabulary and buffers together. A model "
+                   "that needs more is refused with `out-of-memory`, which says how much, before memory is taken, and "
+                   "the memory cannot grow past it later. Default: no limit but the 4 GiB of WebAssembly."),
     CAMELGPT_FIELD(MemoryOptions, prune, nested(kPruneOptionsRecord), "Pruning to reserve memory for."),
     CAMELGPT_FIELD(MemoryOptions, trained_ffn, range(0, 1),
                    "Share of the neurons that the model was trained to answer with, as its sidecar says; 0: all."),

@@ -21,6 +21,7 @@
 #include "session/state.h"
 #include "session/stop_strings.h"
 #include "session/token_form.h"
+#include "tokenize/encoder.h"
 #include "tokenize/tokenizer.h"
 
 namespace camelgpt {
@@ -38,8 +39,9 @@ struct RowRequests {
 struct Loader {
   GgufReader reader;  // of the first file; its header collects the tensors of all files
   GgufSplit split;
-  GgufReader next_reader;      // of a later file of a split model
-  uint64_t file_size = 0;      // of the file whose header is being read; 0: unknown
+  GgufReader next_reader;  // of a later file of a split model
+  uint64_t file_size = 0;  // of the file whose header is being read; 0: unknown
+  uint64_t header_limit = kGgufDefaultHeaderBytes;
   size_t split_remaining = 0;  // SplitState::remaining
   size_t staged_from = 0;      // tensor data that arrived with the header's end: staging[staged_from, staged_end)
   size_t staged_end = 0;
@@ -138,6 +140,7 @@ struct Session {
   Buffer<TokenScore> scores;
   Buffer<float> embedding;  // [padded hidden]
   StateTransfer transfer;
+  Encoder encoder;  // of session_tokenize_begin()
 };
 
 inline const Model& model_of(const Session& session) { return session.memory.model; }

@@ -1,7 +1,31 @@
 // Text ↔ tokens.
+#include <algorithm>
+
 #include "session/session.h"
 
 namespace camelgpt {
+
+Status session_tokenize_begin(Session* session, std::string_view text, const TokenizeOptions& options,
+                              Buffer<int32_t>* tokens) {
+  if (!has_header(*session)) return not_ready();
+  return encoder_begin(session->tokenizer, text,
+                       {options.add_special, options.parse_special, options.is_rendered, options.literal,
+                        &session->chunks, kept_chunks(*session)},
+                       tokens, &session->encoder);
+}
+
+Status session_tokenize_continue(Session* session, size_t budget, Buffer<int32_t>* tokens, bool* done) {
+  Encoder& encoder = session->encoder;
+  if (encoder.is_done) return make_error(ErrorCode::kBadState, "No text is being tokenized.");
+  CAMELGPT_TRY(encoder_continue(&encoder, std::max<size_t>(budget, 1), tokens));
+  *done = encoder.is_done;
+  if (encoder.is_done) encoder = Encoder();  // a long text has taken memory
+  return {};
+}
+
+uint64_t session_max_text_bytes(const Session* session) {
+  return has_header(*session) ? tokenizer_max_bytes(session->tokenizer, session->sequences[0].cache.context) : 0;
+}
 
 Status session_tokenize(Session* session, std::string_view text, const TokenizeOptions& options,
                         Buffer<int32_t>* tokens) {

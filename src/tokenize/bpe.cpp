@@ -31,6 +31,19 @@ uint32_t rank_of(float score) {
   return (bits & 0x80000000u) != 0 ? bits : ~(bits | 0x80000000u);
 }
 
+// [n] kPieceHashFactor to the power of n: what n more bytes multiply a hash by.
+struct HashPowers {
+  uint32_t of[kMaxMergedLength + 1] = {1};
+  constexpr HashPowers() {
+    for (size_t i = 1; i <= kMaxMergedLength; ++i) of[i] = of[i - 1] * kPieceHashFactor;
+  }
+};
+constexpr HashPowers kHashPowers;
+
+uint32_t joined_hash(uint32_t left, uint32_t right, size_t right_size) {
+  return left * kHashPowers.of[right_size] + right;
+}
+
 // Stores the merge of a symbol with its right neighbour, if there is one.
 void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol* symbols, uint32_t index) {
   BpeSymbol& symbol = symbols[index];
@@ -39,7 +52,9 @@ void look_up_merge(const Tokenizer& tokenizer, std::string_view piece, BpeSymbol
   const BpeSymbol& next = symbols[symbol.next];
   if (tokenizer.kind == TokenizerKind::kSentencePiece) {
     const size_t end = next.next == kNoSymbol ? piece.size() : symbols[next.next].start;
-    const int32_t both = pieces_find(tokenizer, piece.substr(symbol.start, end - symbol.start), PieceKind::kMerged);
+    if (end - symbol.start > kMaxMergedLength) return;
+    const int32_t both = pieces_find(tokenizer, piece.substr(symbol.start, end - symbol.start),
+                                     joined_hash(symbol.hash, next.hash, end - next.start), PieceKind::kMerged);
     if (both == kNoToken) return;
     symbol.rank = rank_of(tokenizer.scores[static_cast<size_t>(both)]);
     symbol.result = static_cast<uint32_t>(both);
@@ -70,7 +85,7 @@ bool make_byte_symbols(const Tokenizer& tokenizer, std::string_view piece, Buffe
     int32_t token = tokenizer.byte_tokens[static_cast<uint8_t>(byte)];
     if (token == kNoToken && has_unknown) token = tokenizer.unknown_token;
     if (token == kNoToken) continue;
-    (*symbols)[count] = {token, 0, count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0};
+    (*symbols)[count] = {token, 0, count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank, 0, 0};
     ++count;
   }
   symbols->shrink(count);
@@ -85,9 +100,10 @@ bool make_character_symbols(const Tokenizer& tokenizer, std::string_view piece, 
   uint32_t count = 0;
   for (size_t start = 0; start < piece.size(); ++count) {
     const size_t length = utf8_decode(piece.substr(start)).length;
-    const int32_t token = pieces_find(tokenizer, piece.substr(start, length), PieceKind::kMerged);
-    (*symbols)[count] = {token, static_cast<uint32_t>(start), count == 0 ? kNoSymbol : count - 1, count + 1, kNoRank,
-                         0};
+    const uint32_t hash = piece_hash(piece.substr(start, length));
+    const int32_t token = pieces_find(tokenizer, piece.substr(start, length), hash, PieceKind::kMerged);
+    const uint32_t previous = count == 0 ? kNoSymbol : count - 1;
+    (*symbols)[count] = {token, static_cast<uint32_t>(start), previous, count + 1, kNoRank, 0, hash};
     start += length;
   }
   symbols->shrink(count);
@@ -95,28 +111,35 @@ bool make_character_symbols(const Tokenizer& tokenizer, std::string_view piece, 
   return true;
 }
 
-void merge_with_next(BpeSymbol* symbols, uint32_t index) {
+void merge_with_next(std::string_view piece, BpeSymbol* symbols, uint32_t index) {
   BpeSymbol& symbol = symbols[index];
   BpeSymbol& next = symbols[symbol.next];
+  const size_t end = next.next == kNoSymbol ? piece.size() : symbols[next.next].start;
+  symbol.hash = joined_hash(symbol.hash, next.hash, std::min(end - next.start, kMaxMergedLength));
   next.rank = kNoRank;
   symbol.token = static_cast<int32_t>(symbol.result);
   symbol.next = next.next;
   if (symbol.next != kNoSymbol) symbols[symbol.next].previous = index;
 }
 
-// Applies merges until none is left: the lowest rank first, equal ranks from left to right.
-bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace) {
+// Applies merges, at most *budget steps of them: the lowest rank first, equal ranks from left to right. No merge is
+// left once the queue is empty and all symbols are looked up. Returns false when out of memory.
+bool merge_symbols(const Tokenizer& tokenizer, BpeWorkspace* workspace, size_t* budget) {
   BpeSymbol* symbols = workspace->symbols.data();
+  const std::string_view piece = workspace->piece;
   const uint32_t count = static_cast<uint32_t>(workspace->symbols.size());
   Buffer<uint64_t>& queue = workspace->queue;
-  queue.clear();
-  for (uint32_t i = 0; i < count; ++i) {
-    look_up_merge(tokenizer, piece, symbols, i);
-    if (symbols[i].rank != kNoRank && !queue.push_back(queue_entry(symbols[i].rank, i))) return false;
+  if (workspace->looked_up < count) {
+    for (uint32_t& i = workspace->looked_up; i < count; ++i) {
+      if (*budget == 0) return true;
+      --*budget;
+      look_up_merge(tokenizer, piece, symbols, i);
+      if (symbols[i].rank != kNoRank && !queue.push_back(queue_entry(symbols[i].rank, i))) return false;
+    }
+    std::make_heap(queue.begin(), queue.end(), std::greater<>());
   }
-  std::make_heap(queue.begin(), queue.end(), std::greater<>());
 
-  while (!queue.empty()) {
+  for (; !queue.empty() && *budget > 0; --*budget) {
     const uint64_t entry = queue[0];
     std::pop_heap(queue.begin(), queue.end(), std::greater<>());
     queue.shrink(queue.size() - 1);
@@ -124,7 +147,7 @@ bool merge_symbols(const Tokenizer& tokenizer, std::string_view piece, BpeWorksp
     // Skips a stale entry. If the pair changed but its new merge has the same rank, this entry is as good as its own.
     if (symbols[index].rank != entry >> 32) continue;
 
-    merge_with_next(symbols, index);
+    merge_with_next(piece, symbols, index);
     for (const uint32_t changed : {symbols[index].previous, index}) {
       if (changed == kNoSymbol) continue;
       look_up_merge(tokenizer, piece, symbols, changed);
@@ -154,8 +177,7 @@ void merges_insert(Tokenizer* tokenizer, const MergeSlot& merge) {
   if (slot.rank == 0) slot = merge;
 }
 
-Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace,
-                  Buffer<int32_t>* tokens) {
+Status bpe_begin(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace, Buffer<int32_t>* tokens) {
   assert(!piece.empty() && piece.size() < kNoSymbol);
   // Gemma 4 looks up a run of line ends first.
   if (tokenizer.ignore_merges || (tokenizer.merges_characters && piece[0] == '\n')) {
@@ -166,9 +188,23 @@ Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspa
   const bool by_character = tokenizer.kind == TokenizerKind::kSentencePiece || tokenizer.merges_characters;
   const bool made =
       by_character ? make_character_symbols(tokenizer, piece, &symbols) : make_byte_symbols(tokenizer, piece, &symbols);
-  if (!made || !merge_symbols(tokenizer, piece, workspace)) {
+  if (!made) return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
+  workspace->piece = piece;
+  workspace->looked_up = 0;
+  workspace->queue.clear();
+  workspace->is_active = true;
+  return {};
+}
+
+Status bpe_continue(const Tokenizer& tokenizer, BpeWorkspace* workspace, size_t* budget, Buffer<int32_t>* tokens) {
+  assert(workspace->is_active && *budget > 0);
+  const std::string_view piece = workspace->piece;
+  const Buffer<BpeSymbol>& symbols = workspace->symbols;
+  if (!merge_symbols(tokenizer, workspace, budget)) {
     return out_of_memory("merging a long word", piece.size() * sizeof(BpeSymbol));
   }
+  if (workspace->looked_up < symbols.size() || !workspace->queue.empty()) return {};
+  workspace->is_active = false;
   for (uint32_t i = symbols.empty() ? kNoSymbol : 0; i != kNoSymbol; i = symbols[i].next) {
     const int32_t token = symbols[i].token;
     const size_t end = symbols[i].next == kNoSymbol ? piece.size() : symbols[symbols[i].next].start;
@@ -177,6 +213,13 @@ Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspa
     if (!ok) return out_of_memory("tokens", tokens->size());
   }
   return {};
+}
+
+Status bpe_encode(const Tokenizer& tokenizer, std::string_view piece, BpeWorkspace* workspace,
+                  Buffer<int32_t>* tokens) {
+  CAMELGPT_TRY(bpe_begin(tokenizer, piece, workspace, tokens));
+  size_t budget = SIZE_MAX;
+  return workspace->is_active ? bpe_continue(tokenizer, workspace, &budget, tokens) : Status{};
 }
 
 }  // namespace camelgpt

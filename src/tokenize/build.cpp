@@ -9,6 +9,7 @@
 #include "tokenize/metadata_errors.h"
 #include "tokenize/pre_tokenizer_names.h"
 #include "tokenize/sentence_text.h"
+#include "tokenize/special_tokens.h"
 #include "tokenize/tokenizer.h"
 #include "tokenize/vocabulary.h"
 #include "tokenize/vocabulary_reader.h"
@@ -313,6 +314,7 @@ Status read_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   if (has_merges) CAMELGPT_TRY(read_merges(header, tokenizer));
   CAMELGPT_TRY(read_special_ids(header, tokenizer));
   CAMELGPT_TRY(read_end_tokens(header, tokenizer));
+  CAMELGPT_TRY(specials_find_user_defined(tokenizer));
   guess_trimmed_space(header, tokenizer);
   return read_text_options(header, tokenizer);
 }

@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "tokenize/bpe.h"
-#include "tokenize/pretokenize.h"
 #include "tokenize/vocabulary.h"
 
 namespace camelgpt {
@@ -19,37 +18,15 @@ std::string_view first_chunk(std::string_view word, uint32_t length) {
   return word.substr(0, end == 0 ? length : end);
 }
 
-// Appends the chunks of one word. Sets *full and stops when the chunk table has no free id.
-Status append_word(std::string_view word, ChunkTable* chunks, Buffer<int32_t>* tokens, bool* full) {
-  while (!word.empty()) {
-    const std::string_view chunk = first_chunk(word, chunks->length);
+// Appends the chunks of some bytes. Sets *full and stops when the chunk table has no free id.
+Status append_chunks(std::string_view bytes, ChunkTable* chunks, Buffer<int32_t>* tokens, bool* full) {
+  while (!bytes.empty()) {
+    const std::string_view chunk = first_chunk(bytes, chunks->length);
     const int32_t token = chunks_intern(chunk, chunks);
     *full = token < 0;
     if (*full) return {};
     if (!tokens->push_back(token)) return out_of_memory("tokens", tokens->size());
-    word.remove_prefix(chunk.size());
-  }
-  return {};
-}
-
-// Appends the chunks of `text`. Sets *full and stops when the chunk table has no free id.
-Status append_text(const Tokenizer& tokenizer, std::string_view text, ChunkTable* chunks, Buffer<int32_t>* tokens,
-                   bool* full) {
-  *full = false;
-  BpeWorkspace workspace;
-  Buffer<int32_t> word_tokens;
-  PieceCursor cursor(tokenizer.pre, text);
-  for (std::string_view word; !*full && cursor.next(&word);) {
-    if (tokenizer.merge_slots.empty()) {
-      CAMELGPT_TRY(append_word(word, chunks, tokens, full));
-      continue;
-    }
-    word_tokens.clear();
-    CAMELGPT_TRY(bpe_encode(tokenizer, word, &workspace, &word_tokens));
-    for (size_t i = 0; i < word_tokens.size() && !*full; ++i) {
-      const std::string_view bytes = stored_piece(tokenizer, static_cast<uint32_t>(word_tokens[i]));
-      CAMELGPT_TRY(append_word(bytes, chunks, tokens, full));
-    }
+    bytes.remove_prefix(chunk.size());
   }
   return {};
 }
@@ -83,18 +60,22 @@ Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer) {
   return added ? Status{} : out_of_memory("the list of end tokens", sizeof kEndChunk);
 }
 
-Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept,
-                     ChunkTable* chunks, Buffer<int32_t>* tokens) {
-  const size_t before = tokens->size();
-  bool full = false;
-  CAMELGPT_TRY(append_text(tokenizer, text, chunks, tokens, &full));
-  if (!full) return {};
-  tokens->shrink(before);
-  chunks_sweep(kept, chunks);
-  CAMELGPT_TRY(append_text(tokenizer, text, chunks, tokens, &full));
-  if (!full) return {};
+Status chunks_append_word(const Tokenizer& tokenizer, std::string_view word, ChunkTable* chunks,
+                          BpeWorkspace* workspace, Buffer<int32_t>* word_tokens, Buffer<int32_t>* tokens, bool* full) {
+  *full = false;
+  if (tokenizer.merge_slots.empty()) return append_chunks(word, chunks, tokens, full);
+  word_tokens->clear();
+  CAMELGPT_TRY(bpe_encode(tokenizer, word, workspace, word_tokens));
+  for (size_t i = 0; i < word_tokens->size() && !*full; ++i) {
+    const std::string_view bytes = stored_piece(tokenizer, static_cast<uint32_t>((*word_tokens)[i]));
+    CAMELGPT_TRY(append_chunks(bytes, chunks, tokens, full));
+  }
+  return {};
+}
+
+Status chunks_exhausted(const ChunkTable& chunks, size_t kept) {
   Status status = make_error(ErrorCode::kBadInput, "The text has too many different words.");
-  status = with_expected(status, "at most about %zu", chunks->chunks.size() - kept.size());
+  status = with_expected(status, "at most about %zu", chunks.chunks.size() - kept);
   return with_hint(status, "Split the text into shorter ones.");
 }
 

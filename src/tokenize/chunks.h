@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "tokenize/bpe.h"
 #include "tokenize/tokenizer.h"
 
 namespace camelgpt {
@@ -17,8 +18,12 @@ bool is_chunk_tokenizer(const GgufHeader& header);
 // before, words are cut at the boundaries of their BPE tokens.
 Status chunk_tokenizer_build(const GgufHeader& header, Tokenizer* tokenizer);
 
-// Like tokenizer_encode. When the chunk table is full, ids other than those in `kept` may be recycled.
-Status chunks_encode(const Tokenizer& tokenizer, std::string_view text, std::span<const int32_t> kept,
-                     ChunkTable* chunks, Buffer<int32_t>* tokens);
+// Appends the chunks of one word. Sets *full and stops when the chunk table has no free id. `workspace` and
+// `word_tokens` are scratch memory.
+Status chunks_append_word(const Tokenizer& tokenizer, std::string_view word, ChunkTable* chunks,
+                          BpeWorkspace* workspace, Buffer<int32_t>* word_tokens, Buffer<int32_t>* tokens, bool* full);
+
+// The error for a text that does not fit into the table, in which `kept` ids may not be recycled.
+Status chunks_exhausted(const ChunkTable& chunks, size_t kept);
 
 }  // namespace camelgpt

@@ -16,12 +16,13 @@ struct SplitPass;
 struct PieceCursor {
   static constexpr size_t kMaxPasses = 6;
 
-  const SplitPass* passes;  // [pass_count]
-  size_t pass_count;
+  const SplitPass* passes = nullptr;  // [pass_count]
+  size_t pass_count = 0;
   std::string_view text;                                  // valid UTF-8; the expressions do not look past its ends
   size_t start = 0;                                       // of the next piece
   size_t begins[kMaxPasses] = {}, ends[kMaxPasses] = {};  // of the current piece of each pass
 
+  PieceCursor() = default;
   PieceCursor(PreTokenizer pre, std::string_view whole);
   // Stores the next piece, which is not empty, or returns false at the end of the text.
   bool next(std::string_view* piece);

@@ -9,9 +9,11 @@
 namespace camelgpt {
 namespace {
 
-// SentencePiece's own rules match at most 20 bytes and produce at most 33. The limits bound how much a text can grow.
+// SentencePiece's own rules match at most 20 bytes and produce at most 33, and at most 11 for each byte that they
+// match. The limits bound how much a text can grow.
 constexpr size_t kMaxRuleLength = 64;
 constexpr size_t kMaxReplacement = 256;
+constexpr size_t kMaxGrowth = 12;
 
 // A double-array trie in darts-clone's format: a node's child for a byte is at the node's offset XOR the byte.
 struct DoubleArray {
@@ -72,7 +74,7 @@ size_t replace_prefix(const Tokenizer& tokenizer, std::string_view text, std::st
       if (!DoubleArray::has_value(unit)) continue;
       size_t size = 0;
       const char* found = replacement_at(charsmap, DoubleArray::value(array[node]), &size);
-      if (found == nullptr) continue;
+      if (found == nullptr || size > kMaxGrowth * (i + 1)) continue;
       *replacement = {found, size};
       length = i + 1;
     }

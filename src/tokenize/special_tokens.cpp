@@ -1,70 +1,59 @@
 #include "tokenize/special_tokens.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "base/heap_sort.h"
 #include "base/utf8.h"
 #include "tokenize/metadata_errors.h"
 
 namespace camelgpt {
 namespace {
 
-std::string_view special_piece(const Tokenizer& tokenizer, size_t index) {
-  return tokenizer_piece(tokenizer, static_cast<int32_t>(tokenizer.specials[index]));
-}
-
 bool is_special(uint8_t type) { return type == kTokenUnknown || type == kTokenControl || type == kTokenUserDefined; }
 
-// Returns how many bytes `a` and `b` share from `from` on, plus `from`.
-size_t common_prefix(std::string_view a, std::string_view b, size_t from) {
-  const size_t size = std::min(a.size(), b.size());
-  while (from < size && a[from] == b[from]) ++from;
-  return from;
+size_t size_of(const Tokenizer& tokenizer, uint32_t token) {
+  return tokenizer.piece_start[size_t{token} + 1] - tokenizer.piece_start[token];
 }
 
-// Returns the longest special token that `text` starts with, or length 0. Control and unknown tokens match only up to a
-// length of `control_limit`. The list is sorted, so the tokens that match the text up to `depth` are a range [low,
-// high), which narrows where they differ. Its first and last token share the fewest bytes.
-SpecialMatch match_at(const Tokenizer& tokenizer, std::string_view text, size_t control_limit) {
-  SpecialMatch longest = {0, 0, kNoToken};
-  size_t low = 0, high = tokenizer.specials.size(), depth = 0;
-  while (low < high) {
-    const std::string_view first = special_piece(tokenizer, low);
-    const size_t common = common_prefix(first, special_piece(tokenizer, high - 1), depth);
-    if (common_prefix(first.substr(0, common), text, depth) < common) break;
-    depth = common;
-    if (first.size() == depth) {
-      const uint32_t token = tokenizer.specials[low++];
-      const bool matches = depth <= control_limit || tokenizer.token_type[token] == kTokenUserDefined;
-      if (matches) longest = {0, depth, static_cast<int32_t>(token)};
-    }
-    if (depth == text.size()) break;
-    const uint8_t wanted = static_cast<uint8_t>(text[depth]);
-    // Returns the first index in [from, high) whose byte at `depth` is at least `bound`.
-    const auto first_from = [&](size_t from, uint32_t bound) {
-      size_t end = high;
-      while (from < end) {
-        const size_t middle = from + (end - from) / 2;
-        if (static_cast<uint8_t>(special_piece(tokenizer, middle)[depth]) < bound) {
-          from = middle + 1;
-        } else {
-          end = middle;
-        }
-      }
-      return from;
-    };
-    low = first_from(low, wanted);
-    high = first_from(low, wanted + 1u);
+bool is_user_defined(const Tokenizer& tokenizer, uint32_t index) {
+  return tokenizer.token_type[tokenizer.specials.tokens[index]] == kTokenUserDefined;
+}
+
+// Returns the index of the longest token that may match among `index` and the shorter ones that begin there; 0: none.
+// Control and unknown tokens match only up to a length of `control_limit`.
+uint32_t longest_allowed(const Tokenizer& tokenizer, uint32_t index, size_t control_limit) {
+  if (control_limit == 0) return tokenizer.specials_user[index];
+  while (index != 0 && size_of(tokenizer, tokenizer.specials.tokens[index]) > control_limit &&
+         !is_user_defined(tokenizer, index)) {
+    index = tokenizer.specials.shorter[index];
   }
-  return longest;
+  return index;
+}
+
+// Finds the matches that begin in the next window. The text is read from its end, so that the automaton tells the
+// tokens that begin at each position.
+Status search_window(SpecialSearch* search, size_t begin) {
+  const Tokenizer& tokenizer = *search->tokenizer;
+  const TokenMatcher& specials = tokenizer.specials;
+  const size_t end = begin + std::min(kSearchWindow, search->text.size() - begin);
+  const size_t from = std::min(end + kMaxSpecialLength - 1, search->text.size());
+  uint32_t node = 0;
+  for (size_t position = from; position > begin;) {
+    node = specials.next(node, static_cast<uint8_t>(search->text[--position]));
+    if (specials.match[node] == 0 || position >= end) continue;
+    const uint32_t index = longest_allowed(tokenizer, specials.match[node], search->control_limit(position));
+    if (index == 0) continue;
+    const uint32_t token = specials.tokens[index];
+    if (!search->found.push_back({position, size_of(tokenizer, token), static_cast<int32_t>(token)}))
+      return out_of_memory("the special tokens of a text", search->found.size() * sizeof(SpecialMatch));
+  }
+  search->searched = end;
+  return {};
 }
 
 }  // namespace
 
 Status specials_build(Tokenizer* tokenizer) {
-  Buffer<uint32_t>& specials = tokenizer->specials;
-  std::memset(tokenizer->special_starts, 0, sizeof tokenizer->special_starts);
+  Buffer<uint32_t> specials;
   for (uint32_t token = 0; token < tokenizer->vocabulary_size; ++token) {
     if (!is_special(tokenizer->token_type[token])) continue;
     const std::string_view piece = tokenizer_piece(*tokenizer, static_cast<int32_t>(token));
@@ -78,46 +67,54 @@ Status specials_build(Tokenizer* tokenizer) {
     }
     if (!specials.push_back(token))
       return out_of_memory("the list of special tokens", specials.size() * sizeof(uint32_t));
-    tokenizer->special_starts[static_cast<uint8_t>(piece[0])] = 1;
   }
-  const auto comes_before = [tokenizer](uint32_t a, uint32_t b) {
-    const int order = tokenizer_piece(*tokenizer, static_cast<int32_t>(a))
-                          .compare(tokenizer_piece(*tokenizer, static_cast<int32_t>(b)));
-    return order != 0 ? order < 0 : a < b;
-  };
-  heap_sort(specials.begin(), specials.end(), comes_before);
-  // The first of equal tokens stays.
-  const auto is_equal = [tokenizer](uint32_t a, uint32_t b) {
-    return tokenizer_piece(*tokenizer, static_cast<int32_t>(a)) == tokenizer_piece(*tokenizer, static_cast<int32_t>(b));
-  };
-  specials.shrink(static_cast<size_t>(std::unique(specials.begin(), specials.end(), is_equal) - specials.begin()));
+  return matcher_build(*tokenizer, &specials, true, &tokenizer->specials);
+}
+
+Status specials_find_user_defined(Tokenizer* tokenizer) {
+  const TokenMatcher& specials = tokenizer->specials;
+  Buffer<uint32_t>& user = tokenizer->specials_user;
+  if (!user.resize(specials.tokens.size())) {
+    return out_of_memory("the list of special tokens", specials.tokens.size() * sizeof(uint32_t));
+  }
+  // A shorter token has a lower index.
+  for (uint32_t i = 1; i < user.size(); ++i) user[i] = is_user_defined(*tokenizer, i) ? i : user[specials.shorter[i]];
   return {};
 }
 
-size_t SpecialSearch::control_limit(size_t position) {
+size_t SpecialSearch::control_limit(size_t position) const {
   if (!parse_control) return 0;
-  while (range < literal.size() && literal[range].end <= position) ++range;
-  if (range == literal.size()) return text.size() - position;
-  return literal[range].begin > position ? literal[range].begin - position : 0;
+  const auto ends_before = [](const TextRange& range, size_t at) { return range.end <= at; };
+  const auto range = std::lower_bound(literal.begin(), literal.end(), position, ends_before);
+  if (range == literal.end()) return text.size() - position;
+  return range->begin > position ? range->begin - position : 0;
 }
 
-SpecialMatch SpecialSearch::next(size_t start) {
-  for (size_t position = start; position < text.size(); ++position) {
-    if (tokenizer.special_starts[static_cast<uint8_t>(text[position])] == 0) continue;
-    const SpecialMatch match = match_at(tokenizer, text.substr(position), control_limit(position));
-    if (match.length > 0) return {position, match.length, match.token};
+Status SpecialSearch::next(size_t start, SpecialMatch* match) {
+  for (;;) {
+    while (!found.empty() && found.back().position < start) found.shrink(found.size() - 1);
+    if (!found.empty()) {
+      *match = found.back();
+      return {};
+    }
+    const size_t begin = std::max(start, searched);
+    if (begin >= text.size() || tokenizer->specials.tokens.size() <= 1) break;
+    CAMELGPT_TRY(search_window(this, begin));
   }
-  return {text.size(), 0, kNoToken};
+  *match = {text.size(), 0, kNoToken};
+  return {};
 }
 
-bool specials_have_control(const Tokenizer& tokenizer, std::string_view text) {
-  SpecialSearch search = {tokenizer, text, true, {}};
-  for (size_t start = 0; start < text.size();) {
-    const SpecialMatch match = search.next(start);
-    if (tokenizer_is_control(tokenizer, match.token)) return true;
+Status specials_have_control(const Tokenizer& tokenizer, std::string_view text, bool* has_control) {
+  SpecialSearch search = {&tokenizer, text, true, {}};
+  *has_control = false;
+  for (size_t start = 0; start < text.size() && !*has_control;) {
+    SpecialMatch match;
+    CAMELGPT_TRY(search.next(start, &match));
+    *has_control = tokenizer_is_control(tokenizer, match.token);
     start = match.position + match.length;
   }
-  return false;
+  return {};
 }
 
 }  // namespace camelgpt

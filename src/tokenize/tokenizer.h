@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/text_range.h"
 #include "gguf/gguf.h"
+#include "tokenize/token_matcher.h"
 
 namespace camelgpt {
 
@@ -104,16 +105,17 @@ struct Tokenizer {
   Buffer<int32_t> end_tokens;       // tokens that end an answer
 
   // --- implementation tables ---
-  Buffer<uint32_t> piece_slots;      // [power of two] hash table from bytes to tokens, see vocabulary.h
-  Buffer<MergeSlot> merge_slots;     // [power of two] hash table from token pairs to merges, see bpe.h
-  Buffer<uint32_t> specials;         // special tokens, sorted by their bytes
-  Buffer<float> scores;              // [vocabulary_size] SentencePiece: merge priority; unigram: log-probability
-  float lowest_score = 0;            // of the normal tokens
-  bool has_inner_spaces = false;     // whether a mergeable token has a space after its first byte
-  Buffer<uint8_t> charsmap;          // unigram: replacement rules, see sentence_text.h
-  uint32_t longest_piece = 0;        // bytes of the longest mergeable token
-  uint8_t special_starts[256] = {};  // whether a special token starts with this byte
-  int32_t byte_tokens[256] = {};     // the token of each single byte, or kNoToken
+  Buffer<uint32_t> piece_slots;    // [power of two] hash table from bytes to tokens, see vocabulary.h
+  Buffer<MergeSlot> merge_slots;   // [power of two] hash table from token pairs to merges, see bpe.h
+  TokenMatcher specials;           // special tokens, read from their ends
+  Buffer<uint32_t> specials_user;  // [specials] index of the longest user-defined one with the same beginning; 0: none
+  TokenMatcher segments;           // unigram: the tokens of segmentations
+  Buffer<float> scores;            // [vocabulary_size] SentencePiece: merge priority; unigram: log-probability
+  float lowest_score = 0;          // of the normal tokens
+  bool has_inner_spaces = false;   // whether a mergeable token has a space after its first byte
+  Buffer<uint8_t> charsmap;        // unigram: replacement rules, see sentence_text.h
+  uint32_t longest_piece = 0;      // bytes of the longest mergeable token
+  int32_t byte_tokens[256] = {};   // the token of each single byte, or kNoToken
 };
 
 // Builds the tables from `tokenizer.ggml.*`. After an error *tokenizer is unchanged. kUnsupportedTokenizer names the
@@ -137,6 +139,9 @@ struct EncodeOptions {
 // vocabulary has one of that type.
 Status tokenizer_encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options,
                         Buffer<int32_t>* tokens);
+
+// The most bytes of text that `tokens` tokens can have. A longer text has more tokens for certain.
+uint64_t tokenizer_max_bytes(const Tokenizer& tokenizer, uint64_t tokens);
 
 // Returns the decoded bytes of a token: the written form of a control token, "" for an id outside the vocabulary. In
 // SentencePiece and WordPiece vocabularies a token that begins a word begins with a space; in WordPiece, punctuation

@@ -7,9 +7,12 @@
 
 namespace camelgpt {
 
-// In bytes. Longer tokens are never matched, to bound the time. SentencePiece trains tokens of at most 512 characters,
-// by default at most 16.
+// In bytes. Longer tokens are never matched, to bound the memory. SentencePiece trains tokens of at most 512
+// characters, by default at most 16.
 inline constexpr uint32_t kMaxUnigramLength = 2048;
+
+// Of the tokens that end at one position only this many are considered, the longest ones, to bound the time.
+inline constexpr uint32_t kMaxUnigramMatches = 64;
 
 // A byte position of the sentence, with the best segmentation that ends there.
 struct UnigramNode {
@@ -19,8 +22,26 @@ struct UnigramNode {
   uint32_t end;    // on the best path through the sentence: where the token that begins here ends
 };
 
-// Appends the tokens of `sentence` (see sentence_text.h). The time is O(sentence bytes * longest token).
-Status unigram_encode(const Tokenizer& tokenizer, std::string_view sentence, Buffer<UnigramNode>* nodes,
-                      Buffer<int32_t>* tokens);
+// The encoding of a sentence, in steps. The memory is reused from sentence to sentence.
+struct UnigramWorkspace {
+  bool is_active = false;     // whether a sentence is being encoded
+  std::string_view sentence;  // what is left of it; it begins with the current span
+  std::string_view span;      // segmented on its own; empty between two spans
+  size_t read = 0;            // bytes of the span that have been read
+  uint32_t node = 0;          // of tokenizer.segments
+  double score = 0;           // of the spans before
+  bool after_unknown = false;
+  Buffer<UnigramNode> nodes;  // [span + 1]
+};
+
+// Fills tokenizer->segments.
+Status unigram_build(Tokenizer* tokenizer);
+
+// Begins to encode `sentence` (see sentence_text.h), which must not change meanwhile.
+void unigram_begin(std::string_view sentence, UnigramWorkspace* workspace);
+
+// Continues for about *budget bytes, at least one, and subtracts those taken. At the end is_active becomes false.
+Status unigram_continue(const Tokenizer& tokenizer, UnigramWorkspace* workspace, size_t* budget,
+                        Buffer<int32_t>* tokens);
 
 }  // namespace camelgpt

@@ -16,13 +16,11 @@ constexpr uint32_t kKindShift = 25;
 constexpr uint32_t kTagMask = ~((1u << 26) - 1);
 static_assert(kMaxVocabulary == kTokenMask + uint64_t{1});
 
-uint32_t hash_bytes(std::string_view bytes) {
-  uint32_t hash = kEmptyPieceHash;
-  for (const char byte : bytes) hash = piece_hash(hash, byte);
-  return hash;
+// All bits of the result depend on all bits of the hash.
+uint32_t mixed(uint32_t hash) {
+  hash = (hash ^ hash >> 16) * 0x85ebca6bu;
+  return hash ^ hash >> 13;
 }
-
-uint32_t mixed(uint32_t hash) { return hash ^ hash >> 15; }
 
 // Returns the byte that a character of GPT-2's alphabet encodes, or -1.
 int32_t alphabet_byte(uint32_t character) {
@@ -69,17 +67,23 @@ bool pieces_reserve(Tokenizer* tokenizer) {
   return tokenizer->piece_slots.resize(hash_slots_for(tokenizer->vocabulary_size));
 }
 
+uint32_t piece_hash(std::string_view bytes) {
+  uint32_t hash = kEmptyPieceHash;
+  for (const char byte : bytes) hash = piece_hash(hash, byte);
+  return hash;
+}
+
 void pieces_insert(Tokenizer* tokenizer, uint32_t token, PieceKind kind) {
   assert(token <= kTokenMask);
   const std::string_view bytes = stored_piece(*tokenizer, token);
-  const uint32_t hash = mixed(hash_bytes(bytes));
+  const uint32_t hash = mixed(piece_hash(bytes));
   const size_t slot = find_slot(*tokenizer, bytes, hash, kind);
   if (tokenizer->piece_slots[slot] != 0) return;
   tokenizer->piece_slots[slot] = (hash & kTagMask) | static_cast<uint32_t>(kind) << kKindShift | kUsed | token;
 }
 
 int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind) {
-  return pieces_find(tokenizer, bytes, hash_bytes(bytes), kind);
+  return pieces_find(tokenizer, bytes, piece_hash(bytes), kind);
 }
 
 int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, uint32_t hash, PieceKind kind) {

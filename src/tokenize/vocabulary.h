@@ -32,8 +32,13 @@ void pieces_insert(Tokenizer* tokenizer, uint32_t token, PieceKind kind);
 int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, PieceKind kind);
 
 // pieces_find for bytes whose hash is known. Extending the hash byte by byte finds all tokens that a text starts with.
-inline constexpr uint32_t kEmptyPieceHash = 2166136261u;  // FNV-1a
-constexpr uint32_t piece_hash(uint32_t hash, char byte) { return (hash ^ static_cast<uint8_t>(byte)) * 16777619u; }
+// The hash is a polynomial, so that the hash of two texts one after the other follows from theirs.
+inline constexpr uint32_t kEmptyPieceHash = 0;
+inline constexpr uint32_t kPieceHashFactor = 16777619;
+constexpr uint32_t piece_hash(uint32_t hash, char byte) {
+  return hash * kPieceHashFactor + static_cast<uint8_t>(byte) + 1;
+}
+uint32_t piece_hash(std::string_view bytes);
 int32_t pieces_find(const Tokenizer& tokenizer, std::string_view bytes, uint32_t hash, PieceKind kind);
 
 // Returns a token's bytes as stored, without the changes that tokenizer_piece makes.

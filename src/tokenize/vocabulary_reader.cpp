@@ -7,6 +7,7 @@
 #include "tokenize/end_tokens.h"
 #include "tokenize/metadata_errors.h"
 #include "tokenize/special_tokens.h"
+#include "tokenize/unigram.h"
 #include "tokenize/vocabulary.h"
 
 namespace camelgpt {
@@ -250,6 +251,7 @@ Status vocabulary_read(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(read_pieces(header, *tokens, tokenizer));
   fill_byte_tokens(tokenizer);
   if (has_scores(*tokenizer)) CAMELGPT_TRY(read_scores(header, tokenizer));
+  if (tokenizer->kind == TokenizerKind::kUnigram) CAMELGPT_TRY(unigram_build(tokenizer));
   return specials_build(tokenizer);
 }
 

@@ -29,8 +29,8 @@ bool is_punctuation(uint32_t c) {
 // The word being collected.
 struct Word {
   const Tokenizer& tokenizer;
-  Buffer<char>* text;  // starts with a space, like the tokens that begin a word
-  size_t length = 0;   // in characters
+  Buffer<char>* text;
+  size_t length;
   Buffer<int32_t>* tokens;
 };
 
@@ -97,16 +97,26 @@ bool put_character(Word* word, uint32_t code_point) {
 
 }  // namespace
 
-Status word_piece_encode(const Tokenizer& tokenizer, std::string_view text, Buffer<char>* word,
-                         Buffer<int32_t>* tokens) {
-  Word current = {.tokenizer = tokenizer, .text = word, .tokens = tokens};
+void word_piece_begin(std::string_view text, WordPieceWorkspace* workspace) {
+  workspace->is_active = true;
+  workspace->text = text;
+  workspace->length = 0;
+}
+
+Status word_piece_continue(const Tokenizer& tokenizer, WordPieceWorkspace* workspace, size_t* budget,
+                           Buffer<int32_t>* tokens) {
+  Word current = {tokenizer, &workspace->word, workspace->length, tokens};
+  std::string_view& text = workspace->text;
   bool ok = true;
-  for (size_t at = 0; ok && at < text.size();) {
-    const Utf8Character character = utf8_decode(text.substr(at));
+  for (; ok && *budget > 0 && !text.empty(); --*budget) {
+    const Utf8Character character = utf8_decode(text);
     ok = put_character(&current, character.code_point);
-    at += character.length;
+    text.remove_prefix(character.length);
   }
-  return ok && finish(&current) ? Status{} : out_of_memory("tokens", tokens->size() * sizeof(int32_t));
+  workspace->is_active = !text.empty();
+  ok = ok && (workspace->is_active || finish(&current));
+  workspace->length = current.length;
+  return ok ? Status{} : out_of_memory("tokens", tokens->size() * sizeof(int32_t));
 }
 
 }  // namespace camelgpt

@@ -30,6 +30,9 @@ export type { ActivityProgress, FileRange, TokenScore } from "./records.js";
 /** Options of a generation, all optional. */
 export type SamplingOptions = DeepPartial<GenerationOptions>;
 
+/** A number of bytes for `continueText` that every text ends within. */
+const largestBudget = 2 ** 32 - 1;
+
 /** The last step of a generation. */
 export interface Step extends GenerationStep {
   /** The text that the step adds; possibly empty. */
@@ -43,9 +46,9 @@ export interface Step extends GenerationStep {
 export class Engine extends LoadingEngine {
   #wasm: WebAssembly.Module | undefined;
 
-  /** `hasThreads`: whether the module is believed to be built for threads. */
-  static async create(wasm: WebAssembly.Module, hasThreads = false): Promise<Engine> {
-    const { module, memory } = await instantiate(wasm, hasThreads);
+  /** `hasThreads`: whether the module is believed to be built for threads. `maxMemory`: bytes its memory may have. */
+  static async create(wasm: WebAssembly.Module, hasThreads = false, maxMemory = Infinity): Promise<Engine> {
+    const { module, memory } = await instantiate(wasm, hasThreads, maxMemory);
     const engine = new Engine(memory, module);
     engine.#wasm = wasm;
     if (!engine.run(() => module.create())) {
@@ -96,17 +99,26 @@ export class Engine extends LoadingEngine {
 
   // --- text and tokens ---
 
+  /** A text of more bytes does not fit into the context. Known once the model is loaded. */
+  get maxTextBytes(): number {
+    return this.run((module) => module.maxTextBytes());
+  }
+
+  /** The tokens of a short text. */
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): number[] {
-    const size = this.putText(this.#composed(text));
-    this.check((module) => module.tokenize(size, addSpecial, parseSpecial, false, 0));
-    return this.tokensOf((module) => module.showTokens());
+    this.beginText(text, addSpecial, parseSpecial);
+    this.continueText(largestBudget);
+    return this.tokenized();
   }
 
   /**
-   * The tokens of a prompt, in whose literal ranges control tokens are text. In a chat the template writes the special
-   * tokens: a BOS is added only if it is missing, and no EOS.
+   * Begins to tokenize a text, in steps: `continueText` is called until it returns true, and `tokenized` then returns
+   * the tokens. Until then nothing else may use the engine but a load. In the literal ranges of a prompt control tokens
+   * are text. `isChat`: the template writes the special tokens, so a BOS is added only if it is missing, and no EOS.
+   * Errors: `bad-input`.
    */
-  tokenizeRendered({ text, literal }: RenderedPrompt, isChat: boolean): number[] {
+  beginText(prompt: string | RenderedPrompt, addSpecial: boolean, parseSpecial: boolean, isChat = false): void {
+    const { text, literal } = typeof prompt === "string" ? { text: prompt, literal: [] } : prompt;
     let whole = "";
     const starts: number[] = []; // where the literal ranges start and end in `whole`
     let at = 0;
@@ -116,9 +128,18 @@ export class Engine extends LoadingEngine {
       at = bound;
     }
     whole += this.#composed(text.slice(at));
-    const count = this.putTokens(byteOffsets(whole, starts));
     const size = this.putText(whole);
-    this.check((module) => module.tokenize(size, true, true, isChat, count));
+    const count = this.putTokens(byteOffsets(whole, starts));
+    this.check((module) => module.tokenize(size, addSpecial, parseSpecial, isChat, count));
+  }
+
+  /** Tokenizes about `budget` bytes of the text, and returns whether it is complete. */
+  continueText(budget: number): boolean {
+    this.check((module) => module.tokenizeMore(budget));
+    return this.read("activityProgress", activityProgressLayout).state === "done";
+  }
+
+  tokenized(): number[] {
     return this.tokensOf((module) => module.showTokens());
   }
 

@@ -12,10 +12,14 @@ export interface Instantiated {
  * A compiled module does not tell whether its memory is shared, so if one kind does not fit, the other is tried.
  * Errors: `out-of-memory`, `engine-unavailable`.
  */
-export async function instantiate(wasm: WebAssembly.Module, hasThreads: boolean): Promise<Instantiated> {
+export async function instantiate(
+  wasm: WebAssembly.Module,
+  hasThreads: boolean,
+  maxMemory: number,
+): Promise<Instantiated> {
   try {
-    return await instantiateOver(newMemory(hasThreads), wasm).catch((error: unknown) => {
-      if (error instanceof WebAssembly.LinkError) return instantiateOver(newMemory(!hasThreads), wasm);
+    return await instantiateOver(newMemory(hasThreads, maxMemory), wasm).catch((error: unknown) => {
+      if (error instanceof WebAssembly.LinkError) return instantiateOver(newMemory(!hasThreads, maxMemory), wasm);
       throw error;
     });
   } catch (error) {
@@ -33,11 +37,20 @@ export async function instantiate(wasm: WebAssembly.Module, hasThreads: boolean)
   }
 }
 
-/** Returns 4 MiB that can grow to 4 GiB. Shared memory reserves its maximum; if that fails, smaller ones are tried. */
-function newMemory(shared: boolean): WebAssembly.Memory {
-  for (let maximum = 65536; ; maximum /= 2) {
+const pageBytes = 65536;
+/** 4 MiB, with which a module starts, and 4 GiB. */
+const initialPages = 64;
+const maxPages = 65536;
+
+/**
+ * Returns 4 MiB that can grow to `maxMemory` bytes, at most 4 GiB. Shared memory reserves its maximum; if that fails,
+ * smaller ones are tried.
+ */
+function newMemory(shared: boolean, maxMemory: number): WebAssembly.Memory {
+  const limit = Math.max(initialPages, Math.min(maxPages, Math.floor(maxMemory / pageBytes)));
+  for (let maximum = limit; ; maximum = Math.floor(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({ initial: 64, maximum, shared });
+      return new WebAssembly.Memory({ initial: initialPages, maximum, shared });
     } catch (error) {
       if (!shared || maximum <= 4096) throw error;
     }

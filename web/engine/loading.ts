@@ -41,6 +41,11 @@ export class LoadingEngine extends Boundary {
     this.check((module) => module.feed(size));
   }
 
+  /** Limits the size of the headers of all files together. Must be called before `feed`. */
+  setHeaderLimit(bytes: number): void {
+    this.run((module) => module.setHeaderLimit(bytes));
+  }
+
   /** The size of the file whose header is fed next. A header that declares more is `truncated`. */
   setFileSize(bytes: number): void {
     this.run((module) => module.setFileSize(bytes));

@@ -26,6 +26,8 @@ export const hashReadBytes = 1 << 18;
 /** The buffer through which a stream is read. */
 export const streamBufferBytes = 1 << 20;
 
+/** Limit of the header of a model unless the user sets one. */
+export const defaultHeaderBytes = 64 << 20;
 /** Limit of a manifest and of an entry of the store. */
 export const maxManifestBytes = 16 << 20;
 export const maxSidecarBytes = 64 << 20;

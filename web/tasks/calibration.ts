@@ -6,6 +6,7 @@ import { pause } from "../pause.js";
 import type { Calibration } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { CalibrateParams } from "./params.js";
+import { tokenizeText } from "./tokenizing.js";
 
 export interface CalibrationContext {
   signal?: AbortSignal | undefined;
@@ -26,7 +27,7 @@ export async function calibrate(
   throwIfAborted(context.signal);
   engine.setTrainedFfn(ffn === 1 ? 0 : ffn);
   if (ffn === 1 || engine.hasLargeHead()) {
-    engine.calibrate(engine.tokenize(text, true, true));
+    engine.calibrate(await tokenizeText(engine, context.signal, text, true, true));
     const total = engine.remaining;
     await runActivity(engine, context.signal, (remaining) => context.onProgress?.(1 - remaining / total));
   }

@@ -6,6 +6,7 @@ import { joinPrompt, type RenderedPrompt } from "../rendered-prompt.js";
 import type { Classification } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { ClassifyParams } from "./params.js";
+import { tokenizeText } from "./tokenizing.js";
 
 /** A task for which the model was trained, from its metadata `camelgpt.tasks`. */
 interface Task {
@@ -24,16 +25,15 @@ export async function classify(
   throwIfAborted(signal);
   const { kind, maskToken } = engine.modelInfo();
   const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
-  const prompt = engine.tokenizeRendered(
-    fillTemplate(pattern, { "{labels}": labels.join(", "), "{text}": text }),
-    false,
-  );
+  const filled = fillTemplate(pattern, { "{labels}": labels.join(", "), "{text}": text });
+  const prompt = await tokenizeText(engine, signal, filled, true, true);
   const pace = pacer();
   const meanLogprobs: number[] = [];
   let maskCount = 0; // number of masks after the prompt in the last evaluation
   for (const label of labels) {
     // Causal models continue the prompt, so the label begins with a space.
-    const answer = engine.tokenize(kind === "masked" ? label : ` ${label}`, false, false);
+    const written = kind === "masked" ? label : ` ${label}`;
+    const answer = await tokenizeText(engine, signal, written, false, false);
     if (answer.length === 0) {
       throw new CamelGPTError("bad-input", "A label has no tokens.", {
         expected: "labels with at least one token each",

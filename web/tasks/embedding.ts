@@ -4,6 +4,7 @@ import { CamelGPTError, throwIfAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import { runActivity } from "./activity.js";
 import type { EmbedParams } from "./params.js";
+import { tokenizeText } from "./tokenizing.js";
 
 /** Errors: `bad-input` for an empty text, `context-overflow` if a text does not fit and `truncate` is false. */
 export async function embed(
@@ -19,7 +20,7 @@ export async function embed(
   const end = added.length > 1 || added[0] !== engine.modelInfo().bosToken ? added.slice(-1) : [];
   for (const [index, text] of texts.entries()) {
     throwIfAborted(signal);
-    let tokens = typeof text === "string" ? engine.tokenize(text, true, false) : text;
+    let tokens = typeof text === "string" ? await tokenizeText(engine, signal, text, true, false) : text;
     if (tokens.length === 0 || text.length === 0) throw emptyText(texts.length, index);
     if (truncate && tokens.length > contextLength) {
       const kept = typeof text === "string" ? end : [];

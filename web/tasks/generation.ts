@@ -6,6 +6,7 @@ import { pacer } from "../pause.js";
 import type { FinishReason, Generated, StepLogprobs } from "../types.js";
 import { sliceTokens } from "./activity.js";
 import type { GenerateParams } from "./params.js";
+import { tokenizeText } from "./tokenizing.js";
 
 export interface GenerationContext {
   loadMs: number;
@@ -26,12 +27,11 @@ export async function generate(
 ): Promise<Generated> {
   throwIfAborted(signal);
   const { prompt, sampling } = params;
+  const { addSpecial, parseSpecial } = params;
   const promptTokens =
-    typeof prompt === "string"
-      ? engine.tokenize(prompt, params.addSpecial, params.parseSpecial)
-      : "literal" in prompt
-        ? engine.tokenizeRendered(prompt, true)
-        : prompt;
+    typeof prompt === "string" || "literal" in prompt
+      ? await tokenizeText(engine, signal, prompt, addSpecial, parseSpecial, typeof prompt !== "string")
+      : prompt;
   const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias);
 
   const pace = pacer();

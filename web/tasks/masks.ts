@@ -6,6 +6,7 @@ import { joinPrompt } from "../rendered-prompt.js";
 import type { Candidate, FilledMasks } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { FillParams } from "./params.js";
+import { tokenizeText } from "./tokenizing.js";
 
 /** Errors: `unsupported-task` unless the model is masked, `bad-input` if there is no mask, `context-overflow`. */
 export async function fillMasks(
@@ -15,7 +16,7 @@ export async function fillMasks(
 ): Promise<FilledMasks> {
   throwIfAborted(signal);
   const { maskToken } = engine.modelInfo();
-  const tokens = tokenizeAroundMasks(engine, text, maskToken);
+  const tokens = await tokenizeAroundMasks(engine, text, maskToken, signal);
   const positions = tokens.flatMap((token, position) => (token === maskToken ? [position] : []));
   if (positions.length === 0) {
     throw new CamelGPTError("bad-input", "The text has no mask.", {
@@ -45,9 +46,15 @@ export async function fillMasks(
 }
 
 /** Only masks are read as special tokens: the rest of the text is content. */
-function tokenizeAroundMasks(engine: Engine, text: string, maskToken: number | null): number[] {
+function tokenizeAroundMasks(
+  engine: Engine,
+  text: string,
+  maskToken: number | null,
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
   const mask = maskToken === null ? "" : engine.piece(maskToken);
-  if (!mask) return engine.tokenize(text, true, false);
+  if (!mask) return tokenizeText(engine, signal, text, true, false);
   const contents = text.split(mask).map((content) => ({ content }));
-  return engine.tokenizeRendered(joinPrompt(contents.flatMap((content) => [mask, content]).slice(1)), false);
+  const prompt = joinPrompt(contents.flatMap((content) => [mask, content]).slice(1));
+  return tokenizeText(engine, signal, prompt, true, true);
 }

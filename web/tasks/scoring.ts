@@ -4,6 +4,7 @@ import { CamelGPTError, throwIfAborted } from "../errors.js";
 import type { Score } from "../types.js";
 import { runActivity } from "./activity.js";
 import type { ScoreParams } from "./params.js";
+import { tokenizeText } from "./tokenizing.js";
 
 /**
  * Scores all tokens of a window but the first, so a last window of a single token adds nothing.
@@ -25,7 +26,8 @@ export async function score(
       hint: "Load the model with a larger contextLength, or use shorter windows.",
     });
   }
-  const all = typeof text === "string" ? engine.tokenize(text, params.addSpecial, params.parseSpecial) : text;
+  const all =
+    typeof text === "string" ? await tokenizeText(engine, signal, text, params.addSpecial, params.parseSpecial) : text;
   const tokens = maxTokens > 0 ? all.slice(0, maxTokens) : all;
   const scores: TokenScore[] = [];
   let bytes: number | undefined;

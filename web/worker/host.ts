@@ -9,6 +9,7 @@ import { generate } from "../tasks/generation.js";
 import { fillMasks } from "../tasks/masks.js";
 import { score } from "../tasks/scoring.js";
 import { loadState, saveState } from "../tasks/state.js";
+import { tokenizeText } from "../tasks/tokenizing.js";
 import { inspect, load, type Model } from "./load.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
@@ -69,8 +70,8 @@ export class Host {
 
     inspect: (params, context) => inspect(params, context, this.#platform),
 
-    tokenize: async ({ text, addSpecial, parseSpecial }) =>
-      this.#loaded().engine.tokenize(text, addSpecial, parseSpecial),
+    tokenize: async ({ text, addSpecial, parseSpecial }, { signal }) =>
+      tokenizeText(this.#loaded().engine, signal, text, addSpecial, parseSpecial),
 
     detokenize: async ({ tokens, keepControl }) => this.#loaded().engine.detokenize(tokens, keepControl),
 

@@ -55,6 +55,7 @@ async function loadOnce(
   let background: BackgroundLoad | undefined;
   try {
     const { signal, onEvent: onProgress } = context;
+    engine.setHeaderLimit(params.maxHeaderBytes);
     const { memory, eager, sidecar } = withSidecar(engine, params);
     const loaded = await loadModel(engine, source, { memory, eager, toEnd: params.toEnd, signal, onProgress });
     background = loaded.background;
@@ -101,6 +102,7 @@ async function inspectOnce(
   const singleThreaded = { ...params, engine: { ...params.engine, threads: 1 } };
   const { engine, source } = await open(singleThreaded, context, platform);
   try {
+    engine.setHeaderLimit(params.maxHeaderBytes);
     const { memory } = withSidecar(engine, params);
     await loadHeader(engine, source, { memory, signal, onProgress });
     const memoryPlan = engine.plan(memory);
@@ -175,6 +177,7 @@ function describeModel(
     },
     chatTemplate: engine.metadataString("tokenizer.chat_template"),
     bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
+    maxTextBytes: engine.maxTextBytes,
     eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),
   };
 }

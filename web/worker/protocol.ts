@@ -44,6 +44,8 @@ export interface LoadParams {
   sidecar?: Sidecar | undefined;
   /** The text for a calibration in idle time; undefined: none. */
   calibrationText: string | undefined;
+  /** Limit of the headers of all files together. */
+  maxHeaderBytes: number;
   engine: EngineOptions;
 }
 
@@ -55,6 +57,8 @@ export interface LoadedModel {
   /** The pieces of the special tokens, for the template; empty if the model has none. */
   bosText: string;
   eosText: string;
+  /** A text of more bytes does not fit into the context. */
+  maxTextBytes: number;
 }
 
 /** All calls: their parameters, the events they emit, and the value they return. */

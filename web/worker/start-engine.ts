@@ -39,15 +39,17 @@ async function createEngine(
   { count, note }: ThreadChoice,
   platform: EnginePlatform,
 ): Promise<{ engine: Engine; note?: string | undefined }> {
-  if (options.wasmModule) return { engine: await Engine.create(options.wasmModule, count > 1), note };
+  const { maxMemory } = options;
+  if (options.wasmModule) return { engine: await Engine.create(options.wasmModule, count > 1, maxMemory), note };
   if (count > 1) {
     try {
-      return { engine: await Engine.create(await platform.loadWasm(`${flavour}-threads`, options), true), note };
+      const wasm = await platform.loadWasm(`${flavour}-threads`, options);
+      return { engine: await Engine.create(wasm, true, maxMemory), note };
     } catch (error) {
       note = `The engine with threads could not be loaded (${describe(error)}), so 1 thread computes.`;
     }
   }
-  return { engine: await Engine.create(await platform.loadWasm(flavour, options)), note };
+  return { engine: await Engine.create(await platform.loadWasm(flavour, options), false, maxMemory), note };
 }
 
 /** Waits until the helper threads run. If they do not start, the engine computes with one thread. */

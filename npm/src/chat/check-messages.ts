@@ -2,15 +2,17 @@
 import { CamelGPTError, excerpt } from "../../../web/errors.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import { checkText, isRecord } from "../check-options.js";
+import { type Limits, refuseAbove } from "../options.js";
 
 /** Errors: `bad-input` if there are no messages, or if one has no role or text. */
-export function checkMessages(messages: unknown): void {
+export function checkMessages(messages: unknown, limits: Limits | undefined): void {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw new CamelGPTError("bad-input", "The conversation has no messages.", {
       expected: 'an array such as [{ role: "user", content: "Hello" }]',
       found: Array.isArray(messages) ? "an empty array" : messages === null ? "null" : typeof messages,
     });
   }
+  refuseAbove(limits, "messages", messages.length, "bad-input");
   messages.forEach((message: unknown, index) => {
     const { role, content } = (message ?? {}) as { role?: unknown; content?: unknown };
     if (typeof role !== "string" || !isContent(content)) {
@@ -37,4 +39,16 @@ function foreignPart(content: unknown): string | undefined {
   if (!Array.isArray(content)) return undefined;
   const part: unknown = content.find((each) => !isTextPart(each));
   return isRecord(part) ? `a part of type ${String(part["type"])}` : undefined;
+}
+
+/** The length of all contents together, before they are checked. */
+export function contentLength(messages: unknown): number {
+  if (!Array.isArray(messages)) return 0;
+  let length = 0;
+  for (const message of messages as unknown[]) {
+    const content = isRecord(message) ? message["content"] : undefined;
+    const parts: unknown[] = Array.isArray(content) ? content.map((part) => isRecord(part) && part["text"]) : [content];
+    for (const part of parts) if (typeof part === "string") length += part.length;
+  }
+  return length;
 }

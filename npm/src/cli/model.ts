@@ -43,6 +43,8 @@ export const sourceFlags: Record<string, Flag> = {
   context: flagOf(memoryOptionsRules.contextLength, memoryOptionsWords.contextLength),
   "kv-cache": flagOf(memoryOptionsRules.kvCache, memoryOptionsWords.kvCache),
   weights: flagOf(memoryOptionsRules.weights, memoryOptionsWords.weights),
+  "max-memory": flagOf(memoryOptionsRules.maxMemory, memoryOptionsWords.maxMemory),
+  "max-header-bytes": { takes: "number", help: "Bytes that the header of a model may have (default: 64 MiB)." },
   flavour: { takes: "text", value: "F", help: "Build of the engine: auto, simd or relaxed (default: auto)." },
   "no-worker": { takes: "nothing", help: "Run the engine on the main thread." },
 };
@@ -92,6 +94,8 @@ export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
     // Any text may be in the command line: load() checks the options.
     kvCache: flags.text("kv-cache") as LoadOptions["kvCache"],
     weights: flags.text("weights") as LoadOptions["weights"],
+    maxMemory: flags.number("max-memory"),
+    maxHeaderBytes: flags.number("max-header-bytes"),
     flavour: flags.text("flavour") as LoadOptions["flavour"],
     epdp: epdpOf(flags.text("epdp")),
     sidecar: flags.text("sidecar"),

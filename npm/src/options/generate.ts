@@ -2,6 +2,7 @@
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, text, texts } from "../check-options.js";
+import { type Limits, limitGeneration } from "./limits.js";
 import { rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
@@ -55,11 +56,12 @@ function isLogitBias(value: unknown): boolean {
 export function generateParams(
   prompt: string | readonly number[],
   options: GenerateOptions | undefined,
+  limits: Limits | undefined,
 ): GenerateParams {
   checkPrompt(prompt);
   const checked = checkOptions("generation", options, generateRules);
   const { stop = [], logitBias = {}, addSpecial = true, parseSpecial = true, signal: _, ...sampling } = checked;
-  return {
+  const params = {
     prompt,
     addSpecial,
     parseSpecial,
@@ -67,6 +69,8 @@ export function generateParams(
     stop: typeof stop === "string" ? [stop] : stop,
     logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
   };
+  limitGeneration(limits, params);
+  return params;
 }
 
 function randomSeed(): number {

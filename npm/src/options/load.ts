@@ -16,6 +16,7 @@ import type { LoadParams } from "../../../web/worker/protocol.js";
 import type { EpdpMode, EpdpNumbers, ProgressEvent } from "../../../web/types.js";
 import { hideHeaders } from "../../../web/redact.js";
 import { checkOptions, flag, isRecord, ofType, oneOf, signal, tagOf, text } from "../check-options.js";
+import { areLimits, type Limits } from "./limits.js";
 import { address, callback, integer, largest, object, refuseUserinfo, ruleOf, rulesOf } from "./rules.js";
 
 /** Options for loading a model. */
@@ -137,6 +138,14 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * name and version reliable.
    */
   expect?: { name?: string; minVersion?: string };
+  /**
+   * Bytes that the header of the model may have: its metadata, with the vocabulary, and the table of its tensors. Split
+   * models: of all files together. The maximum is 512 MiB.
+   * @default 64 MiB
+   */
+  maxHeaderBytes?: number;
+  /** Limits of what one call may ask for, for servers: stop strings, labels, texts, waiting calls and others. */
+  limits?: Limits;
   /** Called with the progress of the load. The events have the form of transformers.js. */
   onProgress?: (event: ProgressEvent) => void;
   /** Aborts the load. */
@@ -203,6 +212,8 @@ const loadRules = {
   trustedKeys: ofType("an array of keys, each of 64 hexadecimal digits in small letters", isKeys),
   requireSignature: flag,
   expect: ofType("an object with name, minVersion (a version such as 1.2.0), or both", isExpectation),
+  maxHeaderBytes: integer(1, 2 ** 29),
+  limits: ofType("an object of limits", areLimits),
   onProgress: callback,
   signal,
   worker: flag,
@@ -263,8 +274,8 @@ export function memoryOptions(options: LoadOptions): LoadParams["memory"] {
 }
 
 export function engineOptions(options: LoadOptions): EngineOptions {
-  const { flavour = "auto", threads = "auto", wasmModule, wasmUrl } = options;
-  return { flavour, threads, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
+  const { flavour = "auto", threads = "auto", maxMemory, wasmModule, wasmUrl } = options;
+  return { flavour, threads, maxMemory, wasmModule, wasmUrl: wasmUrl === undefined ? undefined : toStrings(wasmUrl) };
 }
 
 function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<EngineOptions["wasmUrl"]> {

@@ -18,6 +18,7 @@ import {
   texts,
   wrongKind,
 } from "../check-options.js";
+import { type Limits, limitText, refuseAbove } from "./limits.js";
 import { ffnRule } from "./load.js";
 import { callback, integer, largest, ruleOf } from "./rules.js";
 
@@ -76,7 +77,7 @@ export interface FillMaskOptions {
 }
 
 export interface ClassifyOptions {
-  /** The 2 to 64 labels to choose from. */
+  /** The labels to choose from: at least 2, and at most as many as the load option `limits.labels`, 64 by default. */
   labels: readonly string[];
   /**
    * The prompt, to which the model answers with a label. It contains `{text}`, and optionally `{labels}`.
@@ -130,7 +131,7 @@ const scoreRules = {
 };
 const fillRules = { topK: integer(1, 20), steps: ruleOf(generationOptionsRules.steps), signal };
 const classifyRules = {
-  labels: ofType("an array of 2 to 64 different texts, none of them empty", isLabels),
+  labels: ofType("an array of at least 2 different texts, none of them empty", isLabels),
   template: ofType("a text with {text} in it", (value) => text.test(value) && (value as string).includes("{text}")),
   signal,
 };
@@ -150,8 +151,10 @@ export function stateBytes(state: Uint8Array | ArrayBuffer): Uint8Array {
 export function tokenizeParams(
   input: string,
   options: TokenizeOptions | undefined,
+  limits: Limits | undefined,
 ): { text: string; addSpecial: boolean; parseSpecial: boolean } {
   const { addSpecial = true, parseSpecial = true } = checkOptions("tokenize", options, tokenizeRules);
+  limitText(limits, input);
   checkText(input);
   return { text: input, addSpecial, parseSpecial };
 }
@@ -165,7 +168,12 @@ export function detokenizeParams(
   return { tokens, keepControl: keepSpecial };
 }
 
-export function scoreParams(input: string | readonly number[], options: ScoreOptions | undefined): ScoreParams {
+export function scoreParams(
+  input: string | readonly number[],
+  options: ScoreOptions | undefined,
+  limits: Limits | undefined,
+): ScoreParams {
+  limitText(limits, input);
   checkPrompt(input);
   const {
     addSpecial = true,
@@ -186,7 +194,11 @@ export function scoreParams(input: string | readonly number[], options: ScoreOpt
   };
 }
 
-export function calibrateOptions(options: CalibrateOptions | undefined): CalibrateOptions & { ffn: number } {
+export function calibrateOptions(
+  options: CalibrateOptions | undefined,
+  limits: Limits | undefined,
+): CalibrateOptions & { ffn: number } {
+  limitText(limits, options?.text);
   const { ffn = 1, ...rest } = checkOptions("calibration", options, calibrateRules);
   return { ffn, ...rest };
 }
@@ -197,7 +209,7 @@ export function fillParams(text: string, options: FillMaskOptions | undefined): 
   return { text, top: topK, steps };
 }
 
-export function classifyParams(text: string, options: ClassifyOptions): ClassifyParams {
+export function classifyParams(text: string, options: ClassifyOptions, limits: Limits | undefined): ClassifyParams {
   const { labels, template } = checkOptions("classification", options, classifyRules);
   checkText(text);
   if (labels === undefined) {
@@ -206,11 +218,18 @@ export function classifyParams(text: string, options: ClassifyOptions): Classify
       found: "none",
     });
   }
+  refuseAbove(limits, "labels", labels.length);
   return { text, labels, template };
 }
 
-export function embedParams(texts: EmbedParams["texts"], options: EmbedOptions | undefined): EmbedParams {
+export function embedParams(
+  texts: EmbedParams["texts"],
+  options: EmbedOptions | undefined,
+  limits: Limits | undefined,
+): EmbedParams {
   const { pooling, normalize = true, truncate = false } = checkOptions("embedding", options, embedRules);
+  refuseAbove(limits, "texts", texts.length, "bad-input");
+  for (const each of texts) limitText(limits, each);
   texts.forEach(checkPrompt);
   return { texts, pooling, normalize, truncate };
 }

@@ -20,10 +20,10 @@ static MemoryPlan plan_of(const std::vector<uint8_t>& file, const MemoryOptions&
   return plan;
 }
 
-static MemoryOptions with(FloatWeights weights, uint64_t limit = SIZE_MAX) {
+static MemoryOptions with(FloatWeights weights, uint64_t max_memory = 0) {
   MemoryOptions options;
   options.weights = weights;
-  options.limit = limit;
+  options.max_memory = max_memory;
   return options;
 }
 

@@ -69,12 +69,18 @@ TEST_CASE("special tokens are found among hundreds of similar ones") {
   }
   const Tokenizer tokenizer = writer.build();
   CHECK(encode(tokenizer, text) == expected);
-  const SpecialMatch match = SpecialSearch{tokenizer, "a <|reserved_|> <|reserved_499|>", true, {}}.next(1);
+  const auto find = [&](std::string_view searched, size_t start) {
+    SpecialMatch match{};
+    SpecialSearch search{&tokenizer, searched, true, {}};
+    CHECK(search.next(start, &match).ok());
+    return match;
+  };
+  const SpecialMatch match = find("a <|reserved_|> <|reserved_499|>", 1);
   CHECK(match.position == 16);
   CHECK(match.length == 16);
   CHECK(match.token == expected.back());
-  CHECK(SpecialSearch{tokenizer, "a <|reserved_", true, {}}.next(0).token == kNoToken);
-  CHECK(SpecialSearch{tokenizer, "", true, {}}.next(0).position == 0);
+  CHECK(find("a <|reserved_", 0).token == kNoToken);
+  CHECK(find("", 0).position == 0);
 }
 
 TEST_CASE("without parse_special only control tokens become text") {
@@ -139,10 +145,15 @@ TEST_CASE("whether a text spells a control token") {
   writer.add_written("<a>", kTokenControl);
   writer.add_written("<b>", kTokenUserDefined);
   const Tokenizer tokenizer = writer.build();
-  CHECK(specials_have_control(tokenizer, "<a>"));
-  CHECK(specials_have_control(tokenizer, "\n<b><a>x"));
-  CHECK(!specials_have_control(tokenizer, "<b><a"));
-  CHECK(!specials_have_control(tokenizer, ""));
+  const auto has_control = [&](std::string_view text) {
+    bool found = false;
+    CHECK(specials_have_control(tokenizer, text, &found).ok());
+    return found;
+  };
+  CHECK(has_control("<a>"));
+  CHECK(has_control("\n<b><a>x"));
+  CHECK(!has_control("<b><a"));
+  CHECK(!has_control(""));
 }
 
 TEST_CASE("a mask token swallows the white space before it") {

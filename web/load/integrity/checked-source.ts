@@ -87,6 +87,7 @@ export function pieceSource(
   return {
     name: source.name,
     size: check.bytes,
+    exactSize: check.bytes,
     async read(target) {
       if (verified.length === 0) {
         verified = await (next ?? readPiece());

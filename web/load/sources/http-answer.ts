@@ -1,6 +1,13 @@
 // The headers of a response → which bytes of which version of the file its body has. Whatever else needs the total or
 // the version of a file takes it from here.
 
+/** A compressed answer may have this many times the bytes that arrive: weights hardly shrink, vocabularies do. */
+const maxCompression = 2;
+/** Bytes that it may have besides. */
+const maxSmallFile = 8 << 20;
+/** The size that a compressed answer is taken to have if the server does not tell it. */
+const maxUnannounced = 2 << 20;
+
 /** The version of a file, according to the server. */
 export interface Version {
   etag: string | null;
@@ -17,6 +24,8 @@ export interface Answer {
   to: number | undefined;
   /** Size of the file, if the response tells it. */
   total: number | undefined;
+  /** The most bytes that the body may have, if more would show that it is compressed to exhaust memory. */
+  limit: number | undefined;
   /** Whether it is a part of which the response does not tell the range. */
   isUnnamed: boolean;
   version: Version;
@@ -38,20 +47,24 @@ export function describeAnswer(
   // With an encoding, the length counts compressed bytes. Pages may not see whether a response of another origin has
   // one. Requests for ranges rule it out.
   const hidesEncoding = type === "cors" && encoding === null && !isPart;
-  const length = isEncoded || hidesEncoding ? undefined : countOf(headers.get("content-length") ?? "");
+  const sent = countOf(headers.get("content-length") ?? "");
+  const length = isEncoded || hidesEncoding ? undefined : sent;
+  const limit =
+    isEncoded || (hidesEncoding && sent) ? maxCompression * (sent ?? maxUnannounced) + maxSmallFile : undefined;
   const version = { etag: headers.get("etag"), date: headers.get("last-modified") };
-  if (!isPart) return { isPart, from: 0, to: length, total: length, isUnnamed: false, version };
+  if (!isPart) return { isPart, from: 0, to: length, total: length, limit, isUnnamed: false, version };
   if (isEncoded || /^\s*multipart\//i.test(headers.get("content-type") ?? "")) return undefined;
   const range = headers.get("content-range");
   if (range === null) {
     // Hidden from pages of other origins. Some servers answer with the whole file.
     const isWhole = asked === undefined || (length !== undefined && length === size);
     const from = isWhole ? 0 : asked;
-    return { isPart, from, to: length && from + length, total: isWhole ? length : undefined, isUnnamed: true, version };
+    const total = isWhole ? length : undefined;
+    return { isPart, from, to: length && from + length, total, limit, isUnnamed: true, version };
   }
   const [, first, last = "", total = ""] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(range) ?? [];
   if (first === undefined) return undefined;
-  return { isPart, from: Number(first), to: Number(last) + 1, total: countOf(total), isUnnamed: false, version };
+  return { isPart, from: Number(first), to: Number(last) + 1, total: countOf(total), limit, isUnnamed: false, version };
 }
 
 /** Returns undefined for anything but a positive integer. */

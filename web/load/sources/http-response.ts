@@ -13,6 +13,15 @@ export class TemporaryRefusal {
 
 export const webPageHint = "Use the address of the file itself (on model hubs the one with /resolve/, not /blob/).";
 
+/** Throws an error if more than `limit` bytes of a compressed body have been read. */
+export function checkUnpacked(url: string, bytes: number, limit = Infinity): void {
+  if (bytes <= limit) return;
+  throw new CamelGPTError("http-error", `${shortUrl(url)} unpacks to too many bytes.`, {
+    expected: `at most ${limit}`,
+    hint: "Turn off compression (Content-Encoding) on the server.",
+  });
+}
+
 /** Maximum number of seconds to wait at a server's request. */
 const maxRetryAfter = 30;
 

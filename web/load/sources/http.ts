@@ -4,7 +4,7 @@ import { withTimeout } from "../../timeout.js";
 import { fileName, shortUrl } from "../names.js";
 import { type Answer, describeAnswer, isProof, isSameVersion, type Version } from "./http-answer.js";
 import type { HttpOptions } from "./http-options.js";
-import { cancelBody, refusalOf, rejectHtml, TemporaryRefusal } from "./http-response.js";
+import { cancelBody, checkUnpacked, refusalOf, rejectHtml, TemporaryRefusal } from "./http-response.js";
 import { bytesSource } from "./memory.js";
 import type { ByteSource, Ranges } from "./source.js";
 import { streamSource } from "./stream.js";
@@ -64,7 +64,9 @@ class Download implements ByteSource {
   #control: AbortController | undefined;
   #body: ByteSource | undefined;
   /** Describes the open body; `begin` is the first byte that was read from it. */
-  #answer: (Pick<Answer, "isPart" | "to"> & { begin: number }) | undefined;
+  #answer: (Pick<Answer, "isPart" | "to" | "limit"> & { begin: number }) | undefined;
+  /** The size of a file that is not sent in parts. */
+  exactSize: number | undefined;
   #failures = 0;
   #receivedAtFailure = 0;
 
@@ -92,6 +94,7 @@ class Download implements ByteSource {
         const body = await this.#connect();
         const count = await withTimeout(body.read(wanted), this.#options.timeout);
         this.#received += count;
+        checkUnpacked(this.#url, this.#received, this.#answer?.limit);
         if (count > 0) this.#keepTail(wanted.subarray(0, count));
         if (count > 0 || this.#isAtEnd()) return count;
         const { begin, to = 0 } = this.#answer ?? { begin: Infinity };
@@ -228,7 +231,7 @@ class Download implements ByteSource {
       await this.#align(body, answer);
       // The server repeats the bytes before, and has no further ones.
       if (answer.isPart && this.size === undefined && answer.to === this.#received) this.size = this.#received;
-      this.#answer = { isPart: answer.isPart, to: answer.to, begin: this.#received };
+      this.#answer = { isPart: answer.isPart, to: answer.to, limit: answer.limit, begin: this.#received };
       this.#body = body;
     }
     return this.#body;
@@ -244,6 +247,7 @@ class Download implements ByteSource {
   /** Takes the version and the size of the file from the first answer. */
   async #identify({ isPart, isUnnamed, to, total, version }: Answer): Promise<void> {
     [this.#version, this.size, this.ranges] = [version, total, undefined];
+    this.exactSize = isPart ? undefined : total;
     this.#hidesRanges = isUnnamed;
     // Later answers must be comparable with this one.
     if (!isPart || !((total !== undefined && !isUnnamed) || version.etag || this.#isProven())) return;

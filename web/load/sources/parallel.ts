@@ -39,6 +39,10 @@ class ParallelSource implements ByteSource {
     this.#openMore();
   }
 
+  get exactSize(): number {
+    return this.size;
+  }
+
   async read(target: Uint8Array): Promise<number> {
     const current = this.#open[0];
     if (!current) return 0;

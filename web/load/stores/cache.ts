@@ -122,6 +122,7 @@ async function openFromStore(
   return {
     name: source.name,
     size: source.size,
+    exactSize: source.size,
     async read(target) {
       try {
         return await source.read(target);

@@ -4,7 +4,7 @@ import { checksum } from "../integrity/checksum.js";
 import type { FileCheck } from "../integrity/file-check.js";
 import { shortUrl } from "../names.js";
 import { hashedPieceBytes } from "../sizes.js";
-import type { ByteSource, Ranges } from "../sources/source.js";
+import { type ByteSource, exactSizeOf, type Ranges } from "../sources/source.js";
 import { checkId, newFileName, readEntry, writeEntry } from "./entries.js";
 import type { FileStore, FileWriter } from "./file-store.js";
 
@@ -102,6 +102,10 @@ export class CachingSource implements ByteSource {
         return ranges.seek(from, to);
       },
     };
+  }
+
+  get exactSize(): number | undefined {
+    return exactSizeOf(this.#source);
   }
 
   async read(target: Uint8Array): Promise<number> {
