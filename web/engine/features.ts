@@ -6,10 +6,10 @@ import type { Flavour } from "../types.js";
 import { multiplyAdd } from "./multiply-add.js";
 
 /**
- * Whether there is relaxed SIMD and its multiply-add rounds once, as it does on processors with FMA. Processors without FMA (x86 before
- * 2013 and some small ones since) also lack AVX, and without AVX V8 can miscompile the relaxed dot products, depending
- * on register allocation (seen in V8 13.6 with --no-enable-avx). No probe detects that reliably, so processors without
- * FMA do not use the relaxed flavour.
+ * Whether there is relaxed SIMD and its multiply-add rounds once, as it does on processors with FMA. Processors without
+ * FMA (x86 before 2013 and some small ones since) also lack AVX, and without AVX V8 can miscompile the relaxed dot
+ * products, depending on register allocation (seen in V8 13.6 with --no-enable-avx). No probe detects that reliably, so
+ * processors without FMA do not use the relaxed flavour.
  */
 async function fusesMultiplyAdd(compiled: WebAssembly.Module | undefined): Promise<boolean> {
   try {

@@ -104,7 +104,7 @@ describe("all kinds of servers", () => {
     await each(values, async ({ load, ...settings }) => {
       const { ranged } = await arrives(load.faults, { ...settings, named: false }, { connections: load.connections });
       const { ranges, validator, length } = settings;
-      if (load === isWhole && ranges === true && validator && length) assert.equal(ranged, 3);
+      if (load === isWhole && ranges === true && validator && length) assert.ok(ranged > 0);
     });
   });
 
