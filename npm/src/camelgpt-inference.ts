@@ -273,7 +273,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   async classify(text: string, options: ClassifyOptions): Promise<Classification> {
     await this.#model.refuseOverlong(text, signalOf(options));
     const params = classifyParams(text, options, this.#model.limits);
-    for (const label of params.labels) await this.#model.refuseOverlong(label, signalOf(options));
+    await this.#refuseLongest(params.labels, signalOf(options));
     return this.#model.call("classify", params, { signal: options?.signal });
   }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "load_model.h"
 #include "require.h"
 #include "tiny_sidecar.h"
 
@@ -20,17 +21,7 @@ struct LoadedModel {
   std::string dense;  // the answer without the sidecar
 
   LoadedModel() {
-    const std::vector<uint8_t> file = large_head_file();
-    const std::span<uint8_t> staging = session_staging(session);
-    for (size_t at = 0; at < file.size();) {
-      const size_t piece = std::min(staging.size(), file.size() - at);
-      std::memcpy(staging.data(), file.data() + at, piece);
-      at += piece;
-      require(session_feed(session, piece).ok(), "the file loads");
-      if (session_load_state(session) == LoadState::kPlanned) {
-        require(session_allocate(session, kPrunes).ok(), "memory");
-      }
-    }
+    load_model(session, large_head_file(), kPrunes);
     sidecar = make_sidecar(session);
     require(generate({.mode = PruneMode::kOff}, &dense), "the dense model answers");
   }

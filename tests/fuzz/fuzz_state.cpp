@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "load_model.h"
 #include "require.h"
 #include "session/state_checksum.h"
 #include "tiny_lfm2.h"
@@ -24,15 +25,7 @@ struct SavedModel {
 
   // The text is most of the context.
   SavedModel(const std::vector<uint8_t>& file, KvType type, uint32_t context = 48) {
-    const std::span<uint8_t> staging = session_staging(session);
-    for (size_t at = 0; at < file.size();) {
-      const size_t piece = std::min(staging.size(), file.size() - at);
-      std::memcpy(staging.data(), file.data() + at, piece);
-      at += piece;
-      require(session_feed(session, piece).ok(), "the file loads");
-      if (session_load_state(session) != LoadState::kPlanned) continue;
-      require(session_allocate(session, {context, type}).ok(), "memory");
-    }
+    load_model(session, file, {context, type});
     Buffer<int32_t> tokens;
     const char* text =
         "Once upon a time there was a text of some words, which are more than a page of the cache holds. ";
@@ -42,6 +35,7 @@ struct SavedModel {
     generate();
     require(session_begin(session, SaveRequest{}).ok(), "the cache holds a text");
     const uint64_t bytes = session_remaining(session);
+    const std::span<uint8_t> staging = session_staging(session);
     ActivityProgress progress{ActivityState::kMore};
     while (progress.state == ActivityState::kMore) {
       require(session_continue(session, UINT32_MAX, &progress).ok(), "saving");

@@ -1,5 +1,4 @@
 // Makes a sidecar without a calibration, which takes seconds under sanitizers. Its directions are coordinate axes.
-// coordinates.
 #pragma once
 
 #include <vector>

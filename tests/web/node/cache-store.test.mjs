@@ -6,19 +6,18 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
+import { useDownloads } from "../lib/downloads.mjs";
 import { startFaultyServer } from "../lib/faulty-server.mjs";
 import { rejectsWith, repository } from "../lib/model.mjs";
 import { importSource } from "../lib/source.mjs";
@@ -27,37 +26,11 @@ const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf"))
 const sha256 = createHash("sha256").update(file).digest("hex");
 
 describe("the store of downloads", () => {
-  const given = process.env.XDG_CACHE_HOME;
-  let server;
-  let folder;
-  before(async () => {
-    server = await startFaultyServer(file);
-  });
-  beforeEach(() => {
-    if (folder) rmSync(folder, { recursive: true });
-    folder = mkdtempSync(join(tmpdir(), "camelgpt-store-"));
-    process.env.XDG_CACHE_HOME = folder;
-  });
-  after(async () => {
-    await server.close();
-    rmSync(folder, { recursive: true });
-    if (given === undefined) delete process.env.XDG_CACHE_HOME;
-    else process.env.XDG_CACHE_HOME = given;
-  });
-
-  const kept = () => readdirSync(join(folder, "camelgpt/downloads")).sort();
-
-  async function load(url, options) {
-    const common = { worker: false, threads: 1, cache: true, timeout: 2000, retries: 0 };
-    const model = await CamelGPTInference.load(url, { ...common, ...options });
-    const { engine } = await model.info();
-    const text = await model.generateText("The city was", 6);
-    await model.dispose();
-    return { text, notes: engine.notes };
-  }
+  const fixture = useDownloads(file);
+  const { kept, load } = fixture;
 
   test("no load finds what another one downloaded with other headers", async () => {
-    const { url, script } = server.serve([]);
+    const { url, script } = fixture.server.serve([]);
     const all = [
       undefined,
       { a: "1", b: "2" },
@@ -79,9 +52,9 @@ describe("the store of downloads", () => {
       await load(url, { headers: headers && Object.fromEntries(entries.reverse()) });
     }
     assert.equal(script.requests, all.length, "and none again");
-    assert.equal(statSync(join(folder, "camelgpt/downloads/secret")).size, 32);
+    assert.equal(statSync(join(fixture.folder, "camelgpt/downloads/secret")).size, 32);
     // Names of files do not let tokens be guessed: with another secret the same headers have another name.
-    rmSync(join(folder, "camelgpt/downloads/secret"));
+    rmSync(join(fixture.folder, "camelgpt/downloads/secret"));
     await load(url, { headers: all.at(-1) });
     assert.equal(script.requests, all.length + 1);
     await CamelGPTInference.deleteCached();
@@ -89,7 +62,7 @@ describe("the store of downloads", () => {
   });
 
   test("loads with headers that start together use one secret", async () => {
-    const { url, script } = server.serve([]);
+    const { url, script } = fixture.server.serve([]);
     const headers = [1, 2, 3, 4].map((number) => ({ "x-number": `${number}` }));
     await Promise.all(headers.map((each) => load(url, { headers: each })));
     for (const each of headers) await load(url, { headers: each });
@@ -97,13 +70,13 @@ describe("the store of downloads", () => {
   });
 
   test("a copy whose content has another SHA-256 than it had is downloaded again", async () => {
-    const [first, second] = [server.serve([]), server.serve([], { validator: "date" })];
+    const [first, second] = [fixture.server.serve([]), fixture.server.serve([], { validator: "date" })];
     const { text } = await load(first.url, { sha256 });
     const padded = await startFaultyServer(Buffer.concat([file, Buffer.from("other")]));
     await load(padded.serve([]).url);
     await padded.close();
     // The entry names the bytes and checksums of another file, as if someone had written to the folder.
-    const downloads = join(folder, "camelgpt/downloads");
+    const downloads = join(fixture.folder, "camelgpt/downloads");
     const entries = kept()
       .filter((name) => name.endsWith(".json"))
       .map((name) => [join(downloads, name), JSON.parse(readFileSync(join(downloads, name), "utf8"))]);
@@ -134,7 +107,7 @@ describe("the store of downloads", () => {
 
   test("the least recently used downloads are removed above the quota, but none in use", async () => {
     const names = ["a", "b", "c", "d"];
-    const urls = names.map(() => server.serve([]).url);
+    const urls = names.map(() => fixture.server.serve([]).url);
     const [a, b, c, d] = urls;
     const listed = async () =>
       (await CamelGPTInference.listCached())
@@ -165,11 +138,11 @@ describe("the store of downloads", () => {
   });
 
   test("another folder has its own downloads and releases, and its own modes", async () => {
-    const { url, script } = server.serve([]);
-    const cacheFolder = join(folder, "other/folder");
+    const { url, script } = fixture.server.serve([]);
+    const cacheFolder = join(fixture.folder, "other/folder");
     for (const worker of [false, true]) await load(url, { cacheFolder, worker, headers: { a: "b" } });
     assert.equal(script.requests, 1);
-    assert.equal(existsSync(join(folder, "camelgpt")), false);
+    assert.equal(existsSync(join(fixture.folder, "camelgpt")), false);
     assert.deepEqual(await CamelGPTInference.listCached({ cacheFolder }), [{ url, bytes: file.length }]);
     if (process.platform !== "win32") {
       const paths = [

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
+import { useDownloads } from "../lib/downloads.mjs";
 import { startFaultyServer } from "../lib/faulty-server.mjs";
 import { rejectsWith, repository } from "../lib/model.mjs";
 import { splitGguf } from "../lib/split-gguf.mjs";
@@ -18,49 +18,17 @@ const file = readFileSync(join(repository, "models/reglu-tiny/reglu-tiny.gguf"))
 const sha256 = createHash("sha256").update(file).digest("hex");
 
 describe("stored downloads", () => {
-  const given = process.env.XDG_CACHE_HOME;
-  let server;
-  let folder;
-  before(async () => {
-    server = await startFaultyServer(file);
-  });
-  beforeEach(() => {
-    if (folder) rmSync(folder, { recursive: true });
-    folder = mkdtempSync(join(tmpdir(), "camelgpt-cache-"));
-    process.env.XDG_CACHE_HOME = folder;
-  });
-  after(async () => {
-    await server.close();
-    rmSync(folder, { recursive: true });
-    if (given === undefined) delete process.env.XDG_CACHE_HOME;
-    else process.env.XDG_CACHE_HOME = given;
-  });
-
-  const kept = () => readdirSync(join(folder, "camelgpt/downloads")).sort();
+  const fixture = useDownloads(file);
+  const { kept, load } = fixture;
   const keptFile = () =>
     join(
-      folder,
+      fixture.folder,
       "camelgpt/downloads",
       kept().find((name) => name.endsWith(".bin")),
     );
 
-  async function load(url, options) {
-    const model = await CamelGPTInference.load(url, {
-      worker: false,
-      threads: 1,
-      cache: true,
-      timeout: 2000,
-      retries: 0,
-      ...options,
-    });
-    const { engine } = await model.info();
-    const text = await model.generateText("The city was", 6);
-    await model.dispose();
-    return { text, notes: engine.notes };
-  }
-
   test("a second load makes no request, with and without a worker", async () => {
-    const { url, script } = server.serve([]);
+    const { url, script } = fixture.server.serve([]);
     const first = await load(url);
     assert.equal(script.requests, 1);
     assert.deepEqual(await load(url), first);
@@ -82,23 +50,23 @@ describe("stored downloads", () => {
   });
 
   test("an interrupted or aborted download stores nothing", async () => {
-    await rejectsWith("network", load(server.serve([{ kind: "close", at: 2_000_000 }]).url));
+    await rejectsWith("network", load(fixture.server.serve([{ kind: "close", at: 2_000_000 }]).url));
     assert.deepEqual(kept(), []);
     const abort = new AbortController();
-    const { url: stalled, script } = server.serve([{ kind: "stall", at: 3_000_000 }]);
+    const { url: stalled, script } = fixture.server.serve([{ kind: "stall", at: 3_000_000 }]);
     const cut = rejectsWith("aborted", load(stalled, { signal: abort.signal, timeout: 20_000 }));
     while (script.sent === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     // Whether or not the client has read the bytes by then.
     setTimeout(() => abort.abort(), 200);
     await cut;
     assert.deepEqual(kept(), []);
-    const { url } = server.serve([]);
+    const { url } = fixture.server.serve([]);
     await CamelGPTInference.inspect(url, { cache: true });
     assert.deepEqual(kept(), []);
   });
 
   test("a download that resumed after an interruption is stored whole", async () => {
-    const { url, script } = server.serve([{ kind: "close", at: 2_000_000 }]);
+    const { url, script } = fixture.server.serve([{ kind: "close", at: 2_000_000 }]);
     const { text } = await load(url, { retries: 3 });
     assert.equal(script.requests, 2);
     assert.equal((await load(url)).text, text);
@@ -106,7 +74,7 @@ describe("stored downloads", () => {
   });
 
   test("a damaged copy is never used: the file is downloaded again, with a note", async () => {
-    const { url, script } = server.serve([]);
+    const { url, script } = fixture.server.serve([]);
     const { text } = await load(url);
     const damaged = readFileSync(keptFile());
     damaged[2_500_000] ^= 4;
@@ -121,7 +89,7 @@ describe("stored downloads", () => {
     rmSync(keptFile());
     assert.equal((await load(url)).text, text);
     const entry = join(
-      folder,
+      fixture.folder,
       "camelgpt/downloads",
       kept().find((name) => name.endsWith(".json")),
     );
@@ -145,7 +113,7 @@ describe("stored downloads", () => {
   });
 
   test("a copy requested without a SHA-256, or with another one, does not satisfy a request with one", async () => {
-    const { url, script } = server.serve([]);
+    const { url, script } = fixture.server.serve([]);
     const { text } = await load(url);
     assert.equal((await load(url, { sha256 })).text, text);
     assert.equal(script.requests, 2);
@@ -158,7 +126,7 @@ describe("stored downloads", () => {
   });
 
   test("a flipped bit is detected at any position", async () => {
-    const { url } = server.serve([]);
+    const { url } = fixture.server.serve([]);
     await load(url);
     const name = keptFile();
     const entryName = name.replace(/\d+-\w+-(\w+)\.bin$/, "$1.json");
@@ -225,7 +193,7 @@ describe("stored downloads", () => {
       ]);
       Object.assign(files, Object.fromEntries(shards));
       const damage = (name) => {
-        const path = join(folder, "camelgpt/downloads", name);
+        const path = join(fixture.folder, "camelgpt/downloads", name);
         const bytes = readFileSync(path);
         bytes[bytes.length >> 1] ^= 1;
         writeFileSync(path, bytes);
@@ -285,7 +253,7 @@ describe("stored downloads", () => {
   });
 
   test("a damaged copy of a file that has changed meanwhile is replaced by the new one", async () => {
-    const { url } = server.serve([{ kind: "none" }, { kind: "change" }]);
+    const { url } = fixture.server.serve([{ kind: "none" }, { kind: "change" }]);
     const { text } = await load(url);
     const damaged = readFileSync(keptFile());
     damaged[2_500_000] ^= 4;
@@ -305,7 +273,7 @@ describe("stored downloads", () => {
       { ranges: "short", named: false, validator: "date" },
     ];
     const isKept = async (settings, options) => {
-      const { url, script } = server.serve([], settings);
+      const { url, script } = fixture.server.serve([], settings);
       const { text } = await load(url, { connections: settings.ranges ? 4 : 1, ...options });
       const { requests } = script;
       if (!settings.ranges) assert.equal(requests, 1);
@@ -339,7 +307,7 @@ describe("stored downloads", () => {
   });
 
   test("a copy that was requested with headers is found only by requests with the same ones", async () => {
-    const { url, script } = server.serve([]);
+    const { url, script } = fixture.server.serve([]);
     const headers = { Authorization: "Bearer one" };
     await load(url, { headers });
     await load(url, { headers: { authorization: "Bearer one" } });
@@ -355,15 +323,15 @@ describe("stored downloads", () => {
   });
 
   test("other users cannot read the files", { skip: process.platform === "win32" }, async () => {
-    await load(server.serve([]).url);
-    const downloads = join(folder, "camelgpt/downloads");
+    await load(fixture.server.serve([]).url);
+    const downloads = join(fixture.folder, "camelgpt/downloads");
     for (const path of [downloads, ...kept().map((name) => join(downloads, name))])
       assert.equal(statSync(path).mode & 0o077, 0, path);
   });
 
   test("an unwritable store only causes a note", async () => {
-    writeFileSync(join(folder, "camelgpt"), "a file in place of the folder");
-    const { notes, text } = await load(server.serve([]).url);
+    writeFileSync(join(fixture.folder, "camelgpt"), "a file in place of the folder");
+    const { notes, text } = await load(fixture.server.serve([]).url);
     assert.ok(text.length > 0);
     assert.ok(
       notes.some((note) => /Kept downloads cannot be used/.test(note)),
@@ -372,7 +340,7 @@ describe("stored downloads", () => {
   });
 
   test("two concurrent loads store one copy", async () => {
-    const { url } = server.serve([]);
+    const { url } = fixture.server.serve([]);
     const texts = await Promise.all([load(url), load(url), load(url, { worker: true })]);
     assert.equal(new Set(texts.map(({ text }) => text)).size, 1);
     assert.equal((await load(url)).text, texts[0].text);
@@ -380,10 +348,11 @@ describe("stored downloads", () => {
   });
 
   test("files of a killed load are removed a day later", async () => {
-    await load(server.serve([]).url);
+    await load(fixture.server.serve([]).url);
     const [old, young] = [2 * 24 * 3600 * 1000, 1000].map((age) => `${Date.now() - age}-x-${"0".repeat(64)}.bin`);
-    for (const name of [old, young, `${old}.part`]) writeFileSync(join(folder, "camelgpt/downloads", name), "bytes");
-    await load(server.serve([]).url);
+    for (const name of [old, young, `${old}.part`])
+      writeFileSync(join(fixture.folder, "camelgpt/downloads", name), "bytes");
+    await load(fixture.server.serve([]).url);
     assert.deepEqual(
       kept().filter((name) => name.includes("000000")),
       [young],
@@ -392,7 +361,7 @@ describe("stored downloads", () => {
   });
 
   test("the command lists and removes stored downloads", async () => {
-    const { url } = server.serve([]);
+    const { url } = fixture.server.serve([]);
     await load(url);
     const camelgpt = (...args) =>
       spawnSync(process.execPath, [join(repository, "npm/bin/camelgpt.js"), "cache", ...args], { encoding: "utf8" });
