@@ -69,8 +69,9 @@ void head_costs_add(const ModelConfig& config, std::span<const float> dense, std
   const CoarseErrors errors = coarse_errors(differences);
 
   float thresholds[kRowNumbers];  // descending
+  const LogitSample sample(coarse);
   for (uint32_t i = 0; i < kRowNumbers; ++i) {
-    thresholds[i] = select_rows(coarse, config.vocabulary / kRowDivisors[i]).threshold;
+    thresholds[i] = sample.select(config.vocabulary / kRowDivisors[i]).threshold;
   }
   const float highest = dense[kernels().argmax(dense.data(), config.vocabulary)];
   Bucket buckets[kRowNumbers + 1];

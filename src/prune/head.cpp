@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint32_t kSamples = 4096;  // logits that the selection threshold is estimated from
 constexpr float kBucketsPerNat = 16;
-constexpr uint32_t kBuckets = 512;  // cover 32 nats below the highest logit
 constexpr uint32_t kMinRank = 64, kMaxRank = 256;
 constexpr uint64_t kMinParameterRatio = 7;  // the model has at least this many times the numbers of the coarse head
 constexpr uint32_t kQ40Bytes = 18;          // a block of Q4_0
@@ -249,27 +248,29 @@ uint32_t wider_rows(uint32_t rows, uint32_t vocabulary) {
   return 2 * wider < vocabulary ? static_cast<uint32_t>(wider) : 0;
 }
 
-Selection select_rows(std::span<const float> logits, uint32_t wanted) {
-  const size_t step = std::max<size_t>(1, logits.size() / kSamples);
-  float highest = -HUGE_VALF;
-  for (size_t i = 0; i < logits.size(); i += step) highest = logits[i] > highest ? logits[i] : highest;
-  if (!(highest > -HUGE_VALF)) return {HUGE_VALF, 0, 0};
-  uint32_t counts[kBuckets] = {};
-  for (size_t i = 0; i < logits.size(); i += step) {
-    const float distance = (highest - logits[i]) * kBucketsPerNat;
-    if (distance < kBuckets) ++counts[static_cast<uint32_t>(distance)];
+LogitSample::LogitSample(std::span<const float> logits) : step_(std::max<size_t>(1, logits.size() / kSamples)) {
+  for (size_t i = 0; i < logits.size(); i += step_) highest_ = logits[i] > highest_ ? logits[i] : highest_;
+  for (size_t i = 0; i < logits.size(); i += step_) {
+    const float distance = (highest_ - logits[i]) * kBucketsPerNat;
+    if (distance < kBuckets) ++counts_[static_cast<uint32_t>(distance)];
   }
-  const size_t target = std::max<size_t>(1, wanted / step);
+}
+
+Selection LogitSample::select(uint32_t wanted) const {
+  if (!(highest_ > -HUGE_VALF)) return {HUGE_VALF, 0, 0};
+  const size_t target = std::max<size_t>(1, wanted / step_);
   size_t seen = 0;
   uint32_t bucket = 0;
-  while (bucket + 1 < kBuckets && (seen += counts[bucket]) < target) ++bucket;
+  while (bucket + 1 < kBuckets && (seen += counts_[bucket]) < target) ++bucket;
   double mass = 0;  // as if all logits of a bucket were in its middle
   for (uint32_t b = bucket + 1; b < kBuckets; ++b) {
-    if (counts[b] > 0)
-      mass += counts[b] * std::exp(-(static_cast<double>(b) + 0.5) / static_cast<double>(kBucketsPerNat));
+    if (counts_[b] > 0)
+      mass += counts_[b] * std::exp(-(static_cast<double>(b) + 0.5) / static_cast<double>(kBucketsPerNat));
   }
-  return {highest - static_cast<float>(bucket + 1) / kBucketsPerNat, highest, mass * static_cast<double>(step)};
+  return {highest_ - static_cast<float>(bucket + 1) / kBucketsPerNat, highest_, mass * static_cast<double>(step_)};
 }
+
+Selection select_rows(std::span<const float> logits, uint32_t wanted) { return LogitSample(logits).select(wanted); }
 
 namespace {
 
@@ -337,8 +338,9 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
     PrunedStep own;
     own.offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
+    const LogitSample sample(logits);
     for (uint32_t i = 0; i < kWidths; ++i) {
-      if (wanted[i] != 0) own.selections[i] = select_rows(logits, wanted[i]);
+      if (wanted[i] != 0) own.selections[i] = sample.select(wanted[i]);
     }
     own.errors = {head->tail_shift, 0};
     if (limits != nullptr) {

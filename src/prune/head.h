@@ -7,6 +7,7 @@
 // probability mass, and how far the step is from a dense one.
 #pragma once
 
+#include <cmath>
 #include <span>
 
 #include "model/model.h"
@@ -105,6 +106,20 @@ struct Selection {
   double other_mass;  // sum of exp(logit - highest) over the logits below the threshold
 };
 Selection select_rows(std::span<const float> logits, uint32_t wanted);
+
+// The histogram that select_rows() makes, for several numbers of rows of the same logits.
+class LogitSample {
+ public:
+  explicit LogitSample(std::span<const float> logits);
+  Selection select(uint32_t wanted) const;
+
+ private:
+  static constexpr uint32_t kBuckets = 512;  // cover 32 nats below the highest logit
+
+  size_t step_;  // every step-th logit is in the sample
+  float highest_ = -HUGE_VALF;
+  uint32_t counts_[kBuckets] = {};
+};
 
 // Computes the logits for one output of the last forward pass: exact for about `rows` rows, those with the highest
 // coarse logits, and coarse for the rest. With limits, the errors of this step are measured: narrow_rows() are scored
