@@ -2,7 +2,6 @@
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { browserFetch } from "../../../web/load/sources/browser-fetch.js";
 import type { ModelSource } from "../../../web/load/resolve.js";
-import { withTimes } from "../../../web/load/stores/opfs-times.js";
 import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
@@ -22,7 +21,7 @@ const platform: CallerPlatform = {
   fetch: browserFetch,
   openStore: async (warn) => {
     const store = await openStore(warn);
-    return store && withTimes(store);
+    return store && (await import("../../../web/load/stores/opfs-caller.js")).forCaller(store);
   },
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
   // Without Worker (server rendering, edge runtimes) the engine runs on the caller's thread.

@@ -153,6 +153,27 @@ describe("a page in Chromium", () => {
     });
   }
 
+  test("removal waits for a download that is in use, and names one that stays in use", async () => {
+    const page = await openPage();
+    const { url } = server.serve([]);
+    await load(page, url);
+    const clearLocked = (milliseconds) =>
+      page.evaluate(async (time) => {
+        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("camelgpt");
+        const names = await Array.fromAsync(folder.keys());
+        const bytes = await folder.getFileHandle(names.find((name) => name.endsWith(".bin")));
+        const stream = await bytes.createWritable({ keepExistingData: true });
+        const unlocking = new Promise((resolve) => setTimeout(resolve, time)).then(() => stream.abort());
+        const code = await window.clear().catch((error) => error.code);
+        await unlocking;
+        return { code, count: (await Array.fromAsync(folder.keys())).length };
+      }, milliseconds);
+    assert.equal((await clearLocked(3500)).code, "bad-state");
+    await load(page, url);
+    assert.deepEqual(await clearLocked(300), { code: undefined, count: 0 });
+    await page.close();
+  });
+
   test("a damaged copy is downloaded again, even if it cannot be removed", async () => {
     const page = await openPage();
     const { url, script } = server.serve([]);
