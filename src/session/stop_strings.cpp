@@ -2,7 +2,7 @@
 //
 // Each stop string is searched with the algorithm of Knuth, Morris and Pratt. It tracks the longest prefix of the stop
 // string that the text ends with; the longest of all these prefixes is held back. The work is linear in the length of
-// the text.
+// the text, with hidden text too: where a prefix begins only moves forward.
 #include "session/stop_strings.h"
 
 #include <algorithm>
@@ -44,11 +44,13 @@ uint32_t match_byte(const char* stop, const uint16_t* borders, uint32_t matched,
   return stop[matched] == byte ? matched + 1 : 0;
 }
 
-// Returns where the last `length` bytes that stop string `index` sees begin in the first `end` bytes of `held`.
-size_t start_of(const StopStrings& stops, size_t index, uint32_t length, size_t end) {
-  if (stops.sees_hidden[index] != 0) return end - length;
-  while (length > 0) length -= stops.is_hidden[--end] == 0 ? 1 : 0;
-  return end;
+// Moves the begin of a partial match of stop string `index` over `count` bytes that it sees, to the next one.
+void skip(StopStrings* stops, size_t index, uint32_t count) {
+  size_t& begin = stops->begins[index];
+  for (;; ++begin) {
+    const bool sees = stops->is_hidden[begin] == 0 || stops->sees_hidden[index] != 0;
+    if (sees && count-- == 0) return;
+  }
 }
 
 // Matches held byte `at` against all stop strings. Returns where the longest that is complete begins in `held`, or
@@ -60,8 +62,11 @@ size_t match_all(StopStrings* stops, size_t at) {
     uint32_t& matched = stops->matched[i];
     const uint32_t length = stops->ends[i] - start;
     if (stops->is_hidden[at] == 0 || stops->sees_hidden[i] != 0) {
+      if (matched == 0) stops->begins[i] = at;
+      const uint32_t before = matched + 1;
       matched = match_byte(stops->bytes.data() + start, stops->borders.data() + start, matched, stops->held[at]);
-      if (matched == length) first = std::min(first, start_of(*stops, i, length, at + 1));
+      if (matched > 0) skip(stops, i, before - matched);
+      if (matched == length) first = std::min(first, stops->begins[i]);
     }
     start = stops->ends[i];
   }
@@ -92,8 +97,10 @@ Status put(StopStrings* stops, std::string_view text, bool is_hidden, Buffer<cha
 
   size_t kept_from = size;
   for (size_t i = 0; i < stops->matched.size(); ++i) {
-    kept_from = std::min(kept_from, start_of(*stops, i, stops->matched[i], size));
+    if (stops->matched[i] > 0) kept_from = std::min(kept_from, stops->begins[i]);
   }
+  for (size_t& begin : stops->begins) begin -= std::min(begin, kept_from);
+  if (kept_from == 0) return Status();
   CAMELGPT_TRY(show_held(stops, kept_from, out));
   std::copy(stops->held.begin() + kept_from, stops->held.end(), stops->held.begin());
   std::copy(stops->is_hidden.begin() + kept_from, stops->is_hidden.end(), stops->is_hidden.begin());
@@ -110,6 +117,7 @@ void stop_strings_clear(StopStrings* stops) {
   stops->ends.clear();
   stops->sees_hidden.clear();
   stops->matched.clear();
+  stops->begins.clear();
   clear_held(stops);
 }
 
@@ -133,10 +141,10 @@ Status stop_strings_add(StopStrings* stops, std::string_view text, bool sees_hid
   const size_t strings = stops->ends.size() + 1;
   // Allocates everything first, so that a failure leaves the stop strings unchanged.
   if (!stops->bytes.reserve(size) || !stops->borders.reserve(size) || !stops->ends.reserve(strings) ||
-      !stops->sees_hidden.reserve(strings) || !stops->matched.reserve(strings) ||
+      !stops->sees_hidden.reserve(strings) || !stops->matched.reserve(strings) || !stops->begins.reserve(strings) ||
       !stops->bytes.append(text.data(), text.size()) || !stops->borders.resize(size) ||
       !stops->ends.push_back(static_cast<uint32_t>(size)) || !stops->sees_hidden.push_back(sees_hidden ? 1 : 0) ||
-      !stops->matched.push_back(0)) {
+      !stops->matched.push_back(0) || !stops->begins.push_back(0)) {
     return out_of_memory("the stop strings", size * (sizeof(char) + sizeof(uint16_t)));
   }
   uint16_t* borders = stops->borders.data() + start;

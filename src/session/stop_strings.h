@@ -16,6 +16,7 @@ struct StopStrings {
   Buffer<uint8_t> sees_hidden;  // [stop strings] whether hidden text counts
   Buffer<uint32_t> matched;   // [stop strings] length of the longest prefix at the end of `held`; unused if it is empty
   Buffer<char> held;          // text that may be the beginning of a stop string; clear it to start a new text
+  Buffer<size_t> begins;      // [stop strings] where that prefix begins in `held`; unused if its length is 0
   Buffer<uint8_t> is_hidden;  // [held] 1: matched, but never shown
 };
 inline constexpr uint32_t kMaxStopStrings = 64;

@@ -35,7 +35,7 @@ export async function startFaultyServer(file) {
      * `ranges`: whether ranges are supported; or `short`: at most 1 MiB of a range; `whole`: status 206 with the whole
      * file for every request; `multipart`: a body of several parts; a number: the status of a refusal.
      * `validator`: whether there is an ETag; or `date`: a date instead; `weak`: a weak ETag; `changing`: another ETag
-     * for each response; `suffix`: an ETag that depends on the encoding.
+     * for each response; `once`: an ETag in the first response only; `suffix`: an ETag that depends on the encoding.
      * `encoding`: `identity`, `gzip`, `br`, or `stored`: gzip that makes the file longer. Requests for ranges get the
      * uncompressed file.
      * `length: false`: no Content-Length and no total. `named: false`: no Content-Range, as if CORS hid it.
@@ -91,6 +91,8 @@ function validators({ validator, requests }, kind, encoding) {
       return { etag: 'W/"this"' };
     case "changing":
       return { etag: `"${requests}"` };
+    case "once":
+      return requests === 1 ? { etag: '"this"' } : {};
     case "suffix":
       return { etag: encoding ? `W/"this-${encoding}"` : '"this"' };
   }

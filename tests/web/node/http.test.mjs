@@ -76,6 +76,8 @@ describe("all kinds of servers", () => {
     // Without one, they are not mixed: the first connection delivers the whole file.
     await arrives([], changing, { connections: 4 });
     await rejectsWith("network", arrives([cut], changing));
+    await arrives([cut], { validator: "once" });
+    await rejectsWith("network", arrives([cut, { kind: "swap" }, { kind: "swap" }], { validator: "once" }));
     await rejectsWith("integrity", arrives([cut, { kind: "swap" }], { validator: false }, { sha256 }));
   });
 

@@ -50,8 +50,8 @@ class Download implements ByteSource {
   #end: number | undefined;
   /** The version of the first answer. */
   #version: Version | undefined;
-  /** Whether the server does not tell which range it sends. Then all answers are compared. */
-  #hidesRanges = false;
+  /** Whether all answers are compared, since the server does not tell the range or the version of one. */
+  #comparesAll = false;
   /** The bytes before the next one, to compare them with those of another connection. */
   #tail: Uint8Array = new Uint8Array(0);
   /** Whether to request the whole file, since the server refuses ranges. */
@@ -174,7 +174,7 @@ class Download implements ByteSource {
   }
 
   #keepTail(bytes: Uint8Array): void {
-    if (this.#options.verified && !this.#hidesRanges) return;
+    if (this.#options.verified && !this.#comparesAll) return;
     const before = this.#tail.subarray(Math.max(0, this.#tail.length + bytes.length - maxOverlap));
     const added = bytes.subarray(-maxOverlap);
     this.#tail = new Uint8Array(before.length + added.length);
@@ -195,7 +195,7 @@ class Download implements ByteSource {
   async #connect(): Promise<ByteSource> {
     const url = this.#url;
     while (!this.#body) {
-      const from = this.#received - (this.#isProven() && !this.#hidesRanges ? 0 : this.#tail.length);
+      const from = this.#received - (this.#isProven() && !this.#comparesAll ? 0 : this.#tail.length);
       const isRange = !this.#isPlain && (this.#options.ranges || from > 0 || this.#end !== undefined);
       const range = `bytes=${from}-${this.#end === undefined ? "" : this.#end - 1}`;
       const response = await this.#request(isRange ? range : undefined);
@@ -226,6 +226,11 @@ class Download implements ByteSource {
         throw this.#changed(problem);
       }
       if (isFirst) await this.#identify(answer);
+      else if (answer.from === this.#received && this.#tail.length > 0 && !this.#isSame(answer.version)) {
+        await cancelBody(response);
+        this.#comparesAll = true; // requests the bytes before too
+        continue;
+      }
       this.#ignoresRange = from - answer.from > maxOverlap;
       const body = streamSource(response.body, this.name, answer.total, (error) => error);
       await this.#align(body, answer);
@@ -239,16 +244,14 @@ class Download implements ByteSource {
 
   /** Whether the server refuses a range because the file ends before it. The first answer may have been too long. */
   #isPastEnd({ status, headers }: Response): boolean {
-    const range = headers.get("content-range");
-    const isHidden = range === null && this.size === undefined && this.#hidesRanges;
-    return status === 416 && this.#received > 0 && (isHidden || range === `bytes */${this.#received}`);
+    return status === 416 && this.#received > 0 && headers.get("content-range") === `bytes */${this.#received}`;
   }
 
   /** Takes the version and the size of the file from the first answer. */
   async #identify({ isPart, isUnnamed, to, total, version }: Answer): Promise<void> {
     [this.#version, this.size, this.ranges] = [version, total, undefined];
     this.exactSize = isPart ? undefined : total;
-    this.#hidesRanges = isUnnamed;
+    this.#comparesAll = isUnnamed;
     // Later answers must be comparable with this one.
     if (!isPart || !((total !== undefined && !isUnnamed) || version.etag || this.#isProven())) return;
     // Pages may not see the size of a file of another origin. A range after its end is refused, or empty.
@@ -262,9 +265,14 @@ class Download implements ByteSource {
     }
   }
 
+  /** Undefined if the answers do not tell. */
+  #isSame(version: Version): boolean | undefined {
+    return this.#options.verified || isSameVersion(this.#version as Version, version);
+  }
+
   /** Returns how an answer contradicts the first one. */
   #compare({ isPart, total, version }: Answer): string | undefined {
-    const isSame = this.#options.verified || isSameVersion(this.#version as Version, version);
+    const isSame = this.#isSame(version);
     if (isSame === false) return "another version of the file";
     if (this.size !== undefined && total !== undefined && total !== this.size) {
       // The first answer may have announced more bytes than there are.
