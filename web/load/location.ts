@@ -53,6 +53,11 @@ export interface FilePlatform {
      * because access to it is denied.
      */
     kindOf(path: string): Promise<"file" | "folder" | "other" | "denied" | undefined>;
+    /**
+     * Returns the path of the only model in a folder, the first file of a split one; undefined if `path` is no such
+     * folder, has a manifest, or is outside of `folders`. Errors: `bad-option` if there are several models.
+     */
+    modelIn(path: string, folders?: readonly string[]): Promise<string | undefined>;
     /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
     isInside(path: string, folders: readonly string[]): Promise<boolean>;
     /**

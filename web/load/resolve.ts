@@ -62,9 +62,10 @@ async function resolveUnchecked(
   switch (kindOf(source)) {
     case "String":
     case "URL": {
-      const names = shardNames(String(source), isAddress(String(source), platform));
-      if (names) return resolveFiles(names, options, platform);
-      break;
+      const name = String(source);
+      const model = (await platform.files?.modelIn(name, options.http.allow?.folders)) ?? name;
+      const names = shardNames(model, isAddress(model, platform));
+      return names ? resolveFiles(names, options, platform) : resolveName(model, options, platform);
     }
     case "Array": {
       const files = source as readonly FileSource[];

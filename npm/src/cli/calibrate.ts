@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
-import { defaultModel, modelFlags, modelPath, withModel } from "./model.js";
+import { defaultModel, modelOptions, modelPath, withModel } from "./model.js";
 import { printJson, printLine, showProgressLine, showsProgress } from "./output.js";
 
 export const calibrate: Command = {
@@ -12,6 +12,7 @@ export const calibrate: Command = {
   flags: {
     file: {
       takes: "text",
+      short: "f",
       value: "F",
       help: "UTF-8 text like future prompts and answers; - reads standard input (default: a built-in text).",
     },
@@ -22,11 +23,12 @@ export const calibrate: Command = {
     },
     out: {
       takes: "text",
+      short: "o",
       value: "F",
       help: "Where the sidecar goes (default: beside the model, with the ending .epdp).",
     },
-    ...modelFlags,
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const model = flags.text("model") ?? flags.positionals[0] ?? (await defaultModel());

@@ -5,7 +5,7 @@ import { type GenerationOptions, generationOptionsRules, generationOptionsWords 
 import type { CamelGPTInference, GenerateOptions, TextStream } from "../entry/node.js";
 import { type Command, type Flag, type Flags, UsageError } from "./command.js";
 import { readBytes, textArgument } from "./input.js";
-import { modelFlags, withModel } from "./model.js";
+import { modelOptions, withModel } from "./model.js";
 import { printAnswer, printJson, printNote } from "./output.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
@@ -24,7 +24,7 @@ export const generate: Command = {
   summary: "continue a text, or answer with --chat",
   usage: '[--model M] [--prompt] "text" | - [options]',
   flags: {
-    prompt: { takes: "text", value: "P", help: "The text; - reads standard input." },
+    prompt: { takes: "text", short: "p", value: "P", help: "The text; - reads standard input." },
     chat: { takes: "nothing", help: "The text is a question: apply the model's chat template." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     "load-state": {
@@ -35,8 +35,8 @@ export const generate: Command = {
     "save-state": { takes: "text", value: "F", help: "Save the evaluated prompt and answer to a file." },
     ...flagsOf(generationOptionsRules, generationOptionsWords),
     ...ownFlags,
-    ...modelFlags,
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
