@@ -22,6 +22,7 @@ import type {
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import { checkMessages, contentLength } from "./chat/check-messages.js";
 import { renderPrompt } from "./chat/render-prompt.js";
+import { ChatSession, type ChatSessionOptions, newState } from "./chat/session.js";
 import { isSignal } from "./check-options.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {
@@ -194,6 +195,28 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       await this.#model.refuseOverlong(prompt.text, signal);
       return this.#generate({ ...params, prompt }, emit, signal);
     }, signalOf(options));
+  }
+
+  /**
+   * Creates a chat session, which keeps the messages and their tokens from turn to turn. Nothing is loaded or evaluated
+   * before the first message; the options that are no options of a session are defaults for those of its answers.
+   * Errors, thrown: `bad-option`, `bad-input` for a history that is not messages.
+   */
+  createChat(options?: ChatSessionOptions): ChatSession {
+    return new ChatSession(newState(this.#model, options));
+  }
+
+  /**
+   * Restores a session from the bytes of `chat.save()`: it continues with the same tokens as the one that was saved.
+   * The options are those of `createChat` without `system` and `history`.
+   * Errors: `bad-input` for a session of another model, `bad-format`, `truncated`, `unsupported-version`, `bad-option`,
+   * `aborted`.
+   */
+  async restoreChat(
+    saved: Uint8Array,
+    options?: Omit<ChatSessionOptions, "system" | "history"> & { signal?: AbortSignal },
+  ): Promise<ChatSession> {
+    return new ChatSession(await (await import("./chat/saved-chat.js")).restoreChat(this.#model, saved, options));
   }
 
   /**
