@@ -5,7 +5,7 @@ import { isRecord, wrongKind } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import { checkMessages } from "./check-messages.js";
 import { type ChatSessionOptions, type ChatState, type Entry, newState } from "./session.js";
-import { inTurn } from "./turns.js";
+import { inTurn } from "./in-turn.js";
 
 const magic = "CGCH";
 const version = 1;
@@ -95,7 +95,7 @@ export async function restoreChat(
     // A copy, since only whole buffers can be posted without sharing the rest.
     await model.call("restore", { state: cache.slice() }, { signal });
   }
-  return { ...state, entries: saved.entries, tokens: saved.tokens };
+  return { ...state, entries: saved.entries, areChecked: true, tokens: saved.tokens };
 }
 
 function read(bytes: Uint8Array): { saved: SavedChat; cache: Uint8Array } {

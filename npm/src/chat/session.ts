@@ -1,14 +1,11 @@
 // A conversation with one model. This file is in the main bundle; what answers is in turns.ts, loaded with the first
 // turn.
-import { CamelGPTError } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { TextStream } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
 import { isSignal } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, checkSessionOptions } from "../options.js";
-import { checkMessages } from "./check-messages.js";
-import { plainMessages } from "./plain-messages.js";
 
 /** Options of one answer of a session; they override those of the session. */
 export type AnswerOptions = Omit<ChatOptions, "chatTemplate">;
@@ -72,8 +69,10 @@ export interface Entry {
 /** The state of a session, on which the functions of turns.ts work. */
 export interface ChatState {
   readonly model: ModelConnection;
-  readonly options: ChatSessionOptions;
+  readonly options: Omit<ChatSessionOptions, "system" | "history">;
   entries: readonly Entry[];
+  /** Whether the messages given at the beginning are known to be messages, and copied. */
+  areChecked: boolean;
   /** The conversation as it was evaluated, with the last answer. */
   tokens: readonly number[];
   /** Texts between answers, and their tokens. */
@@ -85,32 +84,32 @@ export interface ChatState {
   last: Promise<unknown>;
 }
 
+const noTokens: ChatTurn = {
+  prefilledTokens: 0,
+  reusedTokens: 0,
+  generatedTokens: 0,
+  droppedMessages: 0,
+  shiftedTokens: 0,
+};
+
+/** The messages are checked by the first call on the session, whose code knows how. Errors: `bad-option`. */
 export function newState(model: ModelConnection, options: ChatSessionOptions | undefined): ChatState {
-  const checked = checkSessionOptions(options);
-  const { system, history = [] } = checked;
-  const messages: ChatMessage[] = [...history];
-  if (system !== undefined) {
-    if (history[0]?.role === "system") {
-      throw new CamelGPTError("bad-option", "The options `system` and `history` both have a system text.", {
-        hint: "Leave one of them out.",
-      });
-    }
-    messages.unshift({ role: "system", content: system });
-  }
-  if (messages.length > 0) checkMessages(messages, model.limits);
-  const stats = { turns: 0, prefilledTokens: 0, reusedTokens: 0, generatedTokens: 0, droppedMessages: 0 };
+  const { system, history = [], ...checked } = checkSessionOptions(options);
+  const messages = system === undefined ? history : [{ role: "system", content: system }, ...history];
   return {
     model,
     options: checked,
-    entries: plainMessages(messages).map((message) => ({ message })),
+    entries: messages.map((message) => ({ message: { ...message } })),
+    areChecked: false,
     tokens: [],
     texts: new Map(),
-    stats: { ...stats, shiftedTokens: 0 },
+    stats: { turns: 0, ...noTokens },
     last: Promise.resolve(),
   };
 }
 
-const turns = () => import("./turns.js");
+/** The code of the turns, which is loaded by the first one. */
+export const turns = () => import("./turns.js");
 
 /**
  * A conversation, made by `model.createChat`. It keeps the messages and their tokens, so that each turn evaluates only
@@ -137,7 +136,7 @@ export class ChatSession {
 
   /** A copy of the messages, oldest first, without those that were dropped. An aborted answer has `aborted: true`. */
   get messages(): ChatMessage[] {
-    return plainMessages(this.#state.entries.map(({ message }) => message));
+    return this.#state.entries.map(({ message }) => ({ ...message }));
   }
 
   /** The tokens of the conversation after the last answer; 0 before the first. */
@@ -183,9 +182,7 @@ export class ChatSession {
 
   /** Returns an independent session that continues from here; a turn in progress is not part of it. */
   clone(): ChatSession {
-    const { stats, last: _, ...state } = this.#state;
-    const zeros = Object.fromEntries(Object.keys(stats).map((name) => [name, 0])) as unknown as ChatStats;
-    return new ChatSession({ ...state, stats: zeros, last: Promise.resolve() });
+    return new ChatSession({ ...this.#state, stats: { turns: 0, ...noTokens }, last: Promise.resolve() });
   }
 
   /**
@@ -195,7 +192,7 @@ export class ChatSession {
    * Errors: `out-of-memory`, `aborted`, `unsupported-task`.
    */
   async save(options?: { signal?: AbortSignal }): Promise<Uint8Array> {
-    return (await import("./saved-chat.js")).saveChat(this.#state, options?.signal);
+    return (await turns()).saveChat(this.#state, options?.signal);
   }
 
   #answer(options: AnswerOptions | undefined, run: (context: AnswerContext) => Promise<ChatResult>) {

@@ -3,11 +3,14 @@ import { CamelGPTError, orAborted } from "../../../web/errors.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { generateParams, splitChatOptions } from "../options.js";
-import { checkMessages, contentLength } from "./check-messages.js";
+import { checkMessages } from "./check-messages.js";
+import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
 import { answerEntry } from "./kept-tokens.js";
 import { plainMessages } from "./plain-messages.js";
 import type { AnswerContext, ChatResult, ChatState, ChatTurn, Entry } from "./session.js";
+
+export { restoreChat, saveChat } from "./saved-chat.js";
 
 export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {
   const entry = userEntry(state, message);
@@ -48,13 +51,6 @@ export function edit(
   });
 }
 
-/** Runs the calls on one session one after the other. */
-export function inTurn<T>(state: ChatState, work: () => Promise<T>): Promise<T> {
-  const result = state.last.then(work);
-  state.last = result.catch(() => {});
-  return result;
-}
-
 function userEntry({ model }: ChatState, message: string | ChatMessage): Entry {
   const messages = [typeof message === "string" ? { role: "user", content: message } : message];
   checkMessages(messages, model.limits);
@@ -64,10 +60,9 @@ function userEntry({ model }: ChatState, message: string | ChatMessage): Entry {
 async function answer(state: ChatState, entries: readonly Entry[], context: AnswerContext): Promise<ChatResult> {
   const { model, options } = state;
   const { emit, signal } = context;
-  const { system: _, history: _history, overflow = "drop-oldest", onDrop, ...defaults } = options;
+  const { overflow = "drop-oldest", onDrop, ...defaults } = options;
   const { template, rest } = splitChatOptions({ ...defaults, ...context.options });
   const params: GenerateParams = generateParams("", rest, model.limits);
-  await model.refuseOverlongChat(contentLength([entries.at(-1)?.message]), signal);
   const { info } = await orAborted(model.loaded(), signal);
   const fitted = await fitChat(state, entries, { template, overflow, maxTokens: params.sampling.maxTokens }, signal);
 
