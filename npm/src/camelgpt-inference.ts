@@ -20,7 +20,8 @@ import type {
   Score,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
-import { ChatSession, type ChatSessionOptions, newState, turns } from "./chat/session.js";
+import { ChatSession, turns } from "./chat/session.js";
+import { type ChatSessionOptions, newState } from "./chat/session-state.js";
 import { isSignal } from "./check-options.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {

@@ -1,10 +1,11 @@
 // A conversation → the tokens of a prompt that fits into the context: the oldest turns are dropped if it is full.
 import { CamelGPTError } from "../../../web/errors.js";
-import { contentText } from "../../../web/text/messages.js";
+import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
+import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type TokenizedChat, tokenizeChat } from "./kept-tokens.js";
 import { renderPrompt } from "./render-prompt.js";
-import type { ChatState, Entry } from "./session.js";
+import type { ChatState, Entry } from "./session-state.js";
 
 export interface Fitted extends Omit<TokenizedChat, "answered"> {
   entries: readonly Entry[];
@@ -23,7 +24,7 @@ export interface FitOptions {
 
 /** The default of the option `maxTokens`. */
 const defaultMaxTokens = 256;
-/** What a message adds to a prompt besides its text, about. */
+/** Characters that a template adds to a message, about. */
 const charactersOfTurn = 30;
 
 /** Errors: `context-overflow`, and those of rendering and tokenizing. */
@@ -33,40 +34,42 @@ export async function fitChat(
   options: FitOptions,
   signal: AbortSignal,
 ): Promise<Fitted> {
-  const { model } = state;
+  const { model, canShift } = state;
+  const { maxTextBytes } = await model.loaded();
   const { contextLength } = model;
   const limit = contextLength - 1; // the engine needs room for a token
-  const answer = Math.min(options.maxTokens ?? defaultMaxTokens, Math.floor(contextLength / 2));
+  const answer = Math.min(options.maxTokens ?? defaultMaxTokens, contextLength >> 1);
+  // Where dropping costs an evaluation of the rest, it is done rarely.
+  const target = canShift === false ? contextLength >> 1 : contextLength - answer;
   const drops = options.overflow === "drop-oldest";
   let rest = entries;
   let fullTokens = 0;
   for (;;) {
-    const chat = await tokenize(state, rest, options.template, signal);
-    const { length } = chat.tokens;
+    const prompt = await render(model, rest, options.template, signal);
+    const isHuge = prompt.text.length > maxTextBytes; // it cannot fit, so it is not tokenized
+    const chat = isHuge ? undefined : await tokenizeChat(model, prompt, rest, state.texts, signal);
+    const length = chat?.tokens.length ?? Math.ceil((contextLength * prompt.text.length) / maxTextBytes);
     fullTokens ||= length;
     const isFull = length + answer > contextLength;
-    // Where dropping costs an evaluation of the rest, it is done rarely.
-    const target = state.canShift === false ? contextLength >> 1 : contextLength - answer;
     const fewer = isFull && drops ? withoutOldest(rest, (length - target) / length) : undefined;
     if (fewer) {
       rest = fewer;
       continue;
     }
-    if (length > limit) throw tooLong(length, limit, model, drops);
+    if (!chat || length > limit) throw tooLong(length, limit, model, drops);
     const dropped = entries.filter((entry) => !rest.includes(entry));
     return { ...chat, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens: 0 };
   }
 }
 
-async function tokenize(
-  { model, texts }: ChatState,
+function render(
+  model: ModelConnection,
   entries: readonly Entry[],
   template: string | undefined,
   signal: AbortSignal,
-): Promise<TokenizedChat> {
-  const messages = entries.map(({ message: { aborted: _, ...message } }) => message as Entry["message"]);
-  const prompt = await renderPrompt(model, messages, template, signal);
-  return tokenizeChat(model, prompt, entries, texts, signal);
+): Promise<RenderedPrompt> {
+  const messages = entries.map(({ message: { aborted: _, ...message } }) => message as ChatMessage);
+  return renderPrompt(model, messages, template, signal);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { CamelGPTError } from "../../../web/errors.js";
 import { checkMessages } from "./check-messages.js";
 import { plainMessages } from "./plain-messages.js";
-import type { ChatState } from "./session.js";
+import type { ChatState } from "./session-state.js";
 
 /** Errors: `bad-input` for a history that is not messages, `bad-option` for two system texts. */
 export function inTurn<T>(state: ChatState, work: () => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import { contentText } from "../../../web/text/messages.js";
 import type { ModelConnection } from "../model-connection.js";
-import type { Entry } from "./session.js";
+import type { Entry } from "./session-state.js";
 
 /** Tokens at the end of an answer that can have no text: the end token, and those of a stop string. */
 const maxHidden = 16;

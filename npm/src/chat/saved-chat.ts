@@ -4,7 +4,7 @@ import type { ModelInfo } from "../../../web/types.js";
 import { isRecord, wrongKind } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import { checkMessages } from "./check-messages.js";
-import { type ChatSessionOptions, type ChatState, type Entry, newState } from "./session.js";
+import { type ChatSessionOptions, type ChatState, type Entry, newState } from "./session-state.js";
 import { inTurn } from "./in-turn.js";
 
 const magic = "CGCH";
@@ -58,7 +58,7 @@ function holds(cache: Uint8Array, tokens: readonly number[]): boolean {
   return tokens.every((token, i) => view.getInt32(stateHeadBytes + 4 * i, true) === token);
 }
 
-/** What a model is, for the error that names both. The fingerprint in the state of the cache is stricter. */
+/** Identifies a model in the error that names two. The fingerprint in the state of the cache is stricter. */
 function identityOf({ architecture, name, parameters, layers, hidden, vocabulary }: ModelInfo): string {
   return `${name || "unnamed"} (${architecture}, ${parameters} parameters, ${[layers, hidden, vocabulary].join("/")})`;
 }

@@ -8,7 +8,7 @@ import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
 import { answerEntry } from "./kept-tokens.js";
 import { plainMessages } from "./plain-messages.js";
-import type { AnswerContext, ChatResult, ChatState, ChatTurn, Entry } from "./session.js";
+import type { AnswerContext, ChatResult, ChatState, ChatTurn, Entry } from "./session-state.js";
 
 export { restoreChat, saveChat } from "./saved-chat.js";
 
@@ -67,7 +67,7 @@ async function answer(state: ChatState, entries: readonly Entry[], context: Answ
   const fitted = await fitChat(state, entries, { template, overflow, maxTokens: params.sampling.maxTokens }, signal);
 
   let isBegun = false;
-  /** Drops what did not fit. Before the model has begun, an error or an abort leaves the session as it was. */
+  /** Drops what did not fit. Before the model has begun, an error or an abort leaves the session unchanged. */
   const begin = () => {
     if (isBegun) return;
     isBegun = true;
