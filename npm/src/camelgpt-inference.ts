@@ -5,7 +5,7 @@
 import { throwIfAborted } from "../../web/errors.js";
 import { absoluteUrl } from "../../web/load/place.js";
 import type { ModelSource } from "../../web/load/resolve.js";
-import { type CachedFile, deleteCached, listCached } from "../../web/load/stores/entries.js";
+import type { CachedFile } from "../../web/load/stores/entries.js";
 import type { GenerateParams } from "../../web/tasks/params.js";
 import type { ChatMessage } from "../../web/text/messages.js";
 import { textOf, TextStream } from "../../web/text/text-stream.js";
@@ -20,38 +20,36 @@ import type {
   Score,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
-import { checkMessages, contentLength } from "./chat/check-messages.js";
-import { renderPrompt } from "./chat/render-prompt.js";
+import { ChatSession, turns } from "./chat/session.js";
+import { type ChatSessionOptions, newState } from "./chat/session-state.js";
 import { isSignal } from "./check-options.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {
-  type CalibrateOptions,
-  calibrateOptions,
   type ChatOptions,
-  type ClassifyOptions,
-  classifyParams,
   checkLoadOptions,
-  type DetokenizeOptions,
-  detokenizeParams,
-  type EmbedOptions,
-  embedParams,
-  type FillMaskOptions,
-  fillParams,
   type GenerateOptions,
   generateParams,
   type LoadOptions,
-  type ScoreOptions,
-  scoreParams,
   splitChatOptions,
-  stateBytes,
-  type TokenizeOptions,
-  tokenizeParams,
 } from "./options.js";
+import type {
+  CalibrateOptions,
+  ClassifyOptions,
+  DetokenizeOptions,
+  EmbedOptions,
+  FillMaskOptions,
+  ScoreOptions,
+  TokenizeOptions,
+} from "./options/tasks.js";
 import { verifyRelease, type Verification } from "./release.js";
 import { type EpdpReport, epdpReport } from "./report.js";
 
 /** The store of `listCached` and `deleteCached`: see the load option. */
 export type CacheOptions = Pick<LoadOptions, "cacheFolder">;
+
+// Parts that a first generation does not need are loaded by their first use, which keeps the entry small.
+const tasks = () => import("./options/tasks.js");
+const storeEntries = () => import("../../web/load/stores/entries.js");
 
 /** The class of an entry, as static methods need it. */
 type ClassOf<T> = new (source: ModelSource, options?: LoadOptions) => T;
@@ -119,13 +117,15 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   /** Lists the stored downloads, see the option `cache`: the URL of each, without query, and its size. */
   static async listCached({ cacheFolder }: CacheOptions = {}): Promise<CachedFile[]> {
     const store = await this.platform.openStore?.(undefined, cacheFolder);
-    return store ? listCached(store) : [];
+    return store ? (await storeEntries()).listCached(store) : [];
   }
 
   /** Removes the stored download of a URL, or without an argument all downloads. */
   static async deleteCached(url?: string | URL, { cacheFolder }: CacheOptions = {}): Promise<void> {
     const store = await this.platform.openStore?.(undefined, cacheFolder);
-    if (store) await deleteCached(store, url === undefined ? undefined : absoluteUrl(String(url), this.platform));
+    if (!store) return;
+    const { deleteCached } = await storeEntries();
+    await deleteCached(store, url === undefined ? undefined : absoluteUrl(String(url), this.platform));
   }
 
   /**
@@ -184,16 +184,37 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
     return new TextStream(async (emit, signal) => {
-      const { limits } = this.#model;
-      await this.#model.refuseOverlongChat(contentLength(messages), signal);
-      checkMessages(messages, limits);
+      const { checkConversation, renderPrompt } = await import("./chat/render-prompt.js");
+      await checkConversation(this.#model, messages, signal);
       const { template, rest } = splitChatOptions(options);
-      const params = generateParams("", rest, limits);
+      const params = generateParams("", rest, this.#model.limits);
       throwIfAborted(signal);
       const prompt = await renderPrompt(this.#model, messages, template, signal);
       await this.#model.refuseOverlong(prompt.text, signal);
       return this.#generate({ ...params, prompt }, emit, signal);
     }, signalOf(options));
+  }
+
+  /**
+   * Creates a chat session, which keeps the messages and their tokens from turn to turn. Nothing is loaded or evaluated
+   * before the first message; the options that are no options of a session are defaults for those of its answers.
+   * Errors, thrown: `bad-option`. A history that is not messages is the error `bad-input` of the first answer.
+   */
+  createChat(options?: ChatSessionOptions): ChatSession {
+    return new ChatSession(newState(this.#model, options));
+  }
+
+  /**
+   * Restores a session from the bytes of `chat.save()`: it continues with the same tokens as the one that was saved.
+   * The options are those of `createChat` without `system` and `history`.
+   * Errors: `bad-input` for a session of another model, `bad-format`, `truncated`, `unsupported-version`, `bad-option`,
+   * `aborted`.
+   */
+  async restoreChat(
+    saved: Uint8Array,
+    options?: Omit<ChatSessionOptions, "system" | "history"> & { signal?: AbortSignal },
+  ): Promise<ChatSession> {
+    return new ChatSession(await (await turns()).restoreChat(this.#model, saved, options));
   }
 
   /**
@@ -214,12 +235,12 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * `context-overflow`, `unsupported-task`, `aborted`. After an error the cache is unchanged or empty.
    */
   async loadState(state: Uint8Array | ArrayBuffer, options?: { signal?: AbortSignal }): Promise<LoadedState> {
-    return this.#model.call("restore", { state: stateBytes(state) }, { signal: options?.signal });
+    return this.#model.call("restore", { state: (await tasks()).stateBytes(state) }, { signal: options?.signal });
   }
 
   /** Returns the token ids of a text. Errors: `bad-input`, `bad-option`, `aborted`. */
   async tokenize(text: string, options?: TokenizeOptions): Promise<number[]> {
-    const params = tokenizeParams(text, options, this.#model.limits);
+    const params = (await tasks()).tokenizeParams(text, options, this.#model.limits);
     return this.#model.call("tokenize", params, { signal: options?.signal });
   }
 
@@ -228,12 +249,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * `aborted`.
    */
   async detokenize(tokens: readonly number[], options?: DetokenizeOptions): Promise<string> {
-    return this.#model.call("detokenize", detokenizeParams(tokens, options), { signal: options?.signal });
+    return this.#model.call("detokenize", (await tasks()).detokenizeParams(tokens, options), {
+      signal: options?.signal,
+    });
   }
 
   /** Returns the piece (the written form) of each token. Errors: `bad-input`, `aborted`. */
   async pieces(tokens: readonly number[], options?: { signal?: AbortSignal }): Promise<string[]> {
-    const { tokens: checked } = detokenizeParams(tokens, undefined);
+    const { tokens: checked } = (await tasks()).detokenizeParams(tokens, undefined);
     return this.#model.call("pieces", { tokens: checked }, { signal: options?.signal });
   }
 
@@ -251,7 +274,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * @param text Text, or token ids.
    */
   async score(text: string | readonly number[], options?: ScoreOptions): Promise<Score> {
-    const params = scoreParams(text, options, this.#model.limits);
+    const params = (await tasks()).scoreParams(text, options, this.#model.limits);
     return this.#model.call("score", params, { signal: options?.signal });
   }
 
@@ -263,7 +286,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   async fillMask(text: string, options?: FillMaskOptions): Promise<FilledMasks> {
     await this.#model.refuseOverlong(text, signalOf(options));
-    return this.#model.call("fill", fillParams(text, options), { signal: options?.signal });
+    return this.#model.call("fill", (await tasks()).fillParams(text, options), { signal: options?.signal });
   }
 
   /**
@@ -272,7 +295,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   async classify(text: string, options: ClassifyOptions): Promise<Classification> {
     await this.#model.refuseOverlong(text, signalOf(options));
-    const params = classifyParams(text, options, this.#model.limits);
+    const params = (await tasks()).classifyParams(text, options, this.#model.limits);
     await this.#refuseLongest(params.labels, signalOf(options));
     return this.#model.call("classify", params, { signal: options?.signal });
   }
@@ -293,7 +316,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     const isSingle = typeof text === "string" || typeof text[0] === "number";
     const texts = (isSingle ? [text] : text) as readonly (string | readonly number[])[];
     if (!options?.truncate) await this.#refuseLongest(texts, signalOf(options));
-    const params = embedParams(texts, options, this.#model.limits);
+    const params = (await tasks()).embedParams(texts, options, this.#model.limits);
     if (params.truncate) params.texts = await this.#beginnings(params.texts, signalOf(options));
     const vectors = await this.#model.call("embed", params, { signal: options?.signal });
     return isSingle ? (vectors[0] as Float32Array) : vectors;
@@ -319,7 +342,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * too short or the model has nothing to prune, `bad-option`, `aborted`.
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
-    const { text, ffn, signal, onProgress } = calibrateOptions(options, this.#model.limits);
+    const { text, ffn, signal, onProgress } = (await tasks()).calibrateOptions(options, this.#model.limits);
     const params = { text: text || (await defaultCalibrationText()), ffn };
     return this.#model.call("calibrate", params, { signal, onEvent: onProgress });
   }

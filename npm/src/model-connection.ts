@@ -49,6 +49,7 @@ export class ModelConnection {
   /** Whether a load has succeeded: only then a dead backend is replaced. */
   #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
+  #contextLength = 0;
   /** Calls that have not ended. */
   #calls = 0;
 
@@ -73,6 +74,7 @@ export class ModelConnection {
       this.#loading = this.open("load").then(async (model) => {
         await this.#unlessSlow(this.#kept.tidy());
         this.#isReady = true;
+        this.#contextLength = model.info.memoryPlan.contextLength;
         return this.#addNotes(model);
       });
       this.#loading.catch(() => {}); // every call that waits for it gets the error
@@ -96,6 +98,11 @@ export class ModelConnection {
     } finally {
       this.#calls--;
     }
+  }
+
+  /** The tokens that fit into the context; 0 until the model is loaded. */
+  get contextLength(): number {
+    return this.#contextLength;
   }
 
   get limits(): Limits | undefined {

@@ -2,4 +2,4 @@
 export * from "./options/generate.js";
 export * from "./options/limits.js";
 export * from "./options/load.js";
-export * from "./options/tasks.js";
+export type * from "./options/tasks.js";

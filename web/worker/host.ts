@@ -71,7 +71,7 @@ export class Host {
     inspect: (params, context) => inspect(params, context, this.#platform),
 
     tokenize: async ({ text, addSpecial, parseSpecial }, { signal }) =>
-      tokenizeText(this.#loaded().engine, signal, text, addSpecial, parseSpecial),
+      tokenizeText(this.#loaded().engine, signal, text, addSpecial, parseSpecial, typeof text !== "string"),
 
     detokenize: async ({ tokens, keepControl }) => this.#loaded().engine.detokenize(tokens, keepControl),
 

@@ -5,10 +5,17 @@ import type { ChatMessage } from "../../../web/text/messages.js";
 import type { TemplateInput } from "../../../web/text/rendering.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
 import type { ModelConnection } from "../model-connection.js";
+import { checkMessages, contentLength } from "./check-messages.js";
 import { plainMessages } from "./plain-messages.js";
 
 /** Longer templates are refused; one unit more is enough for the error. */
 const maxPostedLength = (256 << 10) + 1;
+
+/** Errors: `bad-input` and `context-overflow` for messages that no template has to see, and those of the load. */
+export async function checkConversation(model: ModelConnection, messages: unknown, signal: AbortSignal): Promise<void> {
+  await model.refuseOverlongChat(contentLength(messages), signal);
+  checkMessages(messages, model.limits);
+}
 
 /**
  * Renders the messages on the thread that runs the model, so that a template from elsewhere cannot block this one.

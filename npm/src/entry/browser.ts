@@ -6,7 +6,6 @@ import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
 import { packagedWeights, spawnWorker } from "./browser-spawn.js";
-import { openStore } from "./browser-store.js";
 
 export * from "../exports.js";
 
@@ -19,10 +18,7 @@ const platform: CallerPlatform = {
   },
   baseUrl: () => (typeof document === "undefined" ? globalThis.location?.href : document.baseURI),
   fetch: browserFetch,
-  openStore: async (warn) => {
-    const store = await openStore(warn);
-    return store && (await import("../../../web/load/stores/opfs-caller.js")).forCaller(store);
-  },
+  openStore: async (warn) => (await import("./browser-page-store.js")).openPageStore(warn),
   inlineBackend: async () => (await import("./browser-inline.js")).start(),
   // Without Worker (server rendering, edge runtimes) the engine runs on the caller's thread.
   ...(typeof Worker === "function" && { spawnWorker }),
