@@ -21,13 +21,14 @@ function sections({ records }, { commands, topics }) {
     const flags = new Map(options.map(({ option, flag, short }) => [option, short ? `${short}, ${flag}` : flag]));
     return (name) => flags.get(name);
   };
-  const modelOptions = topics.find(({ name }) => name === "model-options");
+  const topicOf = (topic) => topics.find(({ name }) => name === topic);
+  const modelOptions = topicOf("model-options");
   return {
     "docs/options.md": {
       generation: [
         ...wrap(helpOf("SamplerOptions"), 110),
         "",
-        table(generation, flagsOf(commands.find(({ name }) => name === "generate"))),
+        table(generation, flagsOf(topicOf("generation-options"))),
       ].join("\n"),
       pruning: table(fieldsOf("PruneOptions")),
       memory: table(fieldsOf("MemoryOptions"), flagsOf(modelOptions)),

@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 
 import { type Command, parse, nameNearest, UsageError } from "./cli/command.js";
 import { commands } from "./cli/commands.js";
-import { namingFlags, withUnits } from "./cli/error-words.js";
-import { helpOf, optionFlags, overview } from "./cli/help.js";
+import { errorLine, errorOf } from "./cli/error-words.js";
+import { helpOf, overview } from "./cli/help.js";
 import { printJson, printNote, printText } from "./cli/output.js";
-import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
+import type { CamelGPTError } from "../../web/errors.js";
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 
@@ -43,11 +43,7 @@ function commandOf(name: string | undefined): Command | undefined {
 
 function report(error: CamelGPTError, asJson: boolean): number {
   if (asJson) printJson({ error });
-  const details = [error.expected && `expected ${error.expected}`, error.found && `found ${error.found}`].filter(
-    Boolean,
-  );
-  const line = [error.message, details.length > 0 && `(${details.join(", ")})`, error.hint].filter(Boolean).join(" ");
-  printNote(`camelgpt: ${withUnits(line.replace(/\s+/g, " "))}`);
+  printNote(`camelgpt: ${errorLine(error)}`);
   if (error.code === "aborted") return exitCodes.interrupted;
   return error.code === "bad-option" ? exitCodes.usage : exitCodes.atFault;
 }
@@ -62,9 +58,5 @@ const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  const command = commandOf(args[0]);
-  const known = asCamelGPTError(error);
-  // The errors of the command line itself name flags already.
-  const named = command && !(known instanceof UsageError) ? namingFlags(known, optionFlags(command)) : known;
-  process.exitCode = report(named, args.includes("--json"));
+  process.exitCode = report(errorOf(error, commandOf(args[0])), args.includes("--json"));
 }

@@ -24,6 +24,8 @@ export interface FlagGroup {
   name: string;
   title: string;
   flags: Record<string, Flag>;
+  /** Whether the help of the command explains the flags too. Otherwise it only names them. */
+  isExplained?: boolean;
 }
 
 export interface Command {

@@ -1,6 +1,7 @@
 // The table of commands.
 import { cache } from "./cache.js";
 import { calibrate } from "./calibrate.js";
+import { chat } from "./chat.js";
 import { classify } from "./classify.js";
 import { completionCommand } from "./completion.js";
 import { embed } from "./embed.js";
@@ -14,6 +15,7 @@ import { tokenize } from "./tokenize.js";
 import { verify } from "./verify.js";
 
 export const commands: Commands = {
+  chat,
   generate,
   score,
   tokenize,

@@ -1,5 +1,20 @@
 // Errors of the API → errors of the command line: they name flags instead of options.
-import { CamelGPTError } from "../../../web/errors.js";
+import { asCamelGPTError, CamelGPTError } from "../../../web/errors.js";
+import { type Command, UsageError } from "./command.js";
+import { optionFlags } from "./help.js";
+
+/** Returns the error of a command. The errors of the command line itself name flags already. */
+export function errorOf(error: unknown, command: Command | undefined): CamelGPTError {
+  const known = asCamelGPTError(error);
+  return command && !(known instanceof UsageError) ? namingFlags(known, optionFlags(command)) : known;
+}
+
+/** An error in one line. */
+export function errorLine({ message, expected, found, hint }: CamelGPTError): string {
+  const details = [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean);
+  const line = [message, details.length > 0 && `(${details.join(", ")})`, hint].filter(Boolean).join(" ");
+  return withUnits(line.replace(/\s+/g, " "));
+}
 
 const listed = "`?\\w+`?(?:(?:, | and | or )`?\\w+`?)*";
 const listOfOptions = new RegExp(`\\b(?:load )?option(s?) (${listed})`, "g");

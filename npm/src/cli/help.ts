@@ -60,6 +60,10 @@ export function helpOf(name: string, command: Command): string {
   const parts = [`camelgpt ${name}: ${summary}`, `Usage: camelgpt ${name} ${usage}`.trimEnd()];
   parts.push(linesOf({ ...flags, ...flagsOfAll }));
   for (const group of groups) {
+    if (group.isExplained) {
+      parts.push(`${group.title}:\n${linesOf(group.flags)}`);
+      continue;
+    }
     const names = Object.entries(group.flags).filter(([flag]) => !Object.hasOwn(flags, flag));
     const list = wrapped(names.map(([flag, rule]) => leftOf(flag, rule).trim()).join(" · "), 2);
     parts.push(`${group.title} (camelgpt help ${group.name}):\n  ${list}`);

@@ -37,7 +37,7 @@ export const hasPseudoTerminal =
 export const key = { ctrlC: "\x03", ctrlD: "\x04", enter: "\r", tab: "\t", up: "\x1b[A" };
 
 export class PseudoTerminal {
-  /** Everything that was printed. */
+  /** Everything that was printed. Lines end with a line feed. */
   output = "";
   /** Resolves to the exit code of the program. */
   ended;
@@ -53,7 +53,7 @@ export class PseudoTerminal {
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream.setEncoding("utf8").on("data", (data) => {
-        this.output += data;
+        this.output = (this.output + data).replace(/\r+\n/g, "\n");
         this.#changed();
       });
     this.#child.stdin.on("error", () => {}); // it may have ended
@@ -70,7 +70,7 @@ export class PseudoTerminal {
   }
 
   /** Waits until the pattern has been printed after the last match, and returns the match. */
-  async waitFor(pattern, milliseconds = 60_000) {
+  async waitFor(pattern, milliseconds = 30_000) {
     const end = Date.now() + milliseconds;
     for (;;) {
       const found = pattern.exec(this.output.slice(this.#position));

@@ -65,18 +65,22 @@ describe("help", () => {
     assert.match(generate, /camelgpt help model-options/);
     assert.doesNotMatch(generate, /Base URL of named releases/);
     assert.match(topic, /Base URL of named releases/);
-    assert.match(topic, /^Options of the model, for camelgpt generate, /);
+    assert.match(topic, /^Options of the model, for camelgpt chat, generate, /);
   });
 
   test("as JSON has every flag, with its short form and its option of the API", async () => {
     const { commands, topics } = JSON.parse(await output("help", "--json"));
     const generate = commands.find(({ name }) => name === "generate");
+    const [generation, model] = ["generation-options", "model-options"].map((topic) =>
+      topics.find(({ name }) => name === topic),
+    );
     const flagOf = (option, { options }) => options.find((each) => each.option === option);
-    assert.equal(flagOf("maxTokens", generate).flag, "--max-tokens");
-    assert.equal(flagOf("maxTokens", generate).short, "-n");
-    assert.deepEqual(generate.topics, ["model-options"]);
-    assert.equal(flagOf("contextLength", topics[0]).flag, "--context");
-    assert.equal(flagOf("contextLength", topics[0]).short, "-c");
+    assert.equal(flagOf("maxTokens", generation).flag, "--max-tokens");
+    assert.equal(flagOf("maxTokens", generation).short, "-n");
+    assert.equal(flagOf("prompt", generate).short, "-p");
+    assert.deepEqual(generate.topics, ["generation-options", "model-options"]);
+    assert.equal(flagOf("contextLength", model).flag, "--context");
+    assert.equal(flagOf("contextLength", model).short, "-c");
   });
 
   test("has lines of at most 100 columns, and no option of the API", async () => {
@@ -137,7 +141,7 @@ describe("errors", () => {
   });
 
   test("translate only names of options", async () => {
-    const { namingFlags, withUnits } = await importSource("npm/src/cli/error-words.ts");
+    const { namingFlags, withUnits } = await importSource("npm/src/cli/error-words.ts", "node");
     const flags = new Map([
       ["contextLength", "--context"],
       ["model", "--model"],
@@ -249,7 +253,7 @@ describe("completion", () => {
   test("in zsh", { skip: !(has("zsh") && hasPseudoTerminal) && "no zsh" }, async () => {
     const terminal = new PseudoTerminal("zsh", ["-f"], { env: { PS1: "% " }, cwd: bin });
     terminal.type(`autoload -Uz compinit; compinit -D -u; source ${join(bin, "zsh")}; echo rea''dy\r`);
-    await terminal.waitFor(/ready\r?\n/);
+    await terminal.waitFor(/ready\n/);
     terminal.type(`camelgpt classi${key.tab}`);
     await terminal.waitFor(/classify/);
     terminal.type(`--tempe${key.tab}`);
