@@ -267,11 +267,11 @@ struct PredictRequest {
 };
 Status session_begin(Session* session, const PredictRequest& request);
 
-// Removes the tokens [from, to) from the cached text that shares the longest prefix with `text`, and keeps those of the
-// text that follow, as far as they are cached: in place, with their keys rotated to their new positions. They were
-// computed while the removed tokens were visible, so that what follows may differ from an answer to the shorter text.
-// Does nothing if no sequence holds more than `to` tokens of the text. Ends the activity. kUnsupportedTask if the model
-// has other than rotary positions, or convolutions; kBadInput for an unknown token id or a range beyond the text.
+// Removes the tokens [from, to) from the cached text that shares the longest prefix with `text`. The cached tokens
+// after them stay, with their keys rotated to their new positions. They were computed while the removed tokens were
+// visible, so that an answer may differ from one to the shorter text. Does nothing if no sequence holds more than `to`
+// tokens of the text. Ends the activity. kUnsupportedTask if the model has other than rotary positions, or
+// convolutions; kBadInput for an unknown token id or a range beyond the text.
 Status session_remove_tokens(Session* session, std::span<const int32_t> text, uint32_t from, uint32_t to);
 
 // Replaces every mask of a text in `options.steps` steps; session_filled() has the result. Masked models only.

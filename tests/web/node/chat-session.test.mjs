@@ -21,7 +21,8 @@ const question = (i) => questions[i % questions.length];
 
 /** Begins and ends every message with a control token. */
 const chatTemplate =
-  "{% for m in messages %}[{{ m.role }}|{{ m.content }}]{% endfor %}{% if add_generation_prompt %}[assistant|{% endif %}";
+  "{% for m in messages %}[{{ m.role }}|{{ m.content }}]{% endfor %}" +
+  "{% if add_generation_prompt %}[assistant|{% endif %}";
 const brackets = [
   ["[", tokenType.control],
   ["]", tokenType.control],
@@ -236,7 +237,7 @@ describe("a session", () => {
     assert.equal(finishReason, "abort");
     assert.deepEqual(chat.messages.at(-1), { role: "assistant", content: text, aborted: true });
     const used = chat.contextUsed;
-    const { turn, usage } = await chat.send("Go on.", { maxTokens: 4 });
+    const { turn, usage } = await chat.send("Continue.", { maxTokens: 4 });
     assert.ok(turn.prefilledTokens <= usage.promptTokens - used + 1);
 
     const before = chat.messages;
@@ -246,7 +247,7 @@ describe("a session", () => {
     assert.deepEqual(chat.messages, before);
   });
 
-  test("refuses wrong options at once, and wrong messages with the first answer", async () => {
+  test("refuses wrong options when it is created, and wrong messages with the first answer", async () => {
     assert.throws(() => model.createChat({ sytem: "a" }), { code: "bad-option", hint: "Did you mean system?" });
     for (const options of [{ system: 1 }, { history: "a" }, { overflow: "shift" }, { temperature: -1 }]) {
       assert.throws(() => model.createChat(options), { code: "bad-option" });
