@@ -179,11 +179,13 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /**
    * Answers a conversation. The chat template in the model's file converts the messages to the form that the model was
-   * trained on. Returns the answer in the same way as `stream`.
+   * trained on. Returns the answer in the same way as `stream`. With `contextShift` the oldest turns of a conversation
+   * that does not fit into the context are left out, and an answer continues past its end.
    * Errors: those of `stream`, `no-chat-template`, `bad-template`, `unsupported-task`.
    */
   chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
-    return new TextStream(async (emit, signal) => {
+    return new TextStream<GenerationResult>(async (emit, signal) => {
+      if (options?.contextShift) return (await turns()).answerLong(this.#model, messages, { options, emit, signal });
       const { checkConversation, renderPrompt } = await import("./chat/render-prompt.js");
       await checkConversation(this.#model, messages, signal);
       const { template, rest } = splitChatOptions(options);

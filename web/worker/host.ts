@@ -98,6 +98,8 @@ export class Host {
       return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), background });
     },
 
+    remove: async ({ tokens, from, to }) => this.#loaded().engine.removeTokens(tokens, from, to),
+
     save: async (_params, { signal }) => saveState(this.#loaded().engine, signal),
 
     restore: async ({ state }, { signal }) => loadState(this.#loaded().engine, state, signal),

@@ -20,6 +20,8 @@ export interface FitOptions {
   template: string | undefined;
   overflow: "drop-oldest" | "error";
   maxTokens: number | undefined;
+  /** Whether turns are dropped so that the answer fits too; otherwise only if the prompt does not fit. */
+  fitsAnswer: boolean;
 }
 
 /** The default of the option `maxTokens`. */
@@ -50,7 +52,7 @@ export async function fitChat(
     const chat = isHuge ? undefined : await tokenizeChat(model, prompt, rest, state.texts, signal);
     const length = chat?.tokens.length ?? Math.ceil((contextLength * prompt.text.length) / maxTextBytes);
     fullTokens ||= length;
-    const isFull = length + answer > contextLength;
+    const isFull = length + (options.fitsAnswer ? answer : 1) > contextLength;
     const fewer = isFull && drops ? withoutOldest(rest, (length - target) / length) : undefined;
     if (fewer) {
       rest = fewer;
@@ -58,7 +60,37 @@ export async function fitChat(
     }
     if (!chat || length > limit) throw tooLong(length, limit, model, drops);
     const dropped = entries.filter((entry) => !rest.includes(entry));
-    return { ...chat, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens: 0 };
+    const shiftedTokens = dropped.length > 0 && canShift !== false ? await shift(state, chat, signal) : 0;
+    if (dropped.length > 0 && canShift === undefined && state.canShift === false)
+      return fitChat(state, entries, options, signal);
+    return { ...chat, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens };
+  }
+}
+
+/**
+ * Removes the tokens of dropped turns from the cache, where the later ones move. Returns their number; 0 if the
+ * conversation does not continue the one in the cache, or the model cannot move tokens.
+ */
+async function shift(state: ChatState, { tokens, answered }: TokenizedChat, signal: AbortSignal): Promise<number> {
+  const { model, tokens: old } = state;
+  const count = old.length - answered;
+  const isMoved = (from: number) => {
+    for (let i = from; i < answered; i++) if (tokens[i] !== old[i + count]) return false;
+    return true;
+  };
+  let from = 0;
+  while (from < answered && tokens[from] === old[from]) from++;
+  if (count <= 0 || !isMoved(from)) return 0;
+  try {
+    // One token more than is cached: the engine always evaluates the last one of a text.
+    const text = [...old, tokens[answered] ?? 0];
+    await model.call("remove", { tokens: text, from, to: from + count }, { signal });
+    state.canShift = true;
+    return count;
+  } catch (error) {
+    if (!(error instanceof CamelGPTError) || error.code !== "unsupported-task") throw error;
+    state.canShift = false;
+    return 0;
   }
 }
 

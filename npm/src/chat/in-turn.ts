@@ -1,16 +1,24 @@
 // Runs the calls on one session one after the other, and checks what it was created with.
-import { CamelGPTError } from "../../../web/errors.js";
+import { CamelGPTError, orAborted } from "../../../web/errors.js";
 import { checkMessages } from "./check-messages.js";
+import { keepAnswer } from "./kept-tokens.js";
 import { plainMessages } from "./plain-messages.js";
 import type { ChatState } from "./session-state.js";
 
-/** Errors: `bad-input` for a history that is not messages, `bad-option` for two system texts. */
-export function inTurn<T>(state: ChatState, work: () => Promise<T>): Promise<T> {
-  const result = state.last.then(() => {
+/**
+ * Runs `work` once the earlier calls on the session have ended. An abort ends the wait.
+ * Errors: `aborted`, `bad-input` for a history that is not messages, `bad-option` for two system texts.
+ */
+export function inTurn<T>(state: ChatState, signal: AbortSignal | undefined, work: () => T | Promise<T>): Promise<T> {
+  const before = state.last;
+  const run = async () => {
+    await orAborted(before, signal);
     checkHistory(state);
+    await keepAnswer(state);
     return work();
-  });
-  state.last = result.catch(() => {});
+  };
+  const result = run();
+  state.last = Promise.allSettled([before, result]);
   return result;
 }
 

@@ -2,7 +2,7 @@
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import { contentText } from "../../../web/text/messages.js";
 import type { ModelConnection } from "../model-connection.js";
-import type { Entry } from "./session-state.js";
+import type { ChatState, Entry } from "./session-state.js";
 
 /** Tokens at the end of an answer that can have no text: the end token, and those of a stop string. */
 const maxHidden = 16;
@@ -91,17 +91,21 @@ function sliceOf(text: string, literal: RenderedPrompt["literal"], start: number
   };
 }
 
-/** The entry of an answer: its tokens are kept as far as they spell exactly its text. */
-export async function answerEntry(
-  model: ModelConnection,
-  text: string,
-  tokens: readonly number[],
-  isAborted: boolean,
-): Promise<Entry> {
-  const message = { role: "assistant", content: text, ...(isAborted && { aborted: true }) };
-  const kept = await spelling(model, tokens, text);
+/**
+ * Keeps the tokens of the last answer as far as they spell its text. This is done in the next turn, so that an answer
+ * does not wait for other calls on the model when it ends.
+ */
+export async function keepAnswer(state: ChatState): Promise<void> {
+  const { model, entries, tokens } = state;
+  const last = entries.at(-1);
+  if (!last?.sampled) return;
+  const { message, sampled } = last;
+  const text = contentText(message);
+  const kept = await spelling(model, sampled, text);
   const end = text.trimEnd();
-  return { message, tokens: kept, trimmed: kept && end !== text ? await spelling(model, kept, end) : undefined };
+  const trimmed = kept && end !== text ? await spelling(model, kept, end) : undefined;
+  state.entries = [...entries.slice(0, -1), { message, tokens: kept, trimmed }];
+  if (kept) state.tokens = tokens.slice(0, tokens.length - sampled.length + kept.length);
 }
 
 /** The longest beginning of `tokens` that spells `text`; undefined if none does. */

@@ -1,5 +1,5 @@
 // A chat session ↔ bytes: its messages and tokens, and the state of the cache. docs/formats.md describes them.
-import { CamelGPTError, throwIfAborted } from "../../../web/errors.js";
+import { CamelGPTError } from "../../../web/errors.js";
 import type { ModelInfo } from "../../../web/types.js";
 import { isRecord, wrongKind } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
@@ -20,8 +20,7 @@ interface SavedChat {
 }
 
 export function saveChat(state: ChatState, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  return inTurn(state, async () => {
-    throwIfAborted(signal);
+  return inTurn(state, signal, async () => {
     const { info } = await state.model.loaded();
     const { entries, tokens } = state;
     const saved: SavedChat = { model: identityOf(info), entries, tokens };

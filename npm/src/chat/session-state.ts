@@ -55,10 +55,12 @@ export interface ChatStats extends ChatTurn {
   turns: number;
 }
 
-/** A message, and the tokens of an answer as they were sampled. */
+/** A message, and the tokens of an answer as they were sampled, without an end token. */
 export interface Entry {
   readonly message: ChatMessage;
   readonly tokens?: readonly number[] | undefined;
+  /** All tokens of the last answer, until the next turn keeps those that spell its text. */
+  readonly sampled?: readonly number[] | undefined;
   /** The tokens without white space at the end, which some templates drop. */
   readonly trimmed?: readonly number[] | undefined;
 }

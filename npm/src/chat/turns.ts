@@ -6,19 +6,26 @@ import { generateParams, splitChatOptions } from "../options.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
-import { answerEntry } from "./kept-tokens.js";
+import type { ModelConnection } from "../model-connection.js";
 import { plainMessages } from "./plain-messages.js";
-import type { AnswerContext, ChatResult, ChatState, ChatTurn, Entry } from "./session-state.js";
+import {
+  type AnswerContext,
+  type ChatResult,
+  type ChatState,
+  type ChatTurn,
+  type Entry,
+  newState,
+} from "./session-state.js";
 
 export { restoreChat, saveChat } from "./saved-chat.js";
 
 export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {
   const entry = userEntry(state, message);
-  return inTurn(state, () => answer(state, [...state.entries, entry], context));
+  return inTurn(state, context.signal, () => answer(state, [...state.entries, entry], context));
 }
 
 export function regenerate(state: ChatState, context: AnswerContext): Promise<ChatResult> {
-  return inTurn(state, () => {
+  return inTurn(state, context.signal, () => {
     const { entries } = state;
     const isAnswered = entries.at(-1)?.message.role === "assistant";
     const asked = isAnswered ? entries.slice(0, -1) : entries;
@@ -39,7 +46,7 @@ export function edit(
   context: AnswerContext,
 ): Promise<ChatResult> {
   const entry = userEntry(state, message);
-  return inTurn(state, () => {
+  return inTurn(state, context.signal, () => {
     const role = state.entries[index]?.message.role;
     if (role !== "user") {
       throw new CamelGPTError("bad-input", "Only a message of the user can be edited.", {
@@ -57,14 +64,31 @@ function userEntry({ model }: ChatState, message: string | ChatMessage): Entry {
   return { message: plainMessages(messages)[0] as ChatMessage };
 }
 
-async function answer(state: ChatState, entries: readonly Entry[], context: AnswerContext): Promise<ChatResult> {
+/** Answers a conversation of any length, of which the oldest turns are left out if it does not fit. */
+export function answerLong(
+  model: ModelConnection,
+  messages: readonly ChatMessage[],
+  context: AnswerContext,
+): Promise<ChatResult> {
+  checkMessages(messages, model.limits);
+  const state = newState(model, { history: messages });
+  return inTurn(state, context.signal, () => answer(state, state.entries, context, false));
+}
+
+async function answer(
+  state: ChatState,
+  entries: readonly Entry[],
+  context: AnswerContext,
+  fitsAnswer = true,
+): Promise<ChatResult> {
   const { model, options } = state;
   const { emit, signal } = context;
   const { overflow = "drop-oldest", onDrop, ...defaults } = options;
   const { template, rest } = splitChatOptions({ ...defaults, ...context.options });
   const params: GenerateParams = generateParams("", rest, model.limits);
   const { info } = await orAborted(model.loaded(), signal);
-  const fitted = await fitChat(state, entries, { template, overflow, maxTokens: params.sampling.maxTokens }, signal);
+  const { maxTokens } = params.sampling;
+  const fitted = await fitChat(state, entries, { template, overflow, maxTokens, fitsAnswer }, signal);
 
   let isBegun = false;
   /** Drops what did not fit. Before the model has begun, an error or an abort leaves the session unchanged. */
@@ -96,9 +120,9 @@ async function answer(state: ChatState, entries: readonly Entry[], context: Answ
   const isAborted = finishReason === "abort";
   if (!isAborted || text !== "") {
     // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused.
-    const entry = await answerEntry(model, text, bytes === undefined ? tokens : [], isAborted);
-    state.entries = [...fitted.entries, entry];
-    state.tokens = bytes === undefined ? [...fitted.tokens, ...(entry.tokens ?? tokens)] : fitted.tokens;
+    const message = { role: "assistant", content: text, ...(isAborted && { aborted: true }) };
+    state.entries = [...fitted.entries, { message, ...(bytes === undefined && { sampled: tokens }) }];
+    state.tokens = [...fitted.tokens, ...tokens];
   }
   return { ...result, engine: info.engine, turn };
 }
