@@ -8,8 +8,12 @@ import { embed } from "./cli/embed.js";
 import { fillMask } from "./cli/fill-mask.js";
 import { generate } from "./cli/generate.js";
 import { inspect } from "./cli/inspect.js";
+import { list } from "./cli/list.js";
+import { pull } from "./cli/pull.js";
 import { release } from "./cli/release.js";
+import { remove } from "./cli/rm.js";
 import { score } from "./cli/score.js";
+import { show } from "./cli/show.js";
 import { tokenize } from "./cli/tokenize.js";
 import { verify } from "./cli/verify.js";
 import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
@@ -17,6 +21,10 @@ import { printJson, printNote, printText } from "./cli/output.js";
 import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
 
 const commands: Record<string, Command> = {
+  pull,
+  list,
+  show,
+  rm: remove,
   generate,
   score,
   tokenize,

@@ -1,6 +1,7 @@
 // camelgpt inspect: the header of a model, read without its weights.
 import { CamelGPTInference, type Inspection, type MemoryPlan } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
+import { keptOptions } from "./get-model.js";
 import { loadOptions, sourceFlags } from "./model.js";
 import { printJson, printLine } from "./output.js";
 
@@ -8,14 +9,21 @@ export const inspect: Command = {
   summary: "the metadata and tensors of a model file, and the memory it takes",
   usage: "M [options]",
   flags: {
-    model: { takes: "text", value: "M", help: "Path, URL, owner/repo/file.gguf or release; also the first argument." },
+    model: {
+      takes: "text",
+      value: "M",
+      help: "Name, path, URL, owner/repo or owner/repo/file.gguf; also the first argument.",
+    },
     ...sourceFlags,
   },
 
   async run(flags, signal) {
     const source = flags.text("model") ?? flags.positionals[0];
     if (source === undefined) throw new UsageError("The model is missing.", "camelgpt inspect path/to/model.gguf");
-    const inspection = await CamelGPTInference.inspect(source, loadOptions(flags, signal));
+    const inspection = await CamelGPTInference.inspect(source, {
+      ...loadOptions(flags, signal),
+      ...(await keptOptions(source, flags, signal)),
+    });
     if (flags.json) printJson(inspection);
     else describeModel(inspection).forEach(printLine);
   },

@@ -1,6 +1,6 @@
 // The file system of Node: models at a path, and the user's cache folder.
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,10 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
     } catch {
       return undefined;
     }
+  },
+
+  async names(folder) {
+    return isAllowed({ name: "read", path: folder }) ? readdir(folder).catch(() => []) : [];
   },
 
   open: openFile,
