@@ -31,6 +31,8 @@ export async function startHub(repositories) {
   };
 
   const server = createServer((request, response) => {
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-expose-headers", "link, etag, content-range");
     hub.requests.push({ method: request.method, path: request.url, headers: request.headers });
     if (hub.intercept?.(request, response)) return;
     const { pathname, searchParams } = new URL(request.url, hub.url);

@@ -107,8 +107,9 @@ function nameOf(url: string, hub: string): string {
   const [, repository, revision = "main", file = ""] =
     /^\/(?:.*\/)?([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/(.+)$/.exec(decoded(new URL(url).pathname)) ?? [];
   if (repository === undefined) return url;
-  const isOf = (entry: (typeof catalogue)[number]) => entry.repository === repository && entry.file === file;
-  const entry = revision === "main" ? catalogue.find(isOf) : undefined;
+  const entry = catalogue.find(
+    (each) => each.repository === repository && each.file === file && (each.revision ?? "main") === revision,
+  );
   return entry?.name ?? `${repository}${revision === "main" ? "" : `@${revision}`}/${file}`;
 }
 

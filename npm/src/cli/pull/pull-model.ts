@@ -1,5 +1,5 @@
 // The name or URL of a model → its files in the store, downloaded and verified.
-import { asCamelGPTError, type CamelGPTError } from "../../../../web/errors.js";
+import { asCamelGPTError, CamelGPTError } from "../../../../web/errors.js";
 import { type CatalogueEntry, catalogueEntry } from "../../../../web/load/catalogue/catalogue.js";
 import {
   findKeptModel,
@@ -9,7 +9,7 @@ import {
   type ModelFile,
 } from "../../../../web/load/catalogue/find-model.js";
 import type { FilePlatform, ResolveOptions } from "../../../../web/load/location.js";
-import { originOf } from "../../../../web/load/names.js";
+import { fileName, originOf } from "../../../../web/load/names.js";
 import { isUrl } from "../../../../web/load/place.js";
 import { shardNames } from "../../../../web/load/sources/shard-names.js";
 import { followingFetch } from "../../../../web/load/sources/redirects.js";
@@ -171,10 +171,16 @@ async function urlFiles(url: string, resolve: ResolveOptions, platform: FilePlat
   return Promise.all(urls.map(async (each) => ({ url: each, isKept: await isKept({ url: each }, resolve, platform) })));
 }
 
-/** The caller's hash is compared first of all: with the hash of the hub, if there is one, before the download. */
+/** Adds the caller's hash, which only a model in one file can have. Errors: `integrity` if the hub tells another. */
 function withHash(files: readonly ModelFile[], sha256: string | undefined): ModelFile[] {
   const [file] = files;
   if (sha256 === undefined || files.length !== 1 || !file) return [...files];
+  if (file.sha256 !== undefined && file.sha256 !== sha256) {
+    throw new CamelGPTError("integrity", `${fileName(file.url, true)} is not the file that was asked for.`, {
+      expected: `SHA-256 ${sha256}`,
+      found: `${file.sha256}, according to the hub`,
+    });
+  }
   return [{ ...file, sha256, isKept: file.isKept && file.sha256 === sha256 }];
 }
 
