@@ -165,7 +165,8 @@ export class ModelConnection {
       await this.#unlessSlow(this.#kept.release());
       if (this.#isDisposed) throw disposedError();
       if (signal?.aborted) throw abortedError(signal);
-      throw asCamelGPTError(error);
+      const { offline, allow } = this.#options;
+      throw offline ? (await import("./offline.js")).explained(error, this.#source, allow) : asCamelGPTError(error);
     } finally {
       signal?.removeEventListener("abort", forward);
       this.#abortLoad = undefined;
@@ -178,14 +179,17 @@ export class ModelConnection {
     const { openStore } = this.#platform;
     checkSource(this.#source);
     const options = await withHeaderKey(this.#source, resolveOptions(this.#options), openStore);
-    for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
-    const resolved = await resolveSource(this.#source, options, this.#platform);
+    const offline = this.#options.offline ? await import("./offline.js") : undefined;
+    const platform = offline ? offline.withoutNetwork(this.#platform) : this.#platform;
+    for (const each of [this.#source, named]) requireAccess(each, this.#options, platform);
+    const resolved = await resolveSource(this.#source, options, platform);
+    await offline?.requireKept(resolved, options, platform);
     const { location, open, release, notes = [], sidecar: found } = resolved;
     this.#kept.use(location);
-    if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
+    if (location.kind === "url") requireAccess(location.url, this.#options, platform);
     this.#release = release;
-    if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
-    const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, this.#platform);
+    const sidecarPlatform = found && "isPackaged" in found ? this.#platform : platform;
+    const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, sidecarPlatform);
     const sidecarNote = sidecar?.path && `The sidecar ${sidecar.path} was found next to the model.`;
     this.#notes = [...notes, ...(sidecarNote ? [sidecarNote] : [])];
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
@@ -194,7 +198,7 @@ export class ModelConnection {
       memory: memoryOptions(this.#options),
       epdp: this.#epdp,
       eager: eager && !this.#platform.endsDownloadsWithCall,
-      toEnd: sha256 !== undefined,
+      toEnd: sha256 !== undefined || resolved.toEnd === true,
       sidecar,
       calibrationText: this.#epdp === "off" || sidecar?.required ? undefined : await defaultCalibrationText(),
       maxHeaderBytes: this.#options.maxHeaderBytes ?? defaultHeaderBytes,

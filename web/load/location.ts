@@ -2,6 +2,7 @@
 import type { FileCheck } from "./integrity/file-check.js";
 import type { ReleaseInfo } from "../types.js";
 import { originOf } from "./names.js";
+import type { Sampling } from "./catalogue/catalogue.js";
 import type { TrustOptions } from "./releases/wants-release.js";
 import type { CheckedFetch, HttpSettings } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
@@ -33,8 +34,12 @@ export interface ResolvedSource {
   /** Sentences about the release, for the user. */
   notes?: readonly string[];
   sidecar?: FoundSidecar | undefined;
+  /** The sampling that the catalogue recommends for the model. */
+  sampling?: Sampling;
   /** The origin of a URL, to which the caller's headers are sent. */
   origin?: string | undefined;
+  /** Whether the file has to be read to its end, where its hash is compared. */
+  toEnd?: true;
   /** For `caller` locations: opens the bytes of a file on the caller's thread. */
   open?: ((signal: AbortSignal | undefined, file?: number) => Promise<ByteSource>) | undefined;
 }
@@ -65,6 +70,8 @@ export interface FilePlatform {
      * without a cache.
      */
     cachedRelease(name: string, folder?: string): string | undefined;
+    /** Returns the names in a folder; none if it cannot be read. */
+    names(folder: string): Promise<string[]>;
     /** Errors: those of opening, and `not-allowed` for a path outside of `folders`, if these are given. */
     open(path: string, folders?: readonly string[]): Promise<ByteSource>;
   };
@@ -76,6 +83,8 @@ export interface FilePlatform {
   openStore?: OpenStore;
   /** See `EnginePlatform`. */
   fetch: CheckedFetch;
+  /** Checks whether this program may connect to a URL. Missing if it always may. Errors: `unsupported-environment`. */
+  requireAccess?(url: string): void;
 }
 
 export interface ResolveOptions {

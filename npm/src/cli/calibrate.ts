@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
-import { defaultModel, modelOptions, modelPath, withModel } from "./model.js";
+import { defaultModel } from "./get-model.js";
+import { modelOptions, modelPath, withModel } from "./model.js";
 import { printJson, printLine, showProgressLine, showsProgress } from "./output.js";
 
 export const calibrate: Command = {
@@ -31,8 +32,8 @@ export const calibrate: Command = {
   groups: [modelOptions],
 
   async run(flags, signal) {
-    const model = flags.text("model") ?? flags.positionals[0] ?? (await defaultModel());
-    const path = await modelPath(model);
+    const named = flags.text("model") ?? flags.positionals[0];
+    const path = await modelPath(named ?? defaultModel());
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
     if (out === undefined) throw new UsageError("The path of the sidecar is missing.", "Give it with --out.");
     const file = flags.text("file");
@@ -58,7 +59,7 @@ export const calibrate: Command = {
           printLine(`${mode}: ${headRows} rows of the head, ${cost}`);
         }
       },
-      { source: model, epdp: "balanced", sidecar: undefined },
+      { source: named, epdp: "balanced", sidecar: undefined },
     );
   },
 };

@@ -1,8 +1,16 @@
 // A model and the chat with it, as `camelgpt chat` holds them: both can be replaced while the messages stay.
 import { CamelGPTInference, type ChatMessage, type ChatSession, type DroppedTurns } from "../entry/node.js";
 import type { Flags } from "./command.js";
+import { getModel } from "./get-model.js";
 import { generateOptions } from "./generation-flags.js";
 import { loadOptions } from "./model.js";
+
+async function loadModel(source: string, flags: Flags, signal: AbortSignal): Promise<CamelGPTInference> {
+  return CamelGPTInference.load(source, {
+    ...loadOptions(flags, signal),
+    ...(await getModel(source, flags, signal)),
+  });
+}
 
 export class Conversation {
   readonly #onDrop: (dropped: DroppedTurns) => void;
@@ -26,7 +34,7 @@ export class Conversation {
     signal: AbortSignal,
     onDrop: (dropped: DroppedTurns) => void,
   ): Promise<Conversation> {
-    const model = await CamelGPTInference.load(source, loadOptions(flags, signal));
+    const model = await loadModel(source, flags, signal);
     return new Conversation(flags, source, model, onDrop);
   }
 
@@ -65,7 +73,7 @@ export class Conversation {
   /** Loads another model, or this one with other flags. Errors: those of a load; then the chat is as before. */
   async reload(source: string, flags: Record<string, string | undefined>, signal: AbortSignal): Promise<void> {
     const changed = this.#flags.with(flags);
-    const model = await CamelGPTInference.load(source, loadOptions(changed, signal));
+    const model = await loadModel(source, changed, signal);
     const [system, history, previous] = [this.system, this.#history(), this.#model];
     [this.#model, this.#source, this.#flags] = [model, source, changed];
     this.#chat = this.#newChat(system, history);

@@ -9,9 +9,10 @@ import { ChatInput } from "./chat-input.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 import { errorLine, errorOf } from "./error-words.js";
 import { printSummary } from "./generate.js";
+import { defaultModel } from "./get-model.js";
 import { generationOptions } from "./generation-flags.js";
 import { readBytes, readText } from "./input.js";
-import { defaultModel, modelOptions } from "./model.js";
+import { modelOptions } from "./model.js";
 import {
   AnswerText,
   hasKeyboard,
@@ -57,7 +58,7 @@ export const chat: Command = {
         "For a conversation, run camelgpt chat on a terminal.",
       );
     }
-    const conversation = await Conversation.open(flags, await chatModel(named ?? positional), signal, noteDropped);
+    const conversation = await Conversation.open(flags, chatModel(named ?? positional), signal, noteDropped);
     try {
       const saved = flags.text("load");
       if (saved !== undefined) await conversation.restore(await readBytes(saved, "a file of /save"), signal);
@@ -70,11 +71,11 @@ export const chat: Command = {
 };
 
 /** Errors: `unsupported-task` for the model in the package, which cannot chat. */
-async function chatModel(named: string | undefined): Promise<string> {
-  const source = named ?? (await defaultModel());
+function chatModel(named: string | undefined): string {
+  const source = named ?? defaultModel();
   if (source !== packagedRelease) return source;
   throw new CamelGPTError("unsupported-task", `${packagedRelease}, the model in the package, cannot chat.`, {
-    hint: "Get a model that can with camelgpt pull smollm2-135m, then run camelgpt chat smollm2-135m.",
+    hint: "Run camelgpt pull smollm2-135m, then camelgpt chat smollm2-135m (or set CAMELGPT_MODEL=smollm2-135m).",
   });
 }
 

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import { nearest } from "../check-options.js";
+import { nearest } from "../../../web/nearest.js";
 
 /** A flag: the type of its value, whether it can be repeated (`many`), and its help. */
 export interface Flag {

@@ -2,6 +2,7 @@
 import { asCamelGPTError, CamelGPTError } from "../../../web/errors.js";
 import { type Command, UsageError } from "./command.js";
 import { optionFlags } from "./help.js";
+import { megabytes } from "./pull/units.js";
 
 /** Returns the error of a command. The errors of the command line itself name flags already. */
 export function errorOf(error: unknown, command: Command | undefined): CamelGPTError {
@@ -45,17 +46,7 @@ function inFlags(text: string, flags: ReadonlyMap<string, string>): string {
     .replace(/\b(?:[Tt]he )?option (?=--)/g, "");
 }
 
-const units = [
-  [1e9, "GB"],
-  [1e6, "MB"],
-  [1e3, "kB"],
-] as const;
-
 /** "48362432 bytes" → "48.4 MB". */
 export function withUnits(text: string): string {
-  return text.replace(/(?<![\d.])(\d{5,}) bytes\b/g, (_, digits: string) => {
-    const bytes = Number(digits);
-    const [size, unit] = units.find(([least]) => bytes >= least) ?? units[2];
-    return `${(bytes / size).toFixed(1)} ${unit}`;
-  });
+  return text.replace(/(?<![\d.])(\d{5,}) bytes\b/g, (_, digits: string) => megabytes(Number(digits)));
 }

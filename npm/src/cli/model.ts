@@ -5,16 +5,10 @@ import { memoryOptionsRules, memoryOptionsWords } from "../../../web/engine/reco
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { nodeFiles } from "../entry/node-files.js";
 import { type Flag, type FlagGroup, type Flags, UsageError } from "./command.js";
+import { defaultModel, explainDefault, getModel } from "./get-model.js";
+import { headersOf, hubFlags, hubOf } from "./hub-flags.js";
 import { showProgressLine, showsProgress } from "./output.js";
 import { flagOf } from "./table-flags.js";
-
-/** The default model if it is in the cache of this machine. Otherwise the release in the package is the default. */
-const preferredModel = "smollm2-135m";
-
-export async function defaultModel(): Promise<string> {
-  const isHere = await isFile(nodeFiles.cachedRelease(preferredModel));
-  return isHere ? preferredModel : packagedRelease;
-}
 
 /** The conditions for releases. */
 export const trustFlags: Record<string, Flag> = {
@@ -35,17 +29,9 @@ export const trustFlags: Record<string, Flag> = {
 
 export const sourceFlags: Record<string, Flag> = {
   releases: { takes: "text", value: "URL", help: "Base URL of named releases." },
-  hub: { takes: "text", value: "URL", help: "Base URL for models of the form owner/repo/file.gguf." },
-  header: {
-    takes: "text",
-    value: "'Name: value'",
-    many: true,
-    option: "headers",
-    help: "Sent with the request for a model at a URL.",
-  },
+  ...hubFlags,
   "no-cache": { takes: "nothing", option: "cache", help: "Neither cache a download nor use a cached one." },
-  "cache-folder": { takes: "text", value: "F", help: "Folder of cached downloads (default: ~/.cache/camelgpt)." },
-  sha256: { takes: "text", value: "H", help: "SHA-256 that the model's file must have, as 64 hexadecimal digits." },
+  offline: { takes: "nothing", help: "Download nothing: use only models that are on this machine." },
   ...trustFlags,
   context: {
     ...flagOf(memoryOptionsRules.contextLength, memoryOptionsWords.contextLength),
@@ -72,8 +58,8 @@ export const modelFlags: Record<string, Flag> = {
     value: "M",
     option: "source",
     help:
-      "Path, URL, owner/repo/file.gguf or release " +
-      `(default: ${preferredModel} if it is on this machine, else ${packagedRelease}).`,
+      "Name (camelgpt list shows them), path, URL, owner/repo, owner/repo:Q4_K_M or owner/repo/file.gguf " +
+      `(default: $CAMELGPT_MODEL, else ${packagedRelease}).`,
   },
   ...sourceFlags,
   threads: {
@@ -104,17 +90,13 @@ export const modelOptions: FlagGroup = {
 };
 
 export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
-  const headers = flags.texts("header").map((header) => {
-    const colon = header.indexOf(":");
-    if (colon < 1) throw new UsageError("--header wants 'Name: value'."); // does not repeat what may be secret
-    return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const;
-  });
   return {
     signal,
     worker: !flags.has("no-worker"),
-    headers: Object.fromEntries(headers),
+    headers: headersOf(flags),
     releases: flags.text("releases"),
-    hub: flags.text("hub"),
+    hub: hubOf(flags),
+    offline: flags.has("offline") || undefined,
     cache: flags.has("no-cache") ? false : undefined,
     cacheFolder: flags.text("cache-folder"),
     sha256: flags.text("sha256"),
@@ -158,14 +140,20 @@ export async function withModel(
   work: (model: CamelGPTInference) => Promise<void>,
   { source = flags.text("model"), ...own }: LoadOptions & { source?: string | undefined } = {},
 ): Promise<void> {
-  const model = await CamelGPTInference.load(source ?? (await defaultModel()), {
-    ...loadOptions(flags, signal),
-    ...own,
-  });
+  const name = source ?? defaultModel();
   try {
-    await work(model);
-  } finally {
-    await model.dispose();
+    const model = await CamelGPTInference.load(name, {
+      ...loadOptions(flags, signal),
+      ...(await getModel(name, flags, signal)),
+      ...own,
+    });
+    try {
+      await work(model);
+    } finally {
+      await model.dispose();
+    }
+  } catch (error) {
+    throw explainDefault(error, source === undefined);
   }
 }
 

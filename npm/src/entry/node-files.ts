@@ -48,6 +48,10 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
     }
   },
 
+  async names(folder) {
+    return isAllowed({ name: "read", path: folder }) ? readdir(folder).catch(() => []) : [];
+  },
+
   open: openFile,
 };
 

@@ -65,7 +65,7 @@ describe("help", () => {
     assert.match(generate, /camelgpt help model-options/);
     assert.doesNotMatch(generate, /Base URL of named releases/);
     assert.match(topic, /Base URL of named releases/);
-    assert.match(topic, /^Options of the model, for camelgpt chat, generate, /);
+    assert.match(topic, /^Options of the model, for camelgpt .*chat, generate, /);
   });
 
   test("as JSON has every flag, with its short form and its option of the API", async () => {
@@ -159,7 +159,7 @@ describe("errors", () => {
       "/home/me/contextLength.gguf, contextLength(), unknownOption",
     );
     assert.equal(words("The weights of the model"), "The weights of the model");
-    assert.equal(withUnits("at 48362432 bytes, 10240 bytes, 512 bytes"), "at 48.4 MB, 10.2 kB, 512 bytes");
+    assert.equal(withUnits("at 48362432 bytes, 10240 bytes, 512 bytes"), "at 48.4 MB, 10.2 KB, 512 bytes");
   });
 
   test("tell sizes in units", async () => {
