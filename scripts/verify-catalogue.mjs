@@ -1,5 +1,5 @@
-// Compares the catalogue of models with the hub, and fills in the size and SHA-256 of each file, and the commit that they
-// belong to. Needs the network.
+// Compares the catalogue of models with the hub, and fills in the size and SHA-256 of each file, and the commit that
+// has them. Needs the network.
 //   node scripts/verify-catalogue.mjs [name …] [--hub URL] [--accept]
 // A known hash is only replaced with --accept.
 import { readFileSync, writeFileSync } from "node:fs";

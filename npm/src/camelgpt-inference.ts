@@ -135,9 +135,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * pending calls reject with `worker-failed`, and the next call loads the model again.
    *
    * Errors: everything that can be wrong with a source (`not-found`, `network`, `http-error`, `read-failed`,
-   * `integrity`, `not-a-model`, `unknown-release`, `aborted`), with a file (`bad-format`, `truncated`, `bad-metadata`,
-   * `bad-tensor`, `unsupported-…`), with an option (`bad-option`), and with the environment (`out-of-memory`,
-   * `unsupported-environment`, `engine-unavailable`, `worker-failed`).
+   * `integrity`, `not-a-model`, `unknown-release`, `offline`, `aborted`), with a file (`bad-format`, `truncated`,
+   * `bad-metadata`, `bad-tensor`, `unsupported-…`), with an option (`bad-option`), and with the environment
+   * (`out-of-memory`, `unsupported-environment`, `engine-unavailable`, `worker-failed`).
    */
   async load(): Promise<this> {
     await this.#model.loaded();
