@@ -44,7 +44,7 @@ export async function fitChat(
   return shiftedTokens > 0 ? { ...fitted, shiftedTokens } : fit(state, entries, options, false, signal);
 }
 
-/** `shifts`: dropping turns costs no evaluation of the rest. Otherwise half of the context is freed, so that it is rare. */
+/** `shifts`: dropping turns costs no evaluation of the rest. Otherwise half of the context is freed, to do it rarely. */
 async function fit(
   state: ChatState,
   entries: readonly Entry[],
