@@ -53,6 +53,8 @@ export interface FilePlatform {
      * because access to it is denied.
      */
     kindOf(path: string): Promise<"file" | "folder" | "other" | "denied" | undefined>;
+    /** Resolves a path against the working directory. */
+    absolute(path: string): string;
     /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
     isInside(path: string, folders: readonly string[]): Promise<boolean>;
     /**

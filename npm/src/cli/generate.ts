@@ -7,6 +7,7 @@ import { type Command, type Flag, type Flags, UsageError } from "./command.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
 import { printAnswer, printJson, printNote } from "./output.js";
+import { pruningLine } from "./pruning.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
 /** Flags that are not in the core's tables. */
@@ -48,7 +49,7 @@ export const generate: Command = {
       if (state) await model.loadState(state, { signal });
       const stream = start(model, prompt, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
-      else await printStream(stream);
+      else await printStream(model, stream);
       if (saved !== undefined) await writeFile(saved, await model.saveState());
     });
   },
@@ -78,7 +79,7 @@ function biasOf(text: string): [number, number] {
   return [Number(match[1]), Number(match[2])];
 }
 
-async function printStream(stream: TextStream): Promise<void> {
+async function printStream(model: CamelGPTInference, stream: TextStream): Promise<void> {
   await printAnswer(stream);
   const { usage, timings, finishReason, engine } = await stream;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
@@ -93,6 +94,8 @@ async function printStream(stream: TextStream): Promise<void> {
     `ended by ${finishReason}`,
   ];
   printNote(`[${parts.join(" · ")}]`);
+  const pruning = pruningLine(await model.report());
+  if (pruning) printNote(`[${pruning}]`);
   for (const note of engine.notes) printNote(`[${note}]`);
 }
 
