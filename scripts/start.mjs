@@ -4,6 +4,7 @@
 // Arguments after the dashes go to `camelgpt generate`, except for --once (no demo afterwards), --port N (of the demo)
 // and
 // --raw (continue the prompt as plain text instead of asking it as a chat question).
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { ensureModel } from "./fetch-model.mjs";
@@ -11,6 +12,7 @@ import { isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { portOf, serve } from "./serve.mjs";
 import { ensureToolchain } from "./setup.mjs";
 
+const cli = join(repositoryRoot, "npm/dist/cli.js");
 const defaultModel = "smollm2-135m";
 const defaultPrompt = "What is the capital of France?";
 
@@ -36,17 +38,24 @@ export function parseStart(args) {
   return { once, port, generateArguments, needsModel: !once || !namesModel };
 }
 
+/** Calibrates the model once, so that it answers with dynamic pruning. */
+async function ensureSidecar(model, node) {
+  if (existsSync(model.replace(/\.gguf$/, ".epdp"))) return;
+  say("model: calibrating dynamic pruning, once (about 20 s)");
+  await run(node, [cli, "calibrate", model], { stdio: "inherit" });
+}
+
 async function start(args) {
   const { once, port, generateArguments, needsModel } = parseStart(args);
   const tools = await ensureToolchain({ native: false });
   await build(tools);
-  if (needsModel) await ensureModel(defaultModel);
+  if (needsModel) await ensureSidecar(await ensureModel(defaultModel), tools.node24);
 
   const isDefault = args.every((arg) => arg.startsWith("--once") || arg.startsWith("--port"));
   if (isDefault) say(`\n> ${defaultPrompt}`);
   // Paths are relative to the user's folder, not to the folder in which npm runs scripts.
   const cwd = process.env.INIT_CWD ?? process.cwd();
-  await run(tools.node24, [join(repositoryRoot, "npm/dist/cli.js"), "generate", ...generateArguments], {
+  await run(tools.node24, [cli, "generate", ...generateArguments], {
     stdio: "inherit",
     cwd,
   });

@@ -338,15 +338,18 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /**
    * Learns in a few seconds what dynamic pruning can leave out, from texts like those to come, or by default from a
-   * text in the package. Store the resulting sidecar next to the model, or pass it with the option `sidecar`, to save
-   * the calibration next time.
+   * text in the package. To save the calibration next time, keep it (option `keep`), store the resulting sidecar next
+   * to the model, or pass it with the load option `sidecar`.
    * Errors: `bad-state` if the model was loaded without the option `epdp` or with `"off"`, `bad-input` if the text is
    * too short or the model has nothing to prune, `bad-option`, `aborted`.
    */
   async calibrate(options?: CalibrateOptions): Promise<Calibration> {
-    const { text, ffn, signal, onProgress } = (await tasks()).calibrateOptions(options, this.#model.limits);
+    const { text, ffn, keep, signal, onProgress } = (await tasks()).calibrateOptions(options, this.#model.limits);
+    const place = keep ? await this.#model.calibrationPlace() : undefined;
     const params = { text: text || (await defaultCalibrationText()), ffn };
-    return this.#model.call("calibrate", params, { signal, onEvent: onProgress });
+    const calibration = await this.#model.call("calibrate", params, { signal, onEvent: onProgress });
+    await place?.write(calibration.sidecar);
+    return calibration;
   }
 
   /**

@@ -1,13 +1,15 @@
 // The model of one CamelGPTInference: loads it on first use, and passes calls to the backend that runs it.
 import { abortedError, asCamelGPTError, disposedError, orAborted, throwIfAborted } from "../../web/errors.js";
+import type { ResolvedSource, ResolveOptions } from "../../web/load/location.js";
 import { type ModelSource, resolveSource } from "../../web/load/resolve.js";
 import { redact } from "../../web/redact.js";
-import { readSidecar } from "../../web/load/sidecar.js";
+import { readSidecar, type Sidecar } from "../../web/load/sidecar.js";
 import { defaultHeaderBytes } from "../../web/load/sizes.js";
 import type { EpdpMode, EpdpNumbers, ReleaseInfo } from "../../web/types.js";
 import { WorkerBackend, workerFailed } from "../../web/worker/client.js";
 import type { Backend, CallerPlatform } from "../../web/worker/platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../../web/worker/protocol.js";
+import type { KeptCalibration } from "./kept-calibration.js";
 import { KeptDownloads, withCacheFolder, withHeaderKey } from "./kept-downloads.js";
 import {
   checkSource,
@@ -43,6 +45,9 @@ export class ModelConnection {
   #abortLoad: (() => void) | undefined;
   #backend: Backend | undefined;
   #epdp: EpdpMode | EpdpNumbers = "off";
+  #keptCalibration: KeptCalibration | undefined;
+  /** Stores a calibration that was made in idle time. */
+  #keeping: Promise<void> | undefined;
   #release: ReleaseInfo | undefined;
   /** Sentences about the source, for `info().engine.notes`. */
   #notes: string[] = [];
@@ -139,6 +144,7 @@ export class ModelConnection {
     this.#isDisposed = true;
     this.#abortLoad?.();
     await this.#backend?.dispose();
+    await this.#keeping;
     await this.#unlessSlow(this.#kept.release());
   }
 
@@ -157,7 +163,11 @@ export class ModelConnection {
       throwIfAborted(abort.signal);
       return await this.#backend.call(name, params, {
         signal: abort.signal,
-        onEvent: onEvent && ((event) => onEvent({ ...event, file: redact(event.file) })),
+        onEvent: (event) => {
+          if (event.status === "calibrated")
+            this.#keeping = this.#keptCalibration?.write(event.sidecar).catch(() => {});
+          else onEvent?.({ ...event, file: redact(event.file) });
+        },
         openCaller,
       } as CallContext<K>);
     } catch (error) {
@@ -184,12 +194,11 @@ export class ModelConnection {
     for (const each of [this.#source, named]) requireAccess(each, this.#options, platform);
     const resolved = await resolveSource(this.#source, options, platform);
     await offline?.requireKept(resolved, options, platform);
-    const { location, open, release, notes = [], sidecar: found } = resolved;
+    const { location, open, release, notes = [] } = resolved;
     this.#kept.use(location);
     if (location.kind === "url") requireAccess(location.url, this.#options, platform);
     this.#release = release;
-    const sidecarPlatform = found && "isPackaged" in found ? this.#platform : platform;
-    const sidecar = epdp === "off" ? undefined : await readSidecar(named, found, resolved, options, sidecarPlatform);
+    const sidecar = epdp === "off" ? undefined : await this.#sidecar(resolved, options, platform);
     const sidecarNote = sidecar?.path && `The sidecar ${sidecar.path} was found next to the model.`;
     this.#notes = [...notes, ...(sidecarNote ? [sidecarNote] : [])];
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
@@ -205,6 +214,32 @@ export class ModelConnection {
       engine: engineOptions(this.#options),
     };
     return { params, open };
+  }
+
+  /** Reads the sidecar of the model, or else the calibration that is kept for it. */
+  async #sidecar(
+    resolved: ResolvedSource,
+    options: ResolveOptions,
+    platform: CallerPlatform,
+  ): Promise<Sidecar | undefined> {
+    const { sidecar: found } = resolved;
+    const itsPlatform = found && "isPackaged" in found ? this.#platform : platform;
+    const sidecar = await readSidecar(this.#options.sidecar, found, resolved, options, itsPlatform);
+    if (!this.#platform.openStore) return sidecar;
+    const { keptCalibration } = await import("./kept-calibration.js");
+    this.#keptCalibration = await keptCalibration(this.#source, resolved, this.#options, this.#platform);
+    // Whether a local file is pruned by default should not depend on what was computed before.
+    const isWanted = this.#options.epdp !== undefined || resolved.location.kind !== "path";
+    return sidecar ?? (isWanted ? this.#keptCalibration?.read() : undefined);
+  }
+
+  /**
+   * Where a calibration of the model is kept for later loads. Errors: `bad-option` if there is no place for it, and
+   * those of the load.
+   */
+  async calibrationPlace(): Promise<KeptCalibration> {
+    await this.loaded();
+    return this.#keptCalibration ?? Promise.reject((await import("./kept-calibration.js")).cannotKeep());
   }
 
   /** Waits for work on the store with a file system. In browsers it takes longer, and can wait for other pages. */

@@ -63,7 +63,7 @@ const settings = [...new Set(["off", ...(values.settings?.split(";") ?? usual)])
 const seats = [];
 for (const name of settings) {
   const epdp = name.startsWith("{") ? JSON.parse(name) : name;
-  const options = { epdp, threads: Number(values.threads), contextLength: before ? 4608 : 1024 };
+  const options = { epdp, threads: Number(values.threads), contextLength: before ? 4608 : 1024, cache: false };
   const model = await CamelGPTInference.load(values.model, {
     ...options,
     ...(epdp !== "off" && values.sidecar && { sidecar: values.sidecar }),

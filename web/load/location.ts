@@ -63,6 +63,8 @@ export interface FilePlatform {
      * folder, has a manifest, or is outside of `folders`. Errors: `bad-option` if there are several models.
      */
     modelIn(path: string, folders?: readonly string[]): Promise<string | undefined>;
+    /** Resolves a path against the working directory. */
+    absolute(path: string): string;
     /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
     isInside(path: string, folders: readonly string[]): Promise<boolean>;
     /**

@@ -38,12 +38,14 @@ export async function calibrate(
 export class IdleCalibration {
   readonly #engine: Engine;
   readonly #text: string;
+  readonly #onEnd: (sidecar: Uint8Array) => void;
   #state: "new" | "begun" | "ended" = "new";
   #isRunning = false;
 
-  constructor(engine: Engine, text: string) {
+  constructor(engine: Engine, text: string, onEnd: (sidecar: Uint8Array) => void) {
     this.#engine = engine;
     this.#text = text;
+    this.#onEnd = onEnd;
   }
 
   /** Continues until a call arrives. Never rejects: a model that cannot be calibrated stays dense. */
@@ -59,6 +61,7 @@ export class IdleCalibration {
         else if (isInterrupted) this.#engine.calibrate();
         else if (this.#engine.advance().state === "done") {
           this.#state = "ended";
+          this.#onEnd(this.#engine.sidecar());
           return;
         }
         if (this.#state === "new") this.#state = "begun";

@@ -137,7 +137,9 @@ export class Host {
     this.#model = model;
     const isUncalibrated = model.engine.hasHeadMemory() && !model.engine.pruneReport().calibrated;
     if (this.#inWorker && params.calibrationText !== undefined && isUncalibrated) {
-      this.#idleCalibration = new IdleCalibration(model.engine, params.calibrationText);
+      this.#idleCalibration = new IdleCalibration(model.engine, params.calibrationText, (sidecar) =>
+        context.onEvent?.({ status: "calibrated", sidecar }),
+      );
     }
     reportReady();
     return value;

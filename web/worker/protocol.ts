@@ -61,9 +61,15 @@ export interface LoadedModel {
   maxTextBytes: number;
 }
 
+/** The end of a calibration in idle time, which can come after the value. */
+export interface CalibratedEvent {
+  status: "calibrated";
+  sidecar: Uint8Array;
+}
+
 /** All calls: their parameters, the events they emit, and the value they return. */
 export interface Calls {
-  load: { params: LoadParams; event: ProgressEvent; value: LoadedModel };
+  load: { params: LoadParams; event: ProgressEvent | CalibratedEvent; value: LoadedModel };
   inspect: { params: LoadParams; event: ProgressEvent; value: Inspection };
   tokenize: { params: TokenizeParams; event: never; value: number[] };
   detokenize: { params: { tokens: readonly number[]; keepControl: boolean }; event: never; value: string };
@@ -107,7 +113,7 @@ export type ToWorker =
 /** From the engine's thread to the caller. */
 export type FromWorker =
   | { type: "value"; id: number; value: Calls[CallName]["value"] }
-  | { type: "event"; id: number; event: ProgressEvent | string | number }
+  | { type: "event"; id: number; event: ProgressEvent | CalibratedEvent | string | number }
   | { type: "error"; id: number; error: ErrorData }
   /** Requests at most `size` bytes of a file that only the caller can read. One request at a time. */
   | { type: "pull"; id: number; file: number; size: number }

@@ -7,7 +7,7 @@ import { type TokenizedChat, tokenizeChat } from "./kept-tokens.js";
 import { renderPrompt } from "./render-prompt.js";
 import type { ChatState, Entry } from "./session-state.js";
 
-export interface Fitted extends Omit<TokenizedChat, "answered"> {
+export interface Fitted extends TokenizedChat {
   entries: readonly Entry[];
   dropped: readonly Entry[];
   /** Tokens by which dropping shortened the prompt. */
@@ -36,13 +36,28 @@ export async function fitChat(
   options: FitOptions,
   signal: AbortSignal,
 ): Promise<Fitted> {
-  const { model, canShift } = state;
+  const fitted = await fit(state, entries, options, state.canShift !== false, signal);
+  const wantsShift = fitted.dropped.length > 0 && state.tokens.length > 0;
+  if (!wantsShift || state.canShift === false) return fitted;
+  const shiftedTokens = await shift(state, fitted, signal);
+  // Without a shift the rest is evaluated again.
+  return shiftedTokens > 0 ? { ...fitted, shiftedTokens } : fit(state, entries, options, false, signal);
+}
+
+/** `shifts`: dropping turns costs no evaluation of the rest. Otherwise half of the context is freed, to do it rarely. */
+async function fit(
+  state: ChatState,
+  entries: readonly Entry[],
+  options: FitOptions,
+  shifts: boolean,
+  signal: AbortSignal,
+): Promise<Fitted> {
+  const { model } = state;
   const { maxTextBytes } = await model.loaded();
   const { contextLength } = model;
   const limit = contextLength - 1; // the engine needs room for a token
   const answer = Math.min(options.maxTokens ?? defaultMaxTokens, contextLength >> 1);
-  // Where dropping costs an evaluation of the rest, it is done rarely.
-  const target = canShift === false ? contextLength >> 1 : contextLength - answer;
+  const target = shifts ? contextLength - answer : contextLength >> 1;
   const drops = options.overflow === "drop-oldest";
   let rest = entries;
   let fullTokens = 0;
@@ -60,10 +75,7 @@ export async function fitChat(
     }
     if (!chat || length > limit) throw tooLong(length, limit, model, drops);
     const dropped = entries.filter((entry) => !rest.includes(entry));
-    const shiftedTokens = dropped.length > 0 && canShift !== false ? await shift(state, chat, signal) : 0;
-    if (dropped.length > 0 && canShift === undefined && state.canShift === false)
-      return fitChat(state, entries, options, signal);
-    return { ...chat, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens };
+    return { ...chat, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens: 0 };
   }
 }
 

@@ -114,7 +114,8 @@ async function answer(
     reusedTokens: cachedTokens,
     generatedTokens: completionTokens,
     droppedMessages: fitted.dropped.length,
-    shiftedTokens: fitted.shiftedTokens,
+    // None if another text had replaced the conversation in the cache.
+    shiftedTokens: cachedTokens + 1 >= fitted.answered ? fitted.shiftedTokens : 0,
   };
   addTo(state, turn);
   const isAborted = finishReason === "abort";

@@ -1,14 +1,14 @@
 // camelgpt calibrate: a model → its EPDP sidecar, a file next to it.
 import { writeFile } from "node:fs/promises";
 
-import { type Command, UsageError } from "./command.js";
+import type { Command } from "./command.js";
 import { readText } from "./input.js";
 import { defaultModel } from "./get-model.js";
 import { modelOptions, modelPath, withModel } from "./model.js";
 import { printJson, printLine, showProgressLine, showsProgress } from "./output.js";
 
 export const calibrate: Command = {
-  summary: "learn what dynamic pruning may leave out, and write a sidecar beside the model",
+  summary: "learn what dynamic pruning may leave out, for later loads",
   usage: "[--model] M [--file F] [--out F] [options]",
   flags: {
     file: {
@@ -26,7 +26,9 @@ export const calibrate: Command = {
       takes: "text",
       short: "o",
       value: "F",
-      help: "Where the sidecar goes (default: beside the model, with the ending .epdp).",
+      help:
+        "Where the sidecar goes (default: beside the model's file, with the ending .epdp; for a download into the " +
+        "cache).",
     },
   },
   groups: [modelOptions],
@@ -35,7 +37,6 @@ export const calibrate: Command = {
     const named = flags.text("model") ?? flags.positionals[0];
     const path = await modelPath(named ?? defaultModel());
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
-    if (out === undefined) throw new UsageError("The path of the sidecar is missing.", "Give it with --out.");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
     const quiet = flags.json || !showsProgress();
@@ -46,14 +47,20 @@ export const calibrate: Command = {
       flags,
       signal,
       async (loaded) => {
-        const { sidecar, costs } = await loaded.calibrate({ text, ffn: flags.number("ffn"), signal, onProgress });
-        await writeFile(out, sidecar);
+        const { sidecar, costs } = await loaded.calibrate({
+          text,
+          ffn: flags.number("ffn"),
+          keep: out === undefined,
+          signal,
+          onProgress,
+        });
+        if (out !== undefined) await writeFile(out, sidecar);
         if (!quiet) showProgressLine();
         if (flags.json) {
-          printJson({ sidecar: out, bytes: sidecar.length, costs });
+          printJson({ sidecar: out ?? null, bytes: sidecar.length, costs });
           return;
         }
-        printLine(`${out}: ${sidecar.length} bytes`);
+        printLine(`${out ?? "kept in the cache"}: ${sidecar.length} bytes`);
         for (const [mode, { headRows, kl, top1 }] of Object.entries(costs ?? {})) {
           const cost = `KL ${kl.toFixed(4)} nats a token, top-1 ${(100 * top1).toFixed(1)} %`;
           printLine(`${mode}: ${headRows} rows of the head, ${cost}`);

@@ -7,6 +7,7 @@ import type { Conversation } from "./chat-conversation.js";
 import { nameNearest, UsageError } from "./command.js";
 import { readBytes } from "./input.js";
 import { printLine } from "./output.js";
+import { pruningLine } from "./pruning.js";
 
 /** The conversation that a command works on. */
 export interface ChatContext {
@@ -146,9 +147,5 @@ async function printStats({ conversation: { chat, model }, last }: ChatContext):
   }
   const { engine } = await model.info();
   printLine(`engine    ${engine.kernels}, ${engine.threads} thread${engine.threads === 1 ? "" : "s"}`);
-  const { mode, macsPerToken, macsPerTokenDense, headRows, kvTokens } = await model.report();
-  const share = macsPerTokenDense > 0 && macsPerToken > 0 ? 1 - macsPerToken / macsPerTokenDense : 0;
-  const skipped = `left out ${(100 * share).toFixed(1)} % of the multiplications of a token`;
-  const limits = `${headRows || "all"} rows of the head, ${kvTokens || "all"} tokens of the context`;
-  printLine(`pruning   ${mode}${mode === "off" ? "" : `: ${skipped} (${limits})`}`);
+  printLine(`pruning   ${pruningLine(await model.report()) ?? "off"}`);
 }

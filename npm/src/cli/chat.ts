@@ -79,7 +79,12 @@ function chatModel(named: string | undefined): string {
   });
 }
 
-async function answerOnce({ chat }: Conversation, question: string, flags: Flags, signal: AbortSignal): Promise<void> {
+async function answerOnce(
+  { chat, model }: Conversation,
+  question: string,
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
   const stream = chat.send(question, { signal });
   if (flags.json) {
     const { text, tokens, finishReason, usage, timings, engine, seed, turn } = await stream;
@@ -87,7 +92,7 @@ async function answerOnce({ chat }: Conversation, question: string, flags: Flags
     return;
   }
   await printAnswer(stream);
-  printSummary(await stream);
+  await printSummary(model, await stream);
 }
 
 function noteDropped({ messages }: DroppedTurns): void {

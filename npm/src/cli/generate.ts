@@ -7,6 +7,7 @@ import { generateOptions, generationOptions } from "./generation-flags.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
 import { printAnswer, printJson, printNote } from "./output.js";
+import { pruningLine } from "./pruning.js";
 
 export const generate: Command = {
   summary: "continue a text, or answer with --chat",
@@ -34,7 +35,7 @@ export const generate: Command = {
       if (state) await model.loadState(state, { signal });
       const stream = start(model, prompt, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
-      else await printStream(stream);
+      else await printStream(model, stream);
       if (saved !== undefined) await writeFile(saved, await model.saveState());
     });
   },
@@ -49,13 +50,14 @@ function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: A
   return model.chat(messages, options);
 }
 
-async function printStream(stream: TextStream): Promise<void> {
+async function printStream(model: CamelGPTInference, stream: TextStream): Promise<void> {
   await printAnswer(stream);
-  printSummary(await stream);
+  await printSummary(model, await stream);
 }
 
-/** Prints the speed of an answer on stderr. */
-export function printSummary({ usage, timings, finishReason, engine }: GenerationResult): void {
+/** Prints the speed of an answer, and what was left out of it, on stderr. */
+export async function printSummary(model: CamelGPTInference, result: GenerationResult): Promise<void> {
+  const { usage, timings, finishReason, engine } = result;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
   const parts = [
     usage.bytes === undefined
@@ -68,6 +70,8 @@ export function printSummary({ usage, timings, finishReason, engine }: Generatio
     `ended by ${finishReason}`,
   ];
   printNote(`[${parts.join(" · ")}]`);
+  const pruning = pruningLine(await model.report());
+  if (pruning) printNote(`[${pruning}]`);
   for (const note of engine.notes) printNote(`[${note}]`);
 }
 

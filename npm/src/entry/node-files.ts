@@ -40,6 +40,8 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
 
   isInside,
 
+  absolute: (path) => resolve(path),
+
   cachedRelease(name, folder) {
     try {
       return join(cacheFolder("models", folder), `${name}.gguf`);

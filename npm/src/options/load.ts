@@ -37,14 +37,15 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    * Dynamic pruning: each step skips computation that hardly affects its token. `exact` leaves nearly every greedy
    * answer unchanged; `balanced` costs a mean divergence of at most 0.02 nats a token, `aggressive` of at most 0.1; an
    * object sets the limits one by one. Pruning starts with a sidecar, after `calibrate()`, or once the worker has
-   * calibrated the model between calls, which takes some seconds; until then the dense model answers. `report()` has
-   * the statistics.
-   * @default "balanced" if there is a sidecar, otherwise "off"
+   * calibrated the model between calls, which takes some seconds; until then the dense model answers. The calibration
+   * of a cached download or a local file is kept for later loads. `report()` has the statistics.
+   * @default "balanced" if there is a sidecar, or a kept calibration of a download, otherwise "off"
    */
   epdp?: EpdpMode | EpdpNumbers;
   /**
    * The result of `calibrate()`: its bytes, or the path or URL of the file.
-   * @default for a model file without the option sha256, the file next to it with the extension .epdp, if it exists
+   * @default for a model without the option sha256, the file next to it with the extension .epdp, or else the
+   * calibration that was kept for it
    */
   sidecar?: string | URL | Uint8Array;
   /**

@@ -115,6 +115,12 @@ export interface CalibrateOptions {
    * @default 1
    */
   ffn?: number;
+  /**
+   * Keep the result in the store of downloads, for later loads of this model. Possible for cached downloads and local
+   * files.
+   * @default false
+   */
+  keep?: boolean;
   signal?: AbortSignal;
   /** Called with the completed fraction of the work, 0 to 1. */
   onProgress?: (done: number) => void;
@@ -136,7 +142,7 @@ const classifyRules = {
   signal,
 };
 const embedRules = { pooling: oneOf("mean", "first", "last"), normalize: flag, truncate: flag, signal };
-const calibrateRules = { text, ffn: ffnRule, signal, onProgress: callback };
+const calibrateRules = { text, ffn: ffnRule, keep: flag, signal, onProgress: callback };
 
 function isLabels(value: unknown): boolean {
   return Array.isArray(value) && value.length >= 2 && texts.test(value) && new Set(value).size === value.length;

@@ -75,7 +75,7 @@ async function main() {
     },
   });
   const [path, ...files] = positionals;
-  const options = { threads: Number(values.threads), contextLength };
+  const options = { threads: Number(values.threads), contextLength, cache: false };
   const kept = values.sidecar && existsSync(values.sidecar) ? values.sidecar : undefined;
   const pruned = await CamelGPTInference.load(path, {
     ...options,

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
+import { prunableModel } from "../lib/tiny-model.mjs";
 
 /** The names of stored entries, by the rules of each store. */
 const stores = [
@@ -148,6 +149,34 @@ for (const { name, flags, listNames } of stores)
       assert.deepEqual(await page.evaluate(listNames), []);
       await context.unroute("**/releases/**");
       await page.close();
+    });
+
+    test("a calibration in idle time is kept: a later visit prunes from the first token on", async () => {
+      const dropped = prunableModel();
+      /** Loads the model as a dropped file, and returns the report once the model is calibrated. */
+      const visit = async (epdp) => {
+        const page = await openPage();
+        await page.route("**/dropped.gguf", (route) => route.fulfill({ body: dropped }));
+        const report = await page.evaluate(async (mode) => {
+          const bytes = await (await fetch("/dropped.gguf")).arrayBuffer();
+          const file = new File([bytes], "dropped.gguf", { lastModified: 1 });
+          const options = { contextLength: 64, threads: 1, ...(mode && { epdp: mode }) };
+          const model = await window.camelgpt.CamelGPTInference.load(file, options);
+          let count = 0;
+          let found;
+          do {
+            found = await model.report();
+            if (count++ > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+          } while (mode && !found.calibrated);
+          await model.dispose();
+          return { mode: found.mode, calibrated: found.calibrated };
+        }, epdp);
+        await page.close();
+        return report;
+      };
+      assert.deepEqual(await visit(), { mode: "off", calibrated: false });
+      await visit("balanced");
+      assert.deepEqual(await visit(), { mode: "balanced", calibrated: true });
     });
 
     test("two pages load concurrently", async () => {

@@ -10,20 +10,27 @@ export const tokenType = { normal: 1, control: 3, userDefined: 4 };
 /** The id of the first further token. */
 export const firstExtra = 256;
 
-const size = { hidden: 32, layers: 1, heads: 1, ffn: 32 };
+const size = { layers: 1, heads: 1, ffn: 32 };
 
 /**
  * The bytes of the model's file.
  * @param extra    further tokens as `[text, type]`, with ids from `firstExtra` on
  * @param metadata further metadata: text, numbers (unsigned) and booleans
  */
-export function tinyModel(extra = [], metadata = {}, { contextLength = 1024 } = {}) {
+export function tinyModel(extra = [], metadata = {}, { contextLength = 1024, hidden = 32 } = {}) {
   const vocabulary = firstExtra + extra.length;
-  return Buffer.concat([...modelBytes(metadataOf(extra, metadata, contextLength), tensorsOf(vocabulary))]);
+  const given = { "llama.context_length": contextLength, "llama.embedding_length": hidden, ...metadata };
+  return Buffer.concat([...modelBytes(metadataOf(extra, given), tensorsOf(vocabulary, hidden))]);
 }
 
-function tensorsOf(vocabulary) {
-  const { hidden, layers, ffn } = size;
+/** The bytes of a model whose output head is large enough to be pruned. */
+export function prunableModel() {
+  const extra = Array.from({ length: 8192 - firstExtra }, (_, i) => [`<extra ${i}>`, tokenType.normal]);
+  return tinyModel(extra, {}, { hidden: 256 });
+}
+
+function tensorsOf(vocabulary, hidden) {
+  const { layers, ffn } = size;
   const tensor = (name, columns, rows) => ({
     name,
     shape: rows ? [columns, rows] : [columns],
@@ -46,7 +53,7 @@ function tensorsOf(vocabulary) {
   ];
 }
 
-function metadataOf(extra, metadata, contextLength) {
+function metadataOf(extra, metadata) {
   const list = (element, value) => ({ type: type.array, element, value });
   const latin1 = (value) => Buffer.from(value).toString("latin1"); // the form that writeHeader expects
   const asEntry = (value) => {
@@ -55,8 +62,6 @@ function metadataOf(extra, metadata, contextLength) {
   };
   const given = {
     "general.architecture": "llama",
-    "llama.context_length": contextLength,
-    "llama.embedding_length": size.hidden,
     "llama.block_count": size.layers,
     "llama.feed_forward_length": size.ffn,
     "llama.attention.head_count": size.heads,

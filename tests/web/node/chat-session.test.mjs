@@ -76,7 +76,7 @@ describe("a long chat", () => {
       const chat = model.createChat({
         system: "Be brief.",
         chatTemplate,
-        maxTokens: 40,
+        maxTokens: 16,
         temperature: 1,
         seed: 5,
         logitBias,
@@ -90,7 +90,7 @@ describe("a long chat", () => {
       assert.equal(stats.droppedMessages, dropped.messages);
       assert.equal(messages.length + dropped.messages, 401);
       assert.equal(messages[1].role, "user");
-      assert.ok(dropped.messages > 300);
+      assert.ok(dropped.messages > 250);
       assert.ok(chat.contextUsed <= chat.contextWindow);
     });
   });

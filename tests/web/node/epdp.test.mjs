@@ -15,9 +15,11 @@ const text =
   "The river rises in the mountains, flows through three countries and reaches the sea after eight hundred kilometres.";
 
 describe("dynamic pruning", () => {
-  let folder, dense, pruned, sidecar;
+  let folder, cacheHome, dense, pruned, sidecar;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "camelgpt-epdp-"));
+    cacheHome = process.env.XDG_CACHE_HOME;
+    process.env.XDG_CACHE_HOME = folder; // where calibrations in idle time are kept
     dense = await CamelGPTInference.load(modelPath, { contextLength: 1024 });
     pruned = await CamelGPTInference.load(modelPath, { contextLength: 1024, epdp: "balanced" });
   });
@@ -25,6 +27,8 @@ describe("dynamic pruning", () => {
     await dense.dispose();
     await pruned.dispose();
     rmSync(folder, { recursive: true });
+    if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = cacheHome;
   });
 
   test("the dense model answers until calibrated", async () => {
@@ -173,7 +177,7 @@ describe("dynamic pruning", () => {
   });
 
   test("a model in a worker calibrates itself between calls", async () => {
-    const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact" });
+    const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact", cache: false });
     const options = { maxTokens: 24 };
     let report;
     do {

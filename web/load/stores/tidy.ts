@@ -4,6 +4,8 @@ import { type Entry, keyOf, readEntries } from "./entries.js";
 import type { FileStore } from "./file-store.js";
 
 const dayMilliseconds = 24 * 3600 * 1000;
+/** Days without use after which a kept calibration is removed. */
+const calibrationDays = 90;
 
 /** The keys of downloads that models of this process use, each with the number of models. */
 const used = new Map<string, number>();
@@ -37,6 +39,7 @@ export async function tidyStore(store: FileStore, quota: number | undefined): Pr
   const names = await store.names();
   const entries = await readEntries(store, names);
   await removeAbandoned(store, names, entries);
+  await removeOldCalibrations(store, names);
   const limit = quota ?? (await store.quota?.()) ?? Infinity;
   let total = entries.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   if (total <= limit) return;
@@ -72,4 +75,13 @@ async function removeAbandoned(
   const kept = new Set(entries.map(([, { file }]) => file));
   for (const name of names)
     if (Date.now() - madeAt(name) > dayMilliseconds && !kept.has(name)) await store.remove(name);
+}
+
+/** Calibrations are small, but those of files do not go with a download. */
+async function removeOldCalibrations(store: FileStore, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    if (!name.endsWith(".epdp")) continue;
+    const at = await store.usedAt?.(name);
+    if (at !== undefined && Date.now() - at > calibrationDays * dayMilliseconds) await store.remove(name);
+  }
 }
