@@ -44,7 +44,7 @@ export async function fitChat(
   return shiftedTokens > 0 ? { ...fitted, shiftedTokens } : fit(state, entries, options, false, signal);
 }
 
-/** `shifts`: dropping turns costs no evaluation of the rest. Otherwise half of the context is freed, to do it rarely. */
+/** `shifts`: the rest is not evaluated again after turns are dropped. Otherwise half of the context is freed. */
 async function fit(
   state: ChatState,
   entries: readonly Entry[],

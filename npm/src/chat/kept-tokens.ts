@@ -1,6 +1,6 @@
 // A rendered conversation → its tokens. Answers keep the tokens that were sampled, and only new text is tokenized.
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
-import { contentText } from "../../../web/text/messages.js";
+import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ModelConnection } from "../model-connection.js";
 import type { ChatState, Entry } from "./session-state.js";
 
@@ -100,12 +100,22 @@ export async function keepAnswer(state: ChatState): Promise<void> {
   const last = entries.at(-1);
   if (!last?.sampled) return;
   const { message, sampled } = last;
+  const entry = await entryOf(model, message, sampled);
+  state.entries = [...entries.slice(0, -1), entry];
+  if (entry.tokens) state.tokens = tokens.slice(0, tokens.length - sampled.length + entry.tokens.length);
+}
+
+/** A message with the given tokens, as far as they spell its text. */
+export async function entryOf(
+  model: ModelConnection,
+  message: ChatMessage,
+  sampled: readonly number[],
+): Promise<Entry> {
   const text = contentText(message);
-  const kept = await spelling(model, sampled, text);
+  const tokens = await spelling(model, sampled, text);
   const end = text.trimEnd();
-  const trimmed = kept && end !== text ? await spelling(model, kept, end) : undefined;
-  state.entries = [...entries.slice(0, -1), { message, tokens: kept, trimmed }];
-  if (kept) state.tokens = tokens.slice(0, tokens.length - sampled.length + kept.length);
+  const trimmed = tokens && end !== text ? await spelling(model, tokens, end) : undefined;
+  return { message, tokens, trimmed };
 }
 
 /** The longest beginning of `tokens` that spells `text`; undefined if none does. */

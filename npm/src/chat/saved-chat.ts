@@ -4,8 +4,9 @@ import type { ModelInfo } from "../../../web/types.js";
 import { isRecord, wrongKind } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import { checkMessages } from "./check-messages.js";
-import { type ChatSessionOptions, type ChatState, type Entry, newState } from "./session-state.js";
 import { inTurn } from "./in-turn.js";
+import { entryOf } from "./kept-tokens.js";
+import { type ChatSessionOptions, type ChatState, type Entry, newState } from "./session-state.js";
 
 const magic = "CGCH";
 const version = 1;
@@ -85,23 +86,39 @@ export async function restoreChat(
       hint: "Restore it with the model it was saved from, or create a session with `history: chat.messages`.",
     });
   }
-  if (saved.entries.length > 0)
-    checkMessages(
-      saved.entries.map(({ message }) => message),
-      model.limits,
-    );
   if (cache.length > 0 && saved.tokens.length < model.contextLength) {
     // A copy, since only whole buffers can be posted without sharing the rest.
     await model.call("restore", { state: cache.slice() }, { signal });
   }
-  return { ...state, entries: saved.entries, areChecked: true, tokens: saved.tokens };
+  return { ...state, ...(await checked(model, saved)), areChecked: true };
+}
+
+/** The messages and tokens of a file that may have been changed: tokens that do not spell an answer are dropped. */
+async function checked(
+  model: ModelConnection,
+  { entries, tokens }: SavedChat,
+): Promise<Pick<ChatState, "entries" | "tokens">> {
+  try {
+    if (entries.length > 0)
+      checkMessages(
+        entries.map(({ message }) => message),
+        model.limits,
+      );
+    await model.call("detokenize", { tokens, keepControl: true }, {}); // checks the ids
+    const kept: Entry[] = [];
+    for (const { message, tokens } of entries) kept.push(tokens ? await entryOf(model, message, tokens) : { message });
+    return { entries: kept, tokens };
+  } catch (error) {
+    if (!(error instanceof CamelGPTError) || error.code !== "bad-input") throw error;
+    throw damaged(`messages or tokens that the model cannot have (${error.message})`);
+  }
 }
 
 function read(bytes: Uint8Array): { saved: SavedChat; cache: Uint8Array } {
   if (!(bytes instanceof Uint8Array)) throw wrongKind(bytes, "the bytes that chat.save() returned");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = new TextDecoder().decode(bytes.subarray(0, magic.length));
-  if (bytes.length < headBytes || found !== magic) throw damaged("another kind of file", bytes.length);
+  if (bytes.length < headBytes || found !== magic) throw damaged("another kind of file");
   const itsVersion = view.getUint32(4, true);
   if (itsVersion !== version) {
     throw new CamelGPTError("unsupported-version", "The saved session has another version.", {
@@ -118,7 +135,7 @@ function read(bytes: Uint8Array): { saved: SavedChat; cache: Uint8Array } {
     });
   }
   const saved = savedOf(bytes.subarray(headBytes, headBytes + jsonBytes));
-  if (!saved) throw damaged("messages that cannot be read", bytes.length);
+  if (!saved) throw damaged("messages that cannot be read");
   return { saved, cache: bytes.subarray(headBytes + jsonBytes) };
 }
 
@@ -143,9 +160,9 @@ function isIds(ids: unknown): ids is number[] {
   return Array.isArray(ids) && ids.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31);
 }
 
-function damaged(found: string, size: number): CamelGPTError {
+function damaged(found: string): CamelGPTError {
   return new CamelGPTError("bad-format", "The bytes are not a saved session.", {
     expected: "the bytes that chat.save() returned",
-    found: `${found}, ${size} bytes`,
+    found,
   });
 }

@@ -265,6 +265,15 @@ describe("a session", () => {
     await chat.send("Hi");
     const saved = await chat.save();
     const changed = (at, value) => saved.with(at, value);
+    const edited = (edit) => {
+      const length = new DataView(saved.buffer).getUint32(8, true);
+      const chat = JSON.parse(new TextDecoder().decode(saved.subarray(12, 12 + length)));
+      edit(chat);
+      const json = new TextEncoder().encode(JSON.stringify(chat));
+      const bytes = Buffer.concat([saved.subarray(0, 12), json, saved.subarray(12 + length)]);
+      bytes.writeUInt32LE(json.length, 8);
+      return new Uint8Array(bytes);
+    };
     await rejectsWith("bad-format", model.restoreChat(new Uint8Array(3)));
     await rejectsWith("bad-format", model.restoreChat(changed(0, 1)));
     await rejectsWith("unsupported-version", model.restoreChat(changed(4, 9)));
@@ -272,6 +281,8 @@ describe("a session", () => {
     await rejectsWith("bad-format", model.restoreChat(changed(12, 0)));
     await rejectsWith("bad-format", model.restoreChat(changed(saved.length - 1, 255)));
     await rejectsWith("truncated", model.restoreChat(saved.slice(0, saved.length - 1)));
+    await rejectsWith("bad-format", model.restoreChat(edited((chat) => chat.tokens.push(1e9))));
+    await rejectsWith("bad-format", model.restoreChat(edited((chat) => chat.entries.push({ message: {} }))));
     await rejectsWith("bad-input", model.restoreChat("bytes"));
     await rejectsWith("bad-option", model.restoreChat(saved, { system: "a" }));
     await withTinyModel(async (other) => {
