@@ -66,7 +66,7 @@ const commands: Record<string, ChatCommand> = {
       if (source !== "") await conversation.reload(source, { sidecar: undefined, sha256: undefined }, signal);
       const { name, architecture, parameters } = await conversation.model.info();
       const details = [name, architecture, `${(parameters / 1e6).toFixed(1)} M parameters`].filter(Boolean);
-      printLine(`${conversation.source}: ${details.join(", ")}`);
+      printLine(`${conversation.name}: ${details.join(", ")}`);
     },
   },
   epdp: {
@@ -74,7 +74,7 @@ const commands: Record<string, ChatCommand> = {
     help: `Change dynamic pruning (${epdpModes.join(", ")}) and keep the conversation, or show the mode.`,
     values: epdpModes,
     async run({ conversation, signal }, mode) {
-      if (mode !== "") await conversation.reload(conversation.source, { epdp: mode }, signal);
+      if (mode !== "") await conversation.reload(undefined, { epdp: mode }, signal);
       printLine(`Dynamic pruning: ${(await conversation.model.report()).mode}`);
     },
   },

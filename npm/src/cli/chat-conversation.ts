@@ -1,4 +1,5 @@
 // A model and the chat with it, as `camelgpt chat` holds them: both can be replaced while the messages stay.
+import { redact } from "../../../web/redact.js";
 import { CamelGPTInference, type ChatMessage, type ChatSession, type DroppedTurns } from "../entry/node.js";
 import type { Flags } from "./command.js";
 import { getModel } from "./get-model.js";
@@ -46,8 +47,9 @@ export class Conversation {
     return this.#model;
   }
 
-  get source(): string {
-    return this.#source;
+  /** The source of the model, without secrets of an address. */
+  get name(): string {
+    return redact(this.#source);
   }
 
   get system(): string | undefined {
@@ -70,9 +72,13 @@ export class Conversation {
     this.#chat = await this.#model.restoreChat(saved, { ...this.#options(), signal });
   }
 
-  /** Loads another model, or this one with other flags. Errors: those of a load; then the chat is as before. */
-  async reload(source: string, flags: Record<string, string | undefined>, signal: AbortSignal): Promise<void> {
-    const changed = this.#flags.with(flags);
+  /** Loads a model, by default this one, with other flags. Errors: those of a load; then the chat is as before. */
+  async reload(
+    named: string | undefined,
+    flags: Record<string, string | undefined>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [source, changed] = [named ?? this.#source, this.#flags.with(flags)];
     const model = await loadModel(source, changed, signal);
     const [system, history, previous] = [this.system, this.#history(), this.#model];
     [this.#model, this.#source, this.#flags] = [model, source, changed];

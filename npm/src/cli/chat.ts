@@ -111,7 +111,7 @@ async function converse(conversation: Conversation, flags: Flags, signal: AbortS
   const show = async (stream: TextStream<ChatResult>) => {
     last = (await showAnswer(stream, flags.has("plain"))) ?? last;
   };
-  printNote(`${conversation.source} is ready. /help lists commands; Ctrl-D ends the chat.`);
+  printNote(`${conversation.name} is ready. /help lists commands; Ctrl-D ends the chat.`);
   try {
     for (;;) {
       const text = await input.read();

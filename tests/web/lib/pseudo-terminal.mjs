@@ -70,7 +70,7 @@ export class PseudoTerminal {
   }
 
   /** Waits until the pattern has been printed after the last match, and returns the match. */
-  async waitFor(pattern, milliseconds = 30_000) {
+  async waitFor(pattern, milliseconds = 60_000) {
     const end = Date.now() + milliseconds;
     for (;;) {
       const found = pattern.exec(this.output.slice(this.#position));

@@ -124,7 +124,7 @@ Nile  │ 6650
       "===",
     ];
     const pick = (list) => list[Math.floor(random() * list.length)];
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 0; i < 300; i++) {
       const text = Array.from({ length: 30 }, () => pick([...marks, "ab", "c "])).join("");
       const letters = (found) => (found.match(/[abc]/g) ?? []).length;
       const shown = withoutStyles(printed(text, 1 + Math.floor(random() * 4)));
