@@ -101,11 +101,13 @@ describe("camelgpt pull", () => {
       const { files } = await json(["pull", name]);
       assert.equal(files.length, name.includes("split") ? 2 : 1);
       hub.paths();
-      await json(["generate", "--model", name, "a", "--max-tokens", "1"]);
-      await json(["generate", "--model", name, "--offline", "a", "--max-tokens", "1"]);
+      await json(["tokenize", "--model", name, "a", "--no-worker"]);
+      if (!isFull) continue;
+      await json(["tokenize", "--model", name, "a", "--no-worker", "--offline"]);
       await json(["inspect", name]);
       assert.deepEqual(hub.paths(), [], name);
     }
+    assert.deepEqual(hub.paths(), []);
     await json(["pull", "owner/large"]);
     hub.paths();
     await json(["generate", "--model", "owner/large/large-Q8_0.gguf", "a", "--max-tokens", "1"]);
@@ -212,7 +214,7 @@ describe("camelgpt pull", () => {
       ["not-found", (response) => refuse(response, 404, "gone")],
       ["http-error", (response) => refuse(response, 403, "gated")],
     ];
-    for (const [code, answer] of answers) {
+    for (const [code, answer] of isFull ? answers : answers.slice(0, 3)) {
       hub.intercept = (request, response) => {
         if (!request.url.includes("/resolve/")) return false;
         answer(response);
@@ -277,6 +279,16 @@ describe("camelgpt pull", () => {
     await other.close();
   });
 
+  test("a copy that was kept without a hash is compared, and not downloaded again", onlyFull, async () => {
+    await json(["pull", `${hub.url}/owner/large/resolve/main/large-Q8_0.gguf`]);
+    hub.requests.length = 0;
+    const [file] = (await json(["pull", "owner/large"])).files;
+    assert.deepEqual([file.kept, file.verified], [true, true]);
+    assert.deepEqual(ranges(), []);
+    await json(["tokenize", "--model", "owner/large", "a"]);
+    assert.equal(hub.requests.length, 1);
+  });
+
   test("leftovers of other versions and dead processes do not matter", onlyFull, async () => {
     await json(["pull", "owner/large"]);
     const key = readdirSync(downloads()).find(
@@ -333,5 +345,10 @@ describe("camelgpt pull", () => {
     assert.match((await json(["pull", "owner/large:Q8_1"], 1)).error.hint, /owner\/large:Q8_0/);
     assert.equal((await json(["pull", "owner/large/large-q8_0.gguf"], 1)).error.code, "not-found");
     assert.deepEqual((await json(["pull", "camelgpt-mini"])).files, []);
+    mkdirSync(join(folder, "models/sub"), { recursive: true });
+    writeFileSync(join(folder, "models/sub/x.gguf"), tiny);
+    hub.paths();
+    assert.match((await json(["tokenize", "--model", "model/sub/x.gguf", "a"], 1)).error.hint, /models\/sub\/x\.gguf/);
+    assert.deepEqual(hub.paths(), []);
   });
 });
