@@ -49,7 +49,7 @@ describe("camelgpt pull", () => {
   const ranges = () =>
     hub.requests.filter(({ path }) => path.includes("/resolve/")).map(({ headers }) => headers.range ?? "whole");
 
-  /** Starts the command: `{child, done}`. */
+  /** Starts the command: `{child, done, notes}`. */
   function start(args, env, program = [process.execPath, command]) {
     const [file, ...before] = program;
     const child = spawn(file, [...before, ...args], {
@@ -62,7 +62,7 @@ describe("camelgpt pull", () => {
     const done = new Promise((resolve) =>
       child.on("close", (status, signal) => resolve({ status: status ?? signal, stdout, stderr })),
     );
-    return { child, done };
+    return { child, done, notes: () => stderr };
   }
   const camelgpt = (args, env) => start(args, env).done;
   async function json(args, expected = 0, env) {
@@ -229,10 +229,13 @@ describe("camelgpt pull", () => {
   });
 
   test("two pulls at a time download once", async () => {
-    hub.delay = 5;
+    hub.delay = 100;
     const first = start(["pull", "owner/large"]);
     await until(hasPartial);
-    const [one, two] = await Promise.all([first.done, camelgpt(["pull", "owner/large"])]);
+    const second = start(["pull", "owner/large"]);
+    await until(() => second.notes() !== "");
+    hub.delay = 0;
+    const [one, two] = await Promise.all([first.done, second.done]);
     assert.deepEqual([one.status, two.status], [0, 0], one.stderr + two.stderr);
     assert.match(two.stderr, /Another process is downloading .*: waiting for it/);
     assert.match(two.stdout, /already on this machine/);
