@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
-import { defaultModel } from "./get-model.js";
+import { defaultModel, notWithDefault } from "./get-model.js";
 import { modelFlags, modelPath, withModel } from "./model.js";
 import { printJson, printLine, showProgressLine, showsProgress } from "./output.js";
 
@@ -33,6 +33,7 @@ export const calibrate: Command = {
     const named = flags.text("model") ?? flags.positionals[0];
     const path = await modelPath(named ?? defaultModel());
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
+    if (out === undefined && named === undefined) throw notWithDefault();
     if (out === undefined) throw new UsageError("The path of the sidecar is missing.", "Give it with --out.");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);

@@ -1,6 +1,6 @@
 // The model that a command names → the options with which it loads: models of a hub are pulled first, so that an
 // interrupted download continues with the next command.
-import { CamelGPTError } from "../../../web/errors.js";
+import { CamelGPTError, type ErrorCode } from "../../../web/errors.js";
 import { pathInNearFolder } from "../../../web/load/catalogue/near-path.js";
 import { isUrl } from "../../../web/load/place.js";
 import { isOnHub } from "../../../web/load/resolve-name.js";
@@ -70,7 +70,10 @@ export function explainDefault(error: unknown, isDefault: boolean): unknown {
   if (!isDefault || defaultModel() !== packagedRelease || !(error instanceof CamelGPTError)) return error;
   const isUnable = /^(unsupported-task|no-chat-template)$/.test(error.code) || /nothing to prune/.test(error.message);
   if (!isUnable) return error;
-  const { code, cause } = error;
+  return notWithDefault(error.code, error.cause);
+}
+
+export function notWithDefault(code: ErrorCode = "unsupported-task", cause?: unknown): CamelGPTError {
   return new CamelGPTError(code, `The default model, ${packagedRelease}, cannot do this.`, {
     hint: "Run camelgpt pull smollm2-135m, then add --model smollm2-135m (or set CAMELGPT_MODEL=smollm2-135m).",
     cause,
