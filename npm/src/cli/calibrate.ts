@@ -1,6 +1,7 @@
 // camelgpt calibrate: a model → its EPDP sidecar, a file next to it.
 import { writeFile } from "node:fs/promises";
 
+import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
 import { defaultModel, notWithDefault } from "./get-model.js";
@@ -33,7 +34,7 @@ export const calibrate: Command = {
     const named = flags.text("model") ?? flags.positionals[0];
     const path = await modelPath(named ?? defaultModel());
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
-    if (out === undefined && named === undefined) throw notWithDefault();
+    if (out === undefined && (named ?? defaultModel()) === packagedRelease) throw notWithDefault();
     if (out === undefined) throw new UsageError("The path of the sidecar is missing.", "Give it with --out.");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
