@@ -1,6 +1,7 @@
 // The model that a command names → the options with which it loads: models of a hub are pulled first, so that an
 // interrupted download continues with the next command.
-import { CamelGPTError } from "../../../web/errors.js";
+import { CamelGPTError, type ErrorCode } from "../../../web/errors.js";
+import { pathInNearFolder } from "../../../web/load/catalogue/near-path.js";
 import { isUrl } from "../../../web/load/place.js";
 import { isOnHub } from "../../../web/load/resolve-name.js";
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
@@ -50,7 +51,8 @@ async function isOfHub(name: string, flags: Flags): Promise<boolean> {
     const path = nodeFiles.cachedRelease(name, flags.text("cache-folder"));
     return flags.text("releases") === undefined && (path === undefined || (await nodeFiles.kindOf(path)) !== "file");
   }
-  return isOnHub(name, true) && (await nodeFiles.kindOf(name.split("/", 1)[0]!)) !== "folder";
+  if (!isOnHub(name, true) || (await nodeFiles.kindOf(name.split("/", 1)[0]!)) === "folder") return false;
+  return (await pathInNearFolder(name, nodeFiles)) === undefined; // a misspelt path, which the load explains
 }
 
 async function pulledHeaders(
@@ -65,11 +67,14 @@ async function pulledHeaders(
 
 /** The error of the default model for a task that it cannot do, with the command that gets one that can. */
 export function explainDefault(error: unknown, isDefault: boolean): unknown {
-  if (!isDefault || !(error instanceof CamelGPTError)) return error;
+  if (!isDefault || defaultModel() !== packagedRelease || !(error instanceof CamelGPTError)) return error;
   const isUnable = /^(unsupported-task|no-chat-template)$/.test(error.code) || /nothing to prune/.test(error.message);
   if (!isUnable) return error;
-  const { code, cause } = error;
-  return new CamelGPTError(code, `The default model, ${defaultModel()}, cannot do this.`, {
+  return notWithDefault(error.code, error.cause);
+}
+
+export function notWithDefault(code: ErrorCode = "unsupported-task", cause?: unknown): CamelGPTError {
+  return new CamelGPTError(code, `The default model, ${packagedRelease}, cannot do this.`, {
     hint: "Run camelgpt pull smollm2-135m, then add --model smollm2-135m (or set CAMELGPT_MODEL=smollm2-135m).",
     cause,
   });

@@ -49,7 +49,7 @@ describe("camelgpt pull", () => {
   const ranges = () =>
     hub.requests.filter(({ path }) => path.includes("/resolve/")).map(({ headers }) => headers.range ?? "whole");
 
-  /** Starts the command: `{child, done}`. */
+  /** Starts the command: `{child, done, notes}`. */
   function start(args, env, program = [process.execPath, command]) {
     const [file, ...before] = program;
     const child = spawn(file, [...before, ...args], {
@@ -62,7 +62,7 @@ describe("camelgpt pull", () => {
     const done = new Promise((resolve) =>
       child.on("close", (status, signal) => resolve({ status: status ?? signal, stdout, stderr })),
     );
-    return { child, done };
+    return { child, done, notes: () => stderr };
   }
   const camelgpt = (args, env) => start(args, env).done;
   async function json(args, expected = 0, env) {
@@ -101,11 +101,13 @@ describe("camelgpt pull", () => {
       const { files } = await json(["pull", name]);
       assert.equal(files.length, name.includes("split") ? 2 : 1);
       hub.paths();
-      await json(["generate", "--model", name, "a", "--max-tokens", "1"]);
-      await json(["generate", "--model", name, "--offline", "a", "--max-tokens", "1"]);
+      await json(["tokenize", "--model", name, "a", "--no-worker"]);
+      if (!isFull) continue;
+      await json(["tokenize", "--model", name, "a", "--no-worker", "--offline"]);
       await json(["inspect", name]);
       assert.deepEqual(hub.paths(), [], name);
     }
+    assert.deepEqual(hub.paths(), []);
     await json(["pull", "owner/large"]);
     hub.paths();
     await json(["generate", "--model", "owner/large/large-Q8_0.gguf", "a", "--max-tokens", "1"]);
@@ -212,7 +214,7 @@ describe("camelgpt pull", () => {
       ["not-found", (response) => refuse(response, 404, "gone")],
       ["http-error", (response) => refuse(response, 403, "gated")],
     ];
-    for (const [code, answer] of answers) {
+    for (const [code, answer] of isFull ? answers : answers.slice(0, 3)) {
       hub.intercept = (request, response) => {
         if (!request.url.includes("/resolve/")) return false;
         answer(response);
@@ -227,10 +229,13 @@ describe("camelgpt pull", () => {
   });
 
   test("two pulls at a time download once", async () => {
-    hub.delay = 5;
+    hub.delay = 100;
     const first = start(["pull", "owner/large"]);
     await until(hasPartial);
-    const [one, two] = await Promise.all([first.done, camelgpt(["pull", "owner/large"])]);
+    const second = start(["pull", "owner/large"]);
+    await until(() => second.notes() !== "");
+    hub.delay = 0;
+    const [one, two] = await Promise.all([first.done, second.done]);
     assert.deepEqual([one.status, two.status], [0, 0], one.stderr + two.stderr);
     assert.match(two.stderr, /Another process is downloading .*: waiting for it/);
     assert.match(two.stdout, /already on this machine/);
@@ -275,6 +280,16 @@ describe("camelgpt pull", () => {
       [undefined],
     );
     await other.close();
+  });
+
+  test("a copy that was kept without a hash is compared, and not downloaded again", onlyFull, async () => {
+    await json(["pull", `${hub.url}/owner/large/resolve/main/large-Q8_0.gguf`]);
+    hub.requests.length = 0;
+    const [file] = (await json(["pull", "owner/large"])).files;
+    assert.deepEqual([file.kept, file.verified], [true, true]);
+    assert.deepEqual(ranges(), []);
+    await json(["tokenize", "--model", "owner/large", "a"]);
+    assert.equal(hub.requests.length, 1);
   });
 
   test("leftovers of other versions and dead processes do not matter", onlyFull, async () => {
@@ -333,5 +348,10 @@ describe("camelgpt pull", () => {
     assert.match((await json(["pull", "owner/large:Q8_1"], 1)).error.hint, /owner\/large:Q8_0/);
     assert.equal((await json(["pull", "owner/large/large-q8_0.gguf"], 1)).error.code, "not-found");
     assert.deepEqual((await json(["pull", "camelgpt-mini"])).files, []);
+    mkdirSync(join(folder, "models/sub"), { recursive: true });
+    writeFileSync(join(folder, "models/sub/x.gguf"), tiny);
+    hub.paths();
+    assert.match((await json(["tokenize", "--model", "model/sub/x.gguf", "a"], 1)).error.hint, /models\/sub\/x\.gguf/);
+    assert.deepEqual(hub.paths(), []);
   });
 });

@@ -56,7 +56,7 @@ export async function resolveHubName(
   platform: FilePlatform,
   resolver: Resolver,
 ): Promise<ResolvedSource> {
-  const meant = options.http.allow ? undefined : await pathInNearFolder(name, platform);
+  const meant = options.http.allow ? undefined : await pathInNearFolder(name, platform.files);
   if (meant !== undefined) throw noSuchFile(name, meant);
   const hubName = parseHubName(name);
   if (hubName.file === undefined) return fromHub(name, options, platform, resolver);

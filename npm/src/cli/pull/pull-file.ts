@@ -17,6 +17,7 @@ import type { FileStore } from "../../../../web/load/stores/file-store.js";
 import { tidyStore, useDownloads } from "../../../../web/load/stores/tidy.js";
 import { cacheFolder } from "../../entry/node-files.js";
 import { requirePermission } from "../../entry/permissions.js";
+import { FileHasher } from "./file-hasher.js";
 import { PartialFile, removePartial, writeFailed } from "./partial-file.js";
 import { PullLock } from "./pull-lock.js";
 import { megabytes } from "./units.js";
@@ -75,8 +76,8 @@ export async function pullFile(file: ModelFile, options: PullFileOptions): Promi
   const store = (await platform.openStore?.()) as FileStore;
   try {
     await lock.acquire(options.signal, () => options.onWait?.(shortUrl(file.url)));
-    const entry = (await isKept(file, resolve, platform)) ? await readEntry(store, key) : undefined;
-    if (entry) {
+    const entry = await readEntry(store, key);
+    if (entry && ((await isKept(file, resolve, platform)) || (await adopt(file, entry, key, store)))) {
       await store.touch?.(`${key}.json`).catch(() => {});
       return fromStore(file, entry);
     }
@@ -84,7 +85,7 @@ export async function pullFile(file: ModelFile, options: PullFileOptions): Promi
     const pulled = await download(file, http, partial, options);
     if (!(await lock.isHeld())) throw takenOver(file.url);
     const { sha256, pieces, bytes } = pulled;
-    const previous = (await readEntry(store, key))?.file;
+    const previous = entry?.file;
     const name = newFileName(key);
     await pulled.file.finish(join(folder, name));
     await writeEntry(store, key, {
@@ -104,6 +105,24 @@ export async function pullFile(file: ModelFile, options: PullFileOptions): Promi
   } finally {
     await lock.release();
   }
+}
+
+/** Whether a copy that was kept without a hash is the file. If so, its entry gets the hash. */
+async function adopt(file: ModelFile, entry: Entry, key: string, store: FileStore): Promise<boolean> {
+  const { sha256, bytes = entry.bytes } = file;
+  if (sha256 === undefined || entry.bytes !== bytes) return false;
+  const source = await store.open(entry.file);
+  if (!source) return false;
+  try {
+    const hasher = new FileHasher();
+    const buffer = new Uint8Array(readBytes);
+    for (let count = -1; count !== 0; hasher.add(buffer.subarray(0, count))) count = await source.read(buffer);
+    if (hasher.digest().sha256 !== sha256) return false;
+  } finally {
+    await source.close();
+  }
+  await writeEntry(store, key, { ...entry, check: await checkId({ sha256 }) });
+  return true;
 }
 
 function fromStore({ url, sha256 }: ModelFile, { bytes }: Entry): PulledFile {
