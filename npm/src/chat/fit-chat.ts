@@ -57,7 +57,8 @@ async function fit(
   const { contextLength } = model;
   const limit = contextLength - 1; // the engine needs room for a token
   const answer = Math.min(options.maxTokens ?? defaultMaxTokens, contextLength >> 1);
-  const target = shifts ? contextLength - answer : contextLength >> 1;
+  // Each shift rounds the keys again, so an eighth of the context is freed at a time.
+  const target = shifts ? contextLength - answer - (contextLength >> 3) : contextLength >> 1;
   const drops = options.overflow === "drop-oldest";
   let rest = entries;
   let fullTokens = 0;

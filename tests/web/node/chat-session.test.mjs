@@ -142,7 +142,7 @@ describe("a long chat", () => {
       assert.equal(usage.completionTokens, 300);
       assert.ok(usage.promptTokens > 500 && usage.promptTokens < 1024);
       const short = messages.slice(-3);
-      const options = { chatTemplate, maxTokens: 5, ignoreEos: true };
+      const options = { temperature: 0, chatTemplate, maxTokens: 5, ignoreEos: true };
       const expected = await model.chat(short, options);
       assert.deepEqual((await model.chat(short, { ...options, contextShift: true })).tokens, expected.tokens);
       const long = [{ role: "user", content: "x".repeat(2000) }];
@@ -173,11 +173,11 @@ describe("a session", () => {
   });
 
   test("gives the same answers as chat() at temperature 0", async () => {
-    const chat = model.createChat({ maxTokens: 12 });
+    const chat = model.createChat({ temperature: 0, maxTokens: 12 });
     const messages = [];
     for (let i = 0; i < 3; i++) {
       messages.push({ role: "user", content: question(i) });
-      const expected = await model.chat(messages, { maxTokens: 12 });
+      const expected = await model.chat(messages, { temperature: 0, maxTokens: 12 });
       const { tokens } = await chat.send(question(i));
       assert.deepEqual(tokens, expected.tokens);
       messages.push({ role: "assistant", content: expected.text });
@@ -186,7 +186,7 @@ describe("a session", () => {
   });
 
   test("continues with the same tokens in a clone and after a restore", async () => {
-    const chat = model.createChat({ maxTokens: 12, system: "Be brief." });
+    const chat = model.createChat({ temperature: 0, maxTokens: 12, system: "Be brief." });
     await chat.send(question(0), { temperature: 0.8, seed: 3 });
     const clone = chat.clone();
     const saved = await chat.save();
@@ -196,7 +196,7 @@ describe("a session", () => {
     assert.equal(clone.stats.turns, 1);
 
     const other = await CamelGPTInference.load(modelPath, { contextLength: 512 });
-    const restored = await other.restoreChat(saved, { maxTokens: 12 });
+    const restored = await other.restoreChat(saved, { temperature: 0, maxTokens: 12 });
     assert.equal(restored.messages.length, 3);
     const result = await restored.send(question(1));
     assert.deepEqual(result.tokens, tokens);
@@ -205,7 +205,7 @@ describe("a session", () => {
   });
 
   test("regenerates the last answer, and edits an earlier message", async () => {
-    const chat = model.createChat({ maxTokens: 8, history: [{ role: "user", content: question(0) }] });
+    const chat = model.createChat({ temperature: 0, maxTokens: 8, history: [{ role: "user", content: question(0) }] });
     const first = await chat.regenerate(); // answers the history
     assert.deepEqual(chat.messages.at(-1), { role: "assistant", content: first.text });
     await chat.send(question(1));
@@ -226,7 +226,7 @@ describe("a session", () => {
   });
 
   test("keeps an aborted answer, marked, and continues after it", async () => {
-    const chat = model.createChat({ maxTokens: 60, ignoreEos: true });
+    const chat = model.createChat({ temperature: 0, maxTokens: 60, ignoreEos: true });
     const stream = chat.send("Tell me a story.");
     let shown = "";
     for await (const piece of stream) {
@@ -261,7 +261,7 @@ describe("a session", () => {
   });
 
   test("is not restored from damaged bytes, or with another model", async () => {
-    const chat = model.createChat({ maxTokens: 2 });
+    const chat = model.createChat({ temperature: 0, maxTokens: 2 });
     await chat.send("Hi");
     const saved = await chat.save();
     const changed = (at, value) => saved.with(at, value);
@@ -307,12 +307,12 @@ describe("a session of a small model", () => {
     const answers = async (chat, i) => (await chat.send(question(i))).tokens;
     const alone = [[], []];
     for (const first of [0, 1]) {
-      const chat = model.createChat({ chatTemplate, maxTokens: 8, logitBias });
+      const chat = model.createChat({ temperature: 0, chatTemplate, maxTokens: 8, logitBias });
       for (let i = 0; i < 3; i++) alone[first].push(await answers(chat, first + 2 * i));
     }
     const chats = [
-      model.createChat({ chatTemplate, maxTokens: 8, logitBias }),
-      model.createChat({ chatTemplate, maxTokens: 8, logitBias }),
+      model.createChat({ temperature: 0, chatTemplate, maxTokens: 8, logitBias }),
+      model.createChat({ temperature: 0, chatTemplate, maxTokens: 8, logitBias }),
     ];
     for (let i = 0; i < 3; i++) {
       for (const first of [0, 1]) assert.deepEqual(await answers(chats[first], first + 2 * i), alone[first][i]);
@@ -320,7 +320,7 @@ describe("a session of a small model", () => {
   });
 
   test("runs overlapping calls one after the other", async () => {
-    const chat = model.createChat({ chatTemplate, maxTokens: 3, logitBias });
+    const chat = model.createChat({ temperature: 0, chatTemplate, maxTokens: 3, logitBias });
     const [, , saved] = await Promise.all([chat.send("One"), chat.send("Two"), chat.save()]);
     assert.deepEqual(
       chat.messages.filter(({ role }) => role === "user").map(({ content }) => content),
@@ -330,7 +330,7 @@ describe("a session of a small model", () => {
   });
 
   test("with a message longer than the context is as before", async () => {
-    const chat = model.createChat({ chatTemplate, maxTokens: 4, logitBias });
+    const chat = model.createChat({ temperature: 0, chatTemplate, maxTokens: 4, logitBias });
     await chat.send(question(0));
     const { messages } = chat;
     for (const words of [110, 100_000]) {
@@ -341,7 +341,7 @@ describe("a session of a small model", () => {
     }
     assert.equal((await chat.send(question(1))).turn.droppedMessages, 0);
 
-    const strict = model.createChat({ chatTemplate, maxTokens: 4, logitBias, overflow: "error" });
+    const strict = model.createChat({ temperature: 0, chatTemplate, maxTokens: 4, logitBias, overflow: "error" });
     await strict.send("word ".repeat(60));
     const error = await rejectsWith("context-overflow", strict.send("word ".repeat(60)));
     assert.match(error.hint, /drop-oldest/);
@@ -350,7 +350,7 @@ describe("a session of a small model", () => {
 });
 
 describe("the tokens of a session", () => {
-  const options = { chatTemplate, maxTokens: 6, ignoreEos: true, logitBias };
+  const options = { temperature: 0, chatTemplate, maxTokens: 6, ignoreEos: true, logitBias };
 
   test("contain no control token that a message spells", async () => {
     await withTinyModel(async (model) => {
