@@ -34,9 +34,8 @@ function helpFor(name: string, commands: Commands): string {
 }
 
 export function overview(commands: Commands): string {
-  const width = Math.max(...Object.keys(commands).map(({ length }) => length));
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  const topics = groupsOf(commands).map(({ name, title }) => `  ${name.padEnd(18)} ${title.toLowerCase()}`);
+  const lines = columns(Object.entries(commands).map(([name, { summary }]) => [name, summary]));
+  const topics = columns(groupsOf(commands).map(({ name, title }) => [name, title.toLowerCase()]));
   return `camelgpt: small language models on the CPU
 
 Usage: camelgpt COMMAND [options]
@@ -52,6 +51,11 @@ On a terminal, control and invisible characters of an answer are escaped. In a p
 is as the model gives it, byte for byte. JSON, tables and errors are always escaped.
 Exit codes: 0 done, 1 the model or the input is at fault, 2 wrong usage.
 `;
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`);
 }
 
 /** The options of a command; those that it shares with others only by their names. */

@@ -162,7 +162,12 @@ describe("errors", () => {
     assert.equal(withUnits("at 48362432 bytes, 10240 bytes, 512 bytes"), "at 48.4 MB, 10.2 KB, 512 bytes");
   });
 
-  test("tell sizes in units", async () => {
+  test("tell sizes in units, and how much of a file is missing", async () => {
+    const beginning = readFileSync(mini).subarray(0, 60_000);
+    await assert.rejects(CamelGPTInference.load(new Blob([beginning]).stream()), {
+      code: "truncated",
+      found: /^60000 bytes, without the last \d+ bytes$/,
+    });
     const half = join(folder, "half.gguf");
     writeFileSync(half, readFileSync(modelPath).subarray(0, 49_000_000));
     const words = await refusal("tokenize", "a", "-m", half);
