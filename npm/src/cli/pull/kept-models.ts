@@ -77,8 +77,7 @@ async function keptDownloads(hub: string, folder: string | undefined): Promise<K
       isComplete: true,
       remove: async () => {
         for (const [key, { file }] of entries) {
-          await store.remove(`${key}.json`);
-          await store.remove(file);
+          for (const name of [`${key}.json`, file, `${key}.epdp`]) await store.remove(name); // its calibration too
         }
       },
     };
