@@ -188,6 +188,25 @@ describe("the package in Chromium", () => {
     assert.ok(delay < 50, `${delay} ms`);
   });
 
+  test("a chat session drops old turns, and is saved and restored", async () => {
+    const { turns, messages, next, restored } = await page.evaluate(async () => {
+      const model = await window.camelgpt.CamelGPTInference.load(window.url, { contextLength: 128 });
+      const chat = model.createChat({ system: "Be brief.", maxTokens: 8, temperature: 0 });
+      const turns = [];
+      for (let i = 0; i < 6; i++) turns.push((await chat.send("What is the capital of France?")).turn);
+      const copy = await model.restoreChat(await chat.save(), { maxTokens: 8, temperature: 0 });
+      const { text: next } = await chat.send("And of Italy?");
+      const { text: restored } = await copy.send("And of Italy?");
+      const { messages } = chat;
+      await model.dispose();
+      return { turns, messages, next, restored };
+    });
+    assert.equal(messages[0].content, "Be brief.");
+    assert.ok(turns.some(({ shiftedTokens }) => shiftedTokens > 0));
+    for (const { prefilledTokens } of turns.slice(1)) assert.ok(prefilledTokens < 25);
+    assert.equal(restored, next);
+  });
+
   test("both flavours, with and without a worker, agree on an easy question", async () => {
     const texts = await page.evaluate(async () => {
       const texts = [];
