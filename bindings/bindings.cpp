@@ -196,6 +196,9 @@ struct Engine {
                                                        .stop_strings = stops.span(),
                                                        .logit_bias = logit_bias.span()}));
   }
+  bool removeTokens(uint32_t token_count, uint32_t from, uint32_t to) {
+    return keep(session_remove_tokens(session, tokens_of(token_count), from, to));
+  }
   uint32_t reusedTokens() const { return session_reused_tokens(session); }
   void step() { records.generation_step = session_generation_step(session); }
   void stepText() { show(session_text(session)); }
@@ -335,6 +338,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(addStop)
   CAMELGPT_BIND(addLogitBias)
   CAMELGPT_BIND(generate)
+  CAMELGPT_BIND(removeTokens)
   CAMELGPT_BIND(reusedTokens)
   CAMELGPT_BIND(step)
   CAMELGPT_BIND(stepText)

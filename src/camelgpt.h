@@ -206,7 +206,9 @@ const char* kernels_name();
 struct TokenizeOptions {
   bool add_special = true;    // add BOS and EOS if the model's metadata asks for them
   bool parse_special = true;  // read control tokens written out in the text (`<|im_end|>`) as tokens
-  bool is_rendered = false;  // the text is a rendered chat: add no EOS, and BOS only if the text does not begin with it
+  // The text is a rendered chat: add no EOS, and BOS only if the text does not begin with it. Without add_special it is
+  // the continuation of one: no space is put before it.
+  bool is_rendered = false;
   std::span<const TextRange> literal = {};  // sorted byte ranges in which control tokens are plain text
 };
 
@@ -264,6 +266,13 @@ struct PredictRequest {
   size_t prompt_count = 0;  // leading tokens that attend only to one another, like the prompt of an answer
 };
 Status session_begin(Session* session, const PredictRequest& request);
+
+// Removes the tokens [from, to) from the cached text that shares the longest prefix with `text`. The cached tokens
+// after them stay, with their keys rotated to their new positions. They were computed while the removed tokens were
+// visible, so that an answer may differ from one to the shorter text. Does nothing if no sequence holds more than `to`
+// tokens of the text. Ends the activity. kUnsupportedTask if the model has other than rotary positions, or
+// convolutions; kBadInput for an unknown token id or a range beyond the text.
+Status session_remove_tokens(Session* session, std::span<const int32_t> text, uint32_t from, uint32_t to);
 
 // Replaces every mask of a text in `options.steps` steps; session_filled() has the result. Masked models only.
 struct FillRequest {

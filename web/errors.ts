@@ -32,11 +32,13 @@ export type ErrorCode =
   | "not-a-model"
   | "not-allowed"
   | "not-found"
+  | "offline"
   | "queue-full"
   | "read-failed"
   | "unknown-release"
   | "unsupported-environment"
-  | "worker-failed";
+  | "worker-failed"
+  | "write-failed";
 
 /** Details that go with the message of an error. */
 export interface ErrorDetails {

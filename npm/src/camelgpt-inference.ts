@@ -20,6 +20,8 @@ import type {
   Score,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
+import { ChatSession, turns } from "./chat/session.js";
+import { type ChatSessionOptions, newState } from "./chat/session-state.js";
 import { isSignal } from "./check-options.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {
@@ -133,9 +135,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * pending calls reject with `worker-failed`, and the next call loads the model again.
    *
    * Errors: everything that can be wrong with a source (`not-found`, `network`, `http-error`, `read-failed`,
-   * `integrity`, `not-a-model`, `unknown-release`, `aborted`), with a file (`bad-format`, `truncated`, `bad-metadata`,
-   * `bad-tensor`, `unsupported-…`), with an option (`bad-option`), and with the environment (`out-of-memory`,
-   * `unsupported-environment`, `engine-unavailable`, `worker-failed`).
+   * `integrity`, `not-a-model`, `unknown-release`, `offline`, `aborted`), with a file (`bad-format`, `truncated`,
+   * `bad-metadata`, `bad-tensor`, `unsupported-…`), with an option (`bad-option`), and with the environment
+   * (`out-of-memory`, `unsupported-environment`, `engine-unavailable`, `worker-failed`).
    */
   async load(): Promise<this> {
     await this.#model.loaded();
@@ -177,11 +179,13 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /**
    * Answers a conversation. The chat template in the model's file converts the messages to the form that the model was
-   * trained on. Returns the answer in the same way as `stream`.
+   * trained on. Returns the answer in the same way as `stream`. With `contextShift` the oldest turns of a conversation
+   * that does not fit into the context are left out, and an answer continues past its end.
    * Errors: those of `stream`, `no-chat-template`, `bad-template`, `unsupported-task`.
    */
   chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
-    return new TextStream(async (emit, signal) => {
+    return new TextStream<GenerationResult>(async (emit, signal) => {
+      if (options?.contextShift) return (await turns()).answerLong(this.#model, messages, { options, emit, signal });
       const { checkConversation, renderPrompt } = await import("./chat/render-prompt.js");
       await checkConversation(this.#model, messages, signal);
       const { template, rest } = splitChatOptions(options);
@@ -191,6 +195,28 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
       await this.#model.refuseOverlong(prompt.text, signal);
       return this.#generate({ ...params, prompt }, emit, signal);
     }, signalOf(options));
+  }
+
+  /**
+   * Creates a chat session, which keeps the messages and their tokens from turn to turn. Nothing is loaded or evaluated
+   * before the first message; the options that are no options of a session are defaults for those of its answers.
+   * Errors, thrown: `bad-option`. A history that is not messages is the error `bad-input` of the first answer.
+   */
+  createChat(options?: ChatSessionOptions): ChatSession {
+    return new ChatSession(newState(this.#model, options));
+  }
+
+  /**
+   * Restores a session from the bytes of `chat.save()`: it continues with the same tokens as the one that was saved.
+   * The options are those of `createChat` without `system` and `history`.
+   * Errors: `bad-input` for a session of another model, `bad-format`, `truncated`, `unsupported-version`, `bad-option`,
+   * `aborted`.
+   */
+  async restoreChat(
+    saved: Uint8Array,
+    options?: Omit<ChatSessionOptions, "system" | "history"> & { signal?: AbortSignal },
+  ): Promise<ChatSession> {
+    return new ChatSession(await (await turns()).restoreChat(this.#model, saved, options));
   }
 
   /**

@@ -1,5 +1,6 @@
 // The values a caller handed in → checked values, or an error that names the option, its range and the value found.
 import { CamelGPTError, excerpt } from "../../web/errors.js";
+import { nearest } from "../../web/nearest.js";
 
 /** The condition that the value of an option must meet. */
 export interface Rule {
@@ -121,29 +122,4 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "object" && value !== null) return "an object";
   return String(value);
-}
-
-/** The known name with the fewest letters changed, if fewer than half are. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(2, name.length / 2);
-  for (const each of known) {
-    const distance = editDistance(name.toLowerCase(), each.toLowerCase());
-    if (distance < least) [best, least] = [each, distance];
-  }
-  return best;
-}
-
-/** The Levenshtein distance, row by row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,56 +1,19 @@
 // The command `camelgpt`: runs the named command, and reports an error as one line and an exit code.
 import { readFile } from "node:fs/promises";
 
-import { cache } from "./cli/cache.js";
-import { calibrate } from "./cli/calibrate.js";
-import { classify } from "./cli/classify.js";
-import { embed } from "./cli/embed.js";
-import { fillMask } from "./cli/fill-mask.js";
-import { generate } from "./cli/generate.js";
-import { inspect } from "./cli/inspect.js";
-import { release } from "./cli/release.js";
-import { score } from "./cli/score.js";
-import { tokenize } from "./cli/tokenize.js";
-import { verify } from "./cli/verify.js";
-import { type Command, helpOf, nameNearest, parse, UsageError } from "./cli/command.js";
+import { type Command, parse, nameNearest, UsageError } from "./cli/command.js";
+import { commands } from "./cli/commands.js";
+import { errorLine, errorOf } from "./cli/error-words.js";
+import { helpOf, overview } from "./cli/help.js";
 import { printJson, printNote, printText } from "./cli/output.js";
-import { asCamelGPTError, type CamelGPTError } from "../../web/errors.js";
-
-const commands: Record<string, Command> = {
-  generate,
-  score,
-  tokenize,
-  "fill-mask": fillMask,
-  classify,
-  embed,
-  inspect,
-  calibrate,
-  release,
-  verify,
-  cache,
-};
+import type { CamelGPTError } from "../../web/errors.js";
 
 const exitCodes = { done: 0, atFault: 1, usage: 2, interrupted: 130 };
 
-const overview = `camelgpt: small language models on the CPU
-
-Usage: camelgpt <command> [options]
-
-${Object.entries(commands)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
-  .join("\n")}
-
-camelgpt <command> --help lists a command's options. --json prints JSON, on all commands.
-camelgpt --version prints the version.
-On a terminal, control and invisible characters of an answer are escaped. In a pipe or file an answer
-is as the model gives it, byte for byte. JSON, tables and errors are always escaped.
-Exit codes: 0 done, 1 the model or the input is at fault, 2 wrong usage.
-`;
-
 async function main(args: string[]): Promise<number> {
   const [name = "--help", ...rest] = args;
-  if (name === "--help" || name === "-h" || name === "help") {
-    printText(overview);
+  if (name === "--help" || name === "-h") {
+    printText(overview(commands));
     return exitCodes.done;
   }
   if (name === "--version" || name === "-v") {
@@ -58,7 +21,7 @@ async function main(args: string[]): Promise<number> {
     printText(`${(description as { version: string }).version}\n`);
     return exitCodes.done;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const command = commandOf(name);
   if (!command) {
     throw new UsageError(`Unknown command ${JSON.stringify(name)}.`, nameNearest(name, Object.keys(commands)));
   }
@@ -74,13 +37,13 @@ async function main(args: string[]): Promise<number> {
   return abort.signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
+function commandOf(name: string | undefined): Command | undefined {
+  return name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+}
+
 function report(error: CamelGPTError, asJson: boolean): number {
   if (asJson) printJson({ error });
-  const details = [error.expected && `expected ${error.expected}`, error.found && `found ${error.found}`].filter(
-    Boolean,
-  );
-  const line = [error.message, details.length > 0 && `(${details.join(", ")})`, error.hint].filter(Boolean).join(" ");
-  printNote(`camelgpt: ${line.replace(/\s+/g, " ")}`);
+  printNote(`camelgpt: ${errorLine(error)}`);
   if (error.code === "aborted") return exitCodes.interrupted;
   return error.code === "bad-option" ? exitCodes.usage : exitCodes.atFault;
 }
@@ -95,5 +58,5 @@ const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  process.exitCode = report(asCamelGPTError(error), args.includes("--json"));
+  process.exitCode = report(errorOf(error, commandOf(args[0])), args.includes("--json"));
 }

@@ -1,6 +1,15 @@
 // The exports of every entry besides its CamelGPTInference.
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
 export type { ChatMessage } from "../../web/text/messages.js";
+export type { ChatSession } from "./chat/session.js";
+export type {
+  AnswerOptions,
+  ChatResult,
+  ChatSessionOptions,
+  ChatStats,
+  ChatTurn,
+  DroppedTurns,
+} from "./chat/session-state.js";
 
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";

@@ -54,6 +54,7 @@ export class ModelConnection {
   /** Whether a load has succeeded: only then a dead backend is replaced. */
   #isReady = false;
   #loading: Promise<LoadedModel> | undefined;
+  #contextLength = 0;
   /** Calls that have not ended. */
   #calls = 0;
 
@@ -78,6 +79,7 @@ export class ModelConnection {
       this.#loading = this.open("load").then(async (model) => {
         await this.#unlessSlow(this.#kept.tidy());
         this.#isReady = true;
+        this.#contextLength = model.info.memoryPlan.contextLength;
         return this.#addNotes(model);
       });
       this.#loading.catch(() => {}); // every call that waits for it gets the error
@@ -101,6 +103,11 @@ export class ModelConnection {
     } finally {
       this.#calls--;
     }
+  }
+
+  /** The tokens that fit into the context; 0 until the model is loaded. */
+  get contextLength(): number {
+    return this.#contextLength;
   }
 
   get limits(): Limits | undefined {
@@ -168,7 +175,8 @@ export class ModelConnection {
       await this.#unlessSlow(this.#kept.release());
       if (this.#isDisposed) throw disposedError();
       if (signal?.aborted) throw abortedError(signal);
-      throw asCamelGPTError(error);
+      const { offline, allow } = this.#options;
+      throw offline ? (await import("./offline.js")).explained(error, this.#source, allow) : asCamelGPTError(error);
     } finally {
       signal?.removeEventListener("abort", forward);
       this.#abortLoad = undefined;
@@ -181,14 +189,16 @@ export class ModelConnection {
     const { openStore } = this.#platform;
     checkSource(this.#source);
     const options = await withHeaderKey(this.#source, resolveOptions(this.#options), openStore);
-    for (const each of [this.#source, named]) requireAccess(each, this.#options, this.#platform);
-    const resolved = await resolveSource(this.#source, options, this.#platform);
+    const offline = this.#options.offline ? await import("./offline.js") : undefined;
+    const platform = offline ? offline.withoutNetwork(this.#platform) : this.#platform;
+    for (const each of [this.#source, named]) requireAccess(each, this.#options, platform);
+    const resolved = await resolveSource(this.#source, options, platform);
+    await offline?.requireKept(resolved, options, platform);
     const { location, open, release, notes = [] } = resolved;
     this.#kept.use(location);
-    if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
+    if (location.kind === "url") requireAccess(location.url, this.#options, platform);
     this.#release = release;
-    if (location.kind === "url") requireAccess(location.url, this.#options, this.#platform);
-    const sidecar = epdp === "off" ? undefined : await this.#sidecar(resolved, options);
+    const sidecar = epdp === "off" ? undefined : await this.#sidecar(resolved, options, platform);
     const sidecarNote = sidecar?.path && `The sidecar ${sidecar.path} was found next to the model.`;
     this.#notes = [...notes, ...(sidecarNote ? [sidecarNote] : [])];
     this.#epdp = epdp ?? (sidecar ? "balanced" : "off");
@@ -197,7 +207,7 @@ export class ModelConnection {
       memory: memoryOptions(this.#options),
       epdp: this.#epdp,
       eager: eager && !this.#platform.endsDownloadsWithCall,
-      toEnd: sha256 !== undefined,
+      toEnd: sha256 !== undefined || resolved.toEnd === true,
       sidecar,
       calibrationText: this.#epdp === "off" || sidecar?.required ? undefined : await defaultCalibrationText(),
       maxHeaderBytes: this.#options.maxHeaderBytes ?? defaultHeaderBytes,
@@ -207,8 +217,14 @@ export class ModelConnection {
   }
 
   /** Reads the sidecar of the model, or else the calibration that is kept for it. */
-  async #sidecar(resolved: ResolvedSource, options: ResolveOptions): Promise<Sidecar | undefined> {
-    const sidecar = await readSidecar(this.#options.sidecar, resolved.sidecar, resolved, options, this.#platform);
+  async #sidecar(
+    resolved: ResolvedSource,
+    options: ResolveOptions,
+    platform: CallerPlatform,
+  ): Promise<Sidecar | undefined> {
+    const { sidecar: found } = resolved;
+    const itsPlatform = found && "isPackaged" in found ? this.#platform : platform;
+    const sidecar = await readSidecar(this.#options.sidecar, found, resolved, options, itsPlatform);
     if (!this.#platform.openStore) return sidecar;
     const { keptCalibration } = await import("./kept-calibration.js");
     this.#keptCalibration = await keptCalibration(this.#source, resolved, this.#options, this.#platform);

@@ -19,7 +19,8 @@ export async function verifyRelease(
   checkSource(name);
   requireAccess(name, options, platform);
   const { verifyFiles } = await import("../../web/load/releases/verify.js");
-  const { info, files, signatureNote } = await verifyFiles(name, resolveOptions(options), options.signal, platform);
+  const from = options.offline ? (await import("./offline.js")).withoutNetwork(platform) : platform;
+  const { info, files, signatureNote } = await verifyFiles(name, resolveOptions(options), options.signal, from);
   return {
     ...info,
     files: files.map(({ path, check }) => ({ path, bytes: check.bytes })),

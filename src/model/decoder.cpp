@@ -72,7 +72,7 @@ void add_product(const Pass& pass, const Linear& linear, const Norm& norm, const
 // Rotates some of the heads of one token.
 void rotate(const Pass& pass, uint32_t layer, float* x, Range heads, const TokenRow& row) {
   const ModelConfig& c = pass.config;
-  if (c.rope == RopeStyle::kNone || (c.rope_period != 0 && layer % c.rope_period == c.rope_period - 1)) return;
+  if (!has_rope(c, layer)) return;
   const size_t set = c.local_rope_base != 0 && is_local(c, layer) ? pass.w->cosine.size() / 2 : 0;
   const size_t angles = set + static_cast<size_t>(row.index) * (c.rope_rotated / 2);
   const auto rope = c.rope == RopeStyle::kPairs ? kernels().rope : kernels().rope_halves;
@@ -402,12 +402,7 @@ void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* 
   const ModelConfig& c = model.config;
   if (c.rope == RopeStyle::kNone) return;
   const size_t local = w->cosine.size() / 2;
-  RopeOptions options{c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors, c.rope_magnitude};
-  if (c.rope_yarn) {
-    rope_set_ramp(c.rope_original_context, &options);
-    if (c.rope_position_scale < 1) options.magnitude *= 1 - 0.1f * std::log(c.rope_position_scale);
-  }
-  const RopeOptions local_options{c.rope_rotated, c.local_rope_base, 1, nullptr, c.rope_magnitude};
+  const RopeOptions options = rope_options(model, false), local_options = rope_options(model, true);
   size_t at = 0;
   for (const TokenRun& run : runs) {
     const uint32_t position = run.cache->length, tokens = static_cast<uint32_t>(run.tokens.size());
@@ -419,6 +414,22 @@ void make_angles(const Model& model, std::span<const TokenRun> runs, Workspace* 
 }
 
 }  // namespace
+
+RopeOptions rope_options(const Model& model, bool is_local) {
+  const ModelConfig& c = model.config;
+  if (is_local && c.local_rope_base != 0) return {c.rope_rotated, c.local_rope_base, 1, nullptr, c.rope_magnitude};
+  RopeOptions options{c.rope_rotated, c.rope_base, c.rope_position_scale, model.rope_factors, c.rope_magnitude};
+  if (c.rope_yarn) {
+    rope_set_ramp(c.rope_original_context, &options);
+    if (c.rope_position_scale < 1) options.magnitude *= 1 - 0.1f * std::log(c.rope_position_scale);
+  }
+  return options;
+}
+
+bool has_rope(const ModelConfig& config, uint32_t layer) {
+  const uint32_t period = config.rope_period;
+  return config.rope != RopeStyle::kNone && (period == 0 || layer % period != period - 1);
+}
 
 void decoder_forward(const Model& model, std::span<const TokenRun> runs, Workspace* w) {
   const ModelConfig& c = model.config;

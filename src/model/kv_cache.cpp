@@ -27,6 +27,18 @@ void store(const ModelConfig& config, size_t head, uint32_t position, const floa
   }
 }
 
+template <class Element>
+void gather_key(const Element* head, float scale, uint32_t width, uint32_t position, float* key) {
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (uint32_t i = 0; i < width; ++i) key[i] = scale * static_cast<float>(head[key_index(width, position, i)]);
+}
+
+template <class Element>
+void move_value(uint32_t width, uint32_t from, uint32_t to, Element* head) {
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (uint32_t i = 0; i < width; ++i) head[value_index(width, to, i)] = head[value_index(width, from, i)];
+}
+
 // Positions at the end of every page whose inputs are kept: those that a convolution reads before its own position.
 uint32_t kept_of_page(const ModelConfig& config) { return config.conv_length - 1; }
 
@@ -82,6 +94,28 @@ void cache_store_key(const ModelConfig& config, size_t head, uint32_t position, 
 
 void cache_store_value(const ModelConfig& config, size_t head, uint32_t position, const float* value, KvCache* cache) {
   store<value_index>(config, head, position, value, value_limits(cache->type), *cache, &cache->values);
+}
+
+void cache_load_key(const ModelConfig& config, size_t head, uint32_t position, const KvCache& cache, float* key) {
+  const uint32_t width = config.head_width;
+  const size_t first = head * cache.room;
+  const float scale = cache.keys.scales[first + position];
+  if (cache.type == KvType::k16) {
+    gather_key(reinterpret_cast<const int16_t*>(cache.keys.stored.data()) + first * width, scale, width, position, key);
+  } else {
+    gather_key(reinterpret_cast<const int8_t*>(cache.keys.stored.data()) + first * width, scale, width, position, key);
+  }
+}
+
+void cache_move_value(const ModelConfig& config, size_t head, uint32_t from, uint32_t to, KvCache* cache) {
+  const uint32_t width = config.head_width;
+  const size_t first = head * cache->room;
+  cache->values.scales[first + to] = cache->values.scales[first + from];
+  if (cache->type == KvType::k16) {
+    move_value(width, from, to, reinterpret_cast<int16_t*>(cache->values.stored.data()) + first * width);
+  } else {
+    move_value(width, from, to, reinterpret_cast<int8_t*>(cache->values.stored.data()) + first * width);
+  }
 }
 
 uint64_t cache_conv_rows(const ModelConfig& config, uint64_t positions) {

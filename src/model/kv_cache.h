@@ -44,6 +44,11 @@ Status cache_reserve(const ModelConfig& config, uint32_t context, KvType type, A
 void cache_store_key(const ModelConfig& config, size_t head, uint32_t position, const float* key, KvCache* cache);
 void cache_store_value(const ModelConfig& config, size_t head, uint32_t position, const float* value, KvCache* cache);
 
+// key [head_width] = one head's key at a position.
+void cache_load_key(const ModelConfig& config, size_t head, uint32_t position, const KvCache& cache, float* key);
+// Copies one head's value from one position to another.
+void cache_move_value(const ModelConfig& config, size_t head, uint32_t from, uint32_t to, KvCache* cache);
+
 // Computes the summary of a page whose keys are all stored.
 void cache_sum_up_page(const ModelConfig& config, size_t head, uint32_t page, KvCache* cache);
 

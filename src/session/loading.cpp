@@ -178,7 +178,9 @@ Status session_end_of_file(const Session* session) {
       Status status = make_error(ErrorCode::kTruncated, "The file ends before its last tensor does.");
       status = with_expected(status, "%llu bytes", static_cast<unsigned long long>(session->file_bytes));
       const uint64_t missing = session->file_bytes - session->data_position - session->loader->weights.position;
-      status = with_found(status, "%llu bytes missing", static_cast<unsigned long long>(missing));
+      status = with_found(status, "%llu bytes, without the last %llu bytes",
+                          static_cast<unsigned long long>(session->file_bytes - missing),
+                          static_cast<unsigned long long>(missing));
       return with_hint(status, "Download the file again: it may be incomplete.");
     }
     case LoadState::kFailed: break;

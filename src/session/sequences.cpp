@@ -54,6 +54,14 @@ uint32_t session_cached_tokens(const Session* session) {
   return latest == nullptr ? 0 : held_tokens(*session, *latest);
 }
 
+uint32_t longest_prefix(const Session& session, std::span<const int32_t> prompt) {
+  uint32_t longest = 0;
+  for (const Sequence& sequence : sequences_of(session)) {
+    longest = std::max(longest, common_prefix(session, sequence, prompt));
+  }
+  return longest;
+}
+
 Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused) {
   Sequence* best = latest_sequence(session);
   *reused = common_prefix(*session, *best, prompt);

@@ -184,6 +184,8 @@ Status take_memory(Session* session, const MemoryOptions& options, uint32_t cont
 // Chooses the sequence for a prompt and marks it as used: the one with the longest common prefix, or the least recently
 // used one with a copy of that prefix. *reused: the length of the prefix.
 Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused);
+// The length of the longest prefix of a prompt that a sequence holds.
+uint32_t longest_prefix(const Session& session, std::span<const int32_t> prompt);
 // The least recently used sequence, marked as used.
 Sequence* take_oldest_sequence(Session* session);
 Sequence* latest_sequence(Session* session);

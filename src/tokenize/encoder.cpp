@@ -46,6 +46,9 @@ Status append_spaced(std::string_view text, Buffer<char>* spaced) {
   return ok ? Status{} : out_of_memory("the text", text.size());
 }
 
+// Whether the plain text at the encoder's position continues a chat, and so is not the beginning of a text.
+bool continues_text(const Encoder& e) { return e.start == 0 && e.options.is_rendered && !e.options.add_special; }
+
 // Begins to encode text without special tokens, as a separate text.
 Status begin_plain(Encoder* e, std::string_view plain, Buffer<int32_t>* tokens) {
   const Tokenizer& tokenizer = *e->tokenizer;
@@ -62,7 +65,9 @@ Status begin_plain(Encoder* e, std::string_view plain, Buffer<int32_t>* tokens) 
       return {};
     case TokenizerKind::kSentencePiece:
       if (plain.empty()) return {};
-      if (tokenizer.add_space_prefix && !characters.push_back(' ')) return out_of_memory("the text", plain.size());
+      if (tokenizer.add_space_prefix && !continues_text(*e) && !characters.push_back(' ')) {
+        return out_of_memory("the text", plain.size());
+      }
       CAMELGPT_TRY(append_spaced(plain, &characters));
       return bpe_begin(tokenizer, view(), &e->bpe, tokens);
     case TokenizerKind::kUnigram:

@@ -128,7 +128,9 @@ uint64_t tokenizer_memory(const Tokenizer& tokenizer);
 struct EncodeOptions {
   bool add_special = true;    // add BOS and EOS if the model's metadata asks for them
   bool parse_special = true;  // recognise control tokens spelled out in the text; user-defined ones always are
-  bool is_rendered = false;   // the text is a rendered chat: add no EOS, and BOS only if the text lacks it
+  // The text is a rendered chat: add no EOS, and BOS only if the text lacks it. Without add_special the text continues
+  // a chat: add no space before it either.
+  bool is_rendered = false;
   std::span<const TextRange> literal = {};  // sorted: here control tokens are plain text
   ChunkTable* chunks = nullptr;             // assigns ids to the chunks of a byte-level model; required for one
   std::span<const int32_t> kept = {};       // chunk ids that must survive if the table is full

@@ -1,5 +1,5 @@
-// Restores a saved state in which some bytes are changed, and continues it: the result is an error or an answer. The
-// models: attention only, 8-bit keys and values, convolutions, byte-level, masked.
+// Restores a saved state in which some bytes are changed, removes some of its tokens, and continues it: the result is
+// an error or an answer. The models: attention only, 8-bit keys and values, convolutions, byte-level, masked.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -119,6 +119,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (status.ok()) {
     require(progress.state == ActivityState::kDone, "all bytes are taken");
+    const uint32_t from = data[0] % 8, to = from + 1 + static_cast<uint32_t>(size % 32);
+    const Status removed = session_remove_tokens(session, saved.prompt, from, to);
+    require(removed.ok() || removed.message[0] != 0, "an error has a message");
     saved.generate();
   } else {
     require(status.message[0] != 0, "an error has a message");

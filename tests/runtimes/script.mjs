@@ -3,6 +3,7 @@
 
 const messages = [{ role: "user", content: "The city" }];
 const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfor %}";
+const talkTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ";
 
 /** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are load options. */
 export async function tryPackage(CamelGPTInference, { model: url, release, ...options }) {
@@ -24,6 +25,17 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   }
   const { finishReason: aborted } = await cut;
   const chat = await model.chat(messages, { chatTemplate, maxTokens: 6 });
+  const turns = { chatTemplate: talkTemplate, maxTokens: 6 };
+  const session = model.createChat({ ...turns, temperature: 1, seed: 3 });
+  await session.send("The city");
+  const { turn } = await session.send(" of");
+  const copy = await model.restoreChat(await session.save(), { ...turns, temperature: 0 });
+  const talk = {
+    turn,
+    text: (await session.send(" and", { temperature: 0 })).text,
+    restored: (await copy.send(" and")).text,
+    messages: session.messages,
+  };
   // Save and restore: a new object of the same file continues without evaluating the saved text again.
   const told = await model.stream("The city was", { maxTokens: 12 });
   const state = await model.saveState();
@@ -65,6 +77,7 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
     streamed,
     aborted,
     chat: chat.text ?? String(chat),
+    talk,
     perplexity,
     saved,
     gone,

@@ -34,7 +34,7 @@ export class Boundary {
     } catch (error) {
       if (error instanceof CamelGPTError) this.end(error); // from checkHelpers
       this.#failure ??= new CamelGPTError("engine-failed", `The engine failed: ${describe(error)}`, {
-        hint: "Dispose of this model and load it again; please report what led here.",
+        hint: "Load the model again, and please report what led here.",
         cause: error,
       });
       throw this.#failure;

@@ -198,6 +198,12 @@ export class Engine extends LoadingEngine {
     return this.run((module) => module.reusedTokens());
   }
 
+  /** Removes the tokens [from, to) from the cached text that begins with `tokens`. Errors: `unsupported-task`. */
+  removeTokens(tokens: readonly number[], from: number, to: number): undefined {
+    const count = this.putTokens(tokens);
+    this.check((module) => module.removeTokens(count, from, to));
+  }
+
   /** The result of the last `advance` of a generation; `token` is null if it only evaluated the prompt. */
   step(): Step {
     this.run((module) => module.step());

@@ -37,7 +37,7 @@ export async function chooseFlavour(wanted: Flavour | "auto", probe?: WebAssembl
   if (wanted === "relaxed" && !relaxed) {
     throw new CamelGPTError("unsupported-environment", "This environment cannot run the flavour `relaxed`.", {
       expected: "WebAssembly with relaxed SIMD, and a processor with fused multiply-add",
-      found: "WebAssembly without relaxed SIMD, or a processor without fused multiply-add",
+      found: "one of them, or neither",
       hint: 'Use flavour "auto" or "simd"; relaxed SIMD is in Chrome 114, Firefox 146, Node 22 and newer.',
     });
   }

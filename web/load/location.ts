@@ -2,6 +2,7 @@
 import type { FileCheck } from "./integrity/file-check.js";
 import type { ReleaseInfo } from "../types.js";
 import { originOf } from "./names.js";
+import type { Sampling } from "./catalogue/catalogue.js";
 import type { TrustOptions } from "./releases/wants-release.js";
 import type { CheckedFetch, HttpSettings } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
@@ -33,8 +34,12 @@ export interface ResolvedSource {
   /** Sentences about the release, for the user. */
   notes?: readonly string[];
   sidecar?: FoundSidecar | undefined;
+  /** The sampling that the catalogue recommends for the model. */
+  sampling?: Sampling;
   /** The origin of a URL, to which the caller's headers are sent. */
   origin?: string | undefined;
+  /** Whether the file has to be read to its end, where its hash is compared. */
+  toEnd?: true;
   /** For `caller` locations: opens the bytes of a file on the caller's thread. */
   open?: ((signal: AbortSignal | undefined, file?: number) => Promise<ByteSource>) | undefined;
 }
@@ -53,6 +58,11 @@ export interface FilePlatform {
      * because access to it is denied.
      */
     kindOf(path: string): Promise<"file" | "folder" | "other" | "denied" | undefined>;
+    /**
+     * Returns the path of the only model in a folder, the first file of a split one; undefined if `path` is no such
+     * folder, has a manifest, or is outside of `folders`. Errors: `bad-option` if there are several models.
+     */
+    modelIn(path: string, folders?: readonly string[]): Promise<string | undefined>;
     /** Resolves a path against the working directory. */
     absolute(path: string): string;
     /** Whether a path leads into one of these folders, after resolving symbolic links. It need not exist. */
@@ -62,6 +72,8 @@ export interface FilePlatform {
      * without a cache.
      */
     cachedRelease(name: string, folder?: string): string | undefined;
+    /** Returns the names in a folder; none if it cannot be read. */
+    names(folder: string): Promise<string[]>;
     /** Errors: those of opening, and `not-allowed` for a path outside of `folders`, if these are given. */
     open(path: string, folders?: readonly string[]): Promise<ByteSource>;
   };
@@ -73,6 +85,8 @@ export interface FilePlatform {
   openStore?: OpenStore;
   /** See `EnginePlatform`. */
   fetch: CheckedFetch;
+  /** Checks whether this program may connect to a URL. Missing if it always may. Errors: `unsupported-environment`. */
+  requireAccess?(url: string): void;
 }
 
 export interface ResolveOptions {

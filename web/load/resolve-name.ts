@@ -1,5 +1,5 @@
-// The name of a model → its location: a URL, a path, a release, or a file on the model hub.
-import { CamelGPTError, excerpt } from "../errors.js";
+// The name of a model → its location: a URL, a path, a release, or files on the model hub.
+import { CamelGPTError } from "../errors.js";
 import { pathNotAllowed } from "./allow.js";
 import type { FileCheck } from "./integrity/file-check.js";
 import {
@@ -15,8 +15,6 @@ import {
 import { fileName, originOf } from "./names.js";
 import { absoluteUrl, isAllowedPath, isUrl, placeOf, requireAllowedPlace } from "./place.js";
 import { findRelease } from "./releases/find-release.js";
-import { knownReleases } from "./releases/known-releases.js";
-import { manifestName } from "./releases/manifest-name.js";
 import type { FoundRelease } from "./releases/open-release.js";
 import { wantsRelease } from "./releases/wants-release.js";
 import { maxWholeHashBytes } from "./sizes.js";
@@ -24,7 +22,12 @@ import { bytesSource } from "./sources/memory.js";
 import type { ByteSource } from "./sources/source.js";
 
 const releaseName = /^[a-z0-9][a-z0-9._-]*$/i;
-const hubFile = /^[\w.-]+\/[\w.-]+\/.+\.gguf$/is;
+/** owner/repo/file.gguf, also with a revision: owner/repo@revision/file.gguf. */
+const hubFile = /^[\w.-]+\/[\w.-]+(@[^/]+)?\/.+\.gguf$/is;
+/** owner/repo, also with a revision or a quantisation: owner/repo@revision:Q4_K_M. */
+const hubRepository = /^[\w.-]+\/[\w.-]+(@[^:]+)?(:[\w.-]+)?$/i;
+/** The end of a relative URL: the name of a file, and not that of a repository such as SmolLM2-1.7B. */
+const fileExtension = /\.[a-z]{2,5}$/i;
 
 export async function resolveName(
   name: string,
@@ -42,48 +45,35 @@ export async function resolveName(
   const kind = isPath ? await files?.kindOf(name) : undefined;
   if (kind === "file" || kind === "other") return fromPlace({ kind: "path", path: name }, options, platform);
   if (releaseName.test(name) && !/\.gguf$/i.test(name)) return resolveRelease(name, options, platform);
-  // Below a folder that exists, a misspelt path is a path; the hub is not asked.
-  // Without a file system the name may be a relative URL with a query.
-  const isHubFile = hubFile.test(name) && !name.startsWith(".") && (files !== undefined || !/[?#]/.test(name));
-  if (isHubFile && !(isPath && (await files?.kindOf(name.split("/", 1)[0]!)) === "folder")) {
-    return fromPlace({ kind: "url", url: joinUrl(options.hub, hubPath(name)) }, options, platform);
+  if (isOnHub(name, files !== undefined)) {
+    // Below a folder that exists, a misspelt path is a path; the hub is not asked.
+    if (!(isPath && (await files?.kindOf(name.split("/", 1)[0]!)) === "folder"))
+      return (await hub()).resolveHubName(name, options, platform, { fromPlace, joinFiles });
+  } else if (!files) {
+    const url = absoluteUrl(name, platform);
+    return /^https?:/.test(url)
+      ? resolveName(url, options, platform)
+      : fromPlace({ kind: "url", url }, options, platform);
   }
   if (kind === "denied") return fromPlace({ kind: "path", path: name }, options, platform); // opening it says why
-  if (files && !isPath) throw pathNotAllowed(name);
-  if (files) {
-    throw new CamelGPTError("not-found", `There is no file ${excerpt(name)}.`, {
-      expected:
-        "the path of a GGUF file or of a release's folder, a URL, owner/repo/file.gguf, or the name of a release",
-      found: kind === "folder" ? `a folder without ${manifestName}` : "no such file",
-      hint: `Check the path. Releases: ${knownReleases.join(", ")}.`,
-    });
-  }
-  const url = absoluteUrl(name, platform);
-  return /^https?:/.test(url)
-    ? resolveName(url, options, platform)
-    : fromPlace({ kind: "url", url }, options, platform);
+  if (!isPath) throw pathNotAllowed(name);
+  throw await (await hub()).missingFile(name, kind, options, platform);
 }
 
-/** Returns the path of owner/repo/file.gguf below the hub's base URL. Errors: `bad-option`. */
-function hubPath(name: string): string {
-  const segments = name.split("/");
-  const isOdd = (segment: string) => /^\.{0,2}$|[\\\0-\x1f\x7f]|%[0-9a-f]{2}/i.test(segment) || !isWellFormed(segment);
-  const odd = segments.find(isOdd);
-  if (odd !== undefined) {
-    throw new CamelGPTError("bad-option", `${excerpt(name)} is not the name of a file on a hub.`, {
-      expected: "owner/repo/file.gguf, without empty segments, `.`, `..`, `\\` and percent-encoded characters",
-      found: `the segment ${excerpt(odd)}`,
-      hint: "Write the names of the owner, the repository and the file as the hub shows them.",
-    });
-  }
-  const [owner, repository, ...path] = segments;
-  return `${owner}/${repository}/resolve/main/${path.map(encodeURIComponent).join("/")}`;
+const hub = () => import("./catalogue/resolve-hub.js");
+
+/** Whether a name that is neither a file nor a URL is one of a model on the hub. */
+export function isOnHub(name: string, hasFiles: boolean): boolean {
+  if (name.startsWith(".")) return false;
+  // Without a file system the name may be a relative URL, with a query.
+  if (hubFile.test(name)) return hasFiles || !/[?#]/.test(name);
+  return hubRepository.test(name) && !/\.gguf$/i.test(name) && (hasFiles || !fileExtension.test(name));
 }
 
-/** Whether the text has a form in UTF-8, which encodeURIComponent requires. */
-const isWellFormed = (text: string) => !/[\ud800-\udfff]/u.test(text);
-
-/** Looks for a named release in the user's cache, in the package, and below the base URL of the option `releases`. */
+/**
+ * Looks for a named release in the user's cache, in the package, below the base URL of the option `releases`, and in
+ * the catalogue.
+ */
 async function resolveRelease(name: string, options: ResolveOptions, platform: FilePlatform): Promise<ResolvedSource> {
   const { files } = platform;
   const { allow } = options.http;
@@ -95,7 +85,10 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
   const cached = files?.cachedRelease(name);
   const mayOpen = cached !== undefined && (await isAllowedPath(cached, allow, platform));
   if (mayOpen && (await files?.kindOf(cached)) === "file") {
-    return fromPlace({ kind: "path", path: cached }, options, platform);
+    return {
+      ...(await fromPlace({ kind: "path", path: cached }, options, platform)),
+      ...(await hub()).samplingOf(name),
+    };
   }
   const packaged = await platform.packaged[name]?.();
   if (packaged) {
@@ -113,20 +106,7 @@ async function resolveRelease(name: string, options: ResolveOptions, platform: F
   if (options.releases) {
     return fromPlace({ kind: "url", url: joinUrl(options.releases, `${name}.gguf`) }, options, platform);
   }
-  if (!knownReleases.includes(name)) {
-    throw new CamelGPTError("unknown-release", `There is no release named ${excerpt(name)}.`, {
-      expected: `one of ${knownReleases.join(", ")}, a path, or a URL`,
-      found: excerpt(name),
-      hint: "Give the path or URL of a GGUF file, or the base URL of your own releases with the option `releases`.",
-    });
-  }
-  throw new CamelGPTError("not-found", `The release ${name} is not on this machine.`, {
-    expected: cached ?? "the option `releases`, the base URL of named releases",
-    found: "neither a cached file nor the option `releases`",
-    hint: files
-      ? "Give the option `releases` or the path or URL of a GGUF file, or run `npm start` in the repository."
-      : "Give the option `releases`, or the URL of a GGUF file.",
-  });
+  return (await hub()).resolveCatalogued(name, options, platform, { fromPlace, joinFiles });
 }
 
 async function fromRelease(
@@ -185,6 +165,22 @@ export function fromCaller(
   open: (signal: AbortSignal | undefined) => Promise<ByteSource>,
 ): ResolvedSource {
   return { location: { kind: "caller", name }, open };
+}
+
+/** Joins the files of a split model, given in order. */
+export function joinFiles(resolved: readonly ResolvedSource[]): ResolvedSource {
+  return {
+    origin: resolved[0]?.origin,
+    location: {
+      kind: "shards",
+      files: resolved.map(({ location }, file) => (location.kind === "caller" ? { ...location, file } : location)),
+    },
+    open: async (signal, file = 0) => {
+      const open = resolved[file]?.open;
+      if (open) return open(signal);
+      throw new CamelGPTError("internal", "The worker asked for an unknown file.");
+    },
+  };
 }
 
 function joinUrl(base: string, path: string): string {

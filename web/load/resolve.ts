@@ -4,7 +4,7 @@ import type { FilePlatform, ResolvedSource, ResolveOptions } from "./location.js
 import { fileName } from "./names.js";
 import { isUrl } from "./place.js";
 import { wantsRelease } from "./releases/wants-release.js";
-import { fromCaller, resolveName } from "./resolve-name.js";
+import { fromCaller, joinFiles, resolveName } from "./resolve-name.js";
 import { blobSource, bytesSource } from "./sources/memory.js";
 import { shardNames, sortShards } from "./sources/shard-names.js";
 import type { ByteSource } from "./sources/source.js";
@@ -62,9 +62,10 @@ async function resolveUnchecked(
   switch (kindOf(source)) {
     case "String":
     case "URL": {
-      const names = shardNames(String(source), isAddress(String(source), platform));
-      if (names) return resolveFiles(names, options, platform);
-      break;
+      const name = String(source);
+      const model = (await platform.files?.modelIn(name, options.http.allow?.folders)) ?? name;
+      const names = shardNames(model, isAddress(model, platform));
+      return names ? resolveFiles(names, options, platform) : resolveName(model, options, platform);
     }
     case "Array": {
       const files = source as readonly FileSource[];
@@ -104,7 +105,7 @@ async function resolveFile(
   }
   throw new CamelGPTError("bad-option", "The source of the model is of an unknown kind.", {
     expected:
-      "a path, a URL, the name of a release, a Blob, bytes, a ReadableStream, or an array of a split model's files",
+      "a path, a URL, the name of a model, a Blob, bytes, a ReadableStream, or an array of a split model's files",
     found: source === null ? "null" : typeof source,
   });
 }
@@ -136,18 +137,7 @@ async function resolveFiles(
     const origin = resolved[0] && (resolved[0].origin ?? "none");
     resolved.push(await resolveFile(file, { ...options, origin }, platform));
   }
-  return {
-    origin: resolved[0]?.origin,
-    location: {
-      kind: "shards",
-      files: resolved.map(({ location }, file) => (location.kind === "caller" ? { ...location, file } : location)),
-    },
-    open: async (signal, file = 0) => {
-      const open = resolved[file]?.open;
-      if (open) return open(signal);
-      throw new CamelGPTError("internal", "The worker asked for an unknown file.");
-    },
-  };
+  return joinFiles(resolved);
 }
 
 function openStream(stream: ReadableStream<Uint8Array>): ByteSource {

@@ -99,7 +99,7 @@ function taskFor(engine: Engine, labels: readonly string[]): Task | undefined {
     );
   } catch (error) {
     throw new CamelGPTError("bad-metadata", "The model's list of tasks cannot be read.", {
-      expected: "camelgpt.tasks: a JSON array of tasks with labels and a template",
+      expected: "camelgpt.tasks: a JSON array of tasks, each with labels",
       found: excerpt(json),
       hint: "Give a template with the option `template`.",
       cause: error,

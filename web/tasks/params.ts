@@ -4,7 +4,8 @@ import type { RenderedPrompt } from "../rendered-prompt.js";
 import type { Pooling } from "../types.js";
 
 export interface TokenizeParams {
-  text: string;
+  /** A text, or a rendered chat, which gets no EOS, and BOS only if it lacks it. */
+  text: string | RenderedPrompt;
   /** Whether to add the special tokens that the model expects around a text. */
   addSpecial: boolean;
   /** Whether special tokens written in the text (`<|im_end|>`) are read as tokens. */

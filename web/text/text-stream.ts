@@ -3,7 +3,10 @@ import { CamelGPTError } from "../errors.js";
 import type { GenerationResult } from "../types.js";
 
 /** Generates a text: calls `emit` with each piece, and stops when the signal aborts. */
-export type Generate = (emit: (piece: string) => void, signal: AbortSignal) => Promise<GenerationResult>;
+export type Generate<T extends GenerationResult = GenerationResult> = (
+  emit: (piece: string) => void,
+  signal: AbortSignal,
+) => Promise<T>;
 
 /**
  * The result of `stream` and `chat`. The generation starts immediately, whether or not anything reads the stream.
@@ -18,15 +21,17 @@ export type Generate = (emit: (piece: string) => void, signal: AbortSignal) => P
  * the model begins, it rejects with the code `"aborted"`. If it is aborted later, the loop ends, and the awaited result
  * has the text so far and the finish reason `"abort"`. Any other error rejects the await and is thrown in the loop.
  */
-export class TextStream implements AsyncIterable<string>, PromiseLike<GenerationResult> {
+export class TextStream<T extends GenerationResult = GenerationResult>
+  implements AsyncIterable<string>, PromiseLike<T>
+{
   readonly #pieces: string[] = [];
-  readonly #result: Promise<GenerationResult>;
+  readonly #result: Promise<T>;
   readonly #abort = new AbortController();
   #ended = false;
   /** Wakes the loops that wait for a piece. */
   #wake: Array<() => void> = [];
 
-  constructor(generate: Generate, signal: AbortSignal | undefined) {
+  constructor(generate: Generate<T>, signal: AbortSignal | undefined) {
     const onAbort = () => this.#abort.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
@@ -71,18 +76,18 @@ export class TextStream implements AsyncIterable<string>, PromiseLike<Generation
     }
   }
 
-  then<A = GenerationResult, B = never>(
-    onValue?: ((value: GenerationResult) => A | PromiseLike<A>) | null,
+  then<A = T, B = never>(
+    onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#result.then(onValue, onError);
   }
 
-  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<GenerationResult | B> {
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
     return this.#result.catch(onError);
   }
 
-  finally(onEnd?: (() => void) | null): Promise<GenerationResult> {
+  finally(onEnd?: (() => void) | null): Promise<T> {
     return this.#result.finally(onEnd);
   }
 

@@ -71,7 +71,7 @@ export class Host {
     inspect: (params, context) => inspect(params, context, this.#platform),
 
     tokenize: async ({ text, addSpecial, parseSpecial }, { signal }) =>
-      tokenizeText(this.#loaded().engine, signal, text, addSpecial, parseSpecial),
+      tokenizeText(this.#loaded().engine, signal, text, addSpecial, parseSpecial, typeof text !== "string"),
 
     detokenize: async ({ tokens, keepControl }) => this.#loaded().engine.detokenize(tokens, keepControl),
 
@@ -97,6 +97,8 @@ export class Host {
       const { engine, loadMs, background } = this.#loaded();
       return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), background });
     },
+
+    remove: async ({ tokens, from, to }) => this.#loaded().engine.removeTokens(tokens, from, to),
 
     save: async (_params, { signal }) => saveState(this.#loaded().engine, signal),
 

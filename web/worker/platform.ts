@@ -47,8 +47,6 @@ export interface Backend {
 export interface CallerPlatform extends FilePlatform {
   /** Whether a download ends with the call that started it: edge runtimes tie it to a request. */
   endsDownloadsWithCall?: true;
-  /** Checks whether this program may connect to a URL. Missing if it always may. Errors: `unsupported-environment`. */
-  requireAccess?(url: string): void;
   /** Starts the worker. Missing if the runtime has none. */
   spawnWorker?(workerUrl: string | undefined): WorkerLink;
   /** Runs the engine on this thread. The implementation loads the engine's code on demand. */

@@ -78,6 +78,8 @@ export interface Calls {
   render: { params: TemplateInput; event: never; value: RenderedChat | null };
   /** The events are consecutive pieces of the text. */
   generate: { params: GenerateParams; event: string; value: Generated };
+  /** Removes the tokens [from, to) from the cached text that begins with `tokens`, if there is one. */
+  remove: { params: { tokens: readonly number[]; from: number; to: number }; event: never; value: undefined };
   save: { params: Record<string, never>; event: never; value: Uint8Array };
   restore: { params: { state: Uint8Array }; event: never; value: LoadedState };
   score: { params: ScoreParams; event: never; value: Score };

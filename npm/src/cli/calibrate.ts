@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 
 import type { Command } from "./command.js";
 import { readText } from "./input.js";
-import { defaultModel, modelFlags, modelPath, withModel } from "./model.js";
+import { defaultModel } from "./get-model.js";
+import { modelOptions, modelPath, withModel } from "./model.js";
 import { printJson, printLine, showProgressLine, showsProgress } from "./output.js";
 
 export const calibrate: Command = {
@@ -12,6 +13,7 @@ export const calibrate: Command = {
   flags: {
     file: {
       takes: "text",
+      short: "f",
       value: "F",
       help: "UTF-8 text like future prompts and answers; - reads standard input (default: a built-in text).",
     },
@@ -22,17 +24,18 @@ export const calibrate: Command = {
     },
     out: {
       takes: "text",
+      short: "o",
       value: "F",
       help:
         "Where the sidecar goes (default: beside the model's file, with the ending .epdp; for a download into the " +
         "cache).",
     },
-    ...modelFlags,
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
-    const model = flags.text("model") ?? flags.positionals[0] ?? (await defaultModel());
-    const path = await modelPath(model);
+    const named = flags.text("model") ?? flags.positionals[0];
+    const path = await modelPath(named ?? defaultModel());
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
@@ -63,7 +66,7 @@ export const calibrate: Command = {
           printLine(`${mode}: ${headRows} rows of the head, ${cost}`);
         }
       },
-      { source: model, epdp: "balanced", sidecar: undefined },
+      { source: named, epdp: "balanced", sidecar: undefined },
     );
   },
 };

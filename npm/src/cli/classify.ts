@@ -1,7 +1,7 @@
 // camelgpt classify: a text and labels → the label that fits best.
 import { type Command, UsageError } from "./command.js";
 import { textArgument } from "./input.js";
-import { modelFlags, withModel } from "./model.js";
+import { modelOptions, withModel } from "./model.js";
 import { printJson, printLine } from "./output.js";
 
 export const classify: Command = {
@@ -15,8 +15,8 @@ export const classify: Command = {
       value: "T",
       help: "Prompt with {text} in it (default: the one of its training, or a general question).",
     },
-    ...modelFlags,
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const text = await textArgument(flags, "text");

@@ -1,6 +1,7 @@
 // camelgpt embed: texts → their embeddings.
 import { type Command, UsageError } from "./command.js";
-import { modelFlags, withModel } from "./model.js";
+import { shortestFloat32 } from "./float32.js";
+import { modelOptions, withModel } from "./model.js";
 import { printJson, printLine } from "./output.js";
 import type { Pooling } from "../entry/node.js";
 
@@ -12,12 +13,13 @@ export const embed: Command = {
     pooling: {
       takes: "text",
       value: "P",
+      values: ["mean", "first", "last"],
       help: "Which hidden states represent a text: mean, first or last (default: the model's).",
     },
-    "no-normalize": { takes: "nothing", help: "Do not scale the vectors to length 1." },
+    "no-normalize": { takes: "nothing", option: "normalize", help: "Do not scale the vectors to length 1." },
     truncate: { takes: "nothing", help: "Cut texts that are longer than the context." },
-    ...modelFlags,
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const texts = [...flags.texts("text"), ...flags.positionals];
@@ -30,7 +32,7 @@ export const embed: Command = {
         truncate: flags.has("truncate"),
         signal,
       });
-      const embeddings = vectors.map((vector) => Array.from(vector));
+      const embeddings = vectors.map((vector) => Array.from(vector, shortestFloat32));
       if (flags.json) printJson({ embeddings });
       else for (const each of embeddings) printLine(each.join(" "));
     });

@@ -1,7 +1,7 @@
 // camelgpt fill-mask: a text with masks → candidates for each mask.
 import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
-import { modelFlags, withModel } from "./model.js";
+import { modelOptions, withModel } from "./model.js";
 import { printAnswer, printJson, printLine } from "./output.js";
 
 export const fillMask: Command = {
@@ -11,8 +11,8 @@ export const fillMask: Command = {
     text: { takes: "text", value: "T", help: "The text; - reads standard input." },
     "top-k": { takes: "number", help: "Candidates of each mask (default: 5)." },
     steps: { takes: "number", help: "Steps in which all masks are decided (default: 3)." },
-    ...modelFlags,
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const text = await textArgument(flags, "text");

@@ -1,31 +1,19 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
 import { writeFile } from "node:fs/promises";
 
-import { type GenerationOptions, generationOptionsRules, generationOptionsWords } from "../../../web/engine/records.js";
-import type { CamelGPTInference, GenerateOptions, TextStream } from "../entry/node.js";
-import { type Command, type Flag, type Flags, UsageError } from "./command.js";
+import type { CamelGPTInference, GenerationResult, TextStream } from "../entry/node.js";
+import { type Command, type Flags, UsageError } from "./command.js";
+import { generateOptions, generationOptions } from "./generation-flags.js";
 import { readBytes, textArgument } from "./input.js";
-import { modelFlags, withModel } from "./model.js";
+import { modelOptions, withModel } from "./model.js";
 import { printAnswer, printJson, printNote } from "./output.js";
 import { pruningLine } from "./pruning.js";
-import { flagsOf, optionsOf } from "./table-flags.js";
-
-/** Flags that are not in the core's tables. */
-const ownFlags: Record<string, Flag> = {
-  "logit-bias": {
-    takes: "text",
-    value: "ID=BIAS",
-    many: true,
-    help: "Added to the logit of a token; -Infinity forbids it.",
-  },
-  stop: { takes: "text", value: "TEXT", many: true, help: "End before this text." },
-};
 
 export const generate: Command = {
   summary: "continue a text, or answer with --chat",
   usage: '[--model M] [--prompt] "text" | - [options]',
   flags: {
-    prompt: { takes: "text", value: "P", help: "The text; - reads standard input." },
+    prompt: { takes: "text", short: "p", value: "P", help: "The text; - reads standard input." },
     chat: { takes: "nothing", help: "The text is a question: apply the model's chat template." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     "load-state": {
@@ -34,10 +22,8 @@ export const generate: Command = {
       help: "Restore a file of --save-state: a prompt that begins with its text continues from there.",
     },
     "save-state": { takes: "text", value: "F", help: "Save the evaluated prompt and answer to a file." },
-    ...flagsOf(generationOptionsRules, generationOptionsWords),
-    ...ownFlags,
-    ...modelFlags,
   },
+  groups: [{ ...generationOptions, isExplained: true }, modelOptions],
 
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
@@ -56,7 +42,7 @@ export const generate: Command = {
 };
 
 function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: AbortSignal): TextStream {
-  const options = generateOptions(flags, signal);
+  const options = { ...generateOptions(flags), signal };
   if (!flags.has("chat")) return model.stream(prompt, options);
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
@@ -64,24 +50,14 @@ function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: A
   return model.chat(messages, options);
 }
 
-function generateOptions(flags: Flags, signal: AbortSignal): GenerateOptions {
-  return {
-    ...(optionsOf(flags, generationOptionsRules) as Partial<GenerationOptions>),
-    logitBias: Object.fromEntries(flags.texts("logit-bias").map(biasOf)),
-    stop: flags.texts("stop"),
-    signal,
-  };
-}
-
-function biasOf(text: string): [number, number] {
-  const match = /^(\d+)=(.+)$/.exec(text);
-  if (!match) throw new UsageError(`--logit-bias wants ID=BIAS, not ${JSON.stringify(text)}.`);
-  return [Number(match[1]), Number(match[2])];
-}
-
 async function printStream(model: CamelGPTInference, stream: TextStream): Promise<void> {
   await printAnswer(stream);
-  const { usage, timings, finishReason, engine } = await stream;
+  await printSummary(model, await stream);
+}
+
+/** Prints the speed of an answer, and what was left out of it, on stderr. */
+export async function printSummary(model: CamelGPTInference, result: GenerationResult): Promise<void> {
+  const { usage, timings, finishReason, engine } = result;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
   const parts = [
     usage.bytes === undefined

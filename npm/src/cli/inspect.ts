@@ -1,21 +1,31 @@
 // camelgpt inspect: the header of a model, read without its weights.
 import { CamelGPTInference, type Inspection, type MemoryPlan } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
-import { loadOptions, sourceFlags } from "./model.js";
+import { keptOptions } from "./get-model.js";
+import { loadOptions, modelOptions, sourceFlags } from "./model.js";
 import { printJson, printLine } from "./output.js";
 
 export const inspect: Command = {
   summary: "the metadata and tensors of a model file, and the memory it takes",
   usage: "M [options]",
   flags: {
-    model: { takes: "text", value: "M", help: "Path, URL, owner/repo/file.gguf or release; also the first argument." },
-    ...sourceFlags,
+    model: {
+      takes: "text",
+      short: "m",
+      value: "M",
+      option: "source",
+      help: "Name, path, URL, owner/repo or owner/repo/file.gguf; also the first argument.",
+    },
   },
+  groups: [{ ...modelOptions, flags: sourceFlags }],
 
   async run(flags, signal) {
     const source = flags.text("model") ?? flags.positionals[0];
     if (source === undefined) throw new UsageError("The model is missing.", "camelgpt inspect path/to/model.gguf");
-    const inspection = await CamelGPTInference.inspect(source, loadOptions(flags, signal));
+    const inspection = await CamelGPTInference.inspect(source, {
+      ...loadOptions(flags, signal),
+      ...(await keptOptions(source, flags, signal)),
+    });
     if (flags.json) printJson(inspection);
     else describeModel(inspection).forEach(printLine);
   },

@@ -4,17 +4,11 @@ import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entr
 import { memoryOptionsRules, memoryOptionsWords } from "../../../web/engine/records.js";
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
 import { nodeFiles } from "../entry/node-files.js";
-import { type Flag, type Flags, UsageError } from "./command.js";
+import { type Flag, type FlagGroup, type Flags, UsageError } from "./command.js";
+import { defaultModel, explainDefault, getModel } from "./get-model.js";
+import { headersOf, hubFlags, hubOf } from "./hub-flags.js";
 import { showProgressLine, showsProgress } from "./output.js";
 import { flagOf } from "./table-flags.js";
-
-/** The default model if it is in the cache of this machine. Otherwise the release in the package is the default. */
-const preferredModel = "smollm2-135m";
-
-export async function defaultModel(): Promise<string> {
-  const isHere = await isFile(nodeFiles.cachedRelease(preferredModel));
-  return isHere ? preferredModel : packagedRelease;
-}
 
 /** The conditions for releases. */
 export const trustFlags: Record<string, Flag> = {
@@ -26,42 +20,57 @@ export const trustFlags: Record<string, Flag> = {
     takes: "text",
     value: "KEY",
     many: true,
+    option: "trustedKeys",
     help: "Public key of a publisher to trust, 64 hexadecimal digits, in addition to this project's keys.",
   },
-  "expect-name": { takes: "text", value: "N", help: "Name that the release must have." },
+  "expect-name": { takes: "text", value: "N", option: "expect", help: "Name that the release must have." },
   "min-version": { takes: "text", value: "V", help: "Oldest version of the release to accept, for example 1.2.0." },
 };
 
 export const sourceFlags: Record<string, Flag> = {
   releases: { takes: "text", value: "URL", help: "Base URL of named releases." },
-  hub: { takes: "text", value: "URL", help: "Base URL for models of the form owner/repo/file.gguf." },
-  header: { takes: "text", value: "'Name: value'", many: true, help: "Sent with the request for a model at a URL." },
-  "no-cache": { takes: "nothing", help: "Neither cache a download nor use a cached one." },
-  "cache-folder": { takes: "text", value: "F", help: "Folder of cached downloads (default: ~/.cache/camelgpt)." },
-  sha256: { takes: "text", value: "H", help: "SHA-256 that the model's file must have, as 64 hexadecimal digits." },
+  ...hubFlags,
+  "no-cache": { takes: "nothing", option: "cache", help: "Neither cache a download nor use a cached one." },
+  offline: { takes: "nothing", help: "Download nothing: use only models that are on this machine." },
   ...trustFlags,
-  context: flagOf(memoryOptionsRules.contextLength, memoryOptionsWords.contextLength),
+  context: {
+    ...flagOf(memoryOptionsRules.contextLength, memoryOptionsWords.contextLength),
+    short: "c",
+    option: "contextLength",
+  },
   "kv-cache": flagOf(memoryOptionsRules.kvCache, memoryOptionsWords.kvCache),
   weights: flagOf(memoryOptionsRules.weights, memoryOptionsWords.weights),
   "max-memory": flagOf(memoryOptionsRules.maxMemory, memoryOptionsWords.maxMemory),
   "max-header-bytes": { takes: "number", help: "Bytes that the header of a model may have (default: 64 MiB)." },
-  flavour: { takes: "text", value: "F", help: "Build of the engine: auto, simd or relaxed (default: auto)." },
-  "no-worker": { takes: "nothing", help: "Run the engine on the main thread." },
+  flavour: {
+    takes: "text",
+    value: "NAME",
+    values: ["auto", "simd", "relaxed"],
+    help: "Build of the engine: auto, simd or relaxed (default: auto).",
+  },
+  "no-worker": { takes: "nothing", option: "worker", help: "Run the engine on the main thread." },
 };
 
 export const modelFlags: Record<string, Flag> = {
   model: {
     takes: "text",
+    short: "m",
     value: "M",
+    option: "source",
     help:
-      "Path, URL, owner/repo/file.gguf or release " +
-      `(default: ${preferredModel} if it is on this machine, else ${packagedRelease}).`,
+      "Name (camelgpt list shows them), path, URL, owner/repo, owner/repo:Q4_K_M or owner/repo/file.gguf " +
+      `(default: $CAMELGPT_MODEL, else ${packagedRelease}).`,
   },
   ...sourceFlags,
-  threads: { takes: "number", help: "Threads to compute with (default: one for each core, at most 4)." },
+  threads: {
+    takes: "number",
+    short: "t",
+    help: "Threads to compute with (default: one for each core, at most 4).",
+  },
   epdp: {
     takes: "text",
     value: "MODE",
+    values: ["off", "exact", "balanced", "aggressive"],
     help:
       "Dynamic pruning: off, exact, balanced, aggressive, or JSON " +
       "(default: balanced if there is a sidecar, otherwise off).",
@@ -73,18 +82,21 @@ export const modelFlags: Record<string, Flag> = {
   },
 };
 
+/** The options that all commands with a model share. */
+export const modelOptions: FlagGroup = {
+  name: "model-options",
+  title: "Options of the model",
+  flags: modelFlags,
+};
+
 export function loadOptions(flags: Flags, signal: AbortSignal): LoadOptions {
-  const headers = flags.texts("header").map((header) => {
-    const colon = header.indexOf(":");
-    if (colon < 1) throw new UsageError("--header wants 'Name: value'."); // does not repeat what may be secret
-    return [header.slice(0, colon).trim(), header.slice(colon + 1).trim()] as const;
-  });
   return {
     signal,
     worker: !flags.has("no-worker"),
-    headers: Object.fromEntries(headers),
+    headers: headersOf(flags),
     releases: flags.text("releases"),
-    hub: flags.text("hub"),
+    hub: hubOf(flags),
+    offline: flags.has("offline") || undefined,
     cache: flags.has("no-cache") ? false : undefined,
     cacheFolder: flags.text("cache-folder"),
     sha256: flags.text("sha256"),
@@ -128,14 +140,20 @@ export async function withModel(
   work: (model: CamelGPTInference) => Promise<void>,
   { source = flags.text("model"), ...own }: LoadOptions & { source?: string | undefined } = {},
 ): Promise<void> {
-  const model = await CamelGPTInference.load(source ?? (await defaultModel()), {
-    ...loadOptions(flags, signal),
-    ...own,
-  });
+  const name = source ?? defaultModel();
   try {
-    await work(model);
-  } finally {
-    await model.dispose();
+    const model = await CamelGPTInference.load(name, {
+      ...loadOptions(flags, signal),
+      ...(await getModel(name, flags, signal)),
+      ...own,
+    });
+    try {
+      await work(model);
+    } finally {
+      await model.dispose();
+    }
+  } catch (error) {
+    throw explainDefault(error, source === undefined);
   }
 }
 

@@ -107,9 +107,35 @@ export function printJson(value: unknown): void {
 
 /** Prints an answer of the model and a line break: escaped on a terminal, and otherwise byte for byte. */
 export async function printAnswer(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
-  const answer = new AnswerText(process.stdout.isTTY);
+  const answer = new AnswerText(isTerminal());
   for await (const piece of pieces) process.stdout.write(answer.add(piece));
   process.stdout.write(`${answer.end()}\n`);
+}
+
+/** Whether stdout is a terminal. */
+export const isTerminal = (): boolean => process.stdout.isTTY;
+
+/** Whether stdin is a terminal. */
+export const hasKeyboard = (): boolean => process.stdin.isTTY;
+
+/** Whether answers can have colours and styles: on a terminal that has them, without NO_COLOR (no-color.org). */
+export function hasStyles(): boolean {
+  return process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
+}
+
+/** Prints a part of an answer on stdout. Its only control sequences are those of this program. */
+export function printStyled(text: string): void {
+  process.stdout.write(text);
+}
+
+/** Where a line editor shows what is typed. */
+export function editorOutput(): NodeJS.WriteStream {
+  return process.stdout.isTTY ? process.stdout : process.stderr;
+}
+
+/** Prints control sequences of this program for the line editor. */
+export function printControl(sequence: string): void {
+  editorOutput().write(sequence);
 }
 
 /** Prints an error or a note on stderr. */

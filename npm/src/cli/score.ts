@@ -1,24 +1,30 @@
 // camelgpt score: a text file → its perplexity.
 import { type Command, UsageError } from "./command.js";
 import { readText } from "./input.js";
-import { modelFlags, withModel } from "./model.js";
+import { modelOptions, withModel } from "./model.js";
 import { printJson, printLine } from "./output.js";
 
 export const score: Command = {
   summary: "perplexity of a text file",
   usage: "[--model M] --file F [options]",
   flags: {
-    file: { takes: "text", value: "F", help: "UTF-8 text; - reads standard input" },
-    "max-tokens": { takes: "number", help: "Use no more than N tokens of the text." },
+    file: { takes: "text", short: "f", value: "F", help: "UTF-8 text; - reads standard input." },
+    "max-tokens": { takes: "number", short: "n", help: "Use no more than N tokens of the text." },
     logprobs: { takes: "nothing", help: "With --json: the log-probability of each scored token." },
     against: {
       takes: "text",
       value: "dense",
+      values: ["dense"],
       help: "Also compare with the dense model: what dynamic pruning costs on this text.",
     },
-    ...modelFlags,
-    context: { takes: "number", help: "Tokens of a window (default: the model's context, at most 4096)." },
+    context: {
+      takes: "number",
+      short: "c",
+      option: "contextLength",
+      help: "Tokens of a window (default: the model's context, at most 4096).",
+    },
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const path = flags.text("file") ?? flags.positionals[0];

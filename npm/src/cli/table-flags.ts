@@ -8,17 +8,25 @@ export function flagsOf<K extends string>(
   words: Readonly<Record<K, FieldWords>>,
 ): Record<string, Flag> {
   const names = Object.keys(rules) as K[];
-  return Object.fromEntries(names.map((name) => [flagName(name), flagOf(rules[name], words[name])]));
+  return Object.fromEntries(
+    names.map((name) => {
+      const short = shortForms[name];
+      return [flagName(name), { ...flagOf(rules[name], words[name]), ...(short && { short }) }];
+    }),
+  );
 }
 
+/** The letters of options, those of llama.cpp. */
+const shortForms: Record<string, string> = { maxTokens: "n", seed: "s" };
+
 export function flagOf(rule: FieldRule, { help, default: standard }: FieldWords): Flag {
-  const text = help.replaceAll("`", "");
+  const text = inWords(help);
   if (rule.type === "flag") return { takes: "nothing", help: text };
   const range = rule.type === "choice" ? rule.names.join(", ") : rule.range;
   return {
     takes: rule.type === "choice" ? "text" : "number",
-    ...(rule.type === "choice" && { value: "NAME" }),
-    help: `${text.replace(/\.$/, "")} (${range}; default: ${standard.replaceAll("`", "")}).`,
+    ...(rule.type === "choice" && { value: "NAME", values: rule.names }),
+    help: `${text.replace(/\.$/, "")} (${range}; default: ${inWords(standard)}).`,
   };
 }
 
@@ -35,6 +43,14 @@ export function optionsOf<K extends string>(
     else options[name] = type === "choice" ? flags.text(flag) : flags.number(flag);
   }
   return options;
+}
+
+/** Text of the tables for the command line: options as flags, `info()` as the command that prints the same. */
+function inWords(text: string): string {
+  return text
+    .replace(/`?info\(\)(?:\.[\w.]+)?`?/g, "camelgpt inspect")
+    .replaceAll("`", "")
+    .replace(/\b[a-z]+[A-Z]\w*/g, (option) => `--${flagName(option)}`);
 }
 
 function flagName(option: string): string {

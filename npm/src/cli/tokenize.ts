@@ -1,7 +1,7 @@
 // camelgpt tokenize: a text → its tokens.
 import type { Command } from "./command.js";
 import { textArgument } from "./input.js";
-import { modelFlags, withModel } from "./model.js";
+import { modelOptions, withModel } from "./model.js";
 import { printJson, printLine } from "./output.js";
 
 export const tokenize: Command = {
@@ -9,10 +9,18 @@ export const tokenize: Command = {
   usage: '[--model M] [--text] "text" | - [options]',
   flags: {
     text: { takes: "text", value: "T", help: "The text; - reads standard input." },
-    "no-add-special": { takes: "nothing", help: "Do not add the tokens that the model wants around a text." },
-    "no-parse-special": { takes: "nothing", help: "Read special tokens in the text as plain text." },
-    ...modelFlags,
+    "no-add-special": {
+      takes: "nothing",
+      option: "addSpecial",
+      help: "Do not add the tokens that the model wants around a text.",
+    },
+    "no-parse-special": {
+      takes: "nothing",
+      option: "parseSpecial",
+      help: "Read special tokens in the text as plain text.",
+    },
   },
+  groups: [modelOptions],
 
   async run(flags, signal) {
     const text = await textArgument(flags, "text");

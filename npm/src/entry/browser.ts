@@ -33,8 +33,9 @@ export class CamelGPTInference extends CamelGPTInferenceBase {
    * Returns immediately; the first use loads the model.
    * Throws `bad-option` if an option is unknown or out of range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, the name of a release, a File or Blob, bytes, or a ReadableStream; or
-   * an array of the files of a split model. The default is the release in the package.
+   * @param source A name such as `smollm2-135m`, a URL, a model on a hub (`owner/repo`, `owner/repo:Q4_K_M`,
+   * `owner/repo/file.gguf`), a File or Blob, bytes, or a ReadableStream; or an array of the files of a split model. The
+   * default is the release in the package, `camelgpt-mini`.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
     super(source, options);

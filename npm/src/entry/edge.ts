@@ -43,8 +43,9 @@ export class CamelGPTInference extends CamelGPTInferenceBase {
    * Returns immediately; the first use loads the model.
    * Throws `bad-option` if an option is unknown or out of range.
    *
-   * @param source A URL, `owner/repo/file.gguf`, a Blob, bytes, or a ReadableStream (the body of an object in a bucket,
-   * for example); or an array of the files of a split model. The default is the release in the package.
+   * @param source A name such as `smollm2-135m`, a URL, a model on a hub (`owner/repo`, `owner/repo:Q4_K_M`,
+   * `owner/repo/file.gguf`), a Blob, bytes, or a ReadableStream (the body of an object in a bucket, for example); or an
+   * array of the files of a split model. The default is the release in the package, `camelgpt-mini`.
    */
   constructor(source: ModelSource = packagedRelease, options?: LoadOptions) {
     super(source, options);

@@ -1,14 +1,15 @@
 // The file system of Node: models at a path, and the user's cache folder.
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { CamelGPTError, describe } from "../../../web/errors.js";
+import { CamelGPTError, describe, excerpt } from "../../../web/errors.js";
 import { pathNotAllowed } from "../../../web/load/allow.js";
 import type { FilePlatform } from "../../../web/load/location.js";
 import { fileName } from "../../../web/load/names.js";
+import { manifestName } from "../../../web/load/releases/manifest-name.js";
 import type { ByteSource } from "../../../web/load/sources/source.js";
 import { isAllowed, requirePermission } from "./permissions.js";
 
@@ -35,6 +36,8 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
     }
   },
 
+  modelIn,
+
   isInside,
 
   absolute: (path) => resolve(path),
@@ -47,8 +50,31 @@ export const nodeFiles: NonNullable<FilePlatform["files"]> = {
     }
   },
 
+  async names(folder) {
+    return isAllowed({ name: "read", path: folder }) ? readdir(folder).catch(() => []) : [];
+  },
+
   open: openFile,
 };
+
+async function modelIn(path: string, folders?: readonly string[]): Promise<string | undefined> {
+  if ((folders && !(await isInside(path, folders))) || (await nodeFiles.kindOf(path)) !== "folder") return undefined;
+  const names = await readdir(path).catch((): string[] => []);
+  if (names.includes(manifestName)) return undefined;
+  // Of a split model only the first file counts.
+  const isModel = (name: string) => /\.gguf$/i.test(name) && !/-(?!00001)\d{5}-of-\d{5}\.gguf$/i.test(name);
+  const [model, ...others] = names.filter(isModel).sort();
+  if (model === undefined || others.length === 0) return model && join(path, model);
+  const found = [model, ...others];
+  throw new CamelGPTError("bad-option", `The folder ${excerpt(path)} has ${found.length} models.`, {
+    expected: "a folder with one model",
+    found: `${found.slice(0, maxNamedModels).join(", ")}${found.length > maxNamedModels ? ", …" : ""}`,
+    hint: `Name one of its files, for example ${join(path, model)}.`,
+  });
+}
+
+/** How many files of a folder a message names at most. */
+const maxNamedModels = 8;
 
 async function isInside(path: string, folders: readonly string[]): Promise<boolean> {
   return (await placeInside(path, folders)) !== undefined;

@@ -1,7 +1,7 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
-import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, text, texts } from "../check-options.js";
+import { checkOptions, checkPrompt, flag, isRecord, oneOf, ofType, signal, text, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
 import { rulesOf } from "./rules.js";
 
@@ -84,4 +84,18 @@ export function splitChatOptions(options: ChatOptions | undefined): {
 } {
   const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
   return { template: chatTemplate, rest };
+}
+
+const { signal: _signal, ...defaultRules } = chatRules;
+const sessionRules = {
+  ...defaultRules,
+  system: text,
+  history: ofType("an array of messages", Array.isArray),
+  overflow: oneOf("drop-oldest", "error"),
+  onDrop: ofType("a function", (value) => typeof value === "function"),
+};
+
+/** Errors: `bad-option`. */
+export function checkSessionOptions<T extends object>(options: T | undefined): T {
+  return checkOptions("chat session", options, sessionRules);
 }

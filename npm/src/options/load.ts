@@ -90,18 +90,25 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
    */
   timeout?: number;
   /**
-   * Base URL for sources of the form `owner/repo/file.gguf`.
+   * Base URL of the model hub, for names from the catalogue and sources of the forms `owner/repo` and
+   * `owner/repo/file.gguf`.
    * @default "https://huggingface.co"
    */
   hub?: string;
   /** Base URL of named releases: the file of the release `name` is `<releases>/<name>.gguf`. */
   releases?: string;
   /**
+   * Whether every download is forbidden. A model at a URL or of a name then loads only from the cache, and otherwise
+   * fails with the code `offline`. The options `cache` and `fetch` have no effect.
+   * @default false
+   */
+  offline?: boolean;
+  /**
    * Whether downloaded models and sidecars are cached (browsers: the origin's private file system, or the Cache API;
    * Node, Deno, Bun: the user's cache folder) and read from the cache the next time, without asking the server. The
    * manifest of a release is fetched whenever there is a network. `"reload"` downloads everything again. Has no effect
    * with the option `fetch`.
-   * @default true for https:
+   * @default true for https:, and for models by name
    */
   cache?: boolean | "reload";
   /**
@@ -206,6 +213,7 @@ const loadRules = {
   hub: text,
   releases: text,
   eager: flag,
+  offline: flag,
   cache: ofType('true, false or "reload"', (value) => typeof value === "boolean" || value === "reload"),
   cacheFolder: ofType("the path of a folder", (value) => text.test(value) && value !== ""),
   cacheQuota: ofType("a whole number of at least 0", (value) => Number.isSafeInteger(value) && Number(value) >= 0),
@@ -285,17 +293,17 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
 }
 
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch, cache, cacheFolder, cacheQuota, sha256 } = options;
+  const { hub = "https://huggingface.co", releases, fetch, cache, cacheFolder, cacheQuota, sha256, offline } = options;
   const { trustedKeys = [], expect, requireSignature = trustedKeys.length > 0 } = options;
   return {
     http: httpSettings(options),
     keep: { folder: cacheFolder, quota: cacheQuota },
     hub,
     releases,
-    fetch: fetch && checkedFetch(fetch),
+    fetch: fetch && !offline ? checkedFetch(fetch) : undefined,
     sha256: sha256?.toLowerCase(),
     trust: { requireSignature, trustedKeys, expect },
-    cache: typeof cache === "boolean" ? (cache ? "use" : "off") : cache,
+    cache: offline || cache === true ? "use" : cache === false ? "off" : cache,
   };
 }
 

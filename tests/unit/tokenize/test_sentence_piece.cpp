@@ -122,6 +122,9 @@ TEST_CASE("sentencepiece adds a space prefix and BOS by default, and finds speci
   CHECK(encode(tokenizer, "hi</s>hi") == std::vector<int32_t>{1, word, 2, word});
   CHECK(encode_to_pieces(tokenizer, " hi", {.add_special = false}) == " | hi");
   CHECK(encode(tokenizer, kMark + "hi") == encode(tokenizer, " hi"));
+  const EncodeOptions continuation{.add_special = false, .is_rendered = true};
+  CHECK(encode_to_pieces(tokenizer, " hi", continuation) == " hi");
+  CHECK(encode_to_pieces(tokenizer, "hi</s>hi", continuation) == "h|i|</s>| hi");
   CHECK(encode(tokenizer, "</s>", {.add_special = false, .parse_special = false}).size() > 1);
   CHECK(tokenizer_piece(tokenizer, 3 + 10) == "\n");
 }

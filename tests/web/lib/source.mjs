@@ -5,13 +5,13 @@ import { build } from "esbuild";
 
 import { repositoryRoot } from "../../../scripts/lib/run.mjs";
 
-/** Returns the exports of one file, for example "web/load/sizes.ts". */
-export async function importSource(path) {
+/** Returns the exports of one file, for example "web/load/sizes.ts". Files with packages in CommonJS need "node". */
+export async function importSource(path, platform = "neutral") {
   const { outputFiles } = await build({
     entryPoints: [join(repositoryRoot, path)],
     bundle: true,
     format: "esm",
-    platform: "neutral",
+    platform,
     write: false,
   });
   return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);

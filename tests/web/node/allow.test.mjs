@@ -346,7 +346,7 @@ test("names on a hub without a place of their own are refused", async () => {
   for (const name of [...odd, ...encoded, "a/b/\ud800.gguf", "a/b/\n/x.gguf", "../b/x.gguf", "a/b/c/.."]) {
     const error = await CamelGPTInference.load(name, { fetch, worker: false }).catch((each) => each);
     assert.match(error.code, /^(bad-option|not-found)$/, name);
-    if (error.code === "bad-option") assert.match(error.message, /not the name of a file on a hub/);
+    if (error.code === "bad-option") assert.match(error.message, /not the name of a model on a hub/);
   }
   assert.deepEqual(requests, []);
   await rejectsWith("not-found", CamelGPTInference.load("own.er/re-po/a b/c..gguf/é%.gguf", { fetch, worker: false }));

@@ -1,7 +1,7 @@
 // The command camelgpt: JSON output, text output, exit codes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -371,16 +371,25 @@ describe("camelgpt", () => {
     assert.ok(stdout.length > 40);
   });
 
-  test("a missing release is an error with instructions", async () => {
-    const { error } = await json(["generate", "--model", "smollm2-135m", "--prompt", "a"], 1, {
+  test("a model that is not here is an error with --offline, and says what to do", async () => {
+    const { error } = await json(["generate", "--model", "smollm2-135m", "--offline", "--prompt", "a"], 1, {
       env: { XDG_CACHE_HOME: folder },
     });
-    assert.equal(error.code, "not-found");
-    assert.match(error.hint, /npm start/);
+    assert.equal(error.code, "offline");
+    assert.match(error.hint, /camelgpt pull/);
   });
 
-  test("without a downloaded model, the packaged one answers", async () => {
+  test("the default model is the packaged one, and names another for tasks it cannot do", async () => {
+    mkdirSync(join(folder, "camelgpt/models"), { recursive: true });
+    symlinkSync(modelPath, join(folder, "camelgpt/models/smollm2-135m.gguf"));
     const nowhere = { env: { XDG_CACHE_HOME: folder } };
+    for (const args of [["generate", "--chat", "a"], ["score", "--file", join(repository, "LICENSE")], ["calibrate"]]) {
+      const { error } = await json(args, 1, nowhere);
+      assert.match(error.message, /default model, camelgpt-mini/);
+      assert.match(error.hint, /camelgpt pull smollm2-135m.*--model smollm2-135m/);
+    }
+    const named = { env: { XDG_CACHE_HOME: folder, CAMELGPT_MODEL: "smollm2-135m" } };
+    assert.equal((await json(["tokenize", "capital"], 0, named)).tokens.length, 1);
     const { usage, epdp } = await json(
       ["generate", "--prompt", "a dog runs . german :", "--max-tokens", "6", "--steps", "2"],
       0,

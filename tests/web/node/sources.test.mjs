@@ -95,12 +95,11 @@ describe("sources", () => {
     await answers(`${server.url}/private.gguf`, { headers: { Authorization: "Bearer secret" } });
   });
 
-  test("a release: from the cache, else from the base URL, else an error with instructions", async () => {
+  test("a named model: from the cache, else from the base URL of releases", async () => {
     const before = process.env.XDG_CACHE_HOME;
     process.env.XDG_CACHE_HOME = folder;
     try {
-      const error = await fails("not-found", "smollm2-135m");
-      assert.match(error.hint, /releases/);
+      await fails("offline", "smollm2-135m", { offline: true });
       await answers("smollm2-135m", { releases: server.url });
       mkdirSync(join(folder, "camelgpt/models"), { recursive: true });
       symlinkSync(modelPath, join(folder, "camelgpt/models/smollm2-135m.gguf"));

@@ -6,6 +6,8 @@ export type FileCheck = PieceHashes | FileHash;
 /** One SHA-256 of the whole file, in hexadecimal: the verdict comes at the end of the file. */
 export interface FileHash {
   sha256: string;
+  /** Whether a kept copy that was once compared with this hash is not hashed again. */
+  isTrustedIfKept?: boolean | undefined;
 }
 
 /** A hash for each piece of a file: SHA-256 in hexadecimal, or another hash. */

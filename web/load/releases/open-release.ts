@@ -74,7 +74,7 @@ async function fetchManifest(
   try {
     bytes = await readManifest(await openUrl(url, { ...http, retries: stored ? 0 : http.retries, fetch }));
   } catch (error) {
-    if (stored && asCamelGPTError(error).code === "network") {
+    if (stored && /^(network|offline)$/.test(asCamelGPTError(error).code)) {
       return { bytes: stored, isStale: true, keep: async () => {} };
     }
     throw error;

@@ -31,7 +31,7 @@ export function judgeRelease(release: Release, trust: TrustOptions, keys: KnownK
   if (note && trust.requireSignature) {
     throw new CamelGPTError(signature === "unchecked" ? "unsupported-environment" : "integrity", note, {
       expected: "a release signed by a trusted key",
-      hint: "The options requireSignature and trustedKeys (--require-signature, --trust) decide which releases load.",
+      hint: "The options requireSignature and trustedKeys decide which releases load.",
     });
   }
   checkExpectation(release, trust.expect);

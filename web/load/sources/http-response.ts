@@ -34,7 +34,7 @@ export async function refusalOf(url: string, response: Response): Promise<CamelG
     return new CamelGPTError("not-found", `There is no file at ${shortUrl(url)}.`, {
       expected: "a GGUF file",
       found,
-      hint: "Check the address: folder, file name, upper and lower case.",
+      hint: "Check the address, upper and lower case too.",
     });
   }
   const error = new CamelGPTError("http-error", `The server refused ${shortUrl(url)}.`, {

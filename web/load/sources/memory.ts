@@ -36,7 +36,7 @@ export function blobSource(blob: Blob, name: string): ByteSource {
       } catch (error) {
         // Browsers refuse to read a file that has changed since it was chosen.
         throw new CamelGPTError("read-failed", `Reading ${name} failed: ${describe(error)}`, {
-          hint: "Choose the file again: it may have been changed or moved.",
+          hint: "Choose the file again: it may have changed.",
           cause: error,
         });
       }

@@ -50,7 +50,7 @@ export async function keyOf(
 }
 
 export const checkId = async (check: FileCheck | undefined) =>
-  check && hashOf(JSON.stringify({ ...check, wholeSha256: undefined }));
+  check && hashOf(JSON.stringify({ ...check, wholeSha256: undefined, isTrustedIfKept: undefined }));
 
 /** A name that no other download uses. It begins with the time, so that sorted names are in the order of downloads. */
 export const newFileName = (key: string) => `${Date.now()}-${Math.random().toString(36).slice(2)}-${key}.bin`;

@@ -1,0 +1,141 @@
+// One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
+import { CamelGPTError, orAborted } from "../../../web/errors.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
+import type { ChatMessage } from "../../../web/text/messages.js";
+import { generateParams, splitChatOptions } from "../options.js";
+import { checkMessages } from "./check-messages.js";
+import { inTurn } from "./in-turn.js";
+import { type Fitted, fitChat } from "./fit-chat.js";
+import type { ModelConnection } from "../model-connection.js";
+import { plainMessages } from "./plain-messages.js";
+import {
+  type AnswerContext,
+  type ChatResult,
+  type ChatState,
+  type ChatTurn,
+  type Entry,
+  newState,
+} from "./session-state.js";
+
+export { restoreChat, saveChat } from "./saved-chat.js";
+
+export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {
+  const entry = userEntry(state, message);
+  return inTurn(state, context.signal, () => answer(state, [...state.entries, entry], context));
+}
+
+export function regenerate(state: ChatState, context: AnswerContext): Promise<ChatResult> {
+  return inTurn(state, context.signal, () => {
+    const { entries } = state;
+    const isAnswered = entries.at(-1)?.message.role === "assistant";
+    const asked = isAnswered ? entries.slice(0, -1) : entries;
+    const role = asked.at(-1)?.message.role;
+    if (role === undefined || role === "system") {
+      throw new CamelGPTError("bad-state", "The conversation has no message to answer.", {
+        hint: "Call send() first.",
+      });
+    }
+    return answer(state, asked, context);
+  });
+}
+
+export function edit(
+  state: ChatState,
+  index: number,
+  message: string | ChatMessage,
+  context: AnswerContext,
+): Promise<ChatResult> {
+  const entry = userEntry(state, message);
+  return inTurn(state, context.signal, () => {
+    const role = state.entries[index]?.message.role;
+    if (role !== "user") {
+      throw new CamelGPTError("bad-input", "Only a message of the user can be edited.", {
+        expected: "the index in `messages` of a message with the role user",
+        found: role === undefined ? `${index} of ${state.entries.length} messages` : `a message of the role ${role}`,
+      });
+    }
+    return answer(state, [...state.entries.slice(0, index), entry], context);
+  });
+}
+
+function userEntry({ model }: ChatState, message: string | ChatMessage): Entry {
+  const messages = [typeof message === "string" ? { role: "user", content: message } : message];
+  checkMessages(messages, model.limits);
+  return { message: plainMessages(messages)[0] as ChatMessage };
+}
+
+/** Answers a conversation of any length, of which the oldest turns are left out if it does not fit. */
+export function answerLong(
+  model: ModelConnection,
+  messages: readonly ChatMessage[],
+  context: AnswerContext,
+): Promise<ChatResult> {
+  checkMessages(messages, model.limits);
+  const state = newState(model, { history: messages });
+  return inTurn(state, context.signal, () => answer(state, state.entries, context, false));
+}
+
+async function answer(
+  state: ChatState,
+  entries: readonly Entry[],
+  context: AnswerContext,
+  fitsAnswer = true,
+): Promise<ChatResult> {
+  const { model, options } = state;
+  const { emit, signal } = context;
+  const { overflow = "drop-oldest", onDrop, ...defaults } = options;
+  const { template, rest } = splitChatOptions({ ...defaults, ...context.options });
+  const params: GenerateParams = generateParams("", rest, model.limits);
+  const { info } = await orAborted(model.loaded(), signal);
+  const { maxTokens } = params.sampling;
+  const fitted = await fitChat(state, entries, { template, overflow, maxTokens, fitsAnswer }, signal);
+
+  let isBegun = false;
+  /** Drops what did not fit. Before the model has begun, an error or an abort leaves the session unchanged. */
+  const begin = () => {
+    if (isBegun) return;
+    isBegun = true;
+    keep(state, fitted);
+    if (fitted.dropped.length > 0) {
+      const messages = plainMessages(fitted.dropped.map(({ message }) => message));
+      onDrop?.({ messages, tokens: fitted.droppedTokens });
+    }
+  };
+  const onEvent = (piece: string) => {
+    begin();
+    emit(piece);
+  };
+  const result = await model.call("generate", { ...params, prompt: fitted.tokens }, { signal, onEvent });
+  const { text, tokens, finishReason, usage } = result;
+  begin();
+  const { promptTokens, completionTokens, cachedTokens = 0, bytes } = usage;
+  const turn: ChatTurn = {
+    prefilledTokens: promptTokens - cachedTokens,
+    reusedTokens: cachedTokens,
+    generatedTokens: completionTokens,
+    droppedMessages: fitted.dropped.length,
+    // None if another text had replaced the conversation in the cache.
+    shiftedTokens: cachedTokens + 1 >= fitted.answered ? fitted.shiftedTokens : 0,
+  };
+  addTo(state, turn);
+  const isAborted = finishReason === "abort";
+  if (!isAborted || text !== "") {
+    // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused.
+    const message = { role: "assistant", content: text, ...(isAborted && { aborted: true }) };
+    state.entries = [...fitted.entries, { message, ...(bytes === undefined && { sampled: tokens }) }];
+    state.tokens = [...fitted.tokens, ...tokens];
+  }
+  return { ...result, engine: info.engine, turn };
+}
+
+/** Drops from the session what did not fit, but does not add the new message yet. */
+function keep(state: ChatState, { dropped, tokens, texts }: Fitted): void {
+  state.entries = state.entries.filter((entry) => !dropped.includes(entry));
+  state.tokens = tokens;
+  state.texts = texts;
+}
+
+function addTo({ stats }: ChatState, turn: ChatTurn): void {
+  stats.turns++;
+  for (const name of Object.keys(turn) as (keyof ChatTurn)[]) stats[name] += turn[name];
+}

@@ -1,0 +1,35 @@
+// The flags that say how an answer is generated.
+import { type GenerationOptions, generationOptionsRules, generationOptionsWords } from "../../../web/engine/records.js";
+import type { GenerateOptions } from "../entry/node.js";
+import { type FlagGroup, type Flags, UsageError } from "./command.js";
+import { flagsOf, optionsOf } from "./table-flags.js";
+
+export const generationOptions: FlagGroup = {
+  name: "generation-options",
+  title: "Options of the answer",
+  flags: {
+    ...flagsOf(generationOptionsRules, generationOptionsWords),
+    "logit-bias": {
+      takes: "text",
+      value: "ID=BIAS",
+      many: true,
+      help: "Added to the logit of a token; -Infinity forbids it.",
+    },
+    stop: { takes: "text", value: "TEXT", many: true, help: "End before this text." },
+  },
+};
+
+/** Errors: UsageError. */
+export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal"> {
+  return {
+    ...(optionsOf(flags, generationOptionsRules) as Partial<GenerationOptions>),
+    logitBias: Object.fromEntries(flags.texts("logit-bias").map(biasOf)),
+    stop: flags.texts("stop"),
+  };
+}
+
+function biasOf(text: string): [number, number] {
+  const match = /^(\d+)=(.+)$/.exec(text);
+  if (!match) throw new UsageError(`--logit-bias wants ID=BIAS, not ${JSON.stringify(text)}.`);
+  return [Number(match[1]), Number(match[2])];
+}
