@@ -1,6 +1,6 @@
 // The exports of every entry besides its CamelGPTInference.
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
-export type { ChatMessage } from "../../web/text/messages.js";
+export type { ChatMessage, ChatRole } from "../../web/text/messages.js";
 
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
@@ -26,11 +26,14 @@ export type {
   ModelInfo,
   ModelKind,
   Pooling,
+  PrefillProgress,
   ProgressEvent,
   ReleaseInfo,
+  SamplingDefaults,
   Score,
   StepLogprobs,
   TensorInfo,
+  TextsProgress,
   Timings,
   TokenLogprob,
   Usage,

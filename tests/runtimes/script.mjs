@@ -23,7 +23,7 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
     if (part) abort.abort();
   }
   const { finishReason: aborted } = await cut;
-  const chat = await model.chat(messages, { chatTemplate, maxTokens: 6 });
+  const chat = await model.chat(messages, { chatTemplate, maxTokens: 6, temperature: 0 });
   // Save and restore: a new object of the same file continues without evaluating the saved text again.
   const told = await model.stream("The city was", { maxTokens: 12 });
   const state = await model.saveState();

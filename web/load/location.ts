@@ -1,6 +1,6 @@
 // The location of a model's bytes, and the options and services for resolving it.
 import type { FileCheck } from "./integrity/file-check.js";
-import type { ReleaseInfo } from "../types.js";
+import type { ReleaseInfo, SamplingDefaults } from "../types.js";
 import { originOf } from "./names.js";
 import type { TrustOptions } from "./releases/wants-release.js";
 import type { CheckedFetch, HttpSettings } from "./sources/http-options.js";
@@ -33,6 +33,8 @@ export interface ResolvedSource {
   /** Sentences about the release, for the user. */
   notes?: readonly string[];
   sidecar?: FoundSidecar | undefined;
+  /** The sampling that the catalogue recommends for the model. */
+  sampling?: SamplingDefaults | undefined;
   /** The origin of a URL, to which the caller's headers are sent. */
   origin?: string | undefined;
   /** For `caller` locations: opens the bytes of a file on the caller's thread. */

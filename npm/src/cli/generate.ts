@@ -2,11 +2,11 @@
 import { writeFile } from "node:fs/promises";
 
 import { type GenerationOptions, generationOptionsRules, generationOptionsWords } from "../../../web/engine/records.js";
-import type { CamelGPTInference, GenerateOptions, TextStream } from "../entry/node.js";
+import type { CamelGPTInference, GenerateOptions, PrefillProgress, TextStream } from "../entry/node.js";
 import { type Command, type Flag, type Flags, UsageError } from "./command.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelFlags, withModel } from "./model.js";
-import { printAnswer, printJson, printNote } from "./output.js";
+import { printAnswer, printJson, printNote, showProgressLine, showsProgress } from "./output.js";
 import { pruningLine } from "./pruning.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
@@ -26,7 +26,12 @@ export const generate: Command = {
   usage: '[--model M] [--prompt] "text" | - [options]',
   flags: {
     prompt: { takes: "text", value: "P", help: "The text; - reads standard input." },
-    chat: { takes: "nothing", help: "The text is a question: apply the model's chat template." },
+    chat: {
+      takes: "nothing",
+      help:
+        "The text is a question: apply the model's chat template, and sample as the model recommends " +
+        "(camelgpt inspect shows it).",
+    },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     "load-state": {
       takes: "text",
@@ -49,7 +54,7 @@ export const generate: Command = {
       if (state) await model.loadState(state, { signal });
       const stream = start(model, prompt, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
-      else await printStream(model, stream);
+      else await printStream(model, stream, await isSampled(model, flags));
       if (saved !== undefined) await writeFile(saved, await model.saveState());
     });
   },
@@ -70,6 +75,19 @@ function generateOptions(flags: Flags, signal: AbortSignal): GenerateOptions {
     logitBias: Object.fromEntries(flags.texts("logit-bias").map(biasOf)),
     stop: flags.texts("stop"),
     signal,
+    onProgress: showsProgress() ? prefillLine() : undefined,
+  };
+}
+
+/** Prompts that take less than this many tokens are evaluated too soon to be watched. */
+const minWatchedTokens = 128;
+
+/** Returns a function that shows the progress of a long prompt. The line is removed before the answer. */
+function prefillLine(): (progress: PrefillProgress) => void {
+  let isShown = false;
+  return ({ done, total }) => {
+    isShown ||= total - done >= minWatchedTokens;
+    if (isShown) showProgressLine(done < total ? `reading the prompt: ${done} of ${total} tokens` : "");
   };
 }
 
@@ -79,9 +97,15 @@ function biasOf(text: string): [number, number] {
   return [Number(match[1]), Number(match[2])];
 }
 
-async function printStream(model: CamelGPTInference, stream: TextStream): Promise<void> {
+/** Whether another seed gives another text. */
+async function isSampled(model: CamelGPTInference, flags: Flags): Promise<boolean> {
+  const { temperature = 0 } = flags.has("chat") ? (await model.info()).sampling : {};
+  return (flags.number("temperature") ?? temperature) > 0;
+}
+
+async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
   await printAnswer(stream);
-  const { usage, timings, finishReason, engine } = await stream;
+  const { usage, timings, finishReason, engine, seed } = await stream;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
   const parts = [
     usage.bytes === undefined
@@ -92,6 +116,7 @@ async function printStream(model: CamelGPTInference, stream: TextStream): Promis
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,
     engine.kernels, // starts with the flavour
     `ended by ${finishReason}`,
+    ...(isSampled ? [`seed ${seed}`] : []),
   ];
   printNote(`[${parts.join(" · ")}]`);
   const pruning = pruningLine(await model.report());
@@ -102,6 +127,7 @@ async function printStream(model: CamelGPTInference, stream: TextStream): Promis
 async function printResult(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
   const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = await stream;
   const { memoryPlan } = await model.info();
+  const { queued: _, ...epdp } = await model.report();
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
@@ -110,7 +136,7 @@ async function printResult(model: CamelGPTInference, stream: TextStream, rssBefo
     usage,
     timings: { loadMs, prefillTokensPerSecond, decodeTokensPerSecond },
     memory: { modelBytes: memoryPlan.weightBytes, peakBytes: peakRss() - rssBefore },
-    epdp: await model.report(),
+    epdp,
     engine,
     seed,
     ...(logprobs && { logprobs }),

@@ -120,6 +120,14 @@ export function printNote(line: string): void {
 /** Whether progress can be shown: a line on stderr that changes. */
 export const showsProgress = (): boolean => process.stderr.isTTY;
 
+/** Returns a function that shows how many of several texts are done. */
+export function textsProgress(): ((progress: { done: number; total: number }) => void) | undefined {
+  if (!showsProgress()) return undefined;
+  return ({ done, total }) => {
+    if (total > 1) showProgressLine(done < total ? `${done} of ${total} texts` : "");
+  };
+}
+
 /** Columns of the last line of progress, at most: a character outside of ASCII can take two. */
 let progressColumns = 0;
 

@@ -153,9 +153,11 @@ describe("camelgpt", () => {
       "What is the capital of France?",
       "--max-tokens",
       "12",
+      "--temperature",
+      "0",
     ]);
     assert.match(named.text, /Paris/);
-    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12"], 0, {
+    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12", "--temperature", "0"], 0, {
       input: "What is the capital of France?",
     });
     assert.equal(piped.text, named.text);
