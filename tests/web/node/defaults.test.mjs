@@ -86,20 +86,18 @@ describe("calls during a generation", () => {
 
     test(`that only read text do not wait, and leave its tokens alone, ${where}`, async () => {
       const model = await load({}, { worker });
-      const options = { maxTokens: 400, ignoreEos: true, temperature: 1, seed: 3, logprobs: 2 };
-      const prompt = "once upon a time ".repeat(20);
+      const options = { maxTokens: 900, ignoreEos: true, temperature: 1, seed: 3, logprobs: 2 };
+      const prompt = "once upon a time ".repeat(5);
       const expected = await model.stream(prompt, options);
       let ended = false;
       const answer = model.stream(prompt, options).finally(() => {
         ended = true;
       });
+      const [tokens] = await Promise.all([model.tokenize("ab"), model.countTokens("four"), model.report()]);
+      const [text, pieces] = await Promise.all([model.detokenize(tokens), model.pieces(tokens), model.info()]);
+      assert.equal(text, "ab");
+      assert.deepEqual(pieces, ["a", "b"]);
       const long = model.countTokens("a long text ".repeat(20000));
-      assert.equal(await model.countTokens("four"), 4);
-      const tokens = await model.tokenize("ab");
-      assert.equal(await model.detokenize(tokens), "ab");
-      assert.deepEqual(await model.pieces(tokens), ["a", "b"]);
-      await model.info();
-      await model.report();
       assert.ok(!ended, "all of these came before the end of the generation");
       const result = await answer;
       assert.deepEqual(result.tokens, expected.tokens);
@@ -111,11 +109,11 @@ describe("calls during a generation", () => {
 
   test("wait in a queue, whose length is in the report", async () => {
     const model = await load();
-    const options = { maxTokens: 300, ignoreEos: true };
+    const options = { maxTokens: 900, ignoreEos: true };
     const first = model.stream("a", options);
     const second = model.stream("b", options);
     const third = model.stream("c", options);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 1));
     assert.equal((await model.report()).queued, 2);
     third.cancel();
     await rejectsWith("aborted", third);
