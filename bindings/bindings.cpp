@@ -46,7 +46,10 @@ struct Engine {
   // The inputs of the next call and the results of the last one.
   Buffer<char> text, output;
   Buffer<int32_t> tokens;
-  Buffer<TextRange> literal;   // of the text that is being tokenized
+  // A text that is being tokenized, in buffers of its own: other calls may come in between.
+  Buffer<char> encoded_text;
+  Buffer<TextRange> literal;
+  Buffer<int32_t> encoded;
   Buffer<char> stop_bytes;     // the stop strings of the next generation, one after the other
   Buffer<uint32_t> stop_ends;  // [stop strings] where each of them ends
   Buffer<LogitBias> logit_bias;
@@ -95,7 +98,7 @@ struct Engine {
   // The address of a buffer of `count` token ids for the next call; 0 if memory is exhausted.
   double tokenBuffer(uint32_t count) { return tokens.resize(count) ? address(tokens.data()) : 0; }
   void showOutput() { show(output.span()); }
-  void showTokens() { show(tokens.span()); }
+  void showTokens() { show(encoded.span()); }
 
   // --- loading ---
   uint32_t loadState() const { return static_cast<uint32_t>(session_load_state(session)); }
@@ -134,21 +137,22 @@ struct Engine {
 
   // --- text and tokens ---
   void notes() { show(session_notes(session)); }
-  // The token buffer holds `literal_count` numbers: the bounds of the literal ranges. The text buffer must not be used
-  // until tokenizeMore() has set the state to done.
+  // The token buffer holds `literal_count` numbers: the bounds of the literal ranges.
   bool tokenize(uint32_t text_size, bool add_special, bool parse_special, bool is_rendered, uint32_t literal_count) {
     const std::span<const int32_t> bounds = tokens_of(literal_count);
     if (!literal.resize(bounds.size() / 2)) return keep(out_of_memory("the text", bounds.size_bytes()));
     for (size_t i = 0; i < literal.size(); ++i) {
       literal[i] = {static_cast<uint32_t>(bounds[2 * i]), static_cast<uint32_t>(bounds[2 * i + 1])};
     }
-    tokens.clear();
-    return keep(session_tokenize_begin(session, text_of(text_size),
-                                       {add_special, parse_special, is_rendered, literal.span()}, &tokens));
+    encoded_text.swap(text);
+    encoded.clear();
+    return keep(session_tokenize_begin(session, {encoded_text.data(), text_size},
+                                       {add_special, parse_special, is_rendered, literal.span()}, &encoded));
   }
   bool tokenizeMore(uint32_t budget) {
     bool done = false;
-    const bool continued = keep(session_tokenize_continue(session, budget, &tokens, &done));
+    const bool continued = keep(session_tokenize_continue(session, budget, &encoded, &done));
+    if (done) encoded_text.release();
     records.activity_progress.state = done ? ActivityState::kDone : ActivityState::kMore;
     return continued;
   }
@@ -220,14 +224,18 @@ struct Engine {
   }
   void filled() { show(session_filled(session)); }
 
-  bool embed(uint32_t token_count, uint32_t pooling, bool normalize) {
+  // The token buffer holds the tokens of all texts, then for each text where it ends.
+  bool embed(uint32_t token_count, uint32_t text_count, uint32_t pooling, bool normalize) {
+    const uint32_t* const ends = reinterpret_cast<const uint32_t*>(tokens.data()) + token_count;
     return keep(enum_check(kPoolingNames, "pooling", pooling)) &&
-           keep(session_begin(session, EmbedRequest{tokens_of(token_count), static_cast<Pooling>(pooling), normalize}));
+           keep(session_begin(
+               session,
+               EmbedRequest{tokens_of(token_count), static_cast<Pooling>(pooling), normalize, {ends, text_count}}));
   }
-  void embedding() { show(session_embedding(session)); }  // float
+  void embedding(uint32_t text) { show(session_embedding(session, text)); }  // float
 
-  bool score(uint32_t token_count, bool compare) {
-    return keep(session_begin(session, ScoreRequest{tokens_of(token_count), compare}));
+  bool score(uint32_t token_count, bool compare, uint32_t first) {
+    return keep(session_begin(session, ScoreRequest{tokens_of(token_count), compare, first}));
   }
   void scores() { show(session_scores(session)); }  // TokenScore
   double bytes() const { return static_cast<double>(session_bytes(session)); }

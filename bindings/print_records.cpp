@@ -100,6 +100,7 @@ int main() {
       &kPruneOptionsRecord,
       &kMemoryOptionsRecord,
       &kMemoryPlanRecord,
+      &kRecommendedSamplingRecord,
       &kModelInfoRecord,
       &kSidecarInfoRecord,
       &kSplitStateRecord,

@@ -18,11 +18,10 @@ const engine = join(folder, "../build/wasm");
 const release = join(folder, "../models/camelgpt-mini");
 const dist = join(folder, "dist");
 
-/**
- * The worker's import of the interpreter of templates, which bundlers must leave alone. Minifiers drop the comments
- * that say so.
- */
-const templateImport = 'import(new URL("./chat-template.js",import.meta.url).href)';
+/** Parts of the worker that are files of their own, with their sources. */
+const workerParts = { "chat-template": "../web/text/chat-template.ts", tasks: "../web/tasks/tasks.ts" };
+/** The worker's imports of these, which bundlers must leave alone. Minifiers drop the comments that say so. */
+const partImport = (name) => `import(new URL("./${name}.js",import.meta.url).href)`;
 const ignoredByBundlers = "/*@vite-ignore*//*webpackIgnore:true*//*turbopackIgnore:true*/";
 
 /** Upper limits in bytes: each .wasm uncompressed, the JavaScript of the browser entry and of the worker with gzip. */
@@ -125,8 +124,8 @@ async function make() {
     entryPoints: { worker: entry("browser-worker") },
   });
   await shrink("worker.js");
-  // The worker imports it when the first conversation needs it.
-  await build({ ...browser, entryPoints: { "chat-template": "../web/text/chat-template.ts" } });
+  // The worker imports these when the first call needs them.
+  await build({ ...browser, plugins: [redactedByCaller], entryPoints: workerParts });
   await build({ ...node, entryPoints: { "node-worker": entry("node-worker") } });
   // Bundlers of edge functions turn these imports into modules and bytes.
   await build({ ...browser, entryPoints: { edge: entry("edge") }, external: ["*.wasm", "*.bin"] });
@@ -174,8 +173,12 @@ async function shrink(name) {
     ecma: 2020,
     compress: { passes: 3, hoist_funs: true },
   });
-  if (code.split(templateImport).length !== 2) fail(`${name} does not contain ${templateImport} once`);
-  await writeFile(path, code.replace(templateImport, `import(${ignoredByBundlers}${templateImport.slice(7)}`));
+  let marked = code;
+  for (const statement of Object.keys(workerParts).map(partImport)) {
+    if (code.split(statement).length !== 2) fail(`${name} does not contain ${statement} once`);
+    marked = marked.replace(statement, `import(${ignoredByBundlers}${statement.slice(7)}`);
+  }
+  await writeFile(path, marked);
 }
 
 /** The probe that edge functions import, since they cannot compile bytes. */

@@ -173,6 +173,19 @@ enum class ModelKind : uint8_t {
 CAMELGPT_ENUM(ModelKind, "causal", "masked", "encoder")
 CAMELGPT_ENUM(Pooling, "model", "mean", "first", "last")
 
+// The sampling options that the file recommends for its model, in the metadata general.sampling.*; negative: none.
+struct RecommendedSampling {
+  float temperature = -1;
+  int32_t top_k = -1;
+  float top_p = -1;
+  float min_p = -1;
+  float repeat_penalty = -1;
+  int32_t repeat_last = -1;
+  float xtc_probability = -1;
+  float xtc_threshold = -1;
+};
+extern const Record kRecommendedSamplingRecord;
+
 // The properties of a model, available from kPlanned.
 struct ModelInfo {
   ModelKind kind;
@@ -183,6 +196,7 @@ struct ModelInfo {
                             // session_allocate()
   int32_t bos_token, eos_token, mask_token;  // -1 if the model has none
   bool wants_composed_text;                  // session_tokenize() expects text in Unicode normalization form C
+  RecommendedSampling sampling;              // values that SamplerOptions does not accept are left out, with a note
 };
 extern const Record kModelInfoRecord;
 Status session_model_info(const Session* session, ModelInfo* info);
@@ -281,19 +295,25 @@ struct FillRequest {
 };
 Status session_begin(Session* session, const FillRequest& request);
 
-// Computes the log-probability of every token but the first, starting with an empty cache. Steps are pruned as in a
-// generation; if neurons are selected per prompt, the first quarter of the tokens is the prompt. Causal models only.
+// Computes the log-probability of every token from `first` on. By default the cache is empty at the start, and if
+// neurons are selected per prompt, the first quarter of the tokens is the prompt. Steps are pruned as in a generation.
+// Causal models only.
 struct ScoreRequest {
   std::span<const int32_t> tokens;
   bool compare = false;  // also evaluate the dense model
+  // The first token to score. If it is above 1, the tokens before it are a prompt, which is evaluated as that of a
+  // generation: unless it is cached, and without logits.
+  uint32_t first = 1;
 };
 Status session_begin(Session* session, const ScoreRequest& request);
 
-// Pools the hidden states of a text into one vector.
+// Pools the hidden states of each text into one vector. Short texts share forward passes; the vector of a text does not
+// depend on the others. Several texts leave an empty cache.
 struct EmbedRequest {
-  std::span<const int32_t> tokens;
+  std::span<const int32_t> tokens;  // of all texts, one text after the other
   Pooling pooling = Pooling::kOfModel;
-  bool normalize = true;  // scale the vector to length 1
+  bool normalize = true;                // scale the vectors to length 1
+  std::span<const uint32_t> ends = {};  // [texts] where each text ends in `tokens`, ascending; empty: one text
 };
 Status session_begin(Session* session, const EmbedRequest& request);
 
@@ -399,11 +419,11 @@ struct TokenScore {
   float kl;             // KL divergence of the pruned distribution from the dense one, nats
 };
 extern const Record kTokenScoreRecord;
-// The scores of all tokens of the ScoreRequest but the first.
+// The scores of the tokens of the ScoreRequest from ScoreRequest::first on.
 std::span<const TokenScore> session_scores(const Session* session);
 
-// The vector [hidden] of an EmbedRequest.
-std::span<const float> session_embedding(const Session* session);
+// The vector [hidden] of a text of an EmbedRequest.
+std::span<const float> session_embedding(const Session* session, size_t text = 0);
 
 // The size of the answer so far, or of the scored tokens, in bytes; -1 unless the model is byte-level.
 int64_t session_bytes(const Session* session);

@@ -108,11 +108,17 @@ export function errorFromData(data: ErrorData): CamelGPTError {
   });
 }
 
-/** Returns a CamelGPTError unchanged, and wraps anything else in an `"internal"` error. */
+/**
+ * Returns a CamelGPTError unchanged, also one of the same class in another file of the package, and wraps anything else
+ * in an `"internal"` error.
+ */
 export function asCamelGPTError(error: unknown): CamelGPTError {
-  if (error instanceof CamelGPTError) return error;
+  if (error instanceof CamelGPTError || isOfOtherFile(error)) return error;
   return new CamelGPTError("internal", `Unexpected error: ${describe(error)}`, { cause: error });
 }
+
+const isOfOtherFile = (error: unknown): error is CamelGPTError =>
+  error instanceof Error && /^(CamelGPT|Abort)Error$/.test(error.name) && "toJSON" in error;
 
 /** Describes anything that was thrown in one line. */
 export function describe(error: unknown): string {

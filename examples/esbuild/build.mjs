@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 await build({ entryPoints: ["main.js"], outdir: "dist", bundle: true, format: "esm", minify: true });
-for (const path of ["worker.js", "chat-template.js", "wasm", "models"]) {
+for (const path of ["worker.js", "chat-template.js", "tasks.js", "wasm", "models"]) {
   const from = new URL(path, import.meta.resolve("@gpt-research/camelgpt-inference/worker"));
   cpSync(fileURLToPath(from), `dist/${path}`, { recursive: true });
 }

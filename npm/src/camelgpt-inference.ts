@@ -17,6 +17,7 @@ import type {
   Inspection,
   LoadedState,
   ModelInfo,
+  PrefillProgress,
   Score,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
@@ -64,7 +65,8 @@ type ClassOf<T> = new (source: ModelSource, options?: LoadOptions) => T;
  * ```
  *
  * The first call loads the model; `await CamelGPTInference.load(source, options)` loads it in advance. Overlapping
- * calls on one model are queued. Any call can reject with the error of the load, and after `dispose` every call rejects
+ * calls on one model are queued; `tokenize`, `detokenize`, `countTokens`, `pieces`, `info` and `report` do not wait for
+ * the others. Any call can reject with the error of the load, and after `dispose` every call rejects
  * with the code `"disposed"`. All errors are {@link CamelGPTError}s; the comments below list the codes that are
  * specific to a method.
  */
@@ -173,27 +175,34 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return new TextStream(async (emit, signal) => {
       await this.#model.refuseOverlong(prompt, signal);
       const params = generateParams(prompt, options, this.#model.limits);
-      return this.#generate(params, emit, signal);
+      return this.#generate(params, emit, signal, options?.onProgress);
     }, signalOf(options));
   }
 
   /**
    * Answers a conversation. The chat template in the model's file converts the messages to the form that the model was
-   * trained on. Returns the answer in the same way as `stream`. With `contextShift` the oldest turns of a conversation
-   * that does not fit into the context are left out, and an answer continues past its end.
+   * trained on. Returns the answer in the same way as `stream`, but sampled with the options that `info().sampling`
+   * lists, unless the options here say otherwise: a `temperature` of 0 makes the answer the most probable one. The
+   * result's `seed` repeats an answer. With `contextShift` the oldest turns of a conversation that does not fit into
+   * the context are left out, and an answer continues past its end.
    * Errors: those of `stream`, `no-chat-template`, `bad-template`, `unsupported-task`.
    */
   chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
     return new TextStream<GenerationResult>(async (emit, signal) => {
       if (options?.contextShift) return (await turns()).answerLong(this.#model, messages, { options, emit, signal });
-      const { checkConversation, renderPrompt } = await import("./chat/render-prompt.js");
+      const { checkConversation, renderPrompt, withSampling } = await import("./chat/render-prompt.js");
       await checkConversation(this.#model, messages, signal);
       const { template, rest } = splitChatOptions(options);
       const params = generateParams("", rest, this.#model.limits);
       throwIfAborted(signal);
       const prompt = await renderPrompt(this.#model, messages, template, signal);
       await this.#model.refuseOverlong(prompt.text, signal);
-      return this.#generate({ ...params, prompt }, emit, signal);
+      return this.#generate(
+        { ...(await withSampling(this.#model, params)), prompt },
+        emit,
+        signal,
+        options?.onProgress,
+      );
     }, signalOf(options));
   }
 
@@ -292,14 +301,26 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   /**
-   * Returns which of some labels fits a text, by the probability of each label as the model's answer.
+   * Returns which of some labels fits a text, or each of several texts, by the probability of each label as the model's
+   * answer.
    * Errors: `unsupported-task` for encoders, `bad-option`, `bad-input`, `context-overflow`, `aborted`.
    */
-  async classify(text: string, options: ClassifyOptions): Promise<Classification> {
-    await this.#model.refuseOverlong(text, signalOf(options));
-    const params = (await tasks()).classifyParams(text, options, this.#model.limits);
+  classify<const Label extends string>(text: string, options: ClassifyOptions<Label>): Promise<Classification<Label>>;
+  classify<const Label extends string>(
+    texts: readonly string[],
+    options: ClassifyOptions<Label>,
+  ): Promise<Classification<Label>[]>;
+  async classify(
+    text: string | readonly string[],
+    options: ClassifyOptions,
+  ): Promise<Classification | Classification[]> {
+    const texts = Array.isArray(text) ? (text as readonly string[]) : [text as string];
+    await this.#refuseLongest(texts, signalOf(options));
+    const params = (await tasks()).classifyParams(texts, options, this.#model.limits);
     await this.#refuseLongest(params.labels, signalOf(options));
-    return this.#model.call("classify", params, { signal: options?.signal });
+    const context = { signal: options?.signal, onEvent: options?.onProgress };
+    const results = await this.#model.call("classify", params, context);
+    return Array.isArray(text) ? results : (results[0] as Classification);
   }
 
   /**
@@ -320,7 +341,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     if (!options?.truncate) await this.#refuseLongest(texts, signalOf(options));
     const params = (await tasks()).embedParams(texts, options, this.#model.limits);
     if (params.truncate) params.texts = await this.#beginnings(params.texts, signalOf(options));
-    const vectors = await this.#model.call("embed", params, { signal: options?.signal });
+    const context = { signal: options?.signal, onEvent: options?.onProgress };
+    const vectors = await this.#model.call("embed", params, context);
     return isSingle ? (vectors[0] as Float32Array) : vectors;
   }
 
@@ -329,7 +351,10 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return (await this.#model.loaded()).info;
   }
 
-  /** Returns what dynamic pruning did in the last generation. */
+  /**
+   * Returns what dynamic pruning did in the last generation, and how many calls wait. Does not wait for the calls in
+   * progress.
+   */
   async report(): Promise<EpdpReport> {
     const { info } = await this.#model.loaded();
     const numbers = await this.#model.call("report", {}, {});
@@ -382,9 +407,12 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   async #generate(
     params: GenerateParams,
-    onEvent: (piece: string) => void,
+    emit: (piece: string) => void,
     signal: AbortSignal,
+    onProgress: ((progress: PrefillProgress) => void) | undefined,
   ): Promise<GenerationResult> {
+    const onEvent = (event: string | PrefillProgress) =>
+      typeof event === "string" ? emit(event) : onProgress?.(event);
     const result = await this.#model.call("generate", params, { signal, onEvent });
     const { engine } = (await this.#model.loaded()).info;
     return { ...result, engine };

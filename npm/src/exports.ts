@@ -1,6 +1,6 @@
 // The exports of every entry besides its CamelGPTInference.
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
-export type { ChatMessage } from "../../web/text/messages.js";
+export type { ChatMessage, ChatRole } from "../../web/text/messages.js";
 export type { ChatSession } from "./chat/session.js";
 export type {
   AnswerOptions,
@@ -35,11 +35,14 @@ export type {
   ModelInfo,
   ModelKind,
   Pooling,
+  PrefillProgress,
   ProgressEvent,
   ReleaseInfo,
+  SamplingDefaults,
   Score,
   StepLogprobs,
   TensorInfo,
+  TextsProgress,
   Timings,
   TokenLogprob,
   Usage,

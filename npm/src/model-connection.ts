@@ -210,6 +210,7 @@ export class ModelConnection {
       toEnd: sha256 !== undefined || resolved.toEnd === true,
       sidecar,
       calibrationText: this.#epdp === "off" || sidecar?.required ? undefined : await defaultCalibrationText(),
+      sampling: resolved.sampling,
       maxHeaderBytes: this.#options.maxHeaderBytes ?? defaultHeaderBytes,
       engine: engineOptions(this.#options),
     };

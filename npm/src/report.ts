@@ -4,9 +4,15 @@ import type { EpdpMode, EpdpNumbers, ModelInfo, PruneNumbers } from "../../web/t
 /** All numbers describe the dense model if `mode` is `"off"` or the model is not calibrated. */
 export interface EpdpReport extends PruneNumbers {
   mode: EpdpMode | "custom";
+  /** Calls on the model that wait for their turn now. */
+  queued: number;
 }
 
-export function epdpReport(epdp: EpdpMode | EpdpNumbers, numbers: PruneNumbers, info: ModelInfo): EpdpReport {
+export function epdpReport(
+  epdp: EpdpMode | EpdpNumbers,
+  numbers: PruneNumbers & { queued: number },
+  info: ModelInfo,
+): EpdpReport {
   return {
     mode: typeof epdp === "string" ? epdp : "custom",
     ...numbers,

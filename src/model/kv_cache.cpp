@@ -151,6 +151,18 @@ uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache) {
   return cache->length;
 }
 
+KvCache cache_part(const ModelConfig& config, const KvCache& cache, uint32_t position) {
+  assert(position % kAttentionTile == 0 && position < cache.room);
+  KvCache part = cache;
+  const size_t bytes = size_t{position} * config.head_width * kv_element_bytes(cache.type);
+  for (KvCache::Rows* rows : {&part.keys, &part.values}) {
+    rows->stored = rows->stored.subspan(bytes);
+    rows->scales = rows->scales.subspan(position);
+  }
+  part.length = 0;
+  return part;
+}
+
 void cache_heads(const ModelConfig& config, size_t head, const KvCache& cache, AttentionArguments* arguments) {
   const size_t first = head * cache.room;
   const size_t at = first * config.head_width * kv_element_bytes(cache.type);

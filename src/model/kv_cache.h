@@ -65,6 +65,11 @@ void cache_advance(const ModelConfig& config, uint32_t count, KvCache* cache);
 // `length` were overwritten. Returns how many positions remain.
 uint32_t cache_cut(const ModelConfig& config, uint32_t length, KvCache* cache);
 
+// An empty cache in the memory of another one from a position on, the first of a tile. Parts of one cache share its
+// summaries of pages and its convolution inputs, so attention must not be limited, and only one of them is in use in
+// layers with a convolution.
+KvCache cache_part(const ModelConfig& config, const KvCache& cache, uint32_t position);
+
 // Fills in the arguments that describe the keys and values of a layer whose first head is `head`.
 void cache_heads(const ModelConfig& config, size_t head, const KvCache& cache, AttentionArguments* arguments);
 

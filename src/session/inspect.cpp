@@ -50,6 +50,7 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   info->mask_token = session->tokenizer.mask_token;
   info->wants_composed_text = session->tokenizer.composes || (session->tokenizer.kind == TokenizerKind::kWordPiece &&
                                                               !session->tokenizer.strip_accents);
+  info->sampling = session->sampling;
   return {};
 }
 

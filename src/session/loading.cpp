@@ -59,6 +59,7 @@ Status read_header(Session* s) {
   CAMELGPT_TRY(keep_string(header, "general.name", &s->name));
   CAMELGPT_TRY(keep_string(header, "tokenizer.chat_template", &s->chat_template));
   CAMELGPT_TRY(keep_string(header, "camelgpt.tasks", &s->tasks));
+  CAMELGPT_TRY(read_recommended_sampling(header, s));
   s->state = LoadState::kPlanned;
   MemoryPlan plan{};
   plan.context_length = 1;

@@ -56,6 +56,17 @@ constexpr Field kMemoryOptionsFields[] = {
     CAMELGPT_FIELD(MemoryOptions, has_sidecar, any_value(), "Whether a sidecar will be used."),
 };
 
+constexpr Field kRecommendedSamplingFields[] = {
+    CAMELGPT_FIELD(RecommendedSampling, temperature, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, top_k, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, top_p, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, min_p, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, repeat_penalty, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, repeat_last, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, xtc_probability, none_if_negative(), ""),
+    CAMELGPT_FIELD(RecommendedSampling, xtc_threshold, none_if_negative(), ""),
+};
+
 constexpr Field kModelInfoFields[] = {
     CAMELGPT_FIELD(ModelInfo, kind, one_of(kModelKindNames), ""),
     CAMELGPT_FIELD(ModelInfo, parameters, any_value(), "Weights in all tensors."),
@@ -73,6 +84,7 @@ constexpr Field kModelInfoFields[] = {
     CAMELGPT_FIELD(ModelInfo, mask_token, none_if_negative(), "Token id; null if the model has none."),
     CAMELGPT_FIELD(ModelInfo, wants_composed_text, any_value(),
                    "Whether texts must be in Unicode's normalization form C."),
+    CAMELGPT_FIELD(ModelInfo, sampling, nested(kRecommendedSamplingRecord), "Of the metadata `general.sampling.*`."),
 };
 
 constexpr Field kGenerationOptionsFields[] = {
@@ -155,6 +167,9 @@ constinit const Record kMemoryPlanRecord = CAMELGPT_RECORD(
     MemoryPlan, "", kMemoryPlanFields, "What a model occupies, in bytes. Known as soon as the header of the file is.");
 constinit const Record kMemoryOptionsRecord =
     CAMELGPT_RECORD(MemoryOptions, "", kMemoryOptionsFields, "What memory depends on beside the model.");
+constinit const Record kRecommendedSamplingRecord =
+    CAMELGPT_RECORD(RecommendedSampling, "", kRecommendedSamplingFields,
+                    "The sampling options that a file recommends; null: it recommends none.");
 constinit const Record kModelInfoRecord = CAMELGPT_RECORD(ModelInfo, "", kModelInfoFields, "The numbers of a model.");
 constinit const Record kGenerationOptionsRecord =
     CAMELGPT_RECORD(GenerationOptions, "", kGenerationOptionsFields, "How a text is generated.");

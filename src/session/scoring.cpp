@@ -55,18 +55,33 @@ uint32_t batch_limit(const Session& s, const Sequence& q) {
   return first < prompt_end ? std::min(kMaxBatch, prompt_end - first) : 1;
 }
 
-// Scores the next `count` tokens.
+// Evaluates the next `count` tokens, and scores those that follow them.
 void score_batch(Session* s, Sequence* q, uint32_t count) {
   const uint32_t first = q->cache.length;
   pruning_forward(s, q, q->history.subspan(first, count), count);
+  TokenScore* const scores = s->scores.data() + (first - s->activity.first_output);
+  const std::span<const int32_t> targets = q->history.subspan(first + 1, count);
   if (pruning_is_active(*s)) {
-    for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = score_pruned(s, q, i, q->history[first + 1 + i]);
+    for (uint32_t i = 0; i < count; ++i) scores[i] = score_pruned(s, q, i, targets[i]);
     return;
   }
   float logprobs[kMaxBatch];
   int32_t best[kMaxBatch];
-  model_score(model_of(*s), q->history.subspan(first + 1, count), &s->memory.workspace, logprobs, best);
-  for (uint32_t i = 0; i < count; ++i) s->scores[first + i] = {logprobs[i], best[i], logprobs[i], best[i], 0};
+  model_score(model_of(*s), targets, &s->memory.workspace, logprobs, best);
+  for (uint32_t i = 0; i < count; ++i) scores[i] = {logprobs[i], best[i], logprobs[i], best[i], 0};
+}
+
+// Makes the tokens the history of a sequence, of which the first `prompt` are only evaluated, unless they are cached.
+Status begin_answer(Session* s, std::span<const int32_t> tokens, uint32_t prompt, Sequence** sequence) {
+  CAMELGPT_TRY(check_tokens(*s, tokens));
+  uint32_t reused = 0;
+  Sequence* const q = choose_sequence(s, tokens, &reused);
+  reused = cache_cut(config_of(*s), std::min(reused, prompt), &q->cache);
+  std::copy(tokens.begin(), tokens.end(), q->history.begin());
+  q->history_length = static_cast<uint32_t>(tokens.size());
+  pruning_restart(s, q, prompt, reused);
+  *sequence = q;
+  return {};
 }
 
 }  // namespace
@@ -88,12 +103,17 @@ Status session_begin(Session* session, const ScoreRequest& request) {
     status = with_found(status, "%zu tokens", count);
     return with_hint(status, "Score in smaller windows, or load the model with a larger contextLength.");
   }
+  const uint32_t first = std::clamp(request.first, 1u, static_cast<uint32_t>(count));
   s->scores.clear();
-  if (!s->scores.resize(count - 1)) return out_of_memory("the scores", count * sizeof(TokenScore));
+  if (!s->scores.resize(count - first)) return out_of_memory("the scores", count * sizeof(TokenScore));
   Sequence* q = nullptr;
-  CAMELGPT_TRY(begin_text(s, request.tokens, &q));
-  pruning_restart(s, q, std::max(1u, q->history_length / kPromptDivisor), 0);
-  s->activity = {.kind = ActivityKind::kScore, .sequence = q, .compares = request.compare};
+  if (first > 1) {
+    CAMELGPT_TRY(begin_answer(s, request.tokens, first - 1, &q));
+  } else {
+    CAMELGPT_TRY(begin_text(s, request.tokens, &q));
+    pruning_restart(s, q, std::max(1u, q->history_length / kPromptDivisor), 0);
+  }
+  s->activity = {.kind = ActivityKind::kScore, .sequence = q, .first_output = first - 1, .compares = request.compare};
   return {};
 }
 
@@ -103,8 +123,15 @@ Status score_continue(Session* session, uint32_t budget, ActivityProgress* progr
   const uint32_t end = q->history_length - 1;  // the last token has no successor to score
   uint32_t remaining = std::max(1u, budget);
   while (q->cache.length < end && remaining > 0) {
-    const uint32_t count = std::min({end - q->cache.length, remaining, batch_limit(*session, *q)});
-    score_batch(session, q, count);
+    const uint32_t prompt = session->activity.first_output, position = q->cache.length;
+    const bool scores = position >= prompt;
+    const uint32_t limit = scores ? batch_limit(*session, *q) : std::min(kMaxBatch, prompt - position);
+    const uint32_t count = std::min({end - position, remaining, limit});
+    if (scores) {
+      score_batch(session, q, count);
+    } else {
+      pruning_forward(session, q, q->history.subspan(position, count), 0);
+    }
     remaining -= count;
   }
   progress->processed = q->cache.length - begin;

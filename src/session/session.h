@@ -100,6 +100,21 @@ struct ModelMemory {
   std::span<float> logprobs;      // [context] of the decided masks
 };
 
+// Texts of an EmbedRequest that share one forward pass at most.
+inline constexpr uint32_t kMaxEmbedRuns = 32;
+
+// The state of an EmbedRequest.
+struct Embedding {
+  Buffer<int32_t> tokens;         // of all texts
+  Buffer<uint32_t> ends;          // [texts]
+  Buffer<float> vectors;          // [texts, padded hidden]
+  uint32_t text = 0;              // the first text that is not complete
+  uint32_t evaluated = 0;         // tokens of all texts
+  uint32_t place = 0;             // position in the sequence's cache at which `cache` begins
+  KvCache cache;                  // of that text, if it is begun
+  KvCache caches[kMaxEmbedRuns];  // of the texts in a pass: parts of the sequence's cache
+};
+
 enum class ActivityKind : uint8_t { kNone, kGenerate, kPredict, kFill, kScore, kEmbed, kCalibrate, kSave, kRestore };
 
 // The activity of a session. Results stay readable after is_done until the next activity begins.
@@ -107,7 +122,9 @@ struct Activity {
   ActivityKind kind = ActivityKind::kNone;
   Sequence* sequence = nullptr;
   bool is_done = false;
-  uint32_t first_output = 0;  // kPredict: position of the first hidden state; the prompt's length until it is evaluated
+  // kPredict: position of the first hidden state; the prompt's length until it is evaluated. kScore: position of the
+  // first output that is scored.
+  uint32_t first_output = 0;
   uint32_t masks = 0, step = 0, steps = 0;  // kFill: initial masks, completed steps, total steps
   bool compares = false;                    // kScore
   Pooling pooling = Pooling::kMean;         // kEmbed
@@ -128,6 +145,7 @@ struct Session {
   Tokenizer tokenizer;
   const TokenForm* token_form = &kVocabularyTokens;
   Buffer<char> architecture, name, chat_template, tasks;  // metadata that outlives the header
+  RecommendedSampling sampling;                           // likewise
   ChunkTable chunks;                                      // the tokens of a byte-level model
 
   Sequence sequences[kMaxSequences];
@@ -138,7 +156,7 @@ struct Session {
   Activity activity;
   // Results of activities.
   Buffer<TokenScore> scores;
-  Buffer<float> embedding;  // [padded hidden]
+  Embedding embedding;
   StateTransfer transfer;
   Encoder encoder;  // of session_tokenize_begin()
 };
@@ -171,6 +189,9 @@ bool is_end_token(const Session& session, int32_t token);
 bool has_embeddings(Session* session, std::span<const int32_t> tokens);
 // Adds a row to loader->missing unless it is in place. Rows that are added in succession belong to one matrix.
 void want_row(Session* session, const Panel& matrix, uint32_t row);
+
+// Reads the sampling options that the file recommends. Values that are not options are ignored, with a note.
+Status read_recommended_sampling(const GgufHeader& header, Session* session);
 
 // --- memory (memory.cpp) ---
 

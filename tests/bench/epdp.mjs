@@ -89,7 +89,8 @@ for (const name of settings) {
 }
 const [dense] = seats;
 
-const chat = ({ model }, prompt) => model.chat([{ role: "user", content: before + prompt }], { maxTokens });
+const chat = ({ model }, prompt) =>
+  model.chat([{ role: "user", content: before + prompt }], { maxTokens, temperature: 0 });
 for (const [index, prompt] of prompts.entries()) {
   process.stderr.write(`\r${index + 1} of ${prompts.length} `);
   const answers = seats.map(() => undefined);

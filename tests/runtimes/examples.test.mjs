@@ -62,14 +62,15 @@ function take(name) {
   return copy;
 }
 
-/** Checks that a build has the file that the worker imports for conversations, as it is in the package. */
-function expectTemplates(build) {
+/** Checks that a build has the files that the worker imports when it needs them, as they are in the package. */
+function expectWorkerParts(build) {
   const scripts = readdirSync(build, { recursive: true }).filter((path) => path.endsWith(".js"));
-  const isTemplates = (path) => {
+  const exporting = (name) => (path) => {
     const code = readFileSync(join(build, path), "utf8");
-    return !code.startsWith("import") && /export\s*\{[^}]*\brenderToData\s*\};?\s*$/.test(code);
+    return !code.startsWith("import") && new RegExp(`export\\s*\\{[^}]*\\b${name}\\b[^}]*\\};?\\s*$`).test(code);
   };
-  assert.ok(scripts.some(isTemplates), `no chat-template.js among ${scripts.join(", ")}`);
+  assert.ok(scripts.some(exporting("renderToData")), `no chat-template.js among ${scripts.join(", ")}`);
+  assert.ok(scripts.some(exporting("fillMasks")), `no tasks.js among ${scripts.join(", ")}`);
 }
 
 /** Presses the button; what the page then says: `{text, engine}`. */
@@ -108,7 +109,7 @@ for (const [name, site] of [
 ]) {
   test(`the example for ${name}`, async (t) => {
     const copy = take(name);
-    if (name !== "plain") expectTemplates(join(copy, "dist"));
+    if (name !== "plain") expectWorkerParts(join(copy, "dist"));
     const mounts = { "/app/": join(copy, site) };
     for (const isolated of [true, false]) {
       const server = await serve({ mounts, isolated });
@@ -146,7 +147,7 @@ async function startNext(cwd) {
 
 test("the example for next", async (t) => {
   const copy = take("next");
-  expectTemplates(join(copy, ".next/static"));
+  expectWorkerParts(join(copy, ".next/static"));
   const server = await startNext(copy);
   try {
     const html = await (await fetch(server.url)).text();

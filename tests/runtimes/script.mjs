@@ -24,7 +24,7 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
     if (part) abort.abort();
   }
   const { finishReason: aborted } = await cut;
-  const chat = await model.chat(messages, { chatTemplate, maxTokens: 6 });
+  const chat = await model.chat(messages, { chatTemplate, maxTokens: 6, temperature: 0 });
   const turns = { chatTemplate: talkTemplate, maxTokens: 6 };
   const session = model.createChat({ ...turns, temperature: 1, seed: 3 });
   await session.send("The city");

@@ -1,5 +1,6 @@
 // One model in one WebAssembly memory, with every function of the core as a method.
 import { CamelGPTError, disposedError } from "../errors.js";
+import { Queue } from "../queue.js";
 import type { RenderedPrompt } from "../rendered-prompt.js";
 import type { Pooling, PruneNumbers, TokenLogprob } from "../types.js";
 import { byteOffsets, noMemoryFor } from "./boundary.js";
@@ -44,6 +45,8 @@ export interface Step extends GenerationStep {
  * is done. Beginning an activity ends the previous one. Every method can throw a CamelGPTError.
  */
 export class Engine extends LoadingEngine {
+  /** Of the texts that are tokenized in steps. */
+  readonly texts = new Queue();
   #wasm: WebAssembly.Module | undefined;
 
   /** `hasThreads`: whether the module is believed to be built for threads. `maxMemory`: bytes its memory may have. */
@@ -113,9 +116,9 @@ export class Engine extends LoadingEngine {
 
   /**
    * Begins to tokenize a text, in steps: `continueText` is called until it returns true, and `tokenized` then returns
-   * the tokens. Until then nothing else may use the engine but a load. In the literal ranges of a prompt control tokens
-   * are text. `isChat`: the template writes the special tokens, so a BOS is added only if it is missing, and no EOS.
-   * Errors: `bad-input`.
+   * the tokens. Until then no other text may begin; all other calls are possible. In the literal ranges of a prompt
+   * control tokens are text. `isChat`: the template writes the special tokens, so a BOS is added only if it is missing,
+   * and no EOS. Errors: `bad-input`.
    */
   beginText(prompt: string | RenderedPrompt, addSpecial: boolean, parseSpecial: boolean, isChat = false): void {
     const { text, literal } = typeof prompt === "string" ? { text: prompt, literal: [] } : prompt;
@@ -261,24 +264,29 @@ export class Engine extends LoadingEngine {
     return this.tokensOf((module) => module.filled());
   }
 
-  /** Begins embedding a text. */
-  embed(tokens: readonly number[], pooling: Pooling | undefined, normalize: boolean): void {
+  /** Begins embedding texts. */
+  embed(texts: readonly (readonly number[])[], pooling: Pooling | undefined, normalize: boolean): void {
+    let end = 0;
+    const ends = texts.map((tokens) => (end += tokens.length));
+    this.putTokens([...texts, ends].flat());
+    this.check((module) => module.embed(end, ends.length, poolingNames.indexOf(pooling ?? "model"), normalize));
+  }
+
+  /** A copy of the vector of a text. */
+  embedding(text: number): Float32Array {
+    return this.floatsOf((module) => module.embedding(text));
+  }
+
+  /**
+   * Begins scoring a window. `compare`: also evaluate the dense model. `first`: the first token to score; if it is
+   * above 1, those before it are a prompt that is not evaluated again while it is cached.
+   */
+  score(tokens: readonly number[], compare: boolean, first = 1): void {
     const count = this.putTokens(tokens);
-    this.check((module) => module.embed(count, poolingNames.indexOf(pooling ?? "model"), normalize));
+    this.check((module) => module.score(count, compare, first));
   }
 
-  /** A copy of the vector. */
-  embedding(): Float32Array {
-    return this.floatsOf((module) => module.embedding());
-  }
-
-  /** Begins scoring a window. `compare`: also evaluate the dense model. */
-  score(tokens: readonly number[], compare: boolean): void {
-    const count = this.putTokens(tokens);
-    this.check((module) => module.score(count, compare));
-  }
-
-  /** The scores of all tokens of the window but the first. */
+  /** The scores of the tokens of the window from the first one to score on. */
   scores(): TokenScore[] {
     return this.recordsOf((module) => module.scores(), tokenScoreLayout);
   }

@@ -1,5 +1,5 @@
 // The part of the engine that loads a model: takes the bytes of the file, plans memory and describes the model.
-import type { Flavour, MemoryPlan, ModelNumbers } from "../types.js";
+import type { Flavour, MemoryPlan, ModelNumbers, SamplingDefaults } from "../types.js";
 import { Boundary } from "./boundary.js";
 import { readText } from "./layout.js";
 import {
@@ -141,8 +141,15 @@ export class LoadingEngine extends Boundary {
   }
 
   modelInfo(): ModelNumbers {
-    const { wantsComposedText: _, ...numbers } = this.model();
+    const { wantsComposedText: _, sampling: _sampling, ...numbers } = this.model();
     return numbers;
+  }
+
+  /** The sampling options that the file recommends. */
+  recommendedSampling(): SamplingDefaults {
+    const found = Object.entries(this.model().sampling).filter(([, value]) => value !== null);
+    // As decimals the numbers had before they became 32-bit floats.
+    return Object.fromEntries(found.map(([name, value]) => [name, Number((value as number).toPrecision(7))]));
   }
 
   protected model(): ModelInfo {

@@ -1,8 +1,7 @@
 // The location of a model's bytes, and the options and services for resolving it.
 import type { FileCheck } from "./integrity/file-check.js";
-import type { ReleaseInfo } from "../types.js";
+import type { ReleaseInfo, SamplingDefaults } from "../types.js";
 import { originOf } from "./names.js";
-import type { Sampling } from "./catalogue/catalogue.js";
 import type { TrustOptions } from "./releases/wants-release.js";
 import type { CheckedFetch, HttpSettings } from "./sources/http-options.js";
 import type { ByteSource } from "./sources/source.js";
@@ -35,7 +34,7 @@ export interface ResolvedSource {
   notes?: readonly string[];
   sidecar?: FoundSidecar | undefined;
   /** The sampling that the catalogue recommends for the model. */
-  sampling?: Sampling;
+  sampling?: SamplingDefaults | undefined;
   /** The origin of a URL, to which the caller's headers are sent. */
   origin?: string | undefined;
   /** Whether the file has to be read to its end, where its hash is compared. */

@@ -5,6 +5,7 @@ import { pacer } from "../pause.js";
 import { joinPrompt, type RenderedPrompt } from "../rendered-prompt.js";
 import type { Classification } from "../types.js";
 import { runActivity } from "./activity.js";
+import type { TextsContext } from "./embedding.js";
 import type { ClassifyParams } from "./params.js";
 import { tokenizeText } from "./tokenizing.js";
 
@@ -19,27 +20,46 @@ const generalTemplate = "{text}\n\nWhich of these fits the text best: {labels}?\
 /** Errors: `unsupported-task` for encoders, `bad-input`, `context-overflow`. */
 export async function classify(
   engine: Engine,
-  { text, labels, template }: ClassifyParams,
-  signal: AbortSignal | undefined,
-): Promise<Classification> {
+  { texts, labels, template }: ClassifyParams,
+  { signal, onEvent }: TextsContext,
+): Promise<Classification[]> {
   throwIfAborted(signal);
-  const { kind, maskToken } = engine.modelInfo();
+  const { kind } = engine.modelInfo();
   const pattern = template ?? taskFor(engine, labels)?.template ?? generalTemplate;
-  const filled = fillTemplate(pattern, { "{labels}": labels.join(", "), "{text}": text });
-  const prompt = await tokenizeText(engine, signal, filled, true, true);
-  const pace = pacer();
-  const meanLogprobs: number[] = [];
-  let maskCount = 0; // number of masks after the prompt in the last evaluation
+  const answers: number[][] = [];
   for (const label of labels) {
     // Causal models continue the prompt, so the label begins with a space.
-    const written = kind === "masked" ? label : ` ${label}`;
-    const answer = await tokenizeText(engine, signal, written, false, false);
+    const answer = await tokenizeText(engine, signal, kind === "masked" ? label : ` ${label}`, false, false);
     if (answer.length === 0) {
       throw new CamelGPTError("bad-input", "A label has no tokens.", {
         expected: "labels with at least one token each",
         found: excerpt(label),
       });
     }
+    answers.push(answer);
+  }
+  const results: Classification[] = [];
+  for (const text of texts) {
+    const filled = fillTemplate(pattern, { "{labels}": labels.join(", "), "{text}": text });
+    const prompt = await tokenizeText(engine, signal, filled, true, true);
+    results.push(rank(labels, await meanLogprobs(engine, prompt, answers, signal)));
+    onEvent?.({ done: results.length, total: texts.length });
+  }
+  return results;
+}
+
+/** The mean log-probability of the tokens of each answer. */
+async function meanLogprobs(
+  engine: Engine,
+  prompt: number[],
+  answers: readonly number[][],
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
+  const { kind, maskToken } = engine.modelInfo();
+  const pace = pacer();
+  const means: number[] = [];
+  let maskCount = 0; // number of masks after the prompt in the last evaluation
+  for (const answer of answers) {
     if (kind === "masked" && answer.length !== maskCount) {
       maskCount = answer.length;
       engine.evaluateMasks([...prompt, ...answer.map(() => maskToken ?? 0)], prompt.length);
@@ -49,12 +69,16 @@ export async function classify(
       kind === "masked"
         ? answer.map((token, i) => engine.predict(prompt.length + i, { token }))
         : await causalLogprobs(engine, prompt, answer, signal);
-    meanLogprobs.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
+    means.push(logprobs.reduce((sum, each) => sum + each, 0) / answer.length);
     await pace();
     throwIfAborted(signal);
   }
-  const largest = Math.max(...meanLogprobs);
-  const weights = meanLogprobs.map((mean) => Math.exp(mean - largest));
+  return means;
+}
+
+function rank(labels: readonly string[], means: readonly number[]): Classification {
+  const largest = Math.max(...means);
+  const weights = means.map((mean) => Math.exp(mean - largest));
   const total = weights.reduce((sum, each) => sum + each, 0);
   const candidates = labels
     .map((label, i) => ({ text: label, probability: (weights[i] ?? 0) / total }))
@@ -80,7 +104,7 @@ async function causalLogprobs(
   answer: number[],
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  engine.score([...prompt, ...answer], false);
+  engine.score([...prompt, ...answer], false, prompt.length); // the prompt is evaluated once for all answers
   await runActivity(engine, signal);
   return engine
     .scores()

@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "../errors.js";
 import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
-import type { FinishReason, Generated, StepLogprobs } from "../types.js";
+import type { FinishReason, Generated, PrefillProgress, StepLogprobs } from "../types.js";
 import { sliceTokens } from "./activity.js";
 import type { GenerateParams } from "./params.js";
 import { tokenizeText } from "./tokenizing.js";
@@ -11,7 +11,7 @@ import { tokenizeText } from "./tokenizing.js";
 export interface GenerationContext {
   loadMs: number;
   signal?: AbortSignal | undefined;
-  onText(piece: string): void;
+  onEvent(event: string | PrefillProgress): void;
   /** Loads the remaining weights, after an eager load. */
   background?: BackgroundLoad | undefined;
 }
@@ -23,7 +23,7 @@ export interface GenerationContext {
 export async function generate(
   engine: Engine,
   params: GenerateParams,
-  { loadMs, signal, onText, background }: GenerationContext,
+  { loadMs, signal, onEvent, background }: GenerationContext,
 ): Promise<Generated> {
   throwIfAborted(signal);
   const { prompt, sampling } = params;
@@ -33,6 +33,9 @@ export async function generate(
       ? await tokenizeText(engine, signal, prompt, addSpecial, parseSpecial, typeof prompt !== "string")
       : prompt;
   const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias);
+  const total = promptTokens.length;
+  const report = (done: number) => params.reportsProgress && onEvent({ phase: "prefill", done, total });
+  report(cached);
 
   const pace = pacer();
   const tokens: number[] = [];
@@ -41,7 +44,7 @@ export async function generate(
   let finishReason: FinishReason | undefined;
   let evaluated = 0; // prompt tokens
   const begin = performance.now();
-  let prefilled = cached === promptTokens.length ? begin : undefined; // when the prompt was complete
+  let prefilled = cached === total ? begin : undefined; // when the prompt was complete
 
   while (!finishReason) {
     const { state, processed, remaining } = engine.advance(sliceTokens);
@@ -53,11 +56,14 @@ export async function generate(
       logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
       if (step.text) {
         text += step.text;
-        onText(step.text);
+        onEvent(step.text);
       }
       if (step.finish !== "none") finishReason = step.finish;
     } else {
-      if (prefilled === undefined) evaluated += processed;
+      if (prefilled === undefined) {
+        evaluated += processed;
+        report(total - remaining);
+      }
       if (state === "needsWeights") await fetchMissing(background, signal);
     }
     await pace();
@@ -73,7 +79,7 @@ export async function generate(
     tokens,
     finishReason,
     usage: {
-      promptTokens: promptTokens.length,
+      promptTokens: total,
       completionTokens: tokens.length,
       ...(cached > 0 && { cachedTokens: cached }),
       ...(bytes !== undefined && { bytes }),

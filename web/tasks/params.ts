@@ -21,6 +21,8 @@ export interface GenerateParams {
   sampling: DeepPartial<GenerationOptions> & { seed: number };
   stop: readonly string[];
   logitBias: readonly (readonly [token: number, bias: number])[];
+  /** Whether to report the progress of the prompt. */
+  reportsProgress: boolean;
 }
 
 export interface ScoreParams {
@@ -52,7 +54,7 @@ export interface FillParams {
 }
 
 export interface ClassifyParams {
-  text: string;
+  texts: readonly string[];
   labels: readonly string[];
   /** A prompt with `{text}` and `{labels}`; undefined: the model's own for these labels, or a general one. */
   template: string | undefined;

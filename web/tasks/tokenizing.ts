@@ -7,8 +7,11 @@ import type { RenderedPrompt } from "../rendered-prompt.js";
 /** Bytes of text between two looks at the clock: some milliseconds of work at most. */
 const sliceBytes = 8 << 10;
 
-/** The parameters are those of `Engine.beginText`, and so are the errors, with `aborted`. */
-export async function tokenizeText(
+/**
+ * The parameters are those of `Engine.beginText`, and so are the errors, with `aborted`. Calls may overlap, and the
+ * engine may do other work in the meantime.
+ */
+export function tokenizeText(
   engine: Engine,
   signal: AbortSignal | undefined,
   prompt: string | RenderedPrompt,
@@ -16,11 +19,13 @@ export async function tokenizeText(
   parseSpecial: boolean,
   isChat?: boolean,
 ): Promise<number[]> {
-  engine.beginText(prompt, addSpecial, parseSpecial, isChat);
-  const pace = pacer();
-  while (!engine.continueText(sliceBytes)) {
-    await pace();
-    throwIfAborted(signal);
-  }
-  return engine.tokenized();
+  return engine.texts.run(async () => {
+    engine.beginText(prompt, addSpecial, parseSpecial, isChat);
+    const pace = pacer();
+    while (!engine.continueText(sliceBytes)) {
+      await pace();
+      throwIfAborted(signal);
+    }
+    return engine.tokenized();
+  }, signal);
 }

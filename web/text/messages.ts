@@ -6,9 +6,12 @@ export interface TextPart {
   text: string;
 }
 
+/** The roles that chat templates know, or another one that the model's template knows. */
+export type ChatRole = "system" | "user" | "assistant" | "tool" | "developer" | (string & {});
+
 /** One message. Chat templates may read more fields than these two. */
 export interface ChatMessage {
-  role: string;
+  role: ChatRole;
   /** Null or missing (beside tool calls, for example) counts as an empty text; parts are joined. */
   content?: string | null | readonly TextPart[];
   [field: string]: unknown;

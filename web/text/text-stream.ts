@@ -76,6 +76,25 @@ export class TextStream<T extends GenerationResult = GenerationResult>
     }
   }
 
+  /**
+   * Returns the pieces as a stream of the web platform, from the beginning. Cancelling it cancels the generation. A
+   * slow reader does not slow the generation down: pieces wait in memory until they are read.
+   */
+  toReadableStream(): ReadableStream<string> {
+    const pieces = this[Symbol.asyncIterator]();
+    return new ReadableStream<string>(
+      {
+        async pull(controller) {
+          const { done, value } = await pieces.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel: () => this.cancel(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,

@@ -1,6 +1,13 @@
 // The result of generating text.
 import type { EngineInfo } from "./model.js";
 
+/** How much of the prompt has been evaluated, in tokens; the cached ones count as done. */
+export interface PrefillProgress {
+  phase: "prefill";
+  done: number;
+  total: number;
+}
+
 /** A token, its text, and the natural logarithm of its probability before any sampling option is applied. */
 export interface TokenLogprob {
   token: number;

@@ -38,7 +38,14 @@ export interface EngineInfo {
 export type ModelKind = records.ModelKind;
 
 /** The dimensions of a model. */
-export type ModelNumbers = Omit<records.ModelInfo, "wantsComposedText">;
+export type ModelNumbers = Omit<records.ModelInfo, "wantsComposedText" | "sampling">;
+
+/**
+ * The sampling options with which a model answers a chat, unless the caller gives others: those that its file
+ * recommends (`general.sampling.*`), otherwise those of the catalogue; a temperature of 0.7 and a min-p of 0.05 if
+ * these are not among them. Empty for masked models, which choose the most probable tokens.
+ */
+export type SamplingDefaults = { [Name in keyof records.RecommendedSampling]?: number | undefined };
 
 /** Everything that `info()` reports about a model. */
 export interface ModelInfo extends ModelNumbers {
@@ -47,6 +54,7 @@ export interface ModelInfo extends ModelNumbers {
   /** `general.name` of the file; empty if the file has none. */
   name: string;
   memoryPlan: MemoryPlan;
+  sampling: SamplingDefaults;
   engine: EngineInfo;
   /** Present if the model was loaded from a release: its files have been verified against the manifest. */
   release?: ReleaseInfo;
@@ -75,6 +83,7 @@ export interface Inspection {
   parameters: number;
   tensors: TensorInfo[];
   memoryPlan: MemoryPlan;
+  sampling: SamplingDefaults;
   metadata: Record<string, unknown>;
 }
 

@@ -47,8 +47,14 @@ export interface FilledMasks {
 }
 
 /** The label that fits a text best. */
-export interface Classification {
-  label: string;
+export interface Classification<Label extends string = string> {
+  label: Label;
   /** All labels, most probable first. The probabilities add up to 1. */
-  candidates: { text: string; probability: number }[];
+  candidates: { text: Label; probability: number }[];
+}
+
+/** How many of the texts of a call are done. */
+export interface TextsProgress {
+  done: number;
+  total: number;
 }

@@ -1,20 +1,17 @@
 // The engine's side of the protocol: answers calls one after the other with one model. It runs in a worker or on the
 // caller's thread.
-import { CamelGPTError, disposedError, orAborted, throwIfAborted } from "../errors.js";
+import { CamelGPTError, describe, disposedError, orAborted, throwIfAborted } from "../errors.js";
 import { pause } from "../pause.js";
+import { Queue } from "../queue.js";
 import { calibrate, IdleCalibration } from "../tasks/calibration.js";
-import { classify } from "../tasks/classification.js";
-import { embed } from "../tasks/embedding.js";
 import { generate } from "../tasks/generation.js";
-import { fillMasks } from "../tasks/masks.js";
-import { score } from "../tasks/scoring.js";
-import { loadState, saveState } from "../tasks/state.js";
 import { tokenizeText } from "../tasks/tokenizing.js";
 import { inspect, load, type Model } from "./load.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
-import { Queue } from "./queue.js";
 import { stopEngine } from "./start-engine.js";
+
+type TaskModule = typeof import("../tasks/tasks.js");
 
 type Handlers = {
   [K in CallName]: (params: Calls[K]["params"], context: CallContext<K>) => Promise<Calls[K]["value"]>;
@@ -49,13 +46,21 @@ export class Host {
 
   call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
     this.#activeCalls++;
+    const run = () => this.#handlers[name](params, context);
     const queue = name === "render" ? this.#templateQueue : this.#queue;
-    return queue
-      .run(() => this.#handlers[name](params, context), context.signal)
-      .finally(() => {
-        this.#activeCalls--;
-        this.#useIdleTime();
-      });
+    return (this.#canOverlap(name) ? run() : queue.run(run, context.signal)).finally(() => {
+      this.#activeCalls--;
+      this.#useIdleTime();
+    });
+  }
+
+  /**
+   * Whether a call runs between two steps of the one in progress. With a byte-level model texts wait, since a new text
+   * can take the ids of chunks that no cached text contains yet.
+   */
+  #canOverlap(name: CallName): boolean {
+    if (name === "report") return true;
+    return this.#model?.engine.bytes() === undefined && ["tokenize", "detokenize", "pieces"].includes(name);
   }
 
   dispose(): void {
@@ -95,27 +100,33 @@ export class Host {
 
     generate: async (params, { signal, onEvent }) => {
       const { engine, loadMs, background } = this.#loaded();
-      return generate(engine, params, { loadMs, signal, onText: (piece) => onEvent?.(piece), background });
+      return generate(engine, params, { loadMs, signal, onEvent: (event) => onEvent?.(event), background });
     },
 
     remove: async ({ tokens, from, to }) => this.#loaded().engine.removeTokens(tokens, from, to),
 
-    save: async (_params, { signal }) => saveState(this.#loaded().engine, signal),
+    save: async (_params, { signal }) => (await this.#tasks()).saveState(this.#loaded().engine, signal),
 
-    restore: async ({ state }, { signal }) => loadState(this.#loaded().engine, state, signal),
+    restore: async ({ state }, { signal }) => (await this.#tasks()).loadState(this.#loaded().engine, state, signal),
 
     score: async (params, { signal }) => {
       const { engine, contextLength } = await this.#fullyLoaded(signal);
-      return score(engine, params, contextLength, signal);
+      return (await this.#tasks()).score(engine, params, contextLength, signal);
     },
 
-    fill: async (params, { signal }) => fillMasks((await this.#fullyLoaded(signal)).engine, params, signal),
+    fill: async (params, { signal }) => {
+      const { engine } = await this.#fullyLoaded(signal);
+      return (await this.#tasks()).fillMasks(engine, params, signal);
+    },
 
-    classify: async (params, { signal }) => classify((await this.#fullyLoaded(signal)).engine, params, signal),
+    classify: async (params, context) => {
+      const { engine } = await this.#fullyLoaded(context.signal);
+      return (await this.#tasks()).classify(engine, params, context);
+    },
 
-    embed: async (params, { signal }) => {
-      const { engine, contextLength } = await this.#fullyLoaded(signal);
-      return embed(engine, params, contextLength, signal);
+    embed: async (params, context) => {
+      const { engine, contextLength } = await this.#fullyLoaded(context.signal);
+      return (await this.#tasks()).embed(engine, params, contextLength, context);
     },
 
     calibrate: async (params, { signal, onEvent }) => {
@@ -124,7 +135,7 @@ export class Host {
       return calibrate(engine, params, { signal, onProgress: onEvent });
     },
 
-    report: async () => this.#loaded().engine.pruneReport(),
+    report: async () => ({ ...this.#loaded().engine.pruneReport(), queued: this.#queue.waiting }),
   };
 
   async #load(params: LoadParams, context: CallContext<"load">): Promise<LoadedModel> {
@@ -151,6 +162,18 @@ export class Host {
     setTimeout(() => {
       if (this.#activeCalls === 0) void this.#model?.background?.finish();
     }, backgroundLoadDelay);
+  }
+
+  /** The code of calls that a first generation does not need. Errors: `engine-unavailable`. */
+  async #tasks(): Promise<TaskModule> {
+    try {
+      return (await this.#platform.loadTasks()) as TaskModule;
+    } catch (error) {
+      throw new CamelGPTError("engine-unavailable", `The code of this call could not be loaded: ${describe(error)}`, {
+        expected: "tasks.js next to worker.js",
+        hint: "Serve the package's files together.",
+      });
+    }
   }
 
   /** For calls that need all weights: waits for them, after an eager load. */

@@ -6,7 +6,7 @@ import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
 import { replaceDamaged } from "../load/stores/damaged-copy.js";
 import { useSidecar } from "../tasks/calibration.js";
-import type { Inspection } from "../types.js";
+import type { Inspection, SamplingDefaults } from "../types.js";
 import { openLocation } from "./open-location.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, LoadedModel, LoadParams } from "./protocol.js";
@@ -72,7 +72,7 @@ async function loadOnce(
     const loadMs = performance.now() - begin;
     return {
       model: { ...started, contextLength: plan.contextLength, loadMs, background },
-      value: describeModel(started, plan, inWorker),
+      value: describeModel(started, plan, params.sampling, inWorker),
       reportReady: loaded.reportReady,
     };
   } catch (error) {
@@ -111,6 +111,7 @@ async function inspectOnce(
       parameters: engine.modelInfo().parameters,
       tensors: engine.tensors(),
       memoryPlan,
+      sampling: chatSampling(engine, params.sampling),
       metadata: engine.metadata(),
     };
   } finally {
@@ -161,9 +162,18 @@ async function open(
   }
 }
 
+/** See {@link SamplingDefaults}. */
+function chatSampling(engine: Engine, catalogue: SamplingDefaults = {}): SamplingDefaults {
+  const file = engine.recommendedSampling();
+  const recommended = Object.keys(file).length > 0 ? file : catalogue;
+  if (engine.modelInfo().kind !== "causal") return {};
+  return { temperature: 0.7, minP: 0.05, ...recommended };
+}
+
 function describeModel(
   { engine, threads, notes }: StartedEngine,
   memoryPlan: LoadedModel["info"]["memoryPlan"],
+  catalogue: SamplingDefaults | undefined,
   worker: boolean,
 ): LoadedModel {
   const info = engine.modelInfo();
@@ -173,6 +183,7 @@ function describeModel(
       name: engine.metadataString("general.name"),
       ...info,
       memoryPlan,
+      sampling: chatSampling(engine, catalogue),
       engine: { flavour: engine.flavour, kernels: engine.kernels, threads, worker, notes },
     },
     chatTemplate: engine.metadataString("tokenizer.chat_template"),

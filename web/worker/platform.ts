@@ -25,6 +25,8 @@ export interface EnginePlatform {
   loadWasm(build: Build, options: EngineOptions): Promise<WebAssembly.Module>;
   /** Loads the interpreter of chat templates. Rejects if its file is not where it should be. */
   loadTemplates(): Promise<TemplateModule>;
+  /** Loads web/tasks/tasks.ts. Rejects if its file is not where it should be. */
+  loadTasks(): Promise<object>; // without the module's type, which would pull the engine's into the declarations
   /** Missing if the runtime has no threads. */
   threads?: ThreadPlatform;
   /** Opens the store for downloads; returns undefined if there is none. */

@@ -27,8 +27,11 @@ import type {
   LoadedState,
   ModelInfo,
   ProgressEvent,
+  PrefillProgress,
   PruneNumbers,
+  SamplingDefaults,
   Score,
+  TextsProgress,
 } from "../types.js";
 
 export interface LoadParams {
@@ -44,6 +47,8 @@ export interface LoadParams {
   sidecar?: Sidecar | undefined;
   /** The text for a calibration in idle time; undefined: none. */
   calibrationText: string | undefined;
+  /** The sampling that the catalogue recommends for the model. */
+  sampling: SamplingDefaults | undefined;
   /** Limit of the headers of all files together. */
   maxHeaderBytes: number;
   engine: EngineOptions;
@@ -71,24 +76,26 @@ export interface CalibratedEvent {
 export interface Calls {
   load: { params: LoadParams; event: ProgressEvent | CalibratedEvent; value: LoadedModel };
   inspect: { params: LoadParams; event: ProgressEvent; value: Inspection };
+  /** This and the next two run between two steps of the call in progress, unless the model is byte-level. */
   tokenize: { params: TokenizeParams; event: never; value: number[] };
   detokenize: { params: { tokens: readonly number[]; keepControl: boolean }; event: never; value: string };
   pieces: { params: { tokens: readonly number[] }; event: never; value: string[] };
   /** Does not wait for other calls. The value is null if this thread cannot load the interpreter of templates. */
   render: { params: TemplateInput; event: never; value: RenderedChat | null };
-  /** The events are consecutive pieces of the text. */
-  generate: { params: GenerateParams; event: string; value: Generated };
+  /** The events are consecutive pieces of the text, and progress if the parameters ask for it. */
+  generate: { params: GenerateParams; event: string | PrefillProgress; value: Generated };
   /** Removes the tokens [from, to) from the cached text that begins with `tokens`, if there is one. */
   remove: { params: { tokens: readonly number[]; from: number; to: number }; event: never; value: undefined };
   save: { params: Record<string, never>; event: never; value: Uint8Array };
   restore: { params: { state: Uint8Array }; event: never; value: LoadedState };
   score: { params: ScoreParams; event: never; value: Score };
   fill: { params: FillParams; event: never; value: FilledMasks };
-  classify: { params: ClassifyParams; event: never; value: Classification };
-  embed: { params: EmbedParams; event: never; value: Float32Array[] };
+  classify: { params: ClassifyParams; event: TextsProgress; value: Classification[] };
+  embed: { params: EmbedParams; event: TextsProgress; value: Float32Array[] };
   /** The events are the completed fraction, 0 to 1. */
   calibrate: { params: CalibrateParams; event: number; value: Calibration };
-  report: { params: Record<string, never>; event: never; value: PruneNumbers };
+  /** `queued`: calls that wait for their turn. Does not wait itself. */
+  report: { params: Record<string, never>; event: never; value: PruneNumbers & { queued: number } };
 }
 export type CallName = keyof Calls;
 
@@ -113,7 +120,11 @@ export type ToWorker =
 /** From the engine's thread to the caller. */
 export type FromWorker =
   | { type: "value"; id: number; value: Calls[CallName]["value"] }
-  | { type: "event"; id: number; event: ProgressEvent | CalibratedEvent | string | number }
+  | {
+      type: "event";
+      id: number;
+      event: ProgressEvent | CalibratedEvent | PrefillProgress | TextsProgress | string | number;
+    }
   | { type: "error"; id: number; error: ErrorData }
   /** Requests at most `size` bytes of a file that only the caller can read. One request at a time. */
   | { type: "pull"; id: number; file: number; size: number }

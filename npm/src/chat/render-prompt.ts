@@ -1,6 +1,7 @@
 // The messages of a conversation → the prompt for a loaded model.
 import { CamelGPTError, type ErrorData, errorFromData, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { TemplateInput } from "../../../web/text/rendering.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
@@ -50,6 +51,13 @@ export async function renderPrompt(
   rendered.notes.forEach(add);
   if (rendered.prompt) return rendered.prompt;
   throw errorFromData(rendered.error as ErrorData);
+}
+
+/** The parameters with the model's own sampling, unless the caller has given options of it. */
+export async function withSampling(model: ModelConnection, params: GenerateParams): Promise<GenerateParams> {
+  const { sampling } = params;
+  if (sampling.temperature === 0) return params;
+  return { ...params, sampling: { ...(await model.loaded()).info.sampling, ...sampling } };
 }
 
 function noTemplate(kind: LoadedModel["info"]["kind"]): CamelGPTError {

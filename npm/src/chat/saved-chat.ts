@@ -43,8 +43,8 @@ async function stateOf({ model, tokens }: ChatState, signal: AbortSignal | undef
   if (tokens.length === 0 || tokens.length >= model.contextLength) return new Uint8Array();
   for (let tries = 0; tries < 3; tries++) {
     const sampling = { maxTokens: 1, temperature: 0, seed: 0 };
-    const params = { prompt: tokens, addSpecial: false, parseSpecial: false, sampling, stop: [], logitBias: [] };
-    await model.call("generate", params, { signal });
+    const plain = { addSpecial: false, parseSpecial: false, stop: [], logitBias: [], reportsProgress: false };
+    await model.call("generate", { ...plain, prompt: tokens, sampling }, { signal });
     const cache = await model.call("save", {}, { signal });
     if (holds(cache, tokens)) return cache; // no other call came between the two
   }

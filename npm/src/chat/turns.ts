@@ -1,13 +1,14 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
 import { CamelGPTError, orAborted } from "../../../web/errors.js";
-import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
+import type { PrefillProgress } from "../../../web/types.js";
 import { generateParams, splitChatOptions } from "../options.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
 import type { ModelConnection } from "../model-connection.js";
 import { plainMessages } from "./plain-messages.js";
+import { withSampling } from "./render-prompt.js";
 import {
   type AnswerContext,
   type ChatResult,
@@ -85,7 +86,7 @@ async function answer(
   const { emit, signal } = context;
   const { overflow = "drop-oldest", onDrop, ...defaults } = options;
   const { template, rest } = splitChatOptions({ ...defaults, ...context.options });
-  const params: GenerateParams = generateParams("", rest, model.limits);
+  const params = await withSampling(model, generateParams("", rest, model.limits));
   const { info } = await orAborted(model.loaded(), signal);
   const { maxTokens } = params.sampling;
   const fitted = await fitChat(state, entries, { template, overflow, maxTokens, fitsAnswer }, signal);
@@ -101,9 +102,10 @@ async function answer(
       onDrop?.({ messages, tokens: fitted.droppedTokens });
     }
   };
-  const onEvent = (piece: string) => {
+  const onEvent = (event: string | PrefillProgress) => {
+    if (typeof event !== "string") return rest.onProgress?.(event);
     begin();
-    emit(piece);
+    emit(event);
   };
   const result = await model.call("generate", { ...params, prompt: fitted.tokens }, { signal, onEvent });
   const { text, tokens, finishReason, usage } = result;

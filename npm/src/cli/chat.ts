@@ -8,7 +8,7 @@ import { ChatHistory, historyPath } from "./chat-history.js";
 import { ChatInput } from "./chat-input.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 import { errorLine, errorOf } from "./error-words.js";
-import { printSummary } from "./generate.js";
+import { isSampled, printSummary } from "./generate.js";
 import { defaultModel } from "./get-model.js";
 import { generationOptions } from "./generation-flags.js";
 import { readBytes, readText } from "./input.js";
@@ -22,6 +22,7 @@ import {
   printJson,
   printNote,
   printStyled,
+  prefillProgress,
 } from "./output.js";
 
 export const chat: Command = {
@@ -85,14 +86,14 @@ async function answerOnce(
   flags: Flags,
   signal: AbortSignal,
 ): Promise<void> {
-  const stream = chat.send(question, { signal });
+  const stream = chat.send(question, { signal, onProgress: prefillProgress() });
   if (flags.json) {
     const { text, tokens, finishReason, usage, timings, engine, seed, turn } = await stream;
     printJson({ text, tokens, finishReason, usage, timings, engine, seed, turn });
     return;
   }
   await printAnswer(stream);
-  await printSummary(model, await stream);
+  await printSummary(model, await stream, await isSampled(model, flags, true));
 }
 
 function noteDropped({ messages }: DroppedTurns): void {
@@ -122,9 +123,9 @@ async function converse(conversation: Conversation, flags: Flags, signal: AbortS
       // The second Ctrl-C ends the chat.
       input.hold(() => (signal.aborted ? input.close() : abort.abort()));
       try {
-        const retry = () => show(conversation.chat.regenerate({ signal }));
+        const retry = () => show(conversation.chat.regenerate({ signal, onProgress: prefillProgress() }));
         if (isCommand(text)) await runCommand(text, { conversation, last, signal, retry });
-        else await show(conversation.chat.send(text, { signal }));
+        else await show(conversation.chat.send(text, { signal, onProgress: prefillProgress() }));
       } catch (error) {
         const known = errorOf(error, chat);
         printNote(known.code === "aborted" ? "[stopped]" : errorLine(known));

@@ -1,14 +1,15 @@
-// camelgpt classify: a text and labels → the label that fits best.
+// camelgpt classify: texts and labels → the label that fits each text best.
 import { type Command, UsageError } from "./command.js";
-import { textArgument } from "./input.js";
+import { linesFlag, textsArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
-import { printJson, printLine } from "./output.js";
+import { printJson, printLine, textsProgress } from "./output.js";
 
 export const classify: Command = {
-  summary: "which of some labels fits a text",
-  usage: '[--model M] --labels a,b,… [--text] "text" | - [options]',
+  summary: "which of some labels fits a text, or each of several",
+  usage: '[--model M] --labels a,b,… [--text] "text" … | --lines F | - [options]',
   flags: {
-    text: { takes: "text", value: "T", help: "The text; - reads standard input." },
+    text: { takes: "text", value: "T", many: true, help: "A text; - reads standard input." },
+    lines: linesFlag,
     labels: { takes: "text", value: "a,b", help: "2 to 64 labels, separated by commas." },
     template: {
       takes: "text",
@@ -19,7 +20,7 @@ export const classify: Command = {
   groups: [modelOptions],
 
   async run(flags, signal) {
-    const text = await textArgument(flags, "text");
+    const texts = await textsArgument(flags);
     const labels = flags
       .text("labels")
       ?.split(",")
@@ -30,13 +31,17 @@ export const classify: Command = {
         "Give them with --labels, for example --labels negative,positive.",
       );
     await withModel(flags, signal, async (model) => {
-      const classified = await model.classify(text, { labels, template: flags.text("template"), signal });
-      if (flags.json) {
-        printJson(classified);
+      const template = flags.text("template");
+      const results = await model.classify(texts, { labels, template, signal, onProgress: textsProgress() });
+      if (flags.json) return printJson(results.length === 1 ? results[0] : { results });
+      const percent = (probability: number) => `${(100 * probability).toFixed(1).padStart(5)} %`;
+      if (results.length === 1) {
+        for (const { probability, text } of results[0]?.candidates ?? []) printLine(`${percent(probability)}  ${text}`);
         return;
       }
-      for (const { probability, text: label } of classified.candidates)
-        printLine(`${(100 * probability).toFixed(1).padStart(5)} %  ${label}`);
+      results.forEach(({ label, candidates }, i) => {
+        printLine(`${percent(candidates[0]?.probability ?? 0)}  ${label}  ${texts[i]}`);
+      });
     });
   },
 };

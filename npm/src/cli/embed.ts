@@ -1,15 +1,17 @@
 // camelgpt embed: texts → their embeddings.
-import { type Command, UsageError } from "./command.js";
+import type { Command } from "./command.js";
 import { shortestFloat32 } from "./float32.js";
+import { linesFlag, textsArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
-import { printJson, printLine } from "./output.js";
+import { printJson, printLine, textsProgress } from "./output.js";
 import type { Pooling } from "../entry/node.js";
 
 export const embed: Command = {
   summary: "the vectors of texts",
-  usage: '[--model M] --text "text" … [options]',
+  usage: '[--model M] --text "text" … | --lines F [options]',
   flags: {
-    text: { takes: "text", value: "T", many: true, help: "A text." },
+    text: { takes: "text", value: "T", many: true, help: "A text; - reads standard input." },
+    lines: linesFlag,
     pooling: {
       takes: "text",
       value: "P",
@@ -22,8 +24,7 @@ export const embed: Command = {
   groups: [modelOptions],
 
   async run(flags, signal) {
-    const texts = [...flags.texts("text"), ...flags.positionals];
-    if (texts.length === 0) throw new UsageError("The text is missing.", "Give it with --text.");
+    const texts = await textsArgument(flags);
     await withModel(flags, signal, async (model) => {
       const pooling = flags.text("pooling") as Pooling | undefined;
       const vectors = await model.embed(texts, {
@@ -31,6 +32,7 @@ export const embed: Command = {
         normalize: !flags.has("no-normalize"),
         truncate: flags.has("truncate"),
         signal,
+        onProgress: textsProgress(),
       });
       const embeddings = vectors.map((vector) => Array.from(vector, shortestFloat32));
       if (flags.json) printJson({ embeddings });

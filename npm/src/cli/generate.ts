@@ -6,7 +6,7 @@ import { type Command, type Flags, UsageError } from "./command.js";
 import { generateOptions, generationOptions } from "./generation-flags.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
-import { printAnswer, printJson, printNote } from "./output.js";
+import { prefillProgress, printAnswer, printJson, printNote } from "./output.js";
 import { pruningLine } from "./pruning.js";
 
 export const generate: Command = {
@@ -14,7 +14,12 @@ export const generate: Command = {
   usage: '[--model M] [--prompt] "text" | - [options]',
   flags: {
     prompt: { takes: "text", short: "p", value: "P", help: "The text; - reads standard input." },
-    chat: { takes: "nothing", help: "The text is a question: apply the model's chat template." },
+    chat: {
+      takes: "nothing",
+      help:
+        "The text is a question: apply the model's chat template, and sample as the model recommends " +
+        "(camelgpt inspect shows it).",
+    },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     "load-state": {
       takes: "text",
@@ -35,14 +40,14 @@ export const generate: Command = {
       if (state) await model.loadState(state, { signal });
       const stream = start(model, prompt, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
-      else await printStream(model, stream);
+      else await printStream(model, stream, await isSampled(model, flags, flags.has("chat")));
       if (saved !== undefined) await writeFile(saved, await model.saveState());
     });
   },
 };
 
 function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: AbortSignal): TextStream {
-  const options = { ...generateOptions(flags), signal };
+  const options = { ...generateOptions(flags), signal, onProgress: prefillProgress() };
   if (!flags.has("chat")) return model.stream(prompt, options);
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
@@ -50,14 +55,24 @@ function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: A
   return model.chat(messages, options);
 }
 
-async function printStream(model: CamelGPTInference, stream: TextStream): Promise<void> {
+/** Whether another seed gives another text. */
+export async function isSampled(model: CamelGPTInference, flags: Flags, isChat: boolean): Promise<boolean> {
+  const { temperature = 0 } = isChat ? (await model.info()).sampling : {};
+  return (flags.number("temperature") ?? temperature) > 0;
+}
+
+async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
   await printAnswer(stream);
-  await printSummary(model, await stream);
+  await printSummary(model, await stream, isSampled);
 }
 
 /** Prints the speed of an answer, and what was left out of it, on stderr. */
-export async function printSummary(model: CamelGPTInference, result: GenerationResult): Promise<void> {
-  const { usage, timings, finishReason, engine } = result;
+export async function printSummary(
+  model: CamelGPTInference,
+  result: GenerationResult,
+  isSampled: boolean,
+): Promise<void> {
+  const { usage, timings, finishReason, engine, seed } = result;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
   const parts = [
     usage.bytes === undefined
@@ -68,6 +83,7 @@ export async function printSummary(model: CamelGPTInference, result: GenerationR
     `loaded in ${(timings.loadMs / 1000).toFixed(2)} s`,
     engine.kernels, // starts with the flavour
     `ended by ${finishReason}`,
+    ...(isSampled ? [`seed ${seed}`] : []),
   ];
   printNote(`[${parts.join(" · ")}]`);
   const pruning = pruningLine(await model.report());
@@ -78,6 +94,7 @@ export async function printSummary(model: CamelGPTInference, result: GenerationR
 async function printResult(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
   const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = await stream;
   const { memoryPlan } = await model.info();
+  const { queued: _, ...epdp } = await model.report();
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
@@ -86,7 +103,7 @@ async function printResult(model: CamelGPTInference, stream: TextStream, rssBefo
     usage,
     timings: { loadMs, prefillTokensPerSecond, decodeTokensPerSecond },
     memory: { modelBytes: memoryPlan.weightBytes, peakBytes: peakRss() - rssBefore },
-    epdp: await model.report(),
+    epdp,
     engine,
     seed,
     ...(logprobs && { logprobs }),

@@ -17,6 +17,28 @@ export async function textArgument(flags: Flags, name: string): Promise<string> 
   return text === "-" ? readAll() : text;
 }
 
+/** A flag for a file of texts. */
+export const linesFlag = {
+  takes: "text",
+  value: "F",
+  help: "A file with a text in each line; - reads standard input.",
+} as const;
+
+/** Returns the texts of a flag that can be repeated, of the other arguments, and of the lines of a file. */
+export async function textsArgument(flags: Flags): Promise<string[]> {
+  const file = flags.text("lines");
+  const lines = file === undefined ? [] : (await readText(file)).split(/\r?\n/).filter((line) => line.trim() !== "");
+  const texts = [...flags.texts("text"), ...flags.positionals];
+  const all = [...(await Promise.all(texts.map((text) => (text === "-" ? readAll() : text)))), ...lines];
+  if (all.length === 0) {
+    throw new UsageError(
+      "The text is missing.",
+      "Give it with --text, or a file with a text in each line with --lines.",
+    );
+  }
+  return all;
+}
+
 /** Reads a UTF-8 file; `-` is standard input. Errors: `not-found`, `read-failed`, `bad-input`. */
 export async function readText(path: string): Promise<string> {
   return path === "-" ? readAll() : decode(await readBytes(path, "a text file"), path);

@@ -1,5 +1,5 @@
 // camelgpt inspect: the header of a model, read without its weights.
-import { CamelGPTInference, type Inspection, type MemoryPlan } from "../entry/node.js";
+import { CamelGPTInference, type Inspection, type MemoryPlan, type SamplingDefaults } from "../entry/node.js";
 import { type Command, UsageError } from "./command.js";
 import { keptOptions } from "./get-model.js";
 import { loadOptions, modelOptions, sourceFlags } from "./model.js";
@@ -31,7 +31,7 @@ export const inspect: Command = {
   },
 };
 
-function describeModel({ architecture, parameters, tensors, memoryPlan, metadata }: Inspection): string[] {
+function describeModel({ architecture, parameters, tensors, memoryPlan, sampling, metadata }: Inspection): string[] {
   const types = new Map<string, number>();
   for (const { type } of tensors) types.set(String(type), (types.get(String(type)) ?? 0) + 1);
   return [
@@ -41,8 +41,15 @@ function describeModel({ architecture, parameters, tensors, memoryPlan, metadata
     "",
     ...planLines(memoryPlan),
     "",
+    `chat sampling  ${samplingText(sampling)}`,
+    "",
     ...Object.entries(metadata).map(([key, value]) => `${key} = ${shorten(value)}`),
   ];
+}
+
+function samplingText(sampling: SamplingDefaults): string {
+  const options = Object.entries(sampling).map(([name, value]) => `${name} ${value}`);
+  return options.join(", ") || "none: the most probable tokens";
 }
 
 function planLines(plan: MemoryPlan): string[] {

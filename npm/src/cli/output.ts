@@ -146,6 +146,27 @@ export function printNote(line: string): void {
 /** Whether progress can be shown: a line on stderr that changes. */
 export const showsProgress = (): boolean => process.stderr.isTTY;
 
+/** Returns a function that shows how many of several texts are done. */
+export function textsProgress(): ((progress: { done: number; total: number }) => void) | undefined {
+  if (!showsProgress()) return undefined;
+  return ({ done, total }) => {
+    if (total > 1) showProgressLine(done < total ? `${done} of ${total} texts` : "");
+  };
+}
+
+/** Prompts that take less than this many tokens are evaluated too soon to be watched. */
+const minWatchedTokens = 128;
+
+/** Returns a function that shows the progress of a long prompt. The line is removed before the answer. */
+export function prefillProgress(): ((progress: { done: number; total: number }) => void) | undefined {
+  if (!showsProgress()) return undefined;
+  let isShown = false;
+  return ({ done, total }) => {
+    isShown ||= total - done >= minWatchedTokens;
+    if (isShown) showProgressLine(done < total ? `reading the prompt: ${done} of ${total} tokens` : "");
+  };
+}
+
 /** Columns of the last line of progress, at most: a character outside of ASCII can take two. */
 let progressColumns = 0;
 

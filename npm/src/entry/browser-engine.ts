@@ -1,18 +1,17 @@
 // The platform of the engine's thread in browsers: fetches the WebAssembly, and starts helper threads.
 import { CamelGPTError, describe } from "../../../web/errors.js";
 import { browserFetch } from "../../../web/load/sources/browser-fetch.js";
-import type { TemplateModule } from "../../../web/text/rendering.js";
 import type { WorkerLink } from "../../../web/worker/link.js";
 import type { EnginePlatform } from "../../../web/worker/platform.js";
 import { openStore } from "./browser-store.js";
 import { wasmAddress } from "./wasm-address.js";
 
-/** `spawn` starts a worker with the engine's script. */
+/** `spawn` starts a worker with the engine's script. `parts` loads code that is not always needed. */
 export const browserEngine = (
   spawn: () => WorkerLink,
-  loadTemplates: () => Promise<TemplateModule>,
+  parts: Pick<EnginePlatform, "loadTemplates" | "loadTasks">,
 ): EnginePlatform => ({
-  loadTemplates,
+  ...parts,
 
   // Edge runtimes and workers of old browsers have no Worker.
   ...(typeof Worker === "function" && {

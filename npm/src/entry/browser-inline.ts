@@ -6,8 +6,8 @@ import { spawnWorker } from "./browser-spawn.js";
 
 export const start = (): Backend =>
   inlineBackend(
-    browserEngine(
-      () => spawnWorker(),
-      () => import("../../../web/text/chat-template.js"),
-    ),
+    browserEngine(() => spawnWorker(), {
+      loadTemplates: () => import("../../../web/text/chat-template.js"),
+      loadTasks: () => import("../../../web/tasks/tasks.js"),
+    }),
   );

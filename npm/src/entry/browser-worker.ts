@@ -13,15 +13,22 @@ serveWorker(
     },
   },
   // Helper threads run this script, at the address that a bundler or the caller chose.
-  browserEngine(() => linkOf(new Worker(globalThis.location.href, { type: workerType() })), loadTemplates),
+  browserEngine(() => linkOf(new Worker(globalThis.location.href, { type: workerType() })), {
+    loadTemplates,
+    loadTasks,
+  }),
 );
 
-/**
- * The interpreter of templates is a file of its own, which bundlers copy like the WebAssembly. The build marks
- * the import so that they leave it alone: Vite's default form of a worker cannot have chunks.
- */
+// Parts that not every page needs are files of their own, which bundlers copy like the WebAssembly. The build marks the
+// imports so that they leave them alone: Vite's default form of a worker cannot have chunks.
+
 async function loadTemplates(): Promise<TemplateModule> {
   const address = new URL("./chat-template.js", import.meta.url);
+  return import(address.href);
+}
+
+async function loadTasks(): Promise<object> {
+  const address = new URL("./tasks.js", import.meta.url);
   return import(address.href);
 }
 

@@ -19,6 +19,7 @@ const enginePlatform: EnginePlatform = {
   loadWasm: async (build) => (build.startsWith("relaxed") ? relaxed : simd),
   fetch: followingFetch,
   loadTemplates: () => import("../../../web/text/chat-template.js"),
+  loadTasks: () => import("../../../web/tasks/tasks.js"),
 };
 
 const platform: CallerPlatform = {

@@ -17,6 +17,7 @@ export const nodeEngine: EnginePlatform = {
   fetch: followingFetch,
   openStore,
   loadTemplates: () => import("../../../web/text/chat-template.js"),
+  loadTasks: () => import("../../../web/tasks/tasks.js"),
   threads: { cores: availableParallelism, spawn: () => startWorker(new URL("./node-worker.js", import.meta.url)) },
 
   async loadWasm(build, options) {

@@ -1,9 +1,10 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
+import type { PrefillProgress } from "../../../web/types.js";
 import { checkOptions, checkPrompt, flag, isRecord, oneOf, ofType, signal, text, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
-import { rulesOf } from "./rules.js";
+import { callback, rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
 export interface GenerateOptions extends Partial<GenerationOptions> {
@@ -13,6 +14,8 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
   stop?: string | readonly string[];
   /** Aborts this call. */
   signal?: AbortSignal;
+  /** Called while the prompt is evaluated: at the beginning, and after every 64 tokens or less. */
+  onProgress?: (progress: PrefillProgress) => void;
   /**
    * Add the special tokens that the model expects around a text, such as a beginning-of-text token.
    * @default true
@@ -25,7 +28,10 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
   parseSpecial?: boolean;
 }
 
-/** Options of one answer in a conversation. */
+/**
+ * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
+ * `temperature` of 0 they have those of a generation, so that the answer is exact.
+ */
 export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
   /**
    * A Jinja template that replaces the model's own.
@@ -39,6 +45,7 @@ const answerRules = {
   logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
   stop: texts,
   signal,
+  onProgress: callback,
 };
 const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag };
 const chatRules = { ...answerRules, chatTemplate: text };
@@ -60,7 +67,15 @@ export function generateParams(
 ): GenerateParams {
   checkPrompt(prompt);
   const checked = checkOptions("generation", options, generateRules);
-  const { stop = [], logitBias = {}, addSpecial = true, parseSpecial = true, signal: _, ...sampling } = checked;
+  const {
+    stop = [],
+    logitBias = {},
+    addSpecial = true,
+    parseSpecial = true,
+    signal: _,
+    onProgress,
+    ...sampling
+  } = checked;
   const params = {
     prompt,
     addSpecial,
@@ -68,6 +83,7 @@ export function generateParams(
     sampling: { ...sampling, seed: sampling.seed ?? randomSeed() },
     stop: typeof stop === "string" ? [stop] : stop,
     logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
+    reportsProgress: onProgress !== undefined,
   };
   limitGeneration(limits, params);
   return params;

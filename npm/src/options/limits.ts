@@ -27,7 +27,7 @@ export interface Limits {
    */
   labels?: number;
   /**
-   * Texts of one call of `embed`.
+   * Texts of one call of `embed` or `classify`.
    * @default 65536
    */
   texts?: number;
@@ -43,7 +43,8 @@ export interface Limits {
    */
   messages?: number;
   /**
-   * Calls on one model that have not ended: one runs, and the others wait. Further ones reject with `queue-full`.
+   * Calls on one model that have not ended: one runs, and the others wait; `report().queued` tells how many. Further
+   * ones reject with `queue-full`.
    * @default 65536
    */
   queue?: number;

@@ -3,7 +3,7 @@
 import { generationOptionsRules } from "../../../web/engine/records.js";
 import { CamelGPTError } from "../../../web/errors.js";
 import type { ClassifyParams, EmbedParams, FillParams, ScoreParams } from "../../../web/tasks/params.js";
-import type { Pooling } from "../../../web/types.js";
+import type { Pooling, TextsProgress } from "../../../web/types.js";
 import {
   checkOptions,
   checkPrompt,
@@ -76,15 +76,17 @@ export interface FillMaskOptions {
   signal?: AbortSignal;
 }
 
-export interface ClassifyOptions {
+export interface ClassifyOptions<Label extends string = string> {
   /** The labels to choose from: at least 2, and at most as many as the load option `limits.labels`, 64 by default. */
-  labels: readonly string[];
+  labels: readonly Label[];
   /**
    * The prompt, to which the model answers with a label. It contains `{text}`, and optionally `{labels}`.
    * @default the template with which the model was trained for these labels, or a general question
    */
   template?: string;
   signal?: AbortSignal;
+  /** Called after each text. */
+  onProgress?: (progress: TextsProgress) => void;
 }
 
 export interface EmbedOptions {
@@ -104,6 +106,8 @@ export interface EmbedOptions {
    */
   truncate?: boolean;
   signal?: AbortSignal;
+  /** Called after each step of 64 tokens or less, with the number of texts that are complete. */
+  onProgress?: (progress: TextsProgress) => void;
 }
 
 export interface CalibrateOptions {
@@ -140,8 +144,15 @@ const classifyRules = {
   labels: ofType("an array of at least 2 different texts, none of them empty", isLabels),
   template: ofType("a text with {text} in it", (value) => text.test(value) && (value as string).includes("{text}")),
   signal,
+  onProgress: callback,
 };
-const embedRules = { pooling: oneOf("mean", "first", "last"), normalize: flag, truncate: flag, signal };
+const embedRules = {
+  pooling: oneOf("mean", "first", "last"),
+  normalize: flag,
+  truncate: flag,
+  signal,
+  onProgress: callback,
+};
 const calibrateRules = { text, ffn: ffnRule, keep: flag, signal, onProgress: callback };
 
 function isLabels(value: unknown): boolean {
@@ -215,9 +226,14 @@ export function fillParams(text: string, options: FillMaskOptions | undefined): 
   return { text, top: topK, steps };
 }
 
-export function classifyParams(text: string, options: ClassifyOptions, limits: Limits | undefined): ClassifyParams {
+export function classifyParams(
+  texts: readonly string[],
+  options: ClassifyOptions,
+  limits: Limits | undefined,
+): ClassifyParams {
   const { labels, template } = checkOptions("classification", options, classifyRules);
-  checkText(text);
+  refuseAbove(limits, "texts", texts.length, "bad-input");
+  for (const each of texts) checkText(each);
   if (labels === undefined) {
     throw new CamelGPTError("bad-option", "The option labels is missing.", {
       expected: classifyRules.labels.expected,
@@ -225,7 +241,7 @@ export function classifyParams(text: string, options: ClassifyOptions, limits: L
     });
   }
   refuseAbove(limits, "labels", labels.length);
-  return { text, labels, template };
+  return { texts, labels, template };
 }
 
 export function embedParams(

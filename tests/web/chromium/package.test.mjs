@@ -168,7 +168,7 @@ describe("the package in Chromium", () => {
     const { answer, notes, error, code, delay } = await page.evaluate(async () => {
       const model = await window.camelgpt.CamelGPTInference.load(window.url, { contextLength: 128 });
       const messages = [{ role: "user", content: "What is the capital of France?" }];
-      const { text: answer, engine } = await model.chat(messages, { maxTokens: 12 });
+      const { text: answer, engine } = await model.chat(messages, { maxTokens: 12, temperature: 0 });
       const chatTemplate =
         "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = [a, b] %}{% endfor %}{% endfor %}";
       const error = await model.chat(messages, { chatTemplate }).catch((thrown) => thrown.code);
@@ -218,7 +218,12 @@ describe("the package in Chromium", () => {
             contextLength: 128,
           });
           texts.push(
-            (await model.chat([{ role: "user", content: "What is the capital of France?" }], { maxTokens: 12 })).text,
+            (
+              await model.chat([{ role: "user", content: "What is the capital of France?" }], {
+                maxTokens: 12,
+                temperature: 0,
+              })
+            ).text,
           );
           await model.dispose();
         }

@@ -15,7 +15,7 @@ const size = { layers: 1, heads: 1, ffn: 32 };
 /**
  * The bytes of the model's file.
  * @param extra    further tokens as `[text, type]`, with ids from `firstExtra` on
- * @param metadata further metadata: text, numbers (unsigned) and booleans
+ * @param metadata further metadata: text, numbers (unsigned, or floats if they are not whole) and booleans
  */
 export function tinyModel(extra = [], metadata = {}, { contextLength = 1024, hidden = 32 } = {}) {
   const vocabulary = firstExtra + extra.length;
@@ -58,7 +58,8 @@ function metadataOf(extra, metadata) {
   const latin1 = (value) => Buffer.from(value).toString("latin1"); // the form that writeHeader expects
   const asEntry = (value) => {
     if (typeof value === "boolean") return { type: type.bool, value };
-    return typeof value === "string" ? { type: type.string, value: latin1(value) } : { type: type.u32, value };
+    if (typeof value === "string") return { type: type.string, value: latin1(value) };
+    return { type: Number.isInteger(value) ? type.u32 : type.f32, value };
   };
   const given = {
     "general.architecture": "llama",

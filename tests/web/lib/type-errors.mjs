@@ -8,6 +8,7 @@ import { repositoryRoot } from "../../../scripts/lib/run.mjs";
 
 const program = `
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
+import type { ChatMessage, ChatRole, SamplingDefaults } from "@gpt-research/camelgpt-inference";
 import { CamelGPTInference as InWorker } from "@gpt-research/camelgpt-inference/service-worker";
 import { CamelGPTInference as OnEdge } from "@gpt-research/camelgpt-inference/edge";
 
@@ -17,6 +18,33 @@ export async function answer(prompt: string): Promise<string> {
   return model.generateText(prompt);
 }
 export const models: AsyncDisposable[] = [new InWorker(), new OnEdge()];
+
+export async function literals(model: CamelGPTInference): Promise<"good" | "bad"> {
+  const { label } = await model.classify("text", { labels: ["good", "bad"] });
+  const [first] = await model.classify(["text"], { labels: ["good", "bad"] as const });
+  const exact: "good" | "bad" | undefined = first?.label;
+  // @ts-expect-error: not one of the labels
+  const wrong: "ugly" = label;
+  const named: string[] = ["a", "b"];
+  const any: string = (await model.classify("text", { labels: named })).label;
+  const messages: ChatMessage[] = [{ role: "user", content: "a" }, { role: "a role of another template" }];
+  const role: ChatRole = "assistant";
+  const stream = model.chat(messages, { onProgress: ({ phase, done, total }) => console.log(phase, done / total) });
+  const pieces: ReadableStream<string> = stream.toReadableStream();
+  const { finishReason } = await stream;
+  switch (finishReason) {
+    case "stop":
+    case "length":
+    case "abort":
+    case "error":
+      break;
+    default:
+      finishReason satisfies never;
+  }
+  const { temperature }: SamplingDefaults = (await model.info()).sampling;
+  console.log(exact, wrong, any, role, pieces, temperature?.toFixed(1));
+  return label;
+}
 `;
 
 /** Returns the errors of a compiler, for both ways in which modules are resolved; empty if there are none. */

@@ -153,9 +153,11 @@ describe("camelgpt", () => {
       "What is the capital of France?",
       "--max-tokens",
       "12",
+      "--temperature",
+      "0",
     ]);
     assert.match(named.text, /Paris/);
-    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12"], 0, {
+    const piped = await json(["generate", ...model, "--chat", "-", "--max-tokens", "12", "--temperature", "0"], 0, {
       input: "What is the capital of France?",
     });
     assert.equal(piped.text, named.text);
@@ -247,10 +249,13 @@ describe("camelgpt", () => {
 
   test("inspect", async () => {
     const result = await json(["inspect", modelPath]);
-    assert.deepEqual(Object.keys(result).sort(), ["architecture", "memoryPlan", "metadata", "parameters", "tensors"]);
+    const keys = ["architecture", "memoryPlan", "metadata", "parameters", "sampling", "tensors"];
+    assert.deepEqual(Object.keys(result).sort(), keys);
+    assert.deepEqual(result.sampling, { temperature: 0.7, minP: 0.05 });
     assert.equal(result.architecture, "llama");
     const { stdout } = await camelgpt(["inspect", modelPath]);
     assert.match(stdout, /architecture +llama/);
+    assert.match(stdout, /chat sampling +temperature 0.7, minP 0.05/);
     assert.match(stdout, /tokenizer.ggml.pre = "smollm"/);
   });
 

@@ -32,7 +32,7 @@ describe("dynamic pruning", () => {
   });
 
   test("the dense model answers until calibrated", async () => {
-    const options = { maxTokens: 12 };
+    const options = { maxTokens: 12, temperature: 0 };
     assert.deepEqual((await pruned.chat(question, options)).tokens, (await dense.chat(question, options)).tokens);
     const report = await pruned.report();
     assert.equal(report.calibrated, false);
@@ -58,7 +58,7 @@ describe("dynamic pruning", () => {
     sidecar = made.sidecar;
     assert.equal(last, 1);
     assert.ok(made.costs.exact.kl <= made.costs.balanced.kl && made.costs.balanced.kl <= made.costs.aggressive.kl);
-    const options = { maxTokens: 96 }; // the first check comes after 64
+    const options = { maxTokens: 96, temperature: 0 }; // the first check comes after 64
     const answer = await pruned.chat(question, options);
     assert.deepEqual(answer.tokens, (await dense.chat(question, options)).tokens);
     const report = await pruned.report();
@@ -142,10 +142,10 @@ describe("dynamic pruning", () => {
     const model = await CamelGPTInference.load(modelPath, { contextLength: 512, epdp: { ffn: 0.9 } });
     const { memoryPlan } = await model.info();
     assert.ok(memoryPlan.pruneBytes > 20e6, "the plan includes them");
-    const answer = await model.chat(question, { maxTokens: 24, ignoreEos: true });
+    const answer = await model.chat(question, { maxTokens: 24, ignoreEos: true, temperature: 0 });
     assert.equal(
       answer.tokens[0],
-      (await dense.chat(question, { maxTokens: 1 })).tokens[0],
+      (await dense.chat(question, { maxTokens: 1, temperature: 0 })).tokens[0],
       "the prompt is evaluated in full",
     );
     const report = await model.report();
@@ -178,7 +178,7 @@ describe("dynamic pruning", () => {
 
   test("a model in a worker calibrates itself between calls", async () => {
     const model = await CamelGPTInference.load(modelPath, { contextLength: 256, epdp: "exact", cache: false });
-    const options = { maxTokens: 24 };
+    const options = { maxTokens: 24, temperature: 0 };
     let report;
     do {
       await model.chat(question, { maxTokens: 1 });

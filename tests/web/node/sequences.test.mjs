@@ -18,7 +18,7 @@ async function takeTurns(model) {
   for (let turn = 0; turn < 3; turn++) {
     for (const [i, messages] of talks.entries()) {
       messages.push({ role: "user", content: questions[i][turn] });
-      const { text, tokens, usage } = await model.chat(messages, { maxTokens: 24 });
+      const { text, tokens, usage } = await model.chat(messages, { maxTokens: 24, temperature: 0 });
       messages.push({ role: "assistant", content: text });
       turns.push({
         turn,

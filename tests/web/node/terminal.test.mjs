@@ -196,6 +196,37 @@ describe("camelgpt", () => {
     assert.match(camelgpt(generate(), { onTerminal: true }).stdout, /\\x1b\]0;owned\\x07\\u202e\\x9b2J/);
   });
 
+  test("shows the progress of a long prompt and of many texts on a terminal, and removes it", {
+    skip: !hasScript && "there is no program script",
+  }, () => {
+    const lines = join(folder, "lines.txt");
+    writeFileSync(lines, "first\n\nsecond\r\nthird\n".repeat(60));
+    const shown = (args) => camelgpt([...args, "--model", model], { onTerminal: true }).stdout;
+    const last = (output) => output.replace(/\r\n/g, "\n").split("\r").at(-1);
+    const answer = shown(["generate", "x".repeat(600), "--max-tokens", "2"]);
+    assert.match(answer, /\rreading the prompt: 64 of 600 tokens/);
+    assert.doesNotMatch(last(answer), /reading/);
+    assert.doesNotMatch(shown(["generate", "short", "--max-tokens", "2"]), /reading the prompt/);
+    const vectors = shown(["embed", "--lines", lines, "--json"]);
+    assert.match(vectors, /\r\d+ of 180 texts/);
+    assert.equal(JSON.parse(last(vectors)).embeddings.length, 180);
+  });
+
+  test("classifies and embeds several texts, and the lines of a file or of standard input", () => {
+    const labels = ["--labels", "a,b", "--model", model, "--json"];
+    const run = (args, input) => JSON.parse(camelgpt(args, { input }).stdout);
+    const { results } = run(["classify", "one", "two", ...labels]);
+    assert.deepEqual(run(["classify", "two", ...labels]), results[1]);
+    assert.deepEqual(run(["classify", "--lines", "-", ...labels], "one\ntwo\n").results, results);
+    const table = camelgpt(["classify", "one", "two", ...labels.slice(0, -1)])
+      .stdout.trimEnd()
+      .split("\n");
+    assert.equal(table.length, 2);
+    assert.match(table[1], /^ *[\d.]+ % {2}[ab] {2}two$/);
+    const { embeddings } = run(["embed", "--lines", "-", "--text", "zero", "--model", model, "--json"], "one\ntwo");
+    assert.equal(embeddings.length, 3);
+  });
+
   test("repeats no secret of its arguments", () => {
     const secret = "hunter2hunter2";
     for (const args of [

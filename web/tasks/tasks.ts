@@ -1,0 +1,6 @@
+// The tasks that a first generation does not need: in browsers a file of its own, which the worker loads on first use.
+export { classify } from "./classification.js";
+export { embed } from "./embedding.js";
+export { fillMasks } from "./masks.js";
+export { score } from "./scoring.js";
+export { loadState, saveState } from "./state.js";
