@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "kernels/kernels.h"
 
@@ -100,6 +101,10 @@ void head_costs_add(const ModelConfig& config, std::span<const float> dense, std
       } else if (step += kWiderChoice; !prunes(*step, limits)) {
         step += kWiderChoice;
         ++sums.wider;
+        if (!prunes(*step, limits) && step + kWiderChoice < std::end(steps)) {
+          step += kWiderChoice;
+          ++sums.widest;
+        }
       }
       const bool pruned = prunes(*step, limits);
       sums.kl[group] += pruned ? step->kl : 0;
@@ -123,7 +128,8 @@ MeasuredCost head_costs_choose(const ModelConfig& config, const HeadCosts& costs
     const uint32_t rows = config.vocabulary / kRowDivisors[kFirstChoice + i];
     const double kl = told_kl(costs, sums);
     const auto share = [states](uint32_t of) { return static_cast<double>(of) / states; };
-    const double selected = 1 - share(sums.narrow) * (1 - 1.0 / kWiderRows) + kWiderRows * share(sums.wider);
+    const double selected = 1 - share(sums.narrow) * (1 - 1.0 / kWiderRows) +
+                            kWiderRows * (share(sums.wider) + kWiderRows * share(sums.widest));
     const double work = kScatteredWork * rows * selected + share(sums.dense) * config.vocabulary;
     const bool is_last_resort = i + 1 == kRowChoices && least_work == HUGE_VAL;
     if (!is_last_resort && (kl > budget || work >= least_work)) continue;

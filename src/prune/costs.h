@@ -10,6 +10,7 @@ namespace camelgpt {
 
 // Numbers of rows that a step may score exactly: the vocabulary divided by each of these. A mode chooses one of
 // kRowChoices from kFirstChoice on; narrow_rows() and wider_rows() of each are kWiderChoice entries before and after.
+// Where wider_rows() can be widened again, that is the entry after kWiderChoice more.
 inline constexpr uint32_t kRowDivisors[] = {512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3};
 inline constexpr uint32_t kRowNumbers = sizeof kRowDivisors / sizeof *kRowDivisors;
 inline constexpr uint32_t kWiderChoice = 4, kFirstChoice = kWiderChoice, kRowChoices = 8;
@@ -26,6 +27,7 @@ struct HeadCosts {
     uint32_t same_top = 0;        // states whose most probable token is the dense model's
     uint32_t narrow = 0;          // states that take narrow_rows()
     uint32_t wider = 0;           // states that take wider_rows()
+    uint32_t widest = 0;          // states that take the wider_rows() of those too
     uint32_t dense = 0;           // states that are too uncertain to prune
   };
   Sums sums[kMeasuredCosts][kRowChoices];  // from kFirstChoice on

@@ -274,7 +274,7 @@ Selection select_rows(std::span<const float> logits, uint32_t wanted) { return L
 
 namespace {
 
-enum Width { kNarrow, kWanted, kWide, kWidths };
+enum Width { kNarrow, kWanted, kWide, kWidest, kWidths };
 
 // A pruned step in progress.
 struct PrunedStep {
@@ -327,10 +327,11 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
                            PrunedHead* head, Workspace* workspace) {
   const std::span<float> logits = workspace->logits.first(model.config.vocabulary);
   const Panel& weights = model.head.weight;
-  uint32_t wanted[kWidths] = {0, rows, 0};
+  uint32_t wanted[kWidths] = {0, rows, 0, 0};
   if (limits != nullptr) {
     wanted[kNarrow] = narrow_rows(rows, *limits);
     wanted[kWide] = wider_rows(rows, model.config.vocabulary);
+    wanted[kWidest] = wider_rows(wanted[kWide], model.config.vocabulary);
   }
   PrunedStep step;
   parallel([&](const Worker& worker) {
@@ -356,7 +357,7 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
   HeadEstimate estimate = estimate_of(step, *head, logits);
   if (limits == nullptr) return {estimate.margin, 0, 0};
   while (!is_within_limits(estimate, step.width == kNarrow ? narrow_limits(*limits) : *limits)) {
-    if (step.width == kWide || wanted[step.width + 1] == 0) break;
+    if (step.width == kWidest || wanted[step.width + 1] == 0) break;
     step.width = static_cast<Width>(step.width + 1);
     const Selection& selection = step.selections[step.width];
     parallel([&](const Worker& worker) {

@@ -55,8 +55,8 @@ struct HeadLimits {
 bool is_within_limits(const HeadEstimate& estimate, const HeadLimits& limits);
 // The limits of a step that scores narrow_rows(): its divergence has to be a small part of the budget.
 HeadLimits narrow_limits(const HeadLimits& limits);
-// A step that is not within its limits scores this many times as many rows before it is dense, and one whose tail is
-// light scores this many times fewer.
+// A step that is not within its limits scores this many times as many rows, twice if need be, before it is dense. One
+// whose tail is light scores this many times fewer.
 inline constexpr uint32_t kWiderRows = 4;
 // Returns the larger number, or 0 if a dense step takes less.
 uint32_t wider_rows(uint32_t rows, uint32_t vocabulary);
@@ -123,8 +123,8 @@ class LogitSample {
 
 // Computes the logits for one output of the last forward pass: exact for about `rows` rows, those with the highest
 // coarse logits, and coarse for the rest. With limits, the errors of this step are measured: narrow_rows() are scored
-// if they suffice, and wider_rows() if the step is not within the limits otherwise. Without (null), the estimate has
-// only a margin, and the head may lack the rows that are measured.
+// if they suffice, and wider_rows(), then those of these, while the step is not within the limits. Without (null), the
+// estimate has only a margin, and the head may lack the rows that are measured.
 HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
                            PrunedHead* head, Workspace* workspace);
 // Finds the rows that pruned_logits would score exactly, without scoring them. Returns a threshold: they are the rows

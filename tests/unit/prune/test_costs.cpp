@@ -86,6 +86,11 @@ TEST_CASE("a step is widened as long as that takes less than a dense step") {
     CHECK(kRowDivisors[i] == kRowDivisors[i + kWiderChoice] * kWiderRows);
   }
   CHECK(wider_rows(kRows / 8, kRows) == 0);
+  // A choice is widened twice as far as the divisors have an entry for it.
+  for (uint32_t i = kFirstChoice; i < kFirstChoice + kRowChoices; ++i) {
+    const bool is_listed = i + 2 * kWiderChoice < kRowNumbers;
+    CHECK((wider_rows(wider_rows(kRows / kRowDivisors[i], kRows), kRows) != 0) == is_listed);
+  }
 }
 
 TEST_CASE("a step is narrow only if its tail is far within the budget") {
