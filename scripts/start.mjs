@@ -14,7 +14,7 @@ import { ensureToolchain } from "./setup.mjs";
 
 const cli = join(repositoryRoot, "npm/dist/cli.js");
 const defaultModel = "smollm2-135m";
-const defaultPrompt = "What is the capital of France?";
+const defaultPrompt = "Which ocean is the largest?";
 
 /** Parses the arguments after `npm start --` into `{once, port, generateArguments, needsModel}`. */
 export function parseStart(args) {

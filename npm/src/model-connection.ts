@@ -188,7 +188,8 @@ export class ModelConnection {
     const { epdp, eager = true, sidecar: named, sha256 } = this.#options;
     const { openStore } = this.#platform;
     checkSource(this.#source);
-    const options = await withHeaderKey(this.#source, resolveOptions(this.#options), openStore);
+    const given = { ...this.#options, hub: this.#options.hub ?? this.#platform.hub?.() };
+    const options = await withHeaderKey(this.#source, resolveOptions(given), openStore);
     const offline = this.#options.offline ? await import("./offline.js") : undefined;
     const platform = offline ? offline.withoutNetwork(this.#platform) : this.#platform;
     for (const each of [this.#source, named]) requireAccess(each, this.#options, platform);

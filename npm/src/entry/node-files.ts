@@ -120,14 +120,17 @@ async function placeOf(path: string): Promise<string> {
 /** The codes of errors of permissions: of the system, and of Node's own. */
 const deniedCodes = /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/;
 
+/** The value of an environment variable; undefined if it is empty, or this program may not read it. */
+export const environment = (variable: string): string | undefined =>
+  (isAllowed({ name: "env", variable }) && process.env[variable]) || undefined;
+
 /**
  * A folder in the user's cache, or in `folder`. Errors: `unsupported-environment` if this program may not ask for the
  * former.
  */
 export function cacheFolder(name: string, folder?: string): string {
   if (folder !== undefined) return resolve(folder, name);
-  const variable = "XDG_CACHE_HOME";
-  const given = isAllowed({ name: "env", variable }) ? process.env[variable] : undefined;
+  const given = environment("XDG_CACHE_HOME");
   if (!given) requirePermission({ name: "sys", kind: "homedir" });
   return join(given || join(homedir(), ".cache"), "camelgpt", name);
 }

@@ -92,7 +92,7 @@ export interface LoadOptions extends Partial<Omit<MemoryOptions, "prune" | "trai
   /**
    * Base URL of the model hub, for names from the catalogue and sources of the forms `owner/repo` and
    * `owner/repo/file.gguf`.
-   * @default "https://huggingface.co"
+   * @default the environment variable HF_ENDPOINT (Node, Deno, Bun), else "https://huggingface.co"
    */
   hub?: string;
   /** Base URL of named releases: the file of the release `name` is `<releases>/<name>.gguf`. */
