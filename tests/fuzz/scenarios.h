@@ -154,6 +154,10 @@ inline Status texts(Execution* execution) {
   Session* session = execution->session;
   Buffer<int32_t> tokens;
   CAMELGPT_TRY(tokenize(session, 20, &tokens));
+  Buffer<int32_t> in_steps;
+  CAMELGPT_TRY(session_tokenize_begin(session, kText, {}, &in_steps));
+  for (bool done = false; !done;) CAMELGPT_TRY(session_tokenize_continue(session, 8, &in_steps, &done));
+  execution->add(std::span<const int32_t>(in_steps.span()));
   Buffer<char> text;
   CAMELGPT_TRY(session_detokenize(session, tokens.span(), true, &text));
   for (const int32_t token : tokens) {
@@ -199,6 +203,18 @@ inline Status two_texts(Execution* execution) {
 
 inline Status shift(Execution* execution) {
   return generate_with(execution, {.max_tokens = 30, .context_shift = true});
+}
+
+// Removes tokens from the middle of a cached text, and continues.
+inline Status remove(Execution* execution) {
+  Session* session = execution->session;
+  Buffer<int32_t> tokens;
+  CAMELGPT_TRY(tokenize(session, 3, &tokens));
+  CAMELGPT_TRY(run(execution, GenerateRequest{tokens.span(), {.max_tokens = 4, .ignore_eos = true}}));
+  CAMELGPT_TRY(session_remove_tokens(session, tokens.span(), 4, 20));
+  std::vector<int32_t> rest(tokens.begin(), tokens.end());
+  rest.erase(rest.begin() + 4, rest.begin() + 20);
+  return run(execution, GenerateRequest{rest, {.max_tokens = 4, .ignore_eos = true}});
 }
 
 inline Status score(Execution* execution) {
