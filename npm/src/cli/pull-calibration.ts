@@ -35,6 +35,7 @@ async function calibrate(model: CamelGPTInference, flags: Flags, signal: AbortSi
   if ((await model.report()).calibrated) return true;
   if (kind !== "causal" || parameters > maxParameters) return false;
   const showsLine = showsProgress() && !flags.json;
+  if (!showsLine && !flags.json) printNote("calibrating dynamic pruning, once for this model");
   const onProgress = (done: number) => showProgressLine(`calibrating dynamic pruning: ${(100 * done).toFixed(0)} %`);
   try {
     await model.calibrate({ keep: true, signal, ...(showsLine && { onProgress }) });
