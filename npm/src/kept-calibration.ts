@@ -26,7 +26,8 @@ export async function keptCalibration(
   const [first = location] = location.kind === "shards" ? location.files : [];
   const isOff = cache === false || (first.kind === "url" && first.cache === "off");
   if (!openStore || isOff || release || sha256 !== undefined || requireSignature) return undefined;
-  const name = await calibrationName(location, source, files);
+  // Insecure pages cannot compute the hashes in names. They have no store either.
+  const name = await calibrationName(location, source, files).catch(() => undefined);
   if (name === undefined) return undefined;
   return {
     async read() {
