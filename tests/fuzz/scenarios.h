@@ -209,7 +209,7 @@ inline Status shift(Execution* execution) {
 inline Status remove(Execution* execution) {
   Session* session = execution->session;
   Buffer<int32_t> tokens;
-  CAMELGPT_TRY(tokenize(session, 3, &tokens));
+  CAMELGPT_TRY(tokenize(session, 1, &tokens));
   CAMELGPT_TRY(run(execution, GenerateRequest{tokens.span(), {.max_tokens = 4, .ignore_eos = true}}));
   CAMELGPT_TRY(session_remove_tokens(session, tokens.span(), 4, 20));
   std::vector<int32_t> rest(tokens.begin(), tokens.end());
