@@ -2,7 +2,8 @@
 import { CamelGPTError } from "../../web/errors.js";
 import type { ResolvedSource } from "../../web/load/location.js";
 import type { Sidecar } from "../../web/load/sidecar.js";
-import { calibrationName, readCalibration, writeCalibration } from "../../web/load/stores/kept-sidecar.js";
+import { writeWhole } from "../../web/load/stores/entries.js";
+import { calibrationName, readCalibration } from "../../web/load/stores/kept-sidecar.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import type { LoadOptions } from "./options.js";
 
@@ -41,7 +42,7 @@ export async function keptCalibration(
     async write(sidecar) {
       const store = await openStore();
       if (!store) throw cannotKeep();
-      await writeCalibration(store, name, sidecar);
+      await writeWhole(store, name, sidecar);
     },
   };
 }

@@ -45,7 +45,8 @@ export class ModelConnection {
   #abortLoad: (() => void) | undefined;
   #backend: Backend | undefined;
   #epdp: EpdpMode | EpdpNumbers = "off";
-  #keptCalibration: KeptCalibration | undefined;
+  /** Where the model's calibration is kept, if it can be. Set by a load that can use one. */
+  #findCalibration: (() => Promise<KeptCalibration | undefined>) | undefined;
   /** Stores a calibration that was made in idle time. */
   #keeping: Promise<void> | undefined;
   #release: ReleaseInfo | undefined;
@@ -165,7 +166,9 @@ export class ModelConnection {
         signal: abort.signal,
         onEvent: (event) => {
           if (event.status === "calibrated")
-            this.#keeping = this.#keptCalibration?.write(event.sidecar).catch(() => {});
+            this.#keeping = this.calibrationPlace()
+              .then((place) => place.write(event.sidecar))
+              .catch(() => {});
           else onEvent?.({ ...event, file: redact(event.file) });
         },
         openCaller,
@@ -227,12 +230,13 @@ export class ModelConnection {
     const { sidecar: found } = resolved;
     const itsPlatform = found && "isPackaged" in found ? this.#platform : platform;
     const sidecar = await readSidecar(this.#options.sidecar, found, resolved, options, itsPlatform);
-    if (!this.#platform.openStore) return sidecar;
-    const { keptCalibration } = await import("./kept-calibration.js");
-    this.#keptCalibration = await keptCalibration(this.#source, resolved, this.#options, this.#platform);
+    this.#findCalibration = async () => {
+      const { keptCalibration } = await import("./kept-calibration.js");
+      return keptCalibration(this.#source, resolved, this.#options, this.#platform);
+    };
     // Whether a local file is pruned by default should not depend on what was computed before.
     const isWanted = this.#options.epdp !== undefined || resolved.location.kind !== "path";
-    return sidecar ?? (isWanted ? this.#keptCalibration?.read() : undefined);
+    return sidecar ?? (isWanted ? (await this.#findCalibration())?.read() : undefined);
   }
 
   /**
@@ -241,7 +245,7 @@ export class ModelConnection {
    */
   async calibrationPlace(): Promise<KeptCalibration> {
     await this.loaded();
-    return this.#keptCalibration ?? Promise.reject((await import("./kept-calibration.js")).cannotKeep());
+    return (await this.#findCalibration?.()) ?? Promise.reject((await import("./kept-calibration.js")).cannotKeep());
   }
 
   /** Waits for work on the store with a file system. In browsers it takes longer, and can wait for other pages. */

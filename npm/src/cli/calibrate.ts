@@ -1,7 +1,7 @@
 // camelgpt calibrate: a model → its EPDP sidecar, a file next to it.
 import { writeFile } from "node:fs/promises";
 
-import type { Command } from "./command.js";
+import type { Command, Flags } from "./command.js";
 import { readText } from "./input.js";
 import { defaultModel } from "./get-model.js";
 import { modelOptions, modelPath, withModel } from "./model.js";
@@ -39,10 +39,7 @@ export const calibrate: Command = {
     const out = flags.text("out") ?? path?.replace(/(\.gguf)?$/i, ".epdp");
     const file = flags.text("file");
     const text = file === undefined ? undefined : await readText(file);
-    const quiet = flags.json || !showsProgress();
-    const onProgress = quiet
-      ? undefined
-      : (done: number) => showProgressLine(`calibrating: ${(100 * done).toFixed(0)} %`);
+    const onProgress = calibrationProgress(flags);
     await withModel(
       flags,
       signal,
@@ -55,7 +52,7 @@ export const calibrate: Command = {
           onProgress,
         });
         if (out !== undefined) await writeFile(out, sidecar);
-        if (!quiet) showProgressLine();
+        if (onProgress) showProgressLine();
         if (flags.json) {
           printJson({ sidecar: out ?? null, bytes: sidecar.length, costs });
           return;
@@ -70,3 +67,9 @@ export const calibrate: Command = {
     );
   },
 };
+
+/** Returns a function that shows the progress on a terminal. */
+export function calibrationProgress(flags: Flags): ((done: number) => void) | undefined {
+  if (flags.json || !showsProgress()) return undefined;
+  return (done) => showProgressLine(`calibrating dynamic pruning: ${(100 * done).toFixed(0)} %`);
+}

@@ -1,17 +1,9 @@
 // A model and the chat with it, as `camelgpt chat` holds them: both can be replaced while the messages stay.
 import { redact } from "../../../web/redact.js";
-import { CamelGPTInference, type ChatMessage, type ChatSession, type DroppedTurns } from "../entry/node.js";
+import type { CamelGPTInference, ChatMessage, ChatSession, DroppedTurns } from "../entry/node.js";
 import type { Flags } from "./command.js";
-import { getModel } from "./get-model.js";
 import { generateOptions } from "./generation-flags.js";
-import { loadOptions } from "./model.js";
-
-async function loadModel(source: string, flags: Flags, signal: AbortSignal): Promise<CamelGPTInference> {
-  return CamelGPTInference.load(source, {
-    ...loadOptions(flags, signal),
-    ...(await getModel(source, flags, signal)),
-  });
-}
+import { loadModel } from "./model.js";
 
 export class Conversation {
   readonly #onDrop: (dropped: DroppedTurns) => void;

@@ -1,5 +1,7 @@
 // The flags and environment variables that say where models come from.
-import { defaultHub, type PullOptions } from "./pull/pull-model.js";
+import { environmentHub } from "../entry/node-files.js";
+import { defaultHub } from "../options.js";
+import type { PullOptions } from "./pull/pull-model.js";
 import { type Flag, type Flags, UsageError } from "./command.js";
 
 export const hubFlags: Record<string, Flag> = {
@@ -20,7 +22,7 @@ export const hubFlags: Record<string, Flag> = {
 };
 
 /** The hub of the flag or the environment. */
-export const hubOf = (flags: Flags): string => flags.text("hub") || process.env["HF_ENDPOINT"] || defaultHub;
+export const hubOf = (flags: Flags): string => flags.text("hub") || environmentHub() || defaultHub;
 
 export function headersOf(flags: Flags): Record<string, string> {
   const headers = flags.texts("header").map((header) => {

@@ -133,22 +133,31 @@ function epdpOf(text: string | undefined): LoadOptions["epdp"] {
   }
 }
 
-/** Runs `work` with the model that the flags name, then disposes of the model, even after an error. */
-export async function withModel(
+/** Loads a model with the options of the flags. A model of a hub is pulled first. */
+export async function loadModel(
+  name: string,
   flags: Flags,
   signal: AbortSignal,
-  work: (model: CamelGPTInference) => Promise<void>,
+  own: LoadOptions = {},
+): Promise<CamelGPTInference> {
+  return CamelGPTInference.load(name, {
+    ...loadOptions(flags, signal),
+    ...(await getModel(name, flags, signal)),
+    ...own,
+  });
+}
+
+/** Runs `work` with the model that the flags name, then disposes of the model, even after an error. */
+export async function withModel<T>(
+  flags: Flags,
+  signal: AbortSignal,
+  work: (model: CamelGPTInference) => Promise<T>,
   { source = flags.text("model"), ...own }: LoadOptions & { source?: string | undefined } = {},
-): Promise<void> {
-  const name = source ?? defaultModel();
+): Promise<T> {
   try {
-    const model = await CamelGPTInference.load(name, {
-      ...loadOptions(flags, signal),
-      ...(await getModel(name, flags, signal)),
-      ...own,
-    });
+    const model = await loadModel(source ?? defaultModel(), flags, signal, own);
     try {
-      await work(model);
+      return await work(model);
     } finally {
       await model.dispose();
     }

@@ -1,10 +1,10 @@
 // The calibration of a pulled model: with it, dynamic pruning is on from the first use.
 import { asCamelGPTError } from "../../../web/errors.js";
-import { CamelGPTInference } from "../entry/node.js";
+import type { CamelGPTInference } from "../entry/node.js";
 import type { Flags } from "./command.js";
-import { getModel } from "./get-model.js";
-import { loadOptions } from "./model.js";
-import { printNote, showProgressLine, showsProgress } from "./output.js";
+import { withModel } from "./model.js";
+import { calibrationProgress } from "./calibrate.js";
+import { printNote, showProgressLine } from "./output.js";
 
 /** Models with more parameters are calibrated only by `camelgpt calibrate`: it takes minutes. */
 const maxParameters = 1e9;
@@ -15,13 +15,8 @@ const maxParameters = 1e9;
  */
 export async function calibratePulled(name: string, flags: Flags, signal: AbortSignal): Promise<boolean> {
   try {
-    const options = { ...loadOptions(flags, signal), ...(await getModel(name, flags, signal)) };
-    const model = await CamelGPTInference.load(name, { ...options, epdp: "balanced", contextLength: 512 });
-    try {
-      return await calibrate(model, flags, signal);
-    } finally {
-      await model.dispose();
-    }
+    const options = { source: name, epdp: "balanced", contextLength: 512 } as const;
+    return await withModel(flags, signal, (model) => calibrate(model, flags, signal), options);
   } catch (error) {
     const known = asCamelGPTError(error);
     if (known.code === "aborted") throw known;
@@ -34,16 +29,15 @@ async function calibrate(model: CamelGPTInference, flags: Flags, signal: AbortSi
   const { kind, parameters } = await model.info();
   if ((await model.report()).calibrated) return true;
   if (kind !== "causal" || parameters > maxParameters) return false;
-  const showsLine = showsProgress() && !flags.json;
-  if (!showsLine && !flags.json) printNote("calibrating dynamic pruning, once for this model");
-  const onProgress = (done: number) => showProgressLine(`calibrating dynamic pruning: ${(100 * done).toFixed(0)} %`);
+  const onProgress = calibrationProgress(flags);
+  if (!onProgress && !flags.json) printNote("calibrating dynamic pruning, once for this model");
   try {
-    await model.calibrate({ keep: true, signal, ...(showsLine && { onProgress }) });
+    await model.calibrate({ keep: true, signal, onProgress });
     return true;
   } catch (error) {
     if (asCamelGPTError(error).code === "bad-input") return false; // there is nothing to prune
     throw error;
   } finally {
-    if (showsLine) showProgressLine();
+    if (onProgress) showProgressLine();
   }
 }

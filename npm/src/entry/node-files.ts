@@ -121,8 +121,11 @@ async function placeOf(path: string): Promise<string> {
 const deniedCodes = /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/;
 
 /** The value of an environment variable; undefined if it is empty, or this program may not read it. */
-export const environment = (variable: string): string | undefined =>
+const environment = (variable: string): string | undefined =>
   (isAllowed({ name: "env", variable }) && process.env[variable]) || undefined;
+
+/** The base URL of the model hub that the user has chosen. */
+export const environmentHub = (): string | undefined => environment("HF_ENDPOINT");
 
 /**
  * A folder in the user's cache, or in `folder`. Errors: `unsupported-environment` if this program may not ask for the

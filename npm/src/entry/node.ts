@@ -6,7 +6,7 @@ import type { CallerPlatform } from "../../../web/worker/platform.js";
 import { followingFetch } from "../../../web/load/sources/redirects.js";
 import { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { LoadOptions } from "../options.js";
-import { environment, nodeFiles } from "./node-files.js";
+import { environmentHub, nodeFiles } from "./node-files.js";
 import { startWorker } from "./node-link.js";
 import { openStore } from "./node-store.js";
 import { requireConnection } from "./permissions.js";
@@ -22,7 +22,7 @@ const platform: CallerPlatform = {
   },
   files: nodeFiles,
   baseUrl: () => undefined,
-  hub: () => environment("HF_ENDPOINT"),
+  hub: environmentHub,
   requireAccess: requireConnection,
   inlineBackend: async () => (await import("./node-inline.js")).start(),
   openStore,

@@ -292,8 +292,11 @@ function toStrings(wasmUrl: NonNullable<LoadOptions["wasmUrl"]>): NonNullable<En
   return Object.fromEntries(Object.entries(wasmUrl).map(([flavour, url]) => [flavour, String(url)]));
 }
 
+/** The base URL of the model hub. */
+export const defaultHub = "https://huggingface.co";
+
 export function resolveOptions(options: LoadOptions): ResolveOptions {
-  const { hub = "https://huggingface.co", releases, fetch, cache, cacheFolder, cacheQuota, sha256, offline } = options;
+  const { hub = defaultHub, releases, fetch, cache, cacheFolder, cacheQuota, sha256, offline } = options;
   const { trustedKeys = [], expect, requireSignature = trustedKeys.length > 0 } = options;
   return {
     http: httpSettings(options),

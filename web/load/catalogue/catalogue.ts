@@ -1,13 +1,6 @@
 // The catalogue: models that can be named without an address.
+import type { SamplingDefaults } from "../../types.js";
 import models from "./models.json" with { type: "json" };
-
-/** Sampling that the publisher of a model recommends for answers. */
-export interface Sampling {
-  temperature?: number | undefined;
-  topP?: number | undefined;
-  topK?: number | undefined;
-  minP?: number | undefined;
-}
 
 export interface CatalogueEntry {
   name: string;
@@ -30,7 +23,8 @@ export interface CatalogueEntry {
   sha256?: string;
   /** The sidecar in the same repository, if there is one. */
   sidecar?: { file: string; bytes: number; sha256: string };
-  sampling?: Sampling;
+  /** The sampling that the publisher of the model recommends for answers. */
+  sampling?: SamplingDefaults;
   /**
    * Whether the address, size and hash have been compared with the hub's (`node scripts/verify-catalogue.mjs`). Until
    * then the hub's own hash is used, and another file of the repository if this one is missing.

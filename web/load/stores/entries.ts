@@ -29,7 +29,7 @@ export interface Entry extends CachedFile {
 /** The file with the key of the digests of headers. */
 export const secretName = "secret";
 
-const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
+export const hashOf = (text: string) => sha256(new TextEncoder().encode(text));
 
 /** Length of the part of a key that tells the URL. The rest tells the headers of the request. */
 const urlKeyLength = 32;
@@ -86,8 +86,13 @@ export async function readEntry(store: FileStore, key: string): Promise<Entry | 
 }
 
 export async function writeEntry(store: FileStore, key: string, entry: Entry): Promise<void> {
-  const writer = await store.create(`${key}.json`);
-  await writer.write(new TextEncoder().encode(JSON.stringify(entry)), 0);
+  await writeWhole(store, `${key}.json`, new TextEncoder().encode(JSON.stringify(entry)));
+}
+
+/** Writes a small file. */
+export async function writeWhole(store: FileStore, name: string, bytes: Uint8Array): Promise<void> {
+  const writer = await store.create(name);
+  await writer.write(bytes, 0);
   await writer.close();
 }
 

@@ -5,7 +5,7 @@ import type { HttpSettings } from "../sources/http-options.js";
 import { readAll } from "../sources/read-all.js";
 import type { ResolveOptions } from "../location.js";
 import type { FileStore, OpenStore } from "./file-store.js";
-import { secretName } from "./entries.js";
+import { secretName, writeWhole } from "./entries.js";
 
 const secretBytes = 32;
 
@@ -43,8 +43,6 @@ async function readSecret(store: FileStore): Promise<Uint8Array> {
   const kept = source && (await readAll(source, 2 * secretBytes, "the secret of the store"));
   if (kept?.length === secretBytes) return kept;
   const secret = globalThis.crypto.getRandomValues(new Uint8Array(secretBytes));
-  const writer = await store.create(secretName);
-  await writer.write(secret, 0);
-  await writer.close();
+  await writeWhole(store, secretName, secret);
   return secret;
 }

@@ -1,10 +1,9 @@
 // Calibrations that the package keeps by itself, in the store of downloads: one sidecar for each model.
-import { sha256 } from "../integrity/web-crypto.js";
 import type { FilePlatform, Location } from "../location.js";
 import type { Sidecar } from "../sidecar.js";
 import { maxSidecarBytes } from "../sizes.js";
 import { readAll } from "../sources/read-all.js";
-import { keyOf } from "./entries.js";
+import { hashOf, keyOf } from "./entries.js";
 import type { FileStore } from "./file-store.js";
 
 /**
@@ -26,7 +25,6 @@ async function calibrationKey(
   source: unknown,
   files: FilePlatform["files"],
 ): Promise<string | undefined> {
-  const hash = (text: string) => sha256(new TextEncoder().encode(text));
   switch (location.kind) {
     case "shards": {
       const [first] = location.files;
@@ -35,10 +33,10 @@ async function calibrationKey(
     case "url":
       return keyOf(location.url, location.http);
     case "path":
-      return files && hash(`path ${files.absolute(location.path)}`);
+      return files && hashOf(`path ${files.absolute(location.path)}`);
     case "caller": {
       const { name, size, lastModified } = (source ?? {}) as Partial<File>;
-      return lastModified === undefined ? undefined : hash(`file ${JSON.stringify([name, size, lastModified])}`);
+      return lastModified === undefined ? undefined : hashOf(`file ${JSON.stringify([name, size, lastModified])}`);
     }
   }
 }
@@ -50,10 +48,4 @@ export async function readCalibration(store: FileStore, name: string): Promise<S
   const bytes = await readAll(source, maxSidecarBytes, "a kept calibration");
   await store.touch?.(name).catch(() => {});
   return { bytes, name: "The calibration kept for this model", required: false };
-}
-
-export async function writeCalibration(store: FileStore, name: string, sidecar: Uint8Array): Promise<void> {
-  const writer = await store.create(name);
-  await writer.write(sidecar, 0);
-  await writer.close();
 }

@@ -17,7 +17,7 @@ import { withHeaderKey } from "../../../../web/load/stores/header-key.js";
 import { nodeFiles } from "../../entry/node-files.js";
 import { openStore } from "../../entry/node-store.js";
 import { requireConnection } from "../../entry/permissions.js";
-import { checkLoadOptions, checkSource, type LoadOptions, resolveOptions } from "../../options.js";
+import { checkLoadOptions, checkSource, defaultHub, type LoadOptions, resolveOptions } from "../../options.js";
 import { type FileProgress, type PulledFile, pullFile } from "./pull-file.js";
 
 export interface PullOptions
@@ -142,8 +142,6 @@ function requestHeaders(name: string, { headers = {}, token, hub }: PullOptions)
   const usesToken = token !== undefined && isOfHub && Object.keys(headers).length === 0;
   return usesToken ? [headers, { Authorization: `Bearer ${token}` }] : [headers];
 }
-
-export const defaultHub = "https://huggingface.co";
 
 async function find(
   name: string,
