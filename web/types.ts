@@ -1,4 +1,5 @@
 // The shapes of the engine's results: the same in a worker, on the caller's thread, and in the CLI's JSON.
+export type * from "./types/answers.js";
 export type * from "./types/epdp.js";
 export type * from "./types/generation.js";
 export type * from "./types/model.js";

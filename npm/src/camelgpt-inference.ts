@@ -8,7 +8,7 @@ import type { ModelSource } from "../../web/load/resolve.js";
 import type { CachedFile } from "../../web/load/stores/entries.js";
 import type { GenerateParams } from "../../web/tasks/params.js";
 import type { ChatMessage } from "../../web/text/messages.js";
-import { textOf, TextStream } from "../../web/text/text-stream.js";
+import { type Emit, textOf, TextStream } from "../../web/text/text-stream.js";
 import type {
   Calibration,
   Classification,
@@ -407,7 +407,7 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   async #generate(
     params: GenerateParams,
-    emit: (piece: string) => void,
+    emit: Emit,
     signal: AbortSignal,
     onProgress: ((progress: PrefillProgress) => void) | undefined,
   ): Promise<GenerationResult> {

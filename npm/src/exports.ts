@@ -16,6 +16,7 @@ export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
+  AnswerPart,
   Calibration,
   Candidate,
   Classification,
@@ -45,6 +46,8 @@ export type {
   TextsProgress,
   Timings,
   TokenLogprob,
+  ToolCall,
+  ToolResult,
   Usage,
   WeightType,
 } from "../../web/types.js";

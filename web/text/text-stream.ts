@@ -1,12 +1,12 @@
 // A text while it is generated: its pieces for a loop, and the complete result for an await.
 import { CamelGPTError } from "../errors.js";
-import type { GenerationResult } from "../types.js";
+import type { AnswerPart, GenerationResult } from "../types.js";
+
+/** Passes on a piece of the text, or a part that is not text. */
+export type Emit = (part: string | Exclude<AnswerPart, { type: "text" }>) => void;
 
 /** Generates a text: calls `emit` with each piece, and stops when the signal aborts. */
-export type Generate<T extends GenerationResult = GenerationResult> = (
-  emit: (piece: string) => void,
-  signal: AbortSignal,
-) => Promise<T>;
+export type Generate<T extends GenerationResult = GenerationResult> = (emit: Emit, signal: AbortSignal) => Promise<T>;
 
 /**
  * The result of `stream` and `chat`. The generation starts immediately, whether or not anything reads the stream.
@@ -24,7 +24,7 @@ export type Generate<T extends GenerationResult = GenerationResult> = (
 export class TextStream<T extends GenerationResult = GenerationResult>
   implements AsyncIterable<string>, PromiseLike<T>
 {
-  readonly #pieces: string[] = [];
+  readonly #parts: Parameters<Emit>[0][] = [];
   readonly #result: Promise<T>;
   readonly #abort = new AbortController();
   #ended = false;
@@ -35,8 +35,8 @@ export class TextStream<T extends GenerationResult = GenerationResult>
     const onAbort = () => this.#abort.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
-    const emit = (piece: string) => {
-      this.#pieces.push(piece);
+    const emit: Emit = (part) => {
+      this.#parts.push(part);
       this.#wakeAll();
     };
     this.#result = generate(emit, this.#abort.signal).finally(() => {
@@ -53,16 +53,28 @@ export class TextStream<T extends GenerationResult = GenerationResult>
     this.#abort.abort();
   }
 
-  /** Each loop receives all pieces from the beginning. */
+  /** Each loop receives all pieces of the text from the beginning. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    for await (const part of this.#all()) if (typeof part === "string") yield part;
+  }
+
+  /**
+   * Returns all parts of the answer, from the beginning: pieces of its text, and for a chat pieces of the reasoning,
+   * calls of tools and their results. Leaving the loop cancels the generation.
+   */
+  async *parts(): AsyncGenerator<AnswerPart, void, undefined> {
+    for await (const part of this.#all()) yield typeof part === "string" ? { type: "text", text: part } : part;
+  }
+
+  async *#all(): AsyncGenerator<Parameters<Emit>[0], void, undefined> {
     let position = 0;
     let complete = false;
     try {
       for (;;) {
-        const piece = this.#pieces[position];
-        if (piece !== undefined) {
+        const part = this.#parts[position];
+        if (part !== undefined) {
           position++;
-          yield piece;
+          yield part;
         } else if (this.#ended) {
           complete = true;
           await this.#result; // throws its error

@@ -1,5 +1,6 @@
 // A chat session as data: its options, its results and its state.
 import type { ChatMessage } from "../../../web/text/messages.js";
+import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, checkSessionOptions } from "../options.js";
@@ -110,6 +111,6 @@ export function newState(model: ModelConnection, options: ChatSessionOptions | u
 /** The parameters of a turn besides its message. */
 export interface AnswerContext {
   options: AnswerOptions | undefined;
-  emit: (piece: string) => void;
+  emit: Emit;
   signal: AbortSignal;
 }
