@@ -31,6 +31,7 @@ struct Grammar {
   std::unique_ptr<Automaton> automaton;
   std::unique_ptr<Machine> machine;
   std::unique_ptr<MaskCache> masks;
+  uint64_t swept_bytes = uint64_t{12} << 20;  // of states: with more, a sweep frees memory
 };
 
 // A position in a text: plain data, copied freely (for several sequences and for drafts). It belongs to one grammar,
