@@ -8,7 +8,9 @@ namespace camelgpt {
 namespace {
 
 constexpr uint64_t kMaxMachineBytes = uint64_t{96} << 20;
-constexpr size_t kMaxPlaces = size_t{1} << 20;  // in one step
+constexpr uint32_t kMaxPlaces = 1u << 24;  // in one step: less than its work
+// Places added in one step, besides four for each node of the automaton; past it the text has too many readings.
+constexpr uint64_t kMaxStepWork = uint64_t{1} << 18;
 
 constexpr uint64_t item_of(uint32_t node, uint64_t count) { return uint64_t{node} << 32 | count; }
 constexpr uint32_t node_of(uint64_t item) { return static_cast<uint32_t>(item >> 32); }
@@ -78,7 +80,7 @@ void call(Machine* machine, uint32_t rule, uint64_t item, uint32_t frame) {
 void follow(Machine* machine, bool returns) {
   const Automaton& automaton = *machine->automaton;
   while (machine->cursor < machine->places.size() && machine->failure == Failure::kNone) {
-    if (machine->places.size() > kMaxPlaces || machine->work > machine->work_limit) machine->fail(Failure::kComplexity);
+    if (machine->work > std::min(machine->work_limit, machine->step_limit)) machine->fail(Failure::kComplexity);
     const Place place = machine->places[machine->cursor++];
     const AutomatonNode& node = automaton.nodes[node_of(place)];
     const uint32_t frame = frame_of(place);
@@ -142,6 +144,7 @@ void begin(Machine* machine) {
   machine->places.clear();
   machine->cursor = 0;
   machine->failure = Failure::kNone;
+  machine->step_limit = machine->work + kMaxStepWork + 4 * machine->automaton->nodes.size();
 }
 
 // Adds what follows the places of a state whose nodes are of this kind and match the symbol.

@@ -61,8 +61,9 @@ struct Machine {
   Buffer<uint64_t> called;      // bit per rule
   Buffer<uint64_t> words, members;
   Failure failure = Failure::kNone;
-  uint64_t work = 0;  // places followed so far
-  uint64_t work_limit = UINT64_MAX;
+  uint64_t work = 0;                 // places followed so far
+  uint64_t work_limit = UINT64_MAX;  // of a mask
+  uint64_t step_limit = UINT64_MAX;  // of the step
 
   uint64_t memory() const;
   bool fail(Failure reason) {

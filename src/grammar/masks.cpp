@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint64_t kMaxCacheBytes = uint64_t{4} << 20;
 // Places followed for one mask; past it the grammar is too complex.
-constexpr uint64_t kMaxWork = uint64_t{1} << 24;
+constexpr uint64_t kMaxWork = uint64_t{1} << 22;
 
 struct MaskBuilder {
   MaskCache& cache;
