@@ -23,6 +23,7 @@ const workerParts = { "chat-template": "../web/text/chat-template.ts", tasks: ".
 /** The shapes that programs already use, each a subpath of the package. */
 const adapters = {
   openai: "src/openai/openai.ts",
+  "ai-sdk": "src/ai-sdk/ai-sdk.ts",
 };
 /** The worker's imports of these, which bundlers must leave alone. Minifiers drop the comments that say so. */
 const partImport = (name) => `import(new URL("./${name}.js",import.meta.url).href)`;
