@@ -52,7 +52,8 @@ export class SharedModel {
       // The end is told once the model is loaded.
       for (const listener of this.#listeners) listener(Math.min(loaded / total, 0.999));
     };
-    const model = await (typeof this.#source === "function" ? this.#source(onProgress) : this.#source).load();
+    const model = await (typeof this.#source === "function" ? this.#source(onProgress) : this.#source);
+    await model.load();
     this.#isLoaded = true;
     return model;
   }

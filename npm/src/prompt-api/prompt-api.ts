@@ -1,5 +1,5 @@
 // The Prompt API of Chrome (`LanguageModel`) for a model of this package, in every runtime.
-import type { ChatOptions } from "../options/generate.js";
+import type { ChatOptions } from "../options/chat.js";
 import type { PlannedTool } from "../openai/planned.js";
 import { asException, notSupported } from "./errors.js";
 import { checkInput } from "./input.js";

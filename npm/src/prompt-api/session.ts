@@ -126,7 +126,11 @@ export class Session extends EventTarget implements LanguageModel {
     const checked = this.#check(input);
     const messages = withInstruction(checked.messages, instruction);
     const chat = this.#chat.clone();
-    const answerOptions: AnswerOptions & PlannedOptions = { signal, ...(format && { responseFormat: format }) };
+    const answerOptions: AnswerOptions & PlannedOptions = {
+      signal,
+      ...(format && { responseFormat: format }),
+      ...(checked.isPrefix && { continueFinalMessage: true }),
+    };
     const count = chat.messages.length + messages.length;
     await chat.append(messages, { signal, evaluate: false });
     const stream = chat.regenerate(answerOptions);
