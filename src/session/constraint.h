@@ -16,7 +16,7 @@ struct Sequence;
 struct Session;
 
 // The grammars that a session keeps compiled, with their masks: the latest ones, which fill at most this much memory
-// together unless the latest alone is larger.
+// together, or the latest one only if it is larger.
 inline constexpr uint32_t kMaxGrammars = 8;
 inline constexpr uint64_t kMaxGrammarBytes = 16u << 20;
 

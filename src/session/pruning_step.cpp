@@ -69,8 +69,8 @@ bool is_check_due(Session* s, Sequence* q, bool pruned) {
   return watched && drift_check_due(&p.guard);
 }
 
-// Whether the rows of the allowed tokens are in place; otherwise loader->missing lists them, or is empty if they are so
-// many that the step waits for the whole output head.
+// Whether the rows of the allowed tokens are in place; otherwise loader->missing lists them, or is empty if the step
+// waits for the whole output head.
 bool has_allowed_rows(Session* s, const Constraint& constraint) {
   if (is_complete(*s)) return true;
   s->loader->missing.clear();
