@@ -27,20 +27,10 @@ constexpr const char* kGrammars[] = {
 
 std::vector<int32_t> prompt_of(Session* session) { return tokenize(session, "Once upon"); }
 
-Status begin(TestSession& session, std::string_view grammar, const std::vector<int32_t>& prompt,
-             bool keep_control = false) {
-  const std::vector<std::string_view> stops(session.stop_strings.begin(), session.stop_strings.end());
-  return session_begin(session, GenerateRequest{.prompt = prompt,
-                                                .options = session.options,
-                                                .stop_strings = stops,
-                                                .logit_bias = session.logit_bias,
-                                                .grammar = grammar,
-                                                .keep_control = keep_control});
-}
-
 // A whole answer; the last step may choose no token.
-Answer answer(TestSession& session, std::string_view grammar, bool keep_control = false) {
-  REQUIRE(begin(session, grammar, prompt_of(session), keep_control).ok());
+Answer answer(TestSession& session, const std::string& grammar) {
+  session.grammar = grammar;
+  REQUIRE(prompt(session, prompt_of(session)).ok());
   Answer answer;
   ActivityProgress progress{ActivityState::kMore};
   while (progress.state != ActivityState::kDone) {
@@ -191,7 +181,8 @@ TEST_CASE("reported probabilities are those before the mask") {
   configure(session, options(6));
   configure(dense, options(6));
   session.options.logprobs = dense.options.logprobs = 5;
-  REQUIRE(begin(session, "root ::= \"forced\"", prompt_of(session)).ok());
+  session.grammar = "root ::= \"forced\"";
+  REQUIRE(prompt(session, prompt_of(session)).ok());
   const Step first = step(session);
   CHECK(first.text == "f");
   prefill(dense, prompt_of(dense));
@@ -212,7 +203,7 @@ TEST_CASE("biases and penalties apply among the allowed tokens only") {
   session.logit_bias = {{'b', 50.0f}, {'z', 100.0f}};
   CHECK(answer(session, "root ::= [a-c]").text == "b");
   session.logit_bias = {{'a', -HUGE_VALF}, {'b', -HUGE_VALF}, {'c', -HUGE_VALF}};
-  REQUIRE(begin(session, "root ::= [a-c]", prompt_of(session)).ok());
+  REQUIRE(prompt(session, prompt_of(session)).ok());
   CHECK(run(session).code == ErrorCode::kBadState);
 }
 
@@ -249,8 +240,9 @@ TEST_CASE("control tokens that the grammar names are shown if they are asked for
   REQUIRE(load(session, tiny_file()).ok());
   configure(session, options(30));
   const char* const grammar = "root ::= \"a\" <|start|> \"b\"";
-  CHECK(answer(session, grammar, true).text == "a<|start|>b");
   CHECK(answer(session, grammar).text == "ab");
+  session.keep_control = true;
+  CHECK(answer(session, grammar).text == "a<|start|>b");
 }
 
 TEST_CASE("drafts under a grammar change no token") {
@@ -287,7 +279,8 @@ TEST_CASE("a masked model refuses a grammar") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kQ8_0, true, false, 64, 258, "silu", "camelgpt").writer.file()).ok());
   configure(session, options(4));
-  CHECK(begin(session, "root ::= \"a\"", {1, 2, 3}).code == ErrorCode::kUnsupportedTask);
+  session.grammar = "root ::= \"a\"";
+  CHECK(prompt(session, {1, 2, 3}).code == ErrorCode::kUnsupportedTask);
 }
 
 TEST_CASE("a session keeps the last few grammars") {
@@ -302,7 +295,8 @@ TEST_CASE("a session keeps the last few grammars") {
   const Session& s = *static_cast<Session*>(session);
   for (const auto& kept : s.grammars.kept) CHECK(kept != nullptr);
   CHECK(std::string_view(s.grammars.kept[1]->text.data(), 12) == "root ::= \"t\"");
-  CHECK(begin(session, "root ::= other", prompt_of(session)).code == ErrorCode::kBadGrammar);
+  session.grammar = "root ::= other";
+  CHECK(prompt(session, prompt_of(session)).code == ErrorCode::kBadGrammar);
 }
 
 TEST_CASE("answers after one prompt evaluate it once") {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
 /** Starts a worker and loads a model in it. */
-export async function startEngine(path, { memory = {}, epdp = "off", engine = {}, calibrationText } = {}) {
+export async function startEngine(path, { memory = {}, epdp = "off", engine = {}, sidecar } = {}) {
   const worker = new Worker(new URL("../../../npm/dist/node-worker.js", import.meta.url), { execArgv: [] });
   let lastId = 0;
   const pending = new Map();
@@ -29,7 +29,8 @@ export async function startEngine(path, { memory = {}, epdp = "off", engine = {}
     epdp,
     eager: false,
     toEnd: false,
-    calibrationText,
+    sidecar,
+    calibrationText: undefined,
     sampling: undefined,
     maxHeaderBytes: 2 ** 28,
     engine: { flavour: "auto", threads: 1, ...engine },
