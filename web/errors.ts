@@ -21,6 +21,7 @@ export type ErrorCode =
   | "internal"
   //
   | "aborted"
+  | "bad-answer"
   | "bad-template"
   | "disposed"
   | "engine-failed"

@@ -1,4 +1,5 @@
 // Pieces of a JSON text → the value so far, while it arrives.
+import type { GenerationResult } from "../types.js";
 
 /** An array or object whose end has not arrived. */
 interface Open {
@@ -83,7 +84,8 @@ export class PartialJson {
     if (this.#openSize > this.#copies) return undefined;
     this.#copies -= this.#openSize;
     this.#hasChanged = false;
-    let child: { value: unknown } | undefined = this.#string !== undefined && !this.#isKey ? { value: this.#string } : undefined;
+    let child: { value: unknown } | undefined =
+      this.#string !== undefined && !this.#isKey ? { value: this.#string } : undefined;
     for (let i = this.#open.length - 1; i >= 0; i--) {
       const { value, key } = this.#open[i] as Open;
       const copy = Array.isArray(value) ? [...value] : { ...value };
@@ -178,7 +180,10 @@ export class PartialJson {
   #endString(): void {
     const text = this.#string as string;
     this.#string = undefined;
-    if (!this.#isKey) return this.#put(text);
+    if (!this.#isKey) {
+      this.#put(text);
+      return;
+    }
     (this.#open.at(-1) as Open).key = text;
     this.#expects = "colon";
   }
@@ -217,9 +222,24 @@ export class PartialJson {
   }
 }
 
+/** The code of `TextStream.objectStream`. */
+export async function* partialObjects<T>(
+  stream: AsyncIterable<string> & PromiseLike<GenerationResult>,
+): AsyncGenerator<T, void, undefined> {
+  const json = new PartialJson();
+  for await (const piece of stream) {
+    json.add(piece);
+    const next = json.snapshot();
+    if (next) yield next.value as T;
+  }
+  const { object } = await stream;
+  if (object !== undefined) yield object as T;
+}
+
 /** Adds an entry as JSON.parse does: `__proto__` is a property like others. */
 function add(to: unknown[] | Record<string, unknown>, key: string, value: unknown): void {
   if (Array.isArray(to)) to.push(value);
-  else if (key === "__proto__") Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true });
+  else if (key === "__proto__")
+    Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true });
   else to[key] = value;
 }

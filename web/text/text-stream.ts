@@ -78,21 +78,12 @@ export class TextStream<T extends GenerationResult = GenerationResult>
    */
   async *objectStream(): AsyncGenerator<DeepPartial<Exclude<T["object"], undefined>>, void, undefined> {
     if (!this.#isJson) {
-      throw new CamelGPTError("bad-option", "The answer has no object to stream.", {
+      throw new CamelGPTError("bad-option", "The answer has no object.", {
         expected: 'the option responseFormat: { type: "json" }',
-        hint: "Loop over the stream itself for its text.",
       });
     }
-    type Value = DeepPartial<Exclude<T["object"], undefined>>;
-    const { PartialJson } = await import("./partial-json.js");
-    const json = new PartialJson();
-    for await (const piece of this) {
-      json.add(piece);
-      const next = json.snapshot();
-      if (next) yield next.value as Value;
-    }
-    const { object } = await this.#result;
-    if (object !== undefined) yield object as Value;
+    const { partialObjects } = await import("./partial-json.js");
+    yield* partialObjects<DeepPartial<Exclude<T["object"], undefined>>>(this);
   }
 
   async *#all(): AsyncGenerator<Parameters<Emit>[0], void, undefined> {

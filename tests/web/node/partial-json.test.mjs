@@ -70,7 +70,20 @@ test("keys of JavaScript's own are properties like others, and a repeated key ha
 });
 
 test("a text that is not JSON stops at the first wrong character", () => {
-  for (const text of ["{a}", '{"a" 1}', "[1,]", '{"a":1,}', "[01]", "[tru]", "nul!", '["\n"]', '["\\x"]', "[1}", "1 2", "]"]) {
+  for (const text of [
+    "{a}",
+    '{"a" 1}',
+    "[1,]",
+    '{"a":1,}',
+    "[01]",
+    "[tru]",
+    "nul!",
+    '["\n"]',
+    '["\\x"]',
+    "[1}",
+    "1 2",
+    "]",
+  ]) {
     const json = new PartialJson();
     json.add(`${text} `);
     assert.equal(json.isBroken, true, text);
@@ -116,7 +129,8 @@ function randomValue(random, depth) {
   if (kind === 1) return null;
   if (kind === 2) return Math.floor(random() * 2000) - 1000;
   if (kind === 3) return random() * 10 ** (30 * random() - 15);
-  if (kind === 4) return Array.from({ length: length * 3 }, () => 'a"\\\n\u0001é😀/{}[],: '[Math.floor(random() * 17)]).join("");
+  if (kind === 4)
+    return Array.from({ length: length * 3 }, () => 'a"\\\n\u0001é😀/{}[],: '[Math.floor(random() * 17)]).join("");
   if (kind === 5) return Array.from({ length }, () => randomValue(random, depth - 1));
   return Object.fromEntries(Array.from({ length }, (_, i) => [`k${i}"${i}`, randomValue(random, depth - 1)]));
 }
