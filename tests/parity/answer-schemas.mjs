@@ -266,7 +266,7 @@ export const answerSchemas = [
       skills: list(name, 5, 1),
       posted: date,
       contract: oneOf("full-time", "part-time"),
-      "url?": { type: "string", format: "uri", maxLength: 40 },
+      "url?": { type: "string", format: "uri" },
       experience: { type: "integer", minimum: 0, maximum: 20 },
     }),
   },

@@ -10,7 +10,7 @@ interface Open {
   key: string;
 }
 
-/** What the next character can be. */
+/** The kinds of characters that can come next. */
 type Expects = "value" | "first-value" | "first-key" | "key" | "colon" | "comma" | "end";
 
 const escapes: Record<string, string> = {
@@ -41,7 +41,7 @@ export class PartialJson {
   #expects: Expects = "value";
   /** The value, once it is complete. */
   #root: unknown;
-  /** The text of a string that is arriving, as far as it is decoded. */
+  /** The text of a string that is arriving, without what is not decoded yet. */
   #string: string | undefined;
   /** Whether that string is a key. */
   #isKey = false;

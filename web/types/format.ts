@@ -7,8 +7,9 @@ import type { JsonSchema } from "../grammar/json-schema.js";
  * schema from which TypeScript cannot infer it:
  *
  * ```ts
- * const { object } = await model.stream(prompt, { responseFormat: { type: "json", schema: z.object({ age: z.int() }) } });
- * const { object } = await model.stream<Person>(prompt, { responseFormat: { type: "json", schema } });
+ * const schema = z.object({ name: z.string(), age: z.int() });
+ * const { object } = await model.stream(prompt, { responseFormat: { type: "json", schema } });
+ * const typed = await model.stream<Person>(prompt, { responseFormat: { type: "json", schema: jsonSchema } });
  * ```
  */
 export type ResponseFormat<T = unknown> = (
