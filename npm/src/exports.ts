@@ -19,6 +19,7 @@ export type {
   AnswerPart,
   Calibration,
   Candidate,
+  Choice,
   Classification,
   EngineInfo,
   EpdpCost,
@@ -38,6 +39,7 @@ export type {
   Pooling,
   PrefillProgress,
   ProgressEvent,
+  Rating,
   ReleaseInfo,
   SamplingDefaults,
   Score,
@@ -50,10 +52,12 @@ export type {
   ToolResult,
   Usage,
   WeightType,
+  YesNo,
 } from "../../web/types.js";
 export type {
   CalibrateOptions,
   ChatOptions,
+  ChooseOptions,
   ClassifyOptions,
   DetokenizeOptions,
   EmbedOptions,
@@ -61,8 +65,10 @@ export type {
   GenerateOptions,
   Limits,
   LoadOptions,
+  RateOptions,
   ScoreOptions,
   TokenizeOptions,
+  YesNoOptions,
 } from "./options.js";
 export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";

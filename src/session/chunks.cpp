@@ -27,7 +27,7 @@ bool is_control(const Session&, int32_t token) { return token == kEndChunk; }
 Status configure(Session*, const GenerationOptions& options, Sequence* sequence) {
   const char* option = sampler_vocabulary_option(options.sampler);
   if (option != nullptr) return needs_vocabulary(option);
-  return options.ignore_eos ? sampler_add_bias(&sequence->sampler, kEndByte, -HUGE_VALF) : Status{};
+  return forbids_end_tokens(options) ? sampler_add_bias(&sequence->sampler, kEndByte, -HUGE_VALF) : Status{};
 }
 
 Status add_bias(Sequence*, int32_t, float) { return needs_vocabulary("logitBias"); }

@@ -145,6 +145,11 @@ Status show_token(Session* s, Sequence* q, int32_t token, bool* found) {
   return show_new_text(q, found);
 }
 
+// Ends what GenerationOptions::min_tokens forbids: the end tokens have the first biases.
+void allow_end_tokens(const Session& s, Sequence* q) {
+  for (size_t i = 0; i < s.tokenizer.end_tokens.size(); ++i) q->sampler.biases[i].bias = 0;
+}
+
 Status step(Session* s, Sequence* q, ActivityProgress* progress) {
   Generation& g = q->generation;
   q->text.clear();
@@ -160,7 +165,7 @@ Status step(Session* s, Sequence* q, ActivityProgress* progress) {
   if (is_end_token(*s, token) && !g.options.ignore_eos) return finish_text(q, FinishReason::kStop);
   s->token_form->accept(q, token);
   extend_history(q, token);
-  ++g.generated;
+  if (++g.generated == g.options.min_tokens && !g.options.ignore_eos) allow_end_tokens(*s, q);
   g.answer_bytes += s->token_form->bytes(*s, {&token, 1});
   bool found = false;
   CAMELGPT_TRY(show_token(s, q, token, &found));

@@ -82,6 +82,9 @@ constexpr Field kModelInfoFields[] = {
     CAMELGPT_FIELD(ModelInfo, bos_token, none_if_negative(), "Token id; null if the model has none."),
     CAMELGPT_FIELD(ModelInfo, eos_token, none_if_negative(), "Token id; null if the model has none."),
     CAMELGPT_FIELD(ModelInfo, mask_token, none_if_negative(), "Token id; null if the model has none."),
+    CAMELGPT_FIELD(ModelInfo, fim_prefix_token, none_if_negative(), "Before the text that precedes a gap."),
+    CAMELGPT_FIELD(ModelInfo, fim_suffix_token, none_if_negative(), "Before the text that follows a gap."),
+    CAMELGPT_FIELD(ModelInfo, fim_middle_token, none_if_negative(), "Before the text that fills a gap."),
     CAMELGPT_FIELD(ModelInfo, wants_composed_text, any_value(),
                    "Whether texts must be in Unicode's normalization form C."),
     CAMELGPT_FIELD(ModelInfo, sampling, nested(kRecommendedSamplingRecord), "Of the metadata `general.sampling.*`."),
@@ -89,6 +92,8 @@ constexpr Field kModelInfoFields[] = {
 
 constexpr Field kGenerationOptionsFields[] = {
     CAMELGPT_FIELD(GenerationOptions, max_tokens, range(1, kAnyCount), "Tokens to generate at most."),
+    CAMELGPT_FIELD(GenerationOptions, min_tokens, range(0, kAnyCount),
+                   "Tokens to generate before an end token may be chosen. A stop string ends the answer earlier."),
     CAMELGPT_FIELD(GenerationOptions, sampler, fields_of(kSamplerOptionsRecord), ""),
     CAMELGPT_FIELD(GenerationOptions, ignore_eos, any_value(),
                    "Never choose the model's end token, so that the text continues."),

@@ -188,6 +188,10 @@ inline bool is_complete(const Session& session) {
 // kBadState unless the model is ready and complete.
 Status expect_complete(const Session& session);
 
+inline bool forbids_end_tokens(const GenerationOptions& options) {
+  return options.ignore_eos || options.min_tokens > 0;
+}
+
 ModelKind model_kind(const Session& session);
 bool is_end_token(const Session& session, int32_t token);
 

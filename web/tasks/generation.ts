@@ -53,7 +53,7 @@ export async function generate(
       void background?.finish(); // only now, because the rows of the first token are more urgent
       const { token, logprob } = step;
       tokens.push(token);
-      logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
+      logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });
       if (step.text) {
         text += step.text;
         onEvent(step.text);

@@ -53,11 +53,12 @@ export interface FillParams {
   steps: number | undefined;
 }
 
-export interface ClassifyParams {
-  texts: readonly string[];
-  labels: readonly string[];
-  /** A prompt with `{text}` and `{labels}`; undefined: the model's own for these labels, or a general one. */
-  template: string | undefined;
+export interface AnswersParams {
+  prompts: readonly RenderedPrompt[];
+  /** A space is added before an answer if the prompt does not end with one. */
+  answers: readonly string[];
+  /** Whether the prompts are rendered chats, which get no EOS, and BOS only if they lack it. */
+  isChat: boolean;
 }
 
 export interface EmbedParams {

@@ -1,5 +1,5 @@
 // The tasks that a first generation does not need: in browsers a file of its own, which the worker loads on first use.
-export { classify } from "./classification.js";
+export { scoreAnswers } from "./answers.js";
 export { embed } from "./embedding.js";
 export { fillMasks } from "./masks.js";
 export { score } from "./scoring.js";

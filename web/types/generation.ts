@@ -13,6 +13,8 @@ export interface TokenLogprob {
   token: number;
   /** The piece of the token; an incomplete character shows as U+FFFD. */
   text: string;
+  /** The bytes of the piece in UTF-8: those of successive tokens join to whole characters. */
+  bytes: number[];
   logprob: number;
 }
 

@@ -119,9 +119,9 @@ export class Host {
       return (await this.#tasks()).fillMasks(engine, params, signal);
     },
 
-    classify: async (params, context) => {
+    scoreAnswers: async (params, context) => {
       const { engine } = await this.#fullyLoaded(context.signal);
-      return (await this.#tasks()).classify(engine, params, context);
+      return (await this.#tasks()).scoreAnswers(engine, params, context);
     },
 
     embed: async (params, context) => {
