@@ -42,12 +42,12 @@ Status add_dry_breakers(const Session& s, Sampler* sampler) {
 }
 
 Status configure(Session* s, const GenerationOptions& options, Sequence* sequence) {
-  // The first biases of the sampler, see allow_end_tokens().
-  for (const int32_t token : s->tokenizer.end_tokens) {
-    if (forbids_end_tokens(options)) CAMELGPT_TRY(sampler_add_bias(&sequence->sampler, token, -HUGE_VALF));
-  }
   if (options.sampler.dry_multiplier > 0) CAMELGPT_TRY(add_dry_breakers(*s, &sequence->sampler));
-  return config_of(*s).causal ? Status{} : forbid_control_tokens(*s, &sequence->sampler);
+  if (!config_of(*s).causal) CAMELGPT_TRY(forbid_control_tokens(*s, &sequence->sampler));
+  if (!options.ignore_eos) return {};
+  for (const int32_t token : s->tokenizer.end_tokens)
+    CAMELGPT_TRY(sampler_add_bias(&sequence->sampler, token, -HUGE_VALF));
+  return {};
 }
 
 Status add_bias(Sequence* sequence, int32_t token, float bias) {
@@ -58,7 +58,9 @@ void accept(Sequence* sequence, int32_t token) { sampler_accept(&sequence->sampl
 
 std::span<float> logits_of(Session* s) { return s->memory.workspace.logits.first(config_of(*s).vocabulary); }
 
-int32_t choose(Session* s, Sequence* sequence) { return sampler_choose(&sequence->sampler, logits_of(s)); }
+int32_t choose(Session* s, Sequence* sequence) {
+  return sampler_choose(&sequence->sampler, logits_of(s), constraint_candidates(*sequence));
+}
 
 void report(Session* s, Sequence* sequence, int32_t token) {
   Generation& g = sequence->generation;
