@@ -56,6 +56,7 @@ export type CacheOptions = Pick<LoadOptions, "cacheFolder">;
 // Parts that a first generation does not need are loaded by their first use, which keeps the entry small.
 const tasks = () => import("./options/tasks.js");
 const decisions = () => import("./decide/decide.js");
+const extras = () => import("./generate/extras.js");
 const storeEntries = () => import("../../web/load/stores/entries.js");
 
 /** The class of an entry, as static methods need it. */
@@ -185,9 +186,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): TextStream<GenerationResult<FormatOutput<F>>> {
     return new TextStream(
       async (emit, signal) => {
-        await this.#model.refuseOverlong(prompt, signal);
-        const params = generateParams(prompt, options, this.#model.limits);
-        return this.#generate<FormatOutput<F>>(params, emit, signal, options);
+        const run = async (prompt: string | readonly number[], options: GenerateOptions<F> | undefined, emit: Emit) => {
+          await this.#model.refuseOverlong(prompt, signal);
+          const params = generateParams(prompt, options, this.#model.limits);
+          return this.#generate<FormatOutput<F>>(params, emit, signal, options);
+        };
+        const { n, echo, suffix } = options ?? {};
+        if (options === undefined || (n ?? echo ?? suffix) === undefined) return run(prompt, options, emit);
+        return (await extras()).generateWithExtras(this.#model, prompt, options, { emit, signal }, run);
       },
       signalOf(options),
       options?.responseFormat?.type === "json",
@@ -208,13 +214,17 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): TextStream<GenerationResult<FormatOutput<F>>> {
     return new TextStream<GenerationResult<FormatOutput<F>>>(
       async (emit, signal) => {
-        if (options?.contextShift) {
-          const result = await (await turns()).answerLong(this.#model, messages, { options, emit, signal });
-          return result as ChatResult<FormatOutput<F>>;
-        }
-        const { answerChat } = await import("./chat/answer-chat.js");
-        const result = await answerChat(this.#model, messages, options, emit, signal);
-        return result as GenerationResult<FormatOutput<F>>;
+        const run = async (options: ChatOptions<F> | undefined, emit: Emit) => {
+          if (options?.contextShift) {
+            const result = await (await turns()).answerLong(this.#model, messages, { options, emit, signal });
+            return result as ChatResult<FormatOutput<F>>;
+          }
+          const { answerChat } = await import("./chat/answer-chat.js");
+          const result = await answerChat(this.#model, messages, options, emit, signal);
+          return result as GenerationResult<FormatOutput<F>>;
+        };
+        if (options?.n === undefined) return run(options, emit);
+        return (await extras()).generateSeveral(this.#model, options, { emit, signal }, run);
       },
       signalOf(options),
       options?.responseFormat?.type === "json",

@@ -5,7 +5,7 @@ import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
 import type { FinishReason, Generated, PrefillProgress, StepLogprobs } from "../types.js";
 import { sliceTokens } from "./activity.js";
-import type { GenerateParams } from "./params.js";
+import type { GenerateParams, TokenBiases } from "./params.js";
 import { tokenizeText } from "./tokenizing.js";
 
 export interface GenerationContext {
@@ -22,7 +22,7 @@ export interface GenerationContext {
  */
 export async function generate(
   engine: Engine,
-  params: GenerateParams,
+  params: Omit<GenerateParams, "logitBias"> & { logitBias: TokenBiases },
   { loadMs, signal, onEvent, background }: GenerationContext,
 ): Promise<Generated> {
   throwIfAborted(signal);

@@ -4,4 +4,5 @@ export { embed } from "./embedding.js";
 export { fillMasks } from "./masks.js";
 export { match } from "./match.js";
 export { score } from "./scoring.js";
+export { tokenBiases } from "./token-biases.js";
 export { loadState, saveState } from "./state.js";
