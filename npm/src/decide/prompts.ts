@@ -18,7 +18,7 @@ interface Task {
   template: string;
 }
 
-/** What is the same for all texts comes first, so that it is evaluated once. */
+/** The text comes last, so that the beginning is evaluated once for all texts. */
 const question = "Which of these fits the text best: {labels}?\n\nText: {text}";
 
 /**

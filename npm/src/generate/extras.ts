@@ -1,4 +1,4 @@
-// What the options `n`, `echo` and `suffix` add to a generation. Loaded by the first call that has one of them.
+// The options `n`, `echo` and `suffix` of a generation. Loaded by the first call that has one of them.
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
 import { checkOptions, checkPrompt } from "../check-options.js";
@@ -43,7 +43,7 @@ export async function generateWithExtras<T extends GenerationResult, O extends G
 
 /**
  * Generates `options.n` answers, one after the other: the prompt of the later ones is in the cache. The seed of each is
- * that of the one before plus 1, so that the first is the answer without `n`; its text alone is emitted. An abort ends
+ * that of the one before plus 1, so that the first is the answer without `n`; only its text is emitted. An abort ends
  * the answer in progress, and there are no further ones.
  */
 export async function generateSeveral<T extends GenerationResult, O extends { n?: number; seed?: number }>(

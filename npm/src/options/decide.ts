@@ -21,7 +21,7 @@ export interface ClassifyOptions<Label extends string = string> extends DecideOp
   labels: readonly Label[];
   /**
    * The prompt, to which the model answers with a label. It contains `{text}`, and optionally `{labels}`. Texts share
-   * the evaluation of what precedes `{text}`.
+   * the evaluation of the template before `{text}`.
    * @default the template with which the model was trained for these labels, or a general question
    */
   template?: string;
@@ -38,7 +38,7 @@ export interface ClassifyOptions<Label extends string = string> extends DecideOp
 export interface ChooseOptions extends DecideOptions {}
 
 export interface YesNoOptions extends DecideOptions {
-  /** What the question is about. It precedes the question. */
+  /** The subject of the question, a text for example. It precedes the question. */
   context?: string;
 }
 

@@ -106,7 +106,7 @@ describe("generation", () => {
     }
   });
 
-  test("minTokens forbids the end token for the first tokens alone", async () => {
+  test("minTokens forbids the end token only for the first tokens", async () => {
     const prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n";
     const free = await model.stream(prompt, { maxTokens: 80 });
     const most = free.tokens.length - 1; // without the end token
