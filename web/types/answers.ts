@@ -1,4 +1,5 @@
 // The parts of an answer: its text, the reasoning before it, and calls of tools.
+import type { FinishReason, Usage } from "./generation.js";
 
 /** A call of a tool in an answer. */
 export interface ToolCall {
@@ -26,3 +27,14 @@ export type AnswerPart =
   | { type: "reasoning"; text: string }
   | { type: "tool-call"; toolCall: ToolCall }
   | { type: "tool-result"; toolResult: ToolResult };
+
+/** One answer of the model, among those that it gave in a row with the results of tools in between. */
+export interface AnswerStep {
+  text: string;
+  reasoning?: string;
+  toolCalls: readonly ToolCall[];
+  /** The results of the tools that were executed, in the order of the calls. */
+  toolResults: readonly ToolResult[];
+  finishReason: FinishReason;
+  usage: Usage;
+}

@@ -1,4 +1,6 @@
 // The result of generating text.
+import type { ChatMessage } from "../text/messages.js";
+import type { AnswerStep, ToolCall } from "./answers.js";
 import type { EngineInfo } from "./model.js";
 
 /** How much of the prompt has been evaluated, in tokens; the cached ones count as done. */
@@ -22,11 +24,11 @@ export interface StepLogprobs extends TokenLogprob {
 }
 
 /**
- * Why a text ended. `stop`: the end token or a stop string. `length`: `maxTokens` or the end of the context. `abort`:
- * the caller's signal, or leaving the loop over the stream. `error`: for wire formats that must name one; results never
- * have it, since an error rejects.
+ * Why a text ended. `stop`: the end token or a stop string. `length`: `maxTokens` or the end of the context.
+ * `tool-calls`: the model called tools that the application has to run. `abort`: the caller's signal, or leaving the
+ * loop over the stream. `error`: for wire formats that must name one; results never have it, since an error rejects.
  */
-export type FinishReason = "stop" | "length" | "abort" | "error";
+export type FinishReason = "stop" | "length" | "tool-calls" | "abort" | "error";
 
 export interface Usage {
   promptTokens: number;
@@ -65,6 +67,12 @@ export interface Generated {
 /** One complete generation and the engine it ran on. */
 export interface GenerationResult extends Generated {
   engine: EngineInfo;
+  /** The calls of tools in the answer, for a chat with the option `tools`. */
+  toolCalls?: readonly ToolCall[];
+  /** All answers of a chat with the option `tools`; `text` and `toolCalls` are those of the last one. */
+  steps?: readonly AnswerStep[];
+  /** The messages that continue the conversation: the answers, and the results of tools. For chats with `tools`. */
+  messages?: readonly ChatMessage[];
 }
 
 /** The state that `loadState` put into the cache. */
