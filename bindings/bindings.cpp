@@ -234,8 +234,10 @@ struct Engine {
   }
   void embedding(uint32_t text) { show(session_embedding(session, text)); }  // float
 
-  bool score(uint32_t token_count, bool compare, uint32_t first) {
-    return keep(session_begin(session, ScoreRequest{tokens_of(token_count), compare, first}));
+  // The token buffer holds the tokens, then for each answer where it ends.
+  bool score(uint32_t token_count, bool compare, uint32_t first, uint32_t answer_count) {
+    const uint32_t* const ends = reinterpret_cast<const uint32_t*>(tokens.data()) + token_count;
+    return keep(session_begin(session, ScoreRequest{tokens_of(token_count), compare, first, {ends, answer_count}}));
   }
   void scores() { show(session_scores(session)); }  // TokenScore
   double bytes() const { return static_cast<double>(session_bytes(session)); }

@@ -304,6 +304,10 @@ struct ScoreRequest {
   // The first token to score. If it is above 1, the tokens before it are a prompt, which is evaluated as that of a
   // generation: unless it is cached, and without logits.
   uint32_t first = 1;
+  // [answers] If not empty, `first` tokens are a prompt, and the tokens after it are answers to it, each by itself.
+  // This is where each answer ends in `tokens`, ascending. The prompt is evaluated once, and short answers share
+  // forward passes. Their steps are not pruned, and `compare` has no effect.
+  std::span<const uint32_t> ends = {};
 };
 Status session_begin(Session* session, const ScoreRequest& request);
 

@@ -21,6 +21,8 @@ export type ErrorCode =
   | "internal"
   //
   | "aborted"
+  | "bad-grammar"
+  | "bad-schema"
   | "bad-template"
   | "disposed"
   | "engine-failed"

@@ -51,7 +51,7 @@ uint64_t session_remaining(const Session* session) {
     case ActivityKind::kNone: return 0;
     case ActivityKind::kGenerate: return unevaluated(*a.sequence, a.sequence->generation.prefill_end);
     case ActivityKind::kPredict: return unevaluated(*a.sequence, a.sequence->history_length);
-    case ActivityKind::kEmbed: return session->embedding.tokens.size() - session->embedding.evaluated;
+    case ActivityKind::kEmbed: return session->texts.tokens.size() - session->texts.evaluated;
     case ActivityKind::kFill: return a.steps - a.step;
     case ActivityKind::kScore: return unevaluated(*a.sequence, a.sequence->history_length - 1);
     case ActivityKind::kCalibrate: return calibrate_remaining(*session);
