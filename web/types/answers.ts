@@ -32,9 +32,9 @@ export type AnswerPart =
 export interface AnswerStep {
   text: string;
   reasoning?: string;
-  toolCalls: readonly ToolCall[];
+  toolCalls: ToolCall[];
   /** The results of the tools that were executed, in the order of the calls. */
-  toolResults: readonly ToolResult[];
+  toolResults: ToolResult[];
   finishReason: FinishReason;
   usage: Usage;
 }

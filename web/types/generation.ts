@@ -68,11 +68,11 @@ export interface Generated {
 export interface GenerationResult extends Generated {
   engine: EngineInfo;
   /** The calls of tools in the answer, for a chat with the option `tools`. */
-  toolCalls?: readonly ToolCall[];
+  toolCalls?: ToolCall[];
   /** All answers of a chat with the option `tools`; `text` and `toolCalls` are those of the last one. */
-  steps?: readonly AnswerStep[];
+  steps?: AnswerStep[];
   /** The messages that continue the conversation: the answers, and the results of tools. For chats with `tools`. */
-  messages?: readonly ChatMessage[];
+  messages?: ChatMessage[];
 }
 
 /** The state that `loadState` put into the cache. */

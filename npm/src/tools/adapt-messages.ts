@@ -12,13 +12,6 @@ export interface ToolPrompt {
   tools?: readonly unknown[];
 }
 
-/** A call in the history, in OpenAI's shape. */
-export interface MessageToolCall {
-  id: string;
-  type: "function";
-  function: { name: string; arguments: string | Record<string, unknown> };
-}
-
 /** Without tools, only the calls and results in the history are adapted. */
 export function adaptMessages(
   given: readonly ChatMessage[],
@@ -33,14 +26,13 @@ export function adaptMessages(
     const messages = given.map((message) =>
       hasToolCalls(message) ? withCallsWritten(message, syntax.write) : message,
     );
-    return { messages: withSystem(joinResults(messages), tools, choice) };
+    return { messages: withSystem(joinResults(messages, namesOf(given)), tools, choice) };
   }
   let messages = given;
   // Some templates show only the content of a message.
   if (!template.includes("tool_calls")) {
     messages = messages.map((message) => (hasToolCalls(message) ? withCallsWritten(message, syntax.write) : message));
   }
-  if (/length != 9/.test(template)) messages = messages.map(withShortIds);
   if (tools.length === 0) return { messages };
   const described = tools.map(({ name, description = "", parameters }) => ({
     type: "function",
@@ -81,9 +73,13 @@ function withCallsWritten(message: ChatMessage, write: (calls: readonly WrittenC
   return { ...rest, content: text === "" ? calls : `${text}\n${calls}` };
 }
 
+/** The names of the tools by the ids of their calls. */
+function namesOf(messages: readonly ChatMessage[]): Map<string, string> {
+  return new Map(messages.flatMap(callsOf).map(({ id, name }) => [id, name]));
+}
+
 /** The results of tools as messages of the user; neighbours become one message. */
-function joinResults(messages: readonly ChatMessage[]): ChatMessage[] {
-  const names = new Map(messages.flatMap(callsOf).map(({ id, name }) => [id, name]));
+function joinResults(messages: readonly ChatMessage[], names: ReadonlyMap<string, string>): ChatMessage[] {
   const joined: ChatMessage[] = [];
   let isAfterResult = false;
   for (const message of messages) {
@@ -120,22 +116,3 @@ function withSystem(messages: readonly ChatMessage[], tools: readonly ToolShape[
   if (!first || !isSystem) return [{ role: "system", content: instructions }, ...messages];
   return [{ ...first, content: `${contentText(first)}\n\n${instructions}` }, ...rest];
 }
-
-/** Mistral's templates want ids of nine letters and digits. */
-function withShortIds(message: ChatMessage): ChatMessage {
-  const changed = { ...message };
-  if (typeof message["tool_call_id"] === "string") changed["tool_call_id"] = shortId(message["tool_call_id"]);
-  const calls: unknown = message["tool_calls"];
-  if (Array.isArray(calls)) {
-    changed["tool_calls"] = calls.map((call: unknown) =>
-      isObject(call) ? { ...call, id: shortId(String(call["id"] ?? "")) } : call,
-    );
-  }
-  return changed;
-}
-
-const shortId = (id: string) =>
-  id
-    .replace(/[^A-Za-z0-9]/g, "")
-    .slice(-9)
-    .padStart(9, "0");

@@ -33,6 +33,8 @@ const families: readonly Row[] = [
       isClosedByEnd: true,
       isParallel: false,
       controls: ["<|channel|>", "<|constrain|>", "<|message|>", "<|start|>"],
+      lead: "<|start|>assistant",
+      textMarkers: ["<|channel|>final<|message|>", ""],
     }),
   ),
   row(
@@ -173,6 +175,7 @@ const families: readonly Row[] = [
       close: "<|END_ACTION|>",
       pad: "\n",
       isList: true,
+      textMarkers: ["<|START_RESPONSE|>", "<|END_RESPONSE|>"],
       idKey: "tool_call_id",
       nameKey: "tool_name",
       argumentsKey: "parameters",
@@ -199,7 +202,11 @@ const families: readonly Row[] = [
     /<\|tools_prefix\|>/,
     jsonCalls({ open: "<|tools_prefix|>", close: "<|tools_suffix|>", isList: true, isKeyed: true }),
   ),
-  row("hermes", /<tool_call>/, jsonCalls({ open: "<tool_call>", close: "</tool_call>", pad: "\n" })),
+  row(
+    "hermes",
+    /<tool_call>(?![\s\S]*<invoke name)/,
+    jsonCalls({ open: "<tool_call>", close: "</tool_call>", pad: "\n" }),
+  ),
   row("functionary", /<function=/, namedCalls({ open: "<function=", middle: ">", close: "</function>" })),
   row("python", /\[\w+\(\w+=\w+/, pythonCalls({ open: "", close: "" })),
   row(
@@ -215,6 +222,14 @@ const genericFamily: ToolFamily = { name: "generic", syntax: generic };
 export function toolFamily(template: string): ToolFamily {
   if (!knowsTools(template)) return genericFamily;
   return families.find(({ mark }) => mark.test(template)) ?? genericFamily;
+}
+
+/** The texts of a syntax that are tokens of models that know it. */
+export function markersOf({ markers, controls = [], lead, textMarkers = ["", ""] }: CallSyntax): string[] {
+  const all = [...markers, ...controls, ...(lead === undefined ? [] : [lead]), ...textMarkers];
+  // Several tokens can stand side by side in one of these texts.
+  const single = all.flatMap((text) => [text.trim(), ...(text.match(/<[^<>]+>|\[[^[\]]+\]/g) ?? [])]);
+  return [...new Set(single)].filter((text) => text !== "");
 }
 
 /** Whether the template shows the tools that it is given. */

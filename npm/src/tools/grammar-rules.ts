@@ -54,10 +54,6 @@ export class GrammarRules {
     this.#lines.push(rules);
   }
 
-  isToken(marker: string): boolean {
-    return this.#tokens.has(marker);
-  }
-
   /** A text of the syntax, in which markers are tokens if the model has them. */
   literal(text: string): string {
     const parts: string[] = [];
@@ -76,11 +72,12 @@ export class GrammarRules {
     return parts.length === 0 ? '""' : parts.join(" ");
   }
 
-  /** A free text that has none of the stops. Markers that are tokens are no text anyway. */
+  /** A free text that has none of the stops. */
   freeText(stops: readonly string[]): string {
     const key = `text ${stops.join("\n")}`;
     const known = this.#shared.get(key);
     if (known !== undefined) return known;
+    if (stops.length === 0) return this.shared(key, "text", () => "[^\\x00]*");
     const { root, rules } = textWithout(stops, { prefix: `${this.#name("text")}-` });
     this.#lines.push(rules);
     this.#shared.set(key, root);

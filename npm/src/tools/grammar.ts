@@ -5,14 +5,6 @@ import type { CallSyntax, ToolShape } from "./syntax.js";
 import { responseSchema } from "./syntax/generic.js";
 import type { ToolChoice } from "./tool.js";
 
-/** Reasoning before the answer. */
-export interface ReasoningMarkers {
-  open: string;
-  close: string;
-  /** Whether the prompt has opened the reasoning, or closed it; otherwise the model decides. */
-  state: "open" | "closed" | undefined;
-}
-
 export interface ToolGrammar {
   syntax: CallSyntax;
   tools: readonly ToolShape[];
@@ -20,18 +12,20 @@ export interface ToolGrammar {
   isParallel: boolean;
   /** The ids of markers that are tokens. */
   tokens: ReadonlyMap<string, number>;
-  reasoning?: ReasoningMarkers | undefined;
+  /** Whether the answer comes after reasoning, which models separate from it by empty lines. */
+  isAfterReasoning: boolean;
   /** The grammar of an answer without calls; free text if it is missing. */
   answer?: string | undefined;
 }
 
 /** Errors: `bad-schema`, naming the tool. */
 export function toolGrammar(options: ToolGrammar): { grammar: string; notes: readonly GrammarNote[] } {
-  const { syntax, tools, choice, isParallel, tokens, reasoning, answer } = options;
+  const { syntax, tools, choice, isParallel, tokens, isAfterReasoning, answer } = options;
   const rules = new GrammarRules(tokens);
   const called = typeof choice === "object" ? tools.filter(({ name }) => name === choice.name) : tools;
   const calls = rules.add("calls", syntax.grammar(rules, called, isParallel && syntax.isParallel));
-  const before = reasoning ? `${reasoningBefore(rules, reasoning)} ` : "";
+  const lead = syntax.lead === undefined ? "" : `(${rules.literal(syntax.lead)})? `;
+  const before = `${isAfterReasoning ? '"\\n"{0,2} ' : ""}${lead}`;
   const root = choice === "auto" ? answerOrCalls(rules, syntax, calls, answer) : calls;
   const other = choice === "auto" && answer !== undefined ? renameRoot(answer) : "";
   return { grammar: `root ::= ${before}${root}\n${rules.text}${other}`, notes: rules.notes };
@@ -44,20 +38,13 @@ function answerOrCalls(rules: GrammarRules, syntax: CallSyntax, calls: string, a
     rules.addText(response.rules);
     return `(${calls} | ${response.root})`;
   }
-  const stops = syntax.markers.filter((marker) => !rules.isToken(marker));
-  const text = rules.freeText(stops);
+  const free = rules.freeText(syntax.markers);
+  const around = syntax.textMarkers?.map((marker) => `(${rules.literal(marker)})?`) ?? ["", ""];
+  const text = `${around[0]} ${free} ${around[1]}`.trim();
   if (syntax.bareStart === undefined) return `${text} ${calls}?`;
   // A call without a marker is the whole answer.
   const starts = [...syntax.bareStart].map((start) => (start === "[" ? "\\[" : start)).join("");
   return `(${calls} | ([^${starts} \\t\\r\\n] ${text})?)`;
-}
-
-/** White space after the reasoning is the model's own. */
-function reasoningBefore(rules: GrammarRules, { open, close, state }: ReasoningMarkers): string {
-  if (state === "closed") return '"\\n"{0,2}';
-  const stops = rules.isToken(close) ? [] : [close];
-  const rest = `${rules.freeText(stops)} ${rules.literal(close)} "\\n"{0,2}`;
-  return state === "open" ? `(${rest})` : `(${rules.literal(open)} ${rest})?`;
 }
 
 const answerRoot = "answer-root";

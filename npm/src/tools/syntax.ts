@@ -34,6 +34,9 @@ export interface CallSyntax {
   readonly markers: readonly string[];
   /** Texts that may be control tokens of the model, besides `markers`. */
   readonly controls?: readonly string[];
+  /** Control tokens that may come before the answer, and around its text. */
+  readonly lead?: string;
+  readonly textMarkers?: readonly [string, string];
   /** The first characters of an answer that is a call without a marker. */
   readonly bareStart?: string;
   /** Whether an answer can have several calls. */

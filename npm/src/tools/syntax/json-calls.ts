@@ -18,6 +18,7 @@ export interface JsonForm {
   argumentsKey?: string;
   /** A key of the call's number or id, which stands before the others. */
   idKey?: string;
+  textMarkers?: readonly [string, string];
   /** `{"name": {arguments}}` instead of keys for the name and the arguments. */
   isKeyed?: boolean;
 }
@@ -36,6 +37,7 @@ export function jsonCalls(form: JsonForm): CallSyntax {
     controls: close === "" ? [] : [close],
     ...(open === "" && { bareStart: isList ? "[{" : "{" }),
     isParallel,
+    ...(form.textMarkers && { textMarkers: form.textMarkers }),
     read: (reader, marker) =>
       open === "" ? readBare(reader, marker !== undefined) : readJsonCalls(reader, close.trim()),
 

@@ -23,6 +23,8 @@ export interface NamedForm {
   isClosedByEnd?: boolean;
   /** Texts within `middle`, `open` and so on that may be control tokens. */
   controls?: readonly string[];
+  lead?: string;
+  textMarkers?: readonly [string, string];
   /** Other markers that begin a call. */
   alsoOpen?: readonly string[];
 }
@@ -37,6 +39,8 @@ export function namedCalls(form: NamedForm): CallSyntax {
     markers,
     controls: [...controls, sectionClose, close].filter((each) => each !== ""),
     isParallel,
+    ...(form.lead !== undefined && { lead: form.lead }),
+    ...(form.textMarkers && { textMarkers: form.textMarkers }),
 
     *read(reader, marker) {
       const { source } = reader;
