@@ -2,7 +2,6 @@
 // The next line declares AsyncDisposable for users whose option `lib` does not.
 /// <reference lib="esnext.disposable" preserve="true" />
 // biome-ignore-all lint/complexity/noThisInStatic: static methods need the platform, which the derived class has
-import { throwIfAborted } from "../../web/errors.js";
 import { absoluteUrl } from "../../web/load/place.js";
 import type { ModelSource } from "../../web/load/resolve.js";
 import type { CachedFile } from "../../web/load/stores/entries.js";
@@ -31,7 +30,6 @@ import {
   type GenerateOptions,
   generateParams,
   type LoadOptions,
-  splitChatOptions,
 } from "./options.js";
 import type {
   CalibrateOptions,
@@ -190,19 +188,8 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
     return new TextStream<GenerationResult>(async (emit, signal) => {
       if (options?.contextShift) return (await turns()).answerLong(this.#model, messages, { options, emit, signal });
-      const { checkConversation, renderPrompt, withSampling } = await import("./chat/render-prompt.js");
-      await checkConversation(this.#model, messages, signal);
-      const { template, rest } = splitChatOptions(options);
-      const params = generateParams("", rest, this.#model.limits);
-      throwIfAborted(signal);
-      const prompt = await renderPrompt(this.#model, messages, template, signal);
-      await this.#model.refuseOverlong(prompt.text, signal);
-      return this.#generate(
-        { ...(await withSampling(this.#model, params)), prompt },
-        emit,
-        signal,
-        options?.onProgress,
-      );
+      const { answerChat } = await import("./chat/answer-chat.js");
+      return answerChat(this.#model, messages, options, emit, signal);
     }, signalOf(options));
   }
 

@@ -1,6 +1,7 @@
 // The exports of every entry besides its CamelGPTInference.
 export { CamelGPTError, type ErrorCode, type ErrorData } from "../../web/errors.js";
-export type { ChatMessage, ChatRole } from "../../web/text/messages.js";
+export type { ChatMessage, ChatRole, ChatToolCall, TextPart } from "../../web/text/messages.js";
+export type { Reasoning } from "./chat/template-settings.js";
 export type { ChatSession } from "./chat/session.js";
 export type {
   AnswerOptions,

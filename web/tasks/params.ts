@@ -23,6 +23,8 @@ export interface GenerateParams {
   logitBias: readonly (readonly [token: number, bias: number])[];
   /** Whether to report the progress of the prompt. */
   reportsProgress: boolean;
+  /** Whether the text contains the written form of control tokens, except end tokens. */
+  keepControl?: boolean;
 }
 
 export interface ScoreParams {

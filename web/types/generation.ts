@@ -33,6 +33,8 @@ export type FinishReason = "stop" | "length" | "tool-calls" | "abort" | "error";
 export interface Usage {
   promptTokens: number;
   completionTokens: number;
+  /** Those of them that belong to the reasoning, with its markers; missing if there was none. */
+  reasoningTokens?: number;
   /** Tokens of the prompt that were still in the cache and were not evaluated again; missing if there were none. */
   cachedTokens?: number;
   /** Bytes of the completion, for byte-level models only. */
@@ -66,6 +68,8 @@ export interface Generated {
 
 /** One complete generation and the engine it ran on. */
 export interface GenerationResult extends Generated {
+  /** The reasoning of a chat's answer, which `text` does not contain; missing if there was none. */
+  reasoning?: string;
   engine: EngineInfo;
   /** The calls of tools in the answer, for a chat with the option `tools`. */
   toolCalls?: ToolCall[];

@@ -17,7 +17,7 @@ export interface DroppedTurns {
 }
 
 /** Options of a chat session: these, and defaults for the options of its answers. */
-export interface ChatSessionOptions extends Omit<ChatOptions, "signal"> {
+export interface ChatSessionOptions extends Omit<ChatOptions, "signal" | "continueFinalMessage"> {
   /** The system text. It stays when old turns are dropped. */
   system?: string;
   /** Earlier messages, oldest first. With `system`, none of them may be a system message at the beginning. */
@@ -64,6 +64,8 @@ export interface Entry {
   readonly sampled?: readonly number[] | undefined;
   /** The tokens without white space at the end, which some templates drop. */
   readonly trimmed?: readonly number[] | undefined;
+  /** The tokens of the reasoning. */
+  readonly reasoned?: readonly number[] | undefined;
 }
 
 /** The state of a session, on which the functions of turns.ts work. */

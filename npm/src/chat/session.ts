@@ -68,7 +68,8 @@ export class ChatSession {
 
   /**
    * Replaces the last answer by another one, for example with another `seed` or `temperature`. Answers the last message
-   * if it has no answer yet.
+   * if it has no answer yet. With `continueFinalMessage` it continues the last answer instead, for example one that
+   * `maxTokens` has ended.
    * Errors: those of `send`; `bad-state` if there is no message to answer.
    */
   regenerate(options?: AnswerOptions): TextStream<ChatResult> {

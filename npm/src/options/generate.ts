@@ -2,7 +2,7 @@
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { PrefillProgress } from "../../../web/types.js";
-import { checkOptions, checkPrompt, flag, isRecord, oneOf, ofType, signal, text, texts } from "../check-options.js";
+import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
 import { callback, rulesOf } from "./rules.js";
 
@@ -28,19 +28,8 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
   parseSpecial?: boolean;
 }
 
-/**
- * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
- * `temperature` of 0 they have those of a generation, so that the answer is exact.
- */
-export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
-  /**
-   * A Jinja template that replaces the model's own.
-   * @default the template in the model's file
-   */
-  chatTemplate?: string;
-}
-
-const answerRules = {
+/** Rules of the options of one answer. */
+export const answerRules = {
   ...rulesOf(generationOptionsRules),
   logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
   stop: texts,
@@ -48,7 +37,6 @@ const answerRules = {
   onProgress: callback,
 };
 const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag };
-const chatRules = { ...answerRules, chatTemplate: text };
 
 function isLogitBias(value: unknown): boolean {
   return (
@@ -91,27 +79,4 @@ export function generateParams(
 
 function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-}
-
-/** Separates the option of the template from those of the generation. Errors: `bad-option`. */
-export function splitChatOptions(options: ChatOptions | undefined): {
-  template: string | undefined;
-  rest: GenerateOptions;
-} {
-  const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
-  return { template: chatTemplate, rest };
-}
-
-const { signal: _signal, ...defaultRules } = chatRules;
-const sessionRules = {
-  ...defaultRules,
-  system: text,
-  history: ofType("an array of messages", Array.isArray),
-  overflow: oneOf("drop-oldest", "error"),
-  onDrop: ofType("a function", (value) => typeof value === "function"),
-};
-
-/** Errors: `bad-option`. */
-export function checkSessionOptions<T extends object>(options: T | undefined): T {
-  return checkOptions("chat session", options, sessionRules);
 }

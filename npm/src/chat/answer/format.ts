@@ -1,4 +1,5 @@
 // A chat template → how the model marks the reasoning in its answers.
+import type { RenderedPrompt } from "../../../../web/rendered-prompt.js";
 
 /** The markers of reasoning. They can be control tokens, which `keepControl` shows in the text of the engine. */
 export interface ReasoningFormat {
@@ -106,10 +107,13 @@ function reasoningFormat(template: string): ReasoningFormat | undefined {
 
 /**
  * Returns the state of reasoning at the end of a prompt: `open` if the answer begins within it, `closed` if the prompt
- * ends with an empty block or the end of one, undefined if the model decides.
+ * ends with an empty block or the end of one, undefined if the model decides. Markers in messages do not count.
  */
-export function promptState(prompt: string, { open, close }: ReasoningFormat): "open" | "closed" | undefined {
-  const end = prompt.trimEnd();
-  if (end.endsWith(open.trimEnd())) return "open";
-  return end.endsWith(close) ? "closed" : undefined;
+export function promptState(
+  { text, literal }: RenderedPrompt,
+  { open, close }: ReasoningFormat,
+): "open" | "closed" | undefined {
+  const own = text.slice(literal.at(-1)?.[1] ?? 0).trimEnd();
+  if (own.endsWith(open.trimEnd())) return "open";
+  return own.endsWith(close) ? "closed" : undefined;
 }

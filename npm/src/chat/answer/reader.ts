@@ -54,6 +54,9 @@ export class AnswerReader {
   #texts: string[] = [];
   #reasonings: string[] = [];
   #toolCalls: ToolCall[] = [];
+  /** UTF-16 units that were received. */
+  #received = 0;
+  #reasoningEnd = 0;
 
   constructor({ reasoning, startsOpen = false, continuesText = false, calls }: ReaderOptions) {
     this.#reasoning = reasoning;
@@ -81,8 +84,14 @@ export class AnswerReader {
     return this.#state === "reasoning";
   }
 
+  /** The UTF-16 units of the text of the engine up to the end of the reasoning; 0 if there was none, or no end. */
+  get reasoningEnd(): number {
+    return this.#reasoningEnd;
+  }
+
   /** Takes a piece and returns the parts that it completes. */
   put(piece: string): Part[] {
+    this.#received += piece.length;
     this.#pending += piece;
     const parts: Part[] = [];
     while (this.#step(parts));
@@ -152,6 +161,7 @@ export class AnswerReader {
     this.#addReasoning(this.#pending.slice(0, end), parts);
     this.#pending = this.#pending.slice(at < 0 ? end : at + close.length);
     if (at < 0) return false;
+    this.#reasoningEnd = this.#received - this.#pending.length;
     this.#beginText();
     return true;
   }
