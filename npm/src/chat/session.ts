@@ -59,10 +59,12 @@ export class ChatSession {
 
   /**
    * Answers a message. Returns the answer in the same way as `model.stream`.
+   * Several messages are added together, for example the results of tools that an answer has called, with the role
+   * `tool` and the ids of the calls as `tool_call_id`.
    * Errors: those of `model.chat`; `context-overflow` if the message by itself does not fit into the context, or, with
    * `overflow: "error"`, together with the conversation.
    */
-  send(message: string | ChatMessage, options?: AnswerOptions): TextStream<ChatResult> {
+  send(message: string | ChatMessage | readonly ChatMessage[], options?: AnswerOptions): TextStream<ChatResult> {
     return this.#answer(options, async (context) => (await turns()).send(this.#state, message, context));
   }
 

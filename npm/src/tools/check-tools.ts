@@ -28,7 +28,9 @@ const maxNesting = 100;
  * Returns undefined if the model can call no tool.
  * Errors: `bad-option` for a tool or a choice that is not valid, `bad-schema` for parameters that are no object schema.
  */
-export function checkTools(options: ToolOptions): CheckedTools | undefined {
+export function checkTools(
+  options: { readonly [K in keyof ToolOptions]: ToolOptions[K] | undefined },
+): CheckedTools | undefined {
   const { tools = [], toolChoice = "auto", parallelToolCalls = true, maxSteps = defaultSteps } = options;
   const checked = tools.map((tool, index) => checkTool(tool, index));
   const names = new Set<string>();

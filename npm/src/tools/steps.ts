@@ -3,6 +3,7 @@ import { describe, orAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { AnswerStep, FinishReason, GenerationResult, ToolCall, ToolResult, Usage } from "../../../web/types.js";
+import { answerMessage } from "../chat/answer/answer-message.js";
 import { type CheckedTool, type CheckedTools, wellFormed } from "./check-tools.js";
 import type { ToolChoice } from "./tool.js";
 
@@ -117,24 +118,6 @@ async function inputOf(call: ToolCall, tool: CheckedTool | undefined): Promise<u
 
 function failed(call: ToolCall, message: string): ToolResult {
   return { toolCallId: call.id, name: call.name, result: message, isError: true };
-}
-
-/** The message with an answer, as it stands in the history. */
-export function answerMessage(answer: GenerationResult): ChatMessage {
-  const { text, reasoning, toolCalls = [], finishReason } = answer;
-  return {
-    role: "assistant",
-    content: text === "" && toolCalls.length > 0 ? null : text,
-    ...(reasoning && { reasoning_content: reasoning }),
-    ...(toolCalls.length > 0 && { tool_calls: toolCalls.map(messageCall) }),
-    ...(finishReason === "abort" && { aborted: true }),
-  };
-}
-
-/** Arguments that are not JSON are replaced, since templates read them as objects. */
-function messageCall({ id, name, arguments: values, argumentsText }: ToolCall) {
-  const text = values ? argumentsText : "{}";
-  return { id, type: "function", function: { name: name || "unknown", arguments: text } };
 }
 
 function resultMessage({ toolCallId, name, result, isError }: ToolResult): ChatMessage {
