@@ -1,7 +1,14 @@
 // Collects the rules of a grammar for calls of tools.
-import { type GrammarNote, quote, regexRules, schemaRules, textWithout } from "../../../web/grammar/index.js";
-import type { JsonSchema } from "../../../web/grammar/json-schema.js";
+import {
+  type GrammarNote,
+  type JsonSchema,
+  quote,
+  schemaRules,
+  textWithout,
+} from "../../../web/grammar/json-schema.js";
 import { CamelGPTError } from "../../../web/errors.js";
+import { bareTextRules } from "./bare-text.js";
+import { closedSchema } from "./closed-schema.js";
 import { isObject } from "./read-call.js";
 import type { ToolShape } from "./syntax.js";
 
@@ -100,9 +107,9 @@ export class GrammarRules {
   #schema(schema: JsonSchema, tool: string): string {
     const prefix = `${this.#name("json")}-`;
     try {
-      const { root, rules, notes } = schemaRules(schema, { prefix, strict: false });
+      const { root, rules, notes } = schemaRules(closedSchema(schema), { prefix, strict: false });
       this.#lines.push(rules);
-      this.notes.push(...notes.map((note) => ({ ...note, path: `${tool}${note.path}` })));
+      this.notes.push(...notes.map((note) => ({ ...note, path: `${tool}, ${note.path}` })));
       return root;
     } catch (error) {
       if (!(error instanceof CamelGPTError)) throw error;
@@ -119,21 +126,14 @@ export class GrammarRules {
   /** A text argument as it is, without quotes, up to `stop`. */
   bareText(tool: ToolShape, schema: unknown, stop: string): string {
     if (!isObject(schema)) return this.freeText([stop]);
-    const values = "const" in schema ? [schema["const"]] : schema["enum"];
-    if (Array.isArray(values)) {
-      const texts = values.filter((value) => typeof value === "string" && !value.includes(stop)) as string[];
-      return `(${texts.map((value) => this.literal(value)).join(" | ")})`;
+    if (!bareKeywords.some((keyword) => Object.hasOwn(schema, keyword))) return this.freeText([stop]);
+    const found = bareTextRules(schema, stop, `${this.#name("text")}-`);
+    if (!found) {
+      this.unsupported(tool, "type", "The schema of a text without quotes is not enforced.");
+      return this.freeText([stop]);
     }
-    const { pattern, minLength, maxLength, format } = schema;
-    if (typeof pattern === "string") {
-      const { root, rules } = regexRules(pattern, "u", { prefix: `${this.#name("pattern")}-` });
-      this.#lines.push(rules);
-      return root;
-    }
-    if (format !== undefined) this.unsupported(tool, "format", "The format of a text without quotes is not enforced.");
-    if (minLength === undefined && maxLength === undefined) return this.freeText([stop]);
-    const first = quote(stop.charAt(0)).slice(1, -1);
-    return `[^${first}]{${Number(minLength ?? 0)},${maxLength === undefined ? "" : Number(maxLength)}}`;
+    this.#lines.push(found.rules);
+    return found.root;
   }
 
   unsupported(tool: ToolShape, keyword: string, message: string): void {
@@ -174,6 +174,7 @@ export class GrammarRules {
 }
 
 const maxReferences = 32;
+const bareKeywords = ["enum", "const", "pattern", "format", "minLength", "maxLength"];
 
 function pick(record: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.filter((key) => Object.hasOwn(record, key)).map((key) => [key, record[key]]));
