@@ -1,7 +1,9 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
 import { CamelGPTError, orAborted } from "../../../web/errors.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { GenerationResult } from "../../../web/types.js";
+import { generateFormatted } from "../format/generate-formatted.js";
 import { generateParams, splitChatOptions } from "../options.js";
 import type { StepRequest } from "../tools/steps.js";
 import { answerMessage } from "./answer/answer-message.js";
@@ -140,10 +142,29 @@ async function answerOnce(
   tools?: ToolStep,
 ): Promise<ChatResult> {
   const { model, options } = state;
-  const { emit, signal } = context;
-  const { overflow = "drop-oldest", onDrop, ...defaults } = options;
+  const { overflow, onDrop, ...defaults } = options;
   const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
-  const params = await withSampling(model, generateParams("", rest, model.limits));
+  const given = generateParams("", rest, model.limits);
+  return generateFormatted(model, rest.responseFormat, given, (params) =>
+    generateTurn(state, entries, context, { settings, rest, params, fitsAnswer, tools }),
+  );
+}
+
+interface Turn extends ReturnType<typeof splitChatOptions> {
+  params: GenerateParams;
+  fitsAnswer: boolean;
+  tools: ToolStep | undefined;
+}
+
+async function generateTurn(
+  state: ChatState,
+  entries: readonly Entry[],
+  { emit, signal }: AnswerContext,
+  { settings, rest, params: given, fitsAnswer, tools }: Turn,
+): Promise<ChatResult> {
+  const { model } = state;
+  const { overflow = "drop-oldest", onDrop } = state.options;
+  const params = await withSampling(model, given);
   const plan = await planChat(model, settings, params, signal, tools);
   const fitted = await fitChat(state, entries, { plan, overflow, fitsAnswer }, signal);
 

@@ -59,8 +59,10 @@ const broken: Row = [500, "server_error"];
 /** The HTTP status and the type of the error for each code of a CamelGPTError. */
 const rows: Readonly<Record<ErrorCode, Row>> = {
   // The request is at fault.
+  "bad-grammar": request,
   "bad-input": request,
   "bad-option": request,
+  "bad-schema": request,
   "bad-template": request,
   "context-overflow": request,
   "no-chat-template": request,
@@ -82,6 +84,7 @@ const rows: Readonly<Record<ErrorCode, Row>> = {
   "unsupported-environment": unavailable,
   "worker-failed": unavailable,
   // The model's file or the engine is at fault.
+  "bad-answer": broken,
   "bad-format": broken,
   "bad-metadata": broken,
   "bad-tensor": broken,

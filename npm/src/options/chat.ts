@@ -1,4 +1,5 @@
 // Options of an answer in a conversation, and of chat sessions.
+import type { ResponseFormat } from "../../../web/types.js";
 import { checkOptions, flag, isRecord, oneOf, ofType, type Rule, text } from "../check-options.js";
 import type { Reasoning, TemplateSettings } from "../chat/template-settings.js";
 import type { ToolOptions } from "../tools/tool.js";
@@ -9,7 +10,9 @@ import { integer } from "./rules.js";
  * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
  * `temperature` of 0 they have those of a generation, so that the answer is exact.
  */
-export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial">, ToolOptions {
+export interface ChatOptions<F extends ResponseFormat = ResponseFormat>
+  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial">,
+    ToolOptions {
   /**
    * A Jinja template that replaces the model's own.
    * @default the template in the model's file

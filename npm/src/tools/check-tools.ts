@@ -1,7 +1,8 @@
 // The options of tools → tools with JSON schemas, checked.
-import { CamelGPTError, excerpt } from "../../../web/errors.js";
+import { asCamelGPTError, CamelGPTError, excerpt } from "../../../web/errors.js";
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { StandardSchema } from "../../../web/types/format.js";
+import { isStandardSchema, jsonSchemaOf } from "../format/standard-schema.js";
 import { isObject } from "./read-call.js";
 import type { ToolShape } from "./syntax.js";
 import type { Tool, ToolChoice, ToolContext, ToolOptions } from "./tool.js";
@@ -85,7 +86,7 @@ function checkTool(given: Tool, index: number): CheckedTool {
       found: typeof execute,
     });
   }
-  const standard = isStandard(parameters) ? parameters : undefined;
+  const standard = isStandardSchema(parameters) ? parameters : undefined;
   const schema = standard ? convert(standard, name) : parameters;
   return {
     name,
@@ -96,24 +97,16 @@ function checkTool(given: Tool, index: number): CheckedTool {
   };
 }
 
-function isStandard(value: unknown): value is StandardSchema {
-  return ((typeof value === "object" && value !== null) || typeof value === "function") && "~standard" in value;
-}
-
-function convert(standard: StandardSchema, tool: string): unknown {
-  const { jsonSchema, vendor } = standard["~standard"];
-  if (!jsonSchema) {
-    throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} cannot be converted to a JSON schema.`, {
-      expected: "a JSON schema, or a schema with ~standard.jsonSchema",
-      found: `a schema of ${String(vendor)} without it`,
-      hint: "Update the library, or convert the schema yourself.",
-    });
-  }
+/** Errors: `bad-schema`, naming the tool. */
+function convert(standard: StandardSchema, tool: string): JsonSchema {
   try {
-    return jsonSchema.input({ target: "draft-2020-12" });
+    return jsonSchemaOf(standard);
   } catch (error) {
-    throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} cannot be converted to a JSON schema.`, {
-      found: error instanceof Error ? error.message : String(error),
+    const { message, expected, found, hint } = asCamelGPTError(error);
+    throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} cannot be converted: ${message}`, {
+      expected,
+      found,
+      hint,
       cause: error,
     });
   }
