@@ -25,6 +25,7 @@ import {
   noTokens,
 } from "./session-state.js";
 
+export { append, countTokens } from "./append.js";
 export { restoreChat, saveChat } from "./saved-chat.js";
 
 export function send(

@@ -1,5 +1,5 @@
 // Answers with calls of tools, the results of the tools, and further answers, until one has no calls.
-import { describe, orAborted } from "../../../web/errors.js";
+import { CamelGPTError, describe, orAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { AnswerStep, FinishReason, GenerationResult, ToolCall, ToolResult, Usage } from "../../../web/types.js";
@@ -33,7 +33,11 @@ export async function runSteps<T extends GenerationResult>(options: StepsOptions
   let total: T | undefined;
   // A choice that forces a call holds for the first step, since the loop could not end otherwise.
   for (let choice = checked.choice; ; choice = "auto") {
-    const answer = await step({ added, choice });
+    const answer = await step({ added, choice }).catch((error: unknown) => {
+      if (total && error instanceof CamelGPTError && error.code === "aborted") return undefined;
+      throw error;
+    });
+    if (!answer) return { ...(total as T), finishReason: "abort", steps, messages: added };
     const { text, reasoning, toolCalls = [], finishReason, usage } = answer;
     const current: AnswerStep = {
       text,
