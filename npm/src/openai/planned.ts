@@ -1,5 +1,6 @@
 // Options and results that the model gets.
 import type { ResponseFormat, ToolCall, Usage } from "../../../web/types.js";
+import type { Tool, ToolChoice } from "../tools/tool.js";
 
 export type PlannedTool = Tool;
 

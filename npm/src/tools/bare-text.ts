@@ -6,6 +6,9 @@ import { Regulars, TooComplex } from "../../../web/grammar/regular.js";
 import { regularExpression, withLength } from "../../../web/grammar/regular-grammar.js";
 import { formatPattern } from "../../../web/grammar/string-format.js";
 
+/** The keywords that restrict a text. */
+export const textKeywords = ["enum", "const", "pattern", "format", "minLength", "maxLength"];
+
 /** Returns undefined if the schema cannot be enforced, or allows no text without the stop. */
 export function bareTextRules(
   schema: Readonly<Record<string, unknown>>,

@@ -7,7 +7,7 @@ import {
   textWithout,
 } from "../../../web/grammar/json-schema.js";
 import { CamelGPTError } from "../../../web/errors.js";
-import { bareTextRules } from "./bare-text.js";
+import { bareTextRules, textKeywords } from "./bare-text.js";
 import { closedSchema } from "./closed-schema.js";
 import { isObject } from "./read-call.js";
 import type { ToolShape } from "./syntax.js";
@@ -126,7 +126,7 @@ export class GrammarRules {
   /** A text argument as it is, without quotes, up to `stop`. */
   bareText(tool: ToolShape, schema: unknown, stop: string): string {
     if (!isObject(schema)) return this.freeText([stop]);
-    if (!bareKeywords.some((keyword) => Object.hasOwn(schema, keyword))) return this.freeText([stop]);
+    if (!textKeywords.some((keyword) => Object.hasOwn(schema, keyword))) return this.freeText([stop]);
     const found = bareTextRules(schema, stop, `${this.#name("text")}-`);
     if (!found) {
       this.unsupported(tool, "type", "The schema of a text without quotes is not enforced.");
@@ -174,7 +174,6 @@ export class GrammarRules {
 }
 
 const maxReferences = 32;
-const bareKeywords = ["enum", "const", "pattern", "format", "minLength", "maxLength"];
 
 function pick(record: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.filter((key) => Object.hasOwn(record, key)).map((key) => [key, record[key]]));

@@ -1,8 +1,9 @@
 // Calls as a list in Python's notation: [name(key="text", other=[1, True])].
 import { describe } from "../../../../web/errors.js";
-import { callWith, type ReadCall } from "../read-call.js";
+import type { GrammarRules } from "../grammar-rules.js";
+import { callWith, isObject, type ReadCall } from "../read-call.js";
 import type { Reading } from "../source.js";
-import { type CallSyntax, type Reader, repeated } from "../syntax.js";
+import { type CallSyntax, type Reader, repeated, type ToolShape } from "../syntax.js";
 import { parametersOf } from "./xml-calls.js";
 import { PythonReader } from "./python-literal.js";
 import { readJsonCalls } from "./json-calls.js";
@@ -38,7 +39,7 @@ export function pythonCalls({ open, close }: { open: string; close: string }): C
     grammar(rules, tools, isParallel) {
       const calls = tools.map((tool) => {
         const parameters = parametersOf(tool).map(({ name, schema, isRequired }) => {
-          return { text: `${rules.literal(`${name}=`)} ${rules.parameter(tool, schema)}`, isRequired };
+          return { text: `${rules.literal(`${name}=`)} ${valueGrammar(rules, tool, schema)}`, isRequired };
         });
         return `${rules.literal(`${tool.name}(`)} ${rules.commaList(parameters, ", ")} ")"`;
       });
@@ -82,12 +83,16 @@ function callsOf(text: string, isComplete: boolean): ReadCall[] {
   return calls;
 }
 
+/** Objects are JSON, as in the templates of these models. */
 function literal(value: unknown): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value !== "object") return JSON.stringify(value);
-  return `{${Object.entries(value)
-    .map(([key, each]) => `${JSON.stringify(key)}: ${literal(each)}`)
-    .join(", ")}}`;
+  return JSON.stringify(value);
+}
+
+/** Values are JSON, whose texts and numbers are Python's too. */
+function valueGrammar(rules: GrammarRules, tool: ToolShape, given: unknown): string {
+  const schema = rules.resolved(tool, given);
+  const isFlag = isObject(schema) && schema["type"] === "boolean" && !("enum" in schema || "const" in schema);
+  return isFlag ? '("True" | "False" | "true" | "false")' : rules.parameter(tool, given);
 }

@@ -1,4 +1,5 @@
 // Calls whose arguments are elements of their own: texts as they are, everything else as JSON.
+import { textKeywords } from "../bare-text.js";
 import type { GrammarRules } from "../grammar-rules.js";
 import { callWith, isObject } from "../read-call.js";
 import type { Reading } from "../source.js";
@@ -84,8 +85,7 @@ export function xmlCalls(form: XmlForm): CallSyntax {
 function textGrammar(rules: GrammarRules, tool: ToolShape, schema: unknown, form: XmlForm): string {
   const stop = form.valueClose.trim();
   if (!form.hasCdata) return rules.bareText(tool, schema, stop);
-  const isFree =
-    isObject(schema) && !["enum", "const", "pattern", "minLength", "maxLength"].some((key) => key in schema);
+  const isFree = isObject(schema) && !textKeywords.some((key) => Object.hasOwn(schema, key));
   if (!isFree) return rules.bareText(tool, schema, stop);
   return `([^<&\\n]* | ${rules.literal(cdataOpen)} ${rules.freeText([cdataClose])} ${rules.literal(cdataClose)})`;
 }
