@@ -1,5 +1,4 @@
 // The parts of an answer: its text, the reasoning before it, and calls of tools.
-import type { FinishReason, Usage } from "./generation.js";
 
 /** A call of a tool in an answer. */
 export interface ToolCall {
@@ -28,13 +27,16 @@ export type AnswerPart =
   | { type: "tool-call"; toolCall: ToolCall }
   | { type: "tool-result"; toolResult: ToolResult };
 
-/** One answer of the model, among those that it gave in a row with the results of tools in between. */
-export interface AnswerStep {
-  text: string;
-  reasoning?: string;
-  toolCalls: ToolCall[];
-  /** The results of the tools that were executed, in the order of the calls. */
-  toolResults: ToolResult[];
-  finishReason: FinishReason;
-  usage: Usage;
+/** A message of a conversation with tools: an answer, or with the role `tool` a result. */
+export interface AnswerMessage {
+  role: "assistant" | "tool";
+  content: string | null;
+  /** The calls of tools in the answer. */
+  tool_calls?: { id: string; type: "function"; function: { name: string; arguments: string } }[];
+  reasoning_content?: string;
+  /** The id of the call that the result answers. */
+  tool_call_id?: string;
+  /** The name of the tool that the result is of. */
+  name?: string;
+  [field: string]: unknown;
 }

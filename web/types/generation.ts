@@ -1,7 +1,6 @@
 // The result of generating text.
 import type { CamelGPTError } from "../errors.js";
-import type { ChatMessage } from "../text/messages.js";
-import type { AnswerStep, ToolCall } from "./answers.js";
+import type { AnswerMessage, ToolCall, ToolResult } from "./answers.js";
 import type { EngineInfo } from "./model.js";
 
 /** How much of the prompt has been evaluated, in tokens; the cached ones count as done. */
@@ -77,7 +76,7 @@ export interface GenerationResult<T = unknown> extends Generated {
   /** All answers of a chat with the option `tools`; `text` and `toolCalls` are those of the last one. */
   steps?: AnswerStep[];
   /** The messages that continue the conversation: the answers, and the results of tools. For chats with `tools`. */
-  messages?: ChatMessage[];
+  messages?: AnswerMessage[];
   /**
    * The value of the answer, if `responseFormat` is JSON (parsed, and validated by a Standard Schema) or a choice.
    * Missing if the answer was cut off, which `finishReason` tells, or is not valid.
@@ -85,6 +84,17 @@ export interface GenerationResult<T = unknown> extends Generated {
   object?: T;
   /** Why `object` is missing, with the code `bad-answer`. `text` has the answer. */
   objectError?: CamelGPTError;
+}
+
+/** One answer of the model, among those that it gave in a row with the results of tools in between. */
+export interface AnswerStep {
+  text: string;
+  reasoning?: string;
+  toolCalls: ToolCall[];
+  /** The results of the tools that were executed, in the order of the calls. */
+  toolResults: ToolResult[];
+  finishReason: FinishReason;
+  usage: Usage;
 }
 
 /** The state that `loadState` put into the cache. */

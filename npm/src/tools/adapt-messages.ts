@@ -2,7 +2,7 @@
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ToolFamily } from "./families.js";
 import { callOf, isObject } from "./read-call.js";
-import type { ToolShape, WrittenCall } from "./syntax.js";
+import type { ToolShape, WrittenCall } from "./tool-shape.js";
 import { genericInstructions } from "./syntax/generic.js";
 import type { ToolChoice } from "./tool.js";
 
@@ -97,7 +97,7 @@ function joinResults(messages: readonly ChatMessage[], names: ReadonlyMap<string
   return joined;
 }
 
-/** JSON as it is, so that it is not quoted twice. */
+/** JSON is parsed, so that it is not quoted twice. */
 function resultOf(message: ChatMessage): unknown {
   const text = contentText(message);
   try {

@@ -4,7 +4,7 @@ import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { StandardSchema } from "../../../web/types/format.js";
 import { isStandardSchema, jsonSchemaOf } from "../format/standard-schema.js";
 import { isObject } from "./read-call.js";
-import type { ToolShape } from "./syntax.js";
+import type { ToolShape } from "./tool-shape.js";
 import type { Tool, ToolChoice, ToolContext, ToolOptions } from "./tool.js";
 
 /** A tool whose parameters are plain data. */

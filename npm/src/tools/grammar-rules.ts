@@ -10,7 +10,7 @@ import { CamelGPTError } from "../../../web/errors.js";
 import { bareTextRules, textKeywords } from "./bare-text.js";
 import { closedSchema } from "./closed-schema.js";
 import { isObject } from "./read-call.js";
-import type { ToolShape } from "./syntax.js";
+import type { ToolShape } from "./tool-shape.js";
 
 /** Inserted before the item of a list, as `GrammarRules.commaList` takes it. */
 export interface ListItem {
@@ -56,7 +56,7 @@ export class GrammarRules {
     return `tool-${hint}-${++this.#count}`;
   }
 
-  /** Adds rules as they are. */
+  /** Adds rules in GBNF. */
   addText(rules: string): void {
     this.#lines.push(rules);
   }
@@ -123,7 +123,7 @@ export class GrammarRules {
     }
   }
 
-  /** A text argument as it is, without quotes, up to `stop`. */
+  /** A text argument without quotes and escapes, up to `stop`. */
   bareText(tool: ToolShape, schema: unknown, stop: string): string {
     if (!isObject(schema)) return this.freeText([stop]);
     if (!textKeywords.some((keyword) => Object.hasOwn(schema, keyword))) return this.freeText([stop]);
@@ -141,7 +141,7 @@ export class GrammarRules {
     this.notes.push({ keyword, path: tool.name, message });
   }
 
-  /** What a reference in the parameters of a tool refers to. */
+  /** Follows references within the parameters of a tool. */
   resolved({ parameters }: ToolShape, schema: unknown): unknown {
     let target = schema;
     for (let steps = 0; steps < maxReferences && isObject(target) && typeof target["$ref"] === "string"; steps++) {
@@ -159,7 +159,7 @@ export class GrammarRules {
     return target;
   }
 
-  /** Items in this order with separators between those that are there. */
+  /** Items in this order, of which optional ones may be missing, with separators between them. */
   commaList(items: readonly ListItem[], separator: string): string {
     const between = quote(separator);
     let after = "";

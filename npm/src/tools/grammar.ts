@@ -1,7 +1,8 @@
 // The tools of a call, and which of them the model has to call → the grammar of its answer.
 import { type GrammarNote, schemaRules } from "../../../web/grammar/json-schema.js";
 import { GrammarRules } from "./grammar-rules.js";
-import type { CallSyntax, ToolShape } from "./syntax.js";
+import type { CallSyntax } from "./syntax.js";
+import type { ToolShape } from "./tool-shape.js";
 import { responseSchema } from "./syntax/generic.js";
 import type { ToolChoice } from "./tool.js";
 

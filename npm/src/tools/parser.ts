@@ -3,7 +3,8 @@ import type { ToolCall } from "../../../web/types.js";
 import type { CallParser, Opening, Part } from "../chat/answer/reader.js";
 import type { ReadCall } from "./read-call.js";
 import { Source } from "./source.js";
-import type { CallSyntax, Reader, ToolShape } from "./syntax.js";
+import type { CallSyntax, Reader } from "./syntax.js";
+import type { ToolShape } from "./tool-shape.js";
 
 /** Reads calls of one family in one answer. */
 export class ToolCallParser implements CallParser {

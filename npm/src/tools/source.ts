@@ -1,5 +1,5 @@
-// A text that arrives in pieces, for parsers written as generators: they yield when they need more of it. What they
-// have read is dropped, so that a piece costs time in proportion to its own length.
+// A text that arrives in pieces, for parsers written as generators: they yield when they need more of it. Text
+// that was read is dropped, so that a piece costs time in proportion to its own length.
 
 /** A parser that waits for more text at each `yield`. */
 export type Reading<T> = Generator<undefined, T, undefined>;
@@ -38,7 +38,7 @@ export class Source {
     else [this.#text, this.#at] = [text + this.#text.slice(this.#at), 0];
   }
 
-  /** What has been received but not read. */
+  /** The text that has been received but not read. */
   get rest(): string {
     return this.#text.slice(this.#at);
   }

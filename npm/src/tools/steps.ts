@@ -2,7 +2,15 @@
 import { CamelGPTError, describe, orAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
-import type { AnswerStep, FinishReason, GenerationResult, ToolCall, ToolResult, Usage } from "../../../web/types.js";
+import type {
+  AnswerMessage,
+  AnswerStep,
+  FinishReason,
+  GenerationResult,
+  ToolCall,
+  ToolResult,
+  Usage,
+} from "../../../web/types.js";
 import { answerMessage } from "../chat/answer/answer-message.js";
 import { type CheckedTool, type CheckedTools, wellFormed } from "./check-tools.js";
 import type { ToolChoice } from "./tool.js";
@@ -10,7 +18,7 @@ import type { ToolChoice } from "./tool.js";
 /** One answer of the model. */
 export interface StepRequest {
   /** Messages since the beginning of the call: answers, and results of tools. */
-  added: readonly ChatMessage[];
+  added: readonly AnswerMessage[];
   choice: ToolChoice;
 }
 
@@ -29,7 +37,7 @@ export async function runSteps<T extends GenerationResult>(options: StepsOptions
   const { checked, messages, step, emit, signal } = options;
   const { tools, maxSteps } = checked;
   const steps: AnswerStep[] = [];
-  const added: ChatMessage[] = [];
+  const added: AnswerMessage[] = [];
   let total: T | undefined;
   // A choice that forces a call holds for the first step, since the loop could not end otherwise.
   for (let choice = checked.choice; ; choice = "auto") {
@@ -124,7 +132,7 @@ function failed(call: ToolCall, message: string): ToolResult {
   return { toolCallId: call.id, name: call.name, result: message, isError: true };
 }
 
-function resultMessage({ toolCallId, name, result, isError }: ToolResult): ChatMessage {
+function resultMessage({ toolCallId, name, result, isError }: ToolResult): AnswerMessage {
   const content = isError ? JSON.stringify({ error: result }) : textOfResult(result);
   return { role: "tool", tool_call_id: toolCallId, name, content: wellFormed(content) };
 }

@@ -1,25 +1,10 @@
 // How a family of models writes calls of tools.
-import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { GrammarRules } from "./grammar-rules.js";
 import type { ReadCall } from "./read-call.js";
 import type { Reading, Source } from "./source.js";
+import type { ToolShape, WrittenCall } from "./tool-shape.js";
 
-/** A tool as parsers and grammars see it. */
-export interface ToolShape {
-  name: string;
-  description?: string | undefined;
-  /** A JSON schema of an object. */
-  parameters: JsonSchema;
-}
-
-/** A call as it stands in the history. */
-export interface WrittenCall {
-  id: string;
-  name: string;
-  arguments: Record<string, unknown>;
-}
-
-/** What a parser reads from, and where its parts go. */
+/** The input and the output of a parser. */
 export interface Reader {
   readonly source: Source;
   readonly tools: ReadonlyMap<string, ToolShape>;
@@ -47,7 +32,7 @@ export interface CallSyntax {
   read(reader: Reader, marker: string | undefined): Reading<void>;
   /** The calls as the model would write them, for templates that do not know them. */
   write(calls: readonly WrittenCall[]): string;
-  /** An expression of GBNF for at least one call, and for one alone unless `isParallel`. */
+  /** An expression of GBNF for one call, or for one or more if `isParallel`. */
   grammar(rules: GrammarRules, tools: readonly ToolShape[], isParallel: boolean): string;
 }
 

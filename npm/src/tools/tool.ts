@@ -7,7 +7,7 @@ import type { FromSchema, StandardSchema } from "../../../web/types/format.js";
 export interface Tool<Input = unknown> {
   /** 1 to 64 letters, digits, hyphens and underscores. */
   name: string;
-  /** What the tool does and when to call it. The model reads this. */
+  /** Says what the tool does and when to call it. The model reads this. */
   description?: string;
   /**
    * The arguments: a JSON schema of an object, or a schema of zod, valibot, arktype or another library with Standard
@@ -16,13 +16,13 @@ export interface Tool<Input = unknown> {
    */
   parameters?: JsonSchema | StandardSchema<Input>;
   /**
-   * Runs the tool. The model receives the result: a text as it is, anything else as JSON. If it throws, the model
+   * Runs the tool. The model receives the result, as JSON unless it is a text. If it throws, the model
    * receives the message of the error. Without `execute`, the answer ends with the calls, for the application to run.
    */
   execute?(input: Input, context: ToolContext): unknown;
 }
 
-/** What a tool receives besides its arguments. */
+/** The second argument of `execute`. */
 export interface ToolContext {
   toolCallId: string;
   /** The conversation up to the call. */

@@ -1,5 +1,5 @@
-// What the grammar of a family allows, its parser reads as the same call, and arguments that the schema forbids are not
-// allowed.
+// Grammars and parsers of calls agree: a text that the grammar of a family allows is read as a call that its schema
+// allows.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 

@@ -38,9 +38,9 @@ const recorded = {
   hermes: [
     ['<tool_call>\n{"name": "weather", "arguments": {"city": "São Paulo", "days": 3}}\n</tool_call>', [weather]],
     [
-      'I look it up.\n\n<tool_call>\n{"name": "weather", "arguments": {"city": "São Paulo", "days": 3}}\n</tool_call>\n' +
+      'I look.\n\n<tool_call>\n{"name": "weather", "arguments": {"city": "São Paulo", "days": 3}}\n</tool_call>\n' +
         '<tool_call>\n{"name": "time_now", "arguments": {}}\n</tool_call>',
-      ["I look it up.", weather, time],
+      ["I look.", weather, time],
     ],
     ['<tool_call>{"arguments": {}, "name": "time_now"}</tool_call> ', [time]],
     ['<tool_call>{"name":"time_now"}', [time]],
@@ -55,8 +55,8 @@ const recorded = {
     ],
     ["<function=time_now>\n</function>\n</tool_call>", [time]],
     [
-      "<tool_call>\n<function=weather>\n<parameter=city>\n\nx\n\n</parameter>\n<parameter=exact>\nTrue\n</parameter>\n" +
-        "</function>\n</tool_call>",
+      "<tool_call>\n<function=weather>\n<parameter=city>\n\nx\n\n</parameter>\n<parameter=exact>\nTrue\n" +
+        "</parameter>\n</function>\n</tool_call>",
       [{ name: "weather", arguments: { city: "\nx\n", exact: true } }],
     ],
   ],
@@ -143,7 +143,8 @@ const recorded = {
   ],
   "command-r": [
     [
-      '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "São Paulo", "days": 3}}\n]' +
+      '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "weather", "parameters": ' +
+        '{"city": "São Paulo", "days": 3}}\n]' +
         "<|END_ACTION|>",
       [weather],
     ],
@@ -188,7 +189,8 @@ const recorded = {
       [weather, time],
     ],
     [
-      "<start_function_call>call:weather{city:<escape>a{b}, c<escape>,exact:true,tags:[<escape>x<escape>],at:{lat:1.5}}" +
+      "<start_function_call>call:weather{city:<escape>a{b}, c<escape>,exact:true,tags:[<escape>x<escape>]," +
+        "at:{lat:1.5}}" +
         "<end_function_call>",
       [{ name: "weather", arguments: { city: "a{b}, c", exact: true, tags: ["x"], at: { lat: 1.5 } } }],
     ],

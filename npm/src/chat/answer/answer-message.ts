@@ -1,9 +1,8 @@
 // The result of an answer → its message in the history.
-import type { ChatMessage, ChatToolCall } from "../../../../web/text/messages.js";
-import type { GenerationResult, ToolCall } from "../../../../web/types.js";
+import type { AnswerMessage, GenerationResult, ToolCall } from "../../../../web/types.js";
 
 /** The message with an answer, as it stands in the history. */
-export function answerMessage(answer: GenerationResult): ChatMessage {
+export function answerMessage(answer: GenerationResult): AnswerMessage {
   const { text, reasoning, toolCalls = [], finishReason } = answer;
   return {
     role: "assistant",
@@ -15,7 +14,12 @@ export function answerMessage(answer: GenerationResult): ChatMessage {
 }
 
 /** Arguments that are not JSON are replaced, since templates read them as objects. */
-function messageCall({ id, name, arguments: values, argumentsText }: ToolCall): ChatToolCall {
+function messageCall({
+  id,
+  name,
+  arguments: values,
+  argumentsText,
+}: ToolCall): NonNullable<AnswerMessage["tool_calls"]>[number] {
   const text = values ? argumentsText : "{}";
   return { id, type: "function", function: { name: name || "unknown", arguments: text } };
 }

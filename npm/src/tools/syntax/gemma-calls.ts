@@ -1,7 +1,8 @@
 // Calls of FunctionGemma and Gemma 4: call:name{key:value}, with texts between marks instead of quotes.
 import { callWith, isObject, type ReadCall } from "../read-call.js";
 import type { GrammarRules } from "../grammar-rules.js";
-import { type CallSyntax, repeated, type ToolShape } from "../syntax.js";
+import { type CallSyntax, repeated } from "../syntax.js";
+import type { ToolShape } from "../tool-shape.js";
 import { isTextSchema, parametersOf } from "./xml-calls.js";
 
 export interface GemmaForm {

@@ -1,7 +1,8 @@
 // Calls of models whose template knows no tools: an answer is a JSON object with a call or a response.
 import { callOfObject, memberText } from "../read-call.js";
 import type { Reading } from "../source.js";
-import type { CallSyntax, Reader, ToolShape, WrittenCall } from "../syntax.js";
+import type { CallSyntax, Reader } from "../syntax.js";
+import type { ToolShape, WrittenCall } from "../tool-shape.js";
 
 const callKey = "tool_call";
 const responseKey = "response";
@@ -96,7 +97,7 @@ function* readEscape(source: Reader["source"]): Reading<string> {
   }
 }
 
-/** What the model has to know, since its template does not say it. */
+/** Describes the tools to the model, since its template does not. */
 export function genericInstructions(tools: readonly ToolShape[], isRequired: boolean): string {
   const list = tools.map(({ name, description, parameters }) => JSON.stringify({ name, description, parameters }));
   const call = `{"${callKey}": {"name": "…", "arguments": {…}}}`;

@@ -1,4 +1,4 @@
-// Calls that are JSON objects with a name and arguments, alone or in a list.
+// Calls that are JSON objects with a name and arguments, in a list or one by one.
 import { callOfObject, isObject, type ReadCall } from "../read-call.js";
 import type { JsonText, Reading } from "../source.js";
 import { type CallSyntax, type Reader, repeated } from "../syntax.js";

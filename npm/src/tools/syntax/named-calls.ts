@@ -71,7 +71,7 @@ export function namedCalls(form: NamedForm): CallSyntax {
         const schema = rules.schema(tool.parameters, tool.name);
         const name = rules.literal(`${open}${namePrefix}${tool.name}`);
         const number = isNumbered ? '":" [0-9]{1,2}' : '""';
-        return `${name} ${number} ${rules.literal(middle)} ${schema}${close === "" || isClosedByEnd ? "" : ` ${rules.literal(close)}`}`;
+        return `${name} ${number} ${rules.literal(middle)} ${schema} ${rules.literal(isClosedByEnd ? "" : close)}`;
       });
       const all = repeated(rules.add("call", calls.join(" | ")), rules.literal(separator), isParallel);
       return `${rules.literal(sectionOpen)} ${all} ${rules.literal(sectionClose)}`.trim();

@@ -1,9 +1,10 @@
-// Calls whose arguments are elements of their own: texts as they are, everything else as JSON.
+// Calls whose arguments are elements of their own: texts without quotes, everything else as JSON.
 import { textKeywords } from "../bare-text.js";
 import type { GrammarRules } from "../grammar-rules.js";
 import { callWith, isObject } from "../read-call.js";
 import type { Reading } from "../source.js";
-import { type CallSyntax, type Reader, repeated, type ToolShape } from "../syntax.js";
+import { type CallSyntax, type Reader, repeated } from "../syntax.js";
+import type { ToolShape } from "../tool-shape.js";
 
 export interface XmlForm {
   /** Markers around one call, or around all of them if `isSection`. */
@@ -154,7 +155,7 @@ function schemaOf(parameters: unknown, name: string): unknown {
   return isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
 }
 
-/** Whether the values are texts only, so that they stand in an element as they are. */
+/** Whether the values are texts only, so that they stand in an element without quotes. */
 export function isTextSchema(schema: unknown): boolean {
   if (!isObject(schema)) return false;
   if (schema["type"] !== undefined) return schema["type"] === "string";
