@@ -210,7 +210,7 @@ describe("tools", () => {
     assert.ok(free.text.length > 0);
   });
 
-  test("a call that maxTokens cuts is an error of the call, and the conversation goes on", async () => {
+  test("a call that maxTokens cuts is an error of the call, and the conversation continues", async () => {
     const chat = model.createChat({ tools: [reminder], ...greedy });
     const cut = await chat.send(questions[4], { toolChoice: "required", maxTokens: 5 });
     assert.equal(cut.finishReason, "length");
