@@ -24,6 +24,7 @@ const workerParts = { "chat-template": "../web/text/chat-template.ts", tasks: ".
 const adapters = {
   openai: "src/openai/openai.ts",
   "ai-sdk": "src/ai-sdk/ai-sdk.ts",
+  "prompt-api": "src/prompt-api/prompt-api.ts",
 };
 /** The worker's imports of these, which bundlers must leave alone. Minifiers drop the comments that say so. */
 const partImport = (name) => `import(new URL("./${name}.js",import.meta.url).href)`;

@@ -1,6 +1,6 @@
 // A provider of the AI SDK (the package `ai`, specification v4) for a model in this process.
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
-import type { ChatOptions } from "../options/generate.js";
+import type { ChatOptions } from "../options/chat.js";
 import type { EmbedOptions } from "../options/tasks.js";
 import { providerName } from "./call-options.js";
 import { embeddingModel, rerankingModel } from "./embedding-models.js";

@@ -1,5 +1,5 @@
 // Options of a call of the AI SDK → options of a chat, and warnings about what has no effect.
-import type { ChatOptions } from "../options/generate.js";
+import type { ChatOptions } from "../options/chat.js";
 import { compact } from "../openai/fields.js";
 import type { PlannedFormat, PlannedOptions, PlannedTool } from "../openai/planned.js";
 import type { CallTool, LanguageModelCall, Warning } from "./types.js";

@@ -1,5 +1,5 @@
 // Messages of the AI SDK → messages of a chat.
-import type { ChatMessage, TextPart } from "../../../web/text/messages.js";
+import type { ChatMessage, ChatToolCall, TextPart } from "../../../web/text/messages.js";
 import { isRecord } from "../check-options.js";
 import { unsupported } from "./sdk-error.js";
 import type { PromptMessage, PromptPart } from "./types.js";
@@ -22,7 +22,7 @@ function joined(parts: readonly TextPart[]): string | readonly TextPart[] {
 function assistantMessage(parts: readonly PromptPart[]): ChatMessage {
   const texts: string[] = [];
   const reasoning: string[] = [];
-  const calls: object[] = [];
+  const calls: ChatToolCall[] = [];
   for (const part of parts) {
     if (part.type === "reasoning") reasoning.push(part.text ?? "");
     else if (part.type === "tool-call") calls.push(toolCall(part));
@@ -36,7 +36,7 @@ function assistantMessage(parts: readonly PromptPart[]): ChatMessage {
   };
 }
 
-function toolCall({ toolCallId, toolName, input }: PromptPart): object {
+function toolCall({ toolCallId = "", toolName = "", input }: PromptPart): ChatToolCall {
   const text = typeof input === "string" ? input : JSON.stringify(input ?? {});
   return { id: toolCallId, type: "function", function: { name: toolName, arguments: text } };
 }

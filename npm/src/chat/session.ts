@@ -94,6 +94,23 @@ export class ChatSession {
     return this.#answer(options, async (context) => (await turns()).edit(this.#state, index, message, context));
   }
 
+  /**
+   * Adds messages without an answer, such as examples, and evaluates them, so that the next answer starts sooner.
+   * `evaluate: false` leaves that to the next answer.
+   * Errors: those of `send`.
+   */
+  async append(
+    messages: readonly ChatMessage[],
+    { evaluate = true, signal }: { evaluate?: boolean; signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await (await turns()).append(this.#state, messages, evaluate, signal ?? neverAborted());
+  }
+
+  /** Returns the number of tokens by which messages would lengthen the conversation. Errors: those of `send`. */
+  async countTokens(messages: readonly ChatMessage[], options?: { signal?: AbortSignal }): Promise<number> {
+    return (await turns()).countTokens(this.#state, messages, options?.signal ?? neverAborted());
+  }
+
   /** Returns an independent session that continues from here; a turn in progress is not part of it. */
   clone(): ChatSession {
     return new ChatSession({ ...this.#state, stats: { turns: 0, ...noTokens }, last: Promise.resolve() });
@@ -121,4 +138,8 @@ export class ChatSession {
       format?.type === "json",
     );
   }
+}
+
+function neverAborted(): AbortSignal {
+  return new AbortController().signal;
 }

@@ -21,6 +21,7 @@ import {
   newState,
 } from "./session-state.js";
 
+export { append, countTokens } from "./append.js";
 export { restoreChat, saveChat } from "./saved-chat.js";
 
 export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {

@@ -63,6 +63,7 @@ const rows: Readonly<Record<ErrorCode, Row>> = {
   "bad-input": request,
   "bad-option": request,
   "bad-schema": request,
+  "bad-state": request,
   "bad-template": request,
   "context-overflow": request,
   "no-chat-template": request,
@@ -71,7 +72,6 @@ const rows: Readonly<Record<ErrorCode, Row>> = {
   "not-allowed": [403, "permission_error"],
   "not-found": [404, "not_found_error"],
   "unknown-release": [404, "not_found_error"],
-  "bad-state": [409, "invalid_request_error"],
   "queue-full": [429, "rate_limit_error"],
   // The model cannot be reached or started; a later request may succeed.
   disposed: unavailable,

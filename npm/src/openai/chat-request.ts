@@ -1,6 +1,6 @@
 // The body of a chat request → messages and options of the model.
-import type { ChatMessage } from "../../../web/text/messages.js";
-import type { ChatOptions } from "../options/generate.js";
+import type { ChatMessage, ChatToolCall } from "../../../web/text/messages.js";
+import type { ChatOptions } from "../options/chat.js";
 import { badField } from "./api-error.js";
 import { compact, Fields } from "./fields.js";
 import type { PlannedFormat, PlannedOptions, PlannedTool } from "./planned.js";
@@ -121,7 +121,7 @@ function contentOf(fields: Fields): ChatMessage["content"] | undefined {
   });
 }
 
-function toolCallsOf(fields: Fields) {
+function toolCallsOf(fields: Fields): ChatToolCall[] | undefined {
   const calls = fields.objects("tool_calls");
   if (!calls || calls.length === 0) return undefined;
   return calls.map((call) => {
