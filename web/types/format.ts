@@ -1,5 +1,5 @@
 // The formats that an answer can be restricted to, and the types of the values in such answers.
-import type { JsonSchema } from "../grammar/json-schema.js";
+import type { JsonSchema } from "./json-schema.js";
 
 export type { GrammarMatch as FormatMatch } from "./tasks.js";
 
