@@ -14,7 +14,7 @@ export type {
 
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
-export type { JsonSchema } from "../../web/grammar/json-schema.js";
+export type { JsonSchema } from "../../web/types/json-schema.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
