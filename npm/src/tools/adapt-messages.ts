@@ -4,7 +4,6 @@ import type { ToolFamily } from "./families.js";
 import { callOf, isObject } from "./read-call.js";
 import type { ToolShape, WrittenCall } from "./tool-shape.js";
 import { genericInstructions } from "./syntax/generic.js";
-import type { ToolChoice } from "./tool.js";
 
 export interface ToolPrompt {
   messages: readonly ChatMessage[];
@@ -18,7 +17,6 @@ export function adaptMessages(
   { name, syntax }: ToolFamily,
   template: string,
   tools: readonly ToolShape[],
-  choice: ToolChoice,
 ): ToolPrompt {
   const hasCalls = given.some((message) => message.role === "tool" || hasToolCalls(message));
   if (!hasCalls && tools.length === 0) return { messages: given };
@@ -26,7 +24,7 @@ export function adaptMessages(
     const messages = given.map((message) =>
       hasToolCalls(message) ? withCallsWritten(message, syntax.write) : message,
     );
-    return { messages: withSystem(joinResults(messages, namesOf(given)), tools, choice) };
+    return { messages: withSystem(joinResults(messages, namesOf(given)), tools) };
   }
   let messages = given;
   // Some templates show only the content of a message.
@@ -107,10 +105,9 @@ function resultOf(message: ChatMessage): unknown {
   }
 }
 
-function withSystem(messages: readonly ChatMessage[], tools: readonly ToolShape[], choice: ToolChoice): ChatMessage[] {
+function withSystem(messages: readonly ChatMessage[], tools: readonly ToolShape[]): ChatMessage[] {
   if (tools.length === 0) return [...messages];
-  const isRequired = choice !== "auto";
-  const instructions = genericInstructions(tools, isRequired);
+  const instructions = genericInstructions(tools);
   const [first, ...rest] = messages;
   const isSystem = first?.role === "system" || first?.role === "developer";
   if (!first || !isSystem) return [{ role: "system", content: instructions }, ...messages];

@@ -3,7 +3,7 @@ import { type GrammarNote, schemaRules } from "../../../web/grammar/json-schema.
 import { GrammarRules } from "./grammar-rules.js";
 import type { CallSyntax } from "./syntax.js";
 import type { ToolShape } from "./tool-shape.js";
-import { responseSchema } from "./syntax/generic.js";
+import { responseSchema, responseStart } from "./syntax/generic.js";
 import type { ToolChoice } from "./tool.js";
 
 export interface ToolGrammar {
@@ -24,28 +24,37 @@ export function toolGrammar(options: ToolGrammar): { grammar: string; notes: rea
   const { syntax, tools, choice, isParallel, tokens, isAfterReasoning, answer } = options;
   const rules = new GrammarRules(tokens);
   const called = typeof choice === "object" ? tools.filter(({ name }) => name === choice.name) : tools;
-  const calls = rules.add("calls", syntax.grammar(rules, called, isParallel && syntax.isParallel));
+  const calls =
+    choice === "none" ? "" : rules.add("calls", syntax.grammar(rules, called, isParallel && syntax.isParallel));
   const lead = syntax.lead === undefined ? "" : `(${rules.literal(syntax.lead)})? `;
   const before = `${isAfterReasoning ? '"\\n"{0,2} ' : ""}${lead}`;
-  const root = choice === "auto" ? answerOrCalls(rules, syntax, calls, answer) : calls;
-  const other = choice === "auto" && answer !== undefined ? renameRoot(answer) : "";
+  const isFree = choice === "auto" || choice === "none";
+  const root = isFree ? answerOrCalls(rules, syntax, choice === "auto" ? calls : undefined, answer) : calls;
+  const other = isFree && answer !== undefined ? renameRoot(answer) : "";
   return { grammar: `root ::= ${before}${root}\n${rules.text}${other}`, notes: rules.notes };
 }
 
-function answerOrCalls(rules: GrammarRules, syntax: CallSyntax, calls: string, answer: string | undefined): string {
-  if (answer !== undefined) return `(${answerRoot} | ${calls})`;
+/** Without `calls`, only an answer. */
+function answerOrCalls(
+  rules: GrammarRules,
+  syntax: CallSyntax,
+  calls: string | undefined,
+  answer: string | undefined,
+): string {
+  const orCalls = (text: string) => (calls === undefined ? text : `(${text} | ${calls})`);
+  if (answer !== undefined) return orCalls(answerRoot);
   if (syntax.isWhole) {
-    const response = schemaRules(responseSchema, { prefix: "response-" });
-    rules.addText(response.rules);
-    return `(${calls} | ${response.root})`;
+    const { root, rules: text } = schemaRules(responseSchema, { prefix: "response-" });
+    rules.addText(text);
+    return orCalls(`${rules.literal(responseStart)} ${root} "}"`);
   }
   const free = rules.freeText(syntax.markers);
   const around = syntax.textMarkers?.map((marker) => `(${rules.literal(marker)})?`) ?? ["", ""];
   const text = `${around[0]} ${free} ${around[1]}`.trim();
-  if (syntax.bareStart === undefined) return `${text} ${calls}?`;
+  if (syntax.bareStart === undefined) return calls === undefined ? text : `${text} ${calls}?`;
   // A call without a marker is the whole answer.
   const starts = [...syntax.bareStart].map((start) => (start === "[" ? "\\[" : start)).join("");
-  return `(${calls} | ([^${starts} \\t\\r\\n] ${text})?)`;
+  return orCalls(`([^${starts} \\t\\r\\n] ${text})?`);
 }
 
 const answerRoot = "answer-root";

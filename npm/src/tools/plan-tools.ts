@@ -44,7 +44,7 @@ export async function planTools(model: ModelConnection, request: ToolRequest, si
     const note = `The tool ${path}: ${message}`;
     if (!engineNotes.includes(note)) engineNotes.push(note);
   }
-  const adapt = (messages: readonly ChatMessage[]) => adaptMessages(messages, family, template, tools, choice);
+  const adapt = (messages: readonly ChatMessage[]) => adaptMessages(messages, family, template, tools);
   return {
     adapt: (messages) => adapt(messages).messages,
     tools: adapt([]).tools,

@@ -40,7 +40,7 @@ export async function runSteps<T extends GenerationResult>(options: StepsOptions
   const added: AnswerMessage[] = [];
   let total: T | undefined;
   // A choice that forces a call holds for the first step, since the loop could not end otherwise.
-  for (let choice = checked.choice; ; choice = "auto") {
+  for (let choice = checked.choice; ; ) {
     const answer = await step({ added, choice }).catch((error: unknown) => {
       if (total && error instanceof CamelGPTError && error.code === "aborted") return undefined;
       throw error;
@@ -68,11 +68,27 @@ export async function runSteps<T extends GenerationResult>(options: StepsOptions
         : await execute(toolCalls, tools, context, emit);
       current.toolResults = results;
       added.push(...results.map(resultMessage));
-      if (!isCut && !signal.aborted) continue;
+      if (!isCut && !signal.aborted) {
+        choice = isRepeated(steps) ? "none" : "auto";
+        continue;
+      }
     }
     const reason: FinishReason = signal.aborted && finishReason === "tool-calls" ? "abort" : finishReason;
     return { ...total, finishReason: reason, steps, messages: added };
   }
+}
+
+/** Whether the last step had the same calls and results as the one before it: small models repeat a call endlessly. */
+function isRepeated(steps: readonly AnswerStep[]): boolean {
+  const [before, last] = steps
+    .slice(-2)
+    .map(({ toolCalls, toolResults }) =>
+      JSON.stringify([
+        toolCalls.map(({ name, arguments: values, error }) => [name, values, error]),
+        toolResults.map(({ result }) => (typeof result === "string" ? result : textOfResult(result))),
+      ]),
+    );
+  return last !== undefined && last === before;
 }
 
 /** Calls with an error get it as their result; all others need a tool that can be executed. */

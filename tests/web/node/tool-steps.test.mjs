@@ -210,6 +210,20 @@ describe("steps of answers and results", () => {
     assert.equal(total.messages.at(-1).role, "assistant");
   });
 
+  test("a step that repeats the calls and results before it is followed by an answer without tools", async () => {
+    const tools = [{ name: "again", execute: () => 7 }];
+    const { total, requests } = await run(tools, [
+      result("", call("again", { a: 1 })),
+      result("", call("again", { a: 1 })),
+      result("It is 7."),
+    ]);
+    assert.deepEqual(
+      requests.map(({ choice }) => choice),
+      ["auto", "auto", "none"],
+    );
+    assert.equal(total.text, "It is 7.");
+  });
+
   test("calls of a tool without execute are returned", async () => {
     const tools = [{ name: "mine" }, { name: "ours", execute: () => 1 }];
     const { total, parts } = await run(tools, [result("", call("ours"), call("mine"))]);
@@ -272,7 +286,7 @@ describe("messages with calls for templates", () => {
   ];
 
   test("a template without tools gets them in the system text, and calls and results as JSON", () => {
-    const { messages, tools: variable } = adaptMessages(history, family("generic"), "", tools, "auto");
+    const { messages, tools: variable } = adaptMessages(history, family("generic"), "", tools);
     assert.equal(variable, undefined);
     assert.deepEqual(
       messages.map(({ role }) => role),
@@ -285,20 +299,19 @@ describe("messages with calls for templates", () => {
       messages[3].content,
       '{"tool_result":{"name":"f","content":{"x":2}}}\n{"tool_result":{"name":"g","content":"words"}}',
     );
-    const system = adaptMessages([{ role: "system", content: "Be brief." }], family("generic"), "", tools, "required");
+    const system = adaptMessages([{ role: "system", content: "Be brief." }], family("generic"), "", tools);
     assert.equal(system.messages.length, 1);
-    assert.match(system.messages[0].content, /^Be brief\.\n\nYou can call/);
-    assert.doesNotMatch(system.messages[0].content, /"response"/);
+    assert.match(system.messages[0].content, /^Be brief\.\n\nYou have these tools/);
   });
 
   test("a template with tools gets them as a variable", () => {
-    const hermes = adaptMessages(history, family("hermes"), "{{ tools }} {{ message.tool_calls }}", tools, "auto");
+    const hermes = adaptMessages(history, family("hermes"), "{{ tools }} {{ message.tool_calls }}", tools);
     assert.deepEqual(hermes.messages, history);
     assert.deepEqual(hermes.tools, [{ type: "function", function: { ...tools[0] } }]);
   });
 
   test("a template that shows only contents gets calls in the content", () => {
-    const { messages } = adaptMessages(history, family("granite"), "{{ tools }}", tools, "auto");
+    const { messages } = adaptMessages(history, family("granite"), "{{ tools }}", tools);
     assert.equal(messages[1].content, '<|tool_call|>[{"name": "f", "arguments": {"a":1}}]');
   });
 

@@ -49,13 +49,9 @@ export const generic: CallSyntax = {
   },
 };
 
-/** The form of an answer without a call. */
-export const responseSchema = {
-  type: "object",
-  properties: { [responseKey]: { type: "string", minLength: 1 } },
-  required: [responseKey],
-  additionalProperties: false,
-} as const;
+/** An answer without a call: this, a text of this schema, and a bracket. */
+export const responseStart = `{"${responseKey}": `;
+export const responseSchema = { type: "string", minLength: 1 } as const;
 
 function memberOf(text: string, key: string): string | undefined {
   try {
@@ -97,18 +93,19 @@ function* readEscape(source: Reader["source"]): Reading<string> {
   }
 }
 
-/** Describes the tools to the model, since its template does not. */
-export function genericInstructions(tools: readonly ToolShape[], isRequired: boolean): string {
+/**
+ * Describes the tools to the model, since its template does not. The text does not depend on the choice, so that the
+ * steps of an answer share its keys and values.
+ */
+export function genericInstructions(tools: readonly ToolShape[]): string {
   const list = tools.map(({ name, description, parameters }) => JSON.stringify({ name, description, parameters }));
-  const call = `{"${callKey}": {"name": "…", "arguments": {…}}}`;
-  const lines = [
-    "You can call these tools:",
+  return [
+    "You have these tools:",
     ...list,
     "",
-    `To call a tool, answer only with JSON of this form: ${call}`,
-    "The arguments have the form of the tool's parameters, and their values come from the conversation.",
-  ];
-  if (!isRequired) lines.push(`To answer without a tool, write JSON of this form: {"${responseKey}": "…"}`);
-  lines.push(`A result comes back as {"tool_result": …}; use it to answer.`);
-  return lines.join("\n");
+    "Always answer in JSON. To call a tool, write its name and its arguments in this form:",
+    `{"${callKey}": {"name": "the tool", "arguments": {"the argument": "the value"}}}`,
+    "To answer the user, when no tool is needed or after its result, write your answer in this form:",
+    `{"${responseKey}": "your answer"}`,
+  ].join("\n");
 }
