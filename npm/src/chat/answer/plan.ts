@@ -68,13 +68,19 @@ function effortVariables(template: string, effort: string | undefined): Record<s
   return variables;
 }
 
+/** The largest effort, for templates that an effort also switches off. */
+function fullEffort(template: string): Record<string, unknown> {
+  return noEffort(template) === undefined ? {} : effortVariables(template, "high");
+}
+
 function variablesOf(template: string, reasoning: Reasoning | undefined): Record<string, unknown> {
   if (reasoning === undefined) return {};
   const isOn = reasoning !== "none";
   const budget = typeof reasoning === "object" ? reasoning.budget : isOn ? undefined : 0;
   return {
     ...switchVariables(template, isOn),
-    ...effortVariables(template, !isOn ? noEffort(template) : typeof reasoning === "string" ? reasoning : undefined),
+    ...(typeof reasoning === "object" ? fullEffort(template) : {}),
+    ...(typeof reasoning === "string" && effortVariables(template, isOn ? reasoning : noEffort(template))),
     ...(budget !== undefined && mentions(template, "thinking_budget") && { thinking_budget: budget }),
   };
 }
@@ -97,9 +103,8 @@ async function switchingOf(template: string, format: ReasoningFormat, probe: Pro
   const found = known.get(template);
   if (found) return found;
   const standard = await probe({});
-  const variables = switchVariables(template, false);
-  const off = await probe({ ...variables, ...effortVariables(template, noEffort(template)) });
-  const on = await probe({ ...switchVariables(template, true), ...effortVariables(template, "high") });
+  const off = await probe(variablesOf(template, "none"));
+  const on = await probe({ ...switchVariables(template, true), ...fullEffort(template) });
   const isSwitchable = off !== on;
   const state = promptState({ text: standard, literal: [] }, format);
   // A template without a switch belongs to a model that always reasons, unless it closes the reasoning itself.
