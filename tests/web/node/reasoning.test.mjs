@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { modelPath, rejectsWith } from "../lib/model.mjs";
+import { tinyModel, tokenType } from "../lib/tiny-model.mjs";
 
 const chatTemplate = [
   "{%- for m in messages -%}{{ '<|im_start|>' + m.role + '\\n' }}",
@@ -144,5 +145,37 @@ describe("reasoning", () => {
     await rejectsWith("bad-option", model.chat(question, { templateOptions: { messages: [] } }));
     await rejectsWith("bad-option", model.chat(question, { templateOptions: { f: () => 1 } }));
     await rejectsWith("bad-option", model.chat(question, { documents: ["text"] }));
+  });
+});
+
+describe("reasoning between control tokens", () => {
+  const chatTemplate = "{{ messages[0].content }}{% if enable_thinking is false %}<think></think>{% endif %}";
+  const hi = [{ role: "user", content: "hi" }];
+  let model;
+  before(async () => {
+    const extra = ["<s>", "</s>", "<think>", "</think>"].map((text) => [text, tokenType.control]);
+    const metadata = { "tokenizer.ggml.bos_token_id": 256, "tokenizer.ggml.eos_token_id": 257 };
+    model = await CamelGPTInference.load(tinyModel(extra, metadata, { contextLength: 512 }), { threads: 1 });
+  });
+  after(() => model.dispose());
+
+  test("it is found although the text does not show them", async () => {
+    const responseFormat = { type: "grammar", grammar: 'root ::= <think> "ab" </think> "cd"' };
+    const options = { chatTemplate, temperature: 0, reasoning: "none", responseFormat };
+    const { text, reasoning, usage } = await model.chat(hi, options);
+    assert.deepEqual([text, reasoning, usage.reasoningTokens], ["cd", "ab", 4]);
+  });
+
+  test("a format applies to the text after it", async () => {
+    for (let seed = 0; seed < 5; seed++) {
+      const options = { chatTemplate, temperature: 1, seed, maxTokens: 60 };
+      const json = await model.chat(hi, { ...options, responseFormat: { type: "json" }, reasoning: { budget: 5 } });
+      if (json.finishReason === "stop") assert.deepEqual(JSON.parse(json.text), json.object);
+      assert.match(json.text, /^\{/);
+      assert.ok(json.usage.reasoningTokens <= 5);
+      const choice = await model.chat(hi, { ...options, responseFormat: { type: "choice", options: ["yes", "no"] } });
+      assert.match(choice.object, /^(?:yes|no)$/);
+      assert.ok(choice.usage.reasoningTokens > 0);
+    }
   });
 });
