@@ -92,7 +92,8 @@ describe("forms of messages", () => {
   test("ids are shortened for templates that want nine letters", () => {
     const strict = template("").replace(
       "{{ m.role }}",
-      "{% if m.role == 'tool' and m.tool_call_id | length != 9 %}{{ raise_exception('ids have length 9') }}{% endif %}" +
+      "{% if m.role == 'tool' and m.tool_call_id | length != 9 %}" +
+        "{{ raise_exception('ids have length 9') }}{% endif %}" +
         "{{ m.role }}{{ m.tool_call_id }}",
     );
     assert.equal(
