@@ -60,7 +60,7 @@ const { dim } = pico.createColors(true);
  * Returns the pieces of the text of an answer. Its reasoning is printed on a terminal that has styles, dimmed, and left
  * out elsewhere.
  */
-export async function* textAfterReasoning(stream: TextStream): AsyncGenerator<string> {
+export async function* textAfterReasoning(stream: Pick<TextStream, "parts">): AsyncGenerator<string> {
   const isShown = hasStyles();
   const escaped = new AnswerText(isTerminal());
   let isReasoning = false;

@@ -3,7 +3,7 @@ import { CamelGPTError, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
-import { renderPrompt } from "../chat/render-prompt.js";
+import { renderQuestion } from "../chat/render-prompt.js";
 import type { ModelConnection } from "../model-connection.js";
 
 /** A prompt, and whether the chat template made it. */
@@ -37,7 +37,7 @@ export async function classifyPrompt(
   const trained = template === undefined ? taskFor(loaded, labels)?.template : undefined;
   const isChat = chat ?? (trained === undefined && hasChat(loaded));
   const pattern = template ?? trained ?? (isChat ? question : `${question}\n\nAnswer:`);
-  const prompt = isChat ? await renderQuestion(model, pattern, signal) : { text: pattern, literal: [] };
+  const prompt = isChat ? await renderQuestion(model, asMessages(pattern), signal) : { text: pattern, literal: [] };
   return { prompt: fill(prompt, "{labels}", labels.join(", ")), isChat };
 }
 
@@ -52,16 +52,14 @@ export async function questionPrompt(
   signal: AbortSignal,
 ): Promise<Prompt> {
   if (typeof question !== "string") {
-    return { prompt: await renderPrompt(model, question, undefined, signal), isChat: true };
+    return { prompt: await renderQuestion(model, question, signal), isChat: true };
   }
   const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
-  const prompt = isChat ? await renderQuestion(model, question, signal) : { text: question, literal: [] };
+  const prompt = isChat ? await renderQuestion(model, asMessages(question), signal) : { text: question, literal: [] };
   return { prompt, isChat };
 }
 
-function renderQuestion(model: ModelConnection, content: string, signal: AbortSignal): Promise<RenderedPrompt> {
-  return renderPrompt(model, [{ role: "user", content }], undefined, signal);
-}
+const asMessages = (content: string): readonly ChatMessage[] => [{ role: "user", content }];
 
 export function hasChat({ info, chatTemplate }: LoadedModel): boolean {
   return info.kind === "causal" && chatTemplate !== "";

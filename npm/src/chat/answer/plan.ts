@@ -1,5 +1,4 @@
 // The option `reasoning` and a chat template → the variables of the template, and how the answer is generated.
-import type { GenerateParams } from "../../../../web/tasks/params.js";
 import type { Reasoning, TemplateSettings } from "../template-settings.js";
 import { type AnswerFormat, answerFormat, promptState, type ReasoningFormat } from "./format.js";
 import type { CallParser } from "./reader.js";
@@ -85,6 +84,12 @@ function variablesOf(template: string, reasoning: Reasoning | undefined): Record
   };
 }
 
+/** The parameters of a generation that decide how it is done. */
+export interface LimitsOfAnswer {
+  sampling: { maxTokens?: number | undefined };
+  grammar?: string | undefined;
+}
+
 /** Renders a short conversation with variables, and returns the prompt. */
 export type Probe = (variables: Record<string, unknown>) => Promise<string>;
 
@@ -119,13 +124,13 @@ async function switchingOf(template: string, format: ReasoningFormat, probe: Pro
 export async function planAnswer(
   template: string,
   settings: TemplateSettings,
-  params: GenerateParams,
+  params: LimitsOfAnswer,
   probe: Probe,
 ): Promise<AnswerPlan> {
   const format = answerFormat(template);
   const reasoning = isZero(settings.reasoning) ? "none" : settings.reasoning;
   const given = params.sampling.maxTokens;
-  const plan = { settings, template, format, isConstrained: isConstrained(params), isSwitchable: false };
+  const plan = { settings, template, format, isConstrained: Boolean(params.grammar), isSwitchable: false };
   if (!format?.reasoning) {
     return { ...plan, variables: { ...settings.templateOptions }, reasons: false, maxTokens: given };
   }
@@ -135,11 +140,6 @@ export async function planAnswer(
   const budget = budgetOf(template, reasoning);
   const maxTokens = given ?? (reasons ? defaultMaxTokens + (budget ?? defaultReasoningTokens) : undefined);
   return { ...plan, isSwitchable, variables, reasons, budget, maxTokens };
-}
-
-/** Whether a grammar applies to the text, and so must not apply to the reasoning. */
-function isConstrained(params: GenerateParams): boolean {
-  return Boolean((params as { grammar?: string }).grammar);
 }
 
 function budgetOf(template: string, reasoning: Reasoning | undefined): number | undefined {
