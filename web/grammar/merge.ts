@@ -1,8 +1,8 @@
-// Merges all schemas that apply to one value: $ref, allOf, chosen alternatives. What is left to choose (anyOf, oneOf,
-// if, dependencies, not) becomes disjunctions.
+// Merges all schemas that apply to one value: $ref, allOf, chosen alternatives. Alternatives that remain (anyOf,
+// oneOf, if, dependencies, not) become disjunctions.
 import { type Disjunction, type Facts, noFacts } from "./facts.js";
 import { addKeywords, schemaOf } from "./keywords.js";
-import { negationOf } from "./negation.js";
+import { isSimplyNegated, negationOf } from "./negation.js";
 import {
   type SchemaDocument,
   type SchemaNode,
@@ -15,7 +15,7 @@ import {
 /** Schemas that apply together. */
 export interface Goal {
   readonly nodes: readonly SchemaNode[];
-  /** What was chosen for disjunctions, by their key. */
+  /** The alternatives chosen so far, by the key of their disjunction. */
   readonly chosen: ReadonlyMap<string, SchemaNode>;
 }
 
@@ -47,7 +47,9 @@ export function mergeGoal(goal: Goal, document: SchemaDocument, meter: Meter): F
     const applied = appliedSchemas(node, document);
     for (const disjunction of disjunctionsOf(node, document)) {
       const choice = goal.chosen.get(disjunction.key);
-      if (choice) applied.push(choice);
+      if (disjunction.alternatives.length === 0) return undefined;
+      if (disjunction.alternatives.length === 1) applied.push(disjunction.alternatives[0] as SchemaNode);
+      else if (choice) applied.push(choice);
       else facts.disjunctions.push(disjunction);
     }
     for (const other of applied.reverse()) stack.push({ node: other, isExit: false });
@@ -86,13 +88,31 @@ function makeDisjunctions(node: SchemaNode, document: SchemaDocument): Disjuncti
   const found: Disjunction[] = [];
   const add = (name: string, alternatives: readonly SchemaNode[]) =>
     found.push({ key: `${node.id} ${name}`, owner: node, alternatives });
-  for (const keyword of ["anyOf", "oneOf"])
-    if (schema[keyword] !== undefined) add(keyword, listOf(node, keyword, document));
+  if (schema["anyOf"] !== undefined) add("anyOf", listOf(node, "anyOf", document));
+  if (schema["oneOf"] !== undefined) add("oneOf", exclusive(listOf(node, "oneOf", document), node, document));
   if (schema["not"] !== undefined)
     add("not", negationOf(document.child(node, schema["not"], "not"), node, "not", document));
   addConditional(node, schema, document, add);
   addDependencies(node, schema, document, add);
   return found;
+}
+
+const maxExclusive = 20;
+
+/** The alternatives of `oneOf`, each without those of the others that are easy to negate. */
+function exclusive(
+  alternatives: readonly SchemaNode[],
+  owner: SchemaNode,
+  document: SchemaDocument,
+): readonly SchemaNode[] {
+  if (alternatives.length > maxExclusive) return alternatives;
+  const isSimple = alternatives.map((node) => isSimplyNegated(node, document));
+  return alternatives.map((node, i) => {
+    const others = alternatives.filter((_, j) => j !== i && isSimple[j]);
+    if (others.length === 0) return node;
+    const exclusions = others.map(({ schema }) => ({ not: schema }));
+    return document.derived(owner, { allOf: [node.schema, ...exclusions] });
+  });
 }
 
 type Add = (name: string, alternatives: readonly SchemaNode[]) => void;

@@ -1,6 +1,6 @@
 // The negation of a schema as alternatives that are schemas again, keyword by keyword.
 import { anyType, numberBits, typeBits } from "./facts.js";
-import { bitsOf, isAnnotation, schemaOf } from "./keywords.js";
+import { bitsOf, isAnnotation, isOnlyReference, schemaOf } from "./keywords.js";
 import {
   type MadeFacts,
   type SchemaDocument,
@@ -29,6 +29,20 @@ export function negationOf(
   }
   if (typeof result !== "string") return result;
   throw schemaError(`${where} with ${result} inside is not supported`, { parent: owner.path, key: where });
+}
+
+const simpleKeywords = new Set([
+  ...["type", "const", "enum", "required", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
+  ...["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"],
+]);
+
+/** Whether the negation has at most two alternatives, of simple keywords. */
+export function isSimplyNegated(node: SchemaNode, document: SchemaDocument): boolean {
+  const target = isOnlyReference(node) ? document.resolve(node, "$ref", schemaOf(node)["$ref"]) : node;
+  const keywords = Object.keys(schemaOf(target)).filter((keyword) => !isAnnotation(keyword));
+  if (keywords.length === 0 || !keywords.every((keyword) => simpleKeywords.has(keyword))) return false;
+  const { required } = schemaOf(target);
+  return keywords.length + (Array.isArray(required) ? required.length - 1 : 0) <= 2;
 }
 
 /** Returns the keyword that cannot be negated, if there is one. */

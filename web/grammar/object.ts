@@ -204,17 +204,13 @@ function members(properties: readonly Property[], other: Expression, facts: Fact
 function nameOutside(names: readonly string[], compiler: Compilation): Expression {
   const { json } = compiler;
   if (names.length === 0) return json.string;
-  return sequence(
-    text('"'),
-    restOutside(
-      names.map((name) => [...name]),
-      compiler,
-      0,
-    ),
-  );
+  return compiler.once(`name ${JSON.stringify([...names].sort())}`, "name", () => {
+    const lists = names.map((name) => [...name]);
+    return sequence(text('"'), restOutside(lists, compiler, 0));
+  });
 }
 
-/** What may follow a beginning that `names` share, including the closing quote. */
+/** The rest of a quoted name after a beginning that `names` share. */
 function restOutside(names: readonly (readonly string[])[], compiler: Compilation, depth: number): Expression {
   const { json } = compiler;
   compiler.meter(1);

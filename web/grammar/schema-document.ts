@@ -19,7 +19,7 @@ export interface SchemaNode {
   readonly made: MadeFacts;
 }
 
-/** What a schema that is made from another says beyond its keywords. */
+/** Facts that a schema made from another adds to its keywords. */
 export interface MadeFacts {
   /** Bits of the types that are allowed. */
   readonly types?: number;
@@ -29,7 +29,7 @@ export interface MadeFacts {
   readonly excludedPattern?: string;
 }
 
-/** What relative references are relative to. */
+/** The base of relative references. */
 interface Resource {
   readonly uri: string;
   readonly root: SchemaObject;

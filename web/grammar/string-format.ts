@@ -25,11 +25,15 @@ function exactly(count: number): string {
   return count === 0 ? "" : `${group}(?::${group}){${count - 1}}`;
 }
 
-const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-const hostname = `${label}(?:\\.${label}){0,30}`;
+const labelUpTo = (length: number) => `[A-Za-z0-9](?:[A-Za-z0-9-]{0,${length - 2}}[A-Za-z0-9])?`;
+/** Labels of up to 63 characters, together at most 253. */
+const hostname = [`${labelUpTo(63)}(?:\\.${labelUpTo(63)}){0,2}`, `${labelUpTo(20)}(?:\\.${labelUpTo(20)}){3,9}`].join(
+  "|",
+);
 const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
-const mailHost = `(?:${hostname}|\\[${ipv4}\\]|\\[IPv6:(?:${ipv6})\\])`;
-const email = `(?:${atom}(?:\\.${atom})*|"(?:[ !#-\\[\\]-~]|\\\\[ -~])*")@${mailHost}`;
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
+/** The common ground of validators: a domain with a point, no quotes, no address in brackets. */
+const email = `${atom}(?:\\.${atom})*@(?:${label}\\.)+${label}`;
 
 const percent = "%[0-9A-Fa-f]{2}";
 const pathChar = `(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|${percent})`;
