@@ -36,13 +36,26 @@ const simpleKeywords = new Set([
   ...["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"],
 ]);
 
-/** Whether the negation has at most two alternatives, of simple keywords. */
-export function isSimplyNegated(node: SchemaNode, document: SchemaDocument): boolean {
-  const target = isOnlyReference(node) ? document.resolve(node, "$ref", schemaOf(node)["$ref"]) : node;
-  const keywords = Object.keys(schemaOf(target)).filter((keyword) => !isAnnotation(keyword));
-  if (keywords.length === 0 || !keywords.every((keyword) => simpleKeywords.has(keyword))) return false;
-  const { required } = schemaOf(target);
-  return keywords.length + (Array.isArray(required) ? required.length - 1 : 0) <= 2;
+/** How many alternatives the negation has; infinite if it is not simple, so that no automaton comes of it. */
+export function negationSize(node: SchemaNode, document: SchemaDocument, depth = 0): number {
+  if (typeof node.schema === "boolean") return node.schema ? 0 : 1;
+  if (depth > 3) return Number.POSITIVE_INFINITY;
+  if (isOnlyReference(node))
+    return negationSize(document.resolve(node, "$ref", schemaOf(node)["$ref"]), document, depth + 1);
+  let size = 0;
+  for (const [keyword, value] of Object.entries(schemaOf(node))) {
+    if (isAnnotation(keyword)) continue;
+    if (keyword === "required" && Array.isArray(value)) size += value.length;
+    else if (keyword === "properties" && isObject(value)) {
+      for (const [name, item] of Object.entries(value)) {
+        const inner = negationSize(document.child(node, item, keyword, name), document, depth + 1);
+        if (!Number.isFinite(inner)) return inner;
+        size += inner > 0 ? 1 : 0;
+      }
+    } else if (simpleKeywords.has(keyword)) size++;
+    else return Number.POSITIVE_INFINITY;
+  }
+  return size;
 }
 
 /** Returns the keyword that cannot be negated, if there is one. */

@@ -7,7 +7,23 @@ const day31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])";
 const day30 = "(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)";
 const date = `\\d{4}-(?:${day31}|${day30}|02-(?:0[1-9]|1\\d|2[0-8]))|${leapYear}-02-29`;
 const zone = `(?:[Zz]|[+-]${hour}:${minute})`;
-const time = `${hour}:${minute}:${minute}(?:\\.\\d{1,9})?${zone}|23:59:60(?:\\.\\d{1,9})?(?:[Zz]|[+-]00:00)`;
+const fraction = "(?:\\.\\d{1,20})?";
+
+/** The last second of a day in UTC may be a leap second; with offsets of whole and half hours. */
+function leapSeconds(): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const times = ["23:59:60(?:\\.\\d{1,20})?[Zz]"];
+  for (let offset = 0; offset < 24 * 60; offset += 30) {
+    for (const sign of [1, -1]) {
+      const local = (23 * 60 + 59 + sign * offset + 24 * 60) % (24 * 60);
+      const shift = `${sign > 0 ? "\\+" : "-"}${two(Math.floor(offset / 60))}:${two(offset % 60)}`;
+      times.push(`${two(Math.floor(local / 60))}:${two(local % 60)}:60${fraction}${shift}`);
+    }
+  }
+  return times.join("|");
+}
+
+const time = `${hour}:${minute}:${minute}${fraction}${zone}|${leapSeconds()}`;
 
 const byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const ipv4 = `(?:${byte}\\.){3}${byte}`;

@@ -113,7 +113,7 @@ class Recogniser {
       this.#wantsMore = true; // not exact: the rest of the character may be outside of the set
       return [];
     }
-    const point = new TextDecoder().decode(bytes).codePointAt(0);
+    const point = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).codePointAt(0);
     return ranges.some(([low, high]) => point >= low && point <= high) !== isNegative ? [start + length] : [];
   }
 }
