@@ -1,4 +1,5 @@
 // The options of the package.
+export * from "./options/chat.js";
 export * from "./options/generate.js";
 export * from "./options/limits.js";
 export * from "./options/load.js";

@@ -70,6 +70,8 @@ function check(answer, flavour, t) {
   assert.deepEqual({ kept, cached, same }, { kept: of - 1, cached: of - 1, same: true });
   assert.equal(rest.talk.restored, rest.talk.text);
   assert.equal(rest.talk.messages.length, 6);
+  assert.match(rest.shaped.object.name, /^[A-Z][a-z]{2,9}$/);
+  assert.deepEqual(rest.shaped.partial, rest.shaped.object);
   assert.equal(rest.label, "positive");
   assert.equal(rest.trusted, true);
   assert.equal(rest.wrong, "not-found");

@@ -1,14 +1,17 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
-import { CamelGPTError, orAborted } from "../../../web/errors.js";
-import type { ChatMessage } from "../../../web/text/messages.js";
-import type { PrefillProgress } from "../../../web/types.js";
+import { CamelGPTError } from "../../../web/errors.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
+import { type ChatMessage, contentText } from "../../../web/text/messages.js";
+import type { GenerationResult } from "../../../web/types.js";
 import { generateParams, splitChatOptions } from "../options.js";
+import { generateFormatted } from "../format/generate-formatted.js";
+import { generateAnswer } from "./answer/generate-answer.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
 import type { ModelConnection } from "../model-connection.js";
 import { plainMessages } from "./plain-messages.js";
-import { withSampling } from "./render-prompt.js";
+import { planChat, withSampling } from "./render-prompt.js";
 import {
   type AnswerContext,
   type ChatResult,
@@ -18,6 +21,7 @@ import {
   newState,
 } from "./session-state.js";
 
+export { append, countTokens } from "./append.js";
 export { restoreChat, saveChat } from "./saved-chat.js";
 
 export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {
@@ -28,7 +32,8 @@ export function send(state: ChatState, message: string | ChatMessage, context: A
 export function regenerate(state: ChatState, context: AnswerContext): Promise<ChatResult> {
   return inTurn(state, context.signal, () => {
     const { entries } = state;
-    const isAnswered = entries.at(-1)?.message.role === "assistant";
+    const continues = context.options?.continueFinalMessage === true;
+    const isAnswered = entries.at(-1)?.message.role === "assistant" && !continues;
     const asked = isAnswered ? entries.slice(0, -1) : entries;
     const role = asked.at(-1)?.message.role;
     if (role === undefined || role === "system") {
@@ -83,13 +88,30 @@ async function answer(
   fitsAnswer = true,
 ): Promise<ChatResult> {
   const { model, options } = state;
-  const { emit, signal } = context;
-  const { overflow = "drop-oldest", onDrop, ...defaults } = options;
-  const { template, rest } = splitChatOptions({ ...defaults, ...context.options });
-  const params = await withSampling(model, generateParams("", rest, model.limits));
-  const { info } = await orAborted(model.loaded(), signal);
-  const { maxTokens } = params.sampling;
-  const fitted = await fitChat(state, entries, { template, overflow, maxTokens, fitsAnswer }, signal);
+  const { overflow, onDrop, ...defaults } = options;
+  const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
+  const given = generateParams("", rest, model.limits);
+  return generateFormatted(model, rest.responseFormat, given, (params) =>
+    generateTurn(state, entries, context, { settings, rest, params, fitsAnswer }),
+  );
+}
+
+interface Turn extends ReturnType<typeof splitChatOptions> {
+  params: GenerateParams;
+  fitsAnswer: boolean;
+}
+
+async function generateTurn(
+  state: ChatState,
+  entries: readonly Entry[],
+  { emit, signal }: AnswerContext,
+  { settings, rest, params: given, fitsAnswer }: Turn,
+): Promise<ChatResult> {
+  const { model } = state;
+  const { overflow = "drop-oldest", onDrop } = state.options;
+  const params = await withSampling(model, given);
+  const plan = await planChat(model, settings, params, signal);
+  const fitted = await fitChat(state, entries, { plan, overflow, fitsAnswer }, signal);
 
   let isBegun = false;
   /** Drops what did not fit. Before the model has begun, an error or an abort leaves the session unchanged. */
@@ -102,15 +124,15 @@ async function answer(
       onDrop?.({ messages, tokens: fitted.droppedTokens });
     }
   };
-  const onEvent = (event: string | PrefillProgress) => {
-    if (typeof event !== "string") return rest.onProgress?.(event);
-    begin();
-    emit(event);
-  };
-  const result = await model.call("generate", { ...params, prompt: fitted.tokens }, { signal, onEvent });
-  const { text, tokens, finishReason, usage } = result;
-  begin();
-  const { promptTokens, completionTokens, cachedTokens = 0, bytes } = usage;
+  const generation = { emit, signal, onProgress: rest.onProgress, onBegin: begin };
+  const { result, sequence } = await generateAnswer(
+    model,
+    params,
+    { ...fitted, prompt: fitted.tokens },
+    plan,
+    generation,
+  );
+  const { promptTokens, completionTokens, cachedTokens = 0 } = result.usage;
   const turn: ChatTurn = {
     prefilledTokens: promptTokens - cachedTokens,
     reusedTokens: cachedTokens,
@@ -120,14 +142,34 @@ async function answer(
     shiftedTokens: cachedTokens + 1 >= fitted.answered ? fitted.shiftedTokens : 0,
   };
   addTo(state, turn);
-  const isAborted = finishReason === "abort";
-  if (!isAborted || text !== "") {
-    // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused.
-    const message = { role: "assistant", content: text, ...(isAborted && { aborted: true }) };
-    state.entries = [...fitted.entries, { message, ...(bytes === undefined && { sampled: tokens }) }];
-    state.tokens = [...fitted.tokens, ...tokens];
+  if (result.finishReason !== "abort" || result.text !== "" || result.reasoning !== undefined) {
+    state.entries = withAnswer(fitted, settings.continueFinalMessage === true, result, sequence);
+    state.tokens = [...fitted.tokens, ...sequence];
   }
-  return { ...result, engine: info.engine, turn };
+  return { ...result, turn };
+}
+
+/** The messages with the answer, which is a message of its own or continues the last one. */
+function withAnswer(
+  { entries }: Fitted,
+  continues: boolean,
+  result: GenerationResult,
+  sequence: readonly number[],
+): Entry[] {
+  const { text, reasoning, finishReason, usage } = result;
+  const ending = {
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    ...(finishReason === "abort" && { aborted: true }),
+  };
+  const last = entries.at(-1);
+  if (continues && last) {
+    // Its first part has no tokens of its own, so the whole is tokenized by the next turn.
+    const message = { ...last.message, content: contentText(last.message) + text, ...ending };
+    return [...entries.slice(0, -1), { message }];
+  }
+  const message = { role: "assistant", content: text, ...ending };
+  // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused.
+  return [...entries, { message, ...(usage.bytes === undefined && { sampled: sequence }) }];
 }
 
 /** Drops from the session what did not fit, but does not add the new message yet. */

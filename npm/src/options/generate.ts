@@ -1,13 +1,18 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
-import type { PrefillProgress } from "../../../web/types.js";
-import { checkOptions, checkPrompt, flag, isRecord, oneOf, ofType, signal, text, texts } from "../check-options.js";
+import type { PrefillProgress, ResponseFormat } from "../../../web/types.js";
+import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
 import { callback, rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
-export interface GenerateOptions extends Partial<GenerationOptions> {
+export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> extends Partial<GenerationOptions> {
+  /**
+   * The format of the answer: JSON, by a schema or any, a regular expression, one of several texts, or a grammar.
+   * @default { type: "text" }
+   */
+  responseFormat?: F | undefined;
   /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
   logitBias?: Readonly<Record<number, number>>;
   /** The answer ends before the first of these texts. They may span tokens. */
@@ -28,27 +33,17 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
   parseSpecial?: boolean;
 }
 
-/**
- * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
- * `temperature` of 0 they have those of a generation, so that the answer is exact.
- */
-export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
-  /**
-   * A Jinja template that replaces the model's own.
-   * @default the template in the model's file
-   */
-  chatTemplate?: string;
-}
-
-const answerRules = {
+/** Rules of the options of one answer. */
+export const answerRules = {
   ...rulesOf(generationOptionsRules),
+  // The code of formats, which the first one loads, checks the rest.
+  responseFormat: ofType('a format such as { type: "json" }', isRecord),
   logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
   stop: texts,
   signal,
   onProgress: callback,
 };
 const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag };
-const chatRules = { ...answerRules, chatTemplate: text };
 
 function isLogitBias(value: unknown): boolean {
   return (
@@ -74,6 +69,7 @@ export function generateParams(
     parseSpecial = true,
     signal: _,
     onProgress,
+    responseFormat: _format,
     ...sampling
   } = checked;
   const params = {
@@ -91,27 +87,4 @@ export function generateParams(
 
 function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-}
-
-/** Separates the option of the template from those of the generation. Errors: `bad-option`. */
-export function splitChatOptions(options: ChatOptions | undefined): {
-  template: string | undefined;
-  rest: GenerateOptions;
-} {
-  const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
-  return { template: chatTemplate, rest };
-}
-
-const { signal: _signal, ...defaultRules } = chatRules;
-const sessionRules = {
-  ...defaultRules,
-  system: text,
-  history: ofType("an array of messages", Array.isArray),
-  overflow: oneOf("drop-oldest", "error"),
-  onDrop: ofType("a function", (value) => typeof value === "function"),
-};
-
-/** Errors: `bad-option`. */
-export function checkSessionOptions<T extends object>(options: T | undefined): T {
-  return checkOptions("chat session", options, sessionRules);
 }

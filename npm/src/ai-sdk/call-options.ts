@@ -1,0 +1,76 @@
+// Options of a call of the AI SDK → options of a chat, and warnings about what has no effect.
+import type { ChatOptions } from "../options/chat.js";
+import { compact } from "../openai/fields.js";
+import type { PlannedFormat, PlannedOptions, PlannedTool } from "../openai/planned.js";
+import type { CallTool, LanguageModelCall, Warning } from "./types.js";
+
+export type ModelChatOptions = ChatOptions & PlannedOptions;
+
+/** The name under which `providerOptions` has options for this provider. */
+export const providerName = "camelgpt";
+
+/** More tokens than any context has. */
+const unlimited = 2 ** 31 - 1;
+
+/** `defaults` apply where the call says nothing; `providerOptions.camelgpt` has the last word. */
+export function chatOptions(
+  call: LanguageModelCall,
+  defaults: ModelChatOptions,
+): { options: ModelChatOptions; warnings: Warning[] } {
+  const warnings: Warning[] = [];
+  const tools = call.tools?.flatMap((tool) => toolOf(tool, warnings)) ?? [];
+  const options = compact<ModelChatOptions>({
+    maxTokens: call.maxOutputTokens,
+    temperature: call.temperature,
+    topP: call.topP === undefined ? undefined : Math.max(call.topP, 1e-6),
+    topK: call.topK,
+    presencePenalty: call.presencePenalty,
+    frequencyPenalty: call.frequencyPenalty,
+    seed: call.seed,
+    stop: call.stopSequences && call.stopSequences.length > 0 ? call.stopSequences : undefined,
+    responseFormat: formatOf(call.responseFormat),
+    reasoning: reasoningOf(call.reasoning, warnings),
+    ...(tools.length > 0 && { tools, toolChoice: toolChoiceOf(call.toolChoice) }),
+    signal: call.abortSignal,
+  });
+  return {
+    options: { maxTokens: unlimited, ...defaults, ...options, ...call.providerOptions?.[providerName] },
+    warnings,
+  };
+}
+
+function toolOf({ type, name, id, description, inputSchema }: CallTool, warnings: Warning[]): PlannedTool[] {
+  if (type !== "function") {
+    warnings.push({ type: "unsupported", feature: `provider-defined tool ${id ?? name}` });
+    return [];
+  }
+  return [compact<PlannedTool>({ name, description, parameters: inputSchema as PlannedTool["parameters"] })];
+}
+
+function toolChoiceOf(choice: LanguageModelCall["toolChoice"]): PlannedOptions["toolChoice"] {
+  if (!choice) return undefined;
+  return choice.type === "tool" ? { name: choice.toolName } : choice.type;
+}
+
+function formatOf(format: LanguageModelCall["responseFormat"]): PlannedFormat | undefined {
+  if (format?.type !== "json") return undefined;
+  if (format.schema === undefined) return { type: "json" };
+  return { type: "json", schema: format.schema as { readonly [keyword: string]: unknown }, strict: false };
+}
+
+const efforts: Readonly<Record<string, PlannedOptions["reasoning"]>> = {
+  none: "none",
+  minimal: "low",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "high",
+  max: "high",
+};
+
+function reasoningOf(effort: string | undefined, warnings: Warning[]): PlannedOptions["reasoning"] {
+  if (effort === undefined || effort === "provider-default") return undefined;
+  const reasoning = efforts[effort];
+  if (reasoning === undefined) warnings.push({ type: "unsupported", feature: `reasoning effort ${effort}` });
+  return reasoning;
+}
