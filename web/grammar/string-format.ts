@@ -24,6 +24,7 @@ function leapSeconds(): string {
 }
 
 const time = `${hour}:${minute}:${minute}${fraction}${zone}|${leapSeconds()}`;
+const simpleTime = `${hour}:${minute}:${minute}(?:\\.\\d+)?${zone}`;
 
 const byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const ipv4 = `(?:${byte}\\.){3}${byte}`;
@@ -90,6 +91,17 @@ const formats: Record<string, string> = {
   "json-pointer": pointer,
   "relative-json-pointer": `(?:0|[1-9]\\d*)(?:#|${pointer})`,
 };
+
+/** Forms for intersections with other patterns and lengths: fewer states, no leap seconds. */
+const simpleFormats: Record<string, string> = {
+  time: simpleTime,
+  "date-time": `(?:${date})[Tt]${simpleTime}`,
+};
+
+/** The pattern of a format beside other constraints. */
+export function simpleFormatPattern(format: string): string | undefined {
+  return Object.hasOwn(simpleFormats, format) ? `^(?:${simpleFormats[format]})$` : formatPattern(format);
+}
 
 /** The pattern of a format; undefined: the format is an annotation. */
 export function formatPattern(format: string): string | undefined {
