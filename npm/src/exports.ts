@@ -21,6 +21,7 @@ export type {
   AnswerPart,
   Calibration,
   Candidate,
+  Choice,
   Classification,
   DeepPartial,
   EngineInfo,
@@ -44,6 +45,7 @@ export type {
   Pooling,
   PrefillProgress,
   ProgressEvent,
+  Rating,
   ReleaseInfo,
   ResponseFormat,
   SamplingDefaults,
@@ -58,10 +60,12 @@ export type {
   ToolResult,
   Usage,
   WeightType,
+  YesNo,
 } from "../../web/types.js";
 export type {
   CalibrateOptions,
   ChatOptions,
+  ChooseOptions,
   ClassifyOptions,
   DetokenizeOptions,
   EmbedOptions,
@@ -69,8 +73,10 @@ export type {
   GenerateOptions,
   Limits,
   LoadOptions,
+  RateOptions,
   ScoreOptions,
   TokenizeOptions,
+  YesNoOptions,
 } from "./options.js";
 export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";

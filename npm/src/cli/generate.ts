@@ -21,6 +21,12 @@ export const generate: Command = {
         "The text is a question: apply the model's chat template, and sample as the model recommends " +
         "(camelgpt inspect shows it).",
     },
+    suffix: {
+      takes: "text",
+      value: "TEXT",
+      help: "The text after a gap that follows the prompt: the answer fills the gap. For models for code.",
+    },
+    echo: { takes: "nothing", help: "Print the prompt before the answer." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     "load-state": {
       takes: "text",
@@ -34,6 +40,9 @@ export const generate: Command = {
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
+    if (flags.has("chat") && (flags.has("echo") || flags.text("suffix") !== undefined)) {
+      throw new UsageError("--suffix and --echo continue a text: they do not go with --chat.");
+    }
     const format = await formatOf(flags);
     const rssBefore = process.memoryUsage.rss();
     const [loaded, saved] = [flags.text("load-state"), flags.text("save-state")];
@@ -58,7 +67,9 @@ function start(
   signal: AbortSignal,
 ): TextStream {
   const options = { ...generateOptions(flags), responseFormat, signal, onProgress: prefillProgress() };
-  if (!flags.has("chat")) return model.stream(prompt, options);
+  if (!flags.has("chat")) {
+    return model.stream(prompt, { ...options, suffix: flags.text("suffix"), ...(flags.has("echo") && { echo: true }) });
+  }
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
   if (system !== undefined) messages.unshift({ role: "system", content: system });

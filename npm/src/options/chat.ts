@@ -9,7 +9,7 @@ import { answerRules, type GenerateOptions } from "./generate.js";
  * `temperature` of 0 they have those of a generation, so that the answer is exact.
  */
 export interface ChatOptions<F extends ResponseFormat = ResponseFormat>
-  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial"> {
+  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial" | "echo" | "suffix"> {
   /**
    * A Jinja template that replaces the model's own.
    * @default the template in the model's file
