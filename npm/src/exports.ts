@@ -18,7 +18,9 @@ export type { JsonSchema } from "../../web/types/json-schema.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
+  AnswerMessage,
   AnswerPart,
+  AnswerStep,
   Calibration,
   Candidate,
   Choice,
@@ -78,6 +80,7 @@ export type {
   TokenizeOptions,
   YesNoOptions,
 } from "./options.js";
+export { tool, type Tool, type ToolChoice, type ToolContext, type ToolOptions } from "./tools/tool.js";
 export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";

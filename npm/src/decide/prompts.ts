@@ -3,8 +3,9 @@ import { CamelGPTError, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
-import { renderPrompt } from "../chat/render-prompt.js";
+import { planChat, renderPrompt } from "../chat/render-prompt.js";
 import type { ModelConnection } from "../model-connection.js";
+import { generateParams } from "../options.js";
 
 /** A prompt, and whether the chat template made it. */
 export interface Prompt {
@@ -52,7 +53,7 @@ export async function questionPrompt(
   signal: AbortSignal,
 ): Promise<Prompt> {
   if (typeof question !== "string") {
-    return { prompt: await renderPrompt(model, question, undefined, signal), isChat: true };
+    return { prompt: await renderMessages(model, question, signal), isChat: true };
   }
   const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
   const prompt = isChat ? await renderQuestion(model, question, signal) : { text: question, literal: [] };
@@ -60,7 +61,18 @@ export async function questionPrompt(
 }
 
 function renderQuestion(model: ModelConnection, content: string, signal: AbortSignal): Promise<RenderedPrompt> {
-  return renderPrompt(model, [{ role: "user", content }], undefined, signal);
+  return renderMessages(model, [{ role: "user", content }], signal);
+}
+
+/** The prompt of an answer that begins without reasoning. */
+async function renderMessages(
+  model: ModelConnection,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<RenderedPrompt> {
+  const params = generateParams("", undefined, model.limits);
+  const plan = await planChat(model, { reasoning: "none" }, params, signal);
+  return (await renderPrompt(model, messages, plan, signal)).prompt;
 }
 
 export function hasChat({ info, chatTemplate }: LoadedModel): boolean {

@@ -1,20 +1,15 @@
 // Options and results that the model gets.
-import type { ChatMessage } from "../../../web/text/messages.js";
 import type { ResponseFormat, ToolCall, Usage } from "../../../web/types.js";
+import type { Tool, ToolChoice } from "../tools/tool.js";
 
-export interface PlannedTool {
-  name: string;
-  description?: string;
-  parameters?: { readonly [keyword: string]: unknown };
-  execute?: (input: unknown, context: { toolCallId: string; messages: ChatMessage[]; signal: AbortSignal }) => unknown;
-}
+export type PlannedTool = Tool;
 
 export type PlannedFormat = ResponseFormat;
 
 export interface PlannedOptions {
   responseFormat?: PlannedFormat | undefined;
   tools?: readonly PlannedTool[];
-  toolChoice?: "auto" | "none" | "required" | { name: string };
+  toolChoice?: ToolChoice;
   parallelToolCalls?: boolean;
   reasoning?: "none" | "low" | "medium" | "high" | { budget: number };
   templateOptions?: Record<string, unknown>;
