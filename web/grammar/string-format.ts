@@ -7,7 +7,23 @@ const day31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])";
 const day30 = "(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)";
 const date = `\\d{4}-(?:${day31}|${day30}|02-(?:0[1-9]|1\\d|2[0-8]))|${leapYear}-02-29`;
 const zone = `(?:[Zz]|[+-]${hour}:${minute})`;
-const time = `${hour}:${minute}:${minute}(?:\\.\\d{1,9})?${zone}|23:59:60(?:\\.\\d{1,9})?(?:[Zz]|[+-]00:00)`;
+const fraction = "(?:\\.\\d{1,20})?";
+
+/** The last second of a day in UTC may be a leap second; with offsets of whole and half hours. */
+function leapSeconds(): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const times = ["23:59:60(?:\\.\\d{1,20})?[Zz]"];
+  for (let offset = 0; offset < 24 * 60; offset += 30) {
+    for (const sign of [1, -1]) {
+      const local = (23 * 60 + 59 + sign * offset + 24 * 60) % (24 * 60);
+      const shift = `${sign > 0 ? "\\+" : "-"}${two(Math.floor(offset / 60))}:${two(offset % 60)}`;
+      times.push(`${two(Math.floor(local / 60))}:${two(local % 60)}:60${fraction}${shift}`);
+    }
+  }
+  return times.join("|");
+}
+
+const time = `${hour}:${minute}:${minute}${fraction}${zone}|${leapSeconds()}`;
 
 const byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const ipv4 = `(?:${byte}\\.){3}${byte}`;
@@ -25,11 +41,15 @@ function exactly(count: number): string {
   return count === 0 ? "" : `${group}(?::${group}){${count - 1}}`;
 }
 
-const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-const hostname = `${label}(?:\\.${label}){0,30}`;
+const labelUpTo = (length: number) => `[A-Za-z0-9](?:[A-Za-z0-9-]{0,${length - 2}}[A-Za-z0-9])?`;
+/** Labels of up to 63 characters, together at most 253. */
+const hostname = [`${labelUpTo(63)}(?:\\.${labelUpTo(63)}){0,2}`, `${labelUpTo(20)}(?:\\.${labelUpTo(20)}){3,9}`].join(
+  "|",
+);
 const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
-const mailHost = `(?:${hostname}|\\[${ipv4}\\]|\\[IPv6:(?:${ipv6})\\])`;
-const email = `(?:${atom}(?:\\.${atom})*|"(?:[ !#-\\[\\]-~]|\\\\[ -~])*")@${mailHost}`;
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
+/** The common ground of validators: a domain with a point, no quotes, no address in brackets. */
+const email = `${atom}(?:\\.${atom})*@(?:${label}\\.)+${label}`;
 
 const percent = "%[0-9A-Fa-f]{2}";
 const pathChar = `(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|${percent})`;
