@@ -25,15 +25,15 @@ export interface ChatCall {
 
 const maxTopLogprobs = 20;
 
-/** Throws an ApiError that names the field at fault. */
-export function chatCall(body: unknown): ChatCall {
+/** `defaults`: options of every answer. Throws an ApiError that names the field at fault. */
+export function chatCall(body: unknown, defaults: ModelChatOptions): ChatCall {
   const fields = Fields.of(body);
   refuseUnsupported(fields);
   const topLogprobs = topLogprobsOf(fields);
   const { tools, toolChoice } = toolsOf(fields);
   const options = compact<ModelChatOptions>({
     ...samplingOptions(fields),
-    maxTokens: maxTokensOf(fields, "max_completion_tokens") ?? maxTokensOf(fields, "max_tokens") ?? noLimit,
+    maxTokens: maxTokensOf(fields, "max_completion_tokens") ?? maxTokensOf(fields, "max_tokens"),
     logprobs: topLogprobs === undefined ? undefined : Math.max(topLogprobs, 1),
     responseFormat: formatOf(fields),
     tools,
@@ -45,7 +45,7 @@ export function chatCall(body: unknown): ChatCall {
   });
   return {
     messages: messagesOf(fields),
-    options,
+    options: { maxTokens: noLimit, ...defaults, ...options },
     count: answerCount(fields),
     isStream: fields.flag("stream") ?? false,
     includesUsage: fields.object("stream_options")?.flag("include_usage") ?? false,

@@ -20,8 +20,8 @@ export type * from "./types.js";
 
 export interface LanguageModelSettings {
   /**
-   * Options of each answer, for example `{ minP: 0.1 }`. The Prompt API has no limit for the length of an answer; here it
-   * is `maxTokens`.
+   * Options of each answer, for example `{ minP: 0.1 }`. The Prompt API has no limit for the length of an answer; here
+   * it is `maxTokens`.
    * @default { maxTokens: 1024 }
    */
   chat?: Omit<ChatOptions, "signal" | "onProgress">;

@@ -25,6 +25,11 @@ describe("the provider for the AI SDK", { skip }, () => {
 
   const prompt = "What is the capital of France?";
   const paris = "The capital of France is Paris.";
+  /** SmolLM2's form of messages, with reasoning that `enable_thinking` turns off. */
+  const thinkTemplate =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n" +
+    "{% if enable_thinking is defined and not enable_thinking %}\n</think>\n\n{% endif %}{% endif %}";
   const exact = { temperature: 0, maxOutputTokens: 20 };
 
   test("generates a text, with usage", async () => {
@@ -103,6 +108,27 @@ describe("the provider for the AI SDK", { skip }, () => {
       ai.generateText({ model: provider, messages: [{ role: "user", content: [image] }] }),
       (error) => ai.UnsupportedFunctionalityError.isInstance(error),
     );
+  });
+
+  test("keeps reasoning apart from the text", async () => {
+    const thinking = camelgpt(model, { chat: { chatTemplate: thinkTemplate, reasoning: { budget: 8 } } });
+    const { text, reasoningText, usage } = await ai.generateText({
+      model: thinking,
+      prompt,
+      ...exact,
+      maxOutputTokens: 24,
+    });
+    assert.ok(text.length > 0 && reasoningText.length > 0);
+    assert.ok(usage.outputTokenDetails.reasoningTokens >= 8);
+    const streamed = ai.streamText({ model: thinking, prompt, ...exact, maxOutputTokens: 24 });
+    const types = [];
+    for await (const { type } of streamed.fullStream) if (types.at(-1) !== type) types.push(type);
+    const kinds = types.filter((type) => /^(reasoning|text)-/.test(type));
+    const order = ["reasoning-start", "reasoning-delta", "reasoning-end", "text-start", "text-delta", "text-end"];
+    assert.deepEqual(kinds, order);
+    assert.deepEqual([await streamed.text, await streamed.reasoningText], [text, reasoningText]);
+    const none = await ai.generateText({ model: thinking, prompt, ...exact, reasoning: "none" });
+    assert.equal(none.reasoningText, undefined);
   });
 
   test("ends for a signal", async () => {

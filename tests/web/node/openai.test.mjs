@@ -20,6 +20,11 @@ after(() => model?.dispose());
 
 const messages = [{ role: "user", content: "What is the capital of France?" }];
 const exact = { model: "smollm2", messages, temperature: 0, max_tokens: 20 };
+/** SmolLM2's form of messages, with reasoning that `enable_thinking` turns off. */
+const thinkTemplate =
+  "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+  "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n" +
+  "{% if enable_thinking is defined and not enable_thinking %}\n</think>\n\n{% endif %}{% endif %}";
 const paris = "The capital of France is Paris.";
 
 /** Reads a stream of chunks. */
@@ -208,6 +213,46 @@ for (const [name, completions] of [
     });
   });
 }
+
+describe("reasoning", () => {
+  const request = { ...exact, max_tokens: 24, reasoning_budget: 8 };
+  let reasoning;
+  before(() => (reasoning = createOpenAI(model, { chat: { chatTemplate: thinkTemplate } })));
+
+  test("is apart from the content, in answers and chunks", async () => {
+    const { choices, usage } = await reasoning.chat.completions.create(request);
+    const { content, reasoning_content } = choices[0].message;
+    assert.ok(reasoning_content.length > 0 && content.length > 0, JSON.stringify(choices));
+    assert.ok(usage.completion_tokens_details.reasoning_tokens >= 8, JSON.stringify(usage));
+    const chunks = await all(await reasoning.chat.completions.create({ ...request, stream: true }));
+    const joined = (name) => chunks.map(({ choices }) => choices[0].delta[name] ?? "").join("");
+    assert.deepEqual([joined("reasoning_content"), joined("content")], [reasoning_content, content]);
+    const inline = { ...request, reasoning_format: "none" };
+    const whole = (await reasoning.chat.completions.create(inline)).choices[0].message;
+    assert.equal(whole.content, `<think>\n${reasoning_content}\n</think>\n\n${content}`);
+    const streamed = await all(await reasoning.chat.completions.create({ ...inline, stream: true }));
+    assert.equal(streamed.map(({ choices }) => choices[0].delta.content ?? "").join(""), whole.content);
+    assert.ok(!("reasoning_content" in whole));
+  });
+
+  test("can be turned off, and template variables set", async () => {
+    const off = await reasoning.chat.completions.create({ ...exact, reasoning_effort: "none" });
+    assert.ok(!("reasoning_content" in off.choices[0].message));
+    const variables = { ...exact, chat_template_kwargs: { enable_thinking: false } };
+    assert.deepEqual((await reasoning.chat.completions.create(variables)).choices[0].message, off.choices[0].message);
+  });
+});
+
+test("an answer can continue a message of the assistant", async () => {
+  const begun = [...messages, { role: "assistant", content: "The capital of France is Par" }];
+  const { choices } = await client.chat.completions.create({
+    ...exact,
+    messages: begun,
+    continue_final_message: true,
+  });
+  assert.match(choices[0].message.content, /^is\b/);
+  await failsWith(400, null, client.chat.completions.create({ ...exact, continue_final_message: true }));
+});
 
 /** Waits until the model has no call, which an abort has to bring about soon. */
 async function idle() {
