@@ -21,6 +21,7 @@ export type ErrorCode =
   | "internal"
   //
   | "aborted"
+  | "bad-answer"
   | "bad-grammar"
   | "bad-schema"
   | "bad-template"

@@ -12,17 +12,21 @@ import type {
   Calibration,
   Classification,
   FilledMasks,
+  FormatMatch,
+  FormatOutput,
   GenerationResult,
   Inspection,
   LoadedState,
   ModelInfo,
   PrefillProgress,
+  ResponseFormat,
   Score,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import { ChatSession, turns } from "./chat/session.js";
-import { type ChatSessionOptions, newState } from "./chat/session-state.js";
+import { type ChatResult, type ChatSessionOptions, newState } from "./chat/session-state.js";
 import { isSignal } from "./check-options.js";
+import { generateFormatted } from "./format/generate-formatted.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {
   type ChatOptions,
@@ -145,9 +149,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   /**
-   * Continues a text and returns the continuation only. An abort rejects; use `stream` to keep the text generated
-   * before it.
-   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`.
+   * Continues a text and returns the continuation only. An abort rejects, and so does JSON that `responseFormat` asks
+   * for and that `maxTokens` cuts off; use `stream` to keep the text generated before it.
+   * Errors: those of `stream`, `bad-answer`.
    *
    * @param prompt Text, or token ids.
    * @param maxTokens Maximum number of tokens to generate, 256 by default; or the options.
@@ -165,16 +169,25 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /**
    * Continues a text, piece by piece. Loop over the pieces, await the complete result, or both; see {@link TextStream}.
-   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`.
+   * With `responseFormat` the result has the value of the answer as `object`.
+   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`; with `responseFormat` also `bad-schema`,
+   * `bad-grammar`, and `unsupported-task` for masked models.
    *
    * @param prompt Text, or token ids.
    */
-  stream(prompt: string | readonly number[], options?: GenerateOptions): TextStream {
-    return new TextStream(async (emit, signal) => {
-      await this.#model.refuseOverlong(prompt, signal);
-      const params = generateParams(prompt, options, this.#model.limits);
-      return this.#generate(params, emit, signal, options?.onProgress);
-    }, signalOf(options));
+  stream<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    prompt: string | readonly number[],
+    options?: GenerateOptions<F>,
+  ): TextStream<GenerationResult<FormatOutput<F>>> {
+    return new TextStream(
+      async (emit, signal) => {
+        await this.#model.refuseOverlong(prompt, signal);
+        const params = generateParams(prompt, options, this.#model.limits);
+        return this.#generate<FormatOutput<F>>(params, emit, signal, options);
+      },
+      signalOf(options),
+      options?.responseFormat?.type === "json",
+    );
   }
 
   /**
@@ -185,12 +198,36 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * the context are left out, and an answer continues past its end.
    * Errors: those of `stream`, `no-chat-template`, `bad-template`, `unsupported-task`.
    */
-  chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
-    return new TextStream<GenerationResult>(async (emit, signal) => {
-      if (options?.contextShift) return (await turns()).answerLong(this.#model, messages, { options, emit, signal });
-      const { answerChat } = await import("./chat/answer-chat.js");
-      return answerChat(this.#model, messages, options, emit, signal);
-    }, signalOf(options));
+  chat<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    messages: readonly ChatMessage[],
+    options?: ChatOptions<F>,
+  ): TextStream<GenerationResult<FormatOutput<F>>> {
+    return new TextStream<GenerationResult<FormatOutput<F>>>(
+      async (emit, signal) => {
+        if (options?.contextShift) {
+          const result = await (await turns()).answerLong(this.#model, messages, { options, emit, signal });
+          return result as ChatResult<FormatOutput<F>>;
+        }
+        const { answerChat } = await import("./chat/answer-chat.js");
+        const result = await answerChat(this.#model, messages, options, emit, signal);
+        return result as GenerationResult<FormatOutput<F>>;
+      },
+      signalOf(options),
+      options?.responseFormat?.type === "json",
+    );
+  }
+
+  /**
+   * Returns how far a text agrees with a format: whether it has it, could be continued to have it, or cannot, and then
+   * from which character. The model does not run.
+   * Errors: `bad-schema`, `bad-grammar`, `bad-option`, `bad-input`, `aborted`.
+   */
+  async matchesFormat(
+    text: string,
+    responseFormat: ResponseFormat,
+    options?: { signal?: AbortSignal },
+  ): Promise<FormatMatch> {
+    return (await import("./format/prepare-format.js")).matchFormat(this.#model, text, responseFormat, options?.signal);
   }
 
   /**
@@ -392,17 +429,19 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return beginnings;
   }
 
-  async #generate(
+  async #generate<T>(
     params: GenerateParams,
     emit: Emit,
     signal: AbortSignal,
-    onProgress: ((progress: PrefillProgress) => void) | undefined,
-  ): Promise<GenerationResult> {
+    options: GenerateOptions | undefined,
+  ): Promise<GenerationResult<T>> {
     const onEvent = (event: string | PrefillProgress) =>
-      typeof event === "string" ? emit(event) : onProgress?.(event);
-    const result = await this.#model.call("generate", params, { signal, onEvent });
-    const { engine } = (await this.#model.loaded()).info;
-    return { ...result, engine };
+      typeof event === "string" ? emit(event) : options?.onProgress?.(event);
+    const result = await generateFormatted(this.#model, options?.responseFormat, params, async (params) => {
+      const generated = await this.#model.call("generate", params, { signal, onEvent });
+      return { ...generated, engine: (await this.#model.loaded()).info.engine };
+    });
+    return result as GenerationResult<T>;
   }
 }
 

@@ -14,6 +14,7 @@ export type {
 
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
+export type { JsonSchema } from "../../web/grammar/json-schema.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
@@ -21,6 +22,7 @@ export type {
   Calibration,
   Candidate,
   Classification,
+  DeepPartial,
   EngineInfo,
   EpdpCost,
   EpdpCosts,
@@ -29,6 +31,9 @@ export type {
   FilledMasks,
   FinishReason,
   Flavour,
+  FormatMatch,
+  FormatOutput,
+  FromSchema,
   GenerationResult,
   Inspection,
   KvCacheType,
@@ -40,8 +45,10 @@ export type {
   PrefillProgress,
   ProgressEvent,
   ReleaseInfo,
+  ResponseFormat,
   SamplingDefaults,
   Score,
+  StandardSchema,
   StepLogprobs,
   TensorInfo,
   TextsProgress,

@@ -22,6 +22,7 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kBadOption: return "bad-option";
     case ErrorCode::kBadInput: return "bad-input";
     case ErrorCode::kUnsupportedTask: return "unsupported-task";
+    case ErrorCode::kBadGrammar: return "bad-grammar";
     case ErrorCode::kBadState: return "bad-state";
   }
   return "internal";

@@ -24,6 +24,7 @@ enum class ErrorCode : uint8_t {
   kBadOption,                // an option is out of range
   kBadInput,                 // text or token ids that cannot be processed
   kUnsupportedTask,          // a task that models of this kind cannot do
+  kBadGrammar,               // a grammar that is malformed, empty, left-recursive or too large
   kBadState,                 // a call that is not possible now, for example before loading has ended
 };
 

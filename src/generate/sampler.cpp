@@ -123,13 +123,27 @@ void apply_dry(Sampler* sampler, std::span<float> logits) {
   }
 }
 
+// Forbids the tokens without a bit in `allowed`, a word of tokens at a time.
+void forbid_others(std::span<const uint64_t> allowed, std::span<float> logits) {
+  for (size_t first = 0; first < logits.size(); first += 64) {
+    const uint64_t word = allowed[first / 64];
+    if (word == UINT64_MAX) continue;
+    const size_t count = std::min<size_t>(64, logits.size() - first);
+    for (size_t i = 0; i < count; ++i) {
+      if ((word >> i & 1) == 0) logits[first + i] = -kInfinity;
+    }
+  }
+}
+
 // The logits after biases, penalties and DRY: a copy in sampler->weights, or the logits themselves if nothing changes.
-std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
+std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits,
+                                       std::span<const uint64_t> allowed) {
   const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
   const bool dry = has_dry(sampler->options) && sampler->recent_count > 0;
-  if (!penalties && !dry && sampler->biases.empty()) return logits;
+  if (!penalties && !dry && sampler->biases.empty() && allowed.empty()) return logits;
   const std::span<float> adjusted = sampler->weights;
   std::memcpy(adjusted.data(), logits.data(), logits.size_bytes());
+  if (!allowed.empty()) forbid_others(allowed, adjusted);
   apply_biases(sampler->biases.span(), adjusted);
   if (penalties) apply_penalties(sampler, adjusted);
   if (dry) apply_dry(sampler, adjusted);
@@ -421,10 +435,10 @@ void sampler_accept(Sampler* sampler, int32_t token) {
   if (sampler->recent_count < sampler->recent.size()) ++sampler->recent_count;
 }
 
-int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
+int32_t sampler_choose(Sampler* sampler, std::span<const float> logits, std::span<const uint64_t> allowed) {
   assert(logits.size() == sampler->vocabulary && sampler->candidates.size() == sampler->vocabulary);
   const SamplerOptions& options = sampler->options;
-  logits = adjusted_logits(sampler, logits);
+  logits = adjusted_logits(sampler, logits, allowed);
   if (options.temperature == 0) return greedy_token(logits);
 
   const std::span<Candidate> candidates = sampler->candidates;

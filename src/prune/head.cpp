@@ -299,6 +299,20 @@ void score_selected(const Worker& worker, const Panel& weights, const Activation
   });
 }
 
+// Forbids the tokens of this thread's slice that are not allowed. The thread's highest logit is then that of an allowed
+// one.
+void mask_slice(const Worker& worker, std::span<const uint64_t> allowed, PrunedHead* head, std::span<float> logits) {
+  HeadThread& scratch = head->threads[worker.index];
+  scratch.highest = -HUGE_VALF;
+  worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
+    for (uint32_t row = rows.first; row < rows.end; ++row) {
+      if ((allowed[row / 64] >> (row % 64) & 1) == 0) logits[row] = -HUGE_VALF;
+    }
+    const float* slice = logits.data() + rows.first;
+    scratch.highest = std::max(scratch.highest, slice[kernels().argmax(slice, rows.size())]);
+  });
+}
+
 // Whether the coarse logits suggest that narrow_rows() suffice.
 bool seems_narrow(const PrunedStep& step, const HeadLimits& limits, const PrunedHead& head) {
   float highest = -HUGE_VALF;
@@ -324,7 +338,7 @@ HeadEstimate estimate_of(const PrunedStep& step, const PrunedHead& head, std::sp
 }  // namespace
 
 HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
-                           PrunedHead* head, Workspace* workspace) {
+                           std::span<const uint64_t> allowed, PrunedHead* head, Workspace* workspace) {
   const std::span<float> logits = workspace->logits.first(model.config.vocabulary);
   const Panel& weights = model.head.weight;
   uint32_t wanted[kWidths] = {0, rows, 0, 0};
@@ -339,15 +353,20 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
     PrunedStep own;
     own.offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
+    own.errors = {head->tail_shift, 0};
+    if (limits != nullptr) {
+      own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
+    }
+    if (!allowed.empty()) {
+      worker.barrier();  // every thread has measured the logits before any is overwritten
+      mask_slice(worker, allowed, head, logits);
+      worker.barrier();
+    }
     const LogitSample sample(logits);
     for (uint32_t i = 0; i < kWidths; ++i) {
       if (wanted[i] != 0) own.selections[i] = sample.select(wanted[i]);
     }
-    own.errors = {head->tail_shift, 0};
-    if (limits != nullptr) {
-      own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
-      if (wanted[kNarrow] != 0 && seems_narrow(own, *limits, *head)) own.width = kNarrow;
-    }
+    if (wanted[kNarrow] != 0 && seems_narrow(own, *limits, *head)) own.width = kNarrow;
     if (worker.index == 0) step = own;
     worker.barrier();  // every thread has sampled the logits before any is overwritten
     const Selection& selection = own.selections[own.width];

@@ -17,6 +17,7 @@
 #include "gguf/split.h"
 #include "model/model.h"
 #include "model/weight_stream.h"
+#include "session/constraint.h"
 #include "session/pruning.h"
 #include "session/state.h"
 #include "session/stop_strings.h"
@@ -54,6 +55,7 @@ struct Loader {
 // The state of a generation in a sequence.
 struct Generation {
   GenerationOptions options;
+  bool keep_control = false;  // GenerateRequest::keep_control
   uint32_t reused = 0;        // prompt tokens that were in the cache
   uint32_t prefill_end = 0;   // history before this position is evaluated in batches, then tokens are chosen
   uint32_t generated = 0;     // tokens of the answer so far
@@ -79,6 +81,7 @@ struct Sequence {
   Sampler sampler;
   StopStrings stops;
   Detokenizer detokenizer;
+  Constraint constraint;
   Drafts drafts;
   bool uses_drafts = false;
   StepPruning pruning;
@@ -154,6 +157,8 @@ struct Session {
   Sequence sequences[kMaxSequences];
   uint32_t sequence_count = 0;
   uint64_t uses = 0;
+
+  Grammars grammars;
 
   Pruning pruning;
   Activity activity;

@@ -75,6 +75,8 @@ function check(answer, flavour, t) {
     { openai, status, aiSdk, promptApi },
     { openai: rest.chat, status: 400, aiSdk: rest.chat, promptApi: rest.chat },
   );
+  assert.match(rest.shaped.object.name, /^[A-Z][a-z]{2,9}$/);
+  assert.deepEqual(rest.shaped.partial, rest.shaped.object);
   assert.equal(rest.label, "positive");
   assert.equal(rest.trusted, true);
   assert.equal(rest.wrong, "not-found");

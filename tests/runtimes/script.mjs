@@ -4,6 +4,12 @@
 const messages = [{ role: "user", content: "The city" }];
 const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfor %}";
 const talkTemplate = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ";
+const city = {
+  type: "object",
+  properties: { name: { type: "string", pattern: "^[A-Z][a-z]{2,9}$" }, large: { type: "boolean" } },
+  required: ["name", "large"],
+  additionalProperties: false,
+};
 
 /** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are load options. */
 export async function tryPackage(CamelGPTInference, adapters, { model: url, release, ...options }) {
@@ -54,6 +60,11 @@ export async function tryPackage(CamelGPTInference, adapters, { model: url, rele
     same: String(resumed.tokens) === String(continued.tokens),
     text: resumed.text,
   };
+  const responseFormat = { type: "json", schema: city };
+  const shaped = model.stream("The city was", { responseFormat, maxTokens: 60 });
+  let partial;
+  for await (const value of shaped.objectStream()) partial = value;
+  const { object } = await shaped;
   const { perplexity } = await model.score("The city was built in the north of the country.");
   await model.dispose();
   const gone = await model.generateText("The", 1).catch((error) => error.code);
@@ -80,6 +91,7 @@ export async function tryPackage(CamelGPTInference, adapters, { model: url, rele
     chat: chat.text ?? String(chat),
     adapted,
     talk,
+    shaped: { object, partial },
     perplexity,
     saved,
     gone,

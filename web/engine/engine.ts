@@ -15,6 +15,8 @@ import {
   type GenerationStep,
   generationOptionsLayout,
   generationStepLayout,
+  type GrammarMatch,
+  grammarMatchLayout,
   type PruneOptions,
   type PruneReport,
   poolingNames,
@@ -182,12 +184,17 @@ export class Engine extends LoadingEngine {
     return this.run((module) => module.cachedTokens());
   }
 
-  /** Begins a generation after these tokens and returns how many of them are already cached. */
+  /**
+   * Begins a generation after these tokens and returns how many of them are already cached. `grammar`: the language of
+   * the answer in GBNF; empty: any text. `keepControl`: the text contains control tokens, except for end tokens.
+   */
   generate(
     tokens: readonly number[],
     options: SamplingOptions,
     stops: readonly string[],
     biases: readonly (readonly [token: number, bias: number])[],
+    grammar = "",
+    keepControl = false,
   ): number {
     this.write("generationOptions", generationOptionsLayout, options);
     this.run((module) => module.clearConstraints());
@@ -197,8 +204,16 @@ export class Engine extends LoadingEngine {
     }
     for (const [token, bias] of biases) this.check((module) => module.addLogitBias(token, bias));
     const count = this.putTokens(tokens);
-    this.check((module) => module.generate(count));
+    const size = this.putText(grammar);
+    this.check((module) => module.generate(count, size, keepControl));
     return this.run((module) => module.reusedTokens());
+  }
+
+  /** Compares the first `size` bytes of a text with the grammar that follows them. Errors: `bad-grammar`. */
+  match(textAndGrammar: string, size: number): GrammarMatch {
+    const total = this.putText(textAndGrammar);
+    this.check((module) => module.match(size, total - size));
+    return this.read("grammarMatch", grammarMatchLayout);
   }
 
   /** Removes the tokens [from, to) from the cached text that begins with `tokens`. Errors: `unsupported-task`. */

@@ -32,7 +32,8 @@ export async function generate(
     typeof prompt === "string" || "literal" in prompt
       ? await tokenizeText(engine, signal, prompt, addSpecial, parseSpecial, typeof prompt !== "string")
       : prompt;
-  const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias);
+  const { grammar, keepControl } = params;
+  const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias, grammar, keepControl);
   const total = promptTokens.length;
   const report = (done: number) => params.reportsProgress && onEvent({ phase: "prefill", done, total });
   report(cached);
@@ -54,11 +55,6 @@ export async function generate(
       const { token, logprob } = step;
       tokens.push(token);
       logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
-      if (step.text) {
-        text += step.text;
-        onEvent(step.text);
-      }
-      if (step.finish !== "none") finishReason = step.finish;
     } else {
       if (prefilled === undefined) {
         evaluated += processed;
@@ -66,6 +62,11 @@ export async function generate(
       }
       if (state === "needsWeights") await fetchMissing(background, signal);
     }
+    if (step.text) {
+      text += step.text;
+      onEvent(step.text);
+    }
+    if (step.finish !== "none") finishReason = step.finish;
     await pace();
     if (remaining === 0) prefilled ??= performance.now();
     if (signal?.aborted) finishReason ??= "abort";

@@ -21,10 +21,20 @@ export interface GenerateParams {
   sampling: DeepPartial<GenerationOptions> & { seed: number };
   stop: readonly string[];
   logitBias: readonly (readonly [token: number, bias: number])[];
+  /** The language of the answer in GBNF; undefined: any text. */
+  grammar?: string | undefined;
+  /** Whether the text contains the written form of control tokens, except for end tokens. */
+  keepControl?: boolean | undefined;
   /** Whether to report the progress of the prompt. */
   reportsProgress: boolean;
   /** Whether the text contains the written form of control tokens, except end tokens. */
   keepControl?: boolean;
+}
+
+export interface MatchParams {
+  text: string;
+  /** A language in GBNF. Literals of tokens match no text. */
+  grammar: string;
 }
 
 export interface ScoreParams {

@@ -2,5 +2,6 @@
 export { classify } from "./classification.js";
 export { embed } from "./embedding.js";
 export { fillMasks } from "./masks.js";
+export { match } from "./match.js";
 export { score } from "./scoring.js";
 export { loadState, saveState } from "./state.js";

@@ -7,10 +7,11 @@ import { Interpreter } from "./jinja/evaluate.js";
 import { parse } from "./jinja/parser.js";
 import type { Statement } from "./jinja/tree.js";
 import { fail } from "./jinja/values.js";
-import { formsOf, hasCalls, isComplete } from "./message-forms.js";
+import { formsOf, isComplete } from "./message-forms.js";
 import { type ChatMessage, contentText } from "./messages.js";
 import type { RenderedChat, TemplateInput } from "./rendering.js";
 import { globals, maxNesting, Refusal } from "./template-globals.js";
+import { hasCalls } from "./tool-text.js";
 
 /** Far above what real templates need: the longest known one has 40 KB. */
 const maxTemplateLength = 256 << 10;

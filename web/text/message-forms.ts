@@ -2,7 +2,7 @@
 // others do without what some templates lack: a system role, two messages of one role in a row, tools.
 import { type ChatMessage, type ChatToolCall, contentText } from "./messages.js";
 import type { TemplateInput } from "./rendering.js";
-import { describeTools, pythonJson, spellCalls, spellResult } from "./tool-text.js";
+import { describeTools, hasCalls, lacksTools, pythonJson, spellCalls, spellResult, usesTools } from "./tool-text.js";
 
 /** One form of a conversation. */
 interface Form {
@@ -74,21 +74,6 @@ function longestWord(text: string): string {
 function showsDict(prompt: string, given: unknown): boolean {
   const [name] = Object.keys(parsedArguments(given));
   return name !== undefined && prompt.includes(`{'${name}': `);
-}
-
-export function hasCalls(messages: readonly ChatMessage[]): boolean {
-  return messages.some(({ tool_calls: calls }) => Array.isArray(calls) && calls.length > 0);
-}
-
-function usesTools(messages: readonly ChatMessage[], tools: TemplateInput["tools"]): boolean {
-  return (tools?.length ?? 0) > 0 || hasCalls(messages) || messages.some(({ role }) => role === "tool");
-}
-
-function lacksTools(template: string, messages: readonly ChatMessage[], tools: TemplateInput["tools"]): boolean {
-  if (!usesTools(messages, tools)) return false;
-  const takesTools = /\b(?:tools|functions|builtin_tools|custom_tools)\b/.test(template);
-  const takesResults = /\btool\b|tool_call|ipython|observation/.test(template);
-  return ((tools?.length ?? 0) > 0 && !takesTools) || !takesResults;
 }
 
 /** The role developer is the newer name of system, which most templates do not know. */

@@ -96,7 +96,9 @@ function range(bounds: readonly Value[]): List {
   if (!(length <= maxRange)) fail(`Range too big. The sandbox blocks ranges larger than MAX_RANGE (${maxRange}).`);
   spend(length);
   allocate(8 * length);
-  return new List(Array.from({ length }, (_, i) => start + i * step));
+  const items = new Array<number>(length); // some templates make a range for each message
+  for (let i = 0; i < length; i++) items[i] = start + i * step;
+  return new List(items);
 }
 
 /** Values that a template prints as part of its own text; all others in messages and variables are the caller's. */

@@ -34,3 +34,21 @@ export function pythonJson(value: unknown): string {
   const fields = Object.entries(value).filter(([, each]) => each !== undefined);
   return `{${fields.map(([name, each]) => `${JSON.stringify(name)}: ${pythonJson(each)}`).join(", ")}}`;
 }
+
+export function hasCalls(messages: readonly ChatMessage[]): boolean {
+  return messages.some(({ tool_calls: calls }) => Array.isArray(calls) && calls.length > 0);
+}
+
+type Tools = readonly unknown[] | undefined;
+
+export function usesTools(messages: readonly ChatMessage[], tools: Tools): boolean {
+  return (tools?.length ?? 0) > 0 || hasCalls(messages) || messages.some(({ role }) => role === "tool");
+}
+
+/** Whether a template has no form for the tools of a conversation, so that they are written as texts. */
+export function lacksTools(template: string, messages: readonly ChatMessage[], tools: Tools): boolean {
+  if (!usesTools(messages, tools)) return false;
+  const takesTools = /\b(?:tools|functions|builtin_tools|custom_tools)\b/.test(template);
+  const takesResults = /\btool\b|tool_call|ipython|observation/.test(template);
+  return ((tools?.length ?? 0) > 0 && !takesTools) || !takesResults;
+}

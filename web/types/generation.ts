@@ -1,4 +1,5 @@
 // The result of generating text.
+import type { CamelGPTError } from "../errors.js";
 import type { EngineInfo } from "./model.js";
 
 /** How much of the prompt has been evaluated, in tokens; the cached ones count as done. */
@@ -64,11 +65,18 @@ export interface Generated {
   logprobs?: StepLogprobs[];
 }
 
-/** One complete generation and the engine it ran on. */
-export interface GenerationResult extends Generated {
+/** One complete generation and the engine it ran on. `T` is the type of the value that `responseFormat` asked for. */
+export interface GenerationResult<T = unknown> extends Generated {
   /** The reasoning of a chat's answer, which `text` does not contain; missing if there was none. */
   reasoning?: string;
   engine: EngineInfo;
+  /**
+   * The value of the answer, if `responseFormat` is JSON (parsed, and validated by a Standard Schema) or a choice.
+   * Missing if the answer was cut off, which `finishReason` tells, or is not valid.
+   */
+  object?: T;
+  /** Why `object` is missing, with the code `bad-answer`. `text` has the answer. */
+  objectError?: CamelGPTError;
 }
 
 /** The state that `loadState` put into the cache. */

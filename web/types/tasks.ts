@@ -58,3 +58,11 @@ export interface TextsProgress {
   done: number;
   total: number;
 }
+
+/** How far a text belongs to a language. */
+export interface GrammarMatch {
+  /** `prefix`: the text is not complete, but something can follow it; `mismatch`: no text of the language begins so. */
+  state: "complete" | "prefix" | "mismatch";
+  /** Where the first character is that cannot be there; the text's length if there is none. */
+  at: number;
+}

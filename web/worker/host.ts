@@ -103,6 +103,8 @@ export class Host {
       return generate(engine, params, { loadMs, signal, onEvent: (event) => onEvent?.(event), background });
     },
 
+    match: async (params) => (await this.#tasks()).match(this.#loaded().engine, params),
+
     remove: async ({ tokens, from, to }) => this.#loaded().engine.removeTokens(tokens, from, to),
 
     save: async (_params, { signal }) => (await this.#tasks()).saveState(this.#loaded().engine, signal),

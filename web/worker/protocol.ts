@@ -13,6 +13,7 @@ import type {
   EmbedParams,
   FillParams,
   GenerateParams,
+  MatchParams,
   ScoreParams,
   TokenizeParams,
 } from "../tasks/params.js";
@@ -23,6 +24,7 @@ import type {
   EpdpNumbers,
   FilledMasks,
   Generated,
+  GrammarMatch,
   Inspection,
   LoadedState,
   ModelInfo,
@@ -84,6 +86,7 @@ export interface Calls {
   render: { params: TemplateInput; event: never; value: RenderedChat | null };
   /** The events are consecutive pieces of the text, and progress if the parameters ask for it. */
   generate: { params: GenerateParams; event: string | PrefillProgress; value: Generated };
+  match: { params: MatchParams; event: never; value: GrammarMatch };
   /** Removes the tokens [from, to) from the cached text that begins with `tokens`, if there is one. */
   remove: { params: { tokens: readonly number[]; from: number; to: number }; event: never; value: undefined };
   save: { params: Record<string, never>; event: never; value: Uint8Array };

@@ -3,6 +3,7 @@ import { throwIfAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
+import { generateFormatted } from "../format/generate-formatted.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, generateParams, splitChatOptions } from "../options.js";
 import { generateAnswer } from "./answer/generate-answer.js";
@@ -18,12 +19,15 @@ export async function answerChat(
 ): Promise<GenerationResult> {
   await checkConversation(model, messages, signal);
   const { settings, rest } = splitChatOptions(options);
-  const params = generateParams("", rest, model.limits);
   throwIfAborted(signal);
-  const plan = await planChat(model, settings, params, signal);
-  const prompt = await renderPrompt(model, messages, plan, signal);
-  await model.refuseOverlong(prompt.prompt.text, signal);
-  const sampled = await withSampling(model, params);
-  const { result } = await generateAnswer(model, sampled, prompt, plan, { emit, signal, onProgress: rest.onProgress });
-  return result;
+  const given = generateParams("", rest, model.limits);
+  return generateFormatted(model, rest.responseFormat, given, async (params) => {
+    const plan = await planChat(model, settings, params, signal);
+    const prompt = await renderPrompt(model, messages, plan, signal);
+    await model.refuseOverlong(prompt.prompt.text, signal);
+    const sampled = await withSampling(model, params);
+    const context = { emit, signal, onProgress: rest.onProgress };
+    const { result } = await generateAnswer(model, sampled, prompt, plan, context);
+    return result;
+  });
 }

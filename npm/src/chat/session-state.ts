@@ -1,12 +1,12 @@
 // A chat session as data: its options, its results and its state.
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
-import type { GenerationResult } from "../../../web/types.js";
+import type { GenerationResult, ResponseFormat } from "../../../web/types.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, checkSessionOptions } from "../options.js";
 
 /** Options of one answer of a session; they override those of the session. */
-export type AnswerOptions = Omit<ChatOptions, "chatTemplate">;
+export type AnswerOptions<F extends ResponseFormat = ResponseFormat> = Omit<ChatOptions<F>, "chatTemplate">;
 
 /** Turns that a session dropped because the context was full. */
 export interface DroppedTurns {
@@ -47,7 +47,7 @@ export interface ChatTurn {
 }
 
 /** An answer of a session: a generation, and the tokens of the turn. */
-export interface ChatResult extends GenerationResult {
+export interface ChatResult<T = unknown> extends GenerationResult<T> {
   turn: ChatTurn;
 }
 

@@ -1,6 +1,7 @@
 // A conversation with one model. This file is in the main bundle; turns.ts, which answers, is loaded by the first turn.
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { TextStream } from "../../../web/text/text-stream.js";
+import type { FormatOutput, ResponseFormat } from "../../../web/types.js";
 import { isSignal } from "../check-options.js";
 import {
   type AnswerContext,
@@ -62,7 +63,10 @@ export class ChatSession {
    * Errors: those of `model.chat`; `context-overflow` if the message by itself does not fit into the context, or, with
    * `overflow: "error"`, together with the conversation.
    */
-  send(message: string | ChatMessage, options?: AnswerOptions): TextStream<ChatResult> {
+  send<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    message: string | ChatMessage,
+    options?: AnswerOptions<F>,
+  ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).send(this.#state, message, context));
   }
 
@@ -72,7 +76,9 @@ export class ChatSession {
    * `maxTokens` has ended.
    * Errors: those of `send`; `bad-state` if there is no message to answer.
    */
-  regenerate(options?: AnswerOptions): TextStream<ChatResult> {
+  regenerate<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    options?: AnswerOptions<F>,
+  ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).regenerate(this.#state, context));
   }
 
@@ -80,7 +86,11 @@ export class ChatSession {
    * Replaces a user message, drops all that follow it, and answers the new one.
    * Errors: those of `send`; `bad-input` if `messages[index]` is not a user message.
    */
-  edit(index: number, message: string | ChatMessage, options?: AnswerOptions): TextStream<ChatResult> {
+  edit<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    index: number,
+    message: string | ChatMessage,
+    options?: AnswerOptions<F>,
+  ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).edit(this.#state, index, message, context));
   }
 
@@ -116,11 +126,16 @@ export class ChatSession {
     return (await turns()).saveChat(this.#state, options?.signal);
   }
 
-  #answer(options: AnswerOptions | undefined, run: (context: AnswerContext) => Promise<ChatResult>) {
+  #answer<F extends ResponseFormat>(
+    options: AnswerOptions<F> | undefined,
+    run: (context: AnswerContext) => Promise<ChatResult>,
+  ) {
     const signal = options?.signal;
-    return new TextStream<ChatResult>(
-      (emit, signal) => run({ options, emit, signal }),
+    const format = options?.responseFormat ?? this.#state.options.responseFormat;
+    return new TextStream(
+      async (emit, signal) => (await run({ options, emit, signal })) as ChatResult<FormatOutput<F>>,
       isSignal(signal) ? signal : undefined,
+      format?.type === "json",
     );
   }
 }

@@ -1,8 +1,10 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
 import { CamelGPTError } from "../../../web/errors.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { GenerationResult } from "../../../web/types.js";
 import { generateParams, splitChatOptions } from "../options.js";
+import { generateFormatted } from "../format/generate-formatted.js";
 import { generateAnswer } from "./answer/generate-answer.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
@@ -86,10 +88,28 @@ async function answer(
   fitsAnswer = true,
 ): Promise<ChatResult> {
   const { model, options } = state;
-  const { emit, signal } = context;
-  const { overflow = "drop-oldest", onDrop, ...defaults } = options;
+  const { overflow, onDrop, ...defaults } = options;
   const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
-  const params = await withSampling(model, generateParams("", rest, model.limits));
+  const given = generateParams("", rest, model.limits);
+  return generateFormatted(model, rest.responseFormat, given, (params) =>
+    generateTurn(state, entries, context, { settings, rest, params, fitsAnswer }),
+  );
+}
+
+interface Turn extends ReturnType<typeof splitChatOptions> {
+  params: GenerateParams;
+  fitsAnswer: boolean;
+}
+
+async function generateTurn(
+  state: ChatState,
+  entries: readonly Entry[],
+  { emit, signal }: AnswerContext,
+  { settings, rest, params: given, fitsAnswer }: Turn,
+): Promise<ChatResult> {
+  const { model } = state;
+  const { overflow = "drop-oldest", onDrop } = state.options;
+  const params = await withSampling(model, given);
   const plan = await planChat(model, settings, params, signal);
   const fitted = await fitChat(state, entries, { plan, overflow, fitsAnswer }, signal);
 

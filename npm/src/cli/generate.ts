@@ -1,8 +1,9 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
 import { writeFile } from "node:fs/promises";
 
-import type { CamelGPTInference, GenerationResult, TextStream } from "../entry/node.js";
+import type { CamelGPTInference, GenerationResult, ResponseFormat, TextStream } from "../entry/node.js";
 import { type Command, type Flags, UsageError } from "./command.js";
+import { formatOf } from "./format-flags.js";
 import { generateOptions, generationOptions } from "./generation-flags.js";
 import { readBytes, textArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
@@ -33,21 +34,30 @@ export const generate: Command = {
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
+    const format = await formatOf(flags);
     const rssBefore = process.memoryUsage.rss();
     const [loaded, saved] = [flags.text("load-state"), flags.text("save-state")];
     const state = loaded === undefined ? undefined : await readBytes(loaded, "a saved state");
     await withModel(flags, signal, async (model) => {
       if (state) await model.loadState(state, { signal });
-      const stream = start(model, prompt, flags, signal);
+      const stream = start(model, prompt, format, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
       else await printStream(model, stream, await isSampled(model, flags, flags.has("chat")));
       if (saved !== undefined) await writeFile(saved, await model.saveState());
+      const { objectError } = await stream;
+      if (objectError && !flags.json) throw objectError;
     });
   },
 };
 
-function start(model: CamelGPTInference, prompt: string, flags: Flags, signal: AbortSignal): TextStream {
-  const options = { ...generateOptions(flags), signal, onProgress: prefillProgress() };
+function start(
+  model: CamelGPTInference,
+  prompt: string,
+  responseFormat: ResponseFormat | undefined,
+  flags: Flags,
+  signal: AbortSignal,
+): TextStream {
+  const options = { ...generateOptions(flags), responseFormat, signal, onProgress: prefillProgress() };
   if (!flags.has("chat")) return model.stream(prompt, options);
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
@@ -92,12 +102,14 @@ export async function printSummary(
 }
 
 async function printResult(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
-  const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = await stream;
+  const generated = await stream;
+  const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = generated;
   const { memoryPlan } = await model.info();
   const { queued: _, ...epdp } = await model.report();
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
+    ...objectOf(generated),
     tokens,
     finishReason,
     usage,
@@ -109,6 +121,13 @@ async function printResult(model: CamelGPTInference, stream: TextStream, rssBefo
     ...(logprobs && { logprobs }),
   };
   printJson(result);
+}
+
+/** The value of an answer in a format, or why it has none; the command then ends with the exit code of a fault. */
+export function objectOf({ object, objectError }: GenerationResult): Pick<GenerationResult, "object" | "objectError"> {
+  if (!objectError) return object === undefined ? {} : { object };
+  process.exitCode = 1;
+  return { objectError };
 }
 
 /** Returns the peak memory of this process in bytes. Node reports KiB. */

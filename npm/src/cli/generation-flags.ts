@@ -1,6 +1,7 @@
 // The flags that say how an answer is generated.
 import { type GenerationOptions, generationOptionsRules, generationOptionsWords } from "../../../web/engine/records.js";
 import type { GenerateOptions } from "../entry/node.js";
+import { formatFlags } from "./format-flags.js";
 import { type FlagGroup, type Flags, UsageError } from "./command.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
@@ -16,11 +17,12 @@ export const generationOptions: FlagGroup = {
       help: "Added to the logit of a token; -Infinity forbids it.",
     },
     stop: { takes: "text", value: "TEXT", many: true, help: "End before this text." },
+    ...formatFlags,
   },
 };
 
-/** Errors: UsageError. */
-export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal"> {
+/** All but the format of the answer, which can be in a file. Errors: UsageError. */
+export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal" | "responseFormat"> {
   return {
     ...(optionsOf(flags, generationOptionsRules) as Partial<GenerationOptions>),
     logitBias: Object.fromEntries(flags.texts("logit-bias").map(biasOf)),

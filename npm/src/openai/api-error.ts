@@ -84,6 +84,7 @@ const rows: Readonly<Record<ErrorCode, Row>> = {
   "unsupported-environment": unavailable,
   "worker-failed": unavailable,
   // The model's file or the engine is at fault.
+  "bad-answer": broken,
   "bad-format": broken,
   "bad-metadata": broken,
   "bad-tensor": broken,

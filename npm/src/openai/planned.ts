@@ -1,6 +1,6 @@
 // Options and results that the model gets.
 import type { ChatMessage } from "../../../web/text/messages.js";
-import type { ToolCall, Usage } from "../../../web/types.js";
+import type { ResponseFormat, ToolCall, Usage } from "../../../web/types.js";
 
 export interface PlannedTool {
   name: string;
@@ -9,13 +9,10 @@ export interface PlannedTool {
   execute?: (input: unknown, context: { toolCallId: string; messages: ChatMessage[]; signal: AbortSignal }) => unknown;
 }
 
-export type PlannedFormat =
-  | { type: "json"; schema?: boolean | { readonly [keyword: string]: unknown }; strict?: boolean }
-  | { type: "regex"; pattern: string | RegExp }
-  | { type: "grammar"; grammar: string };
+export type PlannedFormat = ResponseFormat;
 
 export interface PlannedOptions {
-  responseFormat?: PlannedFormat;
+  responseFormat?: PlannedFormat | undefined;
   tools?: readonly PlannedTool[];
   toolChoice?: "auto" | "none" | "required" | { name: string };
   parallelToolCalls?: boolean;

@@ -1,4 +1,5 @@
 // Options of an answer in a conversation, and of chat sessions.
+import type { ResponseFormat } from "../../../web/types.js";
 import { checkOptions, flag, isRecord, oneOf, ofType, type Rule, text } from "../check-options.js";
 import type { Reasoning, TemplateSettings } from "../chat/template-settings.js";
 import { answerRules, type GenerateOptions } from "./generate.js";
@@ -7,7 +8,8 @@ import { answerRules, type GenerateOptions } from "./generate.js";
  * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
  * `temperature` of 0 they have those of a generation, so that the answer is exact.
  */
-export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
+export interface ChatOptions<F extends ResponseFormat = ResponseFormat>
+  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial"> {
   /**
    * A Jinja template that replaces the model's own.
    * @default the template in the model's file

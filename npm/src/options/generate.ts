@@ -1,13 +1,18 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
-import type { PrefillProgress } from "../../../web/types.js";
+import type { PrefillProgress, ResponseFormat } from "../../../web/types.js";
 import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
 import { callback, rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
-export interface GenerateOptions extends Partial<GenerationOptions> {
+export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> extends Partial<GenerationOptions> {
+  /**
+   * The format of the answer: JSON, by a schema or any, a regular expression, one of several texts, or a grammar.
+   * @default { type: "text" }
+   */
+  responseFormat?: F | undefined;
   /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
   logitBias?: Readonly<Record<number, number>>;
   /** The answer ends before the first of these texts. They may span tokens. */
@@ -31,6 +36,8 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
 /** Rules of the options of one answer. */
 export const answerRules = {
   ...rulesOf(generationOptionsRules),
+  // The code of formats, which the first one loads, checks the rest.
+  responseFormat: ofType('a format such as { type: "json" }', isRecord),
   logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
   stop: texts,
   signal,
@@ -62,6 +69,7 @@ export function generateParams(
     parseSpecial = true,
     signal: _,
     onProgress,
+    responseFormat: _format,
     ...sampling
   } = checked;
   const params = {

@@ -22,6 +22,11 @@ export interface Limits {
    */
   logitBias?: number;
   /**
+   * UTF-16 code units of a `responseFormat`: of its schema as JSON, its pattern, its options together, or its grammar.
+   * @default 2 ** 20
+   */
+  formatLength?: number;
+  /**
    * Labels of `classify`.
    * @default 64
    */
@@ -54,6 +59,7 @@ export const defaultLimits: Required<Limits> = {
   stop: 64,
   stopLength: 1024,
   logitBias: 65536,
+  formatLength: 2 ** 20,
   labels: 64,
   texts: 65536,
   textLength: 2 ** 28,
@@ -65,6 +71,7 @@ const limitRules = {
   stop: integer(0, 64),
   stopLength: integer(1, 1024),
   logitBias: integer(0, largest),
+  formatLength: integer(1, largest),
   labels: integer(2, largest),
   texts: integer(1, largest),
   textLength: integer(1, largest),
@@ -76,6 +83,7 @@ const nouns: Readonly<Record<keyof Limits, string>> = {
   stop: "stop strings",
   stopLength: "characters in a stop string",
   logitBias: "entries in logitBias",
+  formatLength: "characters in responseFormat",
   labels: "labels",
   texts: "texts",
   textLength: "characters in a text",

@@ -1,0 +1,63 @@
+// The tokens of a vocabulary as a trie over their bytes, which grammars walk to find the tokens that they allow.
+//
+// Built once per model and shared by its grammars.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "base/status.h"
+
+namespace camelgpt {
+
+// The vocabulary. `context` is the first argument of both functions; the bytes that `piece` returns, `context` and the
+// functions' results must stay the same as long as the trie is used.
+struct TokenSource {
+  const void* context = nullptr;
+  uint32_t tokens = 0;
+  // The decoded bytes of a token; the written form of a control token.
+  std::string_view (*piece)(const void* context, int32_t token) = nullptr;
+  // Whether the token can be part of a text. Other tokens (control, unknown, unused) match only token literals.
+  bool (*is_text)(const void* context, int32_t token) = nullptr;
+};
+
+// Tokens longer than this are never allowed by a grammar.
+inline constexpr uint32_t kMaxTrieDepth = 255;
+
+// A node in preorder: the nodes below it follow it. Node 0 is the root.
+struct TrieNode {
+  uint32_t end;      // index after the last node below this one
+  uint32_t first;    // its tokens are TokenTrie::ids[first] up to the next node's `first`
+  uint8_t byte;      // the last byte of the node's string
+  uint8_t depth;     // length of the string
+  uint16_t summary;  // index into TokenTrie::summaries
+};
+
+// About the bytes below a node.
+struct TrieSummary {
+  uint64_t groups;  // the groups of bytes that occur, see byte_group()
+  uint32_t height;  // length of the longest string below the node
+};
+
+struct TokenTrie {
+  TokenSource source;
+  Buffer<TrieNode> nodes;         // [nodes + 1] the last one only ends the tokens of the one before it
+  Buffer<int32_t> ids;            // [text tokens] in the order of the nodes
+  Buffer<int32_t> controls;       // tokens that are not text, sorted by their written form
+  Buffer<TrieSummary> summaries;  // 0: unknown
+  uint32_t height = 0;            // length of the longest token
+
+  uint32_t mask_words() const { return (source.tokens + 63) / 64; }
+};
+
+// Builds the trie. kOutOfMemory.
+Status token_trie_build(const TokenSource& source, TokenTrie* trie);
+
+// Memory in bytes.
+uint64_t token_trie_memory(const TokenTrie& trie);
+
+// The token that is written as `text`, a control token before others; -1 if there is none.
+int32_t token_trie_find(const TokenTrie& trie, std::string_view text);
+
+}  // namespace camelgpt
