@@ -27,8 +27,6 @@ export interface GenerateParams {
   keepControl?: boolean | undefined;
   /** Whether to report the progress of the prompt. */
   reportsProgress: boolean;
-  /** Whether the text contains the written form of control tokens, except end tokens. */
-  keepControl?: boolean;
 }
 
 export interface MatchParams {

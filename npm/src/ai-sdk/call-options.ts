@@ -1,7 +1,8 @@
 // Options of a call of the AI SDK → options of a chat, and warnings about what has no effect.
+import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatOptions } from "../options/chat.js";
 import { compact } from "../openai/fields.js";
-import type { PlannedFormat, PlannedOptions, PlannedTool } from "../openai/planned.js";
+import type { PlannedOptions, PlannedTool } from "../openai/planned.js";
 import type { CallTool, LanguageModelCall, Warning } from "./types.js";
 
 export type ModelChatOptions = ChatOptions & PlannedOptions;
@@ -52,13 +53,13 @@ function toolChoiceOf(choice: LanguageModelCall["toolChoice"]): PlannedOptions["
   return choice.type === "tool" ? { name: choice.toolName } : choice.type;
 }
 
-function formatOf(format: LanguageModelCall["responseFormat"]): PlannedFormat | undefined {
+function formatOf(format: LanguageModelCall["responseFormat"]): ResponseFormat | undefined {
   if (format?.type !== "json") return undefined;
   if (format.schema === undefined) return { type: "json" };
   return { type: "json", schema: format.schema as { readonly [keyword: string]: unknown }, strict: false };
 }
 
-const efforts: Readonly<Record<string, PlannedOptions["reasoning"]>> = {
+const efforts: Readonly<Record<string, ChatOptions["reasoning"]>> = {
   none: "none",
   minimal: "low",
   low: "low",
@@ -68,7 +69,7 @@ const efforts: Readonly<Record<string, PlannedOptions["reasoning"]>> = {
   max: "high",
 };
 
-function reasoningOf(effort: string | undefined, warnings: Warning[]): PlannedOptions["reasoning"] {
+function reasoningOf(effort: string | undefined, warnings: Warning[]): ChatOptions["reasoning"] {
   if (effort === undefined || effort === "provider-default") return undefined;
   const reasoning = efforts[effort];
   if (reasoning === undefined) warnings.push({ type: "unsupported", feature: `reasoning effort ${effort}` });

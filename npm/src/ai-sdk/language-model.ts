@@ -14,6 +14,7 @@ import type {
   ProviderMetadata,
   ResponseMetadata,
   StreamPart,
+  Warning,
 } from "./types.js";
 
 type Result = GenerationResult & PlannedResult;
@@ -39,7 +40,7 @@ export function languageModel(
         usage: usageOf(result),
         providerMetadata: metadataOf(result),
         response: responseOf(modelId),
-        warnings,
+        warnings: [...warnings, ...formatWarnings(result, call)],
       };
     },
     async doStream(call) {
@@ -114,6 +115,13 @@ class Blocks {
 /** An answer that was cut by an abort is an error, as with the models of servers. */
 function throwIfAborted({ finishReason }: Result, { abortSignal }: LanguageModelCall): void {
   if (finishReason === "abort") throw abortSignal?.reason ?? abortedError(abortSignal);
+}
+
+/** Conditions of the schema that the answer does not follow. A stream tells its warnings before they are known. */
+function formatWarnings({ engine }: Result, { responseFormat }: LanguageModelCall): Warning[] {
+  if (responseFormat?.type !== "json") return [];
+  const notes = engine.notes.filter((note) => note.startsWith("responseFormat"));
+  return notes.map((message) => ({ type: "other", message }));
 }
 
 function contentOf({ text, reasoning, toolCalls = [] }: Result): Content[] {

@@ -1,10 +1,11 @@
 // The body of a chat request → messages and options of the model.
+import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatMessage, ChatToolCall } from "../../../web/text/messages.js";
 import type { ChatOptions } from "../options/chat.js";
 import { badField } from "./api-error.js";
 import { compact, Fields } from "./fields.js";
-import type { PlannedFormat, PlannedOptions, PlannedTool } from "./planned.js";
-import { answerCount, localFormat, maxTokensOf, noLimit, samplingOptions } from "./sampling.js";
+import type { PlannedOptions, PlannedTool } from "./planned.js";
+import { answerCount, fieldNames, localFormat, maxTokensOf, noLimit, samplingOptions } from "./sampling.js";
 
 export type ModelChatOptions = ChatOptions & PlannedOptions;
 
@@ -21,6 +22,8 @@ export interface ChatCall {
   keepsReasoning: boolean;
   /** Alternatives for each token of the log-probabilities; undefined: none are wanted. */
   topLogprobs: number | undefined;
+  /** The field of each option, for errors. */
+  fieldNames: ReadonlyMap<string, string>;
 }
 
 const maxTopLogprobs = 20;
@@ -52,6 +55,7 @@ export function chatCall(body: unknown, defaults: ModelChatOptions): ChatCall {
     returnsProgress: fields.flag("return_progress") ?? false,
     keepsReasoning: fields.choice("reasoning_format", ["auto", "none", "deepseek", "deepseek-legacy"]) === "none",
     topLogprobs,
+    fieldNames: fieldNames(fields),
   };
 }
 
@@ -192,7 +196,7 @@ function toolChoiceOf(fields: Fields): Choice {
   };
 }
 
-function formatOf(fields: Fields): PlannedFormat | undefined {
+function formatOf(fields: Fields): ResponseFormat | undefined {
   const local = localFormat(fields);
   const format = fields.object("response_format");
   const type = format?.required("type", format.choice("type", ["text", "json_object", "json_schema"]));
@@ -203,7 +207,7 @@ function formatOf(fields: Fields): PlannedFormat | undefined {
   const named = format.object("json_schema");
   const schema = named?.record("schema") ?? format.record("schema");
   if (type === "json_schema" && !schema) throw format.invalid("json_schema", "The schema of the format is missing.");
-  return compact<PlannedFormat>({
+  return compact<ResponseFormat>({
     type: "json",
     schema,
     strict: schema && (named?.flag("strict") ?? false),
@@ -222,7 +226,7 @@ const efforts = {
   max: "high",
 } as const;
 
-function reasoningOf(fields: Fields): PlannedOptions["reasoning"] {
+function reasoningOf(fields: Fields): ChatOptions["reasoning"] {
   const budget = fields.integer("reasoning_budget") ?? fields.integer("thinking_budget_tokens");
   if (budget !== undefined && budget >= 0) return budget === 0 ? "none" : { budget };
   const effort = fields.choice("reasoning_effort", Object.keys(efforts) as (keyof typeof efforts)[]);

@@ -6,7 +6,6 @@ import type { ChatCall, ModelChatOptions } from "./chat-request.js";
 import { EventQueue } from "./event-queue.js";
 import { answerHead, type NamedModel } from "./models.js";
 import type { PlannedResult } from "./planned.js";
-import { fieldsOfOptions } from "./sampling.js";
 import type {
   AnswerMessage,
   ChatCompletion,
@@ -31,7 +30,7 @@ export async function completeChat(target: NamedModel, call: ChatCall, signal: A
       results.push(result);
     }
   } catch (error) {
-    throw asApiError(error, fieldsOfOptions);
+    throw asApiError(error, call.fieldNames);
   }
   return {
     ...head,
@@ -55,7 +54,7 @@ export function streamChat(
   const queue = new EventQueue<ChatCompletionChunk>(() => controller.abort());
   sendChunks(target, call, controller.signal, queue).then(
     () => queue.end(),
-    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, fieldsOfOptions))),
+    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, call.fieldNames))),
   );
   return queue;
 }

@@ -1,6 +1,6 @@
-// Options and results that the model gets.
+// Options and results of tools.
 import type { ChatMessage } from "../../../web/text/messages.js";
-import type { ResponseFormat, ToolCall, Usage } from "../../../web/types.js";
+import type { ToolCall } from "../../../web/types.js";
 
 export interface PlannedTool {
   name: string;
@@ -9,22 +9,13 @@ export interface PlannedTool {
   execute?: (input: unknown, context: { toolCallId: string; messages: ChatMessage[]; signal: AbortSignal }) => unknown;
 }
 
-export type PlannedFormat = ResponseFormat;
-
 export interface PlannedOptions {
-  responseFormat?: PlannedFormat | undefined;
   tools?: readonly PlannedTool[];
   toolChoice?: "auto" | "none" | "required" | { name: string };
   parallelToolCalls?: boolean;
-  reasoning?: "none" | "low" | "medium" | "high" | { budget: number };
-  templateOptions?: Record<string, unknown>;
-  continueFinalMessage?: boolean;
-  minTokens?: number;
   suffix?: string;
 }
 
 export interface PlannedResult {
-  reasoning?: string;
   toolCalls?: ToolCall[];
-  usage: Usage & { reasoningTokens?: number };
 }

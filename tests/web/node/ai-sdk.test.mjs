@@ -7,6 +7,8 @@ import { camelgpt } from "@gpt-research/camelgpt-inference/ai-sdk";
 
 import { makeModel } from "../../architectures/make-models.mjs";
 import { rows } from "../../architectures/rows.mjs";
+import { z } from "zod";
+
 import { modelPath } from "../lib/model.mjs";
 
 const skip = Number(process.versions.node.split(".")[0]) < 22 && "the package ai needs Node 22";
@@ -129,6 +131,27 @@ describe("the provider for the AI SDK", { skip }, () => {
     assert.deepEqual([await streamed.text, await streamed.reasoningText], [text, reasoningText]);
     const none = await ai.generateText({ model: thinking, prompt, ...exact, reasoning: "none" });
     assert.equal(none.reasoningText, undefined);
+  });
+
+  test("answers with an object", async () => {
+    const schema = z.object({ country: z.string().max(20), capital: z.string().max(20), isLarge: z.boolean() });
+    const request = { model: provider, prompt, output: ai.Output.object({ schema }), ...exact, maxOutputTokens: 80 };
+    const { output, finishReason } = await ai.generateText(request);
+    assert.deepEqual(schema.parse(output), output);
+    assert.equal(finishReason, "stop");
+    const partial = [];
+    const streamed = ai.streamText(request);
+    for await (const value of streamed.partialOutputStream) partial.push(value);
+    assert.deepEqual(partial.at(-1), output);
+    assert.ok(partial.length > 2);
+    const choice = ai.Output.choice({ options: ["Paris", "Rome"] });
+    assert.match((await ai.generateText({ ...request, output: choice })).output, /^(Paris|Rome)$/);
+    const { warnings } = await provider.doGenerate({
+      prompt: [{ role: "user", content: [{ type: "text", text: prompt }] }],
+      responseFormat: { type: "json", schema: { type: "object", dependentSchemas: { a: false } } },
+      maxOutputTokens: 2,
+    });
+    assert.match(warnings[0].message, /dependentSchemas/);
   });
 
   test("ends for a signal", async () => {

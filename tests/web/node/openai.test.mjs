@@ -5,6 +5,8 @@ import { after, before, describe, test } from "node:test";
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { ApiError, createOpenAI } from "@gpt-research/camelgpt-inference/openai";
 import OpenAI from "openai";
+import { zodResponseFormat } from "openai/helpers/zod";
+import { z } from "zod";
 
 import { modelPath } from "../lib/model.mjs";
 
@@ -261,6 +263,51 @@ async function idle() {
   await model.generateText("a", 1);
   assert.ok(Date.now() - begin < 1000, "the generation continued");
 }
+
+describe("answers in a format", () => {
+  const Capital = z.object({ country: z.string().max(20), capital: z.string().max(20), people: z.int().min(0) });
+  const ask = { ...exact, max_tokens: 80 };
+
+  test("are parsed by the client", async () => {
+    const response_format = zodResponseFormat(Capital, "capital");
+    const { choices } = await client.chat.completions.parse({ ...ask, response_format });
+    const { parsed } = choices[0].message;
+    assert.deepEqual(parsed, Capital.parse(JSON.parse(choices[0].message.content)));
+    assert.equal(choices[0].finish_reason, "stop");
+    const final = await client.chat.completions.stream({ ...ask, response_format }).finalChatCompletion();
+    assert.deepEqual(final.choices[0].message.parsed, parsed);
+    const { choices: direct } = await local.chat.completions.create({ ...ask, response_format });
+    assert.equal(direct[0].message.content, choices[0].message.content);
+  });
+
+  test("are JSON objects, or match a schema or a grammar", async () => {
+    const contentOf = async (fields) =>
+      (await local.chat.completions.create({ ...ask, ...fields })).choices[0].message.content;
+    const schema = { type: "object", properties: { n: { enum: [1, 2] } }, required: ["n"] };
+    const schemas = [
+      { json_schema: schema },
+      { response_format: { type: "json_schema", json_schema: { name: "n", schema } } },
+      { response_format: { type: "json_object", schema } },
+    ];
+    for (const fields of schemas) assert.match(await contentOf(fields), /^\{\s*"n"\s*:\s*[12]\s*\}$/);
+    assert.match(await contentOf({ grammar: 'root ::= "yes" | "no"' }), /^(yes|no)$/);
+    assert.match(await contentOf({ response_format: { type: "json_object" }, max_tokens: 8 }), /^\{/);
+    const { choices } = await local.completions.create({ prompt: "Is it?", grammar: 'root ::= "yes" | "no"' });
+    assert.match(choices[0].text, /^(yes|no)$/);
+  });
+
+  test("are refused if the schema cannot be kept", async () => {
+    const wrong = (fields) => client.chat.completions.create({ ...ask, ...fields });
+    const schema = { type: "object", dependentSchemas: { a: { required: ["b"] } } };
+    const format = (strict) => ({ type: "json_schema", json_schema: { name: "n", schema, strict } });
+    const error = await failsWith(400, "response_format", wrong({ response_format: format(true) }));
+    assert.equal(error.code, "bad_schema");
+    assert.match(error.message, /dependentSchemas/);
+    await wrong({ response_format: format(false), max_tokens: 1 });
+    await failsWith(400, "grammar", wrong({ grammar: "root ::=" }));
+    await failsWith(400, "response_format", wrong({ grammar: "root ::= .", response_format: { type: "json_object" } }));
+  });
+});
 
 describe("completions", () => {
   const request = { model: "smollm2", prompt: "The capital of France is", temperature: 0, max_tokens: 2 };
