@@ -148,10 +148,52 @@ describe("the provider for the AI SDK", { skip }, () => {
     assert.match((await ai.generateText({ ...request, output: choice })).output, /^(Paris|Rome)$/);
     const { warnings } = await provider.doGenerate({
       prompt: [{ role: "user", content: [{ type: "text", text: prompt }] }],
-      responseFormat: { type: "json", schema: { type: "object", dependentSchemas: { a: false } } },
+      responseFormat: { type: "json", schema: { type: "array", items: { type: "integer" }, uniqueItems: true } },
       maxOutputTokens: 2,
     });
-    assert.match(warnings[0].message, /dependentSchemas/);
+    assert.match(warnings[0].message, /uniqueItems/);
+  });
+
+  test("calls tools in steps", async () => {
+    const cities = [];
+    const weather = ai.tool({
+      description: "The weather of a city.",
+      inputSchema: z.object({ city: z.enum(["Paris", "Rome"]) }),
+      execute: async ({ city }) => {
+        cities.push(city);
+        return { city, sky: "sunny" };
+      },
+    });
+    const request = {
+      model: provider,
+      prompt: "What is the weather in Paris?",
+      tools: { weather },
+      stopWhen: ai.stepCountIs(2),
+      prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? "required" : "none" }),
+      ...exact,
+      maxOutputTokens: 60,
+    };
+    const { steps, text } = await ai.generateText(request);
+    assert.equal(steps.length, 2);
+    assert.equal(steps[0].finishReason, "tool-calls");
+    assert.equal(steps[0].toolCalls[0].toolName, "weather");
+    assert.deepEqual(steps[0].toolResults[0].output, { city: cities[0], sky: "sunny" });
+    assert.ok(text.length > 0);
+    const streamed = ai.streamText(request);
+    const types = [];
+    for await (const { type } of streamed.fullStream) if (types.at(-1) !== type) types.push(type);
+    const order = ["tool-input-start", "tool-input-delta", "tool-input-end", "tool-call", "tool-result"];
+    assert.deepEqual(
+      types.filter((type) => type.startsWith("tool-")),
+      order,
+    );
+    assert.equal(cities.length, 2);
+    const { warnings } = await provider.doGenerate({
+      prompt: [{ role: "user", content: [{ type: "text", text: "Hi" }] }],
+      tools: [{ type: "provider", id: "other.search", name: "search", args: {} }],
+      maxOutputTokens: 1,
+    });
+    assert.deepEqual(warnings, [{ type: "unsupported", feature: "provider-defined tool other.search" }]);
   });
 
   test("ends for a signal", async () => {

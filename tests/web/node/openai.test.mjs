@@ -298,14 +298,91 @@ describe("answers in a format", () => {
 
   test("are refused if the schema cannot be kept", async () => {
     const wrong = (fields) => client.chat.completions.create({ ...ask, ...fields });
-    const schema = { type: "object", dependentSchemas: { a: { required: ["b"] } } };
+    const schema = { type: "array", items: { type: "integer" }, uniqueItems: true };
     const format = (strict) => ({ type: "json_schema", json_schema: { name: "n", schema, strict } });
     const error = await failsWith(400, "response_format", wrong({ response_format: format(true) }));
     assert.equal(error.code, "bad_schema");
-    assert.match(error.message, /dependentSchemas/);
+    assert.match(error.message, /uniqueItems/);
     await wrong({ response_format: format(false), max_tokens: 1 });
     await failsWith(400, "grammar", wrong({ grammar: "root ::=" }));
     await failsWith(400, "response_format", wrong({ grammar: "root ::= .", response_format: { type: "json_object" } }));
+  });
+});
+
+describe("tools", () => {
+  const parameters = {
+    type: "object",
+    properties: { city: { enum: ["Paris", "Rome"] } },
+    required: ["city"],
+    additionalProperties: false,
+  };
+  const weather = {
+    type: "function",
+    function: { name: "weather", description: "The weather of a city.", parameters },
+  };
+  const time = { type: "function", function: { name: "time", description: "The time of day." } };
+  const ask = {
+    ...exact,
+    messages: [{ role: "user", content: "What is the weather in Paris?" }],
+    tools: [weather, time],
+    max_tokens: 60,
+  };
+  const named = { type: "function", function: { name: "weather" } };
+
+  test("are called, with arguments that match the schema", async () => {
+    const { choices } = await client.chat.completions.create({ ...ask, tool_choice: named });
+    const { finish_reason, message } = choices[0];
+    assert.equal(finish_reason, "tool_calls");
+    assert.equal(message.content, null);
+    const [call] = message.tool_calls;
+    assert.equal(call.type, "function");
+    assert.equal(call.function.name, "weather");
+    assert.match(JSON.parse(call.function.arguments).city, /^(Paris|Rome)$/);
+    const allowed = { mode: "required", tools: [{ type: "function", function: { name: "time" } }] };
+    const tool_choice = { type: "allowed_tools", allowed_tools: allowed };
+    const other = await client.chat.completions.create({ ...ask, tool_choice, parallel_tool_calls: false });
+    assert.equal(other.choices[0].message.tool_calls[0].function.name, "time");
+    const none = (await client.chat.completions.create({ ...ask, tool_choice: "none" })).choices[0];
+    assert.equal(none.message.tool_calls, undefined);
+    assert.ok(none.message.content.length > 0);
+  });
+
+  test("are called in a stream, with an index and arguments as text", async () => {
+    const chunks = await all(await client.chat.completions.create({ ...ask, tool_choice: named, stream: true }));
+    const deltas = chunks.flatMap(({ choices }) => choices[0].delta.tool_calls ?? []);
+    assert.equal(deltas[0].index, 0);
+    assert.equal(deltas[0].function.name, "weather");
+    assert.match(JSON.parse(deltas.map((delta) => delta.function.arguments).join("")).city, /^(Paris|Rome)$/);
+    assert.equal(chunks.at(-1).choices[0].finish_reason, "tool_calls");
+  });
+
+  test("are run by the client", async () => {
+    const cities = [];
+    const run = ({ city }) => {
+      cities.push(city);
+      return "It is sunny.";
+    };
+    const tool = { type: "function", function: { ...weather.function, function: run, parse: JSON.parse } };
+    const runner = client.chat.completions.runTools({ ...ask, tools: [tool], tool_choice: named });
+    assert.equal(await runner.finalFunctionToolCallResult(), "It is sunny.");
+    assert.equal(cities.length, 1);
+    // The conversation continues with the result.
+    const { choices } = await client.chat.completions.create({
+      ...exact,
+      messages: [...runner.messages, { role: "user", content: "So is it sunny?" }],
+      tools: [weather],
+      tool_choice: "none",
+    });
+    assert.ok(choices[0].message.content.length > 0);
+  });
+
+  test("are refused if they are not valid", async () => {
+    const wrong = (fields) => client.chat.completions.create({ ...ask, ...fields });
+    const bad = (name, parameters) => ({ type: "function", function: { name, parameters } });
+    await failsWith(400, "tools", wrong({ tools: [bad("a b", parameters)] }));
+    await failsWith(400, "tools", wrong({ tools: [weather, weather] }));
+    await failsWith(400, "tools", wrong({ tools: [bad("a", { type: "array" })] }));
+    await failsWith(400, "tool_choice", wrong({ tool_choice: { type: "function", function: { name: "none" } } }));
   });
 });
 
@@ -440,6 +517,16 @@ describe("requests over HTTP", () => {
     assert.deepEqual(await errorOf(await request("/v1/chat/completions", notJson)), [400, "invalid_json"]);
     assert.deepEqual(await errorOf(await post("/v1/embeddings", [])), [400, "invalid_body"]);
     assert.deepEqual(await errorOf(await post("/v1/chat/completions", {})), [400, "missing_field"]);
+  });
+
+  test("get an error that comes in the middle of a stream as an event", async () => {
+    const short = await CamelGPTInference.load(modelPath, { contextLength: 256 });
+    const api = new OpenAI({ apiKey: "none", fetch: createOpenAI(short).fetch, maxRetries: 0 });
+    const stream = await api.chat.completions.create({ ...exact, max_tokens: null, ignore_eos: true, stream: true });
+    const read = async () => {
+      for await (const { choices } of stream) if (choices[0].delta.content) await short.dispose();
+    };
+    await assert.rejects(read(), { code: "disposed", type: "service_unavailable_error" });
   });
 
   test("get 503 once the model is disposed", async () => {
