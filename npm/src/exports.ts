@@ -15,11 +15,13 @@ export type {
 
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
-export type { JsonSchema } from "../../web/grammar/json-schema.js";
+export type { JsonSchema } from "../../web/types/json-schema.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
+  AnswerMessage,
   AnswerPart,
+  AnswerStep,
   Calibration,
   Candidate,
   Classification,
@@ -73,6 +75,7 @@ export type {
   ScoreOptions,
   TokenizeOptions,
 } from "./options.js";
+export { tool, type Tool, type ToolChoice, type ToolContext, type ToolOptions } from "./tools/tool.js";
 export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";

@@ -61,11 +61,13 @@ export class ChatSession {
 
   /**
    * Answers a message. Returns the answer in the same way as `model.stream`.
+   * Several messages are added together, for example the results of tools that an answer has called, with the role
+   * `tool` and the ids of the calls as `tool_call_id`.
    * Errors: those of `model.chat`; `context-overflow` if the message by itself does not fit into the context, or, with
    * `overflow: "error"`, together with the conversation.
    */
   send<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
-    message: string | ChatMessage,
+    message: string | ChatMessage | readonly ChatMessage[],
     options?: AnswerOptions<F>,
   ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).send(this.#state, message, context));

@@ -1,7 +1,7 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
 import { writeFile } from "node:fs/promises";
 
-import type { CamelGPTInference, GenerationResult, ResponseFormat, TextStream } from "../entry/node.js";
+import type { CamelGPTInference, ChatOptions, GenerationResult, TextStream } from "../entry/node.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 import { formatOf } from "./format-flags.js";
 import { generateOptions, generationOptions } from "./generation-flags.js";
@@ -9,6 +9,7 @@ import { readBytes, textArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
 import { prefillProgress, printAnswer, printJson, printNote } from "./output.js";
 import { pruningLine } from "./pruning.js";
+import { toolFlags, toolOptions } from "./tool-flags.js";
 
 export const generate: Command = {
   summary: "continue a text, or answer with --chat",
@@ -22,6 +23,7 @@ export const generate: Command = {
         "(camelgpt inspect shows it).",
     },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
+    ...toolFlags,
     "load-state": {
       takes: "text",
       value: "F",
@@ -35,12 +37,13 @@ export const generate: Command = {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
     const format = await formatOf(flags);
+    const tools = await toolOptions(flags);
     const rssBefore = process.memoryUsage.rss();
     const [loaded, saved] = [flags.text("load-state"), flags.text("save-state")];
     const state = loaded === undefined ? undefined : await readBytes(loaded, "a saved state");
     await withModel(flags, signal, async (model) => {
       if (state) await model.loadState(state, { signal });
-      const stream = start(model, prompt, format, flags, signal);
+      const stream = start(model, prompt, { responseFormat: format, ...tools }, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
       else await printStream(model, stream, await isSampled(model, flags, flags.has("chat")));
       if (saved !== undefined) await writeFile(saved, await model.saveState());
@@ -53,11 +56,11 @@ export const generate: Command = {
 function start(
   model: CamelGPTInference,
   prompt: string,
-  responseFormat: ResponseFormat | undefined,
+  more: Pick<ChatOptions, "responseFormat" | "tools" | "toolChoice">,
   flags: Flags,
   signal: AbortSignal,
 ): TextStream {
-  const options = { ...generateOptions(flags), responseFormat, signal, onProgress: prefillProgress() };
+  const options = { ...generateOptions(flags), ...more, signal, onProgress: prefillProgress() };
   if (!flags.has("chat")) return model.stream(prompt, options);
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
@@ -73,6 +76,9 @@ export async function isSampled(model: CamelGPTInference, flags: Flags, isChat: 
 
 async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
   await printAnswer(stream);
+  for (const { name, argumentsText, error } of (await stream).toolCalls ?? []) {
+    printNote(`[calls ${name} with ${argumentsText}${error === undefined ? "" : `: ${error}`}]`);
+  }
   await printSummary(model, await stream, isSampled);
 }
 
@@ -109,6 +115,7 @@ async function printResult(model: CamelGPTInference, stream: TextStream, rssBefo
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
+    ...(generated.toolCalls && { toolCalls: generated.toolCalls }),
     ...objectOf(generated),
     tokens,
     finishReason,

@@ -4,15 +4,14 @@ import type { ChatMessage, ChatToolCall } from "../../../web/text/messages.js";
 import type { ChatOptions } from "../options/chat.js";
 import { badField } from "./api-error.js";
 import { compact, Fields } from "./fields.js";
-import type { PlannedOptions, PlannedTool } from "./planned.js";
+import { closedSchema } from "../tools/closed-schema.js";
+import type { Tool } from "../tools/tool.js";
 import { answerCount, fieldNames, localFormat, maxTokensOf, noLimit, samplingOptions } from "./sampling.js";
-
-export type ModelChatOptions = ChatOptions & PlannedOptions;
 
 /** A chat request, checked. */
 export interface ChatCall {
   messages: ChatMessage[];
-  options: ModelChatOptions;
+  options: ChatOptions;
   /** Number of answers. */
   count: number;
   isStream: boolean;
@@ -29,12 +28,12 @@ export interface ChatCall {
 const maxTopLogprobs = 20;
 
 /** `defaults`: options of every answer. Throws an ApiError that names the field at fault. */
-export function chatCall(body: unknown, defaults: ModelChatOptions): ChatCall {
+export function chatCall(body: unknown, defaults: ChatOptions): ChatCall {
   const fields = Fields.of(body);
   refuseUnsupported(fields);
   const topLogprobs = topLogprobsOf(fields);
   const { tools, toolChoice } = toolsOf(fields);
-  const options = compact<ModelChatOptions>({
+  const options = compact<ChatOptions>({
     ...samplingOptions(fields),
     maxTokens: maxTokensOf(fields, "max_completion_tokens") ?? maxTokensOf(fields, "max_tokens"),
     logprobs: topLogprobs === undefined ? undefined : Math.max(topLogprobs, 1),
@@ -144,7 +143,7 @@ function toolCallsOf(fields: Fields): ChatToolCall[] | undefined {
 
 // -------------------------------------------------------------------------------------------------- tools and formats
 
-function toolsOf(fields: Fields): { tools?: PlannedTool[]; toolChoice?: PlannedOptions["toolChoice"] } {
+function toolsOf(fields: Fields): { tools?: Tool[]; toolChoice?: ChatOptions["toolChoice"] } {
   const given = fields.objects("tools")?.map(toolOf) ?? [];
   const { allowed, choice } = toolChoiceOf(fields);
   const tools = allowed ? given.filter(({ name }) => allowed.includes(name)) : given;
@@ -158,11 +157,11 @@ function toolsOf(fields: Fields): { tools?: PlannedTool[]; toolChoice?: PlannedO
   return { tools, ...(choice && { toolChoice: choice }) };
 }
 
-function toolOf(fields: Fields): PlannedTool {
+function toolOf(fields: Fields): Tool {
   const type = fields.text("type") ?? "function";
   const described = fields.object("function");
   if (type !== "function" || !described) throw fields.unsupported("type", `A tool of the type ${JSON.stringify(type)}`);
-  return compact<PlannedTool>({
+  return compact<Tool>({
     name: described.required("name", described.text("name")),
     description: described.text("description"),
     parameters: described.record("parameters"),
@@ -170,7 +169,7 @@ function toolOf(fields: Fields): PlannedTool {
 }
 
 interface Choice {
-  choice?: PlannedOptions["toolChoice"];
+  choice?: ChatOptions["toolChoice"];
   /** The names of the tools that the request allows. */
   allowed?: (string | undefined)[];
 }
@@ -209,7 +208,7 @@ function formatOf(fields: Fields): ResponseFormat | undefined {
   if (type === "json_schema" && !schema) throw format.invalid("json_schema", "The schema of the format is missing.");
   return compact<ResponseFormat>({
     type: "json",
-    schema,
+    schema: schema && closedSchema(schema),
     strict: schema && (named?.flag("strict") ?? false),
   });
 }

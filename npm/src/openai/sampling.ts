@@ -2,9 +2,9 @@
 import type { ResponseFormat } from "../../../web/types.js";
 import type { GenerateOptions } from "../options/generate.js";
 import { compact, type Fields } from "./fields.js";
-import type { PlannedOptions } from "./planned.js";
+import { closedSchema } from "../tools/closed-schema.js";
 
-export type AnswerOptions = GenerateOptions & PlannedOptions;
+export type AnswerOptions = GenerateOptions & { suffix?: string };
 
 /** Fields with the same meaning as an option, by the name of the option. */
 const numbers = {
@@ -93,7 +93,7 @@ export function localFormat(fields: Fields): ResponseFormat | undefined {
   const schema = fields.record("json_schema");
   if (grammar && schema) throw fields.invalid("grammar", "The fields grammar and json_schema exclude each other.");
   if (grammar) return { type: "grammar", grammar };
-  return schema && { type: "json", schema, strict: false };
+  return schema && { type: "json", schema: closedSchema(schema), strict: false };
 }
 
 function seedOf(fields: Fields): number | undefined {

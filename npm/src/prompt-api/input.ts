@@ -1,5 +1,7 @@
 // The input of a prompt → messages of a chat. The rules are those of the specification's "validate and canonicalize a
 // prompt".
+import type { JsonSchema } from "../../../web/grammar/json-schema.js";
+import { closedSchema } from "../tools/closed-schema.js";
 import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { isRecord, tagOf } from "../check-options.js";
@@ -80,7 +82,7 @@ export function constraintOf(options: PromptOptions): { format?: ResponseFormat;
     : `Answer with JSON that matches this schema: ${JSON.stringify(constraint)}`;
   const format: ResponseFormat = isRegExp
     ? { type: "regex", pattern: constraint as RegExp }
-    : { type: "json", schema: constraint as { readonly [keyword: string]: unknown }, strict: true };
+    : { type: "json", schema: closedSchema(constraint as JsonSchema), strict: true };
   return { format, ...(!omits && { instruction }) };
 }
 

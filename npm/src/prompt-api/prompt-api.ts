@@ -1,6 +1,7 @@
 // The Prompt API of Chrome (`LanguageModel`) for a model of this package, in every runtime.
 import type { ChatOptions } from "../options/chat.js";
-import type { PlannedTool } from "../openai/planned.js";
+import type { JsonSchema } from "../../../web/grammar/json-schema.js";
+import type { Tool } from "../tools/tool.js";
 import { asException, notSupported } from "./errors.js";
 import { checkInput } from "./input.js";
 import { type LanguageModelSource, monitored, SharedModel } from "./model-source.js";
@@ -124,11 +125,11 @@ function isTextual({ expectedInputs = [], expectedOutputs = [] }: CreateCoreOpti
   return [...expectedInputs, ...expectedOutputs].every(({ type }) => type === "text");
 }
 
-function toolOf({ name, description, inputSchema, execute }: PromptTool): PlannedTool {
+function toolOf({ name, description, inputSchema, execute }: PromptTool): Tool {
   return {
     name,
     description,
-    parameters: inputSchema as { readonly [keyword: string]: unknown },
+    parameters: inputSchema as JsonSchema,
     execute: (input) => execute(input),
   };
 }

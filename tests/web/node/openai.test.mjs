@@ -304,7 +304,7 @@ describe("answers in a format", () => {
     assert.equal(error.code, "bad_schema");
     assert.match(error.message, /uniqueItems/);
     await wrong({ response_format: format(false), max_tokens: 1 });
-    await failsWith(400, "grammar", wrong({ grammar: "root ::=" }));
+    await failsWith(400, "grammar", wrong({ grammar: "root ::= missing" }));
     await failsWith(400, "response_format", wrong({ grammar: "root ::= .", response_format: { type: "json_object" } }));
   });
 });
