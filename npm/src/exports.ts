@@ -24,6 +24,7 @@ export type {
   AnswerStep,
   Calibration,
   Candidate,
+  Choice,
   Classification,
   DeepPartial,
   EngineInfo,
@@ -47,6 +48,7 @@ export type {
   Pooling,
   PrefillProgress,
   ProgressEvent,
+  Rating,
   ReleaseInfo,
   ResponseFormat,
   SamplingDefaults,
@@ -61,10 +63,12 @@ export type {
   ToolResult,
   Usage,
   WeightType,
+  YesNo,
 } from "../../web/types.js";
 export type {
   CalibrateOptions,
   ChatOptions,
+  ChooseOptions,
   ClassifyOptions,
   DetokenizeOptions,
   EmbedOptions,
@@ -72,8 +76,10 @@ export type {
   GenerateOptions,
   Limits,
   LoadOptions,
+  RateOptions,
   ScoreOptions,
   TokenizeOptions,
+  YesNoOptions,
 } from "./options.js";
 export { tool, type Tool, type ToolChoice, type ToolContext, type ToolOptions } from "./tools/tool.js";
 export type { CacheOptions } from "./camelgpt-inference.js";

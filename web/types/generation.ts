@@ -15,6 +15,8 @@ export interface TokenLogprob {
   token: number;
   /** The piece of the token; an incomplete character shows as U+FFFD. */
   text: string;
+  /** The bytes of the piece in UTF-8: those of successive tokens join to whole characters. */
+  bytes: number[];
   logprob: number;
 }
 
@@ -82,6 +84,8 @@ export interface GenerationResult<T = unknown> extends Generated {
    * Missing if the answer was cut off, which `finishReason` tells, or is not valid.
    */
   object?: T;
+  /** All answers, the first of them this one, if the option `n` was given. `usage` counts the tokens of all. */
+  choices?: GenerationResult<T>[];
   /** Why `object` is missing, with the code `bad-answer`. `text` has the answer. */
   objectError?: CamelGPTError;
 }

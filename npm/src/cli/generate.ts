@@ -22,6 +22,12 @@ export const generate: Command = {
         "The text is a question: apply the model's chat template, and sample as the model recommends " +
         "(camelgpt inspect shows it).",
     },
+    suffix: {
+      takes: "text",
+      value: "TEXT",
+      help: "The text after a gap that follows the prompt: the answer fills the gap. For models for code.",
+    },
+    echo: { takes: "nothing", help: "Print the prompt before the answer." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     ...toolFlags,
     "load-state": {
@@ -36,6 +42,9 @@ export const generate: Command = {
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
+    if (flags.has("chat") && (flags.has("echo") || flags.text("suffix") !== undefined)) {
+      throw new UsageError("--suffix and --echo continue a text: they do not go with --chat.");
+    }
     const format = await formatOf(flags);
     const tools = await toolOptions(flags);
     const rssBefore = process.memoryUsage.rss();
@@ -61,7 +70,9 @@ function start(
   signal: AbortSignal,
 ): TextStream {
   const options = { ...generateOptions(flags), ...more, signal, onProgress: prefillProgress() };
-  if (!flags.has("chat")) return model.stream(prompt, options);
+  if (!flags.has("chat")) {
+    return model.stream(prompt, { ...options, suffix: flags.text("suffix"), ...(flags.has("echo") && { echo: true }) });
+  }
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
   if (system !== undefined) messages.unshift({ role: "system", content: system });

@@ -11,7 +11,7 @@ import { integer } from "./rules.js";
  * `temperature` of 0 they have those of a generation, so that the answer is exact.
  */
 export interface ChatOptions<F extends ResponseFormat = ResponseFormat>
-  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial">,
+  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial" | "echo" | "suffix">,
     ToolOptions {
   /**
    * A Jinja template that replaces the model's own.
