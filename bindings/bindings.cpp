@@ -187,7 +187,8 @@ struct Engine {
     const bool added = logit_bias.push_back({token, static_cast<float>(bias)});
     return keep(added ? Status{} : out_of_memory("the logit biases", logit_bias.size() * sizeof(LogitBias)));
   }
-  bool generate(uint32_t token_count) {
+  // The text buffer holds the grammar.
+  bool generate(uint32_t token_count, uint32_t grammar_size, bool keep_control) {
     Buffer<std::string_view> stops;
     if (!stops.resize(stop_ends.size())) return keep(out_of_memory("the stop strings", stop_bytes.size()));
     uint32_t begin = 0;
@@ -198,7 +199,14 @@ struct Engine {
     return keep(session_begin(session, GenerateRequest{.prompt = tokens_of(token_count),
                                                        .options = records.generation_options,
                                                        .stop_strings = stops.span(),
-                                                       .logit_bias = logit_bias.span()}));
+                                                       .logit_bias = logit_bias.span(),
+                                                       .grammar = text_of(grammar_size),
+                                                       .keep_control = keep_control}));
+  }
+  // The text buffer holds the text, then the grammar.
+  bool match(uint32_t text_size, uint32_t grammar_size) {
+    return keep(
+        session_match(session, text_of(text_size), {text.data() + text_size, grammar_size}, &records.grammar_match));
   }
   bool removeTokens(uint32_t token_count, uint32_t from, uint32_t to) {
     return keep(session_remove_tokens(session, tokens_of(token_count), from, to));
@@ -234,8 +242,10 @@ struct Engine {
   }
   void embedding(uint32_t text) { show(session_embedding(session, text)); }  // float
 
-  bool score(uint32_t token_count, bool compare, uint32_t first) {
-    return keep(session_begin(session, ScoreRequest{tokens_of(token_count), compare, first}));
+  // The token buffer holds the tokens, then for each answer where it ends.
+  bool score(uint32_t token_count, bool compare, uint32_t first, uint32_t answer_count) {
+    const uint32_t* const ends = reinterpret_cast<const uint32_t*>(tokens.data()) + token_count;
+    return keep(session_begin(session, ScoreRequest{tokens_of(token_count), compare, first, {ends, answer_count}}));
   }
   void scores() { show(session_scores(session)); }  // TokenScore
   double bytes() const { return static_cast<double>(session_bytes(session)); }
@@ -346,6 +356,7 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(addStop)
   CAMELGPT_BIND(addLogitBias)
   CAMELGPT_BIND(generate)
+  CAMELGPT_BIND(match)
   CAMELGPT_BIND(removeTokens)
   CAMELGPT_BIND(reusedTokens)
   CAMELGPT_BIND(step)

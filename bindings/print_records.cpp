@@ -109,6 +109,7 @@ int main() {
       &kActivityProgressRecord,
       &kGenerationStepRecord,
       &kTokenProbabilityRecord,
+      &kGrammarMatchRecord,
       &kMeasuredCostRecord,
       &kPruneReportRecord,
       kRecordsRecord.fields[0].values.record,

@@ -30,6 +30,7 @@ constexpr Field kRecordsFields[] = {
     CAMELGPT_FIELD(Records, generation_options, nested(kGenerationOptionsRecord), ""),
     CAMELGPT_FIELD(Records, activity_progress, nested(kActivityProgressRecord), ""),
     CAMELGPT_FIELD(Records, generation_step, nested(kGenerationStepRecord), ""),
+    CAMELGPT_FIELD(Records, grammar_match, nested(kGrammarMatchRecord), ""),
     CAMELGPT_FIELD(Records, prune_options, nested(kPruneOptionsRecord), ""),
     CAMELGPT_FIELD(Records, prune_report, nested(kPruneReportRecord), ""),
 };

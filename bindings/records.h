@@ -35,6 +35,7 @@ struct Records {
   GenerationOptions generation_options;
   ActivityProgress activity_progress;
   GenerationStep generation_step;
+  GrammarMatch grammar_match{};
   PruneOptions prune_options;
   PruneReport prune_report{};
 };

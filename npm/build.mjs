@@ -20,6 +20,12 @@ const dist = join(folder, "dist");
 
 /** Parts of the worker that are files of their own, with their sources. */
 const workerParts = { "chat-template": "../web/text/chat-template.ts", tasks: "../web/tasks/tasks.ts" };
+/** The shapes that programs already use, each a subpath of the package. */
+const adapters = {
+  openai: "src/openai/openai.ts",
+  "ai-sdk": "src/ai-sdk/ai-sdk.ts",
+  "prompt-api": "src/prompt-api/prompt-api.ts",
+};
 /** The worker's imports of these, which bundlers must leave alone. Minifiers drop the comments that say so. */
 const partImport = (name) => `import(new URL("./${name}.js",import.meta.url).href)`;
 const ignoredByBundlers = "/*@vite-ignore*//*webpackIgnore:true*//*turbopackIgnore:true*/";
@@ -27,6 +33,7 @@ const ignoredByBundlers = "/*@vite-ignore*//*webpackIgnore:true*//*turbopackIgno
 /** Upper limits in bytes: each .wasm uncompressed, the JavaScript of the browser entry and of the worker with gzip. */
 const wasmLimit = 600_000;
 const browserLimit = 25 << 10;
+const adapterLimit = 12 << 10;
 
 /** Packages of others whose code is in a bundle. Their licences are added to the package. */
 const bundledPackages = new Set();
@@ -144,6 +151,9 @@ async function make() {
     chunkNames: "node-[name]-[hash]",
   });
 
+  // Each adapter is one file without the engine: it works with the model of any entry.
+  await build({ ...browser, platform: "neutral", entryPoints: adapters });
+
   const licence = join(folder, "../LICENSE"); // the package has a copy of the repository's licence
   if (existsSync(licence)) await copyFile(licence, join(folder, "LICENSE"));
   await writeFile(join(dist, "THIRD_PARTY_LICENSES.txt"), await licences());
@@ -238,6 +248,7 @@ async function check() {
   wasmFiles.forEach((name, i) => limit(`wasm/${name}`, wasm[i].length, wasmLimit));
   limit("browser.js with static imports, gzip", await gzipOfStatic("browser.js"), browserLimit);
   limit("worker.js, gzip", await gzipOfStatic("worker.js"), browserLimit);
+  for (const name of Object.keys(adapters)) limit(`${name}.js, gzip`, await gzipOfStatic(`${name}.js`), adapterLimit);
   await checkLicences();
 }
 

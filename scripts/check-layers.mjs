@@ -21,6 +21,7 @@ const mayImport = {
   engine: [],
   load: ["engine"],
   text: [],
+  grammar: [],
   tasks: ["engine", "load"],
   worker: ["engine", "load", "text", "tasks"],
 };

@@ -195,8 +195,10 @@ struct ModelInfo {
   uint64_t macs_per_token;  // multiply-adds of one decode step in matrices, without those of attention itself; 0 before
                             // session_allocate()
   int32_t bos_token, eos_token, mask_token;  // -1 if the model has none
-  bool wants_composed_text;                  // session_tokenize() expects text in Unicode normalization form C
-  RecommendedSampling sampling;              // values that SamplerOptions does not accept are left out, with a note
+  // Of models that fill in the middle of a text, as the file's metadata names them; -1 if it does not.
+  int32_t fim_prefix_token, fim_suffix_token, fim_middle_token;
+  bool wants_composed_text;      // session_tokenize() expects text in Unicode normalization form C
+  RecommendedSampling sampling;  // values that SamplerOptions does not accept are left out, with a note
 };
 extern const Record kModelInfoRecord;
 Status session_model_info(const Session* session, ModelInfo* info);
@@ -255,6 +257,7 @@ Status session_piece(const Session* session, int32_t token, std::string_view* pi
 struct GenerationOptions {
   SamplerOptions sampler = {};
   uint32_t max_tokens = 256;   // at least 1
+  uint32_t min_tokens = 0;     // never choose an end token before this many tokens; not for masked models
   uint32_t logprobs = 0;       // most probable tokens to report for each step, at most kMaxLogprobs
   uint32_t steps = 3;          // masked models: steps to decide one block of the answer, at least 1
   bool ignore_eos = false;     // never choose an end token
@@ -265,14 +268,32 @@ inline constexpr uint32_t kMaxLogprobs = 20;
 
 // Generates text after a prompt. The longest prefix of the prompt that a cached sequence holds is not evaluated again.
 // Errors: kBadOption names the option, stop string or bias; kContextOverflow if the prompt leaves no room for one more
-// token; kBadInput for an empty prompt or an unknown token id; kUnsupportedTask for encoders.
+// token; kBadInput for an empty prompt or an unknown token id; kUnsupportedTask for encoders, and for a grammar with a
+// masked model; those of grammar_compile(). session_continue() returns kBadGrammar if no token of the vocabulary
+// continues the text as the grammar asks.
 struct GenerateRequest {
   std::span<const int32_t> prompt;
   GenerationOptions options;
   std::span<const std::string_view> stop_strings = {};  // UTF-8; the text ends before the first of them
   std::span<const LogitBias> logit_bias = {};           // added to the logits; -infinity forbids a token
+  // The language of the answer in GBNF, see docs/grammar.md; empty: any text. The answer can end where a text of the
+  // language ends, and ends with FinishReason::kStop where nothing can follow. Stretches without a choice are tokenized
+  // as the model would and join the answer without being chosen, unless logprobs are reported. The session keeps the
+  // last few grammars compiled.
+  std::string_view grammar = {};
+  bool keep_control = false;  // the text contains the written form of control tokens, except for end tokens
 };
 Status session_begin(Session* session, const GenerateRequest& request);
+
+// How far a text belongs to the language of a grammar.
+struct GrammarMatch {
+  uint32_t matched;  // bytes before the first one that cannot come next
+  bool complete;     // whether these bytes are a text of the language
+};
+extern const Record kGrammarMatchRecord;
+// Compares a text with a grammar, whose token literals match nothing. Ends the activity. Errors: those of
+// grammar_compile().
+Status session_match(Session* session, std::string_view text, std::string_view grammar, GrammarMatch* match);
 
 // Evaluates a text with masks for session_predict(). Masked models only: kUnsupportedTask for others.
 struct PredictRequest {
@@ -304,6 +325,10 @@ struct ScoreRequest {
   // The first token to score. If it is above 1, the tokens before it are a prompt, which is evaluated as that of a
   // generation: unless it is cached, and without logits.
   uint32_t first = 1;
+  // [answers] If not empty, `first` tokens are a prompt, and the tokens after it are answers to it, each by itself.
+  // This is where each answer ends in `tokens`, ascending. The prompt is evaluated once, and short answers share
+  // forward passes. Their steps are not pruned, and `compare` has no effect.
+  std::span<const uint32_t> ends = {};
 };
 Status session_begin(Session* session, const ScoreRequest& request);
 
@@ -366,7 +391,7 @@ uint64_t session_remaining(const Session* session);
 
 enum class FinishReason : uint8_t {
   kNone,    // not finished
-  kStop,    // the end token or a stop string
+  kStop,    // the end token, a stop string, or the end of the grammar's language
   kLength,  // max_tokens or the end of the context
 };
 CAMELGPT_ENUM(FinishReason, "none", "stop", "length")

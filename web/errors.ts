@@ -21,6 +21,9 @@ export type ErrorCode =
   | "internal"
   //
   | "aborted"
+  | "bad-answer"
+  | "bad-grammar"
+  | "bad-schema"
   | "bad-template"
   | "disposed"
   | "engine-failed"

@@ -2,7 +2,6 @@
 // The next line declares AsyncDisposable for users whose option `lib` does not.
 /// <reference lib="esnext.disposable" preserve="true" />
 // biome-ignore-all lint/complexity/noThisInStatic: static methods need the platform, which the derived class has
-import { throwIfAborted } from "../../web/errors.js";
 import { absoluteUrl } from "../../web/load/place.js";
 import type { ModelSource } from "../../web/load/resolve.js";
 import type { CachedFile } from "../../web/load/stores/entries.js";
@@ -11,19 +10,26 @@ import type { ChatMessage } from "../../web/text/messages.js";
 import { type Emit, textOf, TextStream } from "../../web/text/text-stream.js";
 import type {
   Calibration,
+  Choice,
   Classification,
   FilledMasks,
+  FormatMatch,
+  FormatOutput,
   GenerationResult,
   Inspection,
   LoadedState,
   ModelInfo,
   PrefillProgress,
+  Rating,
+  ResponseFormat,
   Score,
+  YesNo,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import { ChatSession, turns } from "./chat/session.js";
-import { type ChatSessionOptions, newState } from "./chat/session-state.js";
+import { type ChatResult, type ChatSessionOptions, newState } from "./chat/session-state.js";
 import { isSignal } from "./check-options.js";
+import { generateFormatted } from "./format/generate-formatted.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {
   type ChatOptions,
@@ -31,11 +37,10 @@ import {
   type GenerateOptions,
   generateParams,
   type LoadOptions,
-  splitChatOptions,
 } from "./options.js";
+import type { ChooseOptions, ClassifyOptions, RateOptions, YesNoOptions } from "./options/decide.js";
 import type {
   CalibrateOptions,
-  ClassifyOptions,
   DetokenizeOptions,
   EmbedOptions,
   FillMaskOptions,
@@ -50,6 +55,8 @@ export type CacheOptions = Pick<LoadOptions, "cacheFolder">;
 
 // Parts that a first generation does not need are loaded by their first use, which keeps the entry small.
 const tasks = () => import("./options/tasks.js");
+const decisions = () => import("./decide/decide.js");
+const extras = () => import("./generate/extras.js");
 const storeEntries = () => import("../../web/load/stores/entries.js");
 
 /** The class of an entry, as static methods need it. */
@@ -147,9 +154,9 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   /**
-   * Continues a text and returns the continuation only. An abort rejects; use `stream` to keep the text generated
-   * before it.
-   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`.
+   * Continues a text and returns the continuation only. An abort rejects, and so does JSON that `responseFormat` asks
+   * for and that `maxTokens` cuts off; use `stream` to keep the text generated before it.
+   * Errors: those of `stream`, `bad-answer`.
    *
    * @param prompt Text, or token ids.
    * @param maxTokens Maximum number of tokens to generate, 256 by default; or the options.
@@ -167,16 +174,30 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
 
   /**
    * Continues a text, piece by piece. Loop over the pieces, await the complete result, or both; see {@link TextStream}.
-   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`.
+   * With `responseFormat` the result has the value of the answer as `object`.
+   * Errors: `bad-input`, `bad-option`, `context-overflow`, `aborted`; with `responseFormat` also `bad-schema`,
+   * `bad-grammar`, and `unsupported-task` for masked models.
    *
    * @param prompt Text, or token ids.
    */
-  stream(prompt: string | readonly number[], options?: GenerateOptions): TextStream {
-    return new TextStream(async (emit, signal) => {
-      await this.#model.refuseOverlong(prompt, signal);
-      const params = generateParams(prompt, options, this.#model.limits);
-      return this.#generate(params, emit, signal, options?.onProgress);
-    }, signalOf(options));
+  stream<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    prompt: string | readonly number[],
+    options?: GenerateOptions<F>,
+  ): TextStream<GenerationResult<FormatOutput<F>>> {
+    return new TextStream(
+      async (emit, signal) => {
+        const run = async (prompt: string | readonly number[], options: GenerateOptions<F> | undefined, emit: Emit) => {
+          await this.#model.refuseOverlong(prompt, signal);
+          const params = generateParams(prompt, options, this.#model.limits);
+          return this.#generate<FormatOutput<F>>(params, emit, signal, options);
+        };
+        const { n, echo, suffix } = options ?? {};
+        if (options === undefined || (n ?? echo ?? suffix) === undefined) return run(prompt, options, emit);
+        return (await extras()).generateWithExtras(this.#model, prompt, options, { emit, signal }, run);
+      },
+      signalOf(options),
+      options?.responseFormat?.type === "json",
+    );
   }
 
   /**
@@ -187,23 +208,40 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    * the context are left out, and an answer continues past its end.
    * Errors: those of `stream`, `no-chat-template`, `bad-template`, `unsupported-task`.
    */
-  chat(messages: readonly ChatMessage[], options?: ChatOptions): TextStream {
-    return new TextStream<GenerationResult>(async (emit, signal) => {
-      if (options?.contextShift) return (await turns()).answerLong(this.#model, messages, { options, emit, signal });
-      const { checkConversation, renderPrompt, withSampling } = await import("./chat/render-prompt.js");
-      await checkConversation(this.#model, messages, signal);
-      const { template, rest } = splitChatOptions(options);
-      const params = generateParams("", rest, this.#model.limits);
-      throwIfAborted(signal);
-      const prompt = await renderPrompt(this.#model, messages, template, signal);
-      await this.#model.refuseOverlong(prompt.text, signal);
-      return this.#generate(
-        { ...(await withSampling(this.#model, params)), prompt },
-        emit,
-        signal,
-        options?.onProgress,
-      );
-    }, signalOf(options));
+  chat<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    messages: readonly ChatMessage[],
+    options?: ChatOptions<F>,
+  ): TextStream<GenerationResult<FormatOutput<F>>> {
+    return new TextStream<GenerationResult<FormatOutput<F>>>(
+      async (emit, signal) => {
+        const run = async (options: ChatOptions<F> | undefined, emit: Emit) => {
+          if (options?.contextShift) {
+            const result = await (await turns()).answerLong(this.#model, messages, { options, emit, signal });
+            return result as ChatResult<FormatOutput<F>>;
+          }
+          const { answerChat } = await import("./chat/answer-chat.js");
+          const result = await answerChat(this.#model, messages, options, emit, signal);
+          return result as GenerationResult<FormatOutput<F>>;
+        };
+        if (options?.n === undefined) return run(options, emit);
+        return (await extras()).generateSeveral(this.#model, options, { emit, signal }, run);
+      },
+      signalOf(options),
+      options?.responseFormat?.type === "json",
+    );
+  }
+
+  /**
+   * Returns how far a text agrees with a format: whether it has it, could be continued to have it, or cannot, and then
+   * from which character. The model does not run.
+   * Errors: `bad-schema`, `bad-grammar`, `bad-option`, `bad-input`, `aborted`.
+   */
+  async matchesFormat(
+    text: string,
+    responseFormat: ResponseFormat,
+    options?: { signal?: AbortSignal },
+  ): Promise<FormatMatch> {
+    return (await import("./format/prepare-format.js")).matchFormat(this.#model, text, responseFormat, options?.signal);
   }
 
   /**
@@ -314,13 +352,35 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     text: string | readonly string[],
     options: ClassifyOptions,
   ): Promise<Classification | Classification[]> {
-    const texts = Array.isArray(text) ? (text as readonly string[]) : [text as string];
-    await this.#refuseLongest(texts, signalOf(options));
-    const params = (await tasks()).classifyParams(texts, options, this.#model.limits);
-    await this.#refuseLongest(params.labels, signalOf(options));
-    const context = { signal: options?.signal, onEvent: options?.onProgress };
-    const results = await this.#model.call("classify", params, context);
+    const results = await (await decisions()).classify(this.#model, text, options);
     return Array.isArray(text) ? results : (results[0] as Classification);
+  }
+
+  /**
+   * Returns which of some options the model finds the most probable answer to a prompt, and the probabilities of all.
+   * A text is a message to a model with a chat template; other models continue it.
+   * Errors: `unsupported-task` for encoders, `bad-option`, `bad-input`, `context-overflow`, `aborted`, and for messages
+   * those of `chat`.
+   */
+  async choose<const Option extends string>(
+    prompt: string | readonly ChatMessage[],
+    options: readonly Option[],
+    settings?: ChooseOptions,
+  ): Promise<Choice<Option>> {
+    return (await decisions()).choose(this.#model, prompt, options, settings);
+  }
+
+  /** Answers a question with yes or no, by the probability of yes against no. Errors: those of `choose`. */
+  async yesNo(question: string, options?: YesNoOptions): Promise<YesNo> {
+    return (await decisions()).yesNo(this.#model, question, options);
+  }
+
+  /**
+   * Answers a prompt that asks for a number: the mean of the numbers `from` to `to`, weighted by the probability of
+   * each as the answer. The prompt should name the range. Errors: those of `choose`.
+   */
+  async rate(prompt: string | readonly ChatMessage[], options?: RateOptions): Promise<Rating> {
+    return (await decisions()).rate(this.#model, prompt, options);
   }
 
   /**
@@ -405,17 +465,19 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     return beginnings;
   }
 
-  async #generate(
+  async #generate<T>(
     params: GenerateParams,
     emit: Emit,
     signal: AbortSignal,
-    onProgress: ((progress: PrefillProgress) => void) | undefined,
-  ): Promise<GenerationResult> {
+    options: GenerateOptions | undefined,
+  ): Promise<GenerationResult<T>> {
     const onEvent = (event: string | PrefillProgress) =>
-      typeof event === "string" ? emit(event) : onProgress?.(event);
-    const result = await this.#model.call("generate", params, { signal, onEvent });
-    const { engine } = (await this.#model.loaded()).info;
-    return { ...result, engine };
+      typeof event === "string" ? emit(event) : options?.onProgress?.(event);
+    const result = await generateFormatted(this.#model, options?.responseFormat, params, async (params) => {
+      const generated = await this.#model.call("generate", params, { signal, onEvent });
+      return { ...generated, engine: (await this.#model.loaded()).info.engine };
+    });
+    return result as GenerationResult<T>;
   }
 }
 

@@ -56,7 +56,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const args = process.argv.slice(2);
 try {
-  process.exitCode = await main(args);
+  process.exitCode = (await main(args)) || (process.exitCode ?? exitCodes.done);
 } catch (error) {
   process.exitCode = report(errorOf(error, commandOf(args[0])), args.includes("--json"));
 }

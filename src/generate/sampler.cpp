@@ -19,6 +19,7 @@
 #include "base/heap_sort.h"
 #include "generate/random.h"
 #include "kernels/kernels.h"
+#include "model/some_logits.h"
 
 namespace camelgpt {
 namespace {
@@ -124,12 +125,14 @@ void apply_dry(Sampler* sampler, std::span<float> logits) {
 }
 
 // The logits after biases, penalties and DRY: a copy in sampler->weights, or the logits themselves if nothing changes.
-std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits) {
+std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits,
+                                       std::span<const uint64_t> allowed) {
   const bool penalties = has_penalties(sampler->options) && sampler->recent_count > 0;
   const bool dry = has_dry(sampler->options) && sampler->recent_count > 0;
-  if (!penalties && !dry && sampler->biases.empty()) return logits;
+  if (!penalties && !dry && sampler->biases.empty() && allowed.empty()) return logits;
   const std::span<float> adjusted = sampler->weights;
   std::memcpy(adjusted.data(), logits.data(), logits.size_bytes());
+  if (!allowed.empty()) forbid_others(allowed, {0, static_cast<uint32_t>(logits.size())}, adjusted.data());
   apply_biases(sampler->biases.span(), adjusted);
   if (penalties) apply_penalties(sampler, adjusted);
   if (dry) apply_dry(sampler, adjusted);
@@ -421,10 +424,10 @@ void sampler_accept(Sampler* sampler, int32_t token) {
   if (sampler->recent_count < sampler->recent.size()) ++sampler->recent_count;
 }
 
-int32_t sampler_choose(Sampler* sampler, std::span<const float> logits) {
+int32_t sampler_choose(Sampler* sampler, std::span<const float> logits, std::span<const uint64_t> allowed) {
   assert(logits.size() == sampler->vocabulary && sampler->candidates.size() == sampler->vocabulary);
   const SamplerOptions& options = sampler->options;
-  logits = adjusted_logits(sampler, logits);
+  logits = adjusted_logits(sampler, logits, allowed);
   if (options.temperature == 0) return greedy_token(logits);
 
   const std::span<Candidate> candidates = sampler->candidates;

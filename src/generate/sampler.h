@@ -74,8 +74,9 @@ const char* sampler_vocabulary_option(const SamplerOptions& options);
 void sampler_accept(Sampler* sampler, int32_t token);
 
 // Chooses from logits [vocabulary]. Ties go to the lower id. Tokens with a non-finite logit are never chosen; returns
-// -1 if no other token is allowed. Does not allocate.
-int32_t sampler_choose(Sampler* sampler, std::span<const float> logits);
+// -1 if no other token is allowed. `allowed`, unless it is empty, has one bit for each token: the tokens without one
+// are not candidates. Does not allocate.
+int32_t sampler_choose(Sampler* sampler, std::span<const float> logits, std::span<const uint64_t> allowed = {});
 
 struct TokenProbability {
   int32_t token;

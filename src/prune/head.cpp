@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/half.h"
+#include "model/some_logits.h"
 #include "nn/linear.h"
 #include "prune/matrices.h"
 
@@ -284,10 +285,22 @@ struct PrunedStep {
   Selection selections[kWidths];  // thresholds are of coarse logits without offset and shift
 };
 
+// Forbids the tokens of this thread's slice that are not allowed. The thread's highest logit is then that of an allowed
+// one.
+void mask_slice(const Worker& worker, std::span<const uint64_t> allowed, PrunedHead* head, std::span<float> logits) {
+  HeadThread& scratch = head->threads[worker.index];
+  scratch.highest = -HUGE_VALF;
+  worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
+    forbid_others(allowed, rows, logits.data());
+    const float* slice = logits.data() + rows.first;
+    scratch.highest = std::max(scratch.highest, slice[kernels().argmax(slice, rows.size())]);
+  });
+}
+
 // Scores the rows of this thread's slice whose value in `logits` is at least `threshold` exactly, adds `shift` to the
 // other values, and sets the masses of the scored rows.
 void score_selected(const Worker& worker, const Panel& weights, const Activations& state, float threshold, float shift,
-                    float highest, PrunedHead* head, float* logits) {
+                    float highest, std::span<const uint64_t> allowed, PrunedHead* head, float* logits) {
   HeadThread& scratch = head->threads[worker.index];
   worker.for_each_slice(weights.rows, kHeadTile, [&](Range slice) {
     for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
@@ -295,6 +308,9 @@ void score_selected(const Worker& worker, const Panel& weights, const Activation
       const uint32_t selected = kernels().select_above(logits + first, count, threshold, shift, scratch.rows.data());
       score_exactly(weights, first, state, scratch.rows.first(selected), &scratch, logits);
       head->masses[first / kHeadTile] = kernels().sum_exp(scratch.scores.data(), selected, highest);
+      // The rows beside those of a head in groups are scored with them.
+      if (!allowed.empty() && weights.order == PanelOrder::kGroups)
+        forbid_others(allowed, {first, first + count}, logits);
     }
   });
 }
@@ -324,7 +340,7 @@ HeadEstimate estimate_of(const PrunedStep& step, const PrunedHead& head, std::sp
 }  // namespace
 
 HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
-                           PrunedHead* head, Workspace* workspace) {
+                           std::span<const uint64_t> allowed, PrunedHead* head, Workspace* workspace) {
   const std::span<float> logits = workspace->logits.first(model.config.vocabulary);
   const Panel& weights = model.head.weight;
   uint32_t wanted[kWidths] = {0, rows, 0, 0};
@@ -339,20 +355,25 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
     PrunedStep own;
     own.offset = score_coarsely(worker, state, head, workspace->logits);
     worker.barrier();
+    own.errors = {head->tail_shift, 0};
+    if (limits != nullptr) {
+      own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
+    }
+    if (!allowed.empty()) {
+      worker.barrier();  // every thread has measured the logits before any is overwritten
+      mask_slice(worker, allowed, head, logits);
+      worker.barrier();
+    }
     const LogitSample sample(logits);
     for (uint32_t i = 0; i < kWidths; ++i) {
       if (wanted[i] != 0) own.selections[i] = sample.select(wanted[i]);
     }
-    own.errors = {head->tail_shift, 0};
-    if (limits != nullptr) {
-      own.errors = measure_errors(weights, state, own.offset, logits, &head->threads[worker.index]);
-      if (wanted[kNarrow] != 0 && seems_narrow(own, *limits, *head)) own.width = kNarrow;
-    }
+    if (wanted[kNarrow] != 0 && seems_narrow(own, *limits, *head)) own.width = kNarrow;
     if (worker.index == 0) step = own;
     worker.barrier();  // every thread has sampled the logits before any is overwritten
     const Selection& selection = own.selections[own.width];
     score_selected(worker, weights, state, selection.threshold, own.offset + own.errors.shift,
-                   selection.highest + own.offset, head, logits.data());
+                   selection.highest + own.offset, allowed, head, logits.data());
   });
   HeadEstimate estimate = estimate_of(step, *head, logits);
   if (limits == nullptr) return {estimate.margin, 0, 0};
@@ -363,7 +384,7 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
     parallel([&](const Worker& worker) {
       const Activations& state = quantize_state(worker, model, output, workspace);
       score_selected(worker, weights, state, selection.threshold + step.offset + step.errors.shift, 0,
-                     selection.highest + step.offset, head, logits.data());
+                     selection.highest + step.offset, allowed, head, logits.data());
     });
     estimate = estimate_of(step, *head, logits);
   }

@@ -124,9 +124,10 @@ class LogitSample {
 // Computes the logits for one output of the last forward pass: exact for about `rows` rows, those with the highest
 // coarse logits, and coarse for the rest. With limits, the errors of this step are measured: narrow_rows() are scored
 // if they suffice, and wider_rows(), then those of these, while the step is not within the limits. Without (null), the
-// estimate has only a margin, and the head may lack the rows that are measured.
+// estimate has only a margin, and the head may lack the rows that are measured. `allowed`, unless it is empty, has one
+// bit for each token: the rows are selected among the tokens with a bit, and the logits of the others are -infinity.
 HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, const HeadLimits* limits,
-                           PrunedHead* head, Workspace* workspace);
+                           std::span<const uint64_t> allowed, PrunedHead* head, Workspace* workspace);
 // Finds the rows that pruned_logits would score exactly, without scoring them. Returns a threshold: they are the rows
 // whose value in workspace->logits is at least that.
 float selected_rows(const Model& model, uint32_t output, uint32_t rows, PrunedHead* head, Workspace* workspace);

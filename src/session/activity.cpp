@@ -1,4 +1,6 @@
 // Dispatches the activity of a session to the file of its kind, and reports progress.
+#include <algorithm>
+
 #include "session/session.h"
 
 namespace camelgpt {
@@ -49,9 +51,10 @@ uint64_t session_remaining(const Session* session) {
   if (a.is_done) return 0;
   switch (a.kind) {
     case ActivityKind::kNone: return 0;
-    case ActivityKind::kGenerate: return unevaluated(*a.sequence, a.sequence->generation.prefill_end);
+    case ActivityKind::kGenerate:  // of the prompt, without a forced stretch that follows it
+      return unevaluated(*a.sequence, std::min(a.sequence->generation.prefill_end, a.sequence->pruning.prompt_end));
     case ActivityKind::kPredict: return unevaluated(*a.sequence, a.sequence->history_length);
-    case ActivityKind::kEmbed: return session->embedding.tokens.size() - session->embedding.evaluated;
+    case ActivityKind::kEmbed: return session->texts.tokens.size() - session->texts.evaluated;
     case ActivityKind::kFill: return a.steps - a.step;
     case ActivityKind::kScore: return unevaluated(*a.sequence, a.sequence->history_length - 1);
     case ActivityKind::kCalibrate: return calibrate_remaining(*session);

@@ -43,19 +43,39 @@ int32_t intern(Session* s, std::string_view bytes) {
   return chunks_intern(bytes, &s->chunks);
 }
 
+// Forbids the bytes that cannot come next, and the end where the text is not complete.
+void apply_grammar(const Grammar& grammar, GrammarState state, float* logits) {
+  uint64_t allowed[4];
+  grammar_byte_mask(grammar, state, allowed);
+  for (uint32_t byte = 0; byte <= UINT8_MAX; ++byte) {
+    if ((allowed[byte / 64] >> (byte % 64) & 1) == 0) logits[byte] = -HUGE_VALF;
+  }
+  if (!grammar_may_end(grammar, state)) logits[kEndByte] = -HUGE_VALF;
+}
+
 // Chooses byte by byte until a symbol ends the chunk.
 int32_t choose(Session* s, Sequence* sequence) {
   float logits[kByteVocabulary];
   char bytes[kMaxChunkLength];
   uint32_t count = 0;
+  Constraint* const constraint = &sequence->constraint;
+  GrammarState state = constraint->state;
   while (count < config_of(*s).bytes.length) {
     std::copy_n(s->memory.workspace.logits.begin() + count * kByteVocabulary, kByteVocabulary, logits);
     if (count == 0) logits[kPadByte] = -HUGE_VALF;  // no chunk is empty
+    const Generation& g = sequence->generation;
+    if (count == 0 && g.generated < g.options.min_tokens) logits[kEndByte] = -HUGE_VALF;
+    if (constraint->grammar != nullptr) apply_grammar(*constraint->grammar, state, logits);
     const int32_t symbol = sampler_choose(&sequence->sampler, logits);
     if (symbol < 0) return -1;
     if (symbol == kEndByte && count == 0) return kEndChunk;
     if (symbol > UINT8_MAX) break;
     bytes[count++] = static_cast<char>(symbol);
+    size_t accepted = 0;
+    if (constraint->grammar != nullptr) {
+      const Status status = grammar_accept_bytes(constraint->grammar, {bytes + count - 1, 1}, &state, &accepted);
+      if (!status.ok()) return kNoToken;
+    }
   }
   return intern(s, {bytes, count});
 }

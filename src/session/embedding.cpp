@@ -8,11 +8,8 @@
 namespace camelgpt {
 namespace {
 
-uint32_t text_begin(const Embedding& e, uint32_t text) { return text == 0 ? 0 : e.ends[text - 1]; }
-uint32_t text_size(const Embedding& e, uint32_t text) { return e.ends[text] - text_begin(e, text); }
-
 float* vector_of(const Session& s, uint32_t text) {
-  return const_cast<float*>(s.embedding.vectors.data()) + size_t{text} * padded_rows(config_of(s).hidden);
+  return const_cast<float*>(s.texts.vectors.data()) + size_t{text} * padded_rows(config_of(s).hidden);
 }
 
 // Adds the hidden states of a run to the vector of its text. `output`: the run's first one in the workspace. `first`:
@@ -41,17 +38,14 @@ void finish(Session* s, uint32_t text) {
   const std::span<float> vector(vector_of(*s, text), hidden);
   double squares = 0;
   for (const float value : vector) squares += static_cast<double>(value) * static_cast<double>(value);
-  double divisor = s->activity.pooling == Pooling::kMean ? text_size(s->embedding, text) : 1;
+  double divisor = s->activity.pooling == Pooling::kMean ? text_size(s->texts, text) : 1;
   if (s->activity.normalizes) divisor = squares > 0 ? std::sqrt(squares) : 1;
   scale_values(vector.data(), hidden, static_cast<float>(1 / divisor));
 }
 
-// Whether texts can share a pass: the parts of a cache share its convolution inputs.
-bool shares_passes(const Session& s) { return config_of(s).conv_layers == 0 && !s.chunks.in_use(); }
-
 // Takes the request's texts. Errors: those of check_tokens and does_not_fit.
 Status take_texts(Session* s, const EmbedRequest& request) {
-  Embedding& e = s->embedding;
+  Texts& e = s->texts;
   e.tokens.clear();
   e.ends.clear();
   e.vectors.clear();
@@ -74,16 +68,16 @@ Status take_texts(Session* s, const EmbedRequest& request) {
 
 // The tokens of one pass: up to `limit`, of the text that is begun and of texts after it.
 struct EmbedPass {
-  TokenRun runs[kMaxEmbedRuns];
+  TokenRun runs[kMaxTextRuns];
   uint32_t count = 0;   // of runs
   uint32_t tokens = 0;  // of all runs
 };
 
 // Adds as many tokens of the next text as fit. Returns false if there is no room for any.
 bool add_run(Session* s, uint32_t limit, EmbedPass* pass) {
-  Embedding& e = s->embedding;
+  Texts& e = s->texts;
   const uint32_t text = e.text + pass->count, first = e.evaluated + pass->tokens;
-  if (pass->count == kMaxEmbedRuns || pass->tokens >= limit || text == e.ends.size()) return false;
+  if (pass->count == kMaxTextRuns || pass->tokens >= limit || text == e.ends.size()) return false;
   if (pass->count > 0 && !shares_passes(*s)) return false;
   const uint32_t done = first - text_begin(e, text), size = text_size(e, text);
   const bool causal = config_of(*s).causal;
@@ -115,7 +109,7 @@ Status session_begin(Session* session, const EmbedRequest& request) {
   CAMELGPT_TRY(take_texts(s, request));
   Sequence* const q = take_oldest_sequence(s);
   forget_text(q);
-  const std::span<const int32_t> tokens = s->embedding.tokens.span();
+  const std::span<const int32_t> tokens = s->texts.tokens.span();
   if (tokens.size() <= q->history.size()) {  // keeps a single text, and the chunks of a byte-level model
     std::copy(tokens.begin(), tokens.end(), q->history.begin());
     q->history_length = static_cast<uint32_t>(tokens.size());
@@ -130,7 +124,7 @@ Status session_begin(Session* session, const EmbedRequest& request) {
 
 Status embed_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
   Session* const s = session;
-  Embedding& e = s->embedding;
+  Texts& e = s->texts;
   const uint32_t limit = config_of(*s).causal ? std::clamp(budget, 1u, kMaxBatch) : kMaxBatch;
   EmbedPass pass;
   while (add_run(s, limit, &pass)) {
@@ -160,7 +154,7 @@ Status embed_continue(Session* session, uint32_t budget, ActivityProgress* progr
 
 std::span<const float> session_embedding(const Session* session, size_t text) {
   if (session->activity.kind != ActivityKind::kEmbed || !session->activity.is_done) return {};
-  if (text >= session->embedding.ends.size()) return {};
+  if (text >= session->texts.ends.size()) return {};
   return {vector_of(*session, static_cast<uint32_t>(text)), config_of(*session).hidden};
 }
 

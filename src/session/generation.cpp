@@ -24,7 +24,8 @@ bool evaluate_prompt(Session* s, Sequence* q, uint32_t count) {
   const bool is_last = q->cache.length + count == g.prefill_end;
   pruning_forward(s, q, tokens, is_last ? 1 : 0);
   g.first_output = g.prefill_end - 1;
-  if (is_last) g.logits_due = !pruning_logits(s, q, 0);
+  // After a forced stretch the next step computes the logits, as after any token of the answer.
+  if (is_last) g.logits_due = (q->constraint.grammar != nullptr && g.generated > 0) || !pruning_logits(s, q, 0);
   return true;
 }
 
@@ -40,7 +41,8 @@ uint32_t draft(Session* s, Sequence* q) {
   const std::span<int32_t> drafts = q->history.subspan(q->history_length, limit);
   if (!drafts_propose(q->drafts, text, kMinAccepted, drafts)) return 0;
   const auto ends = [&](int32_t token) { return is_end_token(*s, token); };
-  return static_cast<uint32_t>(std::find_if(drafts.begin(), drafts.end(), ends) - drafts.begin());
+  const auto end = std::find_if(drafts.begin(), drafts.end(), ends);
+  return constraint_accepted(*s, *q, drafts.first(static_cast<size_t>(end - drafts.begin())));
 }
 
 // Computes the logits after the last token of the history, which may have been evaluated as a draft. Returns false if
@@ -76,6 +78,11 @@ void extend_history(Sequence* q, int32_t token) {
 // The next token of a causal model; kNoToken, without an error, if rows are missing.
 Status next_token(Session* s, Sequence* q, int32_t* token) {
   const Generation& g = q->generation;
+  if (q->constraint.has_forced()) {
+    *token = q->constraint.forced[q->constraint.forced_used++];
+    q->generation.step = {*token, std::numeric_limits<float>::quiet_NaN(), FinishReason::kNone};
+    return {};
+  }
   if ((g.generated > 0 || g.logits_due) && !evaluate_last(s, q)) return {};
   *token = s->token_form->choose(s, q);
   if (*token < 0) return no_token();
@@ -108,7 +115,9 @@ void shift_context(Session* s, Sequence* q) {
   q->history_length -= dropped;
   q->generation.prefill_end = q->history_length;
   q->generation.is_full = false;
-  pruning_restart(s, q, q->history_length, cache_cut(config_of(*s), first, &q->cache));
+  // A forced stretch can fill a context of which little is evaluated.
+  const uint32_t kept = std::min(first, q->cache.length);
+  pruning_restart(s, q, q->history_length, cache_cut(config_of(*s), kept, &q->cache));
   if (q->uses_drafts) drafts_begin(&q->drafts, q->history.first(q->history_length));
 }
 
@@ -134,10 +143,12 @@ Status prefill(Session* s, Sequence* q, uint32_t budget, ActivityProgress* progr
   return {};
 }
 
-// Shows the text of a chosen token. That of a control token is not shown, only matched with stop strings.
+// Shows the text of a chosen token. That of a control token is only matched with stop strings, unless it is asked for.
 Status show_token(Session* s, Sequence* q, int32_t token, bool* found) {
   std::string_view piece = s->token_form->piece(*s, token);
-  if (s->token_form->is_control(*s, token)) return stop_strings_put_hidden(&q->stops, piece, &q->text, found);
+  const bool is_hidden =
+      s->token_form->is_control(*s, token) && !(q->generation.keep_control && !is_end_token(*s, token));
+  if (is_hidden) return stop_strings_put_hidden(&q->stops, piece, &q->text, found);
   // The answer of a masked model stands alone: it does not begin with the space that separates words.
   if (!config_of(*s).causal && q->generation.generated == 1 && piece.starts_with(' ')) piece.remove_prefix(1);
   q->new_text.clear();
@@ -158,6 +169,7 @@ Status step(Session* s, Sequence* q, ActivityProgress* progress) {
   }
   progress->processed = 1;
   if (is_end_token(*s, token) && !g.options.ignore_eos) return finish_text(q, FinishReason::kStop);
+  CAMELGPT_TRY(constraint_accept(*s, q, token));
   s->token_form->accept(q, token);
   extend_history(q, token);
   ++g.generated;
@@ -168,6 +180,7 @@ Status step(Session* s, Sequence* q, ActivityProgress* progress) {
     g.step.finish = FinishReason::kStop;
     return {};
   }
+  if (constraint_must_end(*q)) return finish_text(q, FinishReason::kStop);
   const bool is_full = q->history_length >= q->cache.context;
   if (g.generated >= g.options.max_tokens || (is_full && !(g.options.context_shift && causal))) {
     return finish_text(q, FinishReason::kLength);
@@ -211,6 +224,7 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   if (count == 0 || count >= context) return does_not_fit(*s, count, context - 1);
   // Prepared separately, so that an error leaves the cached texts unchanged.
   Sequence prepared;
+  prepared.generation.options = request.options;
   sampler_share(s->memory.sampler, &prepared.sampler);
   CAMELGPT_TRY(configure_generation(s, request.options, &prepared));
   for (const std::string_view stop : request.stop_strings) {
@@ -221,8 +235,10 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   for (const LogitBias& each : request.logit_bias) {
     CAMELGPT_TRY(s->token_form->add_bias(&prepared, each.token, each.bias));
   }
+  CAMELGPT_TRY(constraint_begin(s, request.grammar, &prepared));
   uint32_t reused = 0;
   Sequence* const q = choose_sequence(s, request.prompt, &reused);
+  q->constraint = std::move(prepared.constraint);
   reused = cache_cut(config_of(*s), reused, &q->cache);
   std::copy(request.prompt.begin(), request.prompt.end(), q->history.begin());
   q->history_length = static_cast<uint32_t>(count);
@@ -231,6 +247,7 @@ Status session_begin(Session* session, const GenerateRequest& request) {
 
   q->generation = {};
   q->generation.options = request.options;
+  q->generation.keep_control = request.keep_control;
   q->generation.reused = reused;
   q->generation.prefill_end = q->history_length;
   q->sampler = std::move(prepared.sampler);
@@ -247,7 +264,20 @@ Status session_begin(Session* session, const GenerateRequest& request) {
 
 Status generation_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
   Sequence* const q = session->activity.sequence;
-  if (q->generation.is_full) shift_context(session, q);
+  Generation& g = q->generation;
+  if (g.is_full) shift_context(session, q);
+  if (q->constraint.grammar != nullptr) {
+    bool ends = false;
+    CAMELGPT_TRY(constraint_prepare(session, q, &ends));
+    if (ends) {
+      q->text.clear();
+      g.step = {};
+      return finish_text(q, FinishReason::kStop);
+    }
+    if (q->constraint.has_forced()) return step(session, q, progress);
+    // The tokens of a forced stretch are evaluated together.
+    if (q->cache.length + 1 < q->history_length) g.prefill_end = q->history_length;
+  }
   return q->cache.length < q->generation.prefill_end ? prefill(session, q, budget, progress)
                                                      : step(session, q, progress);
 }

@@ -1,13 +1,18 @@
 // A step with EPDP: its forward pass, the rows of the output head that it scores, and the drift check.
+//
+// Under a grammar a step scores no other rows than those of allowed tokens.
 #include <algorithm>
 #include <cstring>
 
+#include "model/some_logits.h"
 #include "nn/linear.h"
 #include "session/session.h"
 
 namespace camelgpt {
 namespace {
 
+// While weights arrive, a step under a grammar requests this many rows at most, and otherwise waits for all of them.
+constexpr uint32_t kMaxWantedRows = 512;
 constexpr uint32_t kMaxThinStreak = 6;  // longer streaks of thin margins do not lengthen the back-off
 
 bool limits_attention(const Session& s, const Sequence& q) {
@@ -28,7 +33,8 @@ uint64_t rows_scored(const PrunedHead& head) {
 }
 
 // Computes pruned logits; returns false if they are not accepted, or without computing them during the back-off.
-bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
+bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows,
+                       std::span<const uint64_t> allowed = {}) {
   StepPruning& p = q->pruning;
   if (p.backoff > 0) {
     --p.backoff;
@@ -39,9 +45,75 @@ bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) 
   const HeadLimits limits{s->pruning.options.margin, measures ? s->pruning.options.max_kl : 0};
   const uint64_t before = rows_scored(head);
   const HeadEstimate estimate =
-      pruned_logits(model_of(*s), output, rows, measures ? &limits : nullptr, &head, &s->memory.workspace);
+      pruned_logits(model_of(*s), output, rows, measures ? &limits : nullptr, allowed, &head, &s->memory.workspace);
   p.exact_rows += rows_scored(head) - before;
   return pruning_accepts(estimate, limits, q);
+}
+
+// Compares the logits of a step, which are in the workspace, with those of a dense step, which replace them.
+void check_drift(Session* s, Sequence* q, uint32_t output) {
+  StepPruning& p = q->pruning;
+  const std::span<float> logits = s->memory.workspace.logits.first(config_of(*s).vocabulary);
+  const std::span<float> pruned_logits = s->memory.pruning.dense;
+  std::copy(logits.begin(), logits.end(), pruned_logits.begin());
+  pruning_dense_logits(s, q, output);  // this token is chosen from the dense logits
+  drift_observe(s->pruning.options, kl_divergence(logits, pruned_logits), p.attention_limited, &p.guard);
+}
+
+// Whether a step that skips something is to be compared with a dense one.
+bool is_check_due(Session* s, Sequence* q, bool pruned) {
+  StepPruning& p = q->pruning;
+  // The cost of skipped neurons is measured for answers even without a budget.
+  const bool generates = s->activity.kind == ActivityKind::kGenerate;
+  const bool watched = s->pruning.options.max_kl > 0 ? pruned || p.attention_limited || p.neurons_skipped
+                                                     : p.neurons_skipped && generates;
+  return watched && drift_check_due(&p.guard);
+}
+
+// Whether the rows of the allowed tokens are in place; otherwise loader->missing lists them, or is empty if the step
+// waits for the whole output head.
+bool has_allowed_rows(Session* s, const Constraint& constraint) {
+  if (is_complete(*s)) return true;
+  s->loader->missing.clear();
+  if (constraint.allowed_count > kMaxWantedRows) return false;
+  const Panel& head = model_of(*s).head.weight;
+  const uint32_t unit = head.order == PanelOrder::kGroups ? kPanelRows : 1;  // rows that are scored together
+  for (uint32_t row = 0; row < head.rows; row += unit) {
+    const uint64_t bits = constraint.allowed[row / 64] >> (row % 64) & ((1u << unit) - 1);
+    for (uint32_t i = row; bits != 0 && i < std::min(row + unit, head.rows); ++i) want_row(s, head, i);
+  }
+  return s->loader->missing.empty();
+}
+
+// Computes the logits of a step in which a grammar allows some tokens.
+bool allowed_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
+  StepPruning& p = q->pruning;
+  Constraint& c = q->constraint;
+  const ModelConfig& config = config_of(*s);
+  const bool reports = q->generation.options.logprobs != 0;  // probabilities are those before the mask
+  if (reports && !is_complete(*s)) {
+    s->loader->missing.clear();
+    return false;
+  }
+  if (!has_allowed_rows(s, c)) return false;
+  ++p.steps;
+  p.skipping_steps += p.neurons_skipped ? 1 : 0;
+  const bool checks = is_complete(*s) && is_check_due(s, q, false);
+  c.is_masked = !reports && !checks;
+  if (!c.is_masked) {
+    model_logits(model_of(*s), output, &s->memory.workspace);
+    p.exact_rows += config.vocabulary;
+    if (checks) check_drift(s, q, output);
+    return true;
+  }
+  // Below this number, the rows of all allowed tokens take less time than a pruned step's coarse and exact scores.
+  const uint64_t coarse_rows = uint64_t{config.vocabulary} * s->memory.pruning.head.rank / (2 * config.hidden);
+  if (rows != 0 && c.allowed_count > rows + coarse_rows && try_pruned_logits(s, q, output, rows, c.allowed.span())) {
+    return true;
+  }
+  model_some_logits(model_of(*s), output, c.allowed.span(), &s->memory.workspace);
+  p.exact_rows += c.allowed_count;
+  return true;
 }
 
 }  // namespace
@@ -117,9 +189,10 @@ bool pruning_accepts(const HeadEstimate& estimate, const HeadLimits& limits, Seq
 
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output) {
   StepPruning& p = sequence->pruning;
-  const PruneOptions& options = session->pruning.options;
   const uint32_t vocabulary = config_of(*session).vocabulary;
-  const uint32_t rows = session->memory.pruning.head.packed ? drift_head_rows(options, p.guard, vocabulary) : 0;
+  const uint32_t rows =
+      session->memory.pruning.head.packed ? drift_head_rows(session->pruning.options, p.guard, vocabulary) : 0;
+  if (sequence->constraint.is_ready) return allowed_logits(session, sequence, output, rows);
   const bool complete = is_complete(*session);
   bool scored = false;  // pruned logits are in the workspace
   if (!complete && !has_head_rows(session, sequence, output, rows, &scored)) return false;
@@ -133,16 +206,7 @@ bool pruning_logits(Session* session, Sequence* sequence, uint32_t output) {
     p.exact_rows += vocabulary;
   }
   if (!complete) return true;  // no drift check: the dense model is incomplete
-  // The cost of skipped neurons is measured for answers even without a budget.
-  const bool generates = session->activity.kind == ActivityKind::kGenerate;
-  const bool watched =
-      options.max_kl > 0 ? pruned || p.attention_limited || p.neurons_skipped : p.neurons_skipped && generates;
-  if (!watched || !drift_check_due(&p.guard)) return true;
-  const std::span<float> logits = session->memory.workspace.logits.first(vocabulary);
-  const std::span<float> pruned_logits = session->memory.pruning.dense;
-  std::copy(logits.begin(), logits.end(), pruned_logits.begin());
-  pruning_dense_logits(session, sequence, output);  // this token is chosen from the dense logits
-  drift_observe(options, kl_divergence(logits, pruned_logits), p.attention_limited, &p.guard);
+  if (is_check_due(session, sequence, pruned)) check_drift(session, sequence, output);
   return true;
 }
 

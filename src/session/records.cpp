@@ -82,6 +82,9 @@ constexpr Field kModelInfoFields[] = {
     CAMELGPT_FIELD(ModelInfo, bos_token, none_if_negative(), "Token id; null if the model has none."),
     CAMELGPT_FIELD(ModelInfo, eos_token, none_if_negative(), "Token id; null if the model has none."),
     CAMELGPT_FIELD(ModelInfo, mask_token, none_if_negative(), "Token id; null if the model has none."),
+    CAMELGPT_FIELD(ModelInfo, fim_prefix_token, none_if_negative(), "Before the text that precedes a gap."),
+    CAMELGPT_FIELD(ModelInfo, fim_suffix_token, none_if_negative(), "Before the text that follows a gap."),
+    CAMELGPT_FIELD(ModelInfo, fim_middle_token, none_if_negative(), "Before the text that fills a gap."),
     CAMELGPT_FIELD(ModelInfo, wants_composed_text, any_value(),
                    "Whether texts must be in Unicode's normalization form C."),
     CAMELGPT_FIELD(ModelInfo, sampling, nested(kRecommendedSamplingRecord), "Of the metadata `general.sampling.*`."),
@@ -89,6 +92,9 @@ constexpr Field kModelInfoFields[] = {
 
 constexpr Field kGenerationOptionsFields[] = {
     CAMELGPT_FIELD(GenerationOptions, max_tokens, range(1, kAnyCount), "Tokens to generate at most."),
+    CAMELGPT_FIELD(GenerationOptions, min_tokens, range(0, kAnyCount),
+                   "Never choose the model's end token before this many tokens. Stop strings still end the answer, and "
+                   "so does a `responseFormat` that is complete. Not for masked models."),
     CAMELGPT_FIELD(GenerationOptions, sampler, fields_of(kSamplerOptionsRecord), ""),
     CAMELGPT_FIELD(GenerationOptions, ignore_eos, any_value(),
                    "Never choose the model's end token, so that the text continues."),
@@ -102,6 +108,11 @@ constexpr Field kGenerationOptionsFields[] = {
     CAMELGPT_FIELD(GenerationOptions, steps, range(1, kAnyCount),
                    "Steps in which a masked model decides a block of its answer, the surest tokens first. Other "
                    "models choose one token after the other."),
+};
+
+constexpr Field kGrammarMatchFields[] = {
+    CAMELGPT_FIELD(GrammarMatch, matched, any_value(), "Bytes before the first one that cannot come next."),
+    CAMELGPT_FIELD(GrammarMatch, complete, any_value(), "Whether these bytes are a text of the language."),
 };
 
 constexpr Field kActivityProgressFields[] = {
@@ -173,6 +184,8 @@ constinit const Record kRecommendedSamplingRecord =
 constinit const Record kModelInfoRecord = CAMELGPT_RECORD(ModelInfo, "", kModelInfoFields, "The numbers of a model.");
 constinit const Record kGenerationOptionsRecord =
     CAMELGPT_RECORD(GenerationOptions, "", kGenerationOptionsFields, "How a text is generated.");
+constinit const Record kGrammarMatchRecord =
+    CAMELGPT_RECORD(GrammarMatch, "", kGrammarMatchFields, "How far a text belongs to the language of a grammar.");
 constinit const Record kActivityProgressRecord =
     CAMELGPT_RECORD(ActivityProgress, "", kActivityProgressFields, "How far an activity is.");
 constinit const Record kGenerationStepRecord =

@@ -9,26 +9,13 @@ namespace {
 
 constexpr uint32_t kPromptDivisor = 4;  // the first quarter of a window is the prompt that neurons are selected for
 
-struct Scored {
-  float logprob;
-  int32_t best;
-};
-
-// The log-probability of a token, from the logits in the workspace.
-Scored score_logits(const Session& s, int32_t target) {
-  const Kernels& k = kernels();
-  const float* logits = s.memory.workspace.logits.data();
-  const uint32_t vocabulary = config_of(s).vocabulary, best = k.argmax(logits, vocabulary);
-  const double above = static_cast<double>(logits[target]) - static_cast<double>(logits[best]);
-  return {static_cast<float>(above - std::log(k.sum_exp(logits, vocabulary, logits[best]))),
-          static_cast<int32_t>(best)};
-}
-
 // Scores one output as a generation step would see it.
 TokenScore score_pruned(Session* s, Sequence* q, uint32_t output, int32_t target) {
   pruning_logits(s, q, output);
-  const Scored pruned = score_logits(*s, target);
-  TokenScore score{pruned.logprob, pruned.best, pruned.logprob, pruned.best, 0};
+  TokenScore score{};
+  score_logits(*s, target, &score.logprob, &score.best);
+  score.dense_logprob = score.logprob;
+  score.dense_best = score.best;
   if (!s->activity.compares) return score;
   const std::span<const float> logits = s->memory.workspace.logits.first(config_of(*s).vocabulary);
   const std::span<float> pruned_logits = s->memory.pruning.dense;
@@ -39,9 +26,7 @@ TokenScore score_pruned(Session* s, Sequence* q, uint32_t output, int32_t target
     --q->cache.length;
     pruning_forward(s, q, q->history.subspan(q->cache.length, 1), 1);
   }
-  const Scored dense = score_logits(*s, target);
-  score.dense_logprob = dense.logprob;
-  score.dense_best = dense.best;
+  score_logits(*s, target, &score.dense_logprob, &score.dense_best);
   score.kl = static_cast<float>(kl_divergence(logits, pruned_logits));
   return score;
 }
@@ -71,7 +56,17 @@ void score_batch(Session* s, Sequence* q, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) scores[i] = {logprobs[i], best[i], logprobs[i], best[i], 0};
 }
 
-// Makes the tokens the history of a sequence, of which the first `prompt` are only evaluated, unless they are cached.
+}  // namespace
+
+void score_logits(const Session& session, int32_t target, float* logprob, int32_t* best) {
+  const Kernels& k = kernels();
+  const float* logits = session.memory.workspace.logits.data();
+  const uint32_t vocabulary = config_of(session).vocabulary, top = k.argmax(logits, vocabulary);
+  const double above = static_cast<double>(logits[target]) - static_cast<double>(logits[top]);
+  *logprob = static_cast<float>(above - std::log(k.sum_exp(logits, vocabulary, logits[top])));
+  *best = static_cast<int32_t>(top);
+}
+
 Status begin_answer(Session* s, std::span<const int32_t> tokens, uint32_t prompt, Sequence** sequence) {
   CAMELGPT_TRY(check_tokens(*s, tokens));
   uint32_t reused = 0;
@@ -84,8 +79,6 @@ Status begin_answer(Session* s, std::span<const int32_t> tokens, uint32_t prompt
   return {};
 }
 
-}  // namespace
-
 Status session_begin(Session* session, const ScoreRequest& request) {
   Session* s = session;
   s->activity = {};
@@ -95,6 +88,8 @@ Status session_begin(Session* session, const ScoreRequest& request) {
         make_error(ErrorCode::kUnsupportedTask, "Only causal language models assign a text a probability.");
     return with_hint(status, "Masked models have fillMask and classify, encoders have embed.");
   }
+  s->texts.ends.clear();
+  if (!request.ends.empty()) return answers_begin(s, request);
   const size_t count = request.tokens.size(), context = s->sequences[0].cache.context;
   if (count == 0 || count > context) {
     CAMELGPT_TRY(check_tokens(*s, request.tokens));
@@ -118,6 +113,7 @@ Status session_begin(Session* session, const ScoreRequest& request) {
 }
 
 Status score_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
+  if (!session->texts.ends.empty()) return answers_continue(session, budget, progress);
   Sequence* const q = session->activity.sequence;
   const uint32_t begin = q->cache.length;
   const uint32_t end = q->history_length - 1;  // the last token has no successor to score

@@ -17,6 +17,7 @@
 #include "gguf/split.h"
 #include "model/model.h"
 #include "model/weight_stream.h"
+#include "session/constraint.h"
 #include "session/pruning.h"
 #include "session/state.h"
 #include "session/stop_strings.h"
@@ -54,6 +55,7 @@ struct Loader {
 // The state of a generation in a sequence.
 struct Generation {
   GenerationOptions options;
+  bool keep_control = false;  // GenerateRequest::keep_control
   uint32_t reused = 0;        // prompt tokens that were in the cache
   uint32_t prefill_end = 0;   // history before this position is evaluated in batches, then tokens are chosen
   uint32_t generated = 0;     // tokens of the answer so far
@@ -79,6 +81,7 @@ struct Sequence {
   Sampler sampler;
   StopStrings stops;
   Detokenizer detokenizer;
+  Constraint constraint;
   Drafts drafts;
   bool uses_drafts = false;
   StepPruning pruning;
@@ -100,20 +103,23 @@ struct ModelMemory {
   std::span<float> logprobs;      // [context] of the decided masks
 };
 
-// Texts of an EmbedRequest that share one forward pass at most.
-inline constexpr uint32_t kMaxEmbedRuns = 32;
+// Texts that share one forward pass at most.
+inline constexpr uint32_t kMaxTextRuns = 32;
 
-// The state of an EmbedRequest.
-struct Embedding {
-  Buffer<int32_t> tokens;         // of all texts
-  Buffer<uint32_t> ends;          // [texts]
-  Buffer<float> vectors;          // [texts, padded hidden]
-  uint32_t text = 0;              // the first text that is not complete
-  uint32_t evaluated = 0;         // tokens of all texts
-  uint32_t place = 0;             // position in the sequence's cache at which `cache` begins
-  KvCache cache;                  // of that text, if it is begun
-  KvCache caches[kMaxEmbedRuns];  // of the texts in a pass: parts of the sequence's cache
+// The texts of an EmbedRequest, or the answers of a ScoreRequest.
+struct Texts {
+  Buffer<int32_t> tokens;        // of all texts
+  Buffer<uint32_t> ends;         // [texts]
+  Buffer<float> vectors;         // [texts, padded hidden] of an EmbedRequest
+  uint32_t text = 0;             // the first text that is not complete
+  uint32_t evaluated = 0;        // EmbedRequest: tokens of all texts
+  uint32_t place = 0;            // EmbedRequest: position in the sequence's cache at which `cache` begins
+  KvCache cache;                 // EmbedRequest: of that text, if it is begun
+  KvCache caches[kMaxTextRuns];  // of the texts in a pass: parts of the sequence's cache
 };
+
+inline uint32_t text_begin(const Texts& texts, uint32_t text) { return text == 0 ? 0 : texts.ends[text - 1]; }
+inline uint32_t text_size(const Texts& texts, uint32_t text) { return texts.ends[text] - text_begin(texts, text); }
 
 enum class ActivityKind : uint8_t { kNone, kGenerate, kPredict, kFill, kScore, kEmbed, kCalibrate, kSave, kRestore };
 
@@ -152,11 +158,13 @@ struct Session {
   uint32_t sequence_count = 0;
   uint64_t uses = 0;
 
+  Grammars grammars;
+
   Pruning pruning;
   Activity activity;
   // Results of activities.
   Buffer<TokenScore> scores;
-  Embedding embedding;
+  Texts texts;
   StateTransfer transfer;
   Encoder encoder;  // of session_tokenize_begin()
 };
@@ -168,6 +176,11 @@ inline Status not_ready() {
   Status status = make_error(ErrorCode::kBadState, "The model is not loaded.");
   status = with_expected(status, "a finished load");
   return with_hint(status, "Wait for loading to end before using the model.");
+}
+
+// Whether texts can share a forward pass: the parts of a cache share its convolution inputs.
+inline bool shares_passes(const Session& session) {
+  return config_of(session).conv_layers == 0 && !session.chunks.in_use();
 }
 
 inline bool has_header(const Session& session) {
@@ -238,6 +251,14 @@ Status calibrate_continue(Session* session, ActivityProgress* progress);
 Status save_continue(Session* session, uint32_t budget, ActivityProgress* progress);
 Status restore_continue(Session* session, uint32_t budget, ActivityProgress* progress);
 uint64_t calibrate_remaining(const Session& session);
+
+// Makes the tokens the history of a sequence, of which the first `prompt` are only evaluated, unless they are cached.
+Status begin_answer(Session* session, std::span<const int32_t> tokens, uint32_t prompt, Sequence** sequence);
+// The log-probability of a token and the most probable token, from the logits in the workspace.
+void score_logits(const Session& session, int32_t target, float* logprob, int32_t* best);
+// A ScoreRequest with answers (answers.cpp).
+Status answers_begin(Session* session, const ScoreRequest& request);
+Status answers_continue(Session* session, uint32_t budget, ActivityProgress* progress);
 
 // Checks the options and prepares the sequence's sampler, stop strings and biases for them.
 Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence);

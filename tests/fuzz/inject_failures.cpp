@@ -196,6 +196,8 @@ int main(int argc, char** argv) {
       {"two texts", &lfm2, {.context_length = 160, .sequences = 2, .prune = {.drafts = true}}, two_texts, false},
       {"8-bit cache", &llama, {.kv_cache = KvType::k8}, save_and_restore, false},
       {"shift", &llama, {.context_length = 64}, shift, false},
+      {"grammar", &lfm2, {.context_length = 160}, grammar, false},
+      {"grammar of bytes", &stlm, {}, grammar, false},
       {"remove", &llama, {}, remove, false},
       {"score", &lfm2, {}, score, false},
       {"embed", &lfm2, {}, embed, false},

@@ -205,6 +205,20 @@ inline Status shift(Execution* execution) {
   return generate_with(execution, {.max_tokens = 30, .context_shift = true});
 }
 
+// An answer with masks and forced stretches, and a second one under the same grammar.
+inline Status grammar(Execution* execution) {
+  Session* session = execution->session;
+  Buffer<int32_t> tokens;
+  CAMELGPT_TRY(tokenize(session, 1, &tokens));
+  const char* const gbnf = "root ::= \"{\\\"answer\\\": [\" [0-9]{1,3} (\", \" [a-f]+)? \"]}\"";
+  GenerateRequest request{.prompt = tokens.span(), .options = {.max_tokens = 30}, .grammar = gbnf};
+  for (int i = 0; i < 2; ++i) CAMELGPT_TRY(run(execution, request));
+  GrammarMatch match{};
+  CAMELGPT_TRY(session_match(session, "{\"answer\": [1", gbnf, &match));
+  execution->add(&match.matched, sizeof match.matched);
+  return {};
+}
+
 // Removes tokens from the middle of a cached text, and continues.
 inline Status remove(Execution* execution) {
   Session* session = execution->session;

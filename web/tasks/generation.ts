@@ -5,7 +5,7 @@ import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
 import type { FinishReason, Generated, PrefillProgress, StepLogprobs } from "../types.js";
 import { sliceTokens } from "./activity.js";
-import type { GenerateParams } from "./params.js";
+import type { GenerateParams, TokenBiases } from "./params.js";
 import { tokenizeText } from "./tokenizing.js";
 
 export interface GenerationContext {
@@ -22,7 +22,7 @@ export interface GenerationContext {
  */
 export async function generate(
   engine: Engine,
-  params: GenerateParams,
+  params: Omit<GenerateParams, "logitBias"> & { logitBias: TokenBiases },
   { loadMs, signal, onEvent, background }: GenerationContext,
 ): Promise<Generated> {
   throwIfAborted(signal);
@@ -32,7 +32,8 @@ export async function generate(
     typeof prompt === "string" || "literal" in prompt
       ? await tokenizeText(engine, signal, prompt, addSpecial, parseSpecial, typeof prompt !== "string")
       : prompt;
-  const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias);
+  const { grammar, keepControl } = params;
+  const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias, grammar, keepControl);
   const total = promptTokens.length;
   const report = (done: number) => params.reportsProgress && onEvent({ phase: "prefill", done, total });
   report(cached);
@@ -53,12 +54,7 @@ export async function generate(
       void background?.finish(); // only now, because the rows of the first token are more urgent
       const { token, logprob } = step;
       tokens.push(token);
-      logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
-      if (step.text) {
-        text += step.text;
-        onEvent(step.text);
-      }
-      if (step.finish !== "none") finishReason = step.finish;
+      logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });
     } else {
       if (prefilled === undefined) {
         evaluated += processed;
@@ -66,6 +62,11 @@ export async function generate(
       }
       if (state === "needsWeights") await fetchMissing(background, signal);
     }
+    if (step.text) {
+      text += step.text;
+      onEvent(step.text);
+    }
+    if (step.finish !== "none") finishReason = step.finish;
     await pace();
     if (remaining === 0) prefilled ??= performance.now();
     if (signal?.aborted) finishReason ??= "abort";

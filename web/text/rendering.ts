@@ -8,8 +8,15 @@ export interface TemplateInput {
   template: string;
   /** Plain data: objects, arrays, texts, numbers, booleans and null. */
   messages: readonly ChatMessage[];
+  /** Tools in OpenAI's shape. */
+  tools?: readonly unknown[] | undefined;
+  documents?: readonly unknown[] | undefined;
+  /** Further variables of the template, plain data like the messages. */
+  variables?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the prompt ends with the beginning of the assistant's message. */
   addGenerationPrompt: boolean;
+  /** Whether the prompt ends with the content of the last message instead. */
+  continueFinalMessage?: boolean | undefined;
   bosText: string;
   eosText: string;
 }

@@ -1,6 +1,6 @@
 // A text while it is generated: its pieces for a loop, and the complete result for an await.
 import { CamelGPTError } from "../errors.js";
-import type { AnswerPart, GenerationResult } from "../types.js";
+import type { AnswerPart, DeepPartial, GenerationResult } from "../types.js";
 
 /** Passes on a piece of the text, or a part that is not text. */
 export type Emit = (part: string | Exclude<AnswerPart, { type: "text" }>) => void;
@@ -30,8 +30,11 @@ export class TextStream<T extends GenerationResult = GenerationResult>
   #ended = false;
   /** Wakes the loops that wait for a piece. */
   #wake: Array<() => void> = [];
+  readonly #isJson: boolean;
 
-  constructor(generate: Generate<T>, signal: AbortSignal | undefined) {
+  /** `isJson`: whether the text is to be JSON, of which `objectStream` reads the beginnings. */
+  constructor(generate: Generate<T>, signal: AbortSignal | undefined, isJson = false) {
+    this.#isJson = isJson;
     const onAbort = () => this.#abort.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
@@ -64,6 +67,23 @@ export class TextStream<T extends GenerationResult = GenerationResult>
    */
   async *parts(): AsyncGenerator<AnswerPart, void, undefined> {
     for await (const part of this.#all()) yield typeof part === "string" ? { type: "text", text: part } : part;
+  }
+
+  /**
+   * Returns the object of an answer with `responseFormat: { type: "json" }` while it arrives, from the beginning. Each
+   * value contains more than the one before: texts can be incomplete, and properties and elements can be missing at the
+   * end. The last value is the complete `object` of the result; if the answer is cut off or not valid, the loop ends
+   * without it, and `objectError` of the result says why. Values do not change after they are returned. Leaving the
+   * loop cancels the generation. Errors: `bad-option` without that format.
+   */
+  async *objectStream(): AsyncGenerator<DeepPartial<Exclude<T["object"], undefined>>, void, undefined> {
+    if (!this.#isJson) {
+      throw new CamelGPTError("bad-option", "The answer has no object.", {
+        expected: 'the option responseFormat: { type: "json" }',
+      });
+    }
+    const { partialObjects } = await import("./partial-json.js");
+    yield* partialObjects<DeepPartial<Exclude<T["object"], undefined>>>(this);
   }
 
   async *#all(): AsyncGenerator<Parameters<Emit>[0], void, undefined> {
@@ -129,9 +149,10 @@ export class TextStream<T extends GenerationResult = GenerationResult>
   }
 }
 
-/** Returns only the text of a stream. An abort rejects, since the text would be incomplete. */
+/** Returns only the text of a stream. Rejects after an abort, and for an incomplete or invalid object. */
 export async function textOf(stream: TextStream, signal: AbortSignal | undefined): Promise<string> {
   const result = await stream;
+  if (result.objectError) throw result.objectError;
   if (result.finishReason !== "abort") return result.text;
   throw new CamelGPTError("aborted", "The generation was aborted.", {
     cause: signal?.reason,

@@ -1,13 +1,14 @@
 // A conversation → the tokens of a prompt that fits into the context: the oldest turns are dropped if it is full.
 import { CamelGPTError } from "../../../web/errors.js";
-import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ModelConnection } from "../model-connection.js";
+import { type AnswerPlan, defaultMaxTokens } from "./answer/plan.js";
+import type { ChatPrompt } from "./answer/reasoning-prompt.js";
 import { type TokenizedChat, tokenizeChat } from "./kept-tokens.js";
 import { renderPrompt } from "./render-prompt.js";
 import type { ChatState, Entry } from "./session-state.js";
 
-export interface Fitted extends TokenizedChat {
+export interface Fitted extends TokenizedChat, Omit<ChatPrompt, "prompt"> {
   entries: readonly Entry[];
   dropped: readonly Entry[];
   /** Tokens by which dropping shortened the prompt. */
@@ -17,15 +18,12 @@ export interface Fitted extends TokenizedChat {
 }
 
 export interface FitOptions {
-  template: string | undefined;
+  plan: AnswerPlan;
   overflow: "drop-oldest" | "error";
-  maxTokens: number | undefined;
   /** Whether turns are dropped so that the answer fits too; otherwise only if the prompt does not fit. */
   fitsAnswer: boolean;
 }
 
-/** The default of the option `maxTokens`. */
-const defaultMaxTokens = 256;
 /** Characters that a template adds to a message, about. */
 const charactersOfTurn = 30;
 
@@ -56,14 +54,14 @@ async function fit(
   const { maxTextBytes } = await model.loaded();
   const { contextLength } = model;
   const limit = contextLength - 1; // the engine needs room for a token
-  const answer = Math.min(options.maxTokens ?? defaultMaxTokens, contextLength >> 1);
+  const answer = Math.min(options.plan.maxTokens ?? defaultMaxTokens, contextLength >> 1);
   // Each shift rounds the keys again, so an eighth of the context is freed at a time.
   const target = shifts ? contextLength - answer - (contextLength >> 3) : contextLength >> 1;
   const drops = options.overflow === "drop-oldest";
   let rest = entries;
   let fullTokens = 0;
   for (;;) {
-    const prompt = await render(model, rest, options.template, signal);
+    const { prompt, ...begin } = await renderPrompt(model, messagesOf(rest), options.plan, signal);
     const isHuge = prompt.text.length > maxTextBytes; // it cannot fit, so it is not tokenized
     const chat = isHuge ? undefined : await tokenizeChat(model, prompt, rest, state.texts, signal);
     const length = chat?.tokens.length ?? Math.ceil((contextLength * prompt.text.length) / maxTextBytes);
@@ -76,7 +74,7 @@ async function fit(
     }
     if (!chat || length > limit) throw tooLong(length, limit, model, drops);
     const dropped = entries.filter((entry) => !rest.includes(entry));
-    return { ...chat, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens: 0 };
+    return { ...chat, ...begin, entries: rest, dropped, droppedTokens: fullTokens - length, shiftedTokens: 0 };
   }
 }
 
@@ -107,14 +105,8 @@ async function shift(state: ChatState, { tokens, answered }: TokenizedChat, sign
   }
 }
 
-function render(
-  model: ModelConnection,
-  entries: readonly Entry[],
-  template: string | undefined,
-  signal: AbortSignal,
-): Promise<RenderedPrompt> {
-  const messages = entries.map(({ message: { aborted: _, ...message } }) => message as ChatMessage);
-  return renderPrompt(model, messages, template, signal);
+function messagesOf(entries: readonly Entry[]): ChatMessage[] {
+  return entries.map(({ message: { aborted: _, ...message } }) => message as ChatMessage);
 }
 
 /**

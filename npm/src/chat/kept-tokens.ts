@@ -2,6 +2,7 @@
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ModelConnection } from "../model-connection.js";
+import { tokensBefore } from "./answer/generate-answer.js";
 import type { ChatState, Entry } from "./session-state.js";
 
 /** Tokens at the end of an answer that can have no text: the end token, and those of a stop string. */
@@ -61,9 +62,8 @@ function partsOf({ text, literal }: RenderedPrompt, entries: readonly Entry[]): 
   const parts: Part[] = [];
   let start = 0; // of the next text
   let from = 0; // literal ranges before this one are used
-  for (const { message, tokens, trimmed } of entries) {
-    const content = contentText(message);
-    if (content === "") continue;
+  const place = (content: string, tokens: readonly number[] | undefined, trimmed?: readonly number[]) => {
+    if (content === "") return;
     const isTrimmed = content !== content.trimEnd();
     for (let i = from; i < literal.length; i++) {
       const [begin, end] = literal[i] as readonly [number, number];
@@ -72,12 +72,16 @@ function partsOf({ text, literal }: RenderedPrompt, entries: readonly Entry[]): 
       if (!isWhole && !(isTrimmed && shown === content.trimEnd()) && shown !== content.trim()) continue;
       from = i + 1;
       const found = isWhole ? tokens : isTrimmed && shown === content.trimEnd() ? trimmed : undefined;
-      if (!found) break;
+      if (!found) return;
       if (begin > start) parts.push(sliceOf(text, literal, start, begin));
       parts.push({ tokens: found });
       start = end;
-      break;
+      return;
     }
+  };
+  for (const { message, tokens, trimmed, reasoned } of entries) {
+    if (reasoned) place(message.reasoning_content ?? "", reasoned);
+    place(contentText(message), tokens, trimmed);
   }
   if (start < text.length) parts.push(sliceOf(text, literal, start, text.length));
   return parts;
@@ -100,22 +104,48 @@ export async function keepAnswer(state: ChatState): Promise<void> {
   const last = entries.at(-1);
   if (!last?.sampled) return;
   const { message, sampled } = last;
-  const entry = await entryOf(model, message, sampled);
+  const { entry, end } = await entryOf(model, message, sampled);
   state.entries = [...entries.slice(0, -1), entry];
-  if (entry.tokens) state.tokens = tokens.slice(0, tokens.length - sampled.length + entry.tokens.length);
+  if (entry.tokens) state.tokens = tokens.slice(0, tokens.length - sampled.length + end);
 }
 
-/** A message with the given tokens, as far as they spell its text. */
+/** A message with the given tokens, as far as they spell its text, and the number of tokens up to its end. */
 export async function entryOf(
   model: ModelConnection,
   message: ChatMessage,
   sampled: readonly number[],
-): Promise<Entry> {
+): Promise<{ entry: Entry; end: number }> {
   const text = contentText(message);
-  const tokens = await spelling(model, sampled, text);
-  const end = text.trimEnd();
-  const trimmed = tokens && end !== text ? await spelling(model, tokens, end) : undefined;
-  return { message, tokens, trimmed };
+  const { reasoning_content: reasoning } = message;
+  const reasoned = reasoning ? await runOf(model, sampled, reasoning, true) : undefined;
+  // After reasoning the text begins within the tokens.
+  const run = reasoning
+    ? await runOf(model, sampled, text)
+    : await spelling(model, sampled, text).then((tokens) => tokens && { tokens, end: tokens.length });
+  const { tokens, end = 0 } = run ?? {};
+  const trimmedText = text.trimEnd();
+  const trimmed = tokens && trimmedText !== text ? await spelling(model, tokens, trimmedText) : undefined;
+  return { entry: { message, tokens, trimmed, ...(reasoned && { reasoned: reasoned.tokens }) }, end };
+}
+
+/**
+ * The tokens that spell `text` among others, at its last place or at its first one, and where they end; undefined if
+ * tokens do not begin and end with it.
+ */
+export async function runOf(
+  model: ModelConnection,
+  tokens: readonly number[],
+  text: string,
+  isFirst = false,
+): Promise<{ tokens: readonly number[]; end: number } | undefined> {
+  const all = await model.call("detokenize", { tokens, keepControl: true }, {});
+  const at = isFirst ? all.indexOf(text) : all.lastIndexOf(text);
+  if (at < 0 || text === "") return undefined;
+  const first = await tokensBefore(model, tokens, at);
+  const end = await tokensBefore(model, tokens, at + text.length);
+  const run = tokens.slice(first, end);
+  const spelled = await model.call("detokenize", { tokens: run, keepControl: true }, {});
+  return spelled === text ? { tokens: run, end } : undefined;
 }
 
 /** The longest beginning of `tokens` that spells `text`; undefined if none does. */

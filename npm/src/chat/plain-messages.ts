@@ -1,6 +1,7 @@
 // Messages as plain data, which can be posted to a worker.
 import { CamelGPTError } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
+import type { TemplateSettings } from "./template-settings.js";
 
 const maxNesting = 100;
 
@@ -9,20 +10,48 @@ const maxNesting = 100;
  * cannot. Errors: `bad-input` if a message nests too deep or contains a function, a symbol or a bigint.
  */
 export function plainMessages(messages: readonly ChatMessage[]): ChatMessage[] {
-  return messages.map((message, index) => plain(message, index, 0) as ChatMessage);
+  return messages.map(
+    (message, index) => plain(message, [`Message ${index} of the conversation`, "bad-input"], 0) as ChatMessage,
+  );
 }
 
-function plain(data: unknown, index: number, depth: number): unknown {
-  if (["function", "symbol", "bigint"].includes(typeof data)) throw notPlain(index, `a ${typeof data}`);
+/** Copies what the template reads besides the messages. Errors: `bad-option`, as for messages. */
+export function plainSettings(settings: TemplateSettings): Pick<TemplateSettings, "documents" | "templateOptions"> {
+  const { documents, templateOptions } = settings;
+  const copy = (name: string, data: unknown) => plain(data, [`The option ${name}`, "bad-option"], 0);
+  for (const name of Object.keys(templateOptions ?? {})) {
+    const option = ownOptions[name];
+    if (option === undefined) continue;
+    throw new CamelGPTError("bad-option", `\`templateOptions\` cannot set ${name}.`, { hint: `Use ${option}.` });
+  }
+  return {
+    documents: copy("documents", documents) as TemplateSettings["documents"],
+    templateOptions: copy("templateOptions", templateOptions) as TemplateSettings["templateOptions"],
+  };
+}
+
+/** Variables of templates that have options or arguments of their own. */
+const ownOptions: Readonly<Record<string, string | undefined>> = {
+  messages: "the messages of the call",
+  tools: "the option `tools`",
+  documents: "the option `documents`",
+  add_generation_prompt: "the option `continueFinalMessage`",
+};
+
+/** Who is at fault, in words, and the code of the error. */
+type Place = readonly [what: string, code: "bad-input" | "bad-option"];
+
+function plain(data: unknown, place: Place, depth: number): unknown {
+  if (["function", "symbol", "bigint"].includes(typeof data)) throw notPlain(place, `a ${typeof data}`);
   if (typeof data !== "object" || data === null) return data;
-  if (depth > maxNesting) throw notPlain(index, `more than ${maxNesting} levels of objects`);
-  if (Array.isArray(data)) return data.map((item) => plain(item, index, depth + 1));
+  if (depth > maxNesting) throw notPlain(place, `more than ${maxNesting} levels of objects`);
+  if (Array.isArray(data)) return data.map((item) => plain(item, place, depth + 1));
   const fields = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(fields.map(([key, value]) => [key, plain(value, index, depth + 1)]));
+  return Object.fromEntries(fields.map(([key, value]) => [key, plain(value, place, depth + 1)]));
 }
 
-function notPlain(index: number, found: string): CamelGPTError {
-  return new CamelGPTError("bad-input", `Message ${index} of the conversation is not plain data.`, {
+function notPlain([what, code]: Place, found: string): CamelGPTError {
+  return new CamelGPTError(code, `${what} is not plain data.`, {
     expected: "objects, arrays, strings, numbers, booleans and null",
     found,
   });

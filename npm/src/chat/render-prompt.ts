@@ -1,13 +1,18 @@
 // The messages of a conversation → the prompt for a loaded model.
-import { CamelGPTError, type ErrorData, errorFromData, orAborted } from "../../../web/errors.js";
+import { CamelGPTError, type ErrorData, errorFromData, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
-import type { TemplateInput } from "../../../web/text/rendering.js";
+import type { RenderedChat, TemplateInput } from "../../../web/text/rendering.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
 import type { ModelConnection } from "../model-connection.js";
+import { type AnswerPlan, type LimitsOfAnswer, planAnswer } from "./answer/plan.js";
+import { type ChatPrompt, withReasoning, withReasoningFields, withSwitch } from "./answer/reasoning-prompt.js";
+import type { CheckedTools } from "../tools/check-tools.js";
+import type { ToolChoice } from "../tools/tool.js";
 import { checkMessages, contentLength } from "./check-messages.js";
-import { plainMessages } from "./plain-messages.js";
+import { plainMessages, plainSettings } from "./plain-messages.js";
+import type { TemplateSettings } from "./template-settings.js";
 
 /** Longer templates are refused; one unit more is enough for the error. */
 const maxPostedLength = (256 << 10) + 1;
@@ -19,27 +24,108 @@ export async function checkConversation(model: ModelConnection, messages: unknow
 }
 
 /**
+ * Decides how the answers to a conversation are generated. Errors: `no-chat-template`, `unsupported-task` for models
+ * that are not causal and have no template, and those of `renderPrompt`.
+ */
+export async function planChat(
+  model: ModelConnection,
+  settings: TemplateSettings,
+  params: LimitsOfAnswer,
+  signal: AbortSignal,
+  tools?: ToolStep,
+): Promise<AnswerPlan> {
+  const { info, chatTemplate } = await orAborted(model.loaded(), signal);
+  const template = settings.template ?? chatTemplate;
+  if (!template) throw noTemplate(info.kind);
+  const probe = async (variables: Record<string, unknown>) => {
+    const { prompt } = await render(
+      model,
+      { ...noSettings, template, messages: probeMessages, variables },
+      signal,
+      false,
+    );
+    return prompt?.text ?? "";
+  };
+  const plan = await planAnswer(template, { ...settings, ...plainSettings(settings) }, params, probe);
+  if (!tools) return plan;
+  const { planTools } = await orAborted(import("../tools/tools.js"), signal);
+  const request = { ...tools, template, isAfterReasoning: plan.reasons, answer: params.grammar };
+  const { tools: shown, ...toolPlan } = await planTools(model, request, signal);
+  return { ...plan, ...toolPlan, settings: { ...plan.settings, tools: shown }, isConstrained: true };
+}
+
+/** The tools of one answer. */
+export interface ToolStep {
+  checked: CheckedTools;
+  choice: ToolChoice;
+}
+
+const noSettings = { addGenerationPrompt: true };
+const probeMessages: readonly ChatMessage[] = [{ role: "user", content: "a" }];
+
+/**
  * Renders the messages on the thread that runs the model, so that a template from elsewhere cannot block this one.
- * `template` replaces the chat template of the model.
- * Errors: `no-chat-template`, `unsupported-task` for models that are not causal and have no template, `bad-template`,
- * `bad-input`, `aborted`.
+ * Errors: `bad-template`, `bad-input`, `aborted`.
  */
 export async function renderPrompt(
   model: ModelConnection,
   messages: readonly ChatMessage[],
-  template: string | undefined,
+  plan: AnswerPlan,
+  signal: AbortSignal,
+): Promise<ChatPrompt> {
+  const { template, variables, settings } = plan;
+  const { tools, documents, continueFinalMessage = false } = settings;
+  if (continueFinalMessage) checkFinal(messages);
+  const plain = plainMessages(messages);
+  const given = withSwitch(withReasoningFields(plan.adapt?.(plain) ?? plain, template), plan);
+  const rendered = await render(
+    model,
+    {
+      template,
+      messages: given,
+      tools,
+      documents,
+      variables,
+      addGenerationPrompt: !continueFinalMessage,
+      continueFinalMessage,
+    },
+    signal,
+    true,
+  );
+  if (!rendered.prompt) throw errorFromData(rendered.error as ErrorData);
+  return withReasoning(rendered.prompt, messages, plan);
+}
+
+/**
+ * The prompt of messages to which the answer follows directly, without reasoning. Errors: those of `planChat` and
+ * `renderPrompt`.
+ */
+export async function renderQuestion(
+  model: ModelConnection,
+  messages: readonly ChatMessage[],
   signal: AbortSignal,
 ): Promise<RenderedPrompt> {
-  const { info, chatTemplate, bosText, eosText } = await orAborted(model.loaded(), signal);
-  const chosen = template ?? chatTemplate;
-  if (!chosen) throw noTemplate(info.kind);
-  const input: TemplateInput = {
-    template: chosen.slice(0, maxPostedLength),
-    messages: plainMessages(messages),
-    addGenerationPrompt: true,
-    bosText,
-    eosText,
-  };
+  const plan = await planChat(model, { reasoning: "none" }, { sampling: {} }, signal);
+  return (await renderPrompt(model, messages, plan, signal)).prompt;
+}
+
+function checkFinal(messages: readonly ChatMessage[]): void {
+  const role = messages.at(-1)?.role;
+  if (role === "assistant") return;
+  throw new CamelGPTError("bad-input", "`continueFinalMessage` continues a message of the assistant.", {
+    expected: "a last message with the role assistant",
+    found: `the role ${excerpt(String(role))}`,
+  });
+}
+
+async function render(
+  model: ModelConnection,
+  settings: Omit<TemplateInput, "bosText" | "eosText">,
+  signal: AbortSignal,
+  isNoted: boolean,
+): Promise<RenderedChat> {
+  const { info, bosText, eosText } = await orAborted(model.loaded(), signal);
+  const input: TemplateInput = { ...settings, template: settings.template.slice(0, maxPostedLength), bosText, eosText };
   const { notes } = info.engine;
   const add = (note: string) => notes.includes(note) || notes.push(note);
   let rendered = await orAborted(model.call("render", input, { signal }), signal);
@@ -48,9 +134,8 @@ export async function renderPrompt(
     rendered = renderToData(input);
     add("The worker could not load chat-template.js, so chat templates are rendered on the caller's thread.");
   }
-  rendered.notes.forEach(add);
-  if (rendered.prompt) return rendered.prompt;
-  throw errorFromData(rendered.error as ErrorData);
+  if (isNoted) rendered.notes.forEach(add);
+  return rendered;
 }
 
 /** The parameters with the model's own sampling, unless the caller has given options of it. */

@@ -1,11 +1,12 @@
 // A chat session ↔ bytes: its messages and tokens, and the state of the cache. docs/formats.md describes them.
 import { CamelGPTError } from "../../../web/errors.js";
+import type { ChatMessage } from "../../../web/text/messages.js";
 import type { ModelInfo } from "../../../web/types.js";
 import { isRecord, wrongKind } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
-import { entryOf } from "./kept-tokens.js";
+import { entryOf, runOf } from "./kept-tokens.js";
 import { type ChatSessionOptions, type ChatState, type Entry, newState } from "./session-state.js";
 
 const magic = "CGCH";
@@ -106,7 +107,12 @@ async function checked(
       );
     await model.call("detokenize", { tokens, keepControl: true }, {}); // checks the ids
     const kept: Entry[] = [];
-    for (const { message, tokens } of entries) kept.push(tokens ? await entryOf(model, message, tokens) : { message });
+    for (const { message, tokens, reasoned } of entries) {
+      const { reasoning_content: reasoning, ...answer } = message;
+      const entry = tokens ? (await entryOf(model, answer as ChatMessage, tokens)).entry : {};
+      const spelled = reasoned && reasoning ? await runOf(model, reasoned, reasoning) : undefined;
+      kept.push({ ...entry, message, ...(spelled && { reasoned: spelled.tokens }) });
+    }
     return { entries: kept, tokens };
   } catch (error) {
     if (!(error instanceof CamelGPTError) || error.code !== "bad-input") throw error;
@@ -153,7 +159,7 @@ function savedOf(json: Uint8Array): SavedChat | undefined {
 
 function isEntry(entry: unknown): entry is Entry {
   if (!isRecord(entry) || !isRecord(entry["message"])) return false;
-  return ["tokens", "trimmed"].every((name) => entry[name] === undefined || isIds(entry[name]));
+  return ["tokens", "trimmed", "reasoned"].every((name) => entry[name] === undefined || isIds(entry[name]));
 }
 
 function isIds(ids: unknown): ids is number[] {

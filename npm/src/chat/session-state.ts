@@ -1,12 +1,23 @@
 // A chat session as data: its options, its results and its state.
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
-import type { GenerationResult } from "../../../web/types.js";
+import type { GenerationResult, ResponseFormat } from "../../../web/types.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, checkSessionOptions } from "../options.js";
 
 /** Options of one answer of a session; they override those of the session. */
-export type AnswerOptions = Omit<ChatOptions, "chatTemplate">;
+export type AnswerOptions<F extends ResponseFormat = ResponseFormat> = Omit<ChatOptions<F>, "chatTemplate" | "n">;
+
+/** Options of `append`. */
+export interface AppendOptions {
+  /**
+   * Whether the messages are evaluated immediately; otherwise with the next answer.
+   * @default true
+   */
+  evaluate?: boolean;
+  /** Aborts this call. */
+  signal?: AbortSignal;
+}
 
 /** Turns that a session dropped because the context was full. */
 export interface DroppedTurns {
@@ -17,7 +28,7 @@ export interface DroppedTurns {
 }
 
 /** Options of a chat session: these, and defaults for the options of its answers. */
-export interface ChatSessionOptions extends Omit<ChatOptions, "signal"> {
+export interface ChatSessionOptions extends Omit<ChatOptions, "signal" | "continueFinalMessage" | "n"> {
   /** The system text. It stays when old turns are dropped. */
   system?: string;
   /** Earlier messages, oldest first. With `system`, none of them may be a system message at the beginning. */
@@ -47,7 +58,7 @@ export interface ChatTurn {
 }
 
 /** An answer of a session: a generation, and the tokens of the turn. */
-export interface ChatResult extends GenerationResult {
+export interface ChatResult<T = unknown> extends GenerationResult<T> {
   turn: ChatTurn;
 }
 
@@ -64,6 +75,8 @@ export interface Entry {
   readonly sampled?: readonly number[] | undefined;
   /** The tokens without white space at the end, which some templates drop. */
   readonly trimmed?: readonly number[] | undefined;
+  /** The tokens of the reasoning. */
+  readonly reasoned?: readonly number[] | undefined;
 }
 
 /** The state of a session, on which the functions of turns.ts work. */

@@ -1,10 +1,12 @@
 // A conversation with one model. This file is in the main bundle; turns.ts, which answers, is loaded by the first turn.
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { TextStream } from "../../../web/text/text-stream.js";
+import type { FormatOutput, ResponseFormat } from "../../../web/types.js";
 import { isSignal } from "../check-options.js";
 import {
   type AnswerContext,
   type AnswerOptions,
+  type AppendOptions,
   type ChatResult,
   type ChatState,
   type ChatStats,
@@ -59,19 +61,27 @@ export class ChatSession {
 
   /**
    * Answers a message. Returns the answer in the same way as `model.stream`.
+   * Several messages are added together, for example the results of tools that an answer has called, with the role
+   * `tool` and the ids of the calls as `tool_call_id`.
    * Errors: those of `model.chat`; `context-overflow` if the message by itself does not fit into the context, or, with
    * `overflow: "error"`, together with the conversation.
    */
-  send(message: string | ChatMessage, options?: AnswerOptions): TextStream<ChatResult> {
+  send<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    message: string | ChatMessage | readonly ChatMessage[],
+    options?: AnswerOptions<F>,
+  ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).send(this.#state, message, context));
   }
 
   /**
    * Replaces the last answer by another one, for example with another `seed` or `temperature`. Answers the last message
-   * if it has no answer yet.
+   * if it has no answer yet. With `continueFinalMessage` it continues the last answer instead, for example one that
+   * `maxTokens` has ended.
    * Errors: those of `send`; `bad-state` if there is no message to answer.
    */
-  regenerate(options?: AnswerOptions): TextStream<ChatResult> {
+  regenerate<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    options?: AnswerOptions<F>,
+  ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).regenerate(this.#state, context));
   }
 
@@ -79,8 +89,25 @@ export class ChatSession {
    * Replaces a user message, drops all that follow it, and answers the new one.
    * Errors: those of `send`; `bad-input` if `messages[index]` is not a user message.
    */
-  edit(index: number, message: string | ChatMessage, options?: AnswerOptions): TextStream<ChatResult> {
+  edit<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
+    index: number,
+    message: string | ChatMessage,
+    options?: AnswerOptions<F>,
+  ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).edit(this.#state, index, message, context));
+  }
+
+  /**
+   * Adds messages without an answer, such as examples, and evaluates them, so that the next answer starts sooner.
+   * Errors: those of `send`.
+   */
+  async append(messages: readonly ChatMessage[], options?: AppendOptions): Promise<void> {
+    await (await turns()).append(this.#state, messages, options);
+  }
+
+  /** Returns the number of tokens by which messages would lengthen the conversation. Errors: those of `send`. */
+  async countTokens(messages: readonly ChatMessage[], options?: { signal?: AbortSignal }): Promise<number> {
+    return (await turns()).countTokens(this.#state, messages, options);
   }
 
   /** Returns an independent session that continues from here; a turn in progress is not part of it. */
@@ -98,11 +125,16 @@ export class ChatSession {
     return (await turns()).saveChat(this.#state, options?.signal);
   }
 
-  #answer(options: AnswerOptions | undefined, run: (context: AnswerContext) => Promise<ChatResult>) {
+  #answer<F extends ResponseFormat>(
+    options: AnswerOptions<F> | undefined,
+    run: (context: AnswerContext) => Promise<ChatResult>,
+  ) {
     const signal = options?.signal;
-    return new TextStream<ChatResult>(
-      (emit, signal) => run({ options, emit, signal }),
+    const format = options?.responseFormat ?? this.#state.options.responseFormat;
+    return new TextStream(
+      async (emit, signal) => (await run({ options, emit, signal })) as ChatResult<FormatOutput<F>>,
       isSignal(signal) ? signal : undefined,
+      format?.type === "json",
     );
   }
 }

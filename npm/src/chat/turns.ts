@@ -1,14 +1,20 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
 import { CamelGPTError, orAborted } from "../../../web/errors.js";
-import type { ChatMessage } from "../../../web/text/messages.js";
-import type { PrefillProgress } from "../../../web/types.js";
+import type { GenerateParams } from "../../../web/tasks/params.js";
+import { type ChatMessage, contentText } from "../../../web/text/messages.js";
+import type { GenerationResult } from "../../../web/types.js";
+import { generateFormatted } from "../format/generate-formatted.js";
 import { generateParams, splitChatOptions } from "../options.js";
+import type { StepRequest } from "../tools/steps.js";
+import { answerMessage } from "./answer/answer-message.js";
+import { generateAnswer } from "./answer/generate-answer.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
 import type { ModelConnection } from "../model-connection.js";
 import { plainMessages } from "./plain-messages.js";
-import { withSampling } from "./render-prompt.js";
+import { keepAnswer } from "./kept-tokens.js";
+import { planChat, type ToolStep, withSampling } from "./render-prompt.js";
 import {
   type AnswerContext,
   type ChatResult,
@@ -16,19 +22,26 @@ import {
   type ChatTurn,
   type Entry,
   newState,
+  noTokens,
 } from "./session-state.js";
 
+export { append, countTokens } from "./append.js";
 export { restoreChat, saveChat } from "./saved-chat.js";
 
-export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {
-  const entry = userEntry(state, message);
-  return inTurn(state, context.signal, () => answer(state, [...state.entries, entry], context));
+export function send(
+  state: ChatState,
+  message: string | ChatMessage | readonly ChatMessage[],
+  context: AnswerContext,
+): Promise<ChatResult> {
+  const entries = newEntries(state, message);
+  return inTurn(state, context.signal, () => answer(state, [...state.entries, ...entries], context));
 }
 
 export function regenerate(state: ChatState, context: AnswerContext): Promise<ChatResult> {
   return inTurn(state, context.signal, () => {
     const { entries } = state;
-    const isAnswered = entries.at(-1)?.message.role === "assistant";
+    const continues = context.options?.continueFinalMessage === true;
+    const isAnswered = entries.at(-1)?.message.role === "assistant" && !continues;
     const asked = isAnswered ? entries.slice(0, -1) : entries;
     const role = asked.at(-1)?.message.role;
     if (role === undefined || role === "system") {
@@ -46,7 +59,7 @@ export function edit(
   message: string | ChatMessage,
   context: AnswerContext,
 ): Promise<ChatResult> {
-  const entry = userEntry(state, message);
+  const entries = newEntries(state, message);
   return inTurn(state, context.signal, () => {
     const role = state.entries[index]?.message.role;
     if (role !== "user") {
@@ -55,14 +68,15 @@ export function edit(
         found: role === undefined ? `${index} of ${state.entries.length} messages` : `a message of the role ${role}`,
       });
     }
-    return answer(state, [...state.entries.slice(0, index), entry], context);
+    return answer(state, [...state.entries.slice(0, index), ...entries], context);
   });
 }
 
-function userEntry({ model }: ChatState, message: string | ChatMessage): Entry {
-  const messages = [typeof message === "string" ? { role: "user", content: message } : message];
+function newEntries({ model }: ChatState, message: string | ChatMessage | readonly ChatMessage[]): Entry[] {
+  const content = typeof message === "string" ? { role: "user", content: message } : message;
+  const messages = Array.isArray(content) ? (content as readonly ChatMessage[]) : [content as ChatMessage];
   checkMessages(messages, model.limits);
-  return { message: plainMessages(messages)[0] as ChatMessage };
+  return plainMessages(messages).map((each) => ({ message: each }));
 }
 
 /** Answers a conversation of any length, of which the oldest turns are left out if it does not fit. */
@@ -76,20 +90,84 @@ export function answerLong(
   return inTurn(state, context.signal, () => answer(state, state.entries, context, false));
 }
 
+/** Answers, and if the answer calls tools that can be executed, answers again with their results. */
 async function answer(
   state: ChatState,
   entries: readonly Entry[],
   context: AnswerContext,
   fitsAnswer = true,
 ): Promise<ChatResult> {
-  const { model, options } = state;
+  const { overflow: _, onDrop: __, ...defaults } = state.options;
+  const { settings } = splitChatOptions({ ...defaults, ...context.options });
   const { emit, signal } = context;
-  const { overflow = "drop-oldest", onDrop, ...defaults } = options;
-  const { template, rest } = splitChatOptions({ ...defaults, ...context.options });
-  const params = await withSampling(model, generateParams("", rest, model.limits));
-  const { info } = await orAborted(model.loaded(), signal);
-  const { maxTokens } = params.sampling;
-  const fitted = await fitChat(state, entries, { template, overflow, maxTokens, fitsAnswer }, signal);
+  const code = settings.toolOptions && (await orAborted(import("../tools/tools.js"), signal));
+  const checked = settings.toolOptions && code?.checkTools(settings.toolOptions);
+  if (!code || !checked) return answerOnce(state, entries, context, fitsAnswer);
+  const before = { ...state };
+  const turns: ChatTurn[] = [];
+  const step = async ({ added, choice }: StepRequest) => {
+    // The last answer is in the session already.
+    const results = added.slice(added.findLastIndex(({ role }) => role === "assistant") + 1);
+    if (turns.length > 0) await keepAnswer(state);
+    const asked = turns.length > 0 ? [...state.entries, ...results.map((message) => ({ message }))] : entries;
+    const result = await answerOnce(state, asked, context, fitsAnswer, { checked, choice });
+    turns.push(result.turn);
+    return result;
+  };
+  try {
+    const messages = entries.map(({ message }) => message);
+    const result = await code.runSteps({ checked, messages, step, emit, signal });
+    // Results that were not followed by an answer.
+    const added = result.messages ?? [];
+    const results = added.slice(added.findLastIndex(({ role }) => role === "assistant") + 1);
+    state.entries = [...state.entries, ...results.map((message) => ({ message }))];
+    return { ...result, turn: sumOf(turns) };
+  } catch (error) {
+    const { entries, tokens, texts } = before;
+    Object.assign(state, { entries, tokens, texts });
+    throw error;
+  }
+}
+
+function sumOf(turns: readonly ChatTurn[]): ChatTurn {
+  const sum = { ...noTokens };
+  for (const turn of turns) for (const name of Object.keys(sum) as (keyof ChatTurn)[]) sum[name] += turn[name];
+  return sum;
+}
+
+async function answerOnce(
+  state: ChatState,
+  entries: readonly Entry[],
+  context: AnswerContext,
+  fitsAnswer: boolean,
+  tools?: ToolStep,
+): Promise<ChatResult> {
+  const { model, options } = state;
+  const { overflow, onDrop, ...defaults } = options;
+  const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
+  const given = generateParams("", rest, model.limits);
+  return generateFormatted(model, rest.responseFormat, given, (params) =>
+    generateTurn(state, entries, context, { settings, rest, params, fitsAnswer, tools }),
+  );
+}
+
+interface Turn extends ReturnType<typeof splitChatOptions> {
+  params: GenerateParams;
+  fitsAnswer: boolean;
+  tools: ToolStep | undefined;
+}
+
+async function generateTurn(
+  state: ChatState,
+  entries: readonly Entry[],
+  { emit, signal }: AnswerContext,
+  { settings, rest, params: given, fitsAnswer, tools }: Turn,
+): Promise<ChatResult> {
+  const { model } = state;
+  const { overflow = "drop-oldest", onDrop } = state.options;
+  const params = await withSampling(model, given);
+  const plan = await planChat(model, settings, params, signal, tools);
+  const fitted = await fitChat(state, entries, { plan, overflow, fitsAnswer }, signal);
 
   let isBegun = false;
   /** Drops what did not fit. Before the model has begun, an error or an abort leaves the session unchanged. */
@@ -102,15 +180,15 @@ async function answer(
       onDrop?.({ messages, tokens: fitted.droppedTokens });
     }
   };
-  const onEvent = (event: string | PrefillProgress) => {
-    if (typeof event !== "string") return rest.onProgress?.(event);
-    begin();
-    emit(event);
-  };
-  const result = await model.call("generate", { ...params, prompt: fitted.tokens }, { signal, onEvent });
-  const { text, tokens, finishReason, usage } = result;
-  begin();
-  const { promptTokens, completionTokens, cachedTokens = 0, bytes } = usage;
+  const generation = { emit, signal, onProgress: rest.onProgress, onBegin: begin };
+  const { result, sequence } = await generateAnswer(
+    model,
+    params,
+    { ...fitted, prompt: fitted.tokens },
+    plan,
+    generation,
+  );
+  const { promptTokens, completionTokens, cachedTokens = 0 } = result.usage;
   const turn: ChatTurn = {
     prefilledTokens: promptTokens - cachedTokens,
     reusedTokens: cachedTokens,
@@ -120,14 +198,33 @@ async function answer(
     shiftedTokens: cachedTokens + 1 >= fitted.answered ? fitted.shiftedTokens : 0,
   };
   addTo(state, turn);
-  const isAborted = finishReason === "abort";
-  if (!isAborted || text !== "") {
-    // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused.
-    const message = { role: "assistant", content: text, ...(isAborted && { aborted: true }) };
-    state.entries = [...fitted.entries, { message, ...(bytes === undefined && { sampled: tokens }) }];
-    state.tokens = [...fitted.tokens, ...tokens];
+  const isEmpty = result.text === "" && result.reasoning === undefined && !result.toolCalls;
+  if (result.finishReason !== "abort" || !isEmpty) {
+    state.entries = withAnswer(fitted, settings.continueFinalMessage === true, result, sequence);
+    state.tokens = [...fitted.tokens, ...sequence];
   }
-  return { ...result, engine: info.engine, turn };
+  return { ...result, turn };
+}
+
+/** The messages with the answer, which is a message of its own or continues the last one. */
+function withAnswer(
+  { entries }: Fitted,
+  continues: boolean,
+  result: GenerationResult,
+  sequence: readonly number[],
+): Entry[] {
+  const { text, toolCalls, usage } = result;
+  const message = answerMessage(result);
+  const last = entries.at(-1);
+  if (continues && last) {
+    // Its first part has no tokens of its own, so the whole is tokenized by the next turn.
+    const whole = { ...last.message, ...message, content: contentText(last.message) + text };
+    return [...entries.slice(0, -1), { message: whole }];
+  }
+  // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused. Those of calls
+  // are not the text of a message.
+  const isKept = usage.bytes === undefined && !toolCalls;
+  return [...entries, { message, ...(isKept && { sampled: sequence }) }];
 }
 
 /** Drops from the session what did not fit, but does not add the new message yet. */

@@ -1,19 +1,29 @@
 // A model and the chat with it, as `camelgpt chat` holds them: both can be replaced while the messages stay.
 import { redact } from "../../../web/redact.js";
-import type { CamelGPTInference, ChatMessage, ChatSession, DroppedTurns } from "../entry/node.js";
+import type { CamelGPTInference, ChatMessage, ChatSession, DroppedTurns, ResponseFormat } from "../entry/node.js";
 import type { Flags } from "./command.js";
 import { generateOptions } from "./generation-flags.js";
 import { loadModel } from "./model.js";
+import { templateOptions } from "./reasoning.js";
 
 export class Conversation {
   readonly #onDrop: (dropped: DroppedTurns) => void;
+  /** Of all answers. */
+  readonly format: ResponseFormat | undefined;
   #flags: Flags;
   #source: string;
   #model: CamelGPTInference;
   #chat: ChatSession;
 
-  private constructor(flags: Flags, source: string, model: CamelGPTInference, onDrop: (dropped: DroppedTurns) => void) {
+  private constructor(
+    flags: Flags,
+    format: ResponseFormat | undefined,
+    source: string,
+    model: CamelGPTInference,
+    onDrop: (dropped: DroppedTurns) => void,
+  ) {
     this.#flags = flags;
+    this.format = format;
     this.#source = source;
     this.#model = model;
     this.#onDrop = onDrop;
@@ -23,12 +33,13 @@ export class Conversation {
   /** Loads the model. Errors: those of a load. */
   static async open(
     flags: Flags,
+    format: ResponseFormat | undefined,
     source: string,
     signal: AbortSignal,
     onDrop: (dropped: DroppedTurns) => void,
   ): Promise<Conversation> {
     const model = await loadModel(source, flags, signal);
-    return new Conversation(flags, source, model, onDrop);
+    return new Conversation(flags, format, source, model, onDrop);
   }
 
   get chat(): ChatSession {
@@ -87,7 +98,12 @@ export class Conversation {
   }
 
   #options() {
-    return { ...generateOptions(this.#flags), onDrop: this.#onDrop };
+    return {
+      ...generateOptions(this.#flags),
+      ...templateOptions(this.#flags),
+      responseFormat: this.format,
+      onDrop: this.#onDrop,
+    };
   }
 
   #history(): ChatMessage[] {

@@ -8,8 +8,9 @@ import { ChatHistory, historyPath } from "./chat-history.js";
 import { ChatInput } from "./chat-input.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 import { errorLine, errorOf } from "./error-words.js";
-import { isSampled, printSummary } from "./generate.js";
+import { isSampled, objectOf, printSummary } from "./generate.js";
 import { defaultModel } from "./get-model.js";
+import { formatOf } from "./format-flags.js";
 import { generationOptions } from "./generation-flags.js";
 import { readBytes, readText } from "./input.js";
 import { modelOptions } from "./model.js";
@@ -24,12 +25,14 @@ import {
   printStyled,
   prefillProgress,
 } from "./output.js";
+import { templateFlags, textAfterReasoning } from "./reasoning.js";
 
 export const chat: Command = {
   summary: "talk with a model; with a question on standard input, answer it and end",
   usage: "[[--model] M] [--system TEXT] [--load F] [options]",
   flags: {
     system: { takes: "text", value: "TEXT", help: "What the model is to be." },
+    ...templateFlags,
     load: { takes: "text", value: "F", help: "Continue a conversation of /save." },
     "no-history": {
       takes: "nothing",
@@ -59,7 +62,8 @@ export const chat: Command = {
         "For a conversation, run camelgpt chat on a terminal.",
       );
     }
-    const conversation = await Conversation.open(flags, chatModel(named ?? positional), signal, noteDropped);
+    const format = await formatOf(flags);
+    const conversation = await Conversation.open(flags, format, chatModel(named ?? positional), signal, noteDropped);
     try {
       const saved = flags.text("load");
       if (saved !== undefined) await conversation.restore(await readBytes(saved, "a file of /save"), signal);
@@ -88,12 +92,26 @@ async function answerOnce(
 ): Promise<void> {
   const stream = chat.send(question, { signal, onProgress: prefillProgress() });
   if (flags.json) {
-    const { text, tokens, finishReason, usage, timings, engine, seed, turn } = await stream;
-    printJson({ text, tokens, finishReason, usage, timings, engine, seed, turn });
+    const result = await stream;
+    const { text, reasoning, tokens, finishReason, usage, timings, engine, seed, turn } = result;
+    printJson({
+      text,
+      ...(reasoning !== undefined && { reasoning }),
+      ...objectOf(result),
+      tokens,
+      finishReason,
+      usage,
+      timings,
+      engine,
+      seed,
+      turn,
+    });
     return;
   }
-  await printAnswer(stream);
-  await printSummary(model, await stream, await isSampled(model, flags, true));
+  await printAnswer(textAfterReasoning(stream));
+  const result = await stream;
+  await printSummary(model, result, await isSampled(model, flags, true));
+  if (result.objectError) throw result.objectError;
 }
 
 function noteDropped({ messages }: DroppedTurns): void {
@@ -109,8 +127,10 @@ async function converse(conversation: Conversation, flags: Flags, signal: AbortS
     input.close();
   });
   let last: ChatResult | undefined;
+  // An answer in JSON or of a grammar is not Markdown.
+  const isPlain = flags.has("plain") || conversation.format !== undefined;
   const show = async (stream: TextStream<ChatResult>) => {
-    last = (await showAnswer(stream, flags.has("plain"))) ?? last;
+    last = (await showAnswer(stream, isPlain)) ?? last;
   };
   printNote(`${conversation.name} is ready. /help lists commands; Ctrl-D ends the chat.`);
   try {
@@ -141,7 +161,7 @@ async function showAnswer(stream: TextStream<ChatResult>, isPlain: boolean): Pro
   const escaped = new AnswerText(isTerminal());
   const styled = !isPlain && hasStyles() ? new (await import("./chat-markdown.js")).MarkdownText() : undefined;
   const print = (text: string) => printStyled(styled ? styled.add(text) : text);
-  for await (const piece of stream) print(escaped.add(piece));
+  for await (const piece of textAfterReasoning(stream)) print(escaped.add(piece));
   const result = await stream;
   print(escaped.end());
   printStyled(`${styled?.end() ?? ""}\n`);
@@ -149,5 +169,6 @@ async function showAnswer(stream: TextStream<ChatResult>, isPlain: boolean): Pro
   if (finishReason === "abort") printNote("[stopped]");
   if (finishReason === "length")
     printNote(`[ended after ${usage.completionTokens} tokens: --max-tokens and --context are the limits]`);
+  if (result.objectError) printNote(`[${errorLine(errorOf(result.objectError, chat))}]`);
   return result;
 }

@@ -1,6 +1,7 @@
 // The flags that say how an answer is generated.
 import { type GenerationOptions, generationOptionsRules, generationOptionsWords } from "../../../web/engine/records.js";
 import type { GenerateOptions } from "../entry/node.js";
+import { formatFlags } from "./format-flags.js";
 import { type FlagGroup, type Flags, UsageError } from "./command.js";
 import { flagsOf, optionsOf } from "./table-flags.js";
 
@@ -11,16 +12,17 @@ export const generationOptions: FlagGroup = {
     ...flagsOf(generationOptionsRules, generationOptionsWords),
     "logit-bias": {
       takes: "text",
-      value: "ID=BIAS",
+      value: "TOKEN=BIAS",
       many: true,
-      help: "Added to the logit of a token; -Infinity forbids it.",
+      help: "Added to the logit of a token, by its id or text; -Infinity forbids it.",
     },
     stop: { takes: "text", value: "TEXT", many: true, help: "End before this text." },
+    ...formatFlags,
   },
 };
 
-/** Errors: UsageError. */
-export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal"> {
+/** All but the format of the answer, which can be in a file. Errors: UsageError. */
+export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal" | "responseFormat"> {
   return {
     ...(optionsOf(flags, generationOptionsRules) as Partial<GenerationOptions>),
     logitBias: Object.fromEntries(flags.texts("logit-bias").map(biasOf)),
@@ -28,8 +30,8 @@ export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal"> {
   };
 }
 
-function biasOf(text: string): [number, number] {
-  const match = /^(\d+)=(.+)$/.exec(text);
-  if (!match) throw new UsageError(`--logit-bias wants ID=BIAS, not ${JSON.stringify(text)}.`);
-  return [Number(match[1]), Number(match[2])];
+function biasOf(text: string): [string, number] {
+  const match = /^(.+)=([^=]+)$/s.exec(text);
+  if (!match) throw new UsageError(`--logit-bias wants TOKEN=BIAS, not ${JSON.stringify(text)}.`);
+  return [match[1] as string, Number(match[2])];
 }

@@ -1,15 +1,23 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
-import type { PrefillProgress } from "../../../web/types.js";
-import { checkOptions, checkPrompt, flag, isRecord, oneOf, ofType, signal, text, texts } from "../check-options.js";
+import type { PrefillProgress, ResponseFormat } from "../../../web/types.js";
+import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, text, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
-import { callback, rulesOf } from "./rules.js";
+import { callback, integer, largest, rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
-export interface GenerateOptions extends Partial<GenerationOptions> {
-  /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
-  logitBias?: Readonly<Record<number, number>>;
+export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> extends Partial<GenerationOptions> {
+  /**
+   * The format of the answer: JSON, by a schema or any, a regular expression, one of several texts, or a grammar.
+   * @default { type: "text" }
+   */
+  responseFormat?: F | undefined;
+  /**
+   * Added to the logits of tokens; `-Infinity` forbids a token. A key of digits is a token id; any other key is a text
+   * that is one token, such as `" Paris"` or `"<|im_end|>"`. A text of several tokens is refused, with its tokens.
+   */
+  logitBias?: Readonly<Record<number | string, number>>;
   /** The answer ends before the first of these texts. They may span tokens. */
   stop?: string | readonly string[];
   /** Aborts this call. */
@@ -26,35 +34,44 @@ export interface GenerateOptions extends Partial<GenerationOptions> {
    * @default true
    */
   parseSpecial?: boolean;
-}
-
-/**
- * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
- * `temperature` of 0 they have those of a generation, so that the answer is exact.
- */
-export interface ChatOptions extends Omit<GenerateOptions, "addSpecial" | "parseSpecial"> {
   /**
-   * A Jinja template that replaces the model's own.
-   * @default the template in the model's file
+   * Answers to generate, with the seeds `seed`, `seed + 1` and so on; `choices` of the result has all of them. The
+   * prompt is evaluated once. The stream is the text of the first answer. At a `temperature` of 0 all are the same.
+   * @default 1
    */
-  chatTemplate?: string;
+  n?: number;
+  /**
+   * Begin the text of the answer with the prompt.
+   * @default false
+   */
+  echo?: boolean;
+  /**
+   * The text after a gap: the answer fills the gap between the prompt and this text. For models that were trained to
+   * fill in the middle.
+   */
+  suffix?: string;
 }
 
-const answerRules = {
+/** Rules of the options of one answer. */
+export const answerRules = {
   ...rulesOf(generationOptionsRules),
-  logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
+  // The code of formats, which the first one loads, checks the rest.
+  responseFormat: ofType('a format such as { type: "json" }', isRecord),
+  logitBias: ofType("an object of token ids or texts, and numbers below Infinity", isLogitBias),
   stop: texts,
   signal,
   onProgress: callback,
 };
-const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag };
-const chatRules = { ...answerRules, chatTemplate: text };
+export const countRule = integer(1, largest);
+/** Rules of the options whose code is loaded by the first call that has one. */
+export const extraRules = { n: countRule, echo: flag, suffix: text };
+const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag, ...extraRules };
 
 function isLogitBias(value: unknown): boolean {
   return (
     isRecord(value) &&
     Object.entries(value).every(
-      ([token, bias]) => /^\d{1,9}$/.test(token) && typeof bias === "number" && bias < Infinity,
+      ([token, bias]) => token !== "" && text.test(token) && typeof bias === "number" && bias < Infinity,
     )
   );
 }
@@ -74,6 +91,10 @@ export function generateParams(
     parseSpecial = true,
     signal: _,
     onProgress,
+    responseFormat: _format,
+    n: _n,
+    echo: _echo,
+    suffix: _suffix,
     ...sampling
   } = checked;
   const params = {
@@ -82,36 +103,17 @@ export function generateParams(
     parseSpecial,
     sampling: { ...sampling, seed: sampling.seed ?? randomSeed() },
     stop: typeof stop === "string" ? [stop] : stop,
-    logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
+    logitBias: Object.entries(logitBias).map(([token, bias]) => [tokenOf(token), bias] as const),
     reportsProgress: onProgress !== undefined,
   };
   limitGeneration(limits, params);
   return params;
 }
 
+function tokenOf(key: string): number | string {
+  return /^\d{1,9}$/.test(key) ? Number(key) : key;
+}
+
 function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-}
-
-/** Separates the option of the template from those of the generation. Errors: `bad-option`. */
-export function splitChatOptions(options: ChatOptions | undefined): {
-  template: string | undefined;
-  rest: GenerateOptions;
-} {
-  const { chatTemplate, ...rest } = checkOptions("chat", options, chatRules);
-  return { template: chatTemplate, rest };
-}
-
-const { signal: _signal, ...defaultRules } = chatRules;
-const sessionRules = {
-  ...defaultRules,
-  system: text,
-  history: ofType("an array of messages", Array.isArray),
-  overflow: oneOf("drop-oldest", "error"),
-  onDrop: ofType("a function", (value) => typeof value === "function"),
-};
-
-/** Errors: `bad-option`. */
-export function checkSessionOptions<T extends object>(options: T | undefined): T {
-  return checkOptions("chat session", options, sessionRules);
 }

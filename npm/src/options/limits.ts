@@ -22,7 +22,17 @@ export interface Limits {
    */
   logitBias?: number;
   /**
-   * Labels of `classify`.
+   * UTF-16 code units of a `responseFormat`: of its schema as JSON, its pattern, its options together, or its grammar.
+   * @default 2 ** 20
+   */
+  formatLength?: number;
+  /**
+   * Answers of one call: the option `n`.
+   * @default 128
+   */
+  n?: number;
+  /**
+   * Labels of `classify`, options of `choose`, and numbers of `rate`.
    * @default 64
    */
   labels?: number;
@@ -54,6 +64,8 @@ export const defaultLimits: Required<Limits> = {
   stop: 64,
   stopLength: 1024,
   logitBias: 65536,
+  formatLength: 2 ** 20,
+  n: 128,
   labels: 64,
   texts: 65536,
   textLength: 2 ** 28,
@@ -65,6 +77,8 @@ const limitRules = {
   stop: integer(0, 64),
   stopLength: integer(1, 1024),
   logitBias: integer(0, largest),
+  formatLength: integer(1, largest),
+  n: integer(1, largest),
   labels: integer(2, largest),
   texts: integer(1, largest),
   textLength: integer(1, largest),
@@ -76,6 +90,8 @@ const nouns: Readonly<Record<keyof Limits, string>> = {
   stop: "stop strings",
   stopLength: "characters in a stop string",
   logitBias: "entries in logitBias",
+  formatLength: "characters in responseFormat",
+  n: "answers",
   labels: "labels",
   texts: "texts",
   textLength: "characters in a text",

@@ -87,6 +87,11 @@ STATEMENTS = [
     "{% for a, b in [[1, 2, 3]] %}{{ a }}{% endfor %}",
     "{%- set loop_messages = messages[1:] if messages[0].role == 'system' else messages -%}{{ loop_messages | length }}",
     "{% generation %}x{% endgeneration %}",
+    "{{ '<' | safe + '<b>' + messages[2].content }}{{ '&' + ('&' | safe) }}{{ ('a' | safe) is escaped }}{{ 'a' is escaped }}",
+    "{{ '<' | e + '<' | e | e }}{{ '<' | e | forceescape }}{{ '<' | safe ~ '<' }}{{ ('<' | safe) + 1 | string }}",
+    "{{ messages | tojson(indent=2) }}{{ messages | tojson(sort_keys=true) }}{{ messages | tojson(ensure_ascii=true) }}",
+    "{{ messages[1].map | tojson(indent='\\t', sort_keys=true) }}{{ [[], {}, [1]] | tojson(indent=1) }}",
+    "{{ messages[1] | tojson(separators=(',', ':')) }}{{ [1, 'a\\u007f\\u2028'] | tojson(ensure_ascii=true, separators=[';', '=']) }}",
 ]
 
 

@@ -44,7 +44,9 @@ struct TestSampler {
   void accept(std::initializer_list<int32_t> tokens) {
     for (const int32_t token : tokens) sampler_accept(&sampler, token);
   }
-  int32_t choose(const std::vector<float>& logits) { return sampler_choose(&sampler, logits); }
+  int32_t choose(const std::vector<float>& logits, const std::vector<uint64_t>& allowed = {}) {
+    return sampler_choose(&sampler, logits, allowed);
+  }
 };
 
 // Produces roughly normal logits, like a model's.

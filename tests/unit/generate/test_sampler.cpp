@@ -69,6 +69,30 @@ TEST_CASE("tokens with a non-finite logit are never chosen") {
   }
 }
 
+TEST_CASE("tokens that are not allowed are no candidates of any option") {
+  const size_t count = 200;
+  RandomLogits random(3);
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    SamplerOptions options = plain(seed % 4 == 0 ? 0 : 1.5f, seed);
+    options.top_k = seed % 3 == 0 ? 0 : 20;
+    options.top_p = seed % 5 == 0 ? 1.0f : 0.8f;
+    options.repeat_penalty = seed % 7 == 0 ? 1.2f : 1.0f;
+    options.xtc_probability = seed % 2 == 0 ? 0.0f : 0.5f;
+    TestSampler masked(count, options), forbidden(count, options);
+    masked.accept({1, 2, 3});
+    forbidden.accept({1, 2, 3});
+    const std::vector<float> logits = random.next(count, 2);
+    std::vector<uint64_t> allowed = {0x123456789abcdef0u, 0, UINT64_MAX, 0xf0};
+    std::vector<float> others = logits;
+    for (size_t i = 0; i < count; ++i) {
+      if ((allowed[i / 64] >> (i % 64) & 1) == 0) others[i] = -kInf;
+    }
+    CHECK(masked.choose(logits, allowed) == forbidden.choose(others));
+  }
+  TestSampler none(3);
+  CHECK(none.choose({1, 2, 3}, {0}) == -1);
+}
+
 TEST_CASE("sampler_choose returns -1 if no token can be chosen") {
   for (const float temperature : {0.0f, 1.0f}) {
     for (const uint32_t top_k : {0u, 1u}) {

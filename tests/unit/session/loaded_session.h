@@ -19,6 +19,8 @@ struct TestSession {
   GenerationOptions options;
   std::vector<std::string> stop_strings;
   std::vector<LogitBias> logit_bias;
+  std::string grammar;
+  bool keep_control = false;
 
   TestSession() { REQUIRE(session != nullptr); }
   TestSession(const TestSession&) = delete;
@@ -43,11 +45,13 @@ inline Status load(Session* session, const std::vector<uint8_t>& file, size_t pi
   return load(session, file, piece, MemoryOptions{.context_length = context, .kv_cache = kv_type, .prune = prune});
 }
 
-// Sets the options of the next generations, without stop strings and biases.
+// Sets the options of the next generations, without stop strings, biases and a grammar.
 inline void configure(TestSession& session, const GenerationOptions& options) {
   session.options = options;
   session.stop_strings.clear();
   session.logit_bias.clear();
+  session.grammar.clear();
+  session.keep_control = false;
 }
 inline void configure(TestSession& session, uint32_t max_tokens = 8, bool ignore_eos = true) {
   GenerationOptions options;
@@ -75,7 +79,8 @@ inline void use_drafts(Session* session, bool drafts = true) {
 // Begins a generation.
 inline Status prompt(TestSession& session, const std::vector<int32_t>& tokens) {
   const std::vector<std::string_view> stops(session.stop_strings.begin(), session.stop_strings.end());
-  return session_begin(session, GenerateRequest{tokens, session.options, stops, session.logit_bias});
+  return session_begin(session, GenerateRequest{tokens, session.options, stops, session.logit_bias, session.grammar,
+                                                session.keep_control});
 }
 
 // Begins a generation and evaluates its prompt.

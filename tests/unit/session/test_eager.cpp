@@ -101,9 +101,11 @@ struct EagerAnswer {
   uint64_t bytes = 0;  // that were fed because steps were missing them
 };
 
-EagerAnswer answer(TestSession& session, const std::vector<uint8_t>& file, uint32_t count) {
+EagerAnswer answer(TestSession& session, const std::vector<uint8_t>& file, uint32_t count,
+                   const std::string& grammar = "") {
   EagerAnswer answer;
   configure(session, count);
+  session.grammar = grammar;
   REQUIRE(prompt(session, {257, 4, 8000, 77, 4, 500}).ok());
   for (ActivityProgress progress{ActivityState::kMore}; progress.state != ActivityState::kDone;) {
     const uint64_t before = session_remaining(session);
@@ -297,4 +299,21 @@ TEST_CASE("models without a pruned output head load in the order of the file") {
   const uint64_t bytes = load_first(session, file, 1000, 1 << 16);
   CHECK(session_is_complete(session));
   CHECK(bytes >= file.size() - 32);
+}
+
+TEST_CASE("a grammar asks for the rows of the tokens that it allows, or for all") {
+  const Release release(false);
+  TestSession complete;
+  REQUIRE(load(complete, release.file, 1 << 16, kPrunes).ok());
+  REQUIRE(use_sidecar(complete, release.sidecar).ok());
+  REQUIRE(session_set_pruning(complete, rows_of_head(200)).ok());
+  for (const char* grammar : {"root ::= \"ab\" [c-f]{2} \"ghijk\" [l-p]*", "root ::= [^z]*"}) {
+    TestSession session;
+    load_first(session, release.file, 1000, 1 << 16);
+    REQUIRE(use_sidecar(session, release.sidecar).ok());
+    REQUIRE(session_set_pruning(session, rows_of_head(200)).ok());
+    const EagerAnswer found = answer(session, release.file, 12, grammar);
+    CHECK(found.tokens == answer(complete, release.file, 12, grammar).tokens);
+    CHECK(found.bytes > 0);
+  }
 }

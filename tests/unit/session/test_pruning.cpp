@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lent_threads.h"
+#include "model/some_logits.h"
 #include "session/loaded_session.h"
 #include "session/session.h"
 #include "tiny_llama.h"
@@ -303,4 +304,39 @@ TEST_CASE("answers during a calibration, and after it, are correct") {
   set_rows(session, 1000);
   prefill(session, text(20));
   CHECK(logits(session) != dense);
+}
+
+TEST_CASE("under a mask the rows are selected among the allowed ones, and the best of them is exact") {
+  for (const uint32_t threads : {1u, 3u}) {
+    const LentThreads lent(threads);
+    Calibrated session;
+    configure(session);
+    Session& s = *static_cast<Session*>(session);
+    for (uint64_t seed = 2; seed < 8; ++seed) {
+      set_rows(session, 0);
+      prefill(session, text(9, seed));
+      const std::vector<float> dense = logits(session);
+      std::vector<uint64_t> allowed((kRows + 63) / 64);
+      TestRandom random(seed);
+      for (uint64_t& word : allowed) word = random.next() & (seed % 2 == 0 ? ~uint64_t{0} : random.next());
+      const auto is_allowed = [&](size_t i) { return (allowed[i / 64] >> (i % 64) & 1) != 0; };
+      model_some_logits(s.memory.model, 0, allowed, &s.memory.workspace);
+      const std::vector<float> some = logits(session);
+      for (size_t i = 0; i < kRows; ++i) CHECK(some[i] == (is_allowed(i) ? dense[i] : -HUGE_VALF));
+
+      const HeadLimits limits{0, 0.01f};
+      for (const HeadLimits* each : {&limits, static_cast<const HeadLimits*>(nullptr)}) {
+        pruned_logits(s.memory.model, 0, 250, each, allowed, &s.memory.pruning.head, &s.memory.workspace);
+        const std::vector<float> pruned = logits(session);
+        size_t exact = 0;
+        for (size_t i = 0; i < kRows; ++i) {
+          if (!is_allowed(i)) CHECK(pruned[i] == -HUGE_VALF);
+          exact += is_allowed(i) && pruned[i] == dense[i] ? 1 : 0;
+        }
+        const size_t best = static_cast<size_t>(std::max_element(pruned.begin(), pruned.end()) - pruned.begin());
+        CHECK(pruned[best] == dense[best]);
+        CHECK(exact >= 100);
+      }
+    }
+  }
 }

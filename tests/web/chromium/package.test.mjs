@@ -62,6 +62,26 @@ describe("the package in Chromium", () => {
     for (const text of texts) assert.match(text, /Paris/);
   });
 
+  test("an answer by a schema arrives as a growing object", async () => {
+    const { values, object, match } = await page.evaluate(async () => {
+      const properties = { name: { type: "string", maxLength: 12 }, large: { type: "boolean" } };
+      const schema = { type: "object", properties, required: ["name", "large"], additionalProperties: false };
+      const responseFormat = { type: "json", schema };
+      const model = await window.camelgpt.CamelGPTInference.load(window.url, { contextLength: 128 });
+      const stream = model.stream("The capital of France: ", { responseFormat });
+      const values = [];
+      for await (const value of stream.objectStream()) values.push(value);
+      const { object, text } = await stream;
+      const match = await model.matchesFormat(text, responseFormat);
+      await model.dispose();
+      return { values, object, match: match.state };
+    });
+    assert.deepEqual(values[0], {});
+    assert.deepEqual(values.at(-1), object);
+    assert.deepEqual(Object.keys(object), ["name", "large"]);
+    assert.equal(match, "complete");
+  });
+
   test("without a model, CamelGPT-mini from the package answers", async () => {
     const { info, label, text, filled, vector, mode } = await page.evaluate(async () => {
       const model = new window.camelgpt.CamelGPTInference();

@@ -160,6 +160,7 @@ describe("limits of a call", () => {
         stop: 2,
         stopLength: 5,
         logitBias: 3,
+        formatLength: 20,
         labels: 3,
         texts: 2,
         textLength: 40_000_000,
@@ -230,10 +231,12 @@ describe("limits of a call", () => {
   test("each limit refuses one more than it permits, and the hint names it", async () => {
     const message = { role: "user", content: "a" };
     const once = { maxTokens: 1 };
+    const longFormat = { type: "json", schema: { type: "string", maxLength: 3 } };
     const calls = {
       stop: ["bad-option", () => model.generateText("a", { ...once, stop: ["a", "b", "c"] })],
       stopLength: ["bad-option", () => model.generateText("a", { ...once, stop: "abcdef" })],
       logitBias: ["bad-option", () => model.generateText("a", { ...once, logitBias: { 1: 1, 2: 1, 3: 1, 4: 1 } })],
+      formatLength: ["bad-option", () => model.generateText("a", { ...once, responseFormat: longFormat })],
       labels: ["bad-option", () => model.classify("a", { labels: ["a", "b", "c", "d"] })],
       texts: ["bad-input", () => model.embed(["a", "b", "c"])],
       textLength: ["bad-input", () => model.tokenize("a".repeat(40_000_001))],

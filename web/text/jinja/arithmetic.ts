@@ -2,7 +2,7 @@
 import { allocate, spend } from "./budget.js";
 import { printf } from "./format.js";
 import type { Runtime } from "./runtime.js";
-import { concat, repeat as repeatText, Str } from "./strings.js";
+import { asMarkup, concat, Markup, markup, repeat as repeatText, Str } from "./strings.js";
 import { fail, Float, iterate, List, numberOf, Tuple, typeName, Undefined, type Value, whole } from "./values.js";
 
 export function unary(operator: "-" | "+", value: Value): Value {
@@ -18,7 +18,10 @@ export function binary(interpreter: Runtime, operator: string, left: Value, righ
   if (operator === "%" && left instanceof Str) return printf(interpreter, left, right);
   if (right instanceof Undefined) fail(right.message);
   if (operator === "+") {
-    if (left instanceof Str && right instanceof Str) return concat([left, right]);
+    if (left instanceof Str && right instanceof Str) {
+      const isMarkup = left instanceof Markup || right instanceof Markup;
+      return isMarkup ? markup(concat([asMarkup(left), asMarkup(right)])) : concat([left, right]);
+    }
     const lists = (left instanceof List && right instanceof List) || (left instanceof Tuple && right instanceof Tuple);
     if (lists) {
       const items = iterate(left).concat(iterate(right));

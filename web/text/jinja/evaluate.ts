@@ -3,6 +3,7 @@
 import { binary, unary } from "./arithmetic.js";
 import { allocate, checkLength, spend } from "./budget.js";
 import { callFilter, callTest } from "./filters.js";
+import { guardOf } from "./guards.js";
 import { methodOf } from "./methods.js";
 import type { Runtime } from "./runtime.js";
 import { characterAt, concat, plain, shared, Str } from "./strings.js";
@@ -232,7 +233,9 @@ export class Interpreter implements Runtime {
     const recurse = (inner: Value) =>
       this.#nested(() => this.#captured(() => this.#inScope(outer, () => this.#for(statement, inner, depth + 1))));
     const loop = new Loop(items, depth, statement.isRecursive ? recurse : undefined);
+    const guard = guardOf(statement);
     for (const item of items) {
+      if (guard && !isTrue(this.evaluate(guard))) break;
       const signal = this.#inScope(outer, () => {
         this.#scope.set("loop", loop);
         this.#assign(statement.target, item);

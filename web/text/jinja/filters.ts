@@ -6,12 +6,16 @@ import { argument, capitalized, integerArgument, methodOf } from "./methods.js";
 import { roundHalfEven, toFloat, toInteger } from "./numbers.js";
 import type { Runtime } from "./runtime.js";
 import {
+  asMarkup,
   characterAt,
   concat,
   derived,
   empty,
+  escapeHtml,
   join,
   mapText,
+  Markup,
+  markup,
   plain,
   replace,
   slicePoints,
@@ -116,12 +120,7 @@ const extreme =
     return others.reduce((best, item) => (compare(key(item), key(best)) * sign > 0 ? item : best), first);
   };
 
-const escapes: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;" };
-const escapeHtml: Filter = (interpreter, input) =>
-  mapText(interpreter.text(input), (part) => {
-    countMatches(part.length);
-    return part.replace(/[&<>'"]/g, (character) => escapes[character] as string);
-  });
+const escaped: Filter = (interpreter, input) => asMarkup(input instanceof Str ? input : interpreter.text(input));
 
 const length: Filter = (_, input) => lengthOf(input);
 const byDefault: Filter = (_, input, args) => {
@@ -189,8 +188,8 @@ const filters: Record<string, Filter> = {
     const pairs = input.entries().map(([name, value]) => new Tuple([name, value]));
     return new List(sorted(pairs, key, flag(args, 2, "reverse", false)));
   },
-  e: escapeHtml,
-  escape: escapeHtml,
+  e: escaped,
+  escape: escaped,
   first: (_, input) => {
     const first = edgeOf(input, 0);
     return first === undefined ? new Undefined("No first item, sequence was empty.") : first;
@@ -199,7 +198,7 @@ const filters: Record<string, Filter> = {
     if (input instanceof Undefined) fail(input.message);
     return new Float(toFloat(input) ?? numberOf(argument(args, 0, "default") ?? 0) ?? 0);
   },
-  forceescape: escapeHtml,
+  forceescape: (interpreter, input) => markup(escapeHtml(interpreter.text(input))),
   format: (interpreter, input, args) => {
     if (args.named.size > 0 && args.positional.length > 0)
       fail("can't handle positional and keyword arguments at the same time");
@@ -307,7 +306,7 @@ const filters: Record<string, Filter> = {
       ? new Float(Math.floor(number * scale) / scale)
       : fail("method must be common, ceil or floor");
   },
-  safe: (interpreter, input) => interpreter.text(input),
+  safe: (interpreter, input) => markup(interpreter.text(input)),
   select: selection(true, false),
   selectattr: selection(true, true),
   slice: (_, input, args) => {
@@ -439,7 +438,7 @@ const tests: Record<string, Test> = {
   eq: equalTo,
   equalto: equalTo,
   "==": equalTo,
-  escaped: () => false,
+  escaped: (_, value) => value instanceof Markup,
   even: (_, value) => modulo(value, 2) === 0,
   false: (_, value) => value === false,
   filter: (interpreter, value) => Object.hasOwn(filters, interpreter.text(value).text),

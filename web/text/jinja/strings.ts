@@ -58,6 +58,23 @@ export class Str {
   }
 }
 
+/** Text that counts as HTML already: `+` escapes what is joined with it, as with Python's Markup. */
+export class Markup extends Str {}
+
+export const markup = (str: Str): Markup => (str instanceof Markup ? str : new Markup(str.text, str.marks));
+
+const escapes: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;" };
+
+/** The text with the special characters of HTML escaped, which in Markup they are. */
+export const asMarkup = (str: Str): Markup => (str instanceof Markup ? str : markup(escapeHtml(str)));
+
+export function escapeHtml(str: Str): Str {
+  return mapText(str, (part) => {
+    countMatches(part.length);
+    return part.replace(/[&<>'"]/g, (character) => escapes[character] as string);
+  });
+}
+
 const noMarks: readonly number[] = [];
 
 export const concat = Str.concat;

@@ -1,0 +1,81 @@
+// A Standard Schema → a JSON schema that a grammar can be made from.
+import { CamelGPTError, describe } from "../../../web/errors.js";
+import { type JsonSchema, regexGrammar } from "../../../web/grammar/json-schema.js";
+import type { StandardSchema } from "../../../web/types.js";
+import { isRecord } from "../check-options.js";
+
+export function isStandardSchema(value: unknown): value is StandardSchema {
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  return isObject && "~standard" in value && isRecord(value["~standard"]);
+}
+
+const converted = new WeakMap<object, JsonSchema>();
+
+/** Returns the JSON schema of the values that the schema takes. Errors: `bad-schema`. */
+export function jsonSchemaOf(schema: StandardSchema): JsonSchema {
+  const known = converted.get(schema);
+  if (known !== undefined) return known;
+  const made = expressible(convert(schema)) as JsonSchema;
+  converted.set(schema, made);
+  return made;
+}
+
+function convert(schema: StandardSchema): unknown {
+  const { vendor, jsonSchema } = schema["~standard"];
+  try {
+    // The model writes the input of the schema, which validates it.
+    if (jsonSchema) return jsonSchema.input({ target: "draft-2020-12" });
+    const { toJsonSchema, toJSONSchema } = schema as { toJsonSchema?: unknown; toJSONSchema?: unknown };
+    if (typeof toJsonSchema === "function") return toJsonSchema.call(schema); // ArkType
+    if (typeof toJSONSchema === "function") return toJSONSchema.call(schema, { io: "input" }); // zod
+  } catch (error) {
+    throw new CamelGPTError("bad-schema", `The ${vendor} schema has no JSON schema: ${describe(error)}`, {
+      hint: "Leave out what JSON cannot express, such as dates, or pass a JSON schema.",
+      cause: error,
+    });
+  }
+  throw new CamelGPTError("bad-schema", `This version of ${vendor} does not convert its schemas to JSON schemas.`, {
+    expected: "a schema with ~standard.jsonSchema",
+    found: "a schema that can only validate",
+    hint: `Update ${vendor}, or pass the JSON schema that it converts to (valibot: @valibot/to-json-schema).`,
+  });
+}
+
+/** Keywords whose values are data. */
+const dataKeywords = new Set(["const", "enum", "default", "examples"]);
+
+/**
+ * Adapts the schema to the writing of values. Of a format and its pattern the one that is harder to enforce is removed,
+ * and so is the condition that names of properties are texts. Objects get no properties that the schema does not name,
+ * which libraries drop, except for the parts of an intersection, whose names are in the others.
+ */
+function expressible(schema: unknown, isPart = false): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => expressible(each, isPart));
+  if (!isRecord(schema)) return schema;
+  const entries = Object.entries(schema).filter(([keyword, value]) => {
+    if (keyword === "format" && typeof schema["pattern"] === "string") return !isRegular(schema["pattern"]);
+    if (keyword === "pattern" && typeof schema["format"] === "string") return isRegular(value);
+    return keyword !== "propertyNames" || !isAnyText(value);
+  });
+  const isOpen = schema["type"] === "object" && isRecord(schema["properties"]) && !isPart;
+  return {
+    ...(isOpen && { additionalProperties: false }),
+    ...Object.fromEntries(
+      entries.map(([key, value]) => [key, dataKeywords.has(key) ? value : expressible(value, key === "allOf")]),
+    ),
+  };
+}
+
+/** Whether a grammar can express the pattern. One with a lookahead has none. */
+function isRegular(pattern: unknown): boolean {
+  try {
+    regexGrammar(pattern as string);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isAnyText(schema: unknown): boolean {
+  return isRecord(schema) && Object.keys(schema).join() === "type" && schema["type"] === "string";
+}
