@@ -8,6 +8,8 @@ import type { LoadedModel } from "../../../web/worker/protocol.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type AnswerPlan, type LimitsOfAnswer, planAnswer } from "./answer/plan.js";
 import { type ChatPrompt, withReasoning, withReasoningFields, withSwitch } from "./answer/reasoning-prompt.js";
+import type { CheckedTools } from "../tools/check-tools.js";
+import type { ToolChoice } from "../tools/tool.js";
 import { checkMessages, contentLength } from "./check-messages.js";
 import { plainMessages, plainSettings } from "./plain-messages.js";
 import type { TemplateSettings } from "./template-settings.js";
@@ -30,6 +32,7 @@ export async function planChat(
   settings: TemplateSettings,
   params: LimitsOfAnswer,
   signal: AbortSignal,
+  tools?: ToolStep,
 ): Promise<AnswerPlan> {
   const { info, chatTemplate } = await orAborted(model.loaded(), signal);
   const template = settings.template ?? chatTemplate;
@@ -43,7 +46,18 @@ export async function planChat(
     );
     return prompt?.text ?? "";
   };
-  return planAnswer(template, { ...settings, ...plainSettings(settings) }, params, probe);
+  const plan = await planAnswer(template, { ...settings, ...plainSettings(settings) }, params, probe);
+  if (!tools) return plan;
+  const { planTools } = await orAborted(import("../tools/tools.js"), signal);
+  const request = { ...tools, template, isAfterReasoning: plan.reasons, answer: params.grammar };
+  const { tools: shown, ...toolPlan } = await planTools(model, request, signal);
+  return { ...plan, ...toolPlan, settings: { ...plan.settings, tools: shown }, isConstrained: true };
+}
+
+/** The tools of one answer. */
+export interface ToolStep {
+  checked: CheckedTools;
+  choice: ToolChoice;
 }
 
 const noSettings = { addGenerationPrompt: true };
@@ -62,7 +76,8 @@ export async function renderPrompt(
   const { template, variables, settings } = plan;
   const { tools, documents, continueFinalMessage = false } = settings;
   if (continueFinalMessage) checkFinal(messages);
-  const given = withSwitch(withReasoningFields(plainMessages(messages), template), plan);
+  const plain = plainMessages(messages);
+  const given = withSwitch(withReasoningFields(plan.adapt?.(plain) ?? plain, template), plan);
   const rendered = await render(
     model,
     {

@@ -1,7 +1,7 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
 import { writeFile } from "node:fs/promises";
 
-import type { CamelGPTInference, GenerationResult, ResponseFormat, TextStream } from "../entry/node.js";
+import type { CamelGPTInference, ChatOptions, GenerationResult, TextStream } from "../entry/node.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 import { formatOf } from "./format-flags.js";
 import { generateOptions, generationOptions } from "./generation-flags.js";
@@ -9,6 +9,7 @@ import { readBytes, textArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
 import { prefillProgress, printAnswer, printJson, printNote } from "./output.js";
 import { pruningLine } from "./pruning.js";
+import { toolFlags, toolOptions } from "./tool-flags.js";
 import { refuseTemplateFlags, templateFlags, templateOptions, textAfterReasoning } from "./reasoning.js";
 
 export const generate: Command = {
@@ -29,6 +30,7 @@ export const generate: Command = {
     },
     echo: { takes: "nothing", help: "Print the prompt before the answer." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
+    ...toolFlags,
     ...templateFlags,
     "load-state": {
       takes: "text",
@@ -47,12 +49,13 @@ export const generate: Command = {
       throw new UsageError("--suffix and --echo continue a text: they do not go with --chat.");
     }
     const format = await formatOf(flags);
+    const tools = await toolOptions(flags);
     const rssBefore = process.memoryUsage.rss();
     const [loaded, saved] = [flags.text("load-state"), flags.text("save-state")];
     const state = loaded === undefined ? undefined : await readBytes(loaded, "a saved state");
     await withModel(flags, signal, async (model) => {
       if (state) await model.loadState(state, { signal });
-      const stream = start(model, prompt, format, flags, signal);
+      const stream = start(model, prompt, { responseFormat: format, ...tools }, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
       else await printStream(model, stream, await isSampled(model, flags, flags.has("chat")));
       if (saved !== undefined) await writeFile(saved, await model.saveState());
@@ -65,11 +68,11 @@ export const generate: Command = {
 function start(
   model: CamelGPTInference,
   prompt: string,
-  responseFormat: ResponseFormat | undefined,
+  more: Pick<ChatOptions, "responseFormat" | "tools" | "toolChoice">,
   flags: Flags,
   signal: AbortSignal,
 ): TextStream {
-  const options = { ...generateOptions(flags), responseFormat, signal, onProgress: prefillProgress() };
+  const options = { ...generateOptions(flags), ...more, signal, onProgress: prefillProgress() };
   if (!flags.has("chat")) {
     return model.stream(prompt, { ...options, suffix: flags.text("suffix"), ...(flags.has("echo") && { echo: true }) });
   }
@@ -87,6 +90,9 @@ export async function isSampled(model: CamelGPTInference, flags: Flags, isChat: 
 
 async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
   await printAnswer(textAfterReasoning(stream));
+  for (const { name, argumentsText, error } of (await stream).toolCalls ?? []) {
+    printNote(`[calls ${name} with ${argumentsText}${error === undefined ? "" : `: ${error}`}]`);
+  }
   await printSummary(model, await stream, isSampled);
 }
 
@@ -124,6 +130,7 @@ async function printResult(model: CamelGPTInference, stream: TextStream, rssBefo
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
+    ...(generated.toolCalls && { toolCalls: generated.toolCalls }),
     ...(reasoning !== undefined && { reasoning }),
     ...objectOf(generated),
     tokens,

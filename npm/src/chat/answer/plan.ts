@@ -1,4 +1,5 @@
 // The option `reasoning` and a chat template → the variables of the template, and how the answer is generated.
+import type { ChatMessage } from "../../../../web/text/messages.js";
 import type { Reasoning, TemplateSettings } from "../template-settings.js";
 import { type AnswerFormat, answerFormat, promptState, type ReasoningFormat } from "./format.js";
 import type { CallParser } from "./reader.js";
@@ -13,6 +14,10 @@ export interface AnswerPlan {
   format: AnswerFormat | undefined;
   /** Makes a reader of tool calls, if the answer may call tools. */
   newCallParser?: (() => CallParser) | undefined;
+  /** Changes the messages for a template that lacks a form for calls and results. */
+  adapt?: ((messages: readonly ChatMessage[]) => readonly ChatMessage[]) | undefined;
+  /** The grammar of the answer, if it is not that of the parameters. */
+  grammar?: string | undefined;
   /** Whether the model is expected to reason. */
   reasons: boolean;
   /** Whether variables of the template switch reasoning. */
