@@ -3,7 +3,7 @@ import { CamelGPTError, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
-import { planChat, renderPrompt } from "../chat/render-prompt.js";
+import { checkConversation, planChat, renderPrompt } from "../chat/render-prompt.js";
 import type { ModelConnection } from "../model-connection.js";
 import { generateParams } from "../options.js";
 
@@ -25,7 +25,7 @@ const question = "Which of these fits the text best: {labels}?\n\nText: {text}";
 /**
  * The prompt for the texts of a classification, with `{text}` in it, and the labels filled in. `chat`: whether to use
  * the chat template; undefined: if the model has one and was not trained for these labels.
- * Errors: `bad-metadata`, those of `renderPrompt`.
+ * Errors: `bad-metadata`, those of `renderChat`.
  */
 export async function classifyPrompt(
   model: ModelConnection,
@@ -44,7 +44,7 @@ export async function classifyPrompt(
 
 /**
  * The prompt of a question: through the chat template if the model has one, otherwise the text itself. Messages always
- * need a chat template. Errors: those of `renderPrompt`.
+ * need a chat template. Errors: those of `renderChat`.
  */
 export async function questionPrompt(
   model: ModelConnection,
@@ -53,7 +53,7 @@ export async function questionPrompt(
   signal: AbortSignal,
 ): Promise<Prompt> {
   if (typeof question !== "string") {
-    return { prompt: await renderMessages(model, question, signal), isChat: true };
+    return { prompt: await renderChat(model, question, signal), isChat: true };
   }
   const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
   const prompt = isChat ? await renderQuestion(model, question, signal) : { text: question, literal: [] };
@@ -61,17 +61,17 @@ export async function questionPrompt(
 }
 
 function renderQuestion(model: ModelConnection, content: string, signal: AbortSignal): Promise<RenderedPrompt> {
-  return renderMessages(model, [{ role: "user", content }], signal);
+  return renderChat(model, [{ role: "user", content }], signal);
 }
 
-/** The prompt of an answer that begins without reasoning. */
-async function renderMessages(
+/** A reasoning model answers immediately: decisions are about its first tokens. */
+async function renderChat(
   model: ModelConnection,
   messages: readonly ChatMessage[],
   signal: AbortSignal,
 ): Promise<RenderedPrompt> {
-  const params = generateParams("", undefined, model.limits);
-  const plan = await planChat(model, { reasoning: "none" }, params, signal);
+  await checkConversation(model, messages, signal);
+  const plan = await planChat(model, { reasoning: "none" }, generateParams("", undefined, undefined), signal);
   return (await renderPrompt(model, messages, plan, signal)).prompt;
 }
 
