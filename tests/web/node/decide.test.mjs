@@ -100,11 +100,11 @@ describe("decisions of a chat model", () => {
   });
 
   test("take many labels and labels of many tokens", async () => {
-    const labels = Array.from({ length: 60 }, (_, i) => `answer number ${i} of the ${"long ".repeat(i % 9)}list`);
+    const labels = Array.from({ length: 40 }, (_, i) => `answer ${i} of the ${"long ".repeat(i % 5)}list`);
     const template = "{text}\nThe answer is";
     const { candidates } = await model.classify("Guess.", { labels, template, chat: false });
-    assert.equal(candidates.length, 60);
-    const few = [labels[3], labels[17], labels[59]];
+    assert.equal(candidates.length, 40);
+    const few = [labels[3], labels[39]];
     const scores = await Promise.all(few.map((each) => scoreAlone("Guess.\nThe answer is", ` ${each}`)));
     const probabilities = few.map((each) => candidates.find(({ text }) => text === each).probability);
     const expected = softmax(scores.map(({ logprob, tokens }) => logprob / tokens));
