@@ -19,8 +19,13 @@ interface Task {
   template: string;
 }
 
+/** The prompt of a classification, and whether the model was trained to answer it with these labels. */
+interface ClassifyPrompt extends Prompt {
+  isTrained: boolean;
+}
+
 /** The text comes last, so that the beginning is evaluated once for all texts. */
-const question = "Which of these fits the text best: {labels}?\n\nText: {text}";
+const question = "Labels: {labels}\n\nText: {text}\nLabel:";
 
 /**
  * The prompt for the texts of a classification, with `{text}` in it, and the labels filled in. `chat`: whether to use
@@ -33,13 +38,13 @@ export async function classifyPrompt(
   template: string | undefined,
   chat: boolean | undefined,
   signal: AbortSignal,
-): Promise<Prompt> {
+): Promise<ClassifyPrompt> {
   const loaded = await orAborted(model.loaded(), signal);
   const trained = template === undefined ? taskFor(loaded, labels)?.template : undefined;
   const isChat = chat ?? (trained === undefined && hasChat(loaded));
-  const pattern = template ?? trained ?? (isChat ? question : `${question}\n\nAnswer:`);
+  const pattern = template ?? trained ?? question;
   const prompt = isChat ? await renderQuestion(model, pattern, signal) : { text: pattern, literal: [] };
-  return { prompt: fill(prompt, "{labels}", labels.join(", ")), isChat };
+  return { prompt: fill(prompt, "{labels}", labels.join(", ")), isChat, isTrained: trained !== undefined };
 }
 
 /**
