@@ -14,7 +14,7 @@ import {
   type YesNoOptions,
   yesNoParams,
 } from "../options/decide.js";
-import { classifyPrompt, fill, hasChat, type Prompt, questionPrompt } from "./prompts.js";
+import { classifyPrompt, fillPrompt, hasChat, type Prompt, questionPrompt } from "./prompts.js";
 import { priorProbabilities } from "./prior.js";
 import { labelProbabilities, softmax } from "./probabilities.js";
 
@@ -31,7 +31,7 @@ export async function classify(
   const { prompt, isChat, isTrained } = await classifyPrompt(model, labels, template, chat, signal);
   const priors =
     (prior ?? !isTrained) ? await priorProbabilities(model, { prompt, isChat }, labels, signal) : undefined;
-  const prompts = texts.map((text) => fill(prompt, "{text}", text));
+  const prompts = texts.map((text) => fillPrompt(prompt, labels, text));
   const context = { signal, onEvent: onProgress };
   const scores = await model.call("scoreAnswers", { prompts, answers: labels, isChat }, context);
   return scores.map((each) => rank(labels, labelProbabilities(each, priors)));

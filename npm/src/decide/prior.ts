@@ -3,7 +3,7 @@
 // A model prefers some labels whatever the text is: frequent words, and those that the prompt names last. Contextual
 // calibration (Zhao et al. 2021, "Calibrate Before Use") divides by its answers to texts without content.
 import type { ModelConnection } from "../model-connection.js";
-import { fill, type Prompt } from "./prompts.js";
+import { fillPrompt, type Prompt } from "./prompts.js";
 import { labelProbabilities } from "./probabilities.js";
 
 /** Those of the paper. */
@@ -28,7 +28,7 @@ export async function priorProbabilities(
   const key = JSON.stringify([prompt.text, labels]);
   let means = ofModel.get(key);
   if (!means) {
-    const prompts = withoutContent.map((text) => fill(prompt, "{text}", text));
+    const prompts = withoutContent.map((text) => fillPrompt(prompt, labels, text));
     const scores = await model.call("scoreAnswers", { prompts, answers: labels, isChat }, { signal });
     const all = scores.map((each) => labelProbabilities(each));
     means = labels.map((_, i) => all.reduce((sum, each) => sum + (each[i] ?? 0), 0) / all.length);

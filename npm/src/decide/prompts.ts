@@ -3,9 +3,8 @@ import { CamelGPTError, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
-import { checkConversation, planChat, renderPrompt } from "../chat/render-prompt.js";
+import { checkConversation, renderQuestion } from "../chat/render-prompt.js";
 import type { ModelConnection } from "../model-connection.js";
-import { generateParams } from "../options.js";
 
 /** A prompt, and whether the chat template made it. */
 export interface Prompt {
@@ -28,7 +27,7 @@ interface ClassifyPrompt extends Prompt {
 const question = "Labels: {labels}\n\nText: {text}\nLabel:";
 
 /**
- * The prompt for the texts of a classification, with `{text}` in it, and the labels filled in. `chat`: whether to use
+ * The prompt for the texts of a classification, with `{text}` and `{labels}` in it. `chat`: whether to use
  * the chat template; undefined: if the model has one and was not trained for these labels.
  * Errors: `bad-metadata`, those of `renderChat`.
  */
@@ -43,8 +42,8 @@ export async function classifyPrompt(
   const trained = template === undefined ? taskFor(loaded, labels)?.template : undefined;
   const isChat = chat ?? (trained === undefined && hasChat(loaded));
   const pattern = template ?? trained ?? question;
-  const prompt = isChat ? await renderQuestion(model, pattern, signal) : { text: pattern, literal: [] };
-  return { prompt: fill(prompt, "{labels}", labels.join(", ")), isChat, isTrained: trained !== undefined };
+  const prompt = isChat ? await renderQuestion(model, asMessages(pattern), signal) : { text: pattern, literal: [] };
+  return { prompt, isChat, isTrained: trained !== undefined };
 }
 
 /**
@@ -58,36 +57,31 @@ export async function questionPrompt(
   signal: AbortSignal,
 ): Promise<Prompt> {
   if (typeof question !== "string") {
-    return { prompt: await renderChat(model, question, signal), isChat: true };
+    await checkConversation(model, question, signal);
+    return { prompt: await renderQuestion(model, question, signal), isChat: true };
   }
   const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
-  const prompt = isChat ? await renderQuestion(model, question, signal) : { text: question, literal: [] };
+  const prompt = isChat ? await renderQuestion(model, asMessages(question), signal) : { text: question, literal: [] };
   return { prompt, isChat };
 }
 
-function renderQuestion(model: ModelConnection, content: string, signal: AbortSignal): Promise<RenderedPrompt> {
-  return renderChat(model, [{ role: "user", content }], signal);
-}
-
-/** A reasoning model answers immediately: decisions are about its first tokens. */
-async function renderChat(
-  model: ModelConnection,
-  messages: readonly ChatMessage[],
-  signal: AbortSignal,
-): Promise<RenderedPrompt> {
-  await checkConversation(model, messages, signal);
-  const plan = await planChat(model, { reasoning: "none" }, generateParams("", undefined, undefined), signal);
-  return (await renderPrompt(model, messages, plan, signal)).prompt;
-}
+const asMessages = (content: string): readonly ChatMessage[] => [{ role: "user", content }];
 
 export function hasChat({ info, chatTemplate }: LoadedModel): boolean {
   return info.kind === "causal" && chatTemplate !== "";
 }
 
-/** Replaces the first occurrence of a name by a content, in which control tokens are text. */
-export function fill(prompt: RenderedPrompt, name: string, content: string): RenderedPrompt {
-  const at = prompt.text.indexOf(name);
-  if (at < 0) return prompt;
+/** Replaces the first `{labels}` and the first `{text}` of the prompt by contents, in which control tokens are text. */
+export function fillPrompt(prompt: RenderedPrompt, labels: readonly string[], text: string): RenderedPrompt {
+  const contents = { "{labels}": labels.join(", "), "{text}": text };
+  return Object.entries(contents)
+    .map(([name, content]) => ({ name, content, at: prompt.text.indexOf(name) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => b.at - a.at) // the last one first, so that the other keeps its place
+    .reduce((filled, { name, content, at }) => fill(filled, at, name, content), prompt);
+}
+
+function fill(prompt: RenderedPrompt, at: number, name: string, content: string): RenderedPrompt {
   const end = at + name.length;
   const text = prompt.text.slice(0, at) + content + prompt.text.slice(end);
   const shift = content.length - name.length;

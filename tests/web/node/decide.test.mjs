@@ -149,6 +149,16 @@ describe("the prompts of decisions", () => {
     await model.dispose();
   });
 
+  test("are filled once, whatever texts and labels contain", async () => {
+    const model = await load({});
+    const template = "{labels}; {text}:";
+    const [found] = (await model.classify("{labels}", { labels: ["{text}", "b"], template, prior: false })).candidates;
+    const prompt = "{text}, b; {labels}:";
+    const expected = await model.choose(prompt, ["{text}", "b"], { chat: false });
+    near(found.probability, Math.max(...expected.probabilities));
+    await model.dispose();
+  });
+
   test("of a model without a chat template are continued, and messages need one", async () => {
     const model = await load({});
     const labels = ["a", "b"];
