@@ -92,7 +92,7 @@ export class Regulars {
 
   #pair(first: Regular, rest: Regular): Regular {
     this.spend(1);
-    if (rest.kind === "empty") return first;
+    if (rest === this.empty) return first;
     let tail = rest;
     const heads: Regular[] = [];
     let head = first;

@@ -60,7 +60,8 @@ const host = `(?:\\[(?:${ipv6})\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|${percent})*)`;
 const authority = `(?:${user}@)?${host}(?::\\d*)?`;
 const paths = `(?:/${pathChar}*)*`;
 const queryAndFragment = `(?:\\?(?:${pathChar}|[/?])*)?(?:#(?:${pathChar}|[/?])*)?`;
-const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths}|)`;
+/** Not empty, as most validators want it. */
+const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths})`;
 const relative = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${segmentWithoutColon}${paths}|)`;
 const uri = `[A-Za-z][A-Za-z0-9+.-]*:${hierarchy}${queryAndFragment}`;
 const uriReference = `${uri}|${relative}${queryAndFragment}`;
