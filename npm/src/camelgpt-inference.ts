@@ -10,6 +10,7 @@ import type { ChatMessage } from "../../web/text/messages.js";
 import { type Emit, textOf, TextStream } from "../../web/text/text-stream.js";
 import type {
   Calibration,
+  Choice,
   Classification,
   FilledMasks,
   FormatMatch,
@@ -19,8 +20,10 @@ import type {
   LoadedState,
   ModelInfo,
   PrefillProgress,
+  Rating,
   ResponseFormat,
   Score,
+  YesNo,
 } from "../../web/types.js";
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import { ChatSession, turns } from "./chat/session.js";
@@ -35,9 +38,9 @@ import {
   generateParams,
   type LoadOptions,
 } from "./options.js";
+import type { ChooseOptions, ClassifyOptions, RateOptions, YesNoOptions } from "./options/decide.js";
 import type {
   CalibrateOptions,
-  ClassifyOptions,
   DetokenizeOptions,
   EmbedOptions,
   FillMaskOptions,
@@ -52,6 +55,8 @@ export type CacheOptions = Pick<LoadOptions, "cacheFolder">;
 
 // Parts that a first generation does not need are loaded by their first use, which keeps the entry small.
 const tasks = () => import("./options/tasks.js");
+const decisions = () => import("./decide/decide.js");
+const extras = () => import("./generate/extras.js");
 const storeEntries = () => import("../../web/load/stores/entries.js");
 
 /** The class of an entry, as static methods need it. */
@@ -181,9 +186,14 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): TextStream<GenerationResult<FormatOutput<F>>> {
     return new TextStream(
       async (emit, signal) => {
-        await this.#model.refuseOverlong(prompt, signal);
-        const params = generateParams(prompt, options, this.#model.limits);
-        return this.#generate<FormatOutput<F>>(params, emit, signal, options);
+        const run = async (prompt: string | readonly number[], options: GenerateOptions<F> | undefined, emit: Emit) => {
+          await this.#model.refuseOverlong(prompt, signal);
+          const params = generateParams(prompt, options, this.#model.limits);
+          return this.#generate<FormatOutput<F>>(params, emit, signal, options);
+        };
+        const { n, echo, suffix } = options ?? {};
+        if (options === undefined || (n ?? echo ?? suffix) === undefined) return run(prompt, options, emit);
+        return (await extras()).generateWithExtras(this.#model, prompt, options, { emit, signal }, run);
       },
       signalOf(options),
       options?.responseFormat?.type === "json",
@@ -204,13 +214,17 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   ): TextStream<GenerationResult<FormatOutput<F>>> {
     return new TextStream<GenerationResult<FormatOutput<F>>>(
       async (emit, signal) => {
-        if (options?.contextShift) {
-          const result = await (await turns()).answerLong(this.#model, messages, { options, emit, signal });
-          return result as ChatResult<FormatOutput<F>>;
-        }
-        const { answerChat } = await import("./chat/answer-chat.js");
-        const result = await answerChat(this.#model, messages, options, emit, signal);
-        return result as GenerationResult<FormatOutput<F>>;
+        const run = async (options: ChatOptions<F> | undefined, emit: Emit) => {
+          if (options?.contextShift) {
+            const result = await (await turns()).answerLong(this.#model, messages, { options, emit, signal });
+            return result as ChatResult<FormatOutput<F>>;
+          }
+          const { answerChat } = await import("./chat/answer-chat.js");
+          const result = await answerChat(this.#model, messages, options, emit, signal);
+          return result as GenerationResult<FormatOutput<F>>;
+        };
+        if (options?.n === undefined) return run(options, emit);
+        return (await extras()).generateSeveral(this.#model, options, { emit, signal }, run);
       },
       signalOf(options),
       options?.responseFormat?.type === "json",
@@ -338,13 +352,35 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     text: string | readonly string[],
     options: ClassifyOptions,
   ): Promise<Classification | Classification[]> {
-    const texts = Array.isArray(text) ? (text as readonly string[]) : [text as string];
-    await this.#refuseLongest(texts, signalOf(options));
-    const params = (await tasks()).classifyParams(texts, options, this.#model.limits);
-    await this.#refuseLongest(params.labels, signalOf(options));
-    const context = { signal: options?.signal, onEvent: options?.onProgress };
-    const results = await this.#model.call("classify", params, context);
+    const results = await (await decisions()).classify(this.#model, text, options);
     return Array.isArray(text) ? results : (results[0] as Classification);
+  }
+
+  /**
+   * Returns which of some options the model finds the most probable answer to a prompt, and the probabilities of all.
+   * A text is a message to a model with a chat template; other models continue it.
+   * Errors: `unsupported-task` for encoders, `bad-option`, `bad-input`, `context-overflow`, `aborted`, and for messages
+   * those of `chat`.
+   */
+  async choose<const Option extends string>(
+    prompt: string | readonly ChatMessage[],
+    options: readonly Option[],
+    settings?: ChooseOptions,
+  ): Promise<Choice<Option>> {
+    return (await decisions()).choose(this.#model, prompt, options, settings);
+  }
+
+  /** Answers a question with yes or no, by the probability of yes against no. Errors: those of `choose`. */
+  async yesNo(question: string, options?: YesNoOptions): Promise<YesNo> {
+    return (await decisions()).yesNo(this.#model, question, options);
+  }
+
+  /**
+   * Answers a prompt that asks for a number: the mean of the numbers `from` to `to`, weighted by the probability of
+   * each as the answer. The prompt should name the range. Errors: those of `choose`.
+   */
+  async rate(prompt: string | readonly ChatMessage[], options?: RateOptions): Promise<Rating> {
+    return (await decisions()).rate(this.#model, prompt, options);
   }
 
   /**

@@ -5,6 +5,7 @@ export type { Reasoning } from "./chat/template-settings.js";
 export type { ChatSession } from "./chat/session.js";
 export type {
   AnswerOptions,
+  AppendOptions,
   ChatResult,
   ChatSessionOptions,
   ChatStats,
@@ -14,13 +15,16 @@ export type {
 
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
-export type { JsonSchema } from "../../web/grammar/json-schema.js";
+export type { JsonSchema } from "../../web/types/json-schema.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
+  AnswerMessage,
   AnswerPart,
+  AnswerStep,
   Calibration,
   Candidate,
+  Choice,
   Classification,
   DeepPartial,
   EngineInfo,
@@ -44,6 +48,7 @@ export type {
   Pooling,
   PrefillProgress,
   ProgressEvent,
+  Rating,
   ReleaseInfo,
   ResponseFormat,
   SamplingDefaults,
@@ -58,10 +63,12 @@ export type {
   ToolResult,
   Usage,
   WeightType,
+  YesNo,
 } from "../../web/types.js";
 export type {
   CalibrateOptions,
   ChatOptions,
+  ChooseOptions,
   ClassifyOptions,
   DetokenizeOptions,
   EmbedOptions,
@@ -69,9 +76,12 @@ export type {
   GenerateOptions,
   Limits,
   LoadOptions,
+  RateOptions,
   ScoreOptions,
   TokenizeOptions,
+  YesNoOptions,
 } from "./options.js";
+export { tool, type Tool, type ToolChoice, type ToolContext, type ToolOptions } from "./tools/tool.js";
 export type { CacheOptions } from "./camelgpt-inference.js";
 export type { Verification } from "./release.js";
 export type { EpdpReport } from "./report.js";

@@ -46,10 +46,14 @@ export class Boundary {
     if (!this.run(work)) throw this.#error();
   }
 
-  /** Runs a call that returns whether it succeeded and shows a text. */
-  protected checkText(work: (module: MainModule) => boolean): string {
+  /** Runs a call that returns whether it succeeded and shows a text. Returns a copy of its bytes. */
+  protected checkBytes(work: (module: MainModule) => boolean): Uint8Array {
     this.check(work);
-    return this.#shownText();
+    return this.#shownBytes();
+  }
+
+  protected checkText(work: (module: MainModule) => boolean): string {
+    return decoder.decode(this.checkBytes(work));
   }
 
   /** From now on every call throws this error. */
@@ -111,12 +115,13 @@ export class Boundary {
   /** The text that `call` shows. */
   protected textOf(call: (module: MainModule) => void): string {
     this.run(call);
-    return this.#shownText();
+    return decoder.decode(this.#shownBytes());
   }
 
-  #shownText(): string {
+  /** A copy, because a decoder rejects shared memory. */
+  #shownBytes(): Uint8Array {
     const { address, size } = this.read("view", viewLayout);
-    return decoder.decode(new Uint8Array(this.#buffer, address, size).slice()); // a decoder rejects shared memory
+    return new Uint8Array(this.#buffer, address, size).slice();
   }
 
   protected tokensOf(call: (module: MainModule) => void): number[] {

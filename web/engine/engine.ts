@@ -6,6 +6,7 @@ import type { Pooling, PruneNumbers, TokenLogprob } from "../types.js";
 import { byteOffsets, noMemoryFor } from "./boundary.js";
 import type { ThreadStart } from "./helper-thread.js";
 import { instantiate } from "./instantiate.js";
+import { decoder } from "./layout.js";
 import { LoadingEngine } from "./loading.js";
 import {
   type ActivityProgress,
@@ -163,6 +164,12 @@ export class Engine extends LoadingEngine {
     return this.checkText((module) => module.piece(token));
   }
 
+  /** A token with its written form and its log-probability. */
+  withLogprob(token: number, logprob: number): TokenLogprob {
+    const bytes = this.checkBytes((module) => module.piece(token));
+    return { token, text: decoder.decode(bytes), bytes: [...bytes], logprob };
+  }
+
   // --- activities ---
 
   /**
@@ -232,7 +239,7 @@ export class Engine extends LoadingEngine {
   /** The most probable tokens of the last step, as many as `logprobs` requested, or of `predict`. */
   topTokens(): TokenLogprob[] {
     const top = this.recordsOf((module) => module.topTokens(), tokenProbabilityLayout);
-    return top.map(({ token, logprob }) => ({ token, text: this.piece(token), logprob }));
+    return top.map(({ token, logprob }) => this.withLogprob(token, logprob));
   }
 
   /** The size of the scored tokens or of the last answer in bytes; undefined unless the model is byte-level. */
@@ -298,10 +305,18 @@ export class Engine extends LoadingEngine {
    */
   score(tokens: readonly number[], compare: boolean, first = 1): void {
     const count = this.putTokens(tokens);
-    this.check((module) => module.score(count, compare, first));
+    this.check((module) => module.score(count, compare, first, 0));
   }
 
-  /** The scores of the tokens of the window from the first one to score on. */
+  /** Begins scoring answers to a prompt, which is evaluated once, or not at all while it is cached. */
+  scoreAnswers(prompt: readonly number[], answers: readonly (readonly number[])[]): void {
+    let end = prompt.length;
+    const ends = answers.map((tokens) => (end += tokens.length));
+    this.putTokens([prompt, ...answers, ends].flat());
+    this.check((module) => module.score(end, false, prompt.length, ends.length));
+  }
+
+  /** The scores of the tokens of the window from the first one to score on, or of all answers. */
   scores(): TokenScore[] {
     return this.recordsOf((module) => module.scores(), tokenScoreLayout);
   }

@@ -1,8 +1,9 @@
 // A JSON schema as a graph of nodes: references, identifiers and places, for schemas that may be hostile.
+import type { JsonSchema } from "../types/json-schema.js";
 import { CamelGPTError, excerpt } from "../errors.js";
 
 /** A JSON schema: an object of keywords, or true (anything) or false (nothing). */
-export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
+export type { JsonSchema };
 export type SchemaObject = { readonly [keyword: string]: unknown };
 
 /** A place in the schema, from the inside out, so that deep schemas cost nothing. */

@@ -60,7 +60,7 @@ const host = `(?:\\[(?:${ipv6})\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|${percent})*)`;
 const authority = `(?:${user}@)?${host}(?::\\d*)?`;
 const paths = `(?:/${pathChar}*)*`;
 const queryAndFragment = `(?:\\?(?:${pathChar}|[/?])*)?(?:#(?:${pathChar}|[/?])*)?`;
-/** Not empty, as most validators want it. */
+/** Not empty, although RFC 3986 allows that: validators refuse a scheme by itself. */
 const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths})`;
 const relative = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${segmentWithoutColon}${paths}|)`;
 const uri = `[A-Za-z][A-Za-z0-9+.-]*:${hierarchy}${queryAndFragment}`;

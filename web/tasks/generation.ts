@@ -5,7 +5,7 @@ import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
 import type { FinishReason, Generated, PrefillProgress, StepLogprobs } from "../types.js";
 import { sliceTokens } from "./activity.js";
-import type { GenerateParams } from "./params.js";
+import type { GenerateParams, TokenBiases } from "./params.js";
 import { tokenizeText } from "./tokenizing.js";
 
 export interface GenerationContext {
@@ -22,7 +22,7 @@ export interface GenerationContext {
  */
 export async function generate(
   engine: Engine,
-  params: GenerateParams,
+  params: Omit<GenerateParams, "logitBias"> & { logitBias: TokenBiases },
   { loadMs, signal, onEvent, background }: GenerationContext,
 ): Promise<Generated> {
   throwIfAborted(signal);
@@ -54,7 +54,7 @@ export async function generate(
       void background?.finish(); // only now, because the rows of the first token are more urgent
       const { token, logprob } = step;
       tokens.push(token);
-      logprobs?.push({ token, text: engine.piece(token), logprob, top: engine.topTokens() });
+      logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });
     } else {
       if (prefilled === undefined) {
         evaluated += processed;

@@ -12,6 +12,9 @@ export interface TokenizeParams {
   parseSpecial: boolean;
 }
 
+/** Added to the logits of tokens. */
+export type TokenBiases = readonly (readonly [token: number, bias: number])[];
+
 export interface GenerateParams {
   /** Text, or token ids, which are used unchanged, or a rendered chat. */
   prompt: string | readonly number[] | RenderedPrompt;
@@ -20,15 +23,14 @@ export interface GenerateParams {
   parseSpecial: boolean;
   sampling: DeepPartial<GenerationOptions> & { seed: number };
   stop: readonly string[];
-  logitBias: readonly (readonly [token: number, bias: number])[];
+  /** By token id, or by the text of a token. */
+  logitBias: readonly (readonly [token: number | string, bias: number])[];
   /** The language of the answer in GBNF; undefined: any text. */
   grammar?: string | undefined;
   /** Whether the text contains the written form of control tokens, except for end tokens. */
   keepControl?: boolean | undefined;
   /** Whether to report the progress of the prompt. */
   reportsProgress: boolean;
-  /** Whether the text contains the written form of control tokens, except end tokens. */
-  keepControl?: boolean;
 }
 
 export interface MatchParams {
@@ -65,11 +67,12 @@ export interface FillParams {
   steps: number | undefined;
 }
 
-export interface ClassifyParams {
-  texts: readonly string[];
-  labels: readonly string[];
-  /** A prompt with `{text}` and `{labels}`; undefined: the model's own for these labels, or a general one. */
-  template: string | undefined;
+export interface AnswersParams {
+  prompts: readonly RenderedPrompt[];
+  /** A space is added before an answer if the prompt does not end with one. */
+  answers: readonly string[];
+  /** Whether the prompts are rendered chats, which get no EOS, and BOS only if they lack it. */
+  isChat: boolean;
 }
 
 export interface EmbedParams {

@@ -26,3 +26,17 @@ export type AnswerPart =
   | { type: "reasoning"; text: string }
   | { type: "tool-call"; toolCall: ToolCall }
   | { type: "tool-result"; toolResult: ToolResult };
+
+/** A message of a conversation with tools: an answer, or with the role `tool` a result. */
+export interface AnswerMessage {
+  role: "assistant" | "tool";
+  content: string | null;
+  /** The calls of tools in the answer. */
+  tool_calls?: { id: string; type: "function"; function: { name: string; arguments: string } }[];
+  reasoning_content?: string;
+  /** The id of the call that the result answers. */
+  tool_call_id?: string;
+  /** The name of the tool that the result is of. */
+  name?: string;
+  [field: string]: unknown;
+}

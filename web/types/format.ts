@@ -1,5 +1,7 @@
 // The formats that an answer can be restricted to, and the types of the values in such answers.
-import type { JsonSchema } from "../grammar/json-schema.js";
+import type { JsonSchema } from "./json-schema.js";
+
+export type { GrammarMatch as FormatMatch } from "./tasks.js";
 
 /**
  * The format of an answer. The model can only choose tokens that continue it, so that an answer which ends with `stop`
@@ -71,14 +73,6 @@ export type Validation<T> =
 export interface ValidationIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
-
-/** How far a text agrees with a format. */
-export interface FormatMatch {
-  /** `complete`: the text has the format. `prefix`: a longer text could have it. `mismatch`: no longer text can. */
-  state: "complete" | "prefix" | "mismatch";
-  /** The index of the first character that cannot be there; the length of the text if there is none. */
-  at: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 // The result of generating text.
 import type { CamelGPTError } from "../errors.js";
+import type { AnswerMessage, ToolCall, ToolResult } from "./answers.js";
 import type { EngineInfo } from "./model.js";
 
 /** How much of the prompt has been evaluated, in tokens; the cached ones count as done. */
@@ -14,6 +15,8 @@ export interface TokenLogprob {
   token: number;
   /** The piece of the token; an incomplete character shows as U+FFFD. */
   text: string;
+  /** The bytes of the piece in UTF-8: those of successive tokens join to whole characters. */
+  bytes: number[];
   logprob: number;
 }
 
@@ -23,11 +26,11 @@ export interface StepLogprobs extends TokenLogprob {
 }
 
 /**
- * Why a text ended. `stop`: the end token or a stop string. `length`: `maxTokens` or the end of the context. `abort`:
- * the caller's signal, or leaving the loop over the stream. `error`: for wire formats that must name one; results never
- * have it, since an error rejects.
+ * Why a text ended. `stop`: the end token or a stop string. `length`: `maxTokens` or the end of the context.
+ * `tool-calls`: the model called tools that the application has to run. `abort`: the caller's signal, or leaving the
+ * loop over the stream. `error`: for wire formats that must name one; results never have it, since an error rejects.
  */
-export type FinishReason = "stop" | "length" | "abort" | "error";
+export type FinishReason = "stop" | "length" | "tool-calls" | "abort" | "error";
 
 export interface Usage {
   promptTokens: number;
@@ -70,13 +73,32 @@ export interface GenerationResult<T = unknown> extends Generated {
   /** The reasoning of a chat's answer, which `text` does not contain; missing if there was none. */
   reasoning?: string;
   engine: EngineInfo;
+  /** The calls of tools in the answer, for a chat with the option `tools`. */
+  toolCalls?: ToolCall[];
+  /** All answers of a chat with the option `tools`; `text` and `toolCalls` are those of the last one. */
+  steps?: AnswerStep[];
+  /** The messages that continue the conversation: the answers, and the results of tools. For chats with `tools`. */
+  messages?: AnswerMessage[];
   /**
    * The value of the answer, if `responseFormat` is JSON (parsed, and validated by a Standard Schema) or a choice.
    * Missing if the answer was cut off, which `finishReason` tells, or is not valid.
    */
   object?: T;
+  /** All answers, the first of them this one, if the option `n` was given. `usage` counts the tokens of all. */
+  choices?: GenerationResult<T>[];
   /** Why `object` is missing, with the code `bad-answer`. `text` has the answer. */
   objectError?: CamelGPTError;
+}
+
+/** One answer of the model, among those that it gave in a row with the results of tools in between. */
+export interface AnswerStep {
+  text: string;
+  reasoning?: string;
+  toolCalls: ToolCall[];
+  /** The results of the tools that were executed, in the order of the calls. */
+  toolResults: ToolResult[];
+  finishReason: FinishReason;
+  usage: Usage;
 }
 
 /** The state that `loadState` put into the cache. */

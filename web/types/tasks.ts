@@ -46,11 +46,43 @@ export interface FilledMasks {
   text: string;
 }
 
+/** How probable an answer is after a prompt. */
+export interface AnswerScore {
+  /** The natural logarithm of the probability of its tokens together. */
+  logprob: number;
+  tokens: number;
+}
+
 /** The label that fits a text best. */
 export interface Classification<Label extends string = string> {
   label: Label;
   /** All labels, most probable first. The probabilities add up to 1. */
   candidates: { text: Label; probability: number }[];
+}
+
+/** The option that the model finds the most probable answer. */
+export interface Choice<Option extends string = string> {
+  choice: Option;
+  /** Of the choice in the options. */
+  index: number;
+  /** Of all options, in their order. They add up to 1. */
+  probabilities: number[];
+}
+
+/** The answer to a question that is answered with yes or no. */
+export interface YesNo {
+  /** Whether yes is the more probable answer. */
+  answer: boolean;
+  /** Of yes against no, 0 to 1. */
+  probability: number;
+}
+
+/** A judgement as a number. */
+export interface Rating {
+  /** The mean of the numbers, weighted by their probabilities: rarely a whole number. */
+  value: number;
+  /** The numbers in ascending order. The probabilities add up to 1. */
+  distribution: { value: number; probability: number }[];
 }
 
 /** How many of the texts of a call are done. */

@@ -5,6 +5,7 @@ import { pause } from "../pause.js";
 import { Queue } from "../queue.js";
 import { calibrate, IdleCalibration } from "../tasks/calibration.js";
 import { generate } from "../tasks/generation.js";
+import type { TokenBiases } from "../tasks/params.js";
 import { tokenizeText } from "../tasks/tokenizing.js";
 import { inspect, load, type Model } from "./load.js";
 import type { EnginePlatform } from "./platform.js";
@@ -100,7 +101,12 @@ export class Host {
 
     generate: async (params, { signal, onEvent }) => {
       const { engine, loadMs, background } = this.#loaded();
-      return generate(engine, params, { loadMs, signal, onEvent: (event) => onEvent?.(event), background });
+      const hasTexts = params.logitBias.some(([token]) => typeof token === "string");
+      const logitBias = hasTexts
+        ? await (await this.#tasks()).tokenBiases(engine, params.logitBias, signal)
+        : (params.logitBias as TokenBiases);
+      const context = { loadMs, signal, onEvent: onEvent ?? (() => {}), background };
+      return generate(engine, { ...params, logitBias }, context);
     },
 
     match: async (params) => (await this.#tasks()).match(this.#loaded().engine, params),
@@ -121,9 +127,9 @@ export class Host {
       return (await this.#tasks()).fillMasks(engine, params, signal);
     },
 
-    classify: async (params, context) => {
+    scoreAnswers: async (params, context) => {
       const { engine } = await this.#fullyLoaded(context.signal);
-      return (await this.#tasks()).classify(engine, params, context);
+      return (await this.#tasks()).scoreAnswers(engine, params, context);
     },
 
     embed: async (params, context) => {

@@ -187,6 +187,7 @@ function describeModel(
       engine: { flavour: engine.flavour, kernels: engine.kernels, threads, worker, notes },
     },
     chatTemplate: engine.metadataString("tokenizer.chat_template"),
+    tasks: engine.metadataString("camelgpt.tasks"),
     bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
     maxTextBytes: engine.maxTextBytes,
     eosText: info.eosToken === null ? "" : engine.piece(info.eosToken),

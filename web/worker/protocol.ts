@@ -8,8 +8,8 @@ import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
 import type { RenderedChat, TemplateInput } from "../text/rendering.js";
 import type {
+  AnswersParams,
   CalibrateParams,
-  ClassifyParams,
   EmbedParams,
   FillParams,
   GenerateParams,
@@ -18,8 +18,8 @@ import type {
   TokenizeParams,
 } from "../tasks/params.js";
 import type {
+  AnswerScore,
   Calibration,
-  Classification,
   EpdpMode,
   EpdpNumbers,
   FilledMasks,
@@ -61,6 +61,8 @@ export interface LoadedModel {
   info: ModelInfo;
   /** A Jinja template; empty if the model has none. */
   chatTemplate: string;
+  /** The metadata `camelgpt.tasks`; empty if the file has none. */
+  tasks: string;
   /** The pieces of the special tokens, for the template; empty if the model has none. */
   bosText: string;
   eosText: string;
@@ -93,7 +95,8 @@ export interface Calls {
   restore: { params: { state: Uint8Array }; event: never; value: LoadedState };
   score: { params: ScoreParams; event: never; value: Score };
   fill: { params: FillParams; event: never; value: FilledMasks };
-  classify: { params: ClassifyParams; event: TextsProgress; value: Classification[] };
+  /** The value has the scores of all answers for each prompt. */
+  scoreAnswers: { params: AnswersParams; event: TextsProgress; value: AnswerScore[][] };
   embed: { params: EmbedParams; event: TextsProgress; value: Float32Array[] };
   /** The events are the completed fraction, 0 to 1. */
   calibrate: { params: CalibrateParams; event: number; value: Calibration };

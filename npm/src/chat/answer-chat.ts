@@ -1,5 +1,5 @@
 // One answer to a conversation that fits into the context.
-import { throwIfAborted } from "../../../web/errors.js";
+import { orAborted, throwIfAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
@@ -7,7 +7,8 @@ import { generateFormatted } from "../format/generate-formatted.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, generateParams, splitChatOptions } from "../options.js";
 import { generateAnswer } from "./answer/generate-answer.js";
-import { checkConversation, planChat, renderPrompt, withSampling } from "./render-prompt.js";
+import type { StepRequest } from "../tools/steps.js";
+import { checkConversation, planChat, renderPrompt, type ToolStep, withSampling } from "./render-prompt.js";
 
 /** Errors: those of `CamelGPTInference.chat`. */
 export async function answerChat(
@@ -21,13 +22,19 @@ export async function answerChat(
   const { settings, rest } = splitChatOptions(options);
   throwIfAborted(signal);
   const given = generateParams("", rest, model.limits);
-  return generateFormatted(model, rest.responseFormat, given, async (params) => {
-    const plan = await planChat(model, settings, params, signal);
-    const prompt = await renderPrompt(model, messages, plan, signal);
-    await model.refuseOverlong(prompt.prompt.text, signal);
-    const sampled = await withSampling(model, params);
-    const context = { emit, signal, onProgress: rest.onProgress };
-    const { result } = await generateAnswer(model, sampled, prompt, plan, context);
-    return result;
-  });
+  const answer = (messages: readonly ChatMessage[], tools?: ToolStep) =>
+    generateFormatted(model, rest.responseFormat, given, async (params) => {
+      const plan = await planChat(model, settings, params, signal, tools);
+      const prompt = await renderPrompt(model, messages, plan, signal);
+      await model.refuseOverlong(prompt.prompt.text, signal);
+      const sampled = await withSampling(model, params);
+      const context = { emit, signal, onProgress: rest.onProgress };
+      return (await generateAnswer(model, sampled, prompt, plan, context)).result;
+    });
+  if (!settings.toolOptions) return answer(messages);
+  const { checkTools, runSteps } = await orAborted(import("../tools/tools.js"), signal);
+  const checked = checkTools(settings.toolOptions);
+  if (!checked) return answer(messages);
+  const step = ({ added, choice }: StepRequest) => answer([...messages, ...added], { checked, choice });
+  return runSteps({ checked, messages, step, emit, signal });
 }

@@ -1,12 +1,15 @@
 // The messages of a conversation → the prompt for a loaded model.
 import { CamelGPTError, type ErrorData, errorFromData, excerpt, orAborted } from "../../../web/errors.js";
+import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { RenderedChat, TemplateInput } from "../../../web/text/rendering.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
 import type { ModelConnection } from "../model-connection.js";
-import { type AnswerPlan, planAnswer } from "./answer/plan.js";
+import { type AnswerPlan, type LimitsOfAnswer, planAnswer } from "./answer/plan.js";
 import { type ChatPrompt, withReasoning, withReasoningFields, withSwitch } from "./answer/reasoning-prompt.js";
+import type { CheckedTools } from "../tools/check-tools.js";
+import type { ToolChoice } from "../tools/tool.js";
 import { checkMessages, contentLength } from "./check-messages.js";
 import { plainMessages, plainSettings } from "./plain-messages.js";
 import type { TemplateSettings } from "./template-settings.js";
@@ -27,8 +30,9 @@ export async function checkConversation(model: ModelConnection, messages: unknow
 export async function planChat(
   model: ModelConnection,
   settings: TemplateSettings,
-  params: GenerateParams,
+  params: LimitsOfAnswer,
   signal: AbortSignal,
+  tools?: ToolStep,
 ): Promise<AnswerPlan> {
   const { info, chatTemplate } = await orAborted(model.loaded(), signal);
   const template = settings.template ?? chatTemplate;
@@ -42,7 +46,18 @@ export async function planChat(
     );
     return prompt?.text ?? "";
   };
-  return planAnswer(template, { ...settings, ...plainSettings(settings) }, params, probe);
+  const plan = await planAnswer(template, { ...settings, ...plainSettings(settings) }, params, probe);
+  if (!tools) return plan;
+  const { planTools } = await orAborted(import("../tools/tools.js"), signal);
+  const request = { ...tools, template, isAfterReasoning: plan.reasons, answer: params.grammar };
+  const { tools: shown, ...toolPlan } = await planTools(model, request, signal);
+  return { ...plan, ...toolPlan, settings: { ...plan.settings, tools: shown }, isConstrained: true };
+}
+
+/** The tools of one answer. */
+export interface ToolStep {
+  checked: CheckedTools;
+  choice: ToolChoice;
 }
 
 const noSettings = { addGenerationPrompt: true };
@@ -61,7 +76,8 @@ export async function renderPrompt(
   const { template, variables, settings } = plan;
   const { tools, documents, continueFinalMessage = false } = settings;
   if (continueFinalMessage) checkFinal(messages);
-  const given = withSwitch(withReasoningFields(plainMessages(messages), template), plan);
+  const plain = plainMessages(messages);
+  const given = withSwitch(withReasoningFields(plan.adapt?.(plain) ?? plain, template), plan);
   const rendered = await render(
     model,
     {
@@ -78,6 +94,19 @@ export async function renderPrompt(
   );
   if (!rendered.prompt) throw errorFromData(rendered.error as ErrorData);
   return withReasoning(rendered.prompt, messages, plan);
+}
+
+/**
+ * The prompt of messages to which the answer follows directly, without reasoning. Errors: those of `planChat` and
+ * `renderPrompt`.
+ */
+export async function renderQuestion(
+  model: ModelConnection,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<RenderedPrompt> {
+  const plan = await planChat(model, { reasoning: "none" }, { sampling: {} }, signal);
+  return (await renderPrompt(model, messages, plan, signal)).prompt;
 }
 
 function checkFinal(messages: readonly ChatMessage[]): void {

@@ -6,7 +6,18 @@ import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, checkSessionOptions } from "../options.js";
 
 /** Options of one answer of a session; they override those of the session. */
-export type AnswerOptions<F extends ResponseFormat = ResponseFormat> = Omit<ChatOptions<F>, "chatTemplate">;
+export type AnswerOptions<F extends ResponseFormat = ResponseFormat> = Omit<ChatOptions<F>, "chatTemplate" | "n">;
+
+/** Options of `append`. */
+export interface AppendOptions {
+  /**
+   * Whether the messages are evaluated immediately; otherwise with the next answer.
+   * @default true
+   */
+  evaluate?: boolean;
+  /** Aborts this call. */
+  signal?: AbortSignal;
+}
 
 /** Turns that a session dropped because the context was full. */
 export interface DroppedTurns {
@@ -17,7 +28,7 @@ export interface DroppedTurns {
 }
 
 /** Options of a chat session: these, and defaults for the options of its answers. */
-export interface ChatSessionOptions extends Omit<ChatOptions, "signal" | "continueFinalMessage"> {
+export interface ChatSessionOptions extends Omit<ChatOptions, "signal" | "continueFinalMessage" | "n"> {
   /** The system text. It stays when old turns are dropped. */
   system?: string;
   /** Earlier messages, oldest first. With `system`, none of them may be a system message at the beginning. */

@@ -6,6 +6,7 @@ import { isSignal } from "../check-options.js";
 import {
   type AnswerContext,
   type AnswerOptions,
+  type AppendOptions,
   type ChatResult,
   type ChatState,
   type ChatStats,
@@ -60,11 +61,13 @@ export class ChatSession {
 
   /**
    * Answers a message. Returns the answer in the same way as `model.stream`.
+   * Several messages are added together, for example the results of tools that an answer has called, with the role
+   * `tool` and the ids of the calls as `tool_call_id`.
    * Errors: those of `model.chat`; `context-overflow` if the message by itself does not fit into the context, or, with
    * `overflow: "error"`, together with the conversation.
    */
   send<T = unknown, const F extends ResponseFormat = ResponseFormat<T>>(
-    message: string | ChatMessage,
+    message: string | ChatMessage | readonly ChatMessage[],
     options?: AnswerOptions<F>,
   ): TextStream<ChatResult<FormatOutput<F>>> {
     return this.#answer(options, async (context) => (await turns()).send(this.#state, message, context));
@@ -96,19 +99,15 @@ export class ChatSession {
 
   /**
    * Adds messages without an answer, such as examples, and evaluates them, so that the next answer starts sooner.
-   * `evaluate: false` leaves that to the next answer.
    * Errors: those of `send`.
    */
-  async append(
-    messages: readonly ChatMessage[],
-    { evaluate = true, signal }: { evaluate?: boolean; signal?: AbortSignal } = {},
-  ): Promise<void> {
-    await (await turns()).append(this.#state, messages, evaluate, signal ?? neverAborted());
+  async append(messages: readonly ChatMessage[], options?: AppendOptions): Promise<void> {
+    await (await turns()).append(this.#state, messages, options);
   }
 
   /** Returns the number of tokens by which messages would lengthen the conversation. Errors: those of `send`. */
   async countTokens(messages: readonly ChatMessage[], options?: { signal?: AbortSignal }): Promise<number> {
-    return (await turns()).countTokens(this.#state, messages, options?.signal ?? neverAborted());
+    return (await turns()).countTokens(this.#state, messages, options);
   }
 
   /** Returns an independent session that continues from here; a turn in progress is not part of it. */
@@ -138,8 +137,4 @@ export class ChatSession {
       format?.type === "json",
     );
   }
-}
-
-function neverAborted(): AbortSignal {
-  return new AbortController().signal;
 }

@@ -1,17 +1,20 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
-import { CamelGPTError } from "../../../web/errors.js";
+import { CamelGPTError, orAborted } from "../../../web/errors.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { GenerationResult } from "../../../web/types.js";
-import { generateParams, splitChatOptions } from "../options.js";
 import { generateFormatted } from "../format/generate-formatted.js";
+import { generateParams, splitChatOptions } from "../options.js";
+import type { StepRequest } from "../tools/steps.js";
+import { answerMessage } from "./answer/answer-message.js";
 import { generateAnswer } from "./answer/generate-answer.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
 import { type Fitted, fitChat } from "./fit-chat.js";
 import type { ModelConnection } from "../model-connection.js";
 import { plainMessages } from "./plain-messages.js";
-import { planChat, withSampling } from "./render-prompt.js";
+import { keepAnswer } from "./kept-tokens.js";
+import { planChat, type ToolStep, withSampling } from "./render-prompt.js";
 import {
   type AnswerContext,
   type ChatResult,
@@ -19,14 +22,19 @@ import {
   type ChatTurn,
   type Entry,
   newState,
+  noTokens,
 } from "./session-state.js";
 
 export { append, countTokens } from "./append.js";
 export { restoreChat, saveChat } from "./saved-chat.js";
 
-export function send(state: ChatState, message: string | ChatMessage, context: AnswerContext): Promise<ChatResult> {
-  const entry = userEntry(state, message);
-  return inTurn(state, context.signal, () => answer(state, [...state.entries, entry], context));
+export function send(
+  state: ChatState,
+  message: string | ChatMessage | readonly ChatMessage[],
+  context: AnswerContext,
+): Promise<ChatResult> {
+  const entries = newEntries(state, message);
+  return inTurn(state, context.signal, () => answer(state, [...state.entries, ...entries], context));
 }
 
 export function regenerate(state: ChatState, context: AnswerContext): Promise<ChatResult> {
@@ -51,7 +59,7 @@ export function edit(
   message: string | ChatMessage,
   context: AnswerContext,
 ): Promise<ChatResult> {
-  const entry = userEntry(state, message);
+  const entries = newEntries(state, message);
   return inTurn(state, context.signal, () => {
     const role = state.entries[index]?.message.role;
     if (role !== "user") {
@@ -60,14 +68,15 @@ export function edit(
         found: role === undefined ? `${index} of ${state.entries.length} messages` : `a message of the role ${role}`,
       });
     }
-    return answer(state, [...state.entries.slice(0, index), entry], context);
+    return answer(state, [...state.entries.slice(0, index), ...entries], context);
   });
 }
 
-function userEntry({ model }: ChatState, message: string | ChatMessage): Entry {
-  const messages = [typeof message === "string" ? { role: "user", content: message } : message];
+function newEntries({ model }: ChatState, message: string | ChatMessage | readonly ChatMessage[]): Entry[] {
+  const content = typeof message === "string" ? { role: "user", content: message } : message;
+  const messages = Array.isArray(content) ? (content as readonly ChatMessage[]) : [content as ChatMessage];
   checkMessages(messages, model.limits);
-  return { message: plainMessages(messages)[0] as ChatMessage };
+  return plainMessages(messages).map((each) => ({ message: each }));
 }
 
 /** Answers a conversation of any length, of which the oldest turns are left out if it does not fit. */
@@ -81,36 +90,83 @@ export function answerLong(
   return inTurn(state, context.signal, () => answer(state, state.entries, context, false));
 }
 
+/** Answers, and if the answer calls tools that can be executed, answers again with their results. */
 async function answer(
   state: ChatState,
   entries: readonly Entry[],
   context: AnswerContext,
   fitsAnswer = true,
 ): Promise<ChatResult> {
+  const { overflow: _, onDrop: __, ...defaults } = state.options;
+  const { settings } = splitChatOptions({ ...defaults, ...context.options });
+  const { emit, signal } = context;
+  const code = settings.toolOptions && (await orAborted(import("../tools/tools.js"), signal));
+  const checked = settings.toolOptions && code?.checkTools(settings.toolOptions);
+  if (!code || !checked) return answerOnce(state, entries, context, fitsAnswer);
+  const before = { ...state };
+  const turns: ChatTurn[] = [];
+  const step = async ({ added, choice }: StepRequest) => {
+    // The last answer is in the session already.
+    const results = added.slice(added.findLastIndex(({ role }) => role === "assistant") + 1);
+    if (turns.length > 0) await keepAnswer(state);
+    const asked = turns.length > 0 ? [...state.entries, ...results.map((message) => ({ message }))] : entries;
+    const result = await answerOnce(state, asked, context, fitsAnswer, { checked, choice });
+    turns.push(result.turn);
+    return result;
+  };
+  try {
+    const messages = entries.map(({ message }) => message);
+    const result = await code.runSteps({ checked, messages, step, emit, signal });
+    // Results that were not followed by an answer.
+    const added = result.messages ?? [];
+    const results = added.slice(added.findLastIndex(({ role }) => role === "assistant") + 1);
+    state.entries = [...state.entries, ...results.map((message) => ({ message }))];
+    return { ...result, turn: sumOf(turns) };
+  } catch (error) {
+    const { entries, tokens, texts } = before;
+    Object.assign(state, { entries, tokens, texts });
+    throw error;
+  }
+}
+
+function sumOf(turns: readonly ChatTurn[]): ChatTurn {
+  const sum = { ...noTokens };
+  for (const turn of turns) for (const name of Object.keys(sum) as (keyof ChatTurn)[]) sum[name] += turn[name];
+  return sum;
+}
+
+async function answerOnce(
+  state: ChatState,
+  entries: readonly Entry[],
+  context: AnswerContext,
+  fitsAnswer: boolean,
+  tools?: ToolStep,
+): Promise<ChatResult> {
   const { model, options } = state;
   const { overflow, onDrop, ...defaults } = options;
   const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
   const given = generateParams("", rest, model.limits);
   return generateFormatted(model, rest.responseFormat, given, (params) =>
-    generateTurn(state, entries, context, { settings, rest, params, fitsAnswer }),
+    generateTurn(state, entries, context, { settings, rest, params, fitsAnswer, tools }),
   );
 }
 
 interface Turn extends ReturnType<typeof splitChatOptions> {
   params: GenerateParams;
   fitsAnswer: boolean;
+  tools: ToolStep | undefined;
 }
 
 async function generateTurn(
   state: ChatState,
   entries: readonly Entry[],
   { emit, signal }: AnswerContext,
-  { settings, rest, params: given, fitsAnswer }: Turn,
+  { settings, rest, params: given, fitsAnswer, tools }: Turn,
 ): Promise<ChatResult> {
   const { model } = state;
   const { overflow = "drop-oldest", onDrop } = state.options;
   const params = await withSampling(model, given);
-  const plan = await planChat(model, settings, params, signal);
+  const plan = await planChat(model, settings, params, signal, tools);
   const fitted = await fitChat(state, entries, { plan, overflow, fitsAnswer }, signal);
 
   let isBegun = false;
@@ -142,7 +198,8 @@ async function generateTurn(
     shiftedTokens: cachedTokens + 1 >= fitted.answered ? fitted.shiftedTokens : 0,
   };
   addTo(state, turn);
-  if (result.finishReason !== "abort" || result.text !== "" || result.reasoning !== undefined) {
+  const isEmpty = result.text === "" && result.reasoning === undefined && !result.toolCalls;
+  if (result.finishReason !== "abort" || !isEmpty) {
     state.entries = withAnswer(fitted, settings.continueFinalMessage === true, result, sequence);
     state.tokens = [...fitted.tokens, ...sequence];
   }
@@ -156,20 +213,18 @@ function withAnswer(
   result: GenerationResult,
   sequence: readonly number[],
 ): Entry[] {
-  const { text, reasoning, finishReason, usage } = result;
-  const ending = {
-    ...(reasoning !== undefined && { reasoning_content: reasoning }),
-    ...(finishReason === "abort" && { aborted: true }),
-  };
+  const { text, toolCalls, usage } = result;
+  const message = answerMessage(result);
   const last = entries.at(-1);
   if (continues && last) {
     // Its first part has no tokens of its own, so the whole is tokenized by the next turn.
-    const message = { ...last.message, content: contentText(last.message) + text, ...ending };
-    return [...entries.slice(0, -1), { message }];
+    const whole = { ...last.message, ...message, content: contentText(last.message) + text };
+    return [...entries.slice(0, -1), { message: whole }];
   }
-  const message = { role: "assistant", content: text, ...ending };
-  // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused.
-  return [...entries, { message, ...(usage.bytes === undefined && { sampled: sequence }) }];
+  // The tokens of a model that reads bytes are numbered as they come, and the numbers can be reused. Those of calls
+  // are not the text of a message.
+  const isKept = usage.bytes === undefined && !toolCalls;
+  return [...entries, { message, ...(isKept && { sampled: sequence }) }];
 }
 
 /** Drops from the session what did not fit, but does not add the new message yet. */

@@ -16,6 +16,11 @@ export const classify: Command = {
       value: "T",
       help: "Prompt with {text} in it (default: the one of its training, or a general question).",
     },
+    prior: {
+      takes: "nothing",
+      help: "Divide each probability by the one for a text without content, since models prefer some labels.",
+    },
+    continue: { takes: "nothing", help: "Continue the prompt, without the model's chat template." },
   },
   groups: [modelOptions],
 
@@ -31,8 +36,13 @@ export const classify: Command = {
         "Give them with --labels, for example --labels negative,positive.",
       );
     await withModel(flags, signal, async (model) => {
-      const template = flags.text("template");
-      const results = await model.classify(texts, { labels, template, signal, onProgress: textsProgress() });
+      const options = {
+        labels,
+        template: flags.text("template"),
+        ...(flags.has("prior") && { prior: true }),
+        ...(flags.has("continue") && { chat: false }),
+      };
+      const results = await model.classify(texts, { ...options, signal, onProgress: textsProgress() });
       if (flags.json) return printJson(results.length === 1 ? results[0] : { results });
       const percent = (probability: number) => `${(100 * probability).toFixed(1).padStart(5)} %`;
       if (results.length === 1) {

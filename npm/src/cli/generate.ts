@@ -1,7 +1,7 @@
 // camelgpt generate: a prompt → its continuation, or an answer.
 import { writeFile } from "node:fs/promises";
 
-import type { CamelGPTInference, GenerationResult, ResponseFormat, TextStream } from "../entry/node.js";
+import type { CamelGPTInference, ChatOptions, GenerationResult, TextStream } from "../entry/node.js";
 import { type Command, type Flags, UsageError } from "./command.js";
 import { formatOf } from "./format-flags.js";
 import { generateOptions, generationOptions } from "./generation-flags.js";
@@ -9,6 +9,8 @@ import { readBytes, textArgument } from "./input.js";
 import { modelOptions, withModel } from "./model.js";
 import { prefillProgress, printAnswer, printJson, printNote } from "./output.js";
 import { pruningLine } from "./pruning.js";
+import { toolFlags, toolOptions } from "./tool-flags.js";
+import { refuseTemplateFlags, templateFlags, templateOptions, textAfterReasoning } from "./reasoning.js";
 
 export const generate: Command = {
   summary: "continue a text, or answer with --chat",
@@ -21,7 +23,15 @@ export const generate: Command = {
         "The text is a question: apply the model's chat template, and sample as the model recommends " +
         "(camelgpt inspect shows it).",
     },
+    suffix: {
+      takes: "text",
+      value: "TEXT",
+      help: "The text after a gap that follows the prompt: the answer fills the gap. For models for code.",
+    },
+    echo: { takes: "nothing", help: "Print the prompt before the answer." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
+    ...toolFlags,
+    ...templateFlags,
     "load-state": {
       takes: "text",
       value: "F",
@@ -34,13 +44,18 @@ export const generate: Command = {
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
+    if (!flags.has("chat")) refuseTemplateFlags(flags);
+    if (flags.has("chat") && (flags.has("echo") || flags.text("suffix") !== undefined)) {
+      throw new UsageError("--suffix and --echo continue a text: they do not go with --chat.");
+    }
     const format = await formatOf(flags);
+    const tools = await toolOptions(flags);
     const rssBefore = process.memoryUsage.rss();
     const [loaded, saved] = [flags.text("load-state"), flags.text("save-state")];
     const state = loaded === undefined ? undefined : await readBytes(loaded, "a saved state");
     await withModel(flags, signal, async (model) => {
       if (state) await model.loadState(state, { signal });
-      const stream = start(model, prompt, format, flags, signal);
+      const stream = start(model, prompt, { responseFormat: format, ...tools }, flags, signal);
       if (flags.json) await printResult(model, stream, rssBefore);
       else await printStream(model, stream, await isSampled(model, flags, flags.has("chat")));
       if (saved !== undefined) await writeFile(saved, await model.saveState());
@@ -53,16 +68,18 @@ export const generate: Command = {
 function start(
   model: CamelGPTInference,
   prompt: string,
-  responseFormat: ResponseFormat | undefined,
+  more: Pick<ChatOptions, "responseFormat" | "tools" | "toolChoice">,
   flags: Flags,
   signal: AbortSignal,
 ): TextStream {
-  const options = { ...generateOptions(flags), responseFormat, signal, onProgress: prefillProgress() };
-  if (!flags.has("chat")) return model.stream(prompt, options);
+  const options = { ...generateOptions(flags), ...more, signal, onProgress: prefillProgress() };
+  if (!flags.has("chat")) {
+    return model.stream(prompt, { ...options, suffix: flags.text("suffix"), ...(flags.has("echo") && { echo: true }) });
+  }
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
   if (system !== undefined) messages.unshift({ role: "system", content: system });
-  return model.chat(messages, options);
+  return model.chat(messages, { ...options, ...templateOptions(flags) });
 }
 
 /** Whether another seed gives another text. */
@@ -72,7 +89,10 @@ export async function isSampled(model: CamelGPTInference, flags: Flags, isChat: 
 }
 
 async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
-  await printAnswer(stream);
+  await printAnswer(textAfterReasoning(stream));
+  for (const { name, argumentsText, error } of (await stream).toolCalls ?? []) {
+    printNote(`[calls ${name} with ${argumentsText}${error === undefined ? "" : `: ${error}`}]`);
+  }
   await printSummary(model, await stream, isSampled);
 }
 
@@ -84,9 +104,10 @@ export async function printSummary(
 ): Promise<void> {
   const { usage, timings, finishReason, engine, seed } = result;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
+  const reasoned = usage.reasoningTokens === undefined ? "" : ` (${usage.reasoningTokens} of them reasoning)`;
   const parts = [
     usage.bytes === undefined
-      ? `${usage.completionTokens} tokens`
+      ? `${usage.completionTokens} tokens${reasoned}`
       : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
     `prompt ${usage.promptTokens} tokens${cached} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
@@ -103,12 +124,14 @@ export async function printSummary(
 
 async function printResult(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
   const generated = await stream;
-  const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = generated;
+  const { text, reasoning, tokens, finishReason, usage, timings, engine, seed, logprobs } = generated;
   const { memoryPlan } = await model.info();
   const { queued: _, ...epdp } = await model.report();
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
+    ...(generated.toolCalls && { toolCalls: generated.toolCalls }),
+    ...(reasoning !== undefined && { reasoning }),
     ...objectOf(generated),
     tokens,
     finishReason,

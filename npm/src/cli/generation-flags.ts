@@ -12,9 +12,9 @@ export const generationOptions: FlagGroup = {
     ...flagsOf(generationOptionsRules, generationOptionsWords),
     "logit-bias": {
       takes: "text",
-      value: "ID=BIAS",
+      value: "TOKEN=BIAS",
       many: true,
-      help: "Added to the logit of a token; -Infinity forbids it.",
+      help: "Added to the logit of a token, by its id or text; -Infinity forbids it.",
     },
     stop: { takes: "text", value: "TEXT", many: true, help: "End before this text." },
     ...formatFlags,
@@ -30,8 +30,8 @@ export function generateOptions(flags: Flags): Omit<GenerateOptions, "signal" | 
   };
 }
 
-function biasOf(text: string): [number, number] {
-  const match = /^(\d+)=(.+)$/.exec(text);
-  if (!match) throw new UsageError(`--logit-bias wants ID=BIAS, not ${JSON.stringify(text)}.`);
-  return [Number(match[1]), Number(match[2])];
+function biasOf(text: string): [string, number] {
+  const match = /^(.+)=([^=]+)$/s.exec(text);
+  if (!match) throw new UsageError(`--logit-bias wants TOKEN=BIAS, not ${JSON.stringify(text)}.`);
+  return [match[1] as string, Number(match[2])];
 }

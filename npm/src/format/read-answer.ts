@@ -27,7 +27,7 @@ export function readChoice(answer: Answer, options: readonly string[]): AnswerVa
 }
 
 function incomplete({ text, finishReason, usage }: Answer, expected: string): AnswerValue {
-  if (finishReason === "abort") return {};
+  if (finishReason === "abort" || finishReason === "tool-calls") return {};
   const isCut = finishReason === "length";
   const objectError = new CamelGPTError("bad-answer", "The answer ended before it was complete.", {
     expected,

@@ -2,14 +2,17 @@
 import type { ResponseFormat } from "../../../web/types.js";
 import { checkOptions, flag, isRecord, oneOf, ofType, type Rule, text } from "../check-options.js";
 import type { Reasoning, TemplateSettings } from "../chat/template-settings.js";
+import type { ToolOptions } from "../tools/tool.js";
 import { answerRules, type GenerateOptions } from "./generate.js";
+import { integer } from "./rules.js";
 
 /**
  * Options of one answer in a conversation. The sampling options have the defaults of {@link ModelInfo.sampling}; at a
  * `temperature` of 0 they have those of a generation, so that the answer is exact.
  */
 export interface ChatOptions<F extends ResponseFormat = ResponseFormat>
-  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial"> {
+  extends Omit<GenerateOptions<F>, "addSpecial" | "parseSpecial" | "echo" | "suffix">,
+    ToolOptions {
   /**
    * A Jinja template that replaces the model's own.
    * @default the template in the model's file
@@ -47,6 +50,19 @@ function isReasoning(value: unknown): boolean {
   return Number.isSafeInteger(budget) && (budget as number) >= 0 && Object.keys(others).length === 0;
 }
 
+/** The tools themselves are checked by the code that is loaded for them. */
+const toolRules = {
+  tools: ofType("an array of tools", Array.isArray),
+  toolChoice: ofType('"auto", "none", "required" or { name: the name of a tool }', isToolChoice),
+  parallelToolCalls: flag,
+  maxSteps: integer(1, 1000),
+};
+
+function isToolChoice(value: unknown): boolean {
+  if (isRecord(value)) return typeof value["name"] === "string";
+  return ["auto", "none", "required"].includes(value as string);
+}
+
 const templateRules = {
   chatTemplate: text,
   templateOptions: ofType("an object with variables of the chat template", isRecord),
@@ -60,9 +76,11 @@ export function splitChatOptions(options: ChatOptions | undefined): {
   settings: TemplateSettings;
   rest: GenerateOptions;
 } {
-  const checked = checkOptions("chat", options, { ...answerRules, ...templateRules });
-  const { chatTemplate: template, templateOptions, documents, continueFinalMessage, reasoning, ...rest } = checked;
-  return { settings: { template, templateOptions, documents, continueFinalMessage, reasoning }, rest };
+  const checked = checkOptions("chat", options, { ...answerRules, ...templateRules, ...toolRules });
+  const { chatTemplate: template, templateOptions, documents, continueFinalMessage, reasoning, ...others } = checked;
+  const { tools, toolChoice, parallelToolCalls, maxSteps, ...rest } = others;
+  const toolOptions = (tools || toolChoice) && { tools, toolChoice, parallelToolCalls, maxSteps };
+  return { settings: { template, templateOptions, documents, continueFinalMessage, reasoning, toolOptions }, rest };
 }
 
 const { signal: _signal, ...sessionAnswerRules } = answerRules;
@@ -70,6 +88,7 @@ const { continueFinalMessage: _continue, ...sessionTemplateRules } = templateRul
 const sessionRules: Record<string, Rule> = {
   ...sessionAnswerRules,
   ...sessionTemplateRules,
+  ...toolRules,
   system: text,
   history: ofType("an array of messages", Array.isArray),
   overflow: oneOf("drop-oldest", "error"),

@@ -2,9 +2,9 @@
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { PrefillProgress, ResponseFormat } from "../../../web/types.js";
-import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, texts } from "../check-options.js";
+import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, text, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
-import { callback, rulesOf } from "./rules.js";
+import { callback, integer, largest, rulesOf } from "./rules.js";
 
 /** Options of one generation. docs/options.md lists them and the order in which the samplers apply. */
 export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> extends Partial<GenerationOptions> {
@@ -13,8 +13,11 @@ export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> exte
    * @default { type: "text" }
    */
   responseFormat?: F | undefined;
-  /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. */
-  logitBias?: Readonly<Record<number, number>>;
+  /**
+   * Added to the logits of tokens; `-Infinity` forbids a token. A key of digits is a token id; any other key is a text
+   * that is one token, such as `" Paris"` or `"<|im_end|>"`. A text of several tokens is refused, with its tokens.
+   */
+  logitBias?: Readonly<Record<number | string, number>>;
   /** The answer ends before the first of these texts. They may span tokens. */
   stop?: string | readonly string[];
   /** Aborts this call. */
@@ -31,6 +34,22 @@ export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> exte
    * @default true
    */
   parseSpecial?: boolean;
+  /**
+   * Answers to generate, with the seeds `seed`, `seed + 1` and so on; `choices` of the result has all of them. The
+   * prompt is evaluated once. The stream is the text of the first answer. At a `temperature` of 0 all are the same.
+   * @default 1
+   */
+  n?: number;
+  /**
+   * Begin the text of the answer with the prompt.
+   * @default false
+   */
+  echo?: boolean;
+  /**
+   * The text after a gap: the answer fills the gap between the prompt and this text. For models that were trained to
+   * fill in the middle.
+   */
+  suffix?: string;
 }
 
 /** Rules of the options of one answer. */
@@ -38,18 +57,21 @@ export const answerRules = {
   ...rulesOf(generationOptionsRules),
   // The code of formats, which the first one loads, checks the rest.
   responseFormat: ofType('a format such as { type: "json" }', isRecord),
-  logitBias: ofType("an object of token ids and numbers below Infinity", isLogitBias),
+  logitBias: ofType("an object of token ids or texts, and numbers below Infinity", isLogitBias),
   stop: texts,
   signal,
   onProgress: callback,
 };
-const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag };
+export const countRule = integer(1, largest);
+/** Rules of the options whose code is loaded by the first call that has one. */
+export const extraRules = { n: countRule, echo: flag, suffix: text };
+const generateRules = { ...answerRules, addSpecial: flag, parseSpecial: flag, ...extraRules };
 
 function isLogitBias(value: unknown): boolean {
   return (
     isRecord(value) &&
     Object.entries(value).every(
-      ([token, bias]) => /^\d{1,9}$/.test(token) && typeof bias === "number" && bias < Infinity,
+      ([token, bias]) => token !== "" && text.test(token) && typeof bias === "number" && bias < Infinity,
     )
   );
 }
@@ -70,6 +92,9 @@ export function generateParams(
     signal: _,
     onProgress,
     responseFormat: _format,
+    n: _n,
+    echo: _echo,
+    suffix: _suffix,
     ...sampling
   } = checked;
   const params = {
@@ -78,11 +103,15 @@ export function generateParams(
     parseSpecial,
     sampling: { ...sampling, seed: sampling.seed ?? randomSeed() },
     stop: typeof stop === "string" ? [stop] : stop,
-    logitBias: Object.entries(logitBias).map(([token, bias]) => [Number(token), bias] as const),
+    logitBias: Object.entries(logitBias).map(([token, bias]) => [tokenOf(token), bias] as const),
     reportsProgress: onProgress !== undefined,
   };
   limitGeneration(limits, params);
   return params;
+}
+
+function tokenOf(key: string): number | string {
+  return /^\d{1,9}$/.test(key) ? Number(key) : key;
 }
 
 function randomSeed(): number {

@@ -27,7 +27,12 @@ export interface Limits {
    */
   formatLength?: number;
   /**
-   * Labels of `classify`.
+   * Answers of one call: the option `n`.
+   * @default 128
+   */
+  n?: number;
+  /**
+   * Labels of `classify`, options of `choose`, and numbers of `rate`.
    * @default 64
    */
   labels?: number;
@@ -60,6 +65,7 @@ export const defaultLimits: Required<Limits> = {
   stopLength: 1024,
   logitBias: 65536,
   formatLength: 2 ** 20,
+  n: 128,
   labels: 64,
   texts: 65536,
   textLength: 2 ** 28,
@@ -72,6 +78,7 @@ const limitRules = {
   stopLength: integer(1, 1024),
   logitBias: integer(0, largest),
   formatLength: integer(1, largest),
+  n: integer(1, largest),
   labels: integer(2, largest),
   texts: integer(1, largest),
   textLength: integer(1, largest),
@@ -84,6 +91,7 @@ const nouns: Readonly<Record<keyof Limits, string>> = {
   stopLength: "characters in a stop string",
   logitBias: "entries in logitBias",
   formatLength: "characters in responseFormat",
+  n: "answers",
   labels: "labels",
   texts: "texts",
   textLength: "characters in a text",

@@ -1,8 +1,7 @@
 // Options of the other calls on a model: their types, their rules, and their conversion to parameters of the engine.
 // The functions throw `bad-option` and `bad-input`.
 import { generationOptionsRules } from "../../../web/engine/records.js";
-import { CamelGPTError } from "../../../web/errors.js";
-import type { ClassifyParams, EmbedParams, FillParams, ScoreParams } from "../../../web/tasks/params.js";
+import type { EmbedParams, FillParams, ScoreParams } from "../../../web/tasks/params.js";
 import type { Pooling, TextsProgress } from "../../../web/types.js";
 import {
   checkOptions,
@@ -10,12 +9,10 @@ import {
   checkText,
   checkTokens,
   flag,
-  ofType,
   oneOf,
   signal,
   tagOf,
   text,
-  texts,
   wrongKind,
 } from "../check-options.js";
 import { type Limits, limitText, refuseAbove } from "./limits.js";
@@ -76,19 +73,6 @@ export interface FillMaskOptions {
   signal?: AbortSignal;
 }
 
-export interface ClassifyOptions<Label extends string = string> {
-  /** The labels to choose from: at least 2, and at most as many as the load option `limits.labels`, 64 by default. */
-  labels: readonly Label[];
-  /**
-   * The prompt, to which the model answers with a label. It contains `{text}`, and optionally `{labels}`.
-   * @default the template with which the model was trained for these labels, or a general question
-   */
-  template?: string;
-  signal?: AbortSignal;
-  /** Called after each text. */
-  onProgress?: (progress: TextsProgress) => void;
-}
-
 export interface EmbedOptions {
   /**
    * How the hidden states of a text are combined into one vector.
@@ -140,12 +124,6 @@ const scoreRules = {
   against: oneOf("dense"),
 };
 const fillRules = { topK: integer(1, 20), steps: ruleOf(generationOptionsRules.steps), signal };
-const classifyRules = {
-  labels: ofType("an array of at least 2 different texts, none of them empty", isLabels),
-  template: ofType("a text with {text} in it", (value) => text.test(value) && (value as string).includes("{text}")),
-  signal,
-  onProgress: callback,
-};
 const embedRules = {
   pooling: oneOf("mean", "first", "last"),
   normalize: flag,
@@ -154,10 +132,6 @@ const embedRules = {
   onProgress: callback,
 };
 const calibrateRules = { text, ffn: ffnRule, keep: flag, signal, onProgress: callback };
-
-function isLabels(value: unknown): boolean {
-  return Array.isArray(value) && value.length >= 2 && texts.test(value) && new Set(value).size === value.length;
-}
 
 export function stateBytes(state: Uint8Array | ArrayBuffer): Uint8Array {
   if (tagOf(state) === "ArrayBuffer") return new Uint8Array(state);
@@ -224,24 +198,6 @@ export function fillParams(text: string, options: FillMaskOptions | undefined): 
   const { topK = 5, steps } = checkOptions("fill-mask", options, fillRules);
   checkText(text);
   return { text, top: topK, steps };
-}
-
-export function classifyParams(
-  texts: readonly string[],
-  options: ClassifyOptions,
-  limits: Limits | undefined,
-): ClassifyParams {
-  const { labels, template } = checkOptions("classification", options, classifyRules);
-  refuseAbove(limits, "texts", texts.length, "bad-input");
-  for (const each of texts) checkText(each);
-  if (labels === undefined) {
-    throw new CamelGPTError("bad-option", "The option labels is missing.", {
-      expected: classifyRules.labels.expected,
-      found: "none",
-    });
-  }
-  refuseAbove(limits, "labels", labels.length);
-  return { texts, labels, template };
 }
 
 export function embedParams(

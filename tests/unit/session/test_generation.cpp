@@ -168,6 +168,22 @@ TEST_CASE("the end token ends the text unless it is ignored, and a bias can forc
   CHECK(step(session).token != static_cast<int32_t>(TinyLlama::kEnd));
 }
 
+TEST_CASE("the end token is forbidden before min_tokens, and possible from then on") {
+  TestSession session;
+  REQUIRE(load(session, llama_file()).ok());
+  configure(session, 20, false);
+  session.options.min_tokens = 7;
+  session.logit_bias = {{TinyLlama::kEnd, 1000}};
+  REQUIRE(prompt(session, some_tokens(5)).ok());
+  const Answer found = answer(session);
+  CHECK(found.tokens.size() == 8);
+  CHECK(found.tokens.back() == TinyLlama::kEnd);
+  CHECK(found.finish == FinishReason::kStop);
+  session.options.ignore_eos = true;
+  REQUIRE(prompt(session, some_tokens(5)).ok());
+  CHECK(answer(session).tokens.size() == 20);
+}
+
 TEST_CASE("a stop string that spans tokens ends the text before it") {
   TestSession session;
   REQUIRE(load(session, TinyLlama(TensorType::kF32).writer.file()).ok());

@@ -22,7 +22,7 @@ export const jsonFiles = (folder) =>
     .filter((name) => name.endsWith(".json"))
     .map((name) => ({ name, content: JSON.parse(readFileSync(join(folder, name), "utf8")) }));
 
-/** The texts of an instance that a grammar has to accept one of: keys as they are, and in the order of the schema. */
+/** The texts of an instance that a grammar has to accept one of: keys unchanged, and in the order of the schema. */
 export const textsOf = (instance, schema) =>
   [instance, reorder(instance, schema)].map((value) => JSON.stringify(value));
 

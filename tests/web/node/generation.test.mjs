@@ -92,6 +92,34 @@ describe("generation", () => {
     }
   });
 
+  test("the bytes of log-probabilities join to the text", async () => {
+    const prompt = "Unicode has emoji such as 🦙🐪🦒 🦙🐪🦒 🦙🐪🦒";
+    const { text, logprobs } = await model.stream(prompt, { maxTokens: 12, logprobs: 2 });
+    const bytes = logprobs.flatMap((step) => step.bytes);
+    assert.equal(new TextDecoder().decode(Uint8Array.from(bytes)), text);
+    assert.ok(
+      bytes.some((byte) => byte > 127),
+      text,
+    );
+    for (const { top } of logprobs) {
+      for (const each of top) assert.equal(new TextDecoder().decode(Uint8Array.from(each.bytes)), each.text);
+    }
+  });
+
+  test("minTokens forbids the end token only for the first tokens", async () => {
+    const prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n";
+    const free = await model.stream(prompt, { maxTokens: 80 });
+    const most = free.tokens.length - 1; // without the end token
+    const same = await model.stream(prompt, { maxTokens: 80, minTokens: most });
+    assert.deepEqual(same.tokens, free.tokens);
+    const longer = await model.stream(prompt, { maxTokens: 80, minTokens: most + 3, logprobs: 1 });
+    assert.ok(longer.tokens.length > most + 3);
+    assert.equal(longer.finishReason, "stop");
+    // Log-probabilities are those of the model.
+    assert.equal(longer.logprobs[most].top[0].token, free.tokens[most]);
+    await rejectsWith("bad-option", model.generateText(prompt, { minTokens: -1 }));
+  });
+
   test("ignoreEos continues after the end token", async () => {
     const prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\n";
     const stopped = await model.stream(prompt, { maxTokens: 80 });

@@ -3,7 +3,7 @@ import { orAborted } from "../../../../web/errors.js";
 import type { RenderedPrompt } from "../../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../../web/tasks/params.js";
 import type { Emit } from "../../../../web/text/text-stream.js";
-import type { Generated, GenerationResult, PrefillProgress, ToolCall } from "../../../../web/types.js";
+import type { Generated, GenerationResult, PrefillProgress } from "../../../../web/types.js";
 import type { ModelConnection } from "../../model-connection.js";
 import type { ReasoningFormat } from "./format.js";
 import { type AnswerPlan, isSplit } from "./plan.js";
@@ -25,7 +25,6 @@ export interface GenerationContext {
 
 export interface Answer {
   result: GenerationResult;
-  toolCalls: readonly ToolCall[];
   /** All tokens after the prompt, with those that ended the reasoning by force. */
   sequence: readonly number[];
 }
@@ -58,7 +57,9 @@ export async function generateAnswer(
     onBegin?.();
     show(reader ? reader.put(event) : [event]);
   };
-  const run: Run = (changes) => model.call("generate", { ...params, sampling, ...changes }, { signal, onEvent });
+  const grammar = plan.grammar ?? params.grammar;
+  const run: Run = (changes) =>
+    model.call("generate", { ...params, grammar, sampling, ...changes }, { signal, onEvent });
   const keepControl = { ...(reader && { keepControl: true }) };
   const generated: Generation =
     reader && reasoning && prompt.isOpen && isSplit(plan)
@@ -67,16 +68,14 @@ export async function generateAnswer(
   onBegin?.();
   const { engine } = (await model.loaded()).info;
   const { result, sequence } = generated;
-  if (!reader) return { result: { ...result, engine }, sequence, toolCalls: [] };
+  if (!reader) return { result: { ...result, engine }, sequence };
   show(reader.finish());
   const reasoningTokens = generated.reasoningTokens ?? (await countReasoning(model, reader, result));
   const usage = { ...result.usage, ...(reasoningTokens > 0 && { reasoningTokens }) };
   const found = reader.reasoning === "" ? {} : { reasoning: reader.reasoning };
-  return {
-    result: { ...result, text: reader.text, ...found, usage, engine },
-    sequence,
-    toolCalls: reader.toolCalls,
-  };
+  const toolCalls = [...reader.toolCalls];
+  const called = toolCalls.length === 0 ? {} : { toolCalls, ...(result.finishReason === "stop" && callsTools) };
+  return { result: { ...result, text: reader.text, ...found, ...called, usage, engine }, sequence };
 }
 
 type Run = (changes: Partial<GenerateParams> & Pick<GenerateParams, "prompt">) => Promise<Generated>;
@@ -145,6 +144,7 @@ async function inTwoSteps(steps: Steps): Promise<Generation> {
 }
 
 const largest = 2 ** 31 - 1;
+const callsTools = { finishReason: "tool-calls" } as const;
 const withoutGrammar = { grammar: "" } as Partial<GenerateParams>;
 
 /** Two generations as one. The prompt of the second one is that of the first with its answer. */
