@@ -129,7 +129,7 @@ test("bad-grammar: an unknown flag, and anchors of lines", () => {
   assert.ok(regexGrammar("a", "gm"));
 });
 
-test("a choice has the texts as they are, and shares their beginnings", () => {
+test("a choice has the texts unchanged, and shares their beginnings", () => {
   const options = ["yes", "no", "north", 'nor"th\n', "nowhere", "", "😀", "é"];
   const parsed = parseGrammar(choiceGrammar(options));
   for (const option of options) assert.ok(parsed.accepts(option), option);
