@@ -12,7 +12,8 @@ function valuesOf(pieces) {
   const json = new PartialJson();
   return [...pieces].flatMap((piece) => {
     json.add(piece);
-    return json.snapshot()?.value ?? [];
+    const next = json.snapshot();
+    return next ? [next.value] : [];
   });
 }
 
