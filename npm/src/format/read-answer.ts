@@ -41,6 +41,7 @@ function incomplete({ text, finishReason, usage }: Answer, expected: string): An
 
 async function validated(value: unknown, schema: StandardSchema): Promise<AnswerValue> {
   const { vendor, validate } = schema["~standard"];
+  if (!validate) return { object: value };
   try {
     const result = await validate(value);
     if (!result.issues) return { object: result.value };
