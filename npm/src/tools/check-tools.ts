@@ -3,6 +3,7 @@ import { asCamelGPTError, CamelGPTError, excerpt } from "../../../web/errors.js"
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { StandardSchema } from "../../../web/types/format.js";
 import { isStandardSchema, jsonSchemaOf } from "../format/standard-schema.js";
+import { type Limits, refuseAbove } from "../options/limits.js";
 import { isObject } from "./read-call.js";
 import type { ToolShape } from "./tool-shape.js";
 import type { Tool, ToolChoice, ToolContext, ToolOptions } from "./tool.js";
@@ -31,9 +32,11 @@ const maxNesting = 100;
  */
 export function checkTools(
   options: { readonly [K in keyof ToolOptions]: ToolOptions[K] | undefined },
+  limits?: Limits,
 ): CheckedTools | undefined {
   const { tools = [], toolChoice = "auto", parallelToolCalls = true, maxSteps = defaultSteps } = options;
   const checked = tools.map((tool, index) => checkTool(tool, index));
+  refuseAbove(limits, "formatLength", JSON.stringify(checked).length);
   const names = new Set<string>();
   for (const { name } of checked) {
     if (names.size === names.add(name).size) {
