@@ -5,6 +5,7 @@ export type { Reasoning } from "./chat/template-settings.js";
 export type { ChatSession } from "./chat/session.js";
 export type {
   AnswerOptions,
+  AppendOptions,
   ChatResult,
   ChatSessionOptions,
   ChatStats,

@@ -70,6 +70,11 @@ function check(answer, flavour, t) {
   assert.deepEqual({ kept, cached, same }, { kept: of - 1, cached: of - 1, same: true });
   assert.equal(rest.talk.restored, rest.talk.text);
   assert.equal(rest.talk.messages.length, 6);
+  const { openai, status, aiSdk, promptApi } = rest.adapted;
+  assert.deepEqual(
+    { openai, status, aiSdk, promptApi },
+    { openai: rest.chat, status: 400, aiSdk: rest.chat, promptApi: rest.chat },
+  );
   assert.match(rest.shaped.object.name, /^[A-Z][a-z]{2,9}$/);
   assert.deepEqual(rest.shaped.partial, rest.shaped.object);
   assert.equal(rest.label, "positive");
@@ -153,9 +158,13 @@ async function tryPages(browser, flavours, t) {
             const answer = await page.evaluate(
               async (options) => {
                 const { CamelGPTInference } = await import("/package/browser.js");
+                const { camelgpt } = await import("/package/ai-sdk.js");
+                const { createOpenAI } = await import("/package/openai.js");
+                const { createLanguageModel } = await import("/package/prompt-api.js");
+                const adapters = { camelgpt, createOpenAI, createLanguageModel };
                 const { tryPackage } = await import("/script/script.mjs");
                 const at = (path) => new URL(path, location.href).href;
-                return tryPackage(CamelGPTInference, {
+                return tryPackage(CamelGPTInference, adapters, {
                   model: at("/reglu/reglu-tiny.gguf"),
                   release: "/mini/",
                   ...options,

@@ -1,5 +1,5 @@
-// A typical use of the package, identical in every runtime: takes the class and two URLs, returns the result of each
-// call.
+// A typical use of the package, identical in every runtime: takes the class, the adapters and two URLs, returns the
+// result of each call.
 
 const messages = [{ role: "user", content: "The city" }];
 const chatTemplate = "{% for message in messages %}{{ message.content }}{% endfor %}";
@@ -12,7 +12,7 @@ const city = {
 };
 
 /** `model`: URL of a causal GGUF file; `release`: URL of the folder of CamelGPT-mini; the rest are load options. */
-export async function tryPackage(CamelGPTInference, { model: url, release, ...options }) {
+export async function tryPackage(CamelGPTInference, adapters, { model: url, release, ...options }) {
   const progress = [];
   const model = await CamelGPTInference.load(url, {
     ...options,
@@ -31,6 +31,7 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
   }
   const { finishReason: aborted } = await cut;
   const chat = await model.chat(messages, { chatTemplate, maxTokens: 6, temperature: 0 });
+  const adapted = await tryAdapters(model, adapters);
   const turns = { chatTemplate: talkTemplate, maxTokens: 6 };
   const session = model.createChat({ ...turns, temperature: 1, seed: 3 });
   await session.send("The city");
@@ -88,6 +89,7 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
     streamed,
     aborted,
     chat: chat.text ?? String(chat),
+    adapted,
     talk,
     shaped: { object, partial },
     perplexity,
@@ -98,5 +100,26 @@ export async function tryPackage(CamelGPTInference, { model: url, release, ...op
     trusted,
     offline,
     wrong,
+  };
+}
+
+/** Asks for one answer through each adapter. */
+async function tryAdapters(model, { camelgpt, createOpenAI, createLanguageModel }) {
+  const chat = { chatTemplate, maxTokens: 6, temperature: 0 };
+  const { fetch } = createOpenAI(model, { chat });
+  const post = (body) =>
+    fetch("http://local.invalid/v1/chat/completions", { method: "POST", body: JSON.stringify(body) });
+  const events = (await (await post({ messages, max_tokens: 6, stream: true })).text()).split("\n\n");
+  const chunks = events.filter((event) => event.startsWith("data: {")).map((event) => JSON.parse(event.slice(6)));
+  const { status } = await post({ messages: [] });
+  const language = camelgpt(model, { chat });
+  const prompt = messages.map(({ role, content }) => ({ role, content: [{ type: "text", text: content }] }));
+  const { content } = await language.doGenerate({ prompt, maxOutputTokens: 6 });
+  const session = await createLanguageModel(model, { chat }).create({ temperature: 0 });
+  return {
+    openai: chunks.map(({ choices }) => choices[0].delta.content ?? "").join(""),
+    status,
+    aiSdk: content.map(({ text }) => text).join(""),
+    promptApi: await session.prompt(messages),
   };
 }

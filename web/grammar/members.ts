@@ -48,7 +48,7 @@ interface Progress {
   readonly place: number;
   /** Members so far, up to the number from which on it does not matter. */
   readonly count: number;
-  /** Bits of the free properties that are there. */
+  /** Bits of the free properties among the members. */
   readonly seen: number;
 }
 

@@ -24,6 +24,7 @@ function leapSeconds(): string {
 }
 
 const time = `${hour}:${minute}:${minute}${fraction}${zone}|${leapSeconds()}`;
+const simpleTime = `${hour}:${minute}:${minute}(?:\\.\\d+)?${zone}`;
 
 const byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const ipv4 = `(?:${byte}\\.){3}${byte}`;
@@ -59,7 +60,8 @@ const host = `(?:\\[(?:${ipv6})\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|${percent})*)`;
 const authority = `(?:${user}@)?${host}(?::\\d*)?`;
 const paths = `(?:/${pathChar}*)*`;
 const queryAndFragment = `(?:\\?(?:${pathChar}|[/?])*)?(?:#(?:${pathChar}|[/?])*)?`;
-const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths}|)`;
+/** Not empty, although RFC 3986 allows that: validators refuse a scheme by itself. */
+const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths})`;
 const relative = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${segmentWithoutColon}${paths}|)`;
 const uri = `[A-Za-z][A-Za-z0-9+.-]*:${hierarchy}${queryAndFragment}`;
 const uriReference = `${uri}|${relative}${queryAndFragment}`;
@@ -90,6 +92,17 @@ const formats: Record<string, string> = {
   "json-pointer": pointer,
   "relative-json-pointer": `(?:0|[1-9]\\d*)(?:#|${pointer})`,
 };
+
+/** Forms for intersections with other patterns and lengths: fewer states, no leap seconds. */
+const simpleFormats: Record<string, string> = {
+  time: simpleTime,
+  "date-time": `(?:${date})[Tt]${simpleTime}`,
+};
+
+/** The pattern of a format beside other constraints. */
+export function simpleFormatPattern(format: string): string | undefined {
+  return Object.hasOwn(simpleFormats, format) ? `^(?:${simpleFormats[format]})$` : formatPattern(format);
+}
 
 /** The pattern of a format; undefined: the format is an annotation. */
 export function formatPattern(format: string): string | undefined {

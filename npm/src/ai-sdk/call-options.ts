@@ -1,10 +1,11 @@
 // Options of a call of the AI SDK → options of a chat, and warnings about what has no effect.
+import type { JsonSchema } from "../../../web/grammar/json-schema.js";
+import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatOptions } from "../options/chat.js";
 import { compact } from "../openai/fields.js";
-import type { PlannedFormat, PlannedOptions, PlannedTool } from "../openai/planned.js";
+import { closedSchema } from "../tools/closed-schema.js";
+import type { Tool } from "../tools/tool.js";
 import type { CallTool, LanguageModelCall, Warning } from "./types.js";
-
-export type ModelChatOptions = ChatOptions & PlannedOptions;
 
 /** The name under which `providerOptions` has options for this provider. */
 export const providerName = "camelgpt";
@@ -15,11 +16,11 @@ const unlimited = 2 ** 31 - 1;
 /** `defaults` apply where the call says nothing; `providerOptions.camelgpt` has the last word. */
 export function chatOptions(
   call: LanguageModelCall,
-  defaults: ModelChatOptions,
-): { options: ModelChatOptions; warnings: Warning[] } {
+  defaults: ChatOptions,
+): { options: ChatOptions; warnings: Warning[] } {
   const warnings: Warning[] = [];
   const tools = call.tools?.flatMap((tool) => toolOf(tool, warnings)) ?? [];
-  const options = compact<ModelChatOptions>({
+  const options = compact<ChatOptions>({
     maxTokens: call.maxOutputTokens,
     temperature: call.temperature,
     topP: call.topP === undefined ? undefined : Math.max(call.topP, 1e-6),
@@ -39,26 +40,26 @@ export function chatOptions(
   };
 }
 
-function toolOf({ type, name, id, description, inputSchema }: CallTool, warnings: Warning[]): PlannedTool[] {
+function toolOf({ type, name, id, description, inputSchema }: CallTool, warnings: Warning[]): Tool[] {
   if (type !== "function") {
     warnings.push({ type: "unsupported", feature: `provider-defined tool ${id ?? name}` });
     return [];
   }
-  return [compact<PlannedTool>({ name, description, parameters: inputSchema as PlannedTool["parameters"] })];
+  return [compact<Tool>({ name, description, parameters: inputSchema as JsonSchema })];
 }
 
-function toolChoiceOf(choice: LanguageModelCall["toolChoice"]): PlannedOptions["toolChoice"] {
+function toolChoiceOf(choice: LanguageModelCall["toolChoice"]): ChatOptions["toolChoice"] {
   if (!choice) return undefined;
   return choice.type === "tool" ? { name: choice.toolName } : choice.type;
 }
 
-function formatOf(format: LanguageModelCall["responseFormat"]): PlannedFormat | undefined {
+function formatOf(format: LanguageModelCall["responseFormat"]): ResponseFormat | undefined {
   if (format?.type !== "json") return undefined;
   if (format.schema === undefined) return { type: "json" };
-  return { type: "json", schema: format.schema as { readonly [keyword: string]: unknown }, strict: false };
+  return { type: "json", schema: closedSchema(format.schema as JsonSchema), strict: false };
 }
 
-const efforts: Readonly<Record<string, PlannedOptions["reasoning"]>> = {
+const efforts: Readonly<Record<string, ChatOptions["reasoning"]>> = {
   none: "none",
   minimal: "low",
   low: "low",
@@ -68,7 +69,7 @@ const efforts: Readonly<Record<string, PlannedOptions["reasoning"]>> = {
   max: "high",
 };
 
-function reasoningOf(effort: string | undefined, warnings: Warning[]): PlannedOptions["reasoning"] {
+function reasoningOf(effort: string | undefined, warnings: Warning[]): ChatOptions["reasoning"] {
   if (effort === undefined || effort === "provider-default") return undefined;
   const reasoning = efforts[effort];
   if (reasoning === undefined) warnings.push({ type: "unsupported", feature: `reasoning effort ${effort}` });

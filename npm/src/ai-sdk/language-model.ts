@@ -2,8 +2,8 @@
 import type { AnswerPart, FinishReason, GenerationResult } from "../../../web/types.js";
 import { abortedError } from "../../../web/errors.js";
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
-import type { PlannedResult } from "../openai/planned.js";
-import { chatOptions, type ModelChatOptions, providerName } from "./call-options.js";
+import type { ChatOptions } from "../options/chat.js";
+import { chatOptions, providerName } from "./call-options.js";
 import { chatMessages } from "./prompt.js";
 import type {
   CallFinish,
@@ -14,16 +14,11 @@ import type {
   ProviderMetadata,
   ResponseMetadata,
   StreamPart,
+  Warning,
 } from "./types.js";
 
-type Result = GenerationResult & PlannedResult;
-
 /** `defaults`: options of every call. */
-export function languageModel(
-  model: CamelGPTInferenceBase,
-  modelId: string,
-  defaults: ModelChatOptions,
-): LanguageModel {
+export function languageModel(model: CamelGPTInferenceBase, modelId: string, defaults: ChatOptions): LanguageModel {
   return {
     specificationVersion: "v4",
     provider: providerName,
@@ -31,7 +26,7 @@ export function languageModel(
     supportedUrls: {},
     async doGenerate(call) {
       const { options, warnings } = chatOptions(call, defaults);
-      const result: Result = await model.chat(chatMessages(call.prompt), options);
+      const result: GenerationResult = await model.chat(chatMessages(call.prompt), options);
       throwIfAborted(result, call);
       return {
         content: contentOf(result),
@@ -39,7 +34,7 @@ export function languageModel(
         usage: usageOf(result),
         providerMetadata: metadataOf(result),
         response: responseOf(modelId),
-        warnings,
+        warnings: [...warnings, ...formatWarnings(result, call)],
       };
     },
     async doStream(call) {
@@ -67,7 +62,7 @@ export function languageModel(
           if (call.includeRawChunks) yield { type: "raw", rawValue: next.value };
           yield* blocks.add(next.value);
         }
-        const result: Result = await answer;
+        const result: GenerationResult = await answer;
         throwIfAborted(result, call);
         yield* blocks.end();
         yield {
@@ -112,11 +107,18 @@ class Blocks {
 }
 
 /** An answer that was cut by an abort is an error, as with the models of servers. */
-function throwIfAborted({ finishReason }: Result, { abortSignal }: LanguageModelCall): void {
+function throwIfAborted({ finishReason }: GenerationResult, { abortSignal }: LanguageModelCall): void {
   if (finishReason === "abort") throw abortSignal?.reason ?? abortedError(abortSignal);
 }
 
-function contentOf({ text, reasoning, toolCalls = [] }: Result): Content[] {
+/** Conditions of the schema that the answer does not follow. A stream tells its warnings before they are known. */
+function formatWarnings({ engine }: GenerationResult, { responseFormat }: LanguageModelCall): Warning[] {
+  if (responseFormat?.type !== "json") return [];
+  const notes = engine.notes.filter((note) => note.startsWith("responseFormat"));
+  return notes.map((message) => ({ type: "other", message }));
+}
+
+function contentOf({ text, reasoning, toolCalls = [] }: GenerationResult): Content[] {
   const content: Content[] = [];
   if (reasoning) content.push({ type: "reasoning", text: reasoning });
   if (text !== "" || toolCalls.length === 0) content.push({ type: "text", text });
@@ -129,7 +131,7 @@ function finishOf(raw: FinishReason | "tool-calls"): CallFinish {
   return { unified: raw === "abort" ? "other" : raw, raw };
 }
 
-function usageOf({ usage }: Result): CallUsage {
+function usageOf({ usage }: GenerationResult): CallUsage {
   const { promptTokens, completionTokens, cachedTokens = 0, reasoningTokens = 0 } = usage;
   return {
     inputTokens: {
@@ -147,7 +149,7 @@ function usageOf({ usage }: Result): CallUsage {
   };
 }
 
-function metadataOf({ seed, timings }: Result): ProviderMetadata {
+function metadataOf({ seed, timings }: GenerationResult): ProviderMetadata {
   return { [providerName]: { seed, timings: { ...timings } } };
 }
 

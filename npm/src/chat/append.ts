@@ -1,6 +1,8 @@
 // Messages that a session gets without an answer.
+import { abortedError } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { generateParams, splitChatOptions } from "../options.js";
+import { checkOptions, flag, signal as signalRule } from "../check-options.js";
 import type { AnswerPlan } from "./answer/plan.js";
 import { checkMessages } from "./check-messages.js";
 import { fitChat } from "./fit-chat.js";
@@ -8,15 +10,18 @@ import { inTurn } from "./in-turn.js";
 import { tokenizeChat } from "./kept-tokens.js";
 import { plainMessages } from "./plain-messages.js";
 import { planChat, renderPrompt } from "./render-prompt.js";
-import type { ChatState, Entry } from "./session-state.js";
+import type { AppendOptions, ChatState, Entry } from "./session-state.js";
+
+const rules = { evaluate: flag, signal: signalRule };
+const neverAborted = () => new AbortController().signal;
 
 /** Adds messages. `evaluate`: fits them into the context, and computes their keys and values. */
 export function append(
   state: ChatState,
   messages: readonly ChatMessage[],
-  evaluate: boolean,
-  signal: AbortSignal,
+  options: AppendOptions | undefined,
 ): Promise<void> {
+  const { evaluate = true, signal = neverAborted() } = checkOptions("append", options, rules);
   const added = entriesOf(state, messages);
   return inTurn(state, signal, async () => {
     const entries = [...state.entries, ...added];
@@ -31,7 +36,7 @@ export function append(
     const sampling = { maxTokens: 1, temperature: 0, seed: 0 };
     const plain = { addSpecial: false, parseSpecial: false, stop: [], logitBias: [], reportsProgress: false };
     const { finishReason } = await model.call("generate", { ...plain, prompt: fitted.tokens, sampling }, { signal });
-    if (finishReason === "abort") signal.throwIfAborted();
+    if (finishReason === "abort") throw abortedError(signal);
     state.entries = fitted.entries;
     state.tokens = fitted.tokens;
     state.texts = fitted.texts;
@@ -39,7 +44,12 @@ export function append(
 }
 
 /** The tokens by which messages would lengthen the conversation. */
-export function countTokens(state: ChatState, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number> {
+export function countTokens(
+  state: ChatState,
+  messages: readonly ChatMessage[],
+  options: { signal?: AbortSignal } | undefined,
+): Promise<number> {
+  const { signal = neverAborted() } = checkOptions("count", options, { signal: signalRule });
   const added = entriesOf(state, messages);
   return inTurn(state, signal, async () => {
     const { model, entries, texts, tokens } = state;

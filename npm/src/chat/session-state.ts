@@ -8,6 +8,17 @@ import { type ChatOptions, checkSessionOptions } from "../options.js";
 /** Options of one answer of a session; they override those of the session. */
 export type AnswerOptions<F extends ResponseFormat = ResponseFormat> = Omit<ChatOptions<F>, "chatTemplate" | "n">;
 
+/** Options of `append`. */
+export interface AppendOptions {
+  /**
+   * Whether the messages are evaluated immediately; otherwise with the next answer.
+   * @default true
+   */
+  evaluate?: boolean;
+  /** Aborts this call. */
+  signal?: AbortSignal;
+}
+
 /** Turns that a session dropped because the context was full. */
 export interface DroppedTurns {
   /** The messages of the dropped turns, oldest first. They are no longer in `messages`. */

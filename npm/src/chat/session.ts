@@ -6,6 +6,7 @@ import { isSignal } from "../check-options.js";
 import {
   type AnswerContext,
   type AnswerOptions,
+  type AppendOptions,
   type ChatResult,
   type ChatState,
   type ChatStats,
@@ -98,19 +99,15 @@ export class ChatSession {
 
   /**
    * Adds messages without an answer, such as examples, and evaluates them, so that the next answer starts sooner.
-   * `evaluate: false` leaves that to the next answer.
    * Errors: those of `send`.
    */
-  async append(
-    messages: readonly ChatMessage[],
-    { evaluate = true, signal }: { evaluate?: boolean; signal?: AbortSignal } = {},
-  ): Promise<void> {
-    await (await turns()).append(this.#state, messages, evaluate, signal ?? neverAborted());
+  async append(messages: readonly ChatMessage[], options?: AppendOptions): Promise<void> {
+    await (await turns()).append(this.#state, messages, options);
   }
 
   /** Returns the number of tokens by which messages would lengthen the conversation. Errors: those of `send`. */
   async countTokens(messages: readonly ChatMessage[], options?: { signal?: AbortSignal }): Promise<number> {
-    return (await turns()).countTokens(this.#state, messages, options?.signal ?? neverAborted());
+    return (await turns()).countTokens(this.#state, messages, options);
   }
 
   /** Returns an independent session that continues from here; a turn in progress is not part of it. */
@@ -140,8 +137,4 @@ export class ChatSession {
       format?.type === "json",
     );
   }
-}
-
-function neverAborted(): AbortSignal {
-  return new AbortController().signal;
 }

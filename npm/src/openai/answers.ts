@@ -1,12 +1,11 @@
 // Results of the model → parts that the answers to chats and completions share.
-import type { FinishReason, StepLogprobs, TokenLogprob as Logprob } from "../../../web/types.js";
+import type { FinishReason, StepLogprobs, TokenLogprob as Logprob, Usage } from "../../../web/types.js";
 import { ApiError } from "./api-error.js";
-import type { PlannedResult } from "./planned.js";
 import type { CompletionUsage, TokenLogprob, TopLogprob } from "./types.js";
 
 /** The usage of all answers to one prompt. */
-export function usageOf(results: readonly PlannedResult[]): CompletionUsage {
-  const sum = (count: (usage: PlannedResult["usage"]) => number | undefined) =>
+export function usageOf(results: readonly { usage: Usage }[]): CompletionUsage {
+  const sum = (count: (usage: Usage) => number | undefined) =>
     results.reduce((total, { usage }) => total + (count(usage) ?? 0), 0);
   const first = results[0]?.usage;
   const prompt = first?.promptTokens ?? 0;

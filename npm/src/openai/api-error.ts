@@ -118,11 +118,19 @@ export function asApiError(error: unknown, fields: ReadonlyMap<string, string> =
   const cause = asCamelGPTError(error);
   const { code } = cause;
   const [status, type] = rows[code] ?? broken;
-  const option = /^The option (\w+)\b/.exec(cause.message)?.[1];
-  const param = (option !== undefined && fields.get(option)) || null;
+  const option = optionAtFault(cause);
+  const param = (option && fields.get(option)) || null;
   const message =
     param === null ? describe(cause) : describe(cause).replace(`The option ${option}`, `The field ${param}`);
   return new ApiError(message, { status, type, param, code: codes[code] ?? code.replaceAll("-", "_"), cause });
+}
+
+/** The option that an error is about, as its message says. */
+function optionAtFault({ code, message }: CamelGPTError): string | undefined {
+  const named = /^The option (\w+)\b/.exec(message)?.[1];
+  if (named || !/^bad-(option|schema|grammar)$/.test(code)) return named;
+  if (/\btools?\b/i.test(message)) return "tools";
+  return code === "bad-option" ? undefined : "responseFormat";
 }
 
 /** The message with the details in one text, since OpenAI's errors have no fields for them. */

@@ -1,17 +1,17 @@
 // The body of a chat request → messages and options of the model.
+import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatMessage, ChatToolCall } from "../../../web/text/messages.js";
 import type { ChatOptions } from "../options/chat.js";
 import { badField } from "./api-error.js";
 import { compact, Fields } from "./fields.js";
-import type { PlannedFormat, PlannedOptions, PlannedTool } from "./planned.js";
-import { answerCount, localFormat, maxTokensOf, noLimit, samplingOptions } from "./sampling.js";
-
-export type ModelChatOptions = ChatOptions & PlannedOptions;
+import { closedSchema } from "../tools/closed-schema.js";
+import type { Tool } from "../tools/tool.js";
+import { answerCount, fieldNames, localFormat, maxTokensOf, noLimit, samplingOptions } from "./sampling.js";
 
 /** A chat request, checked. */
 export interface ChatCall {
   messages: ChatMessage[];
-  options: ModelChatOptions;
+  options: ChatOptions;
   /** Number of answers. */
   count: number;
   isStream: boolean;
@@ -21,19 +21,21 @@ export interface ChatCall {
   keepsReasoning: boolean;
   /** Alternatives for each token of the log-probabilities; undefined: none are wanted. */
   topLogprobs: number | undefined;
+  /** The field of each option, for errors. */
+  fieldNames: ReadonlyMap<string, string>;
 }
 
 const maxTopLogprobs = 20;
 
-/** Throws an ApiError that names the field at fault. */
-export function chatCall(body: unknown): ChatCall {
+/** `defaults`: options of every answer. Throws an ApiError that names the field at fault. */
+export function chatCall(body: unknown, defaults: ChatOptions): ChatCall {
   const fields = Fields.of(body);
   refuseUnsupported(fields);
   const topLogprobs = topLogprobsOf(fields);
   const { tools, toolChoice } = toolsOf(fields);
-  const options = compact<ModelChatOptions>({
+  const options = compact<ChatOptions>({
     ...samplingOptions(fields),
-    maxTokens: maxTokensOf(fields, "max_completion_tokens") ?? maxTokensOf(fields, "max_tokens") ?? noLimit,
+    maxTokens: maxTokensOf(fields, "max_completion_tokens") ?? maxTokensOf(fields, "max_tokens"),
     logprobs: topLogprobs === undefined ? undefined : Math.max(topLogprobs, 1),
     responseFormat: formatOf(fields),
     tools,
@@ -45,13 +47,14 @@ export function chatCall(body: unknown): ChatCall {
   });
   return {
     messages: messagesOf(fields),
-    options,
+    options: { maxTokens: noLimit, ...defaults, ...options },
     count: answerCount(fields),
     isStream: fields.flag("stream") ?? false,
     includesUsage: fields.object("stream_options")?.flag("include_usage") ?? false,
     returnsProgress: fields.flag("return_progress") ?? false,
     keepsReasoning: fields.choice("reasoning_format", ["auto", "none", "deepseek", "deepseek-legacy"]) === "none",
     topLogprobs,
+    fieldNames: fieldNames(fields),
   };
 }
 
@@ -140,7 +143,7 @@ function toolCallsOf(fields: Fields): ChatToolCall[] | undefined {
 
 // -------------------------------------------------------------------------------------------------- tools and formats
 
-function toolsOf(fields: Fields): { tools?: PlannedTool[]; toolChoice?: PlannedOptions["toolChoice"] } {
+function toolsOf(fields: Fields): { tools?: Tool[]; toolChoice?: ChatOptions["toolChoice"] } {
   const given = fields.objects("tools")?.map(toolOf) ?? [];
   const { allowed, choice } = toolChoiceOf(fields);
   const tools = allowed ? given.filter(({ name }) => allowed.includes(name)) : given;
@@ -154,11 +157,11 @@ function toolsOf(fields: Fields): { tools?: PlannedTool[]; toolChoice?: PlannedO
   return { tools, ...(choice && { toolChoice: choice }) };
 }
 
-function toolOf(fields: Fields): PlannedTool {
+function toolOf(fields: Fields): Tool {
   const type = fields.text("type") ?? "function";
   const described = fields.object("function");
   if (type !== "function" || !described) throw fields.unsupported("type", `A tool of the type ${JSON.stringify(type)}`);
-  return compact<PlannedTool>({
+  return compact<Tool>({
     name: described.required("name", described.text("name")),
     description: described.text("description"),
     parameters: described.record("parameters"),
@@ -166,7 +169,7 @@ function toolOf(fields: Fields): PlannedTool {
 }
 
 interface Choice {
-  choice?: PlannedOptions["toolChoice"];
+  choice?: ChatOptions["toolChoice"];
   /** The names of the tools that the request allows. */
   allowed?: (string | undefined)[];
 }
@@ -192,7 +195,7 @@ function toolChoiceOf(fields: Fields): Choice {
   };
 }
 
-function formatOf(fields: Fields): PlannedFormat | undefined {
+function formatOf(fields: Fields): ResponseFormat | undefined {
   const local = localFormat(fields);
   const format = fields.object("response_format");
   const type = format?.required("type", format.choice("type", ["text", "json_object", "json_schema"]));
@@ -203,9 +206,9 @@ function formatOf(fields: Fields): PlannedFormat | undefined {
   const named = format.object("json_schema");
   const schema = named?.record("schema") ?? format.record("schema");
   if (type === "json_schema" && !schema) throw format.invalid("json_schema", "The schema of the format is missing.");
-  return compact<PlannedFormat>({
+  return compact<ResponseFormat>({
     type: "json",
-    schema,
+    schema: schema && closedSchema(schema),
     strict: schema && (named?.flag("strict") ?? false),
   });
 }
@@ -222,7 +225,7 @@ const efforts = {
   max: "high",
 } as const;
 
-function reasoningOf(fields: Fields): PlannedOptions["reasoning"] {
+function reasoningOf(fields: Fields): ChatOptions["reasoning"] {
   const budget = fields.integer("reasoning_budget") ?? fields.integer("thinking_budget_tokens");
   if (budget !== undefined && budget >= 0) return budget === 0 ? "none" : { budget };
   const effort = fields.choice("reasoning_effort", Object.keys(efforts) as (keyof typeof efforts)[]);

@@ -2,11 +2,10 @@
 import type { AnswerPart, GenerationResult, PrefillProgress, ToolCall } from "../../../web/types.js";
 import { abortError, finishOf, tokenLogprobs, usageOf, withoutEnd } from "./answers.js";
 import { asApiError, isAbort } from "./api-error.js";
-import type { ChatCall, ModelChatOptions } from "./chat-request.js";
+import type { ChatOptions } from "../options/chat.js";
+import type { ChatCall } from "./chat-request.js";
 import { EventQueue } from "./event-queue.js";
 import { answerHead, type NamedModel } from "./models.js";
-import type { PlannedResult } from "./planned.js";
-import { fieldsOfOptions } from "./sampling.js";
 import type {
   AnswerMessage,
   ChatCompletion,
@@ -16,22 +15,20 @@ import type {
   ChatToolCall,
 } from "./types.js";
 
-type Result = GenerationResult & PlannedResult;
-
 /** How the content shows reasoning that the request wants to stay there. */
 const [openReasoning, closeReasoning] = ["<think>\n", "\n</think>\n\n"];
 
 export async function completeChat(target: NamedModel, call: ChatCall, signal: AbortSignal): Promise<ChatCompletion> {
   const head = answerHead("chatcmpl", target);
-  const results: Result[] = [];
+  const results: GenerationResult[] = [];
   try {
     for (let index = 0; index < call.count; index++) {
-      const result: Result = await target.model.chat(call.messages, optionsOf(call, index, signal));
+      const result: GenerationResult = await target.model.chat(call.messages, optionsOf(call, index, signal));
       if (result.finishReason === "abort") throw abortError(signal.reason);
       results.push(result);
     }
   } catch (error) {
-    throw asApiError(error, fieldsOfOptions);
+    throw asApiError(error, call.fieldNames);
   }
   return {
     ...head,
@@ -55,7 +52,7 @@ export function streamChat(
   const queue = new EventQueue<ChatCompletionChunk>(() => controller.abort());
   sendChunks(target, call, controller.signal, queue).then(
     () => queue.end(),
-    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, fieldsOfOptions))),
+    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, call.fieldNames))),
   );
   return queue;
 }
@@ -80,7 +77,7 @@ async function sendChunks(
       ...unknownUsage,
       ...rest,
     });
-  const results: Result[] = [];
+  const results: GenerationResult[] = [];
   for (let index = 0; index < call.count; index++) {
     let isBegun = false;
     const begin = () => {
@@ -103,7 +100,7 @@ async function sendChunks(
       begin();
       send(index, delta);
     }
-    const result: Result = await stream;
+    const result: GenerationResult = await stream;
     const finish_reason = finishOf(result.finishReason);
     results.push(result);
     begin();
@@ -151,12 +148,12 @@ class Deltas {
 }
 
 /** Further answers to one prompt have the next seeds; the prompt is evaluated once. */
-function optionsOf({ options, count }: ChatCall, index: number, signal: AbortSignal): ModelChatOptions {
+function optionsOf({ options, count }: ChatCall, index: number, signal: AbortSignal): ChatOptions {
   const { seed } = options;
   return { ...options, signal, ...(count > 1 && seed !== undefined && { seed: seed + index }) };
 }
 
-function messageOf({ text, reasoning, toolCalls = [] }: Result, { keepsReasoning }: ChatCall): AnswerMessage {
+function messageOf({ text, reasoning, toolCalls = [] }: GenerationResult, { keepsReasoning }: ChatCall): AnswerMessage {
   const content = keepsReasoning && reasoning ? `${openReasoning}${reasoning}${closeReasoning}${text}` : text;
   return {
     role: "assistant",
@@ -171,7 +168,10 @@ function toolCallOf({ id, name, argumentsText }: ToolCall): ChatToolCall {
   return { id, type: "function", function: { name, arguments: argumentsText } };
 }
 
-function logprobsOf({ logprobs, text, finishReason }: Result, { topLogprobs }: ChatCall): ChatLogprobs | null {
+function logprobsOf(
+  { logprobs, text, finishReason }: GenerationResult,
+  { topLogprobs }: ChatCall,
+): ChatLogprobs | null {
   if (!logprobs || topLogprobs === undefined) return null;
   return { content: tokenLogprobs(withoutEnd(logprobs, text, finishReason), topLogprobs), refusal: null };
 }

@@ -6,14 +6,7 @@ import { asApiError, isAbort } from "./api-error.js";
 import { EventQueue } from "./event-queue.js";
 import { compact, Fields } from "./fields.js";
 import { answerHead, type NamedModel } from "./models.js";
-import {
-  type AnswerOptions,
-  answerCount,
-  fieldsOfOptions,
-  localFormat,
-  maxTokensOf,
-  samplingOptions,
-} from "./sampling.js";
+import { type AnswerOptions, answerCount, fieldNames, localFormat, maxTokensOf, samplingOptions } from "./sampling.js";
 import type { Completion, CompletionChunk, CompletionLogprobs, CompletionUsage } from "./types.js";
 
 type Prompt = string | readonly number[];
@@ -29,6 +22,8 @@ export interface CompletionCall {
   echoes: boolean;
   /** Alternatives for each token of the log-probabilities; undefined: none are wanted. */
   topLogprobs: number | undefined;
+  /** The field of each option, for errors. */
+  fieldNames: ReadonlyMap<string, string>;
 }
 
 /** The default of OpenAI's API. */
@@ -61,6 +56,7 @@ export function completionCall(body: unknown): CompletionCall {
     includesUsage: fields.object("stream_options")?.flag("include_usage") ?? false,
     echoes: fields.flag("echo") ?? false,
     topLogprobs,
+    fieldNames: fieldNames(fields),
   };
 }
 
@@ -127,7 +123,7 @@ export async function complete(target: NamedModel, call: CompletionCall, signal:
       });
     }
   } catch (error) {
-    throw asApiError(error, fieldsOfOptions);
+    throw asApiError(error, call.fieldNames);
   }
   return { ...head, object: "text_completion", choices, usage: totalUsage(results, call.count) };
 }
@@ -141,7 +137,7 @@ export function streamCompletion(
   const queue = new EventQueue<CompletionChunk>(() => controller.abort());
   sendChunks(target, call, controller.signal, queue).then(
     () => queue.end(),
-    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, fieldsOfOptions))),
+    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, call.fieldNames))),
   );
   return queue;
 }

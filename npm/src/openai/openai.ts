@@ -1,5 +1,6 @@
 // OpenAI's API for a model in this process: the objects of the `openai` package, and a `fetch` for it.
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
+import type { ChatOptions } from "../options/chat.js";
 import { asApiError } from "./api-error.js";
 import { completeChat, streamChat } from "./chat.js";
 import { chatCall } from "./chat-request.js";
@@ -37,6 +38,8 @@ export interface OpenAIOptions {
    * of the first model is the error `model_not_found`; without this option the model answers to every name.
    */
   models?: Readonly<Record<string, CamelGPTInferenceBase>>;
+  /** Options of each answer of a chat, for example `{ minP: 0.1 }`. The fields of a request override them. */
+  chat?: Omit<ChatOptions, "signal" | "onProgress">;
 }
 
 /** Options of one request. */
@@ -112,7 +115,7 @@ export function createOpenAI(model: CamelGPTInferenceBase, options: OpenAIOption
   const find = (body: unknown) => models.find(Fields.of(body).text("model"));
   const routes: Routes = {
     async chat(body, controller) {
-      const call = chatCall(body);
+      const call = chatCall(body, options.chat ?? {});
       const target = await find(body);
       if (call.isStream) return new Chunks(streamChat(target, call, controller));
       return completeChat(target, call, controller.signal);

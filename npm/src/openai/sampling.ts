@@ -1,9 +1,10 @@
 // Fields that chats and completions share → options of the model.
+import type { ResponseFormat } from "../../../web/types.js";
 import type { GenerateOptions } from "../options/generate.js";
 import { compact, type Fields } from "./fields.js";
-import type { PlannedFormat, PlannedOptions } from "./planned.js";
+import { closedSchema } from "../tools/closed-schema.js";
 
-export type AnswerOptions = GenerateOptions & PlannedOptions;
+export type AnswerOptions = GenerateOptions & { suffix?: string };
 
 /** Fields with the same meaning as an option, by the name of the option. */
 const numbers = {
@@ -25,8 +26,8 @@ const numbers = {
   minTokens: "min_tokens",
 } as const;
 
-/** Fields by the names of options, for errors of the model that name an option. */
-export const fieldsOfOptions: ReadonlyMap<string, string> = new Map([
+/** Fields by the names of options. */
+const fieldsOfOptions: ReadonlyMap<string, string> = new Map([
   ...Object.entries(numbers),
   ["maxTokens", "max_tokens"],
   ["logitBias", "logit_bias"],
@@ -41,6 +42,12 @@ export const fieldsOfOptions: ReadonlyMap<string, string> = new Map([
   ["continueFinalMessage", "continue_final_message"],
   ["suffix", "suffix"],
 ]);
+
+/** Fields by the names of options, for errors of the model that name an option. */
+export function fieldNames(fields: Fields): ReadonlyMap<string, string> {
+  const format = ["grammar", "json_schema"].find((name) => fields.raw(name) !== undefined);
+  return new Map([...fieldsOfOptions, ...(format ? [["responseFormat", format] as const] : [])]);
+}
 
 /** More tokens than any context has. */
 const unlimited = 2 ** 31 - 1;
@@ -81,12 +88,12 @@ export function answerCount(fields: Fields): number {
 }
 
 /** The format of `grammar` and `json_schema`, which llama.cpp's server has. */
-export function localFormat(fields: Fields): PlannedFormat | undefined {
+export function localFormat(fields: Fields): ResponseFormat | undefined {
   const grammar = fields.text("grammar");
   const schema = fields.record("json_schema");
   if (grammar && schema) throw fields.invalid("grammar", "The fields grammar and json_schema exclude each other.");
   if (grammar) return { type: "grammar", grammar };
-  return schema && { type: "json", schema, strict: false };
+  return schema && { type: "json", schema: closedSchema(schema), strict: false };
 }
 
 function seedOf(fields: Fields): number | undefined {

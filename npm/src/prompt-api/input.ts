@@ -1,8 +1,10 @@
 // The input of a prompt → messages of a chat. The rules are those of the specification's "validate and canonicalize a
 // prompt".
+import type { JsonSchema } from "../../../web/grammar/json-schema.js";
+import { closedSchema } from "../tools/closed-schema.js";
+import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { isRecord, tagOf } from "../check-options.js";
-import type { PlannedFormat } from "../openai/planned.js";
 import { notSupported } from "./errors.js";
 import type { PromptInput, PromptOptions } from "./types.js";
 
@@ -66,7 +68,7 @@ function wellFormed(text: string): string {
 }
 
 /** The format of a constraint, and the text that tells the model about it. Throws TypeError. */
-export function constraintOf(options: PromptOptions): { format?: PlannedFormat; instruction?: string } {
+export function constraintOf(options: PromptOptions): { format?: ResponseFormat; instruction?: string } {
   const { responseConstraint: constraint, omitResponseConstraintInput: omits = false } = options;
   if (constraint === undefined || constraint === null) {
     if (omits) throw new TypeError("omitResponseConstraintInput needs a responseConstraint.");
@@ -78,9 +80,9 @@ export function constraintOf(options: PromptOptions): { format?: PlannedFormat; 
   const instruction = isRegExp
     ? `Answer with a text that matches the regular expression ${String(constraint)}.`
     : `Answer with JSON that matches this schema: ${JSON.stringify(constraint)}`;
-  const format: PlannedFormat = isRegExp
+  const format: ResponseFormat = isRegExp
     ? { type: "regex", pattern: constraint as RegExp }
-    : { type: "json", schema: constraint as { readonly [keyword: string]: unknown }, strict: true };
+    : { type: "json", schema: closedSchema(constraint as JsonSchema), strict: true };
   return { format, ...(!omits && { instruction }) };
 }
 

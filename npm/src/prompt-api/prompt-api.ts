@@ -1,6 +1,7 @@
 // The Prompt API of Chrome (`LanguageModel`) for a model of this package, in every runtime.
 import type { ChatOptions } from "../options/chat.js";
-import type { PlannedTool } from "../openai/planned.js";
+import type { JsonSchema } from "../../../web/grammar/json-schema.js";
+import type { Tool } from "../tools/tool.js";
 import { asException, notSupported } from "./errors.js";
 import { checkInput } from "./input.js";
 import { type LanguageModelSource, monitored, SharedModel } from "./model-source.js";
@@ -20,8 +21,8 @@ export type * from "./types.js";
 
 export interface LanguageModelSettings {
   /**
-   * Options of each answer, for example `{ minP: 0.1 }`. The Prompt API has no limit for the length of an answer; here it
-   * is `maxTokens`.
+   * Options of each answer, for example `{ minP: 0.1 }`. The Prompt API has no limit for the length of an answer; here
+   * it is `maxTokens`.
    * @default { maxTokens: 1024 }
    */
   chat?: Omit<ChatOptions, "signal" | "onProgress">;
@@ -124,11 +125,11 @@ function isTextual({ expectedInputs = [], expectedOutputs = [] }: CreateCoreOpti
   return [...expectedInputs, ...expectedOutputs].every(({ type }) => type === "text");
 }
 
-function toolOf({ name, description, inputSchema, execute }: PromptTool): PlannedTool {
+function toolOf({ name, description, inputSchema, execute }: PromptTool): Tool {
   return {
     name,
     description,
-    parameters: inputSchema as { readonly [keyword: string]: unknown },
+    parameters: inputSchema as JsonSchema,
     execute: (input) => execute(input),
   };
 }

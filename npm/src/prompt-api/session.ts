@@ -3,7 +3,6 @@
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { ChatSession } from "../chat/session.js";
 import type { AnswerOptions } from "../chat/session-state.js";
-import type { PlannedOptions } from "../openai/planned.js";
 import { asException, quotaExceeded } from "./errors.js";
 import { type CheckedInput, checkInput, constraintOf, withInstruction } from "./input.js";
 import type { SessionSampling } from "./sampling.js";
@@ -126,7 +125,7 @@ export class Session extends EventTarget implements LanguageModel {
     const checked = this.#check(input);
     const messages = withInstruction(checked.messages, instruction);
     const chat = this.#chat.clone();
-    const answerOptions: AnswerOptions & PlannedOptions = {
+    const answerOptions: AnswerOptions = {
       signal,
       ...(format && { responseFormat: format }),
       ...(checked.isPrefix && { continueFinalMessage: true }),

@@ -139,6 +139,58 @@ describe("the Prompt API in Chromium", () => {
     assert.deepEqual(aborted, ["AbortError", true]);
   });
 
+  test("answers match a schema or a regular expression, and tools are run", async () => {
+    const { json, digits, unsupported, wrong, sky, cities } = await page.evaluate(async () => {
+      const session = await LanguageModel.create({ temperature: 0 });
+      const schema = {
+        type: "object",
+        properties: { city: { enum: ["Paris", "Rome"] }, isLarge: { type: "boolean" } },
+        required: ["city", "isLarge"],
+        additionalProperties: false,
+      };
+      const constraint = (responseConstraint) => ({ responseConstraint });
+      const json = JSON.parse(await session.prompt("Describe Paris.", constraint(schema)));
+      const omits = { responseConstraint: /[0-9]{4}/, omitResponseConstraintInput: true };
+      const digits = await session.prompt("A year?", omits);
+      const unsupported = { type: "array", items: { type: "integer" }, uniqueItems: true };
+      const cities = [];
+      const { CamelGPTInference } = await import("/npm/dist/browser.js");
+      const { createLanguageModel } = await import("/npm/dist/prompt-api.js");
+      const model = new CamelGPTInference(new URL("/models/smollm2-135m.gguf", location.href), { contextLength: 512 });
+      const Forced = createLanguageModel(model, { chat: { maxTokens: 40, toolChoice: "required" } });
+      const weather = {
+        name: "weather",
+        description: "The weather of a city.",
+        inputSchema: { type: "object", properties: { city: { enum: ["Paris", "Rome"] } }, required: ["city"] },
+        async execute({ city }) {
+          cities.push(city);
+          return "It is sunny.";
+        },
+      };
+      const forced = await Forced.create({ temperature: 0, tools: [weather] });
+      const sky = await forced.prompt("What is the weather in Paris?");
+      await model.dispose();
+      return {
+        json,
+        digits,
+        unsupported: await window.nameOf(() => session.prompt("a", constraint(unsupported))),
+        wrong: [
+          await window.nameOf(() => session.prompt("a", constraint("schema"))),
+          await window.nameOf(() => session.prompt("a", { omitResponseConstraintInput: true })),
+        ],
+        sky,
+        cities,
+      };
+    });
+    assert.match(json.city, /^(Paris|Rome)$/);
+    assert.equal(typeof json.isLarge, "boolean");
+    assert.match(digits, /^\d{4}$/);
+    assert.equal(unsupported, "NotSupportedError");
+    assert.deepEqual(wrong, ["TypeError", "TypeError"]);
+    assert.ok(cities.length >= 1, String(cities));
+    assert.ok(sky.length > 0);
+  });
+
   test("a full context drops the oldest messages with an event, and a prompt that is too long rejects", async () => {
     const { events, count, error } = await page.evaluate(async () => {
       const session = await LanguageModel.create({ temperature: 0 });

@@ -11,6 +11,9 @@ import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import type { ChatMessage, ChatRole, SamplingDefaults } from "@gpt-research/camelgpt-inference";
 import { CamelGPTInference as InWorker } from "@gpt-research/camelgpt-inference/service-worker";
 import { CamelGPTInference as OnEdge } from "@gpt-research/camelgpt-inference/edge";
+import { camelgpt } from "@gpt-research/camelgpt-inference/ai-sdk";
+import { createOpenAI } from "@gpt-research/camelgpt-inference/openai";
+import { createLanguageModel, type LanguageModelClass } from "@gpt-research/camelgpt-inference/prompt-api";
 
 export async function answer(prompt: string): Promise<string> {
   await using model = new CamelGPTInference();
@@ -18,6 +21,13 @@ export async function answer(prompt: string): Promise<string> {
   return model.generateText(prompt);
 }
 export const models: AsyncDisposable[] = [new InWorker(), new OnEdge()];
+
+export async function adapted(model: CamelGPTInference): Promise<(string | null | undefined)[]> {
+  const { choices } = await createOpenAI(model).chat.completions.create({ messages: [{ role: "user", content: "a" }] });
+  const LanguageModel: LanguageModelClass = createLanguageModel(model);
+  const session = await LanguageModel.create({ initialPrompts: [{ role: "system", content: "b" }] });
+  return [choices[0]?.message.content, await session.prompt("c"), camelgpt(model).embeddingModel().modelId];
+}
 
 export async function literals(model: CamelGPTInference): Promise<"good" | "bad"> {
   const { label } = await model.classify("text", { labels: ["good", "bad"] });

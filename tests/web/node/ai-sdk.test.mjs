@@ -7,6 +7,8 @@ import { camelgpt } from "@gpt-research/camelgpt-inference/ai-sdk";
 
 import { makeModel } from "../../architectures/make-models.mjs";
 import { rows } from "../../architectures/rows.mjs";
+import { z } from "zod";
+
 import { modelPath } from "../lib/model.mjs";
 
 const skip = Number(process.versions.node.split(".")[0]) < 22 && "the package ai needs Node 22";
@@ -25,6 +27,11 @@ describe("the provider for the AI SDK", { skip }, () => {
 
   const prompt = "What is the capital of France?";
   const paris = "The capital of France is Paris.";
+  /** SmolLM2's form of messages, with reasoning that `enable_thinking` turns off. */
+  const thinkTemplate =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n" +
+    "{% if enable_thinking is defined and not enable_thinking %}\n</think>\n\n{% endif %}{% endif %}";
   const exact = { temperature: 0, maxOutputTokens: 20 };
 
   test("generates a text, with usage", async () => {
@@ -103,6 +110,90 @@ describe("the provider for the AI SDK", { skip }, () => {
       ai.generateText({ model: provider, messages: [{ role: "user", content: [image] }] }),
       (error) => ai.UnsupportedFunctionalityError.isInstance(error),
     );
+  });
+
+  test("keeps reasoning apart from the text", async () => {
+    const thinking = camelgpt(model, { chat: { chatTemplate: thinkTemplate, reasoning: { budget: 8 } } });
+    const { text, reasoningText, usage } = await ai.generateText({
+      model: thinking,
+      prompt,
+      ...exact,
+      maxOutputTokens: 24,
+    });
+    assert.ok(text.length > 0 && reasoningText.length > 0);
+    assert.ok(usage.outputTokenDetails.reasoningTokens >= 8);
+    const streamed = ai.streamText({ model: thinking, prompt, ...exact, maxOutputTokens: 24 });
+    const types = [];
+    for await (const { type } of streamed.fullStream) if (types.at(-1) !== type) types.push(type);
+    const kinds = types.filter((type) => /^(reasoning|text)-/.test(type));
+    const order = ["reasoning-start", "reasoning-delta", "reasoning-end", "text-start", "text-delta", "text-end"];
+    assert.deepEqual(kinds, order);
+    assert.deepEqual([await streamed.text, await streamed.reasoningText], [text, reasoningText]);
+    const none = await ai.generateText({ model: thinking, prompt, ...exact, reasoning: "none" });
+    assert.equal(none.reasoningText, undefined);
+  });
+
+  test("answers with an object", async () => {
+    const schema = z.object({ country: z.string().max(20), capital: z.string().max(20), isLarge: z.boolean() });
+    const request = { model: provider, prompt, output: ai.Output.object({ schema }), ...exact, maxOutputTokens: 80 };
+    const { output, finishReason } = await ai.generateText(request);
+    assert.deepEqual(schema.parse(output), output);
+    assert.equal(finishReason, "stop");
+    const partial = [];
+    const streamed = ai.streamText(request);
+    for await (const value of streamed.partialOutputStream) partial.push(value);
+    assert.deepEqual(partial.at(-1), output);
+    assert.ok(partial.length > 2);
+    const choice = ai.Output.choice({ options: ["Paris", "Rome"] });
+    assert.match((await ai.generateText({ ...request, output: choice })).output, /^(Paris|Rome)$/);
+    const { warnings } = await provider.doGenerate({
+      prompt: [{ role: "user", content: [{ type: "text", text: prompt }] }],
+      responseFormat: { type: "json", schema: { type: "array", items: { type: "integer" }, uniqueItems: true } },
+      maxOutputTokens: 2,
+    });
+    assert.match(warnings[0].message, /uniqueItems/);
+  });
+
+  test("calls tools in steps", async () => {
+    const cities = [];
+    const weather = ai.tool({
+      description: "The weather of a city.",
+      inputSchema: z.object({ city: z.enum(["Paris", "Rome"]) }),
+      execute: async ({ city }) => {
+        cities.push(city);
+        return { city, sky: "sunny" };
+      },
+    });
+    const request = {
+      model: provider,
+      prompt: "What is the weather in Paris?",
+      tools: { weather },
+      stopWhen: ai.stepCountIs(2),
+      prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? "required" : "none" }),
+      ...exact,
+      maxOutputTokens: 60,
+    };
+    const { steps, text } = await ai.generateText(request);
+    assert.equal(steps.length, 2);
+    assert.equal(steps[0].finishReason, "tool-calls");
+    assert.equal(steps[0].toolCalls[0].toolName, "weather");
+    assert.deepEqual(steps[0].toolResults[0].output, { city: cities[0], sky: "sunny" });
+    assert.ok(text.length > 0);
+    const streamed = ai.streamText(request);
+    const types = [];
+    for await (const { type } of streamed.fullStream) if (types.at(-1) !== type) types.push(type);
+    const order = ["tool-input-start", "tool-input-delta", "tool-input-end", "tool-call", "tool-result"];
+    assert.deepEqual(
+      types.filter((type) => type.startsWith("tool-")),
+      order,
+    );
+    assert.equal(cities.length, 2);
+    const { warnings } = await provider.doGenerate({
+      prompt: [{ role: "user", content: [{ type: "text", text: "Hi" }] }],
+      tools: [{ type: "provider", id: "other.search", name: "search", args: {} }],
+      maxOutputTokens: 1,
+    });
+    assert.deepEqual(warnings, [{ type: "unsupported", feature: "provider-defined tool other.search" }]);
   });
 
   test("ends for a signal", async () => {

@@ -69,6 +69,38 @@ const countDrops = () => {
   return { dropped, onDrop };
 };
 
+test("messages are appended without an answer, and their tokens counted", async () => {
+  await withTinyModel(async (model) => {
+    const chat = model.createChat({ chatTemplate, logitBias, maxTokens: 4, temperature: 0 });
+    const examples = [
+      { role: "user", content: "2+2?" },
+      { role: "assistant", content: "4" },
+    ];
+    const question = [{ role: "user", content: "3+3?" }];
+    const count = await chat.countTokens(examples);
+    await chat.append(examples);
+    assert.equal(chat.contextUsed, count);
+    const added = await chat.countTokens(question);
+    await chat.append(question, { evaluate: false });
+    assert.equal(chat.contextUsed, count);
+    const { text, usage } = await chat.regenerate();
+    assert.equal(usage.promptTokens, count + added);
+    assert.ok(usage.cachedTokens >= count - 12, `${usage.cachedTokens} of ${count} tokens were evaluated before`);
+    const whole = await model.chat([...examples, ...question], {
+      chatTemplate,
+      logitBias,
+      maxTokens: 4,
+      temperature: 0,
+    });
+    assert.equal(text, whole.text);
+    assert.equal(chat.messages.length, 4);
+    await rejectsWith("aborted", chat.append(question, { signal: AbortSignal.abort() }));
+    await rejectsWith("bad-option", chat.append(question, { signal: "now" }));
+    await rejectsWith("bad-input", chat.append([{ content: "no role" }]));
+    assert.equal(chat.messages.length, 4);
+  });
+});
+
 describe("a long chat", () => {
   test("of 200 turns evaluates only what is new, and keeps the system text", async (t) => {
     await withTinyModel(async (model) => {
