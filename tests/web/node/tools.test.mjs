@@ -247,6 +247,8 @@ describe("tools", () => {
       chat.messages.map(({ role }) => role),
       ["user", "assistant", "tool", "assistant"],
     );
+    const restored = await model.restoreChat(await chat.save(), { tools: [weather] });
+    assert.deepEqual(restored.messages, chat.messages);
     const executed = { ...weather, execute: () => ({ temperature: -3 }) };
     const looped = await chat.send("And in Oslo?", { tools: [executed], toolChoice: "required", maxSteps: 2 });
     assert.equal(looped.steps.length, 2);
