@@ -337,6 +337,13 @@ describe("parsers of tool calls", () => {
     }
   });
 
+  test("without a form for tools, an answer in a format of its own is text", () => {
+    const text = '{"response": "x", "n": 1}';
+    const calls = new ToolCallParser(families.get("generic").syntax, tools, () => "id", true);
+    const reader = new AnswerReader({ calls });
+    assert.deepEqual([...reader.put(text), ...reader.finish()], [text]);
+  });
+
   test("damaged answers are read without an exception, and alike in all pieces", () => {
     const random = randomNumbers(1);
     const below = (count) => Math.floor(random() * count);
