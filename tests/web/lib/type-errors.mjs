@@ -45,6 +45,7 @@ export async function literals(model: CamelGPTInference): Promise<"good" | "bad"
   switch (finishReason) {
     case "stop":
     case "length":
+    case "tool-calls":
     case "abort":
     case "error":
       break;
