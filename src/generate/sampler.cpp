@@ -19,6 +19,7 @@
 #include "base/heap_sort.h"
 #include "generate/random.h"
 #include "kernels/kernels.h"
+#include "model/some_logits.h"
 
 namespace camelgpt {
 namespace {
@@ -123,18 +124,6 @@ void apply_dry(Sampler* sampler, std::span<float> logits) {
   }
 }
 
-// Forbids the tokens without a bit in `allowed`, a word of tokens at a time.
-void forbid_others(std::span<const uint64_t> allowed, std::span<float> logits) {
-  for (size_t first = 0; first < logits.size(); first += 64) {
-    const uint64_t word = allowed[first / 64];
-    if (word == UINT64_MAX) continue;
-    const size_t count = std::min<size_t>(64, logits.size() - first);
-    for (size_t i = 0; i < count; ++i) {
-      if ((word >> i & 1) == 0) logits[first + i] = -kInfinity;
-    }
-  }
-}
-
 // The logits after biases, penalties and DRY: a copy in sampler->weights, or the logits themselves if nothing changes.
 std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> logits,
                                        std::span<const uint64_t> allowed) {
@@ -143,7 +132,7 @@ std::span<const float> adjusted_logits(Sampler* sampler, std::span<const float> 
   if (!penalties && !dry && sampler->biases.empty() && allowed.empty()) return logits;
   const std::span<float> adjusted = sampler->weights;
   std::memcpy(adjusted.data(), logits.data(), logits.size_bytes());
-  if (!allowed.empty()) forbid_others(allowed, adjusted);
+  if (!allowed.empty()) forbid_others(allowed, {0, static_cast<uint32_t>(logits.size())}, adjusted.data());
   apply_biases(sampler->biases.span(), adjusted);
   if (penalties) apply_penalties(sampler, adjusted);
   if (dry) apply_dry(sampler, adjusted);

@@ -186,7 +186,7 @@ Status make_state(Machine* machine, uint32_t* state) {
       // The end node is the first one, and the bottom frame the first frame.
       const bool accepts = !machine->members.empty() && machine->members[0] >> 32 == kBottomFrame &&
                            machine->locals[static_cast<uint32_t>(machine->members[0])][0] == 0;
-      machine->has_memory = machine->info.push_back({0, 0, accepts});
+      machine->has_memory = machine->info.push_back({0, 0, accepts, false, 0});
     }
   }
   if (!machine->has_memory) return out_of_memory("the states of the grammar", machine->memory());
@@ -372,7 +372,7 @@ Status machine_sweep(Machine* machine, std::span<uint32_t> states) {
     const uint32_t id = has_memory ? set_intern(next.members.span(), &next.states) : kNoSet;
     has_memory &= id != kNoSet;
     if (has_memory && id == next.info.size()) {
-      has_memory = next.info.push_back({0, 0, machine->info[state].accepts});
+      has_memory = next.info.push_back({0, 0, machine->info[state].accepts, false, 0});
     }
     if (!has_memory) return out_of_memory("the grammar", frames * 4);
     state = id;

@@ -18,12 +18,81 @@ struct MaskBuilder {
   const TokenTrie& trie;
   const size_t words;
 
-  // Sets the bits of the tokens below a node that the state at the node allows. Appends to *exits the nodes with nodes
-  // below them at which the text may end, if it is not null.
-  Status walk(uint32_t state, uint32_t node, uint64_t* bits, Buffer<uint32_t>* exits) {
+  Status step(uint32_t state, uint32_t byte, uint32_t* next) {
+    return machine_step(&machine, state, machine.automaton->class_of[byte], next);
+  }
+
+  // Whether every character of several bytes leads from the state to itself.
+  Status loops_with_characters(uint32_t state, bool* loops) {
+    // Table 3-7 of the Unicode Standard: lead bytes, second bytes, and the number of bytes that follow.
+    static constexpr uint8_t kSequences[][5] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 0}, {0xe0, 0xe0, 0xa0, 0xbf, 1}, {0xe1, 0xec, 0x80, 0xbf, 1},
+        {0xed, 0xed, 0x80, 0x9f, 1}, {0xee, 0xef, 0x80, 0xbf, 1}, {0xf0, 0xf0, 0x90, 0xbf, 2},
+        {0xf1, 0xf3, 0x80, 0xbf, 2}, {0xf4, 0xf4, 0x80, 0x8f, 2},
+    };
+    // States before this number of continuation bytes.
+    uint32_t before[3] = {state, kDeadState, kDeadState};
+    CAMELGPT_TRY(step(state, 0xc2, &before[1]));
+    CAMELGPT_TRY(step(state, 0xe1, &before[2]));
+    *loops = before[1] != kDeadState && before[2] != kDeadState;
+    for (const auto& [first_lead, last_lead, first, last, missing] : kSequences) {
+      for (uint32_t lead = first_lead; lead <= last_lead && *loops; ++lead) {
+        uint32_t second, third;
+        CAMELGPT_TRY(step(state, lead, &second));
+        for (uint32_t byte = first; byte <= last && *loops; ++byte) {
+          CAMELGPT_TRY(step(second, byte, &third));
+          *loops = third == before[missing];
+        }
+      }
+    }
+    return {};
+  }
+
+  // The groups of bytes that lead from a state to itself.
+  Status find_loops(uint32_t state) {
+    if (machine.info[state].has_loops) return {};
+    uint64_t leaves = uint64_t{1} << kBrokenGroup;
+    for (uint32_t byte = 0; byte < 0x80; ++byte) {
+      uint32_t next;
+      CAMELGPT_TRY(step(state, byte, &next));
+      if (next != state) leaves |= uint64_t{1} << ascii_group(static_cast<uint8_t>(byte));
+    }
+    bool loops;
+    CAMELGPT_TRY(loops_with_characters(state, &loops));
+    if (!loops) leaves |= uint64_t{1} << kCharacterGroup;
+    machine.info[state].loops = ~leaves;
+    machine.info[state].has_loops = true;
+    return {};
+  }
+
+  // Whether every string below a node keeps the machine in a state in which it is at the node.
+  Status stays_below(uint32_t node, uint32_t state, bool* stays) {
+    const uint64_t groups = trie.summaries[trie.nodes[node].summary];
+    *stays = false;
+    if (groups == 0) return {};
+    // Most states are left by the first byte already.
+    uint32_t next;
+    CAMELGPT_TRY(step(state, trie.nodes[node + 1].byte, &next));
+    if (next == kDeadState || (next != state && trie.nodes[node + 1].byte < 0x80)) return {};
+    CAMELGPT_TRY(find_loops(state));
+    *stays = (groups & ~machine.info[state].loops) == 0;
+    return {};
+  }
+
+  // Sets the bits of tokens, given as indices into the trie's ids; or clears them.
+  void change(uint32_t first, uint32_t last, bool clears, uint64_t* bits) {
+    for (uint32_t i = first; i < last; ++i) {
+      const uint32_t id = static_cast<uint32_t>(trie.ids[i]);
+      const uint64_t bit = uint64_t{1} << (id % 64);
+      bits[id / 64] = (bits[id / 64] | bit) ^ (clears ? bit : 0);
+    }
+  }
+
+  // Sets the bits of the tokens below a node that the state at the node allows; if it `clears`, clears those of the
+  // others instead. Appends to *exits the nodes with nodes below them at which the text may end, if it is not null.
+  Status walk(uint32_t state, uint32_t node, bool clears, uint64_t* bits, Buffer<uint32_t>* exits) {
     const uint8_t* const class_of = machine.automaton->class_of;
     const TrieNode* const nodes = trie.nodes.data();
-    const int32_t* const ids = trie.ids.data();
     uint32_t* const rows = cache.rows.data();
     uint32_t* const states = cache.states.data();
     states[nodes[node].depth] = state;
@@ -35,23 +104,41 @@ struct MaskBuilder {
       uint32_t next = machine.transitions[rows[at.depth - 1] + byte_class];
       if (next == kUnknownState) CAMELGPT_TRY(machine_step(&machine, states[at.depth - 1], byte_class, &next));
       if (next == kDeadState) {
+        if (clears) change(at.first, nodes[at.end].first, true, bits);
         i = at.end;
         continue;
       }
-      for (uint32_t k = at.first; k < nodes[i + 1].first; ++k) bits[ids[k] / 64] |= uint64_t{1} << (ids[k] % 64);
+      if (!clears) change(at.first, nodes[i + 1].first, false, bits);
       if (at.end > i + 1) {
-        const StateInfo& info = machine.info[next];
-        const bool accepts = info.accepts;
-        if (info.row != 0)
-          rows[at.depth] = (info.row - 1) * machine.automaton->classes;
-        else
-          CAMELGPT_TRY(machine_row(&machine, next, &rows[at.depth]));
+        CAMELGPT_TRY(machine_row(&machine, next, &rows[at.depth]));
+        if (at.summary != 0) {
+          bool stays;
+          CAMELGPT_TRY(stays_below(i, next, &stays));
+          if (stays) {
+            if (!clears) change(nodes[i + 1].first, nodes[at.end].first, false, bits);
+            i = at.end;
+            continue;
+          }
+        }
         states[at.depth] = next;
-        if (exits != nullptr && accepts && !exits->push_back(i)) return no_memory(cache);
+        if (exits != nullptr && machine.info[next].accepts && !exits->push_back(i)) return no_memory(cache);
       }
       ++i;
     }
     return {};
+  }
+
+  // The walk from the root. If most tokens begin with a byte that the state allows, it starts from all tokens.
+  Status walk_all(uint32_t state, uint64_t* bits, Buffer<uint32_t>* exits) {
+    uint32_t begins = 0;
+    for (uint32_t i = 1; i < trie.nodes[0].end; i = trie.nodes[i].end) {
+      uint32_t next;
+      CAMELGPT_TRY(step(state, trie.nodes[i].byte, &next));
+      if (next != kDeadState) begins += trie.nodes[trie.nodes[i].end].first - trie.nodes[i].first;
+    }
+    const bool clears = begins > trie.ids.size() / 2;
+    if (clears) std::memcpy(bits, trie.text_mask.data(), words * sizeof(uint64_t));
+    return walk(state, 0, clears, bits, exits);
   }
 
   // Finds the mask of a state in the cache.
@@ -92,7 +179,7 @@ struct MaskBuilder {
     if (*entry != nullptr) return {};
     CAMELGPT_TRY(add(state));
     uint64_t* const bits = bits_of(&cache.entries.back());
-    const Status status = walk(state, 0, bits, &cache.exits);
+    const Status status = walk_all(state, bits, &cache.exits);
     if (!status.ok()) {
       remove_last();
       return status;
@@ -140,7 +227,7 @@ struct MaskBuilder {
     uint32_t after;
     CAMELGPT_TRY(machine_return(&machine, frame, &after));
     for (uint32_t i = 0; i < entry->exits; ++i) {
-      CAMELGPT_TRY(walk(after, cache.exits[entry->first_exit + i], cache.scratch.data(), nullptr));
+      CAMELGPT_TRY(walk(after, cache.exits[entry->first_exit + i], false, cache.scratch.data(), nullptr));
     }
     return {};
   }

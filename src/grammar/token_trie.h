@@ -34,19 +34,19 @@ struct TrieNode {
   uint16_t summary;  // index into TokenTrie::summaries
 };
 
-// About the bytes below a node.
-struct TrieSummary {
-  uint64_t groups;  // the groups of bytes that occur, see byte_group()
-  uint32_t height;  // length of the longest string below the node
-};
+// Groups of bytes, so that a summary says with a bit for each which ones occur below a node.
+inline constexpr uint32_t kCharacterGroup = 42;  // characters of several bytes, or the beginning of one
+inline constexpr uint32_t kBrokenGroup = 43;     // bytes that are not UTF-8, and all that follow them
+uint32_t ascii_group(uint8_t byte);              // below kCharacterGroup
 
 struct TokenTrie {
   TokenSource source;
-  Buffer<TrieNode> nodes;         // [nodes + 1] the last one only ends the tokens of the one before it
-  Buffer<int32_t> ids;            // [text tokens] in the order of the nodes
-  Buffer<int32_t> controls;       // tokens that are not text, sorted by their written form
-  Buffer<TrieSummary> summaries;  // 0: unknown
-  uint32_t height = 0;            // length of the longest token
+  Buffer<TrieNode> nodes;      // [nodes + 1] the last one only ends the tokens of the one before it
+  Buffer<int32_t> ids;         // [text tokens] in the order of the nodes
+  Buffer<int32_t> controls;    // tokens that are not text, sorted by their written form
+  Buffer<uint64_t> text_mask;  // [mask_words()] the tokens in `ids`
+  Buffer<uint64_t> summaries;  // groups below a node that ends with a character. 0: few nodes, or unknown
+  uint32_t height = 0;         // length of the longest token
 
   uint32_t mask_words() const { return (source.tokens + 63) / 64; }
 };

@@ -167,9 +167,6 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
 
 // workspace->logits = those of one output of the last forward pass.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
-// The same as model_logits() for the tokens with a bit in `allowed` [vocabulary bits], and -infinity for the others,
-// whose rows of the output head are not read. Causal models with a vocabulary only.
-void model_some_logits(const Model& model, uint32_t output, std::span<const uint64_t> allowed, Workspace* workspace);
 
 // For each of the first targets.size() outputs of the last forward pass (at most kMaxBatch): the log-probability (nats)
 // of its target and the most probable token. Logits are computed kHeadTile rows at a time, so the table [tokens,

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/half.h"
+#include "model/some_logits.h"
 #include "nn/linear.h"
 #include "prune/matrices.h"
 
@@ -284,10 +285,22 @@ struct PrunedStep {
   Selection selections[kWidths];  // thresholds are of coarse logits without offset and shift
 };
 
+// Forbids the tokens of this thread's slice that are not allowed. The thread's highest logit is then that of an allowed
+// one.
+void mask_slice(const Worker& worker, std::span<const uint64_t> allowed, PrunedHead* head, std::span<float> logits) {
+  HeadThread& scratch = head->threads[worker.index];
+  scratch.highest = -HUGE_VALF;
+  worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
+    forbid_others(allowed, rows, logits.data());
+    const float* slice = logits.data() + rows.first;
+    scratch.highest = std::max(scratch.highest, slice[kernels().argmax(slice, rows.size())]);
+  });
+}
+
 // Scores the rows of this thread's slice whose value in `logits` is at least `threshold` exactly, adds `shift` to the
 // other values, and sets the masses of the scored rows.
 void score_selected(const Worker& worker, const Panel& weights, const Activations& state, float threshold, float shift,
-                    float highest, PrunedHead* head, float* logits) {
+                    float highest, std::span<const uint64_t> allowed, PrunedHead* head, float* logits) {
   HeadThread& scratch = head->threads[worker.index];
   worker.for_each_slice(weights.rows, kHeadTile, [&](Range slice) {
     for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
@@ -295,21 +308,10 @@ void score_selected(const Worker& worker, const Panel& weights, const Activation
       const uint32_t selected = kernels().select_above(logits + first, count, threshold, shift, scratch.rows.data());
       score_exactly(weights, first, state, scratch.rows.first(selected), &scratch, logits);
       head->masses[first / kHeadTile] = kernels().sum_exp(scratch.scores.data(), selected, highest);
+      // The rows beside those of a head in groups are scored with them.
+      if (!allowed.empty() && weights.order == PanelOrder::kGroups)
+        forbid_others(allowed, {first, first + count}, logits);
     }
-  });
-}
-
-// Forbids the tokens of this thread's slice that are not allowed. The thread's highest logit is then that of an allowed
-// one.
-void mask_slice(const Worker& worker, std::span<const uint64_t> allowed, PrunedHead* head, std::span<float> logits) {
-  HeadThread& scratch = head->threads[worker.index];
-  scratch.highest = -HUGE_VALF;
-  worker.for_each_slice(head->coarse.rows, kPanelRows, [&](Range rows) {
-    for (uint32_t row = rows.first; row < rows.end; ++row) {
-      if ((allowed[row / 64] >> (row % 64) & 1) == 0) logits[row] = -HUGE_VALF;
-    }
-    const float* slice = logits.data() + rows.first;
-    scratch.highest = std::max(scratch.highest, slice[kernels().argmax(slice, rows.size())]);
   });
 }
 
@@ -371,7 +373,7 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
     worker.barrier();  // every thread has sampled the logits before any is overwritten
     const Selection& selection = own.selections[own.width];
     score_selected(worker, weights, state, selection.threshold, own.offset + own.errors.shift,
-                   selection.highest + own.offset, head, logits.data());
+                   selection.highest + own.offset, allowed, head, logits.data());
   });
   HeadEstimate estimate = estimate_of(step, *head, logits);
   if (limits == nullptr) return {estimate.margin, 0, 0};
@@ -382,7 +384,7 @@ HeadEstimate pruned_logits(const Model& model, uint32_t output, uint32_t rows, c
     parallel([&](const Worker& worker) {
       const Activations& state = quantize_state(worker, model, output, workspace);
       score_selected(worker, weights, state, selection.threshold + step.offset + step.errors.shift, 0,
-                     selection.highest + step.offset, head, logits.data());
+                     selection.highest + step.offset, allowed, head, logits.data());
     });
     estimate = estimate_of(step, *head, logits);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/some_logits.h"
 #include "nn/linear.h"
 #include "session/session.h"
 

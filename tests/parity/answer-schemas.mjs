@@ -328,7 +328,12 @@ export const answerSchemas = [
       name: { type: "string", pattern: "^[a-z][a-z0-9-]{0,20}$" },
       version: { type: "string", pattern: "^\\d{1,2}\\.\\d{1,2}\\.\\d{1,2}$" },
       private: yesNo,
-      dependencies: { type: "object", additionalProperties: { type: "string", maxLength: 8 }, maxProperties: 3 },
+      dependencies: {
+        type: "object",
+        propertyNames: { maxLength: 20 },
+        additionalProperties: { type: "string", maxLength: 8 },
+        maxProperties: 3,
+      },
       scripts: object({ build: text, test: text, "lint?": text }),
       keywords: list(name, 3),
       license: oneOf("MIT", "Apache-2.0", "GPL-3.0"),

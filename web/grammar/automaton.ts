@@ -1,7 +1,7 @@
 // Deterministic automata over code points: from expressions, products of two, and as rules of a grammar.
-import { type CodePoints, toCodePoints } from "./code-points.js";
+import { type CodePoints, contains, toCodePoints } from "./code-points.js";
 import { type Expression, choice, emptyText, manyOf, newRule, nothing, reference, sequence } from "./gbnf.js";
-import { type Regular, type Regulars, TooComplex, classesOf } from "./regular.js";
+import { type Regular, type Regulars, TooComplex, classesOf, maxStates, partition } from "./regular.js";
 
 export interface Edge {
   /** Code points of this edge, which no other edge of the state has. */
@@ -17,12 +17,9 @@ export interface State {
 /** State 0 is the start. From every state an accepting one can be reached; without states nothing matches. */
 export type Automaton = readonly State[];
 
-/** States of one automaton. Each becomes up to a line of the grammar. */
-export const maxStates = 4000;
-
-export function automatonOf(regulars: Regulars, expression: Regular, limit = maxStates): Automaton {
+export function automatonOf(regulars: Regulars, expression: Regular): Automaton {
   const classes = classesOf(expression);
-  return explore(
+  const automaton = explore(
     expression,
     ({ id }) => id,
     (from) => ({
@@ -30,8 +27,10 @@ export function automatonOf(regulars: Regulars, expression: Regular, limit = max
       edges: classes.map((set) => ({ set, target: regulars.derive(from, set[0] as number) })),
     }),
     (to) => to.kind !== "none",
-    limit,
+    regulars.remainingStates,
   );
+  regulars.remainingStates -= automaton.length;
+  return automaton;
 }
 
 /** The texts that both automata accept. */
@@ -55,6 +54,30 @@ export function product(a: Automaton, b: Automaton, overlap: (a: CodePoints, b: 
   );
 }
 
+/** The texts of an automaton that have `min` to `max` code points. */
+export function withLengthBetween(regulars: Regulars, automaton: Automaton, min: number, max: number): Automaton {
+  if (automaton.length === 0) return [];
+  // From the lower bound on, the length matters only if there is an upper one.
+  const last = max === Number.POSITIVE_INFINITY ? min : max;
+  const step = (length: number) => (length === last && max === Number.POSITIVE_INFINITY ? length : length + 1);
+  const result = explore(
+    { place: 0, length: 0 },
+    ({ place, length }) => place * (last + 2) + length,
+    ({ place, length }) => {
+      const { isAccepting, edges } = automaton[place] as State;
+      const next = step(length);
+      return {
+        isAccepting: isAccepting && length >= min,
+        edges: next > max ? [] : edges.map(({ set, target }) => ({ set, target: { place: target, length: next } })),
+      };
+    },
+    () => true,
+    regulars.remainingStates,
+  );
+  regulars.remainingStates -= result.length;
+  return result;
+}
+
 /** Numbers the states that can be reached, and leaves out those that lead to no accepting one. */
 export function explore<T>(
   start: T,
@@ -68,7 +91,7 @@ export function explore<T>(
   const states: State[] = [];
   for (let next = 0; next < found.length; next++) {
     const { isAccepting, edges } = expand(found[next] as T);
-    const sets = new Map<number, number[]>();
+    const sets = new Map<number, CodePoints[]>();
     for (const { set, target } of edges) {
       if (!isAlive(target)) continue;
       const key = keyOf(target);
@@ -79,15 +102,17 @@ export function explore<T>(
         numbers.set(key, number);
         found.push(target);
       }
-      const ranges = sets.get(number);
-      if (ranges) ranges.push(...set);
-      else sets.set(number, [...set]);
+      const joined = sets.get(number);
+      if (joined) joined.push(set);
+      else sets.set(number, [set]);
     }
-    const merged = [...sets].map(([target, ranges]) => ({ set: toCodePoints(ranges), target }));
-    states.push({ isAccepting, edges: merged });
+    states.push({ isAccepting, edges: [...sets].map(([target, list]) => ({ set: unionOf(list), target })) });
   }
   return withoutDeadStates(states);
 }
+
+const unionOf = (sets: readonly CodePoints[]): CodePoints =>
+  sets.length === 1 ? (sets[0] as CodePoints) : toCodePoints(sets.flat());
 
 function withoutDeadStates(states: readonly State[]): Automaton {
   const sources: number[][] = states.map(() => []);
@@ -108,16 +133,59 @@ function withoutDeadStates(states: readonly State[]): Automaton {
   });
 }
 
+/** Work that minimising may cost: iterations times states times classes; and the largest automaton. */
+const maxRefining = 1_000_000;
+const maxMinimised = 600;
+
+/** Joins the states after which the same texts follow (Moore 1956); large automata stay unchanged. */
+export function minimised(automaton: Automaton): Automaton {
+  if (automaton.length > maxMinimised) return automaton;
+  const classes = partition(automaton.flatMap(({ edges }) => edges.map(({ set }) => set)));
+  const targets = automaton.map(({ edges }) =>
+    classes.map(([point]) => edges.find(({ set }) => contains(set, point as number))?.target),
+  );
+  let groups: number[] = automaton.map(({ isAccepting }) => (isAccepting ? 1 : 0));
+  let count = new Set(groups).size;
+  for (let work = 0; work < maxRefining; work += automaton.length * classes.length) {
+    const numbers = new Map<string, number>();
+    groups = targets.map((row, number) => {
+      const key = `${groups[number]} ${row.map((target) => (target === undefined ? "" : groups[target])).join()}`;
+      let group = numbers.get(key);
+      if (group === undefined) numbers.set(key, (group = numbers.size));
+      return group;
+    });
+    if (numbers.size === count) return merged(automaton, groups);
+    count = numbers.size;
+  }
+  return automaton;
+}
+
+function merged(automaton: Automaton, groups: readonly number[]): Automaton {
+  const states: State[] = [];
+  automaton.forEach(({ isAccepting, edges }, number) => {
+    const group = groups[number] as number;
+    if (states[group]) return;
+    const sets = new Map<number, number[]>();
+    for (const { set, target } of edges) {
+      const other = groups[target] as number;
+      sets.set(other, [...(sets.get(other) ?? []), ...set]);
+    }
+    states[group] = { isAccepting, edges: [...sets].map(([target, set]) => ({ set: toCodePoints(set), target })) };
+  });
+  return states;
+}
+
 /** Expressions deeper than this continue in a rule of their own. */
 const maxInlined = 40;
 
 /** The automaton as an expression of a grammar; `oneOf` writes one code point of a set. */
 export function automatonExpression(
-  automaton: Automaton,
+  given: Automaton,
   oneOf: (set: CodePoints) => Expression,
   hint: string,
 ): Expression {
-  if (automaton.length === 0) return nothing;
+  if (given.length === 0) return nothing;
+  const automaton = minimised(given);
   const counts = automaton.map(() => 0);
   automaton.forEach(({ edges }, from) => {
     for (const { target } of edges) if (target !== from) counts[target] = (counts[target] as number) + 1;

@@ -1,4 +1,4 @@
-// What the modules for one type of value need of the compiler of a schema.
+// The compiler of a schema as the modules for one type of value use it.
 import type { Facts } from "./facts.js";
 import type { Expression } from "./gbnf.js";
 import type { JsonRules } from "./json-text.js";
@@ -21,6 +21,8 @@ export interface Compilation {
   readonly meter: (units: number) => void;
   /** A value to which all of the schemas apply. */
   valueOf(nodes: readonly SchemaNode[]): Expression;
+  /** A rule that equal constraints share, by a key. */
+  once(key: string, hint: string, make: () => Expression): Expression;
   /** Leaves a keyword out with a note, or throws if the schema is strict. */
   leaveOut(keyword: string, path: Path | undefined, message: string): void;
   /** The texts in which a pattern of the schema is found. */

@@ -1,4 +1,4 @@
-// What the schemas that apply to one value say together, sorted by the type of the value.
+// Facts about one value: all that the schemas that apply to it say together, sorted by the type of the value.
 import type { SchemaNode } from "./schema-document.js";
 
 /** Types of values as bits. A number is an integer or a fraction. */

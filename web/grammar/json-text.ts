@@ -42,7 +42,7 @@ const digit = oneOf(range("0", "9"));
 const digitButZero = oneOf(range("1", "9"));
 const hexDigit: Expression = { kind: "set", set: setOf("0123456789abcdefABCDEF") };
 const controls: CodePoints = [0, 0x1f];
-/** Code points that stand for themselves in a string. */
+/** Code points that need no escape in a string. */
 const plainPoints = difference(everyCodePoint, [...controls, 0x22, 0x22, 0x5c, 0x5c]);
 const shortEscapes: readonly (readonly [number, string])[] = [
   [0x08, "b"],

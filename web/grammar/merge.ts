@@ -1,8 +1,8 @@
-// Merges all schemas that apply to one value: $ref, allOf, chosen alternatives. What is left to choose (anyOf, oneOf,
-// if, dependencies, not) becomes disjunctions.
-import { type Disjunction, type Facts, noFacts } from "./facts.js";
-import { addKeywords, schemaOf } from "./keywords.js";
-import { negationOf } from "./negation.js";
+// Merges all schemas that apply to one value: $ref, allOf, chosen alternatives. Alternatives that remain (anyOf,
+// oneOf, if, dependencies, not) become disjunctions.
+import { type Disjunction, type Facts, noFacts, typeBits } from "./facts.js";
+import { addKeywords, schemaOf, valueKey } from "./keywords.js";
+import { negationOf, negationSize } from "./negation.js";
 import {
   type SchemaDocument,
   type SchemaNode,
@@ -15,7 +15,7 @@ import {
 /** Schemas that apply together. */
 export interface Goal {
   readonly nodes: readonly SchemaNode[];
-  /** What was chosen for disjunctions, by their key. */
+  /** The alternatives chosen so far, by the key of their disjunction. */
   readonly chosen: ReadonlyMap<string, SchemaNode>;
 }
 
@@ -45,9 +45,11 @@ export function mergeGoal(goal: Goal, document: SchemaDocument, meter: Meter): F
     stack.push({ node, isExit: true });
     addKeywords(facts, node, document);
     const applied = appliedSchemas(node, document);
-    for (const disjunction of disjunctionsOf(node, document)) {
+    for (const disjunction of disjunctionsOf(node, document, meter)) {
       const choice = goal.chosen.get(disjunction.key);
-      if (choice) applied.push(choice);
+      if (disjunction.alternatives.length === 0) return undefined;
+      if (disjunction.alternatives.length === 1) applied.push(disjunction.alternatives[0] as SchemaNode);
+      else if (choice) applied.push(choice);
       else facts.disjunctions.push(disjunction);
     }
     for (const other of applied.reverse()) stack.push({ node: other, isExit: false });
@@ -73,26 +75,75 @@ export function listOf(node: SchemaNode, keyword: string, document: SchemaDocume
 
 const knownDisjunctions = new WeakMap<SchemaNode, readonly Disjunction[]>();
 
-function disjunctionsOf(node: SchemaNode, document: SchemaDocument): readonly Disjunction[] {
+function disjunctionsOf(node: SchemaNode, document: SchemaDocument, meter: Meter): readonly Disjunction[] {
   const known = knownDisjunctions.get(node);
   if (known) return known;
-  const made = makeDisjunctions(node, document);
+  const made = makeDisjunctions(node, document, meter);
   knownDisjunctions.set(node, made);
   return made;
 }
 
-function makeDisjunctions(node: SchemaNode, document: SchemaDocument): Disjunction[] {
+function makeDisjunctions(node: SchemaNode, document: SchemaDocument, meter: Meter): Disjunction[] {
   const schema = schemaOf(node);
   const found: Disjunction[] = [];
   const add = (name: string, alternatives: readonly SchemaNode[]) =>
     found.push({ key: `${node.id} ${name}`, owner: node, alternatives });
-  for (const keyword of ["anyOf", "oneOf"])
-    if (schema[keyword] !== undefined) add(keyword, listOf(node, keyword, document));
+  if (schema["anyOf"] !== undefined) add("anyOf", listOf(node, "anyOf", document));
+  if (schema["oneOf"] !== undefined) add("oneOf", exclusive(listOf(node, "oneOf", document), node, document, meter));
   if (schema["not"] !== undefined)
     add("not", negationOf(document.child(node, schema["not"], "not"), node, "not", document));
   addConditional(node, schema, document, add);
   addDependencies(node, schema, document, add);
   return found;
+}
+
+/** Combinations that the exclusions of one alternative may cause, and schemas that are excluded. */
+const maxCombinations = 40;
+const maxExclusive = 20;
+
+/** The alternatives of `oneOf`, each without the others, as far as these overlap and are easy to negate. */
+function exclusive(
+  alternatives: readonly SchemaNode[],
+  owner: SchemaNode,
+  document: SchemaDocument,
+  meter: Meter,
+): readonly SchemaNode[] {
+  if (alternatives.length > maxExclusive) return alternatives;
+  const sizes = alternatives.map((node) => negationSize(node, document));
+  if (!sizes.some(Number.isFinite)) return alternatives;
+  const facts = alternatives.map((node) => mergeGoal({ nodes: [node], chosen: new Map() }, document, meter));
+  return alternatives.map((node, i) => {
+    const exclusions: SchemaObject[] = [];
+    let combinations = 1;
+    alternatives.forEach(({ schema }, j) => {
+      const size = sizes[j] as number;
+      if (j === i || combinations * size > maxCombinations || areDisjoint(facts[i], facts[j])) return;
+      combinations *= Math.max(1, size);
+      exclusions.push({ not: schema });
+    });
+    return exclusions.length === 0 ? node : document.derived(owner, { allOf: [node.schema, ...exclusions] });
+  });
+}
+
+/** Whether the types, or the constants of a property that both require, tell that no value satisfies both. */
+function areDisjoint(a: Facts | undefined, b: Facts | undefined): boolean {
+  if (!a || !b || (a.types & b.types) === 0) return true;
+  if ((a.types & b.types) !== typeBits.object) return false;
+  for (const name of a.required.keys()) {
+    const [first, second] = b.required.has(name) ? [constantsOf(a, name), constantsOf(b, name)] : [];
+    if (first && second && ![...first].some((key) => second.has(key))) return true;
+  }
+  return false;
+}
+
+function constantsOf(facts: Facts, name: string): ReadonlySet<string> | undefined {
+  for (const { properties } of facts.objects) {
+    const schema = properties.get(name)?.schema;
+    if (!isObject(schema)) continue;
+    const values = "const" in schema ? [schema["const"]] : schema["enum"];
+    if (Array.isArray(values) && values.length < 100) return new Set(values.map(valueKey));
+  }
+  return undefined;
 }
 
 type Add = (name: string, alternatives: readonly SchemaNode[]) => void;

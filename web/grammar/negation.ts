@@ -1,6 +1,6 @@
 // The negation of a schema as alternatives that are schemas again, keyword by keyword.
 import { anyType, numberBits, typeBits } from "./facts.js";
-import { bitsOf, isAnnotation, schemaOf } from "./keywords.js";
+import { bitsOf, isAnnotation, isOnlyReference, schemaOf } from "./keywords.js";
 import {
   type MadeFacts,
   type SchemaDocument,
@@ -29,6 +29,33 @@ export function negationOf(
   }
   if (typeof result !== "string") return result;
   throw schemaError(`${where} with ${result} inside is not supported`, { parent: owner.path, key: where });
+}
+
+const simpleKeywords = new Set([
+  ...["type", "const", "enum", "required", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
+  ...["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"],
+]);
+
+/** How many alternatives the negation has; infinite if it is not simple, so that no automaton comes of it. */
+export function negationSize(node: SchemaNode, document: SchemaDocument, depth = 0): number {
+  if (typeof node.schema === "boolean") return node.schema ? 0 : 1;
+  if (depth > 3) return Number.POSITIVE_INFINITY;
+  if (isOnlyReference(node))
+    return negationSize(document.resolve(node, "$ref", schemaOf(node)["$ref"]), document, depth + 1);
+  let size = 0;
+  for (const [keyword, value] of Object.entries(schemaOf(node))) {
+    if (isAnnotation(keyword)) continue;
+    if (keyword === "required" && Array.isArray(value)) size += value.length;
+    else if (keyword === "properties" && isObject(value)) {
+      for (const [name, item] of Object.entries(value)) {
+        const inner = negationSize(document.child(node, item, keyword, name), document, depth + 1);
+        if (!Number.isFinite(inner)) return inner;
+        size += inner > 0 ? 1 : 0;
+      }
+    } else if (simpleKeywords.has(keyword)) size++;
+    else return Number.POSITIVE_INFINITY;
+  }
+  return size;
 }
 
 /** Returns the keyword that cannot be negated, if there is one. */

@@ -1,10 +1,10 @@
 // Numbers between bounds and multiples of a step as regular languages over their decimal text.
-import { type Automaton, automatonOf, explore, product } from "./automaton.js";
+import { type Automaton, automatonOf, explore, minimised, product } from "./automaton.js";
 import { type CodePoints, intersection } from "./code-points.js";
 import type { Bound } from "./facts.js";
 import type { Regular, Regulars } from "./regular.js";
 
-/** What a number has to be. Without `fractions` it is an integer; without `integers` it is not. */
+/** Bounds and kind of a number. Without `fractions` it is an integer; without `integers` it is not. */
 export interface NumberFacts {
   readonly minimum: Bound | undefined;
   readonly maximum: Bound | undefined;
@@ -236,12 +236,13 @@ export class NumberLanguages {
       const { digits, fraction } = decimalOf(step);
       const scaled = Number(digits + fraction);
       if (scaled > maxStep || fraction.length > 15) return undefined;
-      result = product(result, multiplesOf(scaled, fraction.length), intersection);
+      result = minimised(product(result, minimised(multiplesOf(scaled, fraction.length)), intersection));
     }
-    return result;
+    return result.length <= maxMultipleStates ? result : undefined;
   }
 }
 
+const maxMultipleStates = 500;
 const maxStep = 2000;
 const pointSet: CodePoints = [0x2e, 0x2e];
 const minusSet: CodePoints = [0x2d, 0x2d];

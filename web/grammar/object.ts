@@ -1,35 +1,15 @@
 // Objects: the declared properties in the order of the schema, then others. The size is linear in their number.
 import { type CodePoints, difference, everyCodePoint, toCodePoints } from "./code-points.js";
 import { type Facts, isFreeObject } from "./facts.js";
-import {
-  type Expression,
-  type Rule,
-  choice,
-  emptyText,
-  newRule,
-  nothing,
-  optional,
-  reference,
-  repeat,
-  sequence,
-  text,
-} from "./gbnf.js";
+import { type Expression, choice, newRule, nothing, reference, sequence, text } from "./gbnf.js";
 import { charText } from "./json-text.js";
+import { type Property, membersExpression } from "./members.js";
 import type { Regular } from "./regular.js";
 import { regularExpression } from "./regular-grammar.js";
 import type { Compilation } from "./compilation.js";
 import { type SchemaNode, schemaError } from "./schema-document.js";
 import { namesLanguage } from "./string-language.js";
 import { isValidNode } from "./validate.js";
-
-const infinity = Number.POSITIVE_INFINITY;
-/** Rules that count properties, of one object. */
-const maxCounted = 20_000;
-
-interface Property {
-  readonly member: Expression;
-  readonly isRequired: boolean;
-}
 
 interface Pattern {
   readonly language: Regular;
@@ -44,7 +24,7 @@ export function objectExpression(facts: Facts, compiler: Compilation): Expressio
   const reader = new ObjectReader(facts, compiler);
   const properties = reader.properties();
   const others = reader.otherMembers();
-  return json.braces(members(properties, others, facts, compiler));
+  return json.braces(membersExpression(properties, others, facts, compiler));
 }
 
 class ObjectReader {
@@ -72,9 +52,11 @@ class ObjectReader {
 
   properties(): Property[] {
     const { facts } = this;
+    const isDeclared = (name: string) => facts.objects.some(({ properties }) => properties.has(name));
     return [...this.#names].map((name) => ({
       member: this.#isAllowed(name) ? this.#member(name) : nothing,
       isRequired: facts.required.has(name),
+      isDeclared: isDeclared(name),
     }));
   }
 
@@ -145,76 +127,19 @@ class ObjectReader {
   }
 }
 
-/** The members with their commas. A rule for each place and each number of members so far that matters. */
-function members(properties: readonly Property[], other: Expression, facts: Facts, compiler: Compilation): Expression {
-  const { json } = compiler;
-  const { minProperties: min, maxProperties: max } = facts;
-  // From `cap` members on, their number does not matter.
-  const cap = Math.max(1, min, max === infinity ? 0 : max);
-  if (cap * (properties.length + 1) > maxCounted && properties.some(({ isRequired }) => !isRequired)) {
-    throw schemaError("minProperties or maxProperties is too large beside these properties", facts.nodes[0]?.path);
-  }
-  const withComma = reference(newRule("more", sequence(json.comma, other)));
-  const end = (count: number): Expression => {
-    const [low, high] = [Math.max(0, min - count), max - count];
-    if (high < low || high < 0) return nothing;
-    if (count > 0) return repeat(withComma, low, max === infinity ? infinity : high);
-    if (high === 0) return emptyText;
-    const all = sequence(other, repeat(withComma, Math.max(0, low - 1), high - 1));
-    return low === 0 ? optional(all) : all;
-  };
-  const rules = new Map<number, Rule>();
-  const pending: { place: number; count: number; rule: Rule }[] = [];
-  const at = (place: number, count: number): Expression => {
-    const known = Math.min(count, cap);
-    const isFull = max !== infinity && count > max;
-    if (isFull) return nothing;
-    const key = place * (cap + 1) + known;
-    let rule = rules.get(key);
-    if (!rule) {
-      rule = newRule("members");
-      rules.set(key, rule);
-      pending.push({ place, count: known, rule });
-    }
-    return reference(rule);
-  };
-  const start = at(0, 0);
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    const { place, count, rule } = next;
-    compiler.meter(1);
-    const property = properties[place];
-    if (!property) {
-      rule.body = end(count);
-      continue;
-    }
-    const { member, isRequired } = property;
-    if (!isRequired && Math.min(count + 1, cap) === count) {
-      rule.body = sequence(optional(sequence(json.comma, member)), at(place + 1, count));
-      continue;
-    }
-    const withMember = sequence(count > 0 ? json.comma : emptyText, member, at(place + 1, count + 1));
-    rule.body = isRequired ? withMember : choice([withMember, at(place + 1, count)]);
-  }
-  return start;
-}
-
 // --------------------------------------------------------------------------------------------------------------- names
 
 /** A quoted name that is none of `names`. */
 function nameOutside(names: readonly string[], compiler: Compilation): Expression {
   const { json } = compiler;
   if (names.length === 0) return json.string;
-  return sequence(
-    text('"'),
-    restOutside(
-      names.map((name) => [...name]),
-      compiler,
-      0,
-    ),
-  );
+  return compiler.once(`name ${JSON.stringify([...names].sort())}`, "name", () => {
+    const lists = names.map((name) => [...name]);
+    return sequence(text('"'), restOutside(lists, compiler, 0));
+  });
 }
 
-/** What may follow a beginning that `names` share, including the closing quote. */
+/** The rest of a quoted name after a beginning that `names` share. */
 function restOutside(names: readonly (readonly string[])[], compiler: Compilation, depth: number): Expression {
   const { json } = compiler;
   compiler.meter(1);

@@ -1,4 +1,5 @@
 // The language of a regular expression: anchors and look-arounds become concatenation, intersection and complement.
+import { complement } from "./code-points.js";
 import { type Tree, parsePattern, patternError } from "./regex-parser.js";
 import type { Regular, Regulars } from "./regular.js";
 
@@ -14,15 +15,34 @@ interface Variant {
 export function searchLanguage(regulars: Regulars, pattern: string, flags?: string): Regular {
   const lowering = new Lowering(regulars, pattern);
   const variants = lowering.lower(parsePattern(pattern, flags), true);
-  return regulars.choice(
-    variants.map(({ language, atStart, atEnd }) =>
-      regulars.sequence([
-        atStart ? regulars.empty : regulars.everything,
-        language,
-        atEnd ? regulars.empty : regulars.everything,
-      ]),
-    ),
-  );
+  return regulars.choice(variants.map((variant) => withAnyAround(regulars, variant)));
+}
+
+/** A match with any text on each side that has no anchor, in a form with little ambiguity. */
+function withAnyAround(regulars: Regulars, { language, atStart, atEnd }: Variant): Regular {
+  if (atStart && atEnd) return language;
+  if (language.nullable) return regulars.everything;
+  const parts: Regular[] = [];
+  let rest = language;
+  for (; rest.kind === "sequence"; rest = rest.tail) parts.push(rest.head);
+  parts.push(rest);
+  // x{m,n} beside any text is x{m}.
+  const least = (part: Regular) => (part.kind === "repeat" ? regulars.repeat(part.item, part.min, part.min) : part);
+  while (!atEnd && (parts.at(-1) as Regular).nullable) parts.pop();
+  while (!atStart && (parts[0] as Regular).nullable) parts.shift();
+  if (!atEnd) parts.push(least(parts.pop() as Regular));
+  if (!atStart) parts.unshift(least(parts.shift() as Regular));
+  const [only] = parts;
+  if (parts.length === 1 && only?.kind === "set") {
+    const others = regulars.repeat(regulars.set(complement(only.set)), 0, Number.POSITIVE_INFINITY);
+    if (atStart) return regulars.sequence([only, regulars.everything]);
+    return regulars.sequence(atEnd ? [regulars.everything, only] : [others, only, regulars.everything]);
+  }
+  return regulars.sequence([
+    atStart ? regulars.empty : regulars.everything,
+    ...parts,
+    atEnd ? regulars.empty : regulars.everything,
+  ]);
 }
 
 /** The texts that the pattern matches from start to end. */
@@ -96,7 +116,7 @@ class Lowering {
     const joined: Variant[] = [];
     for (const a of first) {
       for (const b of second) {
-        // What follows the end of the text, or comes before its start, is empty.
+        // After the end of the text and before its start only the empty text matches.
         if ((a.atEnd && !b.language.nullable) || (b.atStart && !a.language.nullable)) continue;
         const language = regulars.sequence([
           b.atStart ? regulars.empty : a.language,
@@ -113,7 +133,7 @@ class Lowering {
     const variants = this.lower(item, isLast && max === 1);
     if (variants.every(({ atStart, atEnd }) => !atStart && !atEnd))
       return [anywhere(regulars.repeat(regulars.choice(variants.map(({ language }) => language)), min, max))];
-    if (max > 1) throw patternError(this.pattern, "has an anchor or a look-around in a repetition.");
+    if (max > 1) throw patternError(this.pattern, "has an anchor or a lookaround assertion in a repetition.");
     return min === 1 ? variants : this.#merge([...variants, anywhere(regulars.empty)]);
   }
 
@@ -145,7 +165,7 @@ class Lowering {
     );
   }
 
-  /** A look-behind after `before`, which starts its group. */
+  /** A backward assertion after `before`, which starts its group. */
   #afterLook(look: Tree & { kind: "look" }, before: readonly Variant[]): readonly Variant[] {
     const { regulars } = this;
     const variants = this.lower(look.item, false);
@@ -164,8 +184,8 @@ class Lowering {
   #lookError() {
     return patternError(
       this.pattern,
-      "has a look-ahead or look-behind that reaches out of its group.",
-      "Look-aheads are supported at the start, and where what they look at is part of the same group.",
+      "has a lookaround assertion that reaches out of its group.",
+      "Assertions are supported at the start, and where what they look at is part of the same group.",
     );
   }
 }

@@ -1,6 +1,6 @@
 // Regular languages as expressions of a grammar. An expression keeps its form; only intersections and complements go
 // through an automaton.
-import { automatonExpression, automatonOf } from "./automaton.js";
+import { type Automaton, automatonExpression, automatonOf, withLengthBetween } from "./automaton.js";
 import type { CodePoints } from "./code-points.js";
 import { type Expression, choice, emptyText, nothing, optional, repeat, sequence } from "./gbnf.js";
 import type { Regular, Regulars } from "./regular.js";
@@ -20,6 +20,15 @@ export function regularExpression(
       known.set(item, result);
     }
     return result;
+  };
+  /** Counting the code points costs less than derivatives of an intersection with a length. */
+  const withoutProductOfLengths = (item: Regular & { kind: "all" }): Automaton => {
+    const isLength = (part: Regular) => part.kind === "repeat" && part.item === regulars.any;
+    const lengths = item.items.filter(isLength) as (Regular & { kind: "repeat" })[];
+    const others = item.items.filter((part) => !isLength(part));
+    const [length] = lengths;
+    if (!length || lengths.length > 1) return automatonOf(regulars, item);
+    return withLengthBetween(regulars, automatonOf(regulars, regulars.all(others)), length.min, length.max);
   };
   const make = (item: Regular): Expression => {
     switch (item.kind) {
@@ -43,6 +52,7 @@ export function regularExpression(
       case "repeat":
         return repeat(convert(item.item), item.min, item.max);
       case "all":
+        return automatonExpression(withoutProductOfLengths(item), oneOf, hint);
       case "not":
         return automatonExpression(automatonOf(regulars, item), oneOf, hint);
     }

@@ -29,6 +29,9 @@ const infinity = Number.POSITIVE_INFINITY;
 /** Thrown when a language needs more expressions or states than allowed; the callers say where. */
 export class TooComplex extends Error {}
 
+/** States of all automata of one grammar. Each becomes up to a line of it. */
+export const maxStates = 6000;
+
 /** Makes expressions; each language gets one form as far as cheap laws tell. */
 export class Regulars {
   readonly #known = new Map<string, Regular>();
@@ -39,6 +42,8 @@ export class Regulars {
   readonly any: Regular;
   /** Every text. */
   readonly everything: Regular;
+  /** States that automata may still have, all together. */
+  remainingStates = maxStates;
 
   constructor(maxNodes = 300_000) {
     this.#maxNodes = maxNodes;
@@ -197,7 +202,7 @@ export class Regulars {
     return this.repeat(this.any, min, max);
   }
 
-  /** What may follow `point` in a match. */
+  /** The rests of those matches that start with `point`. */
   derive(of: Regular, point: number): Regular {
     const known = of.derivatives.get(point);
     if (known) return known;
@@ -263,7 +268,8 @@ export function classesOf(of: Regular): CodePoints[] {
   return partition(sets);
 }
 
-function partition(sets: readonly CodePoints[]): CodePoints[] {
+/** The classes of some sets; see classesOf(). */
+export function partition(sets: readonly CodePoints[]): CodePoints[] {
   const changes: { point: number; set: number }[] = [];
   sets.forEach((set, index) => {
     for (let i = 0; i < set.length; i += 2)

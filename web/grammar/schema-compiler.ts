@@ -94,7 +94,7 @@ export class SchemaCompiler implements Compilation {
     return reference(rule);
   }
 
-  /** What a schema that is only a reference refers to. */
+  /** The target of a schema that is only a reference. */
   #target(node: SchemaNode): SchemaNode {
     let current = node;
     for (let steps = 0; steps < 20 && isOnlyReference(current); steps++)
@@ -176,7 +176,7 @@ export class SchemaCompiler implements Compilation {
       formats.map((x) => x.format),
       [minLength, maxLength, excluded.filter((x) => typeof x === "string")],
     ])}`;
-    return this.#once(key, "string", () => {
+    return this.once(key, "string", () => {
       const language = stringLanguage(facts, this);
       return this.json.quoted(
         this.guarded("pattern", facts, () =>
@@ -218,7 +218,7 @@ export class SchemaCompiler implements Compilation {
     )
       return this.json.unsignedNumber;
     const key = `number ${JSON.stringify([minimum, maximum, multiples, kinds, excluded])}`;
-    return this.#once(key, "number", () =>
+    return this.once(key, "number", () =>
       this.guarded("multipleOf", facts, () => {
         const { regulars } = this;
         let language = this.#numbers.within({ minimum, maximum, ...kinds, isUncounted: multiples.length > 0 });
@@ -247,8 +247,7 @@ export class SchemaCompiler implements Compilation {
     );
   }
 
-  /** A rule that equal constraints share. */
-  #once(key: string, hint: string, make: () => Expression): Expression {
+  once(key: string, hint: string, make: () => Expression): Expression {
     const known = this.#expressions.get(key);
     if (known) return known;
     const result = reference(newRule(hint, make()));

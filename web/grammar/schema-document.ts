@@ -20,7 +20,7 @@ export interface SchemaNode {
   readonly made: MadeFacts;
 }
 
-/** What a schema that is made from another says beyond its keywords. */
+/** Facts that a schema made from another adds to its keywords. */
 export interface MadeFacts {
   /** Bits of the types that are allowed. */
   readonly types?: number;
@@ -30,7 +30,7 @@ export interface MadeFacts {
   readonly excludedPattern?: string;
 }
 
-/** What relative references are relative to. */
+/** The base of relative references. */
 interface Resource {
   readonly uri: string;
   readonly root: SchemaObject;
@@ -79,6 +79,8 @@ export class SchemaDocument {
   readonly #never: SchemaNode;
   /** By absolute URI, with the name of an anchor as its fragment. */
   readonly #named = new Map<string, SchemaNode>();
+  /** Schemas for each name of $dynamicAnchor. */
+  readonly #dynamicAnchors = new Map<string, number>();
   #count = 0;
 
   constructor(schema: JsonSchema) {
@@ -114,6 +116,8 @@ export class SchemaDocument {
     if (resource !== outer || path === undefined) this.#name(resource.uri, node);
     for (const name of [anchor, schema["$anchor"], schema["$dynamicAnchor"]])
       if (typeof name === "string") this.#name(`${resource.uri}#${name}`, node);
+    const dynamic = schema["$dynamicAnchor"];
+    if (typeof dynamic === "string") this.#dynamicAnchors.set(dynamic, (this.#dynamicAnchors.get(dynamic) ?? 0) + 1);
     return node;
   }
 
@@ -176,6 +180,8 @@ export class SchemaDocument {
         path,
         "Copy the schema that it refers to into $defs.",
       );
+    if (keyword === "$dynamicRef" && (this.#dynamicAnchors.get(fragment) ?? 0) > 1)
+      throw schemaError(`${keyword} to one of several anchors is not supported`, path);
     const named = fragment === "" ? resource : this.#named.get(`${uri}#${fragment}`);
     const found = named ?? this.#atPointer(resource?.resource ?? from.resource, fragment);
     if (!found) throw schemaError(`${keyword} ${excerpt(target)} refers to nothing`, path);

@@ -7,7 +7,24 @@ const day31 = "(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])";
 const day30 = "(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)";
 const date = `\\d{4}-(?:${day31}|${day30}|02-(?:0[1-9]|1\\d|2[0-8]))|${leapYear}-02-29`;
 const zone = `(?:[Zz]|[+-]${hour}:${minute})`;
-const time = `${hour}:${minute}:${minute}(?:\\.\\d{1,9})?${zone}|23:59:60(?:\\.\\d{1,9})?(?:[Zz]|[+-]00:00)`;
+const fraction = "(?:\\.\\d{1,20})?";
+
+/** The last second of a day in UTC may be a leap second; with offsets of whole and half hours. */
+function leapSeconds(): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const times = ["23:59:60(?:\\.\\d{1,20})?[Zz]"];
+  for (let offset = 0; offset < 24 * 60; offset += 30) {
+    for (const sign of [1, -1]) {
+      const local = (23 * 60 + 59 + sign * offset + 24 * 60) % (24 * 60);
+      const shift = `${sign > 0 ? "\\+" : "-"}${two(Math.floor(offset / 60))}:${two(offset % 60)}`;
+      times.push(`${two(Math.floor(local / 60))}:${two(local % 60)}:60${fraction}${shift}`);
+    }
+  }
+  return times.join("|");
+}
+
+const time = `${hour}:${minute}:${minute}${fraction}${zone}|${leapSeconds()}`;
+const simpleTime = `${hour}:${minute}:${minute}(?:\\.\\d+)?${zone}`;
 
 const byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const ipv4 = `(?:${byte}\\.){3}${byte}`;
@@ -25,11 +42,15 @@ function exactly(count: number): string {
   return count === 0 ? "" : `${group}(?::${group}){${count - 1}}`;
 }
 
-const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-const hostname = `${label}(?:\\.${label}){0,30}`;
+const labelUpTo = (length: number) => `[A-Za-z0-9](?:[A-Za-z0-9-]{0,${length - 2}}[A-Za-z0-9])?`;
+/** Labels of up to 63 characters, together at most 253. */
+const hostname = [`${labelUpTo(63)}(?:\\.${labelUpTo(63)}){0,2}`, `${labelUpTo(20)}(?:\\.${labelUpTo(20)}){3,9}`].join(
+  "|",
+);
 const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
-const mailHost = `(?:${hostname}|\\[${ipv4}\\]|\\[IPv6:(?:${ipv6})\\])`;
-const email = `(?:${atom}(?:\\.${atom})*|"(?:[ !#-\\[\\]-~]|\\\\[ -~])*")@${mailHost}`;
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
+/** The common ground of validators: a domain with a point, no quotes, no address in brackets. */
+const email = `${atom}(?:\\.${atom})*@(?:${label}\\.)+${label}`;
 
 const percent = "%[0-9A-Fa-f]{2}";
 const pathChar = `(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|${percent})`;
@@ -39,7 +60,8 @@ const host = `(?:\\[(?:${ipv6})\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|${percent})*)`;
 const authority = `(?:${user}@)?${host}(?::\\d*)?`;
 const paths = `(?:/${pathChar}*)*`;
 const queryAndFragment = `(?:\\?(?:${pathChar}|[/?])*)?(?:#(?:${pathChar}|[/?])*)?`;
-const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths}|)`;
+/** Not empty, although RFC 3986 allows that: validators refuse a scheme by itself. */
+const hierarchy = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${pathChar}+${paths})`;
 const relative = `(?://${authority}${paths}|/(?:${pathChar}+${paths})?|${segmentWithoutColon}${paths}|)`;
 const uri = `[A-Za-z][A-Za-z0-9+.-]*:${hierarchy}${queryAndFragment}`;
 const uriReference = `${uri}|${relative}${queryAndFragment}`;
@@ -70,6 +92,17 @@ const formats: Record<string, string> = {
   "json-pointer": pointer,
   "relative-json-pointer": `(?:0|[1-9]\\d*)(?:#|${pointer})`,
 };
+
+/** Forms for intersections with other patterns and lengths: fewer states, no leap seconds. */
+const simpleFormats: Record<string, string> = {
+  time: simpleTime,
+  "date-time": `(?:${date})[Tt]${simpleTime}`,
+};
+
+/** The pattern of a format beside other constraints. */
+export function simpleFormatPattern(format: string): string | undefined {
+  return Object.hasOwn(simpleFormats, format) ? `^(?:${simpleFormats[format]})$` : formatPattern(format);
+}
 
 /** The pattern of a format; undefined: the format is an annotation. */
 export function formatPattern(format: string): string | undefined {

@@ -6,7 +6,7 @@ import type { Regular } from "./regular.js";
 import { withLength } from "./regular-grammar.js";
 import type { Compilation } from "./compilation.js";
 import type { SchemaNode } from "./schema-document.js";
-import { formatPattern } from "./string-format.js";
+import { formatPattern, simpleFormatPattern } from "./string-format.js";
 import { isValid } from "./validate.js";
 
 const infinity = Number.POSITIVE_INFINITY;
@@ -25,11 +25,18 @@ export function stringLanguage(facts: Facts, compiler: Compilation): Regular {
     const language = compiler.patternLanguage(pattern, node, keyword);
     parts.push(isExcluded ? regulars.not(language) : language);
   }
-  for (const { format, node } of facts.formats) {
-    const pattern = formatPattern(format);
-    if (pattern !== undefined) parts.push(compiler.patternLanguage(pattern, node, "format"));
-  }
   const excluded = facts.excluded.filter((value): value is string => typeof value === "string");
+  const isAlone = facts.formats.length === 1 && parts.length === 0 && excluded.length === 0;
+  for (const { format, node } of facts.formats) {
+    let pattern = isAlone ? formatPattern(format) : simpleFormatPattern(format);
+    if (pattern === undefined) continue;
+    let language = compiler.patternLanguage(pattern, node, "format");
+    if (language.minLength < facts.minLength || language.maxLength > facts.maxLength) {
+      pattern = simpleFormatPattern(format) as string;
+      language = compiler.patternLanguage(pattern, node, "format");
+    }
+    parts.push(language);
+  }
   if (excluded.length > 0) parts.push(regulars.not(regulars.choice(excluded.map((value) => regulars.text(value)))));
   return withLength(regulars, regulars.all(parts), facts.minLength, facts.maxLength);
 }

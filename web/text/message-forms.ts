@@ -92,13 +92,12 @@ function mapCalls(messages: readonly ChatMessage[], change: Change): readonly Ch
   });
 }
 
-/** Templates read arguments as an object. */
+/** Templates read arguments as an object. A text that describes none stays a text. */
 const parsedCalls = (messages: readonly ChatMessage[]): readonly ChatMessage[] =>
   mapCalls(messages, (call) => {
-    const { arguments: given } = call.function;
-    return typeof given === "string" && isObjectText(given)
-      ? { ...call, function: { ...call.function, arguments: parsedArguments(given) } }
-      : call;
+    const { arguments: given = "" } = call.function;
+    const isText = typeof given === "string" && given.trim() !== "" && !isObjectText(given);
+    return isText ? call : { ...call, function: { ...call.function, arguments: parsedArguments(given) } };
   });
 
 function withTextArguments(call: ChatToolCall): ChatToolCall {

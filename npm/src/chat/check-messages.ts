@@ -1,10 +1,10 @@
 // Checks the messages of a conversation before a template receives them.
 import { CamelGPTError, excerpt } from "../../../web/errors.js";
-import { type ChatMessage, contentText } from "../../../web/text/messages.js";
+import { type ChatMessage, type ChatToolCall, contentText } from "../../../web/text/messages.js";
 import { checkText, isRecord } from "../check-options.js";
 import { type Limits, refuseAbove } from "../options.js";
 
-/** Errors: `bad-input` if there are no messages, or if one has no role or text. */
+/** Errors: `bad-input` if there are no messages, or if a field of one is not of its type. */
 export function checkMessages(messages: unknown, limits: Limits | undefined): void {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw new CamelGPTError("bad-input", "The conversation has no messages.", {
@@ -23,6 +23,40 @@ export function checkMessages(messages: unknown, limits: Limits | undefined): vo
     }
     checkText(role);
     checkText(contentText(message as ChatMessage));
+    checkFields(message as Record<string, unknown>, index);
+  });
+}
+
+/** Checks the optional fields of a message. Null counts as missing. */
+function checkFields(message: Record<string, unknown>, index: number): void {
+  for (const name of ["name", "tool_call_id", "reasoning_content"]) {
+    const value = message[name] ?? undefined;
+    if (value === undefined) continue;
+    if (typeof value !== "string") throw badField(index, name, "a text", value);
+    checkText(value);
+  }
+  const calls = message["tool_calls"] ?? undefined;
+  if (calls === undefined) return;
+  const expected = "an array of { id, type, function: { name, arguments } }, with arguments as JSON or as an object";
+  if (!Array.isArray(calls)) throw badField(index, "tool_calls", expected, calls);
+  for (const call of calls as unknown[]) {
+    if (!isCall(call)) throw badField(index, "tool_calls", expected, call);
+    checkText(call.function.name);
+    if (typeof call.function.arguments === "string") checkText(call.function.arguments);
+  }
+}
+
+function isCall(call: unknown): call is ChatToolCall {
+  if (!isRecord(call) || !isRecord(call["function"])) return false;
+  const { name, arguments: given } = call["function"];
+  const isId = ["string", "undefined"].includes(typeof (call["id"] ?? undefined));
+  return isId && typeof name === "string" && (given == null || typeof given === "string" || isRecord(given));
+}
+
+function badField(index: number, name: string, expected: string, value: unknown): CamelGPTError {
+  return new CamelGPTError("bad-input", `The field ${name} of message ${index} is not valid.`, {
+    expected,
+    found: isRecord(value) ? `an object with ${excerpt(Object.keys(value).join(", "))}` : excerpt(String(value)),
   });
 }
 
@@ -47,8 +81,15 @@ export function contentLength(messages: unknown): number {
   let length = 0;
   for (const message of messages as unknown[]) {
     const content = isRecord(message) ? message["content"] : undefined;
-    const parts: unknown[] = Array.isArray(content) ? content.map((part) => isRecord(part) && part["text"]) : [content];
+    let parts: unknown[] = Array.isArray(content) ? content.map((part) => isRecord(part) && part["text"]) : [content];
+    if (isRecord(message)) parts = parts.concat(message["reasoning_content"], argumentsOf(message["tool_calls"]));
     for (const part of parts) if (typeof part === "string") length += part.length;
   }
   return length;
+}
+
+/** The arguments of calls that are texts, before they are checked. */
+function argumentsOf(calls: unknown): unknown[] {
+  if (!Array.isArray(calls)) return [];
+  return calls.map((call) => isRecord(call) && isRecord(call["function"]) && call["function"]["arguments"]);
 }

@@ -1,11 +1,12 @@
 // The messages of a conversation → the prompt for a loaded model.
 import { CamelGPTError, type ErrorData, errorFromData, excerpt, orAborted } from "../../../web/errors.js";
+import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { RenderedChat, TemplateInput } from "../../../web/text/rendering.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
 import type { ModelConnection } from "../model-connection.js";
-import { type AnswerPlan, planAnswer } from "./answer/plan.js";
+import { type AnswerPlan, type LimitsOfAnswer, planAnswer } from "./answer/plan.js";
 import { type ChatPrompt, withReasoning, withReasoningFields, withSwitch } from "./answer/reasoning-prompt.js";
 import type { CheckedTools } from "../tools/check-tools.js";
 import type { ToolChoice } from "../tools/tool.js";
@@ -29,7 +30,7 @@ export async function checkConversation(model: ModelConnection, messages: unknow
 export async function planChat(
   model: ModelConnection,
   settings: TemplateSettings,
-  params: GenerateParams,
+  params: LimitsOfAnswer,
   signal: AbortSignal,
   tools?: ToolStep,
 ): Promise<AnswerPlan> {
@@ -93,6 +94,19 @@ export async function renderPrompt(
   );
   if (!rendered.prompt) throw errorFromData(rendered.error as ErrorData);
   return withReasoning(rendered.prompt, messages, plan);
+}
+
+/**
+ * The prompt of messages to which the answer follows directly, without reasoning. Errors: those of `planChat` and
+ * `renderPrompt`.
+ */
+export async function renderQuestion(
+  model: ModelConnection,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<RenderedPrompt> {
+  const plan = await planChat(model, { reasoning: "none" }, { sampling: {} }, signal);
+  return (await renderPrompt(model, messages, plan, signal)).prompt;
 }
 
 function checkFinal(messages: readonly ChatMessage[]): void {

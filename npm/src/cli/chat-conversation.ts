@@ -4,6 +4,7 @@ import type { CamelGPTInference, ChatMessage, ChatSession, DroppedTurns, Respons
 import type { Flags } from "./command.js";
 import { generateOptions } from "./generation-flags.js";
 import { loadModel } from "./model.js";
+import { templateOptions } from "./reasoning.js";
 
 export class Conversation {
   readonly #onDrop: (dropped: DroppedTurns) => void;
@@ -97,7 +98,12 @@ export class Conversation {
   }
 
   #options() {
-    return { ...generateOptions(this.#flags), responseFormat: this.format, onDrop: this.#onDrop };
+    return {
+      ...generateOptions(this.#flags),
+      ...templateOptions(this.#flags),
+      responseFormat: this.format,
+      onDrop: this.#onDrop,
+    };
   }
 
   #history(): ChatMessage[] {

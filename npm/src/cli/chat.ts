@@ -25,12 +25,14 @@ import {
   printStyled,
   prefillProgress,
 } from "./output.js";
+import { templateFlags, textAfterReasoning } from "./reasoning.js";
 
 export const chat: Command = {
   summary: "talk with a model; with a question on standard input, answer it and end",
   usage: "[[--model] M] [--system TEXT] [--load F] [options]",
   flags: {
     system: { takes: "text", value: "TEXT", help: "What the model is to be." },
+    ...templateFlags,
     load: { takes: "text", value: "F", help: "Continue a conversation of /save." },
     "no-history": {
       takes: "nothing",
@@ -91,11 +93,22 @@ async function answerOnce(
   const stream = chat.send(question, { signal, onProgress: prefillProgress() });
   if (flags.json) {
     const result = await stream;
-    const { text, tokens, finishReason, usage, timings, engine, seed, turn } = result;
-    printJson({ text, ...objectOf(result), tokens, finishReason, usage, timings, engine, seed, turn });
+    const { text, reasoning, tokens, finishReason, usage, timings, engine, seed, turn } = result;
+    printJson({
+      text,
+      ...(reasoning !== undefined && { reasoning }),
+      ...objectOf(result),
+      tokens,
+      finishReason,
+      usage,
+      timings,
+      engine,
+      seed,
+      turn,
+    });
     return;
   }
-  await printAnswer(stream);
+  await printAnswer(textAfterReasoning(stream));
   const result = await stream;
   await printSummary(model, result, await isSampled(model, flags, true));
   if (result.objectError) throw result.objectError;
@@ -148,7 +161,7 @@ async function showAnswer(stream: TextStream<ChatResult>, isPlain: boolean): Pro
   const escaped = new AnswerText(isTerminal());
   const styled = !isPlain && hasStyles() ? new (await import("./chat-markdown.js")).MarkdownText() : undefined;
   const print = (text: string) => printStyled(styled ? styled.add(text) : text);
-  for await (const piece of stream) print(escaped.add(piece));
+  for await (const piece of textAfterReasoning(stream)) print(escaped.add(piece));
   const result = await stream;
   print(escaped.end());
   printStyled(`${styled?.end() ?? ""}\n`);

@@ -10,6 +10,7 @@ import { modelOptions, withModel } from "./model.js";
 import { prefillProgress, printAnswer, printJson, printNote } from "./output.js";
 import { pruningLine } from "./pruning.js";
 import { toolFlags, toolOptions } from "./tool-flags.js";
+import { refuseTemplateFlags, templateFlags, templateOptions, textAfterReasoning } from "./reasoning.js";
 
 export const generate: Command = {
   summary: "continue a text, or answer with --chat",
@@ -30,6 +31,7 @@ export const generate: Command = {
     echo: { takes: "nothing", help: "Print the prompt before the answer." },
     system: { takes: "text", value: "TEXT", help: "With --chat: a system message before the question." },
     ...toolFlags,
+    ...templateFlags,
     "load-state": {
       takes: "text",
       value: "F",
@@ -42,6 +44,7 @@ export const generate: Command = {
   async run(flags, signal) {
     const prompt = await textArgument(flags, "prompt");
     if (flags.text("system") !== undefined && !flags.has("chat")) throw new UsageError("--system goes with --chat.");
+    if (!flags.has("chat")) refuseTemplateFlags(flags);
     if (flags.has("chat") && (flags.has("echo") || flags.text("suffix") !== undefined)) {
       throw new UsageError("--suffix and --echo continue a text: they do not go with --chat.");
     }
@@ -76,7 +79,7 @@ function start(
   const system = flags.text("system");
   const messages = [{ role: "user", content: prompt }];
   if (system !== undefined) messages.unshift({ role: "system", content: system });
-  return model.chat(messages, options);
+  return model.chat(messages, { ...options, ...templateOptions(flags) });
 }
 
 /** Whether another seed gives another text. */
@@ -86,7 +89,7 @@ export async function isSampled(model: CamelGPTInference, flags: Flags, isChat: 
 }
 
 async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
-  await printAnswer(stream);
+  await printAnswer(textAfterReasoning(stream));
   for (const { name, argumentsText, error } of (await stream).toolCalls ?? []) {
     printNote(`[calls ${name} with ${argumentsText}${error === undefined ? "" : `: ${error}`}]`);
   }
@@ -101,9 +104,10 @@ export async function printSummary(
 ): Promise<void> {
   const { usage, timings, finishReason, engine, seed } = result;
   const cached = usage.cachedTokens === undefined ? "" : ` (${usage.cachedTokens} of them kept)`;
+  const reasoned = usage.reasoningTokens === undefined ? "" : ` (${usage.reasoningTokens} of them reasoning)`;
   const parts = [
     usage.bytes === undefined
-      ? `${usage.completionTokens} tokens`
+      ? `${usage.completionTokens} tokens${reasoned}`
       : `${usage.completionTokens} chunks of ${usage.bytes} bytes`,
     `${timings.decodeTokensPerSecond.toFixed(1)} tok/s`,
     `prompt ${usage.promptTokens} tokens${cached} at ${timings.prefillTokensPerSecond.toFixed(0)} tok/s`,
@@ -120,13 +124,14 @@ export async function printSummary(
 
 async function printResult(model: CamelGPTInference, stream: TextStream, rssBefore: number): Promise<void> {
   const generated = await stream;
-  const { text, tokens, finishReason, usage, timings, engine, seed, logprobs } = generated;
+  const { text, reasoning, tokens, finishReason, usage, timings, engine, seed, logprobs } = generated;
   const { memoryPlan } = await model.info();
   const { queued: _, ...epdp } = await model.report();
   const { loadMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const result = {
     text,
     ...(generated.toolCalls && { toolCalls: generated.toolCalls }),
+    ...(reasoning !== undefined && { reasoning }),
     ...objectOf(generated),
     tokens,
     finishReason,

@@ -3,9 +3,8 @@ import { CamelGPTError, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
-import { planChat, renderPrompt } from "../chat/render-prompt.js";
+import { renderQuestion } from "../chat/render-prompt.js";
 import type { ModelConnection } from "../model-connection.js";
-import { generateParams } from "../options.js";
 
 /** A prompt, and whether the chat template made it. */
 export interface Prompt {
@@ -38,7 +37,7 @@ export async function classifyPrompt(
   const trained = template === undefined ? taskFor(loaded, labels)?.template : undefined;
   const isChat = chat ?? (trained === undefined && hasChat(loaded));
   const pattern = template ?? trained ?? (isChat ? question : `${question}\n\nAnswer:`);
-  const prompt = isChat ? await renderQuestion(model, pattern, signal) : { text: pattern, literal: [] };
+  const prompt = isChat ? await renderQuestion(model, asMessages(pattern), signal) : { text: pattern, literal: [] };
   return { prompt: fill(prompt, "{labels}", labels.join(", ")), isChat };
 }
 
@@ -53,27 +52,14 @@ export async function questionPrompt(
   signal: AbortSignal,
 ): Promise<Prompt> {
   if (typeof question !== "string") {
-    return { prompt: await renderMessages(model, question, signal), isChat: true };
+    return { prompt: await renderQuestion(model, question, signal), isChat: true };
   }
   const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
-  const prompt = isChat ? await renderQuestion(model, question, signal) : { text: question, literal: [] };
+  const prompt = isChat ? await renderQuestion(model, asMessages(question), signal) : { text: question, literal: [] };
   return { prompt, isChat };
 }
 
-function renderQuestion(model: ModelConnection, content: string, signal: AbortSignal): Promise<RenderedPrompt> {
-  return renderMessages(model, [{ role: "user", content }], signal);
-}
-
-/** The prompt of an answer that begins without reasoning. */
-async function renderMessages(
-  model: ModelConnection,
-  messages: readonly ChatMessage[],
-  signal: AbortSignal,
-): Promise<RenderedPrompt> {
-  const params = generateParams("", undefined, model.limits);
-  const plan = await planChat(model, { reasoning: "none" }, params, signal);
-  return (await renderPrompt(model, messages, plan, signal)).prompt;
-}
+const asMessages = (content: string): readonly ChatMessage[] => [{ role: "user", content }];
 
 export function hasChat({ info, chatTemplate }: LoadedModel): boolean {
   return info.kind === "causal" && chatTemplate !== "";

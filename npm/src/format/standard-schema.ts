@@ -45,18 +45,25 @@ function convert(schema: StandardSchema): unknown {
 const dataKeywords = new Set(["const", "enum", "default", "examples"]);
 
 /**
- * Removes what the library states twice or checks anyway: of a format and its pattern the one that is harder to
- * enforce, and the condition that names of properties are texts.
+ * Adapts the schema to the writing of values. Of a format and its pattern the one that is harder to enforce is removed,
+ * and so is the condition that names of properties are texts. Objects get no properties that the schema does not name,
+ * which libraries drop, except for the parts of an intersection, whose names are in the others.
  */
-function expressible(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(expressible);
+function expressible(schema: unknown, isPart = false): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => expressible(each, isPart));
   if (!isRecord(schema)) return schema;
   const entries = Object.entries(schema).filter(([keyword, value]) => {
     if (keyword === "format" && typeof schema["pattern"] === "string") return !isRegular(schema["pattern"]);
     if (keyword === "pattern" && typeof schema["format"] === "string") return isRegular(value);
     return keyword !== "propertyNames" || !isAnyText(value);
   });
-  return Object.fromEntries(entries.map(([key, value]) => [key, dataKeywords.has(key) ? value : expressible(value)]));
+  const isOpen = schema["type"] === "object" && isRecord(schema["properties"]) && !isPart;
+  return {
+    ...(isOpen && { additionalProperties: false }),
+    ...Object.fromEntries(
+      entries.map(([key, value]) => [key, dataKeywords.has(key) ? value : expressible(value, key === "allOf")]),
+    ),
+  };
 }
 
 /** Whether a grammar can express the pattern. One with a lookahead has none. */

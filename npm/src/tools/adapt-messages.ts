@@ -3,7 +3,7 @@ import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ToolFamily } from "./families.js";
 import { callOf, isObject } from "./read-call.js";
 import type { ToolShape, WrittenCall } from "./tool-shape.js";
-import { genericInstructions } from "./syntax/generic.js";
+import { genericInstructions, genericRequest, genericResult } from "./syntax/generic.js";
 
 export interface ToolPrompt {
   messages: readonly ChatMessage[];
@@ -79,30 +79,22 @@ function namesOf(messages: readonly ChatMessage[]): Map<string, string> {
 /** The results of tools as messages of the user; neighbours become one message. */
 function joinResults(messages: readonly ChatMessage[], names: ReadonlyMap<string, string>): ChatMessage[] {
   const joined: ChatMessage[] = [];
-  let isAfterResult = false;
+  let results: string[] = [];
+  const flush = () => {
+    if (results.length > 0) joined.push({ role: "user", content: [...results, genericRequest].join("\n") });
+    results = [];
+  };
   for (const message of messages) {
-    const isResult = message.role === "tool";
-    if (!isResult) joined.push(message);
-    else {
-      const name = message["name"] ?? names.get(String(message["tool_call_id"]));
-      const text = JSON.stringify({ tool_result: { ...(name !== undefined && { name }), content: resultOf(message) } });
-      const last = joined.at(-1);
-      if (isAfterResult && last) joined[joined.length - 1] = { ...last, content: `${contentText(last)}\n${text}` };
-      else joined.push({ role: "user", content: text });
+    if (message.role === "tool") {
+      const name = message.name ?? names.get(String(message.tool_call_id));
+      results.push(genericResult(name, contentText(message)));
+    } else {
+      flush();
+      joined.push(message);
     }
-    isAfterResult = isResult;
   }
+  flush();
   return joined;
-}
-
-/** JSON is parsed, so that it is not quoted twice. */
-function resultOf(message: ChatMessage): unknown {
-  const text = contentText(message);
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }
 
 function withSystem(messages: readonly ChatMessage[], tools: readonly ToolShape[]): ChatMessage[] {

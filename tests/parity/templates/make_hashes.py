@@ -17,6 +17,15 @@ from jinja_environment import environment, render
 HERE = Path(__file__).parent
 
 
+def cut_after(text, content):
+    """What apply_chat_template of transformers does with continue_final_message; None where it raises an error."""
+    at = text.rfind(content.strip())
+    if at < 0:
+        return None
+    end = at + len(content.lstrip())
+    return text[:end] if text[at:end] == content.lstrip() else text[: at + len(content.strip())]
+
+
 def main():
     now = datetime.datetime(2026, 1, 15, 12, 0, 0)
     environment.globals["strftime_now"] = now.strftime
@@ -35,7 +44,9 @@ def main():
         text = render(template, **variables)
         if text is None or re.search(r"\{'(?:zone|a)': ", text):
             return None
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        if conversation.get("continueFinalMessage"):
+            text = cut_after(text, conversation["messages"][-1]["content"])
+        return text and hashlib.sha256(text.encode()).hexdigest()[:16]
 
     hashes = {
         path.stem: [hash_of(path.read_text(encoding="utf-8"), each) for each in conversations]

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lent_threads.h"
+#include "model/some_logits.h"
 #include "session/loaded_session.h"
 #include "session/session.h"
 #include "tiny_llama.h"

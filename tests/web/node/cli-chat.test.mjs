@@ -1,13 +1,14 @@
 // camelgpt chat, on a pseudo-terminal as people use it, and in a pipe.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { modelPath, repository } from "../lib/model.mjs";
 import { hasPseudoTerminal, key, PseudoTerminal } from "../lib/pseudo-terminal.mjs";
+import { tinyModel, tokenType } from "../lib/tiny-model.mjs";
 
 const command = join(repository, "npm/bin/camelgpt.js");
 const model = ["--model", modelPath, "--context", "512", "--epdp", "off", "--temperature", "0"];
@@ -149,5 +150,63 @@ describe("camelgpt chat on a terminal", { skip: !hasPseudoTerminal && "no pseudo
     await terminal.waitFor(/\/system/);
     terminal.type(`\x15/exit${key.enter}`);
     assert.equal(await terminal.ended, 0);
+  });
+});
+
+describe("camelgpt with a model that reasons", () => {
+  let folder;
+  let file;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "camelgpt-reasoning-"));
+    file = join(folder, "thinks.gguf");
+    const template =
+      "{{ messages[-1].content }}{% if enable_thinking is false %}<think></think>{% else %}<think>{% endif %}";
+    writeFileSync(
+      file,
+      tinyModel(
+        [
+          ["<think>", tokenType.control],
+          ["</think>", tokenType.control],
+        ],
+        {
+          "tokenizer.chat_template": template,
+        },
+      ),
+    );
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  const options = ["--regex", "[a-z]{3}", "--temperature", "0"];
+
+  test("prints the text in a pipe, and JSON with the reasoning", async () => {
+    const { stdout, stderr } = await pipe("Hi", file, ...options, "--reasoning", "4");
+    assert.match(stdout, /^[a-z]{3}\n$/);
+    assert.match(stderr, /4 of them reasoning/);
+    const answer = JSON.parse((await pipe("Hi", file, ...options, "--reasoning", "4", "--json")).stdout);
+    assert.match(answer.text, /^[a-z]{3}$/);
+    assert.equal(answer.usage.reasoningTokens, 4);
+    assert.notEqual(answer.reasoning, "");
+    const none = JSON.parse((await pipe("Hi", file, ...options, "--reasoning", "none", "--json")).stdout);
+    assert.deepEqual([none.reasoning, none.usage.reasoningTokens], [undefined, undefined]);
+    const same = await pipe("Hi", file, ...options, "--template-option", "enable_thinking=false", "--json");
+    assert.equal(JSON.parse(same.stdout).text, none.text);
+  });
+
+  test("refuses what is no reasoning", async () => {
+    for (const args of [
+      ["--reasoning", "much"],
+      ["--reasoning", "-1"],
+      ["--template-option", "enable_thinking"],
+    ]) {
+      assert.equal((await pipe("Hi", file, ...args)).status, 2, args.join(" "));
+    }
+  });
+
+  test("shows reasoning dimmed on a terminal", { skip: !hasPseudoTerminal }, async () => {
+    const args = [command, "generate", "--chat", "--model", file, "-p", "Hi", ...options, "--reasoning", "4"];
+    const terminal = new PseudoTerminal(process.execPath, args, {
+      env: { ...process.env, NO_COLOR: "", TERM: "xterm" },
+    });
+    await terminal.ended;
+    assert.match(terminal.output, /\x1b\[2m.*\x1b\[22m\n\n[a-z]{3}\n/s);
   });
 });

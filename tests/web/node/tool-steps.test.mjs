@@ -297,7 +297,7 @@ describe("messages with calls for templates", () => {
     assert.equal(messages[2].content, '{"tool_call": {"name": "f", "arguments": {"a":1}}}');
     assert.equal(
       messages[3].content,
-      '{"tool_result":{"name":"f","content":{"x":2}}}\n{"tool_result":{"name":"g","content":"words"}}',
+      'The tool f returned: {"x":2}\nThe tool g returned: words\nAnswer my question with this.',
     );
     const system = adaptMessages([{ role: "system", content: "Be brief." }], family("generic"), "", tools);
     assert.equal(system.messages.length, 1);

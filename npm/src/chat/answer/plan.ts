@@ -1,5 +1,4 @@
 // The option `reasoning` and a chat template → the variables of the template, and how the answer is generated.
-import type { GenerateParams } from "../../../../web/tasks/params.js";
 import type { ChatMessage } from "../../../../web/text/messages.js";
 import type { Reasoning, TemplateSettings } from "../template-settings.js";
 import { type AnswerFormat, answerFormat, promptState, type ReasoningFormat } from "./format.js";
@@ -73,15 +72,27 @@ function effortVariables(template: string, effort: string | undefined): Record<s
   return variables;
 }
 
+/** The largest effort, for templates that an effort also switches off. */
+function fullEffort(template: string): Record<string, unknown> {
+  return noEffort(template) === undefined ? {} : effortVariables(template, "high");
+}
+
 function variablesOf(template: string, reasoning: Reasoning | undefined): Record<string, unknown> {
   if (reasoning === undefined) return {};
   const isOn = reasoning !== "none";
   const budget = typeof reasoning === "object" ? reasoning.budget : isOn ? undefined : 0;
   return {
     ...switchVariables(template, isOn),
-    ...effortVariables(template, !isOn ? noEffort(template) : typeof reasoning === "string" ? reasoning : undefined),
+    ...(typeof reasoning === "object" ? fullEffort(template) : {}),
+    ...(typeof reasoning === "string" && effortVariables(template, isOn ? reasoning : noEffort(template))),
     ...(budget !== undefined && mentions(template, "thinking_budget") && { thinking_budget: budget }),
   };
+}
+
+/** The parameters of a generation that decide how it is done. */
+export interface LimitsOfAnswer {
+  sampling: { maxTokens?: number | undefined };
+  grammar?: string | undefined;
 }
 
 /** Renders a short conversation with variables, and returns the prompt. */
@@ -102,9 +113,8 @@ async function switchingOf(template: string, format: ReasoningFormat, probe: Pro
   const found = known.get(template);
   if (found) return found;
   const standard = await probe({});
-  const variables = switchVariables(template, false);
-  const off = await probe({ ...variables, ...effortVariables(template, noEffort(template)) });
-  const on = await probe({ ...switchVariables(template, true), ...effortVariables(template, "high") });
+  const off = await probe(variablesOf(template, "none"));
+  const on = await probe({ ...switchVariables(template, true), ...fullEffort(template) });
   const isSwitchable = off !== on;
   const state = promptState({ text: standard, literal: [] }, format);
   // A template without a switch belongs to a model that always reasons, unless it closes the reasoning itself.
@@ -119,13 +129,13 @@ async function switchingOf(template: string, format: ReasoningFormat, probe: Pro
 export async function planAnswer(
   template: string,
   settings: TemplateSettings,
-  params: GenerateParams,
+  params: LimitsOfAnswer,
   probe: Probe,
 ): Promise<AnswerPlan> {
   const format = answerFormat(template);
   const reasoning = isZero(settings.reasoning) ? "none" : settings.reasoning;
   const given = params.sampling.maxTokens;
-  const plan = { settings, template, format, isConstrained: isConstrained(params), isSwitchable: false };
+  const plan = { settings, template, format, isConstrained: Boolean(params.grammar), isSwitchable: false };
   if (!format?.reasoning) {
     return { ...plan, variables: { ...settings.templateOptions }, reasons: false, maxTokens: given };
   }
@@ -135,11 +145,6 @@ export async function planAnswer(
   const budget = budgetOf(template, reasoning);
   const maxTokens = given ?? (reasons ? defaultMaxTokens + (budget ?? defaultReasoningTokens) : undefined);
   return { ...plan, isSwitchable, variables, reasons, budget, maxTokens };
-}
-
-/** Whether a grammar applies to the text, and so must not apply to the reasoning. */
-function isConstrained(params: GenerateParams): boolean {
-  return Boolean((params as { grammar?: string }).grammar);
 }
 
 function budgetOf(template: string, reasoning: Reasoning | undefined): number | undefined {

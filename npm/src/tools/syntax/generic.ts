@@ -30,10 +30,10 @@ export const generic: CallSyntax = {
     }
     source.unread(before);
     const json = yield* source.json();
-    const text = json.isComplete ? memberOf(json.text, callKey) : /"tool_call"\s*:\s*(\{[\s\S]*)/.exec(json.text)?.[1];
+    const text = json.isComplete ? memberOf(json.text, callKey) : beginningOfCall(json.text);
     const call = text === undefined ? undefined : callOfObject({ ...json, text });
     if (call) reader.call(call);
-    else reader.text(json.text);
+    else if (json.isComplete || !isBeginning(json.text)) reader.text(json.text);
   },
 
   write(calls: readonly WrittenCall[]) {
@@ -52,6 +52,18 @@ export const generic: CallSyntax = {
 /** An answer without a call: this, a text of this schema, and a bracket. */
 export const responseStart = `{"${responseKey}": `;
 export const responseSchema = { type: "string", minLength: 1 } as const;
+
+/** The object of a call in an answer that was cut; it may have just begun. */
+function beginningOfCall(text: string): string | undefined {
+  const after = /^\{\s*"tool_call"?\s*:?\s*/.exec(text);
+  return after ? text.slice(after[0].length) : undefined;
+}
+
+/** Whether the answer was cut before a call or a response began. */
+function isBeginning(text: string): boolean {
+  const beginning = text.replace(/\s/g, "");
+  return [callKey, responseKey].some((key) => `{"${key}":`.startsWith(beginning));
+}
 
 function memberOf(text: string, key: string): string | undefined {
   try {
@@ -93,6 +105,14 @@ function* readEscape(source: Reader["source"]): Reading<string> {
   }
 }
 
+/** The result of a tool, as a message of the user. */
+export function genericResult(name: unknown, text: string): string {
+  return `The tool ${typeof name === "string" ? `${name} ` : ""}returned: ${text}`;
+}
+
+/** Ends the message with results. Small models repeat the call without it. */
+export const genericRequest = "Answer my question with this.";
+
 /**
  * Describes the tools to the model, since its template does not. The text does not depend on the choice, so that the
  * steps of an answer share its keys and values.
@@ -103,9 +123,7 @@ export function genericInstructions(tools: readonly ToolShape[]): string {
     "You have these tools:",
     ...list,
     "",
-    "Always answer in JSON. To call a tool, write its name and its arguments in this form:",
-    `{"${callKey}": {"name": "the tool", "arguments": {"the argument": "the value"}}}`,
-    "To answer the user, when no tool is needed or after its result, write your answer in this form:",
-    `{"${responseKey}": "your answer"}`,
+    `Answer in JSON. A call of a tool is {"${callKey}": {"name": …, "arguments": {…}}}. An answer to the user is ` +
+      `{"${responseKey}": …}. Call a tool if it helps to answer. When you have its result, tell it to the user.`,
   ].join("\n");
 }
