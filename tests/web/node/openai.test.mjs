@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { ApiError, createOpenAI } from "@gpt-research/camelgpt-inference/openai";
 import OpenAI from "openai";
+import { ChatCompletionStream } from "openai/lib/ChatCompletionStream";
 
 import { all, failsWith } from "../lib/completions.mjs";
 import { modelPath } from "../lib/model.mjs";
@@ -60,6 +61,12 @@ for (const [name, completions] of [
       assert.equal(new Set(chunks.map(({ id }) => id)).size, 1);
       const without = await all(await completions().create({ ...exact, stream: true }));
       assert.ok(without.every((chunk) => !("usage" in chunk) && chunk.choices.length === 1));
+    });
+
+    test("can be sent on as lines of JSON", async () => {
+      const stream = await completions().create({ ...exact, stream: true });
+      const received = ChatCompletionStream.fromReadableStream(stream.toReadableStream());
+      assert.equal(await received.finalContent(), paris);
     });
 
     test("report the log-probability of each token, with its bytes", async () => {
@@ -290,6 +297,14 @@ describe("embeddings", () => {
     await failsWith(400, "input", client.embeddings.create({ model: "smollm2", input: [""] }));
     await failsWith(400, "input", client.embeddings.create({ model: "smollm2", input: [] }));
   });
+});
+
+test("requests at one time are answered one after the other", async () => {
+  const questions = ["What is the capital of France?", "What is 2+2?", "Name a river."];
+  const ask = async (content) =>
+    (await client.chat.completions.create({ ...exact, messages: [{ role: "user", content }] })).choices[0].message;
+  const together = await Promise.all(questions.map(ask));
+  for (const [i, question] of questions.entries()) assert.deepEqual(together[i], await ask(question));
 });
 
 describe("models", () => {
