@@ -52,11 +52,20 @@ export async function literals(model: CamelGPTInference): Promise<"good" | "bad"
   switch (finishReason) {
     case "stop":
     case "length":
+    case "tool-calls":
     case "abort":
     case "error":
+    case "tool-calls":
       break;
     default:
       finishReason satisfies never;
+  }
+  const { object } = await model.stream("a", { responseFormat: { type: "choice", options: ["yes", "no"] } });
+  const choice: "yes" | "no" | undefined = object;
+  const schema = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] } as const;
+  for await (const part of model.stream("a", { responseFormat: { type: "json", schema } }).objectStream()) {
+    const a: number | undefined = part.a;
+    console.log(a, choice);
   }
   const { temperature }: SamplingDefaults = (await model.info()).sampling;
   console.log(exact, wrong, any, role, pieces, temperature?.toFixed(1));
