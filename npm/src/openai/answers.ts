@@ -40,7 +40,7 @@ export function tokenLogprobs(logprobs: readonly StepLogprobs[], top: number): T
   return logprobs.map((step) => ({ ...topLogprob(step), top_logprobs: step.top.slice(0, top).map(topLogprob) }));
 }
 
-function topLogprob({ text, bytes, logprob }: Logprob): TopLogprob {
+function topLogprob({ text, logprob, bytes }: Logprob): TopLogprob {
   return { token: text, logprob: finite(logprob), bytes };
 }
 
