@@ -22,8 +22,17 @@ export interface Goal {
 /** Called where work is done; throws if it becomes too much. */
 export type Meter = (units: number) => void;
 
+/** Merges the schemas that apply to a value with a node, without its alternatives. */
+export const mergeWithoutAlternatives = (node: SchemaNode, document: SchemaDocument, meter: Meter): Facts | undefined =>
+  mergeGoal({ nodes: [node], chosen: new Map() }, document, meter, false);
+
 /** Merges a goal. Undefined: nothing is allowed. */
-export function mergeGoal(goal: Goal, document: SchemaDocument, meter: Meter): Facts | undefined {
+export function mergeGoal(
+  goal: Goal,
+  document: SchemaDocument,
+  meter: Meter,
+  hasAlternatives = true,
+): Facts | undefined {
   const facts = noFacts();
   const active = new Set<SchemaNode>();
   const done = new Set<SchemaNode>();
@@ -45,7 +54,7 @@ export function mergeGoal(goal: Goal, document: SchemaDocument, meter: Meter): F
     stack.push({ node, isExit: true });
     addKeywords(facts, node, document);
     const applied = appliedSchemas(node, document);
-    for (const disjunction of disjunctionsOf(node, document, meter)) {
+    for (const disjunction of hasAlternatives ? disjunctionsOf(node, document, meter) : []) {
       const choice = goal.chosen.get(disjunction.key);
       if (disjunction.alternatives.length === 0) return undefined;
       if (disjunction.alternatives.length === 1) applied.push(disjunction.alternatives[0] as SchemaNode);
@@ -111,7 +120,7 @@ function exclusive(
   if (alternatives.length > maxExclusive) return alternatives;
   const sizes = alternatives.map((node) => negationSize(node, document));
   if (!sizes.some(Number.isFinite)) return alternatives;
-  const facts = alternatives.map((node) => mergeGoal({ nodes: [node], chosen: new Map() }, document, meter));
+  const facts = alternatives.map((node) => mergeWithoutAlternatives(node, document, meter));
   return alternatives.map((node, i) => {
     const exclusions: SchemaObject[] = [];
     let combinations = 1;

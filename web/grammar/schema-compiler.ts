@@ -8,7 +8,7 @@ import { type Facts, anyType, isFreeArray, isFreeObject, numberBits, typeBits } 
 import { type Expression, type Rule, choice, newRule, nothing, oneOf, reference, text } from "./gbnf.js";
 import { JsonRules, type Whitespace, textChoice } from "./json-text.js";
 import { isOnlyReference, schemaOf } from "./keywords.js";
-import { type Goal, type Meter, mergeGoal } from "./merge.js";
+import { type Goal, type Meter, mergeGoal, mergeWithoutAlternatives } from "./merge.js";
 import { NumberLanguages } from "./number-range.js";
 import { objectExpression } from "./object.js";
 import { searchLanguage } from "./regex-language.js";
@@ -124,7 +124,7 @@ export class SchemaCompiler implements Compilation {
 
   /** A cheap test that drops alternatives of another type. */
   #mayApply(node: SchemaNode, facts: Facts): boolean {
-    const own = mergeGoal({ nodes: [node], chosen: new Map() }, this.document, this.meter);
+    const own = mergeWithoutAlternatives(node, this.document, this.meter);
     return own !== undefined && (own.types & facts.types) !== 0;
   }
 

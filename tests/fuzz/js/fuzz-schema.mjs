@@ -87,8 +87,10 @@ function randomPattern(pick, depth = 0) {
         return one(["[a-c]", "[^a]", "[\\w.-]", "[\\d\\s]", "[^\\W_]", "[]", "[^]"]);
       case 2:
         return one(["^", "$", "a{2,3}", "b?", "c*", "\\d+?", "(?!a)", "(?=b)", "(?<!a)"]);
-      default:
-        return `${one(["(", "(?:", "(?<n>", "(?!", "(?="])}${randomPattern(pick, depth + 1)})${one(["", "?", "*", "{1,3}", "{40}"])}`;
+      default: {
+        const group = `${one(["(", "(?:", "(?<n>", "(?!", "(?="])}${randomPattern(pick, depth + 1)})`;
+        return group + one(["", "?", "*", "{1,3}", "{40}"]);
+      }
     }
   };
   const sequences = Array.from({ length: 1 + pick(3) }, () => Array.from({ length: 1 + pick(4) }, part).join(""));
