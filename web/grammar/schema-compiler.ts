@@ -5,7 +5,7 @@ import { arrayExpression } from "./array.js";
 import { automatonExpression, automatonOf } from "./automaton.js";
 import type { Compilation, GrammarNote } from "./compilation.js";
 import { type Facts, anyType, isFreeArray, isFreeObject, numberBits, typeBits } from "./facts.js";
-import { type Expression, type Rule, choice, newRule, nothing, oneOf, reference, text } from "./gbnf.js";
+import { type Expression, type Rule, choice, manyOf, newRule, nothing, oneOf, reference, text } from "./gbnf.js";
 import { JsonRules, type Whitespace, textChoice } from "./json-text.js";
 import { isOnlyReference, schemaOf } from "./keywords.js";
 import { type Goal, type Meter, mergeGoal, mergeWithoutAlternatives } from "./merge.js";
@@ -171,14 +171,37 @@ export class SchemaCompiler implements Compilation {
       formats.map((x) => x.format),
       [minLength, maxLength, excluded.filter((x) => typeof x === "string")],
     ])}`;
-    return this.once(key, "string", () => {
-      const language = stringLanguage(facts, this);
-      return this.json.quoted(
-        this.guarded("pattern", facts, () =>
-          regularExpression(this.regulars, language, (set) => this.json.set(set), "text"),
-        ),
-      );
-    });
+    return this.once(key, "string", () => this.json.quoted(this.#text(facts)));
+  }
+
+  /** Without the length, and then without everything, if that becomes too large and the schema is not strict. */
+  #text(facts: Facts): Expression {
+    const place = facts.patterns[0] ?? facts.formats[0];
+    const length = facts.maxLength !== Number.POSITIVE_INFINITY ? "maxLength" : "minLength";
+    const without = { ...facts, minLength: 0, maxLength: Number.POSITIVE_INFINITY };
+    const leaveOut = (keyword: string) => {
+      const message = `${keyword} becomes too large together with the keywords beside it`;
+      this.leaveOut(keyword, (place?.node ?? facts.nodes[0])?.path, message);
+    };
+    const whole = this.#textOrNothing(facts);
+    if (whole) return whole;
+    const hasLength = facts.minLength > 0 || facts.maxLength !== Number.POSITIVE_INFINITY;
+    if (hasLength) leaveOut(length);
+    const unbounded = hasLength ? this.#textOrNothing(without) : undefined;
+    if (unbounded) return unbounded;
+    leaveOut(place?.keyword ?? "not");
+    return manyOf(this.json.char);
+  }
+
+  /** Undefined: it becomes too large. */
+  #textOrNothing(facts: Facts): Expression | undefined {
+    try {
+      return regularExpression(this.regulars, stringLanguage(facts, this), (set) => this.json.set(set), "text");
+    } catch (error) {
+      if (!(error instanceof TooComplex)) throw error;
+      this.regulars.refill();
+      return undefined;
+    }
   }
 
   /** Names the schema if an automaton becomes too large. */
@@ -187,13 +210,8 @@ export class SchemaCompiler implements Compilation {
       return make();
     } catch (error) {
       if (!(error instanceof TooComplex)) throw error;
-      throw this.tooComplex(keyword, facts);
+      throw schemaError(`${keyword} becomes too large together with the keywords beside it`, facts.nodes[0]?.path);
     }
-  }
-
-  tooComplex(keyword: string, facts: Facts): CamelGPTError {
-    const place = facts.patterns[0]?.node ?? facts.nodes[0];
-    return schemaError(`${keyword} becomes too large together with the keywords beside it`, place?.path);
   }
 
   #number(facts: Facts): Expression {

@@ -150,8 +150,9 @@ function execute(input, pick) {
   return isPattern ? "grammar of a pattern" : "grammar of a schema";
 }
 
-/** Undefined: JavaScript reads the pattern in another way. */
+/** Undefined: JavaScript reads the pattern in another way, or would not end. */
 function matcher(pattern) {
+  if (/\{\d\d|[*+}][^)]*\)[*+{]/.test(pattern)) return undefined; // may take JavaScript for ever
   try {
     const native = new RegExp(`^(?:${pattern})$`, "u");
     return (text) => native.test(text);
