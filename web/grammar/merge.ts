@@ -11,6 +11,7 @@ import {
   schemaError,
   typeOf,
 } from "./schema-document.js";
+import { type Mark, addUnevaluated, markOf } from "./unevaluated.js";
 
 /** Schemas that apply together. */
 export interface Goal {
@@ -37,11 +38,12 @@ export function mergeGoal(
   const active = new Set<SchemaNode>();
   const done = new Set<SchemaNode>();
   // A node stays active until all schemas that apply with it are done; meeting it again before that is a cycle.
-  const stack: { node: SchemaNode; isExit: boolean }[] = [];
-  for (const node of [...goal.nodes].reverse()) stack.push({ node, isExit: false });
+  const stack: { node: SchemaNode; mark?: Mark }[] = [];
+  for (const node of [...goal.nodes].reverse()) stack.push({ node });
   for (let top = stack.pop(); top; top = stack.pop()) {
-    const { node, isExit } = top;
-    if (isExit) {
+    const { node, mark } = top;
+    if (mark) {
+      addUnevaluated(facts, node, mark, document);
       active.delete(node);
       done.add(node);
       continue;
@@ -51,7 +53,7 @@ export function mergeGoal(
     if (node.schema === false) return undefined;
     meter(1 + Object.keys(node.schema).length);
     active.add(node);
-    stack.push({ node, isExit: true });
+    stack.push({ node, mark: markOf(facts) });
     addKeywords(facts, node, document);
     const applied = appliedSchemas(node, document);
     for (const disjunction of hasAlternatives ? disjunctionsOf(node, document, meter) : []) {
@@ -61,7 +63,7 @@ export function mergeGoal(
       else if (choice) applied.push(choice);
       else facts.disjunctions.push(disjunction);
     }
-    for (const other of applied.reverse()) stack.push({ node: other, isExit: false });
+    for (const other of applied.reverse()) stack.push({ node: other });
   }
   return facts;
 }

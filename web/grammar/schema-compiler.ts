@@ -7,7 +7,7 @@ import type { Compilation, GrammarNote } from "./compilation.js";
 import { type Facts, anyType, isFreeArray, isFreeObject, numberBits, typeBits } from "./facts.js";
 import { type Expression, type Rule, choice, manyOf, newRule, nothing, oneOf, reference, text } from "./gbnf.js";
 import { JsonRules, type Whitespace, textChoice } from "./json-text.js";
-import { isOnlyReference, schemaOf } from "./keywords.js";
+import { isOnlyReference, schemaOf, valueKey } from "./keywords.js";
 import { type Goal, type Meter, mergeGoal, mergeWithoutAlternatives } from "./merge.js";
 import { NumberLanguages } from "./number-range.js";
 import { objectExpression } from "./object.js";
@@ -266,6 +266,14 @@ export class SchemaCompiler implements Compilation {
     const result = reference(newRule(hint, make()));
     this.#expressions.set(key, result);
     return result;
+  }
+
+  constantsOf(nodes: readonly SchemaNode[]): readonly unknown[] | undefined {
+    const facts = mergeGoal({ nodes, chosen: new Map() }, this.document, this.meter);
+    if (!facts?.enumValues) return undefined;
+    const others = { ...facts, enumValues: undefined };
+    const valid = facts.enumValues.filter((value) => isValid(value, others, this));
+    return [...new Map(valid.map((value) => [valueKey(value), value])).values()];
   }
 
   /** The texts in which a pattern of the schema is found. */

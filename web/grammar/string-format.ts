@@ -110,8 +110,8 @@ const maxUriStart = 80;
 const maxDomain = 117;
 
 /**
- * A form of at most `max` code points that counts its parts, where an exact one would count each code point. It leaves out
- * a few texts that are nearly as long as allowed. Undefined: there is none.
+ * A form of at most `max` code points that counts its parts, where an exact one would count each code point. It leaves
+ * out a few texts that are nearly as long as allowed. Undefined: there is none.
  */
 export function boundedFormatPattern(format: string, max: number): string | undefined {
   if (format === "email" && max >= 160) {
