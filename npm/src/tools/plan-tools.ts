@@ -49,7 +49,7 @@ export async function planTools(model: ModelConnection, request: ToolRequest, si
     adapt: (messages) => adapt(messages).messages,
     tools: adapt([]).tools,
     grammar,
-    newCallParser: () => new ToolCallParser(syntax, tools, newCallId),
+    newCallParser: () => new ToolCallParser(syntax, tools, newCallId, answer !== undefined),
   };
 }
 
