@@ -111,7 +111,7 @@ function classText(set: CodePoints): string {
 }
 
 /** Limits of one grammar. */
-const maxTextLength = 8 << 20;
+const maxTextLength = 2 << 20;
 
 /** Writes the rules that `root` needs. `isEmpty`: nothing matches `root`; then there are no rules. */
 export function writeRules(root: Rule, prefix: string): { root: string; rules: string; isEmpty: boolean } {
@@ -228,7 +228,7 @@ function countText(min: number, max: number): string {
 
 const tooLarge = () =>
   new CamelGPTError("bad-grammar", "The grammar becomes too large.", {
-    expected: `a text of up to ${maxTextLength} bytes`,
+    expected: `a text of up to ${maxTextLength} characters`,
   });
 
 // -------------------------------------------------------------------------------------------------------- productivity

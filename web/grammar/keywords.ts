@@ -22,9 +22,13 @@ const readers: Record<string, Reader> = {
   },
   enum: (facts, value, node) => {
     if (!Array.isArray(value)) throw wrong("enum", "a list", value, node);
+    checkDepth(value, "enum", node);
     narrow(facts, value);
   },
-  const: (facts, value) => narrow(facts, [value]),
+  const: (facts, value, node) => {
+    checkDepth(value, "const", node);
+    narrow(facts, [value]);
+  },
   minimum: (facts, value, node) =>
     raise(facts, { value: numberOf("minimum", value, node), isExclusive: schemaOf(node)["exclusiveMinimum"] === true }),
   maximum: (facts, value, node) =>
@@ -151,6 +155,23 @@ function addItems(facts: Facts, schema: SchemaObject, node: SchemaNode, document
 }
 
 // -------------------------------------------------------------------------------------------------------------- values
+
+/** Levels of a value in enum or const. */
+const maxDepth = 300;
+const maxBreadth = 200_000;
+const checkedValues = new WeakSet<object>();
+
+function checkDepth(value: unknown, keyword: string, node: SchemaNode): void {
+  if (typeof value !== "object" || value === null || checkedValues.has(value)) return;
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    const path = { parent: node.path, key: keyword };
+    if (depth > maxDepth) throw schemaError(`A value of ${keyword} is nested more than ${maxDepth} levels deep`, path);
+    if (level.length > maxBreadth) throw schemaError(`${keyword} has too many values`, path);
+    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
+  }
+  checkedValues.add(value);
+}
 
 /** Values of a list that are left if another list applies too. */
 function narrow(facts: Facts, values: readonly unknown[]): void {

@@ -27,9 +27,8 @@ import { isValid } from "./validate.js";
 
 /** Limits of one schema, which keep the work below a second. */
 const maxRules = 20_000;
-const maxWork = 1_500_000;
+const maxWork = 600_000;
 const maxSplits = 5000;
-const maxLiteralDepth = 300;
 
 export class SchemaCompiler implements Compilation {
   readonly document: SchemaDocument;
@@ -131,20 +130,16 @@ export class SchemaCompiler implements Compilation {
 
   #literals(values: readonly unknown[], facts: Facts): Expression {
     const texts: string[] = [];
-    const others: Expression[] = [];
+    const compound: Expression[] = [];
+    const others = { ...facts, enumValues: undefined };
     for (const value of values) {
       this.meter(1);
-      if (!isValid(value, facts, this)) continue;
+      if (!isValid(value, others, this)) continue;
       if (typeof value === "object" && value !== null) {
-        if (depthOf(value, this.meter) > maxLiteralDepth)
-          throw schemaError(
-            `A value of enum or const is nested more than ${maxLiteralDepth} levels deep`,
-            facts.nodes[0]?.path,
-          );
-        others.push(this.json.literal(value));
+        compound.push(this.json.literal(value));
       } else texts.push(JSON.stringify(value));
     }
-    return choice([...(texts.length > 0 ? [textChoice(texts)] : []), ...others]);
+    return choice([...(texts.length > 0 ? [textChoice(texts)] : []), ...compound]);
   }
 
   #valueOfFacts(facts: Facts): Expression {
@@ -294,15 +289,4 @@ function isFree(facts: Facts): boolean {
     isFreeObject(facts) &&
     isFreeArray(facts)
   );
-}
-
-function depthOf(value: object, meter: Meter): number {
-  let level: unknown[] = [value];
-  let depth = 0;
-  while (level.length > 0 && depth <= maxLiteralDepth) {
-    meter(level.length);
-    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
-    depth++;
-  }
-  return depth;
 }

@@ -47,10 +47,12 @@ const labelUpTo = (length: number) => `[A-Za-z0-9](?:[A-Za-z0-9-]{0,${length - 2
 const hostname = [`${labelUpTo(63)}(?:\\.${labelUpTo(63)}){0,2}`, `${labelUpTo(20)}(?:\\.${labelUpTo(20)}){3,9}`].join(
   "|",
 );
-const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
+const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]";
 const label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
 /** The common ground of validators: a domain with a point, no quotes, no address in brackets. */
-const email = `${atom}(?:\\.${atom})*@(?:${label}\\.)+${label}`;
+const simpleEmail = `${atom}+(?:\\.${atom}+)*@(?:${label}\\.)+${label}`;
+/** Bounded, as RFC 5321 does, so that a model comes to the @. */
+const email = `${atom}(?:\\.?${atom}){0,63}@(?:${labelUpTo(63)}\\.){1,8}${labelUpTo(63)}`;
 
 const percent = "%[0-9A-Fa-f]{2}";
 const pathChar = `(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|${percent})`;
@@ -95,6 +97,7 @@ const formats: Record<string, string> = {
 
 /** Forms for intersections with other patterns and lengths: fewer states, no leap seconds. */
 const simpleFormats: Record<string, string> = {
+  email: simpleEmail,
   time: simpleTime,
   "date-time": `(?:${date})[Tt]${simpleTime}`,
 };

@@ -135,8 +135,8 @@ async function executeOne(
 }
 
 async function inputOf(call: ToolCall, tool: CheckedTool | undefined): Promise<unknown> {
-  if (!tool?.standard) return call.arguments;
-  const checked = await tool.standard["~standard"].validate(call.arguments);
+  const checked = await tool?.standard?.["~standard"].validate?.(call.arguments);
+  if (!checked) return call.arguments;
   if (!checked.issues) return checked.value;
   const issues = checked.issues.map(({ message, path = [] }) => {
     const keys = path.map((key) => String(typeof key === "object" ? key.key : key));
