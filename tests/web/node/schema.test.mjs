@@ -65,6 +65,7 @@ test("strings: lengths count code points, also escaped ones", () => {
     },
   );
   expectTexts({ type: "string", pattern: '^["\\\\\\n]+$' }, { accepts: ['"\\"\\\\\\n"'], refuses: ['"a"', '""'] });
+  expectTexts({ type: "string" }, { accepts: ['"\\ud83d"', '"\\/\\u00E9\\b"'], refuses: ['"\\u12"', '"\t"', '"'] });
   expectTexts({ type: "string", pattern: "b" }, { accepts: ['"abc"', '"b"'], refuses: ['"ac"'] });
   expectTexts(
     { type: "string", pattern: "^[a-z]+(-[a-z]+)*$", maxLength: 5 },
