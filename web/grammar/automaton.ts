@@ -22,10 +22,13 @@ export function automatonOf(regulars: Regulars, expression: Regular): Automaton 
   const automaton = explore(
     expression,
     ({ id }) => id,
-    (from) => ({
-      isAccepting: from.nullable,
-      edges: classes.map((set) => ({ set, target: regulars.derive(from, set[0] as number) })),
-    }),
+    (from) => {
+      regulars.spend(classes.length);
+      return {
+        isAccepting: from.nullable,
+        edges: classes.map((set) => ({ set, target: regulars.derive(from, set[0] as number) })),
+      };
+    },
     (to) => to.kind !== "none",
     regulars.remainingStates,
   );

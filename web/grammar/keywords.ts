@@ -22,9 +22,13 @@ const readers: Record<string, Reader> = {
   },
   enum: (facts, value, node) => {
     if (!Array.isArray(value)) throw wrong("enum", "a list", value, node);
+    checkDepth(value, "enum", node);
     narrow(facts, value);
   },
-  const: (facts, value) => narrow(facts, [value]),
+  const: (facts, value, node) => {
+    checkDepth(value, "const", node);
+    narrow(facts, [value]);
+  },
   minimum: (facts, value, node) =>
     raise(facts, { value: numberOf("minimum", value, node), isExclusive: schemaOf(node)["exclusiveMinimum"] === true }),
   maximum: (facts, value, node) =>
@@ -90,15 +94,7 @@ const readers: Record<string, Reader> = {
       });
     else if (min !== 0) facts.contains.push(document.child(node, value, "contains"));
   },
-  unevaluatedProperties: (facts, value, node) =>
-    unevaluated(facts, value, node, "unevaluatedProperties", typeBits.object),
-  unevaluatedItems: (facts, value, node) => unevaluated(facts, value, node, "unevaluatedItems", typeBits.array),
 };
-
-function unevaluated(facts: Facts, value: unknown, node: SchemaNode, keyword: string, types: number): void {
-  if (value === true || (isObject(value) && Object.keys(value).length === 0)) return;
-  facts.unsupported.push({ keyword, node, types });
-}
 
 /** Adds all keywords of a node but those that refer to other schemas for the same value (see merge.ts). */
 export function addKeywords(facts: Facts, node: SchemaNode, document: SchemaDocument): void {
@@ -145,12 +141,30 @@ function addItems(facts: Facts, schema: SchemaObject, node: SchemaNode, document
   if (!Array.isArray(prefix)) throw wrong("prefixItems", "a list", prefix, node);
   if (prefix.length === 0 && rest === undefined) return;
   facts.arrays.push({
+    node,
     prefix: prefix.map((item, i) => document.child(node, item, isOld ? "items" : "prefixItems", String(i))),
     items: rest === undefined ? undefined : document.child(node, rest, isOld ? "additionalItems" : "items"),
   });
 }
 
 // -------------------------------------------------------------------------------------------------------------- values
+
+/** Levels of a value in enum or const. */
+const maxDepth = 300;
+const maxBreadth = 200_000;
+const checkedValues = new WeakSet<object>();
+
+function checkDepth(value: unknown, keyword: string, node: SchemaNode): void {
+  if (typeof value !== "object" || value === null || checkedValues.has(value)) return;
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    const path = { parent: node.path, key: keyword };
+    if (depth > maxDepth) throw schemaError(`A value of ${keyword} is nested more than ${maxDepth} levels deep`, path);
+    if (level.length > maxBreadth) throw schemaError(`${keyword} has too many values`, path);
+    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
+  }
+  checkedValues.add(value);
+}
 
 /** Values of a list that are left if another list applies too. */
 function narrow(facts: Facts, values: readonly unknown[]): void {
@@ -183,7 +197,18 @@ function lower(facts: Facts, bound: Bound): void {
 const asserting = new Set([
   ...Object.keys(readers),
   ...["properties", "patternProperties", "additionalProperties", "items", "prefixItems", "additionalItems"],
-  ...["allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "$recursiveRef"],
+  ...[
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+  ],
   ...["dependentRequired", "dependentSchemas", "dependencies"],
 ]);
 

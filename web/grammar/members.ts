@@ -25,7 +25,7 @@ export interface Property {
 
 const infinity = Number.POSITIVE_INFINITY;
 /** Rules of one object. */
-const maxStates = 20_000;
+const maxStates = 12_000;
 /** Names whose place is free: their rules are as many as the subsets. More names keep their order. */
 const maxFree = 5;
 
@@ -76,7 +76,7 @@ class Members {
   build(): Expression {
     const start = this.#after({ place: 0, count: 0, seen: 0 });
     for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
-      this.compiler.meter(1);
+      this.compiler.meter(4);
       next.rule.body = this.#body(next.progress);
     }
     return start;
@@ -89,7 +89,7 @@ class Members {
     let rule = this.#rules.get(key);
     if (!rule) {
       if (this.#rules.size >= maxStates) {
-        const problem = "minProperties or maxProperties is too large beside these properties";
+        const problem = "The object has too many properties, or too large bounds of their number";
         throw schemaError(problem, this.facts.nodes[0]?.path);
       }
       rule = newRule("members");

@@ -1,5 +1,5 @@
 // Numbers between bounds and multiples of a step as regular languages over their decimal text.
-import { type Automaton, automatonOf, explore, minimised, product } from "./automaton.js";
+import { type Automaton, automatonOf, explore, minimised, product, withLengthBetween } from "./automaton.js";
 import { type CodePoints, intersection } from "./code-points.js";
 import type { Bound } from "./facts.js";
 import type { Regular, Regulars } from "./regular.js";
@@ -238,11 +238,15 @@ export class NumberLanguages {
       if (scaled > maxStep || fraction.length > 15) return undefined;
       result = minimised(product(result, minimised(multiplesOf(scaled, fraction.length)), intersection));
     }
+    // More digits than a double holds would not be multiples any more when they are read.
+    if (result.length * (maxExactLength + 2) <= maxMultipleStates)
+      result = minimised(withLengthBetween(this.regulars, result, 0, maxExactLength));
     return result.length <= maxMultipleStates ? result : undefined;
   }
 }
 
-const maxMultipleStates = 500;
+const maxMultipleStates = 800;
+const maxExactLength = 15;
 const maxStep = 2000;
 const pointSet: CodePoints = [0x2e, 0x2e];
 const minusSet: CodePoints = [0x2d, 0x2d];

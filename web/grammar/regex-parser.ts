@@ -55,6 +55,7 @@ class PatternParser {
   readonly #ignoresCase: boolean;
   readonly #dotAll: boolean;
   readonly #isMultiline: boolean;
+  readonly #isUnicode: boolean;
 
   constructor(
     private readonly pattern: string,
@@ -68,6 +69,7 @@ class PatternParser {
     this.#ignoresCase = flags.includes("i");
     this.#dotAll = flags.includes("s");
     this.#isMultiline = flags.includes("m");
+    this.#isUnicode = /[uv]/.test(flags);
   }
 
   parse(): Tree {
@@ -164,7 +166,7 @@ class PatternParser {
 
   #set(set: CodePoints): Tree {
     const points = toCodePoints(set);
-    return { kind: "set", set: this.#ignoresCase ? ignoringCase(points) : points };
+    return { kind: "set", set: this.#ignoresCase ? ignoringCase(points, this.#isUnicode) : points };
   }
 
   #group(): Tree {
@@ -281,7 +283,7 @@ class PatternParser {
     }
     const set = toCodePoints(ranges);
     if (!isNegative) return set;
-    return complement(this.#ignoresCase ? ignoringCase(set) : set);
+    return complement(this.#ignoresCase ? ignoringCase(set, this.#isUnicode) : set);
   }
 
   #classAtom(): CodePoints {

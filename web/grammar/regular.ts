@@ -32,6 +32,9 @@ export class TooComplex extends Error {}
 /** States of all automata of one grammar. Each becomes up to a line of it. */
 export const maxStates = 6000;
 
+/** Steps of all operations of one grammar: a step is an operand, or a code point class of a state. */
+const maxWork = 2_000_000;
+
 /** Makes expressions; each language gets one form as far as cheap laws tell. */
 export class Regulars {
   readonly #known = new Map<string, Regular>();
@@ -44,6 +47,9 @@ export class Regulars {
   readonly everything: Regular;
   /** States that automata may still have, all together. */
   remainingStates = maxStates;
+  /** Steps that expressions and automata may still take. */
+  #remainingWork = maxWork;
+  #refills = 5;
 
   constructor(maxNodes = 300_000) {
     this.#maxNodes = maxNodes;
@@ -60,6 +66,17 @@ export class Regulars {
     const made: Regular = { id: this.#known.size, nullable, minLength, maxLength, derivatives: new Map(), ...form };
     this.#known.set(key, made);
     return made;
+  }
+
+  /** Counts work; throws {@link TooComplex} if it becomes too much. */
+  spend(steps: number): void {
+    this.#remainingWork -= steps;
+    if (this.#remainingWork < 0) throw new TooComplex();
+  }
+
+  /** Allows some more work after an expression became too complex, a few times. */
+  refill(): void {
+    if (this.#refills-- > 0) this.#remainingWork = Math.max(this.#remainingWork, maxWork / 8);
   }
 
   set(set: CodePoints): Regular {
@@ -80,10 +97,15 @@ export class Regulars {
   }
 
   #pair(first: Regular, rest: Regular): Regular {
+    this.spend(1);
+    if (rest === this.empty) return first;
     let tail = rest;
     const heads: Regular[] = [];
     let head = first;
-    for (; head.kind === "sequence"; head = head.tail) heads.push(head.head);
+    for (; head.kind === "sequence"; head = head.tail) {
+      this.spend(1);
+      heads.push(head.head);
+    }
     heads.push(head);
     for (let next = heads.pop(); next; next = heads.pop()) {
       if (next.kind === "none" || tail.kind === "none") return this.none;
@@ -122,9 +144,11 @@ export class Regulars {
   }
 
   choice(items: readonly Regular[]): Regular {
+    this.spend(items.length);
     const flat = new Set<Regular>();
     let set: CodePoints = [];
     for (const item of items) {
+      if (item.kind === "choice") this.spend(item.items.length);
       for (const part of item.kind === "choice" ? item.items : [item]) {
         if (part === this.everything) return part;
         if (part.kind === "set") set = set.length === 0 ? part.set : union(set, part.set);
@@ -146,6 +170,7 @@ export class Regulars {
   }
 
   all(items: readonly Regular[]): Regular {
+    this.spend(items.length);
     const flat = new Set<Regular>();
     for (const item of items) {
       for (const part of item.kind === "all" ? item.items : [item]) {

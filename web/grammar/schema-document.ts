@@ -62,8 +62,9 @@ export function pathText(path: Path | undefined): string {
 }
 
 export function schemaError(problem: string, path: Path | undefined, hint?: string): CamelGPTError {
-  const pointer = pathText(path);
-  const place = pointer.length > 300 ? `${pointer.slice(0, 300)}…` : pointer;
+  // Without the # of a fragment, in which long names with digits would be taken for secrets.
+  const pointer = pathText(path).slice(1);
+  const place = pointer.length > 300 ? `${pointer.slice(0, 300)}…` : pointer || "the root of the schema";
   return new CamelGPTError("bad-schema", `${problem}, at ${place}.`, {
     hint,
   });

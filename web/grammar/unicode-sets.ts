@@ -45,31 +45,45 @@ function pointsMatching(pattern: RegExp): CodePoints {
   return toCodePoints(ranges);
 }
 
-let casePairs: ReadonlyMap<number, readonly number[]> | undefined;
+const caseVariants = new Map<string, ReadonlyMap<number, readonly number[]>>();
 
-function caseVariants(): ReadonlyMap<number, readonly number[]> {
-  if (casePairs) return casePairs;
-  const classes = new Map<number, Set<number>>();
+/** For each letter with other cases, those that a regular expression with `flags` takes as equal. */
+function variantsFor(flags: "i" | "iu"): ReadonlyMap<number, readonly number[]> {
+  const made = caseVariants.get(flags);
+  if (made) return made;
+  const groups = new Map<string, number[]>();
   const points = pointsMatching(/\p{Changes_When_Casemapped}+/gu);
   for (let i = 0; i < points.length; i += 2) {
     for (let point = points[i] as number; point <= (points[i + 1] as number); point++) {
+      // Candidates; which of them are equal decides the regular expression.
       const char = String.fromCodePoint(point);
-      const members = new Set([point]);
-      for (const other of [char.toLowerCase(), char.toUpperCase()]) {
-        if ([...other].length === 1) members.add(other.codePointAt(0) as number);
+      for (const key of new Set([char.toLowerCase(), char.toUpperCase(), char.toUpperCase().toLowerCase()])) {
+        const group = groups.get(key);
+        if (group) group.push(point);
+        else groups.set(key, [point]);
       }
-      for (const member of members) for (const p of classes.get(member) ?? []) members.add(p);
-      for (const member of members) classes.set(member, members);
     }
   }
-  casePairs = new Map([...classes].map(([point, members]) => [point, [...members]]));
-  return casePairs;
+  const variants = new Map<number, number[]>();
+  for (const group of groups.values()) {
+    for (const point of group) {
+      const source = point > 0xffff && flags === "i" ? String.fromCodePoint(point) : escaped(point, flags);
+      const pattern = new RegExp(`^${source}$`, flags);
+      const equal = group.filter((other) => other !== point && pattern.test(String.fromCodePoint(other)));
+      if (equal.length > 0) variants.set(point, [...(variants.get(point) ?? []), ...equal]);
+    }
+  }
+  caseVariants.set(flags, variants);
+  return variants;
 }
 
-/** Adds the other case of every letter. */
-export function ignoringCase(set: CodePoints): CodePoints {
+const escaped = (point: number, flags: string) =>
+  flags === "iu" ? `\\u{${point.toString(16)}}` : `\\u${point.toString(16).padStart(4, "0")}`;
+
+/** Adds the other cases of every letter, as JavaScript does with or without the flag u. */
+export function ignoringCase(set: CodePoints, isUnicode: boolean): CodePoints {
   const ranges = [...set];
-  for (const [point, variants] of caseVariants()) {
+  for (const [point, variants] of variantsFor(isUnicode ? "iu" : "i")) {
     if (contains(set, point)) for (const variant of variants) ranges.push(variant, variant);
   }
   return toCodePoints(ranges);

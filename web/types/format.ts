@@ -54,7 +54,8 @@ export interface StandardSchema<T = unknown> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => Validation<T> | Promise<Validation<T>>;
+    /** Schemas that only convert lack it; their answers are not validated. */
+    readonly validate?: ((value: unknown) => Validation<T> | Promise<Validation<T>>) | undefined;
     readonly types?: { readonly input: unknown; readonly output: T } | undefined;
     /** The conversion to a JSON schema; libraries from before 2026 lack it. */
     readonly jsonSchema?: SchemaConverter | undefined;

@@ -40,9 +40,11 @@ function incomplete({ text, finishReason, usage }: Answer, expected: string): An
 }
 
 async function validated(value: unknown, schema: StandardSchema): Promise<AnswerValue> {
-  const { vendor, validate } = schema["~standard"];
+  const standard = schema["~standard"];
+  const { vendor } = standard;
   try {
-    const result = await validate(value);
+    const result = await standard.validate?.(value);
+    if (!result) return { object: value };
     if (!result.issues) return { object: result.value };
     const [first, ...more] = result.issues;
     const objectError = new CamelGPTError("bad-answer", `The answer is not valid by its ${vendor} schema.`, {

@@ -1,6 +1,6 @@
 // A Standard Schema → a JSON schema that a grammar can be made from.
 import { CamelGPTError, describe } from "../../../web/errors.js";
-import { type JsonSchema, regexGrammar } from "../../../web/grammar/json-schema.js";
+import { type JsonSchema, schemaGrammar } from "../../../web/grammar/json-schema.js";
 import type { StandardSchema } from "../../../web/types.js";
 import { isRecord } from "../check-options.js";
 
@@ -58,18 +58,34 @@ function expressible(schema: unknown, isPart = false): unknown {
     return keyword !== "propertyNames" || !isAnyText(value);
   });
   const isOpen = schema["type"] === "object" && isRecord(schema["properties"]) && !isPart;
+  const isEmail = schema["format"] === "email" && schema["maxLength"] === undefined;
+  const adapted = (key: string, value: unknown) => {
+    if (dataKeywords.has(key)) return value;
+    return key === "pattern" && isEmail ? bounded(value as string) : expressible(value, key === "allOf");
+  };
   return {
     ...(isOpen && { additionalProperties: false }),
-    ...Object.fromEntries(
-      entries.map(([key, value]) => [key, dataKeywords.has(key) ? value : expressible(value, key === "allOf")]),
-    ),
+    ...Object.fromEntries(entries.map(([key, value]) => [key, adapted(key, value)])),
   };
 }
 
-/** Whether a grammar can express the pattern. One with a lookahead has none. */
+/** Limits the repetitions of a pattern without lookarounds, so that a model comes to the end of an address. */
+function bounded(pattern: string): string {
+  if (/\(\?<?[=!]/.test(pattern)) return pattern;
+  // An escape, a class, a repetition without an end of a group or of a character.
+  const parts = /\\.|\[(?:\\.|[^\]\\])*\]|(\)?)(?:([*+])|\{(\d+),\})/g;
+  return pattern.replace(parts, (whole, group?: string, sign?: string, count?: string) => {
+    if (group === undefined) return whole;
+    const min = sign === "*" ? 0 : Number(count ?? 1);
+    return `${group}{${min},${min + (group ? 4 : 30)}}`;
+  });
+}
+
+/** Whether a grammar can express the pattern. */
 function isRegular(pattern: unknown): boolean {
+  if (typeof pattern !== "string") return false;
   try {
-    regexGrammar(pattern as string);
+    schemaGrammar({ type: "string", pattern });
     return true;
   } catch {
     return false;

@@ -12,8 +12,9 @@ import type {
   Usage,
 } from "../../../web/types.js";
 import { answerMessage } from "../chat/answer/answer-message.js";
-import { type CheckedTool, type CheckedTools, wellFormed } from "./check-tools.js";
+import type { CheckedTool, CheckedTools } from "./check-tools.js";
 import type { ToolChoice } from "./tool.js";
+import { wellFormed } from "./well-formed.js";
 
 /** One answer of the model. */
 export interface StepRequest {
@@ -134,8 +135,8 @@ async function executeOne(
 }
 
 async function inputOf(call: ToolCall, tool: CheckedTool | undefined): Promise<unknown> {
-  if (!tool?.standard) return call.arguments;
-  const checked = await tool.standard["~standard"].validate(call.arguments);
+  const checked = await tool?.standard?.["~standard"].validate?.(call.arguments);
+  if (!checked) return call.arguments;
   if (!checked.issues) return checked.value;
   const issues = checked.issues.map(({ message, path = [] }) => {
     const keys = path.map((key) => String(typeof key === "object" ? key.key : key));

@@ -9,6 +9,9 @@ export function parseGrammar(source) {
   return new Recogniser(rules);
 }
 
+/** Parses a grammar to its rules, by their names. */
+export const parseRules = (source) => new Parser(source).parse();
+
 /** `"complete"`, `"prefix"` (more text can complete it) or `"mismatch"`, and the byte where the text went wrong. */
 export const match = (grammar, text) => parseGrammar(grammar).match(text);
 

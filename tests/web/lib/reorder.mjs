@@ -1,10 +1,15 @@
 // Puts the keys of an instance into the order that a schema's grammar wants: those of `properties` in their order, as
 // $ref, allOf, anyOf and the others list them, then the rest.
 
+import { isDeepStrictEqual } from "node:util";
+
 /** Returns a copy of `value` with ordered keys. */
 export function reorder(value, schema, root = schema, depth = 0) {
   if (typeof value !== "object" || value === null || depth > 60) return value;
   const schemas = applying(schema, root);
+  const constants = schemas.flatMap((s) => [...(Array.isArray(s.enum) ? s.enum : []), s.const]);
+  const equal = constants.find((other) => isDeepStrictEqual(other, value));
+  if (equal !== undefined) return equal;
   if (Array.isArray(value)) {
     return value.map((item, i) => reorder(item, { allOf: schemas.flatMap((s) => itemSchema(s, i)) }, root, depth + 1));
   }

@@ -106,6 +106,19 @@ describe("responseFormat", () => {
     assert.ok(object.level >= 1 && object.level <= 9);
   });
 
+  test("an address of zod's ends, and objects of zod's have no further properties", async () => {
+    const schema = z.object({
+      mail: z.email(),
+      more: z.intersection(z.object({ a: z.int() }), z.object({ b: z.int() })),
+    });
+    const responseFormat = { type: "json", schema };
+    const { object } = await model.stream("Contact: ", { responseFormat, temperature: 1, seed: 1, maxTokens: 400 });
+    assert.match(object.mail, /^[^@]+@[^@]+\.\w+$/);
+    const states = async (text) =>
+      (await model.matchesFormat(text, { type: "json", schema: z.object({ a: z.int() }) })).state;
+    assert.deepEqual([await states('{"a":1}'), await states('{"a":1,"b":2}')], ["complete", "mismatch"]);
+  });
+
   test("an answer that its Standard Schema refuses is an error with its issues, and keeps the text", async () => {
     const schema = z.object({
       word: z
