@@ -53,12 +53,12 @@ long try_out(std::string_view gbnf, std::string_view text) {
 TEST_CASE("hostile grammars: a megabyte of anything is compiled or refused") {
   const size_t million = 1000000, quarter = million / 4;
   CHECK(try_out("root ::= \"" + std::string(million, 'a') + "\"", std::string(million, 'a')) ==
-        static_cast<long>(quarter));
+        static_cast<long>(million));
   CHECK(try_out("root ::= " + repeat("\"a\" ", quarter / 4), std::string(1000, 'a')) == 1000);
   CHECK(try_out("root ::= \"a\"" + repeat(" | \"a\"", quarter / 6), "a") == 1);
   CHECK(try_out("root ::= \"b\"" + repeat(" | \"a\" x", million / 8) + "\nx ::= \"c\" x \"d\" | \"c\"", "acccd") == 5);
   CHECK(try_out("root ::= " + repeat("[a-z] ", quarter / 6), "abc") == 3);
-  CHECK(try_out("root ::= " + repeat("[^a] ", quarter / 5), "") == -1);
+  CHECK(try_out("root ::= " + repeat("[^a] ", million / 5), "") == -1);
   CHECK(try_out("root ::= [" + repeat("ab\\n", quarter / 4) + "]", "a") == 1);
   CHECK(try_out("root ::= " + std::string(million / 2, '(') + "\"a\"" + std::string(million / 2, ')'), "a") == 1);
   CHECK(try_out("root ::= " + std::string(million, '('), "") == -1);
