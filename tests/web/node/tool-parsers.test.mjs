@@ -276,6 +276,16 @@ describe("parsers of tool calls", () => {
     });
   }
 
+  test("a closing marker that is cut is no text", () => {
+    for (const [name, { syntax }] of families) {
+      const whole = syntax.write([{ id: "abcdef123", ...weather }]);
+      for (let end = whole.length - 1; end > whole.length - 5; end--) {
+        const texts = read(name, [whole.slice(0, end)]).filter((part) => typeof part === "string");
+        assert.deepEqual(texts, [], `${name}: ${whole.slice(0, end)}`);
+      }
+    }
+  });
+
   const errorOf = (parts) => {
     const call = parts.find((part) => typeof part !== "string");
     return call?.toolCall.error;
