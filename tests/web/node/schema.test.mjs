@@ -259,6 +259,7 @@ const failures = [
   ],
   ["a reference to nothing", { $ref: "#/$defs/x" }, /refers to nothing/],
   ["a reference to itself", { allOf: [{ $ref: "#" }] }, /refers to itself/],
+  ["a constant beside a choice of itself", { const: 1, anyOf: [{ $ref: "#" }, {}] }, /refers to itself/],
   ["an unknown type", { type: "strng" }, /type has an unknown name, "strng"/],
   ["a value of another type", { maxLength: "3" }, /maxLength has to be a number/],
   [
