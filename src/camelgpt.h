@@ -195,10 +195,8 @@ struct ModelInfo {
   uint64_t macs_per_token;  // multiply-adds of one decode step in matrices, without those of attention itself; 0 before
                             // session_allocate()
   int32_t bos_token, eos_token, mask_token;  // -1 if the model has none
-  // Of models that fill in the middle of a text, as the file's metadata names them; -1 if it does not.
-  int32_t fim_prefix_token, fim_suffix_token, fim_middle_token;
-  bool wants_composed_text;      // session_tokenize() expects text in Unicode normalization form C
-  RecommendedSampling sampling;  // values that SamplerOptions does not accept are left out, with a note
+  bool wants_composed_text;                  // session_tokenize() expects text in Unicode normalization form C
+  RecommendedSampling sampling;              // values that SamplerOptions does not accept are left out, with a note
 };
 extern const Record kModelInfoRecord;
 Status session_model_info(const Session* session, ModelInfo* info);

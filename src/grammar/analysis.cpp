@@ -82,14 +82,14 @@ struct Analysis {
 
 }  // namespace
 
-Status syntax_analyse(Syntax* syntax) {
+bool syntax_analyse(Syntax* syntax) {
   for (const uint8_t fact : {kProductive, kNullable, kLoopFree}) {
     Analysis analysis = {*syntax, fact, {}, {}};
-    if (!analysis.find()) return out_of_memory("the grammar", syntax->nodes.size() * 8);
+    if (!analysis.find()) return false;
   }
   const SyntaxRule& root = syntax->rules[syntax->root];
-  if ((syntax->nodes[root.expression].facts & kProductive) != 0) return {};
-  return grammar_error(*syntax, root.name.data(), "The grammar matches no text");
+  return (syntax->nodes[root.expression].facts & kProductive) != 0 ||
+         syntax->fail(root.name.data(), "The grammar matches no text");
 }
 
 }  // namespace camelgpt

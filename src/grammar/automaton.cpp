@@ -9,7 +9,6 @@ namespace {
 
 // Which rules a rule can begin with, in order of the rules.
 struct LeftCorners {
-  const Builder& builder;
   Automaton& automaton;
   Buffer<uint32_t> begin;  // [rules + 1] index into `called`
   Buffer<uint32_t> called;
@@ -88,14 +87,14 @@ struct LeftCorners {
 void find_classes(Automaton* automaton) {
   uint8_t* const class_of = automaton->class_of;
   uint32_t classes = 1;
-  for (const ByteSet& set : automaton->sets) {
+  for (uint32_t set = 0; set < automaton->sets.size(); ++set) {
     if (classes == 256) break;
     uint16_t inside[256], outside[256];  // of each class: the new class of its members in the set, and of the others
     std::fill_n(inside, classes, uint16_t{256});
     std::fill_n(outside, classes, uint16_t{256});
     uint32_t count = 0;
     for (uint32_t byte = 0; byte < 256; ++byte) {
-      uint16_t& part = (set.has(byte) ? inside : outside)[class_of[byte]];
+      uint16_t& part = (automaton->set_has(set, byte) ? inside : outside)[class_of[byte]];
       if (part == 256) part = static_cast<uint16_t>(count++);
       class_of[byte] = static_cast<uint8_t>(part);
     }
@@ -107,21 +106,21 @@ void find_classes(Automaton* automaton) {
 
 }  // namespace
 
-Status automaton_build(const Syntax& syntax, Automaton* automaton) {
-  Builder builder = {syntax, *automaton, {}, {}, {}};
-  CAMELGPT_TRY(builder_run(&builder));
-  LeftCorners corners = {builder, *automaton, {}, {}, {}, {}};
+bool automaton_build(Syntax* syntax, Automaton* automaton) {
+  Builder builder = {*syntax, *automaton, {}, {}, {}, {}};
+  if (!builder_run(&builder)) return false;
+  LeftCorners corners = {*automaton, {}, {}, {}, {}};
   uint32_t cyclic = kNoSyntax;
-  if (!corners.find() || !corners.sort(&cyclic)) return out_of_memory("the grammar", automaton->nodes.size() * 8);
+  if (!corners.find() || !corners.sort(&cyclic)) return false;
   if (cyclic != kNoSyntax) {
-    return grammar_error(syntax, syntax.rules[builder.rules[cyclic].name].name.data(), "The rule is left-recursive");
+    return syntax->fail(syntax->rules[builder.rules[cyclic].name].name.data(), "The rule is left-recursive");
   }
   find_classes(automaton);
-  return {};
+  return true;
 }
 
 uint64_t automaton_memory(const Automaton& automaton) {
-  return automaton.nodes.capacity() * sizeof(AutomatonNode) + automaton.sets.capacity() * sizeof(ByteSet) +
+  return automaton.nodes.capacity() * sizeof(AutomatonNode) + automaton.sets.memory() +
          automaton.loops.capacity() * sizeof(AutomatonLoop) + automaton.rules.capacity() * sizeof(uint32_t);
 }
 

@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "grammar/gbnf.h"
+#include "grammar/set_table.h"
 
 namespace camelgpt {
 
@@ -35,14 +36,9 @@ struct AutomatonLoop {
   uint32_t body, exit;  // nodes
 };
 
-struct ByteSet {
-  uint64_t bits[4];
-  bool has(uint32_t byte) const { return (bits[byte >> 6] >> (byte & 63) & 1) != 0; }
-};
-
 struct Automaton {
   Buffer<AutomatonNode> nodes;
-  Buffer<ByteSet> sets;
+  SetTable sets;  // of bytes: four words each
   Buffer<AutomatonLoop> loops;
   // [rules] their first nodes. A rule that begins with a call of another one, directly or after calls that can be
   // skipped, is before that one: so there is no left recursion.
@@ -51,11 +47,15 @@ struct Automaton {
   uint32_t classes = 0;              // bytes of one class are in the same sets
   uint8_t class_of[256] = {};        // the class of each byte
   uint8_t representative[256] = {};  // [classes] a byte of each
+
+  bool set_has(uint32_t set, uint32_t byte) const {
+    return (sets.words[size_t{set} * 4 + byte / 64] >> (byte % 64) & 1) != 0;
+  }
 };
 
 // Builds the automaton of an analysed tree: parts that match no text, and rules that are not reached, are left out.
-// kBadGrammar: left recursion, too large.
-Status automaton_build(const Syntax& syntax, Automaton* automaton);
+// False after an error: left recursion, too large.
+bool automaton_build(Syntax* syntax, Automaton* automaton);
 
 uint64_t automaton_memory(const Automaton& automaton);
 

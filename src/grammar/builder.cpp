@@ -14,28 +14,22 @@ constexpr uint32_t kEndNode = 0;
 
 uint32_t Builder::add(NodeKind kind, uint32_t a, uint32_t b, uint32_t loop) {
   const uint32_t index = static_cast<uint32_t>(automaton.nodes.size());
-  if (index >= kMaxNodes) {
-    is_too_large = true;
-    return 0;
-  }
-  has_memory &= automaton.nodes.push_back({kind, false, false, a, b, loop});
+  if (index >= kMaxNodes)
+    is_fine = syntax.fail(syntax.rules[name].name.data(), "The grammar is too large: the rule does not fit");
+  is_fine = is_fine && automaton.nodes.push_back({kind, false, false, a, b, loop});
   return index;
 }
 
-uint32_t Builder::add_set(const ByteSet& set, uint32_t next, uint32_t loop) {
-  const uint32_t index = static_cast<uint32_t>(automaton.sets.size());
-  has_memory &= automaton.sets.push_back(set);
+uint32_t Builder::add_set(const uint64_t set[4], uint32_t next, uint32_t loop) {
+  const uint32_t index = set_intern({set, 4}, &automaton.sets);
+  is_fine &= index != kNoSet;
   return add(NodeKind::kBytes, index, next, loop);
 }
 
 uint32_t Builder::add_byte(uint32_t byte, uint32_t next, uint32_t loop) {
-  if (single_byte_sets[byte] == 0) {
-    ByteSet set = {};
-    set.bits[byte >> 6] = uint64_t{1} << (byte & 63);
-    has_memory &= automaton.sets.push_back(set);
-    single_byte_sets[byte] = static_cast<uint32_t>(automaton.sets.size());
-  }
-  return add(NodeKind::kBytes, single_byte_sets[byte] - 1, next, loop);
+  uint64_t set[4] = {};
+  set[byte / 64] = uint64_t{1} << (byte % 64);
+  return add_set(set, next, loop);
 }
 
 uint32_t Builder::add_split(uint32_t first, uint32_t second, uint32_t loop) {
@@ -46,11 +40,11 @@ uint32_t Builder::add_call(uint32_t expression, uint32_t next, uint32_t loop) {
   const SyntaxNode& node = syntax.nodes[expression];
   uint32_t& rule = rule_of[expression];
   if (rule == 0) {
-    has_memory &= rules.push_back({expression, node.parent == kNoSyntax ? node.previous : name});
+    is_fine &= rules.push_back({expression, node.parent == kNoSyntax ? node.previous : name});
     rule = static_cast<uint32_t>(rules.size());
   }
   const uint32_t call = add(NodeKind::kCall, rule - 1, next, loop);
-  if (!has_memory || is_too_large) return 0;
+  if (!is_fine) return 0;
   automaton.nodes[call].is_tail = next == kEndNode && loop == kNoLoop;
   automaton.nodes[call].may_be_skipped = (node.facts & kNullable) != 0;
   return call;
@@ -59,8 +53,8 @@ uint32_t Builder::add_call(uint32_t expression, uint32_t next, uint32_t loop) {
 uint32_t Builder::emit(uint32_t expression) {
   uint32_t value = 0;       // the first node of the expression emitted last
   bool is_entered = false;  // whether the last task continues after a child, which is `value`
-  has_memory &= tasks.push_back({expression, kEndNode, kNoLoop, kNoSyntax, 0, 0});
-  while (!tasks.empty() && has_memory && !is_too_large) {
+  is_fine &= tasks.push_back({expression, kEndNode, kNoLoop, kNoSyntax, 0, 0});
+  while (!tasks.empty() && is_fine) {
     BuilderTask& task = tasks.back();
     const SyntaxNode& node = syntax.nodes[task.expression];
     const uint32_t next = task.next, loop = task.loop;
@@ -130,14 +124,14 @@ uint32_t Builder::emit(uint32_t expression) {
         } else if (!is_entered) {
           const bool is_nullable = (body.facts & kNullable) != 0;
           task.result = static_cast<uint32_t>(automaton.loops.size());
-          has_memory &= automaton.loops.push_back({is_nullable ? 0 : repeat.min, repeat.max, 0, next});
+          is_fine &= automaton.loops.push_back({is_nullable ? 0 : repeat.min, repeat.max, 0, next});
           child_loop = task.result;
           child_next = add(NodeKind::kStep, task.result, 0, child_loop);
           child = node.a;
-          if (is_nullable && has_memory && !is_too_large) {
+          if (is_nullable && is_fine) {
             // As a rule of its own, whose call is not skipped: so the body does not match the empty text.
             value = add_call(node.a, child_next, child_loop);
-            if (has_memory && !is_too_large) automaton.nodes[value].may_be_skipped = false;
+            if (is_fine) automaton.nodes[value].may_be_skipped = false;
             is_entered = true;
             continue;
           }
@@ -152,27 +146,23 @@ uint32_t Builder::emit(uint32_t expression) {
     if (is_entered)
       tasks.shrink(tasks.size() - 1);
     else
-      has_memory &= tasks.push_back({child, child_next, child_loop, kNoSyntax, 0, 0});
+      is_fine &= tasks.push_back({child, child_next, child_loop, kNoSyntax, 0, 0});
   }
   return value;
 }
 
-Status builder_run(Builder* builder) {
+bool builder_run(Builder* builder) {
   const Syntax& syntax = builder->syntax;
-  builder->has_memory = builder->rule_of.resize(syntax.nodes.size());
-  if (builder->has_memory) {
-    builder->add(NodeKind::kEnd, 0, 0, kNoLoop);
-    builder->automaton.start = builder->add_call(syntax.rules[syntax.root].expression, kEndNode, kNoLoop);
-  }
-  for (size_t i = 0; i < builder->rules.size() && builder->has_memory && !builder->is_too_large; ++i) {
+  if (!builder->rule_of.resize(syntax.nodes.size())) return false;
+  builder->name = syntax.root;
+  builder->add(NodeKind::kEnd, 0, 0, kNoLoop);
+  builder->automaton.start = builder->add_call(syntax.rules[syntax.root].expression, kEndNode, kNoLoop);
+  for (size_t i = 0; i < builder->rules.size() && builder->is_fine; ++i) {
     builder->name = builder->rules[i].name;
     const uint32_t first = builder->emit(builder->rules[i].expression);
-    builder->has_memory &= builder->automaton.rules.push_back(first);
+    builder->is_fine &= builder->automaton.rules.push_back(first);
   }
-  if (!builder->has_memory) return out_of_memory("the grammar", syntax.nodes.size() * sizeof(AutomatonNode));
-  if (!builder->is_too_large) return {};
-  return grammar_error(syntax, syntax.rules[builder->name].name.data(),
-                       "The grammar is too large; this rule does not fit");
+  return builder->is_fine;
 }
 
 namespace {
@@ -186,7 +176,7 @@ struct ClassEmitter {
   uint32_t any[4];  // nodes that match this number of continuation bytes, then the end; kNoSyntax: not created yet
 
   uint32_t continuation(uint32_t level) {
-    static constexpr ByteSet kAll = {{0, 0, ~uint64_t{0}, 0}};
+    static constexpr uint64_t kAll[4] = {0, 0, ~uint64_t{0}, 0};
     if (any[level] == kNoSyntax) {
       const uint32_t next = continuation(level - 1);
       any[level] = builder->add_set(kAll, next, loop);
@@ -197,7 +187,7 @@ struct ClassEmitter {
   // Adds what matches the part of the class from `first` to `last`, one byte per block and then `level` further ones.
   uint32_t emit(uint32_t first, uint32_t last, uint32_t level, uint32_t base, uint32_t result) {
     const uint32_t shift = 6 * level;
-    ByteSet full = {};
+    uint64_t full[4] = {};
     bool has_full = false;
     for (uint32_t block = first >> shift; block <= last >> shift; ++block) {
       const uint32_t block_first = block << shift, block_last = block_first + (1u << shift) - 1;
@@ -208,7 +198,7 @@ struct ClassEmitter {
       if (range == end || range->first > high) continue;
       const uint32_t byte = base == 0 ? block : base + (block & 63);
       if (low == block_first && range->first <= low && range->last >= block_last) {
-        full.bits[byte >> 6] |= uint64_t{1} << (byte & 63);
+        full[byte / 64] |= uint64_t{1} << (byte % 64);
         has_full = true;
       } else {
         const uint32_t rest = emit(low, high, level - 1, 0x80, kNoSyntax);

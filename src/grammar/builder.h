@@ -25,18 +25,16 @@ struct BuilderTask {
 };
 
 struct Builder {
-  const Syntax& syntax;
+  Syntax& syntax;
   Automaton& automaton;
   Buffer<BuilderRule> rules;
   Buffer<uint32_t> rule_of;  // [syntax nodes] the rule of the automaton with this expression, plus one
   Buffer<BuilderTask> tasks;
-  uint32_t single_byte_sets[256] = {};  // plus one
-  uint32_t name = 0;                    // of the rule being emitted
-  bool is_too_large = false;
-  bool has_memory = true;
+  uint32_t name = 0;    // of the rule being emitted
+  bool is_fine = true;  // false: out of memory, or too large
 
   uint32_t add(NodeKind kind, uint32_t a, uint32_t b, uint32_t loop);
-  uint32_t add_set(const ByteSet& set, uint32_t next, uint32_t loop);
+  uint32_t add_set(const uint64_t set[4], uint32_t next, uint32_t loop);
   uint32_t add_byte(uint32_t byte, uint32_t next, uint32_t loop);
   uint32_t add_call(uint32_t expression, uint32_t next, uint32_t loop);
   // One of two nodes; `first` may be kNoSyntax.
@@ -44,8 +42,8 @@ struct Builder {
   uint32_t emit(uint32_t expression);
 };
 
-// Emits all rules that the start rule reaches.
-Status builder_run(Builder* builder);
+// Emits all rules that the start rule reaches; false after an error.
+bool builder_run(Builder* builder);
 
 // Emits a character of a class in UTF-8, then `next`; returns the first node.
 uint32_t emit_class(Builder* builder, const CodePointRange* begin, const CodePointRange* end, uint32_t next,

@@ -1,11 +1,10 @@
 #include "grammar/gbnf.h"
 
 #include <algorithm>
-#include <bit>
 
-#include "base/hash.h"
-#include "base/heap_sort.h"
 #include "base/utf8.h"
+#include "grammar/set_table.h"
+#include "grammar/sort.h"
 
 namespace camelgpt {
 namespace {
@@ -33,17 +32,11 @@ struct Parser {
   const char* at;
   const char* const end;
   Buffer<Level> levels;
-  Buffer<uint32_t> slots;  // [power of two] hash table of rules; 0: empty
-  Status status;
+  SetTable names;           // of the rules, padded with zeros
+  Buffer<uint64_t> words;   // of a name
+  Buffer<SortPair> listed;  // the ranges of a class as they are written
 
-  bool fail(const char* where, const char* message) {
-    if (status.ok()) status = grammar_error(syntax, where, message);
-    return false;
-  }
-  bool check(bool has_memory) {
-    if (!has_memory && status.ok()) status = out_of_memory("the grammar", syntax.text.size());
-    return has_memory;
-  }
+  bool fail(const char* where, const char* message) { return syntax.fail(where, message); }
 
   bool next_is(char c) const { return at < end && *at == c; }
   void skip_space(bool newlines) {
@@ -74,7 +67,7 @@ struct Parser {
   bool find_rule(std::string_view name, uint32_t* rule);
   bool add(SyntaxKind kind, uint32_t a, uint32_t b, NodeList* list);
   bool finish(SyntaxKind kind, NodeList* from, NodeList* list);
-  bool open_level() { return check(levels.push_back({{}, {}, static_cast<uint32_t>(at - syntax.text.data())})); }
+  bool open_level() { return levels.push_back({{}, {}, static_cast<uint32_t>(at - syntax.text.data())}); }
   // The end of a sequence, and of a level: appends the whole to `list`.
   bool finish_level(NodeList* list) {
     return finish(SyntaxKind::kSequence, &levels.back().sequence, &levels.back().alternatives) &&
@@ -84,7 +77,7 @@ struct Parser {
 
 bool Parser::add(SyntaxKind kind, uint32_t a, uint32_t b, NodeList* list) {
   const uint32_t index = static_cast<uint32_t>(syntax.nodes.size());
-  if (!check(syntax.nodes.push_back({kind, 0, a, b, kNoSyntax, list->last, 0}))) return false;
+  if (!(syntax.nodes.push_back({kind, 0, a, b, kNoSyntax, list->last, 0}))) return false;
   *list = {index, list->count + 1};
   return true;
 }
@@ -105,25 +98,12 @@ bool Parser::finish(SyntaxKind kind, NodeList* from, NodeList* list) {
 }
 
 bool Parser::find_rule(std::string_view name, uint32_t* rule) {
-  if (syntax.rules.size() * 2 >= slots.size()) {
-    Buffer<uint32_t> larger;
-    if (!check(larger.resize(std::max<size_t>(64, slots.size() * 2)))) return false;
-    slots.swap(larger);
-    for (uint32_t i = 0; i < syntax.rules.size(); ++i) {
-      const std::string_view known = syntax.rules[i].name;
-      size_t slot = hash_bytes(known.data(), known.size()) & (slots.size() - 1);
-      while (slots[slot] != 0) slot = (slot + 1) & (slots.size() - 1);
-      slots[slot] = i + 1;
-    }
-  }
-  size_t slot = hash_bytes(name.data(), name.size()) & (slots.size() - 1);
-  for (; slots[slot] != 0; slot = (slot + 1) & (slots.size() - 1)) {
-    *rule = slots[slot] - 1;
-    if (syntax.rules[*rule].name == name) return true;
-  }
-  *rule = static_cast<uint32_t>(syntax.rules.size());
-  slots[slot] = *rule + 1;
-  return check(syntax.rules.push_back({name, kNoSyntax, kNoSyntax}));
+  words.clear();
+  if (!words.resize(name.size() / 8 + 1)) return false;
+  std::memcpy(words.data(), name.data(), name.size());
+  *rule = set_intern(words.span(), &names);
+  if (*rule != syntax.rules.size()) return *rule != kNoSet;
+  return syntax.rules.push_back({name, kNoSyntax, kNoSyntax});
 }
 
 bool Parser::parse_number(uint32_t* number) {
@@ -175,7 +155,7 @@ bool Parser::parse_literal() {
     if (!parse_character(&code_point)) return false;
     if (code_point >= 0xd800 && code_point < 0xe000) return fail(character, "A surrogate is not a character");
     char encoded[4];
-    if (!check(syntax.bytes.append(encoded, utf8_encode(code_point, encoded)))) return false;
+    if (!(syntax.bytes.append(encoded, utf8_encode(code_point, encoded)))) return false;
   }
   ++at;
   return add(SyntaxKind::kLiteral, first, static_cast<uint32_t>(syntax.bytes.size()), &levels.back().sequence);
@@ -186,49 +166,42 @@ bool Parser::parse_class() {
   Buffer<CodePointRange>& ranges = syntax.ranges;
   const uint32_t first = static_cast<uint32_t>(ranges.size());
   bool inverts = true;  // `.` is the inverted empty class
+  listed.clear();
   if (*begin == '[') {
     inverts = next_is('^');
     if (inverts) ++at;
     while (!next_is(']')) {
       if (at == end) return fail(begin, "The character class does not end");
       const char* const character = at;
-      CodePointRange range;
-      if (!parse_character(&range.first)) return false;
-      range.last = range.first;
+      uint32_t low, high;
+      if (!parse_character(&low)) return false;
+      high = low;
       if (end - at >= 2 && at[0] == '-' && at[1] != ']') {
         ++at;
-        if (!parse_character(&range.last)) return false;
-        if (range.last < range.first) return fail(character, "The range of characters is empty");
+        if (!parse_character(&high)) return false;
+        if (high < low) return fail(character, "The range of characters is empty");
       }
-      if (!check(ranges.push_back(range))) return false;
+      if (!listed.push_back({low, high})) return false;
     }
     ++at;
   }
-  // Sorts the ranges and takes them, or the gaps between them, in order; surrogates are in neither.
-  const size_t listed = ranges.size();
-  heap_sort(ranges.begin() + first, ranges.end(), [](CodePointRange a, CodePointRange b) { return a.first < b.first; });
+  // Merges the ranges, or collects the gaps between them. Surrogates are in neither.
+  sort_pairs(listed.data(), listed.size());
+  if (!listed.push_back({0x110000, 0x110000})) return false;
   const auto put = [&](uint32_t from, uint32_t to) {  // `to` is after the last one
-    if (from < 0xd800 && to > 0xd800) {
-      if (!ranges.push_back({from, 0xd7ff})) return false;
-    }
-    if (from >= 0xd800 || to > 0xd800) from = std::max(from, 0xe000u);
+    if (from < 0xd800 && to > 0xd800 && !ranges.push_back({from, 0xd7ff})) return false;
+    if (to > 0xd800) from = std::max(from, 0xe000u);
     return from >= to || ranges.push_back({from, to - 1});
   };
-  bool has_memory = true;
   uint32_t from = 0, to = 0;  // the merged range so far
-  for (size_t i = first; i < listed; ++i) {
-    const CodePointRange range = ranges[i];
-    if (range.first > to) {
-      has_memory &= inverts ? put(to, range.first) : put(from, to);
-      from = range.first;
+  for (const SortPair& range : listed) {
+    const uint32_t low = static_cast<uint32_t>(range.key);
+    if (low > to || low == 0x110000) {
+      if (!(inverts ? put(to, low) : put(from, to))) return false;
+      from = low;
     }
-    to = std::max(to, range.last + 1);
+    to = std::max(to, static_cast<uint32_t>(range.value) + 1);
   }
-  has_memory &= inverts ? put(to, 0x110000) : put(from, to);
-  if (!check(has_memory)) return false;
-  const size_t count = ranges.size() - listed;
-  std::memmove(ranges.data() + first, ranges.data() + listed, count * sizeof ranges[0]);
-  ranges.shrink(first + count);
   return add(SyntaxKind::kClass, first, static_cast<uint32_t>(ranges.size()), &levels.back().sequence);
 }
 
@@ -278,7 +251,7 @@ bool Parser::parse_repetition() {
   const uint32_t child = list->last;
   *list = {syntax.nodes[child].previous, list->count - 1};
   const uint32_t index = static_cast<uint32_t>(syntax.repeats.size());
-  if (!check(syntax.repeats.push_back(repeat)) || !add(SyntaxKind::kRepeat, child, index, list)) return false;
+  if (!(syntax.repeats.push_back(repeat)) || !add(SyntaxKind::kRepeat, child, index, list)) return false;
   syntax.nodes[child].parent = list->last;
   return true;
 }
@@ -371,26 +344,25 @@ bool Parser::parse() {
 
 }  // namespace
 
-Status gbnf_parse(std::string_view text, const TokenTrie* trie, Syntax* syntax) {
+bool gbnf_parse(std::string_view text, const TokenTrie* trie, Syntax* syntax) {
   syntax->text = text;
-  Parser parser = {*syntax, trie, text.data(), text.data() + text.size(), {}, {}, {}};
-  parser.parse();
-  return parser.status;
+  Parser parser = {*syntax, trie, text.data(), text.data() + text.size(), {}, {}, {}, {}};
+  return parser.parse();
 }
 
-Status grammar_error(const Syntax& syntax, const char* at, const char* message) {
-  const std::string_view before(syntax.text.data(), static_cast<size_t>(at - syntax.text.data()));
-  const size_t line = static_cast<size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
-  const size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+Status syntax_error(const Syntax& syntax) {
+  if (syntax.error == nullptr) return out_of_memory("the grammar", syntax.text.size() * sizeof(SyntaxNode));
+  size_t line = 1, column = 1;
+  for (const char* at = syntax.text.data(); at < syntax.error_at; ++at) {
+    column = *at == '\n' ? 1 : column + 1;
+    line += *at == '\n';
+  }
   // The rest of the line, without a character that the limit cuts.
-  std::string_view shown = syntax.text.substr(before.size(), 60);
+  std::string_view shown = syntax.text.substr(static_cast<size_t>(syntax.error_at - syntax.text.data()), 60);
   shown = shown.substr(0, shown.find('\n'));
   shown = shown.substr(0, utf8_validate(shown));
-  Status status =
-      make_error(ErrorCode::kBadGrammar, "%s (line %zu, column %zu of the grammar).", message, line, column);
-  status = with_expected(status, "GBNF");
-  if (shown.empty())
-    return with_found(status, at == syntax.text.data() + syntax.text.size() ? "the end" : "a new line");
+  const Status status = make_error(ErrorCode::kBadGrammar, "%s (line %u, column %u of the grammar).", syntax.error,
+                                   static_cast<unsigned>(line), static_cast<unsigned>(column));
   return with_found(status, "%.*s", static_cast<int>(shown.size()), shown.data());
 }
 

@@ -61,16 +61,25 @@ struct Syntax {
   Buffer<Repetition> repeats;
   Buffer<SyntaxRule> rules;
   uint32_t root = 0;  // the start rule
+  // The error, if compiling failed: what is wrong, and where in the text. Without a message memory ran out.
+  const char* error = nullptr;
+  const char* error_at = nullptr;
+
+  // Keeps the first error. Returns false.
+  bool fail(const char* at, const char* message) {
+    if (error == nullptr) error = message, error_at = at;
+    return false;
+  }
 };
 
-// Parses `text`, which must stay valid as long as *syntax. kBadGrammar with line and column: malformed, a rule that is
-// not defined or defined twice. Token literals need a trie.
-Status gbnf_parse(std::string_view text, const TokenTrie* trie, Syntax* syntax);
+// Parses `text`, which must stay valid as long as *syntax; false after an error: malformed, a rule that is not defined
+// or defined twice. Token literals need a trie.
+bool gbnf_parse(std::string_view text, const TokenTrie* trie, Syntax* syntax);
 
-// Fills `facts` and `size` of all nodes in linear time. kBadGrammar if the grammar matches no text.
-Status syntax_analyse(Syntax* syntax);
+// Fills `facts` and `size` of all nodes in linear time; false if the grammar matches no text.
+bool syntax_analyse(Syntax* syntax);
 
-// kBadGrammar about the place `at` in the text.
-Status grammar_error(const Syntax& syntax, const char* at, const char* message);
+// The error of a tree: kBadGrammar with line and column, or kOutOfMemory.
+Status syntax_error(const Syntax& syntax);
 
 }  // namespace camelgpt

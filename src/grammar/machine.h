@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "grammar/automaton.h"
 #include "grammar/set_table.h"
+#include "grammar/sort.h"
 
 namespace camelgpt {
 
@@ -19,10 +20,13 @@ inline constexpr uint32_t kDeadState = 0;    // no place: the text does not matc
 inline constexpr uint32_t kBottomFrame = 0;  // a place at the end in this frame: the text may end
 inline constexpr uint32_t kUnknownState = 0xffffffffu;
 
-struct Place {
-  uint32_t node, count, frame;
-  bool operator==(const Place&) const = default;
-};
+// A place, in the order of places in a state: key = frame << 32 | node, value = count.
+using Place = SortPair;
+constexpr Place place_of(uint32_t node, uint64_t count, uint32_t frame) {
+  return {uint64_t{frame} << 32 | node, count};
+}
+
+enum class Failure : uint8_t { kNone, kMemory, kComplexity };
 
 // A call during a step.
 struct PendingCall {
@@ -56,38 +60,47 @@ struct Machine {
   Buffer<uint32_t> call_lists;  // [rules] the last call of each, plus one
   Buffer<uint64_t> called;      // bit per rule
   Buffer<uint64_t> words, members;
-  bool has_memory = true;
-  bool is_too_complex = false;
-  uint64_t work = 0;  // places followed so far
-  uint64_t work_limit = UINT64_MAX;
+  Failure failure = Failure::kNone;
+  uint64_t work = 0;                 // places followed so far
+  uint64_t work_limit = UINT64_MAX;  // of a mask
+  uint64_t step_limit = UINT64_MAX;  // of the step
 
   uint64_t memory() const;
+  bool fail(Failure reason) {
+    failure = reason;
+    return false;
+  }
 };
 
-Status machine_init(const Automaton& automaton, Machine* machine);
+// The functions below return false after a failure.
+
+bool machine_init(const Automaton& automaton, Machine* machine);
 
 // The state of the empty text.
-Status machine_start(Machine* machine, uint32_t* state);
+bool machine_start(Machine* machine, uint32_t* state);
 
 // The state after one more byte of a class.
-Status machine_step(Machine* machine, uint32_t state, uint32_t byte_class, uint32_t* next);
+bool machine_step(Machine* machine, uint32_t state, uint32_t byte_class, uint32_t* next);
 
 // The state after a token that a token literal names.
-Status machine_step_token(Machine* machine, uint32_t state, uint32_t token, uint32_t* next);
+bool machine_step_token(Machine* machine, uint32_t state, uint32_t token, uint32_t* next);
 
 // The state after the end of the rule whose frame it is.
-Status machine_return(Machine* machine, uint32_t frame, uint32_t* state);
+bool machine_return(Machine* machine, uint32_t frame, uint32_t* state);
 
 // The state of texts that are in one of two states.
-Status machine_union(Machine* machine, uint32_t a, uint32_t b, uint32_t* state);
+bool machine_union(Machine* machine, uint32_t a, uint32_t b, uint32_t* state);
 
 // The state that has only the places of a local set, in the bottom frame.
-Status machine_local_state(Machine* machine, std::span<const uint64_t> local, uint32_t* state);
+bool machine_local_state(Machine* machine, std::span<const uint64_t> local, uint32_t* state);
 
 // The row of transitions of a state: an index into `transitions`.
-Status machine_row(Machine* machine, uint32_t state, uint32_t* row);
+bool machine_row(Machine* machine, uint32_t state, uint32_t* row);
+
+// The error of a failure.
+Status machine_error(const Machine& machine);
 
 // Drops all but these states, frees their memory, and replaces the ids in `states`.
-Status machine_sweep(Machine* machine, std::span<uint32_t> states);
+bool machine_sweep(Machine* machine, std::span<uint32_t> states);
 
 }  // namespace camelgpt

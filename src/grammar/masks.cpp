@@ -8,9 +8,7 @@ namespace {
 
 constexpr uint64_t kMaxCacheBytes = uint64_t{4} << 20;
 // Places followed for one mask; past it the grammar is too complex.
-constexpr uint64_t kMaxWork = uint64_t{1} << 24;
-
-Status no_memory(const MaskCache& cache) { return out_of_memory("the masks of the grammar", cache.memory()); }
+constexpr uint64_t kMaxWork = uint64_t{1} << 22;
 
 struct MaskBuilder {
   MaskCache& cache;
@@ -18,12 +16,12 @@ struct MaskBuilder {
   const TokenTrie& trie;
   const size_t words;
 
-  Status step(uint32_t state, uint32_t byte, uint32_t* next) {
+  bool step(uint32_t state, uint32_t byte, uint32_t* next) {
     return machine_step(&machine, state, machine.automaton->class_of[byte], next);
   }
 
   // Whether every character of several bytes leads from the state to itself.
-  Status loops_with_characters(uint32_t state, bool* loops) {
+  bool loops_with_characters(uint32_t state, bool* loops) {
     // Table 3-7 of the Unicode Standard: lead bytes, second bytes, and the number of bytes that follow.
     static constexpr uint8_t kSequences[][5] = {
         {0xc2, 0xdf, 0x80, 0xbf, 0}, {0xe0, 0xe0, 0xa0, 0xbf, 1}, {0xe1, 0xec, 0x80, 0xbf, 1},
@@ -32,51 +30,51 @@ struct MaskBuilder {
     };
     // States before this number of continuation bytes.
     uint32_t before[3] = {state, kDeadState, kDeadState};
-    CAMELGPT_TRY(step(state, 0xc2, &before[1]));
-    CAMELGPT_TRY(step(state, 0xe1, &before[2]));
+    if (!step(state, 0xc2, &before[1])) return false;
+    if (!step(state, 0xe1, &before[2])) return false;
     *loops = before[1] != kDeadState && before[2] != kDeadState;
     for (const auto& [first_lead, last_lead, first, last, missing] : kSequences) {
       for (uint32_t lead = first_lead; lead <= last_lead && *loops; ++lead) {
         uint32_t second, third;
-        CAMELGPT_TRY(step(state, lead, &second));
+        if (!step(state, lead, &second)) return false;
         for (uint32_t byte = first; byte <= last && *loops; ++byte) {
-          CAMELGPT_TRY(step(second, byte, &third));
+          if (!step(second, byte, &third)) return false;
           *loops = third == before[missing];
         }
       }
     }
-    return {};
+    return true;
   }
 
   // The groups of bytes that lead from a state to itself.
-  Status find_loops(uint32_t state) {
-    if (machine.info[state].has_loops) return {};
+  bool find_loops(uint32_t state) {
+    if (machine.info[state].has_loops) return true;
     uint64_t leaves = uint64_t{1} << kBrokenGroup;
     for (uint32_t byte = 0; byte < 0x80; ++byte) {
       uint32_t next;
-      CAMELGPT_TRY(step(state, byte, &next));
+      if (!step(state, byte, &next)) return false;
       if (next != state) leaves |= uint64_t{1} << ascii_group(static_cast<uint8_t>(byte));
     }
     bool loops;
-    CAMELGPT_TRY(loops_with_characters(state, &loops));
+    if (!loops_with_characters(state, &loops)) return false;
     if (!loops) leaves |= uint64_t{1} << kCharacterGroup;
     machine.info[state].loops = ~leaves;
     machine.info[state].has_loops = true;
-    return {};
+    return true;
   }
 
   // Whether every string below a node keeps the machine in a state in which it is at the node.
-  Status stays_below(uint32_t node, uint32_t state, bool* stays) {
+  bool stays_below(uint32_t node, uint32_t state, bool* stays) {
     const uint64_t groups = trie.summaries[trie.nodes[node].summary];
     *stays = false;
-    if (groups == 0) return {};
+    if (groups == 0) return true;
     // Most states are left by the first byte already.
     uint32_t next;
-    CAMELGPT_TRY(step(state, trie.nodes[node + 1].byte, &next));
-    if (next == kDeadState || (next != state && trie.nodes[node + 1].byte < 0x80)) return {};
-    CAMELGPT_TRY(find_loops(state));
+    if (!step(state, trie.nodes[node + 1].byte, &next)) return false;
+    if (next == kDeadState || (next != state && trie.nodes[node + 1].byte < 0x80)) return true;
+    if (!find_loops(state)) return false;
     *stays = (groups & ~machine.info[state].loops) == 0;
-    return {};
+    return true;
   }
 
   // Sets the bits of tokens, given as indices into the trie's ids; or clears them.
@@ -90,19 +88,20 @@ struct MaskBuilder {
 
   // Sets the bits of the tokens below a node that the state at the node allows; if it `clears`, clears those of the
   // others instead. Appends to *exits the nodes with nodes below them at which the text may end, if it is not null.
-  Status walk(uint32_t state, uint32_t node, bool clears, uint64_t* bits, Buffer<uint32_t>* exits) {
+  bool walk(uint32_t state, uint32_t node, bool clears, uint64_t* bits, Buffer<uint32_t>* exits) {
     const uint8_t* const class_of = machine.automaton->class_of;
     const TrieNode* const nodes = trie.nodes.data();
     uint32_t* const rows = cache.rows.data();
     uint32_t* const states = cache.states.data();
     states[nodes[node].depth] = state;
-    CAMELGPT_TRY(machine_row(&machine, state, &rows[nodes[node].depth]));
+    if (!machine_row(&machine, state, &rows[nodes[node].depth])) return false;
     const uint32_t end = nodes[node].end;
     for (uint32_t i = node + 1; i < end;) {
       const TrieNode& at = nodes[i];
       const uint32_t byte_class = class_of[at.byte];
       uint32_t next = machine.transitions[rows[at.depth - 1] + byte_class];
-      if (next == kUnknownState) CAMELGPT_TRY(machine_step(&machine, states[at.depth - 1], byte_class, &next));
+      if (next == kUnknownState)
+        if (!machine_step(&machine, states[at.depth - 1], byte_class, &next)) return false;
       if (next == kDeadState) {
         if (clears) change(at.first, nodes[at.end].first, true, bits);
         i = at.end;
@@ -110,10 +109,10 @@ struct MaskBuilder {
       }
       if (!clears) change(at.first, nodes[i + 1].first, false, bits);
       if (at.end > i + 1) {
-        CAMELGPT_TRY(machine_row(&machine, next, &rows[at.depth]));
+        if (!machine_row(&machine, next, &rows[at.depth])) return false;
         if (at.summary != 0) {
           bool stays;
-          CAMELGPT_TRY(stays_below(i, next, &stays));
+          if (!stays_below(i, next, &stays)) return false;
           if (stays) {
             if (!clears) change(nodes[i + 1].first, nodes[at.end].first, false, bits);
             i = at.end;
@@ -121,23 +120,25 @@ struct MaskBuilder {
           }
         }
         states[at.depth] = next;
-        if (exits != nullptr && machine.info[next].accepts && !exits->push_back(i)) return no_memory(cache);
+        if (exits != nullptr && machine.info[next].accepts && !exits->push_back(i))
+          return machine.fail(Failure::kMemory);
       }
       ++i;
     }
-    return {};
+    return true;
   }
 
-  // The walk from the root. If most tokens begin with a byte that the state allows, it starts from all tokens.
-  Status walk_all(uint32_t state, uint64_t* bits, Buffer<uint32_t>* exits) {
+  // The walk from the root, given all tokens. If few of them begin with a byte that the state allows, it starts from
+  // none.
+  bool walk_all(uint32_t state, uint64_t* bits, Buffer<uint32_t>* exits) {
     uint32_t begins = 0;
     for (uint32_t i = 1; i < trie.nodes[0].end; i = trie.nodes[i].end) {
       uint32_t next;
-      CAMELGPT_TRY(step(state, trie.nodes[i].byte, &next));
+      if (!step(state, trie.nodes[i].byte, &next)) return false;
       if (next != kDeadState) begins += trie.nodes[trie.nodes[i].end].first - trie.nodes[i].first;
     }
     const bool clears = begins > trie.ids.size() / 2;
-    if (clears) std::memcpy(bits, trie.text_mask.data(), words * sizeof(uint64_t));
+    if (!clears) std::memset(bits, 0, words * sizeof(uint64_t));
     return walk(state, 0, clears, bits, exits);
   }
 
@@ -151,21 +152,21 @@ struct MaskBuilder {
     return cache.bits.data() + static_cast<size_t>(entry - cache.entries.data()) * words;
   }
 
-  // Adds an empty mask, the last of the entries.
-  Status add(uint32_t state) {
+  // Adds a mask, the last of the entries, which has all tokens of texts.
+  bool add(uint32_t state) {
     if ((cache.entries.size() + 1) * words * 8 + cache.exits.size() * 4 > kMaxCacheBytes) {
       cache.entries.clear();
       cache.bits.clear();
       cache.exits.clear();
     }
-    const uint32_t index = static_cast<uint32_t>(cache.entries.size());
-    if (!cache.bits.resize((index + 1) * words) ||
+    const size_t index = cache.entries.size();
+    if (!cache.bits.append(trie.text_mask.data(), words) ||
         !cache.entries.push_back({state, static_cast<uint32_t>(cache.exits.size()), 0})) {
       cache.bits.shrink(index * words);
-      return no_memory(cache);
+      return machine.fail(Failure::kMemory);
     }
-    machine.info[state].mask = index;
-    return {};
+    machine.info[state].mask = static_cast<uint32_t>(index);
+    return true;
   }
   void remove_last() {
     cache.exits.shrink(cache.entries.back().first_exit);
@@ -174,15 +175,14 @@ struct MaskBuilder {
   }
 
   // The mask of the places of one frame, as if nothing was known of the frame: shared by all calls of a rule.
-  Status find_local(uint32_t state, const MaskEntry** entry) {
+  bool find_local(uint32_t state, const MaskEntry** entry) {
     *entry = find(state);
-    if (*entry != nullptr) return {};
-    CAMELGPT_TRY(add(state));
+    if (*entry != nullptr) return true;
+    if (!add(state)) return false;
     uint64_t* const bits = bits_of(&cache.entries.back());
-    const Status status = walk_all(state, bits, &cache.exits);
-    if (!status.ok()) {
+    if (!walk_all(state, bits, &cache.exits)) {
       remove_last();
-      return status;
+      return false;
     }
     cache.entries.back().exits = static_cast<uint32_t>(cache.exits.size()) - cache.entries.back().first_exit;
     for (const uint64_t member : machine.states[state]) {
@@ -192,7 +192,7 @@ struct MaskBuilder {
       }
     }
     *entry = &cache.entries.back();
-    return {};
+    return true;
   }
 
   // Copies the places of a local set to cache.local. The counts of loops become those that the longest token does not
@@ -214,35 +214,34 @@ struct MaskBuilder {
   }
 
   // Adds the mask of a member of the state to the scratch mask.
-  Status add_member(uint64_t member) {
+  bool add_member(uint64_t member) {
     const uint32_t frame = static_cast<uint32_t>(member >> 32);
-    if (!copy_local(static_cast<uint32_t>(member))) return no_memory(cache);
+    if (!copy_local(static_cast<uint32_t>(member))) return machine.fail(Failure::kMemory);
     uint32_t local_state;
-    CAMELGPT_TRY(machine_local_state(&machine, cache.local.span(), &local_state));
+    if (!machine_local_state(&machine, cache.local.span(), &local_state)) return false;
     const MaskEntry* entry;
-    CAMELGPT_TRY(find_local(local_state, &entry));
+    if (!find_local(local_state, &entry)) return false;
     const uint64_t* const bits = bits_of(entry);
     for (size_t i = 0; i < words; ++i) cache.scratch[i] |= bits[i];
-    if (frame == kBottomFrame || entry->exits == 0) return {};
+    if (frame == kBottomFrame || entry->exits == 0) return true;
     uint32_t after;
-    CAMELGPT_TRY(machine_return(&machine, frame, &after));
+    if (!machine_return(&machine, frame, &after)) return false;
     for (uint32_t i = 0; i < entry->exits; ++i) {
-      CAMELGPT_TRY(walk(after, cache.exits[entry->first_exit + i], false, cache.scratch.data(), nullptr));
+      if (!walk(after, cache.exits[entry->first_exit + i], false, cache.scratch.data(), nullptr)) return false;
     }
-    return {};
+    return true;
   }
 };
 
 }  // namespace
 
-Status masks_init(const TokenTrie& trie, MaskCache* cache) {
+bool masks_init(const TokenTrie& trie, MaskCache* cache) {
   cache->trie = &trie;
-  const bool has_memory = cache->scratch.resize(trie.mask_words()) && cache->rows.resize(trie.height + 1) &&
-                          cache->states.resize(trie.height + 1);
-  return has_memory ? Status{} : no_memory(*cache);
+  return cache->scratch.resize(trie.mask_words()) && cache->rows.resize(trie.height + 1) &&
+         cache->states.resize(trie.height + 1);
 }
 
-Status mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<const uint64_t>* mask) {
+bool mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<const uint64_t>* mask) {
   const size_t words = cache->trie->mask_words();
   MaskBuilder builder = {*cache, *machine, *cache->trie, words};
   const MaskEntry* entry = builder.find(state);
@@ -251,20 +250,20 @@ Status mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<con
     std::memset(cache->scratch.data(), 0, words * 8);
     cache->members.clear();
     const std::span<const uint64_t> members = machine->states[state];
-    Status status = cache->members.append(members.data(), members.size()) ? Status{} : no_memory(*cache);
-    for (size_t i = 0; i < cache->members.size() && status.ok(); ++i) status = builder.add_member(cache->members[i]);
+    bool is_fine = cache->members.append(members.data(), members.size()) || machine->fail(Failure::kMemory);
+    for (size_t i = 0; i < cache->members.size() && is_fine; ++i) is_fine = builder.add_member(cache->members[i]);
     machine->work_limit = UINT64_MAX;
-    if (!status.ok()) return status;
+    if (!is_fine) return false;
     // A state with one member in the bottom frame has it already.
     entry = builder.find(state);
     if (entry == nullptr) {
-      CAMELGPT_TRY(builder.add(state));
+      if (!builder.add(state)) return false;
       entry = &cache->entries.back();
       std::memcpy(builder.bits_of(entry), cache->scratch.data(), words * 8);
     }
   }
   *mask = {builder.bits_of(entry), words};
-  return {};
+  return true;
 }
 
 }  // namespace camelgpt

@@ -37,9 +37,10 @@ struct MaskCache {
   }
 };
 
-Status masks_init(const TokenTrie& trie, MaskCache* cache);
+// False when out of memory.
+bool masks_init(const TokenTrie& trie, MaskCache* cache);
 
-// The mask of a state: bit i of the words is token i. Valid until the next call.
-Status mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<const uint64_t>* mask);
+// The mask of a state: bit i of the words is token i. Valid until the next call. False after a failure of the machine.
+bool mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<const uint64_t>* mask);
 
 }  // namespace camelgpt

@@ -19,6 +19,11 @@ struct SetTable {
   std::span<const uint64_t> operator[](uint32_t id) const {
     return {words.data() + begins[id], begins[id + 1] - begins[id]};
   }
+  void swap(SetTable& other) {
+    words.swap(other.words);
+    begins.swap(other.begins);
+    slots.swap(other.slots);
+  }
   uint64_t memory() const {
     return words.capacity() * sizeof(uint64_t) + (begins.capacity() + slots.capacity()) * sizeof(uint32_t);
   }

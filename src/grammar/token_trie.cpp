@@ -3,24 +3,43 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/heap_sort.h"
 #include "grammar/set_table.h"
+#include "grammar/sort.h"
 
 namespace camelgpt {
 namespace {
 
-// A token in the order of its bytes. `prefix` is its first eight bytes, as a big-endian number.
-struct SortedToken {
-  uint64_t prefix;
-  int32_t id;
-};
-
 std::string_view piece_of(const TokenSource& source, int32_t token) { return source.piece(source.context, token); }
 
-uint64_t prefix_of(std::string_view piece) {
-  uint64_t prefix = 0;
-  for (size_t i = 0; i < 8; ++i) prefix = prefix << 8 | (i < piece.size() ? static_cast<uint8_t>(piece[i]) : 0);
-  return prefix;
+int32_t id_of(const SortPair& token) { return static_cast<int32_t>(token.value & 0xffffffffu); }
+
+// Sorts tokens by their bytes, eight of them at a time. The value of a token is its length << 32 | its id, so that of
+// equal bytes, where the missing ones are zero, the shorter string is first.
+bool sort_tokens(const TokenSource& source, Buffer<SortPair>* tokens) {
+  Buffer<uint8_t> is_equal;  // whether the bytes so far are those of the token before
+  if (!is_equal.resize(tokens->size())) return false;
+  if (!is_equal.empty()) std::memset(is_equal.data() + 1, 1, is_equal.size() - 1);
+  bool has_more = true;
+  for (size_t begin = 0; has_more; begin += 8) {
+    has_more = false;
+    for (size_t first = 0, last; first < tokens->size(); first = last) {
+      for (last = first + 1; last < tokens->size() && is_equal[last] != 0; ++last) {
+      }
+      if (last - first == 1) continue;
+      for (size_t i = first; i < last; ++i) {
+        SortPair& token = (*tokens)[i];
+        const std::string_view piece = piece_of(source, id_of(token));
+        token.key = 0;
+        for (size_t k = begin; k < begin + 8; ++k) {
+          token.key = token.key << 8 | (k < piece.size() ? static_cast<uint8_t>(piece[k]) : 0);
+        }
+        has_more |= piece.size() > begin + 8;
+      }
+      sort_pairs(tokens->data() + first, last - first);
+      for (size_t i = first + 1; i < last; ++i) is_equal[i] = (*tokens)[i].key == (*tokens)[i - 1].key;
+    }
+  }
+  return true;
 }
 
 // Reads a string byte by byte: how much of a character is missing, and in which range the next byte is.
@@ -67,28 +86,24 @@ size_t common_prefix(std::string_view a, std::string_view b) {
 
 Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
   trie->source = source;
-  Buffer<SortedToken> sorted;
+  Buffer<SortPair> sorted;
   const auto no_memory = [&] { return out_of_memory("the tokens of grammars", source.tokens * uint64_t{48}); };
   if (!sorted.reserve(source.tokens)) return no_memory();
   for (uint32_t i = 0; i < source.tokens; ++i) {
     const int32_t id = static_cast<int32_t>(i);
-    const std::string_view piece = piece_of(source, id);
+    const size_t size = piece_of(source, id).size();
     if (!source.is_text(source.context, id)) {
       if (!trie->controls.push_back(id)) return no_memory();
-    } else if (!piece.empty() && piece.size() <= kMaxTrieDepth) {
-      if (!sorted.push_back({prefix_of(piece), id})) return no_memory();
+    } else if (size > 0 && size <= kMaxTrieDepth) {
+      if (!sorted.push_back({0, uint64_t{size} << 32 | i})) return no_memory();
     }
   }
-  heap_sort(sorted.begin(), sorted.end(), [&](const SortedToken& a, const SortedToken& b) {
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    const int order = piece_of(source, a.id).compare(piece_of(source, b.id));
-    return order != 0 ? order < 0 : a.id < b.id;
-  });
+  if (!sort_tokens(source, &sorted)) return no_memory();
 
   size_t nodes = 2;  // the root and the last one
   std::string_view last;
-  for (const SortedToken& token : sorted) {
-    const std::string_view piece = piece_of(source, token.id);
+  for (const SortPair& token : sorted) {
+    const std::string_view piece = piece_of(source, id_of(token));
     nodes += piece.size() - common_prefix(last, piece);
     last = piece;
   }
@@ -117,8 +132,8 @@ Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
     }
   };
   last = {};
-  for (const SortedToken& token : sorted) {
-    const std::string_view piece = piece_of(source, token.id);
+  for (const SortPair& token : sorted) {
+    const std::string_view piece = piece_of(source, id_of(token));
     close_nodes(common_prefix(last, piece));
     while (depth < piece.size()) {
       const uint8_t byte = static_cast<uint8_t>(piece[depth]);
@@ -127,8 +142,8 @@ Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
       at.group = at.position.put(byte);
       has_memory &= add_node(byte, depth);
     }
-    has_memory &= trie->ids.push_back(token.id);
-    trie->text_mask[static_cast<size_t>(token.id) / 64] |= uint64_t{1} << (token.id % 64);
+    has_memory &= trie->ids.push_back(id_of(token));
+    trie->text_mask[static_cast<size_t>(id_of(token)) / 64] |= uint64_t{1} << (id_of(token) % 64);
     trie->height = std::max(trie->height, static_cast<uint32_t>(piece.size()));
     last = piece;
   }

@@ -21,10 +21,13 @@ void some_rows(const Model& model, Range tile, std::span<const uint64_t> allowed
                ThreadWorkspace* thread, float* logits) {
   const float cap = model.config.logit_softcap;
   if (model.head.weight.order == PanelOrder::kGroups) {  // the kernel computes whole groups
-    for (uint32_t first = tile.first; first < tile.end; first += kPanelRows) {
-      const uint64_t bits = allowed[first / 64] >> (first % 64) & 0xff;
-      if (bits != 0) linear_rows(model.head, first, kPanelRows, input, logits + first, kPanelRows);
-      if (bits != 0 && cap != 0) kernels().softcap(logits + first, kPanelRows, cap);
+    const auto is_wanted = [&](uint32_t row) { return (allowed[row / 64] >> (row % 64) & 0xff) != 0; };
+    for (uint32_t first = tile.first, end; first < tile.end; first = end) {
+      const bool wanted = is_wanted(first);
+      for (end = first + kPanelRows; end < tile.end && is_wanted(end) == wanted;) end += kPanelRows;
+      if (!wanted) continue;
+      linear_rows(model.head, first, end - first, input, logits + first, padded_rows(end - first));
+      if (cap != 0) kernels().softcap(logits + first, std::min(end, tile.end) - first, cap);
     }
     return forbid_others(allowed, tile, logits);
   }

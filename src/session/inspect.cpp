@@ -48,9 +48,6 @@ Status session_model_info(const Session* session, ModelInfo* info) {
   info->bos_token = session->tokenizer.bos_token;
   info->eos_token = session->tokenizer.eos_token;
   info->mask_token = session->tokenizer.mask_token;
-  info->fim_prefix_token = session->tokenizer.fim_prefix_token;
-  info->fim_suffix_token = session->tokenizer.fim_suffix_token;
-  info->fim_middle_token = session->tokenizer.fim_middle_token;
   info->wants_composed_text = session->tokenizer.composes || (session->tokenizer.kind == TokenizerKind::kWordPiece &&
                                                               !session->tokenizer.strip_accents);
   info->sampling = session->sampling;

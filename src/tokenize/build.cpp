@@ -224,16 +224,6 @@ Status read_special_ids(const GgufHeader& header, Tokenizer* tokenizer) {
   return {};
 }
 
-// llama.cpp's former names, then the present ones.
-Status read_fim_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.prefix_token_id", tokenizer, &tokenizer->fim_prefix_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.suffix_token_id", tokenizer, &tokenizer->fim_suffix_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.middle_token_id", tokenizer, &tokenizer->fim_middle_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.fim_pre_token_id", tokenizer, &tokenizer->fim_prefix_token));
-  CAMELGPT_TRY(read_id(header, "tokenizer.ggml.fim_suf_token_id", tokenizer, &tokenizer->fim_suffix_token));
-  return read_id(header, "tokenizer.ggml.fim_mid_token_id", tokenizer, &tokenizer->fim_middle_token);
-}
-
 Status read_end_tokens(const GgufHeader& header, Tokenizer* tokenizer) {
   for (const int32_t token : {tokenizer->eos_token, tokenizer->eot_token, tokenizer->eom_token}) {
     CAMELGPT_TRY(end_tokens_add(token, tokenizer));
@@ -323,7 +313,6 @@ Status read_tokenizer(const GgufHeader& header, Tokenizer* tokenizer) {
   CAMELGPT_TRY(vocabulary_read(header, tokenizer));
   if (has_merges) CAMELGPT_TRY(read_merges(header, tokenizer));
   CAMELGPT_TRY(read_special_ids(header, tokenizer));
-  CAMELGPT_TRY(read_fim_tokens(header, tokenizer));
   CAMELGPT_TRY(read_end_tokens(header, tokenizer));
   CAMELGPT_TRY(specials_find_user_defined(tokenizer));
   guess_trimmed_space(header, tokenizer);

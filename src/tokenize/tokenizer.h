@@ -92,10 +92,6 @@ struct Tokenizer {
   int32_t pad_token = kNoToken;
   int32_t unknown_token = kNoToken;
   int32_t mask_token = kNoToken;  // of masked language models
-  // Mark what surrounds a gap, and the gap itself, for models that fill in the middle of a text.
-  int32_t fim_prefix_token = kNoToken;
-  int32_t fim_suffix_token = kNoToken;
-  int32_t fim_middle_token = kNoToken;
   bool add_bos = false;
   bool add_eos = false;
   bool composes = false;            // the model was trained on text in Unicode normalization form C

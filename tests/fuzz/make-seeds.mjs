@@ -85,3 +85,17 @@ write(
   "fuzz-blocks",
   Array.from({ length: 16 }, (_, i) => randomBytes(i, 8)),
 );
+// The choices of tokens, the grammar, and the kind of input: odd ones are GBNF, the others random trees.
+const grammars = [
+  'root ::= "a" | b*\nb ::= [a-c] "\\"" .',
+  'root ::= (x | y){2,40}\nx ::= "(" x ")" | "ab"\ny ::= [^"\\n]{0,9} "1"',
+  'root ::= <think> ("a"? "b"){3,} <[19]> | "{" s "}"\ns ::= "\\"" c* "\\""\nc ::= [^"\\\\] | "\\\\u" [0-9a-f]{4}',
+  'root ::= s "b"\ns ::= "a" s s | "a" s | "a"',
+  'root ::= [\\u00e4-\\U0001F600]+ # characters\n  | "\\x41" ("" | "\\n")',
+  'root ::= ((("a"?){0,9}){0,9}"b"*)*',
+  'root ::= list\nlist ::= item | item "," list\nitem ::= list? [0-9]',
+];
+write("fuzz_grammar", [
+  ...grammars.map((gbnf, i) => Buffer.concat([randomBytes(i, 16), Buffer.from(gbnf), Buffer.from([1])])),
+  ...[0, 1, 2, 3].map((i) => Buffer.concat([randomBytes(i, 24), Buffer.from([0])])),
+]);

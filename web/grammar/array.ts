@@ -1,6 +1,18 @@
 // Arrays: a prefix of items of their own, then items of one kind, with bounds of their number.
 import { type Facts, isFreeArray } from "./facts.js";
-import { type Expression, emptyText, manyOf, newRule, nothing, optional, reference, repeat, sequence } from "./gbnf.js";
+import {
+  type Expression,
+  type Rule,
+  choice,
+  emptyText,
+  manyOf,
+  newRule,
+  nothing,
+  optional,
+  reference,
+  repeat,
+  sequence,
+} from "./gbnf.js";
 import type { Compilation } from "./compilation.js";
 import type { SchemaNode } from "./schema-document.js";
 
@@ -9,11 +21,10 @@ const infinity = Number.POSITIVE_INFINITY;
 export function arrayExpression(facts: Facts, compiler: Compilation): Expression {
   const { json } = compiler;
   if (isFreeArray(facts)) return json.array;
-  const { uniqueItems } = facts;
-  if (uniqueItems && facts.maxItems > 1)
-    compiler.leaveOut("uniqueItems", uniqueItems.node.path, "uniqueItems is not supported");
   const { minItems: min, maxItems: max } = facts;
   if (min > max) return nothing;
+  const unique = facts.uniqueItems && max > 1 ? uniqueItems(facts, compiler) : undefined;
+  if (unique) return unique;
   const prefixLength = Math.min(Math.max(0, ...facts.arrays.map(({ prefix }) => prefix.length)), max);
   compiler.meter(prefixLength);
   const itemAt = (i: number): Expression => {
@@ -73,4 +84,32 @@ function containing(
   const items = facts.arrays.flatMap((source) => (source.items ? [source.items] : []));
   const match = compiler.valueOf([...items, wanted]);
   return json.brackets(sequence(manyOf(sequence(item, json.comma)), match, manyOf(sequence(json.comma, item))));
+}
+
+/** Values whose subsets are rules. */
+const maxUnique = 8;
+
+/** Each of a few constants at most once, in any order. Undefined: left out. */
+function uniqueItems(facts: Facts, compiler: Compilation): Expression | undefined {
+  const { json } = compiler;
+  const items = facts.arrays.flatMap((source) => (source.items ? [source.items] : []));
+  const hasOthers = facts.contains.length > 0 || facts.arrays.some(({ prefix }) => prefix.length > 0);
+  const values = hasOthers ? undefined : compiler.constantsOf(items);
+  if (!values || values.length > maxUnique) {
+    const message = `uniqueItems is supported for items of at most ${maxUnique} constants only`;
+    compiler.leaveOut("uniqueItems", facts.uniqueItems?.node.path, message);
+    return undefined;
+  }
+  const literals = values.map((value) => json.literal(value));
+  const rules = Array.from({ length: 1 << values.length }, () => newRule("items"));
+  rules.forEach((rule, seen) => {
+    const count = values.filter((_, i) => (seen >> i) & 1).length;
+    const comma = count === 0 ? emptyText : json.comma;
+    const alternatives = literals.flatMap((literal, i) => {
+      const after = rules[seen | (1 << i)] as Rule;
+      return (seen >> i) & 1 || count >= facts.maxItems ? [] : [sequence(comma, literal, reference(after))];
+    });
+    rule.body = choice(count >= facts.minItems ? [...alternatives, emptyText] : alternatives);
+  });
+  return json.brackets(reference(rules[0] as Rule));
 }

@@ -21,6 +21,8 @@ export interface Compilation {
   readonly meter: (units: number) => void;
   /** A value to which all of the schemas apply. */
   valueOf(nodes: readonly SchemaNode[]): Expression;
+  /** The values that all of the schemas allow, if these list them with enum or const. */
+  constantsOf(nodes: readonly SchemaNode[]): readonly unknown[] | undefined;
   /** A rule that equal constraints share, by a key. */
   once(key: string, hint: string, make: () => Expression): Expression;
   /** Leaves a keyword out with a note, or throws if the schema is strict. */

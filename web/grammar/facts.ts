@@ -17,11 +17,16 @@ export interface ObjectSource {
   readonly properties: ReadonlyMap<string, SchemaNode>;
   readonly patterns: readonly { readonly pattern: string; readonly node: SchemaNode }[];
   readonly additional: SchemaNode | undefined;
+  /** Comes from a negation, which evaluates no property. */
+  readonly isNegated?: boolean;
 }
 
 export interface ArraySource {
+  readonly node: SchemaNode;
   readonly prefix: readonly SchemaNode[];
   readonly items: SchemaNode | undefined;
+  /** Comes from a negation, which evaluates no item. */
+  readonly isNegated?: boolean;
 }
 
 /** A keyword of a node, for messages. */

@@ -220,7 +220,14 @@ class Writer {
   }
 }
 
+/** No answer repeats a thing more often than the first; one that has to repeat it more than the second is refused. */
+const maxUpperBound = 1_000_000_000;
+const maxLowerBound = 1_000_000;
+
 function countText(min: number, max: number): string {
+  if (min > maxLowerBound)
+    throw new CamelGPTError("bad-grammar", `Something has to occur more than ${maxLowerBound} times.`);
+  if (max > maxUpperBound && max !== Number.POSITIVE_INFINITY) return countText(min, Number.POSITIVE_INFINITY);
   if (max === 1 && min === 0) return "?";
   if (max === Number.POSITIVE_INFINITY) return min === 0 ? "*" : min === 1 ? "+" : `{${min},}`;
   return min === max ? `{${min}}` : `{${min},${max}}`;

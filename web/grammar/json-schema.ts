@@ -4,6 +4,7 @@ import type { GrammarNote } from "./compilation.js";
 import { newRule, writeRules } from "./gbnf.js";
 import { JsonRules, type Whitespace } from "./json-text.js";
 import { type GrammarRules, type RulesOptions, withRoot } from "./regex.js";
+import { TooComplex } from "./regular.js";
 import { SchemaCompiler } from "./schema-compiler.js";
 import { type JsonSchema, schemaError } from "./schema-document.js";
 
@@ -68,6 +69,7 @@ function inSchema<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
+    if (error instanceof TooComplex) throw schemaError("The schema becomes too large", undefined);
     if (!(error instanceof CamelGPTError) || error.code !== "bad-grammar") throw error;
     const { message, expected, found, hint } = error;
     throw new CamelGPTError("bad-schema", message, { expected, found, hint });

@@ -94,15 +94,7 @@ const readers: Record<string, Reader> = {
       });
     else if (min !== 0) facts.contains.push(document.child(node, value, "contains"));
   },
-  unevaluatedProperties: (facts, value, node) =>
-    unevaluated(facts, value, node, "unevaluatedProperties", typeBits.object),
-  unevaluatedItems: (facts, value, node) => unevaluated(facts, value, node, "unevaluatedItems", typeBits.array),
 };
-
-function unevaluated(facts: Facts, value: unknown, node: SchemaNode, keyword: string, types: number): void {
-  if (value === true || (isObject(value) && Object.keys(value).length === 0)) return;
-  facts.unsupported.push({ keyword, node, types });
-}
 
 /** Adds all keywords of a node but those that refer to other schemas for the same value (see merge.ts). */
 export function addKeywords(facts: Facts, node: SchemaNode, document: SchemaDocument): void {
@@ -149,6 +141,7 @@ function addItems(facts: Facts, schema: SchemaObject, node: SchemaNode, document
   if (!Array.isArray(prefix)) throw wrong("prefixItems", "a list", prefix, node);
   if (prefix.length === 0 && rest === undefined) return;
   facts.arrays.push({
+    node,
     prefix: prefix.map((item, i) => document.child(node, item, isOld ? "items" : "prefixItems", String(i))),
     items: rest === undefined ? undefined : document.child(node, rest, isOld ? "additionalItems" : "items"),
   });
@@ -204,7 +197,18 @@ function lower(facts: Facts, bound: Bound): void {
 const asserting = new Set([
   ...Object.keys(readers),
   ...["properties", "patternProperties", "additionalProperties", "items", "prefixItems", "additionalItems"],
-  ...["allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "$recursiveRef"],
+  ...[
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+  ],
   ...["dependentRequired", "dependentSchemas", "dependencies"],
 ]);
 

@@ -11,6 +11,7 @@ import {
   schemaError,
   typeOf,
 } from "./schema-document.js";
+import { type Mark, addUnevaluated, markOf } from "./unevaluated.js";
 
 /** Schemas that apply together. */
 export interface Goal {
@@ -22,17 +23,27 @@ export interface Goal {
 /** Called where work is done; throws if it becomes too much. */
 export type Meter = (units: number) => void;
 
+/** Merges the schemas that apply to a value with a node, without its alternatives. */
+export const mergeWithoutAlternatives = (node: SchemaNode, document: SchemaDocument, meter: Meter): Facts | undefined =>
+  mergeGoal({ nodes: [node], chosen: new Map() }, document, meter, false);
+
 /** Merges a goal. Undefined: nothing is allowed. */
-export function mergeGoal(goal: Goal, document: SchemaDocument, meter: Meter): Facts | undefined {
+export function mergeGoal(
+  goal: Goal,
+  document: SchemaDocument,
+  meter: Meter,
+  hasAlternatives = true,
+): Facts | undefined {
   const facts = noFacts();
   const active = new Set<SchemaNode>();
   const done = new Set<SchemaNode>();
   // A node stays active until all schemas that apply with it are done; meeting it again before that is a cycle.
-  const stack: { node: SchemaNode; isExit: boolean }[] = [];
-  for (const node of [...goal.nodes].reverse()) stack.push({ node, isExit: false });
+  const stack: { node: SchemaNode; mark?: Mark }[] = [];
+  for (const node of [...goal.nodes].reverse()) stack.push({ node });
   for (let top = stack.pop(); top; top = stack.pop()) {
-    const { node, isExit } = top;
-    if (isExit) {
+    const { node, mark } = top;
+    if (mark) {
+      addUnevaluated(facts, node, mark, document);
       active.delete(node);
       done.add(node);
       continue;
@@ -42,17 +53,17 @@ export function mergeGoal(goal: Goal, document: SchemaDocument, meter: Meter): F
     if (node.schema === false) return undefined;
     meter(1 + Object.keys(node.schema).length);
     active.add(node);
-    stack.push({ node, isExit: true });
+    stack.push({ node, mark: markOf(facts) });
     addKeywords(facts, node, document);
     const applied = appliedSchemas(node, document);
-    for (const disjunction of disjunctionsOf(node, document, meter)) {
+    for (const disjunction of hasAlternatives ? disjunctionsOf(node, document, meter) : []) {
       const choice = goal.chosen.get(disjunction.key);
       if (disjunction.alternatives.length === 0) return undefined;
       if (disjunction.alternatives.length === 1) applied.push(disjunction.alternatives[0] as SchemaNode);
       else if (choice) applied.push(choice);
       else facts.disjunctions.push(disjunction);
     }
-    for (const other of applied.reverse()) stack.push({ node: other, isExit: false });
+    for (const other of applied.reverse()) stack.push({ node: other });
   }
   return facts;
 }
@@ -111,7 +122,7 @@ function exclusive(
   if (alternatives.length > maxExclusive) return alternatives;
   const sizes = alternatives.map((node) => negationSize(node, document));
   if (!sizes.some(Number.isFinite)) return alternatives;
-  const facts = alternatives.map((node) => mergeGoal({ nodes: [node], chosen: new Map() }, document, meter));
+  const facts = alternatives.map((node) => mergeWithoutAlternatives(node, document, meter));
   return alternatives.map((node, i) => {
     const exclusions: SchemaObject[] = [];
     let combinations = 1;

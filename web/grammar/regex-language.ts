@@ -14,7 +14,7 @@ interface Variant {
 /** The texts in which the pattern is found, as `RegExp.prototype.test` finds it. */
 export function searchLanguage(regulars: Regulars, pattern: string, flags?: string): Regular {
   const lowering = new Lowering(regulars, pattern);
-  const variants = lowering.lower(parsePattern(pattern, flags), true);
+  const variants = lowering.lower(parsePattern(pattern, flags), "anything");
   return regulars.choice(variants.map((variant) => withAnyAround(regulars, variant)));
 }
 
@@ -50,8 +50,11 @@ export function fullLanguage(regulars: Regulars, pattern: string, flags?: string
   const tree = parsePattern(pattern, flags);
   const items = tree.kind === "sequence" ? tree.items : [tree];
   const anchored: Tree = { kind: "sequence", items: [{ kind: "start" }, ...items, { kind: "end" }] };
-  return regulars.choice(new Lowering(regulars, pattern).lower(anchored, true).map(({ language }) => language));
+  return regulars.choice(new Lowering(regulars, pattern).lower(anchored, "anything").map(({ language }) => language));
 }
+
+/** The context of a part of a pattern: before any text, before the end of the text, or before more of the pattern. */
+type Following = "anything" | "end" | "more";
 
 class Lowering {
   constructor(
@@ -59,8 +62,7 @@ class Lowering {
     private readonly pattern: string,
   ) {}
 
-  /** `isLast`: after this part there is nothing but the rest of the text. */
-  lower(tree: Tree, isLast: boolean): readonly Variant[] {
+  lower(tree: Tree, following: Following): readonly Variant[] {
     const { regulars } = this;
     switch (tree.kind) {
       case "set":
@@ -70,13 +72,13 @@ class Lowering {
       case "end":
         return [{ language: regulars.empty, atStart: false, atEnd: true }];
       case "choice":
-        return this.#merge(tree.items.flatMap((item) => this.lower(item, isLast)));
+        return this.#merge(tree.items.flatMap((item) => this.lower(item, following)));
       case "sequence":
-        return this.#sequence(tree.items, isLast);
+        return this.#sequence(tree.items, following);
       case "repeat":
-        return this.#repeat(tree.item, tree.min, tree.max, isLast);
+        return this.#repeat(tree.item, tree.min, tree.max, following);
       case "look":
-        return this.#sequence([tree], isLast);
+        return this.#sequence([tree], following);
     }
   }
 
@@ -96,17 +98,20 @@ class Lowering {
     }));
   }
 
-  #sequence(items: readonly Tree[], isLast: boolean): readonly Variant[] {
+  #sequence(items: readonly Tree[], following: Following): readonly Variant[] {
     let rest: readonly Variant[] = [anywhere(this.regulars.empty)];
+    let inner = following;
     for (let i = items.length - 1; i >= 0; i--) {
       const item = items[i] as Tree;
       if (item.kind === "look" && item.isBehind) {
-        const before = this.#afterLook(item, this.#sequence(items.slice(0, i), false));
+        const before = this.#afterLook(item, this.#sequence(items.slice(0, i), "more"));
         return this.#concatenate(before, rest);
       }
-      const isEnd = isLast && items.slice(i + 1).every(({ kind }) => kind === "end");
       rest =
-        item.kind === "look" ? this.#beforeLook(item, rest, isLast) : this.#concatenate(this.lower(item, isEnd), rest);
+        item.kind === "look"
+          ? this.#beforeLook(item, rest, following)
+          : this.#concatenate(this.lower(item, inner), rest);
+      inner = item.kind === "end" && inner !== "more" ? "end" : "more";
     }
     return rest;
   }
@@ -128,9 +133,9 @@ class Lowering {
     return this.#merge(joined);
   }
 
-  #repeat(item: Tree, min: number, max: number, isLast: boolean): readonly Variant[] {
+  #repeat(item: Tree, min: number, max: number, following: Following): readonly Variant[] {
     const { regulars } = this;
-    const variants = this.lower(item, isLast && max === 1);
+    const variants = this.lower(item, max === 1 ? following : "more");
     if (variants.every(({ atStart, atEnd }) => !atStart && !atEnd))
       return [anywhere(regulars.repeat(regulars.choice(variants.map(({ language }) => language)), min, max))];
     if (max > 1) throw patternError(this.pattern, "has an anchor or a lookaround assertion in a repetition.");
@@ -138,9 +143,9 @@ class Lowering {
   }
 
   /** A look-ahead before the rest of its group. */
-  #beforeLook(look: Tree & { kind: "look" }, rest: readonly Variant[], isLast: boolean): readonly Variant[] {
+  #beforeLook(look: Tree & { kind: "look" }, rest: readonly Variant[], following: Following): readonly Variant[] {
     const { regulars } = this;
-    const variants = this.lower(look.item, false);
+    const variants = this.lower(look.item, "more");
     if (variants.some(({ atStart }) => atStart)) throw this.#lookError();
     const seen = regulars.choice(
       variants.map(({ language, atEnd }) =>
@@ -154,8 +159,9 @@ class Lowering {
     );
     return this.#merge(
       rest.map((variant) => {
-        if (isLast || variant.atEnd) {
-          const whole = variant.atEnd ? variant.language : regulars.sequence([variant.language, regulars.everything]);
+        if (following !== "more" || variant.atEnd) {
+          const isWhole = variant.atEnd || following === "end";
+          const whole = isWhole ? variant.language : regulars.sequence([variant.language, regulars.everything]);
           return { ...variant, language: regulars.all([whole, allowed]), atEnd: true };
         }
         // Nothing after the group is looked at.
@@ -168,7 +174,7 @@ class Lowering {
   /** A backward assertion after `before`, which starts its group. */
   #afterLook(look: Tree & { kind: "look" }, before: readonly Variant[]): readonly Variant[] {
     const { regulars } = this;
-    const variants = this.lower(look.item, false);
+    const variants = this.lower(look.item, "more");
     if (variants.some(({ atStart, atEnd }) => atStart || atEnd)) throw this.#lookError();
     const seen = regulars.choice(variants.map(({ language }) => regulars.sequence([regulars.everything, language])));
     const allowed = look.isNegative ? regulars.not(seen) : seen;

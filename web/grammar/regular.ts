@@ -49,6 +49,7 @@ export class Regulars {
   remainingStates = maxStates;
   /** Steps that expressions and automata may still take. */
   #remainingWork = maxWork;
+  #refills = 5;
 
   constructor(maxNodes = 300_000) {
     this.#maxNodes = maxNodes;
@@ -71,6 +72,11 @@ export class Regulars {
   spend(steps: number): void {
     this.#remainingWork -= steps;
     if (this.#remainingWork < 0) throw new TooComplex();
+  }
+
+  /** Allows some more work after an expression became too complex, a few times. */
+  refill(): void {
+    if (this.#refills-- > 0) this.#remainingWork = Math.max(this.#remainingWork, maxWork / 8);
   }
 
   set(set: CodePoints): Regular {

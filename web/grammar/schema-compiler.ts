@@ -5,10 +5,10 @@ import { arrayExpression } from "./array.js";
 import { automatonExpression, automatonOf } from "./automaton.js";
 import type { Compilation, GrammarNote } from "./compilation.js";
 import { type Facts, anyType, isFreeArray, isFreeObject, numberBits, typeBits } from "./facts.js";
-import { type Expression, type Rule, choice, newRule, nothing, oneOf, reference, text } from "./gbnf.js";
+import { type Expression, type Rule, choice, manyOf, newRule, nothing, oneOf, reference, text } from "./gbnf.js";
 import { JsonRules, type Whitespace, textChoice } from "./json-text.js";
-import { isOnlyReference, schemaOf } from "./keywords.js";
-import { type Goal, type Meter, mergeGoal } from "./merge.js";
+import { isOnlyReference, schemaOf, valueKey } from "./keywords.js";
+import { type Goal, type Meter, mergeGoal, mergeWithoutAlternatives } from "./merge.js";
 import { NumberLanguages } from "./number-range.js";
 import { objectExpression } from "./object.js";
 import { searchLanguage } from "./regex-language.js";
@@ -108,7 +108,8 @@ export class SchemaCompiler implements Compilation {
     const [first] = facts.disjunctions;
     if (!first) return this.#valueOfFacts(facts);
     const alternatives = first.alternatives.filter((node) => node.schema !== false && this.#mayApply(node, facts));
-    this.#splits += alternatives.length;
+    // Alternatives by themselves are harmless; beside each other they multiply.
+    if (facts.disjunctions.length > 1) this.#splits += alternatives.length;
     if (this.#splits > maxSplits)
       throw schemaError(
         "The schema combines too many alternatives",
@@ -124,7 +125,7 @@ export class SchemaCompiler implements Compilation {
 
   /** A cheap test that drops alternatives of another type. */
   #mayApply(node: SchemaNode, facts: Facts): boolean {
-    const own = mergeGoal({ nodes: [node], chosen: new Map() }, this.document, this.meter);
+    const own = mergeWithoutAlternatives(node, this.document, this.meter);
     return own !== undefined && (own.types & facts.types) !== 0;
   }
 
@@ -171,14 +172,37 @@ export class SchemaCompiler implements Compilation {
       formats.map((x) => x.format),
       [minLength, maxLength, excluded.filter((x) => typeof x === "string")],
     ])}`;
-    return this.once(key, "string", () => {
-      const language = stringLanguage(facts, this);
-      return this.json.quoted(
-        this.guarded("pattern", facts, () =>
-          regularExpression(this.regulars, language, (set) => this.json.set(set), "text"),
-        ),
-      );
-    });
+    return this.once(key, "string", () => this.json.quoted(this.#text(facts)));
+  }
+
+  /** Without the length, and then without everything, if that becomes too large and the schema is not strict. */
+  #text(facts: Facts): Expression {
+    const place = facts.patterns[0] ?? facts.formats[0];
+    const length = facts.maxLength !== Number.POSITIVE_INFINITY ? "maxLength" : "minLength";
+    const without = { ...facts, minLength: 0, maxLength: Number.POSITIVE_INFINITY };
+    const leaveOut = (keyword: string) => {
+      const message = `${keyword} becomes too large together with the keywords beside it`;
+      this.leaveOut(keyword, (place?.node ?? facts.nodes[0])?.path, message);
+    };
+    const whole = this.#textOrNothing(facts);
+    if (whole) return whole;
+    const hasLength = facts.minLength > 0 || facts.maxLength !== Number.POSITIVE_INFINITY;
+    if (hasLength) leaveOut(length);
+    const unbounded = hasLength ? this.#textOrNothing(without) : undefined;
+    if (unbounded) return unbounded;
+    leaveOut(place?.keyword ?? "not");
+    return manyOf(this.json.char);
+  }
+
+  /** Undefined: it becomes too large. */
+  #textOrNothing(facts: Facts): Expression | undefined {
+    try {
+      return regularExpression(this.regulars, stringLanguage(facts, this), (set) => this.json.set(set), "text");
+    } catch (error) {
+      if (!(error instanceof TooComplex)) throw error;
+      this.regulars.refill();
+      return undefined;
+    }
   }
 
   /** Names the schema if an automaton becomes too large. */
@@ -187,13 +211,8 @@ export class SchemaCompiler implements Compilation {
       return make();
     } catch (error) {
       if (!(error instanceof TooComplex)) throw error;
-      throw this.tooComplex(keyword, facts);
+      throw schemaError(`${keyword} becomes too large together with the keywords beside it`, facts.nodes[0]?.path);
     }
-  }
-
-  tooComplex(keyword: string, facts: Facts): CamelGPTError {
-    const place = facts.patterns[0]?.node ?? facts.nodes[0];
-    return schemaError(`${keyword} becomes too large together with the keywords beside it`, place?.path);
   }
 
   #number(facts: Facts): Expression {
@@ -248,6 +267,14 @@ export class SchemaCompiler implements Compilation {
     const result = reference(newRule(hint, make()));
     this.#expressions.set(key, result);
     return result;
+  }
+
+  constantsOf(nodes: readonly SchemaNode[]): readonly unknown[] | undefined {
+    const facts = mergeGoal({ nodes, chosen: new Map() }, this.document, this.meter);
+    if (!facts?.enumValues) return undefined;
+    const others = { ...facts, enumValues: undefined };
+    const valid = facts.enumValues.filter((value) => isValid(value, others, this));
+    return [...new Map(valid.map((value) => [valueKey(value), value])).values()];
   }
 
   /** The texts in which a pattern of the schema is found. */

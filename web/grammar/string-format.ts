@@ -60,6 +60,7 @@ const segmentWithoutColon = `(?:[A-Za-z0-9._~!$&'()*+,;=@-]|${percent})+`;
 const user = `(?:[A-Za-z0-9._~!$&'()*+,;=:-]|${percent})*`;
 const host = `(?:\\[(?:${ipv6})\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|${percent})*)`;
 const authority = `(?:${user}@)?${host}(?::\\d*)?`;
+const firstOfPath = `(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|${percent})`;
 const paths = `(?:/${pathChar}*)*`;
 const queryAndFragment = `(?:\\?(?:${pathChar}|[/?])*)?(?:#(?:${pathChar}|[/?])*)?`;
 /** Not empty, although RFC 3986 allows that: validators refuse a scheme by itself. */
@@ -95,12 +96,48 @@ const formats: Record<string, string> = {
   "relative-json-pointer": `(?:0|[1-9]\\d*)(?:#|${pointer})`,
 };
 
+const uriChar = `(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|${percent})`;
+const simpleHost = "[A-Za-z0-9._~-]+(?::\\d+)?";
+const simpleUriStart = `[A-Za-z][A-Za-z0-9+.-]*:(?://${simpleHost}(?:[/?]${uriChar}*)?|${firstOfPath}${uriChar}*)`;
+
 /** Forms for intersections with other patterns and lengths: fewer states, no leap seconds. */
 const simpleFormats: Record<string, string> = {
   email: simpleEmail,
   time: simpleTime,
   "date-time": `(?:${date})[Tt]${simpleTime}`,
+  uri: `${simpleUriStart}(?:#${uriChar}*)?`,
 };
+
+/** Characters of the part of a URI before its path, and the longest domain of an address, in the forms with a bound. */
+const maxUriStart = 80;
+const maxDomain = 117;
+
+/**
+ * A form of at most `max` code points that counts its parts, where an exact one would count each code point. It leaves
+ * out a few texts that are nearly as long as allowed. Undefined: there is none.
+ */
+export function boundedFormatPattern(format: string, max: number): string | undefined {
+  if (format === "email" && max >= 160) {
+    const local = Math.min(64, max - maxDomain - 1);
+    const char = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]";
+    const quarter = Math.floor((local - 3) / 4);
+    const dotted = `${char}{1,${quarter}}(?:\\.${char}{1,${quarter}}){1,3}`;
+    const part = (length: number) => `[A-Za-z0-9](?:[A-Za-z0-9-]{0,${length - 2}}[A-Za-z0-9])?`;
+    return `^(?:${char}{1,${local}}|${dotted})@(?:${part(30)}\\.){1,3}${part(24)}$`;
+  }
+  if (format === "uri" && max >= 160) {
+    const rest = max - maxUriStart;
+    const tail = (length: number) => `${uriChar}{0,${Math.floor(length / 3)}}`;
+    const end = `(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]{0,${rest}}|${tail(rest / 2)}(?:#${tail(rest / 2 - 1)})?)`;
+    const start = "[A-Za-z][A-Za-z0-9+.-]{0,19}:";
+    return `^${start}(?://[A-Za-z0-9._~-]{1,50}(?::\\d{1,5})?(?:[/?]${end})?|${firstOfPath}${end})$`;
+  }
+  if (format === "hostname" && max >= 4) {
+    const first = Math.min(63, Math.floor(max / 2));
+    return `^${labelUpTo(first)}(?:\\.${labelUpTo(19)}){0,${Math.floor((Math.min(max, 253) - first) / 20)}}$`;
+  }
+  return undefined;
+}
 
 /** The pattern of a format beside other constraints. */
 export function simpleFormatPattern(format: string): string | undefined {

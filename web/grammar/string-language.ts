@@ -6,7 +6,7 @@ import type { Regular } from "./regular.js";
 import { withLength } from "./regular-grammar.js";
 import type { Compilation } from "./compilation.js";
 import type { SchemaNode } from "./schema-document.js";
-import { formatPattern, simpleFormatPattern } from "./string-format.js";
+import { boundedFormatPattern, formatPattern, simpleFormatPattern } from "./string-format.js";
 import { isValid } from "./validate.js";
 
 const infinity = Number.POSITIVE_INFINITY;
@@ -32,8 +32,11 @@ export function stringLanguage(facts: Facts, compiler: Compilation): Regular {
     if (pattern === undefined) continue;
     let language = compiler.patternLanguage(pattern, node, "format");
     if (language.minLength < facts.minLength || language.maxLength > facts.maxLength) {
+      const bounded = isAlone ? boundedFormatPattern(format, facts.maxLength) : undefined;
       pattern = simpleFormatPattern(format) as string;
-      language = compiler.patternLanguage(pattern, node, "format");
+      language = compiler.patternLanguage(bounded ?? pattern, node, "format");
+      if (bounded !== undefined && language.minLength < facts.minLength)
+        language = compiler.patternLanguage(pattern, node, "format");
     }
     parts.push(language);
   }

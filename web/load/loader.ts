@@ -5,6 +5,7 @@ import { CamelGPTError, orAborted } from "../errors.js";
 import { pacer } from "../pause.js";
 import type { MemoryPlan, ProgressEvent } from "../types.js";
 import { BackgroundLoad } from "./background-load.js";
+import { type GapTokens, gapTokens } from "./gap-tokens.js";
 import { trackProgress } from "./progress.js";
 import { headerReadBytes } from "./sizes.js";
 import { rejectOtherFiles } from "./sniff.js";
@@ -34,6 +35,7 @@ export interface LoadOptions {
 
 export interface Loaded {
   plan: MemoryPlan;
+  gapTokens: GapTokens;
   /** Loads the remaining weights, after an eager load. */
   background?: BackgroundLoad | undefined;
   /** Reports that the model can answer. */
@@ -49,8 +51,10 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
   const ranges = options.eager === undefined ? undefined : source.ranges;
   let background: BackgroundLoad | undefined;
   let plan: MemoryPlan;
+  let gap: GapTokens;
   try {
     await feedHeader(ranges || source.files ? headerReadBytes : Infinity);
+    gap = gapTokens(engine.metadata());
     plan = engine.plan(options.memory);
     engine.allocate(options.memory);
     await feedWeights(ranges !== undefined);
@@ -60,7 +64,7 @@ export async function loadModel(engine: Engine, source: ByteSource, options: Loa
     if (!background) await source.close();
   }
   if (!background) progress.report("done");
-  return { plan, background, reportReady: () => progress.report("ready") };
+  return { plan, gapTokens: gap, background, reportReady: () => progress.report("ready") };
 }
 
 /** Reads only the header of the source. Closes the source. */

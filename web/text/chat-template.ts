@@ -6,7 +6,7 @@ import { Budget, type Limits, withBudget } from "./jinja/budget.js";
 import { Interpreter } from "./jinja/evaluate.js";
 import { parse } from "./jinja/parser.js";
 import type { Statement } from "./jinja/tree.js";
-import { fail } from "./jinja/values.js";
+import { fail, TemplateError } from "./jinja/values.js";
 import { formsOf, isComplete } from "./message-forms.js";
 import { type ChatMessage, contentText } from "./messages.js";
 import type { RenderedChat, TemplateInput } from "./rendering.js";
@@ -80,8 +80,10 @@ function renderAny(input: TemplateInput, onNote: (note: string) => void): Render
       notes.forEach(onNote);
       return prompt;
     } catch (error) {
-      if (!(error instanceof Refusal) && !hasCalls(messages)) throw error;
-      refusal ??= error as Error;
+      // Arguments of calls can have the wrong form for a template, which then fails.
+      const isOfForm = error instanceof Refusal || (error instanceof TemplateError && hasCalls(messages));
+      if (!isOfForm) throw error;
+      refusal ??= error;
     }
   }
   if (!first) throw refusal;

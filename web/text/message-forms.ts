@@ -56,10 +56,22 @@ function* withFewerRoles({ messages, tools, notes }: Form): Generator<Form> {
 export function isComplete(prompt: string, messages: readonly ChatMessage[]): boolean {
   const [first] = messages;
   if (first?.role === "system" && !prompt.includes(contentText(first).trim())) return false;
+  const names = new Set<string>();
+  let at = 0; // of the result before, since results follow each other
   for (const message of messages) {
-    if (message.role === "tool" && !prompt.includes(longestWord(contentText(message)))) return false;
-    for (const { function: called } of message.tool_calls ?? []) if (showsDict(prompt, called.arguments)) return false;
+    if (message.role === "tool") {
+      const word = longestWord(contentText(message));
+      const next = prompt.indexOf(word, at);
+      if (next < 0 && !prompt.includes(word)) return false;
+      at = Math.max(at, next);
+    }
+    for (const { function: called } of message.tool_calls ?? []) {
+      const [name] = Object.keys(parsedArguments(called.arguments));
+      if (name !== undefined) names.add(name);
+    }
   }
+  // Arguments as Python prints a dict: the template expects them as JSON.
+  for (const name of names) if (prompt.includes(`{'${name}': `)) return false;
   return true;
 }
 
@@ -68,12 +80,6 @@ function longestWord(text: string): string {
   let longest = "";
   for (const [word] of text.slice(0, 1000).matchAll(/[A-Za-z0-9]+/g)) if (word.length > longest.length) longest = word;
   return longest;
-}
-
-/** Whether a prompt shows arguments as Python prints a dict: the template expects them as JSON. */
-function showsDict(prompt: string, given: unknown): boolean {
-  const [name] = Object.keys(parsedArguments(given));
-  return name !== undefined && prompt.includes(`{'${name}': `);
 }
 
 /** The role developer is the newer name of system, which most templates do not know. */

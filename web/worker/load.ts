@@ -1,7 +1,7 @@
 // The calls `load` and `inspect`: start an engine, open the source, and read the model or its header.
 import type { Engine, MemoryOptions } from "../engine/engine.js";
 import type { BackgroundLoad } from "../load/background-load.js";
-import { loadHeader, loadModel } from "../load/loader.js";
+import { type Loaded, loadHeader, loadModel } from "../load/loader.js";
 import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
 import { replaceDamaged } from "../load/stores/damaged-copy.js";
@@ -72,7 +72,7 @@ async function loadOnce(
     const loadMs = performance.now() - begin;
     return {
       model: { ...started, contextLength: plan.contextLength, loadMs, background },
-      value: describeModel(started, plan, params.sampling, inWorker),
+      value: describeModel(started, loaded, params.sampling, inWorker),
       reportReady: loaded.reportReady,
     };
   } catch (error) {
@@ -172,7 +172,7 @@ function chatSampling(engine: Engine, catalogue: SamplingDefaults = {}): Samplin
 
 function describeModel(
   { engine, threads, notes }: StartedEngine,
-  memoryPlan: LoadedModel["info"]["memoryPlan"],
+  { plan: memoryPlan, gapTokens }: Loaded,
   catalogue: SamplingDefaults | undefined,
   worker: boolean,
 ): LoadedModel {
@@ -187,6 +187,7 @@ function describeModel(
       engine: { flavour: engine.flavour, kernels: engine.kernels, threads, worker, notes },
     },
     chatTemplate: engine.metadataString("tokenizer.chat_template"),
+    gapTokens,
     tasks: engine.metadataString("camelgpt.tasks"),
     bosText: info.bosToken === null ? "" : engine.piece(info.bosToken),
     maxTextBytes: engine.maxTextBytes,

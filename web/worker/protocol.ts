@@ -3,6 +3,7 @@ import type { EngineOptions } from "../engine/engine-options.js";
 import type { ThreadStart } from "../engine/helper-thread.js";
 import type { DeepPartial, MemoryOptions } from "../engine/records.js";
 import type { ErrorData } from "../errors.js";
+import type { GapTokens } from "../load/gap-tokens.js";
 import type { Location } from "../load/location.js";
 import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
@@ -61,6 +62,7 @@ export interface LoadedModel {
   info: ModelInfo;
   /** A Jinja template; empty if the model has none. */
   chatTemplate: string;
+  gapTokens: GapTokens;
   /** The metadata `camelgpt.tasks`; empty if the file has none. */
   tasks: string;
   /** The pieces of the special tokens, for the template; empty if the model has none. */

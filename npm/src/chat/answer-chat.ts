@@ -33,7 +33,7 @@ export async function answerChat(
     });
   if (!settings.toolOptions) return answer(messages);
   const { checkTools, runSteps } = await orAborted(import("../tools/tools.js"), signal);
-  const checked = checkTools(settings.toolOptions);
+  const checked = checkTools(settings.toolOptions, model.limits);
   if (!checked) return answer(messages);
   const step = ({ added, choice }: StepRequest) => answer([...messages, ...added], { checked, choice });
   return runSteps({ checked, messages, step, emit, signal });

@@ -97,14 +97,15 @@ export async function renderPrompt(
 }
 
 /**
- * The prompt of messages to which the answer follows directly, without reasoning. Errors: those of `planChat` and
- * `renderPrompt`.
+ * The prompt of messages to which the answer follows directly, without reasoning. Errors: those of `planChat`,
+ * `renderPrompt` and `checkConversation`.
  */
 export async function renderQuestion(
   model: ModelConnection,
   messages: readonly ChatMessage[],
   signal: AbortSignal,
 ): Promise<RenderedPrompt> {
+  await checkConversation(model, messages, signal);
   const plan = await planChat(model, { reasoning: "none" }, { sampling: {} }, signal);
   return (await renderPrompt(model, messages, plan, signal)).prompt;
 }

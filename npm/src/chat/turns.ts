@@ -101,7 +101,7 @@ async function answer(
   const { settings } = splitChatOptions({ ...defaults, ...context.options });
   const { emit, signal } = context;
   const code = settings.toolOptions && (await orAborted(import("../tools/tools.js"), signal));
-  const checked = settings.toolOptions && code?.checkTools(settings.toolOptions);
+  const checked = settings.toolOptions && code?.checkTools(settings.toolOptions, state.model.limits);
   if (!code || !checked) return answerOnce(state, entries, context, fitsAnswer);
   const before = { ...state };
   const turns: ChatTurn[] = [];

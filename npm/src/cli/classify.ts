@@ -16,9 +16,9 @@ export const classify: Command = {
       value: "T",
       help: "Prompt with {text} in it (default: the one of its training, or a general question).",
     },
-    prior: {
+    "no-prior": {
       takes: "nothing",
-      help: "Divide each probability by the one for a text without content, since models prefer some labels.",
+      help: "Do not divide each probability by the one for a text without content (models prefer some labels).",
     },
     continue: { takes: "nothing", help: "Continue the prompt, without the model's chat template." },
   },
@@ -39,7 +39,7 @@ export const classify: Command = {
       const options = {
         labels,
         template: flags.text("template"),
-        ...(flags.has("prior") && { prior: true }),
+        ...(flags.has("no-prior") && { prior: false }),
         ...(flags.has("continue") && { chat: false }),
       };
       const results = await model.classify(texts, { ...options, signal, onProgress: textsProgress() });

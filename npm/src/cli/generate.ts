@@ -90,8 +90,9 @@ export async function isSampled(model: CamelGPTInference, flags: Flags, isChat: 
 
 async function printStream(model: CamelGPTInference, stream: TextStream, isSampled: boolean): Promise<void> {
   await printAnswer(textAfterReasoning(stream));
-  for (const { name, argumentsText, error } of (await stream).toolCalls ?? []) {
-    printNote(`[calls ${name} with ${argumentsText}${error === undefined ? "" : `: ${error}`}]`);
+  for (const { name, arguments: values, argumentsText, error } of (await stream).toolCalls ?? []) {
+    const input = values ? JSON.stringify(values) : argumentsText;
+    printNote(`[calls ${name} with ${input}${error === undefined ? "" : `: ${error}`}]`);
   }
   await printSummary(model, await stream, isSampled);
 }

@@ -14,8 +14,9 @@ import {
   type YesNoOptions,
   yesNoParams,
 } from "../options/decide.js";
-import { classifyPrompt, fill, hasChat, type Prompt, questionPrompt } from "./prompts.js";
-import { priorScores } from "./prior.js";
+import { classifyPrompt, fillPrompt, hasChat, type Prompt, questionPrompt } from "./prompts.js";
+import { priorProbabilities } from "./prior.js";
+import { labelProbabilities, softmax } from "./probabilities.js";
 
 type Messages = string | readonly ChatMessage[];
 
@@ -27,12 +28,13 @@ export async function classify(
   const { texts, labels, template, chat, prior, onProgress, signal } = classifyParams(input, options, model.limits);
   throwIfAborted(signal);
   for (const each of [...texts, ...labels]) await model.refuseOverlong(each, signal);
-  const { prompt, isChat } = await classifyPrompt(model, labels, template, chat, signal);
-  const before = prior ? await priorScores(model, { prompt, isChat }, labels, signal) : undefined;
-  const prompts = texts.map((text) => fill(prompt, "{text}", text));
+  const { prompt, isChat, isTrained } = await classifyPrompt(model, labels, template, chat, signal);
+  const priors =
+    (prior ?? !isTrained) ? await priorProbabilities(model, { prompt, isChat }, labels, signal) : undefined;
+  const prompts = texts.map((text) => fillPrompt(prompt, labels, text));
   const context = { signal, onEvent: onProgress };
   const scores = await model.call("scoreAnswers", { prompts, answers: labels, isChat }, context);
-  return scores.map((each) => rank(labels, softmax(each.map((score, i) => relative(score, before?.[i])))));
+  return scores.map((each) => rank(labels, labelProbabilities(each, priors)));
 }
 
 export async function choose<Option extends string>(
@@ -44,7 +46,7 @@ export async function choose<Option extends string>(
   const { chat, signal } = chooseParams(choices, options, model.limits);
   checkQuestion(prompt);
   const scores = await scoresOf(model, await questionPrompt(model, prompt, chat, signal), choices, signal);
-  const probabilities = softmax(scores.map((score) => relative(score)));
+  const probabilities = labelProbabilities(scores);
   const index = probabilities.indexOf(Math.max(...probabilities));
   return { choice: choices[index] as Option, index, probabilities };
 }
@@ -89,18 +91,6 @@ async function scoresOf(
   await model.refuseOverlong(prompt.text, signal);
   const scores = await model.call("scoreAnswers", { prompts: [prompt], answers, isChat }, { signal });
   return scores[0] as AnswerScore[];
-}
-
-/** The mean log-probability of an answer's tokens, so that long answers can win, minus that without a text. */
-function relative({ logprob, tokens }: AnswerScore, prior?: AnswerScore): number {
-  return (logprob - (prior?.logprob ?? 0)) / tokens;
-}
-
-function softmax(logprobs: readonly number[]): number[] {
-  const largest = Math.max(...logprobs);
-  const weights = logprobs.map((each) => Math.exp(each - largest));
-  const total = weights.reduce((sum, each) => sum + each, 0);
-  return weights.map((each) => each / total);
 }
 
 /** A number whose digits begin a longer one has the mass of that one too, if its tokens also do: it is subtracted. */

@@ -3,7 +3,7 @@ import { CamelGPTError, excerpt, orAborted } from "../../../web/errors.js";
 import type { RenderedPrompt } from "../../../web/rendered-prompt.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { LoadedModel } from "../../../web/worker/protocol.js";
-import { renderQuestion } from "../chat/render-prompt.js";
+import { checkConversation, renderQuestion } from "../chat/render-prompt.js";
 import type { ModelConnection } from "../model-connection.js";
 
 /** A prompt, and whether the chat template made it. */
@@ -18,13 +18,18 @@ interface Task {
   template: string;
 }
 
+/** The prompt of a classification, and whether the model was trained to answer it with these labels. */
+interface ClassifyPrompt extends Prompt {
+  isTrained: boolean;
+}
+
 /** The text comes last, so that the beginning is evaluated once for all texts. */
-const question = "Which of these fits the text best: {labels}?\n\nText: {text}";
+const question = "Labels: {labels}\n\nText: {text}\nLabel:";
 
 /**
- * The prompt for the texts of a classification, with `{text}` in it, and the labels filled in. `chat`: whether to use
+ * The prompt for the texts of a classification, with `{text}` and `{labels}` in it. `chat`: whether to use
  * the chat template; undefined: if the model has one and was not trained for these labels.
- * Errors: `bad-metadata`, those of `renderPrompt`.
+ * Errors: `bad-metadata`, those of `renderChat`.
  */
 export async function classifyPrompt(
   model: ModelConnection,
@@ -32,18 +37,18 @@ export async function classifyPrompt(
   template: string | undefined,
   chat: boolean | undefined,
   signal: AbortSignal,
-): Promise<Prompt> {
+): Promise<ClassifyPrompt> {
   const loaded = await orAborted(model.loaded(), signal);
   const trained = template === undefined ? taskFor(loaded, labels)?.template : undefined;
   const isChat = chat ?? (trained === undefined && hasChat(loaded));
-  const pattern = template ?? trained ?? (isChat ? question : `${question}\n\nAnswer:`);
+  const pattern = template ?? trained ?? question;
   const prompt = isChat ? await renderQuestion(model, asMessages(pattern), signal) : { text: pattern, literal: [] };
-  return { prompt: fill(prompt, "{labels}", labels.join(", ")), isChat };
+  return { prompt, isChat, isTrained: trained !== undefined };
 }
 
 /**
  * The prompt of a question: through the chat template if the model has one, otherwise the text itself. Messages always
- * need a chat template. Errors: those of `renderPrompt`.
+ * need a chat template. Errors: those of `renderChat`.
  */
 export async function questionPrompt(
   model: ModelConnection,
@@ -52,6 +57,7 @@ export async function questionPrompt(
   signal: AbortSignal,
 ): Promise<Prompt> {
   if (typeof question !== "string") {
+    await checkConversation(model, question, signal);
     return { prompt: await renderQuestion(model, question, signal), isChat: true };
   }
   const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
@@ -65,10 +71,17 @@ export function hasChat({ info, chatTemplate }: LoadedModel): boolean {
   return info.kind === "causal" && chatTemplate !== "";
 }
 
-/** Replaces the first occurrence of a name by a content, in which control tokens are text. */
-export function fill(prompt: RenderedPrompt, name: string, content: string): RenderedPrompt {
-  const at = prompt.text.indexOf(name);
-  if (at < 0) return prompt;
+/** Replaces the first `{labels}` and the first `{text}` of the prompt by contents, in which control tokens are text. */
+export function fillPrompt(prompt: RenderedPrompt, labels: readonly string[], text: string): RenderedPrompt {
+  const contents = { "{labels}": labels.join(", "), "{text}": text };
+  return Object.entries(contents)
+    .map(([name, content]) => ({ name, content, at: prompt.text.indexOf(name) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => b.at - a.at) // the last one first, so that the other keeps its place
+    .reduce((filled, { name, content, at }) => fill(filled, at, name, content), prompt);
+}
+
+function fill(prompt: RenderedPrompt, at: number, name: string, content: string): RenderedPrompt {
   const end = at + name.length;
   const text = prompt.text.slice(0, at) + content + prompt.text.slice(end);
   const shift = content.length - name.length;

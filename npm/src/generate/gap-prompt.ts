@@ -52,8 +52,8 @@ export async function gapPrompt(
 }
 
 async function gapTokens(model: ModelConnection, signal: AbortSignal): Promise<GapTokens> {
-  const { fimPrefixToken, fimSuffixToken, fimMiddleToken } = (await model.loaded()).info;
-  const named = [fimPrefixToken, fimSuffixToken, fimMiddleToken];
+  const { gapTokens, info } = await model.loaded();
+  const named = gapTokens.map((id) => (id !== undefined && id < info.vocabulary ? id : null));
   for (const forms of named.includes(null) ? writtenForms : []) {
     const found = await Promise.all(
       forms.map(async (text, i) => {

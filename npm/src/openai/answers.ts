@@ -40,8 +40,8 @@ export function tokenLogprobs(logprobs: readonly StepLogprobs[], top: number): T
   return logprobs.map((step) => ({ ...topLogprob(step), top_logprobs: step.top.slice(0, top).map(topLogprob) }));
 }
 
-function topLogprob({ text, logprob }: Logprob): TopLogprob {
-  return { token: text, logprob: finite(logprob), bytes: [...new TextEncoder().encode(text)] };
+function topLogprob({ text, logprob, bytes }: Logprob): TopLogprob {
+  return { token: text, logprob: finite(logprob), bytes };
 }
 
 /** JSON has no −Infinity; OpenAI's API has this number for "very improbable". */

@@ -1,12 +1,13 @@
 // A completion request → a continuation of each of its prompts, whole or in chunks.
 import type { GenerationResult, StepLogprobs } from "../../../web/types.js";
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
+import type { GenerateOptions } from "../options/generate.js";
 import { abortError, finishOf, finite, usageOf, withoutEnd } from "./answers.js";
 import { asApiError, isAbort } from "./api-error.js";
 import { EventQueue } from "./event-queue.js";
 import { compact, Fields } from "./fields.js";
 import { answerHead, type NamedModel } from "./models.js";
-import { type AnswerOptions, answerCount, fieldNames, localFormat, maxTokensOf, samplingOptions } from "./sampling.js";
+import { answerCount, fieldNames, localFormat, maxTokensOf, samplingOptions } from "./sampling.js";
 import type { Completion, CompletionChunk, CompletionLogprobs, CompletionUsage } from "./types.js";
 
 type Prompt = string | readonly number[];
@@ -14,7 +15,7 @@ type Prompt = string | readonly number[];
 /** A completion request, checked. */
 export interface CompletionCall {
   prompts: readonly Prompt[];
-  options: AnswerOptions;
+  options: GenerateOptions;
   /** Number of continuations of each prompt. */
   count: number;
   isStream: boolean;
@@ -44,7 +45,7 @@ export function completionCall(body: unknown): CompletionCall {
     );
   return {
     prompts: promptsOf(fields),
-    options: compact<AnswerOptions>({
+    options: compact<GenerateOptions>({
       ...samplingOptions(fields),
       maxTokens: maxTokensOf(fields, "max_tokens") ?? defaultMaxTokens,
       logprobs: topLogprobs === undefined ? undefined : Math.max(topLogprobs, 1),
@@ -89,7 +90,7 @@ export function badPrompt(fields: Fields, name: string): never {
 interface Job {
   index: number;
   prompt: Prompt;
-  options: AnswerOptions;
+  options: GenerateOptions;
 }
 
 function jobsOf({ prompts, options, count }: CompletionCall, signal: AbortSignal): Job[] {

@@ -4,8 +4,6 @@ import type { GenerateOptions } from "../options/generate.js";
 import { compact, type Fields } from "./fields.js";
 import { closedSchema } from "../tools/closed-schema.js";
 
-export type AnswerOptions = GenerateOptions & { suffix?: string };
-
 /** Fields with the same meaning as an option, by the name of the option. */
 const numbers = {
   temperature: "temperature",
@@ -53,15 +51,15 @@ export function fieldNames(fields: Fields): ReadonlyMap<string, string> {
 const unlimited = 2 ** 31 - 1;
 const maxAnswers = 128;
 
-export function samplingOptions(fields: Fields): AnswerOptions {
+export function samplingOptions(fields: Fields): GenerateOptions {
   const values = Object.entries(numbers).map(([option, field]) => [option, fields.number(field)] as const);
-  const options: AnswerOptions = Object.fromEntries(values);
+  const options: GenerateOptions = Object.fromEntries(values);
   // 0 is what some clients send for "the most probable token"; the model wants a share above 0.
   if (options.topP !== undefined && options.topP <= 0) options.topP = 1e-6;
   // llama.cpp's numbers for "all tokens".
   for (const name of ["repeatLast", "dryRange"] as const) if (options[name] === -1) options[name] = 4096;
   if (options.topK !== undefined && options.topK < 0) options.topK = 0;
-  return compact<AnswerOptions>({
+  return compact<GenerateOptions>({
     ...options,
     seed: seedOf(fields),
     stop: stopOf(fields),

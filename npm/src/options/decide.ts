@@ -29,6 +29,7 @@ export interface ClassifyOptions<Label extends string = string> extends DecideOp
    * Calibrate: divide the probability of each label by its probability for a text without content, since models prefer
    * some labels whatever the text is (contextual calibration, Zhao et al. 2021). The latter is computed once for each
    * set of labels.
+   * @default true, unless the model was trained for these labels
    */
   prior?: boolean;
   /** Called after each text. */
@@ -79,7 +80,7 @@ export function classifyParams(
   input: string | readonly string[],
   options: ClassifyOptions,
   limits: Limits | undefined,
-): ClassifyOptions & { texts: readonly string[]; prior: boolean; signal: AbortSignal } {
+): ClassifyOptions & { texts: readonly string[]; signal: AbortSignal } {
   const checked = checkOptions("classification", options, classifyRules);
   const texts = Array.isArray(input) ? (input as readonly string[]) : [input as string];
   refuseAbove(limits, "texts", texts.length, "bad-input");
@@ -91,7 +92,7 @@ export function classifyParams(
     });
   }
   refuseAbove(limits, "labels", checked.labels.length);
-  return { prior: false, signal: neverAborted(), ...checked, texts };
+  return { signal: neverAborted(), ...checked, texts };
 }
 
 export function chooseParams(

@@ -22,7 +22,8 @@ export interface Limits {
    */
   logitBias?: number;
   /**
-   * UTF-16 code units of a `responseFormat`: of its schema as JSON, its pattern, its options together, or its grammar.
+   * UTF-16 code units of a `responseFormat`: of its schema as JSON, its pattern, its options together, or its grammar;
+   * and of the option `tools` as JSON.
    * @default 2 ** 20
    */
   formatLength?: number;
@@ -90,7 +91,7 @@ const nouns: Readonly<Record<keyof Limits, string>> = {
   stop: "stop strings",
   stopLength: "characters in a stop string",
   logitBias: "entries in logitBias",
-  formatLength: "characters in responseFormat",
+  formatLength: "characters in responseFormat or in tools",
   n: "answers",
   labels: "labels",
   texts: "texts",

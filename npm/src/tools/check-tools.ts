@@ -3,8 +3,10 @@ import { asCamelGPTError, CamelGPTError, excerpt } from "../../../web/errors.js"
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { StandardSchema } from "../../../web/types/format.js";
 import { isStandardSchema, jsonSchemaOf } from "../format/standard-schema.js";
+import { type Limits, refuseAbove } from "../options/limits.js";
 import { isObject } from "./read-call.js";
 import type { ToolShape } from "./tool-shape.js";
+import { wellFormed } from "./well-formed.js";
 import type { Tool, ToolChoice, ToolContext, ToolOptions } from "./tool.js";
 
 /** A tool whose parameters are plain data. */
@@ -31,9 +33,11 @@ const maxNesting = 100;
  */
 export function checkTools(
   options: { readonly [K in keyof ToolOptions]: ToolOptions[K] | undefined },
+  limits?: Limits,
 ): CheckedTools | undefined {
   const { tools = [], toolChoice = "auto", parallelToolCalls = true, maxSteps = defaultSteps } = options;
   const checked = tools.map((tool, index) => checkTool(tool, index));
+  refuseAbove(limits, "formatLength", JSON.stringify(checked).length);
   const names = new Set<string>();
   for (const { name } of checked) {
     if (names.size === names.add(name).size) {
@@ -142,9 +146,4 @@ function plain(data: unknown, tool: string, depth: number): unknown {
   if (Array.isArray(data)) return data.map((item) => plain(item, tool, depth + 1));
   const fields = Object.entries(data).filter(([, value]) => value !== undefined);
   return Object.fromEntries(fields.map(([key, value]) => [wellFormed(key), plain(value, tool, depth + 1)]));
-}
-
-/** Halves of surrogate pairs, which no model can write, become U+FFFD. */
-export function wellFormed(text: string): string {
-  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
 }

@@ -24,8 +24,9 @@ export function toolGrammar(options: ToolGrammar): { grammar: string; notes: rea
   const { syntax, tools, choice, isParallel, tokens, isAfterReasoning, answer } = options;
   const rules = new GrammarRules(tokens);
   const called = typeof choice === "object" ? tools.filter(({ name }) => name === choice.name) : tools;
-  const calls =
-    choice === "none" ? "" : rules.add("calls", syntax.grammar(rules, called, isParallel && syntax.isParallel));
+  // A tool that is named is called once.
+  const isRepeated = isParallel && syntax.isParallel && typeof choice !== "object";
+  const calls = choice === "none" ? "" : rules.add("calls", syntax.grammar(rules, called, isRepeated));
   const lead = syntax.lead === undefined ? "" : `(${rules.literal(syntax.lead)})? `;
   const before = `${isAfterReasoning ? '"\\n"{0,2} ' : ""}${lead}`;
   const isFree = choice === "auto" || choice === "none";

@@ -13,9 +13,12 @@ export class ToolCallParser implements CallParser {
   readonly #newId: () => string;
   #parts: Part[] = [];
   #call: { source: Source; reading: Generator<undefined, void, undefined> } | undefined;
+  readonly #isFormatted: boolean;
   #isStrict = false;
 
-  constructor(syntax: CallSyntax, tools: readonly ToolShape[], newId: () => string) {
+  /** `isFormatted`: whether an answer without calls has a format of its own. */
+  constructor(syntax: CallSyntax, tools: readonly ToolShape[], newId: () => string, isFormatted = false) {
+    this.#isFormatted = isFormatted;
     this.#syntax = syntax;
     this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
     this.#newId = newId;
@@ -79,6 +82,7 @@ export class ToolCallParser implements CallParser {
     const reader: Reader = {
       source,
       tools: this.#tools,
+      isFormatted: this.#isFormatted,
       text: (text) => {
         if (text !== "") this.#parts.push(text);
       },

@@ -49,12 +49,15 @@ export async function planTools(model: ModelConnection, request: ToolRequest, si
     adapt: (messages) => adapt(messages).messages,
     tools: adapt([]).tools,
     grammar,
-    newCallParser: () => new ToolCallParser(syntax, tools, newCallId),
+    newCallParser: () => new ToolCallParser(syntax, tools, newCallId, answer !== undefined),
   };
 }
 
 /** The markers that are single tokens, by model and family. */
 const known = new WeakMap<ModelConnection, Map<string, ReadonlyMap<string, number>>>();
+
+/** A text that is a token only for models that read bytes, whose tokens have no fixed ids. */
+const noMarker = "<qzxvkj>";
 
 async function tokensOf(
   model: ModelConnection,
@@ -66,12 +69,15 @@ async function tokensOf(
   const found = families.get(name);
   if (found) return found;
   const tokens = new Map<string, number>();
-  for (const text of markersOf(syntax)) {
-    const ids = await orAborted(
-      model.call("tokenize", { text, addSpecial: false, parseSpecial: true }, { signal }),
-      signal,
-    );
-    if (ids.length === 1 && ids[0] !== undefined) tokens.set(text, ids[0]);
+  const tokenOf = async (text: string) => {
+    const params = { text, addSpecial: false, parseSpecial: true };
+    const [id, ...others] = await orAborted(model.call("tokenize", params, { signal }), signal);
+    return others.length === 0 ? id : undefined;
+  };
+  const readsBytes = (await tokenOf(noMarker)) !== undefined;
+  for (const text of readsBytes ? [] : markersOf(syntax)) {
+    const id = await tokenOf(text);
+    if (id !== undefined) tokens.set(text, id);
   }
   families.set(name, tokens);
   return tokens;

@@ -65,6 +65,15 @@ export class Source {
     return true;
   }
 
+  /** Reads `word`, or at the end of the text a beginning of it. */
+  *skipCut(word: string): Reading<boolean> {
+    if (yield* this.skip(word)) return true;
+    const rest = this.#text.slice(this.#at);
+    if (!this.#isEnded || !word.startsWith(rest)) return false;
+    this.#at = this.#text.length;
+    return true;
+  }
+
   /** Reads the white space that comes next. */
   *space(): Reading<string> {
     return yield* this.#while(white);

@@ -12,8 +12,9 @@ import type {
   Usage,
 } from "../../../web/types.js";
 import { answerMessage } from "../chat/answer/answer-message.js";
-import { type CheckedTool, type CheckedTools, wellFormed } from "./check-tools.js";
+import type { CheckedTool, CheckedTools } from "./check-tools.js";
 import type { ToolChoice } from "./tool.js";
+import { wellFormed } from "./well-formed.js";
 
 /** One answer of the model. */
 export interface StepRequest {

@@ -8,6 +8,8 @@ import type { ToolShape, WrittenCall } from "./tool-shape.js";
 export interface Reader {
   readonly source: Source;
   readonly tools: ReadonlyMap<string, ToolShape>;
+  /** Whether an answer without calls has a format of its own. */
+  readonly isFormatted: boolean;
   text(text: string): void;
   call(call: ReadCall): void;
   /** Set after a call whose brackets never closed: from then on a call ends at its closing marker. */

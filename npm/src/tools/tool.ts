@@ -33,7 +33,7 @@ export interface ToolContext {
 
 /**
  * Whether the model calls tools. `"auto"`: it decides. `"none"`: it cannot. `"required"`: it calls one or more of them.
- * A name: it calls this one.
+ * A name: it calls this one, once.
  */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 

@@ -74,6 +74,30 @@ describe("chat templates", () => {
     t.diagnostic(`${templates.size} templates × ${conversations.length} conversations: ${JSON.stringify(count)}`);
   });
 
+  test("1,001 messages take 50 ms at most on a free core", (t) => {
+    const turns = Array.from({ length: 1001 }, (_, i) => ({
+      role: i % 2 ? "assistant" : "user",
+      content: `Turn ${i}.`,
+    }));
+    let slowest = { milliseconds: 0 };
+    for (const [name, template] of templates) {
+      let milliseconds = Infinity;
+      for (let i = 0; i < 3; i++) {
+        const start = process.cpuUsage();
+        try {
+          render(template, { messages: turns });
+        } catch (error) {
+          assert.equal(error.code, "bad-template", name); // one that needs a list of tools
+        }
+        const { user, system } = process.cpuUsage(start);
+        milliseconds = Math.min(milliseconds, (user + system) / 1000);
+      }
+      if (milliseconds > slowest.milliseconds) slowest = { name, milliseconds };
+    }
+    t.diagnostic(`slowest: ${slowest.name}, ${slowest.milliseconds.toFixed(0)} ms`);
+    assert.ok(slowest.milliseconds < 150, slowest.name); // the core may be shared
+  });
+
   test("a message cannot forge a turn", () => {
     for (const [name, template] of templates) {
       for (const messages of [

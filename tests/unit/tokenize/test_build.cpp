@@ -46,23 +46,6 @@ TEST_CASE("tokenizer reads a vocabulary and its special ids") {
   CHECK(!tokenizer_is_control(tokenizer, 261));
 }
 
-TEST_CASE("tokenizer reads the tokens around a gap under both of their names") {
-  for (const bool former : {false, true}) {
-    VocabularyWriter writer;
-    const int32_t first = writer.add_written("<PRE>", kTokenControl);
-    const int32_t second = writer.add_written("<SUF>", kTokenControl),
-                  third = writer.add_written("<MID>", kTokenControl);
-    writer.extra.add(former ? "tokenizer.ggml.prefix_token_id" : "tokenizer.ggml.fim_pre_token_id", first);
-    writer.extra.add(former ? "tokenizer.ggml.suffix_token_id" : "tokenizer.ggml.fim_suf_token_id", second);
-    CHECK(writer.build().fim_middle_token == kNoToken);
-    writer.extra.add(former ? "tokenizer.ggml.middle_token_id" : "tokenizer.ggml.fim_mid_token_id", third);
-    const Tokenizer tokenizer = writer.build();
-    CHECK(tokenizer.fim_prefix_token == first);
-    CHECK(tokenizer.fim_suffix_token == second);
-    CHECK(tokenizer.fim_middle_token == third);
-  }
-}
-
 TEST_CASE("tokenizer_find returns the token of every written form") {
   VocabularyWriter writer;
   const int32_t he = writer.add_merge("h", "e");

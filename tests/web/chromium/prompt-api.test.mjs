@@ -16,10 +16,11 @@ describe("the Prompt API in Chromium", () => {
     // The only lines that know this package. Imported by path: an import map would be an inline script.
     await page.evaluate(async () => {
       const { CamelGPTInference } = await import("/npm/dist/browser.js");
-      const { installLanguageModel } = await import("/npm/dist/prompt-api.js");
+      const { createLanguageModel, installLanguageModel } = await import("/npm/dist/prompt-api.js");
       const url = new URL("/models/smollm2-135m.gguf", location.href).href;
       const load = (onProgress) => CamelGPTInference.load(url, { onProgress, contextLength: 256, cache: false });
       window.installed = await installLanguageModel({ model: load, chat: { maxTokens: 24 } });
+      window.missing = createLanguageModel(() => CamelGPTInference.load("/models/none.gguf"));
       // The errors of calls as texts, since exceptions cannot leave a page.
       window.nameOf = (work) =>
         Promise.resolve()
@@ -64,6 +65,8 @@ describe("the Prompt API in Chromium", () => {
           await window.nameOf(() => LanguageModel.create({ temperature: -1 })),
           await window.nameOf(() => LanguageModel.create({ topK: 0 })),
           await window.nameOf(() => LanguageModel.create({ signal: AbortSignal.abort() })),
+          await window.nameOf(() => LanguageModel.create({ samplingMode: "creative", temperature: 1 })),
+          await window.nameOf(() => window.missing.create()),
         ],
       };
     });
@@ -77,7 +80,15 @@ describe("the Prompt API in Chromium", () => {
     const numbers = { contextUsage: 0, contextWindow: 256, inputUsage: 0, inputQuota: 256, topK: 3, temperature: 0 };
     assert.deepEqual(session, { ...numbers, is: true });
     assert.deepEqual([params.maxTopK, params.maxTemperature], [128, 2]);
-    assert.deepEqual(wrong, ["unavailable", "NotSupportedError", "RangeError", "RangeError", "AbortError"]);
+    assert.deepEqual(wrong, [
+      "unavailable",
+      "NotSupportedError",
+      "RangeError",
+      "RangeError",
+      "AbortError",
+      "TypeError",
+      "NetworkError",
+    ]);
   });
 
   test("prompts are answered whole and in pieces, in one conversation", async () => {

@@ -33,7 +33,7 @@ export async function startEngine(path, { memory = {}, epdp = "off", engine = {}
     calibrationText: undefined,
     sampling: undefined,
     maxHeaderBytes: 2 ** 28,
-    engine: { flavour: "auto", threads: 1, ...engine },
+    engine: { flavour: process.env.FLAVOUR ?? "auto", threads: 1, ...engine },
   });
   return {
     model,

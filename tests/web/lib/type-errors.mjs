@@ -41,10 +41,18 @@ export async function literals(model: CamelGPTInference): Promise<"good" | "bad"
   const role: ChatRole = "assistant";
   const stream = model.chat(messages, { onProgress: ({ phase, done, total }) => console.log(phase, done / total) });
   const pieces: ReadableStream<string> = stream.toReadableStream();
+  const documents = [{ title: "a", text: "b" }];
+  model.chat(messages, { reasoning: { budget: 5 }, templateOptions: { enable_thinking: true }, documents });
+  // @ts-expect-error: not an effort
+  model.chat(messages, { reasoning: "some" });
+  for await (const part of stream.parts()) if (part.type === "reasoning") console.log(part.text.length);
+  const { reasoning = "", usage } = await model.chat([{ role: "tool", tool_call_id: "1", content: "2" }]);
+  console.log(reasoning.length, usage.reasoningTokens);
   const { finishReason } = await stream;
   switch (finishReason) {
     case "stop":
     case "length":
+    case "tool-calls":
     case "abort":
     case "error":
     case "tool-calls":

@@ -18,12 +18,16 @@ const skip = !folder ? "CAMELGPT_DATA has no json-schema-suite" : !isFull && "ru
 const formats = ["date", "time", "date-time", "duration", "uuid", "email", "ipv4", "ipv6", "uri", "uri-reference"];
 const optional = ["anchor", "dependencies-compatibility", "ecmascript-regex", "id", "no-schema", "non-bmp-regex"];
 optional.push("format-assertion", "refOfUnknownKeyword", "unknownKeyword");
-optional.push(...[...formats, "iri-reference", "json-pointer", "relative-json-pointer"].map((name) => `format/${name}`));
+optional.push(
+  ...[...formats, "iri-reference", "json-pointer", "relative-json-pointer"].map((name) => `format/${name}`),
+);
 
 /** Differences that are intended, by the text of `file: group / test`. */
 const intended = [
   /^format: .* is only an annotation by default$/, // formats are checked
   /^optional\/format\/email: .*(quoted string|address-literal)/, // validators do not agree on these
+  // Alternatives that match without being chosen evaluate nothing.
+  /^unevaluated\w+: .*(two match and has no uneval|valid in case if is evaluated|evaluated by contains$)/,
   /^vocabulary: .*no validation: invalid number/, // the vocabulary of a metaschema is not read
 ];
 
@@ -64,14 +68,16 @@ describe("JSON Schema Test Suite", { skip }, () => {
     t.diagnostic(`${count} instances`);
     assert.deepEqual(wrong, []);
     assert.ok(count > 1000);
-    const table = readFileSync(join(repository, "docs/structured-output.md"), "utf8");
+    const table = readFileSync(join(repository, "docs/structured-output.md"), "utf8").replace(/ +\|/g, " |");
     const rows = [...unsupported].map(([file, list]) => `| ${file} | ${list.length} | ${reasonOf(list)} |`);
-    for (const row of rows) assert.ok(table.includes(row), `docs/structured-output.md has the row\n${row}\nof\n${rows.join("\n")}`);
+    for (const row of rows)
+      assert.ok(table.includes(row), `docs/structured-output.md has the row\n${row}\nof\n${rows.join("\n")}`);
   });
 });
 
 /** The reason of the first, without its place. */
-const reasonOf = ([{ message }]) => message.replace(/, at .*|"https?:[^"]*"…? /g, "").replace(/^not with/, "`not` with");
+const reasonOf = ([{ message }]) =>
+  message.replace(/, at .*|"https?:[^"]*"…? /g, "").replace(/^not with/, "`not` with");
 
 async function engineAccepts(model, instance, schema) {
   try {

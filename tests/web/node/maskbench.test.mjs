@@ -91,7 +91,13 @@ function compileOnly(schema) {
 function judge({ $schema, ...schema }) {
   const Validator = /2019|2020/.test($schema ?? "") ? Ajv2020.default : Ajv.default;
   try {
-    const ajv = new Validator({ strict: false, allErrors: true, logger: false, multipleOfPrecision: 9, formats: { byte: true } });
+    const ajv = new Validator({
+      strict: false,
+      allErrors: true,
+      logger: false,
+      multipleOfPrecision: 9,
+      formats: { byte: true },
+    });
     addFormats.default(ajv, formatNames);
     return ajv.compile(schema);
   } catch {

@@ -1,14 +1,15 @@
 // Conversations with tools, with a real model: calls that have to be valid, loops that end with an answer, sessions.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { CamelGPTInference, tool } from "@gpt-research/camelgpt-inference";
 import { Ajv } from "ajv";
 
-import { isFull, modelPath, rejectsWith } from "../lib/model.mjs";
+import { isFull, modelPath, rejectsWith, repository } from "../lib/model.mjs";
 
 const weather = {
   name: "get_weather",
@@ -123,7 +124,7 @@ describe("tools", () => {
   const greedy = { temperature: 0, maxTokens: 200 };
 
   test("a required call is valid, ends the answer and is part of the stream", async () => {
-    const stream = model.chat(ask(questions[0]), { tools, toolChoice: "required", ...greedy });
+    const stream = model.chat(ask(questions[0]), { tools: [weather, add], toolChoice: "required", ...greedy });
     const parts = [];
     for await (const part of stream.parts()) parts.push(part);
     const { text, toolCalls, finishReason, messages, steps } = await stream;
@@ -142,7 +143,11 @@ describe("tools", () => {
   });
 
   test("a named tool is the one that is called", async () => {
-    const { toolCalls } = await model.chat(ask(questions[0]), { tools, toolChoice: { name: "add" }, ...greedy });
+    const { toolCalls } = await model.chat(ask(questions[0]), {
+      tools: [weather, add],
+      toolChoice: { name: "add" },
+      ...greedy,
+    });
     assertValid(toolCalls, "add");
     assert.deepEqual(
       toolCalls.map(({ name }) => name),
@@ -205,7 +210,7 @@ describe("tools", () => {
     assert.ok(text.length > 0);
     assert.match(finishReason, /stop|length/);
     const chatTemplate = chatml(marks.hermes);
-    const free = await model.chat(ask("Say hello."), { tools, chatTemplate, ...greedy, maxTokens: 8 });
+    const free = await model.chat(ask("Say hello."), { tools: [add], chatTemplate, ...greedy, maxTokens: 8 });
     assert.equal(free.toolCalls, undefined);
     assert.ok(free.text.length > 0);
   });
@@ -242,6 +247,8 @@ describe("tools", () => {
       chat.messages.map(({ role }) => role),
       ["user", "assistant", "tool", "assistant"],
     );
+    const restored = await model.restoreChat(await chat.save(), { tools: [weather] });
+    assert.deepEqual(restored.messages, chat.messages);
     const executed = { ...weather, execute: () => ({ temperature: -3 }) };
     const looped = await chat.send("And in Oslo?", { tools: [executed], toolChoice: "required", maxSteps: 2 });
     assert.equal(looped.steps.length, 2);
@@ -281,6 +288,49 @@ describe("tools", () => {
 
   test("20 conversations: with required, all calls are valid", { skip: !isFull }, async () => {
     await converse(model);
+  });
+});
+
+describe("tools on the command line", () => {
+  let folder;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "camelgpt-tools-"));
+    writeFileSync(join(folder, "tools.json"), JSON.stringify([{ type: "function", function: add }]));
+    writeFileSync(join(folder, "wrong.json"), "{");
+    writeFileSync(join(folder, "object.json"), "{}");
+    writeFileSync(join(folder, "twice.json"), JSON.stringify([add, add]));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  function generate(...args) {
+    const command = join(repository, "npm/bin/camelgpt.js");
+    const all = [command, "generate", "--model", modelPath, "-p", questions[2], "--temperature", "0", ...args];
+    return spawnSync(process.execPath, all, { encoding: "utf8", cwd: folder });
+  }
+
+  test("--tools and --tool-choice print calls", () => {
+    const { stdout } = generate("--chat", "--tools", "tools.json", "--tool-choice", "add", "--json");
+    const { toolCalls, finishReason } = JSON.parse(stdout);
+    assertValid(toolCalls, "--json");
+    assert.equal(finishReason, "tool-calls");
+  });
+
+  test("wrong files and choices are errors that name them", () => {
+    for (const [args, status, message] of [
+      [["--tools", "tools.json"], 2, /--tools goes with --chat/],
+      [["--chat", "--tool-choice", "none"], 2, /--tool-choice goes with --tools/],
+      [["--chat", "--tools", "missing.json"], 1, /missing\.json cannot be read/],
+      [["--chat", "--tools", "wrong.json"], 1, /wrong\.json is not JSON/],
+      [["--chat", "--tools", "object.json"], 1, /object\.json has no array of tools/],
+    ]) {
+      const result = generate(...args);
+      assert.match(result.stderr, message);
+      assert.equal(result.status, status, args.join(" "));
+    }
+    if (!isFull) return;
+    assert.match(generate("--chat", "--tools", "twice.json").stderr, /Two tools have the name add/);
+    const unknown = generate("--chat", "--tools", "tools.json", "--tool-choice", "sub");
+    assert.match(unknown.stderr, /--tool-choice names a tool/);
   });
 });
 

@@ -230,24 +230,29 @@ const dictMethods: Record<string, Method<Dict>> = {
 };
 
 /** Methods that would change their object. */
-const forbidden: Record<string, readonly string[]> = {
+const forbidden: Record<"list" | "dict", readonly string[]> = {
   list: ["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"],
   dict: ["clear", "pop", "popitem", "setdefault", "update", "fromkeys"],
 };
 
 export function methodOf(interpreter: Runtime, self: Value, name: string): Value | undefined {
   spend(1);
-  const bound = <T extends Value>(object: T, methods: Record<string, Method<T>>): Value | undefined => {
-    const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-    if (method) {
-      return new Callable(name, (args) => method(object, args, interpreter));
-    }
-    const type = typeName(object);
-    if (!forbidden[type]?.includes(name)) return undefined;
-    return new Callable(name, () => fail(`access to attribute '${name}' of '${type}' object is unsafe.`));
-  };
-  if (self instanceof Str) return bound(self, strMethods);
+  if (self instanceof Dict) return bound(interpreter, self, name, dictMethods, forbidden.dict);
+  if (self instanceof Str) return bound(interpreter, self, name, strMethods);
   if (self instanceof List && name === "copy") return new Callable(name, () => new List(self.items));
-  if (self instanceof List || self instanceof Tuple) return bound<List | Tuple>(self, listMethods);
-  return self instanceof Dict ? bound(self, dictMethods) : undefined;
+  if (self instanceof List) return bound<List | Tuple>(interpreter, self, name, listMethods, forbidden.list);
+  return self instanceof Tuple ? bound<List | Tuple>(interpreter, self, name, listMethods) : undefined;
+}
+
+function bound<T extends Value>(
+  interpreter: Runtime,
+  object: T,
+  name: string,
+  methods: Record<string, Method<T>>,
+  refused: readonly string[] = [],
+): Value | undefined {
+  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+  if (method) return new Callable(name, (args) => method(object, args, interpreter));
+  if (!refused.includes(name)) return undefined;
+  return new Callable(name, () => fail(`access to attribute '${name}' of '${typeName(object)}' object is unsafe.`));
 }

@@ -34,7 +34,7 @@ export class Dict {
   }
   /** The value of a text key. */
   named(key: string): Value | undefined {
-    return this.#entries.get(`s${key}`)?.[1];
+    return this.#entries.get(textHash(key))?.[1];
   }
   has(key: Value): boolean {
     return this.#entries.has(hash(key));
@@ -122,17 +122,20 @@ export function whole(value: number): number {
   return value === 0 ? 0 : value; // no -0
 }
 
+/** The identity of a text in a dict: the text itself, since others begin with a null character. */
+const textHash = (text: string): string => (text.charCodeAt(0) === 0 ? `\0s${text}` : text);
+
 function hash(key: Value): string {
   spend(2);
   if (key instanceof Str) {
     spend(key.size >> 1); // V8 compares long keys in full
-    return `s${key.text}`;
+    return textHash(key.text);
   }
   const number = numberOf(key);
-  if (number !== undefined) return `n${number}`;
-  if (key === null) return "None";
+  if (number !== undefined) return `\0n${number}`;
+  if (key === null) return "\0None";
   if (key instanceof Tuple) {
-    let id = "t";
+    let id = "\0t";
     for (const item of key.items) {
       const each = hash(item);
       createText(each.length);

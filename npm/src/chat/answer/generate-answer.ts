@@ -1,5 +1,5 @@
 // A prompt → the answer to it: its text apart from its reasoning, which can have a budget of its own.
-import { orAborted } from "../../../../web/errors.js";
+import { CamelGPTError, orAborted } from "../../../../web/errors.js";
 import type { RenderedPrompt } from "../../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../../web/tasks/params.js";
 import type { Emit } from "../../../../web/text/text-stream.js";
@@ -100,7 +100,7 @@ interface Generation {
 
 /**
  * Generates the reasoning up to its end or its budget, and then the text, for which the cache still has everything.
- *
+ * Stop strings, biases and a grammar apply to the text.
  */
 async function inTwoSteps(steps: Steps): Promise<Generation> {
   const { model, run, params, prompt, plan, reader, reasoning, show, signal } = steps;
@@ -122,7 +122,8 @@ async function inTwoSteps(steps: Steps): Promise<Generation> {
   const reasoningTokens = first.tokens.length;
   const alone = { result: first, sequence: first.tokens, reasoningTokens };
   if (first.finishReason === "abort" || total <= reasoningTokens || room <= reasoningTokens + 1) return alone;
-  const spelled = await model.call("detokenize", { tokens: first.tokens, keepControl: true }, { signal });
+  const aborted: Generation = { ...alone, result: { ...first, finishReason: "abort" } };
+  const spelled = await model.call("detokenize", { tokens: first.tokens, keepControl: true }, {});
   const at = spelled.indexOf(reasoning.close);
   show(reader.closeReasoning());
   let sequence: readonly number[] = first.tokens;
@@ -132,15 +133,40 @@ async function inTwoSteps(steps: Steps): Promise<Generation> {
     const kept = first.finishReason === "stop" ? first.tokens.slice(0, -1) : first.tokens;
     sequence = [...kept, ...closing];
   }
-  const second = await run({
-    prompt: [...begin, ...sequence],
-    keepControl: true,
-    reportsProgress: false,
-    // An equal seed would repeat the random numbers of the reasoning.
-    sampling: { ...sampling, seed: (sampling.seed + 1) >>> 0, maxTokens: Math.min(total - reasoningTokens, largest) },
-  });
+  // An equal seed would repeat the random numbers of the reasoning.
+  const seed = (sampling.seed + 1) >>> 0;
+  const maxTokens = Math.min(total - reasoningTokens, largest);
+  const second = await onceAccepted(signal, () =>
+    run({
+      prompt: [...begin, ...sequence],
+      keepControl: true,
+      reportsProgress: false,
+      sampling: { ...sampling, seed, maxTokens },
+    }),
+  );
+  if (!second) return aborted;
   const result = joined(first, second);
   return { result, sequence: [...sequence, ...second.tokens], reasoningTokens };
+}
+
+/** Milliseconds between two attempts of the second step. */
+const retryDelay = 20;
+
+/**
+ * Waits while the queue of the model is full: calls that came between the two steps must not end the answer. Returns
+ * undefined after an abort.
+ */
+async function onceAccepted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!(error instanceof CamelGPTError) || error.code !== "queue-full") throw error;
+      await new Promise((resolve) => setTimeout(resolve, retryDelay));
+    }
+  }
+  return undefined;
 }
 
 const largest = 2 ** 31 - 1;

@@ -3,6 +3,7 @@ import { callOfObject, memberText } from "../read-call.js";
 import type { Reading } from "../source.js";
 import type { CallSyntax, Reader } from "../syntax.js";
 import type { ToolShape, WrittenCall } from "../tool-shape.js";
+import { wellFormed } from "../well-formed.js";
 
 const callKey = "tool_call";
 const responseKey = "response";
@@ -23,7 +24,7 @@ export const generic: CallSyntax = {
     before += yield* source.space();
     // A response is passed on while it is written.
     const key = `"${responseKey}"`;
-    if (yield* source.skip(key)) {
+    if (!reader.isFormatted && (yield* source.skip(key))) {
       before += key + (yield* source.space());
       if (yield* source.skip(":")) before += `:${yield* source.space()}`;
       if ((yield* source.peek()) === '"') return yield* readResponse(reader);
@@ -96,10 +97,7 @@ function* readEscape(source: Reader["source"]): Reading<string> {
     if (/^\\u[dD][89abAB]/.test(written) && (yield* source.skip("\\u"))) written += `\\u${yield* source.take(4)}`;
   }
   try {
-    return (JSON.parse(`"${written}"`) as string).replace(
-      /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-      "\ufffd",
-    );
+    return wellFormed(JSON.parse(`"${written}"`) as string);
   } catch {
     return kind === "u" ? "\ufffd" : kind;
   }

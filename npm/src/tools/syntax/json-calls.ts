@@ -86,7 +86,7 @@ export function* readJsonCalls(reader: Reader, close: string): Reading<void> {
     if (!isList) break;
   }
   yield* source.space();
-  if (close !== "") yield* source.skip(close);
+  if (close !== "") yield* source.skipCut(close);
 }
 
 function* readObject(reader: Reader, close: string): Reading<ReadCall> {

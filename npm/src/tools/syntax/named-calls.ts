@@ -56,7 +56,7 @@ export function namedCalls(form: NamedForm): CallSyntax {
         if (next === "[" || next === "{") yield* readJsonCalls(reader, close.trim());
         else yield* readNamed(reader, namePrefix, close.trim());
       }
-      if (sectionClose !== "") yield* source.skip(sectionClose);
+      if (sectionClose !== "") yield* source.skipCut(sectionClose);
     },
 
     write(calls) {
@@ -98,8 +98,8 @@ export function* readNamed(reader: Reader, namePrefix: string, close: string): R
   source.unread("{");
   reader.call(callOf(name, yield* readJson(reader, close)));
   yield* source.space();
-  if (close === "" || (yield* source.skip(close))) return;
+  if (close === "" || (yield* source.skipCut(close))) return;
   // Fences of code around the JSON.
   if (yield* source.skip("```")) yield* source.space();
-  yield* source.skip(close);
+  yield* source.skipCut(close);
 }

@@ -76,7 +76,8 @@ function callsOf(text: string, isComplete: boolean): ReadCall[] {
       calls.push(callWith(name, reader.named(")")));
       name = "";
     } while (reader.skip(","));
-    if (isList) reader.expect("]");
+    // A list that was cut after a call has no error.
+    if (isList && !(reader.isAtEnd && !isComplete)) reader.expect("]");
   } catch (error) {
     const problem = isComplete ? `The call is not valid: ${describe(error)}` : "The answer ended within the call.";
     calls.push({ name, argumentsText: text.slice(from), error: problem });

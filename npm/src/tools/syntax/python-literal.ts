@@ -24,6 +24,11 @@ export class PythonReader {
     while (/\s/.test(this.#text.charAt(this.at))) this.at++;
   }
 
+  get isAtEnd(): boolean {
+    this.space();
+    return this.at >= this.#text.length;
+  }
+
   isNext(text: string): boolean {
     this.space();
     return this.#text.startsWith(text, this.at);

@@ -48,7 +48,7 @@ export function xmlCalls(form: XmlForm): CallSyntax {
         isNamed = false;
         yield* reader.source.space();
       } while (isSection && (yield* reader.source.startsWith(nameOpen.trim())));
-      yield* reader.source.skip(close.trim());
+      yield* reader.source.skipCut(close.trim());
     },
 
     write(calls) {

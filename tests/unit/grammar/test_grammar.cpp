@@ -1,0 +1,245 @@
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "grammar/grammar.h"
+#include "grammar/reference.h"
+
+using namespace camelgpt;
+using reference::Vocabulary;
+
+namespace {
+
+const char* const kJson = R"(root ::= value
+value ::= object | array | string | number | "true" | "false" | "null"
+object ::= "{" ws (string ":" ws value ("," ws string ":" ws value)*)? ws "}"
+array ::= "[" ws (value ("," ws value)*)? ws "]"
+string ::= "\"" char* "\""
+char ::= [^"\\\x00-\x1f] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4})
+number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})?
+ws ::= [ \n\t]{0,20}
+)";
+
+// Pieces of JSON, words and bytes: large enough for all shortcuts of masks.
+Vocabulary json_vocabulary() {
+  Vocabulary vocabulary;
+  const auto add = [&](const std::string& piece) {
+    vocabulary.pieces.push_back(piece);
+    vocabulary.is_text.push_back(true);
+  };
+  for (int byte = 0; byte < 256; ++byte) add(std::string(1, static_cast<char>(byte)));
+  const std::vector<std::string> parts = {"a",
+                                          "be",
+                                          "cat",
+                                          " ",
+                                          "\"",
+                                          ",",
+                                          ":",
+                                          "{",
+                                          "}",
+                                          "[",
+                                          "]",
+                                          "1",
+                                          "23",
+                                          "\\",
+                                          "n",
+                                          "true",
+                                          "\n",
+                                          "\xc3\xa4",
+                                          "\xe4\xb8\xad",
+                                          "\xf0\x9f\x98\x80",
+                                          "\xf0\x9f",
+                                          "u00"};
+  for (const std::string& a : parts) {
+    for (const std::string& b : parts) {
+      add(a + b);
+      for (size_t i = 0; i < parts.size(); i += 2) add(a + b + parts[i] + parts[(i * 7) % parts.size()]);
+    }
+  }
+  return vocabulary;
+}
+
+}  // namespace
+
+TEST_CASE("masks of JSON agree with accepting token by token") {
+  const Vocabulary vocabulary = json_vocabulary();
+  TokenTrie trie;
+  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+  Grammar grammar;
+  REQUIRE(grammar_compile(kJson, &trie, &grammar).ok());
+  GrammarState state;
+  REQUIRE(grammar_begin(&grammar, &state).ok());
+  const std::string text =
+      "{\"a\\u00e4\": [1, -20.5e3, {\"\xe4\xb8\xad\": \"x\\n\"}, true, [[], \"\xf0\x9f\x98\x80\"]], \"b\":\n null}";
+  for (size_t at = 0; at <= text.size(); ++at) {
+    std::span<const uint64_t> mask;
+    REQUIRE(grammar_mask(&grammar, state, &mask).ok());
+    const std::vector<uint64_t> bits(mask.begin(), mask.end());
+    size_t different = 0;
+    for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
+      GrammarState next = state;
+      bool accepted;
+      REQUIRE(grammar_accept_token(&grammar, static_cast<int32_t>(token), &next, &accepted).ok());
+      different += (bits[token / 64] >> (token % 64) & 1) != accepted;
+    }
+    CHECK_MESSAGE(different == 0, at);
+    CHECK(grammar_may_end(grammar, state) == (at == text.size()));
+    if (at == text.size()) break;
+    uint64_t bytes[4];
+    grammar_byte_mask(grammar, state, bytes);
+    const uint8_t byte = static_cast<uint8_t>(text[at]);
+    CHECK((bytes[byte / 64] >> (byte % 64) & 1) == 1);
+    for (uint32_t token = 0; token < 256; ++token) {
+      CHECK((bytes[token / 64] >> (token % 64) & 1) == (bits[token / 64] >> (token % 64) & 1));
+    }
+    size_t accepted;
+    REQUIRE(grammar_accept_bytes(&grammar, {&text[at], 1}, &state, &accepted).ok());
+    REQUIRE(accepted == 1);
+  }
+  CHECK(grammar_must_end(grammar, state));
+}
+
+TEST_CASE("masks in counted repetitions agree with accepting token by token near both bounds") {
+  const Vocabulary vocabulary = json_vocabulary();
+  TokenTrie trie;
+  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+  Grammar grammar;
+  REQUIRE(
+      grammar_compile("root ::= \"<\" item{40,90} \">\"\nitem ::= [^\\x00-\\x1f<>] | \"\\n\"", &trie, &grammar).ok());
+  GrammarState state;
+  REQUIRE(grammar_begin(&grammar, &state).ok());
+  const std::string text = "<" + std::string(88, 'a') + "\n\xc3\xa4>";
+  for (size_t at = 0; at < text.size(); ++at) {
+    std::span<const uint64_t> mask;
+    REQUIRE(grammar_mask(&grammar, state, &mask).ok());
+    const std::vector<uint64_t> bits(mask.begin(), mask.end());
+    size_t different = 0;
+    for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
+      GrammarState next = state;
+      bool accepted;
+      REQUIRE(grammar_accept_token(&grammar, static_cast<int32_t>(token), &next, &accepted).ok());
+      different += (bits[token / 64] >> (token % 64) & 1) != accepted;
+    }
+    CHECK_MESSAGE(different == 0, at);
+    size_t accepted;
+    REQUIRE(grammar_accept_bytes(&grammar, {&text[at], 1}, &state, &accepted).ok());
+    REQUIRE(accepted == 1);
+  }
+}
+
+TEST_CASE("a grammar that the vocabulary cannot spell has an empty mask") {
+  Vocabulary vocabulary;
+  vocabulary.pieces = {"a", "bc"};
+  vocabulary.is_text = {true, true};
+  TokenTrie trie;
+  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+  Grammar grammar;
+  REQUIRE(grammar_compile("root ::= \"ab\"", &trie, &grammar).ok());
+  GrammarState state;
+  REQUIRE(grammar_begin(&grammar, &state).ok());
+  std::span<const uint64_t> mask;
+  REQUIRE(grammar_mask(&grammar, state, &mask).ok());
+  CHECK(mask[0] == 1);
+  bool accepted;
+  REQUIRE(grammar_accept_token(&grammar, 0, &state, &accepted).ok());
+  REQUIRE(grammar_mask(&grammar, state, &mask).ok());
+  CHECK(mask[0] == 0);
+  CHECK_FALSE(grammar_may_end(grammar, state));
+}
+
+TEST_CASE("forced bytes are the only continuation") {
+  Grammar grammar;
+  REQUIRE(grammar_compile("root ::= \"{\\\"name\\\": \" (\"\\\"\" [a-z]* \"\\\"\" | \"null\") \"}\" \" \"?", nullptr,
+                          &grammar)
+              .ok());
+  GrammarState state;
+  REQUIRE(grammar_begin(&grammar, &state).ok());
+  const auto forced = [&](size_t limit) {
+    Buffer<char> bytes;
+    REQUIRE(grammar_forced(&grammar, state, limit, &bytes).ok());
+    return std::string(bytes.begin(), bytes.end());
+  };
+  const auto accept = [&](std::string_view text) {
+    size_t accepted;
+    REQUIRE(grammar_accept_bytes(&grammar, text, &state, &accepted).ok());
+    REQUIRE(accepted == text.size());
+  };
+  CHECK(forced(100) == "{\"name\": ");
+  CHECK(forced(3) == "{\"n");
+  accept("{\"name\": ");
+  CHECK(forced(100) == "");
+  accept("n");
+  CHECK(forced(100) == "ull}");  // then the text may end
+  accept("ull}");
+  CHECK(forced(100) == "");
+  CHECK(grammar_may_end(grammar, state));
+  CHECK_FALSE(grammar_must_end(grammar, state));
+  accept(" ");
+  CHECK(grammar_must_end(grammar, state));
+}
+
+TEST_CASE("states survive a sweep that names them, and masks stay the same") {
+  const Vocabulary vocabulary = json_vocabulary();
+  TokenTrie trie;
+  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+  Grammar grammar;
+  REQUIRE(grammar_compile(kJson, &trie, &grammar).ok());
+  std::vector<GrammarState> states(3);
+  const std::string texts[] = {"[[[{\"a\": \"", "{\"k\": 12", ""};
+  std::vector<std::vector<uint64_t>> before(3);
+  std::vector<GrammarState*> kept;
+  for (size_t i = 0; i < 3; ++i) {
+    REQUIRE(grammar_begin(&grammar, &states[i]).ok());
+    size_t accepted;
+    REQUIRE(grammar_accept_bytes(&grammar, texts[i], &states[i], &accepted).ok());
+    std::span<const uint64_t> mask;
+    REQUIRE(grammar_mask(&grammar, states[i], &mask).ok());
+    before[i].assign(mask.begin(), mask.end());
+    kept.push_back(&states[i]);
+  }
+  const uint64_t memory = grammar_memory(grammar);
+  grammar.swept_bytes = 0;
+  REQUIRE(grammar_sweep(&grammar, kept).ok());
+  CHECK(grammar_memory(grammar) < memory);
+  for (size_t i = 0; i < 3; ++i) {
+    std::span<const uint64_t> mask;
+    REQUIRE(grammar_mask(&grammar, states[i], &mask).ok());
+    CHECK(before[i] == std::vector<uint64_t>(mask.begin(), mask.end()));
+  }
+  size_t accepted;
+  REQUIRE(grammar_accept_bytes(&grammar, "x\"}]]]", &states[0], &accepted).ok());
+  CHECK(accepted == 6);
+  CHECK(grammar_must_end(grammar, states[0]));
+  const Grammar moved = std::move(grammar);
+  CHECK(grammar_may_end(moved, states[0]));
+}
+
+TEST_CASE("the trie holds text tokens in the order of their bytes") {
+  Vocabulary vocabulary;
+  vocabulary.pieces = {"b",
+                       "abcdefghi",
+                       "",
+                       std::string("abcdefgh\0", 9),
+                       "abcdefgh",
+                       "<end>",
+                       "b",
+                       "a",
+                       std::string(300, 'x'),
+                       "abcdefghabcdefghabcdefgh2",
+                       "abcdefghabcdefghabcdefgh1"};
+  vocabulary.is_text = {true, true, true, true, true, false, true, true, true, true, true};
+  TokenTrie trie;
+  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+  CHECK(std::vector<int32_t>(trie.ids.begin(), trie.ids.end()) == std::vector<int32_t>{7, 4, 3, 10, 9, 1, 0, 6});
+  CHECK(trie.height == 25);
+  CHECK(token_trie_find(trie, "abcdefgh") == 4);
+  CHECK(token_trie_find(trie, "b") == 0);
+  CHECK(token_trie_find(trie, "<end>") == 5);
+  CHECK(token_trie_find(trie, "abc") == -1);
+  CHECK(token_trie_find(trie, "c") == -1);
+  CHECK(token_trie_find(trie, "") == -1);
+  CHECK(token_trie_memory(trie) > 0);
+}
