@@ -50,6 +50,9 @@ describe("the options of tools", () => {
     const parameters = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }), jsonSchema } };
     const [tool] = checkTools({ tools: [{ name: "f", parameters }] }).tools;
     assert.equal(tool.parameters.title, "draft-2020-12");
+    const cyclic = { ...parameters };
+    cyclic.self = cyclic;
+    assert.equal(checkTools({ tools: [{ name: "f", parameters: cyclic }] }).tools.length, 1);
     const bare = { "~standard": { ...parameters["~standard"], jsonSchema: undefined } };
     throwsCode("bad-schema", /tool f cannot be converted/, () =>
       checkTools({ tools: [{ name: "f", parameters: bare }] }),
