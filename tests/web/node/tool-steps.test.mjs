@@ -202,6 +202,24 @@ describe("steps of answers and results", () => {
     assert.equal(total.text, "ok");
   });
 
+  test("a full queue between two steps does not end the answer", async () => {
+    const tool = { name: "f", execute: () => 1 };
+    const answers = [result("", call("f")), undefined, undefined, result("done")];
+    const full = Object.assign(new Error("full"), { name: "CamelGPTError", code: "queue-full", toJSON: () => ({}) });
+    const total = await runSteps({
+      checked: checkTools({ tools: [tool] }),
+      messages: [],
+      step: async () => {
+        const answer = answers.shift();
+        if (!answer) throw full;
+        return answer;
+      },
+      emit: () => {},
+      signal: new AbortController().signal,
+    });
+    assert.deepEqual([total.text, total.steps.length], ["done", 2]);
+  });
+
   test("maxSteps bounds the loop; the last calls are returned", async () => {
     let count = 0;
     const tools = [{ name: "again", execute: () => ++count }];
