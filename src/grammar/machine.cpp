@@ -61,8 +61,11 @@ void add(Machine* machine, const Place& place) {
   }
   uint32_t& slot = slot_of(place, machine);
   if (slot >= machine->stamp) return;
-  slot = static_cast<uint32_t>(machine->places.size()) + machine->stamp;
-  if (!machine->places.push_back(place)) machine->fail(Failure::kMemory);
+  if (!machine->places.push_back(place)) {
+    machine->fail(Failure::kMemory);
+    return;
+  }
+  slot = static_cast<uint32_t>(machine->places.size() - 1) + machine->stamp;
 }
 
 // Notes a call. Calls of one rule are processed together, see run().

@@ -90,15 +90,15 @@ export const answerSchemas = [
     prompt: "Describe a folder with files and folders in it.",
     schema: {
       $defs: {
-        node: object({
-          name: { type: "string", pattern: "^[a-z]{1,8}(\\.[a-z]{2,3})?$" },
-          kind: oneOf("file", "folder"),
-          size: count,
-          "children?": list({ $ref: "#/$defs/node" }, 2),
+        file: object({ name: { type: "string", pattern: "^[a-z]{1,8}\\.[a-z]{2,3}$" }, size: count }),
+        folder: object({
+          name: { type: "string", pattern: "^[a-z]{1,8}$" },
+          entries: list({ anyOf: [{ $ref: "#/$defs/file" }, object({ link: { type: "string", maxLength: 20 } })] }, 3),
         }),
       },
       ...object({
-        root: { $ref: "#/$defs/node" },
+        root: { $ref: "#/$defs/folder" },
+        others: list({ $ref: "#/$defs/folder" }, 2),
         owner: name,
         readOnly: yesNo,
         created: date,
@@ -338,5 +338,27 @@ export const answerSchemas = [
       keywords: list(name, 3),
       license: oneOf("MIT", "Apache-2.0", "GPL-3.0"),
     }),
+  },
+  {
+    // SmolLM2 puts folders into files without end.
+    isEndless: true,
+    prompt: "Describe a folder with files and folders in it.",
+    schema: {
+      $defs: {
+        node: object({
+          name: { type: "string", pattern: "^[a-z]{1,8}(\\.[a-z]{2,3})?$" },
+          kind: oneOf("file", "folder"),
+          size: count,
+          "children?": list({ $ref: "#/$defs/node" }, 2),
+        }),
+      },
+      ...object({
+        root: { $ref: "#/$defs/node" },
+        owner: name,
+        readOnly: yesNo,
+        created: date,
+        depth: { type: "integer", minimum: 1, maximum: 3 },
+      }),
+    },
   },
 ];

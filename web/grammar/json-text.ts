@@ -110,7 +110,14 @@ export class JsonRules {
   }
 
   get string(): Expression {
-    return this.#shared("string", () => this.quoted(manyOf(this.char)));
+    return this.#shared("string", () => {
+      // Without the pairs of surrogates of `char`: JSON allows each half by itself.
+      const escaped = sequence(
+        text("\\"),
+        choice([oneOf(setOf('"\\/bfnrt')), sequence(text("u"), repeat(hexDigit, 4, 4))]),
+      );
+      return this.quoted(manyOf(choice([oneOf(plainPoints), escaped])));
+    });
   }
 
   /** The rest of a string, with the closing quote. */

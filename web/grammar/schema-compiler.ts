@@ -108,7 +108,8 @@ export class SchemaCompiler implements Compilation {
     const [first] = facts.disjunctions;
     if (!first) return this.#valueOfFacts(facts);
     const alternatives = first.alternatives.filter((node) => node.schema !== false && this.#mayApply(node, facts));
-    this.#splits += alternatives.length;
+    // Alternatives by themselves are harmless; beside each other they multiply.
+    if (facts.disjunctions.length > 1) this.#splits += alternatives.length;
     if (this.#splits > maxSplits)
       throw schemaError(
         "The schema combines too many alternatives",

@@ -3,13 +3,24 @@ import { type Facts, typeBits } from "./facts.js";
 import { valueKey } from "./keywords.js";
 import { mergeGoal } from "./merge.js";
 import type { Compilation } from "./compilation.js";
-import { type SchemaNode, isObject } from "./schema-document.js";
+import { type SchemaNode, isObject, schemaError } from "./schema-document.js";
 import { formatPattern } from "./string-format.js";
+
+/** The values that are being checked, by their schemas: one that is met again is checked without an end. */
+const active = new WeakMap<SchemaNode, Set<unknown>>();
 
 export function isValidNode(value: unknown, node: SchemaNode, compiler: Compilation): boolean {
   if (typeof node.schema === "boolean") return node.schema;
-  const facts = mergeGoal({ nodes: [node], chosen: new Map() }, compiler.document, compiler.meter);
-  return facts !== undefined && isValid(value, facts, compiler);
+  const values = active.get(node) ?? new Set();
+  active.set(node, values);
+  if (values.has(value)) throw schemaError("The schema refers to itself without an end", node.path);
+  values.add(value);
+  try {
+    const facts = mergeGoal({ nodes: [node], chosen: new Map() }, compiler.document, compiler.meter);
+    return facts !== undefined && isValid(value, facts, compiler);
+  } finally {
+    values.delete(value);
+  }
 }
 
 /** Whether a value satisfies all keywords. Those that are not supported count as satisfied. */

@@ -110,7 +110,8 @@ struct Recogniser {
   const Text& text;
   std::vector<bool> productive;
   bool reached_end = false;  // something more could follow at the end of the text
-  std::map<std::pair<uint32_t, size_t>, std::set<size_t>> memo = {};  // where a rule that begins at a position ends
+  std::map<std::pair<const Expression*, size_t>, std::set<size_t>> memo =
+      {};  // where an expression that begins there ends
 
   std::set<size_t> match_symbol(const std::function<bool(uint32_t)>& accepts, size_t at) {
     std::set<size_t> ends;
@@ -182,6 +183,12 @@ struct Recogniser {
   }
 
   std::set<size_t> match(const Expression& e, size_t at) {
+    const auto key = std::pair(&e, at);
+    if (const auto known = memo.find(key); known != memo.end()) return known->second;
+    return memo[key] = match_new(e, at);
+  }
+
+  std::set<size_t> match_new(const Expression& e, size_t at) {
     std::set<size_t> ends;
     if (!has_property(e, productive, true)) return ends;
     switch (e.kind) {
@@ -189,13 +196,7 @@ struct Recogniser {
         for (const auto& [first, last] : e.ranges) ends.merge(match_character(first, last, at));
         break;
       case Expression::kToken: return match_symbol([&](uint32_t symbol) { return symbol == 256 + e.id; }, at);
-      case Expression::kRule: {
-        const auto key = std::pair(e.id, at);
-        if (const auto known = memo.find(key); known != memo.end()) return known->second;
-        ends = match(rules[e.id], at);
-        memo[key] = ends;
-        break;
-      }
+      case Expression::kRule: return match(rules[e.id], at);
       case Expression::kAlternatives:
         for (const Expression& child : e.children) ends.merge(match(child, at));
         break;

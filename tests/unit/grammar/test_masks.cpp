@@ -76,7 +76,6 @@ int compare_with_reference(uint64_t seed) {
 
 TEST_CASE("masks of random grammars are those of a recogniser that tries each token") {
   int masks = 0;
-  for (uint64_t seed = 0; seed < 300; ++seed) masks += compare_with_reference(seed);
-  MESSAGE(masks);
-  CHECK(masks > 500);
+  for (uint64_t seed = 0; seed < 120; ++seed) masks += compare_with_reference(seed);
+  CHECK(masks > 300);
 }

@@ -114,6 +114,15 @@ describe("grammars", () => {
     assert.deepEqual(await engine.match("ö", grammar), { state: "mismatch", at: 0 });
   });
 
+  test("a language that the vocabulary cannot write is an error that says so", async () => {
+    const grammar = `root ::= "a" "\u{40000}"`; // no token has the first byte
+    await assert.rejects(engine.generate(prompt, { grammar }), (error) => {
+      assert.equal(error.code, "bad-grammar");
+      assert.match(error.message, /^No token of the model continues the text/);
+      return true;
+    });
+  });
+
   test("a malformed grammar is refused, and the next call works", async () => {
     await assert.rejects(engine.generate(prompt, { grammar: "root ::= missing" }), { code: "bad-grammar" });
     assert.equal((await engine.generate(prompt, { grammar: `root ::= "a"` })).text, "a");

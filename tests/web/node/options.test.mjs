@@ -57,7 +57,7 @@ describe("options", () => {
       seed: [-1, 0.5, NaN, 2 ** 53],
       logprobs: [-1, 21, 1.5],
       stop: ["", [""], 5, Array(65).fill("a"), "\ud800"],
-      logitBias: [{ a: 1 }, { 1: NaN }, { 1: Infinity }, { "-1": 1 }, [1], 3],
+      logitBias: [{ "": 1 }, { 1: NaN }, { 1: Infinity }, { "-1": 1 }, [1], 3],
       ignoreEos: [1, "yes"],
       signal: [{}, true],
     };

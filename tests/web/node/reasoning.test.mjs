@@ -59,6 +59,15 @@ describe("reasoning", () => {
     }
   });
 
+  test("a variable of the template switches it too", async () => {
+    const templateOptions = { enable_thinking: false };
+    const off = await model.chat(question, { ...greedy, templateOptions, maxTokens: 12 });
+    assert.equal(off.text, await model.generateText(`${prompt}<think>\n\n</think>\n\n`, 12));
+    const choice = { type: "choice", options: ["Paris", "Rome"] };
+    const chosen = await model.chat(question, { ...greedy, templateOptions, responseFormat: choice });
+    assert.deepEqual([chosen.object, chosen.reasoning], ["Paris", undefined]);
+  });
+
   test("templates that cannot switch it off get an empty block", async () => {
     const opens = chatTemplate.replace(/\{%- if enable_thinking.*$/m, "{{- '<think>\\n' }}");
     const { text } = await model.chat(question, { ...greedy, chatTemplate: opens, reasoning: "none", maxTokens: 12 });

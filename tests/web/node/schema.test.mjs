@@ -65,6 +65,7 @@ test("strings: lengths count code points, also escaped ones", () => {
     },
   );
   expectTexts({ type: "string", pattern: '^["\\\\\\n]+$' }, { accepts: ['"\\"\\\\\\n"'], refuses: ['"a"', '""'] });
+  expectTexts({ type: "string" }, { accepts: ['"\\ud83d"', '"\\/\\u00E9\\b"'], refuses: ['"\\u12"', '"\t"', '"'] });
   expectTexts({ type: "string", pattern: "b" }, { accepts: ['"abc"', '"b"'], refuses: ['"ac"'] });
   expectTexts(
     { type: "string", pattern: "^[a-z]+(-[a-z]+)*$", maxLength: 5 },
@@ -258,6 +259,7 @@ const failures = [
   ],
   ["a reference to nothing", { $ref: "#/$defs/x" }, /refers to nothing/],
   ["a reference to itself", { allOf: [{ $ref: "#" }] }, /refers to itself/],
+  ["a constant beside a choice of itself", { const: 1, anyOf: [{ $ref: "#" }, {}] }, /refers to itself/],
   ["an unknown type", { type: "strng" }, /type has an unknown name, "strng"/],
   ["a value of another type", { maxLength: "3" }, /maxLength has to be a number/],
   [
@@ -319,6 +321,7 @@ const hostile = {
     ]),
   }),
   "30 conditions": () => ({ allOf: list(30, (i) => ({ if: { required: [`a${i}`] }, then: { required: [`b${i}`] } })) }),
+  "names of 50,000 characters": () => ({ properties: { ["x".repeat(50_000)]: {}, [`${"x".repeat(49_000)}y`]: {} } }),
   "10,000 properties": () => ({ properties: object(10_000, (i) => [`p${i}`, {}]) }),
   "a count of 10^15": () => ({ type: "string", maxLength: 1e15, minLength: 1e14 }),
   "an exponential automaton": () => ({ type: "string", pattern: "^(?!(a|b)*a(a|b){20}$)" }),

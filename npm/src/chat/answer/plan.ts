@@ -141,10 +141,20 @@ export async function planAnswer(
   }
   const { isSwitchable, isOnByDefault } = await switchingOf(template, format.reasoning, probe);
   const variables = { ...variablesOf(template, reasoning), ...settings.templateOptions };
-  const reasons = reasoning === undefined ? isOnByDefault : reasoning !== "none";
+  const byOption = reasoning === undefined ? undefined : reasoning !== "none";
+  const reasons = byOption ?? switchedBy(settings.templateOptions) ?? isOnByDefault;
   const budget = budgetOf(template, reasoning);
   const maxTokens = given ?? (reasons ? defaultMaxTokens + (budget ?? defaultReasoningTokens) : undefined);
   return { ...plan, isSwitchable, variables, reasons, budget, maxTokens };
+}
+
+/** Whether variables of the caller switch reasoning on or off. */
+function switchedBy(variables: Readonly<Record<string, unknown>> = {}): boolean | undefined {
+  for (const [variable, off, on] of switches) {
+    if (variables[variable] === off) return false;
+    if (variables[variable] === on) return true;
+  }
+  return undefined;
 }
 
 function budgetOf(template: string, reasoning: Reasoning | undefined): number | undefined {
