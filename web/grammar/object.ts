@@ -1,7 +1,7 @@
 // Objects: the declared properties in the order of the schema, then others. The size is linear in their number.
 import { type CodePoints, difference, everyCodePoint, toCodePoints } from "./code-points.js";
 import { type Facts, isFreeObject } from "./facts.js";
-import { type Expression, choice, newRule, nothing, reference, sequence, text } from "./gbnf.js";
+import { type Expression, type Rule, choice, newRule, nothing, reference, sequence, text } from "./gbnf.js";
 import { charText } from "./json-text.js";
 import { type Property, membersExpression } from "./members.js";
 import type { Regular } from "./regular.js";
@@ -135,32 +135,51 @@ function nameOutside(names: readonly string[], compiler: Compilation): Expressio
   if (names.length === 0) return json.string;
   return compiler.once(`name ${JSON.stringify([...names].sort())}`, "name", () => {
     const lists = names.map((name) => [...name]);
-    return sequence(text('"'), restOutside(lists, compiler, 0));
+    return sequence(text('"'), new NamesOutside(compiler).build(lists));
   });
 }
 
-/** The rest of a quoted name after a beginning that `names` share. */
-function restOutside(names: readonly (readonly string[])[], compiler: Compilation, depth: number): Expression {
-  const { json } = compiler;
-  compiler.meter(1);
-  const following = new Map<string, (readonly string[])[]>();
-  let isName = false;
-  for (const chars of names) {
-    const [first, ...rest] = chars;
-    if (first === undefined) isName = true;
-    else {
-      const group = following.get(first);
-      if (group) group.push(rest);
-      else following.set(first, [rest]);
-    }
+/** Characters of a name in one rule. */
+const maxInlined = 30;
+
+class NamesOutside {
+  readonly #pending: { rule: Rule; names: readonly (readonly string[])[]; at: number }[] = [];
+
+  constructor(private readonly compiler: Compilation) {}
+
+  build(names: readonly (readonly string[])[]): Expression {
+    const start = this.#rest(names, 0, 0);
+    for (let next = this.#pending.pop(); next; next = this.#pending.pop())
+      next.rule.body = this.#rest(next.names, next.at, 0);
+    return start;
   }
-  const taken: CodePoints = toCodePoints(
-    [...following.keys()].flatMap((c) => [c.codePointAt(0) as number, c.codePointAt(0) as number]),
-  );
-  const others = sequence(json.set(difference(everyCodePoint, taken)), json.tail);
-  const alternatives = [others, ...(isName ? [] : [text('"')])];
-  for (const [char, group] of following)
-    alternatives.push(sequence(charText(char.codePointAt(0) as number), restOutside(group, compiler, depth + 1)));
-  const result = choice(alternatives);
-  return depth % 30 === 29 ? reference(newRule("name", result)) : result;
+
+  /** The rest of a quoted name after the `at` characters that `names` share. */
+  #rest(names: readonly (readonly string[])[], at: number, depth: number): Expression {
+    const { json, meter } = this.compiler;
+    meter(names.length);
+    if (depth === maxInlined) {
+      const rule = newRule("name");
+      this.#pending.push({ rule, names, at });
+      return reference(rule);
+    }
+    const following = new Map<string, (readonly string[])[]>();
+    for (const chars of names) {
+      const char = chars[at];
+      if (char === undefined) continue;
+      const group = following.get(char);
+      if (group) group.push(chars);
+      else following.set(char, [chars]);
+    }
+    const isName = names.some(({ length }) => length === at);
+    const points = [...following.keys()].map((char) => char.codePointAt(0) as number);
+    const taken: CodePoints = toCodePoints(points.flatMap((point) => [point, point]));
+    const others = sequence(json.set(difference(everyCodePoint, taken)), json.tail);
+    const alternatives = [others, ...(isName ? [] : [text('"')])];
+    for (const [char, group] of following) {
+      const rest = this.#rest(group, at + 1, depth + 1);
+      alternatives.push(sequence(charText(char.codePointAt(0) as number), rest));
+    }
+    return choice(alternatives);
+  }
 }

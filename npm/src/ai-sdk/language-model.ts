@@ -127,7 +127,7 @@ function contentOf({ text, reasoning, toolCalls = [] }: GenerationResult): Conte
   return content;
 }
 
-function finishOf(raw: FinishReason | "tool-calls"): CallFinish {
+function finishOf(raw: FinishReason): CallFinish {
   return { unified: raw === "abort" ? "other" : raw, raw };
 }
 

@@ -22,9 +22,9 @@ export async function answerChat(
   const { settings, rest } = splitChatOptions(options);
   throwIfAborted(signal);
   const given = generateParams("", rest, model.limits);
-  const answer = (messages: readonly ChatMessage[], tools?: ToolStep) =>
+  const answer = (messages: readonly ChatMessage[], tools?: ToolStep, stepSettings = settings) =>
     generateFormatted(model, rest.responseFormat, given, async (params) => {
-      const plan = await planChat(model, settings, params, signal, tools);
+      const plan = await planChat(model, stepSettings, params, signal, tools);
       const prompt = await renderPrompt(model, messages, plan, signal);
       await model.refuseOverlong(prompt.prompt.text, signal);
       const sampled = await withSampling(model, params);
@@ -35,6 +35,9 @@ export async function answerChat(
   const { checkTools, runSteps } = await orAborted(import("../tools/tools.js"), signal);
   const checked = checkTools(settings.toolOptions, model.limits);
   if (!checked) return answer(messages);
-  const step = ({ added, choice }: StepRequest) => answer([...messages, ...added], { checked, choice });
+  // Only the first answer can continue a message.
+  const later = { ...settings, continueFinalMessage: false };
+  const step = ({ added, choice }: StepRequest) =>
+    answer([...messages, ...added], { checked, choice }, added.length > 0 ? later : settings);
   return runSteps({ checked, messages, step, emit, signal });
 }

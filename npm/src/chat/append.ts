@@ -1,5 +1,5 @@
 // Messages that a session gets without an answer.
-import { abortedError } from "../../../web/errors.js";
+import { abortedError, orAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { generateParams, splitChatOptions } from "../options.js";
 import { checkOptions, flag, signal as signalRule } from "../check-options.js";
@@ -64,7 +64,11 @@ export function countTokens(
 async function planOf({ model, options }: ChatState, signal: AbortSignal): Promise<AnswerPlan> {
   const { overflow: _, onDrop: _onDrop, ...defaults } = options;
   const { settings, rest } = splitChatOptions(defaults);
-  return planChat(model, settings, generateParams("", rest, model.limits), signal);
+  const { toolOptions } = settings;
+  const code = toolOptions && (await orAborted(import("../tools/tools.js"), signal));
+  const checked = toolOptions && code?.checkTools(toolOptions, model.limits);
+  const tools = checked && { checked, choice: checked.choice };
+  return planChat(model, settings, generateParams("", rest, model.limits), signal, tools);
 }
 
 function entriesOf({ model }: ChatState, messages: readonly ChatMessage[]): Entry[] {

@@ -64,14 +64,15 @@ function partsOf({ text, literal }: RenderedPrompt, entries: readonly Entry[]): 
   let from = 0; // literal ranges before this one are used
   const place = (content: string, tokens: readonly number[] | undefined, trimmed?: readonly number[]) => {
     if (content === "") return;
-    const isTrimmed = content !== content.trimEnd();
+    const [withoutEnd, trimmedContent] = [content.trimEnd(), content.trim()];
+    const isTrimmed = content !== withoutEnd;
     for (let i = from; i < literal.length; i++) {
       const [begin, end] = literal[i] as readonly [number, number];
       const shown = text.slice(begin, end);
       const isWhole = shown === content;
-      if (!isWhole && !(isTrimmed && shown === content.trimEnd()) && shown !== content.trim()) continue;
+      if (!isWhole && shown !== withoutEnd && shown !== trimmedContent) continue;
       from = i + 1;
-      const found = isWhole ? tokens : isTrimmed && shown === content.trimEnd() ? trimmed : undefined;
+      const found = isWhole ? tokens : isTrimmed && shown === withoutEnd ? trimmed : undefined;
       if (!found) return;
       if (begin > start) parts.push(sliceOf(text, literal, start, begin));
       parts.push({ tokens: found });

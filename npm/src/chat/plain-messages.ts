@@ -20,9 +20,10 @@ export function plainSettings(settings: TemplateSettings): Pick<TemplateSettings
   const { documents, templateOptions } = settings;
   const copy = (name: string, data: unknown) => plain(data, [`The option ${name}`, "bad-option"], 0);
   for (const name of Object.keys(templateOptions ?? {})) {
-    const option = ownOptions[name];
-    if (option === undefined) continue;
-    throw new CamelGPTError("bad-option", `\`templateOptions\` cannot set ${name}.`, { hint: `Use ${option}.` });
+    if (!Object.hasOwn(ownOptions, name)) continue;
+    throw new CamelGPTError("bad-option", `The option templateOptions cannot set ${name}.`, {
+      hint: `Use ${ownOptions[name]}.`,
+    });
   }
   return {
     documents: copy("documents", documents) as TemplateSettings["documents"],
@@ -31,14 +32,14 @@ export function plainSettings(settings: TemplateSettings): Pick<TemplateSettings
 }
 
 /** Variables of templates that have options or arguments of their own. */
-const ownOptions: Readonly<Record<string, string | undefined>> = {
+const ownOptions: Readonly<Record<string, string>> = {
   messages: "the messages of the call",
   tools: "the option `tools`",
   documents: "the option `documents`",
   add_generation_prompt: "the option `continueFinalMessage`",
 };
 
-/** Who is at fault, in words, and the code of the error. */
+/** The subject of a message about data at fault, and the code of the error. */
 type Place = readonly [what: string, code: "bad-input" | "bad-option"];
 
 function plain(data: unknown, place: Place, depth: number): unknown {

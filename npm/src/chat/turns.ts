@@ -2,7 +2,7 @@
 import { CamelGPTError, orAborted } from "../../../web/errors.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
-import type { GenerationResult } from "../../../web/types.js";
+import type { AnswerMessage, GenerationResult } from "../../../web/types.js";
 import { generateFormatted } from "../format/generate-formatted.js";
 import { generateParams, splitChatOptions } from "../options.js";
 import type { StepRequest } from "../tools/steps.js";
@@ -105,22 +105,30 @@ async function answer(
   if (!code || !checked) return answerOnce(state, entries, context, fitsAnswer);
   const before = { ...state };
   const turns: ChatTurn[] = [];
+  let known = 0; // messages of all steps that the session has
+  /** Adds the results after the last answer, which is in the session already. */
+  const addResults = (added: readonly AnswerMessage[]) => {
+    const from = Math.max(known, added.findLastIndex(({ role }) => role === "assistant") + 1);
+    state.entries = [...state.entries, ...added.slice(from).map((message) => ({ message }))];
+    known = added.length;
+  };
   const step = async ({ added, choice }: StepRequest) => {
-    // The last answer is in the session already.
-    const results = added.slice(added.findLastIndex(({ role }) => role === "assistant") + 1);
-    if (turns.length > 0) await keepAnswer(state);
-    const asked = turns.length > 0 ? [...state.entries, ...results.map((message) => ({ message }))] : entries;
-    const result = await answerOnce(state, asked, context, fitsAnswer, { checked, choice });
+    const tools = { checked, choice };
+    let result: ChatResult;
+    if (turns.length === 0) result = await answerOnce(state, entries, context, fitsAnswer, tools);
+    else {
+      await keepAnswer(state);
+      addResults(added);
+      const options = { ...context.options, continueFinalMessage: false };
+      result = await answerOnce(state, state.entries, { ...context, options }, fitsAnswer, tools);
+    }
     turns.push(result.turn);
     return result;
   };
   try {
     const messages = entries.map(({ message }) => message);
     const result = await code.runSteps({ checked, messages, step, emit, signal });
-    // Results that were not followed by an answer.
-    const added = result.messages ?? [];
-    const results = added.slice(added.findLastIndex(({ role }) => role === "assistant") + 1);
-    state.entries = [...state.entries, ...results.map((message) => ({ message }))];
+    addResults(result.messages ?? []);
     return { ...result, turn: sumOf(turns) };
   } catch (error) {
     const { entries, tokens, texts } = before;

@@ -35,7 +35,11 @@ export async function generateWithExtras<T extends GenerationResult, O extends G
     isFirst = false;
     emit(part);
   };
-  const echoed = (result: T): T => (shown ? { ...result, text: shown + result.text } : result);
+  const echoed = (result: T): T => {
+    if (isFirst && shown) emit(shown); // the answer is empty
+    isFirst = false;
+    return shown ? { ...result, text: shown + result.text } : result;
+  };
   return generateSeveral(model, rest, { emit: emitAfter, signal }, async (each, emitEach) =>
     echoed(await run(asked, each, emitEach)),
   );
@@ -66,8 +70,12 @@ export async function generateSeveral<T extends GenerationResult, O extends { n?
       if (!signal.aborted) throw error; // one that was aborted before it began
     }
   }
-  const completionTokens = choices.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
-  return { ...first, usage: { ...first.usage, completionTokens }, choices };
+  const usage = { ...first.usage };
+  for (const key of ["completionTokens", "reasoningTokens", "bytes"] as const) {
+    const total = choices.reduce((sum, each) => sum + (each.usage[key] ?? 0), 0);
+    if (total > 0) usage[key] = total;
+  }
+  return { ...first, usage, choices };
 }
 
 async function textOf(model: ModelConnection, prompt: Prompt, signal: AbortSignal): Promise<string> {

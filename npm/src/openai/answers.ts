@@ -19,8 +19,14 @@ export function usageOf(results: readonly { usage: Usage }[]): CompletionUsage {
   };
 }
 
+/** The options of one of several answers to a prompt: the seed of each is the one after that of the answer before. */
+export function withSeedAt<T extends { seed?: number }>(options: T, index: number): T {
+  const { seed } = options;
+  return index > 0 && seed !== undefined ? { ...options, seed: (seed + index) % 2 ** 32 } : options;
+}
+
 /** Throws for an answer that was aborted, since its text is incomplete. */
-export function finishOf(reason: FinishReason | "tool-calls"): "stop" | "length" | "tool_calls" {
+export function finishOf(reason: FinishReason): "stop" | "length" | "tool_calls" {
   if (reason === "abort") throw abortError();
   return reason === "tool-calls" ? "tool_calls" : reason === "length" ? "length" : "stop";
 }

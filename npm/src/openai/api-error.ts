@@ -1,5 +1,6 @@
 // Errors in OpenAI's shape: what a request gets for each error of the model, and for a field that is wrong.
 import { asCamelGPTError, type CamelGPTError, type ErrorCode } from "../../../web/errors.js";
+import { fullMessage } from "../full-message.js";
 
 /** OpenAI's kinds of errors. */
 export type ApiErrorType =
@@ -120,8 +121,8 @@ export function asApiError(error: unknown, fields: ReadonlyMap<string, string> =
   const [status, type] = rows[code] ?? broken;
   const option = optionAtFault(cause);
   const param = (option && fields.get(option)) || null;
-  const message =
-    param === null ? describe(cause) : describe(cause).replace(`The option ${option}`, `The field ${param}`);
+  const full = fullMessage(cause); // OpenAI's errors have no fields for the details
+  const message = param === null ? full : full.replace(`The option ${option}`, `The field ${param}`);
   return new ApiError(message, { status, type, param, code: codes[code] ?? code.replaceAll("-", "_"), cause });
 }
 
@@ -131,12 +132,6 @@ function optionAtFault({ code, message }: CamelGPTError): string | undefined {
   if (named || !/^bad-(option|schema|grammar)$/.test(code)) return named;
   if (/\btools?\b/i.test(message)) return "tools";
   return code === "bad-option" ? undefined : "responseFormat";
-}
-
-/** The message with the details in one text, since OpenAI's errors have no fields for them. */
-function describe({ message, expected, found, hint }: CamelGPTError): string {
-  const details = [expected && `Expected: ${expected}.`, found && `Found: ${found}.`, hint];
-  return [message, ...details].filter(Boolean).join(" ").replaceAll("..", ".");
 }
 
 export const isAbort = (error: unknown): boolean =>

@@ -64,7 +64,7 @@ function refuseUnsupported(fields: Fields): void {
   if (fields.raw("audio") !== undefined) throw fields.unsupported("audio", "Audio");
   if (fields.raw("web_search_options") !== undefined) throw fields.unsupported("web_search_options", "Web search");
   if (fields.raw("functions") !== undefined)
-    throw fields.unsupported("functions", "The old form of tools, functions, is replaced by tools; it");
+    throw fields.unsupported("functions", "The field functions, the old form of tools,");
 }
 
 function topLogprobsOf(fields: Fields): number | undefined {

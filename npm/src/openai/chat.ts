@@ -1,6 +1,6 @@
 // A chat request → an answer, whole or in chunks.
 import type { AnswerPart, GenerationResult, PrefillProgress, ToolCall } from "../../../web/types.js";
-import { abortError, finishOf, tokenLogprobs, usageOf, withoutEnd } from "./answers.js";
+import { abortError, finishOf, tokenLogprobs, usageOf, withoutEnd, withSeedAt } from "./answers.js";
 import { asApiError, isAbort } from "./api-error.js";
 import type { ChatOptions } from "../options/chat.js";
 import type { ChatCall } from "./chat-request.js";
@@ -147,10 +147,8 @@ class Deltas {
   }
 }
 
-/** Further answers to one prompt have the next seeds; the prompt is evaluated once. */
-function optionsOf({ options, count }: ChatCall, index: number, signal: AbortSignal): ChatOptions {
-  const { seed } = options;
-  return { ...options, signal, ...(count > 1 && seed !== undefined && { seed: seed + index }) };
+function optionsOf({ options }: ChatCall, index: number, signal: AbortSignal): ChatOptions {
+  return { ...withSeedAt(options, index), signal };
 }
 
 function messageOf({ text, reasoning, toolCalls = [] }: GenerationResult, { keepsReasoning }: ChatCall): AnswerMessage {

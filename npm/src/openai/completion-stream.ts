@@ -24,12 +24,17 @@ export class CompletionStream<Chunk> implements AsyncIterable<Chunk> {
 
   /** Returns the chunks as lines of JSON, for `ChatCompletionStream.fromReadableStream` of the `openai` package. */
   toReadableStream(): ReadableStream<Uint8Array> {
-    return encode(this[Symbol.asyncIterator](), (chunk) => `${JSON.stringify(chunk)}\n`);
+    const lines = (chunk: Chunk) => `${JSON.stringify(chunk)}\n`;
+    return encode(this[Symbol.asyncIterator](), lines, () => this.#queue.cancel());
   }
 }
 
-/** The texts of events as bytes. */
-export function encode<T>(events: AsyncGenerator<T, void, undefined>, text: (event: T) => string) {
+/** The texts of events as bytes. Cancelling the stream calls `onCancel`, also while an event is awaited. */
+export function encode<T>(
+  events: AsyncGenerator<T, void, undefined>,
+  text: (event: T) => string,
+  onCancel: () => void,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -38,6 +43,7 @@ export function encode<T>(events: AsyncGenerator<T, void, undefined>, text: (eve
       else controller.enqueue(encoder.encode(text(value)));
     },
     async cancel() {
+      onCancel();
       await events.return();
     },
   });

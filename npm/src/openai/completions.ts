@@ -2,7 +2,7 @@
 import type { GenerationResult, StepLogprobs } from "../../../web/types.js";
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { GenerateOptions } from "../options/generate.js";
-import { abortError, finishOf, finite, usageOf, withoutEnd } from "./answers.js";
+import { abortError, finishOf, finite, usageOf, withoutEnd, withSeedAt } from "./answers.js";
 import { asApiError, isAbort } from "./api-error.js";
 import { EventQueue } from "./event-queue.js";
 import { compact, Fields } from "./fields.js";
@@ -95,14 +95,11 @@ interface Job {
 
 function jobsOf({ prompts, options, count }: CompletionCall, signal: AbortSignal): Job[] {
   return prompts.flatMap((prompt, i) =>
-    Array.from({ length: count }, (_, j) => {
-      const { seed } = options;
-      return {
-        index: i * count + j,
-        prompt,
-        options: { ...options, signal, ...(count > 1 && seed !== undefined && { seed: seed + j }) },
-      };
-    }),
+    Array.from({ length: count }, (_, j) => ({
+      index: i * count + j,
+      prompt,
+      options: { ...withSeedAt(options, j), signal },
+    })),
   );
 }
 

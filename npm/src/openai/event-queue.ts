@@ -51,6 +51,11 @@ export class EventQueue<T> implements AsyncIterable<T> {
     this.#wake?.();
   }
 
+  /** Stops the model, whether or not the reader waits for an event. */
+  cancel(): void {
+    this.#cancel();
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     let isComplete = false;
     try {

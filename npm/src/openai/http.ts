@@ -99,7 +99,11 @@ async function eventResponse(queue: EventQueue<unknown>): Promise<Response> {
   });
   await Promise.race([queue.begun, late]).finally(() => clearTimeout(timer));
   return new Response(
-    encode(serverSentEvents(queue), (text) => text),
+    encode(
+      serverSentEvents(queue),
+      (text) => text,
+      () => queue.cancel(),
+    ),
     {
       headers: {
         "content-type": "text/event-stream; charset=utf-8",

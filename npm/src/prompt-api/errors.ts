@@ -1,5 +1,6 @@
 // Errors of the model → the exceptions of the Prompt API.
 import { asCamelGPTError, type ErrorCode } from "../../../web/errors.js";
+import { fullMessage } from "../full-message.js";
 
 const names: { readonly [Code in ErrorCode]?: string } = {
   aborted: "AbortError",
@@ -16,16 +17,11 @@ const names: { readonly [Code in ErrorCode]?: string } = {
   "unknown-release": "NetworkError",
 };
 
-/** The text of the exception has the hint too, since it has no other field. */
+/** Returns exceptions of the web platform unchanged. `cause` of the others is the CamelGPTError. */
 export function asException(error: unknown): unknown {
   if (error instanceof DOMException || error instanceof TypeError || error instanceof RangeError) return error;
   const cause = asCamelGPTError(error);
-  const { message, expected, found, hint } = cause;
-  const details = [expected && `Expected: ${expected}.`, found && `Found: ${found}.`, hint];
-  const exception = new DOMException(
-    [message, ...details].filter(Boolean).join(" "),
-    names[cause.code] ?? "OperationError",
-  );
+  const exception = new DOMException(fullMessage(cause), names[cause.code] ?? "OperationError");
   return Object.defineProperty(exception, "cause", { value: cause, configurable: true, writable: true });
 }
 

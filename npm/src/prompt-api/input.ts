@@ -2,6 +2,7 @@
 // prompt".
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import { closedSchema } from "../tools/closed-schema.js";
+import { wellFormed } from "../tools/well-formed.js";
 import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import { isRecord, tagOf } from "../check-options.js";
@@ -59,12 +60,6 @@ function textOf(content: unknown, role: string): string {
 
 function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
-}
-
-/** The web platform replaces half surrogate pairs where it needs Unicode. */
-function wellFormed(text: string): string {
-  const half = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-  return text.replace(half, "\ufffd");
 }
 
 /** The format of a constraint, and the text that tells the model about it. Throws TypeError. */

@@ -34,13 +34,13 @@ export class SharedModel {
     if (onLoaded) this.#listeners.add(onLoaded);
     onLoaded?.(0);
     try {
-      this.#loading ??= this.#load();
+      this.#loading ??= this.#load().catch((error: unknown) => {
+        this.#loading = undefined;
+        throw error;
+      });
       const model = await this.#loading;
       onLoaded?.(1);
       return model;
-    } catch (error) {
-      this.#loading = undefined;
-      throw error;
     } finally {
       if (onLoaded) this.#listeners.delete(onLoaded);
     }

@@ -1,4 +1,5 @@
 // The Prompt API of Chrome (`LanguageModel`) for a model of this package, in every runtime.
+import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { ChatOptions } from "../options/chat.js";
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { Tool } from "../tools/tool.js";
@@ -22,10 +23,10 @@ export type * from "./types.js";
 export interface LanguageModelSettings {
   /**
    * Options of each answer, for example `{ minP: 0.1 }`. The Prompt API has no limit for the length of an answer; here
-   * it is `maxTokens`.
+   * it is `maxTokens`. `topK` and `temperature` are the defaults of `create`, instead of the model's own.
    * @default { maxTokens: 1024 }
    */
-  chat?: Omit<ChatOptions, "signal" | "onProgress">;
+  chat?: Omit<ChatOptions, "signal" | "onProgress" | "n" | "continueFinalMessage">;
 }
 
 export interface InstallOptions extends LanguageModelSettings {
@@ -53,6 +54,7 @@ export function createLanguageModel(
   { chat: defaults = {} }: LanguageModelSettings = {},
 ): LanguageModelClass {
   const shared = new SharedModel(source);
+  const paramsFor = async (model: CamelGPTInferenceBase) => paramsOf({ ...(await model.info()).sampling, ...defaults });
   return class LanguageModel extends Session {
     static async availability(options: CreateCoreOptions = {}): Promise<Availability> {
       checkSampling(options);
@@ -60,7 +62,7 @@ export function createLanguageModel(
     }
 
     static async params(): Promise<LanguageModelParams> {
-      return paramsOf((await (await shared.get()).info()).sampling);
+      return paramsFor(await shared.get());
     }
 
     static async create(options: CreateOptions = {}): Promise<LanguageModel> {
@@ -73,7 +75,7 @@ export function createLanguageModel(
         if (initialPrompts.length > 0 && checkInput(initialPrompts, true).isPrefix)
           throw new DOMException("An initial prompt cannot be a prefix.", "SyntaxError");
         const model = await orAborted(shared.get(monitored(monitor)), signal);
-        const sampling = samplingOf(options, paramsOf((await model.info()).sampling));
+        const sampling = samplingOf(options, await paramsFor(model));
         const { topK, temperature } = sampling;
         const chat = model.createChat({
           maxTokens: defaultMaxTokens,
@@ -84,6 +86,7 @@ export function createLanguageModel(
         });
         const session = new LanguageModel(model, chat, sampling);
         if (initialPrompts.length > 0) await session.append(initialPrompts, { signal });
+        signal.throwIfAborted();
         session.destroyWith(given);
         return session;
       } catch (error) {

@@ -66,7 +66,7 @@ export class Session extends EventTarget implements LanguageModel {
         };
         const signals = [options.signal, cancelled.signal];
         this.#inTurn(signals, (signal) => this.#answer(input, options, signal, emit)).then(
-          () => controller.close(),
+          () => cancelled.signal.aborted || controller.close(),
           (error: unknown) => cancelled.signal.aborted || controller.error(error),
         );
       },

@@ -1,7 +1,8 @@
 // The messages of a conversation with tools → the messages and variables that a template understands.
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { ToolFamily } from "./families.js";
-import { callOf, isObject } from "./read-call.js";
+import { isRecord } from "../check-options.js";
+import { callOf } from "./read-call.js";
 import type { ToolShape, WrittenCall } from "./tool-shape.js";
 import { genericInstructions, genericRequest, genericResult } from "./syntax/generic.js";
 
@@ -54,13 +55,12 @@ export function hasToolCalls(message: ChatMessage): boolean {
 export function callsOf(message: ChatMessage): WrittenCall[] {
   const calls: unknown = message["tool_calls"];
   return (Array.isArray(calls) ? calls : []).flatMap((call: unknown) => {
-    const details = isObject(call) ? (isObject(call["function"]) ? call["function"] : call) : {};
+    const details = isRecord(call) ? (isRecord(call["function"]) ? call["function"] : call) : {};
     const { name, arguments: given } = details;
     if (typeof name !== "string") return [];
-    const id = isObject(call) && typeof call["id"] === "string" ? call["id"] : "";
-    const read =
-      typeof given === "string" ? callOf(name, { text: given, isComplete: true, depth: 0 }).arguments : given;
-    return [{ id, name, arguments: isObject(read) ? read : {} }];
+    const id = isRecord(call) && typeof call["id"] === "string" ? call["id"] : "";
+    const read = typeof given === "string" ? callOf(name, { text: given, isComplete: true }).arguments : given;
+    return [{ id, name, arguments: isRecord(read) ? read : {} }];
   });
 }
 

@@ -4,7 +4,7 @@ import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { StandardSchema } from "../../../web/types/format.js";
 import { isStandardSchema, jsonSchemaOf } from "../format/standard-schema.js";
 import { type Limits, refuseAbove } from "../options/limits.js";
-import { isObject } from "./read-call.js";
+import { isRecord } from "../check-options.js";
 import type { ToolShape } from "./tool-shape.js";
 import { wellFormed } from "./well-formed.js";
 import type { Tool, ToolChoice, ToolContext, ToolOptions } from "./tool.js";
@@ -29,7 +29,8 @@ const maxNesting = 100;
 
 /**
  * Returns undefined if the model can call no tool.
- * Errors: `bad-option` for a tool or a choice that is not valid, `bad-schema` for parameters that are no object schema.
+ * Errors: `bad-option` for a tool or a choice that is not valid, `bad-schema` for parameters that are not the schema of
+ * an object.
  */
 export function checkTools(
   options: { readonly [K in keyof ToolOptions]: ToolOptions[K] | undefined },
@@ -37,7 +38,8 @@ export function checkTools(
 ): CheckedTools | undefined {
   const { tools = [], toolChoice = "auto", parallelToolCalls = true, maxSteps = defaultSteps } = options;
   const checked = tools.map((tool, index) => checkTool(tool, index));
-  refuseAbove(limits, "formatLength", JSON.stringify(checked).length);
+  const shown = checked.map(({ name, description, parameters }) => ({ name, description, parameters }));
+  refuseAbove(limits, "formatLength", JSON.stringify(shown).length);
   const names = new Set<string>();
   for (const { name } of checked) {
     if (names.size === names.add(name).size) {
@@ -65,7 +67,7 @@ export function checkTools(
 }
 
 function checkTool(given: Tool, index: number): CheckedTool {
-  if (!isObject(given)) {
+  if (!isRecord(given)) {
     throw new CamelGPTError("bad-option", `Tool ${index} of the option tools is not an object.`, {
       expected: "{ name, description, parameters, execute }",
       found: given === null ? "null" : typeof given,
@@ -120,16 +122,16 @@ function objectSchema(schema: JsonSchema | undefined, tool: string): JsonSchema 
   if (schema === undefined) return { type: "object", properties: {}, additionalProperties: false };
   const copy = plain(schema, tool, 0);
   if (
-    isObject(copy) &&
+    isRecord(copy) &&
     copy["type"] === undefined &&
-    (isObject(copy["properties"]) || Object.keys(copy).length === 0)
+    (isRecord(copy["properties"]) || Object.keys(copy).length === 0)
   ) {
     return { type: "object", properties: {}, ...copy };
   }
-  if (isObject(copy) && copy["type"] === "object") return copy;
-  throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} are no schema of an object.`, {
+  if (isRecord(copy) && copy["type"] === "object") return copy;
+  throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} are not a schema of an object.`, {
     expected: 'a JSON schema with type: "object"',
-    found: isObject(copy) ? excerpt(JSON.stringify(copy)) : JSON.stringify(copy),
+    found: isRecord(copy) ? excerpt(JSON.stringify(copy)) : JSON.stringify(copy),
   });
 }
 
@@ -140,7 +142,12 @@ function plain(data: unknown, tool: string, depth: number): unknown {
   if (typeof data !== "object" || depth > maxNesting) {
     throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} are not plain data.`, {
       expected: "objects, arrays, strings, numbers, booleans and null",
-      found: typeof data === "object" ? `more than ${maxNesting} levels of objects` : `a ${typeof data}`,
+      found:
+        typeof data === "object"
+          ? `more than ${maxNesting} levels of objects`
+          : typeof data === "number"
+            ? String(data)
+            : `a ${typeof data}`,
     });
   }
   if (Array.isArray(data)) return data.map((item) => plain(item, tool, depth + 1));

@@ -1,6 +1,6 @@
 // A schema whose objects have the declared properties only: models are not to invent arguments.
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
-import { isObject } from "./read-call.js";
+import { isRecord } from "../check-options.js";
 
 /** Keywords that can declare properties elsewhere. */
 const open = [
@@ -22,23 +22,29 @@ const open = [
 const maps = ["properties", "$defs", "definitions"];
 const lists = ["anyOf", "oneOf", "prefixItems"];
 
-/** Closes each object that declares properties and says nothing about others. It stays valid by the given schema. */
-export function closedSchema(schema: JsonSchema): JsonSchema {
-  if (!isObject(schema)) return schema;
-  const closed: Record<string, unknown> = {};
-  for (const [keyword, value] of Object.entries(schema)) {
-    if (maps.includes(keyword) && isObject(value)) {
-      const entries = Object.entries(value).map(([name, each]) => [name, closedSchema(each as JsonSchema)]);
-      closed[keyword] = Object.fromEntries(entries);
-    } else if (lists.includes(keyword) && Array.isArray(value)) {
-      closed[keyword] = value.map((each) => closedSchema(each as JsonSchema));
-    } else if (keyword === "items") closed[keyword] = closedSchema(value as JsonSchema);
-    else closed[keyword] = value;
-  }
+/** Deeper schemas are refused when a grammar is made of them. */
+const maxDepth = 1000;
+
+/**
+ * Closes each object that declares properties and says nothing about others. A value of the result is also one of the
+ * given schema.
+ */
+export function closedSchema(schema: JsonSchema, depth = 0): JsonSchema {
+  if (!isRecord(schema) || depth > maxDepth) return schema;
+  const inner = (each: unknown) => closedSchema(each as JsonSchema, depth + 1);
+  const closed = Object.fromEntries(
+    Object.entries(schema).map(([keyword, value]) => {
+      if (maps.includes(keyword) && isRecord(value)) {
+        return [keyword, Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inner(each)]))];
+      }
+      if (lists.includes(keyword) && Array.isArray(value)) return [keyword, value.map(inner)];
+      return [keyword, keyword === "items" ? inner(value) : value];
+    }),
+  );
   const { properties, required } = schema;
-  const isDeclared = (name: unknown) => isObject(properties) && Object.hasOwn(properties, String(name));
+  const isDeclared = (name: unknown) => isRecord(properties) && Object.hasOwn(properties, String(name));
   const isClosable =
-    isObject(properties) &&
+    isRecord(properties) &&
     !open.some((keyword) => Object.hasOwn(schema, keyword)) &&
     (!Array.isArray(required) || required.every(isDeclared));
   return isClosable ? { ...closed, additionalProperties: false } : closed;

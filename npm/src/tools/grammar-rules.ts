@@ -9,7 +9,7 @@ import {
 import { CamelGPTError } from "../../../web/errors.js";
 import { bareTextRules, textKeywords } from "./bare-text.js";
 import { closedSchema } from "./closed-schema.js";
-import { isObject } from "./read-call.js";
+import { isRecord } from "../check-options.js";
 import type { ToolShape } from "./tool-shape.js";
 
 /** Inserted before the item of a list, as `GrammarRules.commaList` takes it. */
@@ -99,8 +99,8 @@ export class GrammarRules {
   /** One argument of a tool as JSON. */
   parameter(tool: ToolShape, schema: unknown): string {
     const { parameters } = tool;
-    const definitions = isObject(parameters) ? pick(parameters, ["$defs", "definitions"]) : {};
-    const own = isObject(schema) ? { ...definitions, ...schema } : schema === undefined ? true : schema;
+    const definitions = isRecord(parameters) ? pick(parameters, ["$defs", "definitions"]) : {};
+    const own = isRecord(schema) ? { ...definitions, ...schema } : schema === undefined ? true : schema;
     return this.#schema(own as JsonSchema, tool.name);
   }
 
@@ -125,7 +125,7 @@ export class GrammarRules {
 
   /** A text argument without quotes and escapes, up to `stop`. */
   bareText(tool: ToolShape, schema: unknown, stop: string): string {
-    if (!isObject(schema)) return this.freeText([stop]);
+    if (!isRecord(schema)) return this.freeText([stop]);
     if (!textKeywords.some((keyword) => Object.hasOwn(schema, keyword))) return this.freeText([stop]);
     const found = bareTextRules(schema, stop, `${this.#name("text")}-`);
     if (!found) {
@@ -144,11 +144,11 @@ export class GrammarRules {
   /** Follows references within the parameters of a tool. */
   resolved({ parameters }: ToolShape, schema: unknown): unknown {
     let target = schema;
-    for (let steps = 0; steps < maxReferences && isObject(target) && typeof target["$ref"] === "string"; steps++) {
+    for (let steps = 0; steps < maxReferences && isRecord(target) && typeof target["$ref"] === "string"; steps++) {
       const path = target["$ref"];
       if (!path.startsWith("#")) return undefined;
       let value: unknown = parameters;
-      for (const part of decodeURIComponent(path.slice(1)).split("/").slice(1)) {
+      for (const part of decoded(path.slice(1)).split("/").slice(1)) {
         const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
         const container = value as Record<string, unknown> | null | undefined;
         value =
@@ -174,6 +174,15 @@ export class GrammarRules {
 }
 
 const maxReferences = 32;
+
+/** The fragment of a reference without its escapes; unchanged if they are not valid. */
+function decoded(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+}
 
 function pick(record: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.filter((key) => Object.hasOwn(record, key)).map((key) => [key, record[key]]));

@@ -1,5 +1,6 @@
 // The JSON text of a call → its name and arguments, or what is wrong with it.
 import { describe } from "../../../web/errors.js";
+import { isRecord } from "../check-options.js";
 import type { JsonText } from "./source.js";
 
 /** A call as a parser reads it, before it has an id. */
@@ -25,7 +26,6 @@ export function callWith(name: string, values: ReadonlyMap<string, unknown>): Re
 export function callOf(name: string, json: JsonText): ReadCall {
   const argumentsText = json.text.trim();
   if (!json.isComplete) return { name, argumentsText, error: "The answer ended within the arguments." };
-  if (json.depth > maxDepth) return { name, argumentsText, error: tooDeep };
   if (argumentsText === "") return { name, argumentsText: "{}", arguments: {} };
   try {
     return withArguments(name, argumentsText, JSON.parse(argumentsText));
@@ -39,26 +39,26 @@ export function callOf(name: string, json: JsonText): ReadCall {
  * keys are read too. Missing if the text is valid JSON without a name.
  */
 export function callOfObject(json: JsonText): ReadCall | undefined {
-  const { text, isComplete, depth } = json;
+  const { text, isComplete } = json;
   const guess = () => {
     const [name, argumentsText] = partsOf(text);
     return { name, argumentsText };
   };
   if (!isComplete) return { ...guess(), error: "The answer ended within the call." };
-  if (depth > maxDepth + 2) return { ...guess(), error: tooDeep };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return { ...guess(), error: notJson(error) };
   }
+  if (isDeeper(value, maxDepth + 2)) return { ...guess(), error: tooDeep };
   return callOfValue(value, text);
 }
 
 function callOfValue(value: unknown, text: string): ReadCall | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isRecord(value)) return undefined;
   const nested = value["function"];
-  if (isObject(nested)) return callOfValue(nested, memberText(text, "function") ?? JSON.stringify(nested));
+  if (isRecord(nested)) return callOfValue(nested, memberText(text, "function") ?? JSON.stringify(nested));
   const nameKey = nameKeys.find((key) => typeof value[key] === "string");
   if (nameKey === undefined) return callByKey(value, text);
   const name = String(value[nameKey]);
@@ -70,7 +70,7 @@ function callOfValue(value: unknown, text: string): ReadCall | undefined {
 /** `{"name": {arguments}}`. */
 function callByKey(value: Record<string, unknown>, text: string): ReadCall | undefined {
   const [[name, content] = ["", undefined], ...others] = Object.entries(value);
-  if (others.length > 0 || !isObject(content)) return undefined;
+  if (others.length > 0 || !isRecord(content)) return undefined;
   return withArguments(name, memberText(text, name) ?? JSON.stringify(content), content);
 }
 
@@ -79,13 +79,14 @@ function withArguments(name: string, argumentsText: string, value: unknown): Rea
   if (typeof value === "string") {
     try {
       const inner: unknown = JSON.parse(value);
-      if (isObject(inner)) return withArguments(name, value, inner);
+      if (isRecord(inner)) return withArguments(name, value, inner);
     } catch {
       // An ordinary text, which is an error below.
     }
   }
   if (value === null) return { name, argumentsText: "{}", arguments: {} };
-  if (isObject(value)) {
+  if (isRecord(value)) {
+    if (isDeeper(value, maxDepth)) return { name, argumentsText, error: tooDeep };
     if (loneSurrogate.test(JSON.stringify(value))) {
       return { name, argumentsText, error: "The arguments are not valid Unicode." };
     }
@@ -126,11 +127,13 @@ export function memberText(text: string, wanted: string): string | undefined {
   return found;
 }
 
+/** Whether arrays and objects nest in more levels. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1));
+}
+
 /** JSON.stringify escapes halves of surrogate pairs. */
 const loneSurrogate = /(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]/;
 const tooDeep = `The arguments nest more than ${maxDepth} levels deep.`;
 const notJson = (error: unknown) => `The arguments are not JSON: ${describe(error).slice(0, 200)}`;
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

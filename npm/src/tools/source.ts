@@ -9,8 +9,6 @@ export interface JsonText {
   text: string;
   /** False if the text ended within it. */
   isComplete: boolean;
-  /** How deep arrays and objects nest. */
-  depth: number;
 }
 
 const white = /\s/;
@@ -143,7 +141,7 @@ export class Source {
    */
   *json(quotes = '"'): Reading<JsonText> {
     let text = "";
-    let [depth, deepest] = [0, 0];
+    let depth = 0;
     let [isEscaped, isPlain] = [false, false];
     let quote = "";
     for (;;) {
@@ -155,30 +153,30 @@ export class Source {
           else if (unit === "\\") isEscaped = true;
           else if (unit === quote) {
             quote = "";
-            if (depth === 0) return this.#taken(text, from, 1, deepest);
+            if (depth === 0) return this.#taken(text, from, 1);
           }
         } else if (quotes.includes(unit)) {
-          if (isPlain) return this.#taken(text, from, 0, deepest);
+          if (isPlain) return this.#taken(text, from, 0);
           quote = unit;
         } else if (unit === "{" || unit === "[") {
-          if (isPlain) return this.#taken(text, from, 0, deepest);
-          deepest = Math.max(deepest, ++depth);
+          if (isPlain) return this.#taken(text, from, 0);
+          depth++;
         } else if (unit === "}" || unit === "]") {
-          if (depth === 0) return this.#taken(text, from, 0, deepest);
-          if (--depth === 0) return this.#taken(text, from, 1, deepest);
+          if (depth === 0) return this.#taken(text, from, 0);
+          if (--depth === 0) return this.#taken(text, from, 1);
         } else if (depth === 0) {
-          if (unit === "," || unit === "<" || white.test(unit)) return this.#taken(text, from, 0, deepest);
+          if (unit === "," || unit === "<" || white.test(unit)) return this.#taken(text, from, 0);
           isPlain = true;
         }
       }
       text += this.#text.slice(from);
-      if (this.#isEnded) return { text, isComplete: isPlain && depth === 0, depth: deepest };
+      if (this.#isEnded) return { text, isComplete: isPlain && depth === 0 };
       yield;
     }
   }
 
-  #taken(text: string, from: number, more: number, depth: number): JsonText {
+  #taken(text: string, from: number, more: number): JsonText {
     this.#at += more;
-    return { text: text + this.#text.slice(from, this.#at), isComplete: true, depth };
+    return { text: text + this.#text.slice(from, this.#at), isComplete: true };
   }
 }

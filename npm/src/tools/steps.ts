@@ -1,5 +1,5 @@
 // Answers with calls of tools, the results of the tools, and further answers, until one has no calls.
-import { CamelGPTError, describe, orAborted } from "../../../web/errors.js";
+import { describe, orAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
 import type {
@@ -12,6 +12,7 @@ import type {
   Usage,
 } from "../../../web/types.js";
 import { answerMessage } from "../chat/answer/answer-message.js";
+import { onceAccepted } from "../chat/once-accepted.js";
 import type { CheckedTool, CheckedTools } from "./check-tools.js";
 import type { ToolChoice } from "./tool.js";
 import { wellFormed } from "./well-formed.js";
@@ -42,10 +43,8 @@ export async function runSteps<T extends GenerationResult>(options: StepsOptions
   let total: T | undefined;
   // A choice that forces a call holds for the first step, since the loop could not end otherwise.
   for (let choice = checked.choice; ; ) {
-    const answer = await step({ added, choice }).catch((error: unknown) => {
-      if (total && error instanceof CamelGPTError && error.code === "aborted") return undefined;
-      throw error;
-    });
+    const request = { added, choice };
+    const answer = await (total ? onceAccepted(signal, () => step(request)) : step(request));
     if (!answer) return { ...(total as T), finishReason: "abort", steps, messages: added };
     const { text, reasoning, toolCalls = [], finishReason, usage } = answer;
     const current: AnswerStep = {

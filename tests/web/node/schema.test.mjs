@@ -321,6 +321,7 @@ const hostile = {
     ]),
   }),
   "30 conditions": () => ({ allOf: list(30, (i) => ({ if: { required: [`a${i}`] }, then: { required: [`b${i}`] } })) }),
+  "names of 50,000 characters": () => ({ properties: { ["x".repeat(50_000)]: {}, [`${"x".repeat(49_000)}y`]: {} } }),
   "10,000 properties": () => ({ properties: object(10_000, (i) => [`p${i}`, {}]) }),
   "a count of 10^15": () => ({ type: "string", maxLength: 1e15, minLength: 1e14 }),
   "an exponential automaton": () => ({ type: "string", pattern: "^(?!(a|b)*a(a|b){20}$)" }),

@@ -321,6 +321,11 @@ describe("parsers of tool calls", () => {
     assert.match(errorOf(read("hermes", call(`{"a": ${"[".repeat(100)}${"]".repeat(100)}}`))), /64 levels/);
     assert.match(errorOf(read("hermes", call(`{"a": ${"[".repeat(200_000)}`))), /ended within|not JSON|levels/);
     assert.match(errorOf(read("hermes", call('{"a": "\\ud800"}'))), /Unicode/);
+    const nested = `{"a": ${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
+    assert.match(errorOf(read("hermes", call(JSON.stringify(nested)))), /64 levels/);
+    // After a call whose brackets never close, the closing marker ends a call.
+    const [, afterOpen] = read("hermes", [...call('{"a": "x}'), ...call(nested)]);
+    assert.match(errorOf([afterOpen]), /64 levels/);
     const deep = `<|tool_call_start|>[weather(city=${"[".repeat(50_000)})]<|tool_call_end|>`;
     assert.match(errorOf(read("lfm2", [deep])), /levels/);
     const braces = `<start_function_call>call:weather{at:${"{a:".repeat(50_000)}`;
@@ -332,6 +337,13 @@ describe("parsers of tool calls", () => {
       "<tool_call><function=weather><parameter=__proto__>\n{}\n</parameter></function></tool_call>",
     ]);
     assert.deepEqual(Object.keys(part.toolCall.arguments), ["__proto__"]);
+  });
+
+  test("an argument can have the name of a property of all objects as its text", () => {
+    const [part] = read("qwen-xml", [
+      "<tool_call><function=weather><parameter=other>\nconstructor\n</parameter></function></tool_call>",
+    ]);
+    assert.deepEqual(part.toolCall.arguments, { other: "constructor" });
   });
 
   test("1 MB of arguments in small pieces is read in linear time", () => {

@@ -50,6 +50,9 @@ describe("the options of tools", () => {
     const parameters = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }), jsonSchema } };
     const [tool] = checkTools({ tools: [{ name: "f", parameters }] }).tools;
     assert.equal(tool.parameters.title, "draft-2020-12");
+    const cyclic = { ...parameters };
+    cyclic.self = cyclic;
+    assert.equal(checkTools({ tools: [{ name: "f", parameters: cyclic }] }).tools.length, 1);
     const bare = { "~standard": { ...parameters["~standard"], jsonSchema: undefined } };
     throwsCode("bad-schema", /tool f cannot be converted/, () =>
       checkTools({ tools: [{ name: "f", parameters: bare }] }),
@@ -197,6 +200,24 @@ describe("steps of answers and results", () => {
     assert.equal(total.messages[0].tool_calls.at(-1).function.arguments, "{}");
     assert.equal(total.messages[0].content, null);
     assert.equal(total.text, "ok");
+  });
+
+  test("a full queue between two steps does not end the answer", async () => {
+    const tool = { name: "f", execute: () => 1 };
+    const answers = [result("", call("f")), undefined, undefined, result("done")];
+    const full = Object.assign(new Error("full"), { name: "CamelGPTError", code: "queue-full", toJSON: () => ({}) });
+    const total = await runSteps({
+      checked: checkTools({ tools: [tool] }),
+      messages: [],
+      step: async () => {
+        const answer = answers.shift();
+        if (!answer) throw full;
+        return answer;
+      },
+      emit: () => {},
+      signal: new AbortController().signal,
+    });
+    assert.deepEqual([total.text, total.steps.length], ["done", 2]);
   });
 
   test("maxSteps bounds the loop; the last calls are returned", async () => {

@@ -240,6 +240,8 @@ describe("tools", () => {
       name,
       content: "21 degrees, sunny",
     }));
+    const count = await chat.countTokens(results);
+    assert.ok(count > 0 && count < 60, `${count}`);
     const answer = await chat.send(results, { toolChoice: "none" });
     assert.ok(answer.text.length > 0);
     assert.ok(answer.turn.reusedTokens > 0);

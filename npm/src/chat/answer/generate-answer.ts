@@ -1,11 +1,12 @@
 // A prompt → the answer to it: its text apart from its reasoning, which can have a budget of its own.
-import { CamelGPTError, orAborted } from "../../../../web/errors.js";
+import { orAborted } from "../../../../web/errors.js";
 import type { RenderedPrompt } from "../../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../../web/tasks/params.js";
 import type { Emit } from "../../../../web/text/text-stream.js";
 import type { Generated, GenerationResult, PrefillProgress } from "../../../../web/types.js";
 import type { ModelConnection } from "../../model-connection.js";
 import type { ReasoningFormat } from "./format.js";
+import { onceAccepted } from "../once-accepted.js";
 import { type AnswerPlan, isSplit } from "./plan.js";
 import { AnswerReader, type Part } from "./reader.js";
 import type { ChatPrompt } from "./reasoning-prompt.js";
@@ -70,7 +71,8 @@ export async function generateAnswer(
   const { result, sequence } = generated;
   if (!reader) return { result: { ...result, engine }, sequence };
   show(reader.finish());
-  const reasoningTokens = generated.reasoningTokens ?? (await countReasoning(model, reader, result));
+  const reasoningTokens =
+    generated.reasoningTokens ?? (await onceAccepted(undefined, () => countReasoning(model, reader, result))) ?? 0;
   const usage = { ...result.usage, ...(reasoningTokens > 0 && { reasoningTokens }) };
   const found = reader.reasoning === "" ? {} : { reasoning: reader.reasoning };
   const toolCalls = [...reader.toolCalls];
@@ -123,7 +125,10 @@ async function inTwoSteps(steps: Steps): Promise<Generation> {
   const alone = { result: first, sequence: first.tokens, reasoningTokens };
   if (first.finishReason === "abort" || total <= reasoningTokens || room <= reasoningTokens + 1) return alone;
   const aborted: Generation = { ...alone, result: { ...first, finishReason: "abort" } };
-  const spelled = await model.call("detokenize", { tokens: first.tokens, keepControl: true }, {});
+  const spelled = await onceAccepted(signal, () =>
+    model.call("detokenize", { tokens: first.tokens, keepControl: true }, {}),
+  );
+  if (spelled === undefined) return aborted;
   const at = spelled.indexOf(reasoning.close);
   show(reader.closeReasoning());
   let sequence: readonly number[] = first.tokens;
@@ -147,26 +152,6 @@ async function inTwoSteps(steps: Steps): Promise<Generation> {
   if (!second) return aborted;
   const result = joined(first, second);
   return { result, sequence: [...sequence, ...second.tokens], reasoningTokens };
-}
-
-/** Milliseconds between two attempts of the second step. */
-const retryDelay = 20;
-
-/**
- * Waits while the queue of the model is full: calls that came between the two steps must not end the answer. Returns
- * undefined after an abort.
- */
-async function onceAccepted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
-  while (!signal.aborted) {
-    try {
-      return await work();
-    } catch (error) {
-      if (signal.aborted) break;
-      if (!(error instanceof CamelGPTError) || error.code !== "queue-full") throw error;
-      await new Promise((resolve) => setTimeout(resolve, retryDelay));
-    }
-  }
-  return undefined;
 }
 
 const largest = 2 ** 31 - 1;

@@ -1,5 +1,6 @@
 // Calls of FunctionGemma and Gemma 4: call:name{key:value}, with texts between marks instead of quotes.
-import { callWith, isObject, type ReadCall } from "../read-call.js";
+import { isRecord } from "../../check-options.js";
+import { callWith, type ReadCall } from "../read-call.js";
 import type { GrammarRules } from "../grammar-rules.js";
 import { type CallSyntax, repeated } from "../syntax.js";
 import type { ToolShape } from "../tool-shape.js";
@@ -45,7 +46,7 @@ export function gemmaCalls({ open, close, quote }: GemmaForm): CallSyntax {
 function written(value: unknown, quote: string): string {
   if (typeof value === "string") return `${quote}${value}${quote}`;
   if (Array.isArray(value)) return `[${value.map((item) => written(item, quote)).join(",")}]`;
-  if (!isObject(value)) return JSON.stringify(value);
+  if (!isRecord(value)) return JSON.stringify(value);
   return `{${Object.entries(value)
     .map(([key, each]) => `${key}:${written(each, quote)}`)
     .join(",")}}`;
@@ -163,7 +164,7 @@ function valueGrammar(rules: GrammarRules, tool: ToolShape, given: unknown, quot
   const mark = rules.literal(quote);
   if (isTextSchema(schema)) return `${mark} ${rules.bareText(tool, schema, quote)} ${mark}`;
   const value = (each: unknown) => valueGrammar(rules, tool, each, quote);
-  if (isObject(schema)) {
+  if (isRecord(schema)) {
     const { type } = schema;
     const values = "const" in schema ? [schema["const"]] : schema["enum"];
     if (Array.isArray(values)) return `(${values.map((each) => rules.literal(written(each, quote))).join(" | ")})`;

@@ -1,5 +1,6 @@
 // Calls that are JSON objects with a name and arguments, in a list or one by one.
-import { callOfObject, isObject, type ReadCall } from "../read-call.js";
+import { isRecord } from "../../check-options.js";
+import { callOfObject, type ReadCall } from "../read-call.js";
 import type { JsonText, Reading } from "../source.js";
 import { type CallSyntax, type Reader, repeated } from "../syntax.js";
 
@@ -106,14 +107,14 @@ export function* readJson(reader: Reader, close: string): Reading<JsonText> {
       text += piece;
     });
     if (stop !== undefined) source.unread(stop);
-    return { text, isComplete: stop !== undefined, depth: 0 };
+    return { text, isComplete: stop !== undefined };
   }
   const json = yield* source.json();
   const end = json.isComplete || close === "" ? -1 : json.text.indexOf(close);
   if (end < 0) return json;
   reader.isStrict = true;
   source.unread(json.text.slice(end));
-  return { text: json.text.slice(0, end), isComplete: true, depth: json.depth };
+  return { text: json.text.slice(0, end), isComplete: true };
 }
 
 /** A marker without a call after it. */
@@ -152,7 +153,7 @@ function bareCalls(json: JsonText): ReadCall[] {
   if (json.text.startsWith("[") && json.isComplete) {
     try {
       const items: unknown = JSON.parse(json.text);
-      if (!Array.isArray(items) || !items.every(isObject)) return [];
+      if (!Array.isArray(items) || !items.every(isRecord)) return [];
       return items.map((item) => {
         const text = JSON.stringify(item);
         return callOfObject({ ...json, text }) ?? { name: "", argumentsText: text };

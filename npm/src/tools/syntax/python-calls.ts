@@ -1,7 +1,8 @@
 // Calls as a list in Python's notation: [name(key="text", other=[1, True])].
 import { describe } from "../../../../web/errors.js";
 import type { GrammarRules } from "../grammar-rules.js";
-import { callWith, isObject, type ReadCall } from "../read-call.js";
+import { isRecord } from "../../check-options.js";
+import { callWith, type ReadCall } from "../read-call.js";
 import type { Reading } from "../source.js";
 import { type CallSyntax, type Reader, repeated } from "../syntax.js";
 import type { ToolShape } from "../tool-shape.js";
@@ -95,6 +96,6 @@ function literal(value: unknown): string {
 /** Values are JSON, whose texts and numbers are Python's too. */
 function valueGrammar(rules: GrammarRules, tool: ToolShape, given: unknown): string {
   const schema = rules.resolved(tool, given);
-  const isFlag = isObject(schema) && schema["type"] === "boolean" && !("enum" in schema || "const" in schema);
+  const isFlag = isRecord(schema) && schema["type"] === "boolean" && !("enum" in schema || "const" in schema);
   return isFlag ? '("True" | "False" | "true" | "false")' : rules.parameter(tool, given);
 }

@@ -2,7 +2,7 @@
 // words of JSON are read too.
 
 const maxDepth = 64;
-const words: Readonly<Record<string, boolean | null>> = {
+export const pythonWords: Readonly<Record<string, boolean | null>> = {
   True: true,
   False: false,
   None: null,
@@ -72,7 +72,7 @@ export class PythonReader {
     const number = this.#match(/[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?/y);
     if (number !== undefined) return Number(number);
     const word = this.#match(/[A-Za-z]+/y) ?? "";
-    if (Object.hasOwn(words, word)) return words[word];
+    if (Object.hasOwn(pythonWords, word)) return pythonWords[word];
     this.at -= word.length;
     return this.#fail("a value");
   }

@@ -1,10 +1,12 @@
 // Calls whose arguments are elements of their own: texts without quotes, everything else as JSON.
 import { textKeywords } from "../bare-text.js";
 import type { GrammarRules } from "../grammar-rules.js";
-import { callWith, isObject } from "../read-call.js";
+import { isRecord } from "../../check-options.js";
+import { callWith } from "../read-call.js";
 import type { Reading } from "../source.js";
 import { type CallSyntax, type Reader, repeated } from "../syntax.js";
 import type { ToolShape } from "../tool-shape.js";
+import { pythonWords } from "./python-literal.js";
 
 export interface XmlForm {
   /** Markers around one call, or around all of them if `isSection`. */
@@ -86,7 +88,7 @@ export function xmlCalls(form: XmlForm): CallSyntax {
 function textGrammar(rules: GrammarRules, tool: ToolShape, schema: unknown, form: XmlForm): string {
   const stop = form.valueClose.trim();
   if (!form.hasCdata) return rules.bareText(tool, schema, stop);
-  const isFree = isObject(schema) && !textKeywords.some((key) => Object.hasOwn(schema, key));
+  const isFree = isRecord(schema) && !textKeywords.some((key) => Object.hasOwn(schema, key));
   if (!isFree) return rules.bareText(tool, schema, stop);
   return `([^<&\\n]* | ${rules.literal(cdataOpen)} ${rules.freeText([cdataClose])} ${rules.literal(cdataClose)})`;
 }
@@ -151,13 +153,13 @@ function unpadded(text: string, { keyClose, valueOpen, valueClose }: XmlForm): s
 }
 
 function schemaOf(parameters: unknown, name: string): unknown {
-  const properties = isObject(parameters) ? parameters["properties"] : undefined;
-  return isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+  const properties = isRecord(parameters) ? parameters["properties"] : undefined;
+  return isRecord(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
 }
 
 /** Whether the values are texts only, so that they stand in an element without quotes. */
 export function isTextSchema(schema: unknown): boolean {
-  if (!isObject(schema)) return false;
+  if (!isRecord(schema)) return false;
   if (schema["type"] !== undefined) return schema["type"] === "string";
   const values = "const" in schema ? [schema["const"]] : schema["enum"];
   return Array.isArray(values) && values.length > 0 && values.every((value) => typeof value === "string");
@@ -169,9 +171,9 @@ function valueFrom(text: string, schema: unknown): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    const python = { True: true, False: false, None: null }[text.trim()];
-    if (python !== undefined) return python;
-    const type = isObject(schema) ? schema["type"] : undefined;
+    const word = text.trim();
+    if (Object.hasOwn(pythonWords, word)) return pythonWords[word];
+    const type = isRecord(schema) ? schema["type"] : undefined;
     const isOther = Array.isArray(type) ? !type.includes("string") : type !== undefined;
     return isOther ? undefined : text;
   }
@@ -179,9 +181,9 @@ function valueFrom(text: string, schema: unknown): unknown {
 
 /** The parameters of a tool in the order of its schema. */
 export function parametersOf({ parameters }: ToolShape): { name: string; schema: unknown; isRequired: boolean }[] {
-  const { properties, required } = isObject(parameters) ? parameters : {};
+  const { properties, required } = isRecord(parameters) ? parameters : {};
   const names = Array.isArray(required) ? required : [];
-  return Object.entries(isObject(properties) ? properties : {})
+  return Object.entries(isRecord(properties) ? properties : {})
     .filter(([, schema]) => schema !== false)
     .map(([name, schema]) => ({ name, schema, isRequired: names.includes(name) }));
 }
