@@ -168,7 +168,7 @@ Status grammar_match(Grammar* grammar, std::string_view text, size_t* matched, b
   }
   machine->work_limit = UINT64_MAX;
   *complete = status.ok() && grammar_may_end(*grammar, state);
-  return status;
+  return status.ok() ? grammar_sweep(grammar, {}) : status;
 }
 
 bool grammar_may_end(const Grammar& grammar, GrammarState state) { return grammar.machine->info[state.id].accepts; }
