@@ -274,8 +274,8 @@ struct GenerateRequest {
   GenerationOptions options;
   std::span<const std::string_view> stop_strings = {};  // UTF-8; the text ends before the first of them
   std::span<const LogitBias> logit_bias = {};           // added to the logits; -infinity forbids a token
-  // The language of the answer in GBNF (docs/grammar.md); empty: any text. The answer ends with FinishReason::kStop where
-  // nothing can follow. Stretches without a choice join it without being chosen, unless logprobs are reported.
+  // The language of the answer in GBNF (docs/grammar.md); empty: any text. The answer ends with FinishReason::kStop
+  // where nothing can follow. Stretches without a choice join it without being chosen, unless logprobs are reported.
   std::string_view grammar = {};
   bool keep_control = false;  // the text contains the written form of control tokens, except for end tokens
 };
