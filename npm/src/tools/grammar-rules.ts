@@ -137,7 +137,7 @@ export class GrammarRules {
   }
 
   unsupported(tool: ToolShape, keyword: string, message: string): void {
-    if (this.notes.some((note) => note.message === message)) return;
+    if (this.notes.some((note) => note.message === message && note.path === tool.name)) return;
     this.notes.push({ keyword, path: tool.name, message });
   }
 
