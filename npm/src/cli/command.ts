@@ -160,9 +160,9 @@ function joinValues(args: readonly string[], flags: Record<string, Flag>): strin
   return joined;
 }
 
-/** A hint for a name that does not exist: the only known name that it begins, the most similar one, or all. */
+/** A hint for a name that does not exist: the shortest known name that it begins, the most similar one, or all. */
 export function nameNearest(name: string, known: string[], prefix = ""): string {
-  const begun = known.filter((each) => each.startsWith(name));
-  const near = begun.length === 1 ? begun[0] : nearest(name, known);
+  const [begun] = known.filter((each) => each.startsWith(name)).sort((a, b) => a.length - b.length);
+  const near = begun ?? nearest(name, known);
   return near ? `Did you mean ${prefix}${near}?` : `Known: ${known.map((each) => prefix + each).join(", ")}.`;
 }
