@@ -45,7 +45,7 @@ struct Analysis {
     node.facts |= fact;
     if (fact == kLoopFree && node.kind == SyntaxKind::kRepeat) {
       const uint32_t max = syntax.repeats[node.b].max;
-      node.size = node.size * max + max;
+      node.size = std::max(1u, node.size * max + max);
     }
     return todo.push_back(i);
   }
@@ -57,21 +57,24 @@ struct Analysis {
       node.size += size;
       // A few repetitions are unrolled.
       const uint64_t max = node.kind == SyntaxKind::kRepeat ? syntax.repeats[node.b].max : 1;
-      if (max > 1 && max * std::max(size, 1u) > kMaxUnrolledSize) return true;
+      if (max > 1 && max * size > kMaxUnrolledSize) return true;
       if (node.size > (1u << 20)) return true;
     }
     return --missing[i] > 0 || hold(i);
   }
 
-  // How many children must have the fact; 0: the node has it, kNoLimit: it cannot have it.
+  // How many children must have the fact; 0: the node has it, kNoLimit: it cannot have it. Also sets the node's own
+  // share of `size`: leaves and references count even if they emit nothing, so that `size` bounds the work of a copy.
   uint32_t needed_children(SyntaxNode& node) const {
     switch (node.kind) {
-      case SyntaxKind::kLiteral: node.size = node.b - node.a; return fact != kNullable || node.size == 0 ? 0 : kNoLimit;
+      case SyntaxKind::kLiteral:
+        node.size = std::max(1u, node.b - node.a);
+        return fact != kNullable || node.a == node.b ? 0 : kNoLimit;
       case SyntaxKind::kClass:
         node.size = node.b > node.a && syntax.ranges[node.b - 1].last < 0x80 ? 1 : 16 + (node.b - node.a);
         return fact == kNullable || (fact == kProductive && node.a == node.b) ? kNoLimit : 0;
       case SyntaxKind::kToken: node.size = 1; return fact == kNullable ? kNoLimit : 0;
-      case SyntaxKind::kReference: return 1;
+      case SyntaxKind::kReference: node.size = 1; return 1;
       case SyntaxKind::kSequence: node.size = 0; return node.b;
       case SyntaxKind::kAlternatives: node.size = node.b; return fact == kLoopFree ? node.b : 1;
       case SyntaxKind::kRepeat: return fact != kLoopFree && syntax.repeats[node.b].min == 0 ? 0 : 1;

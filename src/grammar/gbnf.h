@@ -28,7 +28,7 @@ enum class SyntaxKind : uint8_t {
 enum : uint8_t {
   kProductive = 1,  // it matches at least one text
   kNullable = 2,    // it matches the empty text
-  kLoopFree = 4,    // it contains neither repetitions nor recursion, and is small: `size` nodes of an automaton
+  kLoopFree = 4,    // it contains neither repetitions nor recursion, and is small: at most `size` automaton nodes
 };
 
 struct SyntaxNode {

@@ -15,6 +15,13 @@ namespace {
 
 // States above this size are swept.
 constexpr uint64_t kSweptBytes = uint64_t{12} << 20;
+// Places followed to read a text, besides some for each of its bytes; past it the text has too many readings.
+constexpr uint64_t kMaxTextWork = uint64_t{1} << 24;
+constexpr uint64_t kMaxByteWork = 64;
+// Places followed to find what is forced, after which the search ends.
+constexpr uint64_t kMaxForcedWork = uint64_t{1} << 20;
+// Bytes of a text between two sweeps.
+constexpr size_t kMatchedSlice = 1024;
 
 // The bytes that may come next, and whether a token literal may.
 bool next_bytes(const Machine& machine, uint32_t state, uint64_t bytes[4]) {
@@ -32,7 +39,11 @@ bool next_bytes(const Machine& machine, uint32_t state, uint64_t bytes[4]) {
 
 Status result(const Grammar& grammar, bool is_fine) { return is_fine ? Status{} : machine_error(*grammar.machine); }
 
-bool accept_bytes(Machine* machine, std::string_view bytes, uint32_t* state, size_t* accepted) {
+void limit_work(size_t bytes, Machine* machine) {
+  machine->work_limit = machine->work + kMaxTextWork + bytes * kMaxByteWork;
+}
+
+bool read_bytes(Machine* machine, std::string_view bytes, uint32_t* state, size_t* accepted) {
   for (*accepted = 0; *accepted < bytes.size(); ++*accepted) {
     const uint32_t byte_class = machine->automaton->class_of[static_cast<uint8_t>(bytes[*accepted])];
     uint32_t next;
@@ -41,6 +52,13 @@ bool accept_bytes(Machine* machine, std::string_view bytes, uint32_t* state, siz
     *state = next;
   }
   return true;
+}
+
+bool accept_bytes(Machine* machine, std::string_view bytes, uint32_t* state, size_t* accepted) {
+  limit_work(bytes.size(), machine);
+  const bool is_fine = read_bytes(machine, bytes, state, accepted);
+  machine->work_limit = UINT64_MAX;
+  return is_fine;
 }
 
 bool accept_token(Grammar* grammar, uint32_t token, uint32_t* state, bool* accepted) {
@@ -66,7 +84,8 @@ bool accept_token(Grammar* grammar, uint32_t token, uint32_t* state, bool* accep
 }
 
 bool find_forced(Machine* machine, uint32_t state, size_t limit, Buffer<char>* bytes) {
-  for (size_t i = 0; i < limit && !machine->info[state].accepts; ++i) {
+  const uint64_t work_limit = machine->work + kMaxForcedWork;
+  for (size_t i = 0; i < limit && machine->work < work_limit && !machine->info[state].accepts; ++i) {
     uint64_t next[4] = {};
     if (next_bytes(*machine, state, next)) break;
     int count = 0, byte = 0;
@@ -128,6 +147,28 @@ Status grammar_accept_token(Grammar* grammar, int32_t token, GrammarState* state
 
 Status grammar_accept_bytes(Grammar* grammar, std::string_view bytes, GrammarState* state, size_t* accepted) {
   return result(*grammar, accept_bytes(grammar->machine.get(), bytes, &state->id, accepted));
+}
+
+Status grammar_match(Grammar* grammar, std::string_view text, size_t* matched, bool* complete) {
+  Machine* const machine = grammar->machine.get();
+  GrammarState state;
+  GrammarState* const kept = &state;
+  *matched = 0;
+  CAMELGPT_TRY(grammar_sweep(grammar, {}));
+  CAMELGPT_TRY(grammar_begin(grammar, &state));
+  limit_work(text.size(), machine);
+  Status status;
+  for (bool has_more = true; has_more && status.ok();) {
+    const std::string_view slice = text.substr(*matched, kMatchedSlice);
+    size_t accepted = 0;
+    status = result(*grammar, read_bytes(machine, slice, &state.id, &accepted));
+    *matched += accepted;
+    has_more = accepted == kMatchedSlice;
+    if (status.ok() && has_more) status = grammar_sweep(grammar, {&kept, 1});
+  }
+  machine->work_limit = UINT64_MAX;
+  *complete = status.ok() && grammar_may_end(*grammar, state);
+  return status;
 }
 
 bool grammar_may_end(const Grammar& grammar, GrammarState state) { return grammar.machine->info[state.id].accepts; }

@@ -59,8 +59,12 @@ void grammar_byte_mask(const Grammar& grammar, GrammarState state, uint64_t mask
 Status grammar_accept_token(Grammar* grammar, int32_t token, GrammarState* state, bool* accepted);
 
 // Moves *state past bytes. *accepted is the number of bytes before the first one that is not allowed; *state is then
-// the position before it.
+// the position before it. Long texts need sweeps between their parts.
 Status grammar_accept_bytes(Grammar* grammar, std::string_view bytes, GrammarState* state, size_t* accepted);
+
+// Compares a whole text with the grammar: *matched is the number of bytes before the first one that is not allowed,
+// *complete whether these bytes are a text of the language. Drops all states.
+Status grammar_match(Grammar* grammar, std::string_view text, size_t* matched, bool* complete);
 
 // Whether the text so far is complete.
 bool grammar_may_end(const Grammar& grammar, GrammarState state);
@@ -69,7 +73,7 @@ bool grammar_may_end(const Grammar& grammar, GrammarState state);
 bool grammar_must_end(const Grammar& grammar, GrammarState state);
 
 // Appends to *bytes what must come next: the only continuation, at most `limit` bytes, up to the first byte with a
-// choice, or where the text may end or a token literal may follow.
+// choice, or where the text may end or a token literal may follow. Fewer if there are many ways to read them.
 Status grammar_forced(Grammar* grammar, GrammarState state, size_t limit, Buffer<char>* bytes);
 
 // Frees memory if the states take much: keeps only those in `states` and gives them new ids. To be called now and then,

@@ -368,6 +368,13 @@ bool machine_sweep(Machine* machine, std::span<uint32_t> states) {
   machine->states.swap(kept_states);
   machine->info.swap(info);
   machine->transitions.release();
+  // Scratch memory, which counts towards the limit of the next steps.
+  machine->places.release();
+  machine->slots.release();
+  machine->stamp = 1;
+  machine->calls.release();
+  machine->words.release();
+  machine->members.release();
   machine->failure = Failure::kNone;
   return true;
 }

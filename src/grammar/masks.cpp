@@ -9,6 +9,7 @@ namespace {
 constexpr uint64_t kMaxCacheBytes = uint64_t{4} << 20;
 // Places followed for one mask; past it the grammar is too complex.
 constexpr uint64_t kMaxWork = uint64_t{1} << 22;
+constexpr uint64_t kNodesPerPlace = 8;  // nodes of the trie that take as long to visit as a place to follow
 
 struct MaskBuilder {
   MaskCache& cache;
@@ -96,7 +97,8 @@ struct MaskBuilder {
     states[nodes[node].depth] = state;
     if (!machine_row(&machine, state, &rows[nodes[node].depth])) return false;
     const uint32_t end = nodes[node].end;
-    for (uint32_t i = node + 1; i < end;) {
+    uint64_t visited = 0;
+    for (uint32_t i = node + 1; i < end; ++visited) {
       const TrieNode& at = nodes[i];
       const uint32_t byte_class = class_of[at.byte];
       uint32_t next = machine.transitions[rows[at.depth - 1] + byte_class];
@@ -125,7 +127,8 @@ struct MaskBuilder {
       }
       ++i;
     }
-    return true;
+    machine.work += visited / kNodesPerPlace;
+    return machine.work <= machine.work_limit || machine.fail(Failure::kComplexity);
   }
 
   // The walk from the root, given all tokens. If few of them begin with a byte that the state allows, it starts from
@@ -246,7 +249,7 @@ bool mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<const
   MaskBuilder builder = {*cache, *machine, *cache->trie, words};
   const MaskEntry* entry = builder.find(state);
   if (entry == nullptr) {
-    machine->work_limit = machine->work + kMaxWork;
+    machine->work_limit = machine->work + kMaxWork + cache->trie->nodes.size();
     std::memset(cache->scratch.data(), 0, words * 8);
     cache->members.clear();
     const std::span<const uint64_t> members = machine->states[state];

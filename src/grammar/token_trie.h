@@ -43,7 +43,7 @@ struct TokenTrie {
   TokenSource source;
   Buffer<TrieNode> nodes;      // [nodes + 1] the last one only ends the tokens of the one before it
   Buffer<int32_t> ids;         // [text tokens] in the order of the nodes
-  Buffer<int32_t> controls;    // tokens that are not text, sorted by their written form
+  Buffer<int32_t> controls;    // tokens that are not text
   Buffer<uint64_t> text_mask;  // [mask_words()] the tokens in `ids`
   Buffer<uint64_t> summaries;  // groups below a node that ends with a character. 0: few nodes, or unknown
   uint32_t height = 0;         // length of the longest token

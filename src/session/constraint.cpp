@@ -74,7 +74,7 @@ Status find_grammar(Session* s, std::string_view gbnf, Grammar** grammar) {
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < kMaxGrammars && kept[i] != nullptr; ++i) {
     bytes += grammar_memory(kept[i]->grammar);
-    if (i > 0 && bytes > kMaxGrammarBytes) kept[i] = nullptr;
+    if (i > 0 && bytes > kMaxKeptGrammarBytes) kept[i] = nullptr;
   }
   *grammar = &kept[0]->grammar;
   return {};
@@ -191,6 +191,7 @@ Status constraint_begin(Session* session, std::string_view gbnf, Sequence* seque
     return with_hint(status, "Use a model that chooses one token after the other.");
   }
   CAMELGPT_TRY(find_grammar(session, gbnf, &c.grammar));
+  CAMELGPT_TRY(grammar_sweep(c.grammar, {}));  // an answer that failed may have filled the grammar's memory
   return grammar_begin(c.grammar, &c.state);
 }
 
@@ -199,11 +200,9 @@ Status session_match(Session* session, std::string_view text, std::string_view g
   session->activity = {};  // its grammar may be dropped
   Grammar* compiled = nullptr;
   CAMELGPT_TRY(find_grammar(session, grammar, &compiled));
-  GrammarState state;
-  CAMELGPT_TRY(grammar_begin(compiled, &state));
   size_t matched = 0;
-  CAMELGPT_TRY(grammar_accept_bytes(compiled, text, &state, &matched));
-  *match = {static_cast<uint32_t>(matched), grammar_may_end(*compiled, state)};
+  CAMELGPT_TRY(grammar_match(compiled, text, &matched, &match->complete));
+  match->matched = static_cast<uint32_t>(matched);
   return {};
 }
 

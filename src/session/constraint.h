@@ -18,7 +18,7 @@ struct Session;
 // The grammars that a session keeps compiled, with their masks: the latest ones, which fill at most this much memory
 // together, or the latest one only if it is larger.
 inline constexpr uint32_t kMaxGrammars = 8;
-inline constexpr uint64_t kMaxGrammarBytes = 16u << 20;
+inline constexpr uint64_t kMaxKeptGrammarBytes = 16u << 20;
 
 struct KeptGrammar {
   Buffer<char> text;

@@ -25,7 +25,10 @@ uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<con
 
 bool used_before(const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; }
 
-void mark_used(Session* s, Sequence* sequence) { sequence->last_used = ++s->uses; }
+void mark_used(Session* s, Sequence* sequence) {
+  sequence->last_used = ++s->uses;
+  sequence->constraint = {};  // of an answer that was aborted, perhaps with a mask for its next token
+}
 
 Sequence* oldest_sequence(Session* s) {
   const std::span<Sequence> all = sequences_of(s);

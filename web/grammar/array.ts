@@ -1,5 +1,5 @@
 // Arrays: a prefix of items of their own, then items of one kind, with bounds of their number.
-import { type Facts, isFreeArray } from "./facts.js";
+import { type Facts, isFreeArray, longestPrefix } from "./facts.js";
 import {
   type Expression,
   type Rule,
@@ -25,7 +25,7 @@ export function arrayExpression(facts: Facts, compiler: Compilation): Expression
   if (min > max) return nothing;
   const unique = facts.uniqueItems && max > 1 ? uniqueItems(facts, compiler) : undefined;
   if (unique) return unique;
-  const prefixLength = Math.min(Math.max(0, ...facts.arrays.map(({ prefix }) => prefix.length)), max);
+  const prefixLength = Math.min(longestPrefix(facts.arrays), max);
   compiler.meter(prefixLength);
   const itemAt = (i: number): Expression => {
     const nodes: SchemaNode[] = [];

@@ -111,3 +111,7 @@ export const isFreeArray = (facts: Facts): boolean =>
   facts.uniqueItems === undefined &&
   facts.minItems === 0 &&
   facts.maxItems === Number.POSITIVE_INFINITY;
+
+/** The length of the longest prefix. */
+export const longestPrefix = (arrays: readonly ArraySource[]): number =>
+  arrays.reduce((length, { prefix }) => Math.max(length, prefix.length), 0);

@@ -29,8 +29,10 @@ export function oneOf(set: CodePoints): Expression {
   return countUpTo(set, 2) === 1 ? text(String.fromCodePoint(set[0] as number)) : { kind: "set", set };
 }
 
-/** Joins neighbouring texts and inner sequences. */
-export function sequence(...items: readonly Expression[]): Expression {
+export const sequence = (...items: readonly Expression[]): Expression => sequenceOf(items);
+
+/** Joins neighbouring texts and inner sequences. The list may be too long for the arguments of a call. */
+export function sequenceOf(items: readonly Expression[]): Expression {
   const flat: Expression[] = [];
   for (const item of items) {
     for (const part of item.kind === "sequence" ? item.items : [item]) {
@@ -164,7 +166,7 @@ class Writer {
       case "rule":
         return this.#resolve(expression);
       case "sequence":
-        return sequence(...expression.items.map((item) => this.#prune(item)));
+        return sequenceOf(expression.items.map((item) => this.#prune(item)));
       case "choice":
         return choice(expression.items.filter((item) => canMatch(item, this.productive)).map((x) => this.#prune(x)));
       case "repeat":

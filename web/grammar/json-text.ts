@@ -21,6 +21,7 @@ import {
   reference,
   repeat,
   sequence,
+  sequenceOf,
   text,
 } from "./gbnf.js";
 
@@ -238,7 +239,7 @@ export class JsonRules {
   }
 
   #list(items: readonly Expression[]): Expression {
-    return sequence(...items.flatMap((item, i) => (i === 0 ? [item] : [this.comma, item])));
+    return sequenceOf(items.flatMap((item, i) => (i === 0 ? [item] : [this.comma, item])));
   }
 }
 
@@ -247,38 +248,30 @@ export const charText = (point: number): Expression => text(JSON.stringify(Strin
 
 /** A list of texts, of which those with the same beginning share it. */
 export function textChoice(texts: readonly string[]): Expression {
-  return sharedBeginnings(
-    [...new Set(texts)].map((value) => [...value]),
-    0,
-  );
+  const lists = [...new Set(texts)].map((value) => [...value]);
+  return sharedBeginnings(lists, 0, 0);
 }
 
 const maxNesting = 60;
 
-function sharedBeginnings(texts: readonly (readonly string[])[], level: number): Expression {
-  if (texts.length <= 4 || level > maxNesting) return choice(texts.map((chars) => text(chars.join(""))));
+/** `at`: the characters that all texts share; they are written already. */
+function sharedBeginnings(texts: readonly (readonly string[])[], at: number, level: number): Expression {
+  const rest = (chars: readonly string[]) => text(chars.slice(at).join(""));
+  if (texts.length <= 4 || level > maxNesting) return choice(texts.map(rest));
   const groups = new Map<string, (readonly string[])[]>();
   for (const chars of texts) {
-    const first = chars[0] ?? "";
+    const first = chars[at] ?? "";
     const group = groups.get(first);
     if (group) group.push(chars);
     else groups.set(first, [chars]);
   }
   const alternatives: Expression[] = [];
-  for (const [first, group] of groups) {
-    if (first === "" || group.length === 1) alternatives.push(text((group[0] as readonly string[]).join("")));
+  for (const group of groups.values()) {
+    const first = group[0] as readonly string[];
+    if (group.length === 1) alternatives.push(rest(first));
     else {
-      const length = commonLength(group);
-      const beginning = (group[0] as readonly string[]).slice(0, length).join("");
-      alternatives.push(
-        sequence(
-          text(beginning),
-          sharedBeginnings(
-            group.map((chars) => chars.slice(length)),
-            level + 1,
-          ),
-        ),
-      );
+      const end = commonLength(group);
+      alternatives.push(sequence(text(first.slice(at, end).join("")), sharedBeginnings(group, end, level + 1)));
     }
   }
   return choice(alternatives);

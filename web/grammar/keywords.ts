@@ -108,7 +108,7 @@ export function addKeywords(facts: Facts, node: SchemaNode, document: SchemaDocu
   addItems(facts, schema, node, document);
   const { types, excluded, excludedPattern } = node.made;
   facts.types &= types ?? anyType;
-  facts.excluded.push(...(excluded ?? []));
+  for (const value of excluded ?? []) facts.excluded.push(value);
   if (excludedPattern !== undefined)
     facts.patterns.push({ pattern: excludedPattern, isExcluded: true, node, keyword: "not" });
 }
@@ -154,7 +154,7 @@ const maxDepth = 300;
 const maxBreadth = 200_000;
 const checkedValues = new WeakSet<object>();
 
-function checkDepth(value: unknown, keyword: string, node: SchemaNode): void {
+export function checkDepth(value: unknown, keyword: string, node: SchemaNode): void {
   if (typeof value !== "object" || value === null || checkedValues.has(value)) return;
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,7 +1,7 @@
 // Merges all schemas that apply to one value: $ref, allOf, chosen alternatives. Alternatives that remain (anyOf,
 // oneOf, if, dependencies, not) become disjunctions.
 import { type Disjunction, type Facts, noFacts, typeBits } from "./facts.js";
-import { addKeywords, schemaOf, valueKey } from "./keywords.js";
+import { addKeywords, checkDepth, schemaOf, valueKey } from "./keywords.js";
 import { negationOf, negationSize } from "./negation.js";
 import {
   type SchemaDocument,
@@ -73,7 +73,7 @@ function appliedSchemas(node: SchemaNode, document: SchemaDocument): SchemaNode[
   const applied: SchemaNode[] = [];
   for (const keyword of ["$ref", "$dynamicRef", "$recursiveRef"])
     if (schema[keyword] !== undefined) applied.push(document.resolve(node, keyword, schema[keyword]));
-  if (schema["allOf"] !== undefined) applied.push(...listOf(node, "allOf", document));
+  if (schema["allOf"] !== undefined) for (const other of listOf(node, "allOf", document)) applied.push(other);
   return applied;
 }
 
@@ -151,7 +151,9 @@ function constantsOf(facts: Facts, name: string): ReadonlySet<string> | undefine
   for (const { properties } of facts.objects) {
     const schema = properties.get(name)?.schema;
     if (!isObject(schema)) continue;
-    const values = "const" in schema ? [schema["const"]] : schema["enum"];
+    const keyword = "const" in schema ? "const" : "enum";
+    const values = keyword === "const" ? [schema[keyword]] : schema[keyword];
+    checkDepth(values, keyword, properties.get(name) as SchemaNode);
     if (Array.isArray(values) && values.length < 100) return new Set(values.map(valueKey));
   }
   return undefined;

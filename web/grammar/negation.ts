@@ -1,6 +1,6 @@
 // The negation of a schema as alternatives that are schemas again, keyword by keyword.
 import { anyType, numberBits, typeBits } from "./facts.js";
-import { bitsOf, isAnnotation, isOnlyReference, schemaOf } from "./keywords.js";
+import { bitsOf, checkDepth, isAnnotation, isOnlyReference, schemaOf } from "./keywords.js";
 import {
   type MadeFacts,
   type SchemaDocument,
@@ -82,6 +82,7 @@ function negateKeyword(keyword: string, value: unknown, node: SchemaNode, docume
       return true;
     case "const":
     case "enum":
+      checkDepth(value, keyword, node);
       add(anyType, {}, { excluded: keyword === "const" ? [value] : (value as unknown[]) });
       return keyword === "const" || Array.isArray(value);
     case "minimum":

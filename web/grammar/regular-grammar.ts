@@ -2,7 +2,7 @@
 // through an automaton.
 import { type Automaton, automatonExpression, automatonOf, withLengthBetween } from "./automaton.js";
 import type { CodePoints } from "./code-points.js";
-import { type Expression, choice, emptyText, nothing, optional, repeat, sequence } from "./gbnf.js";
+import { type Expression, choice, emptyText, nothing, optional, repeat, sequenceOf } from "./gbnf.js";
 import type { Regular, Regulars } from "./regular.js";
 
 /** `oneOf` writes one code point of a set, for example with the escapes of JSON. */
@@ -47,7 +47,8 @@ export function regularExpression(
         const parts: Expression[] = [];
         let rest: Regular = item;
         for (; rest.kind === "sequence"; rest = rest.tail) parts.push(convert(rest.head));
-        return sequence(...parts, convert(rest));
+        parts.push(convert(rest));
+        return sequenceOf(parts);
       }
       case "repeat":
         return repeat(convert(item.item), item.min, item.max);

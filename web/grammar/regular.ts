@@ -173,6 +173,7 @@ export class Regulars {
     this.spend(items.length);
     const flat = new Set<Regular>();
     for (const item of items) {
+      if (item.kind === "all") this.spend(item.items.length);
       for (const part of item.kind === "all" ? item.items : [item]) {
         if (part.kind === "none") return part;
         if (part !== this.everything) flat.add(part);

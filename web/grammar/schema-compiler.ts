@@ -233,21 +233,16 @@ export class SchemaCompiler implements Compilation {
       return this.json.unsignedNumber;
     const key = `number ${JSON.stringify([minimum, maximum, multiples, kinds, excluded])}`;
     return this.once(key, "number", () =>
-      this.guarded("multipleOf", facts, () => {
+      this.guarded(multiples.length > 0 ? "multipleOf" : excluded.length > 0 ? "not" : "minimum", facts, () => {
         const { regulars } = this;
-        let language = this.#numbers.within({ minimum, maximum, ...kinds, isUncounted: multiples.length > 0 });
-        for (const value of excluded)
-          language = regulars.all([
-            language,
-            regulars.not(
-              this.#numbers.within({
-                minimum: { value, isExclusive: false },
-                maximum: { value, isExclusive: false },
-                integers: true,
-                fractions: true,
-              }),
-            ),
-          ]);
+        const parts = [this.#numbers.within({ minimum, maximum, ...kinds, isUncounted: multiples.length > 0 })];
+        this.meter(50 * excluded.length);
+        for (const value of excluded) {
+          const bound = { value, isExclusive: false };
+          const only = this.#numbers.within({ minimum: bound, maximum: bound, integers: true, fractions: true });
+          parts.push(regulars.not(only));
+        }
+        const language = regulars.all(parts);
         if (multiples.length === 0) return regularExpression(regulars, language, oneOf, "number");
         const automaton = this.#numbers.multiples(language, multiples);
         if (automaton) return automatonExpression(automaton, oneOf, "number");

@@ -1,7 +1,7 @@
 // unevaluatedProperties and unevaluatedItems: the properties and items that no schema at the same place speaks of. With
 // all alternatives chosen these are known, so both become sources like additionalProperties and items. Alternatives
 // that match too without being chosen do not count, so a few valid values are refused.
-import { type ArraySource, type Facts, type ObjectSource, typeBits } from "./facts.js";
+import { type ArraySource, type Facts, type ObjectSource, longestPrefix, typeBits } from "./facts.js";
 import { schemaOf } from "./keywords.js";
 import type { SchemaDocument, SchemaNode } from "./schema-document.js";
 
@@ -42,7 +42,7 @@ export function addUnevaluated(facts: Facts, node: SchemaNode, mark: Mark, docum
     if (facts.contains.length > mark.contains && unevaluatedItems !== true)
       facts.unsupported.push({ keyword: "unevaluatedItems", node, types: typeBits.array });
     const sources = facts.arrays.slice(mark.arrays).filter(({ isNegated }) => !isNegated);
-    const length = Math.max(0, ...sources.map(({ prefix }) => prefix.length));
+    const length = longestPrefix(sources);
     const items = document.child(node, unevaluatedItems, "unevaluatedItems");
     if (sources.every((source) => source.items === undefined))
       facts.arrays.push({ node, prefix: Array.from({ length }, () => always), items });

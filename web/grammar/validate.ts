@@ -27,17 +27,37 @@ export function isValidNode(value: unknown, node: SchemaNode, compiler: Compilat
 export function isValid(value: unknown, facts: Facts, compiler: Compilation): boolean {
   compiler.meter(1);
   if ((facts.types & bitOf(value)) === 0) return false;
-  const { enumValues, excluded, disjunctions } = facts;
-  if (enumValues || excluded.length > 0) {
+  if (facts.enumValues || facts.excluded.length > 0) {
+    const { allowed, excluded } = keysOf(facts, compiler);
     const key = valueKey(value);
-    if (enumValues && !enumValues.some((other) => valueKey(other) === key)) return false;
-    if (excluded.some((other) => valueKey(other) === key)) return false;
+    if ((allowed && !allowed.has(key)) || excluded.has(key)) return false;
   }
   if (typeof value === "number" && !isValidNumber(value, facts)) return false;
   if (typeof value === "string" && !isValidString(value, facts, compiler)) return false;
   if (Array.isArray(value) && !isValidArray(value, facts, compiler)) return false;
   if (isObject(value) && !isValidObject(value, facts, compiler)) return false;
-  return disjunctions.every(({ alternatives }) => alternatives.some((node) => isValidNode(value, node, compiler)));
+  return facts.disjunctions.every(({ alternatives }) =>
+    alternatives.some((node) => isValidNode(value, node, compiler)),
+  );
+}
+
+interface ValueKeys {
+  /** Undefined: all. */
+  readonly allowed: ReadonlySet<string> | undefined;
+  readonly excluded: ReadonlySet<string>;
+}
+const knownKeys = new WeakMap<Facts, ValueKeys>();
+
+/** The keys of the values that the facts list: found once, since many values are compared with them. */
+function keysOf(facts: Facts, { meter }: Compilation): ValueKeys {
+  let keys = knownKeys.get(facts);
+  if (!keys) {
+    const { enumValues, excluded } = facts;
+    meter(((enumValues?.length ?? 0) + excluded.length) / 16);
+    keys = { allowed: enumValues && new Set(enumValues.map(valueKey)), excluded: new Set(excluded.map(valueKey)) };
+    knownKeys.set(facts, keys);
+  }
+  return keys;
 }
 
 function bitOf(value: unknown): number {

@@ -51,7 +51,8 @@ export async function generate(
     const { state, processed, remaining } = engine.advance(sliceTokens);
     const step = engine.step();
     if (step.token !== null) {
-      void background?.finish(); // only now, because the rows of the first token are more urgent
+      // Not before the prompt is evaluated, because its rows and those of the first choice are more urgent.
+      if (remaining === 0 || step.finish !== "none") void background?.finish();
       const { token, logprob } = step;
       tokens.push(token);
       logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });

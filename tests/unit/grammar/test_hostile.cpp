@@ -118,3 +118,30 @@ TEST_CASE("hostile texts: nesting 100,000 deep, and lists of any length") {
   CHECK(try_out("root ::= \"a\" root | \"b\" root | \"a\"", std::string(depth, 'a')) == static_cast<long>(depth));
   CHECK(try_out("root ::= x*\nx ::= \"(\" x* \")\"", std::string(depth, '(')) == static_cast<long>(depth));
 }
+
+TEST_CASE("hostile grammars: small rules that match only the empty text, and rules that are only another rule") {
+  std::string doubling = "root ::= r60 \"x\"\nr0 ::= \"\" \"a\"{0}\n", chain = "root ::= " + repeat("r0 ", 500) + "\n";
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "r" + std::to_string(i);
+    doubling += "r" + std::to_string(i + 1) + " ::= " + name + " " + name + "\n";
+  }
+  CHECK(try_out(doubling, "x") == 1);
+  for (int i = 0; i < 50000; ++i) chain += "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + "\n";
+  CHECK(try_out(chain + "r50000 ::= \"a\"", "aaa") == 3);
+}
+
+TEST_CASE("a long text is matched in bounded memory and time, whatever came before it") {
+  Grammar grammar;
+  size_t matched;
+  bool complete;
+  REQUIRE(grammar_compile("root ::= [a-z]{0,2000000} | x{50000} \"b\"\nx ::= \"A\" | \"AA\"", nullptr, &grammar).ok());
+  REQUIRE(grammar_match(&grammar, std::string(300000, 'a'), &matched, &complete).ok());
+  CHECK(matched == 300000);
+  CHECK(complete);
+  CHECK(grammar_memory(grammar) < 50 << 20);
+  CHECK(grammar_match(&grammar, std::string(300000, 'A'), &matched, &complete).code == ErrorCode::kBadGrammar);
+  REQUIRE(grammar_match(&grammar, "aab", &matched, &complete).ok());
+  CHECK(complete);
+  REQUIRE(grammar_match(&grammar, std::string(2048, 'a') + "B", &matched, &complete).ok());
+  CHECK(matched == 2048);
+}

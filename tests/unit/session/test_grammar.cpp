@@ -308,3 +308,25 @@ TEST_CASE("answers after one prompt evaluate it once") {
     CHECK(session_reused_tokens(session) == (seed == 0 ? 0 : prompt_of(session).size() - 1));
   }
 }
+
+TEST_CASE("scores do not see the mask of an answer that was aborted") {
+  TestSession session;
+  REQUIRE(load(session, tiny_file(), 1 << 16, 0, KvType::k16, true).ok());
+  PruneOptions prune;
+  prune.kv_tokens = 4;
+  REQUIRE(session_set_pruning(session, prune).ok());
+  configure(session, options(30));
+  const std::vector<int32_t> text = tokenize(session, "Once upon a time there was");
+  const auto scores = [&] {
+    REQUIRE(run(session, ScoreRequest{.tokens = text, .first = 4}).ok());
+    std::vector<float> logprobs;
+    for (const TokenScore& each : session_scores(session)) logprobs.push_back(each.logprob);
+    return logprobs;
+  };
+  const std::vector<float> expected = scores();
+  session.grammar = "root ::= [a-c]* \"!\"";
+  REQUIRE(prompt(session, {text.begin(), text.begin() + 4}).ok());
+  ActivityProgress progress;
+  REQUIRE(session_continue(session, 1, &progress).ok());  // the mask is ready, the prompt is not evaluated
+  CHECK(scores() == expected);
+}

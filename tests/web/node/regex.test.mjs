@@ -139,6 +139,8 @@ test("a choice has the texts unchanged, and shares their beginnings", () => {
   for (const option of options) assert.ok(parsed.accepts(option), option);
   for (const other of ["ye", "nor", "x", "yesno"]) assert.ok(!parsed.accepts(other), other);
   assert.throws(() => choiceGrammar([]), { code: "bad-grammar" });
+  const beginnings = Array.from({ length: 3000 }, (_, i) => "x".repeat(i));
+  assert.throws(() => choiceGrammar(beginnings), { code: "bad-grammar" }); // the text would have megabytes
   assert.throws(() => choiceGrammar(["\ud800"]), { code: "bad-grammar" });
 });
 

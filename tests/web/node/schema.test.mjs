@@ -310,6 +310,22 @@ const hostile = {
   "100,000 levels of a constant": () => ({ const: repeatNested(100_000, (inner) => [inner], 1) }),
   "a megabyte of text": () => ({ type: "string", description: "x".repeat(1 << 20), pattern: "x".repeat(1 << 20) }),
   "50,000 values": () => ({ enum: list(50_000, (i) => `value ${i}`) }),
+  "20,000 values without 20,000 others": () => ({
+    enum: list(20_000, (i) => `value ${i}`),
+    not: { enum: list(20_000, (i) => `other ${i}`) },
+  }),
+  "any number but 50,000": () => ({ type: "integer", not: { enum: list(50_000, (i) => i) } }),
+  "anything but 150,000 values": () => ({ not: { enum: list(150_000, (i) => `value ${i}`) } }),
+  "a constant of 150,000 items": () => ({ const: list(150_000, (i) => i) }),
+  "deep constants of alternatives": () => ({
+    oneOf: list(2, (i) => ({
+      type: "object",
+      required: ["a"],
+      properties: { a: { const: repeatNested(20_000 + i, (inner) => [inner], 1) } },
+    })),
+  }),
+  "values without a deep one": () => ({ enum: [1, [2]], not: { const: repeatNested(20_000, (inner) => [inner], 1) } }),
+  "150,000 schemas together": () => ({ allOf: list(150_000, (i) => ({ prefixItems: [{ minLength: i % 3 }] })) }),
   "alternatives beside each other": () => ({
     allOf: list(20, (i) => ({ anyOf: [{ required: [`a${i}`] }, { required: [`b${i}`] }] })),
   }),
