@@ -4,8 +4,9 @@ import { compact } from "../adapter-options.js";
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { GenerateOptions } from "../options/generate.js";
 import { abortError, finishOf, finite, usageOf, withoutEnd, withSeedAt } from "./answers.js";
-import { asApiError, isAbort } from "./api-error.js";
-import { EventQueue } from "./event-queue.js";
+import { asApiError } from "./api-error.js";
+import type { EventQueue } from "./event-queue.js";
+import { streamChunks } from "./stream-chunks.js";
 import { Fields } from "./fields.js";
 import { answerHead, type NamedModel } from "./models.js";
 import { answerCount, fieldNames, localFormat, maxTokensOf, samplingOptions } from "./sampling.js";
@@ -133,12 +134,7 @@ export function streamCompletion(
   call: CompletionCall,
   controller: AbortController,
 ): EventQueue<CompletionChunk> {
-  const queue = new EventQueue<CompletionChunk>(() => controller.abort());
-  sendChunks(target, call, controller.signal, queue).then(
-    () => queue.end(),
-    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, call.fieldNames))),
-  );
-  return queue;
+  return streamChunks(controller, call.fieldNames, (queue) => sendChunks(target, call, controller.signal, queue));
 }
 
 async function sendChunks(
