@@ -90,8 +90,8 @@ constexpr Field kModelInfoFields[] = {
 constexpr Field kGenerationOptionsFields[] = {
     CAMELGPT_FIELD(GenerationOptions, max_tokens, range(1, kAnyCount), "Tokens to generate at most."),
     CAMELGPT_FIELD(GenerationOptions, min_tokens, range(0, kAnyCount),
-                   "Never choose the model's end token before this many tokens. Stop strings still end the answer, and "
-                   "so does a `responseFormat` that is complete. Not for masked models."),
+                   "Never choose the model's end token before this many tokens. The answer still ends at a stop "
+                   "string, and where its format is complete. Not for masked models."),
     CAMELGPT_FIELD(GenerationOptions, sampler, fields_of(kSamplerOptionsRecord), ""),
     CAMELGPT_FIELD(GenerationOptions, ignore_eos, any_value(),
                    "Never choose the model's end token, so that the text continues."),

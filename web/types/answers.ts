@@ -9,6 +9,7 @@ export interface ToolCall {
   arguments?: Record<string, unknown>;
   /** The arguments as the model wrote them. */
   argumentsText: string;
+  /** Why the call cannot be run; missing if it can. */
   error?: string;
 }
 

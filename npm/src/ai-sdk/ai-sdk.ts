@@ -18,7 +18,7 @@ export interface CamelGPTSettings {
    */
   modelId?: string;
   /** Options of each answer, for example `{ minP: 0.1 }`. */
-  chat?: Omit<ChatOptions, "signal" | "onProgress">;
+  chat?: Omit<ChatOptions, "signal" | "onProgress" | "n">;
   /** Options of each embedding, for example `{ pooling: "last" }`. */
   embed?: Omit<EmbedOptions, "signal" | "onProgress">;
 }

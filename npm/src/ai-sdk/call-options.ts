@@ -1,17 +1,14 @@
 // Options of a call of the AI SDK → options of a chat, and warnings about what has no effect.
 import type { JsonSchema } from "../../../web/grammar/json-schema.js";
 import type { ResponseFormat } from "../../../web/types.js";
+import { compact, efforts, unlimited } from "../adapter-options.js";
 import type { ChatOptions } from "../options/chat.js";
-import { compact } from "../openai/fields.js";
 import { closedSchema } from "../tools/closed-schema.js";
 import type { Tool } from "../tools/tool.js";
 import type { CallTool, LanguageModelCall, Warning } from "./types.js";
 
 /** The name under which `providerOptions` has options for this provider. */
 export const providerName = "camelgpt";
-
-/** More tokens than any context has. */
-const unlimited = 2 ** 31 - 1;
 
 /** `defaults` apply where the call says nothing; `providerOptions.camelgpt` has the last word. */
 export function chatOptions(
@@ -59,19 +56,9 @@ function formatOf(format: LanguageModelCall["responseFormat"]): ResponseFormat |
   return { type: "json", schema: closedSchema(format.schema as JsonSchema), strict: false };
 }
 
-const efforts: Readonly<Record<string, ChatOptions["reasoning"]>> = {
-  none: "none",
-  minimal: "low",
-  low: "low",
-  medium: "medium",
-  high: "high",
-  xhigh: "high",
-  max: "high",
-};
-
 function reasoningOf(effort: string | undefined, warnings: Warning[]): ChatOptions["reasoning"] {
   if (effort === undefined || effort === "provider-default") return undefined;
-  const reasoning = efforts[effort];
-  if (reasoning === undefined) warnings.push({ type: "unsupported", feature: `reasoning effort ${effort}` });
-  return reasoning;
+  if (Object.hasOwn(efforts, effort)) return efforts[effort as keyof typeof efforts];
+  warnings.push({ type: "unsupported", feature: `reasoning effort ${effort}` });
+  return undefined;
 }

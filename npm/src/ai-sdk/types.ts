@@ -1,12 +1,16 @@
 // The interfaces of the AI SDK's specification v4, as far as this adapter reads and fills them. They are declared here,
 // so that the package needs no other one; a test assigns the models to the types of `@ai-sdk/provider`.
 
+/** A value of JSON. */
 export type Json = null | string | number | boolean | Json[] | { [key: string]: Json | undefined };
+/** An object of JSON. */
 export type JsonObject = { [key: string]: Json | undefined };
+/** Options of a call that only one provider has, by its name. */
 export type ProviderOptions = { readonly [provider: string]: { readonly [option: string]: unknown } };
+/** Details of a result that only one provider has, by its name. */
 export type ProviderMetadata = { [provider: string]: JsonObject };
 
-/** A setting of a call that has no effect, or not the whole one. */
+/** A setting of a call that has no effect, or only a part of it. */
 export type Warning = { type: "unsupported"; feature: string; details?: string } | { type: "other"; message: string };
 
 /** A part of a message. The fields depend on the type. */
@@ -21,11 +25,13 @@ export interface PromptPart {
   readonly output?: unknown;
 }
 
+/** A message of a prompt. */
 export interface PromptMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string | readonly PromptPart[];
 }
 
+/** A function that the model can call. Tools of the type `provider` are not supported. */
 export interface CallTool {
   readonly type: "function" | "provider";
   readonly name: string;
@@ -59,16 +65,19 @@ export interface LanguageModelCall {
   readonly providerOptions?: ProviderOptions;
 }
 
+/** A part of an answer. */
 export type Content =
   | { type: "text"; text: string }
   | { type: "reasoning"; text: string }
   | { type: "tool-call"; toolCallId: string; toolName: string; input: string };
 
+/** Why an answer ended; `raw` is the finish reason of this package. */
 export interface CallFinish {
   unified: "stop" | "length" | "tool-calls" | "error" | "other";
   raw: string | undefined;
 }
 
+/** The tokens of a call. */
 export interface CallUsage {
   inputTokens: {
     total: number;
@@ -81,12 +90,14 @@ export interface CallUsage {
   raw: JsonObject;
 }
 
+/** The id and the time of an answer. */
 export interface ResponseMetadata {
   id: string;
   timestamp: Date;
   modelId: string;
 }
 
+/** A complete answer. */
 export interface GenerateResult {
   content: Content[];
   finishReason: CallFinish;
@@ -96,6 +107,7 @@ export interface GenerateResult {
   warnings: Warning[];
 }
 
+/** A part of an answer in pieces. */
 export type StreamPart =
   | { type: "stream-start"; warnings: Warning[] }
   | ({ type: "response-metadata" } & ResponseMetadata)

@@ -5,7 +5,7 @@ import { generateParams, splitChatOptions } from "../options.js";
 import { checkOptions, flag, signal as signalRule } from "../check-options.js";
 import type { AnswerPlan } from "./answer/plan.js";
 import { checkMessages } from "./check-messages.js";
-import { fitChat } from "./fit-chat.js";
+import { fitChat, reportDropped } from "./fit-chat.js";
 import { inTurn } from "./in-turn.js";
 import { tokenizeChat } from "./kept-tokens.js";
 import { plainMessages } from "./plain-messages.js";
@@ -40,6 +40,7 @@ export function append(
     state.entries = fitted.entries;
     state.tokens = fitted.tokens;
     state.texts = fitted.texts;
+    reportDropped(state, fitted);
   });
 }
 

@@ -18,7 +18,7 @@ export function checkMessages(messages: unknown, limits: Limits | undefined): vo
     if (typeof role !== "string" || !isContent(content)) {
       throw new CamelGPTError("bad-input", `Message ${index} of the conversation is incomplete.`, {
         expected: '`role`, a string, and `content`, a string, null or parts with `type` "text"',
-        found: excerpt(foreignPart(content) ?? JSON.stringify(message) ?? String(message)),
+        found: excerpt(foreignPart(content) ?? jsonOf(message)),
       });
     }
     checkText(role);
@@ -66,6 +66,15 @@ const isTextPart = (part: unknown): boolean =>
 function isContent(content: unknown): boolean {
   if (content === null || content === undefined || typeof content === "string") return true;
   return Array.isArray(content) && content.every(isTextPart);
+}
+
+/** The message as JSON, or a name for one that JSON cannot express. */
+function jsonOf(message: unknown): string {
+  try {
+    return JSON.stringify(message) ?? String(message);
+  } catch {
+    return "an object that is not plain data";
+  }
 }
 
 /** Names a part that is not text, an image for example. */

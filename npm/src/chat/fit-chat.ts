@@ -5,6 +5,7 @@ import type { ModelConnection } from "../model-connection.js";
 import { type AnswerPlan, defaultMaxTokens } from "./answer/plan.js";
 import type { ChatPrompt } from "./answer/reasoning-prompt.js";
 import { type TokenizedChat, tokenizeChat } from "./kept-tokens.js";
+import { plainMessages } from "./plain-messages.js";
 import { renderPrompt } from "./render-prompt.js";
 import type { ChatState, Entry } from "./session-state.js";
 
@@ -40,6 +41,12 @@ export async function fitChat(
   const shiftedTokens = await shift(state, fitted, signal);
   // Without a shift the rest is evaluated again.
   return shiftedTokens > 0 ? { ...fitted, shiftedTokens } : fit(state, entries, options, false, signal);
+}
+
+/** Calls the option `onDrop` if turns were dropped. */
+export function reportDropped({ options }: ChatState, { dropped, droppedTokens }: Fitted): void {
+  if (dropped.length === 0) return;
+  options.onDrop?.({ messages: plainMessages(dropped.map(({ message }) => message)), tokens: droppedTokens });
 }
 
 /** `shifts`: the rest is not evaluated again after turns are dropped. Otherwise half of the context is freed. */

@@ -39,7 +39,7 @@ export interface ChatSessionOptions extends Omit<ChatOptions, "signal" | "contin
    * @default "drop-oldest"
    */
   overflow?: "drop-oldest" | "error";
-  /** Called when turns are dropped, before the first piece of the answer. */
+  /** Called when turns are dropped: before the first piece of an answer, or when `append` has evaluated messages. */
   onDrop?: (dropped: DroppedTurns) => void;
 }
 

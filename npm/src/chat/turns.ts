@@ -10,7 +10,7 @@ import { answerMessage } from "./answer/answer-message.js";
 import { generateAnswer } from "./answer/generate-answer.js";
 import { checkMessages } from "./check-messages.js";
 import { inTurn } from "./in-turn.js";
-import { type Fitted, fitChat } from "./fit-chat.js";
+import { type Fitted, fitChat, reportDropped } from "./fit-chat.js";
 import type { ModelConnection } from "../model-connection.js";
 import { plainMessages } from "./plain-messages.js";
 import { keepAnswer } from "./kept-tokens.js";
@@ -151,7 +151,7 @@ async function answerOnce(
   tools?: ToolStep,
 ): Promise<ChatResult> {
   const { model, options } = state;
-  const { overflow, onDrop, ...defaults } = options;
+  const { overflow: _, onDrop: _onDrop, ...defaults } = options;
   const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
   const given = generateParams("", rest, model.limits);
   return generateFormatted(model, rest.responseFormat, given, (params) =>
@@ -172,7 +172,7 @@ async function generateTurn(
   { settings, rest, params: given, fitsAnswer, tools }: Turn,
 ): Promise<ChatResult> {
   const { model } = state;
-  const { overflow = "drop-oldest", onDrop } = state.options;
+  const { overflow = "drop-oldest" } = state.options;
   const params = await withSampling(model, given);
   const plan = await planChat(model, settings, params, signal, tools);
   const fitted = await fitChat(state, entries, { plan, overflow, fitsAnswer }, signal);
@@ -183,10 +183,7 @@ async function generateTurn(
     if (isBegun) return;
     isBegun = true;
     keep(state, fitted);
-    if (fitted.dropped.length > 0) {
-      const messages = plainMessages(fitted.dropped.map(({ message }) => message));
-      onDrop?.({ messages, tokens: fitted.droppedTokens });
-    }
+    reportDropped(state, fitted);
   };
   const generation = { emit, signal, onProgress: rest.onProgress, onBegin: begin };
   const { result, sequence } = await generateAnswer(

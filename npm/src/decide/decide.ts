@@ -1,5 +1,5 @@
 // The decisions of a model: which label, option, number, or yes or no. Each is the distribution over given answers.
-import { throwIfAborted } from "../../../web/errors.js";
+import { orAborted, throwIfAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { AnswerScore, Choice, Classification, Rating, YesNo } from "../../../web/types.js";
 import { checkText } from "../check-options.js";
@@ -60,7 +60,7 @@ export async function yesNo(
   options: YesNoOptions | undefined,
 ): Promise<YesNo> {
   const { context, chat, signal } = yesNoParams(question, options);
-  const isChat = chat ?? hasChat(await model.loaded());
+  const isChat = chat ?? hasChat(await orAborted(model.loaded(), signal));
   const asked = `${context ? `${context}\n\n` : ""}${question}\nAnswer yes or no${isChat ? "." : ":"}`;
   const scores = await scoresOf(model, await questionPrompt(model, asked, isChat, signal), [...yes, ...no], signal);
   const all = softmax(scores.map(({ logprob }) => logprob));

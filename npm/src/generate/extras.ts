@@ -1,6 +1,7 @@
 // The options `n`, `echo` and `suffix` of a generation. Loaded by the first call that has one of them.
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
+import { onceAccepted } from "../chat/once-accepted.js";
 import { checkOptions, checkPrompt } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import type { GenerateOptions } from "../options.js";
@@ -64,11 +65,9 @@ export async function generateSeveral<T extends GenerationResult, O extends { n?
   const choices = [first];
   while (choices.length < n && !signal.aborted) {
     const seed = (first.seed + choices.length) % 2 ** 32;
-    try {
-      choices.push(await run({ ...rest, onProgress: undefined, seed } as unknown as O, () => {}));
-    } catch (error) {
-      if (!signal.aborted) throw error; // one that was aborted before it began
-    }
+    const later = { ...rest, onProgress: undefined, seed } as unknown as O;
+    const choice = await onceAccepted(signal, () => run(later, () => {}));
+    if (choice) choices.push(choice); // otherwise it was aborted before it began
   }
   const usage = { ...first.usage };
   for (const key of ["completionTokens", "reasoningTokens", "bytes"] as const) {

@@ -1,12 +1,13 @@
 // The body of a chat request → messages and options of the model.
 import type { ResponseFormat } from "../../../web/types.js";
 import type { ChatMessage, ChatToolCall } from "../../../web/text/messages.js";
+import { compact, efforts, unlimited } from "../adapter-options.js";
 import type { ChatOptions } from "../options/chat.js";
 import { badField } from "./api-error.js";
-import { compact, Fields } from "./fields.js";
+import { Fields } from "./fields.js";
 import { closedSchema } from "../tools/closed-schema.js";
 import type { Tool } from "../tools/tool.js";
-import { answerCount, fieldNames, localFormat, maxTokensOf, noLimit, samplingOptions } from "./sampling.js";
+import { answerCount, fieldNames, localFormat, maxTokensOf, samplingOptions } from "./sampling.js";
 
 /** A chat request, checked. */
 export interface ChatCall {
@@ -47,7 +48,7 @@ export function chatCall(body: unknown, defaults: ChatOptions): ChatCall {
   });
   return {
     messages: messagesOf(fields),
-    options: { maxTokens: noLimit, ...defaults, ...options },
+    options: { maxTokens: unlimited, ...defaults, ...options },
     count: answerCount(fields),
     isStream: fields.flag("stream") ?? false,
     includesUsage: fields.object("stream_options")?.flag("include_usage") ?? false,
@@ -214,16 +215,6 @@ function formatOf(fields: Fields): ResponseFormat | undefined {
 }
 
 // ---------------------------------------------------------------------------------------------------------- reasoning
-
-const efforts = {
-  none: "none",
-  minimal: "low",
-  low: "low",
-  medium: "medium",
-  high: "high",
-  xhigh: "high",
-  max: "high",
-} as const;
 
 function reasoningOf(fields: Fields): ChatOptions["reasoning"] {
   const budget = fields.integer("reasoning_budget") ?? fields.integer("thinking_budget_tokens");

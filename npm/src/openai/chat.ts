@@ -1,10 +1,11 @@
 // A chat request → an answer, whole or in chunks.
 import type { AnswerPart, GenerationResult, PrefillProgress, ToolCall } from "../../../web/types.js";
 import { abortError, finishOf, tokenLogprobs, usageOf, withoutEnd, withSeedAt } from "./answers.js";
-import { asApiError, isAbort } from "./api-error.js";
+import { asApiError } from "./api-error.js";
 import type { ChatOptions } from "../options/chat.js";
 import type { ChatCall } from "./chat-request.js";
-import { EventQueue } from "./event-queue.js";
+import type { EventQueue } from "./event-queue.js";
+import { streamChunks } from "./stream-chunks.js";
 import { answerHead, type NamedModel } from "./models.js";
 import type {
   AnswerMessage,
@@ -49,12 +50,7 @@ export function streamChat(
   call: ChatCall,
   controller: AbortController,
 ): EventQueue<ChatCompletionChunk> {
-  const queue = new EventQueue<ChatCompletionChunk>(() => controller.abort());
-  sendChunks(target, call, controller.signal, queue).then(
-    () => queue.end(),
-    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, call.fieldNames))),
-  );
-  return queue;
+  return streamChunks(controller, call.fieldNames, (queue) => sendChunks(target, call, controller.signal, queue));
 }
 
 async function sendChunks(

@@ -1,11 +1,13 @@
 // A completion request → a continuation of each of its prompts, whole or in chunks.
 import type { GenerationResult, StepLogprobs } from "../../../web/types.js";
+import { compact } from "../adapter-options.js";
 import type { CamelGPTInferenceBase } from "../camelgpt-inference.js";
 import type { GenerateOptions } from "../options/generate.js";
 import { abortError, finishOf, finite, usageOf, withoutEnd, withSeedAt } from "./answers.js";
-import { asApiError, isAbort } from "./api-error.js";
-import { EventQueue } from "./event-queue.js";
-import { compact, Fields } from "./fields.js";
+import { asApiError } from "./api-error.js";
+import type { EventQueue } from "./event-queue.js";
+import { streamChunks } from "./stream-chunks.js";
+import { Fields } from "./fields.js";
 import { answerHead, type NamedModel } from "./models.js";
 import { answerCount, fieldNames, localFormat, maxTokensOf, samplingOptions } from "./sampling.js";
 import type { Completion, CompletionChunk, CompletionLogprobs, CompletionUsage } from "./types.js";
@@ -132,12 +134,7 @@ export function streamCompletion(
   call: CompletionCall,
   controller: AbortController,
 ): EventQueue<CompletionChunk> {
-  const queue = new EventQueue<CompletionChunk>(() => controller.abort());
-  sendChunks(target, call, controller.signal, queue).then(
-    () => queue.end(),
-    (error: unknown) => (isAbort(error) ? queue.end() : queue.fail(asApiError(error, call.fieldNames))),
-  );
-  return queue;
+  return streamChunks(controller, call.fieldNames, (queue) => sendChunks(target, call, controller.signal, queue));
 }
 
 async function sendChunks(

@@ -104,8 +104,3 @@ function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
-
-/** A copy without the entries that are undefined. */
-export function compact<T extends object>(values: { [Name in keyof T]: T[Name] | undefined }): T {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
-}

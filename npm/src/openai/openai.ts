@@ -27,6 +27,7 @@ export { ApiError, type ApiErrorBody, type ApiErrorType } from "./api-error.js";
 export type { CompletionStream } from "./completion-stream.js";
 export type * from "./types.js";
 
+/** Options of `createOpenAI`. */
 export interface OpenAIOptions {
   /**
    * The name of the model in answers and in the list of models.
@@ -39,7 +40,7 @@ export interface OpenAIOptions {
    */
   models?: Readonly<Record<string, CamelGPTInferenceBase>>;
   /** Options of each answer of a chat, for example `{ minP: 0.1 }`. The fields of a request override them. */
-  chat?: Omit<ChatOptions, "signal" | "onProgress">;
+  chat?: Omit<ChatOptions, "signal" | "onProgress" | "n">;
 }
 
 /** Options of one request. */
@@ -48,6 +49,7 @@ export interface RequestOptions {
   signal?: AbortSignal | null;
 }
 
+/** The resource `chat.completions`. */
 export interface ChatCompletions {
   /** Answers a conversation. Errors: {@link ApiError}. */
   create(body: ChatCompletionRequest & { stream?: false | null }, options?: RequestOptions): Promise<ChatCompletion>;
@@ -61,6 +63,7 @@ export interface ChatCompletions {
   ): Promise<ChatCompletion | CompletionStream<ChatCompletionChunk>>;
 }
 
+/** The resource `completions`. */
 export interface Completions {
   /** Continues a text, or each of several texts. Errors: {@link ApiError}. */
   create(body: CompletionRequest & { stream?: false | null }, options?: RequestOptions): Promise<Completion>;
@@ -71,6 +74,7 @@ export interface Completions {
   create(body: CompletionRequest, options?: RequestOptions): Promise<Completion | CompletionStream<CompletionChunk>>;
 }
 
+/** The resource `embeddings`. */
 export interface Embeddings {
   /** Returns the embedding of each text. Errors: {@link ApiError}. */
   create(

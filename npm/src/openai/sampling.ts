@@ -1,7 +1,8 @@
 // Fields that chats and completions share → options of the model.
 import type { ResponseFormat } from "../../../web/types.js";
 import type { GenerateOptions } from "../options/generate.js";
-import { compact, type Fields } from "./fields.js";
+import { compact, unlimited } from "../adapter-options.js";
+import type { Fields } from "./fields.js";
 import { closedSchema } from "../tools/closed-schema.js";
 
 /** Fields with the same meaning as an option, by the name of the option. */
@@ -47,8 +48,6 @@ export function fieldNames(fields: Fields): ReadonlyMap<string, string> {
   return new Map([...fieldsOfOptions, ...(format ? [["responseFormat", format] as const] : [])]);
 }
 
-/** More tokens than any context has. */
-const unlimited = 2 ** 31 - 1;
 const maxAnswers = 128;
 
 export function samplingOptions(fields: Fields): GenerateOptions {
@@ -75,9 +74,6 @@ export function maxTokensOf(fields: Fields, name: string): number | undefined {
   if (value === -1) return unlimited;
   throw fields.invalid(name, `The field ${fields.path(name)} is not valid. Expected: at least 1. Found: ${value}.`);
 }
-
-/** As many tokens as fit into the context. */
-export const noLimit = unlimited;
 
 export function answerCount(fields: Fields): number {
   const n = fields.integer("n") ?? 1;

@@ -8,6 +8,7 @@ export interface RequestPart {
   refusal?: string;
 }
 
+/** A call of a function in a message of the assistant. */
 export interface RequestToolCall {
   id: string;
   type: string;
@@ -38,6 +39,14 @@ export interface RequestTool {
   };
 }
 
+/** The tool that the model has to call, or with the type `allowed_tools` those that it may call. */
+export interface RequestToolChoice {
+  type: string;
+  function?: { name: string };
+  allowed_tools?: { mode: string; tools: readonly { readonly [field: string]: unknown }[] };
+}
+
+/** Options of an answer in chunks. */
 export interface StreamOptions {
   /** Ends the stream with a chunk that has the usage and no choices. */
   include_usage?: boolean;
@@ -80,6 +89,7 @@ export interface SamplingFields {
   stream_options?: StreamOptions | null;
 }
 
+/** The format of an answer. */
 export type RequestFormat =
   | { type: "text" }
   | { type: "json_object" }
@@ -98,7 +108,7 @@ export interface ChatCompletionRequest extends SamplingFields {
   top_logprobs?: number | null;
   response_format?: RequestFormat | null;
   tools?: readonly RequestTool[] | null;
-  tool_choice?: "none" | "auto" | "required" | { type: string; function?: { name: string } } | null;
+  tool_choice?: "none" | "auto" | "required" | RequestToolChoice | null;
   parallel_tool_calls?: boolean | null;
   reasoning_effort?: string | null;
   /** `none` leaves the reasoning in the content. */
@@ -134,6 +144,7 @@ export interface EmbeddingRequest {
   dimensions?: number | null;
 }
 
+/** The tokens of an answer. `total_tokens` is the sum of the other two. */
 export interface CompletionUsage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -142,16 +153,19 @@ export interface CompletionUsage {
   completion_tokens_details: { reasoning_tokens: number };
 }
 
+/** A token and the natural logarithm of its probability; −9999 for one that is impossible. */
 export interface TopLogprob {
   token: string;
   logprob: number;
   bytes: number[];
 }
 
+/** A token of the answer, and the most probable alternatives. */
 export interface TokenLogprob extends TopLogprob {
   top_logprobs: TopLogprob[];
 }
 
+/** The log-probabilities of the tokens of an answer. */
 export interface ChatLogprobs {
   content: TokenLogprob[] | null;
   refusal: null;
@@ -165,6 +179,7 @@ export interface ChatToolCall {
   function: { name: string; arguments: string };
 }
 
+/** The message with an answer. */
 export interface AnswerMessage {
   role: "assistant";
   content: string | null;
@@ -174,6 +189,7 @@ export interface AnswerMessage {
   tool_calls?: ChatToolCall[];
 }
 
+/** The answers to a conversation. */
 export interface ChatCompletion {
   id: string;
   object: "chat.completion";
@@ -204,6 +220,7 @@ export interface PromptProgress {
   processed: number;
 }
 
+/** A piece of an answer to a conversation. */
 export interface ChatCompletionChunk {
   id: string;
   object: "chat.completion.chunk";
@@ -221,6 +238,7 @@ export interface ChatCompletionChunk {
   prompt_progress?: PromptProgress;
 }
 
+/** The log-probabilities of the tokens of a completion, one entry for each token. */
 export interface CompletionLogprobs {
   tokens: string[];
   token_logprobs: number[];
@@ -248,6 +266,7 @@ export interface Completion {
 /** As the `openai` package declares it, though all chunks but the last have `finish_reason: null`. */
 export type CompletionChunk = Completion;
 
+/** The embeddings of texts, in the order of the texts. */
 export interface EmbeddingList<Vector = number[]> {
   object: "list";
   model: string;
@@ -263,6 +282,7 @@ export interface ModelEntry {
   owned_by: string;
 }
 
+/** All models of an adapter. */
 export interface ModelList {
   object: "list";
   data: ModelEntry[];

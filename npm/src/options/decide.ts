@@ -13,9 +13,11 @@ interface DecideOptions {
    * @default true if the model has a chat template
    */
   chat?: boolean;
+  /** Aborts this call. */
   signal?: AbortSignal;
 }
 
+/** Options of `classify`. */
 export interface ClassifyOptions<Label extends string = string> extends DecideOptions {
   /** The labels to choose from: at least 2, and at most as many as the load option `limits.labels`, 64 by default. */
   labels: readonly Label[];
@@ -36,13 +38,16 @@ export interface ClassifyOptions<Label extends string = string> extends DecideOp
   onProgress?: (progress: TextsProgress) => void;
 }
 
+/** Options of `choose`. */
 export interface ChooseOptions extends DecideOptions {}
 
+/** Options of `yesNo`. */
 export interface YesNoOptions extends DecideOptions {
   /** The subject of the question, a text for example. It precedes the question. */
   context?: string;
 }
 
+/** Options of `rate`. */
 export interface RateOptions extends DecideOptions {
   /**
    * The least number, a whole one.

@@ -20,6 +20,7 @@ import type {
 export type { LanguageModelSource } from "./model-source.js";
 export type * from "./types.js";
 
+/** Settings of `createLanguageModel`. */
 export interface LanguageModelSettings {
   /**
    * Options of each answer, for example `{ minP: 0.1 }`. The Prompt API has no limit for the length of an answer; here
@@ -29,7 +30,9 @@ export interface LanguageModelSettings {
   chat?: Omit<ChatOptions, "signal" | "onProgress" | "n" | "continueFinalMessage">;
 }
 
+/** Options of `installLanguageModel`. */
 export interface InstallOptions extends LanguageModelSettings {
+  /** The model, or a function that loads it. */
   model: LanguageModelSource;
   /**
    * Whether the browser's own model is used if there is one and the device can run it.

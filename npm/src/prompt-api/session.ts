@@ -112,7 +112,8 @@ export class Session extends EventTarget implements LanguageModel {
 
   /** Destroys the session when the signal aborts. @internal */
   destroyWith(signal: AbortSignal | undefined): void {
-    signal?.addEventListener("abort", () => this.#destroyed.abort(signal.reason), { once: true });
+    const { signal: ended } = this.#destroyed;
+    signal?.addEventListener("abort", () => this.#destroyed.abort(signal.reason), { once: true, signal: ended });
   }
 
   async #answer(

@@ -1,14 +1,18 @@
 // The Prompt API's dictionaries (webmachinelearning.github.io/prompt-api), for texts.
 
+/** Whether a session can be created immediately, after a download, or not at all. */
 export type Availability = "unavailable" | "downloadable" | "downloading" | "available";
+/** How predictable the answers are, instead of `topK` and `temperature`. */
 export type SamplingMode = "default" | "most-predictable" | "predictable" | "balanced" | "creative" | "most-creative";
 
+/** A part of a message. */
 export interface MessageContent {
   /** `text` is supported; others reject with NotSupportedError. */
   type: "text" | "image" | "audio" | "tool-call" | "tool-response";
   value: unknown;
 }
 
+/** A message of a prompt. */
 export interface PromptMessage {
   role: "system" | "user" | "assistant";
   content: string | readonly MessageContent[];
@@ -19,11 +23,13 @@ export interface PromptMessage {
 /** A text is a message of the user. */
 export type PromptInput = string | readonly PromptMessage[];
 
+/** A type of input or output, for `expectedInputs` and `expectedOutputs`. */
 export interface ExpectedContent {
   type: MessageContent["type"];
   languages?: readonly string[];
 }
 
+/** A function that the model can call. It runs by itself. */
 export interface PromptTool {
   name: string;
   description: string;
@@ -32,6 +38,7 @@ export interface PromptTool {
   execute(input: unknown): Promise<string>;
 }
 
+/** Options of a session that also decide about `availability`. */
 export interface CreateCoreOptions {
   samplingMode?: SamplingMode;
   /** Numbers above the maximum of `params()` count as the maximum. */
@@ -47,6 +54,7 @@ export interface CreateMonitor extends EventTarget {
   ondownloadprogress: ((event: Event & { loaded: number; total: number }) => void) | null;
 }
 
+/** Options of `create`. */
 export interface CreateOptions extends CreateCoreOptions {
   initialPrompts?: readonly PromptMessage[];
   /** Receives the object that tells how far the download of the model is. */
@@ -55,6 +63,7 @@ export interface CreateOptions extends CreateCoreOptions {
   signal?: AbortSignal;
 }
 
+/** Options of one prompt. */
 export interface PromptOptions {
   /** A JSON schema or a regular expression that the answer matches. */
   responseConstraint?: object;
@@ -63,6 +72,7 @@ export interface PromptOptions {
   signal?: AbortSignal;
 }
 
+/** The sampling options that a session has by default, and their maxima. */
 export interface LanguageModelParams {
   readonly defaultTopK: number;
   readonly maxTopK: number;

@@ -14,11 +14,24 @@ export interface ToolFamily {
 }
 
 interface Row extends ToolFamily {
-  /** Found in the templates of the family. */
-  mark: RegExp;
+  /** Recognizes the templates of the family, in time linear in their length. */
+  mark: Mark;
 }
 
-const row = (name: string, mark: RegExp, syntax: CallSyntax): Row => ({ name, mark, syntax });
+/** A regular expression, or a search that one could do only in quadratic time. */
+type Mark = Pick<RegExp, "test">;
+
+const row = (name: string, mark: Mark, syntax: CallSyntax): Row => ({ name, mark, syntax });
+
+/** Finds a text with another one anywhere after it. */
+const inOrder = (first: string, second: string): Mark => ({
+  test: (template) => template.includes(first) && template.indexOf(second, template.indexOf(first)) >= 0,
+});
+
+/** Finds a text without another one anywhere after it. */
+const notFollowed = (first: string, second: string): Mark => ({
+  test: (template) => template.lastIndexOf(first) > template.lastIndexOf(second),
+});
 
 /** The first one whose mark is in the template counts. */
 const families: readonly Row[] = [
@@ -127,7 +140,7 @@ const families: readonly Row[] = [
   ),
   row(
     "qwen-xml",
-    /<tool_call>[\s\S]*<function=/,
+    inOrder("<tool_call>", "<function="),
     xmlCalls({
       open: "<tool_call>\n",
       nameOpen: "<function=",
@@ -204,7 +217,7 @@ const families: readonly Row[] = [
   ),
   row(
     "hermes",
-    /<tool_call>(?![\s\S]*<invoke name)/,
+    notFollowed("<tool_call>", "<invoke name"),
     jsonCalls({ open: "<tool_call>", close: "</tool_call>", pad: "\n" }),
   ),
   row("functionary", /<function=/, namedCalls({ open: "<function=", middle: ">", close: "</function>" })),

@@ -98,10 +98,8 @@ export class GrammarRules {
 
   /** One argument of a tool as JSON. */
   parameter(tool: ToolShape, schema: unknown): string {
-    const { parameters } = tool;
-    const definitions = isRecord(parameters) ? pick(parameters, ["$defs", "definitions"]) : {};
-    const own = isRecord(schema) ? { ...definitions, ...schema } : schema === undefined ? true : schema;
-    return this.#schema(own as JsonSchema, tool.name);
+    const isReferring = isRecord(schema) && JSON.stringify(schema).includes('"$ref"');
+    return this.#schema(isReferring ? withinParameters(tool, schema) : ((schema ?? true) as JsonSchema), tool.name);
   }
 
   #schema(schema: JsonSchema, tool: string): string {
@@ -137,7 +135,7 @@ export class GrammarRules {
   }
 
   unsupported(tool: ToolShape, keyword: string, message: string): void {
-    if (this.notes.some((note) => note.message === message)) return;
+    if (this.notes.some((note) => note.message === message && note.path === tool.name)) return;
     this.notes.push({ keyword, path: tool.name, message });
   }
 
@@ -184,6 +182,16 @@ function decoded(fragment: string): string {
   }
 }
 
-function pick(record: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(keys.filter((key) => Object.hasOwn(record, key)).map((key) => [key, record[key]]));
+const parametersId = "https://tool.invalid/parameters";
+
+/** The schema of one argument, in which references begin at the root of the parameters, as those of the tool do. */
+function withinParameters({ parameters }: ToolShape, schema: unknown): JsonSchema {
+  const all = isRecord(parameters) ? parameters : {};
+  const definitions = isRecord(all["$defs"]) ? all["$defs"] : {};
+  const given = all["$id"];
+  const id = typeof given === "string" && URL.canParse(given) ? given.replace(/#.*$/, "") : parametersId;
+  const tool = { ...all, $id: id, $defs: { ...definitions, [argumentName]: schema } };
+  return { $ref: `${id}#/$defs/${argumentName}`, $defs: { tool } };
 }
+
+const argumentName = "camelgpt-argument";

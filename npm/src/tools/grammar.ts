@@ -59,7 +59,8 @@ function answerOrCalls(
 }
 
 const answerRoot = "answer-root";
-const gbnfTokens = /"(?:\\[\s\S]|[^"\\])*"|\[(?:\\[\s\S]|[^\]\\])*\]|#.*|<[^>\n]*>|[A-Za-z_][\w-]*/g;
+/** Those that do not end are one token up to the end, so that the time is linear. */
+const gbnfTokens = /"(?:\\[\s\S]|[^"\\])*"?|\[(?:\\[\s\S]|[^\]\\])*\]?|#.*|<[^>\n]*>?|[A-Za-z_][\w-]*/g;
 
 /** The grammar with another name for its start rule. */
 function renameRoot(grammar: string): string {

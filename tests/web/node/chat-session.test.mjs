@@ -101,6 +101,16 @@ test("messages are appended without an answer, and their tokens counted", async 
   });
 });
 
+test("turns that appended messages drop are reported", async () => {
+  await withTinyModel(async (model) => {
+    const { dropped, onDrop } = countDrops();
+    const chat = model.createChat({ chatTemplate, maxTokens: 4, onDrop });
+    for (let i = 0; i < 60; i++) await chat.append([{ role: "user", content: question(i) }]);
+    assert.ok(dropped.messages > 0 && dropped.tokens > 0);
+    assert.equal(chat.messages.length + dropped.messages, 60);
+  });
+});
+
 describe("a long chat", () => {
   test("of 200 turns evaluates only what is new, and keeps the system text", async (t) => {
     await withTinyModel(async (model) => {

@@ -134,6 +134,7 @@ describe("chat", () => {
       [{ content: "no role" }],
       [{ role: "user", content: [{ type: "image_url", image_url: {} }] }],
       [{ role: "user", content: 3 }],
+      [{ role: "user", content: 3n }],
       [null],
     ]) {
       await rejectsWith("bad-input", model.chat(messages));

@@ -124,6 +124,22 @@ describe("grammars of tool calls", () => {
 
   const family = (name) => allFamilies.find((each) => each.name === name);
 
+  test("references of an argument begin at the root of the parameters", () => {
+    const point = { type: "object", properties: { x: { type: "integer" } }, required: ["x"] };
+    const properties = { at: point, to: { $ref: "#/properties/at" }, then: { $ref: "#" } };
+    for (const more of [{}, { $id: "https://example.com/move" }]) {
+      const { tools } = checkTools({ tools: [{ name: "move", parameters: { type: "object", properties, ...more } }] });
+      for (const name of ["hermes", "qwen-xml", "lfm2", "functiongemma"]) {
+        const grammar = grammarOf(family(name), { tools });
+        const accepts = (values) =>
+          grammar.accepts(family(name).syntax.write([{ id: "", name: "move", arguments: values }]));
+        assert.equal(accepts({ at: { x: 1 }, to: { x: 2 }, then: { to: { x: 3 } } }), true, name);
+        assert.equal(accepts({ to: { x: true } }), false, name);
+        assert.equal(accepts({ then: { to: 3 } }), false, name);
+      }
+    }
+  });
+
   test("markers that are tokens are written as tokens", () => {
     const { tools } = checkTools({ tools: [clock] });
     const tokens = new Map([

@@ -339,6 +339,15 @@ describe("parsers of tool calls", () => {
     assert.deepEqual(Object.keys(part.toolCall.arguments), ["__proto__"]);
   });
 
+  test("names of arguments can have spaces and any letters", () => {
+    for (const [name, { syntax }] of families) {
+      const given = { "größe in cm": 3, "größe-2": 4 };
+      const text = syntax.write([{ id: "abcdef123", name: "weather", arguments: given }]);
+      const [part] = read(name, [text]);
+      assert.deepEqual(part.toolCall?.arguments, given, `${name}: ${text}`);
+    }
+  });
+
   test("an argument can have the name of a property of all objects as its text", () => {
     const [part] = read("qwen-xml", [
       "<tool_call><function=weather><parameter=other>\nconstructor\n</parameter></function></tool_call>",

@@ -336,6 +336,14 @@ describe("messages with calls for templates", () => {
     assert.equal(messages[1].content, '<|tool_call|>[{"name": "f", "arguments": {"a":1}}]');
   });
 
+  test("the family of a hostile template is found in linear time", () => {
+    const start = performance.now();
+    assert.equal(toolFamily(`tools ${"<tool_call>".repeat(200_000)}`).name, "hermes");
+    assert.ok(performance.now() - start < 5_000, `${performance.now() - start} ms`);
+    assert.equal(toolFamily("tools <tool_call> <function=").name, "qwen-xml");
+    assert.equal(toolFamily("tools <tool_call> <invoke name").name, "generic");
+  });
+
   test("templates without tools are generic", () => {
     assert.equal(toolFamily("{{ messages }}").name, "generic");
     assert.equal(toolFamily("{{ tools }} unknown form").name, "generic");

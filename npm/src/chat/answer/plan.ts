@@ -66,7 +66,7 @@ function effortVariables(template: string, effort: string | undefined): Record<s
   const variables: Record<string, unknown> = {};
   if (effort === undefined) return variables;
   for (const variable of efforts.filter((each) => mentions(template, each))) {
-    const listed = new RegExp(`${variable} not in \\[([^\\]]*)\\]`).exec(template)?.[1];
+    const listed = new RegExp(`${variable} not in \\[([^\\]]{0,200})\\]`).exec(template)?.[1];
     variables[variable] = listed === undefined || listed.includes(`'${effort}'`) ? effort : "high";
   }
   return variables;

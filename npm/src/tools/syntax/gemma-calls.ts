@@ -84,7 +84,7 @@ class GemmaReader {
     const values = new Map<string, unknown>();
     this.#expect("{");
     while (!this.#skip("}")) {
-      const key = this.#skip(this.#quote) ? this.#quoted() : this.#match(/\s*[^\s:{}[\],]+/y, "a key").trim();
+      const key = this.#skip(this.#quote) ? this.#quoted() : this.#match(/[^:{}[\],]+/y, "a key").trim();
       this.#expect(":");
       values.set(key, this.#value(depth + 1));
       if (!this.#isNext("}")) this.#expect(",");

@@ -53,7 +53,8 @@ export class PythonReader {
   named(end: string): Map<string, unknown> {
     const values = new Map<string, unknown>();
     while (!this.skip(end)) {
-      const key = this.word();
+      this.space();
+      const key = this.#match(/[^=,()[\]'"]+/y)?.trim() ?? this.#fail("a name");
       this.expect("=");
       values.set(key, this.value(0));
       if (!this.isNext(end)) this.expect(",");
