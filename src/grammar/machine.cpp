@@ -186,7 +186,7 @@ bool make_state(Machine* machine, uint32_t* state) {
   // The end node is the first one, and the bottom frame the first frame.
   const bool accepts = !machine->members.empty() && machine->members[0] >> 32 == kBottomFrame &&
                        machine->locals[static_cast<uint32_t>(machine->members[0])][0] == 0;
-  return machine->info.push_back({0, 0, accepts, false, 0}) || machine->fail(Failure::kMemory);
+  return machine->info.push_back({0, 0, accepts, false, 0, 0}) || machine->fail(Failure::kMemory);
 }
 
 // Follows the places added since begin(), and interns their state.
@@ -350,7 +350,7 @@ bool machine_sweep(Machine* machine, std::span<uint32_t> states) {
     }
     if (set_intern(words.span(), &kept_frames) == kNoSet) return false;
   }
-  if (set_intern({}, &kept_states) == kNoSet || !info.push_back({0, 0, false, false, 0})) return false;
+  if (set_intern({}, &kept_states) == kNoSet || !info.push_back({0, 0, false, false, 0, 0})) return false;
   Buffer<uint32_t> ids;
   for (const uint32_t state : states) {
     words.clear();
@@ -360,7 +360,7 @@ bool machine_sweep(Machine* machine, std::span<uint32_t> states) {
     }
     const uint32_t id = set_intern(words.span(), &kept_states);
     if (id == kNoSet || !ids.push_back(id)) return false;
-    if (id == info.size() && !info.push_back({0, 0, machine->info[state].accepts, false, 0})) return false;
+    if (id == info.size() && !info.push_back({0, 0, machine->info[state].accepts, false, 0, 0})) return false;
   }
   for (size_t i = 0; i < ids.size(); ++i) states[i] = ids[i];
   machine->locals.swap(kept_locals);

@@ -39,8 +39,9 @@ struct StateInfo {
   uint32_t row;    // index into Machine::transitions of its row, plus one; 0: none yet
   uint32_t mask;   // its entry of the mask cache, if that entry names the state
   bool accepts;    // the text may end
-  bool has_loops;  // whether `loops` is known
-  uint64_t loops;  // groups of bytes (token_trie.h) after which the state is the same
+  bool has_loops;  // whether `loops` and `reach` are known
+  uint8_t reach;   // for how many bytes `loops` holds
+  uint64_t loops;  // groups of bytes (token_trie.h) after which the state is the same, but for higher counts of loops
 };
 
 struct Machine {

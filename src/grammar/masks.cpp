@@ -21,60 +21,148 @@ struct MaskBuilder {
     return machine_step(&machine, state, machine.automaton->class_of[byte], next);
   }
 
-  // Whether every character of several bytes leads from the state to itself.
-  bool loops_with_characters(uint32_t state, bool* loops) {
+  const AutomatonLoop* loop_of(uint64_t item) const {
+    const uint32_t loop = machine.automaton->nodes[item >> 32].loop;
+    return loop == kNoLoop ? nullptr : &machine.automaton->loops[loop];
+  }
+
+  // The places of a state that has only one frame, which must be that of `like`; otherwise none.
+  std::span<const uint64_t> places_of(uint32_t state, uint32_t like) const {
+    const std::span<const uint64_t> members = machine.states[state], others = machine.states[like];
+    if (members.size() != 1 || others.size() != 1 || members[0] >> 32 != others[0] >> 32) return {};
+    return machine.locals[static_cast<uint32_t>(members[0])];
+  }
+
+  // Whether `next` is the state in which each count of a loop is one higher than in `state`.
+  bool is_advanced(uint32_t state, uint32_t next) const {
+    const std::span<const uint64_t> before = places_of(state, state), after = places_of(next, state);
+    if (before.empty() || before.size() != after.size()) return false;
+    for (size_t i = 0; i < before.size(); ++i) {
+      const AutomatonLoop* const loop = loop_of(before[i]);
+      const bool rises = loop != nullptr && (loop->max != kNoLimit || static_cast<uint32_t>(before[i]) < loop->min);
+      if (after[i] != before[i] + rises) return false;
+    }
+    return true;
+  }
+
+  // How often the counts can rise before one of them is compared with a bound of its loop with another result.
+  uint32_t room_of(uint32_t state) const {
+    uint32_t room = kMaxTrieDepth;
+    for (const uint64_t item : places_of(state, state)) {
+      const AutomatonLoop* const loop = loop_of(item);
+      const uint32_t count = static_cast<uint32_t>(item);
+      if (loop == nullptr) continue;
+      if (count + 1 < loop->min) room = std::min(room, loop->min - count - 2);
+      if (count + 1 >= loop->min && loop->max != kNoLimit) room = std::min(room, loop->max - count - 1);
+    }
+    return room;
+  }
+
+  // Whether a state within a character that begins in `state`, whose counts are above 0, has entered no loop or rule.
+  bool is_within(uint32_t state, uint32_t middle) const {
+    const std::span<const uint64_t> places = places_of(middle, state);
+    return !places.empty() && std::none_of(places.begin(), places.end(), [&](uint64_t item) {
+      return loop_of(item) != nullptr && static_cast<uint32_t>(item) == 0;
+    });
+  }
+
+  // Whether every character of several bytes leads from one state to the other.
+  bool leads_with_characters(uint32_t state, uint32_t to, bool* leads) {
     // Table 3-7 of the Unicode Standard: lead bytes, second bytes, and the number of bytes that follow.
     static constexpr uint8_t kSequences[][5] = {
         {0xc2, 0xdf, 0x80, 0xbf, 0}, {0xe0, 0xe0, 0xa0, 0xbf, 1}, {0xe1, 0xec, 0x80, 0xbf, 1},
         {0xed, 0xed, 0x80, 0x9f, 1}, {0xee, 0xef, 0x80, 0xbf, 1}, {0xf0, 0xf0, 0x90, 0xbf, 2},
         {0xf1, 0xf3, 0x80, 0xbf, 2}, {0xf4, 0xf4, 0x80, 0x8f, 2},
     };
+    const uint8_t* const class_of = machine.automaton->class_of;
     // States before this number of continuation bytes.
-    uint32_t before[3] = {state, kDeadState, kDeadState};
+    uint32_t before[3] = {to, kDeadState, kDeadState};
     if (!step(state, 0xc2, &before[1])) return false;
     if (!step(state, 0xe1, &before[2])) return false;
-    *loops = before[1] != kDeadState && before[2] != kDeadState;
+    *leads = before[1] != kDeadState && before[2] != kDeadState;
     for (const auto& [first_lead, last_lead, first, last, missing] : kSequences) {
-      for (uint32_t lead = first_lead; lead <= last_lead && *loops; ++lead) {
+      for (uint32_t lead = first_lead; lead <= last_lead && *leads; ++lead) {
+        if (lead > first_lead && class_of[lead] == class_of[lead - 1]) continue;
         uint32_t second, third;
         if (!step(state, lead, &second)) return false;
-        for (uint32_t byte = first; byte <= last && *loops; ++byte) {
+        *leads = state == to || is_within(state, second);
+        for (uint32_t byte = first; byte <= last && *leads; ++byte) {
+          if (byte > first && class_of[byte] == class_of[byte - 1]) continue;
           if (!step(second, byte, &third)) return false;
-          *loops = third == before[missing];
+          *leads = third == before[missing];
         }
       }
     }
     return true;
   }
 
-  // The groups of bytes that lead from a state to itself.
-  bool find_loops(uint32_t state) {
-    if (machine.info[state].has_loops) return true;
-    uint64_t leaves = uint64_t{1} << kBrokenGroup;
+  // The groups of bytes that lead from one state to the other.
+  bool find_groups(uint32_t state, uint32_t to, uint64_t* groups) {
+    *groups = ~(uint64_t{1} << kBrokenGroup);
     for (uint32_t byte = 0; byte < 0x80; ++byte) {
       uint32_t next;
       if (!step(state, byte, &next)) return false;
-      if (next != state) leaves |= uint64_t{1} << ascii_group(static_cast<uint8_t>(byte));
+      if (next != to) *groups &= ~(uint64_t{1} << ascii_group(static_cast<uint8_t>(byte)));
     }
-    bool loops;
-    if (!loops_with_characters(state, &loops)) return false;
-    if (!loops) leaves |= uint64_t{1} << kCharacterGroup;
-    machine.info[state].loops = ~leaves;
-    machine.info[state].has_loops = true;
+    bool leads;
+    if (!leads_with_characters(state, to, &leads)) return false;
+    if (!leads) *groups &= ~(uint64_t{1} << kCharacterGroup);
     return true;
   }
 
-  // Whether every string below a node keeps the machine in a state in which it is at the node.
+  // Finds the groups of bytes that keep a state, or only raise its counts: `byte` leads to the state `next`, which is
+  // the same or advanced.
+  //
+  // Counts matter only where they are compared with the bounds of loops. If they can rise twice without another result,
+  // and all places of the advanced state come from places of the state, with the same count or one more, this is so for
+  // every further byte. Places that come from elsewhere, where a loop or rule begins or a rule ends, have the count 0
+  // or another frame: so the advanced state, whose counts are above 0, shows whether there are any.
+  bool find_loops(uint32_t state, uint8_t byte, uint32_t next) {
+    if (machine.info[state].has_loops) return true;
+    uint64_t loops = 0;
+    uint32_t reach = kMaxTrieDepth;
+    if (next == state) {
+      if (!find_groups(state, state, &loops)) return false;
+    } else {
+      uint32_t second;
+      reach = room_of(state);
+      if (!step(next, byte, &second)) return false;
+      if (reach >= 2 && is_advanced(next, second) && !find_groups(next, second, &loops)) return false;
+    }
+    StateInfo& info = machine.info[state];
+    info.loops = loops;
+    info.reach = static_cast<uint8_t>(reach);
+    info.has_loops = true;
+    return true;
+  }
+
+  // Whether the machine accepts every string below a node from a state in which it is at the node.
   bool stays_below(uint32_t node, uint32_t state, bool* stays) {
-    const uint64_t groups = trie.summaries[trie.nodes[node].summary];
+    const TrieSummary below = trie.summary(trie.nodes[node]);
     *stays = false;
-    if (groups == 0) return true;
     // Most states are left by the first byte already.
+    uint8_t byte = trie.nodes[node + 1].byte;
     uint32_t next;
-    if (!step(state, trie.nodes[node + 1].byte, &next)) return false;
-    if (next == kDeadState || (next != state && trie.nodes[node + 1].byte < 0x80)) return true;
-    if (!find_loops(state)) return false;
-    *stays = (groups & ~machine.info[state].loops) == 0;
+    if (!step(state, byte, &next)) return false;
+    if (next == kDeadState) return true;
+    if (!machine.info[state].has_loops) {
+      if (byte >= 0x80) {
+        byte = 'a';  // a whole character
+        if (!step(state, byte, &next)) return false;
+      }
+      if (next != state && !is_advanced(state, next)) return true;
+      if (!find_loops(state, byte, next)) return false;
+    }
+    const StateInfo& info = machine.info[state];
+    if (next != state && byte < 0x80 && info.reach > 2 && (info.loops >> ascii_group(byte) & 1) != 0) {
+      StateInfo& advanced = machine.info[next];
+      if (!advanced.has_loops) {
+        advanced.loops = info.loops;
+        advanced.reach = static_cast<uint8_t>(info.reach - 1);
+        advanced.has_loops = true;
+      }
+    }
+    *stays = (below.groups & ~info.loops) == 0 && below.height <= info.reach;
     return true;
   }
 

@@ -71,6 +71,7 @@ struct PathNode {
   uint32_t index;
   uint32_t group;   // of its byte
   uint64_t groups;  // below it
+  uint64_t height;  // of the nodes below it
   Utf8Position position;
 };
 
@@ -117,16 +118,18 @@ Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
   PathNode path[kMaxTrieDepth + 1] = {};  // of the last token
   size_t depth = 0;                       // its length
   SetTable summaries;
-  static constexpr uint64_t kUnknown = 0;
-  bool has_memory = add_node(0, 0) && set_intern({&kUnknown, 1}, &summaries) == 0;
+  static constexpr uint64_t kUnknown[2] = {};
+  bool has_memory = add_node(0, 0) && set_intern(kUnknown, &summaries) == 0;
   const auto close_nodes = [&](size_t to_depth) {
     for (; depth > to_depth; --depth) {
       const PathNode& at = path[depth];
       TrieNode& node = trie->nodes[at.index];
       node.end = static_cast<uint32_t>(trie->nodes.size());
       path[depth - 1].groups |= at.groups | uint64_t{1} << at.group;
+      path[depth - 1].height = std::max(path[depth - 1].height, at.height + 1);
       if (at.position.broken || at.position.missing > 0 || node.end - at.index <= kFewNodes) continue;
-      const uint32_t summary = set_intern({&at.groups, 1}, &summaries);
+      const uint64_t words[2] = {at.groups, at.height};
+      const uint32_t summary = set_intern(words, &summaries);
       has_memory &= summary != kNoSet;
       node.summary = static_cast<uint16_t>(summary < 0x10000 ? summary : 0);
     }
@@ -138,7 +141,7 @@ Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
     while (depth < piece.size()) {
       const uint8_t byte = static_cast<uint8_t>(piece[depth]);
       PathNode& at = path[++depth];
-      at = {static_cast<uint32_t>(trie->nodes.size()), 0, 0, path[depth - 1].position};
+      at = {static_cast<uint32_t>(trie->nodes.size()), 0, 0, 0, path[depth - 1].position};
       at.group = at.position.put(byte);
       has_memory &= add_node(byte, depth);
     }

@@ -31,7 +31,13 @@ struct TrieNode {
   uint32_t first;    // its tokens are TokenTrie::ids[first] up to the next node's `first`
   uint8_t byte;      // the last byte of the node's string
   uint8_t depth;     // length of the string
-  uint16_t summary;  // index into TokenTrie::summaries
+  uint16_t summary;  // index into TokenTrie::summaries; 0: few nodes below, or unknown
+};
+
+// The nodes below a node that ends with a character.
+struct TrieSummary {
+  uint64_t groups;  // of their bytes
+  uint64_t height;  // bytes of the longest string
 };
 
 // Groups of bytes, so that a summary says with a bit for each which ones occur below a node.
@@ -45,10 +51,13 @@ struct TokenTrie {
   Buffer<int32_t> ids;         // [text tokens] in the order of the nodes
   Buffer<int32_t> controls;    // tokens that are not text
   Buffer<uint64_t> text_mask;  // [mask_words()] the tokens in `ids`
-  Buffer<uint64_t> summaries;  // groups below a node that ends with a character. 0: few nodes, or unknown
+  Buffer<uint64_t> summaries;  // pairs of words, see summary()
   uint32_t height = 0;         // length of the longest token
 
   uint32_t mask_words() const { return (source.tokens + 63) / 64; }
+  TrieSummary summary(const TrieNode& node) const {
+    return {summaries[size_t{2} * node.summary], summaries[size_t{2} * node.summary + 1]};
+  }
 };
 
 // Builds the trie. kOutOfMemory.

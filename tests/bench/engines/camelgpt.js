@@ -1,5 +1,6 @@
 // Adapter of our engine for the benchmark, in a page or any other runtime.
 import { measureRoofline } from "../roofline/measure.js";
+import { measureAnswer } from "./answers.js";
 
 /**
  * `{load, run, roofline}` for the class exported by this runtime's entry of the package. `compile` compiles the
@@ -32,6 +33,19 @@ export function camelgptEngine(CamelGPTInference, compile) {
         generated: usage.completionTokens,
         decodeMs: timings.decodeMs,
       };
+    },
+
+    /**
+     * Evaluates a prompt, then measures its greedy answer, of at most `tokens` tokens: JSON by `schema`, or without one
+     * a text of exactly that length.
+     */
+    async answer({ prompt, schema, tokens }) {
+      await model.stream(prompt, { maxTokens: 1, temperature: 0 });
+      const options = schema ? { responseFormat: { type: "json", schema } } : { ignoreEos: true };
+      return measureAnswer(async () => {
+        const { text, usage } = await model.stream(prompt, { maxTokens: tokens, temperature: 0, ...options });
+        return { text, tokens: usage.completionTokens };
+      });
     },
 
     /** The roofline of these kernels here, without the engine. */

@@ -1,13 +1,16 @@
 // Native llama.cpp through node-llama-cpp, in a child process.
-import { getLlama, LlamaLogLevel } from "node-llama-cpp";
+import { getLlama, LlamaGrammarEvaluationState, LlamaLogLevel } from "node-llama-cpp";
+import { measureAnswer } from "./answers.js";
 import { answerLines } from "./lines.mjs";
 
+let llama;
+let model;
 let context;
 
 /** With `flashAttention` undefined, both settings are tried and the faster one is used. */
 async function load({ source, threads, contextLength, flashAttention }) {
-  const llama = await getLlama({ build: "never", gpu: false, maxThreads: threads, logLevel: LlamaLogLevel.error });
-  const model = await llama.loadModel({ modelPath: source });
+  llama = await getLlama({ build: "never", gpu: false, maxThreads: threads, logLevel: LlamaLogLevel.error });
+  model = await llama.loadModel({ modelPath: source });
   const open = async (flash) => {
     await context?.dispose();
     context = await model.createContext({ contextSize: contextLength, batchSize: 512, threads, flashAttention: flash });
@@ -50,4 +53,28 @@ async function run({ prompt, tokens }) {
   return { promptTokens: prompt.ids.length, promptMs: first - started, generated, decodeMs: last - first };
 }
 
-await answerLines({ load, run });
+/**
+ * Evaluates a prompt, then measures its greedy answer, of at most `tokens` tokens: JSON by `schema`, or without one a
+ * text of exactly that length. The prompt's last token is evaluated in the measured time, as in our engine.
+ */
+async function answer({ prompt, schema, tokens }) {
+  const ids = model.tokenize(prompt);
+  if (model.tokens.shouldPrependBosToken) ids.unshift(model.tokens.bos);
+  const sequence = context.getSequence();
+  await sequence.evaluateWithoutGeneratingNewTokens(ids.slice(0, -1));
+  const measured = await measureAnswer(async () => {
+    const grammar = schema && (await llama.createGrammarForJsonSchema(schema));
+    const grammarEvaluationState = grammar && new LlamaGrammarEvaluationState({ model, grammar });
+    const options = { temperature: 0, grammarEvaluationState, yieldEogToken: true };
+    const generated = [];
+    for await (const token of sequence.evaluate(ids.slice(-1), options)) {
+      if (schema && model.isEogToken(token)) break;
+      if (generated.push(token) === tokens) break;
+    }
+    return { text: model.detokenize(generated), tokens: generated.length };
+  });
+  await sequence.dispose();
+  return measured;
+}
+
+await answerLines({ load, run, answer });

@@ -23,36 +23,38 @@ number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1
 ws ::= [ \n\t]{0,20}
 )";
 
-// Pieces of JSON, words and bytes: large enough for all shortcuts of masks.
-Vocabulary json_vocabulary() {
+// Pieces of JSON, words and bytes: large enough for all shortcuts of masks. Some shortcuts are for beginnings of which
+// all tokens are UTF-8, and need a vocabulary without `broken` ones.
+Vocabulary json_vocabulary(bool broken = true) {
   Vocabulary vocabulary;
   const auto add = [&](const std::string& piece) {
     vocabulary.pieces.push_back(piece);
     vocabulary.is_text.push_back(true);
   };
   for (int byte = 0; byte < 256; ++byte) add(std::string(1, static_cast<char>(byte)));
-  const std::vector<std::string> parts = {"a",
-                                          "be",
-                                          "cat",
-                                          " ",
-                                          "\"",
-                                          ",",
-                                          ":",
-                                          "{",
-                                          "}",
-                                          "[",
-                                          "]",
-                                          "1",
-                                          "23",
-                                          "\\",
-                                          "n",
-                                          "true",
-                                          "\n",
-                                          "\xc3\xa4",
-                                          "\xe4\xb8\xad",
-                                          "\xf0\x9f\x98\x80",
-                                          "\xf0\x9f",
-                                          "u00"};
+  std::vector<std::string> parts = {"a",
+                                    "be",
+                                    "cat",
+                                    " ",
+                                    "\"",
+                                    ",",
+                                    ":",
+                                    "{",
+                                    "}",
+                                    "[",
+                                    "]",
+                                    "1",
+                                    "23",
+                                    "\\",
+                                    "n",
+                                    "true",
+                                    "\n",
+                                    "\xc3\xa4",
+                                    "\xe4\xb8\xad",
+                                    "\xf0\x9f\x98\x80",
+                                    "\xf0\x9f",
+                                    "u00"};
+  if (!broken) parts.erase(parts.end() - 2);
   for (const std::string& a : parts) {
     for (const std::string& b : parts) {
       add(a + b);
@@ -103,30 +105,55 @@ TEST_CASE("masks of JSON agree with accepting token by token") {
 }
 
 TEST_CASE("masks in counted repetitions agree with accepting token by token near both bounds") {
-  const Vocabulary vocabulary = json_vocabulary();
-  TokenTrie trie;
-  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
-  Grammar grammar;
-  REQUIRE(
-      grammar_compile("root ::= \"<\" item{40,90} \">\"\nitem ::= [^\\x00-\\x1f<>] | \"\\n\"", &trie, &grammar).ok());
-  GrammarState state;
-  REQUIRE(grammar_begin(&grammar, &state).ok());
-  const std::string text = "<" + std::string(88, 'a') + "\n\xc3\xa4>";
-  for (size_t at = 0; at < text.size(); ++at) {
-    std::span<const uint64_t> mask;
-    REQUIRE(grammar_mask(&grammar, state, &mask).ok());
-    const std::vector<uint64_t> bits(mask.begin(), mask.end());
-    size_t different = 0;
-    for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
-      GrammarState next = state;
-      bool accepted;
-      REQUIRE(grammar_accept_token(&grammar, static_cast<int32_t>(token), &next, &accepted).ok());
-      different += (bits[token / 64] >> (token % 64) & 1) != accepted;
+  const std::pair<std::string, std::string> cases[] = {
+      {"root ::= \"<\" item{40,90} \">\"\nitem ::= [^\\x00-\\x1f<>] | \"\\n\"",
+       "<" + std::string(88, 'a') + "\n\xc3\xa4>"},
+      {"root ::= \"<\" [^<>]{0,12} \">\"", "<cat \xc3\xa4\xe4\xb8\xad 23n\n>"},
+      {"root ::= \"<\" [^<>]{9,} \">\"", "<cat \xc3\xa4\xe4\xb8\xad 23n\n>"},
+      // Loops that follow each other, and that begin with what is in the loop before.
+      {"root ::= [a-z]{3,9} [a-c]{2,14} [^a]{0,9} \"!\"", "catcatacabcbect!"},
+      {"root ::= [^!]{0,9} [^!]{0,11} \"!\"", "cat \xc3\xa4\xe4\xb8\xad 23n\nabe!"},
+      {"root ::= ([a-z ]{0,8} | [^!]{0,12} [0-9]) \"!\"", "catabe a!"},
+      // Bodies of which some characters begin another loop, call a rule, or are only a part.
+      {"root ::= item{0,18} \"!\"\nitem ::= [a-z] | \"\\u00e4\" [0-9]{0,4} | \" \" [^!]",
+       "cat\xc3\xa4"
+       "23n be!"},
+      {"root ::= (\"be\" | [^b] | \"b\"){4,15} \"!\"", "becatbebe a!"},
+      {"root ::= list{0,9} \"!\"\nlist ::= [a-z] | \"[\" list{0,7} \"]\" | [\\u4e2d]", "ca[be[n]t]\xe4\xb8\xad!"},
+      {"root ::= line{0,3}\nline ::= [a-z\\u4e00-\\u4fff]{0,11} \"\\n\"?", "catbe\ncat\xe4\xb8\xad\nab"},
+      // All but some characters of several bytes.
+      {"root ::= [^\\u00e4\\U0001f600!]{0,14} \"!\"", "cat \xe4\xb8\xad be!"},
+      {"root ::= ([^\\u00e4!] | \"\\u00e4a\" ){1,14} \"!\"",
+       "cat \xc3\xa4"
+       "a be!"},
+  };
+  for (const bool broken : {false, true}) {
+    const Vocabulary vocabulary = json_vocabulary(broken);
+    TokenTrie trie;
+    REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+    for (const auto& [gbnf, text] : cases) {
+      CAPTURE(gbnf);
+      Grammar grammar;
+      REQUIRE(grammar_compile(gbnf, &trie, &grammar).ok());
+      GrammarState state;
+      REQUIRE(grammar_begin(&grammar, &state).ok());
+      for (size_t at = 0; at < text.size(); ++at) {
+        std::span<const uint64_t> mask;
+        REQUIRE(grammar_mask(&grammar, state, &mask).ok());
+        const std::vector<uint64_t> bits(mask.begin(), mask.end());
+        size_t different = 0;
+        for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
+          GrammarState next = state;
+          bool accepted;
+          REQUIRE(grammar_accept_token(&grammar, static_cast<int32_t>(token), &next, &accepted).ok());
+          different += (bits[token / 64] >> (token % 64) & 1) != accepted;
+        }
+        CHECK_MESSAGE(different == 0, at);
+        size_t accepted;
+        REQUIRE(grammar_accept_bytes(&grammar, {&text[at], 1}, &state, &accepted).ok());
+        REQUIRE_MESSAGE(accepted == 1, at);
+      }
     }
-    CHECK_MESSAGE(different == 0, at);
-    size_t accepted;
-    REQUIRE(grammar_accept_bytes(&grammar, {&text[at], 1}, &state, &accepted).ok());
-    REQUIRE(accepted == 1);
   }
 }
 
