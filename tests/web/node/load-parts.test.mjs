@@ -192,13 +192,15 @@ test("the loader asks for headers only until they are complete", async () => {
     setFileSize() {},
     feed: (size) => (fed += size),
     split: () => ({ files: fed < 20 ? 0 : 1, headers: fed < 20 ? 0 : 1, left: 0, data: 0, asked: ++asked }),
+    metadata: () => ({ "tokenizer.ggml.fim_pre_token_id": 7 }),
     plan: () => ({}),
     allocate() {},
     wanted: () => ({ from: fed, to: 100 }),
   };
   const source = new ClassSource(new Uint8Array(100).fill(0x47)); // "GGG…"
-  await loadModel(engine, source, { memory: {} });
+  const { gapTokens } = await loadModel(engine, source, { memory: {} });
   assert.equal(fed, 100);
+  assert.deepEqual(gapTokens, [7, undefined, undefined]);
   assert.equal(asked, 2);
   assert.equal(source.isClosed, true);
 });
