@@ -54,7 +54,7 @@ void apply_grammar(const Grammar& grammar, GrammarState state, float* logits) {
 }
 
 // Chooses byte by byte until a symbol ends the chunk.
-int32_t choose(Session* s, Sequence* sequence) {
+Status choose(Session* s, Sequence* sequence, int32_t* token) {
   float logits[kByteVocabulary];
   char bytes[kMaxChunkLength];
   uint32_t count = 0;
@@ -67,17 +67,20 @@ int32_t choose(Session* s, Sequence* sequence) {
     if (count == 0 && g.generated < g.options.min_tokens) logits[kEndByte] = -HUGE_VALF;
     if (constraint->grammar != nullptr) apply_grammar(*constraint->grammar, state, logits);
     const int32_t symbol = sampler_choose(&sequence->sampler, logits);
-    if (symbol < 0) return -1;
-    if (symbol == kEndByte && count == 0) return kEndChunk;
+    if (symbol < 0) return no_token();
+    if (symbol == kEndByte && count == 0) {
+      *token = kEndChunk;
+      return {};
+    }
     if (symbol > UINT8_MAX) break;
     bytes[count++] = static_cast<char>(symbol);
     size_t accepted = 0;
     if (constraint->grammar != nullptr) {
-      const Status status = grammar_accept_bytes(constraint->grammar, {bytes + count - 1, 1}, &state, &accepted);
-      if (!status.ok()) return kNoToken;
+      CAMELGPT_TRY(grammar_accept_bytes(constraint->grammar, {bytes + count - 1, 1}, &state, &accepted));
     }
   }
-  return intern(s, {bytes, count});
+  *token = intern(s, {bytes, count});
+  return *token < 0 ? out_of_memory("chunks", count) : Status{};
 }
 
 // Reports only the chosen chunk, because there are too many possible chunks to rank.

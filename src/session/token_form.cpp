@@ -58,8 +58,9 @@ void accept(Sequence* sequence, int32_t token) { sampler_accept(&sequence->sampl
 
 std::span<float> logits_of(Session* s) { return s->memory.workspace.logits.first(config_of(*s).vocabulary); }
 
-int32_t choose(Session* s, Sequence* sequence) {
-  return sampler_choose(&sequence->sampler, logits_of(s), constraint_candidates(*sequence));
+Status choose(Session* s, Sequence* sequence, int32_t* token) {
+  *token = sampler_choose(&sequence->sampler, logits_of(s), constraint_candidates(*sequence));
+  return *token < 0 ? no_token() : Status{};
 }
 
 void report(Session* s, Sequence* sequence, int32_t token) {

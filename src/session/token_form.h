@@ -29,8 +29,8 @@ struct TokenForm {
   Status (*add_bias)(Sequence* sequence, int32_t token, float bias);
   // Counts a token for the sampler's penalties.
   void (*accept)(Sequence* sequence, int32_t token);
-  // Chooses from the logits in the workspace; -1 if every token is forbidden.
-  int32_t (*choose)(Session* session, Sequence* sequence);
+  // Chooses from the logits in the workspace. kBadState if every token is forbidden.
+  Status (*choose)(Session* session, Sequence* sequence, int32_t* token);
   // Stores the log-probabilities that the options request: of the chosen token and of the most probable ones.
   void (*report)(Session* session, Sequence* sequence, int32_t token);
   // The number of bytes in the tokens; 0 for a vocabulary: only byte-level models count them.
