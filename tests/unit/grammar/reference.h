@@ -109,6 +109,7 @@ struct Recogniser {
   const Rules& rules;
   const Text& text;
   std::vector<bool> productive;
+  uint64_t* work = nullptr;  // what remains of a limit; null: none
   bool reached_end = false;  // something more could follow at the end of the text
   std::map<std::pair<const Expression*, size_t>, std::set<size_t>> memo =
       {};  // where an expression that begins there ends
@@ -183,6 +184,7 @@ struct Recogniser {
   }
 
   std::set<size_t> match(const Expression& e, size_t at) {
+    if (work != nullptr && (*work == 0 || --*work == 0)) return {};
     const auto key = std::pair(&e, at);
     if (const auto known = memo.find(key); known != memo.end()) return known->second;
     return memo[key] = match_new(e, at);
@@ -231,8 +233,9 @@ struct Verdict {
   bool may_end;
 };
 
-inline Verdict recognise(const Rules& rules, const Text& text) {
-  Recogniser recogniser = {rules, text, rules_with_property(rules, true)};
+// `work` limits the places that are tried. If nothing of it remains, the verdict is unknown.
+inline Verdict recognise(const Rules& rules, const Text& text, uint64_t* work = nullptr) {
+  Recogniser recogniser = {rules, text, rules_with_property(rules, true), work};
   const bool may_end = recogniser.match(rules[0], 0).contains(text.end);
   return {may_end || recogniser.reached_end, may_end};
 }
