@@ -1,5 +1,5 @@
 // One answer to a conversation that fits into the context.
-import { orAborted, throwIfAborted } from "../../../web/errors.js";
+import { throwIfAborted } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
 import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
@@ -7,6 +7,7 @@ import { generateFormatted } from "../format/generate-formatted.js";
 import type { ModelConnection } from "../model-connection.js";
 import { type ChatOptions, generateParams, splitChatOptions } from "../options.js";
 import { generateAnswer } from "./answer/generate-answer.js";
+import { loadTools } from "./answer-options.js";
 import type { StepRequest } from "../tools/steps.js";
 import { checkConversation, planChat, renderPrompt, type ToolStep, withSampling } from "./render-prompt.js";
 
@@ -31,10 +32,9 @@ export async function answerChat(
       const context = { emit, signal, onProgress: rest.onProgress };
       return (await generateAnswer(model, sampled, prompt, plan, context)).result;
     });
-  if (!settings.toolOptions) return answer(messages);
-  const { checkTools, runSteps } = await orAborted(import("../tools/tools.js"), signal);
-  const checked = checkTools(settings.toolOptions, model.limits);
-  if (!checked) return answer(messages);
+  const tools = await loadTools(model, settings, signal);
+  if (!tools) return answer(messages);
+  const { checked, runSteps } = tools;
   // Only the first answer can continue a message.
   const later = { ...settings, continueFinalMessage: false };
   const step = ({ added, choice }: StepRequest) =>

@@ -1,9 +1,10 @@
 // Messages that a session gets without an answer.
-import { abortedError, orAborted } from "../../../web/errors.js";
+import { abortedError } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
-import { generateParams, splitChatOptions } from "../options.js";
+import { generateParams } from "../options.js";
 import { checkOptions, flag, signal as signalRule } from "../check-options.js";
 import type { AnswerPlan } from "./answer/plan.js";
+import { loadTools, splitAnswerOptions } from "./answer-options.js";
 import { checkMessages } from "./check-messages.js";
 import { fitChat, reportDropped } from "./fit-chat.js";
 import { inTurn } from "./in-turn.js";
@@ -62,14 +63,12 @@ export function countTokens(
   });
 }
 
-async function planOf({ model, options }: ChatState, signal: AbortSignal): Promise<AnswerPlan> {
-  const { overflow: _, onDrop: _onDrop, ...defaults } = options;
-  const { settings, rest } = splitChatOptions(defaults);
-  const { toolOptions } = settings;
-  const code = toolOptions && (await orAborted(import("../tools/tools.js"), signal));
-  const checked = toolOptions && code?.checkTools(toolOptions, model.limits);
-  const tools = checked && { checked, choice: checked.choice };
-  return planChat(model, settings, generateParams("", rest, model.limits), signal, tools);
+async function planOf(state: ChatState, signal: AbortSignal): Promise<AnswerPlan> {
+  const { model } = state;
+  const { settings, rest } = splitAnswerOptions(state, undefined);
+  const tools = await loadTools(model, settings, signal);
+  const step = tools && { checked: tools.checked, choice: tools.checked.choice };
+  return planChat(model, settings, generateParams("", rest, model.limits), signal, step);
 }
 
 function entriesOf({ model }: ChatState, messages: readonly ChatMessage[]): Entry[] {

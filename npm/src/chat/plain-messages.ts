@@ -1,9 +1,8 @@
 // Messages as plain data, which can be posted to a worker.
 import { CamelGPTError } from "../../../web/errors.js";
 import type { ChatMessage } from "../../../web/text/messages.js";
+import { copyPlain, plainData } from "../plain-data.js";
 import type { TemplateSettings } from "./template-settings.js";
-
-const maxNesting = 100;
 
 /**
  * Copies the messages, since not every object can be posted: a proxy, as frameworks of user interfaces make them,
@@ -11,14 +10,14 @@ const maxNesting = 100;
  */
 export function plainMessages(messages: readonly ChatMessage[]): ChatMessage[] {
   return messages.map(
-    (message, index) => plain(message, [`Message ${index} of the conversation`, "bad-input"], 0) as ChatMessage,
+    (message, index) => plain(message, [`Message ${index} of the conversation`, "bad-input"]) as ChatMessage,
   );
 }
 
 /** Copies what the template reads besides the messages. Errors: `bad-option`, as for messages. */
 export function plainSettings(settings: TemplateSettings): Pick<TemplateSettings, "documents" | "templateOptions"> {
   const { documents, templateOptions } = settings;
-  const copy = (name: string, data: unknown) => plain(data, [`The option ${name}`, "bad-option"], 0);
+  const copy = (name: string, data: unknown) => plain(data, [`The option ${name}`, "bad-option"]);
   for (const name of Object.keys(templateOptions ?? {})) {
     if (!Object.hasOwn(ownOptions, name)) continue;
     throw new CamelGPTError("bad-option", `The option templateOptions cannot set ${name}.`, {
@@ -42,18 +41,12 @@ const ownOptions: Readonly<Record<string, string>> = {
 /** The subject of a message about data at fault, and the code of the error. */
 type Place = readonly [what: string, code: "bad-input" | "bad-option"];
 
-function plain(data: unknown, place: Place, depth: number): unknown {
-  if (["function", "symbol", "bigint"].includes(typeof data)) throw notPlain(place, `a ${typeof data}`);
-  if (typeof data !== "object" || data === null) return data;
-  if (depth > maxNesting) throw notPlain(place, `more than ${maxNesting} levels of objects`);
-  if (Array.isArray(data)) return data.map((item) => plain(item, place, depth + 1));
-  const fields = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(fields.map(([key, value]) => [key, plain(value, place, depth + 1)]));
-}
-
-function notPlain([what, code]: Place, found: string): CamelGPTError {
-  return new CamelGPTError(code, `${what} is not plain data.`, {
-    expected: "objects, arrays, strings, numbers, booleans and null",
-    found,
-  });
+function plain(data: unknown, [what, code]: Place): unknown {
+  const refuse = (found: string) =>
+    new CamelGPTError(code, `${what} is not plain data.`, { expected: plainData, found });
+  const leaf = (value: unknown) => {
+    if (["function", "symbol", "bigint"].includes(typeof value)) throw refuse(`a ${typeof value}`);
+    return value;
+  };
+  return copyPlain(data, leaf, refuse);
 }

@@ -1,11 +1,12 @@
 // One turn of a chat session: fits the conversation into the context, answers, and keeps messages and tokens.
-import { CamelGPTError, orAborted } from "../../../web/errors.js";
+import { CamelGPTError } from "../../../web/errors.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { AnswerMessage, GenerationResult } from "../../../web/types.js";
 import { generateFormatted } from "../format/generate-formatted.js";
-import { generateParams, splitChatOptions } from "../options.js";
+import { generateParams } from "../options.js";
 import type { StepRequest } from "../tools/steps.js";
+import { loadTools, splitAnswerOptions } from "./answer-options.js";
 import { answerMessage } from "./answer/answer-message.js";
 import { generateAnswer } from "./answer/generate-answer.js";
 import { checkMessages } from "./check-messages.js";
@@ -97,12 +98,11 @@ async function answer(
   context: AnswerContext,
   fitsAnswer = true,
 ): Promise<ChatResult> {
-  const { overflow: _, onDrop: __, ...defaults } = state.options;
-  const { settings } = splitChatOptions({ ...defaults, ...context.options });
+  const { settings } = splitAnswerOptions(state, context.options);
   const { emit, signal } = context;
-  const code = settings.toolOptions && (await orAborted(import("../tools/tools.js"), signal));
-  const checked = settings.toolOptions && code?.checkTools(settings.toolOptions, state.model.limits);
-  if (!code || !checked) return answerOnce(state, entries, context, fitsAnswer);
+  const loaded = await loadTools(state.model, settings, signal);
+  if (!loaded) return answerOnce(state, entries, context, fitsAnswer);
+  const { checked, runSteps } = loaded;
   const before = { ...state };
   const turns: ChatTurn[] = [];
   let known = 0; // messages of all steps that the session has
@@ -127,7 +127,7 @@ async function answer(
   };
   try {
     const messages = entries.map(({ message }) => message);
-    const result = await code.runSteps({ checked, messages, step, emit, signal });
+    const result = await runSteps({ checked, messages, step, emit, signal });
     addResults(result.messages ?? []);
     return { ...result, turn: sumOf(turns) };
   } catch (error) {
@@ -150,16 +150,15 @@ async function answerOnce(
   fitsAnswer: boolean,
   tools?: ToolStep,
 ): Promise<ChatResult> {
-  const { model, options } = state;
-  const { overflow: _, onDrop: _onDrop, ...defaults } = options;
-  const { settings, rest } = splitChatOptions({ ...defaults, ...context.options });
+  const { model } = state;
+  const { settings, rest } = splitAnswerOptions(state, context.options);
   const given = generateParams("", rest, model.limits);
   return generateFormatted(model, rest.responseFormat, given, (params) =>
     generateTurn(state, entries, context, { settings, rest, params, fitsAnswer, tools }),
   );
 }
 
-interface Turn extends ReturnType<typeof splitChatOptions> {
+interface Turn extends ReturnType<typeof splitAnswerOptions> {
   params: GenerateParams;
   fitsAnswer: boolean;
   tools: ToolStep | undefined;

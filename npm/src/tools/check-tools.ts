@@ -5,6 +5,7 @@ import type { StandardSchema } from "../../../web/types/format.js";
 import { isStandardSchema, jsonSchemaOf } from "../format/standard-schema.js";
 import { type Limits, refuseAbove } from "../options/limits.js";
 import { isRecord } from "../check-options.js";
+import { copyPlain, plainData } from "../plain-data.js";
 import type { ToolShape } from "./tool-shape.js";
 import { wellFormed } from "./well-formed.js";
 import type { Tool, ToolChoice, ToolContext, ToolOptions } from "./tool.js";
@@ -25,7 +26,6 @@ export interface CheckedTools {
 
 const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 const defaultSteps = 8;
-const maxNesting = 100;
 
 /**
  * Returns undefined if the model can call no tool.
@@ -120,7 +120,7 @@ function convert(standard: StandardSchema, tool: string): JsonSchema {
 
 function objectSchema(schema: JsonSchema | undefined, tool: string): JsonSchema {
   if (schema === undefined) return { type: "object", properties: {}, additionalProperties: false };
-  const copy = plain(schema, tool, 0);
+  const copy = plain(schema, tool);
   if (
     isRecord(copy) &&
     copy["type"] === undefined &&
@@ -136,21 +136,16 @@ function objectSchema(schema: JsonSchema | undefined, tool: string): JsonSchema 
 }
 
 /** A copy that can be posted to a worker. */
-function plain(data: unknown, tool: string, depth: number): unknown {
-  if (typeof data === "string") return wellFormed(data);
-  if (typeof data === "boolean" || data === null || (typeof data === "number" && Number.isFinite(data))) return data;
-  if (typeof data !== "object" || depth > maxNesting) {
-    throw new CamelGPTError("bad-schema", `The parameters of the tool ${tool} are not plain data.`, {
-      expected: "objects, arrays, strings, numbers, booleans and null",
-      found:
-        typeof data === "object"
-          ? `more than ${maxNesting} levels of objects`
-          : typeof data === "number"
-            ? String(data)
-            : `a ${typeof data}`,
+function plain(data: unknown, tool: string): unknown {
+  const refuse = (found: string) =>
+    new CamelGPTError("bad-schema", `The parameters of the tool ${tool} are not plain data.`, {
+      expected: plainData,
+      found,
     });
-  }
-  if (Array.isArray(data)) return data.map((item) => plain(item, tool, depth + 1));
-  const fields = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(fields.map(([key, value]) => [wellFormed(key), plain(value, tool, depth + 1)]));
+  const leaf = (value: unknown) => {
+    if (typeof value === "string") return wellFormed(value);
+    if (typeof value === "boolean" || value === null || Number.isFinite(value)) return value;
+    throw refuse(typeof value === "number" ? String(value) : `a ${typeof value}`);
+  };
+  return copyPlain(data, leaf, refuse);
 }
