@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { buildWithEmscripten } from "../../../scripts/lib/cmake.mjs";
 import { Problem, isMain, runMain } from "../../../scripts/lib/run.mjs";
 import { ensureToolchain } from "../../../scripts/setup.mjs";
+import { instantiateProbe } from "../probe.js";
 
 const types = ["Q8_0", "Q4_0", "F16"];
 const shapes = [
@@ -17,16 +18,7 @@ const rounds = 100; // many short ones: on a shared machine some of them run und
 const secondsEach = 0.005;
 
 async function instantiate(path) {
-  const module = await WebAssembly.compile(await readFile(path));
-  const unused = () => {
-    throw new Error("the benchmark must not import anything");
-  };
-  const imports = {};
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
-  imports.env = { ...imports.env, emscripten_notify_memory_growth() {} };
-  const { exports } = await WebAssembly.instantiate(module, imports);
-  exports._initialize?.();
-  return exports;
+  return instantiateProbe(await WebAssembly.compile(await readFile(path)));
 }
 
 /** The shortest time of a token in milliseconds for each function. They alternate, so that load affects both alike. */

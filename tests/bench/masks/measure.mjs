@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildWithEmscripten } from "../../../scripts/lib/cmake.mjs";
 import { Problem } from "../../../scripts/lib/run.mjs";
+import { instantiateProbe } from "../probe.js";
 
 const firstBytes = 4 << 20; // of a file's header; doubled until it is complete
 const maxHeaderBytes = 1 << 28;
@@ -71,14 +72,7 @@ function timed(body) {
 }
 
 async function open(module) {
-  const unused = () => {
-    throw new Error("the probe must not import anything");
-  };
-  const imports = {};
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
-  imports.env = { ...imports.env, emscripten_notify_memory_growth() {} };
-  const { exports } = await WebAssembly.instantiate(module, imports);
-  exports._initialize?.();
+  const exports = await instantiateProbe(module);
   return {
     exports,
     /** Calls a function that returns whether it succeeded. */

@@ -1,16 +1,13 @@
 // The tables of the benchmark of masks, as lines of Markdown.
+import { machineLine, versionList } from "../report/markdown.mjs";
 import { forcedSchema } from "./schemas.mjs";
 
 export function headOf({ date, command, machine, versions, flavour, load }) {
   return [
     "# What grammars cost",
     "",
-    `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(", ") || "flags unknown"}), ` +
-      `${(machine.memoryBytes / 1e9).toFixed(0)} GB of memory, ${machine.system}.`,
-    `${Object.entries(versions)
-      .filter(([, version]) => version)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(", ")}; ${flavour}, one thread.`,
+    machineLine(machine),
+    `${versionList(versions)}; ${flavour}, one thread.`,
     `${date}; \`${command}\`; load average ${load.map((value) => value.toFixed(1)).join(" to ")}.`,
     "",
   ];

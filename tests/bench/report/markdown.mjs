@@ -12,17 +12,24 @@ const units = {
 };
 const peers = ["wllama", "native"];
 
+export function machineLine({ cpu, cores, flags, memoryBytes, system }) {
+  const memory = `${(memoryBytes / 1e9).toFixed(0)} GB of memory`;
+  return `${cpu}, ${cores} cores (${flags.join(", ") || "flags unknown"}), ${memory}, ${system}.`;
+}
+
+/** Names and versions, without those that are unknown. */
+export function versionList(versions) {
+  const known = Object.entries(versions).filter(([, version]) => version);
+  return known.map(([name, version]) => `${name} ${version}`).join(", ");
+}
+
 export function markdownOf(report, tables) {
   const { machine, versions } = report;
   return [
     "# Benchmark results",
     "",
-    `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(", ") || "flags unknown"}), ` +
-      `${(machine.memoryBytes / 1e9).toFixed(0)} GB of memory, ${machine.system}.`,
-    `${Object.entries(versions)
-      .filter(([, version]) => version)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(", ")}.`,
+    machineLine(machine),
+    `${versionList(versions)}.`,
     `${report.date}; \`${report.command}\`; energy: ${report.energy}.`,
     "",
     "Tokens a second, medians of the rounds (minimum–maximum). A dash: not measured; the reason is below the table.",

@@ -2,6 +2,7 @@
 // reading memory, and for each kernel (a panel kind and the bits of its inputs) the multiply-adds a second on data in
 // the first-level cache, for one token (decoding) and for a tile of 64 (prefill), and the bytes of a weight. Runs in
 // every runtime; `module` is the compiled roofline_<flavour>.wasm.
+import { instantiateProbe } from "../probe.js";
 
 const columns = 512;
 const maxCacheBytes = 24 << 10; // of the weights; the inputs need a little of the 32 KiB too
@@ -25,14 +26,7 @@ function fastest(run) {
 
 /** @param wanted names of kernels (default: all) */
 export async function measureRoofline(module, wanted) {
-  const unused = () => {
-    throw new Error("the probe must not import anything");
-  };
-  const imports = {};
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = unused;
-  imports.env = { ...imports.env, emscripten_notify_memory_growth() {} };
-  const { exports } = await WebAssembly.instantiate(module, imports);
-  exports._initialize?.();
+  const exports = await instantiateProbe(module);
   const text = (address) => {
     const bytes = new Uint8Array(exports.memory.buffer, address);
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));

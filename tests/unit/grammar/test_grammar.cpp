@@ -64,6 +64,25 @@ Vocabulary json_vocabulary(bool broken = true) {
   return vocabulary;
 }
 
+std::vector<uint64_t> mask_of(GrammarState state, Grammar* grammar) {
+  std::span<const uint64_t> mask;
+  REQUIRE(grammar_mask(grammar, state, &mask).ok());
+  return {mask.begin(), mask.end()};
+}
+
+// The number of tokens that the mask of a state allows and the grammar does not accept, or the reverse.
+size_t wrong_tokens(const Vocabulary& vocabulary, GrammarState state, Grammar* grammar) {
+  const std::vector<uint64_t> bits = mask_of(state, grammar);
+  size_t wrong = 0;
+  for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
+    GrammarState next = state;
+    bool accepted;
+    REQUIRE(grammar_accept_token(grammar, static_cast<int32_t>(token), &next, &accepted).ok());
+    wrong += (bits[token / 64] >> (token % 64) & 1) != accepted;
+  }
+  return wrong;
+}
+
 }  // namespace
 
 TEST_CASE("masks of JSON agree with accepting token by token") {
@@ -77,19 +96,10 @@ TEST_CASE("masks of JSON agree with accepting token by token") {
   const std::string text =
       "{\"a\\u00e4\": [1, -20.5e3, {\"\xe4\xb8\xad\": \"x\\n\"}, true, [[], \"\xf0\x9f\x98\x80\"]], \"b\":\n null}";
   for (size_t at = 0; at <= text.size(); ++at) {
-    std::span<const uint64_t> mask;
-    REQUIRE(grammar_mask(&grammar, state, &mask).ok());
-    const std::vector<uint64_t> bits(mask.begin(), mask.end());
-    size_t different = 0;
-    for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
-      GrammarState next = state;
-      bool accepted;
-      REQUIRE(grammar_accept_token(&grammar, static_cast<int32_t>(token), &next, &accepted).ok());
-      different += (bits[token / 64] >> (token % 64) & 1) != accepted;
-    }
-    CHECK_MESSAGE(different == 0, at);
+    CHECK_MESSAGE(wrong_tokens(vocabulary, state, &grammar) == 0, at);
     CHECK(grammar_may_end(grammar, state) == (at == text.size()));
     if (at == text.size()) break;
+    const std::vector<uint64_t> bits = mask_of(state, &grammar);
     uint64_t bytes[4];
     grammar_byte_mask(grammar, state, bytes);
     const uint8_t byte = static_cast<uint8_t>(text[at]);
@@ -138,17 +148,7 @@ TEST_CASE("masks in counted repetitions agree with accepting token by token near
       GrammarState state;
       REQUIRE(grammar_begin(&grammar, &state).ok());
       for (size_t at = 0; at < text.size(); ++at) {
-        std::span<const uint64_t> mask;
-        REQUIRE(grammar_mask(&grammar, state, &mask).ok());
-        const std::vector<uint64_t> bits(mask.begin(), mask.end());
-        size_t different = 0;
-        for (size_t token = 0; token < vocabulary.pieces.size(); ++token) {
-          GrammarState next = state;
-          bool accepted;
-          REQUIRE(grammar_accept_token(&grammar, static_cast<int32_t>(token), &next, &accepted).ok());
-          different += (bits[token / 64] >> (token % 64) & 1) != accepted;
-        }
-        CHECK_MESSAGE(different == 0, at);
+        CHECK_MESSAGE(wrong_tokens(vocabulary, state, &grammar) == 0, at);
         size_t accepted;
         REQUIRE(grammar_accept_bytes(&grammar, {&text[at], 1}, &state, &accepted).ok());
         REQUIRE_MESSAGE(accepted == 1, at);

@@ -2,22 +2,17 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { CamelGPTInference } from "@gpt-research/camelgpt-inference";
 import { createOpenAI } from "@gpt-research/camelgpt-inference/openai";
-import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 
-import { all, failsWith } from "../lib/completions.mjs";
-import { modelPath } from "../lib/model.mjs";
+import { all, failsWith, openModel } from "../lib/completions.mjs";
 
 let model;
 let local;
 let client;
 before(async () => {
-  model = await CamelGPTInference.load(modelPath, { contextLength: 1024 });
-  local = createOpenAI(model, { name: "smollm2" });
-  client = new OpenAI({ apiKey: "none", baseURL: "http://local.invalid/v1", fetch: local.fetch, maxRetries: 0 });
+  ({ model, local, client } = await openModel());
 });
 after(() => model?.dispose());
 

@@ -7,16 +7,14 @@ import { ApiError, createOpenAI } from "@gpt-research/camelgpt-inference/openai"
 import OpenAI from "openai";
 import { ChatCompletionStream } from "openai/lib/ChatCompletionStream";
 
-import { all, failsWith } from "../lib/completions.mjs";
+import { all, failsWith, openModel } from "../lib/completions.mjs";
 import { modelPath } from "../lib/model.mjs";
 
 let model;
 let local;
 let client;
 before(async () => {
-  model = await CamelGPTInference.load(modelPath, { contextLength: 1024 });
-  local = createOpenAI(model, { name: "smollm2" });
-  client = new OpenAI({ apiKey: "none", baseURL: "http://local.invalid/v1", fetch: local.fetch, maxRetries: 0 });
+  ({ model, local, client } = await openModel());
 });
 after(() => model?.dispose());
 
