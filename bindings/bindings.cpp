@@ -213,6 +213,8 @@ struct Engine {
   }
   uint32_t reusedTokens() const { return session_reused_tokens(session); }
   void step() { records.generation_step = session_generation_step(session); }
+  void headMap() { show(session_head_map(session)); }          // uint8_t
+  void openNeurons() { show(session_open_neurons(session)); }  // uint32_t
   void stepText() { show(session_text(session)); }
   void topTokens() { show(session_top_tokens(session)); }  // TokenProbability
 
@@ -362,6 +364,8 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(step)
   CAMELGPT_BIND(stepText)
   CAMELGPT_BIND(topTokens)
+  CAMELGPT_BIND(headMap)
+  CAMELGPT_BIND(openNeurons)
   CAMELGPT_BIND(save)
   CAMELGPT_BIND(restore)
   CAMELGPT_BIND(evaluateMasks)

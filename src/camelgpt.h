@@ -399,9 +399,18 @@ struct GenerationStep {
   int32_t token = -1;  // the token that was chosen; -1 if none was
   float logprob = 0;   // NaN unless GenerationOptions::logprobs asks for it
   FinishReason finish = FinishReason::kNone;
+  uint32_t head_rows = 0;  // rows of the output head that were scored exactly for the token; 0: none
+  float expected_kl = 0;   // expected divergence of the pruned step from the dense one, in nats; 0: it was dense
 };
 extern const Record kGenerationStepRecord;
 GenerationStep session_generation_step(const Session* session);
+
+// How many rows of the output head the last step selected, to score them exactly, in each stretch of kHeadMapRows rows;
+// empty if it selected none: if it was dense, or scored the few tokens that a grammar allows.
+std::span<const uint8_t> session_head_map(const Session* session);
+// How many neurons of each layer were open for the last token, for models whose gates are ReLUs: the others were
+// skipped. 0 for layers that skip none.
+std::span<const uint32_t> session_open_neurons(const Session* session);
 // The text that the step adds: whole characters that cannot become part of a stop string, possibly none. The last step
 // adds everything that was held back.
 std::string_view session_text(const Session* session);
@@ -454,9 +463,9 @@ uint32_t session_cached_tokens(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- pruning
 
-// Sets what EPDP may skip, and ends the running activity. Steps stay dense until a calibration or a sidecar says what
-// is safe to skip. kBadOption names the option and its range; kBadState if the load reserved no memory for it.
-// Byte-level models always stay dense.
+// Sets what EPDP may skip. A generation continues with its next step, unless neurons are selected for its prompt; any
+// other activity ends. Steps stay dense until a calibration or a sidecar says what is safe to skip. kBadOption names
+// the option and its range; kBadState if the load reserved no memory for it. Byte-level models always stay dense.
 Status session_set_pruning(Session* session, const PruneOptions& options);
 
 // Declares that the model was trained to answer with this share of its neurons (PruneOptions::ffn); 0: it was not. The

@@ -102,6 +102,15 @@ struct Buffer {
     size_ = count;
   }
   void release() { Buffer().swap(*this); }
+  // Returns the memory beyond size() to the allocator.
+  void release_excess() {
+    if (size_ == capacity_) return;
+    if (size_ == 0) return release();
+    T* const smaller = static_cast<T*>(std::realloc(static_cast<void*>(data_), size_ * sizeof(T)));
+    if (smaller == nullptr) return;
+    data_ = smaller;
+    capacity_ = size_;
+  }
   void swap(Buffer& other) noexcept {
     T* data = data_;
     data_ = other.data_;

@@ -25,6 +25,10 @@ void sleep_while(std::atomic<uint32_t>*, uint32_t, int64_t) {}
 void wake(std::atomic<uint32_t>*) {}
 #endif
 
+// A slice is what remains divided by the number of threads and by this: enough slices to balance, few enough to cost
+// nothing.
+constexpr uint32_t kShare = 2;
+
 constexpr int64_t kNoTimeout = -1;
 constexpr int64_t kLivenessTimeout = 100'000'000;  // nanoseconds between checks for helpers that have died
 
@@ -75,7 +79,7 @@ struct Pool {
   Gate start;    // opens at each parallel()
   Gate barrier;  // opens when the last thread arrives at a barrier
   alignas(64) std::atomic<uint32_t> arrived{0};
-  alignas(64) std::atomic<uint32_t> taken{0};  // units handed out since the last barrier
+  alignas(64) std::atomic<uint32_t> taken{0};  // slices handed out since the last barrier
   alignas(64) uint32_t count = 1;
   ParallelFunction function = nullptr;  // null: help() returns
   void* context = nullptr;
@@ -100,7 +104,15 @@ void Worker::wait_for_all() const {
   pool.barrier.open();
 }
 
-uint32_t Worker::take(uint32_t step) { return pool.taken.fetch_add(step, std::memory_order_relaxed); }
+bool Worker::next_slice(uint32_t units, Slice* slice) const {
+  const uint32_t wanted = pool.taken.fetch_add(1, std::memory_order_relaxed) + 1;
+  while (slice->index < wanted && slice->end < units) {
+    slice->first = slice->end;
+    slice->end += (units - slice->end) / (count * kShare) + 1;
+    ++slice->index;
+  }
+  return slice->index == wanted;
+}
 
 uint32_t thread_count() { return pool.count; }
 

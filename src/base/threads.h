@@ -32,21 +32,25 @@ struct Worker {
   }
 
   // Runs body(slice) on slices of the items 0 .. total - 1 (whole units, except at the end) until none remain: faster
-  // threads take more of them. Call it at most once between two barriers.
+  // threads take more of them. Slices shrink towards the end, so that the threads finish together. Call it at most once
+  // between two barriers.
   template <typename Body>
   void for_each_slice(uint32_t total, uint32_t unit, Body&& body) const {
     if (total == 0) return;
     if (count == 1) return body(Range{0, total});
     const uint32_t units = (total - 1) / unit + 1;
-    const uint32_t step = units / (count * kSlicesPerThread) + 1;
-    for (uint32_t at = take(step); at < units; at = take(step)) {
-      body(Range{at * unit, at + step < units ? (at + step) * unit : total});
+    for (Slice slice; next_slice(units, &slice);) {
+      body(Range{slice.first * unit, slice.end < units ? slice.end * unit : total});
     }
   }
 
  private:
-  static constexpr uint32_t kSlicesPerThread = 6;  // slices per thread: enough to balance, few enough to cost nothing
-  static uint32_t take(uint32_t step);
+  // A slice in units, and the number of slices up to its end.
+  struct Slice {
+    uint32_t first = 0, end = 0, index = 0;
+  };
+  // Takes the next slice that no thread has taken. Returns false if none remains.
+  bool next_slice(uint32_t units, Slice* slice) const;
   uint32_t boundary(uint32_t total, uint32_t unit, uint32_t i) const {
     const uint64_t units = (static_cast<uint64_t>(total) + unit - 1) / unit;
     const uint64_t at = units * i / count * unit;

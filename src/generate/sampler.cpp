@@ -161,6 +161,17 @@ int32_t greedy_token(std::span<const float> logits) {
   return best;
 }
 
+// The sum of exp(logit - largest) over the finite logits. `largest`: the largest of these.
+double sum_exponentials(std::span<const float> logits, float largest) {
+  const double total = kernels().sum_exp(logits.data(), static_cast<uint32_t>(logits.size()), largest);
+  if (total < 2.0 * static_cast<double>(logits.size())) return total;
+  double sum = 0;  // NaN or infinity is among the logits: otherwise each term is at most one
+  for (const float logit : logits) {
+    if (std::isfinite(logit)) sum += expf(logit - largest);
+  }
+  return sum;
+}
+
 // Stores all tokens with a finite logit in `candidates` and returns their number.
 size_t collect_finite(std::span<const float> logits, std::span<Candidate> candidates) {
   size_t count = 0;
@@ -397,6 +408,11 @@ Status sampler_add_bias(Sampler* sampler, int32_t token, float bias) {
   return Status();
 }
 
+bool sampler_forbids(const Sampler& sampler, int32_t token) {
+  return std::any_of(sampler.biases.begin(), sampler.biases.end(),
+                     [=](const LogitBias& each) { return each.token == token && each.bias == -kInfinity; });
+}
+
 Status sampler_add_dry_breaker(Sampler* sampler, int32_t token) {
   assert(sampler->dry_breakers.empty() || sampler->dry_breakers[sampler->dry_breakers.size() - 1] < token);
   if (sampler->dry_breakers.push_back(token)) return Status();
@@ -455,11 +471,7 @@ float sampler_log_probabilities(Sampler* sampler, std::span<const float> logits,
   const int32_t best = greedy_token(logits);
   if (best < 0) return -kInfinity;
   const float largest = logits[static_cast<size_t>(best)];
-  double sum = 0;
-  for (const float logit : logits) {
-    if (std::isfinite(logit)) sum += expf(logit - largest);
-  }
-  const double log_sum = std::log(sum);
+  const double log_sum = std::log(sum_exponentials(logits, largest));
   // In double, because the difference of two floats can overflow.
   const auto logprob_of = [&](float logit) {
     return static_cast<float>(std::max<double>(static_cast<double>(logit) - largest - log_sum, -FLT_MAX));

@@ -59,6 +59,8 @@ Status sampler_configure(Sampler* sampler, const SamplerOptions& options);
 // Adds a bias to the logit of a token; several biases of a token add up. kBadOption if the token is not in the
 // vocabulary or the bias is NaN or +infinity.
 Status sampler_add_bias(Sampler* sampler, int32_t token, float bias);
+// Whether a bias of -infinity forbids a token.
+bool sampler_forbids(const Sampler& sampler, int32_t token);
 
 // Makes a token end the sequences of DRY. In ascending order of the tokens; sampler_configure forgets them.
 Status sampler_add_dry_breaker(Sampler* sampler, int32_t token);

@@ -150,16 +150,23 @@ void begin(Machine* machine) {
   machine->step_limit = machine->work + kMaxStepWork + 4 * machine->automaton->nodes.size();
 }
 
-// Adds what follows the places of a state whose nodes are of this kind and match the symbol.
-void add_matches(Machine* machine, uint32_t state, NodeKind kind, uint32_t symbol) {
+// Adds what follows the places of a state whose nodes are of this kind and match the symbol. If that is a byte, removes
+// from `alike` those that a place does not treat as it.
+void add_matches(Machine* machine, uint32_t state, NodeKind kind, uint32_t symbol, uint64_t alike[4]) {
   const Automaton& automaton = *machine->automaton;
   for (const uint64_t member : machine->states[state]) {
     const std::span<const uint64_t> local = machine->locals[static_cast<uint32_t>(member)];
     machine->work += local.size();
     for (const uint64_t item : local) {
       const AutomatonNode& node = automaton.nodes[node_of(item)];
-      if (node.kind != kind || !(kind == NodeKind::kToken ? node.a == symbol : automaton.set_has(node.a, symbol)))
-        continue;
+      if (node.kind != kind) continue;
+      bool matches = node.a == symbol;
+      if (kind == NodeKind::kBytes) {
+        matches = automaton.set_has(node.a, symbol);
+        const uint64_t* const set = automaton.sets.words.data() + size_t{node.a} * 4;
+        for (size_t i = 0; i < 4; ++i) alike[i] &= matches ? set[i] : ~set[i];
+      }
+      if (!matches) continue;
       add(machine, place_of(node.b, count_of(item), static_cast<uint32_t>(member >> 32)));
     }
   }
@@ -186,7 +193,7 @@ bool make_state(Machine* machine, uint32_t* state) {
   // The end node is the first one, and the bottom frame the first frame.
   const bool accepts = !machine->members.empty() && machine->members[0] >> 32 == kBottomFrame &&
                        machine->locals[static_cast<uint32_t>(machine->members[0])][0] == 0;
-  return machine->info.push_back({0, 0, accepts, false, 0, 0}) || machine->fail(Failure::kMemory);
+  return machine->info.push_back({0, 0, accepts, kUnknownState, 0, 0}) || machine->fail(Failure::kMemory);
 }
 
 // Follows the places added since begin(), and interns their state.
@@ -275,15 +282,21 @@ bool machine_step(Machine* machine, uint32_t state, uint32_t byte_class, uint32_
   *next = machine->transitions[row + byte_class];
   if (*next != kUnknownState) return true;
   begin(machine);
-  add_matches(machine, state, NodeKind::kBytes, machine->automaton->representative[byte_class]);
+  const Automaton& automaton = *machine->automaton;
+  uint64_t alike[4];
+  std::fill_n(alike, 4, ~uint64_t{0});
+  add_matches(machine, state, NodeKind::kBytes, automaton.representative[byte_class], alike);
   if (!run(machine, next)) return false;
-  machine->transitions[row + byte_class] = *next;
+  for (uint32_t i = 0; i < automaton.classes; ++i) {
+    const uint32_t byte = automaton.representative[i];
+    if ((alike[byte / 64] >> (byte % 64) & 1) != 0) machine->transitions[row + i] = *next;
+  }
   return true;
 }
 
 bool machine_step_token(Machine* machine, uint32_t state, uint32_t token, uint32_t* next) {
   begin(machine);
-  add_matches(machine, state, NodeKind::kToken, token);
+  add_matches(machine, state, NodeKind::kToken, token, nullptr);
   return run(machine, next);
 }
 
@@ -350,7 +363,7 @@ bool machine_sweep(Machine* machine, std::span<uint32_t> states) {
     }
     if (set_intern(words.span(), &kept_frames) == kNoSet) return false;
   }
-  if (set_intern({}, &kept_states) == kNoSet || !info.push_back({0, 0, false, false, 0, 0})) return false;
+  if (set_intern({}, &kept_states) == kNoSet || !info.push_back({0, 0, false, kUnknownState, 0, 0})) return false;
   Buffer<uint32_t> ids;
   for (const uint32_t state : states) {
     words.clear();
@@ -360,7 +373,7 @@ bool machine_sweep(Machine* machine, std::span<uint32_t> states) {
     }
     const uint32_t id = set_intern(words.span(), &kept_states);
     if (id == kNoSet || !ids.push_back(id)) return false;
-    if (id == info.size() && !info.push_back({0, 0, machine->info[state].accepts, false, 0, 0})) return false;
+    if (id == info.size() && !info.push_back({0, 0, machine->info[state].accepts, kUnknownState, 0, 0})) return false;
   }
   for (size_t i = 0; i < ids.size(); ++i) states[i] = ids[i];
   machine->locals.swap(kept_locals);

@@ -36,12 +36,12 @@ struct PendingCall {
 };
 
 struct StateInfo {
-  uint32_t row;    // index into Machine::transitions of its row, plus one; 0: none yet
-  uint32_t mask;   // its entry of the mask cache, if that entry names the state
-  bool accepts;    // the text may end
-  bool has_loops;  // whether `loops` and `reach` are known
-  uint8_t reach;   // for how many bytes `loops` holds
-  uint64_t loops;  // groups of bytes (token_trie.h) after which the state is the same, but for higher counts of loops
+  uint32_t row;     // index into Machine::transitions of its row, plus one; 0: none yet
+  uint32_t mask;    // its entry of the mask cache, if that entry names the state
+  bool accepts;     // the text may end
+  uint32_t next;    // the state after each character of `groups`; kUnknownState: not chosen yet
+  uint64_t groups;  // of bytes (token_trie.h), all that are known
+  uint64_t others;  // groups of which a character leads elsewhere
 };
 
 struct Machine {

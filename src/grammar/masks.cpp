@@ -21,51 +21,6 @@ struct MaskBuilder {
     return machine_step(&machine, state, machine.automaton->class_of[byte], next);
   }
 
-  const AutomatonLoop* loop_of(uint64_t item) const {
-    const uint32_t loop = machine.automaton->nodes[item >> 32].loop;
-    return loop == kNoLoop ? nullptr : &machine.automaton->loops[loop];
-  }
-
-  // The places of a state that has only one frame, which must be that of `like`; otherwise none.
-  std::span<const uint64_t> places_of(uint32_t state, uint32_t like) const {
-    const std::span<const uint64_t> members = machine.states[state], others = machine.states[like];
-    if (members.size() != 1 || others.size() != 1 || members[0] >> 32 != others[0] >> 32) return {};
-    return machine.locals[static_cast<uint32_t>(members[0])];
-  }
-
-  // Whether `next` is the state in which each count of a loop is one higher than in `state`.
-  bool is_advanced(uint32_t state, uint32_t next) const {
-    const std::span<const uint64_t> before = places_of(state, state), after = places_of(next, state);
-    if (before.empty() || before.size() != after.size()) return false;
-    for (size_t i = 0; i < before.size(); ++i) {
-      const AutomatonLoop* const loop = loop_of(before[i]);
-      const bool rises = loop != nullptr && (loop->max != kNoLimit || static_cast<uint32_t>(before[i]) < loop->min);
-      if (after[i] != before[i] + rises) return false;
-    }
-    return true;
-  }
-
-  // How often the counts can rise before one of them is compared with a bound of its loop with another result.
-  uint32_t room_of(uint32_t state) const {
-    uint32_t room = kMaxTrieDepth;
-    for (const uint64_t item : places_of(state, state)) {
-      const AutomatonLoop* const loop = loop_of(item);
-      const uint32_t count = static_cast<uint32_t>(item);
-      if (loop == nullptr) continue;
-      if (count + 1 < loop->min) room = std::min(room, loop->min - count - 2);
-      if (count + 1 >= loop->min && loop->max != kNoLimit) room = std::min(room, loop->max - count - 1);
-    }
-    return room;
-  }
-
-  // Whether a state within a character that begins in `state`, whose counts are above 0, has entered no loop or rule.
-  bool is_within(uint32_t state, uint32_t middle) const {
-    const std::span<const uint64_t> places = places_of(middle, state);
-    return !places.empty() && std::none_of(places.begin(), places.end(), [&](uint64_t item) {
-      return loop_of(item) != nullptr && static_cast<uint32_t>(item) == 0;
-    });
-  }
-
   // Whether every character of several bytes leads from one state to the other.
   bool leads_with_characters(uint32_t state, uint32_t to, bool* leads) {
     // Table 3-7 of the Unicode Standard: lead bytes, second bytes, and the number of bytes that follow.
@@ -79,13 +34,12 @@ struct MaskBuilder {
     uint32_t before[3] = {to, kDeadState, kDeadState};
     if (!step(state, 0xc2, &before[1])) return false;
     if (!step(state, 0xe1, &before[2])) return false;
-    *leads = before[1] != kDeadState && before[2] != kDeadState;
+    *leads = true;
     for (const auto& [first_lead, last_lead, first, last, missing] : kSequences) {
       for (uint32_t lead = first_lead; lead <= last_lead && *leads; ++lead) {
         if (lead > first_lead && class_of[lead] == class_of[lead - 1]) continue;
         uint32_t second, third;
         if (!step(state, lead, &second)) return false;
-        *leads = state == to || is_within(state, second);
         for (uint32_t byte = first; byte <= last && *leads; ++byte) {
           if (byte > first && class_of[byte] == class_of[byte - 1]) continue;
           if (!step(second, byte, &third)) return false;
@@ -96,43 +50,29 @@ struct MaskBuilder {
     return true;
   }
 
-  // The groups of bytes that lead from one state to the other.
-  bool find_groups(uint32_t state, uint32_t to, uint64_t* groups) {
-    *groups = ~(uint64_t{1} << kBrokenGroup);
-    for (uint32_t byte = 0; byte < 0x80; ++byte) {
-      uint32_t next;
+  // Whether all characters of these groups lead from a state to StateInfo::next. The first call for a state chooses
+  // that: it is where `byte`, which is below 0x80, leads.
+  bool leads_on(uint32_t state, uint32_t byte, uint64_t groups, bool* leads) {
+    uint32_t to = machine.info[state].next, next;
+    if (to == kUnknownState) {
+      if (!step(state, byte, &to)) return false;
+      machine.info[state].next = to;
+    }
+    const uint64_t unknown = groups & ~machine.info[state].groups;
+    uint64_t other = unknown & (machine.info[state].others | uint64_t{1} << kBrokenGroup);
+    for (byte = 0; byte < 0x80 && unknown != 0 && other == 0; ++byte) {
+      const uint64_t group = uint64_t{1} << ascii_group(static_cast<uint8_t>(byte));
+      if ((unknown & group) == 0) continue;
       if (!step(state, byte, &next)) return false;
-      if (next != to) *groups &= ~(uint64_t{1} << ascii_group(static_cast<uint8_t>(byte)));
+      if (next != to) other = group;
     }
-    bool leads;
-    if (!leads_with_characters(state, to, &leads)) return false;
-    if (!leads) *groups &= ~(uint64_t{1} << kCharacterGroup);
-    return true;
-  }
-
-  // Finds the groups of bytes that keep a state, or only raise its counts: `byte` leads to the state `next`, which is
-  // the same or advanced.
-  //
-  // Counts matter only where they are compared with the bounds of loops. If they can rise twice without another result,
-  // and all places of the advanced state come from places of the state, with the same count or one more, this is so for
-  // every further byte. Places that come from elsewhere, where a loop or rule begins or a rule ends, have the count 0
-  // or another frame: so the advanced state, whose counts are above 0, shows whether there are any.
-  bool find_loops(uint32_t state, uint8_t byte, uint32_t next) {
-    if (machine.info[state].has_loops) return true;
-    uint64_t loops = 0;
-    uint32_t reach = kMaxTrieDepth;
-    if (next == state) {
-      if (!find_groups(state, state, &loops)) return false;
-    } else {
-      uint32_t second;
-      reach = room_of(state);
-      if (!step(next, byte, &second)) return false;
-      if (reach >= 2 && is_advanced(next, second) && !find_groups(next, second, &loops)) return false;
+    *leads = other == 0;
+    if (*leads && (unknown >> kCharacterGroup & 1) != 0) {
+      if (!leads_with_characters(state, to, leads)) return false;
+      if (!*leads) other = uint64_t{1} << kCharacterGroup;
     }
-    StateInfo& info = machine.info[state];
-    info.loops = loops;
-    info.reach = static_cast<uint8_t>(reach);
-    info.has_loops = true;
+    machine.info[state].others |= other;
+    if (*leads) machine.info[state].groups |= groups;
     return true;
   }
 
@@ -141,28 +81,20 @@ struct MaskBuilder {
     const TrieSummary below = trie.summary(trie.nodes[node]);
     *stays = false;
     // Most states are left by the first byte already.
-    uint8_t byte = trie.nodes[node + 1].byte;
+    const uint8_t byte = trie.nodes[node + 1].byte;
     uint32_t next;
     if (!step(state, byte, &next)) return false;
     if (next == kDeadState) return true;
-    if (!machine.info[state].has_loops) {
-      if (byte >= 0x80) {
-        byte = 'a';  // a whole character
-        if (!step(state, byte, &next)) return false;
-      }
-      if (next != state && !is_advanced(state, next)) return true;
-      if (!find_loops(state, byte, next)) return false;
+    for (uint64_t i = 0; i < below.height; ++i) {
+      bool leads;
+      if (!leads_on(state, byte < 0x80 ? byte : 'a', below.groups, &leads)) return false;
+      next = machine.info[state].next;
+      if (!leads || next == kDeadState) return true;
+      if (next == state) break;
+      if (below.height > kMaxPlainCharacters) return true;  // such tokens are few
+      state = next;
     }
-    const StateInfo& info = machine.info[state];
-    if (next != state && byte < 0x80 && info.reach > 2 && (info.loops >> ascii_group(byte) & 1) != 0) {
-      StateInfo& advanced = machine.info[next];
-      if (!advanced.has_loops) {
-        advanced.loops = info.loops;
-        advanced.reach = static_cast<uint8_t>(info.reach - 1);
-        advanced.has_loops = true;
-      }
-    }
-    *stays = (below.groups & ~info.loops) == 0 && below.height <= info.reach;
+    *stays = true;
     return true;
   }
 
@@ -175,18 +107,19 @@ struct MaskBuilder {
     }
   }
 
-  // Sets the bits of the tokens below a node that the state at the node allows; if it `clears`, clears those of the
-  // others instead. Appends to *exits the nodes with nodes below them at which the text may end, if it is not null.
-  bool walk(uint32_t state, uint32_t node, bool clears, uint64_t* bits, Buffer<uint32_t>* exits) {
+  // Sets the bits of the tokens of nodes that the state before them allows; if it `clears`, clears those of the others
+  // instead. The nodes are siblings, from `begin` to `end`, and those below them. Appends to *exits the nodes with
+  // nodes below them at which the text may end, if it is not null.
+  bool walk(uint32_t state, uint32_t begin, uint32_t end, bool clears, uint64_t* bits, Buffer<uint32_t>* exits) {
     const uint8_t* const class_of = machine.automaton->class_of;
     const TrieNode* const nodes = trie.nodes.data();
     uint32_t* const rows = cache.rows.data();
     uint32_t* const states = cache.states.data();
-    states[nodes[node].depth] = state;
-    if (!machine_row(&machine, state, &rows[nodes[node].depth])) return false;
-    const uint32_t end = nodes[node].end;
+    if (begin == end) return true;
+    states[nodes[begin].depth - 1] = state;
+    if (!machine_row(&machine, state, &rows[nodes[begin].depth - 1])) return false;
     uint64_t visited = 0;
-    for (uint32_t i = node + 1; i < end; ++visited) {
+    for (uint32_t i = begin; i < end; ++visited) {
       const TrieNode& at = nodes[i];
       const uint32_t byte_class = class_of[at.byte];
       uint32_t next = machine.transitions[rows[at.depth - 1] + byte_class];
@@ -219,18 +152,62 @@ struct MaskBuilder {
     return machine.work <= machine.work_limit || machine.fail(Failure::kComplexity);
   }
 
-  // The walk from the root, given all tokens. If few of them begin with a byte that the state allows, it starts from
-  // none.
-  bool walk_all(uint32_t state, uint64_t* bits, Buffer<uint32_t>* exits) {
-    uint32_t begins = 0;
-    for (uint32_t i = 1; i < trie.nodes[0].end; i = trie.nodes[i].end) {
-      uint32_t next;
-      if (!step(state, trie.nodes[i].byte, &next)) return false;
-      if (next != kDeadState) begins += trie.nodes[trie.nodes[i].end].first - trie.nodes[i].first;
+  // Counts the plain characters that may follow, up to kMaxPlainCharacters. *is_exact is false unless all of them lead
+  // from state to state in the same way, and nothing can follow the last one in a token.
+  bool count_plain(uint32_t state, uint32_t* count, bool* is_exact) {
+    bool accepts = false;
+    *is_exact = true;
+    for (*count = 0; *count < kMaxPlainCharacters; ++*count) {
+      if (!leads_on(state, 'a', kPlainGroups, is_exact)) return false;
+      accepts |= machine.info[state].accepts;
+      state = machine.info[state].next;
+      if (!*is_exact || state == kDeadState) break;
     }
-    const bool clears = begins > trie.ids.size() / 2;
-    if (!clears) std::memset(bits, 0, words * sizeof(uint64_t));
-    return walk(state, 0, clears, bits, exits);
+    *is_exact &= state != kDeadState || !accepts;
+    return true;
+  }
+
+  // Sets the bits of the plain tokens that a state allows, if only their number of characters matters. First characters
+  // that are single bytes can be exceptions. Otherwise *is_done is false.
+  bool count_tokens(uint32_t state, uint64_t* bits, Buffer<uint32_t>* exits, bool* is_done) {
+    uint32_t after, count;
+    *is_done = false;
+    // The state after U+0080, which hardly any grammar treats differently from other characters.
+    if (!step(state, 0xc2, &after) || !step(after, 0x80, &after)) return false;
+    if (after == kDeadState) return true;
+    if (!leads_with_characters(state, after, is_done)) return false;
+    if (*is_done && !count_plain(after, &count, is_done)) return false;
+    if (!*is_done) return true;
+    std::memcpy(bits, trie.plain_mask(std::min(count + 1, kMaxPlainCharacters)), words * sizeof(uint64_t));
+    for (uint32_t i = 1, end; i < trie.other_root() && trie.nodes[i].byte < 0x80; i = end) {
+      uint32_t next;
+      end = trie.nodes[i].end;
+      if (!step(state, trie.nodes[i].byte, &next)) return false;
+      if (next == after) continue;
+      change(trie.nodes[i].first, trie.nodes[end].first, true, bits);
+      if (!walk(state, i, end, false, bits, exits)) return false;
+    }
+    return true;
+  }
+
+  // Sets the bits of all tokens that a state allows.
+  bool walk_all(uint32_t state, uint64_t* bits, Buffer<uint32_t>* exits) {
+    const uint32_t other_root = trie.other_root();
+    bool is_done;
+    if (!count_tokens(state, bits, exits, &is_done)) return false;
+    if (!is_done) {
+      // If few of the plain tokens begin with a byte that the state allows, the walk starts from none, else from all.
+      uint32_t begins = 0;
+      for (uint32_t i = 1; i < other_root; i = trie.nodes[i].end) {
+        uint32_t next;
+        if (!step(state, trie.nodes[i].byte, &next)) return false;
+        if (next != kDeadState) begins += trie.nodes[trie.nodes[i].end].first - trie.nodes[i].first;
+      }
+      const bool clears = begins > trie.nodes[other_root].first / 2;
+      std::memcpy(bits, trie.plain_mask(clears ? kMaxPlainCharacters : 0), words * sizeof(uint64_t));
+      if (!walk(state, 1, other_root, clears, bits, exits)) return false;
+    }
+    return walk(state, other_root + 1, trie.nodes[other_root].end, false, bits, exits);
   }
 
   // Finds the mask of a state in the cache.
@@ -243,15 +220,15 @@ struct MaskBuilder {
     return cache.bits.data() + static_cast<size_t>(entry - cache.entries.data()) * words;
   }
 
-  // Adds a mask, the last of the entries, which has all tokens of texts.
-  bool add(uint32_t state) {
+  // Adds a mask, the last of the entries.
+  bool add(uint32_t state, const uint64_t* bits) {
     if ((cache.entries.size() + 1) * words * 8 + cache.exits.size() * 4 > kMaxCacheBytes) {
       cache.entries.clear();
       cache.bits.clear();
       cache.exits.clear();
     }
     const size_t index = cache.entries.size();
-    if (!cache.bits.append(trie.text_mask.data(), words) ||
+    if (!cache.bits.append(bits, words) ||
         !cache.entries.push_back({state, static_cast<uint32_t>(cache.exits.size()), 0})) {
       cache.bits.shrink(index * words);
       return machine.fail(Failure::kMemory);
@@ -269,7 +246,7 @@ struct MaskBuilder {
   bool find_local(uint32_t state, const MaskEntry** entry) {
     *entry = find(state);
     if (*entry != nullptr) return true;
-    if (!add(state)) return false;
+    if (!add(state, trie.plain_mask(0))) return false;
     uint64_t* const bits = bits_of(&cache.entries.back());
     if (!walk_all(state, bits, &cache.exits)) {
       remove_last();
@@ -296,8 +273,7 @@ struct MaskBuilder {
       if (loop_index != kNoLoop) {
         const AutomatonLoop& loop = machine.automaton->loops[loop_index];
         const uint32_t next_change = count < loop.min ? loop.min : loop.max;
-        if (next_change > trie.height && next_change != kNoLimit)
-          count = std::max<uint64_t>(count, next_change - trie.height - 1);
+        if (next_change > trie.height) count = std::max<uint64_t>(count, next_change - trie.height - 1);
       }
       if (!cache.local.push_back((item >> 32) << 32 | count)) return false;
     }
@@ -318,7 +294,8 @@ struct MaskBuilder {
     uint32_t after;
     if (!machine_return(&machine, frame, &after)) return false;
     for (uint32_t i = 0; i < entry->exits; ++i) {
-      if (!walk(after, cache.exits[entry->first_exit + i], false, cache.scratch.data(), nullptr)) return false;
+      const uint32_t node = cache.exits[entry->first_exit + i];
+      if (!walk(after, node + 1, trie.nodes[node].end, false, cache.scratch.data(), nullptr)) return false;
     }
     return true;
   }
@@ -348,9 +325,8 @@ bool mask_of(MaskCache* cache, Machine* machine, uint32_t state, std::span<const
     // A state with one member in the bottom frame has it already.
     entry = builder.find(state);
     if (entry == nullptr) {
-      if (!builder.add(state)) return false;
+      if (!builder.add(state, cache->scratch.data())) return false;
       entry = &cache->entries.back();
-      std::memcpy(builder.bits_of(entry), cache->scratch.data(), words * 8);
     }
   }
   *mask = {builder.bits_of(entry), words};

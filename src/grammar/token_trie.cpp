@@ -50,6 +50,7 @@ struct Utf8Position {
 
   // Returns the group of the byte.
   uint32_t put(uint8_t byte) {
+    if (byte < 0x80 && missing == 0 && !broken) return ascii_group(byte);
     if (broken || (missing > 0 ? byte < low || byte > high : byte >= 0x80 && (byte < 0xc2 || byte > 0xf4))) {
       broken = true;
       return kBrokenGroup;
@@ -71,11 +72,26 @@ struct PathNode {
   uint32_t index;
   uint32_t group;   // of its byte
   uint64_t groups;  // below it
-  uint64_t height;  // of the nodes below it
+  uint64_t height;  // characters below it
   Utf8Position position;
 };
 
-constexpr uint32_t kFewNodes = 4;
+constexpr uint32_t kFewNodes = 16;
+
+bool begins_character(uint8_t byte) { return (byte & 0xc0) != 0x80; }
+
+// The number of characters of a plain token; 0 for others.
+uint32_t count_plain(std::string_view piece) {
+  Utf8Position position;
+  uint32_t characters = 0;
+  uint64_t groups = 0;
+  for (const char c : piece) {
+    groups |= uint64_t{1} << position.put(static_cast<uint8_t>(c));
+    characters += begins_character(static_cast<uint8_t>(c));
+  }
+  const bool is_plain = (groups & ~kPlainGroups) == 0 && position.missing == 0 && characters <= kMaxPlainCharacters;
+  return is_plain ? characters : 0;
+}
 
 size_t common_prefix(std::string_view a, std::string_view b) {
   size_t length = 0;
@@ -87,30 +103,37 @@ size_t common_prefix(std::string_view a, std::string_view b) {
 
 Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
   trie->source = source;
-  Buffer<SortPair> sorted;
+  const size_t words = trie->mask_words();
   const auto no_memory = [&] { return out_of_memory("the tokens of grammars", source.tokens * uint64_t{48}); };
-  if (!sorted.reserve(source.tokens)) return no_memory();
+  Buffer<SortPair> plain, others;
+  if (!plain.reserve(source.tokens) || !trie->plain_masks.resize((kMaxPlainCharacters + 1) * words)) return no_memory();
   for (uint32_t i = 0; i < source.tokens; ++i) {
     const int32_t id = static_cast<int32_t>(i);
-    const size_t size = piece_of(source, id).size();
     if (!source.is_text(source.context, id)) {
       if (!trie->controls.push_back(id)) return no_memory();
-    } else if (size > 0 && size <= kMaxTrieDepth) {
-      if (!sorted.push_back({0, uint64_t{size} << 32 | i})) return no_memory();
+      continue;
+    }
+    const std::string_view piece = piece_of(source, id);
+    if (piece.empty() || piece.size() > kMaxTrieDepth) continue;
+    const uint32_t characters = count_plain(piece);
+    if (characters > 0) trie->plain_masks[characters * words + i / 64] |= uint64_t{1} << (i % 64);
+    if (!(characters > 0 ? plain : others).push_back({0, uint64_t{piece.size()} << 32 | i})) return no_memory();
+    trie->height = std::max(trie->height, static_cast<uint32_t>(piece.size()));
+  }
+  for (size_t i = words; i < trie->plain_masks.size(); ++i) trie->plain_masks[i] |= trie->plain_masks[i - words];
+  if (!sort_tokens(source, &plain) || !sort_tokens(source, &others)) return no_memory();
+
+  size_t nodes = 1;  // the last one
+  for (const Buffer<SortPair>* const sorted : {&plain, &others}) {
+    ++nodes;  // the root
+    std::string_view last;
+    for (const SortPair& token : *sorted) {
+      const std::string_view piece = piece_of(source, id_of(token));
+      nodes += piece.size() - common_prefix(last, piece);
+      last = piece;
     }
   }
-  if (!sort_tokens(source, &sorted)) return no_memory();
-
-  size_t nodes = 2;  // the root and the last one
-  std::string_view last;
-  for (const SortPair& token : sorted) {
-    const std::string_view piece = piece_of(source, id_of(token));
-    nodes += piece.size() - common_prefix(last, piece);
-    last = piece;
-  }
-  if (!trie->nodes.reserve(nodes) || !trie->ids.reserve(sorted.size()) || !trie->text_mask.resize(trie->mask_words())) {
-    return no_memory();
-  }
+  if (!trie->nodes.reserve(nodes) || !trie->ids.reserve(plain.size() + others.size())) return no_memory();
   const auto add_node = [&](uint8_t byte, size_t depth) {
     return trie->nodes.push_back({0, static_cast<uint32_t>(trie->ids.size()), byte, static_cast<uint8_t>(depth), 0});
   };
@@ -119,39 +142,41 @@ Status token_trie_build(const TokenSource& source, TokenTrie* trie) {
   size_t depth = 0;                       // its length
   SetTable summaries;
   static constexpr uint64_t kUnknown[2] = {};
-  bool has_memory = add_node(0, 0) && set_intern(kUnknown, &summaries) == 0;
+  bool has_memory = set_intern(kUnknown, &summaries) == 0;
   const auto close_nodes = [&](size_t to_depth) {
     for (; depth > to_depth; --depth) {
       const PathNode& at = path[depth];
       TrieNode& node = trie->nodes[at.index];
       node.end = static_cast<uint32_t>(trie->nodes.size());
       path[depth - 1].groups |= at.groups | uint64_t{1} << at.group;
-      path[depth - 1].height = std::max(path[depth - 1].height, at.height + 1);
+      path[depth - 1].height = std::max(path[depth - 1].height, at.height + begins_character(node.byte));
       if (at.position.broken || at.position.missing > 0 || node.end - at.index <= kFewNodes) continue;
-      const uint64_t words[2] = {at.groups, at.height};
-      const uint32_t summary = set_intern(words, &summaries);
+      const uint64_t summary_words[2] = {at.groups, at.height};
+      const uint32_t summary = set_intern(summary_words, &summaries);
       has_memory &= summary != kNoSet;
       node.summary = static_cast<uint16_t>(summary < 0x10000 ? summary : 0);
     }
   };
-  last = {};
-  for (const SortPair& token : sorted) {
-    const std::string_view piece = piece_of(source, id_of(token));
-    close_nodes(common_prefix(last, piece));
-    while (depth < piece.size()) {
-      const uint8_t byte = static_cast<uint8_t>(piece[depth]);
-      PathNode& at = path[++depth];
-      at = {static_cast<uint32_t>(trie->nodes.size()), 0, 0, 0, path[depth - 1].position};
-      at.group = at.position.put(byte);
-      has_memory &= add_node(byte, depth);
+  for (const Buffer<SortPair>* const sorted : {&plain, &others}) {
+    const size_t root = trie->nodes.size();
+    has_memory &= add_node(0, 0);
+    std::string_view last;
+    for (const SortPair& token : *sorted) {
+      const std::string_view piece = piece_of(source, id_of(token));
+      close_nodes(common_prefix(last, piece));
+      while (depth < piece.size()) {
+        const uint8_t byte = static_cast<uint8_t>(piece[depth]);
+        PathNode& at = path[++depth];
+        at = {static_cast<uint32_t>(trie->nodes.size()), 0, 0, 0, path[depth - 1].position};
+        at.group = at.position.put(byte);
+        has_memory &= add_node(byte, depth);
+      }
+      has_memory &= trie->ids.push_back(id_of(token));
+      last = piece;
     }
-    has_memory &= trie->ids.push_back(id_of(token));
-    trie->text_mask[static_cast<size_t>(id_of(token)) / 64] |= uint64_t{1} << (id_of(token) % 64);
-    trie->height = std::max(trie->height, static_cast<uint32_t>(piece.size()));
-    last = piece;
+    close_nodes(0);
+    trie->nodes[root].end = static_cast<uint32_t>(trie->nodes.size());
   }
-  close_nodes(0);
-  trie->nodes[0].end = static_cast<uint32_t>(trie->nodes.size());
   trie->summaries.swap(summaries.words);
   return has_memory && add_node(0, 0) ? Status{} : no_memory();
 }
@@ -168,23 +193,28 @@ uint32_t ascii_group(uint8_t byte) {
 
 uint64_t token_trie_memory(const TokenTrie& trie) {
   return trie.nodes.capacity() * sizeof(TrieNode) + (trie.ids.capacity() + trie.controls.capacity()) * sizeof(int32_t) +
-         (trie.summaries.capacity() + trie.text_mask.capacity()) * sizeof(uint64_t);
+         (trie.summaries.capacity() + trie.plain_masks.capacity()) * sizeof(uint64_t);
 }
 
 int32_t token_trie_find(const TokenTrie& trie, std::string_view text) {
   for (const int32_t id : trie.controls) {
     if (piece_of(trie.source, id) == text) return id;
   }
-  // The child with the next byte, from byte to byte.
-  uint32_t node = 0;
-  for (const char byte : text) {
-    const uint32_t end = trie.nodes[node].end;
-    for (++node; node < end && trie.nodes[node].byte != static_cast<uint8_t>(byte); node = trie.nodes[node].end) {
+  for (const uint32_t root : {0u, trie.other_root()}) {
+    // The child with the next byte, from byte to byte.
+    uint32_t node = root;
+    size_t depth = 0;
+    for (; depth < text.size(); ++depth) {
+      const uint32_t end = trie.nodes[node].end;
+      for (++node; node < end && trie.nodes[node].byte != static_cast<uint8_t>(text[depth]);
+           node = trie.nodes[node].end) {
+      }
+      if (node == end) break;
     }
-    if (node == end) return -1;
+    const uint32_t first = trie.nodes[node].first;
+    if (depth == text.size() && first < trie.nodes[node + 1].first) return trie.ids[first];
   }
-  const uint32_t first = trie.nodes[node].first;
-  return first < trie.nodes[node + 1].first ? trie.ids[first] : -1;
+  return -1;
 }
 
 }  // namespace camelgpt

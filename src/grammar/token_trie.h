@@ -37,7 +37,7 @@ struct TrieNode {
 // The nodes below a node that ends with a character.
 struct TrieSummary {
   uint64_t groups;  // of their bytes
-  uint64_t height;  // bytes of the longest string
+  uint64_t height;  // characters of the longest string
 };
 
 // Groups of bytes, so that a summary says with a bit for each which ones occur below a node.
@@ -45,16 +45,28 @@ inline constexpr uint32_t kCharacterGroup = 42;  // characters of several bytes,
 inline constexpr uint32_t kBrokenGroup = 43;     // bytes that are not UTF-8, and all that follow them
 uint32_t ascii_group(uint8_t byte);              // below kCharacterGroup
 
+// A plain token has at most kMaxPlainCharacters characters, all whole and of the groups that a string of JSON has
+// without escapes: not the control characters (groups 5 to 8), the quotation mark or the backslash.
+inline constexpr uint32_t kMaxPlainCharacters = 16;
+inline constexpr uint64_t kPlainGroups =
+    ((uint64_t{2} << kCharacterGroup) - 1) & ~(uint64_t{0xf} << 5 | uint64_t{1} << 11 | uint64_t{1} << 33);
+
+// Two tries, one after the other: that of the plain tokens, and that of the few others.
 struct TokenTrie {
   TokenSource source;
-  Buffer<TrieNode> nodes;      // [nodes + 1] the last one only ends the tokens of the one before it
-  Buffer<int32_t> ids;         // [text tokens] in the order of the nodes
-  Buffer<int32_t> controls;    // tokens that are not text
-  Buffer<uint64_t> text_mask;  // [mask_words()] the tokens in `ids`
-  Buffer<uint64_t> summaries;  // pairs of words, see summary()
-  uint32_t height = 0;         // length of the longest token
+  Buffer<TrieNode> nodes;        // [nodes + 1] the last one only ends the tokens of the one before it
+  Buffer<int32_t> ids;           // [text tokens] in the order of the nodes
+  Buffer<int32_t> controls;      // tokens that are not text
+  Buffer<uint64_t> plain_masks;  // [kMaxPlainCharacters + 1, mask_words()] see plain_mask()
+  Buffer<uint64_t> summaries;    // pairs of words, see summary()
+  uint32_t height = 0;           // length of the longest token
 
   uint32_t mask_words() const { return (source.tokens + 63) / 64; }
+  uint32_t other_root() const { return nodes[0].end; }  // that of the plain tokens is 0
+  // The plain tokens of at most this number of characters, a bit each.
+  const uint64_t* plain_mask(uint32_t characters) const {
+    return plain_masks.data() + size_t{characters} * mask_words();
+  }
   TrieSummary summary(const TrieNode& node) const {
     return {summaries[size_t{2} * node.summary], summaries[size_t{2} * node.summary + 1]};
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/float_matmul.h"
 #include "kernels/neuron_products.h"
 #include "kernels/vector_ops.h"
 
@@ -19,7 +20,10 @@
 namespace camelgpt {
 
 struct AttentionKernel {
-  static constexpr int kRowTile = 4;  // query rows processed together
+  static constexpr float kLog2E = 1.44269504f, kLn2 = 0.69314718f;  // the softmax takes powers of two
+  static constexpr int kRowTile = 4;                                // query rows processed together
+  // Softmax weights are stored for this many rows.
+  static constexpr int weight_rows(int rows) { return rows == 3 ? 4 : rows; }
 
   // Loads eight stored integers as 16 bits each.
   static v128_t load8(const int16_t* p) { return wasm_v128_load(p); }
@@ -37,9 +41,9 @@ struct AttentionKernel {
     }
   }
 
-  // sums = all pairs of the rows up to `end` (an even number of pairs per row) · stored pairs. Returns the end of the
-  // stored pairs.
-  template <int kRows, class Element>
+  // sums = all pairs of the rows up to `end` (an even number of pairs per row, kStride pairs apart) · stored pairs.
+  // Returns the end of the stored pairs.
+  template <int kRows, int kStride, class Element>
   static inline const Element* dot_pairs(const int16_t* rows, const int16_t* end, const Element* stored,
                                          v128_t sums[kRows][2]) {
     CAMELGPT_UNROLL
@@ -47,8 +51,8 @@ struct AttentionKernel {
 #pragma clang loop unroll(disable)
     do {
       add_pairs<kRows>(rows, stored, sums);
-      add_pairs<kRows>(rows + 2 * kRows, stored + 16, sums);
-      rows = opaque(rows + 4 * kRows);
+      add_pairs<kRows>(rows + 2 * kStride, stored + 16, sums);
+      rows = opaque(rows + 4 * kStride);
       stored = opaque(stored + 32);
     } while (rows != end);
     return stored;
@@ -61,7 +65,7 @@ struct AttentionKernel {
                                       uint32_t positions, uint32_t width, float* scores) {
     for (uint32_t p = 0; p < positions; p += kKeyBlock) {
       v128_t sums[kRows][2];
-      keys = dot_pairs<kRows>(queries, queries + width * kRows, keys, sums);
+      keys = dot_pairs<kRows, kRows>(queries, queries + width * kRows, keys, sums);
       for (int h = 0; h < 2; ++h) {
         const v128_t scales = wasm_v128_load(key_scales + p + 4 * h);
         CAMELGPT_UNROLL
@@ -73,14 +77,15 @@ struct AttentionKernel {
     }
   }
 
-  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, kRows, 2] · values), where `positions`
-  // is rounded up to a multiple of four.
+  // out[r][0..width) = out[r] * keep[r] + scales[r] * (weights [positions / 2, weight_rows(kRows), 2] · values), where
+  // `positions` is rounded up to a multiple of four.
   template <int kRows, class Element>
   CAMELGPT_NOINLINE static void accumulate(const int16_t* weights, const Element* values, uint32_t positions,
                                            uint32_t width, const float* keep, const float* scales, float* const* out) {
     for (uint32_t i = 0; i < width; i += 8, values += 8 * kAttentionTile) {
       v128_t sums[kRows][2];
-      dot_pairs<kRows>(weights, weights + (positions + 3) / 4 * (4 * kRows), values, sums);
+      dot_pairs<kRows, weight_rows(kRows)>(weights, weights + (positions + 3) / 4 * (4 * weight_rows(kRows)), values,
+                                           sums);
       CAMELGPT_UNROLL
       for (int r = 0; r < kRows; ++r) {
         const v128_t kept = wasm_v128_load32_splat(keep + r), scale = wasm_v128_load32_splat(scales + r);
@@ -95,91 +100,145 @@ struct AttentionKernel {
 
   // State of a query row besides its integers.
   struct Row {
-    float score_scale;  // scale of the row's integers times the scale of all scores
-    float maximum;      // of the scores so far
+    float score_scale;  // scale of the row's integers times the scale of all scores, divided by ln 2
+    float maximum;      // of the scaled scores so far
     float total;        // of the exponentials so far
   };
   static_assert(sizeof(Row) == kAttentionRowBytes);
 
-  // Scales scores [count, kAttentionTile] and applies the softcap.
+  // A tile of positions and some query rows, between the two halves of their softmax.
+  struct TileSoftmax {
+    alignas(16) float scores[kRowTile * kAttentionTile];  // then exponentials times the values' scales
+    alignas(16) float keep[kRowTile];                     // the factors for what was accumulated before
+    alignas(16) float scales[kRowTile];                   // of the integer weights
+    alignas(16) float inverses[kRowTile];                 // of these; 0 if the weights are too small
+  };
+
+  // Scales scores [count, kAttentionTile] after applying the softcap.
   CAMELGPT_NOINLINE static void cap_scores(const Row* rows, int count, float softcap, float* scores) {
     for (int r = 0; r < count; ++r) {
       float* row = scores + r * kAttentionTile;
-      const v128_t scale = wasm_v128_load32_splat(&rows[r].score_scale);
-      for (uint32_t p = 0; p < kAttentionTile; p += 4)
-        wasm_v128_store(row + p, wasm_f32x4_mul(wasm_v128_load(row + p), scale));
+      scale_scores(row, rows[r].score_scale * kLn2);
       VectorOps::softcap(row, kAttentionTile, softcap);
+      scale_scores(row, kLog2E);
     }
   }
-
-  // Fills the positions of a tile that its row does not see.
-  CAMELGPT_NOINLINE static void fill_unseen(float* row, uint32_t from, uint32_t seen, float value) {
-    std::fill(row, row + from, value);
-    std::fill(row + seen, row + kAttentionTile, value);
+  CAMELGPT_NOINLINE static void scale_scores(float* row, float scale) {
+    for (uint32_t p = 0; p < kAttentionTile; ++p) row[p] *= scale;
   }
 
-  // Turns scores [kRows, kAttentionTile] into weights [kAttentionTile / 2, kRows, 2]: exponentials times the values'
-  // scales, as integers with scale scales[r]; zero before from[r] and from seen[r] on. keep[r]: the factor for what was
-  // accumulated before. `scaled`: the scores come from cap_scores().
+  // Removes the positions of a tile before `from` and from `seen` on from a row of scaled scores.
+  CAMELGPT_NOINLINE static void hide_unseen(float* row, uint32_t from, uint32_t seen) {
+    std::fill(row, row + from, -HUGE_VALF);
+    std::fill(row + seen, row + kAttentionTile, -HUGE_VALF);
+  }
+
+  // Four vectors of one lane of each row; the last row fills missing ones.
   template <int kRows>
-  CAMELGPT_NOINLINE static void weigh(float* scores, const uint32_t* from, const uint32_t* seen,
-                                      const float* value_scales, Row* rows, bool scaled, int16_t* weights,
-                                      float* scales, float* keep) {
-    v128_t peaks[kRows];
+  static inline void transpose_rows(const v128_t rows[kRows], v128_t lanes[4]) {
+    for (int i = 0; i < 4; ++i) lanes[i] = rows[std::min(i, kRows - 1)];
+    transpose4(lanes);
+  }
+  // The maximum of each row's lanes, and their sum.
+  template <int kRows>
+  static inline v128_t row_maxima(const v128_t rows[kRows]) {
+    v128_t x[4];
+    transpose_rows<kRows>(rows, x);
+    return wasm_f32x4_pmax(wasm_f32x4_pmax(x[0], x[1]), wasm_f32x4_pmax(x[2], x[3]));
+  }
+  template <int kRows>
+  static inline v128_t row_sums(const v128_t rows[kRows]) {
+    v128_t x[4];
+    transpose_rows<kRows>(rows, x);
+    return wasm_f32x4_add(wasm_f32x4_add(x[0], x[1]), wasm_f32x4_add(x[2], x[3]));
+  }
+
+  // The first half of a softmax. `scaled`: the scores have been multiplied by score_scale.
+  template <int kRows>
+  CAMELGPT_NOINLINE static void exponentiate(TileSoftmax* tile, const float* value_scales, Row* rows, bool scaled) {
+    alignas(16) float factors[kRowTile], maxima[kRowTile], totals[kRowTile], shifts[kRowTile];
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRowTile; ++r) {
+      const Row& row = rows[std::min(r, kRows - 1)];
+      factors[r] = scaled ? 1.0f : row.score_scale;
+      maxima[r] = row.maximum;
+      totals[r] = row.total;
+    }
+    v128_t highest[kRows];
     CAMELGPT_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      float* row = scores + r * kAttentionTile;
-      fill_unseen(row, from[r], seen[r], from[r] == seen[r] ? 0.0f : row[from[r]]);  // does not change the maximum
-      const v128_t score_scale = scaled ? wasm_f32x4_splat(1) : wasm_v128_load32_splat(&rows[r].score_scale);
-      v128_t highest = wasm_v128_load32_splat(&rows[r].maximum);
+      const float* row = tile->scores + r * kAttentionTile;
+      highest[r] = wasm_v128_load(row);
+      CAMELGPT_UNROLL
+      for (uint32_t p = 4; p < kAttentionTile; p += 4)
+        highest[r] = wasm_f32x4_pmax(highest[r], wasm_v128_load(row + p));
+    }
+    const v128_t old_maxima = wasm_v128_load(maxima);
+    // The scale is positive, so the product is the maximum of the products.
+    const v128_t new_maxima =
+        wasm_f32x4_pmax(old_maxima, wasm_f32x4_mul(row_maxima<kRows>(highest), wasm_v128_load(factors)));
+    const Exp2 exp2;
+    const v128_t keep = exp2(wasm_f32x4_sub(old_maxima, new_maxima));
+    wasm_v128_store(tile->keep, keep);
+    wasm_v128_store(maxima, new_maxima);
+    // Minus infinity until a position has been seen.
+    wasm_v128_store(shifts, wasm_v128_and(new_maxima, wasm_f32x4_ne(new_maxima, wasm_f32x4_splat(-HUGE_VALF))));
+    v128_t exponentials[kRows], sums[kRows], largest[kRows];
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      float* row = tile->scores + r * kAttentionTile;
+      const v128_t factor = wasm_v128_load32_splat(factors + r), shift = wasm_v128_load32_splat(shifts + r);
+      v128_t total = wasm_f32x4_splat(0), sum = total, most = total;
+#pragma clang loop unroll(disable)
       for (uint32_t p = 0; p < kAttentionTile; p += 4) {
-        const v128_t score = wasm_f32x4_mul(wasm_v128_load(row + p), score_scale);
-        wasm_v128_store(row + p, score);
-        highest = wasm_f32x4_pmax(highest, score);
+        const v128_t e = exp2(wasm_f32x4_sub(wasm_f32x4_mul(wasm_v128_load(row + p), factor), shift));
+        const v128_t weight = wasm_f32x4_mul(e, wasm_v128_load(value_scales + p));
+        wasm_v128_store(row + p, weight);
+        total = wasm_f32x4_add(total, e);
+        sum = wasm_f32x4_add(sum, weight);
+        most = wasm_f32x4_pmax(most, weight);
       }
-      const float peak = from[r] == seen[r] ? rows[r].maximum : horizontal_max(highest);
-      fill_unseen(row, from[r], seen[r], -FLT_MAX);
-      keep[r] = rows[r].maximum == peak ? 1.0f : std::exp(rows[r].maximum - peak);
-      rows[r].maximum = peak;
-      peaks[r] = wasm_f32x4_splat(peak == -HUGE_VALF ? 0.0f : peak);  // no position seen yet
+      exponentials[r] = total;
+      sums[r] = sum;
+      largest[r] = most;
     }
-    float seen_scales[kAttentionTile] = {};
-    if (seen[kRows - 1] < kAttentionTile) {  // scales of later positions are uninitialised
-      std::copy(value_scales, value_scales + seen[kRows - 1], seen_scales);
-      value_scales = seen_scales;
+    wasm_v128_store(totals,
+                    wasm_f32x4_add(wasm_f32x4_mul(wasm_v128_load(totals), keep), row_sums<kRows>(exponentials)));
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      rows[r].maximum = maxima[r];
+      rows[r].total = totals[r];
     }
-    const Exp exp;
-    v128_t totals[kRows], sums[kRows], largest[kRows];
-    for (int r = 0; r < kRows; ++r) totals[r] = sums[r] = largest[r] = wasm_f32x4_splat(0);
-    for (uint32_t p = 0; p < kAttentionTile; p += 4) {
-      const v128_t value_scale = wasm_v128_load(value_scales + p);
+    const v128_t scales =
+        wasm_f32x4_pmax(wasm_f32x4_div(row_maxima<kRows>(largest), wasm_f32x4_splat(kMaxSoftmaxWeight)),
+                        wasm_f32x4_div(row_sums<kRows>(sums), wasm_f32x4_splat(kMaxSoftmaxWeightSum)));
+    wasm_v128_store(tile->scales, scales);
+    wasm_v128_store(tile->inverses, wasm_v128_and(wasm_f32x4_div(wasm_f32x4_splat(1), scales),
+                                                  wasm_f32x4_gt(scales, wasm_f32x4_splat(kMinQuantRange))));
+  }
+
+  // The second half: weights [kAttentionTile / 2, weight_rows(kRows), 2] = the exponentials as integers.
+  template <int kRows>
+  CAMELGPT_NOINLINE static void round_weights(const TileSoftmax& tile, int16_t* weights) {
+    v128_t inverses[kRows];
+    CAMELGPT_UNROLL
+    for (int r = 0; r < kRows; ++r) inverses[r] = wasm_v128_load32_splat(tile.inverses + r);
+    for (uint32_t p = 0; p < kAttentionTile; p += 8, weights += 8 * weight_rows(kRows)) {
+      v128_t words[kRows], pairs[4];
       CAMELGPT_UNROLL
       for (int r = 0; r < kRows; ++r) {
-        float* at = scores + r * kAttentionTile + p;
-        const v128_t e = exp(wasm_f32x4_sub(wasm_v128_load(at), peaks[r]));
-        const v128_t weight = wasm_f32x4_mul(e, value_scale);
-        wasm_v128_store(at, weight);
-        totals[r] = wasm_f32x4_add(totals[r], e);
-        sums[r] = wasm_f32x4_add(sums[r], weight);
-        largest[r] = wasm_f32x4_pmax(largest[r], weight);
+        const float* row = tile.scores + r * kAttentionTile + p;
+        words[r] = wasm_i16x8_narrow_i32x4(round_to_i32(wasm_f32x4_mul(wasm_v128_load(row), inverses[r])),
+                                           round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + 4), inverses[r])));
       }
-    }
-    CAMELGPT_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      const float* row = scores + r * kAttentionTile;
-      rows[r].total = rows[r].total * keep[r] + horizontal_sum(totals[r]);
-      scales[r] =
-          std::fmax(horizontal_max(largest[r]) / kMaxSoftmaxWeight, horizontal_sum(sums[r]) / kMaxSoftmaxWeightSum);
-      const v128_t inverse = wasm_f32x4_splat(scales[r] > kMinQuantRange ? 1.0f / scales[r] : 0.0f);
-      int16_t* to = weights + 2 * r;
-      for (uint32_t p = 0; p < kAttentionTile; p += 8, to += 8 * kRows) {
-        const v128_t words =
-            wasm_i16x8_narrow_i32x4(round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p), inverse)),
-                                    round_to_i32(wasm_f32x4_mul(wasm_v128_load(row + p + 4), inverse)));
-        wasm_v128_store32_lane(to, words, 0);
-        wasm_v128_store32_lane(to + 2 * kRows, words, 1);
-        wasm_v128_store32_lane(to + 4 * kRows, words, 2);
-        wasm_v128_store32_lane(to + 6 * kRows, words, 3);
+      if constexpr (kRows == 1) {
+        wasm_v128_store(weights, words[0]);
+      } else if constexpr (kRows == 2) {
+        wasm_v128_store(weights, wasm_i32x4_shuffle(words[0], words[1], 0, 4, 1, 5));
+        wasm_v128_store(weights + 8, wasm_i32x4_shuffle(words[0], words[1], 2, 6, 3, 7));
+      } else {
+        transpose_rows<kRows>(words, pairs);
+        for (int i = 0; i < 4; ++i) wasm_v128_store(weights + 8 * i, pairs[i]);
       }
     }
   }
@@ -203,13 +262,11 @@ struct AttentionKernel {
     const auto tile_rows = [&](uint32_t first) { return std::min<uint32_t>(rows - first, kRowTile); };
     Row* row_of = static_cast<Row*>(a.scratch);
     int16_t* queries = reinterpret_cast<int16_t*>(row_of + rows);  // [row tiles][width / 2, rows of the tile, 2]
-    alignas(16) float scores[kRowTile * kAttentionTile];
-    alignas(16) int16_t weights[kAttentionTile * kRowTile];  // [kAttentionTile / 2, rows of the tile, 2]
+    TileSoftmax softmax;
+    alignas(16) int16_t weights[kAttentionTile * kRowTile];
 
     for (uint32_t kv = a.kv_head_first; kv < a.kv_head_first + a.kv_head_count; ++kv) {
       const size_t first_row = static_cast<size_t>(kv) * a.room;
-      const Element* head_keys = static_cast<const Element*>(a.keys) + first_row * width;
-      const Element* head_values = static_cast<const Element*>(a.values) + first_row * width;
       const auto out_of = [&](uint32_t r) {
         return a.out + (r / a.group) * a.out_stride + (kv * a.group + r % a.group) * width;
       };
@@ -217,7 +274,8 @@ struct AttentionKernel {
         std::memset(out_of(r), 0, width * sizeof(float));
         int16_t words[kMaxHeadWidth];
         const float* q = a.q + (r / a.group) * a.q_stride + (kv * a.group + r % a.group) * width;
-        row_of[r] = {a.scale * VectorOps::round_row(q, width, kQueryLimits, words), -HUGE_VALF, 0};
+        const float scale = kLog2E * a.scale * VectorOps::round_row(q, width, kQueryLimits, words);
+        row_of[r] = {scale, -HUGE_VALF, 0};
         const uint32_t in_tile = r % kRowTile, count = tile_rows(r - in_tile);
         int16_t* to = queries + (r - in_tile) * width + in_tile * 2;
         for (uint32_t i = 0; i < width; i += 2) std::memcpy(to + i * count, words + i, 2 * sizeof(int16_t));
@@ -225,10 +283,10 @@ struct AttentionKernel {
       const uint32_t tiles = a.tiles != nullptr ? a.tile_count : (last + kAttentionTile - 1) / kAttentionTile;
       for (uint32_t i = 0; i < tiles; ++i) {
         const uint32_t start = (a.tiles != nullptr ? a.tiles[i] : i) * kAttentionTile;
-        const Element* keys = head_keys + static_cast<size_t>(start) * width;
-        const Element* values = head_values + static_cast<size_t>(start) * width;
-        const float* key_scales = a.key_scales + first_row + start;
-        const float* value_scales = a.value_scales + first_row + start;
+        const size_t at = first_row + start;
+        const Element* keys = static_cast<const Element*>(a.keys) + at * width;
+        const Element* values = static_cast<const Element*>(a.values) + at * width;
+        const float* value_scales = a.value_scales + at;
         const auto seen = [&](uint32_t r) {
           const uint32_t end = a.seen != 0 ? a.seen : a.position + r / a.group + 1;
           return end <= start ? 0 : std::min(end - start, kAttentionTile);
@@ -238,25 +296,35 @@ struct AttentionKernel {
           return a.window == 0 || end <= start + a.window ? 0 : end - a.window - start;
         };
         if (a.window != 0 && a.position >= start + kAttentionTile + a.window - 1) continue;
+        // Whether all rows see the whole tile.
+        const bool whole = seen(0) == kAttentionTile && from(rows - 1) == 0;
+        float seen_scales[kAttentionTile];
+        if (!whole) {  // scales of positions that no row sees are uninitialised
+          const uint32_t end = seen(rows - 1);
+          std::copy(value_scales, value_scales + end, seen_scales);
+          std::fill(seen_scales + end, seen_scales + kAttentionTile, 0.0f);
+          value_scales = seen_scales;
+        }
         // Rows before the first one see nothing of this tile.
         const uint32_t first =
             (a.seen == 0 && start > a.position ? start - a.position : 0) * a.group / kRowTile * kRowTile;
         for (uint32_t r = first; r < rows; r += kRowTile) {
           with_rows(tile_rows(r), [&](auto count) {
             constexpr int kRows = decltype(count)::value;
-            float keep[kRows], scales[kRows];
-            float* out[kRows];
-            uint32_t row_seen[kRows], row_from[kRows];
-            for (int j = 0; j < kRows; ++j) {
-              out[j] = out_of(r + j);
-              row_seen[j] = seen(r + j);
-              row_from[j] = std::min(from(r + j), row_seen[j]);
+            const uint32_t positions = whole ? kAttentionTile : seen(r + kRows - 1);
+            score<kRows>(queries + r * width, keys, a.key_scales + at, positions, width, softmax.scores);
+            if (a.softcap != 0) cap_scores(row_of + r, kRows, a.softcap, softmax.scores);
+            for (uint32_t j = 0; !whole && j < kRows; ++j) {
+              float* scores = softmax.scores + j * kAttentionTile;
+              const uint32_t end = seen(r + j);
+              if (a.softcap == 0) scale_scores(scores, row_of[r + j].score_scale);
+              hide_unseen(scores, std::min(from(r + j), end), end);
             }
-            const uint32_t positions = row_seen[kRows - 1];
-            score<kRows>(queries + r * width, keys, key_scales, positions, width, scores);
-            if (a.softcap != 0) cap_scores(row_of + r, kRows, a.softcap, scores);
-            weigh<kRows>(scores, row_from, row_seen, value_scales, row_of + r, a.softcap != 0, weights, scales, keep);
-            accumulate<kRows>(weights, values, positions, width, keep, scales, out);
+            exponentiate<kRows>(&softmax, value_scales, row_of + r, a.softcap != 0 || !whole);
+            round_weights<kRows>(softmax, weights);
+            float* out[kRows];
+            for (int j = 0; j < kRows; ++j) out[j] = out_of(r + j);
+            accumulate<kRows>(weights, values, positions, width, softmax.keep, softmax.scales, out);
           });
         }
       }
@@ -345,6 +413,7 @@ constexpr Kernels make_kernels(const char* name) {
   table.name = name;
   table.quantize = quantize<Isa>;
   set_matmuls<Isa>(&table);
+  set_float_matmuls(&table);
   set_neurons<Isa>(&table);
   table.rms_norm = VectorOps::rms_norm;
   table.rope_halves = VectorOps::rope_halves;

@@ -21,17 +21,27 @@ inline constexpr float kMinQuantRange = 1e-33f;
 // How finely the input of a matrix product is quantised: 32 columns share a scale, x = scale * q. For the error of each
 // see docs/accuracy.md.
 enum class Precision : uint8_t {
-  k8,   // |q| <= 127; only for nibble panels, since it would not make the others faster
-  k16,  // |q| <= 127 * 256
+  k8,   // |q| <= 127, except for the first of the largest values of a unit: |q| <= 127 * 256 (see unit_range)
+  k16,  // |q| <= 127 * 256; not for weights that are multiplied as nibbles
 };
 
-// Whether weights are multiplied as bytes rather than as nibbles or floats.
-constexpr bool multiplies_bytes(PanelKind kind) {
+// Whether weights are multiplied as nibbles, or as bytes. The others are floats.
+constexpr bool multiplies_nibbles(PanelKind kind) {
   const PanelLayout layout = panel_layout(kind);
-  return layout.float_bytes == 0 && (!layout.nibbles || layout.table != PanelTable::kNone);
+  return layout.nibbles && layout.table == PanelTable::kNone;
+}
+constexpr bool multiplies_bytes(PanelKind kind) {
+  return panel_layout(kind).float_bytes == 0 && !multiplies_nibbles(kind);
 }
 
-inline constexpr int32_t max_quant(Precision precision) { return precision == Precision::k8 ? 127 : 127 * 256; }
+inline constexpr int32_t max_quant(Precision precision) { return precision == Precision::k16 ? 127 * 256 : 127; }
+
+// The magnitude whose quant is max_quant(), given the two largest magnitudes of a unit. With 8 bits it is the second
+// one: an outlier would otherwise leave few bits for the other values.
+inline float unit_range(Precision precision, float largest, float second) {
+  if (precision == Precision::k16) return largest;
+  return largest > second * 256 ? largest / 256 : second;
+}
 
 // The input of matrix products: `tokens` rows of `columns` floats, and the same rows quantised in units of 32 columns.
 // The kernel set that quantises decides on the layout, and whether it writes bytes, words or both.
@@ -41,7 +51,7 @@ struct Activations {
   Precision precision = Precision::k16;
   const float* x = nullptr;  // [tokens, stride]
   size_t stride = 0;
-  uint8_t* bytes = nullptr;      // q in 8 bits, or its high and its low byte in separate planes
+  uint8_t* bytes = nullptr;      // q in 8 bits and an ExactColumn, or its high and its low byte in separate planes
   uint8_t* words = nullptr;      // q in 16 bits
   float* scales = nullptr;       // one per token and unit
   int32_t* sums = nullptr;       // of the 32 quants of a unit

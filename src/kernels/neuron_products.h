@@ -65,12 +65,13 @@ class RunPrefetcher {
   size_t bytes_, neurons_, fetched_ = 0;
 };
 
-// The quantised input of a single token, as a dot reads it. In bytes, 16-bit quants are two planes per unit: the high
-// bytes, then the low ones.
+// The quantised input of a single token, as a dot reads it. In bytes, 16-bit quants are two planes
+// per unit: the high bytes, then the low ones.
 template <class Dot, Precision kPrecision>
 struct TokenUnits {
   static constexpr int kPlanes = !kReadsWords<Dot> && kPrecision == Precision::k16 ? 2 : 1;
-  static constexpr uint32_t kBytes = kUnitColumns * Dot::kColumnBytes * kPlanes;  // per unit
+  static constexpr bool kExact = !kReadsWords<Dot> && kPrecision == Precision::k8;
+  static constexpr uint32_t kBytes = kInputBytes<Dot, kPrecision>;  // per unit
 
   static const uint8_t* of(const Activations& input, uint32_t unit) {
     return (kReadsWords<Dot> ? input.words : input.bytes) + static_cast<size_t>(unit) * kBytes;
@@ -86,17 +87,20 @@ struct TokenUnits {
     } else if constexpr (kPlanes == 2) {
       return static_cast<int16_t>(byte(column) * 256 + byte(kUnitColumns + column));
     } else {
+      ExactColumn exact;
+      std::memcpy(&exact, unit + kUnitColumns, sizeof exact);
+      if (exact.place >> 16 == column) return static_cast<int16_t>(exact.quant[0] >> (column & 2) * 8);
       return byte(column);
     }
   }
 };
 
 // Products of rows of bytes or nibbles.
-template <class Dot, PanelKind kKind>
+template <class Dot, Precision kPrecision, PanelKind kKind>
 struct RowProducts {
   static constexpr PanelLayout kLayout = panel_layout(kKind);
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset);
-  using Units = TokenUnits<Dot, Precision::k16>;
+  using Units = TokenUnits<Dot, kPrecision>;
   static constexpr int kPlanes = Units::kPlanes;
   using Weights = typename Dot::Weights;
 
@@ -140,6 +144,18 @@ struct RowProducts {
         }
         totals[r] = join(dot, sums);
       }
+      v128_t total = add_lanes4(totals);
+      if constexpr (Units::kExact) {
+        static_assert(kLayout.nibbles);
+        const uint8_t* exact = inputs + kUnitColumns;
+        const size_t step = u * kBytes + load_half(exact + ExactColumn::kPlace * 4) / size_t{kPanelRows};
+        v128_t words = wasm_v128_load32_splat(values[0] + step);
+        words = wasm_v128_load32_lane(values[1] + step, words, 1);
+        words = wasm_v128_load32_lane(values[2] + step, words, 2);
+        words = wasm_v128_load32_lane(values[3] + step, words, 3);
+        total = wasm_i32x4_add(total, dot_exact(words, wasm_v128_load32_splat(exact),
+                                                wasm_v128_load32_splat(exact + ExactColumn::kQuant * 4)));
+      }
       v128_t halves = wasm_v128_load16_splat(scales[0] + 2 * u);
       halves = wasm_v128_load16_lane(scales[1] + 2 * u, halves, 1);
       halves = wasm_v128_load16_lane(scales[2] + 2 * u, halves, 2);
@@ -147,7 +163,7 @@ struct RowProducts {
       const v128_t offset = wasm_i32x4_shl(wasm_v128_load32_splat(input.sums + u), kOffsetShift);
       const v128_t scale =
           wasm_f32x4_mul(half.convert(wasm_i32x4_extend_low_i16x8(halves)), wasm_v128_load32_splat(input.scales + u));
-      acc = madd(wasm_f32x4_convert_i32x4(wasm_i32x4_sub(add_lanes4(totals), offset)), scale, acc);
+      acc = madd(wasm_f32x4_convert_i32x4(wasm_i32x4_sub(total, offset)), scale, acc);
     }
     return acc;
   }
@@ -312,16 +328,25 @@ struct HalfNeuronProducts {
   }
 };
 
-// Sets a table's products with single rows and columns. Rows take 16-bit inputs, since theirs come from a norm; columns
-// of nibbles take 8-bit inputs, as in whole panels (docs/accuracy.md).
+// Products of rows of bytes with inputs of either precision.
+template <class Dot>
+void byte_rows(const Panel& panel, std::span<const uint32_t> list, const Activations& input, float* y) {
+  if (input.precision == Precision::k8)
+    return RowProducts<WideDot, Precision::k16, PanelKind::kByte>::run(panel, list, input, y);
+  RowProducts<Dot, Precision::k16, PanelKind::kByte>::run(panel, list, input, y);
+}
+
+// Sets a table's products with single rows and columns. Columns of bytes take inputs of 16 bits: no other matrix shares
+// them.
 template <class Isa>
 constexpr void set_neurons(Kernels* table) {
-  table->rows[static_cast<int>(PanelKind::kByte)] = RowProducts<typename Isa::Byte16, PanelKind::kByte>::run;
-  table->rows[static_cast<int>(PanelKind::kNibble)] = RowProducts<typename Isa::Nibble16, PanelKind::kNibble>::run;
+  table->rows[static_cast<int>(PanelKind::kByte)] = byte_rows<typename Isa::Byte>;
+  table->rows[static_cast<int>(PanelKind::kNibble)] =
+      RowProducts<typename Isa::Nibble, Precision::k8, PanelKind::kNibble>::run;
   table->columns[static_cast<int>(PanelKind::kByte)] =
-      ColumnProducts<typename Isa::Byte16, Precision::k16, PanelKind::kByte>::run;
+      ColumnProducts<typename Isa::Byte, Precision::k16, PanelKind::kByte>::run;
   table->columns[static_cast<int>(PanelKind::kNibble)] =
-      ColumnProducts<typename Isa::Nibble8, Precision::k8, PanelKind::kNibble>::run;
+      ColumnProducts<typename Isa::Nibble, Precision::k8, PanelKind::kNibble>::run;
   table->rows[static_cast<int>(PanelKind::kHalf)] = HalfNeuronProducts::rows;
   table->columns[static_cast<int>(PanelKind::kHalf)] = HalfNeuronProducts::columns;
 }

@@ -1,7 +1,8 @@
 // Panels and activations → matrix products, in one implementation for all instruction sets.
 //
-// An Isa names the dots (see dots.h) that multiply nibbles and bytes by inputs of each precision, for one token and for
-// a tile. The functions here process eight rows of a panel for one token (decode) or for a tile of four (prefill).
+// An Isa names the dots (see dots.h) that multiply nibbles by inputs of 8 bits, for one token and for a tile, and bytes
+// by inputs of 16. The functions here process eight rows of a panel for one token (decode) or for a tile of four
+// (prefill).
 #pragma once
 
 #include <cassert>
@@ -32,17 +33,47 @@ inline void load_sub_scales(const uint8_t* p, bool is_signed, v128_t out[2]) {
 }
 
 // Whether a dot reads its inputs as words: every four columns in the order 0, 2, 1, 3. Others read bytes: 16-bit inputs
-// q = 256 * high + low are split into the high bytes of a unit, followed by the low ones.
+// q = 256 * high + low are split into the high bytes of a unit, followed by the low ones; 8-bit inputs are followed by
+// the words of an ExactColumn of each token, [words][tokens].
 template <class Dot>
 inline constexpr bool kReadsWords = Dot::kColumnBytes == 2;
+
+// The column of a unit whose quant may exceed a byte, for products with nibbles; its byte among the others is zero. Its
+// nibble is one of four in 16 bits of the weights: bits * factor >> 12 extracts it.
+struct ExactColumn {
+  uint32_t factor;    // in both halves
+  uint32_t quant[3];  // in the half of the column, the other is zero; [1], [2]: zero unless in this half of the unit
+  uint32_t place;     // the column << 16 | the offset in a group of eight rows to the four columns that hold the nibble
+
+  static constexpr uint32_t kWords = 5, kQuant = 1, kPlace = 4;
+};
+static_assert(sizeof(ExactColumn) == ExactColumn::kWords * 4);
+
+inline ExactColumn exact_column(uint32_t column, int32_t quant) {
+  const uint32_t placed = (static_cast<uint32_t>(quant) & 0xffff) << (column & 2) * 8;
+  return {0x10001u << (12 - (column % 2 * 8 + column / 16 * 4)),
+          {placed, column < 16 ? placed : 0, column < 16 ? 0 : placed},
+          column << 16 | column % 16 / 4 * 32};
+}
+
+// Products of four rows with an exact column, given the step of each row that holds it.
+inline v128_t dot_exact(v128_t steps, v128_t factor, v128_t quant) {
+  return wasm_i32x4_dot_i16x8(wasm_u16x8_shr(wasm_i16x8_mul(steps, factor), 12), quant);
+}
+
+// Bytes of the quantised input of a unit and a token.
+template <class Dot, Precision kPrecision>
+inline constexpr uint32_t kInputBytes =
+    kReadsWords<Dot> || kPrecision == Precision::k16 ? kUnitColumns * 2 : kUnitColumns + sizeof(ExactColumn);
 
 // Eight rows of one panel kind times kTokens tokens, by one dot. The template parameters are only what the code depends
 // on, so code that kernel sets have in common is compiled once.
 template <class Dot, Precision kPrecision, PanelKind kKind, int kTokens>
 struct PanelTile {
   static constexpr bool kPairs = !kReadsWords<Dot> && kPrecision == Precision::k16;
+  static constexpr bool kExact = !kReadsWords<Dot> && kPrecision == Precision::k8;
   static constexpr PanelLayout kLayout = panel_layout(kKind);
-  static constexpr uint32_t kUnitBytes = kTokens * kUnitColumns * Dot::kColumnBytes * (kPairs ? 2 : 1);  // of inputs
+  static constexpr uint32_t kUnitBytes = kTokens * kInputBytes<Dot, kPrecision>;  // of inputs
   static constexpr int kSections = kLayout.subs == 2 ? 2 : 1;  // sections of a unit, each with its own scales
   static constexpr bool kOffset = kLayout.offset != 0;
   static constexpr int kOffsetShift = __builtin_ctz(kLayout.offset == 0 ? 1u : kLayout.offset);
@@ -94,8 +125,8 @@ struct PanelTile {
     for (int t = 0; t < kCount; ++t) sums[t][0] = sums[t][1] = Dot::zero();
     if (!kLayout.nibbles) values += section * 4 * 32;
     constexpr uint32_t kIterationBytes = (kBothNibbles ? 1 : 2) * kStepBytes;
-    uint32_t at = section * 4 * kStepBytes;
-    const uint32_t end = at + kIterations * kIterationBytes;
+    const uint8_t* input = inputs[0] + section * 4 * kStepBytes;
+    const uint8_t* const end = input + kIterations * kIterationBytes;
     // If it were unrolled, the compiler would compute one sum after another, but the weights that they share do not fit
     // into registers.
 #pragma clang loop unroll(disable)
@@ -108,13 +139,13 @@ struct PanelTile {
                                                   unit_weights(c, wasm_v128_load(p + 16), high)};
         CAMELGPT_UNROLL
         for (int t = 0; t < kCount; ++t) {
-          const auto four = c.dot.load(inputs[t] + at + i * (kBothNibbles ? 4 : 1) * kStepBytes);
+          const auto four = c.dot.load(input + (inputs[t] - inputs[0]) + i * (kBothNibbles ? 4 : 1) * kStepBytes);
           for (int h = 0; h < 2; ++h) sums[t][h] = c.dot.add(sums[t][h], four, weights[h]);
         }
       }
       values = opaque(values + (kBothNibbles ? 32 : 64));
-      at = opaque(at + kIterationBytes);
-    } while (at != end);
+      input = opaque(input + kIterationBytes);
+    } while (input != end);
     CAMELGPT_UNROLL
     for (int t = 0; t < kCount; ++t) {
       for (int h = 0; h < 2; ++h) totals[t][h] = c.dot.total(sums[t][h]);
@@ -129,6 +160,37 @@ struct PanelTile {
       return high ? c.dot.high(x) : c.dot.low(x);
     } else {
       return c.dot.byte(x);
+    }
+  }
+
+  // totals += the products with the exact column of each token, for one section of a unit.
+  __attribute__((always_inline)) static void add_exact(const uint8_t* values, const uint8_t* exact, int section,
+                                                       v128_t totals[kTokens][2]) {
+    constexpr uint32_t kWordBytes = kTokens * 4;
+    const uint8_t* quants = exact + (ExactColumn::kQuant + (kSections == 2 ? 1 + section : 0)) * kWordBytes;
+    v128_t factor[kTokens], quant[kTokens];
+    load_splats(exact, factor);
+    load_splats(quants, quant);
+    CAMELGPT_UNROLL
+    for (int t = 0; t < kTokens; ++t) {
+      const uint8_t* step = values + load_half(exact + ExactColumn::kPlace * kWordBytes + t * 4);  // the low half
+      for (int h = 0; h < 2; ++h) {
+        totals[t][h] = wasm_i32x4_add(totals[t][h], dot_exact(wasm_v128_load(step + h * 16), factor[t], quant[t]));
+      }
+    }
+  }
+
+  // Four bytes of each token, splat.
+  static inline void load_splats(const uint8_t* p, v128_t splats[kTokens]) {
+    if constexpr (kTokens == 1) {
+      splats[0] = wasm_v128_load32_splat(p);
+    } else {
+      static_assert(kTokens == 4);
+      const v128_t all = wasm_v128_load(p);
+      splats[0] = wasm_i32x4_shuffle(all, all, 0, 0, 0, 0);
+      splats[1] = wasm_i32x4_shuffle(all, all, 1, 1, 1, 1);
+      splats[2] = wasm_i32x4_shuffle(all, all, 2, 2, 2, 2);
+      splats[3] = wasm_i32x4_shuffle(all, all, 3, 3, 3, 3);
     }
   }
 
@@ -233,6 +295,11 @@ struct PanelTile {
       for (int section = 0; section < kSections; ++section) {
         v128_t totals[kTokens][2];
         dot_tile(c, unit, input.values, section, totals);
+        if constexpr (kExact) {
+          // Totals of a tile pass through memory: V8 would otherwise store the sums in each iteration of their loop.
+          if constexpr (kTokens > 1) asm volatile("" : : "r"(totals) : "memory");
+          add_exact(unit, input.values + kTokens * kUnitColumns, section, totals);
+        }
         const Scales scales = section_scales(c.half, super, unit, section);
         CAMELGPT_UNROLL
         for (int t = 0; t < kTokens; ++t) {
@@ -262,7 +329,7 @@ struct PanelTile {
 // One panel kind on one instruction set.
 template <class Isa, PanelKind kKind>
 struct PanelMatmul {
-  // `Dot` for one token, `TileDot` for tiles. Word inputs have the same layout at either precision, so they share code.
+  // `Dot` for one token, `TileDot` for tiles. Word inputs have the same layout in either precision, so they share code.
   template <class Dot, class TileDot, Precision kPrecision>
   static void multiply(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
     for (uint32_t g = 0; g < weights.groups; ++g) {
@@ -281,85 +348,17 @@ struct PanelMatmul {
 
   static void run(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
     if constexpr (multiplies_bytes(kKind)) {
-      assert(input.precision == Precision::k16);
-      multiply<typename Isa::Byte16, typename Isa::Byte16, Precision::k16>(weights, input, y, y_stride);
-    } else if (input.precision == Precision::k8) {
-      multiply<typename Isa::Nibble8, typename Isa::Nibble8Tile, Precision::k8>(weights, input, y, y_stride);
+      if (input.precision == Precision::k8)
+        return multiply<WideDot, WideDot, Precision::k8>(weights, input, y, y_stride);
+      multiply<typename Isa::Byte, typename Isa::Byte, Precision::k16>(weights, input, y, y_stride);
     } else {
-      multiply<typename Isa::Nibble16, typename Isa::Nibble16Tile, Precision::k16>(weights, input, y, y_stride);
+      assert(input.precision == Precision::k8);
+      multiply<typename Isa::Nibble, typename Isa::NibbleTile, Precision::k8>(weights, input, y, y_stride);
     }
   }
 };
 
-// Products of half, bfloat16 and float panels with unquantised activations.
-template <PanelKind kKind>
-struct FloatMatmul {
-  static constexpr uint32_t kBytes = panel_layout(kKind).float_bytes;
-
-  static inline v128_t load4(const HalfConverter& half, const uint8_t* p) {
-    if constexpr (kKind == PanelKind::kHalf) return half.load4(p);
-    if constexpr (kKind == PanelKind::kBfloat) return load_bfloat4(p);
-    return wasm_v128_load(p);
-  }
-
-  // kGroups groups of eight rows times kTokens tokens: enough independent sums to hide the latency of madd.
-  template <int kGroups, int kTokens>
-  static void tile(const uint8_t* panel, size_t group_bytes, uint32_t columns, const float* x, size_t x_stride,
-                   float* y, size_t y_stride) {
-    const HalfConverter half;
-    v128_t acc[kGroups][kTokens][2];
-    CAMELGPT_UNROLL
-    for (int g = 0; g < kGroups; ++g) {
-      CAMELGPT_UNROLL
-      for (int t = 0; t < kTokens; ++t) acc[g][t][0] = acc[g][t][1] = wasm_f32x4_splat(0);
-    }
-    for (uint32_t c = 0; c < columns; ++c) {
-      CAMELGPT_UNROLL
-      for (int g = 0; g < kGroups; ++g) {
-        const uint8_t* p = panel + g * group_bytes + static_cast<size_t>(c) * kPanelRows * kBytes;
-        const v128_t low = load4(half, p);
-        const v128_t high = load4(half, p + 4 * kBytes);
-        CAMELGPT_UNROLL
-        for (int t = 0; t < kTokens; ++t) {
-          const v128_t value = wasm_v128_load32_splat(x + t * x_stride + c);
-          acc[g][t][0] = madd(low, value, acc[g][t][0]);
-          acc[g][t][1] = madd(high, value, acc[g][t][1]);
-        }
-      }
-    }
-    CAMELGPT_UNROLL
-    for (int g = 0; g < kGroups; ++g) {
-      CAMELGPT_UNROLL
-      for (int t = 0; t < kTokens; ++t) {
-        wasm_v128_store(y + t * y_stride + g * kPanelRows, acc[g][t][0]);
-        wasm_v128_store(y + t * y_stride + g * kPanelRows + 4, acc[g][t][1]);
-      }
-    }
-  }
-
-  static void run(const PanelSlice& weights, const Activations& input, float* y, size_t y_stride) {
-    const size_t bytes = weights.group_bytes;
-    const uint32_t tiled = input.tokens / kTokenTile * kTokenTile;
-    for (uint32_t g = 0; g < weights.groups; ++g) {
-      for (uint32_t t = 0; t < tiled; t += kTokenTile) {
-        tile<1, kTokenTile>(weights.data + g * bytes, bytes, weights.columns, input.x + t * input.stride, input.stride,
-                            y + t * y_stride + g * kPanelRows, y_stride);
-      }
-    }
-    for (uint32_t t = tiled; t < input.tokens; ++t) {
-      const float* x = input.x + t * input.stride;
-      float* out = y + t * y_stride;
-      uint32_t g = 0;
-      for (; g + 2 <= weights.groups; g += 2) {
-        tile<2, 1>(weights.data + g * bytes, bytes, weights.columns, x, 0, out + g * kPanelRows, 0);
-      }
-      if (g < weights.groups)
-        tile<1, 1>(weights.data + g * bytes, bytes, weights.columns, x, 0, out + g * kPanelRows, 0);
-    }
-  }
-};
-
-// Sets a table's matrix products.
+// Sets a table's matrix products of quantised panels.
 template <class Isa>
 constexpr void set_matmuls(Kernels* table) {
   const auto set = [table](PanelKind kind, MatmulFunction function) {
@@ -378,9 +377,6 @@ constexpr void set_matmuls(Kernels* table) {
   set(PanelKind::kNibbleTableSuper16, PanelMatmul<Isa, PanelKind::kNibbleTableSuper16>::run);
   set(PanelKind::kByteSuper32Min, PanelMatmul<Isa, PanelKind::kByteSuper32Min>::run);
   set(PanelKind::kByteSuper16, PanelMatmul<Isa, PanelKind::kByteSuper16>::run);
-  set(PanelKind::kHalf, FloatMatmul<PanelKind::kHalf>::run);
-  set(PanelKind::kBfloat, FloatMatmul<PanelKind::kBfloat>::run);
-  set(PanelKind::kFloat, FloatMatmul<PanelKind::kFloat>::run);
 }
 
 }  // namespace camelgpt

@@ -9,30 +9,23 @@ namespace {
 // 16-bit multiplications. With VNNI, 16-bit sums win by 8 % in tiles and the 32-bit dot by 3 % for one token (Zen 5,
 // SmolLM2 Q4_1 in Chromium 156).
 struct Unsigned {
-  using Nibble8 = Dot32;
-  using Nibble8Tile = Dot16;
-  using Nibble16 = Dot32;
-  using Nibble16Tile = Dot16;
-  using Byte16 = Dot32;
+  using Nibble = Dot32;
+  using NibbleTile = Dot16;
+  using Byte = Dot32;
 };
 
 // ARM adds two products in 16 bits, which overflows for bytes of -128: bytes use the widening multiplication.
 struct Signed {
-  using Nibble8 = Dot32;
-  using Nibble8Tile = Dot32;
-  using Nibble16 = Dot32;
-  using Nibble16Tile = Dot32;
-  using Byte16 = WideDot;
+  using Nibble = Dot32;
+  using NibbleTile = Dot32;
+  using Byte = WideDot;
 };
 
-// Assumes that the 32-bit dot takes several instructions. For 16-bit activations, simd128's dot is as fast; only for
-// one token and nibbles do 16-bit sums of both bytes win, by 10 %.
+// Assumes that the 32-bit dot takes several instructions. For 16-bit activations, simd128's dot is as fast.
 struct AnyDot {
-  using Nibble8 = Dot16;
-  using Nibble8Tile = Dot16;
-  using Nibble16 = Dot16;
-  using Nibble16Tile = WideDot;
-  using Byte16 = WideDot;
+  using Nibble = Dot16;
+  using NibbleTile = Dot16;
+  using Byte = WideDot;
 };
 
 }  // namespace

@@ -20,10 +20,15 @@ void quantize(Range slice, const Activations& out) {
     for (uint32_t u = 0; u < units; ++u) {
       const size_t at = static_cast<size_t>(t) * units + u;
       const float* unit = out.x + t * out.stride + u * kUnitColumns;
-      float largest = 0;
-      for (uint32_t i = 0; i < kUnitColumns; ++i) largest = std::fmax(largest, std::fabs(unit[i]));
-      const float inverse = largest > kMinQuantRange ? limit / largest : 0.0f;
-      out.scales[at] = largest / limit;
+      float largest = 0, second = 0;
+      for (uint32_t i = 0; i < kUnitColumns; ++i) {
+        const float magnitude = std::fabs(unit[i]);
+        second = std::fmax(second, std::fmin(largest, magnitude));
+        largest = std::fmax(largest, magnitude);
+      }
+      const float range = unit_range(out.precision, largest, second);
+      const float inverse = range > kMinQuantRange ? limit / range : 0.0f;
+      out.scales[at] = range / limit;
       out.half_sums[2 * at] = out.half_sums[2 * at + 1] = 0;
       for (uint32_t i = 0; i < kUnitColumns; ++i) {
         const int16_t q = static_cast<int16_t>(std::nearbyint(unit[i] * inverse));

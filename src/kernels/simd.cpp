@@ -6,11 +6,9 @@ namespace camelgpt {
 namespace {
 
 struct Simd {
-  using Nibble8 = WideDot;
-  using Nibble8Tile = WideDot;
-  using Nibble16 = WideDot;
-  using Nibble16Tile = WideDot;
-  using Byte16 = WideDot;
+  using Nibble = WideDot;
+  using NibbleTile = WideDot;
+  using Byte = WideDot;
 };
 
 }  // namespace

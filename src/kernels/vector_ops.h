@@ -61,11 +61,34 @@ struct Exp {
   }
 };
 
+inline const volatile float kExp2Constants[] = {-126.0f,       0x1.8p23f,     1.3276472e-3f, 9.6755413e-3f,
+                                                5.5507133e-2f, 2.4022120e-1f, 6.9314697e-1f, 1.0f};
+
+// 2^x for x <= 0, to about two units in the last place, clamped to 2^-126: 2^n times a minimax polynomial for 2^(x -
+// n).
+struct Exp2 {
+  static v128_t constant(int i) { return wasm_f32x4_splat(kExp2Constants[i]); }
+  v128_t lowest = constant(0), magic = constant(1);
+  v128_t c5 = constant(2), c4 = constant(3), c3 = constant(4), c2 = constant(5), c1 = constant(6), c0 = constant(7);
+
+  v128_t operator()(v128_t x) const {
+    x = wasm_f32x4_pmax(lowest, x);
+    const v128_t shifted = wasm_f32x4_add(x, magic);  // n in the low bits, see round_to_i32
+    const v128_t r = wasm_f32x4_sub(x, wasm_f32x4_sub(shifted, magic));
+    v128_t p = madd(c5, r, c4);
+    p = madd(p, r, c3);
+    p = madd(p, r, c2);
+    p = madd(p, r, c1);
+    p = madd(p, r, c0);
+    return wasm_i32x4_add(p, wasm_i32x4_shl(shifted, 23));  // p * 2^n
+  }
+};
+
 // Quantises inputs of matrix products to words, to bytes or to both (see kReadsWords).
 template <Precision kPrecision, bool kWords, bool kBytes>
 struct Quantizer {
-  static constexpr uint32_t kBytesPerColumn =
-      kPrecision == Precision::k8 ? 1 : 2;  // bytes per column of Activations::bytes
+  static constexpr bool kExact = kPrecision == Precision::k8;
+  static constexpr uint32_t kUnitBytes = kInputBytes<PackedDot, kPrecision>;  // of Activations::bytes
   static constexpr float kLimit = static_cast<float>(max_quant(kPrecision));
 
   // The quants of non-finite inputs are meaningless, but adding them must not be undefined behaviour.
@@ -98,12 +121,12 @@ struct Quantizer {
     wasm_v128_store32_lane(out + 3 * stride, bytes, 3);
   }
 
-  // Writes 16 quants (half `half` of a unit) of token `lane` in steps of four columns. `at`: start of the tile's unit,
-  // in columns.
+  // Writes 16 quants (half `half` of a unit) of token `lane` in steps of four columns. `at`: units before the tile's
+  // one.
   static inline void store_quants(const v128_t words[2], uint32_t tile, uint32_t lane, uint32_t half, size_t at,
                                   const Activations& out) {
     if constexpr (kWords) {
-      uint8_t* to = out.words + at * 2 + half * 32 * tile + lane * 8;
+      uint8_t* to = out.words + at * kUnitColumns * 2 + half * 32 * tile + lane * 8;
       for (int h = 0; h < 2; ++h) {
         const v128_t order = wasm_i16x8_shuffle(words[h], words[h], 0, 2, 1, 3, 4, 6, 5, 7);
         wasm_v128_store64_lane(to + 2 * h * tile * 8, order, 0);
@@ -111,7 +134,7 @@ struct Quantizer {
       }
     }
     if constexpr (kBytes) {
-      uint8_t* to = out.bytes + at * kBytesPerColumn + half * 16 * tile + lane * 4;
+      uint8_t* to = out.bytes + at * kUnitBytes + half * 16 * tile + lane * 4;
       if constexpr (kPrecision == Precision::k16) {
         const v128_t rounding = wasm_i16x8_splat(128);
         const v128_t high[2] = {wasm_i16x8_shr(wasm_i16x8_add(words[0], rounding), 8),
@@ -123,30 +146,70 @@ struct Quantizer {
     }
   }
 
+  // The two largest of the numbers seen so far, in each lane.
+  struct TwoLargest {
+    v128_t largest, second;
+    void add(const TwoLargest& other) {
+      second = wasm_f32x4_pmax(wasm_f32x4_pmax(second, other.second), wasm_f32x4_pmin(largest, other.largest));
+      largest = wasm_f32x4_pmax(largest, other.largest);
+    }
+  };
+
+  static inline void store_exact(const ExactColumn& exact, uint32_t tile, uint32_t lane, size_t at,
+                                 const Activations& out) {
+    const uint8_t* words = reinterpret_cast<const uint8_t*>(&exact);
+    uint8_t* to = out.bytes + at * kUnitBytes + (tile * 8 + lane) * 4;
+    for (uint32_t i = 0; i < ExactColumn::kWords; ++i, to += tile * 4) std::memcpy(to, words + 4 * i, 4);
+  }
+
+  // Moves the first of the largest values of a unit from the bytes to an ExactColumn.
+  static inline void move_largest(const float* x, v128_t largest, v128_t factor, uint32_t tile, uint32_t lane,
+                                  size_t at, const Activations& out) {
+    v128_t equal[8];  // which columns are the largest
+    for (int i = 0; i < 8; ++i) equal[i] = wasm_f32x4_eq(wasm_f32x4_abs(wasm_v128_load(x + i * 4)), largest);
+    const auto sixteen = [](const v128_t from[4]) {
+      return wasm_i8x16_bitmask(wasm_i8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(from[0], from[1]),
+                                                        wasm_i16x8_narrow_i32x4(from[2], from[3])));
+    };
+    // None are if they are not numbers.
+    const uint32_t bits = static_cast<uint32_t>(sixteen(equal)) | static_cast<uint32_t>(sixteen(equal + 4)) << 16;
+    const uint32_t column = bits == 0 ? 0 : static_cast<uint32_t>(__builtin_ctz(bits));
+    const int32_t quant =
+        wasm_i32x4_extract_lane(round_to_i32(wasm_f32x4_mul(wasm_v128_load32_splat(x + column), factor)), 0);
+    out.bytes[at * kUnitBytes + (column / 4 * tile + lane) * 4 + column % 4] = 0;
+    store_exact(exact_column(column, quant), tile, lane, at, out);
+  }
+
   // Quantises one unit of token `lane` of a tile. `first`: index of the tile's first scale of this unit. The half sums
   // start at twice this index; those of the second half are `tile` further.
   static inline void unit(const float* x, uint32_t tile, uint32_t lane, size_t first, const Activations& out) {
     const size_t at = first + lane, half_at = 2 * first + lane;
-    v128_t largest4 = wasm_f32x4_abs(wasm_v128_load(x));
-    for (int i = 4; i < 32; i += 4) largest4 = wasm_f32x4_pmax(largest4, wasm_f32x4_abs(wasm_v128_load(x + i)));
-    const float largest = horizontal_max(largest4);
-    const v128_t inverse = wasm_f32x4_splat(largest > kMinQuantRange ? kLimit / largest : 0.0f);
-    const float scale = largest / kLimit;
+    TwoLargest four{wasm_f32x4_abs(wasm_v128_load(x)), wasm_f32x4_splat(0)};
+    for (int i = 4; i < 32; i += 4) four.add({wasm_f32x4_abs(wasm_v128_load(x + i)), wasm_f32x4_splat(0)});
+    four.add({wasm_i32x4_shuffle(four.largest, four.largest, 2, 3, 0, 1),
+              wasm_i32x4_shuffle(four.second, four.second, 2, 3, 0, 1)});
+    four.add({wasm_i32x4_shuffle(four.largest, four.largest, 1, 0, 3, 2),
+              wasm_i32x4_shuffle(four.second, four.second, 1, 0, 3, 2)});
+    const float range =
+        unit_range(kPrecision, wasm_f32x4_extract_lane(four.largest, 0), wasm_f32x4_extract_lane(four.second, 0));
+    const v128_t inverse = wasm_f32x4_splat(range > kMinQuantRange ? kLimit / range : 0.0f);
+    const float scale = range / kLimit;
     int32_t sums[2];
     for (int h = 0; h < 2; ++h) {
       const Sixteen quants = round16(x + h * 16, inverse);
-      store_quants(quants.words, tile, lane, static_cast<uint32_t>(h), first * kUnitColumns, out);
+      store_quants(quants.words, tile, lane, static_cast<uint32_t>(h), first, out);
       sums[h] = quants.sum;
       out.half_sums[half_at + h * tile] = sums[h];
       out.half_totals[half_at + h * tile] = static_cast<float>(sums[h]) * scale;
     }
+    if constexpr (kExact && kBytes) move_largest(x, four.largest, inverse, tile, lane, first, out);
     out.scales[at] = scale;
     out.sums[at] = wrapping_add(sums[0], sums[1]);
     out.totals[at] = static_cast<float>(out.sums[at]) * scale;
   }
 
   // Layout: [tiles][units][8 steps][tokens of the tile][4 columns]. Lanes of the last tile without a token keep their
-  // old contents: their products are not stored.
+  // old contents, since their products are not stored, except for their exact columns: those contain offsets.
   static void run(Range slice, const Activations& out) {
     const uint32_t units = out.columns / kUnitColumns;
     const uint32_t tile = activation_tile(out.tokens);
@@ -156,6 +219,9 @@ struct Quantizer {
         const size_t at = static_cast<size_t>(first) * units + static_cast<size_t>(u) * tile;
         const float* x = out.x + first * out.stride + u * kUnitColumns;
         for (uint32_t lane = 0; lane < valid; ++lane) unit(x + lane * out.stride, tile, lane, at, out);
+        if constexpr (kExact && kBytes) {
+          for (uint32_t lane = valid; lane < tile; ++lane) store_exact({}, tile, lane, at, out);
+        }
       }
     }
   }
@@ -172,11 +238,10 @@ void quantize(Range slice, const Activations& out) {
   if (out.columns % kUnitColumns != 0) return;
   const bool one = out.tokens == 1;
   if (out.precision == Precision::k8) {
-    return one ? quantize_for<Precision::k8, typename Isa::Nibble8>(slice, out)
-               : quantize_for<Precision::k8, typename Isa::Nibble8Tile>(slice, out);
+    return one ? quantize_for<Precision::k8, typename Isa::Nibble, WideDot>(slice, out)
+               : quantize_for<Precision::k8, typename Isa::NibbleTile, WideDot>(slice, out);
   }
-  return one ? quantize_for<Precision::k16, typename Isa::Nibble16, typename Isa::Byte16>(slice, out)
-             : quantize_for<Precision::k16, typename Isa::Nibble16Tile, typename Isa::Byte16>(slice, out);
+  quantize_for<Precision::k16, typename Isa::Byte>(slice, out);
 }
 
 struct VectorOps {

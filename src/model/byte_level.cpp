@@ -107,21 +107,22 @@ struct BytePass {
     worker.for_each_slice(total, unit, [&](Range slice) { work.run(work.context, slice); });
     worker.barrier();
   }
-  __attribute__((noinline)) const Activations& quantized(const float* x, size_t x_stride, uint32_t tokens,
-                                                         uint32_t columns) const {
-    return quantize_input(worker, x, x_stride, tokens, columns, Precision::k16, w);
+  __attribute__((noinline)) const Activations& quantized(const Linear& matrix, const float* x, size_t x_stride,
+                                                         uint32_t tokens) const {
+    return quantize_input(worker, x, x_stride, tokens, matrix.weight.columns, input_precision(matrix), w);
   }
-  const Activations& normed(const float* weight, uint32_t width) const {
+  const Activations& normed(const Linear& matrix, const float* weight) const {
+    const uint32_t width = matrix.weight.columns;
     for_each_slice(rows, 1, [&](Range slice) {
       for (uint32_t t = slice.first; t < slice.end; ++t) {
         kernels().rms_norm(b.x.data() + t * stride, weight, width, config.norm_epsilon, b.normed.data() + t * stride);
       }
     });
-    return quantized(b.normed.data(), stride, rows, width);
+    return quantized(matrix, b.normed.data(), stride, rows);
   }
   // Attention of qkv.
-  const Activations& attended(uint32_t width) const {
-    const uint32_t length = config.bytes.length, head_width = width / config.bytes.heads;
+  const Activations& attended(const Linear& matrix) const {
+    const uint32_t width = matrix.weight.columns, length = config.bytes.length, head_width = width / config.bytes.heads;
     const size_t qkv_stride = 3 * stride;
     for_each_slice(rows, 1, [&](Range slice) {
       for (uint32_t t = slice.first; t < slice.end; ++t) {
@@ -133,7 +134,7 @@ struct BytePass {
         }
       }
     });
-    return quantized(b.normed.data(), stride, rows, width);
+    return quantized(matrix, b.normed.data(), stride, rows);
   }
 
   enum class Then { kNothing, kAdd, kGelu };
@@ -154,11 +155,11 @@ struct BytePass {
   }
   void run(std::span<const ByteBlock> blocks) const {
     for (const ByteBlock& block : blocks) {
-      const uint32_t width = block.qkv.weight.columns;
-      product(block.qkv, normed(block.attention_norm, width), b.qkv.data(), 3 * stride, Then::kNothing);
-      product(block.output, attended(width), b.qkv.data(), stride, Then::kAdd);  // over qkv, which attention has read
-      product(block.up, normed(block.ffn_norm, width), b.neurons.data(), ffn_stride, Then::kGelu);
-      product(block.down, quantized(b.neurons.data(), ffn_stride, rows, block.up.weight.rows), b.x.data(), stride,
+      product(block.qkv, normed(block.qkv, block.attention_norm), b.qkv.data(), 3 * stride, Then::kNothing);
+      product(block.output, attended(block.output), b.qkv.data(), stride,
+              Then::kAdd);  // over qkv, which attention has read
+      product(block.up, normed(block.up, block.ffn_norm), b.neurons.data(), ffn_stride, Then::kGelu);
+      product(block.down, quantized(block.down, b.neurons.data(), ffn_stride, rows), b.x.data(), stride,
               Then::kNothing);
     }
   }
@@ -175,7 +176,7 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
   parallel([&](const Worker& worker) {
     const BytePass p{c, worker, w, *w->bytes, count * c.bytes.length};
     const size_t hidden = padded_rows(c.hidden);
-    const Activations& input = p.quantized(w->x.data() + first * hidden, hidden, count, c.hidden);
+    const Activations& input = p.quantized(weights.projection, w->x.data() + first * hidden, hidden, count);
     p.for_each_slice(all, kPanelRows, [&](Range slice) {
       linear_slice(weights.projection, slice, input, p.b.qkv.data(), all);
       for (uint32_t i = 0; i < count; ++i) {
@@ -187,7 +188,7 @@ void run_head(const Model& model, uint32_t first, uint32_t count, Workspace* w) 
       }
     });
     p.run(weights.head_blocks);
-    p.product(weights.head, p.quantized(p.b.x.data(), p.stride, p.rows, width), p.b.logits.data(),
+    p.product(weights.head, p.quantized(weights.head, p.b.x.data(), p.stride, p.rows), p.b.logits.data(),
               padded_rows(kByteVocabulary), BytePass::Then::kNothing);
   });
 }

@@ -19,6 +19,10 @@ enum class GateActivation : uint8_t {
   kSquaredRelu,  // max(x, 0)^2; likewise
   kGelu,         // x * P(x) of the normal distribution, approximated by tanh
 };
+// Whether many neurons are exactly zero.
+inline bool is_relu(GateActivation activation) {
+  return activation == GateActivation::kRelu || activation == GateActivation::kSquaredRelu;
+}
 
 enum class NormKind : uint8_t {
   kRms,    // x / sqrt(mean(x^2) + epsilon) * weight

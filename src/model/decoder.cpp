@@ -24,11 +24,11 @@ struct Pass {
 };
 
 // The norm of x, quantised as the input of matrix products.
-const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_t tokens) {
+const Activations& norm_and_quantize(const Pass& pass, const Norm& norm, uint32_t tokens, Precision precision) {
   const ModelConfig& c = pass.config;
   const size_t stride = padded_rows(c.hidden);
   float* normed = tokens == 1 ? pass.thread->normed.data() : pass.w->normed.data();
-  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, Precision::k16, pass.w, [&](Range slice) {
+  return quantize_input(pass.worker, normed, stride, tokens, c.hidden, precision, pass.w, [&](Range slice) {
     for (uint32_t t = slice.first; t < slice.end; ++t) {
       normalize(c, norm, pass.x + t * stride, c.hidden, normed + t * stride);
     }
@@ -237,7 +237,7 @@ const Activations& attend_and_quantize(const Pass& pass, const DecoderLayer& lay
     });
     pass.worker.barrier();
   }
-  return quantize_input(pass.worker, pass.w->attended.data(), q_width, tokens, q_width, coarse_precision(layer.output),
+  return quantize_input(pass.worker, pass.w->attended.data(), q_width, tokens, q_width, input_precision(layer.output),
                         pass.w, [&](Range slice) {
                           if (tokens > 1 && one_run) attend(pass, layer, index, rows, slice, {0, heads});
                         });
@@ -288,7 +288,8 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
   const uint32_t heads = layer.counts.heads, keys_and_values = 2 * layer.counts.kv_heads;
   const uint32_t done = has_keys ? keys_and_values : 0;
   const uint32_t tokens = static_cast<uint32_t>(rows.size()), queries = static_cast<uint32_t>(outputs.size());
-  const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens);
+  const Precision precision = input_precision(layer.query, layer.key, layer.value);
+  const Activations& input = norm_and_quantize(pass, layer.attention_norm, tokens, precision);
   // Each thread finishes its own heads, unless all heads are normalized together.
   const auto finish = [&](Range slice) {
     store_keys_and_values(pass, layer, index, slice, rows);
@@ -310,7 +311,7 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
     if (queries > 0) {
       keep_outputs(pass, outputs);
       const Activations& last =
-          quantize_outputs(pass, outputs, pass.w->normed.data(), pass.w->projected.data(), Precision::k16);
+          quantize_outputs(pass, outputs, pass.w->normed.data(), pass.w->projected.data(), precision);
       pass.worker.for_each_slice(heads, 1, [&](Range slice) {
         project_queries(pass, layer, slice, last);
         if (!c.norms_all_heads) rotate_queries(pass, layer, index, slice, outputs);
@@ -331,9 +332,10 @@ void attention_block(const Pass& pass, const DecoderLayer& layer, uint32_t index
 // The same as attention_block(), but for a layer with a convolution.
 void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, TokenRows outputs) {
   const ModelConfig& c = pass.config;
-  const Precision precision = coarse_precision(layer.output);
+  const Precision precision = input_precision(layer.output);
   float* convolved = pass.w->convolved.data();
-  const Activations& input = norm_and_quantize(pass, layer.attention_norm, static_cast<uint32_t>(rows.size()));
+  const Activations& input = norm_and_quantize(pass, layer.attention_norm, static_cast<uint32_t>(rows.size()),
+                                               input_precision(layer.conv_before, layer.conv_in, layer.conv_after));
   pass.worker.for_each_slice(c.hidden, kPanelRows,
                              [&](Range channels) { short_conv(c, layer, channels, input, rows, pass.w); });
   pass.worker.barrier();
@@ -350,17 +352,18 @@ void conv_block(const Pass& pass, const DecoderLayer& layer, TokenRows rows, Tok
 
 void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint32_t tokens) {
   const ModelConfig& c = pass.config;
+  const Precision precision = input_precision(layer.gate, layer.up);
   if (c.experts != 0) {
-    experts_ffn(pass.worker, c, layer, norm_and_quantize(pass, layer.ffn_norm, tokens), pass.w);
+    experts_ffn(pass.worker, c, layer, norm_and_quantize(pass, layer.ffn_norm, tokens, precision), pass.w);
     return add_projected(pass, layer.post_ffn_norm, tokens);
   }
   const bool gathers = !pass.w->importance.empty();  // importance needs all neurons
-  if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, tokens, pass.w);
+  if (skips_neurons(layer, tokens) && !gathers) return sparse_ffn(pass.worker, c, layer, index, tokens, pass.w);
   const uint32_t neurons = layer.counts.ffn;
   const size_t ffn = padded_rows(neurons);
   float* gate = pass.w->gate.data();
   float* up = pass.w->up.data();
-  const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens);
+  const Activations& input = norm_and_quantize(pass, layer.ffn_norm, tokens, precision);
   pass.worker.for_each_slice(neurons, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, input, gate, ffn);
     if (c.gated) linear_slice(layer.up, rows, input, up, ffn, pass.thread->group.data());
@@ -373,7 +376,7 @@ void ffn_block(const Pass& pass, const DecoderLayer& layer, uint32_t index, uint
   if (gathers)
     add_importance(pass.worker, gate, tokens, neurons, pass.w->importance.data() + static_cast<size_t>(index) * c.ffn);
   add_product(pass, layer.down, layer.post_ffn_norm,
-              quantize_input(pass.worker, gate, ffn, tokens, neurons, coarse_precision(layer.down), pass.w));
+              quantize_input(pass.worker, gate, ffn, tokens, neurons, input_precision(layer.down), pass.w));
   normalize_stream(pass, layer.ffn_end_norm, tokens);
 }
 

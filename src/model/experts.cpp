@@ -53,8 +53,8 @@ void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert
   const size_t hidden = padded_rows(c.hidden), ffn = padded_rows(expert.ffn);
   float *gathered = w->gathered.data(), *gate = w->gate.data(), *up = w->up.data();
   float* rows = chosen.count == 1 ? w->threads[worker.index].gathered.data() : gathered;
-  const Activations& input =
-      quantize_input(worker, rows, hidden, chosen.count, c.hidden, Precision::k16, w, [&](Range slice) {
+  const Activations& input = quantize_input(
+      worker, rows, hidden, chosen.count, c.hidden, input_precision(expert.gate, expert.up), w, [&](Range slice) {
         for (uint32_t i = slice.first; i < slice.end; ++i)
           std::copy_n(normed + chosen.tokens[i] * stride, c.hidden, rows + i * hidden);
       });
@@ -67,7 +67,7 @@ void run_expert(const Worker& worker, const ModelConfig& c, const Expert& expert
   });
   worker.barrier();
   const Activations& neurons =
-      quantize_input(worker, gate, ffn, chosen.count, expert.ffn, coarse_precision(expert.down), w);
+      quantize_input(worker, gate, ffn, chosen.count, expert.ffn, input_precision(expert.down), w);
   worker.for_each_slice(c.hidden, kPanelRows, [&](Range slice) {
     float* made = gathered + slice.first;  // the gathered rows were read
     linear_rows(expert.down, expert.index * c.hidden + slice.first, slice.size(), neurons, made, hidden);

@@ -50,6 +50,7 @@ void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Works
   const uint64_t angles = tokens * (config.rope_rotated / 2) * (config.local_rope_base != 0 ? 2 : 1);
   workspace->cosine = arena->take<float>(angles);
   workspace->sine = arena->take<float>(angles);
+  if (is_relu(config.activation)) workspace->open_neurons = arena->take<uint32_t>(config.layers);
   if (config.experts != 0) workspace->gathered = arena->take<float>(kMaxBatch * hidden);
   workspace->logits = arena->take<float>(padded_rows(logit_count(config)));
   workspace->head_tile = arena->take<float>(kMaxBatch * static_cast<uint64_t>(kHeadTile));
@@ -62,7 +63,7 @@ void workspace_reserve(const Model& model, uint32_t context, Arena* arena, Works
     thread.normed = arena->take<float>(hidden);
     thread.attention = arena->take<uint8_t>(attention_scratch_bytes(kMaxBatch, config.max_group, config.head_width));
     thread.pages = page_scratch_reserve(context, arena);
-    if (config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu)
+    if (is_relu(config.activation))
       thread.fired = arena->take<uint32_t>(static_cast<uint64_t>(config.ffn) + kListSlack);
     thread.group = arena->take<uint8_t>(panel_group_bytes(PanelKind::kHalf, std::max(config.hidden, config.ffn)).value);
     if (config.experts != 0) {
@@ -132,7 +133,8 @@ void transform_output(const Model& model, const float* x, Workspace* workspace) 
   float* y = workspace->normed.data();
   parallel([&](const Worker& worker) {
     ThreadWorkspace& thread = workspace->threads[worker.index];
-    const Activations& input = quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, Precision::k16, workspace);
+    const Activations& input =
+        quantize_input(worker, x, padded_rows(c.hidden), 1, c.hidden, input_precision(model.head_dense), workspace);
     worker.for_each_slice(c.hidden, kPanelRows, [&](Range rows) {
       linear_slice(model.head_dense, rows, input, y, padded_rows(c.hidden), thread.group.data());
       activate_gate(c.activation, y + rows.first, nullptr, rows.size());
@@ -153,7 +155,7 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
     x = workspace->normed.data();
   }
   parallel([&](const Worker& worker) {
-    const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, Precision::k16, workspace);
+    const Activations& input = quantize_input(worker, x, stride, 1, c.hidden, input_precision(model.head), workspace);
     worker.for_each_slice(c.vocabulary, kPanelRows, [&](Range rows) {
       head_rows(model, rows, input, &workspace->threads[worker.index], workspace->logits.data() + rows.first,
                 padded_rows(c.vocabulary));
@@ -168,8 +170,8 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
   const ModelConfig& c = model.config;
   const uint32_t tokens = static_cast<uint32_t>(targets.size());
   parallel([&](const Worker& worker) {
-    const Activations& input =
-        quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden, Precision::k16, workspace);
+    const Activations& input = quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), tokens, c.hidden,
+                                              input_precision(model.head), workspace);
     // Threads divide the rows of the head in products, and tokens after them.
     const Range token_slice = worker.static_slice(tokens);
     float maximum[kMaxBatch], target_logit[kMaxBatch];

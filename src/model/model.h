@@ -139,6 +139,7 @@ struct Workspace {
   std::span<ThreadWorkspace> threads;  // [thread_count()]
   ByteWorkspace* bytes = nullptr;      // of models that read bytes
   NeuronCount neurons;                 // of tokens whose neurons were skipped, so far
+  std::span<uint32_t> open_neurons;    // [layers] of the last such token; empty if no layer skips any
   std::span<float> importance;         // [layers, ffn] to which passes add (add_importance); empty: they do not
 };
 
@@ -176,10 +177,11 @@ void model_score(const Model& model, std::span<const int32_t> targets, Workspace
 
 // ---------------------------------------------------------------------------------------- shared by parts of the graph
 
-// Precision of the inputs of attention's output matrix and of down. Their errors affect the logits less than those of
-// normalized inputs (docs/accuracy.md).
-inline Precision coarse_precision(const Linear& linear) {
-  return multiplies_bytes(linear.weight.kind) ? Precision::k16 : Precision::k8;
+// Precision of the input that some matrices of a layer share. Only nibbles are multiplied faster with 8 bits
+// (docs/accuracy.md).
+template <class... Linears>
+Precision input_precision(const Linears&... matrices) {
+  return (multiplies_nibbles(matrices.weight.kind) || ...) ? Precision::k8 : Precision::k16;
 }
 
 // Fills workspace->rows and, for causal models, workspace->output_rows. Returns the rows.

@@ -52,8 +52,8 @@ void model_some_logits(const Model& model, uint32_t output, std::span<const uint
   assert(c.causal && model.ends == nullptr && model.head_dense.weight.data == nullptr);
   const size_t stride = padded_rows(c.hidden);
   parallel([&](const Worker& worker) {
-    const Activations& input =
-        quantize_input(worker, workspace->x.data() + output * stride, stride, 1, c.hidden, Precision::k16, workspace);
+    const Activations& input = quantize_input(worker, workspace->x.data() + output * stride, stride, 1, c.hidden,
+                                              input_precision(model.head), workspace);
     worker.for_each_slice(c.vocabulary, kHeadTile, [&](Range slice) {
       for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
         const Range tile{first, std::min(first + kHeadTile, slice.end)};

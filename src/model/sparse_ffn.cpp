@@ -16,17 +16,17 @@ constexpr uint32_t kMaxSparseTokens = 4;
 constexpr uint32_t kRowTile = 32;
 
 // x [hidden] += down(activation(gate(norm(x))) * up(norm(x)))
-void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, float* x,
-                         Workspace* w) {
+void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const DecoderLayer& layer, uint32_t index,
+                         float* x, Workspace* w) {
   const Kernels& k = kernels();
   const uint32_t ffn = layer.counts.ffn;
   ThreadWorkspace& thread = w->threads[worker.index];
   float* gate = w->gate.data();
   float* neurons = w->up.data();
 
-  const Activations& normed =
-      quantize_input(worker, thread.normed.data(), padded_rows(c.hidden), 1, c.hidden, Precision::k16, w,
-                     [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, thread.normed.data()); });
+  const Activations& normed = quantize_input(
+      worker, thread.normed.data(), padded_rows(c.hidden), 1, c.hidden, input_precision(layer.gate, layer.up), w,
+      [&](Range) { normalize(c, layer.ffn_norm, x, c.hidden, thread.normed.data()); });
   worker.for_each_slice(ffn, kPanelRows, [&](Range rows) {
     linear_slice(layer.gate, rows, normed, gate, 0);
     std::memset(neurons + rows.first, 0, rows.size() * sizeof(float));
@@ -37,6 +37,7 @@ void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const Decod
   if (worker.index == 0) {
     w->neurons.fired += fired.size();
     w->neurons.total += ffn;
+    w->open_neurons[index] = static_cast<uint32_t>(fired.size());
   }
   const uint32_t count = static_cast<uint32_t>(fired.size());
   worker.for_each_slice(count, kRowTile, [&](Range slice) {
@@ -51,7 +52,7 @@ void sparse_ffn_of_token(const Worker& worker, const ModelConfig& c, const Decod
   });
   worker.barrier();
 
-  const Activations& input = quantize_input(worker, neurons, 0, 1, ffn, coarse_precision(layer.down), w);
+  const Activations& input = quantize_input(worker, neurons, 0, 1, ffn, input_precision(layer.down), w);
   float* projected = w->projected.data();
   worker.for_each_slice(c.hidden, kUnitColumns, [&](Range rows) {
     linear_columns(layer.down, fired, input, rows, projected);
@@ -68,9 +69,8 @@ Status bind_gated_ffn(WeightBinder* binder, const ModelConfig& config, uint32_t 
   const uint32_t ffn = out->counts.ffn;
   CAMELGPT_TRY(bind_panel(binder, LayerTensorName(layer, "ffn_gate.weight"), ffn, config.hidden, &out->gate.weight));
   const LayerTensorName up(layer, "ffn_up.weight"), down(layer, "ffn_down.weight");
-  const bool relu = config.activation == GateActivation::kRelu || config.activation == GateActivation::kSquaredRelu;
-  const bool skips =
-      may_skip && relu && config.causal && binder_has_neurons(*binder, up) && binder_has_neurons(*binder, down);
+  const bool skips = may_skip && is_relu(config.activation) && config.causal && binder_has_neurons(*binder, up) &&
+                     binder_has_neurons(*binder, down);
   CAMELGPT_TRY(
       bind_panel(binder, up, ffn, config.hidden, &out->up.weight, skips ? PanelOrder::kRows : PanelOrder::kGroups));
   CAMELGPT_TRY(bind_panel(binder, down, config.hidden, ffn, &out->down.weight,
@@ -113,10 +113,10 @@ bool skips_neurons(const DecoderLayer& layer, uint32_t tokens) {
   return layer.up.weight.order != PanelOrder::kGroups && tokens <= kMaxSparseTokens;
 }
 
-void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
-                Workspace* workspace) {
+void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t index,
+                uint32_t tokens, Workspace* workspace) {
   for (uint32_t t = 0; t < tokens; ++t) {
-    sparse_ffn_of_token(worker, config, layer, workspace->x.data() + t * padded_rows(config.hidden), workspace);
+    sparse_ffn_of_token(worker, config, layer, index, workspace->x.data() + t * padded_rows(config.hidden), workspace);
   }
 }
 

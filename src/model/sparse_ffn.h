@@ -23,8 +23,9 @@ void add_importance(const Worker& worker, const float* gate, uint32_t tokens, ui
 // Whether sparse_ffn() is used for this number of tokens. For more tokens the dense products are cheaper.
 bool skips_neurons(const DecoderLayer& layer, uint32_t tokens);
 
-// workspace->x [tokens, hidden] += the network of norm(x), token by token. Every thread calls it.
-void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t tokens,
-                Workspace* workspace);
+// `index` is that of the layer. workspace->x [tokens, hidden] += the network of norm(x), token by token. Every thread
+// calls it.
+void sparse_ffn(const Worker& worker, const ModelConfig& config, const DecoderLayer& layer, uint32_t index,
+                uint32_t tokens, Workspace* workspace);
 
 }  // namespace camelgpt

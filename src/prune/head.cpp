@@ -130,6 +130,7 @@ void pruned_head_reserve(const ModelConfig& config, Arena* arena, PrunedHead* he
   head->coarse = panel_reserve(PanelKind::kNibble, config.vocabulary, head->rank, arena);
   head->bias = arena->take<float>(padded_rows(config.vocabulary));
   head->masses = arena->take<double>((config.vocabulary + kHeadTile - 1) / kHeadTile);
+  head->map = arena->take<uint8_t>((config.vocabulary + kHeadMapRows - 1) / kHeadMapRows);
   head->threads = arena->take<HeadThread>(thread_count());
   for (uint32_t i = 0; i < thread_count(); ++i) {
     HeadThread scratch{};
@@ -195,8 +196,8 @@ void pruned_head_pack(const Model& model, PrunedHead* head, HeadPacker* packer) 
 
 const Activations& quantize_state(const Worker& worker, const Model& model, uint32_t output, Workspace* workspace) {
   const size_t stride = padded_rows(model.config.hidden);
-  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden, Precision::k16,
-                        workspace);
+  return quantize_input(worker, workspace->x.data() + output * stride, stride, 1, model.config.hidden,
+                        input_precision(model.head), workspace);
 }
 
 void coarse_logits(const Model& model, uint32_t output, PrunedHead* head, Workspace* workspace) {
@@ -297,6 +298,13 @@ void mask_slice(const Worker& worker, std::span<const uint64_t> allowed, PrunedH
   });
 }
 
+// Counts the selected rows, which are relative to `first`, in each of the `count` rows' stretches.
+void map_rows(uint32_t first, uint32_t count, std::span<const uint32_t> rows, std::span<uint8_t> map) {
+  uint8_t* const cells = map.data() + first / kHeadMapRows;
+  std::fill_n(cells, (count + kHeadMapRows - 1) / kHeadMapRows, uint8_t{0});
+  for (const uint32_t row : rows) ++cells[row / kHeadMapRows];
+}
+
 // Scores the rows of this thread's slice whose value in `logits` is at least `threshold` exactly, adds `shift` to the
 // other values, and sets the masses of the scored rows.
 void score_selected(const Worker& worker, const Panel& weights, const Activations& state, float threshold, float shift,
@@ -306,6 +314,7 @@ void score_selected(const Worker& worker, const Panel& weights, const Activation
     for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
       const uint32_t count = std::min(kHeadTile, slice.end - first);
       const uint32_t selected = kernels().select_above(logits + first, count, threshold, shift, scratch.rows.data());
+      map_rows(first, count, scratch.rows.first(selected), head->map);
       score_exactly(weights, first, state, scratch.rows.first(selected), &scratch, logits);
       head->masses[first / kHeadTile] = kernels().sum_exp(scratch.scores.data(), selected, highest);
       // The rows beside those of a head in groups are scored with them.

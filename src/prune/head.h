@@ -12,6 +12,7 @@
 
 #include "model/model.h"
 #include "prune/importance.h"
+#include "prune/options.h"
 
 namespace camelgpt {
 
@@ -63,6 +64,8 @@ uint32_t wider_rows(uint32_t rows, uint32_t vocabulary);
 // Returns the smaller number, or 0 if the limits have no budget for divergence.
 uint32_t narrow_rows(uint32_t rows, const HeadLimits& limits);
 
+static_assert(kHeadTile % kHeadMapRows == 0);  // a thread counts whole stretches
+
 struct PrunedHead {
   uint32_t rank = 0;         // 0: the head is too small to prune
   bool packed = false;       // whether the fields below are filled in
@@ -71,6 +74,7 @@ struct PrunedHead {
   std::span<float> bias;     // [padded vocabulary] mean of dense minus coarse logits
   float tail_shift = 0;      // nats, CoarseErrors::shift of steps that cannot measure it
   std::span<double> masses;  // [tiles of kHeadTile rows] of the selected rows, relative to the highest coarse logit
+  std::span<uint8_t> map;    // [stretches of kHeadMapRows rows] selected rows of the last step
   std::span<HeadThread> threads;
 };
 

@@ -18,6 +18,9 @@ enum class PruneMode : uint8_t {
 };
 CAMELGPT_ENUM(PruneMode, "off", "exact", "balanced", "aggressive", "custom")
 
+// Rows of the output head in a cell of a step's map.
+inline constexpr uint32_t kHeadMapRows = 64;
+
 struct PruneOptions {
   uint32_t head_rows = 0;  // rows of the output head that a step scores exactly; 0: all
   float margin = 0;        // nats: all rows are scored if the best logit leads the unselected rows by less than this

@@ -140,8 +140,10 @@ Status session_set_pruning(Session* session, const PruneOptions& wanted) {
   if (memory.dense.empty() && (options.head_rows != 0 || options.kv_tokens != 0)) return no_memory_reserved();
   if (options.head_rows != 0 && !memory.head_reserved) return no_memory_reserved();
   if (kept != memory.neurons.kept && kept != 0) return no_memory_reserved();
-  s->activity = {};
   Pruning& p = s->pruning;
+  // An answer continues, unless neurons are selected for its prompt.
+  const bool selects = kept != 0 || p.options.ffn != 0;
+  if (s->activity.kind != ActivityKind::kGenerate || selects) s->activity = {};
   p.options = options;
   p.mode = wanted.mode;
   if (kept == 0) p.options.ffn = 0;

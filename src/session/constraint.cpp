@@ -116,8 +116,15 @@ Status accept(const Session& s, Grammar* grammar, std::span<const int32_t> token
   return {};
 }
 
-// Makes the tokens of a stretch that the grammar forces the next ones.
-Status force(Session* s, Constraint* c) {
+// A byte-level model has no biases.
+bool is_forbidden(const Session& s, const Sequence& sequence, int32_t token) {
+  return !s.chunks.in_use() && sampler_forbids(sequence.sampler, token);
+}
+
+// Makes the tokens of a stretch that the grammar forces the next ones, up to the first one that a bias forbids: the
+// masks may allow other tokens for its text.
+Status force(Session* s, Sequence* q) {
+  Constraint* const c = &q->constraint;
   c->forced_text.clear();
   CAMELGPT_TRY(grammar_forced(c->grammar, c->state, kMaxForcedBytes, &c->forced_text));
   const std::string_view bytes(c->forced_text.data(), c->forced_text.size());
@@ -132,7 +139,7 @@ Status force(Session* s, Constraint* c) {
   size_t count = 0, at = 0;
   while (count + (ends ? 0 : 1) < c->forced.size()) {
     at += s->token_form->piece(*s, c->forced[count]).size();
-    if (at > stable) break;
+    if (at > stable || is_forbidden(*s, *q, c->forced[count])) break;
     ++count;
   }
   state = c->state;
@@ -215,7 +222,7 @@ Status constraint_prepare(Session* session, Sequence* sequence, bool* ends) {
   c.forced.clear();
   c.forced_used = 0;
   const bool jumps = sequence->generation.options.logprobs == 0;
-  if (!*ends && jumps) CAMELGPT_TRY(force(session, &c));
+  if (!*ends && jumps) CAMELGPT_TRY(force(session, sequence));
   if (*ends || c.has_forced() || session->chunks.in_use()) return {};
   const bool may_end = grammar_may_end(*c.grammar, c.state);
   CAMELGPT_TRY(mask(*session, sequence, may_end));
@@ -223,8 +230,8 @@ Status constraint_prepare(Session* session, Sequence* sequence, bool* ends) {
     *ends = may_end;
     return may_end ? Status{} : cannot_continue();
   }
-  if (c.allowed_count == 1 && jumps) {
-    const int32_t token = first_allowed(c.allowed.span());
+  const int32_t token = first_allowed(c.allowed.span());
+  if (c.allowed_count == 1 && jumps && !is_forbidden(*session, *sequence, token)) {
     return c.forced.push_back(token) ? Status{} : out_of_memory("the grammar", sizeof token);
   }
   c.is_ready = true;

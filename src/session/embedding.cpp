@@ -66,6 +66,20 @@ Status take_texts(Session* s, const EmbedRequest& request) {
   return taken ? Status{} : out_of_memory("the embeddings", floats * sizeof(float));
 }
 
+// Multiply-adds of a pass, roughly: work between two checks for an abort.
+constexpr uint64_t kPassMacs = uint64_t{1} << 32;
+constexpr uint32_t kMaxPassTokens = 256;
+
+// Tokens of a pass, unless a single text has more. A model that sees both ways goes through the batches of a pass layer
+// by layer, so a longer pass reads the weights of a layer from memory once and has fewer batches that are not full.
+uint32_t pass_limit(const Session& s, uint32_t budget) {
+  const ModelConfig& c = config_of(s);
+  if (c.causal) return std::clamp(budget, 1u, kMaxBatch);
+  const uint64_t tokens = kPassMacs / std::max<uint64_t>(model_of(s).macs_per_token, 1);
+  const uint32_t most = std::min(kMaxPassTokens, forward_tokens(c, s.sequences[0].cache.context));
+  return static_cast<uint32_t>(std::clamp<uint64_t>(tokens, kMaxBatch, most));
+}
+
 // The tokens of one pass: up to `limit`, of the text that is begun and of texts after it.
 struct EmbedPass {
   TokenRun runs[kMaxTextRuns];
@@ -125,7 +139,7 @@ Status session_begin(Session* session, const EmbedRequest& request) {
 Status embed_continue(Session* session, uint32_t budget, ActivityProgress* progress) {
   Session* const s = session;
   Texts& e = s->texts;
-  const uint32_t limit = config_of(*s).causal ? std::clamp(budget, 1u, kMaxBatch) : kMaxBatch;
+  const uint32_t limit = pass_limit(*s, budget);
   EmbedPass pass;
   while (add_run(s, limit, &pass)) {
   }

@@ -85,7 +85,8 @@ Status next_token(Session* s, Sequence* q, int32_t* token) {
   }
   if ((g.generated > 0 || g.logits_due) && !evaluate_last(s, q)) return {};
   CAMELGPT_TRY(s->token_form->choose(s, q, token));
-  q->generation.step = {*token, std::numeric_limits<float>::quiet_NaN(), FinishReason::kNone};
+  q->generation.step = {*token, std::numeric_limits<float>::quiet_NaN(), FinishReason::kNone, q->pruning.step_rows,
+                        q->pruning.expected_kl};
   q->generation.top_count = 0;
   if (g.options.logprobs > 0) s->token_form->report(s, q, *token);
   return {};

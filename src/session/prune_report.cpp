@@ -58,4 +58,14 @@ PruneReport session_prune_report(const Session* session) {
   return report;
 }
 
+std::span<const uint8_t> session_head_map(const Session* session) {
+  const Sequence* latest = latest_sequence(session);
+  if (latest == nullptr || !latest->pruning.has_map) return {};
+  return session->memory.pruning.head.map;
+}
+
+std::span<const uint32_t> session_open_neurons(const Session* session) {
+  return session->state == LoadState::kReady ? session->memory.workspace.open_neurons : std::span<const uint32_t>{};
+}
+
 }  // namespace camelgpt

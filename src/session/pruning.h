@@ -36,6 +36,9 @@ struct StepPruning {
   bool wants_head = false;         // the step that waits for weights needs the whole output head
   uint32_t thin_streak = 0;        // consecutive steps whose margin was too thin
   uint32_t backoff = 0;            // dense steps left before pruning is retried
+  uint32_t step_rows = 0;          // rows of the output head that the last step scored exactly
+  float expected_kl = 0;           // of the last step, in nats; 0: its head was dense
+  bool has_map = false;            // the head's map is that of the last step
   // Since the generation began.
   uint64_t steps = 0;
   uint64_t exact_rows = 0;      // rows of the output head scored exactly

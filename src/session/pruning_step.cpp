@@ -47,7 +47,10 @@ bool try_pruned_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows,
   const HeadEstimate estimate =
       pruned_logits(model_of(*s), output, rows, measures ? &limits : nullptr, allowed, &head, &s->memory.workspace);
   p.exact_rows += rows_scored(head) - before;
-  return pruning_accepts(estimate, limits, q);
+  if (!pruning_accepts(estimate, limits, q)) return false;
+  p.expected_kl = estimate.kl;
+  p.has_map = true;
+  return true;
 }
 
 // Compares the logits of a step, which are in the workspace, with those of a dense step, which replace them.
@@ -113,6 +116,30 @@ bool allowed_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
   }
   model_some_logits(model_of(*s), output, c.allowed.span(), &s->memory.workspace);
   p.exact_rows += c.allowed_count;
+  return true;
+}
+
+// Computes the logits of a step, pruned if possible.
+bool step_logits(Session* session, Sequence* sequence, uint32_t output) {
+  StepPruning& p = sequence->pruning;
+  const uint32_t vocabulary = config_of(*session).vocabulary;
+  const uint32_t rows =
+      session->memory.pruning.head.packed ? drift_head_rows(session->pruning.options, p.guard, vocabulary) : 0;
+  if (sequence->constraint.is_ready) return allowed_logits(session, sequence, output, rows);
+  const bool complete = is_complete(*session);
+  bool scored = false;  // pruned logits are in the workspace
+  if (!complete && !has_head_rows(session, sequence, output, rows, &scored)) return false;
+  const bool pruned = scored || (rows != 0 && !p.wants_head && try_pruned_logits(session, sequence, output, rows));
+  p.wants_head = !pruned && !complete;
+  if (p.wants_head) return false;
+  ++p.steps;
+  p.skipping_steps += p.neurons_skipped ? 1 : 0;
+  if (!pruned) {
+    model_logits(model_of(*session), output, &session->memory.workspace);
+    p.exact_rows += vocabulary;
+  }
+  if (!complete) return true;  // no drift check: the dense model is incomplete
+  if (is_check_due(session, sequence, pruned)) check_drift(session, sequence, output);
   return true;
 }
 
@@ -189,24 +216,11 @@ bool pruning_accepts(const HeadEstimate& estimate, const HeadLimits& limits, Seq
 
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output) {
   StepPruning& p = sequence->pruning;
-  const uint32_t vocabulary = config_of(*session).vocabulary;
-  const uint32_t rows =
-      session->memory.pruning.head.packed ? drift_head_rows(session->pruning.options, p.guard, vocabulary) : 0;
-  if (sequence->constraint.is_ready) return allowed_logits(session, sequence, output, rows);
-  const bool complete = is_complete(*session);
-  bool scored = false;  // pruned logits are in the workspace
-  if (!complete && !has_head_rows(session, sequence, output, rows, &scored)) return false;
-  const bool pruned = scored || (rows != 0 && !p.wants_head && try_pruned_logits(session, sequence, output, rows));
-  p.wants_head = !pruned && !complete;
-  if (p.wants_head) return false;
-  ++p.steps;
-  p.skipping_steps += p.neurons_skipped ? 1 : 0;
-  if (!pruned) {
-    model_logits(model_of(*session), output, &session->memory.workspace);
-    p.exact_rows += vocabulary;
-  }
-  if (!complete) return true;  // no drift check: the dense model is incomplete
-  if (is_check_due(session, sequence, pruned)) check_drift(session, sequence, output);
+  const uint64_t before = p.exact_rows;
+  p.expected_kl = 0;
+  p.has_map = false;
+  if (!step_logits(session, sequence, output)) return false;
+  p.step_rows = static_cast<uint32_t>(p.exact_rows - before);
   return true;
 }
 

@@ -124,6 +124,8 @@ constexpr Field kGenerationStepFields[] = {
     CAMELGPT_FIELD(GenerationStep, token, none_if_negative(), "The chosen token; null if none was chosen."),
     CAMELGPT_FIELD(GenerationStep, logprob, any_value(), "NaN unless the option `logprobs` asks for it."),
     CAMELGPT_FIELD(GenerationStep, finish, one_of(kFinishReasonNames), ""),
+    CAMELGPT_FIELD(GenerationStep, head_rows, any_value(), "Rows of the output head that were scored exactly."),
+    CAMELGPT_FIELD(GenerationStep, expected_kl, any_value(), "Of the pruned step from the dense one, in nats."),
 };
 
 constexpr Field kTokenProbabilityFields[] = {

@@ -141,11 +141,19 @@ Status read_merges(const GgufHeader& header, Tokenizer* tokenizer) {
     if (right_size == kOutsideAlphabet) continue;
 
     const std::string_view both{pair.data(), left_size + right_size};
-    const int32_t left = pieces_find(*tokenizer, both.substr(0, left_size), PieceKind::kMerged);
-    const int32_t right = pieces_find(*tokenizer, both.substr(left_size), PieceKind::kMerged);
-    const int32_t result = pieces_find(*tokenizer, both, PieceKind::kMerged);
+    const uint32_t left_hash = piece_hash(both.substr(0, left_size));
+    uint32_t right_hash = kEmptyPieceHash, hash = left_hash;
+    for (const char byte : both.substr(left_size)) {
+      right_hash = piece_hash(right_hash, byte);
+      hash = piece_hash(hash, byte);
+    }
     // Files with a pruned vocabulary keep merges of tokens that are gone. They are skipped, as in llama.cpp.
-    if (left == kNoToken || right == kNoToken || result == kNoToken) continue;
+    const int32_t left = pieces_find(*tokenizer, both.substr(0, left_size), left_hash, PieceKind::kMerged);
+    if (left == kNoToken) continue;
+    const int32_t right = pieces_find(*tokenizer, both.substr(left_size), right_hash, PieceKind::kMerged);
+    if (right == kNoToken) continue;
+    const int32_t result = pieces_find(*tokenizer, both, hash, PieceKind::kMerged);
+    if (result == kNoToken) continue;
     merges_insert(tokenizer, {static_cast<uint32_t>(left), static_cast<uint32_t>(right), index + 1,
                               static_cast<uint32_t>(result)});
   }

@@ -3,8 +3,6 @@
 #include <bit>
 #include <cassert>
 
-#include "base/utf8.h"
-
 namespace camelgpt {
 namespace {
 
@@ -22,12 +20,12 @@ uint32_t mixed(uint32_t hash) {
   return hash ^ hash >> 13;
 }
 
-// Returns the byte that a character of GPT-2's alphabet encodes, or -1.
+bool is_printable_ascii(uint8_t byte) { return byte >= 0x21 && byte <= 0x7e; }
+
+// Returns the byte that a character from U+0080 on encodes in GPT-2's alphabet, or -1.
 int32_t alphabet_byte(uint32_t character) {
-  if ((character >= 0x21 && character <= 0x7e) || (character >= 0xa1 && character <= 0xac) ||
-      (character >= 0xae && character <= 0xff)) {
+  if ((character >= 0xa1 && character <= 0xac) || (character >= 0xae && character <= 0xff))
     return static_cast<int32_t>(character);
-  }
   // The other bytes in order: 00 to 20, 7f to a0, ad.
   const uint32_t index = character - 0x100;  // wraps around for characters below U+0100
   if (index <= 0x20) return static_cast<int32_t>(index);
@@ -50,15 +48,21 @@ size_t find_slot(const Tokenizer& tokenizer, std::string_view bytes, uint32_t ha
 }  // namespace
 
 size_t alphabet_decode(std::string_view written, char* bytes) {
-  size_t count = 0;
-  for (size_t position = 0; position < written.size(); ++count) {
-    const Utf8Character character = utf8_decode(written.substr(position));
-    const int32_t byte = alphabet_byte(character.code_point);
+  char* out = bytes;
+  for (const char *at = written.data(), *end = at + written.size(); at != end; ++at, ++out) {
+    const uint8_t first = static_cast<uint8_t>(*at);
+    if (is_printable_ascii(first)) {
+      *out = *at;
+      continue;
+    }
+    // All other characters of the alphabet have two bytes in UTF-8.
+    if ((first & 0xe0) != 0xc0 || end - at < 2) return kOutsideAlphabet;
+    const uint8_t second = static_cast<uint8_t>(*++at);
+    const int32_t byte = (second & 0xc0) == 0x80 ? alphabet_byte((first & 0x1fu) << 6 | (second & 0x3fu)) : -1;
     if (byte < 0) return kOutsideAlphabet;
-    if (bytes != nullptr) bytes[count] = static_cast<char>(byte);
-    position += character.length;
+    *out = static_cast<char>(byte);
   }
-  return count;
+  return static_cast<size_t>(out - bytes);
 }
 
 size_t hash_slots_for(size_t count) { return std::bit_ceil(count + (count < 3 ? 1 : count / 3)); }

@@ -11,8 +11,8 @@ namespace camelgpt {
 inline constexpr size_t kOutsideAlphabet = SIZE_MAX;
 
 // Decodes GPT-2's byte alphabet: bytes that are printable in Latin-1 are written as themselves, the others as U+0100
-// and up. Stores the bytes (at most written.size()) unless `bytes` is null and returns their number, or
-// kOutsideAlphabet if a character is not in the alphabet.
+// and up. Stores the bytes (at most written.size()) and returns their number, or kOutsideAlphabet if a character is not
+// in the alphabet.
 size_t alphabet_decode(std::string_view written, char* bytes);
 
 // SentencePiece writes a space in a token as U+2581.

@@ -77,16 +77,11 @@ Status read_types(const GgufHeader& header, const GgufEntry& tokens, Tokenizer* 
 // Decodes a token of byte-level BPE. Normal tokens are written in GPT-2's byte alphabet; other types, and text outside
 // the alphabet, are plain text.
 size_t decode_byte_pairs(uint8_t type, std::string_view written, char* bytes, PieceKind* kind) {
-  const size_t size = type == kTokenNormal ? alphabet_decode(written, nullptr) : kOutsideAlphabet;
+  const size_t size = type == kTokenNormal ? alphabet_decode(written, bytes) : kOutsideAlphabet;
   *kind = size == kOutsideAlphabet ? PieceKind::kPlain : PieceKind::kMerged;
-  if (bytes != nullptr) {
-    if (*kind == PieceKind::kMerged) {
-      alphabet_decode(written, bytes);
-    } else if (!written.empty()) {
-      std::memcpy(bytes, written.data(), written.size());
-    }
-  }
-  return *kind == PieceKind::kMerged ? size : written.size();
+  if (*kind == PieceKind::kMerged) return size;
+  if (!written.empty()) std::memcpy(bytes, written.data(), written.size());
+  return written.size();
 }
 
 // Decodes a token of WordPiece. A leading kSpaceMark is the space before a word.
@@ -95,10 +90,8 @@ size_t decode_word_piece(uint8_t type, std::string_view written, char* bytes, Pi
   const bool marked = written.starts_with(kSpaceMark);
   if (marked) written.remove_prefix(kSpaceMark.size());
   const size_t space = marked && *kind == PieceKind::kMerged ? 1 : 0;
-  if (bytes != nullptr) {
-    if (space > 0) *bytes++ = ' ';
-    if (!written.empty()) std::memcpy(bytes, written.data(), written.size());
-  }
+  if (space > 0) *bytes++ = ' ';
+  if (!written.empty()) std::memcpy(bytes, written.data(), written.size());
   return space + written.size();
 }
 
@@ -112,14 +105,13 @@ size_t decode_sentence_piece(uint8_t type, std::string_view written, char* bytes
     if (written.size() != 6) return kOutsideAlphabet;
     const int high = digit(3), low = digit(4);
     if (high < 0 || high > 15 || low < 0 || low > 15) return kOutsideAlphabet;
-    if (bytes != nullptr) *bytes = static_cast<char>(high * 16 + low);
+    *bytes = static_cast<char>(high * 16 + low);
     return 1;
   }
   size_t size = 0;
   for (size_t at = 0; at < written.size();) {
     const bool mark = type != kTokenControl && written.substr(at, kSpaceMark.size()) == kSpaceMark;
-    if (bytes != nullptr) bytes[size] = mark ? ' ' : written[at];
-    ++size;
+    bytes[size++] = mark ? ' ' : written[at];
     at += mark ? kSpaceMark.size() : 1;
   }
   return size;
@@ -132,8 +124,8 @@ size_t decode_unigram(uint8_t type, std::string_view written, char* bytes, Piece
   return size;
 }
 
-// Returns the function that turns a token's written form into bytes. It stores them unless `bytes` is null, and returns
-// their number, or kOutsideAlphabet if a byte token is malformed.
+// Returns the function that turns a token's written form into bytes. It stores them (at most written.size()) and
+// returns their number, or kOutsideAlphabet if a byte token is malformed.
 auto decoder_of(const Tokenizer& tokenizer) {
   if (tokenizer.merges_characters) return decode_sentence_piece;
   switch (tokenizer.kind) {
@@ -188,13 +180,8 @@ Status read_pieces(const GgufHeader& header, const GgufEntry& tokens, Tokenizer*
   const auto decode = decoder_of(*tokenizer);
   PieceKind kind;
   std::string_view written;
-  uint64_t bytes = 0;  // at most the size of the header, so below 2^32
-  GgufStringCursor measuring(header, tokens);
-  for (uint32_t token = 0; measuring.next(&written); ++token) {
-    const size_t size = decode(tokenizer->token_type[token], written, nullptr, &kind);
-    if (size == kOutsideAlphabet) return bad_byte_token(token, written);
-    bytes += size;
-  }
+  // Of all written forms, which are no shorter than the bytes. Each follows its length.
+  const uint64_t bytes = tokens.value_bytes - tokens.count * sizeof(uint64_t);
   static_assert(kGgufMaxHeaderBytes < UINT32_MAX);
   if (!tokenizer->piece_bytes.resize(static_cast<size_t>(bytes)) ||
       !tokenizer->piece_start.resize(size_t{tokenizer->vocabulary_size} + 1) || !pieces_reserve(tokenizer)) {
@@ -205,6 +192,7 @@ Status read_pieces(const GgufHeader& header, const GgufEntry& tokens, Tokenizer*
   for (uint32_t token = 0; cursor.next(&written); ++token) {
     const uint32_t start = tokenizer->piece_start[token];
     const size_t size = decode(tokenizer->token_type[token], written, tokenizer->piece_bytes.data() + start, &kind);
+    if (size == kOutsideAlphabet) return bad_byte_token(token, written);
     tokenizer->piece_start[token + 1] = start + static_cast<uint32_t>(size);
     // Some vocabularies fill gaps with empty tokens, which never match. Byte tokens are found through byte_tokens.
     const bool is_byte = has_byte_tokens(*tokenizer) && tokenizer->token_type[token] == kTokenByte;
@@ -212,8 +200,11 @@ Status read_pieces(const GgufHeader& header, const GgufEntry& tokens, Tokenizer*
     pieces_insert(tokenizer, token, kind);
     if (kind != PieceKind::kMerged) continue;
     tokenizer->longest_piece = std::max(tokenizer->longest_piece, static_cast<uint32_t>(size));
-    if (stored_piece(*tokenizer, token).find(' ', 1) != std::string_view::npos) tokenizer->has_inner_spaces = true;
+    if (!tokenizer->has_inner_spaces)
+      tokenizer->has_inner_spaces = stored_piece(*tokenizer, token).find(' ', 1) != std::string_view::npos;
   }
+  tokenizer->piece_bytes.shrink(tokenizer->piece_start[tokenizer->vocabulary_size]);
+  tokenizer->piece_bytes.release_excess();
   return {};
 }
 

@@ -2,10 +2,11 @@
 // against those without, of this engine and of native llama.cpp. docs/benchmarks.md defines the measures.
 //
 //   npm run bench:masks -- [--models F,F…] [--rounds N] [--tokens N] [--flavour relaxed|simd] [--masks-only] [--out F]
+//     [--record] [--name NAME]
 //
 // --models: names of models or paths of files (default: smollm2-135m). --tokens: the most tokens of an answer. --out: a
-// JSON file for all measurements. With the environment variable CAMELGPT_DATA, whose folder maskbench has the schemas
-// of MaskBench, these are walked too.
+// JSON file for all measurements. --record: also write the results to docs/results. With the environment variable
+// CAMELGPT_DATA, whose folder maskbench has the schemas of MaskBench, these are walked too.
 import { writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { basename } from "node:path";
@@ -18,10 +19,11 @@ import { runMain, say } from "../../scripts/lib/run.mjs";
 import { ensureToolchain } from "../../scripts/setup.mjs";
 import { compileSchema, dataFolder, grammars, jsonFiles, recogniser, textsOf } from "../web/lib/json-schema.mjs";
 import { chooseEngines, listEngines } from "./engines/list.mjs";
-import { describeMachine, describeVersions } from "./machine.mjs";
+import { peerReportHead } from "./machine.mjs";
 import { buildMaskProbe, measureMasks } from "./masks/measure.mjs";
-import { answerTable, headOf, maskTable } from "./masks/report.mjs";
+import { answerTable, headOf, maskTable, resultsOf } from "./masks/report.mjs";
 import { forcedSchema, schemas } from "./masks/schemas.mjs";
+import { recordIfWanted, recordOptions } from "./report/results.mjs";
 
 const contextLength = 512;
 
@@ -35,6 +37,7 @@ await runMain(async (args) => {
       flavour: { type: "string", default: "relaxed" },
       "masks-only": { type: "boolean" },
       out: { type: "string" },
+      ...recordOptions,
     },
   });
   const rounds = Number(values.rounds);
@@ -43,12 +46,8 @@ await runMain(async (args) => {
   const peers = await ensurePeers();
   const places = { chromium: "chromium", site: "", node24: tools.node24, peers, probes: {} };
   const report = {
-    date: new Date().toISOString(),
-    command: ["npm run bench:masks", ...(args.length > 0 ? ["--", ...args] : [])].join(" "),
-    machine: describeMachine(),
-    versions: { ...describeVersions(places), Chromium: undefined, Deno: undefined, Bun: undefined, wllama: undefined },
+    ...peerReportHead("masks", args, places),
     flavour: values.flavour,
-    load: [loadavg()[0]],
     masks: [],
     answers: [],
   };
@@ -76,6 +75,7 @@ await runMain(async (args) => {
   if (values.out) await writeFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
   const lines = [...headOf(report), ...maskTable(report.masks), ...report.answers.flatMap(answerTable)];
   process.stdout.write(`${lines.join("\n")}\n`);
+  recordIfWanted(values, resultsOf(report), [...new Set(report.masks.map(({ model }) => model))]);
 });
 
 /** The grammars and texts to walk: those of schemas.mjs, and MaskBench's. */

@@ -163,7 +163,9 @@ function matcher(pattern) {
 
 /** Undefined: ajv does not compile the schema. Alternatives of oneOf that overlap are accepted. */
 function judge(schema) {
-  if (JSON.stringify(schema).includes("__proto__")) return undefined; // ajv takes it for the prototype
+  const written = JSON.stringify(schema);
+  if (written.includes("__proto__")) return undefined; // ajv takes it for the prototype
+  if (/"required":\[[^\]]*""/.test(written)) return undefined; // ajv does not require the empty name
   let isValid;
   try {
     isValid = new Ajv.default({ strict: false, allErrors: true, logger: false, validateFormats: false }).compile(

@@ -293,6 +293,8 @@ inline Expression random_expression(Random& random, uint32_t depth, uint32_t rul
     Expression e = {Expression::kCharacters};
     if (random.below(12) == 0)
       e.ranges = {{0, 0xd7ff}, {0xe000, 0x10ffff}};
+    else if (random.below(8) == 0)  // the characters of JSON strings
+      e.ranges = {{' ', '!'}, {'#', '['}, {']', 0xd7ff}, {0xe000, 0x10ffff}};
     else if (random.below(4) == 0)
       e.ranges = {{'a', 'b'}, {0xe0, 0x4e2e}};
     else {
@@ -313,7 +315,7 @@ inline Expression random_expression(Random& random, uint32_t depth, uint32_t rul
     static constexpr uint32_t kAny = UINT32_MAX;
     static constexpr std::pair<uint32_t, uint32_t> kCounts[] = {{0, 1},    {0, kAny},  {1, kAny}, {0, 3},
                                                                 {2, 4},    {3, 3},     {3, kAny}, {0, 40},
-                                                                {2, 1000}, {20, kAny}, {30, 60},  {0, 0}};
+                                                                {2, 1000}, {20, kAny}, {15, 18},  {0, 0}};
     std::tie(e.min, e.max) = kCounts[random.below(std::size(kCounts))];
   }
   return e;

@@ -157,6 +157,63 @@ TEST_CASE("masks in counted repetitions agree with accepting token by token near
   }
 }
 
+TEST_CASE("masks of strings agree with accepting token by token at every distance to their maximum") {
+  Vocabulary vocabulary;
+  for (int byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(std::string(1, static_cast<char>(byte)));
+  // One to nineteen characters: all plain, and with one that is not plain, cut or broken at the begin or the end.
+  const std::string ends[] = {"", "\"", "\\", "\\n", "\n", "\x7f", "\xc3", "\xf0\x9f", "\x80", "\"}", "\",b"};
+  for (const std::string character : {"a", "n", " ", "\xc3\xa4", "\xe4\xb8\xad", "\xf0\x9f\x98\x80"}) {
+    std::string plain, mixed;
+    for (int count = 1; count < 20; ++count) {
+      plain += character;
+      mixed += count % 2 == 0 ? "b" : character;
+      for (const std::string& end : ends) {
+        for (const std::string& piece : {plain + end, mixed + end, end + plain}) vocabulary.pieces.push_back(piece);
+      }
+    }
+  }
+  for (char last = '\x80'; last < '\xbf'; ++last) vocabulary.pieces.push_back(std::string("\xe5\x80") + last);
+  vocabulary.is_text.assign(vocabulary.pieces.size(), true);
+  TokenTrie trie;
+  REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
+  const std::string character = "char ::= [^\\x00-\\x1f\"\\\\] | \"\\\\\" [n\"]\n";
+  for (const std::string root : {
+           "\"\\\"\" char{0,19} \"\\\"\" (\"}\" | \",\" char*)",
+           "\"\\\"\" char{17,18} \"\\\"\"",
+           "\"\\\"\" char* \"\\\"\"",
+           "\"\\\"\" char{0,3} \"\\\"\"",
+           // A rule that may end, so that a token can continue after it; and one after which nothing can follow.
+           "\"\\\"\" word \"\\\"\"? [a]?\nword ::= char{0,18} | \"<\" word",
+           "\"\\\"\" word \"\\\"\"\nword ::= char{0,18} | \"<\" word",
+           // First characters that are exceptions: literals, one that begins something else, one that is missing.
+           "\"\\\"\" (\"ab\" | \"nn\\\"\" | char{0,18} \"\\\"\")",
+           "\"\\\"\" ([a-z ] [0-9] | [^a\\x00-\\x1f\"\\\\] char{0,6}) \"\\\"\"",
+           "\"\\\"\" (\"\u00e4\u00e4\\\"\" | char{0,18} \"\\\"\")",
+           "\"\\\"\" word \"b\"\nword ::= \"a\" | [^a\\x00-\\x1f\"\\\\] char{0,18} \"\\\"\"",
+           "\"\\\"\" [^\u00e4\\x00-\\x1f\"\\\\] char{0,6} \"\\\"\"",
+           "\"\\\"\" ([^\u4e2d\\x00-\\x1f\"\\\\] char{0,6} | \"\u4e2d\") \"\\\"\"",
+           // Characters that are not alike in the middle and at the end.
+           "\"\\\"\" char{0,2} [^a\\x00-\\x1f\"\\\\] char{0,2} [a\u00e4] \"\\\"\"",
+           "\"\\\"\" char{2} (\"aab\" | [^\\x00-\\x1f\"\\\\\u4e2d]{0,9}) \"\\\"\"",
+           "\"\\\"\" char{5} [\\x00-\\x7f] \"\\\"\"",
+           "\"\\\"\" [b\u5000-\u5010]{0,9} \"\\\"\"",
+           "\"\\\"\" char{2,} \"\\\"\"",
+       }) {
+    CAPTURE(root);
+    Grammar grammar;
+    REQUIRE(grammar_compile("root ::= " + root + "\n" + character, &trie, &grammar).ok());
+    GrammarState state;
+    REQUIRE(grammar_begin(&grammar, &state).ok());
+    size_t accepted = 1;
+    for (size_t at = 0; accepted == 1; ++at) {
+      CHECK_MESSAGE(wrong_tokens(vocabulary, state, &grammar) == 0, at);
+      const std::string_view text = "\"bb\xc3\xa4\\n";
+      REQUIRE(grammar_accept_bytes(&grammar, at < text.size() ? text.substr(at, 1) : "c", &state, &accepted).ok());
+      if (at == 40) break;
+    }
+  }
+}
+
 TEST_CASE("a grammar that the vocabulary cannot spell has an empty mask") {
   Vocabulary vocabulary;
   vocabulary.pieces = {"a", "bc"};
@@ -260,10 +317,17 @@ TEST_CASE("the trie holds text tokens in the order of their bytes") {
   vocabulary.is_text = {true, true, true, true, true, false, true, true, true, true, true};
   TokenTrie trie;
   REQUIRE(token_trie_build(vocabulary.source(), &trie).ok());
-  CHECK(std::vector<int32_t>(trie.ids.begin(), trie.ids.end()) == std::vector<int32_t>{7, 4, 3, 10, 9, 1, 0, 6});
+  // Tokens with control characters, and long ones, come after the others.
+  CHECK(std::vector<int32_t>(trie.ids.begin(), trie.ids.end()) == std::vector<int32_t>{7, 4, 1, 0, 6, 3, 10, 9});
+  CHECK(trie.plain_mask(0)[0] == 0);
+  CHECK(trie.plain_mask(1)[0] == (1u << 7 | 1u << 0 | 1u << 6));
+  CHECK(trie.plain_mask(7)[0] == trie.plain_mask(1)[0]);
+  CHECK(trie.plain_mask(8)[0] == (trie.plain_mask(1)[0] | 1u << 4));
+  CHECK(trie.plain_mask(kMaxPlainCharacters)[0] == (trie.plain_mask(8)[0] | 1u << 1));
   CHECK(trie.height == 25);
   CHECK(token_trie_find(trie, "abcdefgh") == 4);
   CHECK(token_trie_find(trie, "b") == 0);
+  CHECK(token_trie_find(trie, "abcdefghabcdefghabcdefgh2") == 9);
   CHECK(token_trie_find(trie, "<end>") == 5);
   CHECK(token_trie_find(trie, "abc") == -1);
   CHECK(token_trie_find(trie, "c") == -1);

@@ -64,10 +64,10 @@ std::vector<float> whole_product(const Panel& panel, const std::vector<float>& x
   return y;
 }
 
-void check_rows(const Matrix& matrix, const std::vector<float>& x) {
-  const std::vector<float> expected = whole_product(matrix.groups, x, Precision::k16);
+void check_rows(const Matrix& matrix, const std::vector<float>& x, Precision precision) {
+  const std::vector<float> expected = whole_product(matrix.groups, x, precision);
   for_scalar_and_each_set([&](const Kernels& kernels) {
-    const Input input(kernels, x, Precision::k16);
+    const Input input(kernels, x, precision);
     for (const size_t count : {0u, 1u, 2u, 3u, 4u, 5u, 11u}) {
       std::vector<uint32_t> rows;
       for (uint32_t r = 1; rows.size() < count; r += 2) rows.push_back(r);
@@ -77,6 +77,11 @@ void check_rows(const Matrix& matrix, const std::vector<float>& x) {
       for (size_t i = count; i < y.size(); ++i) CHECK(y[i] == kUntouched);
     }
   });
+}
+
+void check_rows(const Matrix& matrix, const std::vector<float>& x) {
+  check_rows(matrix, x, Precision::k8);
+  if (!multiplies_nibbles(matrix.neurons.kind)) check_rows(matrix, x, Precision::k16);
 }
 
 void check_columns(const Matrix& matrix, const std::vector<float>& x) {

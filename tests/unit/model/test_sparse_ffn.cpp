@@ -187,7 +187,7 @@ struct Networks {
   // x + network(x), skipping neurons.
   std::vector<float> evaluate_sparse(const std::vector<float>& x) {
     std::copy(x.begin(), x.end(), workspace.x.begin());
-    parallel([&](const Worker& worker) { sparse_ffn(worker, config, sparse, 1, &workspace); });
+    parallel([&](const Worker& worker) { sparse_ffn(worker, config, sparse, 0, 1, &workspace); });
     return {workspace.x.begin(), workspace.x.begin() + kHidden};
   }
 
@@ -196,12 +196,13 @@ struct Networks {
     std::vector<float> normed(kHidden), gate(kFfn), up(kFfn), y(kHidden), sum = x;
     kernels().rms_norm(x.data(), norm.data(), kHidden, config.norm_epsilon, normed.data());
     const Worker alone;
-    const Activations& input = quantize_input(alone, normed.data(), 0, 1, kHidden, Precision::k16, &workspace);
+    const Activations& input =
+        quantize_input(alone, normed.data(), 0, 1, kHidden, input_precision(dense.gate, dense.up), &workspace);
     linear_slice(dense.gate, {0, kFfn}, input, gate.data(), 0);
     linear_slice(dense.up, {0, kFfn}, input, up.data(), 0);
     activate_gate(config.activation, gate.data(), up.data(), kFfn);
     const Activations& neurons =
-        quantize_input(alone, gate.data(), 0, 1, kFfn, coarse_precision(dense.down), &workspace);
+        quantize_input(alone, gate.data(), 0, 1, kFfn, input_precision(dense.down), &workspace);
     linear_slice(dense.down, {0, kHidden}, neurons, y.data(), 0);
     kernels().add(sum.data(), y.data(), kHidden);
     return sum;
@@ -219,9 +220,11 @@ TEST_CASE("the result is that of the dense network if all neurons fire or none d
       Networks closed(type, -3), open(type, 3);
       CHECK(closed.evaluate_sparse(ones()) == ones());
       CHECK(closed.workspace.neurons.fired == 0);
+      CHECK(closed.workspace.open_neurons[0] == 0);
       CHECK(closed.evaluate_dense(ones()) == ones());
       CHECK(open.evaluate_sparse(ones()) == open.evaluate_dense(ones()));
       CHECK(open.workspace.neurons.fired == Networks::kFfn);
+      CHECK(open.workspace.open_neurons[0] == Networks::kFfn);
     }
   }
 }

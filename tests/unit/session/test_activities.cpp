@@ -163,16 +163,6 @@ TEST_CASE("an error ends the activity") {
   CHECK(answer(session).tokens == expected.tokens);
 }
 
-TEST_CASE("new pruning options end the activity") {
-  Loaded session;
-  prefill(session, some_tokens(30));
-  answer(session, 3);
-  use_drafts(session);
-  ActivityProgress progress;
-  CHECK(session_continue(session, 64, &progress).code == ErrorCode::kBadState);
-  CHECK(session_generation_step(session).token == -1);
-}
-
 TEST_CASE("a calibration that a generation interrupts resumes, with the same result") {
   const std::vector<uint8_t> file = TinyLlama(TensorType::kQ8_0, false, false, 256, kRows).writer.file();
   constexpr uint32_t kText = 700, kWindow = 128, kBatch = 64;

@@ -59,6 +59,23 @@ TEST_CASE("texts that share forward passes have the vectors that they have by th
 TEST_CASE("texts of a model that sees both ways share forward passes as a whole") {
   const auto file = TinyLlama(TensorType::kQ8_0, true, false, 256, TinyLlama::kVocabulary, "silu", "camelgpt");
   check_vectors(file.writer.file(), KvType::k16, {5, 1, 40, 64, 3, 3, 70, 150, 2, 31, 32, 33});
+  // More than one batch a pass, and batches that begin within texts.
+  check_vectors(file.writer.file(), KvType::k8, {50, 50, 50, 50, 50, 50, 256, 1, 90, 90, 75, 1, 1});
+  check_vectors(file.writer.file(), KvType::k16, std::vector<uint32_t>(70, 7));
+}
+
+TEST_CASE("texts of a model that sees both ways fill passes of several batches, and can be dropped between passes") {
+  TestSession session;
+  const auto file = TinyLlama(TensorType::kQ8_0, true, false, 256, TinyLlama::kVocabulary, "silu", "camelgpt");
+  REQUIRE(load(session, file.writer.file()).ok());
+  const Texts texts(std::vector<uint32_t>(20, 25));
+  const std::vector<std::vector<float>> expected = embed_all(session, texts, Pooling::kMean, 64);
+  REQUIRE(session_begin(session, EmbedRequest{texts.tokens, Pooling::kMean, true, texts.ends}).ok());
+  ActivityProgress progress;
+  REQUIRE(session_continue(session, 64, &progress).ok());
+  CHECK(progress.processed == 200);  // eight texts of 32 positions each fill the cache of 256
+  CHECK(progress.remaining == 300);
+  CHECK(embed_all(session, texts, Pooling::kMean, 64) == expected);
 }
 
 TEST_CASE("texts of a model with convolutions are evaluated one after the other") {

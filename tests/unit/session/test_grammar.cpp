@@ -207,6 +207,23 @@ TEST_CASE("biases and penalties apply among the allowed tokens only") {
   CHECK(run(session).code == ErrorCode::kBadState);
 }
 
+TEST_CASE("a bias of minus infinity forbids tokens of forced stretches too") {
+  TestSession session;
+  REQUIRE(load(session, tiny_file()).ok());
+  // The only token of a mask, the last one and one in the middle of a stretch.
+  for (const char* const grammar : {"root ::= \"x\"", "root ::= \"abx\"", "root ::= \"abxabcdefgh\""}) {
+    CAPTURE(grammar);
+    configure(session, options(30));
+    session.grammar = grammar;
+    session.logit_bias = {{'x', -30.0f}, {'y', -HUGE_VALF}};
+    REQUIRE(prompt(session, prompt_of(session)).ok());
+    CHECK(run(session).ok());
+    session.logit_bias = {{'x', 1.0f}, {'x', -HUGE_VALF}};
+    REQUIRE(prompt(session, prompt_of(session)).ok());
+    CHECK(run(session).code == ErrorCode::kBadState);
+  }
+}
+
 TEST_CASE("a grammar that must end ends with ignore_eos, and end tokens wait for min_tokens") {
   TestSession session;
   REQUIRE(load(session, tiny_file()).ok());

@@ -67,6 +67,23 @@ TEST_CASE("tokenizer_find returns the token of every written form") {
   CHECK(tokenizer_find(Tokenizer(), "a") == kNoToken);
 }
 
+TEST_CASE("tokenizer takes written forms outside the byte alphabet as plain text") {
+  const std::string_view forms[] = {
+      " a",       "a\x7f",        "\xc2\xa0",  // printed as themselves in no alphabet: space, delete, U+00A0
+      "\xc2\xad", "\xc5\x84",     "\xdf\xbf",  // U+00AD, the character after the alphabet, U+07FF
+      "a\xc4",    "\xc4z",        "\xa9",      // cut, without its second byte, without its first byte
+      "\xc1\xa1", "\xe0\x84\xa0",              // 'a' and U+0120 in more bytes than they need
+  };
+  VocabularyWriter writer;
+  const int32_t first = writer.add_written(forms[0], kTokenNormal);
+  for (size_t i = 1; i < std::size(forms); ++i) writer.add_written(forms[i], kTokenNormal);
+  const int32_t last = writer.add_token(" \xff\x7f");
+  const Tokenizer tokenizer = writer.build();
+  for (size_t i = 0; i < std::size(forms); ++i)
+    CHECK(tokenizer_piece(tokenizer, first + static_cast<int32_t>(i)) == forms[i]);
+  CHECK(tokenizer_piece(tokenizer, last) == " \xff\x7f");
+}
+
 TEST_CASE("tokenizer keeps the first of equal tokens and of equal merges") {
   VocabularyWriter writer;
   const int32_t first = writer.add_merge("a", "b");
