@@ -2,6 +2,7 @@
 // The next line declares AsyncDisposable for users whose option `lib` does not.
 /// <reference lib="esnext.disposable" preserve="true" />
 // biome-ignore-all lint/complexity/noThisInStatic: static methods need the platform, which the derived class has
+import type { CatalogueEntry } from "../../web/load/catalogue/catalogue.js";
 import { absoluteUrl } from "../../web/load/place.js";
 import type { ModelSource } from "../../web/load/resolve.js";
 import type { CachedFile } from "../../web/load/stores/entries.js";
@@ -12,6 +13,8 @@ import type {
   Calibration,
   Choice,
   Classification,
+  EpdpMode,
+  EpdpNumbers,
   FilledMasks,
   FormatMatch,
   FormatOutput,
@@ -19,7 +22,6 @@ import type {
   Inspection,
   LoadedState,
   ModelInfo,
-  PrefillProgress,
   Rating,
   ResponseFormat,
   Score,
@@ -28,7 +30,7 @@ import type {
 import type { CallerPlatform } from "../../web/worker/platform.js";
 import { ChatSession, turns } from "./chat/session.js";
 import { type ChatResult, type ChatSessionOptions, newState } from "./chat/session-state.js";
-import { isSignal } from "./check-options.js";
+import { signalOf } from "./check-options.js";
 import { generateFormatted } from "./format/generate-formatted.js";
 import { defaultCalibrationText, ModelConnection } from "./model-connection.js";
 import {
@@ -37,6 +39,7 @@ import {
   type GenerateOptions,
   generateParams,
   type LoadOptions,
+  reporter,
 } from "./options.js";
 import type { ChooseOptions, ClassifyOptions, RateOptions, YesNoOptions } from "./options/decide.js";
 import type {
@@ -121,6 +124,11 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
    */
   static async verify(source: string | URL, options?: LoadOptions): Promise<Verification> {
     return verifyRelease(String(source), checkLoadOptions(options), this.platform);
+  }
+
+  /** Lists the models that can be named without an address. */
+  static async listCatalogue(): Promise<readonly CatalogueEntry[]> {
+    return (await import("../../web/load/catalogue/catalogue.js")).catalogue;
   }
 
   /** Lists the stored downloads, see the option `cache`: the URL of each, without query, and its size. */
@@ -422,6 +430,16 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
   }
 
   /**
+   * Changes how much dynamic pruning skips. An answer in progress continues with the new setting, other calls wait. A
+   * model without a calibration stays dense until it has one.
+   * Errors: `bad-option`; `bad-state` if the model was loaded without the option `epdp` or with `"off"`, so that there
+   * is no memory for it.
+   */
+  async setEpdp(epdp: EpdpMode | EpdpNumbers): Promise<void> {
+    await this.#model.setEpdp(epdp);
+  }
+
+  /**
    * Learns in a few seconds what dynamic pruning can leave out, from texts like those to come, or by default from a
    * text in the package. To save the calibration next time, keep it (option `keep`), store the resulting sidecar next
    * to the model, or pass it with the load option `sidecar`.
@@ -471,18 +489,11 @@ export abstract class CamelGPTInferenceBase implements AsyncDisposable {
     signal: AbortSignal,
     options: GenerateOptions | undefined,
   ): Promise<GenerationResult<T>> {
-    const onEvent = (event: string | PrefillProgress) =>
-      typeof event === "string" ? emit(event) : options?.onProgress?.(event);
+    const context = { signal, onEvent: reporter(options, emit) };
     const result = await generateFormatted(this.#model, options?.responseFormat, params, async (params) => {
-      const generated = await this.#model.call("generate", params, { signal, onEvent });
+      const generated = await this.#model.call("generate", params, context);
       return { ...generated, engine: (await this.#model.loaded()).info.engine };
     });
     return result as GenerationResult<T>;
   }
-}
-
-/** Returns the signal of options that have not been checked yet. An invalid signal is reported by the check. */
-function signalOf(options: { signal?: unknown } | undefined): AbortSignal | undefined {
-  const signal = options?.signal;
-  return isSignal(signal) ? signal : undefined;
 }

@@ -123,3 +123,9 @@ function show(value: unknown): string {
   if (typeof value === "object" && value !== null) return "an object";
   return String(value);
 }
+
+/** Returns the signal of options that have not been checked yet. An invalid signal is reported by the check. */
+export function signalOf(options: { signal?: unknown } | undefined): AbortSignal | undefined {
+  const signal = options?.signal;
+  return isSignal(signal) ? signal : undefined;
+}

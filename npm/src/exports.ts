@@ -16,6 +16,7 @@ export type {
 export type { Allow } from "../../web/load/allow.js";
 export type { Fetch, FetchInit } from "../../web/load/sources/http-options.js";
 export type { JsonSchema } from "../../web/types/json-schema.js";
+export type { CatalogueEntry } from "../../web/load/catalogue/catalogue.js";
 export type { CachedFile } from "../../web/load/stores/entries.js";
 export type { FileSource, ModelSource } from "../../web/load/resolve.js";
 export type {
@@ -54,6 +55,7 @@ export type {
   SamplingDefaults,
   Score,
   StandardSchema,
+  StepActivity,
   StepLogprobs,
   TensorInfo,
   TextsProgress,

@@ -34,6 +34,7 @@ export class KeptDownloads {
   readonly #quota: number | undefined;
   #keys: Promise<readonly string[]> | undefined;
   #release: (() => void) | undefined;
+  #noting: Promise<void> | undefined;
 
   constructor({ openStore }: CallerPlatform, quota: number | undefined) {
     this.#openStore = openStore;
@@ -43,7 +44,7 @@ export class KeptDownloads {
   /** Returns before the keys are known, so that the load does not wait for them. */
   use(location: Location): void {
     this.#release?.();
-    this.#release = this.#keys = undefined;
+    this.#release = this.#keys = this.#noting = undefined;
     if (this.#openStore && isKept(location)) this.#keys = this.#use(location).catch(() => []);
   }
 
@@ -54,7 +55,7 @@ export class KeptDownloads {
     return keys;
   }
 
-  /** Removes other downloads if there are too many. Does nothing if the model keeps none. */
+  /** Notes the use, and removes other downloads if there are too many. Does nothing if the model keeps none. */
   async tidy(): Promise<void> {
     const keys = await this.#keys;
     if (!keys || keys.length === 0) return;
@@ -62,7 +63,8 @@ export class KeptDownloads {
       const store = await this.#openStore?.();
       if (!store) return;
       const { tidyStore, touchDownloads } = await stores();
-      if (this.#release) await touchDownloads(store, keys);
+      this.#noting ??= touchDownloads(store, keys); // a short use, which has ended by now, counts too
+      await this.#noting;
       await tidyStore(store, this.#quota);
     } catch {
       // A store that does not work is a note of the load.

@@ -12,6 +12,7 @@ import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "../.
 import type { KeptCalibration } from "./kept-calibration.js";
 import { KeptDownloads, withCacheFolder, withHeaderKey } from "./kept-downloads.js";
 import {
+  checkEpdp,
   checkSource,
   engineOptions,
   type Limits,
@@ -69,6 +70,13 @@ export class ModelConnection {
   /** The setting of dynamic pruning in effect. Known once it is known whether there is a sidecar. */
   get epdp(): EpdpMode | EpdpNumbers {
     return this.#epdp;
+  }
+
+  /** Errors: `bad-option`, `bad-state`, and those of the load. */
+  async setEpdp(epdp: EpdpMode | EpdpNumbers): Promise<void> {
+    checkEpdp(epdp);
+    await this.call("setEpdp", { epdp }, {});
+    this.#epdp = epdp;
   }
 
   /** Loads the model, unless it is loaded; loads it again if its worker has died. */

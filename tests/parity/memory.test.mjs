@@ -56,7 +56,7 @@ describe("peak memory in Chromium", { skip }, () => {
     const context = await browser.newContext();
     for (const _ of ["keeps", "reads"]) await measured(t, { options: { cache: true }, context });
     const page = await context.newPage();
-    await page.goto(`${site.url}/demo/`);
+    await page.goto(`${site.url}/tests/web/lib/blank.html`);
     const kept = await page.evaluate(async () => (await import("/npm/dist/browser.js")).CamelGPTInference.listCached());
     assert.equal(kept.length, 1);
     await context.close();

@@ -53,7 +53,7 @@ export async function measureInChromium(
   { maxTokens = 64, options = {}, context = browser } = {},
 ) {
   const page = await context.newPage();
-  await page.goto(`${site.url}/demo/`);
+  await page.goto(`${site.url}/tests/web/lib/blank.html`);
   await page.waitForTimeout(1000); // until the page has started up
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");

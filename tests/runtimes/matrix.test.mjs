@@ -138,6 +138,7 @@ const servePackage = (isolated) =>
     mounts: {
       "/package/": join(folder, "node_modules/@gpt-research/camelgpt-inference/dist"),
       "/script/": here,
+      "/tests/web/lib/": join(repositoryRoot, "tests/web/lib"),
       "/reglu/": join(repositoryRoot, "models/reglu-tiny"),
       "/mini/": join(repositoryRoot, "models/camelgpt-mini"),
     },
@@ -152,7 +153,7 @@ async function tryPages(browser, flavours, t) {
       const site = await servePackage(isolated);
       try {
         const page = await browser.newPage();
-        await page.goto(`${site.url}/demo/`);
+        await page.goto(`${site.url}/tests/web/lib/blank.html`);
         for (const worker of [true, false]) {
           for (const flavour of flavours) {
             const answer = await page.evaluate(
@@ -193,7 +194,7 @@ test("shared and service workers of Chromium", async (t) => {
   const [browser, site] = [await openBrowser(), await servePackage(false)];
   try {
     const page = await browser.newPage();
-    await page.goto(`${site.url}/demo/`);
+    await page.goto(`${site.url}/tests/web/lib/blank.html`);
     const options = { model: `${site.url}/reglu/reglu-tiny.gguf`, release: "/mini/", flavour: "relaxed" };
     const shared = await page.evaluate(
       (options) =>

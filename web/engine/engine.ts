@@ -2,7 +2,7 @@
 import { CamelGPTError, disposedError } from "../errors.js";
 import { Queue } from "../queue.js";
 import type { RenderedPrompt } from "../rendered-prompt.js";
-import type { Pooling, PruneNumbers, TokenLogprob } from "../types.js";
+import type { Pooling, PruneNumbers, StepActivity, TokenLogprob } from "../types.js";
 import { byteOffsets, noMemoryFor } from "./boundary.js";
 import type { ThreadStart } from "./helper-thread.js";
 import { instantiate } from "./instantiate.js";
@@ -236,6 +236,13 @@ export class Engine extends LoadingEngine {
     return { ...step, text: this.textOf((module) => module.stepText()) };
   }
 
+  /** The work of a step that chose a token. */
+  activity({ token, headRows, expectedKl }: Step): StepActivity {
+    const headMap = headRows > 0 ? this.bytesOf((module) => module.headMap()).slice() : new Uint8Array();
+    const openNeurons = Uint32Array.from(this.tokensOf((module) => module.openNeurons()));
+    return { phase: "decode", token: token as number, headRows, headMap, expectedKl, openNeurons };
+  }
+
   /** The most probable tokens of the last step, as many as `logprobs` requested, or of `predict`. */
   topTokens(): TokenLogprob[] {
     const top = this.recordsOf((module) => module.topTokens(), tokenProbabilityLayout);
@@ -323,7 +330,7 @@ export class Engine extends LoadingEngine {
 
   // --- dynamic pruning ---
 
-  setPruning(options: DeepPartial<PruneOptions>): void {
+  setPruning(options: DeepPartial<PruneOptions>): undefined {
     this.write("pruneOptions", pruneOptionsLayout, options);
     this.check((module) => module.setPruning());
   }

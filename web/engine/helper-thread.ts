@@ -16,6 +16,9 @@ export interface ThreadStart {
 /** Calls `onStart`, then computes for the engine until the thread is terminated. */
 export function runHelperThread(start: ThreadStart, onStart: () => void): void {
   const { module, memory, entry, index, stack, failed } = start;
+  // V8 loses a growth of the memory that happens while this thread receives it: memory.fill and memory.copy would trap
+  // past the old size. Growing by nothing updates the size, and later growths arrive.
+  memory.grow(0);
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     (imports[from] ??= {})[name] = kind === "memory" ? memory : rejectCall;

@@ -41,6 +41,7 @@ export class IdleCalibration {
   readonly #onEnd: (sidecar: Uint8Array) => void;
   #state: "new" | "begun" | "ended" = "new";
   #isRunning = false;
+  #isInterrupted = false;
 
   constructor(engine: Engine, text: string, onEnd: (sidecar: Uint8Array) => void) {
     this.#engine = engine;
@@ -48,24 +49,28 @@ export class IdleCalibration {
     this.#onEnd = onEnd;
   }
 
+  /** Another call uses the engine: the calibration in progress must be taken up again. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+  }
+
   /** Continues until a call arrives. Never rejects: a model that cannot be calibrated stays dense. */
   async run(isIdle: () => boolean): Promise<void> {
     if (this.#isRunning || this.#state === "ended") return;
     this.#isRunning = true;
-    let isInterrupted = true; // other calls may have used the engine since the last run
     try {
       for (;;) {
         await pause(); // so that calls can arrive
         if (!isIdle()) return;
         if (this.#state === "new") this.#engine.calibrate(this.#engine.tokenize(this.#text, true, true));
-        else if (isInterrupted) this.#engine.calibrate();
+        else if (this.#isInterrupted) this.#engine.calibrate();
         else if (this.#engine.advance().state === "done") {
           this.#state = "ended";
           this.#onEnd(this.#engine.sidecar());
           return;
         }
         if (this.#state === "new") this.#state = "begun";
-        isInterrupted = false;
+        this.#isInterrupted = false;
       }
     } catch {
       this.#state = "ended";

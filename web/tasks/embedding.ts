@@ -32,7 +32,9 @@ export async function embed(
   const tokensOf = async (text: string | readonly number[], index: number) => {
     const tokens = typeof text === "string" ? await tokenizeText(engine, signal, text, true, false) : text;
     if (tokens.length === 0 || text.length === 0) throw emptyText(total, index);
-    if (!truncate || tokens.length <= contextLength) return tokens;
+    if (tokens.length <= contextLength) return tokens;
+    if (!truncate && total > 1) throw longText(total, index, tokens.length, contextLength);
+    if (!truncate) return tokens; // refused by the engine
     const kept = typeof text === "string" ? end : [];
     return [...tokens.slice(0, contextLength - kept.length), ...kept];
   };
@@ -57,6 +59,14 @@ export async function embed(
     group.forEach((_, i) => vectors.push(engine.embedding(i)));
   }
   return vectors;
+}
+
+function longText(count: number, index: number, size: number, contextLength: number): CamelGPTError {
+  return new CamelGPTError("context-overflow", `Text ${index} of ${count} is longer than the context.`, {
+    expected: `at most ${contextLength} tokens`,
+    found: `${size} tokens`,
+    hint: "Shorten the text, pass truncate: true, or load the model with a larger contextLength.",
+  });
 }
 
 function emptyText(count: number, index: number): CamelGPTError {

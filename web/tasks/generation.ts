@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "../errors.js";
 import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
-import type { FinishReason, Generated, PrefillProgress, StepLogprobs } from "../types.js";
+import type { FinishReason, Generated, GenerationReport, StepLogprobs } from "../types.js";
 import { sliceTokens } from "./activity.js";
 import type { GenerateParams, TokenBiases } from "./params.js";
 import { tokenizeText } from "./tokenizing.js";
@@ -11,7 +11,7 @@ import { tokenizeText } from "./tokenizing.js";
 export interface GenerationContext {
   loadMs: number;
   signal?: AbortSignal | undefined;
-  onEvent(event: string | PrefillProgress): void;
+  onEvent(event: string | GenerationReport): void;
   /** Loads the remaining weights, after an eager load. */
   background?: BackgroundLoad | undefined;
 }
@@ -55,6 +55,7 @@ export async function generate(
       if (remaining === 0 || step.finish !== "none") void background?.finish();
       const { token, logprob } = step;
       tokens.push(token);
+      if (params.reportsActivity) onEvent(engine.activity(step));
       logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });
     } else {
       if (prefilled === undefined) {

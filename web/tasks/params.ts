@@ -31,6 +31,8 @@ export interface GenerateParams {
   keepControl?: boolean | undefined;
   /** Whether to report the progress of the prompt. */
   reportsProgress: boolean;
+  /** Whether to report what each step computed. */
+  reportsActivity?: boolean;
 }
 
 export interface MatchParams {

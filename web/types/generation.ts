@@ -10,6 +10,29 @@ export interface PrefillProgress {
   total: number;
 }
 
+/** The work of the model to choose one token of an answer. */
+export interface StepActivity {
+  phase: "decode";
+  token: number;
+  /** Rows of the output head that were scored exactly: all of the vocabulary in a dense step, 0 for a forced token. */
+  headRows: number;
+  /**
+   * How many rows dynamic pruning selected in each stretch of 64 rows of the vocabulary. Empty if the head was dense,
+   * the token was forced, or a format allowed few tokens.
+   */
+  headMap: Uint8Array;
+  /** The expected divergence of the step from the dense model, in nats; 0: the step was dense. */
+  expectedKl: number;
+  /**
+   * How many neurons of each layer were open, for models whose gates are ReLUs: the others were skipped. Empty for
+   * other models, which need all neurons.
+   */
+  openNeurons: Uint32Array;
+}
+
+/** An event of a generation that is not text. */
+export type GenerationReport = PrefillProgress | StepActivity;
+
 /** A token, its text, and the natural logarithm of its probability before any sampling option is applied. */
 export interface TokenLogprob {
   token: number;

@@ -7,7 +7,7 @@ import { calibrate, IdleCalibration } from "../tasks/calibration.js";
 import { generate } from "../tasks/generation.js";
 import type { TokenBiases } from "../tasks/params.js";
 import { tokenizeText } from "../tasks/tokenizing.js";
-import { inspect, load, type Model } from "./load.js";
+import { inspect, load, type Model, pruneOptions } from "./load.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
 import { stopEngine } from "./start-engine.js";
@@ -38,6 +38,7 @@ export class Host {
   #idleCalibration: IdleCalibration | undefined;
   /** Calls in progress or in the queue. */
   #activeCalls = 0;
+  #isGenerating = false;
   #isDisposed = false;
 
   constructor(platform: EnginePlatform, inWorker: boolean) {
@@ -47,6 +48,8 @@ export class Host {
 
   call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
     this.#activeCalls++;
+    // A report uses nothing of the engine that a calibration needs.
+    if (name !== "report") this.#idleCalibration?.interrupt();
     const run = () => this.#handlers[name](params, context);
     const queue = name === "render" ? this.#templateQueue : this.#queue;
     return (this.#canOverlap(name) ? run() : queue.run(run, context.signal)).finally(() => {
@@ -61,6 +64,7 @@ export class Host {
    */
   #canOverlap(name: CallName): boolean {
     if (name === "report") return true;
+    if (name === "setEpdp") return this.#isGenerating;
     return this.#model?.engine.bytes() === undefined && ["tokenize", "detokenize", "pieces"].includes(name);
   }
 
@@ -106,7 +110,10 @@ export class Host {
         ? await (await this.#tasks()).tokenBiases(engine, params.logitBias, signal)
         : (params.logitBias as TokenBiases);
       const context = { loadMs, signal, onEvent: onEvent ?? (() => {}), background };
-      return generate(engine, { ...params, logitBias }, context);
+      this.#isGenerating = true;
+      return generate(engine, { ...params, logitBias }, context).finally(() => {
+        this.#isGenerating = false;
+      });
     },
 
     match: async (params) => (await this.#tasks()).match(this.#loaded().engine, params),
@@ -142,6 +149,8 @@ export class Host {
       this.#idleCalibration = undefined;
       return calibrate(engine, params, { signal, onProgress: onEvent });
     },
+
+    setEpdp: async ({ epdp }) => this.#loaded().engine.setPruning(pruneOptions(epdp)),
 
     report: async () => ({ ...this.#loaded().engine.pruneReport(), queued: this.#queue.waiting }),
   };

@@ -6,7 +6,8 @@ import type { Sidecar } from "../load/sidecar.js";
 import type { ByteSource } from "../load/sources/source.js";
 import { replaceDamaged } from "../load/stores/damaged-copy.js";
 import { useSidecar } from "../tasks/calibration.js";
-import type { Inspection, SamplingDefaults } from "../types.js";
+import type { DeepPartial, PruneOptions } from "../engine/records.js";
+import type { EpdpMode, EpdpNumbers, Inspection, SamplingDefaults } from "../types.js";
 import { openLocation } from "./open-location.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, LoadedModel, LoadParams } from "./protocol.js";
@@ -119,12 +120,16 @@ async function inspectOnce(
   }
 }
 
+/** The settings of pruning, of which a mode is one, as the engine takes them. */
+export const pruneOptions = (epdp: EpdpMode | EpdpNumbers): DeepPartial<PruneOptions> =>
+  typeof epdp === "string" ? { mode: epdp } : epdp;
+
 /** Completes the options of a load with the properties of its sidecar. */
 function withSidecar(
   engine: Engine,
   { memory, epdp, eager, sidecar }: LoadParams,
 ): { memory: MemoryOptions; eager: number | undefined; sidecar: Sidecar | undefined } {
-  const prune = typeof epdp === "string" ? { mode: epdp } : epdp;
+  const prune = pruneOptions(epdp);
   const info = sidecar && engine.sidecarInfo(sidecar.bytes, prune);
   return {
     memory: { ...memory, prune, trainedFfn: info?.trainedFfn, hasSidecar: info?.used },

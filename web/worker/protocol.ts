@@ -25,12 +25,12 @@ import type {
   EpdpNumbers,
   FilledMasks,
   Generated,
+  GenerationReport,
   GrammarMatch,
   Inspection,
   LoadedState,
   ModelInfo,
   ProgressEvent,
-  PrefillProgress,
   PruneNumbers,
   SamplingDefaults,
   Score,
@@ -88,8 +88,8 @@ export interface Calls {
   pieces: { params: { tokens: readonly number[] }; event: never; value: string[] };
   /** Does not wait for other calls. The value is null if this thread cannot load the interpreter of templates. */
   render: { params: TemplateInput; event: never; value: RenderedChat | null };
-  /** The events are consecutive pieces of the text, and progress if the parameters ask for it. */
-  generate: { params: GenerateParams; event: string | PrefillProgress; value: Generated };
+  /** The events are consecutive pieces of the text, and progress and activity if the parameters ask for them. */
+  generate: { params: GenerateParams; event: string | GenerationReport; value: Generated };
   match: { params: MatchParams; event: never; value: GrammarMatch };
   /** Removes the tokens [from, to) from the cached text that begins with `tokens`, if there is one. */
   remove: { params: { tokens: readonly number[]; from: number; to: number }; event: never; value: undefined };
@@ -102,6 +102,8 @@ export interface Calls {
   embed: { params: EmbedParams; event: TextsProgress; value: Float32Array[] };
   /** The events are the completed fraction, 0 to 1. */
   calibrate: { params: CalibrateParams; event: number; value: Calibration };
+  /** Runs between two steps of a generation in progress, which continues with the new setting. */
+  setEpdp: { params: { epdp: EpdpMode | EpdpNumbers }; event: never; value: undefined };
   /** `queued`: calls that wait for their turn. Does not wait itself. */
   report: { params: Record<string, never>; event: never; value: PruneNumbers & { queued: number } };
 }
@@ -131,7 +133,7 @@ export type FromWorker =
   | {
       type: "event";
       id: number;
-      event: ProgressEvent | CalibratedEvent | PrefillProgress | TextsProgress | string | number;
+      event: ProgressEvent | CalibratedEvent | GenerationReport | TextsProgress | string | number;
     }
   | { type: "error"; id: number; error: ErrorData }
   /** Requests at most `size` bytes of a file that only the caller can read. One request at a time. */

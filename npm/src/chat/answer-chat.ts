@@ -5,7 +5,7 @@ import type { Emit } from "../../../web/text/text-stream.js";
 import type { GenerationResult } from "../../../web/types.js";
 import { generateFormatted } from "../format/generate-formatted.js";
 import type { ModelConnection } from "../model-connection.js";
-import { type ChatOptions, generateParams, splitChatOptions } from "../options.js";
+import { type ChatOptions, generateParams, reporter, splitChatOptions } from "../options.js";
 import { generateAnswer } from "./answer/generate-answer.js";
 import { loadTools } from "./answer-options.js";
 import type { StepRequest } from "../tools/steps.js";
@@ -29,7 +29,7 @@ export async function answerChat(
       const prompt = await renderPrompt(model, messages, plan, signal);
       await model.refuseOverlong(prompt.prompt.text, signal);
       const sampled = await withSampling(model, params);
-      const context = { emit, signal, onProgress: rest.onProgress };
+      const context = { emit, signal, onReport: reporter(rest) };
       return (await generateAnswer(model, sampled, prompt, plan, context)).result;
     });
   const tools = await loadTools(model, settings, signal);

@@ -4,7 +4,7 @@ import type { GenerateParams } from "../../../web/tasks/params.js";
 import { type ChatMessage, contentText } from "../../../web/text/messages.js";
 import type { AnswerMessage, GenerationResult } from "../../../web/types.js";
 import { generateFormatted } from "../format/generate-formatted.js";
-import { generateParams } from "../options.js";
+import { generateParams, reporter } from "../options.js";
 import type { StepRequest } from "../tools/steps.js";
 import { loadTools, splitAnswerOptions } from "./answer-options.js";
 import { answerMessage } from "./answer/answer-message.js";
@@ -184,7 +184,7 @@ async function generateTurn(
     keep(state, fitted);
     reportDropped(state, fitted);
   };
-  const generation = { emit, signal, onProgress: rest.onProgress, onBegin: begin };
+  const generation = { emit, signal, onReport: reporter(rest), onBegin: begin };
   const { result, sequence } = await generateAnswer(
     model,
     params,

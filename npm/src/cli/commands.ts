@@ -1,4 +1,5 @@
 // The table of commands.
+import { batch } from "./batch.js";
 import { cache } from "./cache.js";
 import { calibrate } from "./calibrate.js";
 import { chat } from "./chat.js";
@@ -30,6 +31,7 @@ export const commands: Commands = {
   "fill-mask": fillMask,
   classify,
   embed,
+  batch,
   inspect,
   calibrate,
   release,

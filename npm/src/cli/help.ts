@@ -49,7 +49,8 @@ ${topics.join("\n")}
 --json prints JSON, on all commands. camelgpt --version (-v) prints the version.
 On a terminal, control and invisible characters of an answer are escaped. In a pipe or file an answer
 is as the model gives it, byte for byte. JSON, tables and errors are always escaped.
-Exit codes: 0 done, 1 the model or the input is at fault, 2 wrong usage.
+Exit codes: 0 done, 1 the model or the input is at fault, 2 wrong usage, 3 some requests of
+a batch failed.
 `;
 }
 

@@ -105,6 +105,11 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${safeJson(value)}\n`);
 }
 
+/** Prints data on stdout, byte for byte, and waits while their reader is slower. */
+export async function writeChunk(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+}
+
 /** Prints an answer of the model and a line break: escaped on a terminal, and otherwise byte for byte. */
 export async function printAnswer(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
   const answer = new AnswerText(isTerminal());

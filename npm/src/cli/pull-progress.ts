@@ -3,30 +3,25 @@ import { shortUrl } from "../../../web/load/names.js";
 import type { PullOptions, PullProgress, PullStart } from "./pull/pull-model.js";
 import { duration, megabytes } from "./pull/units.js";
 import { printNote, showProgressLine, showsProgress } from "./output.js";
+import { PlainLines, Speed } from "./speed.js";
 
 /** Milliseconds over which the speed is measured. */
 const speedWindow = 5000;
-/** Percent, and milliseconds, between two plain lines. */
-const plainStep = 10;
-const plainInterval = 15_000;
-
-type Sample = { time: number; received: number };
 
 /** The callbacks of a pull. */
 export function pullProgress(name: string): Pick<PullOptions, "onStart" | "onProgress" | "onWait"> {
-  let samples: Sample[] = [];
-  let lastPercent = 0;
-  let lastTime = performance.now();
+  const meter = new Speed(speedWindow);
+  const plainLines = new PlainLines();
   let file = 0;
 
   const lineOf = (progress: PullProgress): string => {
     const { received, total, files } = progress;
-    const now = performance.now();
-    if (progress.file !== file) [file, samples, lastPercent] = [progress.file, [], 0];
-    samples.push({ time: now, received });
-    while (samples.length > 2 && now - samples[0]!.time > speedWindow) samples.shift();
-    const first = samples[0]!;
-    const speed = now > first.time ? (received - first.received) / ((now - first.time) / 1000) : 0;
+    if (progress.file !== file) {
+      file = progress.file;
+      meter.reset();
+      plainLines.reset();
+    }
+    const speed = meter.add(received);
     return [
       files > 1 && `file ${file} of ${files}`,
       total !== undefined && `${Math.floor((100 * received) / total)} %`,
@@ -52,9 +47,7 @@ export function pullProgress(name: string): Pick<PullOptions, "onStart" | "onPro
       }
       if (received === resumedFrom && received > 0) printNote(`${name}: continues at ${megabytes(received)}`);
       const percent = total === undefined ? 0 : (100 * received) / total;
-      const now = performance.now();
-      if (isEnd || (percent < lastPercent + plainStep && now - lastTime < plainInterval)) return;
-      [lastPercent, lastTime] = [percent - (percent % plainStep), now];
+      if (isEnd || !plainLines.isDue(percent)) return;
       printNote(`${name}: ${line}`);
     },
   };

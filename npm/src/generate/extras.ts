@@ -65,7 +65,7 @@ export async function generateSeveral<T extends GenerationResult, O extends { n?
   const choices = [first];
   while (choices.length < n && !signal.aborted) {
     const seed = (first.seed + choices.length) % 2 ** 32;
-    const later = { ...rest, onProgress: undefined, seed } as unknown as O;
+    const later = { ...rest, onProgress: undefined, onActivity: undefined, seed } as unknown as O;
     const choice = await onceAccepted(signal, () => run(later, () => {}));
     if (choice) choices.push(choice); // otherwise it was aborted before it began
   }

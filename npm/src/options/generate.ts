@@ -1,7 +1,7 @@
 // Options of a generation: their types, their rules, and their conversion to parameters of the engine.
 import { type GenerationOptions, generationOptionsRules } from "../../../web/engine/records.js";
 import type { GenerateParams } from "../../../web/tasks/params.js";
-import type { PrefillProgress, ResponseFormat } from "../../../web/types.js";
+import type { GenerationReport, PrefillProgress, ResponseFormat, StepActivity } from "../../../web/types.js";
 import { checkOptions, checkPrompt, flag, isRecord, ofType, signal, text, texts } from "../check-options.js";
 import { type Limits, limitGeneration } from "./limits.js";
 import { callback, integer, largest, rulesOf } from "./rules.js";
@@ -24,6 +24,8 @@ export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> exte
   signal?: AbortSignal;
   /** Called while the prompt is evaluated: at the beginning, and after every 64 tokens or less. */
   onProgress?: (progress: PrefillProgress) => void;
+  /** Called for each token with the work that chose it. Not for masked and byte-level models. */
+  onActivity?: (activity: StepActivity) => void;
   /**
    * Add the special tokens that the model expects around a text, such as a beginning-of-text token.
    * @default true
@@ -61,6 +63,7 @@ export const answerRules = {
   stop: texts,
   signal,
   onProgress: callback,
+  onActivity: callback,
 };
 export const countRule = integer(1, largest);
 /** Rules of the options whose code is loaded by the first call that has one. */
@@ -91,6 +94,7 @@ export function generateParams(
     parseSpecial = true,
     signal: _,
     onProgress,
+    onActivity,
     responseFormat: _format,
     n: _n,
     echo: _echo,
@@ -105,9 +109,22 @@ export function generateParams(
     stop: typeof stop === "string" ? [stop] : stop,
     logitBias: Object.entries(logitBias).map(([token, bias]) => [tokenOf(token), bias] as const),
     reportsProgress: onProgress !== undefined,
+    reportsActivity: onActivity !== undefined,
   };
   limitGeneration(limits, params);
   return params;
+}
+
+/** Passes the events of a generation to their callbacks. */
+export function reporter(
+  { onProgress, onActivity }: Pick<GenerateOptions, "onProgress" | "onActivity"> = {},
+  onText?: (text: string) => void,
+) {
+  return (event: string | GenerationReport) => {
+    if (typeof event === "string") onText?.(event);
+    else if (event.phase === "prefill") onProgress?.(event);
+    else onActivity?.(event);
+  };
 }
 
 function tokenOf(key: string): number | string {

@@ -232,6 +232,9 @@ const loadRules = {
   workerUrl: address,
 };
 
+/** Errors: `bad-option`. */
+export const checkEpdp = (epdp: unknown): unknown => checkOptions("pruning", { epdp }, { epdp: loadRules.epdp });
+
 function isEpdp(value: unknown): boolean {
   if (!isRecord(value)) return epdpModes.test(value);
   checkOptions("epdp", value, epdpRules); // throws an error that names the number

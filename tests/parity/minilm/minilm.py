@@ -1,7 +1,9 @@
 """Converts all-MiniLM-L6-v2 to a GGUF with llama.cpp's names, and computes its embeddings with an independent
 implementation: Hugging Face's tokenizer, and the encoder in numpy float32 from BERT's definition.
 
-    minilm.py FOLDER --gguf minilm.gguf [--type f32|f16]
+    minilm.py FOLDER --gguf minilm.gguf [--type f32|f16|q8_0|q4_0] [--layers N]
+        With more layers than the model's 6, these are repeated, for benchmarks of other shapes (bge-small has 12). The
+        embedding of a q4_0 file is Q8_0, as llama-quantize writes it
     minilm.py FOLDER --texts texts.json --out reference.json [--weights minilm.gguf]
         {"ids": [[id…]…], "embeddings": [[number…]…]}: mean over all tokens, of length 1. --weights takes the rounded
         weights of a GGUF
@@ -15,6 +17,7 @@ import struct
 from pathlib import Path
 
 import gguf
+import gguf.quants
 import numpy as np
 from tokenizers import Tokenizer
 
@@ -64,15 +67,29 @@ def weights_of(folder):
     return {name: tensor for name, tensor in named if name}
 
 
-def write_gguf(folder, path, kind):
+FILE_TYPES = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "q8_0": "MOSTLY_Q8_0", "q4_0": "MOSTLY_Q4_0"}
+
+
+def with_layers(weights, count, layers):
+    """The weights with the layers after each other as often as needed."""
+    repeated = {name: tensor for name, tensor in weights.items() if not name.startswith("blk.")}
+    for i in range(layers):
+        prefix = f"blk.{i % count}."
+        repeated |= {f"blk.{i}.{name[len(prefix):]}": tensor for name, tensor in weights.items()
+                     if name.startswith(prefix)}
+    return repeated
+
+
+def write_gguf(folder, path, kind, layers=None):
     config = json.loads((folder / "config.json").read_text())
     writer = gguf.GGUFWriter(path, "bert")
     writer.add_name("all-MiniLM-L6-v2")
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if kind == "f16" else gguf.LlamaFileType.ALL_F32)
+    writer.add_file_type(gguf.LlamaFileType[FILE_TYPES[kind]])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_block_count(config["num_hidden_layers"])
+    layers = layers or config["num_hidden_layers"]
+    writer.add_block_count(layers)
     writer.add_head_count(config["num_attention_heads"])
     writer.add_layer_norm_eps(config["layer_norm_eps"])
     writer.add_causal_attention(False)
@@ -90,9 +107,15 @@ def write_gguf(folder, path, kind):
     for token, name in SPECIAL.items():
         writer.add_uint32(f"tokenizer.ggml.{name}_token_id", vocabulary.index(token))
 
-    for name, tensor in weights_of(folder).items():
-        rounded = kind == "f16" and tensor.ndim == 2 and name not in ("token_types.weight", "position_embd.weight")
-        writer.add_tensor(name, tensor.astype(np.float16) if rounded else tensor)
+    for name, tensor in with_layers(weights_of(folder), config["num_hidden_layers"], layers).items():
+        rounded = kind != "f32" and tensor.ndim == 2 and name not in ("token_types.weight", "position_embd.weight")
+        if not rounded:
+            writer.add_tensor(name, tensor)
+        elif kind == "f16":
+            writer.add_tensor(name, tensor.astype(np.float16))
+        else:
+            block = gguf.GGMLQuantizationType["Q8_0" if name == "token_embd.weight" else kind.upper()]
+            writer.add_tensor(name, gguf.quants.quantize(tensor, block), raw_dtype=block)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -144,13 +167,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--gguf")
-    parser.add_argument("--type", choices=("f32", "f16"), default="f32")
+    parser.add_argument("--type", choices=FILE_TYPES, default="f32")
+    parser.add_argument("--layers", type=int)
     parser.add_argument("--texts")
     parser.add_argument("--weights")
     parser.add_argument("--out")
     options = parser.parse_args()
     if options.gguf:
-        write_gguf(options.folder, options.gguf, options.type)
+        write_gguf(options.folder, options.gguf, options.type, options.layers)
     if options.texts:
         weights = read_gguf(options.weights) if options.weights else weights_of(options.folder)
         encoder = Encoder(weights, json.loads((options.folder / "config.json").read_text()))

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 const tick = 10; // milliseconds
 
 /**
- * `bytesPerSecond` of the link, but at most 9 MB/s for the first `slowBytes`; `latency` before each response, in
+ * `bytesPerSecond` of the link, but at most 6 MB/s for the first `slowBytes`; `latency` before each response, in
  * milliseconds; `ranges: false`: ranges are ignored. `connections`: number of responses that are sent at a time, while
  * later ones wait. `keepAlive: false`: each response closes its connection. `beside`: other files by path, which are
  * sent immediately and not counted.
@@ -60,7 +60,7 @@ export async function startSlowServer(file, options) {
   let credit = 0;
   const timer = setInterval(() => {
     const now = performance.now();
-    const rate = counts.sent < slowBytes ? Math.min(bytesPerSecond, 9e6) : bytesPerSecond;
+    const rate = counts.sent < slowBytes ? Math.min(bytesPerSecond, 6e6) : bytesPerSecond;
     credit = Math.min(credit + ((now - last) / 1000) * rate, rate / 10);
     last = now;
     for (let idle = 0; credit > 0 && waiting.length > 0 && idle < waiting.length; ) {

@@ -1,7 +1,7 @@
 // The command camelgpt: JSON output, text output, exit codes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -292,7 +292,9 @@ describe("camelgpt", () => {
 
   test("calibrate writes a sidecar, and generate and score use it", { skip: skipCalibration }, async () => {
     const out = join(folder, "model.epdp");
-    const made = await json(["calibrate", ...model, "--out", out]);
+    const prose = join(folder, "prose.txt"); // a fifth of the built-in text
+    writeFileSync(prose, readFileSync(join(repository, "README.md"), "utf8").slice(0, 5000));
+    const made = await json(["calibrate", ...model, "--out", out, ...(isFull ? [] : ["--file", prose])]);
     assert.equal(made.sidecar, out);
     assert.equal(made.bytes, statSync(out).size);
     assert.ok(made.costs.balanced.kl < 0.05 && made.costs.balanced.top1 > 0.9, JSON.stringify(made.costs));

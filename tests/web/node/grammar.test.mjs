@@ -48,6 +48,15 @@ describe("grammars", () => {
     assert.ok(same.length > 0.8 * tokens.length, `${tokens} ${whole}`);
   });
 
+  test("a forced stretch is written without the tokens that a bias forbids", async () => {
+    const grammar = `root ::= "The answer, as always, is: " [a-z]{3}`;
+    const forced = await engine.generate(prompt, { grammar });
+    const [, token] = forced.tokens;
+    const { text, tokens } = await engine.generate(prompt, { grammar, logitBias: [[token, -Infinity]] });
+    assert.ok(text.startsWith("The answer, as always, is: "), text);
+    assert.ok(!tokens.includes(token), `${tokens}`);
+  });
+
   test("sampled answers are in the language, whatever their seed", async () => {
     for (let seed = 0; seed < 12; seed++) {
       const grammar = seed % 2 ? json : person;

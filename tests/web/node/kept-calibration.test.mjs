@@ -33,10 +33,10 @@ const reportOf = (source, options) =>
 const calibrate = (source, options) =>
   withModel(source, { epdp: "balanced", ...options }, (model) => model.calibrate({ keep: true }));
 
-/** Waits for the calibration in idle time. */
+/** Waits for the calibration in idle time. A call interrupts it, so the pauses grow. */
 const idle = (source, options) =>
   withModel(source, options, async (model) => {
-    while (!(await model.report()).calibrated) await setTimeout(100);
+    for (let pause = 100; !(await model.report()).calibrated; pause *= 2) await setTimeout(pause);
   });
 
 describe("kept calibrations", () => {

@@ -9,6 +9,7 @@ import { ChatCompletionStream } from "openai/lib/ChatCompletionStream";
 
 import { all, failsWith, openModel } from "../lib/completions.mjs";
 import { modelPath } from "../lib/model.mjs";
+import { startClock } from "../lib/processor-time.mjs";
 
 let model;
 let local;
@@ -211,10 +212,10 @@ test("an answer can continue a message of the assistant", async () => {
 
 /** Waits until the model has no call, which an abort has to bring about soon. */
 async function idle() {
-  const begin = Date.now();
+  const clock = startClock();
   assert.ok((await model.tokenize("a")).length > 0);
   await model.generateText("a", 1);
-  assert.ok(Date.now() - begin < 1000, "the generation continued");
+  clock.expectBelow(300, "an aborted generation");
 }
 
 describe("completions", () => {

@@ -9,6 +9,7 @@ import { inspect } from "node:util";
 import { CamelGPTError, CamelGPTInference } from "@gpt-research/camelgpt-inference";
 
 import { rejectsWith, repository } from "../lib/model.mjs";
+import { startClock } from "../lib/processor-time.mjs";
 import { randomNumbers } from "../lib/random.mjs";
 
 const random = randomNumbers(20);
@@ -123,11 +124,11 @@ describe("secrets", () => {
       assert.match(message, /The end\.$/);
     }
     for (const part of ["https://a", "//", "sk-", "x-a-key", "?token=a&", "authorization: ", "eyJaaaaaaaaaa."]) {
-      const begin = performance.now();
+      const clock = startClock();
       const { message } = new CamelGPTError("internal", part.repeat(500_000));
       assert.ok(message.length <= 4001, part);
       assert.equal(new CamelGPTError("internal", message).message, message);
-      assert.ok(performance.now() - begin < 500, `${part}: ${performance.now() - begin} ms`);
+      clock.expectBelow(100, part);
     }
   });
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { startClock } from "../lib/processor-time.mjs";
 import { importSource } from "../lib/source.mjs";
 
 const { adaptMessages, allFamilies, checkTools, runSteps, toolFamily } = await importSource("npm/src/tools/tools.ts");
@@ -337,9 +338,9 @@ describe("messages with calls for templates", () => {
   });
 
   test("the family of a hostile template is found in linear time", () => {
-    const start = performance.now();
+    const clock = startClock();
     assert.equal(toolFamily(`tools ${"<tool_call>".repeat(200_000)}`).name, "hermes");
-    assert.ok(performance.now() - start < 5_000, `${performance.now() - start} ms`);
+    clock.expectBelow(500);
     assert.equal(toolFamily("tools <tool_call> <function=").name, "qwen-xml");
     assert.equal(toolFamily("tools <tool_call> <invoke name").name, "generic");
   });

@@ -8,7 +8,7 @@ const retryTime = 20;
 
 const isLocked = (error: unknown) => (error as Error).name === "NoModificationAllowedError";
 
-/** Adds times of use, the quota that the browser grants, and removal that waits for files in use. */
+/** Adds times of use, the quota that the browser grants, and waits for files in use. */
 export function forCaller(store: FileStore): FileStore {
   const fileOf = async (name: string) => {
     const root = await navigator.storage.getDirectory();
@@ -16,22 +16,11 @@ export function forCaller(store: FileStore): FileStore {
   };
   return {
     ...store,
-    async remove(name) {
-      const end = performance.now() + maxLockedTime;
-      for (;;) {
-        try {
-          return await store.remove(name);
-        } catch (error) {
-          if (!isLocked(error)) throw error;
-          if (performance.now() > end) throw inUse(error);
-        }
-        await new Promise((resolve) => setTimeout(resolve, retryTime));
-      }
-    },
+    remove: (name) => whenUnlocked(() => store.remove(name)),
     async touch(name) {
       const file = await fileOf(name);
       const bytes = await (await file.getFile()).arrayBuffer();
-      const stream = await file.createWritable();
+      const stream = await whenUnlocked(() => file.createWritable());
       await stream.write(bytes);
       await stream.close(); // replaces the file by an equal one
     },
@@ -44,6 +33,20 @@ export function forCaller(store: FileStore): FileStore {
     },
     quota: async () => (await navigator.storage?.estimate?.())?.quota,
   };
+}
+
+/** Repeats an action while it fails because the file is locked. Error: `bad-state` after `maxLockedTime`. */
+async function whenUnlocked<T>(action: () => Promise<T>): Promise<T> {
+  const end = performance.now() + maxLockedTime;
+  for (;;) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isLocked(error)) throw error;
+      if (performance.now() > end) throw inUse(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, retryTime));
+  }
 }
 
 const inUse = (cause: unknown) =>

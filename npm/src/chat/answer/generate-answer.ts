@@ -3,7 +3,7 @@ import { orAborted } from "../../../../web/errors.js";
 import type { RenderedPrompt } from "../../../../web/rendered-prompt.js";
 import type { GenerateParams } from "../../../../web/tasks/params.js";
 import type { Emit } from "../../../../web/text/text-stream.js";
-import type { Generated, GenerationResult, PrefillProgress } from "../../../../web/types.js";
+import type { Generated, GenerationReport, GenerationResult } from "../../../../web/types.js";
 import type { ModelConnection } from "../../model-connection.js";
 import type { ReasoningFormat } from "./format.js";
 import { onceAccepted } from "../once-accepted.js";
@@ -19,7 +19,7 @@ export interface PromptOfAnswer extends Omit<ChatPrompt, "prompt"> {
 export interface GenerationContext {
   emit: Emit;
   signal: AbortSignal;
-  onProgress?: ((progress: PrefillProgress) => void) | undefined;
+  onReport?: ((event: GenerationReport) => void) | undefined;
   /** Called when the model has begun, before the first part of the answer. */
   onBegin?: () => void;
 }
@@ -41,7 +41,7 @@ export async function generateAnswer(
   plan: AnswerPlan,
   context: GenerationContext,
 ): Promise<Answer> {
-  const { emit, signal, onProgress, onBegin } = context;
+  const { emit, signal, onReport, onBegin } = context;
   const { maxTokens, format } = plan;
   const sampling = { ...params.sampling, ...(maxTokens !== undefined && { maxTokens }) };
   const reasoning = format?.reasoning;
@@ -53,8 +53,8 @@ export async function generateAnswer(
   const show = (parts: readonly Part[]) => {
     for (const part of parts) emit(part);
   };
-  const onEvent = (event: string | PrefillProgress) => {
-    if (typeof event !== "string") return onProgress?.(event);
+  const onEvent = (event: string | GenerationReport) => {
+    if (typeof event !== "string") return onReport?.(event);
     onBegin?.();
     show(reader ? reader.put(event) : [event]);
   };

@@ -19,7 +19,7 @@ import { cacheFolder } from "../../entry/node-files.js";
 import { requirePermission } from "../../entry/permissions.js";
 import { FileHasher } from "./file-hasher.js";
 import { PartialFile, removePartial, writeFailed } from "./partial-file.js";
-import { PullLock } from "./pull-lock.js";
+import { FileLock } from "../file-lock.js";
 import { megabytes } from "./units.js";
 
 /** The ending of an incomplete download. The name before it is the key of the store. */
@@ -72,7 +72,7 @@ export async function pullFile(file: ModelFile, options: PullFileOptions): Promi
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw writeFailed(join(folder, "model"), error);
   });
-  const lock = new PullLock(join(folder, `${key}${partialEnding}.lock`));
+  const lock = new FileLock(join(folder, `${key}${partialEnding}.lock`));
   const store = (await platform.openStore?.()) as FileStore;
   try {
     await lock.acquire(options.signal, () => options.onWait?.(shortUrl(file.url)));

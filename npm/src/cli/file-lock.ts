@@ -1,10 +1,10 @@
-// Only one process downloads a file at a time: a lock file that names the process.
+// Only one process writes a file at a time: a lock file that names the process.
 import { randomUUID } from "node:crypto";
 import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { throwIfAborted } from "../../../../web/errors.js";
+import { throwIfAborted } from "../../../web/errors.js";
 
 const beatTime = 2000;
 /** Milliseconds without a sign of life after which a process of another machine counts as dead. */
@@ -19,7 +19,7 @@ interface Owner {
   host: string;
 }
 
-export class PullLock {
+export class FileLock {
   readonly #path: string;
   readonly #owner: Owner = { id: randomUUID(), pid: process.pid, host: hostname() };
   #beat: ReturnType<typeof setInterval> | undefined;
