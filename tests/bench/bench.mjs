@@ -2,6 +2,7 @@
 // the same Chromium, native llama.cpp. --help lists the options. Tables go to stdout as Markdown, all results to
 // build/bench. docs/benchmarks.md defines the measures.
 import { statSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { build } from "../../scripts/build.mjs";
 import { ensurePeers } from "../../scripts/lib/peers.mjs";
@@ -16,7 +17,7 @@ import { demandOf } from "./models/demand.mjs";
 import { readOptions, usage } from "./options.mjs";
 import { promptMaker } from "./prompts.mjs";
 import { kernelsOf } from "./report/roofline.mjs";
-import { writeReport } from "./report/write.mjs";
+import { recordReport, writeReport } from "./report/write.mjs";
 import { buildRoofline } from "./roofline/roofline.mjs";
 import { playRounds } from "./rounds.mjs";
 import { takeSeat } from "./seat.mjs";
@@ -49,10 +50,11 @@ await runMain(async (args) => {
       date: new Date().toISOString(),
       command: ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" "),
       machine: describeMachine(),
+      load: [loadavg()[0]],
       versions: describeVersions(places),
       energy: canMeasureEnergy ? "joules of all processor packages" : "not available on this machine",
       options: wanted,
-      engines: engines.map(({ id, label }) => ({ id, label })),
+      engines: engines.map(({ id, label, flavour }) => ({ id, label, flavour })),
       models: {},
       results: [],
     };
@@ -60,12 +62,14 @@ await runMain(async (args) => {
     for (const name of names) {
       for (const threads of wanted.threads) {
         await measureModel({ name, threads, engines, wanted, deadline, report, site: server.url });
+        report.load[1] = loadavg()[0];
         // After each model, so that an interrupted run keeps its results.
         markdown = writeReport(report, wanted.out);
       }
     }
     process.stdout.write(markdown);
     say(`bench: results.json, results.md and pictures are in ${wanted.out}`);
+    if (wanted.record) say(`bench: the results are recorded in ${recordReport(report).join(" and ")}`);
   } finally {
     await server.close();
   }

@@ -1,19 +1,24 @@
 // Measures the cost and gain of dynamic pruning: settings against the dense model in one run with alternating turns.
 //
 //   npm run bench:epdp -- [--model M] [--sidecar F] [--prompts F] [--settings S;S…] [--tokens N] [--rounds N]
-//       [--context F] [--out F]
+//       [--context F] [--out F] [--record] [--name NAME]
 //
 // --prompts: one prompt a line, instead of those below. --settings: modes, or JSON. --context: a text file prepended to
 // each prompt, for long contexts. Speed: greedy answers of N tokens, the shortest time over the rounds for each prompt.
 // Cost: on the dense model's answers, each token evaluated as in a step, with the guard off, and the number of equal
 // greedy answers.
-// --out: a JSON file; plots of the speed against each cost are written next to it.
+// --out: a JSON file; plots of the speed against each cost are written next to it. --record: also write the results to
+// docs/results, where the speed has the median and range of the rounds as well.
 import { readFile, writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 
 import { CamelGPTInference } from "../../npm/dist/node.js";
-import { describeMachine } from "./machine.mjs";
-import { plotLines } from "./report/plots.mjs";
+import { reportHead } from "./machine.mjs";
+import { costs, plotPruning } from "./report/pruning.mjs";
+import { recordIfWanted, recordOptions } from "./report/results.mjs";
+import { statisticsOf } from "./report/statistics.mjs";
 
 const ownPrompts = [
   "Explain in three sentences why the sky is blue.",
@@ -42,7 +47,9 @@ const usual = [
   '{"ffn":0.9}',
 ];
 
+const args = process.argv.slice(2);
 const { values } = parseArgs({
+  args,
   options: {
     model: { type: "string", default: "smollm2-135m" },
     sidecar: { type: "string" },
@@ -53,8 +60,10 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     threads: { type: "string", default: "1" },
     out: { type: "string" },
+    ...recordOptions,
   },
 });
+const head = reportHead("epdp", args);
 const maxTokens = Number(values.tokens);
 const prompts = values.prompts ? (await readFile(values.prompts, "utf8")).split("\n").filter(Boolean) : ownPrompts;
 const before = values.context ? `${await readFile(values.context, "utf8")}\n\n` : "";
@@ -75,6 +84,7 @@ for (const name of settings) {
     epdp,
     model,
     ms: 0,
+    roundMs: Array(Number(values.rounds)).fill(0),
     same: 0,
     kl: 0,
     top: 0,
@@ -99,7 +109,9 @@ for (const [index, prompt] of prompts.entries()) {
     for (const [i, seat] of seats.entries()) {
       const answer = await chat(seat, prompt);
       answers[i] = answer.tokens;
-      best[i] = Math.min(best[i], 1000 / answer.timings.decodeTokensPerSecond);
+      const ms = 1000 / answer.timings.decodeTokensPerSecond;
+      best[i] = Math.min(best[i], ms);
+      seat.roundMs[round] += ms / prompts.length;
     }
   }
   for (const [i, seat] of seats.entries()) {
@@ -148,6 +160,7 @@ const rows = seats.map((seat) => ({
   driftEvents: seat.events,
 }));
 const { engine } = await dense.model.info();
+head.load.push(loadavg()[0]);
 for (const { model } of seats) await model.dispose();
 
 console.log(
@@ -174,26 +187,44 @@ for (const r of rows) {
   console.log(`| ${cells.join(" | ")} |`);
 }
 if (values.out) {
-  await writePictures(values.out.replace(/\.json$/, ""));
-  const results = { machine: describeMachine(), node: process.version, model: values.model, engine, rows };
-  await writeFile(values.out, `${JSON.stringify(results, null, 2)}\n`);
+  const { rows: recorded } = resultsOf();
+  for (const cost of Object.keys(costs))
+    await writeFile(`${values.out.replace(/\.json$/, "")}-${cost}.svg`, plotPruning(values.model, recorded, cost));
+  await writeFile(values.out, `${JSON.stringify({ ...head, model: values.model, engine, rows }, null, 2)}\n`);
 }
+recordIfWanted(values, resultsOf(), [basename(values.model, ".gguf")]);
 
-/** One line for the modes and one for each option that settings vary, with a point for each setting. */
-async function writePictures(name) {
-  const family = ({ setting }) => (setting.startsWith("{") ? Object.keys(JSON.parse(setting)).join(", ") : "modes");
-  const costs = {
-    kl: { title: "KL, nats a token", of: (row) => row.kl },
-    top1: { title: "other best tokens, %", of: (row) => 100 * (1 - row.top1) },
-    perplexity: { title: "perplexity, % more", of: (row) => Math.max(0, 100 * (row.perplexityRatio - 1)) },
+/** The results to record. */
+function resultsOf() {
+  const model = basename(values.model, ".gguf");
+  const flavour = engine.kernels.split(" ")[0];
+  const common = { model, engine: `node-${flavour}`, flavour, threads: engine.threads };
+  return {
+    benchmark: "epdp",
+    what: `Dynamic pruning of ${model}: speed and distance from the dense model`,
+    ...head,
+    settings: { [common.engine]: engine.kernels },
+    rows: rows.flatMap((row, i) => {
+      const base = { ...common, setting: row.setting };
+      const rates = seats[i].roundMs.map((ms) => 1000 / ms);
+      const speeds = seats[i].roundMs.map((ms, round) => dense.roundMs[round] / ms);
+      const mean = (measure, unit, value, count) => ({ ...base, measure, unit, mean: value, count });
+      const { scored } = seats[i];
+      return [
+        { ...base, measure: "decode", unit: "tok/s", ...statisticsOf(rates) },
+        { ...base, measure: "speed", unit: "ratio", ...statisticsOf(speeds) },
+        mean("best-decode", "tok/s", row.tokensPerSecond, prompts.length),
+        mean("best-speed", "ratio", row.speed, prompts.length),
+        mean("macs", "share", row.macs, prompts.length),
+        ...(scored
+          ? [
+              mean("kl", "nats", row.kl, scored),
+              mean("same-best-token", "share", row.top1, scored),
+              mean("perplexity", "ratio", row.perplexityRatio, scored),
+              mean("same-answers", "share", row.sameAnswers / row.answers, row.answers),
+            ]
+          : []),
+      ];
+    }),
   };
-  for (const [cost, { title, of }] of Object.entries(costs)) {
-    const points = (group) => group.map((row) => [Number(of(row).toPrecision(2)), row.speed]).sort(([a], [b]) => a - b);
-    const groups = Object.entries(Object.groupBy(rows, family));
-    const series = groups.map(([label, group]) => ({ label, points: points(group) }));
-    await writeFile(
-      `${name}-${cost}.svg`,
-      plotLines(`${values.model}: speed against ${title}`, series, { x: title, y: "× dense" }),
-    );
-  }
 }

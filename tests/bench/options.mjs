@@ -8,7 +8,8 @@ export const usage = `npm run bench -- [options]
   --quick            SmolLM2 only, the main engines, 3 rounds, under 3 minutes
   --models a,b       models, or prefixes of their names (default: all): ${modelNames.join(", ")}
   --engines a,b      engines, or prefixes of their names (default: all): chromium-relaxed, chromium-simd,
-                     node-relaxed, node-simd, deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama, native;
+                     node-relaxed, node-simd, deno-relaxed, deno-simd, bun-relaxed, bun-simd, wllama,
+                     wllama-newest, native;
                      and, only if named, balanced-chromium and balanced-node, with dynamic pruning
   --threads 1,2      numbers of threads (default: 1)
   --measures a,b     load, memory, prefill, decode, roofline (default: all)
@@ -20,6 +21,9 @@ export const usage = `npm run bench -- [options]
                      --quick 150)
   --cap N            skip a measurement that would take more than N seconds (default: 20)
   --out DIR          output folder (default: build/bench)
+  --record           also write the results to docs/results/<machine>/<name>.json, and append the medians to the
+                     history of this machine, in tests/bench/history
+  --name NAME        name of the recorded results (default: bench-<models>)
 `;
 
 const quick = {
@@ -46,10 +50,12 @@ export function readOptions(args) {
     "seconds",
     "cap",
     "out",
+    "name",
   ];
   const { values } = parse(args, {
     ...Object.fromEntries(texts.map((name) => [name, { type: "string" }])),
     quick: { type: "boolean" },
+    record: { type: "boolean" },
     help: { type: "boolean" },
   });
   if (values.help) return undefined;
@@ -69,6 +75,8 @@ export function readOptions(args) {
     rounds: number("rounds", given.rounds ?? "5", 1),
     seconds: given.seconds ? number("seconds", given.seconds, 1) : Infinity,
     cap: number("cap", given.cap ?? "20", 1),
+    record: given.record === true,
+    name: given.name,
     out: given.out ?? join(repositoryRoot, "build/bench"),
   };
 }

@@ -14,7 +14,7 @@ const name = "node_modules/typescript";
 /** The findings after a change of the project's own files. */
 function found(change) {
   const lock = read("package-lock.json");
-  const manifests = { "": read("package.json"), npm: read("npm/package.json") };
+  const manifests = { "": read("package.json"), npm: read("npm/package.json"), demo: read("demo/package.json") };
   change(lock.packages, manifests, lock);
   return checkLock(lock, manifests);
 }
@@ -73,6 +73,17 @@ test("differences between package.json and the lock file are found", () => {
     found((packages) => delete packages["npm"]),
     ["the lock file has no entry for npm/package.json"],
   );
+});
+
+test("an alias is pinned by the version it names", () => {
+  const packages = { "": { dependencies: { newest: "npm:@a/b@1.2.3" } } };
+  const integrity = `sha512-${"A".repeat(86)}==`;
+  const of = (version) => {
+    packages["node_modules/newest"] = { name: "@a/b", version, integrity };
+    return checkLock({ lockfileVersion: 3, packages }, { "": packages[""] }, false);
+  };
+  assert.deepEqual(of("1.2.3"), []);
+  assert.deepEqual(of("1.2.4"), ["package.json has newest npm:@a/b@1.2.3, the lock file 1.2.4"]);
 });
 
 test("a licence is allowed if one choice is", () => {

@@ -35,7 +35,8 @@ const sound = {
   "web/worker/client.ts": 'import "../tasks/score.js";\n',
   "npm/src/entry/node.ts":
     'import { Engine } from "../../../web/engine/engine.js";\nimport { Worker } from "node:worker_threads";\n',
-  "demo/main.js": 'import { CamelGPTInference } from "../npm/dist/browser.js";\n',
+  "demo/vite.config.ts": 'import { join } from "node:path";\n',
+  "demo/main.js": 'import { CamelGPTInference } from "@gpt-research/camelgpt-inference";\n',
 };
 
 /** Returns the breaches in the sound tree after `changes`. */

@@ -3,8 +3,8 @@ import { measureRoofline } from "../roofline/measure.js";
 import { measureAnswer } from "./answers.js";
 
 /**
- * `{load, run, roofline}` for the class exported by this runtime's entry of the package. `compile` compiles the
- * WebAssembly of a URL or path.
+ * `{load, run, answer, loadEncoder, embed, roofline}` for the class exported by this runtime's entry of the package.
+ * `compile` compiles the WebAssembly of a URL or path.
  */
 export function camelgptEngine(CamelGPTInference, compile) {
   let model;
@@ -46,6 +46,15 @@ export function camelgptEngine(CamelGPTInference, compile) {
         const { text, usage } = await model.stream(prompt, { maxTokens: tokens, temperature: 0, ...options });
         return { text, tokens: usage.completionTokens };
       });
+    },
+
+    async loadEncoder({ source, flavour, threads }) {
+      return this.load({ source, flavour, threads });
+    },
+
+    /** Embeds texts in one call. */
+    async embed({ texts }) {
+      return measureAnswer(async () => ({ vector: [...(await model.embed(texts)).at(-1)] }));
     },
 
     /** The roofline of these kernels here, without the engine. */

@@ -57,6 +57,7 @@ export function listEngines({ chromium, site, node24, peers, probes }) {
       start: () => startChild(node24, [script("runtime.mjs")]),
     }),
     { id: "wllama", label: "wllama, Chromium", web: true, start: inPage("wllama") },
+    { id: "wllama-newest", label: "newest wllama, Chromium", web: true, start: inPage("wllama-newest") },
     {
       id: "native",
       label: "llama.cpp native",

@@ -77,4 +77,32 @@ async function answer({ prompt, schema, tokens }) {
   return measured;
 }
 
-await answerLines({ load, run, answer });
+/** Loads an encoder. Both settings of flash attention are tried on `texts` and the faster one is used. */
+async function loadEncoder({ source, threads, texts }) {
+  llama = await getLlama({ build: "never", gpu: false, maxThreads: threads, logLevel: LlamaLogLevel.error });
+  const times = [];
+  const open = async (flash) => {
+    await model?.dispose();
+    model = await llama.loadModel({ modelPath: source, defaultContextFlashAttention: flash });
+    context = await model.createEmbeddingContext({ contextSize: 512, batchSize: 512, threads });
+  };
+  for (const flash of [false, true]) {
+    await open(flash);
+    await embed({ texts });
+    times.push((await embed({ texts })).cpuMs);
+  }
+  const flash = times[1] < times[0];
+  await open(flash);
+  return { threads, settings: `batch 512, flash attention ${flash ? "on" : "off"}` };
+}
+
+/** Embeds texts, one after the other: node-llama-cpp has no call for several. */
+async function embed({ texts }) {
+  return measureAnswer(async () => {
+    const vectors = [];
+    for (const text of texts) vectors.push((await context.getEmbeddingFor(text)).vector);
+    return { vector: vectors.at(-1) };
+  });
+}
+
+await answerLines({ load, run, answer, loadEncoder, embed });

@@ -9,7 +9,10 @@ const kinds = {
     );
   },
   async wllama() {
-    return (await import("./wllama.js")).wllamaEngine();
+    return (await import("./wllama.js")).wllamaEngine("@wllama/wllama");
+  },
+  async "wllama-newest"() {
+    return (await import("./wllama.js")).wllamaEngine("wllama-newest");
   },
 };
 

@@ -1,9 +1,10 @@
 // Adapter of wllama for the benchmark, in a page.
-import { Wllama } from "/peers/@wllama/wllama/esm/index.js";
 
-/** `{load, run}`, see camelgpt.js. */
-export function wllamaEngine() {
-  const wllama = new Wllama({ default: "/peers/@wllama/wllama/esm/wasm/wllama.wasm" }, { suppressNativeLog: true });
+/** `{load, run}`, see camelgpt.js. `name`: the folder of the version in node_modules. */
+export async function wllamaEngine(name) {
+  const folder = `/peers/${name}/esm`;
+  const { Wllama } = await import(`${folder}/index.js`);
+  const wllama = new Wllama({ default: `${folder}/wasm/wllama.wasm` }, { suppressNativeLog: true });
   return {
     async load({ source, threads, contextLength }) {
       // Not loadModelFromUrl, which stores the file first: that takes longer and fails at the browser's quota.

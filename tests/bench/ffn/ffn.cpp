@@ -111,11 +111,11 @@ void dense_ffn(const DecoderLayer& layer, float* x) {
   float *normed = w->threads[0].normed.data(), *gate = w->gate.data(), *up = w->up.data(),
         *projected = w->projected.data();
   kernels().rms_norm(x, layer.ffn_norm.weight, c.hidden, c.norm_epsilon, normed);
-  const Activations& input = quantize_input(worker, normed, 0, 1, c.hidden, Precision::k16, w);
+  const Activations& input = quantize_input(worker, normed, 0, 1, c.hidden, input_precision(layer.gate, layer.up), w);
   linear_slice(layer.gate, {0, c.ffn}, input, gate, 0);
   linear_slice(layer.up, {0, c.ffn}, input, up, 0);
   activate_gate(c.activation, gate, up, c.ffn);
-  const Activations& neurons = quantize_input(worker, gate, 0, 1, c.ffn, coarse_precision(layer.down), w);
+  const Activations& neurons = quantize_input(worker, gate, 0, 1, c.ffn, input_precision(layer.down), w);
   linear_slice(layer.down, {0, c.hidden}, neurons, projected, 0);
   kernels().add(x, projected, c.hidden);
 }

@@ -6,8 +6,7 @@ const typeNames = new Map(Object.entries(blockTypes).map(([name, { id }]) => [id
 
 /**
  * `{keyValueBytes, tokens, matrices}`: bytes of the cache for one position in half-precision floats, the vocabulary,
- * and `[{type, rows, columns, bytes, isHead, isCoarse}]`, the matrices that each decoded token reads once. The inputs
- * of coarse matrices may be quantised to 8 bits.
+ * and `[{type, rows, columns, bytes, isHead}]`, the matrices that each decoded token reads once.
  */
 export function demandOf(path) {
   const { metadata, tensors } = readHeader(path);
@@ -22,7 +21,6 @@ export function demandOf(path) {
         columns,
         bytes: matrixBytes(typeName, columns, rows),
         isHead: !name.startsWith("blk."),
-        isCoarse: /attn_output|ffn_down/.test(name),
       };
     });
   const keyWidth = tensors.find(({ name }) => name === "blk.0.attn_k.weight").shape[1];

@@ -67,10 +67,10 @@ function columnName({ measure, at }) {
   return at === undefined ? units[measure].name : `${units[measure].name} ${at.toLocaleString("en")}`;
 }
 
-function cellText({ median, minimum, maximum, count }, { measure }) {
+function cellText({ median, min, max, count }, { measure }) {
   if (median === undefined) return "–";
   const { show } = units[measure];
-  return count === 1 ? show(median) : `${show(median)} (${show(minimum)}–${show(maximum)})`;
+  return count === 1 ? show(median) : `${show(median)} (${show(min)}–${show(max)})`;
 }
 
 /** The ratio of each engine to each peer. */
@@ -136,7 +136,8 @@ function notesOf({ rows, columns, notes }) {
   return [...notes, ...ofCells];
 }
 
-function grid(head, rows) {
+/** The lines of a table. */
+export function grid(head, rows) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line), ""];
 }

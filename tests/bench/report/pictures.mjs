@@ -32,8 +32,8 @@ function picturesOfTable(table) {
     measured(table, `${measure} share`).map(({ label, cell }) => ({
       label: `${label}: ${measure}`,
       value: 100 * cell.median,
-      minimum: 100 * cell.minimum,
-      maximum: 100 * cell.maximum,
+      min: 100 * cell.min,
+      max: 100 * cell.max,
     })),
   );
   if (shares.length > 0) add("roofline", plotBars(title("share of the roofline"), shares, "%"));

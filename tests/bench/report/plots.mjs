@@ -13,27 +13,29 @@ const colours = [
   "#a16207",
   "#475569",
 ];
+const widthOfLetter = 6.6; // about the average in this font
 const ink = "#1f2937";
 const faint = "#e5e7eb";
 
 /**
  * One bar for each row, in order, from 0.
- * @param rows `[{label, value, minimum?, maximum?}]`
+ * @param rows `[{label, value, min?, max?}]`
  * @param unit printed after each number, for example "tok/s"
  */
 export function plotBars(title, rows, unit) {
-  const [left, right, top, step] = [230, 130, 48, 30];
+  const [right, top, step] = [130, 48, 30];
+  const left = Math.max(230, ...rows.map(({ label }) => 16 + widthOfLetter * label.length));
   const width = 820;
-  const maximumValue = Math.max(...rows.map(({ value, maximum = value }) => maximum), Number.MIN_VALUE);
-  const x = (value) => left + (value / maximumValue) * (width - left - right);
-  const bars = rows.map(({ label, value, minimum, maximum }, i) => {
+  const highest = Math.max(...rows.map(({ value, max = value }) => max), Number.MIN_VALUE);
+  const x = (value) => left + (value / highest) * (width - left - right);
+  const bars = rows.map(({ label, value, min, max }, i) => {
     const y = top + i * step;
-    const spread = minimum === undefined ? "" : line([x(minimum), y + 10], [x(maximum), y + 10], ink);
+    const spread = min === undefined ? "" : line([x(min), y + 10], [x(max), y + 10], ink);
     return [
       text(left - 8, y + 15, label, "end"),
       rectangle(left, y, round(x(value) - left), 20, colours[i % colours.length]),
       spread,
-      text(Math.max(x(value), x(maximum ?? 0)) + 8, y + 15, `${shown(value)} ${unit}`),
+      text(Math.max(x(value), x(max ?? 0)) + 8, y + 15, `${shown(value)} ${unit}`),
     ].join("");
   });
   return picture(width, top + rows.length * step + 12, title, bars);

@@ -1,5 +1,5 @@
 // Computes the share of the roofline that measurements reach, from the probe's results of the same round.
-import { decodeRooflineSeconds, kernelName } from "../roofline/measure.js";
+import { decodeRooflineSeconds } from "../roofline/measure.js";
 
 // The panel kind of each tensor type.
 const kinds = {
@@ -30,9 +30,7 @@ const kinds = {
   Q6_K: "byte super 16",
 };
 
-// Inputs of coarse matrices have 8 bits if the weights are nibbles; see coarse_precision in src/model/model.h.
-const kernelOf = ({ type, isCoarse }) =>
-  kernelName(kinds[type], isCoarse && /^nibble(?! table)/.test(kinds[type]) ? 8 : 16);
+const kernelOf = ({ type }) => kinds[type];
 
 /** The kernels that a model's matrices use. */
 export const kernelsOf = (matrices) => [...new Set(matrices.map(kernelOf))];

@@ -1,17 +1,6 @@
 // Summarises rows of measurements as medians and ranges.
 import { probeText, shareRows } from "./roofline.mjs";
-
-/** `{median, minimum, maximum, count}` of numbers. */
-export function spreadOf(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return {
-    median: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
-    minimum: sorted[0],
-    maximum: sorted.at(-1),
-    count: sorted.length,
-  };
-}
+import { medianOf, statisticsOf } from "./statistics.mjs";
 
 /**
  * One table for each model and number of threads, in the order of the run:
@@ -40,6 +29,7 @@ export function tablesOf({ results, engines, models }) {
       rows: present.map(({ id, label }) => ({
         engine: id,
         label,
+        settings: models[model].settings[threads]?.[id],
         cells: columns.map((column) => cellOf(rows.filter((row) => row.engine === id && isIn(row, column)))),
       })),
       notes: present.flatMap(({ id, label }) =>
@@ -66,7 +56,29 @@ function cellOf(rows) {
   if (measured.length === 0) return { note: rows.map(({ skipped, error }) => skipped ?? error).find(Boolean) };
   const joules = measured.map((row) => row.joules).filter((value) => value !== undefined);
   return {
-    ...spreadOf(measured.map(({ value }) => value)),
-    ...(joules.length > 0 && { joules: spreadOf(joules).median }),
+    ...statisticsOf(measured.map(({ value }) => value)),
+    ...(joules.length > 0 && { joules: medianOf(joules) }),
   };
+}
+
+const unitsOf = { load: "s", memory: "bytes", "prefill share": "share", "decode share": "share" };
+
+/** The rows of a results file: one for each measured cell of the tables, and one for its energy if known. */
+export function rowsOf({ engines }, tables) {
+  const flavours = new Map(engines.map(({ id, flavour }) => [id, flavour]));
+  return tables.flatMap(({ model, threads, columns, rows }) =>
+    rows.flatMap(({ engine, label, cells }) =>
+      cells.flatMap(({ median, min, max, count, joules }, i) => {
+        if (median === undefined) return [];
+        const { measure, at } = columns[i];
+        const name = measure.replaceAll(" ", "-");
+        const row = { model, engine, label, flavour: flavours.get(engine), threads, measure: name, at };
+        const energy = { ...row, measure: `${name}-energy`, unit: "J/token", median: joules, count };
+        return [
+          { ...row, unit: unitsOf[measure] ?? "tok/s", median, min, max, count },
+          ...(joules === undefined ? [] : [energy]),
+        ];
+      }),
+    ),
+  );
 }

@@ -1,7 +1,7 @@
 // Measures the limits of this runtime on this machine: `measureRoofline(module)` returns the gigabytes a second of
-// reading memory, and for each kernel (a panel kind and the bits of its inputs) the multiply-adds a second on data in
-// the first-level cache, for one token (decoding) and for a tile of 64 (prefill), and the bytes of a weight. Runs in
-// every runtime; `module` is the compiled roofline_<flavour>.wasm.
+// reading memory, and for each kernel (a panel kind) the bytes of a weight and the multiply-adds a second on data in
+// the first-level cache, for one token (decoding) and for a tile of 64 (prefill). Runs in every runtime; `module` is
+// the compiled roofline_<flavour>.wasm.
 import { instantiateProbe } from "../probe.js";
 
 const columns = 512;
@@ -31,39 +31,33 @@ export async function measureRoofline(module, wanted) {
     const bytes = new Uint8Array(exports.memory.buffer, address);
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
   };
-  const prepare = (kind, rows, width, tokens, bits) => {
-    if (!exports.prepare(kind, rows, width, tokens, bits)) throw new Error("not enough memory for the probe");
+  const prepare = (kind, rows, width, tokens) => {
+    if (!exports.prepare(kind, rows, width, tokens)) throw new Error("not enough memory for the probe");
   };
 
   const kernels = {};
   for (let kind = 0; kind < exports.panel_kinds(); ++kind) {
-    const kindName = text(exports.panel_kind_name(kind));
+    const kernel = text(exports.panel_kind_name(kind));
+    if (wanted && !wanted.includes(kernel)) continue;
     const rows = Math.max(8, Math.floor(maxCacheBytes / exports.panel_bytes(kind, 8, columns)) * 8);
-    for (const bits of exports.takes_8_bits(kind) ? [8, 16] : [16]) {
-      const kernel = kernelName(kindName, bits);
-      if (wanted && !wanted.includes(kernel)) continue;
-      const gmacs = (tokens) => {
-        prepare(kind, rows, columns, tokens, bits);
-        return (rows * columns * tokens) / fastest((repetitions) => exports.multiply(repetitions)) / 1e9;
-      };
-      kernels[kernel] = {
-        decode: gmacs(1),
-        prefill: gmacs(64),
-        bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns),
-      };
-    }
+    const gmacs = (tokens) => {
+      prepare(kind, rows, columns, tokens);
+      return (rows * columns * tokens) / fastest((repetitions) => exports.multiply(repetitions)) / 1e9;
+    };
+    kernels[kernel] = {
+      decode: gmacs(1),
+      prefill: gmacs(64),
+      bytesPerWeight: exports.panel_bytes(kind, 8, columns) / (8 * columns),
+    };
   }
   const nibbles = 0;
-  prepare(nibbles, streamRows, streamColumns, 1, 16);
+  prepare(nibbles, streamRows, streamColumns, 1);
   const bytes = exports.panel_bytes(nibbles, streamRows, streamColumns);
   const seconds = fastest((repetitions) => {
     for (let i = 0; i < repetitions; ++i) exports.read();
   });
   return { name: text(exports.kernels_name()), readGBps: bytes / seconds / 1e9, gmacs: kernels };
 }
-
-/** The name of a panel kind's kernel; the one for inputs of 8 bits has its own. */
-export const kernelName = (kind, bits) => (bits === 8 ? `${kind}, 8-bit inputs` : kind);
 
 /**
  * The minimum seconds for a decoded token: the sum over all matrices of the larger of bytes / memory speed and

@@ -41,16 +41,8 @@ CAMELGPT_EXPORT("panel_bytes") uint32_t probe_panel_bytes(uint32_t which, uint32
   return static_cast<uint32_t>(panel_bytes(static_cast<PanelKind>(which), rows, columns).value);
 }
 
-// Returns whether a kernel for inputs of 8 bits exists, in addition to the one for 16 bits or floats.
-CAMELGPT_EXPORT("takes_8_bits") uint32_t probe_takes_8_bits(uint32_t which) {
-  const PanelKind panel_kind = static_cast<PanelKind>(which);
-  return panel_layout(panel_kind).float_bytes == 0 && !multiplies_bytes(panel_kind);
-}
-
-// Prepares a panel [rows, columns] of one kind and `tokens` inputs of 8 or 16 bits. Returns 1 on success, 0 without
-// memory.
-CAMELGPT_EXPORT("prepare")
-uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t tokens, uint32_t bits) {
+// Prepares a panel [rows, columns] of one kind and `tokens` inputs. Returns 1 on success, 0 without memory.
+CAMELGPT_EXPORT("prepare") uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t tokens) {
   kind = static_cast<PanelKind>(which);
   Arena measuring;
   const auto reserve = [&](Arena* from) {
@@ -68,7 +60,8 @@ uint32_t probe_prepare(uint32_t which, uint32_t rows, uint32_t columns, uint32_t
   float* x = reserve(arena);
   fill(values, weights.group_bytes * weights.groups);
   for (uint32_t i = 0; i < tokens * columns; ++i) x[i] = static_cast<float>(i % 61) - 30.0f;
-  activations_begin(x, columns, tokens, columns, bits == 8 ? Precision::k8 : Precision::k16, &activations);
+  const Precision precision = multiplies_nibbles(kind) ? Precision::k8 : Precision::k16;
+  activations_begin(x, columns, tokens, columns, precision, &activations);
   kernels().quantize({0, tokens}, activations);
   return 1;
 }
