@@ -49,7 +49,7 @@ for (const { name, flags, listNames } of stores)
         "request",
         (request) => (page.requests += request.url().endsWith("/models/smollm2-135m.gguf") ? 1 : 0),
       );
-      await page.goto(`${site.url}/demo/`);
+      await page.goto(`${site.url}/tests/web/lib/blank.html`);
       await page.evaluate(async () => {
         window.camelgpt = await import("/npm/dist/browser.js");
         window.url = new URL("/models/smollm2-135m.gguf", location.href).href;

@@ -41,7 +41,7 @@ for (const [kind, worker] of [
     });
     const page = await browser.newPage();
     try {
-      await page.goto(`${site.url}/demo/`);
+      await page.goto(`${site.url}/tests/web/lib/blank.html`);
       let part;
       await page.exposeFunction("firstPiece", () => (part ??= server.counts.sent / file.length));
       const answer = await page.evaluate(

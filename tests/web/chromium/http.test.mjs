@@ -27,7 +27,7 @@ describe("a page in Chromium", () => {
   /** A page of a new profile. */
   async function openPage() {
     const page = await (await browser.newContext()).newPage();
-    await page.goto(`${site.url}/demo/`);
+    await page.goto(`${site.url}/tests/web/lib/blank.html`);
     await page.evaluate(async () => {
       const { CamelGPTInference } = await import("/npm/dist/browser.js");
       window.load = async (url, options) => {

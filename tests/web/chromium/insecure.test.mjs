@@ -20,7 +20,7 @@ describe("an insecure page", () => {
     });
     browser = await openBrowser(["--host-resolver-rules=MAP insecure.test 127.0.0.1"]);
     page = await browser.newPage();
-    await page.goto(`http://insecure.test:${new URL(site.url).port}/demo/`);
+    await page.goto(`http://insecure.test:${new URL(site.url).port}/tests/web/lib/blank.html`);
     assert.deepEqual(
       await page.evaluate(() => [isSecureContext, typeof crypto.subtle, typeof navigator.storage, typeof caches]),
       [false, "undefined", "undefined", "undefined"],

@@ -24,7 +24,7 @@ describe("the package on another origin", () => {
     const site = await startSite({ isolated, policy: policy?.replaceAll("CDN", cdn.url) });
     sites.push(site);
     const page = await browser.newPage();
-    await page.goto(`${site.url}/demo/`);
+    await page.goto(`${site.url}/tests/web/lib/blank.html`);
     return page.evaluate(
       async ({ entry, options }) => {
         const { CamelGPTInference } = await import(entry);

@@ -12,7 +12,7 @@ describe("the Prompt API in Chromium", () => {
     site = await startSite({ policy: strictPolicy });
     browser = await openBrowser();
     page = await browser.newPage();
-    await page.goto(`${site.url}/demo/`);
+    await page.goto(`${site.url}/tests/web/lib/blank.html`);
     // The only lines that know this package. Imported by path: an import map would be an inline script.
     await page.evaluate(async () => {
       const { CamelGPTInference } = await import("/npm/dist/browser.js");
