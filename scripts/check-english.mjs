@@ -7,8 +7,8 @@ import { Problem, isMain, listSources, repositoryRoot, runMain, say } from "./li
 
 const maxColumns = 120;
 const checkedFiles =
-  /(?:\.(?:ts|mts|mjs|cjs|js|h|cpp|py|md|html|css|ya?ml)|(?:^|\/)CMakeLists\.txt|(?:^|\/)requirements\.txt)$/;
-const linesWithLimit = /\.(?:ts|mjs|js|h|cpp)$/;
+  /(?:\.(?:tsx?|mts|mjs|cjs|js|h|cpp|py|md|html|css|ya?ml)|(?:^|\/)CMakeLists\.txt|(?:^|\/)requirements\.txt)$/;
+const linesWithLimit = /\.(?:tsx?|mjs|js|h|cpp)$/;
 
 /** Exceptions, each with its reason. A `phrase` limits an exception to that phrase in the file. */
 const allowed = [

@@ -16,6 +16,11 @@ async function format() {
   await run(process.execPath, [biome, "check", "--write", "--error-on-warnings"]);
 }
 
+/** Formats some files that Biome knows. */
+export async function formatFiles(paths) {
+  await run(process.execPath, [biome, "format", "--write", ...paths]);
+}
+
 async function clangFormat(...options) {
   await run(findProgram("clang-format-19", ["/usr/lib/llvm-19/bin"]), [...options, ...listSources("*.h", "*.cpp")]);
 }

@@ -46,7 +46,7 @@ export async function fuzz({ seconds = 60, minutes, names = [] } = {}) {
   if (scripts.length > 0 && !existsSync(join(repositoryRoot, "npm/dist/node.js"))) {
     throw new Problem("the package is not built: run npm run build first");
   }
-  const folder = await buildNative("fuzz");
+  const folder = await buildNative("fuzz", "fuzzers");
   const models = join(folder, "models");
   rmSync(models, { recursive: true, force: true });
   makeModels(

@@ -1,8 +1,9 @@
 // The tables of records and the help of the CLI go in, the tables of docs/options.md and npm/README.md come out. Run it
 // after a change of a table and a build; a test compares its result with what is committed.
-import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readHelp } from "./lib/help.mjs";
+import { aligned, escapePipes } from "./lib/markdown-table.mjs";
 import { readTables, ruleOf, wrap } from "./lib/records.mjs";
 import { isMain, Problem, repositoryRoot, runMain } from "./lib/run.mjs";
 
@@ -65,23 +66,6 @@ function commandTable(commands) {
     escapePipes(summary),
   ]);
   return aligned([["command", "what it does"], ...rows]);
-}
-
-const escapePipes = (text) => text.replaceAll("|", "\\|");
-
-/** The tables of the command line, as it prints them. */
-function readHelp() {
-  const command = join(repositoryRoot, "npm/bin/camelgpt.js");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, "help", "--json"], { encoding: "utf8" });
-  if (status !== 0) throw new Problem(`camelgpt help failed: ${stderr}`);
-  return JSON.parse(stdout);
-}
-
-/** In the form that Biome gives to tables. */
-function aligned([head, ...rows]) {
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
-  const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |\n`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("");
 }
 
 function rangeOf(field) {

@@ -20,6 +20,7 @@ const mediaTypes = {
   ".svg": "image/svg+xml",
   ".txt": "text/plain; charset=utf-8",
   ".wasm": "application/wasm",
+  ".webmanifest": "application/manifest+json",
 };
 
 /** Headers that make a page cross-origin isolated, a condition of shared memory. */
@@ -30,7 +31,8 @@ const isolationHeaders = {
 };
 
 /**
- * Serves /demo/, /npm/dist/ and /models/<release>.gguf.
+ * Serves /demo/, /docs/, /npm/dist/, and models: /models/<release>.gguf, sidecars (<release>.epdp) and a list,
+ * index.json.
  * @param options.port     0 (default) selects a free port
  * @param options.models   release name → path (default: smollm2-135m in the cache)
  * @param options.mounts   additional folders: "/prefix/" → folder
@@ -40,13 +42,15 @@ const isolationHeaders = {
  */
 export async function serve({ port = 0, models, mounts = {}, headers = {}, isolated = true } = {}) {
   const folders = {
-    "/demo/": join(repositoryRoot, "demo"),
+    "/demo/": join(repositoryRoot, "build/demo"),
+    "/docs/": join(repositoryRoot, "build/site"),
     "/npm/dist/": join(repositoryRoot, "npm/dist"),
     ...mounts,
   };
   const files = {};
   for (const [name, path] of Object.entries(models ?? { "smollm2-135m": cacheFolder("models", "smollm2-135m.gguf") })) {
     files[`/models/${name}.gguf`] = path;
+    files[`/models/${name}.epdp`] = path.replace(/(\.gguf)?$/, ".epdp");
   }
   const everyAnswer = { ...(isolated ? isolationHeaders : {}), ...headers };
 
@@ -77,11 +81,25 @@ async function answer(request, response, folders, files) {
     return response.writeHead(405, { allow: "GET, HEAD" }).end();
   }
   const address = new URL(request.url, "http://localhost");
+  if (address.pathname === "/models/index.json") return sendList(response, files);
   if (address.pathname === "/") return response.writeHead(302, { location: "/demo/" }).end();
   const path = await findFile(address.pathname, folders, files);
   if (path === undefined) return response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
   if (path.endsWith("/")) return response.writeHead(301, { location: path + address.search }).end();
   await sendFile(request, response, path);
+}
+
+/** Sends the names, addresses and sizes of the models. */
+async function sendList(response, files) {
+  const models = [];
+  for (const [address, path] of Object.entries(files)) {
+    const [, name] = /^\/models\/(.+)\.gguf$/.exec(address) ?? [];
+    if (!name || !(await isFile(path))) continue;
+    const sidecar = (await isFile(files[`/models/${name}.epdp`])) ? `${name}.epdp` : undefined;
+    models.push({ name, file: `${name}.gguf`, bytes: (await stat(path)).size, sidecar });
+  }
+  response.writeHead(200, { "content-type": mediaTypes[".json"], "cache-control": "no-cache" });
+  response.end(JSON.stringify(models));
 }
 
 /** The path of a file, the URL path of a folder with its trailing slash to redirect to, or undefined. */

@@ -1,4 +1,5 @@
-// Builds a checkout, answers a prompt with a real model, then serves the demo until Ctrl-C.
+// Builds a checkout, answers a prompt with a real model, then serves the demo and the documentation
+// until Ctrl-C.
 //   npm start
 //   npm start -- "Write a haiku" --model path --once
 // Arguments after the dashes go to `camelgpt generate`, except for --once (no demo afterwards), --port N (of the demo)
@@ -7,6 +8,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
+import { buildSite } from "./build-site.mjs";
 import { ensureModel } from "./fetch-model.mjs";
 import { isMain, repositoryRoot, run, runMain, say } from "./lib/run.mjs";
 import { portOf, serve } from "./serve.mjs";
@@ -65,6 +67,11 @@ async function start(args) {
     return serve();
   });
   say(`\nThe demo is at ${url}/demo/ (Ctrl-C to stop)`);
+  // After the answer and the demo, which do not wait for it.
+  await buildSite().then(
+    () => say(`The documentation is at ${url}/docs/`),
+    (problem) => say(`start: the documentation could not be built: ${problem.message}`),
+  );
 }
 
 if (isMain(import.meta.url)) await runMain(start);

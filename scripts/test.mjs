@@ -5,7 +5,8 @@ import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSyn
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildPackage } from "./build.mjs";
+import { buildDemo, buildPackage } from "./build.mjs";
+import { buildSite } from "./build-site.mjs";
 import { checkFormat } from "./format.mjs";
 import { ensureModel } from "./fetch-model.mjs";
 import { fuzz } from "./fuzz.mjs";
@@ -64,16 +65,23 @@ const steps = [
   },
   { name: "formatting and lint", needs: ["set-up"], run: checkFormat },
   { name: "English", run: expectPlainEnglish },
+  {
+    name: "figures",
+    needs: ["set-up"],
+    // Imported late, because it uses packages that the set-up installs.
+    run: async () => (await import("./figures.mjs")).expectCurrentFigures(),
+  },
   { name: "layering", run: expectLayers },
   { name: "dependencies", run: expectPinnedDependencies },
   { name: "scripts", needs: ["set-up"], run: () => runNodeTests("tests/scripts", process.execPath) },
   { name: "unit tests", needs: ["set-up"], run: () => runUnitTests("native") },
-  { name: "unit tests under sanitizers", needs: ["set-up"], run: () => runUnitTests("asan") },
+  { name: "unit tests under sanitizers", needs: ["set-up"], run: () => runUnitTests("fuzz") },
   { name: "fuzzing", needs: ["set-up"], run: () => fuzz({ seconds: fuzzSeconds }) },
   { name: "WebAssembly", needs: ["set-up"], run: () => buildWasm(tools) },
   { name: "unit tests in WebAssembly", needs: ["set-up"], run: runUnitTestsInWebAssembly },
   { name: "runs in one pass", needs: ["set-up"], run: compareRuns },
   { name: "TypeScript", needs: ["WebAssembly"], run: buildTypeScript },
+  { name: "demo", needs: ["TypeScript"], run: buildDemo },
   {
     name: "package in Node 20",
     needs: ["TypeScript", "model"],
@@ -90,8 +98,15 @@ const steps = [
   },
   {
     name: "package in Chromium",
-    needs: ["TypeScript", "model"],
+    needs: ["demo", "model"],
     run: () => runNodeTests("tests/web/chromium", tools.node24, { isConcurrent: true }),
+  },
+  { name: "documentation site", isFull: true, needs: ["TypeScript"], run: buildSite },
+  {
+    name: "documentation",
+    isFull: true,
+    needs: ["documentation site", "model"],
+    run: () => runNodeTests("tests/site", tools.node24, { isConcurrent: true }),
   },
   {
     name: "installed package",
@@ -132,7 +147,7 @@ function isolateModel(path) {
 
 async function runUnitTests(preset) {
   const tests = listTests("tests/unit", /^test_.*\.cpp$/);
-  const folder = await buildNative(preset);
+  const folder = await buildNative(preset, "unit_tests");
   await runDoctest([{ command: join(folder, "unit_tests") }], { timeout: stepTimeout });
   say(`${tests.length} test files passed`);
 }
@@ -155,7 +170,7 @@ async function runUnitTestsInWebAssembly() {
 /** Every architecture: several sequences in one forward pass get the bits that each gets alone. */
 async function compareRuns() {
   const models = writeModels(join(repositoryRoot, "build/batch-models"));
-  const native = join(await buildNative("native"), "batch");
+  const native = join(await buildNative("native", "batch"), "batch");
   for (const threads of ["1", "2", "4"]) await run(native, [threads, ...models], { timeout: stepTimeout });
   for (const build of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
     const program = join(await buildWithEmscripten(tools, `batch_${build}`), `batch_${build}.cjs`);

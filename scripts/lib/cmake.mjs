@@ -4,11 +4,11 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem, capture, repositoryRoot, run, say } from "./run.mjs";
 
-/** Builds a native preset (native, asan, fuzz); returns its build folder. */
-export async function buildNative(preset) {
+/** Builds a target of a native preset (native, fuzz); returns its build folder. */
+export async function buildNative(preset, target = "all") {
   const folder = join(repositoryRoot, "build", preset);
   await configure({ preset, folder });
-  await run("cmake", ["--build", "--preset", preset]);
+  await run("cmake", ["--build", "--preset", preset, "--target", target]);
   return folder;
 }
 
