@@ -278,8 +278,32 @@ struct GenerateRequest {
   // where nothing can follow. Stretches without a choice join it without being chosen, unless logprobs are reported.
   std::string_view grammar = {};
   bool keep_control = false;  // the text contains the written form of control tokens, except for end tokens
+  // Only texts with the same salt share cached prefixes.
+  uint32_t cache_salt = 0;
+  // The generation keeps its sequence, a slot, until session_release(), and others can begin side by side with it.
+  // session_can_run_beside() says whether the model can; kUnsupportedTask otherwise, and kBadState if no slot is free.
+  bool side_by_side = false;
 };
 Status session_begin(Session* session, const GenerateRequest& request);
+
+// Generations side by side: up to MemoryOptions::sequences of them are in progress. Before each session_continue(),
+// make the generation the activity with session_resume(); results are then read as those of any activity. Their tokens
+// are the same as without the others, bit for bit, but they do not select neurons for their prompts. Beginning an
+// activity of another kind, or a generation that is not side by side, releases all slots.
+
+// Whether generations side by side are possible now: there are several sequences, the model is causal, has a vocabulary
+// and is complete, and no neurons are selected for prompts.
+bool session_can_run_beside(const Session* session);
+// The slot of the activity, a generation side by side, below kMaxSequences.
+uint32_t session_slot(const Session* session);
+// Makes the generation in a slot the activity. kBadState if the slot is free.
+Status session_resume(Session* session, uint32_t slot);
+// Frees a slot, whether its generation is done or not. Its text stays cached.
+void session_release(Session* session, uint32_t slot);
+// Evaluates the last tokens of those of these generations whose next step needs just that, in one forward pass. The
+// next session_continue() of each takes its result, and must come before another call of this function. kBadState if a
+// slot is free or has a result that was not taken.
+Status session_evaluate_together(Session* session, std::span<const uint32_t> slots);
 
 // How far a text belongs to the language of a grammar.
 struct GrammarMatch {
@@ -463,8 +487,8 @@ uint32_t session_cached_tokens(const Session* session);
 
 // ------------------------------------------------------------------------------------------------------------- pruning
 
-// Sets what EPDP may skip. A generation continues with its next step, unless neurons are selected for its prompt; any
-// other activity ends. Steps stay dense until a calibration or a sidecar says what is safe to skip. kBadOption names
+// Sets what EPDP may skip. Generations continue with their next steps, for which no neurons are selected; any other
+// activity ends. Steps stay dense until a calibration or a sidecar says what is safe to skip. kBadOption names
 // the option and its range; kBadState if the load reserved no memory for it. Byte-level models always stay dense.
 Status session_set_pruning(Session* session, const PruneOptions& options);
 

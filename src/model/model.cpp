@@ -163,6 +163,22 @@ void model_logits(const Model& model, uint32_t output, Workspace* workspace) {
   });
 }
 
+void model_many_logits(const Model& model, uint32_t outputs, std::span<float> logits, Workspace* workspace) {
+  const ModelConfig& c = model.config;
+  assert(model_has_many_logits(model) && outputs <= kMaxBatch);
+  const size_t stride = padded_rows(c.vocabulary);
+  parallel([&](const Worker& worker) {
+    const Activations& input = quantize_input(worker, workspace->x.data(), padded_rows(c.hidden), outputs, c.hidden,
+                                              input_precision(model.head), workspace);
+    worker.for_each_slice(c.vocabulary, kPanelRows, [&](Range slice) {
+      for (uint32_t first = slice.first; first < slice.end; first += kHeadTile) {
+        const Range tile{first, std::min(first + kHeadTile, slice.end)};
+        head_rows(model, tile, input, &workspace->threads[worker.index], logits.data() + first, stride);
+      }
+    });
+  });
+}
+
 void model_score(const Model& model, std::span<const int32_t> targets, Workspace* workspace, float* logprobs,
                  int32_t* best) {
   if (model.ends != nullptr) return model.ends->score(model, targets, workspace, logprobs, best);

@@ -169,6 +169,14 @@ void model_forward(const Model& model, std::span<const TokenRun> runs, Workspace
 // workspace->logits = those of one output of the last forward pass.
 void model_logits(const Model& model, uint32_t output, Workspace* workspace);
 
+// Whether model_many_logits() can be used: causal models with a vocabulary.
+inline bool model_has_many_logits(const Model& model) {
+  return model.config.causal && model.ends == nullptr && model.head_dense.weight.data == nullptr;
+}
+// logits [outputs, padded vocabulary] = those of the first outputs of the last forward pass, at most kMaxBatch, bit for
+// bit as model_logits() computes them.
+void model_many_logits(const Model& model, uint32_t outputs, std::span<float> logits, Workspace* workspace);
+
 // For each of the first targets.size() outputs of the last forward pass (at most kMaxBatch): the log-probability (nats)
 // of its target and the most probable token. Logits are computed kHeadTile rows at a time, so the table [tokens,
 // vocabulary] never exists.

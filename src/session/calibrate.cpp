@@ -141,14 +141,12 @@ Status session_set_pruning(Session* session, const PruneOptions& wanted) {
   if (options.head_rows != 0 && !memory.head_reserved) return no_memory_reserved();
   if (kept != memory.neurons.kept && kept != 0) return no_memory_reserved();
   Pruning& p = s->pruning;
-  // An answer continues, unless neurons are selected for its prompt.
-  const bool selects = kept != 0 || p.options.ffn != 0;
-  if (s->activity.kind != ActivityKind::kGenerate || selects) s->activity = {};
+  if (s->activity.kind != ActivityKind::kGenerate) s->activity = {};
   p.options = options;
   p.mode = wanted.mode;
   if (kept == 0) p.options.ffn = 0;
   p.neurons_of = nullptr;
-  pruning_restart(s, latest_sequence(s), 0, 0);
+  for (Sequence& q : std::span(s->sequences, s->sequence_count)) pruning_reset(*s, q.pruning.prompt_end, &q);
   take_calibration(s);
   order_head(s);
   return {};
@@ -156,7 +154,7 @@ Status session_set_pruning(Session* session, const PruneOptions& wanted) {
 
 Status session_begin(Session* session, const CalibrateRequest& request) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_calibratable(*s));
   Pruning& p = s->pruning;
   if (!request.tokens.empty()) {

@@ -51,15 +51,37 @@ Status find_trie(Session* s, const TokenTrie** trie) {
   return {};
 }
 
+// Whether an answer in progress follows the grammar.
+bool is_in_use(const Session& s, const Grammar& grammar) {
+  const auto uses = [&](const Sequence& q) { return q.is_held && q.constraint.grammar == &grammar; };
+  return std::any_of(s.sequences, s.sequences + s.sequence_count, uses);
+}
+
+// Drops those that fill too much memory, from the second one on, unless they are in use.
+void drop_old_grammars(Session* s) {
+  std::unique_ptr<KeptGrammar>* const kept = s->grammars.kept;
+  uint64_t bytes = 0;
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < kMaxGrammars && kept[i] != nullptr; ++i) {
+    bytes += grammar_memory(kept[i]->grammar);
+    if (i > 0 && bytes > kMaxKeptGrammarBytes && !is_in_use(*s, kept[i]->grammar)) {
+      kept[i] = nullptr;
+    } else {
+      std::swap(kept[count++], kept[i]);
+    }
+  }
+}
+
 bool has_text(const KeptGrammar& kept, std::string_view gbnf) {
   return std::string_view(kept.text.data(), kept.text.size()) == gbnf;
 }
 
-// The compiled grammar, which is kept in place of the least recently used one.
+// The compiled grammar, which is kept in place of the least recently used one that is not in use.
 Status find_grammar(Session* s, std::string_view gbnf, Grammar** grammar) {
   std::unique_ptr<KeptGrammar>* const kept = s->grammars.kept;
   uint32_t place = 0;
   while (place < kMaxGrammars - 1 && kept[place] != nullptr && !has_text(*kept[place], gbnf)) ++place;
+  while (kept[place] != nullptr && !has_text(*kept[place], gbnf) && is_in_use(*s, kept[place]->grammar)) --place;
   if (kept[place] == nullptr || !has_text(*kept[place], gbnf)) {
     const TokenTrie* trie = nullptr;
     CAMELGPT_TRY(find_trie(s, &trie));
@@ -71,13 +93,19 @@ Status find_grammar(Session* s, std::string_view gbnf, Grammar** grammar) {
     kept[place] = std::move(compiled);
   }
   std::rotate(kept, kept + place, kept + place + 1);
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < kMaxGrammars && kept[i] != nullptr; ++i) {
-    bytes += grammar_memory(kept[i]->grammar);
-    if (i > 0 && bytes > kMaxKeptGrammarBytes) kept[i] = nullptr;
-  }
+  drop_old_grammars(s);
   *grammar = &kept[0]->grammar;
   return {};
+}
+
+// Frees memory of a grammar. The states of this sequence and of answers in progress stay valid.
+Status sweep(Session* s, Grammar* grammar, Sequence* sequence) {
+  GrammarState* states[kMaxSequences];
+  size_t count = 0;
+  for (Sequence& q : std::span(s->sequences, s->sequence_count)) {
+    if ((q.is_held || &q == sequence) && q.constraint.grammar == grammar) states[count++] = &q.constraint.state;
+  }
+  return grammar_sweep(grammar, {states, count});
 }
 
 // -------------------------------------------------------------------------------------------------- forced stretches
@@ -198,13 +226,13 @@ Status constraint_begin(Session* session, std::string_view gbnf, Sequence* seque
     return with_hint(status, "Use a model that chooses one token after the other.");
   }
   CAMELGPT_TRY(find_grammar(session, gbnf, &c.grammar));
-  CAMELGPT_TRY(grammar_sweep(c.grammar, {}));  // an answer that failed may have filled the grammar's memory
+  CAMELGPT_TRY(sweep(session, c.grammar, nullptr));  // an answer that failed may have filled the grammar's memory
   return grammar_begin(c.grammar, &c.state);
 }
 
 Status session_match(Session* session, std::string_view text, std::string_view grammar, GrammarMatch* match) {
   if (session->state != LoadState::kReady) return not_ready();
-  session->activity = {};  // its grammar may be dropped
+  end_activities(session);  // their grammars may be dropped
   Grammar* compiled = nullptr;
   CAMELGPT_TRY(find_grammar(session, grammar, &compiled));
   size_t matched = 0;
@@ -217,8 +245,7 @@ Status constraint_prepare(Session* session, Sequence* sequence, bool* ends) {
   Constraint& c = sequence->constraint;
   if (c.is_ready || c.has_forced()) return {};
   *ends = constraint_must_end(*sequence);
-  GrammarState* const state = &c.state;
-  CAMELGPT_TRY(grammar_sweep(c.grammar, {&state, 1}));
+  CAMELGPT_TRY(sweep(session, c.grammar, sequence));
   c.forced.clear();
   c.forced_used = 0;
   const bool jumps = sequence->generation.options.logprobs == 0;

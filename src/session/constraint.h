@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "camelgpt.h"
 #include "grammar/grammar.h"
 
 namespace camelgpt {
@@ -15,9 +16,9 @@ namespace camelgpt {
 struct Sequence;
 struct Session;
 
-// The grammars that a session keeps compiled, with their masks: the latest ones, which fill at most this much memory
-// together, or the latest one only if it is larger.
-inline constexpr uint32_t kMaxGrammars = 8;
+// The grammars that a session keeps compiled, with their masks: those in use, and the latest ones, which fill at most
+// this much memory together.
+inline constexpr uint32_t kMaxGrammars = kMaxSequences + 8;
 inline constexpr uint64_t kMaxKeptGrammarBytes = 16u << 20;
 
 struct KeptGrammar {

@@ -118,7 +118,7 @@ bool add_run(Session* s, uint32_t limit, EmbedPass* pass) {
 
 Status session_begin(Session* session, const EmbedRequest& request) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_complete(*s));
   CAMELGPT_TRY(take_texts(s, request));
   Sequence* const q = take_oldest_sequence(s);

@@ -24,8 +24,10 @@ bool evaluate_prompt(Session* s, Sequence* q, uint32_t count) {
   const bool is_last = q->cache.length + count == g.prefill_end;
   pruning_forward(s, q, tokens, is_last ? 1 : 0);
   g.first_output = g.prefill_end - 1;
+  if (!is_last) return true;
+  if (q->is_held) keep_state(s, q);  // others may compute before the next step
   // After a forced stretch the next step computes the logits, as after any token of the answer.
-  if (is_last) g.logits_due = (q->constraint.grammar != nullptr && g.generated > 0) || !pruning_logits(s, q, 0);
+  g.logits_due = q->is_held || (q->constraint.grammar != nullptr && g.generated > 0) || !pruning_logits(s, q, 0);
   return true;
 }
 
@@ -50,7 +52,11 @@ uint32_t draft(Session* s, Sequence* q) {
 bool evaluate_last(Session* s, Sequence* q) {
   Generation& g = q->generation;
   const uint32_t last = q->history_length - 1;
-  if (q->cache.length <= last) {
+  bool has_logits = false;
+  if (take_together(s, q, &has_logits)) {
+    g.first_output = last;
+    if (has_logits) return true;
+  } else if (q->cache.length <= last) {
     if (!has_embeddings(s, q->history.subspan(last, 1))) return false;
     const uint32_t drafts = draft(s, q);
     g.drafts.batches += drafts > 0 ? 1 : 0;
@@ -213,12 +219,14 @@ Status configure_generation(Session* session, const GenerationOptions& options, 
 
 Status session_begin(Session* session, const GenerateRequest& request) {
   Session* s = session;
+  if (!request.side_by_side) end_activities(s);
   s->activity = {};
   if (s->state != LoadState::kReady) return not_ready();
   if (model_kind(*s) == ModelKind::kEncoder) {
     const Status status = make_error(ErrorCode::kUnsupportedTask, "This model is an encoder: it cannot generate text.");
     return with_hint(status, "Call embed for the vector of a text, or choose a language model.");
   }
+  if (request.side_by_side) CAMELGPT_TRY(expect_free_slot(*s));
   CAMELGPT_TRY(check_tokens(*s, request.prompt));
   const size_t count = request.prompt.size(), context = s->sequences[0].cache.context;
   if (count == 0 || count >= context) return does_not_fit(*s, count, context - 1);
@@ -237,7 +245,8 @@ Status session_begin(Session* session, const GenerateRequest& request) {
   }
   CAMELGPT_TRY(constraint_begin(s, request.grammar, &prepared));
   uint32_t reused = 0;
-  Sequence* const q = choose_sequence(s, request.prompt, &reused);
+  Sequence* const q = choose_sequence(s, request.prompt, request.cache_salt, &reused);
+  q->is_held = request.side_by_side;
   q->constraint = std::move(prepared.constraint);
   reused = cache_cut(config_of(*s), reused, &q->cache);
   std::copy(request.prompt.begin(), request.prompt.end(), q->history.begin());

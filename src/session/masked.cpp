@@ -95,7 +95,7 @@ Status masked_next(Session* session, Sequence* sequence, int32_t* token) {
 
 Status session_begin(Session* session, const PredictRequest& request) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_complete(*s));
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
   Sequence* q = nullptr;
@@ -140,7 +140,7 @@ Status session_predict(Session* session, uint32_t position, int32_t token, uint3
 
 Status session_begin(Session* session, const FillRequest& request) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_complete(*s));
   if (model_kind(*s) != ModelKind::kMasked) return not_masked();
   Sequence* q = nullptr;

@@ -43,6 +43,10 @@ Status reserve_memory(const GgufHeader& header, const MemoryOptions& options, ui
   sampler_reserve(&memory->sampler, config.vocabulary, arena);
   for (uint32_t i = 0; i < options.sequences; ++i) drafts_reserve(&memory->drafts[i], context, arena);
   memory->histories = arena->take<int32_t>(static_cast<uint64_t>(options.sequences) * context);
+  if (options.sequences > 1 && model_has_many_logits(memory->model)) {
+    memory->states = arena->take<float>(uint64_t{options.sequences} * padded_rows(config.hidden));
+    memory->logits = arena->take<float>(uint64_t{options.sequences} * padded_rows(config.vocabulary));
+  }
   if (!config.causal) {
     memory->choices = arena->take<MaskChoice>(context);
     memory->logprobs = arena->take<float>(context);

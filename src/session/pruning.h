@@ -51,6 +51,8 @@ bool pruning_is_active(const Session& session);
 bool pruning_observes_prompt(const Session& session);
 // Whether the selected neurons, if any, are those of this sequence, so that its cached prompt can be reused.
 bool pruning_knows_sequence(const Session& session, const Sequence& sequence);
+// Resets the state of a sequence whose first `prompt` tokens are a prompt. No neurons are selected for it.
+void pruning_reset(const Session& session, uint32_t prompt, Sequence* sequence);
 // Resets the state for a new text: its first `prompt` tokens are the prompt, of which the first `reused` are cached.
 void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused);
 // Whether evaluating a single token now would skip part of the context or some of the neurons.
@@ -60,6 +62,12 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
 // Computes the logits of an output of the last pruning_forward(), pruned if possible. Returns false if weights are
 // missing: loader->missing lists them, or is empty if the whole output head is needed.
 bool pruning_logits(Session* session, Sequence* sequence, uint32_t output);
+// Whether the next step computes all logits, and evaluates its token with the whole context and all neurons.
+bool pruning_wants_all_logits(const Session& session, const Sequence& sequence);
+// Prepares the evaluation of a single token with all neurons. Returns its TokenRun::kv_tokens.
+uint32_t pruning_begin_step(const Session& session, Sequence* sequence);
+// Counts a step whose logits are all computed.
+void pruning_count_dense_step(const Session& session, Sequence* sequence);
 // Whether a pruned step with this estimate is within its limits. After two in a row that are not, the next 2, then 4,
 // up to 32 steps are dense.
 bool pruning_accepts(const HeadEstimate& estimate, const HeadLimits& limits, Sequence* sequence);

@@ -15,8 +15,14 @@ namespace {
 constexpr uint32_t kMaxWantedRows = 512;
 constexpr uint32_t kMaxThinStreak = 6;  // longer streaks of thin margins do not lengthen the back-off
 
+// Positions that attention may read in a step; 0: all. A prompt is evaluated with the whole context, so that its
+// results do not depend on how much of it was cached.
+uint32_t attention_limit(const Session& s, const Sequence& q) {
+  return q.cache.length < q.pruning.prompt_end ? 0 : drift_kv_tokens(s.pruning.options, q.pruning.guard);
+}
+
 bool limits_attention(const Session& s, const Sequence& q) {
-  const uint32_t kv_tokens = drift_kv_tokens(s.pruning.options, q.pruning.guard);
+  const uint32_t kv_tokens = attention_limit(s, q);
   return kv_tokens != 0 && config_of(s).causal && q.cache.length >= kv_tokens;
 }
 
@@ -24,6 +30,12 @@ bool limits_attention(const Session& s, const Sequence& q) {
 bool skips_neurons(const Session& s, const Sequence& q) {
   return pruning_observes_prompt(s) && pruning_knows_sequence(s, q) && q.cache.length >= q.pruning.prompt_end &&
          q.pruning.guard.widened == 0;
+}
+
+// Rows of the output head that a pruned step scores exactly; 0: steps do not prune the head.
+uint32_t step_rows(const Session& s, const Sequence& q) {
+  if (!s.memory.pruning.head.packed) return 0;
+  return drift_head_rows(s.pruning.options, q.pruning.guard, config_of(s).vocabulary);
 }
 
 uint64_t rows_scored(const PrunedHead& head) {
@@ -123,8 +135,7 @@ bool allowed_logits(Session* s, Sequence* q, uint32_t output, uint32_t rows) {
 bool step_logits(Session* session, Sequence* sequence, uint32_t output) {
   StepPruning& p = sequence->pruning;
   const uint32_t vocabulary = config_of(*session).vocabulary;
-  const uint32_t rows =
-      session->memory.pruning.head.packed ? drift_head_rows(session->pruning.options, p.guard, vocabulary) : 0;
+  const uint32_t rows = step_rows(*session, *sequence);
   if (sequence->constraint.is_ready) return allowed_logits(session, sequence, output, rows);
   const bool complete = is_complete(*session);
   bool scored = false;  // pruned logits are in the workspace
@@ -159,14 +170,18 @@ bool pruning_knows_sequence(const Session& session, const Sequence& sequence) {
   return session.pruning.neurons_of == &sequence && session.memory.pruning.neurons.seen > 0;
 }
 
-void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused) {
+void pruning_reset(const Session& session, uint32_t prompt, Sequence* sequence) {
   sequence->pruning = {};
   sequence->pruning.prompt_end = prompt;
   // Steps that only prune the head estimate their own divergence.
-  const uint32_t kv_tokens = session->pruning.options.kv_tokens;
-  const bool only_head = !pruning_observes_prompt(*session) && (kv_tokens == 0 || prompt < kv_tokens);
+  const uint32_t kv_tokens = session.pruning.options.kv_tokens;
+  const bool only_head = !pruning_observes_prompt(session) && (kv_tokens == 0 || prompt < kv_tokens);
   if (only_head) sequence->pruning.guard.until_check = kDriftInterval;
-  if (!pruning_observes_prompt(*session)) return;
+}
+
+void pruning_restart(Session* session, Sequence* sequence, uint32_t prompt, uint32_t reused) {
+  pruning_reset(*session, prompt, sequence);
+  if (!pruning_observes_prompt(*session) || sequence->is_held) return;
   prompt_neurons_begin(prompt, reused, &session->memory.pruning.neurons);
   session->pruning.neurons_of = sequence;
 }
@@ -181,7 +196,7 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   Workspace* const workspace = &session->memory.workspace;
   PromptNeurons& neurons = session->memory.pruning.neurons;
   const uint32_t count = static_cast<uint32_t>(tokens.size());
-  TokenRun run{&sequence->cache, tokens, outputs, drift_kv_tokens(session->pruning.options, p.guard)};
+  TokenRun run{&sequence->cache, tokens, outputs, attention_limit(*session, *sequence)};
   const bool is_step = count == 1 || !model.config.causal;
   p.attention_limited = count == 1 && limits_attention(*session, *sequence);
   p.neurons_skipped = is_step && skips_neurons(*session, *sequence);
@@ -189,7 +204,7 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
     prompt_neurons_pack(model, &neurons);
     return model_forward(neurons.pruned_model, {&run, 1}, workspace);
   }
-  if (!pruning_observes_prompt(*session) || sequence->cache.length >= p.prompt_end) {
+  if (session->pruning.neurons_of != sequence || sequence->cache.length >= p.prompt_end) {
     return model_forward(model, {&run, 1}, workspace);
   }
   // All tokens are outputs, so that the neurons of the last layer are observed for each of them too.
@@ -201,6 +216,25 @@ void pruning_forward(Session* session, Sequence* sequence, std::span<const int32
   const size_t stride = padded_rows(model.config.hidden);
   float* x = workspace->x.data();
   std::memmove(x, x + (count - outputs) * stride, outputs * stride * sizeof(float));
+}
+
+bool pruning_wants_all_logits(const Session& session, const Sequence& sequence) {
+  return step_rows(session, sequence) == 0 && !sequence.constraint.is_ready && !pruning_limits_steps(session, sequence);
+}
+
+uint32_t pruning_begin_step(const Session& session, Sequence* sequence) {
+  sequence->pruning.attention_limited = limits_attention(session, *sequence);
+  sequence->pruning.neurons_skipped = false;
+  return attention_limit(session, *sequence);
+}
+
+void pruning_count_dense_step(const Session& session, Sequence* sequence) {
+  StepPruning& p = sequence->pruning;
+  p.expected_kl = 0;
+  p.has_map = false;
+  p.step_rows = config_of(session).vocabulary;
+  ++p.steps;
+  p.exact_rows += p.step_rows;
 }
 
 bool pruning_accepts(const HeadEstimate& estimate, const HeadLimits& limits, Sequence* sequence) {

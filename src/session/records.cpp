@@ -45,7 +45,8 @@ constexpr Field kMemoryOptionsFields[] = {
     CAMELGPT_FIELD(MemoryOptions, sequences, range(1, kMaxSequences),
                    "How many texts stay in the cache, each with keys and values of its own in the plan: conversations "
                    "that take turns then evaluate only new tokens. A prompt continues the text it begins with; "
-                   "otherwise it replaces the least recently used one."),
+                   "otherwise it replaces the least recently used one. Overlapping generations run side by side, up "
+                   "to this number: each has the answer that it has by itself, and together they take less time."),
     CAMELGPT_FIELD(MemoryOptions, max_memory, range(1, 9007199254740991.0).or_unset(),
                    "Bytes that the engine's memory may have: weights, caches, vocabulary and buffers together. A model "
                    "that needs more is refused with `out-of-memory`, which says how much, before memory is taken, and "

@@ -8,7 +8,7 @@ namespace camelgpt {
 
 Status session_remove_tokens(Session* session, std::span<const int32_t> text, uint32_t from, uint32_t to) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   if (s->state != LoadState::kReady) return not_ready();
   if (!model_can_shift(model_of(*s))) {
     const Status status = make_error(ErrorCode::kUnsupportedTask, "Cached tokens of this model cannot move.");
@@ -21,7 +21,7 @@ Status session_remove_tokens(Session* session, std::span<const int32_t> text, ui
   }
   if (longest_prefix(*s, text) <= to) return {};
   uint32_t held;
-  Sequence* const q = choose_sequence(s, text, &held);
+  Sequence* const q = choose_sequence(s, text, 0, &held);
   held = cache_cut(config_of(*s), held, &q->cache);
   std::copy_n(text.begin(), held, q->history.begin());
   cache_remove(model_of(*s), from, to, &s->memory.workspace, &q->cache);

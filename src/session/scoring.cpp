@@ -70,7 +70,7 @@ void score_logits(const Session& session, int32_t target, float* logprob, int32_
 Status begin_answer(Session* s, std::span<const int32_t> tokens, uint32_t prompt, Sequence** sequence) {
   CAMELGPT_TRY(check_tokens(*s, tokens));
   uint32_t reused = 0;
-  Sequence* const q = choose_sequence(s, tokens, &reused);
+  Sequence* const q = choose_sequence(s, tokens, 0, &reused);
   reused = cache_cut(config_of(*s), std::min(reused, prompt), &q->cache);
   std::copy(tokens.begin(), tokens.end(), q->history.begin());
   q->history_length = static_cast<uint32_t>(tokens.size());
@@ -81,7 +81,7 @@ Status begin_answer(Session* s, std::span<const int32_t> tokens, uint32_t prompt
 
 Status session_begin(Session* session, const ScoreRequest& request) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_complete(*s));
   if (model_kind(*s) != ModelKind::kCausal) {
     const Status status =

@@ -1,5 +1,6 @@
 // A prompt → the sequence whose cache it can reuse best.
 #include <algorithm>
+#include <cassert>
 
 #include "model/kv_state.h"
 #include "session/session.h"
@@ -11,8 +12,8 @@ std::span<Sequence> sequences_of(Session* s) { return {s->sequences, s->sequence
 std::span<const Sequence> sequences_of(const Session& s) { return {s.sequences, s.sequence_count}; }
 
 // The number of leading tokens of the prompt that need not be evaluated again in this sequence.
-uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<const int32_t> prompt) {
-  if (!pruning_knows_sequence(s, sequence)) return 0;
+uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<const int32_t> prompt, uint32_t salt) {
+  if (sequence.cache_salt != salt || !pruning_knows_sequence(s, sequence)) return 0;
   const uint32_t count = static_cast<uint32_t>(prompt.size());
   // The last token is always evaluated: its logits are needed. In non-causal models every token depends on all others.
   const bool causal = config_of(s).causal;
@@ -25,14 +26,21 @@ uint32_t common_prefix(const Session& s, const Sequence& sequence, std::span<con
 
 bool used_before(const Sequence& a, const Sequence& b) { return a.last_used < b.last_used; }
 
-void mark_used(Session* s, Sequence* sequence) {
+void mark_used(Session* s, uint32_t salt, Sequence* sequence) {
   sequence->last_used = ++s->uses;
+  sequence->cache_salt = salt;
   sequence->constraint = {};  // of an answer that was aborted, perhaps with a mask for its next token
 }
 
+// The least recently used sequence of those that are not held.
 Sequence* oldest_sequence(Session* s) {
+  const auto is_older = [](const Sequence& a, const Sequence& b) {
+    return a.is_held == b.is_held ? used_before(a, b) : b.is_held;
+  };
   const std::span<Sequence> all = sequences_of(s);
-  return &*std::min_element(all.begin(), all.end(), used_before);
+  Sequence* const oldest = &*std::min_element(all.begin(), all.end(), is_older);
+  assert(!oldest->is_held);
+  return oldest;
 }
 
 }  // namespace
@@ -60,16 +68,16 @@ uint32_t session_cached_tokens(const Session* session) {
 uint32_t longest_prefix(const Session& session, std::span<const int32_t> prompt) {
   uint32_t longest = 0;
   for (const Sequence& sequence : sequences_of(session)) {
-    longest = std::max(longest, common_prefix(session, sequence, prompt));
+    longest = std::max(longest, common_prefix(session, sequence, prompt, 0));
   }
   return longest;
 }
 
-Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused) {
+Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t salt, uint32_t* reused) {
   Sequence* best = latest_sequence(session);
-  *reused = common_prefix(*session, *best, prompt);
+  *reused = common_prefix(*session, *best, prompt, salt);
   for (Sequence& sequence : sequences_of(session)) {
-    const uint32_t same = common_prefix(*session, sequence, prompt);
+    const uint32_t same = common_prefix(*session, sequence, prompt, salt);
     if (same <= *reused) continue;
     best = &sequence;
     *reused = same;
@@ -77,16 +85,17 @@ Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uin
   // Continuing in the best sequence discards its tokens after the prefix; continuing in a copy discards the oldest
   // sequence. Discard fewer tokens.
   Sequence* const oldest = oldest_sequence(session);
-  const bool continues = *reused > 0 && held_tokens(*session, *best) <= *reused + held_tokens(*session, *oldest);
+  const bool continues =
+      *reused > 0 && !best->is_held && held_tokens(*session, *best) <= *reused + held_tokens(*session, *oldest);
   Sequence* const chosen = continues ? best : oldest;
   if (chosen != best && *reused > 0) cache_copy(config_of(*session), *reused, best->cache, &chosen->cache);
-  mark_used(session, chosen);
+  mark_used(session, salt, chosen);
   return chosen;
 }
 
 Sequence* take_oldest_sequence(Session* session) {
   Sequence* const oldest = oldest_sequence(session);
-  mark_used(session, oldest);
+  mark_used(session, 0, oldest);
   return oldest;
 }
 

@@ -70,6 +70,9 @@ struct Generation {
   uint32_t top_count = 0;
 };
 
+// The kept result for the last token of a sequence's history, until the next step takes it: others use the workspace.
+enum class TogetherResult : uint8_t { kNone, kState, kLogits };
+
 // One cached text and the state that is needed to continue it.
 struct Sequence {
   KvCache cache;
@@ -86,8 +89,12 @@ struct Sequence {
   bool uses_drafts = false;
   StepPruning pruning;
   Generation generation;
-  Buffer<char> new_text;  // of the last token, before stop strings are matched
-  Buffer<char> text;      // visible text of the last step
+  uint32_t cache_salt = 0;  // GenerateRequest::cache_salt
+  bool is_held = false;     // by a generation side by side, until its slot is released
+  TogetherResult together = TogetherResult::kNone;
+  uint32_t together_row = 0;  // of ModelMemory::logits, if it is kLogits
+  Buffer<char> new_text;      // of the last token, before stop strings are matched
+  Buffer<char> text;          // visible text of the last step
 };
 
 // Everything in the arena. Planning measures it, allocation fills it in.
@@ -99,6 +106,8 @@ struct ModelMemory {
   KvCache caches[kMaxSequences];
   Drafts drafts[kMaxSequences];
   std::span<int32_t> histories;   // [sequences, context]
+  std::span<float> states;        // [sequences, padded hidden] TogetherResult::kState; empty if there is one sequence
+  std::span<float> logits;        // [sequences, padded vocabulary] TogetherResult::kLogits, likewise
   std::span<MaskChoice> choices;  // [context] of masked models
   std::span<float> logprobs;      // [context] of the decided masks
 };
@@ -216,8 +225,9 @@ Status take_memory(Session* session, const MemoryOptions& options, uint32_t cont
 // --- sequences (sequences.cpp) ---
 
 // Chooses the sequence for a prompt and marks it as used: the one with the longest common prefix, or the least recently
-// used one with a copy of that prefix. *reused: the length of the prefix.
-Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t* reused);
+// used one with a copy of that prefix. *reused: the length of the prefix. Sequences that are held only lend theirs; one
+// at least must not be held.
+Sequence* choose_sequence(Session* session, std::span<const int32_t> prompt, uint32_t salt, uint32_t* reused);
 // The length of the longest prefix of a prompt that a sequence holds.
 uint32_t longest_prefix(const Session& session, std::span<const int32_t> prompt);
 // The least recently used sequence, marked as used.
@@ -228,6 +238,12 @@ const Sequence* latest_sequence(const Session* session);
 uint32_t held_tokens(const Session& session, const Sequence& sequence);
 // All token ids that a sweep of the chunk table must keep.
 std::span<const int32_t> kept_chunks(const Session& session);
+// Ends the activity and all generations side by side. Their texts stay cached.
+void end_activities(Session* session);
+// kUnsupportedTask if the model cannot run generations side by side, kBadState if no sequence is free for one.
+Status expect_free_slot(const Session& session);
+// The index of a sequence.
+uint32_t slot_of(const Session& session, const Sequence& sequence);
 // Makes these tokens the history of a sequence with an empty cache. Errors: those of check_tokens and does_not_fit.
 Status begin_text(Session* session, std::span<const int32_t> tokens, Sequence** sequence);
 // Empties a sequence.
@@ -259,6 +275,12 @@ void score_logits(const Session& session, int32_t target, float* logprob, int32_
 // A ScoreRequest with answers (answers.cpp).
 Status answers_begin(Session* session, const ScoreRequest& request);
 Status answers_continue(Session* session, uint32_t budget, ActivityProgress* progress);
+
+// Keeps output 0 of the last forward pass as TogetherResult::kState.
+void keep_state(Session* session, Sequence* sequence);
+// Puts the result that is kept for the last token, if there is one, where a step expects that of its own forward pass,
+// as output 0. Returns whether there is one. *has_logits: the step's logits are in the workspace too.
+bool take_together(Session* session, Sequence* sequence, bool* has_logits);
 
 // Checks the options and prepares the sequence's sampler, stop strings and biases for them.
 Status configure_generation(Session* session, const GenerationOptions& options, Sequence* sequence);

@@ -160,7 +160,7 @@ Status finish_restore(Session* s) {
 
 Status session_begin(Session* session, const SaveRequest&) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_generator(*s));
   Sequence* const q = latest_sequence(s);
   const uint32_t length = held_tokens(*s, *q);
@@ -201,7 +201,7 @@ Status save_continue(Session* session, uint32_t budget, ActivityProgress* progre
 
 Status session_begin(Session* session, const RestoreRequest& request) {
   Session* s = session;
-  s->activity = {};
+  end_activities(s);
   CAMELGPT_TRY(expect_generator(*s));
   s->transfer = {};
   if (request.bytes < sizeof(StateHeader)) {

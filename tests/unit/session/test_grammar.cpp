@@ -304,14 +304,14 @@ TEST_CASE("a session keeps the last few grammars") {
   TestSession session;
   REQUIRE(load(session, tiny_file()).ok());
   configure(session, options(4));
-  for (int i = 0; i < 20; ++i) {
-    const std::string letter(1, static_cast<char>('a' + i));
-    CHECK(answer(session, "root ::= \"" + letter + "\"").text == letter);
+  for (uint32_t i = 0; i < 2 * kMaxGrammars; ++i) {
+    const std::string letters = {static_cast<char>('a' + i / 20), static_cast<char>('a' + i % 20)};
+    CHECK(answer(session, "root ::= \"" + letters + "\"").text == letters);
     CHECK(answer(session, "root ::= \"z\" | \"zz\"").text[0] == 'z');
   }
   const Session& s = *static_cast<Session*>(session);
   for (const auto& kept : s.grammars.kept) CHECK(kept != nullptr);
-  CHECK(std::string_view(s.grammars.kept[1]->text.data(), 12) == "root ::= \"t\"");
+  CHECK(std::string_view(s.grammars.kept[1]->text.data(), 13) == "root ::= \"ch\"");
   session.grammar = "root ::= other";
   CHECK(prompt(session, prompt_of(session)).code == ErrorCode::kBadGrammar);
 }
