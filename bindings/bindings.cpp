@@ -188,7 +188,8 @@ struct Engine {
     return keep(added ? Status{} : out_of_memory("the logit biases", logit_bias.size() * sizeof(LogitBias)));
   }
   // The text buffer holds the grammar.
-  bool generate(uint32_t token_count, uint32_t grammar_size, bool keep_control) {
+  bool generate(uint32_t token_count, uint32_t grammar_size, bool keep_control, uint32_t cache_salt,
+                bool side_by_side) {
     Buffer<std::string_view> stops;
     if (!stops.resize(stop_ends.size())) return keep(out_of_memory("the stop strings", stop_bytes.size()));
     uint32_t begin = 0;
@@ -201,7 +202,17 @@ struct Engine {
                                                        .stop_strings = stops.span(),
                                                        .logit_bias = logit_bias.span(),
                                                        .grammar = text_of(grammar_size),
-                                                       .keep_control = keep_control}));
+                                                       .keep_control = keep_control,
+                                                       .cache_salt = cache_salt,
+                                                       .side_by_side = side_by_side}));
+  }
+  bool canRunBeside() const { return session_can_run_beside(session); }
+  uint32_t slot() const { return session_slot(session); }
+  bool resume(uint32_t slot) { return keep(session_resume(session, slot)); }
+  void release(uint32_t slot) { session_release(session, slot); }
+  // The token buffer holds the slots.
+  bool evaluateTogether(uint32_t count) {
+    return keep(session_evaluate_together(session, {reinterpret_cast<const uint32_t*>(tokens.data()), count}));
   }
   // The text buffer holds the text, then the grammar.
   bool match(uint32_t text_size, uint32_t grammar_size) {
@@ -358,6 +369,11 @@ EMSCRIPTEN_BINDINGS(camelgpt) {
   CAMELGPT_BIND(addStop)
   CAMELGPT_BIND(addLogitBias)
   CAMELGPT_BIND(generate)
+  CAMELGPT_BIND(canRunBeside)
+  CAMELGPT_BIND(slot)
+  CAMELGPT_BIND(resume)
+  CAMELGPT_BIND(release)
+  CAMELGPT_BIND(evaluateTogether)
   CAMELGPT_BIND(match)
   CAMELGPT_BIND(removeTokens)
   CAMELGPT_BIND(reusedTokens)

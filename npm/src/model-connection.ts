@@ -119,6 +119,11 @@ export class ModelConnection {
     return this.#contextLength;
   }
 
+  /** Generations that can run side by side. */
+  get sequences(): number {
+    return this.#options.sequences ?? 1;
+  }
+
   get limits(): Limits | undefined {
     return this.#options.limits;
   }

@@ -34,6 +34,19 @@ export type { ActivityProgress, FileRange, TokenScore } from "./records.js";
 /** Options of a generation, all optional. */
 export type SamplingOptions = DeepPartial<GenerationOptions>;
 
+/** How a generation differs from one of plain text, besides its sampling. */
+export interface GenerationSetting {
+  stop: readonly string[];
+  logitBias: readonly (readonly [token: number, bias: number])[];
+  /** The language of the answer in GBNF; empty: any text. */
+  grammar?: string | undefined;
+  /** The text contains control tokens, except for end tokens. */
+  keepControl?: boolean | undefined;
+  /** Only texts with the same salt share cached prefixes. */
+  salt: number;
+  sideBySide: boolean;
+}
+
 /** A number of bytes for `continueText` that every text ends within. */
 const largestBudget = 2 ** 32 - 1;
 
@@ -191,29 +204,48 @@ export class Engine extends LoadingEngine {
     return this.run((module) => module.cachedTokens());
   }
 
-  /**
-   * Begins a generation after these tokens and returns how many of them are already cached. `grammar`: the language of
-   * the answer in GBNF; empty: any text. `keepControl`: the text contains control tokens, except for end tokens.
-   */
-  generate(
-    tokens: readonly number[],
-    options: SamplingOptions,
-    stops: readonly string[],
-    biases: readonly (readonly [token: number, bias: number])[],
-    grammar = "",
-    keepControl = false,
-  ): number {
+  /** Begins a generation after these tokens and returns how many of them are already cached. */
+  generate(tokens: readonly number[], options: SamplingOptions, setting: GenerationSetting): number {
+    const { stop, logitBias, grammar = "", keepControl = false, salt, sideBySide } = setting;
     this.write("generationOptions", generationOptionsLayout, options);
     this.run((module) => module.clearConstraints());
-    for (const stop of stops) {
-      const size = this.putText(stop);
+    for (const text of stop) {
+      const size = this.putText(text);
       this.check((module) => module.addStop(size));
     }
-    for (const [token, bias] of biases) this.check((module) => module.addLogitBias(token, bias));
+    for (const [token, bias] of logitBias) this.check((module) => module.addLogitBias(token, bias));
     const count = this.putTokens(tokens);
     const size = this.putText(grammar);
-    this.check((module) => module.generate(count, size, keepControl));
+    this.check((module) => module.generate(count, size, keepControl, salt, sideBySide));
     return this.run((module) => module.reusedTokens());
+  }
+
+  // Generations side by side: `resume` comes before each `advance` of one of them.
+
+  /** Whether generations side by side are possible with the current pruning. */
+  canRunBeside(): boolean {
+    return this.run((module) => module.canRunBeside());
+  }
+
+  /** The slot of the generation that has begun. */
+  slot(): number {
+    return this.run((module) => module.slot());
+  }
+
+  /** Makes the generation in a slot the activity. */
+  resume(slot: number): void {
+    this.check((module) => module.resume(slot));
+  }
+
+  /** Frees the slot of a generation. */
+  release(slot: number): void {
+    this.run((module) => module.release(slot));
+  }
+
+  /** Evaluates the last tokens of these generations together. Each must be advanced before the next call. */
+  evaluateTogether(slots: readonly number[]): void {
+    const count = this.putTokens(slots);
+    this.check((module) => module.evaluateTogether(count));
   }
 
   /** Compares the first `size` bytes of a text with the grammar that follows them. Errors: `bad-grammar`. */

@@ -1,5 +1,5 @@
 // A prompt → its continuation, piece by piece.
-import type { Engine } from "../engine/engine.js";
+import type { ActivityProgress, Engine } from "../engine/engine.js";
 import { CamelGPTError, orAborted, throwIfAborted } from "../errors.js";
 import type { BackgroundLoad } from "../load/background-load.js";
 import { pacer } from "../pause.js";
@@ -16,88 +16,141 @@ export interface GenerationContext {
   background?: BackgroundLoad | undefined;
 }
 
-/**
- * Rejects if it is aborted before any token of the prompt is evaluated. A later abort ends the text with the finish
- * reason "abort". Errors: `bad-input`, `bad-option`, `context-overflow`.
- */
-export async function generate(
+/** Parameters of a generation whose biases have token ids. */
+export type ReadyParams = Omit<GenerateParams, "logitBias" | "cacheSalt"> & { logitBias: TokenBiases; salt: number };
+
+/** Rejects if it is aborted. Errors: `bad-input`, `context-overflow`. */
+export async function promptTokens(
   engine: Engine,
-  params: Omit<GenerateParams, "logitBias"> & { logitBias: TokenBiases },
-  { loadMs, signal, onEvent, background }: GenerationContext,
-): Promise<Generated> {
+  { prompt, addSpecial, parseSpecial }: ReadyParams,
+  signal: AbortSignal | undefined,
+): Promise<readonly number[]> {
   throwIfAborted(signal);
-  const { prompt, sampling } = params;
-  const { addSpecial, parseSpecial } = params;
-  const promptTokens =
-    typeof prompt === "string" || "literal" in prompt
-      ? await tokenizeText(engine, signal, prompt, addSpecial, parseSpecial, typeof prompt !== "string")
-      : prompt;
-  const { grammar, keepControl } = params;
-  const cached = engine.generate(promptTokens, sampling, params.stop, params.logitBias, grammar, keepControl);
-  const total = promptTokens.length;
-  const report = (done: number) => params.reportsProgress && onEvent({ phase: "prefill", done, total });
-  report(cached);
+  if (typeof prompt !== "string" && !("literal" in prompt)) return prompt;
+  return tokenizeText(engine, signal, prompt, addSpecial, parseSpecial, typeof prompt !== "string");
+}
 
-  const pace = pacer();
-  const tokens: number[] = [];
-  const logprobs: StepLogprobs[] | undefined = sampling.logprobs ? [] : undefined;
-  let text = "";
-  let finishReason: FinishReason | undefined;
-  let evaluated = 0; // prompt tokens
-  const begin = performance.now();
-  let prefilled = cached === total ? begin : undefined; // when the prompt was complete
+/** One generation of the engine, which the caller advances until it is done. */
+export class Generation {
+  readonly #engine: Engine;
+  readonly #params: ReadyParams;
+  readonly #prompt: readonly number[];
+  readonly #context: GenerationContext;
+  readonly #tokens: number[] = [];
+  readonly #logprobs: StepLogprobs[] | undefined;
+  #text = "";
+  #finishReason: FinishReason | undefined;
+  #cached = 0;
+  /** Tokens of the prompt. */
+  #evaluated = 0;
+  #begin = 0;
+  /** When the prompt was complete. */
+  #prefilled: number | undefined;
+  #bytes: number | undefined;
 
-  while (!finishReason) {
-    const { state, processed, remaining } = engine.advance(sliceTokens);
+  constructor(engine: Engine, params: ReadyParams, prompt: readonly number[], context: GenerationContext) {
+    this.#engine = engine;
+    this.#params = params;
+    this.#prompt = prompt;
+    this.#context = context;
+    if (params.sampling.logprobs) this.#logprobs = [];
+  }
+
+  /** Errors: `bad-input`, `bad-option`, `context-overflow`. */
+  begin(sideBySide: boolean): void {
+    throwIfAborted(this.#context.signal);
+    this.#begin = performance.now();
+    this.#cached = this.#engine.generate(this.#prompt, this.#params.sampling, { ...this.#params, sideBySide });
+    this.#reportPrompt(this.#cached);
+    if (this.#cached === this.#prompt.length) this.#prefilled = this.#begin;
+  }
+
+  /** Whether the prompt is evaluated. */
+  get hasPrompt(): boolean {
+    return this.#prefilled !== undefined;
+  }
+
+  /** An abort ends the text with the finish reason "abort". */
+  get isDone(): boolean {
+    if (this.#context.signal?.aborted) this.#finishReason ??= "abort";
+    return this.#finishReason !== undefined;
+  }
+
+  /** Takes the result of the engine's last `advance`. Returns whether weights are missing for the next one. */
+  take({ state, processed, remaining }: ActivityProgress): boolean {
+    const engine = this.#engine;
+    const { onEvent, background } = this.#context;
     const step = engine.step();
     if (step.token !== null) {
       // Not before the prompt is evaluated, because its rows and those of the first choice are more urgent.
       if (remaining === 0 || step.finish !== "none") void background?.finish();
       const { token, logprob } = step;
-      tokens.push(token);
-      if (params.reportsActivity) onEvent(engine.activity(step));
-      logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });
-    } else {
-      if (prefilled === undefined) {
-        evaluated += processed;
-        report(total - remaining);
-      }
-      if (state === "needsWeights") await fetchMissing(background, signal);
+      this.#tokens.push(token);
+      if (this.#params.reportsActivity) onEvent(engine.activity(step));
+      this.#logprobs?.push({ ...engine.withLogprob(token, logprob), top: engine.topTokens() });
+    } else if (this.#prefilled === undefined) {
+      this.#evaluated += processed;
+      this.#reportPrompt(this.#prompt.length - remaining);
     }
     if (step.text) {
-      text += step.text;
+      this.#text += step.text;
       onEvent(step.text);
     }
-    if (step.finish !== "none") finishReason = step.finish;
-    await pace();
-    if (remaining === 0) prefilled ??= performance.now();
-    if (signal?.aborted) finishReason ??= "abort";
+    if (step.finish !== "none") this.#finishReason = step.finish;
+    if (remaining === 0) this.#prefilled ??= performance.now();
+    this.#bytes = engine.bytes();
+    return step.token === null && state === "needsWeights";
   }
-  const end = performance.now();
-  prefilled ??= end;
-  const bytes = engine.bytes();
 
-  return {
-    text,
-    tokens,
-    finishReason,
-    usage: {
-      promptTokens: total,
-      completionTokens: tokens.length,
-      ...(cached > 0 && { cachedTokens: cached }),
-      ...(bytes !== undefined && { bytes }),
-    },
-    timings: {
-      loadMs,
-      prefillMs: prefilled - begin,
-      decodeMs: end - prefilled,
-      prefillTokensPerSecond: rate(evaluated, prefilled - begin),
-      // The time of the first token is part of prefill.
-      decodeTokensPerSecond: rate(tokens.length - 1, end - prefilled),
-    },
-    seed: sampling.seed,
-    ...(logprobs && { logprobs }),
-  };
+  /** The result, once it is done. */
+  result(): Generated {
+    const end = performance.now();
+    const prefilled = this.#prefilled ?? end;
+    const tokens = this.#tokens;
+    const bytes = this.#bytes;
+    return {
+      text: this.#text,
+      tokens,
+      finishReason: this.#finishReason as FinishReason,
+      usage: {
+        promptTokens: this.#prompt.length,
+        completionTokens: tokens.length,
+        ...(this.#cached > 0 && { cachedTokens: this.#cached }),
+        ...(bytes !== undefined && { bytes }),
+      },
+      timings: {
+        loadMs: this.#context.loadMs,
+        prefillMs: prefilled - this.#begin,
+        decodeMs: end - prefilled,
+        prefillTokensPerSecond: rate(this.#evaluated, prefilled - this.#begin),
+        // The time of the first token is part of prefill.
+        decodeTokensPerSecond: rate(tokens.length - 1, end - prefilled),
+      },
+      seed: this.#params.sampling.seed,
+      ...(this.#logprobs && { logprobs: this.#logprobs }),
+    };
+  }
+
+  #reportPrompt(done: number): void {
+    if (!this.#params.reportsProgress) return;
+    this.#context.onEvent({ phase: "prefill", done, total: this.#prompt.length });
+  }
+}
+
+/**
+ * Rejects if it is aborted before any token of the prompt is evaluated. A later abort ends the text with the finish
+ * reason "abort". Errors: `bad-input`, `bad-option`, `context-overflow`.
+ */
+export async function generate(engine: Engine, params: ReadyParams, context: GenerationContext): Promise<Generated> {
+  const { background, signal } = context;
+  const generation = new Generation(engine, params, await promptTokens(engine, params, signal), context);
+  generation.begin(false);
+  const pace = pacer();
+  do {
+    if (generation.take(engine.advance(sliceTokens))) await fetchMissing(background, signal);
+    await pace();
+  } while (!generation.isDone);
+  return generation.result();
 }
 
 /** Fetches the weights that the engine's last call lacked, until an abort. */

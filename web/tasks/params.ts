@@ -29,6 +29,8 @@ export interface GenerateParams {
   grammar?: string | undefined;
   /** Whether the text contains the written form of control tokens, except for end tokens. */
   keepControl?: boolean | undefined;
+  /** Only texts with the same salt share cached prefixes. */
+  cacheSalt?: string | undefined;
   /** Whether to report the progress of the prompt. */
   reportsProgress: boolean;
   /** Whether to report what each step computed. */

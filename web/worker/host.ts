@@ -4,18 +4,22 @@ import { CamelGPTError, describe, disposedError, orAborted, throwIfAborted } fro
 import { pause } from "../pause.js";
 import { Queue } from "../queue.js";
 import { calibrate, IdleCalibration } from "../tasks/calibration.js";
-import { generate } from "../tasks/generation.js";
-import type { TokenBiases } from "../tasks/params.js";
+import { Generation, generate, promptTokens } from "../tasks/generation.js";
+import type { GenerateParams, TokenBiases } from "../tasks/params.js";
 import { tokenizeText } from "../tasks/tokenizing.js";
 import { inspect, load, type Model, pruneOptions } from "./load.js";
+import type { Generated } from "../types.js";
 import type { EnginePlatform } from "./platform.js";
 import type { CallContext, CallName, Calls, LoadedModel, LoadParams } from "./protocol.js";
 import { stopEngine } from "./start-engine.js";
 
 type TaskModule = typeof import("../tasks/tasks.js");
 
+/** `isShared`: the call runs side by side with others. */
+type HostContext<K extends CallName> = CallContext<K> & { isShared?: boolean };
+
 type Handlers = {
-  [K in CallName]: (params: Calls[K]["params"], context: CallContext<K>) => Promise<Calls[K]["value"]>;
+  [K in CallName]: (params: Calls[K]["params"], context: HostContext<K>) => Promise<Calls[K]["value"]>;
 };
 
 /**
@@ -38,7 +42,9 @@ export class Host {
   #idleCalibration: IdleCalibration | undefined;
   /** Calls in progress or in the queue. */
   #activeCalls = 0;
-  #isGenerating = false;
+  #generations = 0;
+  /** Runs overlapping generations. Loaded with the first one of a model with several sequences. */
+  #sideBySide: InstanceType<TaskModule["SideBySide"]> | undefined;
   #isDisposed = false;
 
   constructor(platform: EnginePlatform, inWorker: boolean) {
@@ -47,15 +53,21 @@ export class Host {
   }
 
   call<K extends CallName>(name: K, params: Calls[K]["params"], context: CallContext<K>): Promise<Calls[K]["value"]> {
+    const isShared = this.#canShare(name);
     this.#activeCalls++;
     // A report uses nothing of the engine that a calibration needs.
     if (name !== "report") this.#idleCalibration?.interrupt();
-    const run = () => this.#handlers[name](params, context);
+    const run = () => this.#handlers[name](params, isShared ? { ...context, isShared } : context);
     const queue = name === "render" ? this.#templateQueue : this.#queue;
-    return (this.#canOverlap(name) ? run() : queue.run(run, context.signal)).finally(() => {
+    return (this.#canOverlap(name) ? run() : queue.run(run, context.signal, isShared)).finally(() => {
       this.#activeCalls--;
       this.#useIdleTime();
     });
+  }
+
+  /** Whether a call is a generation that can run side by side with others. */
+  #canShare(name: CallName): boolean {
+    return name === "generate" && this.#queue.places > 1 && this.#loaded().engine.canRunBeside();
   }
 
   /**
@@ -64,7 +76,7 @@ export class Host {
    */
   #canOverlap(name: CallName): boolean {
     if (name === "report") return true;
-    if (name === "setEpdp") return this.#isGenerating;
+    if (name === "setEpdp") return this.#generations > 0;
     return this.#model?.engine.bytes() === undefined && ["tokenize", "detokenize", "pieces"].includes(name);
   }
 
@@ -103,16 +115,10 @@ export class Host {
       return templates?.renderToData(input) ?? null;
     },
 
-    generate: async (params, { signal, onEvent }) => {
-      const { engine, loadMs, background } = this.#loaded();
-      const hasTexts = params.logitBias.some(([token]) => typeof token === "string");
-      const logitBias = hasTexts
-        ? await (await this.#tasks()).tokenBiases(engine, params.logitBias, signal)
-        : (params.logitBias as TokenBiases);
-      const context = { loadMs, signal, onEvent: onEvent ?? (() => {}), background };
-      this.#isGenerating = true;
-      return generate(engine, { ...params, logitBias }, context).finally(() => {
-        this.#isGenerating = false;
+    generate: (params, context) => {
+      this.#generations++;
+      return this.#generate(params, context).finally(() => {
+        this.#generations--;
       });
     },
 
@@ -163,6 +169,7 @@ export class Host {
       throw disposedError();
     }
     this.#model = model;
+    this.#queue.places = params.memory.sequences ?? 1;
     const isUncalibrated = model.engine.hasHeadMemory() && !model.engine.pruneReport().calibrated;
     if (this.#inWorker && params.calibrationText !== undefined && isUncalibrated) {
       this.#idleCalibration = new IdleCalibration(model.engine, params.calibrationText, (sidecar) =>
@@ -171,6 +178,21 @@ export class Host {
     }
     reportReady();
     return value;
+  }
+
+  async #generate(params: GenerateParams, { signal, onEvent, isShared }: HostContext<"generate">): Promise<Generated> {
+    const { engine, loadMs, background } = this.#loaded();
+    const hasTexts = params.logitBias.some(([token]) => typeof token === "string");
+    const logitBias = hasTexts
+      ? await (await this.#tasks()).tokenBiases(engine, params.logitBias, signal)
+      : (params.logitBias as TokenBiases);
+    const salt = params.cacheSalt ? (await this.#tasks()).saltNumber(params.cacheSalt) : 0;
+    const ready = { ...params, logitBias, salt };
+    const context = { loadMs, signal, onEvent: onEvent ?? (() => {}), background };
+    if (!isShared) return generate(engine, ready, context);
+    const prompt = await promptTokens(engine, ready, signal);
+    this.#sideBySide ??= new (await this.#tasks()).SideBySide(engine);
+    return this.#sideBySide.run(new Generation(engine, ready, prompt, context));
   }
 
   #useIdleTime(): void {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 import { CamelGPTError, describe } from "../../../web/errors.js";
+import type { CamelGPTInference } from "../entry/node.js";
 import { createOpenAI } from "../openai/openai.js";
 import { OutputFile, standardOutput } from "./batch/output.js";
 import { type Input, type Plan, planBatch } from "./batch/plan.js";
@@ -60,14 +61,13 @@ export const batch: Command = {
         const plan = await planBatch(input, file, flags.has("retry-failed"));
         const progress = new BatchProgress(plan);
         if (plan.answered > 0) printNote(`${outputPath} has ${plan.answered} of ${plan.total} answers already.`);
-        const answerAll = () =>
-          withModel(flags, signal, async (model) => {
-            const { handle, models } = createOpenAI(model);
-            await noteOtherModel(plan, models, outputPath);
-            const onAnswer = progress.add.bind(progress);
-            await runBatch({ input, plan, output, handle, concurrency, signal, onAnswer });
-          });
-        if (plan.answered < plan.total) await answerAll();
+        const work = async (model: CamelGPTInference) => {
+          const { handle, models } = createOpenAI(model);
+          await noteOtherModel(plan, models, outputPath);
+          const onAnswer = progress.add.bind(progress);
+          await runBatch({ input, plan, output, handle, concurrency, signal, onAnswer });
+        };
+        if (plan.answered < plan.total) await withModel(flags, signal, work, { sideBySide: concurrency });
         progress.end();
         report(flags, plan, progress, outputPath, signal);
       } finally {

@@ -1,5 +1,5 @@
 // The flags that choose and load a model, shared by all commands.
-import { describe } from "../../../web/errors.js";
+import { CamelGPTError, describe } from "../../../web/errors.js";
 import { CamelGPTInference, type LoadOptions, type ProgressEvent } from "../entry/node.js";
 import { memoryOptionsRules, memoryOptionsWords } from "../../../web/engine/records.js";
 import { packagedRelease } from "../../../web/load/releases/known-releases.js";
@@ -147,15 +147,29 @@ export async function loadModel(
   });
 }
 
+interface OwnOptions extends Omit<LoadOptions, "sequences"> {
+  source?: string | undefined;
+  /** Generations that run side by side, if the model can and has memory for them. */
+  sideBySide?: number;
+}
+
 /** Runs `work` with the model that the flags name, then disposes of the model, even after an error. */
 export async function withModel<T>(
   flags: Flags,
   signal: AbortSignal,
   work: (model: CamelGPTInference) => Promise<T>,
-  { source = flags.text("model"), ...own }: LoadOptions & { source?: string | undefined } = {},
+  { source = flags.text("model"), sideBySide = 1, ...own }: OwnOptions = {},
 ): Promise<T> {
+  const load = (options: LoadOptions) => loadModel(source ?? defaultModel(), flags, signal, options);
+  const loadWithSequences = (sequences: number) =>
+    load({ ...own, sequences }).catch((error: unknown) => {
+      const isTooMany = error instanceof CamelGPTError && ["out-of-memory", "bad-option"].includes(error.code);
+      if (!isTooMany) throw error;
+      return load(own);
+    });
   try {
-    const model = await loadModel(source ?? defaultModel(), flags, signal, own);
+    const sequences = Math.min(sideBySide, memoryOptionsRules.sequences.max);
+    const model = await (sequences > 1 ? loadWithSequences(sequences) : load(own));
     try {
       return await work(model);
     } finally {

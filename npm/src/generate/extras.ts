@@ -5,7 +5,7 @@ import { onceAccepted } from "../chat/once-accepted.js";
 import { checkOptions, checkPrompt } from "../check-options.js";
 import type { ModelConnection } from "../model-connection.js";
 import type { GenerateOptions } from "../options.js";
-import { countRule, extraRules } from "../options/generate.js";
+import { countRule, extraRules, randomSeed } from "../options/generate.js";
 import { refuseAbove } from "../options/limits.js";
 import { gapPrompt } from "./gap-prompt.js";
 
@@ -47,9 +47,9 @@ export async function generateWithExtras<T extends GenerationResult, O extends G
 }
 
 /**
- * Generates `options.n` answers, one after the other: the prompt of the later ones is in the cache. The seed of each is
- * that of the one before plus 1, so that the first is the answer without `n`; only its text is emitted. An abort ends
- * the answer in progress, and there are no further ones.
+ * Generates `options.n` answers, as many at a time as the model has sequences: the prompt of the later ones is in the
+ * cache. The seed of each is that of the one before plus 1, so that the first is the answer without `n`; only its text
+ * is emitted. An abort ends the answers in progress, and there are no further ones.
  */
 export async function generateSeveral<T extends GenerationResult, O extends { n?: number; seed?: number }>(
   model: ModelConnection,
@@ -61,14 +61,23 @@ export async function generateSeveral<T extends GenerationResult, O extends { n?
   checkOptions("generation", { n }, { n: countRule });
   if (n === undefined) return run(rest as O, emit);
   refuseAbove(model.limits, "n", n);
-  const first = await run(rest as O, emit);
-  const choices = [first];
-  while (choices.length < n && !signal.aborted) {
-    const seed = (first.seed + choices.length) % 2 ** 32;
-    const later = { ...rest, onProgress: undefined, onActivity: undefined, seed } as unknown as O;
-    const choice = await onceAccepted(signal, () => run(later, () => {}));
-    if (choice) choices.push(choice); // otherwise it was aborted before it began
-  }
+  const { seed = randomSeed() } = rest;
+  const made: (T | undefined)[] = [];
+  const runFirst = () => run({ ...rest, seed } as O, emit);
+  const runLater = (i: number) => {
+    const later = { ...rest, onProgress: undefined, onActivity: undefined, seed: (seed + i) % 2 ** 32 };
+    return onceAccepted(signal, () => run(later as unknown as O, () => {}));
+  };
+  let next = 0;
+  const work = async () => {
+    while (next < n && (next === 0 || !signal.aborted)) {
+      const i = next++;
+      made[i] = await (i === 0 ? runFirst() : runLater(i));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(n, model.sequences) }, work));
+  const choices = made.filter((each) => each !== undefined); // others were aborted before they began
+  const first = choices[0] as T;
   const usage = { ...first.usage };
   for (const key of ["completionTokens", "reasoningTokens", "bytes"] as const) {
     const total = choices.reduce((sum, each) => sum + (each.usage[key] ?? 0), 0);

@@ -20,6 +20,11 @@ export interface GenerateOptions<F extends ResponseFormat = ResponseFormat> exte
   logitBias?: Readonly<Record<number | string, number>>;
   /** The answer ends before the first of these texts. They may span tokens. */
   stop?: string | readonly string[];
+  /**
+   * Only calls with the same text here share cached prefixes: give each tenant its own, so that the time of an answer
+   * tells nothing about the prompts of others.
+   */
+  cacheSalt?: string;
   /** Aborts this call. */
   signal?: AbortSignal;
   /** Called while the prompt is evaluated: at the beginning, and after every 64 tokens or less. */
@@ -61,6 +66,7 @@ export const answerRules = {
   responseFormat: ofType('a format such as { type: "json" }', isRecord),
   logitBias: ofType("an object of token ids or texts, and numbers below Infinity", isLogitBias),
   stop: texts,
+  cacheSalt: text,
   signal,
   onProgress: callback,
   onActivity: callback,
@@ -92,6 +98,7 @@ export function generateParams(
     logitBias = {},
     addSpecial = true,
     parseSpecial = true,
+    cacheSalt,
     signal: _,
     onProgress,
     onActivity,
@@ -108,6 +115,7 @@ export function generateParams(
     sampling: { ...sampling, seed: sampling.seed ?? randomSeed() },
     stop: typeof stop === "string" ? [stop] : stop,
     logitBias: Object.entries(logitBias).map(([token, bias]) => [tokenOf(token), bias] as const),
+    cacheSalt,
     reportsProgress: onProgress !== undefined,
     reportsActivity: onActivity !== undefined,
   };
@@ -131,6 +139,6 @@ function tokenOf(key: string): number | string {
   return /^\d{1,9}$/.test(key) ? Number(key) : key;
 }
 
-function randomSeed(): number {
+export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
